@@ -77,7 +77,7 @@ def _writing(count: int) -> Iterator[Part]:
     write = ours.order_writer()
     wire = [write(order) for order in orders]
     dialect = CODEC.dialect
-    of_header, of_body = dialect.header.encode, dialect.by_class[orders[0].__class__].body.encode
+    of_header, of_body = dialect.header.encode, orders[0].LAYOUT.encode
     yield Part("all", over(write, orders), count, "whole")
     yield Part("the header: checks, values to text", over(lambda h: of_header(h, False), headers), count)
     yield Part("the body: checks, values to text", over(lambda order: of_body(order, False), orders), count)

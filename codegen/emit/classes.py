@@ -23,7 +23,7 @@ from codegen.model import (
     Pedigree,
     Scope,
 )
-from codegen.naming import snake_case
+from codegen.naming import snake_case, upper_snake
 
 CODEC_TAGS = frozenset({8, 9, 10, 35})
 """BeginString, BodyLength, CheckSum and MsgType: the codec reads and writes these itself."""
@@ -106,6 +106,8 @@ class ClassView:
     doc: str
     constants: tuple[tuple[str, str], ...]
     """Class variables of type str: name and expression."""
+    layout: str
+    """An expression."""
     attributes: tuple[AttributeView, ...]
     deprecation: str | None = None
     """An expression: what a warning says when one is made, for a message that is deprecated."""
@@ -195,6 +197,7 @@ def message_view(message: Message, products: tuple[str, ...], imports: Imports) 
             [f"{message.name} ({message.msg_type}): {prose.sentence(message.doc)}", " ".join(facts)], 4
         ),
         constants=(("MSG_TYPE", repr(message.msg_type)), ("NAME", repr(message.name))),
+        layout=f"{message.family}.{upper_snake(message.name)}",
         attributes=_attribute_views(message.members, products, imports),
         deprecation=_deprecation(f"{message.name} ({message.msg_type})", message.pedigree, imports),
         is_message=True,
@@ -306,6 +309,7 @@ def logon_fields_view(message: Message, products: tuple[str, ...], imports: Impo
         base="Block",
         doc=docstring([doc, more], 4),
         constants=(),
+        layout=f"{message.family}.{upper_snake(LOGON_FIELDS)}",
         attributes=_attribute_views(logon_fields(message), products, imports),
     )
 
@@ -323,6 +327,7 @@ def group_view(group: Group, products: tuple[str, ...], imports: Imports) -> Cla
         base="Block",
         doc=docstring([f"An entry of {group.name}: {prose.sentence(group.doc)}", " ".join(facts)], 4),
         constants=(),
+        layout=f"groups.{upper_snake(group.entry_class)}",
         attributes=_attribute_views(group.members, products, imports),
         list_converter=list_converter(group),
     )
@@ -332,7 +337,14 @@ def block_view(
     name: str, doc: str, members: tuple[Member, ...], products: tuple[str, ...], imports: Imports
 ) -> ClassView:
     """Return the class of the header or the trailer."""
-    return ClassView(name, "Block", docstring([doc], 4), (), _attribute_views(members, products, imports))
+    return ClassView(
+        name=name,
+        base="Block",
+        doc=docstring([doc], 4),
+        constants=(),
+        layout=f"blocks.{upper_snake(name)}",
+        attributes=_attribute_views(members, products, imports),
+    )
 
 
 def _deprecation(what: str, pedigree: Pedigree, imports: Imports) -> str | None:

@@ -54,6 +54,7 @@ class BlockView:
 
     constant: str
     cls: str
+    """An expression: the dotted name of the class, as that of the encoder in `arguments`."""
     name: str
     arguments: tuple[str, ...]
     """Keyword arguments that come after the members."""
@@ -133,13 +134,13 @@ class LayoutWriter:
     ) -> BlockView:
         """Return the layout of a block whose class is in `module` of the package."""
         self.imports.name(LAYOUT, "BlockLayout")
-        self.imports.name(f"{self.package}.{module}", cls, encoder_name(cls))
-        arguments = [f"encode={encoder_name(cls)}"]
+        place = f"{self.package}.{module}"
+        arguments = [f"encode={f'{place}.{encoder_name(cls)}'!r}"]
         if one_of:
             arguments.append(f"one_of={sequence(self._one_of(rule) for rule in one_of)}")
         return BlockView(
-            constant=class_constant(cls),
-            cls=cls,
+            constant=upper_snake(cls),
+            cls=repr(f"{place}.{cls}"),
             name=repr(name),
             arguments=tuple(arguments),
             members=tuple((self._member(member), member.field.tag) for member in attributes_of(members)),
@@ -147,16 +148,16 @@ class LayoutWriter:
 
     def logon_fields(self, message: Message) -> LogonFieldsView:
         """Return the layout of the further fields of a Logon."""
-        self.imports.name(f"{self.package}.messages.{message.family}", LOGON_FIELDS)
+        self.imports.name(LAYOUT, "BlockLayout")
         self.imports.fixed("kalshi_fix_sansio.support", "never_encoded")
         kept = {member.attribute for member in logon_fields(message)}
         left = [member.attribute for member in attributes_of(message.members) if member.attribute not in kept]
         without = ", ".join(map(repr, left))
         return LogonFieldsView(
-            class_constant(LOGON_FIELDS),
-            LOGON_FIELDS,
+            upper_snake(LOGON_FIELDS),
+            repr(f"{self.package}.messages.{message.family}.{LOGON_FIELDS}"),
             repr(LOGON_FIELDS),
-            class_constant(message.name),
+            upper_snake(message.name),
             f"{{{without}}}",
         )
 
@@ -216,7 +217,7 @@ class LayoutWriter:
                 self.imports.name(f"{self.package}.layouts", "groups")
                 prefix = "groups."
             arguments["attribute"] = repr(member.attribute)
-            arguments["entry"] = f"{prefix}{class_constant(group.entry_class)}"
+            arguments["entry"] = f"{prefix}{upper_snake(group.entry_class)}"
             arguments["delimiters"] = sequence(str(field.tag) for field in group.delimiters)
         else:
             self.imports.name(LAYOUT, "FieldMember")
@@ -341,12 +342,6 @@ def refusal_expression(refusal: Refusal) -> str:
 def endpoint_key(endpoint: Endpoint) -> str:
     """Return the key of a host: environment, product, role."""
     return sequence(map(repr, (endpoint.environment, endpoint.product, endpoint.role)))
-
-
-def class_constant(cls: str) -> str:
-    """Return the name of the layout of a class; a class in capitals, such as IOI, stands beside it."""
-    constant = upper_snake(cls)
-    return f"{constant}_LAYOUT" if constant == cls else constant
 
 
 def field_constant(field: Field) -> str:

@@ -10,7 +10,7 @@ import attrs
 from codegen.emit import classes, encoders, layouts, limits, texts
 from codegen.emit.imports import Imports, export_key
 from codegen.model import Dialect, Location, Message
-from codegen.naming import texts_class
+from codegen.naming import texts_class, upper_snake
 
 LAYOUT = "kalshi_fix_sansio.layout"
 
@@ -59,6 +59,7 @@ class _Family:
         imports = Imports()
         imports.fixed("typing", "ClassVar")
         imports.fixed(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
+        imports.fixed(f"{self.package}.layouts", self.family)
         imports.fixed("kalshi_fix_sansio.problems", "Problem")
         tags = tags_by_name(self.dialect)
         views = []
@@ -138,9 +139,13 @@ class _Fixed:
             imports.name(f"{self.package}.messages.{message.family}", message.name)
             if message.msg_type == classes.LOGON:
                 imports.name(f"{self.package}.messages.{message.family}", classes.LOGON_FIELDS)
-        names = [name for section in imports.sections() for line in section for name in line.names]
+        exported = [line for section in imports.sections() for line in section]
+        names = [name for line in exported for name in line.names]
         doc = f"The {self.dialect.title} dialect: its classes, its code values and its tables."
-        context = {"names": [repr(name) for name in sorted(names, key=export_key)]}
+        context = {
+            "exported": exported,
+            "names": [repr(name) for name in sorted(names, key=export_key)],
+        }
         return ModuleView("__init__.py", "init.py.j2", doc, imports, frozenset(), context)
 
     def _codesets(self) -> ModuleView:
@@ -218,12 +223,12 @@ class _Fixed:
             "validated": repr(dialect.validated) if dialect.validated else "",
             "standard_data": dialect.standard_data,
             "messages": [
-                (repr(message.msg_type), f"{message.family}.{layouts.class_constant(message.name)}")
+                (repr(message.msg_type), f"{message.family}.{upper_snake(message.name)}")
                 for message in dialect.messages
             ],
             "logon_fields": next(
                 (
-                    f"{message.family}.{layouts.class_constant(classes.LOGON_FIELDS)}"
+                    f"{message.family}.{upper_snake(classes.LOGON_FIELDS)}"
                     for message in dialect.messages
                     if message.msg_type == classes.LOGON
                 ),
@@ -251,6 +256,7 @@ class _Fixed:
         of_classes, of_layouts = Imports(), Imports()
         tags = tags_by_name(self.dialect)
         of_classes.fixed("kalshi_fix_sansio.base", "Block", "Message")
+        of_classes.fixed(f"{self.package}.layouts", "blocks")
         writer = self._writer(of_layouts)
         class_views, layout_views = [], []
         for name, parameter, members in blocks:
@@ -286,6 +292,7 @@ class _Fixed:
         tags = tags_by_name(self.dialect)
         if groups:
             of_classes.fixed("kalshi_fix_sansio.base", "Block")
+            of_classes.fixed(f"{self.package}.layouts", "groups")
             of_classes.fixed("kalshi_fix_sansio.support", "to_entries")
         writer = self._writer(of_layouts, in_groups_module=True)
         class_views, layout_views = [], []

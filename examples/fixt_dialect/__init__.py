@@ -4,53 +4,119 @@
 
 from __future__ import annotations
 
-from fixt_dialect.blocks import FixMessage, Header, Trailer
-from fixt_dialect.codesets import (
-    ApplVerID,
-    BusinessRejectReason,
-    EmailType,
-    EncryptMethod,
-    ExecType,
-    HandlInst,
-    OrdStatus,
-    OrdType,
-    SecurityResponseType,
-    SecurityType,
-    SessionRejectReason,
-    Side,
-    TimeInForce,
-)
-from fixt_dialect.dialect import DIALECT
-from fixt_dialect.groups import (
-    LineOfText,
-    PreAlloc,
-    SecurityAltID,
-    TradingSession,
-)
-from fixt_dialect.messages.orders import (
-    ExecutionReport,
-    NewOrderSingle,
-    OrderCancelRequest,
-)
-from fixt_dialect.messages.others import (
-    BusinessMessageReject,
-    Email,
-    SecurityDefinition,
-)
-from fixt_dialect.messages.session import (
-    Heartbeat,
-    Logon,
-    LogonFields,
-    Logout,
-    Reject,
-    ResendRequest,
-    SequenceReset,
-    TestRequest,
-)
-from fixt_dialect.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, REFUSALS, SESSION_TYPES
-from fixt_dialect.texts import (
-    TEXTS,
-)
+from typing import TYPE_CHECKING
+
+from kalshi_fix_sansio.on_demand import exports
+
+if TYPE_CHECKING:
+    from fixt_dialect.blocks import FixMessage, Header, Trailer
+    from fixt_dialect.codesets import (
+        ApplVerID,
+        BusinessRejectReason,
+        EmailType,
+        EncryptMethod,
+        ExecType,
+        HandlInst,
+        OrdStatus,
+        OrdType,
+        SecurityResponseType,
+        SecurityType,
+        SessionRejectReason,
+        Side,
+        TimeInForce,
+    )
+    from fixt_dialect.dialect import DIALECT
+    from fixt_dialect.groups import (
+        LineOfText,
+        PreAlloc,
+        SecurityAltID,
+        TradingSession,
+    )
+    from fixt_dialect.messages.orders import (
+        ExecutionReport,
+        NewOrderSingle,
+        OrderCancelRequest,
+    )
+    from fixt_dialect.messages.others import (
+        BusinessMessageReject,
+        Email,
+        SecurityDefinition,
+    )
+    from fixt_dialect.messages.session import (
+        Heartbeat,
+        Logon,
+        LogonFields,
+        Logout,
+        Reject,
+        ResendRequest,
+        SequenceReset,
+        TestRequest,
+    )
+    from fixt_dialect.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, REFUSALS, SESSION_TYPES
+    from fixt_dialect.texts import (
+        TEXTS,
+    )
+else:
+    __getattr__ = exports(
+        globals(),
+        {
+            "fixt_dialect.blocks": (
+                "FixMessage",
+                "Header",
+                "Trailer",
+            ),
+            "fixt_dialect.codesets": (
+                "ApplVerID",
+                "BusinessRejectReason",
+                "EmailType",
+                "EncryptMethod",
+                "ExecType",
+                "HandlInst",
+                "OrdStatus",
+                "OrdType",
+                "SecurityResponseType",
+                "SecurityType",
+                "SessionRejectReason",
+                "Side",
+                "TimeInForce",
+            ),
+            "fixt_dialect.dialect": ("DIALECT",),
+            "fixt_dialect.groups": (
+                "LineOfText",
+                "PreAlloc",
+                "SecurityAltID",
+                "TradingSession",
+            ),
+            "fixt_dialect.messages.orders": (
+                "ExecutionReport",
+                "NewOrderSingle",
+                "OrderCancelRequest",
+            ),
+            "fixt_dialect.messages.others": (
+                "BusinessMessageReject",
+                "Email",
+                "SecurityDefinition",
+            ),
+            "fixt_dialect.messages.session": (
+                "Heartbeat",
+                "Logon",
+                "LogonFields",
+                "Logout",
+                "Reject",
+                "ResendRequest",
+                "SequenceReset",
+                "TestRequest",
+            ),
+            "fixt_dialect.sessions": (
+                "ENDPOINTS",
+                "ENVIRONMENTS",
+                "PRODUCTS",
+                "REFUSALS",
+                "SESSION_TYPES",
+            ),
+            "fixt_dialect.texts": ("TEXTS",),
+        },
+    )
 
 __all__ = [
     "DIALECT",
@@ -95,3 +161,7 @@ __all__ = [
     "TradingSession",
     "Trailer",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

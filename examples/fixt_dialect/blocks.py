@@ -16,6 +16,7 @@ from fixt_dialect.codesets import (
     ApplVerID,
     to_appl_ver_id,
 )
+from fixt_dialect.layouts import blocks
 from kalshi_fix_sansio.base import Block, Message, UnknownField
 from kalshi_fix_sansio.scalars import (
     NO_SECOND,
@@ -41,6 +42,8 @@ _second = NO_SECOND
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Header(Block):
     """The standard header of every message of the a little of FIX 5.0 SP2 dialect."""
+
+    LAYOUT = blocks.HEADER
 
     begin_string: str | None = None
     """BeginString (8): Opens every message and names the version of the session layer.
@@ -237,6 +240,8 @@ def encode_header(header: Header, checked: bool = True, text: str = "") -> str:
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Trailer(Block):
     """The standard trailer of every message of the a little of FIX 5.0 SP2 dialect."""
+
+    LAYOUT = blocks.TRAILER
 
     signature: bytes | None = None
     """Signature (89): An electronic signature of the message. Optional. Never shown in a repr."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import attrs
 
+from fixt_dialect.layouts import groups
 from kalshi_fix_sansio.base import Block, UnknownField
 from kalshi_fix_sansio.scalars import (
     format_decimal,
@@ -27,6 +28,8 @@ class PreAlloc(Block):
 
     An entry begins with AllocAccount (79). Source: FIX 5.0 SP2.
     """
+
+    LAYOUT = groups.PRE_ALLOC
 
     alloc_account: str
     """AllocAccount (79). Required."""
@@ -84,6 +87,8 @@ class TradingSession(Block):
     An entry begins with TradingSessionID (336). Source: FIX 5.0 SP2.
     """
 
+    LAYOUT = groups.TRADING_SESSION
+
     trading_session_id: str
     """TradingSessionID (336). Required."""
 
@@ -127,6 +132,8 @@ class SecurityAltID(Block):
 
     An entry begins with SecurityAltID (455). Source: FIX 5.0 SP2.
     """
+
+    LAYOUT = groups.SECURITY_ALT_ID
 
     security_alt_id: str
     """SecurityAltID (455). Required."""
@@ -179,6 +186,8 @@ class LineOfText(Block):
 
     An entry begins with Text (58). Source: FIX 5.0 SP2.
     """
+
+    LAYOUT = groups.LINE_OF_TEXT
 
     text: str
     """Text (58): An explanation for people. Required."""

@@ -1,14 +1,16 @@
 """Kalshi's FIX dialect without I/O: typed messages, the codec, and a session for either side.
 
 Every message class, group entry, codeset and table of the dialect is generated from the spec and exported
-here by its FIX name. Signing a Logon needs a cryptography library and is imported by itself, as
-`kalshi_fix_sansio.signing`; everything that does I/O is in `kalshi_fix_adapters`.
+here by its FIX name; a family of messages is imported when one of them is first asked for, or received.
+Signing a Logon needs a cryptography library and is imported by itself, as `kalshi_fix_sansio.signing`;
+everything that does I/O is in `kalshi_fix_adapters`.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kalshi_fix_sansio import _generated
-from kalshi_fix_sansio._generated import *  # noqa: F403 - its __all__ is generated, explicit and typed
 from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
 from kalshi_fix_sansio.base import Block, Message, UnknownField, UnknownMessage
 from kalshi_fix_sansio.clock import Instant
@@ -57,6 +59,7 @@ from kalshi_fix_sansio.messages import (
     to_dict,
     to_json,
 )
+from kalshi_fix_sansio.on_demand import exports
 from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.protocol_options import ProtocolOptions
@@ -70,6 +73,11 @@ from kalshi_fix_sansio.session import (
     reply_route,
 )
 from kalshi_fix_sansio.validation import validate
+
+if TYPE_CHECKING:
+    from kalshi_fix_sansio._generated import *  # noqa: F403 - its __all__ is generated, explicit and typed
+else:
+    __getattr__ = exports(globals(), {"kalshi_fix_sansio._generated": _generated.__all__})
 
 __all__ = [
     "Block",
@@ -143,3 +151,7 @@ __all__ = [
     "validate",
 ]
 __all__ += _generated.__all__
+
+
+def __dir__() -> list[str]:
+    return __all__

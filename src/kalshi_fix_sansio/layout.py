@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
 import attrs
+
+from kalshi_fix_sansio.on_demand import imported
 
 
 class Kind(Enum):
@@ -265,18 +268,32 @@ class BlockLayout:
     entry, the header or the trailer."""
 
     name: str
-    cls: type[Any]
+    _cls: type[Any] | str
+    """The class, or its dotted name: then it is imported when it is first asked for."""
     members: tuple[Member, ...]
-    encode: Callable[..., str]
-    """Generated, beside the class: from an instance, whether its unknown fields are `checked`, and a text, to
-    this text with its members behind it as `tag=value SOH`.
-
-    It raises AttributeError, TypeError or ValueError for a value that has no FIX form, and does not say for
-    which; and, unless `checked`, for unknown fields, of the instance or an entry, because a reader might take
-    them for others. Strings are looked at for SOH alone: the codec looks for NUL, and for characters beyond
-    latin-1, in the text of the whole message."""
+    _encode: Callable[..., str] | str
+    """The encoder, or its dotted name."""
     one_of: tuple[OneOf, ...] = ()
     by_tag: Mapping[int, Member] = attrs.field(init=False, repr=False, eq=False)
+
+    @cached_property
+    def cls(self) -> type[Any]:
+        """The class that holds the members."""
+        found: type[Any] = imported(self._cls) if isinstance(self._cls, str) else self._cls
+        return found
+
+    @cached_property
+    def encode(self) -> Callable[..., str]:
+        """The encoder, generated beside the class: from an instance, whether its unknown fields are
+        `checked`, and a text, to this text with its members behind it as `tag=value SOH`.
+
+        It raises AttributeError, TypeError or ValueError for a value that has no FIX form, and does not say
+        for which; and, unless `checked`, for unknown fields, of the instance or an entry, because a reader
+        might take them for others. Strings are looked at for SOH alone: the codec looks for NUL, and for
+        characters beyond latin-1, in the text of the whole message.
+        """
+        found: Callable[..., str] = imported(self._encode) if isinstance(self._encode, str) else self._encode
+        return found
 
     @by_tag.default
     def _index(self) -> Mapping[int, Member]:
@@ -435,19 +452,19 @@ class Dialect:
     does not."""
     logon_fields: BlockLayout | None = None
     """What a Logon carries beside what the session writes; None for a dialect without Logon."""
-    by_class: Mapping[type[Any], MessageLayout] = attrs.field(init=False, repr=False, eq=False)
     logon_names: frozenset[str] = attrs.field(init=False, repr=False, eq=False)
     """FIX names of the fields of the client's Logon that rules ask for."""
-
-    @by_class.default
-    def _index(self) -> Mapping[type[Any], MessageLayout]:
-        return MappingProxyType({layout.cls: layout for layout in self.messages.values()})
 
     @logon_names.default
     def _find_logon_names(self) -> frozenset[str]:
         blocks = [self.header, self.trailer, *(layout.body for layout in self.messages.values())]
         scopes = (condition.scope for block in blocks for condition in _conditions(block))
         return frozenset(name for scope in scopes for name, _ in scope.logon)
+
+    def layout_of(self, cls: type[Any]) -> MessageLayout | None:
+        """Return the layout of a message's class; None if the class is none of this dialect's."""
+        layout = self.messages.get(getattr(cls, "MSG_TYPE", ""))
+        return layout if layout is not None and layout.cls is cls else None
 
 
 def _conditions(block: BlockLayout) -> Iterator[Condition]:

@@ -41,7 +41,7 @@ def _tolerant(layout: MessageLayout, product: str) -> MessageLayout:
 
 
 def _dialect(product: str) -> Dialect:
-    changed = {cls.MSG_TYPE: _tolerant(DIALECT.by_class[cls], product) for cls in _MESSAGES}
+    changed = {cls.MSG_TYPE: _tolerant(cls.MESSAGE, product) for cls in _MESSAGES}
     return attrs.evolve(DIALECT, messages=MappingProxyType({**DIALECT.messages, **changed}))
 
 

@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from kalshi_fix_sansio import DIALECT, Header, decode_strict, encode
+from kalshi_fix_sansio import Header, decode_strict, encode
 from kalshi_fix_sansio.layout import Sender
 from kalshi_fix_sansio.validation import validate
 
@@ -26,7 +26,7 @@ def answer(example: dict[str, Any]) -> dict[str, str]:
         message = made["message"]
         session = example["session"]
         sides = (CLIENT, session) if example["sender"] == "client" else (session, CLIENT)
-        layout = DIALECT.by_class[type(message)]
+        layout = type(message).MESSAGE
         problems = validate(
             message,
             layout,

@@ -4,12 +4,6 @@
 
 from __future__ import annotations
 
-from fixt_dialect.blocks import (
-    Header,
-    Trailer,
-    encode_header,
-    encode_trailer,
-)
 from fixt_dialect.layouts import (
     fields,
 )
@@ -22,7 +16,7 @@ from kalshi_fix_sansio.layout import (
 
 HEADER = BlockLayout(
     name="Header",
-    cls=Header,
+    cls="fixt_dialect.blocks.Header",
     members=(
         FieldMember(fields.BEGIN_STRING, presence=Presence.REQUIRED),  # 8
         FieldMember(fields.BODY_LENGTH, presence=Presence.REQUIRED),  # 9
@@ -47,17 +41,15 @@ HEADER = BlockLayout(
         FieldMember(fields.APPL_VER_ID),  # 1128
         FieldMember(fields.CSTM_APPL_VER_ID),  # 1129
     ),
-    encode=encode_header,
+    encode="fixt_dialect.blocks.encode_header",
 )
-Header.LAYOUT = HEADER
 
 TRAILER = BlockLayout(
     name="Trailer",
-    cls=Trailer,
+    cls="fixt_dialect.blocks.Trailer",
     members=(
         FieldMember(fields.SIGNATURE),  # 89
         FieldMember(fields.CHECK_SUM, presence=Presence.REQUIRED),  # 10
     ),
-    encode=encode_trailer,
+    encode="fixt_dialect.blocks.encode_trailer",
 )
-Trailer.LAYOUT = TRAILER

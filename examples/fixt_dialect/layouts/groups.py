@@ -4,16 +4,6 @@
 
 from __future__ import annotations
 
-from fixt_dialect.groups import (
-    LineOfText,
-    PreAlloc,
-    SecurityAltID,
-    TradingSession,
-    encode_line_of_text,
-    encode_pre_alloc,
-    encode_security_alt_id,
-    encode_trading_session,
-)
 from fixt_dialect.layouts import (
     fields,
 )
@@ -25,43 +15,39 @@ from kalshi_fix_sansio.layout import (
 
 PRE_ALLOC = BlockLayout(
     name="PreAlloc",
-    cls=PreAlloc,
+    cls="fixt_dialect.groups.PreAlloc",
     members=(
         FieldMember(fields.ALLOC_ACCOUNT, presence=Presence.REQUIRED),  # 79
         FieldMember(fields.ALLOC_ACCT_ID_SOURCE),  # 661
         FieldMember(fields.ALLOC_QTY),  # 80
     ),
-    encode=encode_pre_alloc,
+    encode="fixt_dialect.groups.encode_pre_alloc",
 )
-PreAlloc.LAYOUT = PRE_ALLOC
 
 TRADING_SESSION = BlockLayout(
     name="TradingSession",
-    cls=TradingSession,
+    cls="fixt_dialect.groups.TradingSession",
     members=(
         FieldMember(fields.TRADING_SESSION_ID, presence=Presence.REQUIRED),  # 336
     ),
-    encode=encode_trading_session,
+    encode="fixt_dialect.groups.encode_trading_session",
 )
-TradingSession.LAYOUT = TRADING_SESSION
 
 SECURITY_ALT_ID = BlockLayout(
     name="SecurityAltID",
-    cls=SecurityAltID,
+    cls="fixt_dialect.groups.SecurityAltID",
     members=(
         FieldMember(fields.SECURITY_ALT_ID, presence=Presence.REQUIRED),  # 455
         FieldMember(fields.SECURITY_ALT_ID_SOURCE),  # 456
     ),
-    encode=encode_security_alt_id,
+    encode="fixt_dialect.groups.encode_security_alt_id",
 )
-SecurityAltID.LAYOUT = SECURITY_ALT_ID
 
 LINE_OF_TEXT = BlockLayout(
     name="LineOfText",
-    cls=LineOfText,
+    cls="fixt_dialect.groups.LineOfText",
     members=(
         FieldMember(fields.TEXT, presence=Presence.REQUIRED),  # 58
     ),
-    encode=encode_line_of_text,
+    encode="fixt_dialect.groups.encode_line_of_text",
 )
-LineOfText.LAYOUT = LINE_OF_TEXT

@@ -9,14 +9,6 @@ from fixt_dialect.layouts import (
     fields,
     groups,
 )
-from fixt_dialect.messages.orders import (
-    ExecutionReport,
-    NewOrderSingle,
-    OrderCancelRequest,
-    encode_execution_report,
-    encode_new_order_single,
-    encode_order_cancel_request,
-)
 from kalshi_fix_sansio.layout import (
     BlockLayout,
     FieldMember,
@@ -32,7 +24,7 @@ NEW_ORDER_SINGLE = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="NewOrderSingle",
-        cls=NewOrderSingle,
+        cls="fixt_dialect.messages.orders.NewOrderSingle",
         members=(
             FieldMember(fields.CL_ORD_ID, presence=Presence.REQUIRED),  # 11
             GroupMember(
@@ -67,12 +59,10 @@ NEW_ORDER_SINGLE = MessageLayout(
             FieldMember(fields.EXPIRE_TIME),  # 126
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_new_order_single,
+        encode="fixt_dialect.messages.orders.encode_new_order_single",
     ),
     request=("cl_ord_id",),
 )
-NewOrderSingle.LAYOUT = NEW_ORDER_SINGLE.body
-NewOrderSingle.MESSAGE = NEW_ORDER_SINGLE
 
 ORDER_CANCEL_REQUEST = MessageLayout(
     msg_type="F",
@@ -81,7 +71,7 @@ ORDER_CANCEL_REQUEST = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="OrderCancelRequest",
-        cls=OrderCancelRequest,
+        cls="fixt_dialect.messages.orders.OrderCancelRequest",
         members=(
             FieldMember(fields.ORIG_CL_ORD_ID),  # 41
             FieldMember(fields.ORDER_ID),  # 37
@@ -102,12 +92,10 @@ ORDER_CANCEL_REQUEST = MessageLayout(
             FieldMember(fields.ORDER_QTY),  # 38
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_order_cancel_request,
+        encode="fixt_dialect.messages.orders.encode_order_cancel_request",
     ),
     request=("cl_ord_id",),
 )
-OrderCancelRequest.LAYOUT = ORDER_CANCEL_REQUEST.body
-OrderCancelRequest.MESSAGE = ORDER_CANCEL_REQUEST
 
 EXECUTION_REPORT = MessageLayout(
     msg_type="8",
@@ -116,7 +104,7 @@ EXECUTION_REPORT = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="ExecutionReport",
-        cls=ExecutionReport,
+        cls="fixt_dialect.messages.orders.ExecutionReport",
         members=(
             FieldMember(fields.ORDER_ID, presence=Presence.REQUIRED),  # 37
             FieldMember(fields.CL_ORD_ID),  # 11
@@ -140,8 +128,6 @@ EXECUTION_REPORT = MessageLayout(
             FieldMember(fields.AVG_PX),  # 6
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_execution_report,
+        encode="fixt_dialect.messages.orders.encode_execution_report",
     ),
 )
-ExecutionReport.LAYOUT = EXECUTION_REPORT.body
-ExecutionReport.MESSAGE = EXECUTION_REPORT

@@ -9,14 +9,6 @@ from fixt_dialect.layouts import (
     fields,
     groups,
 )
-from fixt_dialect.messages.others import (
-    BusinessMessageReject,
-    Email,
-    SecurityDefinition,
-    encode_business_message_reject,
-    encode_email,
-    encode_security_definition,
-)
 from kalshi_fix_sansio.layout import (
     BlockLayout,
     FieldMember,
@@ -32,7 +24,7 @@ SECURITY_DEFINITION = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="SecurityDefinition",
-        cls=SecurityDefinition,
+        cls="fixt_dialect.messages.others.SecurityDefinition",
         members=(
             FieldMember(fields.SECURITY_REQ_ID),  # 320
             FieldMember(fields.SECURITY_RESPONSE_ID),  # 322
@@ -50,11 +42,9 @@ SECURITY_DEFINITION = MessageLayout(
             ),  # 454
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_security_definition,
+        encode="fixt_dialect.messages.others.encode_security_definition",
     ),
 )
-SecurityDefinition.LAYOUT = SECURITY_DEFINITION.body
-SecurityDefinition.MESSAGE = SECURITY_DEFINITION
 
 EMAIL = MessageLayout(
     msg_type="C",
@@ -63,7 +53,7 @@ EMAIL = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="Email",
-        cls=Email,
+        cls="fixt_dialect.messages.others.Email",
         members=(
             FieldMember(fields.EMAIL_THREAD_ID, presence=Presence.REQUIRED),  # 164
             FieldMember(fields.EMAIL_TYPE, presence=Presence.REQUIRED),  # 94
@@ -77,11 +67,9 @@ EMAIL = MessageLayout(
                 minimum=1,
             ),  # 33
         ),
-        encode=encode_email,
+        encode="fixt_dialect.messages.others.encode_email",
     ),
 )
-Email.LAYOUT = EMAIL.body
-Email.MESSAGE = EMAIL
 
 BUSINESS_MESSAGE_REJECT = MessageLayout(
     msg_type="j",
@@ -90,7 +78,7 @@ BUSINESS_MESSAGE_REJECT = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="BusinessMessageReject",
-        cls=BusinessMessageReject,
+        cls="fixt_dialect.messages.others.BusinessMessageReject",
         members=(
             FieldMember(fields.REF_SEQ_NUM),  # 45
             FieldMember(fields.REF_MSG_TYPE, presence=Presence.REQUIRED),  # 372
@@ -99,8 +87,6 @@ BUSINESS_MESSAGE_REJECT = MessageLayout(
             FieldMember(fields.TEXT),  # 58
             FieldMember(fields.DEFAULT_APPL_VER_ID),  # 1137
         ),
-        encode=encode_business_message_reject,
+        encode="fixt_dialect.messages.others.encode_business_message_reject",
     ),
 )
-BusinessMessageReject.LAYOUT = BUSINESS_MESSAGE_REJECT.body
-BusinessMessageReject.MESSAGE = BUSINESS_MESSAGE_REJECT

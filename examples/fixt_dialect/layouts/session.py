@@ -8,23 +8,6 @@ from __future__ import annotations
 from fixt_dialect.layouts import (
     fields,
 )
-from fixt_dialect.messages.session import (
-    Heartbeat,
-    Logon,
-    LogonFields,
-    Logout,
-    Reject,
-    ResendRequest,
-    SequenceReset,
-    TestRequest,
-    encode_heartbeat,
-    encode_logon,
-    encode_logout,
-    encode_reject,
-    encode_resend_request,
-    encode_sequence_reset,
-    encode_test_request,
-)
 from kalshi_fix_sansio.layout import (
     BlockLayout,
     FieldMember,
@@ -40,7 +23,7 @@ LOGON = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="Logon",
-        cls=Logon,
+        cls="fixt_dialect.messages.session.Logon",
         members=(
             FieldMember(fields.ENCRYPT_METHOD, presence=Presence.REQUIRED),  # 98
             FieldMember(fields.HEART_BT_INT, presence=Presence.REQUIRED),  # 108
@@ -57,11 +40,9 @@ LOGON = MessageLayout(
             FieldMember(fields.ENCRYPTED_PASSWORD),  # 1402
             FieldMember(fields.ENCRYPTED_NEW_PASSWORD),  # 1404
         ),
-        encode=encode_logon,
+        encode="fixt_dialect.messages.session.encode_logon",
     ),
 )
-Logon.LAYOUT = LOGON.body
-Logon.MESSAGE = LOGON
 
 HEARTBEAT = MessageLayout(
     msg_type="0",
@@ -70,15 +51,13 @@ HEARTBEAT = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="Heartbeat",
-        cls=Heartbeat,
+        cls="fixt_dialect.messages.session.Heartbeat",
         members=(
             FieldMember(fields.TEST_REQ_ID),  # 112
         ),
-        encode=encode_heartbeat,
+        encode="fixt_dialect.messages.session.encode_heartbeat",
     ),
 )
-Heartbeat.LAYOUT = HEARTBEAT.body
-Heartbeat.MESSAGE = HEARTBEAT
 
 TEST_REQUEST = MessageLayout(
     msg_type="1",
@@ -87,15 +66,13 @@ TEST_REQUEST = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="TestRequest",
-        cls=TestRequest,
+        cls="fixt_dialect.messages.session.TestRequest",
         members=(
             FieldMember(fields.TEST_REQ_ID, presence=Presence.REQUIRED),  # 112
         ),
-        encode=encode_test_request,
+        encode="fixt_dialect.messages.session.encode_test_request",
     ),
 )
-TestRequest.LAYOUT = TEST_REQUEST.body
-TestRequest.MESSAGE = TEST_REQUEST
 
 RESEND_REQUEST = MessageLayout(
     msg_type="2",
@@ -104,16 +81,14 @@ RESEND_REQUEST = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="ResendRequest",
-        cls=ResendRequest,
+        cls="fixt_dialect.messages.session.ResendRequest",
         members=(
             FieldMember(fields.BEGIN_SEQ_NO, presence=Presence.REQUIRED),  # 7
             FieldMember(fields.END_SEQ_NO, presence=Presence.REQUIRED),  # 16
         ),
-        encode=encode_resend_request,
+        encode="fixt_dialect.messages.session.encode_resend_request",
     ),
 )
-ResendRequest.LAYOUT = RESEND_REQUEST.body
-ResendRequest.MESSAGE = RESEND_REQUEST
 
 REJECT = MessageLayout(
     msg_type="3",
@@ -122,7 +97,7 @@ REJECT = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="Reject",
-        cls=Reject,
+        cls="fixt_dialect.messages.session.Reject",
         members=(
             FieldMember(fields.REF_SEQ_NUM, presence=Presence.REQUIRED),  # 45
             FieldMember(fields.REF_TAG_ID),  # 371
@@ -130,11 +105,9 @@ REJECT = MessageLayout(
             FieldMember(fields.SESSION_REJECT_REASON),  # 373
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_reject,
+        encode="fixt_dialect.messages.session.encode_reject",
     ),
 )
-Reject.LAYOUT = REJECT.body
-Reject.MESSAGE = REJECT
 
 SEQUENCE_RESET = MessageLayout(
     msg_type="4",
@@ -143,16 +116,14 @@ SEQUENCE_RESET = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="SequenceReset",
-        cls=SequenceReset,
+        cls="fixt_dialect.messages.session.SequenceReset",
         members=(
             FieldMember(fields.GAP_FILL_FLAG),  # 123
             FieldMember(fields.NEW_SEQ_NO, presence=Presence.REQUIRED),  # 36
         ),
-        encode=encode_sequence_reset,
+        encode="fixt_dialect.messages.session.encode_sequence_reset",
     ),
 )
-SequenceReset.LAYOUT = SEQUENCE_RESET.body
-SequenceReset.MESSAGE = SEQUENCE_RESET
 
 LOGOUT = MessageLayout(
     msg_type="5",
@@ -161,19 +132,17 @@ LOGOUT = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="Logout",
-        cls=Logout,
+        cls="fixt_dialect.messages.session.Logout",
         members=(
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_logout,
+        encode="fixt_dialect.messages.session.encode_logout",
     ),
 )
-Logout.LAYOUT = LOGOUT.body
-Logout.MESSAGE = LOGOUT
 
 LOGON_FIELDS = BlockLayout(
     name="LogonFields",
-    cls=LogonFields,
+    cls="fixt_dialect.messages.session.LogonFields",
     members=tuple(
         member
         for member in LOGON.body.members
@@ -188,4 +157,3 @@ LOGON_FIELDS = BlockLayout(
     ),
     encode=never_encoded,
 )
-LogonFields.LAYOUT = LOGON_FIELDS

@@ -43,6 +43,7 @@ from fixt_dialect.groups import (
     to_security_alt_id_list,
     to_trading_session_list,
 )
+from fixt_dialect.layouts import orders
 from kalshi_fix_sansio.base import UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -76,6 +77,8 @@ class NewOrderSingle(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "D"
     NAME: ClassVar[str] = "NewOrderSingle"
+    MESSAGE = orders.NEW_ORDER_SINGLE
+    LAYOUT = MESSAGE.body
 
     cl_ord_id: str
     """ClOrdID (11). Required."""
@@ -256,6 +259,8 @@ class OrderCancelRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "F"
     NAME: ClassVar[str] = "OrderCancelRequest"
+    MESSAGE = orders.ORDER_CANCEL_REQUEST
+    LAYOUT = MESSAGE.body
 
     orig_cl_ord_id: str | None = None
     """OrigClOrdID (41). Optional."""
@@ -390,6 +395,8 @@ class ExecutionReport(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "8"
     NAME: ClassVar[str] = "ExecutionReport"
+    MESSAGE = orders.EXECUTION_REPORT
+    LAYOUT = MESSAGE.body
 
     order_id: str
     """OrderID (37). Required."""

@@ -31,6 +31,7 @@ from fixt_dialect.groups import (
     to_line_of_text_list,
     to_security_alt_id_list,
 )
+from fixt_dialect.layouts import others
 from kalshi_fix_sansio.base import UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -59,6 +60,8 @@ class SecurityDefinition(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "d"
     NAME: ClassVar[str] = "SecurityDefinition"
+    MESSAGE = others.SECURITY_DEFINITION
+    LAYOUT = MESSAGE.body
 
     security_req_id: str | None = None
     """SecurityReqID (320). Optional."""
@@ -157,6 +160,8 @@ class Email(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "C"
     NAME: ClassVar[str] = "Email"
+    MESSAGE = others.EMAIL
+    LAYOUT = MESSAGE.body
 
     email_thread_id: str
     """EmailThreadID (164). Required."""
@@ -225,6 +230,8 @@ class BusinessMessageReject(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "j"
     NAME: ClassVar[str] = "BusinessMessageReject"
+    MESSAGE = others.BUSINESS_MESSAGE_REJECT
+    LAYOUT = MESSAGE.body
 
     ref_seq_num: int | None = None
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Optional."""

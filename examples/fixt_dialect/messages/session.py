@@ -19,6 +19,7 @@ from fixt_dialect.codesets import (
     to_encrypt_method,
     to_session_reject_reason,
 )
+from fixt_dialect.layouts import session
 from kalshi_fix_sansio.base import Block, UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -50,6 +51,8 @@ class Logon(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "A"
     NAME: ClassVar[str] = "Logon"
+    MESSAGE = session.LOGON
+    LAYOUT = MESSAGE.body
 
     encrypt_method: EncryptMethod | int = EncryptMethod.NONE
     """EncryptMethod (98): How messages are encrypted; always not at all, for transport security does it.
@@ -221,6 +224,8 @@ class Heartbeat(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "0"
     NAME: ClassVar[str] = "Heartbeat"
+    MESSAGE = session.HEARTBEAT
+    LAYOUT = MESSAGE.body
 
     test_req_id: str | None = None
     """TestReqID (112): Repeats the TestReqID of the TestRequest that is answered; absent otherwise.
@@ -265,6 +270,8 @@ class TestRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "1"
     NAME: ClassVar[str] = "TestRequest"
+    MESSAGE = session.TEST_REQUEST
+    LAYOUT = MESSAGE.body
 
     test_req_id: str
     """TestReqID (112): Ties a Heartbeat to the TestRequest that asked for it. Required."""
@@ -308,6 +315,8 @@ class ResendRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "2"
     NAME: ClassVar[str] = "ResendRequest"
+    MESSAGE = session.RESEND_REQUEST
+    LAYOUT = MESSAGE.body
 
     begin_seq_no: int
     """BeginSeqNo (7): First number of the messages asked for. Required."""
@@ -359,6 +368,8 @@ class Reject(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "3"
     NAME: ClassVar[str] = "Reject"
+    MESSAGE = session.REJECT
+    LAYOUT = MESSAGE.body
 
     ref_seq_num: int
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
@@ -439,6 +450,8 @@ class SequenceReset(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "4"
     NAME: ClassVar[str] = "SequenceReset"
+    MESSAGE = session.SEQUENCE_RESET
+    LAYOUT = MESSAGE.body
 
     gap_fill_flag: bool | None = None
     """GapFillFlag (123): Y when the numbers skipped held nothing worth sending again; N or absent resets the
@@ -498,6 +511,8 @@ class Logout(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "5"
     NAME: ClassVar[str] = "Logout"
+    MESSAGE = session.LOGOUT
+    LAYOUT = MESSAGE.body
 
     text: str | None = None
     """Text (58): Why the session ends, or why a Logon is refused. Optional."""
@@ -536,6 +551,8 @@ class LogonFields(Block):
 
     For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default.
     """
+
+    LAYOUT = session.LOGON_FIELDS
 
     raw_data: bytes | None = None
     """RawData (96): Bytes that the two sides agreed upon, such as a proof of who logs on.

@@ -3,126 +3,269 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer
-from kalshi_fix_sansio._generated.codesets import (
-    AcceptQuoteStatusCode,
-    AggressorSide,
-    ApplVerID,
-    BusinessRejectReason,
-    CollateralAmountType,
-    CxlRejReason,
-    CxlRejResponseTo,
-    EncryptMethod,
-    EventResendRejectReason,
-    ExecInst,
-    ExecType,
-    MarketResult,
-    MarketSettlementPartyRole,
-    MassCancelRequestType,
-    MassCancelResponse,
-    MDEntryType,
-    MDReqRejReason,
-    MDUpdateAction,
-    MiscFeeBasis,
-    MiscFeeType,
-    MultivariateSelectedSide,
-    MVEValidationReasonCode,
-    OrderGroupAction,
-    OrdRejReason,
-    OrdStatus,
-    OrdType,
-    PartyRole,
-    QuoteCancelStatusCode,
-    QuoteConfirmStatusCode,
-    QuoteRequestRejectReason,
-    QuoteRequestType,
-    QuoteStatus,
-    RFQCancelStatusCode,
-    SecurityTradingStatus,
-    SelfTradePreventionType,
-    SessionRejectReason,
-    Side,
-    SubscriptionRequestType,
-    TimeInForce,
-    TrdType,
-)
-from kalshi_fix_sansio._generated.dialect import DIALECT
-from kalshi_fix_sansio._generated.groups import (
-    CollateralAmountChange,
-    MarketSettlementParty,
-    MDFullEntry,
-    MDIncEntry,
-    MDReqSymbol,
-    MiscFee,
-    MultivariateSelectedLeg,
-    MVEOffendingLeg,
-    Party,
-    QuoteRequestSymbol,
-)
-from kalshi_fix_sansio._generated.messages.business import (
-    BusinessMessageReject,
-)
-from kalshi_fix_sansio._generated.messages.drop_copy import (
-    EventResendComplete,
-    EventResendReject,
-    EventResendRequest,
-)
-from kalshi_fix_sansio._generated.messages.market_data import (
-    MarketDataIncrementalRefresh,
-    MarketDataRequest,
-    MarketDataRequestReject,
-    MarketDataSnapshotFullRefresh,
-    SecurityStatus,
-    SecurityStatusRequest,
-)
-from kalshi_fix_sansio._generated.messages.order_entry import (
-    ExecutionReport,
-    NewOrderSingle,
-    OrderCancelReject,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    OrderMassCancelReport,
-    OrderMassCancelRequest,
-)
-from kalshi_fix_sansio._generated.messages.order_groups import (
-    OrderGroupRequest,
-    OrderGroupResponse,
-)
-from kalshi_fix_sansio._generated.messages.rfq import (
-    AcceptQuote,
-    AcceptQuoteStatus,
-    Quote,
-    QuoteCancel,
-    QuoteCancelStatus,
-    QuoteConfirm,
-    QuoteConfirmStatus,
-    QuoteRequest,
-    QuoteRequestAck,
-    QuoteRequestReject,
-    QuoteStatusReport,
-    RFQCancel,
-    RFQCancelStatus,
-)
-from kalshi_fix_sansio._generated.messages.session import (
-    Heartbeat,
-    Logon,
-    LogonFields,
-    Logout,
-    Reject,
-    ResendRequest,
-    SequenceReset,
-    TestRequest,
-)
-from kalshi_fix_sansio._generated.messages.settlement import (
-    MarketSettlementReport,
-)
-from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, REFUSALS, SESSION_TYPES
-from kalshi_fix_sansio._generated.texts import (
-    TEXTS,
-    AcceptQuoteStatusText,
-    ExecutionReportText,
-    OrderCancelRejectText,
-)
+from typing import TYPE_CHECKING
+
+from kalshi_fix_sansio.on_demand import exports
+
+if TYPE_CHECKING:
+    from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer
+    from kalshi_fix_sansio._generated.codesets import (
+        AcceptQuoteStatusCode,
+        AggressorSide,
+        ApplVerID,
+        BusinessRejectReason,
+        CollateralAmountType,
+        CxlRejReason,
+        CxlRejResponseTo,
+        EncryptMethod,
+        EventResendRejectReason,
+        ExecInst,
+        ExecType,
+        MarketResult,
+        MarketSettlementPartyRole,
+        MassCancelRequestType,
+        MassCancelResponse,
+        MDEntryType,
+        MDReqRejReason,
+        MDUpdateAction,
+        MiscFeeBasis,
+        MiscFeeType,
+        MultivariateSelectedSide,
+        MVEValidationReasonCode,
+        OrderGroupAction,
+        OrdRejReason,
+        OrdStatus,
+        OrdType,
+        PartyRole,
+        QuoteCancelStatusCode,
+        QuoteConfirmStatusCode,
+        QuoteRequestRejectReason,
+        QuoteRequestType,
+        QuoteStatus,
+        RFQCancelStatusCode,
+        SecurityTradingStatus,
+        SelfTradePreventionType,
+        SessionRejectReason,
+        Side,
+        SubscriptionRequestType,
+        TimeInForce,
+        TrdType,
+    )
+    from kalshi_fix_sansio._generated.dialect import DIALECT
+    from kalshi_fix_sansio._generated.groups import (
+        CollateralAmountChange,
+        MarketSettlementParty,
+        MDFullEntry,
+        MDIncEntry,
+        MDReqSymbol,
+        MiscFee,
+        MultivariateSelectedLeg,
+        MVEOffendingLeg,
+        Party,
+        QuoteRequestSymbol,
+    )
+    from kalshi_fix_sansio._generated.messages.business import (
+        BusinessMessageReject,
+    )
+    from kalshi_fix_sansio._generated.messages.drop_copy import (
+        EventResendComplete,
+        EventResendReject,
+        EventResendRequest,
+    )
+    from kalshi_fix_sansio._generated.messages.market_data import (
+        MarketDataIncrementalRefresh,
+        MarketDataRequest,
+        MarketDataRequestReject,
+        MarketDataSnapshotFullRefresh,
+        SecurityStatus,
+        SecurityStatusRequest,
+    )
+    from kalshi_fix_sansio._generated.messages.order_entry import (
+        ExecutionReport,
+        NewOrderSingle,
+        OrderCancelReject,
+        OrderCancelReplaceRequest,
+        OrderCancelRequest,
+        OrderMassCancelReport,
+        OrderMassCancelRequest,
+    )
+    from kalshi_fix_sansio._generated.messages.order_groups import (
+        OrderGroupRequest,
+        OrderGroupResponse,
+    )
+    from kalshi_fix_sansio._generated.messages.rfq import (
+        AcceptQuote,
+        AcceptQuoteStatus,
+        Quote,
+        QuoteCancel,
+        QuoteCancelStatus,
+        QuoteConfirm,
+        QuoteConfirmStatus,
+        QuoteRequest,
+        QuoteRequestAck,
+        QuoteRequestReject,
+        QuoteStatusReport,
+        RFQCancel,
+        RFQCancelStatus,
+    )
+    from kalshi_fix_sansio._generated.messages.session import (
+        Heartbeat,
+        Logon,
+        LogonFields,
+        Logout,
+        Reject,
+        ResendRequest,
+        SequenceReset,
+        TestRequest,
+    )
+    from kalshi_fix_sansio._generated.messages.settlement import (
+        MarketSettlementReport,
+    )
+    from kalshi_fix_sansio._generated.sessions import (
+        ENDPOINTS,
+        ENVIRONMENTS,
+        PRODUCTS,
+        REFUSALS,
+        SESSION_TYPES,
+    )
+    from kalshi_fix_sansio._generated.texts import (
+        TEXTS,
+        AcceptQuoteStatusText,
+        ExecutionReportText,
+        OrderCancelRejectText,
+    )
+else:
+    __getattr__ = exports(
+        globals(),
+        {
+            "kalshi_fix_sansio._generated.blocks": (
+                "FixMessage",
+                "Header",
+                "Trailer",
+            ),
+            "kalshi_fix_sansio._generated.codesets": (
+                "AcceptQuoteStatusCode",
+                "AggressorSide",
+                "ApplVerID",
+                "BusinessRejectReason",
+                "CollateralAmountType",
+                "CxlRejReason",
+                "CxlRejResponseTo",
+                "EncryptMethod",
+                "EventResendRejectReason",
+                "ExecInst",
+                "ExecType",
+                "MarketResult",
+                "MarketSettlementPartyRole",
+                "MassCancelRequestType",
+                "MassCancelResponse",
+                "MDEntryType",
+                "MDReqRejReason",
+                "MDUpdateAction",
+                "MiscFeeBasis",
+                "MiscFeeType",
+                "MultivariateSelectedSide",
+                "MVEValidationReasonCode",
+                "OrderGroupAction",
+                "OrdRejReason",
+                "OrdStatus",
+                "OrdType",
+                "PartyRole",
+                "QuoteCancelStatusCode",
+                "QuoteConfirmStatusCode",
+                "QuoteRequestRejectReason",
+                "QuoteRequestType",
+                "QuoteStatus",
+                "RFQCancelStatusCode",
+                "SecurityTradingStatus",
+                "SelfTradePreventionType",
+                "SessionRejectReason",
+                "Side",
+                "SubscriptionRequestType",
+                "TimeInForce",
+                "TrdType",
+            ),
+            "kalshi_fix_sansio._generated.dialect": ("DIALECT",),
+            "kalshi_fix_sansio._generated.groups": (
+                "CollateralAmountChange",
+                "MarketSettlementParty",
+                "MDFullEntry",
+                "MDIncEntry",
+                "MDReqSymbol",
+                "MiscFee",
+                "MultivariateSelectedLeg",
+                "MVEOffendingLeg",
+                "Party",
+                "QuoteRequestSymbol",
+            ),
+            "kalshi_fix_sansio._generated.messages.business": ("BusinessMessageReject",),
+            "kalshi_fix_sansio._generated.messages.drop_copy": (
+                "EventResendComplete",
+                "EventResendReject",
+                "EventResendRequest",
+            ),
+            "kalshi_fix_sansio._generated.messages.market_data": (
+                "MarketDataIncrementalRefresh",
+                "MarketDataRequest",
+                "MarketDataRequestReject",
+                "MarketDataSnapshotFullRefresh",
+                "SecurityStatus",
+                "SecurityStatusRequest",
+            ),
+            "kalshi_fix_sansio._generated.messages.order_entry": (
+                "ExecutionReport",
+                "NewOrderSingle",
+                "OrderCancelReject",
+                "OrderCancelReplaceRequest",
+                "OrderCancelRequest",
+                "OrderMassCancelReport",
+                "OrderMassCancelRequest",
+            ),
+            "kalshi_fix_sansio._generated.messages.order_groups": (
+                "OrderGroupRequest",
+                "OrderGroupResponse",
+            ),
+            "kalshi_fix_sansio._generated.messages.rfq": (
+                "AcceptQuote",
+                "AcceptQuoteStatus",
+                "Quote",
+                "QuoteCancel",
+                "QuoteCancelStatus",
+                "QuoteConfirm",
+                "QuoteConfirmStatus",
+                "QuoteRequest",
+                "QuoteRequestAck",
+                "QuoteRequestReject",
+                "QuoteStatusReport",
+                "RFQCancel",
+                "RFQCancelStatus",
+            ),
+            "kalshi_fix_sansio._generated.messages.session": (
+                "Heartbeat",
+                "Logon",
+                "LogonFields",
+                "Logout",
+                "Reject",
+                "ResendRequest",
+                "SequenceReset",
+                "TestRequest",
+            ),
+            "kalshi_fix_sansio._generated.messages.settlement": ("MarketSettlementReport",),
+            "kalshi_fix_sansio._generated.sessions": (
+                "ENDPOINTS",
+                "ENVIRONMENTS",
+                "PRODUCTS",
+                "REFUSALS",
+                "SESSION_TYPES",
+            ),
+            "kalshi_fix_sansio._generated.texts": (
+                "TEXTS",
+                "AcceptQuoteStatusText",
+                "ExecutionReportText",
+                "OrderCancelRejectText",
+            ),
+        },
+    )
 
 __all__ = [
     "DIALECT",
@@ -230,3 +373,7 @@ __all__ = [
     "Trailer",
     "TrdType",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -16,6 +16,7 @@ from kalshi_fix_sansio._generated.codesets import (
     ApplVerID,
     to_appl_ver_id,
 )
+from kalshi_fix_sansio._generated.layouts import blocks
 from kalshi_fix_sansio.base import Block, Message, UnknownField
 from kalshi_fix_sansio.scalars import (
     NO_SECOND,
@@ -42,6 +43,8 @@ _second = NO_SECOND
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Header(Block):
     """The standard header of every message of the Kalshi dialect."""
+
+    LAYOUT = blocks.HEADER
 
     begin_string: str | None = None
     """BeginString (8): Opens every message and names the version of the session layer.
@@ -222,6 +225,8 @@ def encode_header(header: Header, checked: bool = True, text: str = "") -> str:
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Trailer(Block):
     """The standard trailer of every message of the Kalshi dialect."""
+
+    LAYOUT = blocks.TRAILER
 
     signature: bytes | None = None
     """Signature (89): An electronic signature of the message. Optional. Never shown in a repr."""

@@ -35,6 +35,7 @@ from kalshi_fix_sansio._generated.codesets import (
     to_party_role,
     to_trd_type,
 )
+from kalshi_fix_sansio._generated.layouts import groups
 from kalshi_fix_sansio.base import Block, UnknownField
 from kalshi_fix_sansio.scalars import (
     MAX_DECIMAL_DIGITS,
@@ -82,6 +83,8 @@ class Party(Block):
 
     An entry begins with PartyID (448). Source: order-entry, margin order-entry, rfq-messages.
     """
+
+    LAYOUT = groups.PARTY
 
     party_id: str
     """PartyID (448): Id of the party. A customer account's is the clearing member's UUID, an underscore and 1
@@ -144,6 +147,8 @@ class MiscFee(Block):
 
     An entry begins with MiscFeeAmt (137). Source: order-entry, margin order-entry, market-settlement.
     """
+
+    LAYOUT = groups.MISC_FEE
 
     misc_fee_amt: Decimal
     """MiscFeeAmt (137): Amount of the fee. In dollars. Required."""
@@ -223,6 +228,8 @@ class CollateralAmountChange(Block):
     market-settlement.
     """
 
+    LAYOUT = groups.COLLATERAL_AMOUNT_CHANGE
+
     collateral_amount_change: Decimal
     """CollateralAmountChange (1704): How much the amount changed; negative when it fell.
 
@@ -288,6 +295,8 @@ class MDReqSymbol(Block):
     An entry begins with Symbol (55). Source: market-data, margin market-data.
     """
 
+    LAYOUT = groups.MD_REQ_SYMBOL
+
     symbol: str
     """Symbol (55): Ticker of the market. Required."""
 
@@ -331,6 +340,8 @@ class MDFullEntry(Block):
 
     An entry begins with MDEntryType (269). Source: market-data, margin market-data.
     """
+
+    LAYOUT = groups.MD_FULL_ENTRY
 
     md_entry_type: MDEntryType | str
     """MDEntryType (269): What the entry is about. Known values: `MDEntryType`. Required."""
@@ -417,6 +428,8 @@ class MDIncEntry(Block):
 
     An entry begins with MDUpdateAction (279). Source: market-data, margin market-data.
     """
+
+    LAYOUT = groups.MD_INC_ENTRY
 
     md_update_action: MDUpdateAction | str
     """MDUpdateAction (279): What to do with the level. Known values: `MDUpdateAction`. Required."""
@@ -565,6 +578,8 @@ class MarketSettlementParty(Block):
     An entry begins with MarketSettlementPartyID (20109). Source: market-settlement.
     """
 
+    LAYOUT = groups.MARKET_SETTLEMENT_PARTY
+
     market_settlement_party_id: str
     """MarketSettlementPartyID (20109): Id of the party whose position was settled. Required."""
     market_settlement_party_role: MarketSettlementPartyRole | int = MarketSettlementPartyRole.CUSTOMER_ACCOUNT
@@ -668,6 +683,8 @@ class QuoteRequestSymbol(Block):
     An entry begins with Symbol (55), OrderQty (38) or CashOrderQty (152). Exactly one of OrderQty and
     CashOrderQty is present, from the client. Source: rfq-messages.
     """
+
+    LAYOUT = groups.QUOTE_REQUEST_SYMBOL
 
     symbol: str | None = None
     """Symbol (55): Ticker of the market; the creator leaves it out on combinations.
@@ -811,6 +828,8 @@ class MultivariateSelectedLeg(Block):
     An entry begins with MultivariateSelectedEventTicker (20182). Source: rfq-messages.
     """
 
+    LAYOUT = groups.MULTIVARIATE_SELECTED_LEG
+
     multivariate_selected_event_ticker: str
     """MultivariateSelectedEventTicker (20182): Ticker of the leg's event. Required."""
     multivariate_selected_market_ticker: str
@@ -882,6 +901,8 @@ class MVEOffendingLeg(Block):
 
     An entry begins with MVEOffendingMarketTicker (20186). Source: rfq-messages.
     """
+
+    LAYOUT = groups.MVE_OFFENDING_LEG
 
     mve_offending_market_ticker: str
     """MVEOffendingMarketTicker (20186): Ticker of a market that does not fit the combination. Required."""

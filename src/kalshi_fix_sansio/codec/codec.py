@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from zlib import adler32
 
@@ -27,6 +28,23 @@ from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import format_string
 
 
+class _BodyEncoders(dict[type[Message], tuple[Callable[..., str], str]]):
+    """The encoder of each class with the text before what it writes, kept once it was asked for."""
+
+    __slots__ = ("_dialect",)
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__()
+        self._dialect = dialect
+
+    def __missing__(self, cls: type[Message]) -> tuple[Callable[..., str], str]:
+        layout = self._dialect.layout_of(cls)
+        if layout is None:
+            raise KeyError(cls)
+        entry = self[cls] = layout.body.encode, f"35={layout.msg_type}\x01"
+        return entry
+
+
 class Codec:
     """Decodes and encodes the messages of a dialect.
 
@@ -40,10 +58,7 @@ class Codec:
         self._compiled = DecoderCache(self._tables)
         self._body_tables: dict[type[Message], BlockTable] = {}
         self._encode_header = dialect.header.encode
-        self._encode_body = {
-            layout.cls: (layout.body.encode, f"35={layout.msg_type}\x01")
-            for layout in dialect.messages.values()
-        }
+        self._encode_body = _BodyEncoders(dialect)
         self._heads = message_heads(dialect.begin_string)
         self._longest_head = len(self._heads) - 1
 
@@ -188,7 +203,7 @@ class Codec:
         return encode_frame(self.dialect.begin_string, f"35={msg_type}\x01{head}{body}".encode("latin-1"))
 
     def _table_of(self, message: Message) -> BlockTable:
-        layout = self.dialect.by_class.get(type(message))
+        layout = self.dialect.layout_of(type(message))
         if layout is not None:
             table = self._body_tables[type(message)] = self._tables.body(layout)
             return table

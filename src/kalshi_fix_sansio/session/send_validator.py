@@ -114,7 +114,7 @@ class SendValidator:
 
     def _learn(self, message: Message) -> _SendRules:
         config = self._core.config
-        layout = config.dialect.by_class.get(type(message))
+        layout = config.dialect.layout_of(type(message))
         if layout is None:
             raise LocalProtocolError(f"{type(message).__name__} is not a message of {config.dialect.name}")
         if layout.admin:

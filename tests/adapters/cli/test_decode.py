@@ -81,7 +81,7 @@ def problems(log: bytes) -> list[str]:
 def test_the_log_with_every_message_is_up_to_date_and_sound() -> None:
     assert {spoken.MSG_TYPE for *_, spoken in conversation()} == set(DIALECT.messages)
     for (product, session, sender, spoken), frame in zip(conversation(), frames(), strict=True):
-        layout = DIALECT.by_class[type(spoken)]
+        layout = type(spoken).MESSAGE
         assert validate(spoken, layout, product=product, session=session, sender=sender) == ()
         assert decode_strict(frame) == spoken
 

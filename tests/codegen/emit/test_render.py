@@ -286,7 +286,7 @@ def test_header_and_trailer_leave_to_the_codec_what_is_its_own(harbour: ModuleTy
 
 def test_the_layouts_hold_what_the_spec_says(harbour: ModuleType) -> None:
     layout = harbour.DIALECT.messages["U1"]
-    assert harbour.DIALECT.by_class[harbour.BerthRequest] is layout is harbour.BerthRequest.MESSAGE
+    assert harbour.DIALECT.layout_of(harbour.BerthRequest) is layout is harbour.BerthRequest.MESSAGE
     assert layout.body is harbour.BerthRequest.LAYOUT
     members = {member.name: member for member in layout.body.members}
     assert members["ShipID"].field.pattern == "[A-Z]{2}[0-9]{1,10}"

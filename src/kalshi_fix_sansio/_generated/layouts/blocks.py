@@ -4,12 +4,6 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.blocks import (
-    Header,
-    Trailer,
-    encode_header,
-    encode_trailer,
-)
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
@@ -25,7 +19,7 @@ from kalshi_fix_sansio.layout import (
 
 HEADER = BlockLayout(
     name="Header",
-    cls=Header,
+    cls="kalshi_fix_sansio._generated.blocks.Header",
     members=(
         FieldMember(fields.BEGIN_STRING, presence=Presence.REQUIRED),  # 8
         FieldMember(fields.BODY_LENGTH, presence=Presence.REQUIRED),  # 9
@@ -55,17 +49,15 @@ HEADER = BlockLayout(
         FieldMember(fields.APPL_VER_ID),  # 1128
         FieldMember(fields.CSTM_APPL_VER_ID),  # 1129
     ),
-    encode=encode_header,
+    encode="kalshi_fix_sansio._generated.blocks.encode_header",
 )
-Header.LAYOUT = HEADER
 
 TRAILER = BlockLayout(
     name="Trailer",
-    cls=Trailer,
+    cls="kalshi_fix_sansio._generated.blocks.Trailer",
     members=(
         FieldMember(fields.SIGNATURE),  # 89
         FieldMember(fields.CHECK_SUM, presence=Presence.REQUIRED),  # 10
     ),
-    encode=encode_trailer,
+    encode="kalshi_fix_sansio._generated.blocks.encode_trailer",
 )
-Trailer.LAYOUT = TRAILER

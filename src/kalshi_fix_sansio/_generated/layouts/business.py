@@ -6,10 +6,6 @@ from __future__ import annotations
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
-from kalshi_fix_sansio._generated.messages.business import (
-    BusinessMessageReject,
-    encode_business_message_reject,
-)
 from kalshi_fix_sansio.layout import (
     BlockLayout,
     FieldMember,
@@ -26,7 +22,7 @@ BUSINESS_MESSAGE_REJECT = MessageLayout(
     flows=(Scope(sender=Sender.VENUE),),
     body=BlockLayout(
         name="BusinessMessageReject",
-        cls=BusinessMessageReject,
+        cls="kalshi_fix_sansio._generated.messages.business.BusinessMessageReject",
         members=(
             FieldMember(fields.REF_SEQ_NUM, presence=Presence.REQUIRED),  # 45
             FieldMember(fields.REF_MSG_TYPE, presence=Presence.REQUIRED),  # 372
@@ -35,8 +31,6 @@ BUSINESS_MESSAGE_REJECT = MessageLayout(
             FieldMember(fields.BUSINESS_REJECT_REASON, presence=Presence.REQUIRED),  # 380
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_business_message_reject,
+        encode="kalshi_fix_sansio._generated.messages.business.encode_business_message_reject",
     ),
 )
-BusinessMessageReject.LAYOUT = BUSINESS_MESSAGE_REJECT.body
-BusinessMessageReject.MESSAGE = BUSINESS_MESSAGE_REJECT

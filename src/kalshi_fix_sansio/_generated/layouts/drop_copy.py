@@ -6,14 +6,6 @@ from __future__ import annotations
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
-from kalshi_fix_sansio._generated.messages.drop_copy import (
-    EventResendComplete,
-    EventResendReject,
-    EventResendRequest,
-    encode_event_resend_complete,
-    encode_event_resend_reject,
-    encode_event_resend_request,
-)
 from kalshi_fix_sansio.layout import (
     Answers,
     BlockLayout,
@@ -31,17 +23,15 @@ EVENT_RESEND_REQUEST = MessageLayout(
     flows=(Scope(sessions=("KalshiNR", "KalshiDC"), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="EventResendRequest",
-        cls=EventResendRequest,
+        cls="kalshi_fix_sansio._generated.messages.drop_copy.EventResendRequest",
         members=(
             FieldMember(fields.BEGIN_EXEC_ID, presence=Presence.REQUIRED),  # 21001
             FieldMember(fields.END_EXEC_ID),  # 21002
         ),
-        encode=encode_event_resend_request,
+        encode="kalshi_fix_sansio._generated.messages.drop_copy.encode_event_resend_request",
     ),
     request=("msg_seq_num",),
 )
-EventResendRequest.LAYOUT = EVENT_RESEND_REQUEST.body
-EventResendRequest.MESSAGE = EVENT_RESEND_REQUEST
 
 EVENT_RESEND_COMPLETE = MessageLayout(
     msg_type="U2",
@@ -50,17 +40,15 @@ EVENT_RESEND_COMPLETE = MessageLayout(
     flows=(Scope(sessions=("KalshiNR", "KalshiDC"), sender=Sender.VENUE),),
     body=BlockLayout(
         name="EventResendComplete",
-        cls=EventResendComplete,
+        cls="kalshi_fix_sansio._generated.messages.drop_copy.EventResendComplete",
         members=(
             FieldMember(fields.REF_SEQ_NUM, presence=Presence.REQUIRED),  # 45
             FieldMember(fields.RESEND_EVENT_COUNT, presence=Presence.REQUIRED),  # 21003
         ),
-        encode=encode_event_resend_complete,
+        encode="kalshi_fix_sansio._generated.messages.drop_copy.encode_event_resend_complete",
     ),
     answers=(Answers(frozenset(("U1",)), attribute="ref_seq_num", names="msg_seq_num"),),
 )
-EventResendComplete.LAYOUT = EVENT_RESEND_COMPLETE.body
-EventResendComplete.MESSAGE = EVENT_RESEND_COMPLETE
 
 EVENT_RESEND_REJECT = MessageLayout(
     msg_type="U3",
@@ -69,14 +57,12 @@ EVENT_RESEND_REJECT = MessageLayout(
     flows=(Scope(sessions=("KalshiNR", "KalshiDC"), sender=Sender.VENUE),),
     body=BlockLayout(
         name="EventResendReject",
-        cls=EventResendReject,
+        cls="kalshi_fix_sansio._generated.messages.drop_copy.EventResendReject",
         members=(
             FieldMember(fields.REF_SEQ_NUM, presence=Presence.REQUIRED),  # 45
             FieldMember(fields.EVENT_RESEND_REJECT_REASON, presence=Presence.REQUIRED),  # 21004
         ),
-        encode=encode_event_resend_reject,
+        encode="kalshi_fix_sansio._generated.messages.drop_copy.encode_event_resend_reject",
     ),
     answers=(Answers(frozenset(("U1",)), attribute="ref_seq_num", names="msg_seq_num"),),
 )
-EventResendReject.LAYOUT = EVENT_RESEND_REJECT.body
-EventResendReject.MESSAGE = EVENT_RESEND_REJECT

@@ -3,28 +3,6 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.groups import (
-    CollateralAmountChange,
-    MarketSettlementParty,
-    MDFullEntry,
-    MDIncEntry,
-    MDReqSymbol,
-    MiscFee,
-    MultivariateSelectedLeg,
-    MVEOffendingLeg,
-    Party,
-    QuoteRequestSymbol,
-    encode_collateral_amount_change,
-    encode_market_settlement_party,
-    encode_md_full_entry,
-    encode_md_inc_entry,
-    encode_md_req_symbol,
-    encode_misc_fee,
-    encode_multivariate_selected_leg,
-    encode_mve_offending_leg,
-    encode_party,
-    encode_quote_request_symbol,
-)
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
@@ -43,7 +21,7 @@ from kalshi_fix_sansio.layout import (
 
 PARTY = BlockLayout(
     name="Party",
-    cls=Party,
+    cls="kalshi_fix_sansio._generated.groups.Party",
     members=(
         FieldMember(fields.PARTY_ID, presence=Presence.REQUIRED),  # 448
         FieldMember(
@@ -52,47 +30,43 @@ PARTY = BlockLayout(
             limits=(Limit(when=Condition(scope=Scope(sender=Sender.CLIENT)), values=("24",)),),
         ),  # 452
     ),
-    encode=encode_party,
+    encode="kalshi_fix_sansio._generated.groups.encode_party",
 )
-Party.LAYOUT = PARTY
 
 MISC_FEE = BlockLayout(
     name="MiscFee",
-    cls=MiscFee,
+    cls="kalshi_fix_sansio._generated.groups.MiscFee",
     members=(
         FieldMember(fields.MISC_FEE_AMT, presence=Presence.REQUIRED),  # 137
         FieldMember(fields.MISC_FEE_CURR, presence=Presence.REQUIRED),  # 138
         FieldMember(fields.MISC_FEE_TYPE, presence=Presence.REQUIRED),  # 139
         FieldMember(fields.MISC_FEE_BASIS, presence=Presence.REQUIRED),  # 891
     ),
-    encode=encode_misc_fee,
+    encode="kalshi_fix_sansio._generated.groups.encode_misc_fee",
 )
-MiscFee.LAYOUT = MISC_FEE
 
 COLLATERAL_AMOUNT_CHANGE = BlockLayout(
     name="CollateralAmountChange",
-    cls=CollateralAmountChange,
+    cls="kalshi_fix_sansio._generated.groups.CollateralAmountChange",
     members=(
         FieldMember(fields.COLLATERAL_AMOUNT_CHANGE, presence=Presence.REQUIRED),  # 1704
         FieldMember(fields.COLLATERAL_AMOUNT_TYPE, presence=Presence.REQUIRED),  # 1705
     ),
-    encode=encode_collateral_amount_change,
+    encode="kalshi_fix_sansio._generated.groups.encode_collateral_amount_change",
 )
-CollateralAmountChange.LAYOUT = COLLATERAL_AMOUNT_CHANGE
 
 MD_REQ_SYMBOL = BlockLayout(
     name="MDReqSymbol",
-    cls=MDReqSymbol,
+    cls="kalshi_fix_sansio._generated.groups.MDReqSymbol",
     members=(
         FieldMember(fields.SYMBOL, presence=Presence.REQUIRED),  # 55
     ),
-    encode=encode_md_req_symbol,
+    encode="kalshi_fix_sansio._generated.groups.encode_md_req_symbol",
 )
-MDReqSymbol.LAYOUT = MD_REQ_SYMBOL
 
 MD_FULL_ENTRY = BlockLayout(
     name="MDFullEntry",
-    cls=MDFullEntry,
+    cls="kalshi_fix_sansio._generated.groups.MDFullEntry",
     members=(
         FieldMember(fields.MD_ENTRY_TYPE, presence=Presence.REQUIRED),  # 269
         FieldMember(fields.MD_ENTRY_PX, presence=Presence.REQUIRED),  # 270
@@ -104,13 +78,12 @@ MD_FULL_ENTRY = BlockLayout(
             fields.MD_ENTRY_TIME, rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.REQUIRED),)
         ),  # 273
     ),
-    encode=encode_md_full_entry,
+    encode="kalshi_fix_sansio._generated.groups.encode_md_full_entry",
 )
-MDFullEntry.LAYOUT = MD_FULL_ENTRY
 
 MD_INC_ENTRY = BlockLayout(
     name="MDIncEntry",
-    cls=MDIncEntry,
+    cls="kalshi_fix_sansio._generated.groups.MDIncEntry",
     members=(
         FieldMember(fields.MD_UPDATE_ACTION, presence=Presence.REQUIRED),  # 279
         FieldMember(fields.SYMBOL, presence=Presence.REQUIRED),  # 55
@@ -129,13 +102,12 @@ MD_INC_ENTRY = BlockLayout(
         FieldMember(fields.CL_ORD_ID),  # 11
         FieldMember(fields.ALLOC_ACCOUNT),  # 79
     ),
-    encode=encode_md_inc_entry,
+    encode="kalshi_fix_sansio._generated.groups.encode_md_inc_entry",
 )
-MDIncEntry.LAYOUT = MD_INC_ENTRY
 
 MARKET_SETTLEMENT_PARTY = BlockLayout(
     name="MarketSettlementParty",
-    cls=MarketSettlementParty,
+    cls="kalshi_fix_sansio._generated.groups.MarketSettlementParty",
     members=(
         FieldMember(fields.MARKET_SETTLEMENT_PARTY_ID, presence=Presence.REQUIRED),  # 20109
         FieldMember(fields.MARKET_SETTLEMENT_PARTY_ROLE, presence=Presence.REQUIRED),  # 20110
@@ -152,13 +124,12 @@ MARKET_SETTLEMENT_PARTY = BlockLayout(
             fields.NO_MISC_FEES, attribute="misc_fees", entry=MISC_FEE, delimiters=(137,), minimum=1
         ),  # 136
     ),
-    encode=encode_market_settlement_party,
+    encode="kalshi_fix_sansio._generated.groups.encode_market_settlement_party",
 )
-MarketSettlementParty.LAYOUT = MARKET_SETTLEMENT_PARTY
 
 QUOTE_REQUEST_SYMBOL = BlockLayout(
     name="QuoteRequestSymbol",
-    cls=QuoteRequestSymbol,
+    cls="kalshi_fix_sansio._generated.groups.QuoteRequestSymbol",
     members=(
         FieldMember(
             fields.SYMBOL, rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.REQUIRED),)
@@ -196,29 +167,26 @@ QUOTE_REQUEST_SYMBOL = BlockLayout(
             fields.NO_PARTY_IDS, attribute="party_ids", entry=PARTY, delimiters=(448,), minimum=1, maximum=2
         ),  # 453
     ),
-    encode=encode_quote_request_symbol,
+    encode="kalshi_fix_sansio._generated.groups.encode_quote_request_symbol",
     one_of=(OneOf(("OrderQty", "CashOrderQty"), scope=Scope(sender=Sender.CLIENT)),),
 )
-QuoteRequestSymbol.LAYOUT = QUOTE_REQUEST_SYMBOL
 
 MULTIVARIATE_SELECTED_LEG = BlockLayout(
     name="MultivariateSelectedLeg",
-    cls=MultivariateSelectedLeg,
+    cls="kalshi_fix_sansio._generated.groups.MultivariateSelectedLeg",
     members=(
         FieldMember(fields.MULTIVARIATE_SELECTED_EVENT_TICKER, presence=Presence.REQUIRED),  # 20182
         FieldMember(fields.MULTIVARIATE_SELECTED_MARKET_TICKER, presence=Presence.REQUIRED),  # 20183
         FieldMember(fields.MULTIVARIATE_SELECTED_SIDE, presence=Presence.REQUIRED),  # 20184
     ),
-    encode=encode_multivariate_selected_leg,
+    encode="kalshi_fix_sansio._generated.groups.encode_multivariate_selected_leg",
 )
-MultivariateSelectedLeg.LAYOUT = MULTIVARIATE_SELECTED_LEG
 
 MVE_OFFENDING_LEG = BlockLayout(
     name="MVEOffendingLeg",
-    cls=MVEOffendingLeg,
+    cls="kalshi_fix_sansio._generated.groups.MVEOffendingLeg",
     members=(
         FieldMember(fields.MVE_OFFENDING_MARKET_TICKER, presence=Presence.REQUIRED),  # 20186
     ),
-    encode=encode_mve_offending_leg,
+    encode="kalshi_fix_sansio._generated.groups.encode_mve_offending_leg",
 )
-MVEOffendingLeg.LAYOUT = MVE_OFFENDING_LEG

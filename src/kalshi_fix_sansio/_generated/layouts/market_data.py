@@ -7,20 +7,6 @@ from kalshi_fix_sansio._generated.layouts import (
     fields,
     groups,
 )
-from kalshi_fix_sansio._generated.messages.market_data import (
-    MarketDataIncrementalRefresh,
-    MarketDataRequest,
-    MarketDataRequestReject,
-    MarketDataSnapshotFullRefresh,
-    SecurityStatus,
-    SecurityStatusRequest,
-    encode_market_data_incremental_refresh,
-    encode_market_data_request,
-    encode_market_data_request_reject,
-    encode_market_data_snapshot_full_refresh,
-    encode_security_status,
-    encode_security_status_request,
-)
 from kalshi_fix_sansio.layout import (
     BlockLayout,
     Condition,
@@ -39,7 +25,7 @@ MARKET_DATA_REQUEST = MessageLayout(
     flows=(Scope(sessions=("KalshiMD",), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="MarketDataRequest",
-        cls=MarketDataRequest,
+        cls="kalshi_fix_sansio._generated.messages.market_data.MarketDataRequest",
         members=(
             FieldMember(fields.SUBSCRIPTION_REQUEST_TYPE, presence=Presence.REQUIRED),  # 263
             GroupMember(
@@ -51,11 +37,9 @@ MARKET_DATA_REQUEST = MessageLayout(
                 minimum=1,
             ),  # 146
         ),
-        encode=encode_market_data_request,
+        encode="kalshi_fix_sansio._generated.messages.market_data.encode_market_data_request",
     ),
 )
-MarketDataRequest.LAYOUT = MARKET_DATA_REQUEST.body
-MarketDataRequest.MESSAGE = MARKET_DATA_REQUEST
 
 MARKET_DATA_SNAPSHOT_FULL_REFRESH = MessageLayout(
     msg_type="W",
@@ -64,7 +48,7 @@ MARKET_DATA_SNAPSHOT_FULL_REFRESH = MessageLayout(
     flows=(Scope(sessions=("KalshiMD",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="MarketDataSnapshotFullRefresh",
-        cls=MarketDataSnapshotFullRefresh,
+        cls="kalshi_fix_sansio._generated.messages.market_data.MarketDataSnapshotFullRefresh",
         members=(
             FieldMember(fields.SYMBOL, presence=Presence.REQUIRED),  # 55
             GroupMember(
@@ -75,11 +59,9 @@ MARKET_DATA_SNAPSHOT_FULL_REFRESH = MessageLayout(
                 presence=Presence.REQUIRED,
             ),  # 268
         ),
-        encode=encode_market_data_snapshot_full_refresh,
+        encode="kalshi_fix_sansio._generated.messages.market_data.encode_market_data_snapshot_full_refresh",
     ),
 )
-MarketDataSnapshotFullRefresh.LAYOUT = MARKET_DATA_SNAPSHOT_FULL_REFRESH.body
-MarketDataSnapshotFullRefresh.MESSAGE = MARKET_DATA_SNAPSHOT_FULL_REFRESH
 
 MARKET_DATA_INCREMENTAL_REFRESH = MessageLayout(
     msg_type="X",
@@ -88,7 +70,7 @@ MARKET_DATA_INCREMENTAL_REFRESH = MessageLayout(
     flows=(Scope(sessions=("KalshiMD",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="MarketDataIncrementalRefresh",
-        cls=MarketDataIncrementalRefresh,
+        cls="kalshi_fix_sansio._generated.messages.market_data.MarketDataIncrementalRefresh",
         members=(
             GroupMember(
                 fields.NO_MD_ENTRIES,
@@ -99,11 +81,9 @@ MARKET_DATA_INCREMENTAL_REFRESH = MessageLayout(
                 minimum=1,
             ),  # 268
         ),
-        encode=encode_market_data_incremental_refresh,
+        encode="kalshi_fix_sansio._generated.messages.market_data.encode_market_data_incremental_refresh",
     ),
 )
-MarketDataIncrementalRefresh.LAYOUT = MARKET_DATA_INCREMENTAL_REFRESH.body
-MarketDataIncrementalRefresh.MESSAGE = MARKET_DATA_INCREMENTAL_REFRESH
 
 MARKET_DATA_REQUEST_REJECT = MessageLayout(
     msg_type="Y",
@@ -112,16 +92,14 @@ MARKET_DATA_REQUEST_REJECT = MessageLayout(
     flows=(Scope(sessions=("KalshiMD",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="MarketDataRequestReject",
-        cls=MarketDataRequestReject,
+        cls="kalshi_fix_sansio._generated.messages.market_data.MarketDataRequestReject",
         members=(
             FieldMember(fields.MD_REQ_REJ_REASON),  # 281
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_market_data_request_reject,
+        encode="kalshi_fix_sansio._generated.messages.market_data.encode_market_data_request_reject",
     ),
 )
-MarketDataRequestReject.LAYOUT = MARKET_DATA_REQUEST_REJECT.body
-MarketDataRequestReject.MESSAGE = MARKET_DATA_REQUEST_REJECT
 
 SECURITY_STATUS_REQUEST = MessageLayout(
     msg_type="e",
@@ -130,16 +108,14 @@ SECURITY_STATUS_REQUEST = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiMD",), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="SecurityStatusRequest",
-        cls=SecurityStatusRequest,
+        cls="kalshi_fix_sansio._generated.messages.market_data.SecurityStatusRequest",
         members=(
             FieldMember(fields.SUBSCRIPTION_REQUEST_TYPE, presence=Presence.REQUIRED),  # 263
             FieldMember(fields.SYMBOL, presence=Presence.REQUIRED),  # 55
         ),
-        encode=encode_security_status_request,
+        encode="kalshi_fix_sansio._generated.messages.market_data.encode_security_status_request",
     ),
 )
-SecurityStatusRequest.LAYOUT = SECURITY_STATUS_REQUEST.body
-SecurityStatusRequest.MESSAGE = SECURITY_STATUS_REQUEST
 
 SECURITY_STATUS = MessageLayout(
     msg_type="f",
@@ -148,13 +124,11 @@ SECURITY_STATUS = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiMD",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="SecurityStatus",
-        cls=SecurityStatus,
+        cls="kalshi_fix_sansio._generated.messages.market_data.SecurityStatus",
         members=(
             FieldMember(fields.SYMBOL, presence=Presence.REQUIRED),  # 55
             FieldMember(fields.SECURITY_TRADING_STATUS, presence=Presence.REQUIRED),  # 326
         ),
-        encode=encode_security_status,
+        encode="kalshi_fix_sansio._generated.messages.market_data.encode_security_status",
     ),
 )
-SecurityStatus.LAYOUT = SECURITY_STATUS.body
-SecurityStatus.MESSAGE = SECURITY_STATUS

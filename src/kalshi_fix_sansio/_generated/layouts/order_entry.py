@@ -12,22 +12,6 @@ from kalshi_fix_sansio._generated.layouts import (
     fields,
     groups,
 )
-from kalshi_fix_sansio._generated.messages.order_entry import (
-    ExecutionReport,
-    NewOrderSingle,
-    OrderCancelReject,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    OrderMassCancelReport,
-    OrderMassCancelRequest,
-    encode_execution_report,
-    encode_new_order_single,
-    encode_order_cancel_reject,
-    encode_order_cancel_replace_request,
-    encode_order_cancel_request,
-    encode_order_mass_cancel_report,
-    encode_order_mass_cancel_request,
-)
 from kalshi_fix_sansio.layout import (
     Answers,
     BlockLayout,
@@ -51,7 +35,7 @@ NEW_ORDER_SINGLE = MessageLayout(
     flows=(Scope(sessions=("KalshiNR", "KalshiRT"), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="NewOrderSingle",
-        cls=NewOrderSingle,
+        cls="kalshi_fix_sansio._generated.messages.order_entry.NewOrderSingle",
         members=(
             FieldMember(fields.CL_ORD_ID, presence=Presence.REQUIRED),  # 11
             FieldMember(fields.EXEC_INST),  # 18
@@ -110,13 +94,11 @@ NEW_ORDER_SINGLE = MessageLayout(
                 rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),),
             ),  # 21009
         ),
-        encode=encode_new_order_single,
+        encode="kalshi_fix_sansio._generated.messages.order_entry.encode_new_order_single",
         one_of=(OneOf(("NoPartyIDs", "AllocAccount"), optional=True),),
     ),
     request=("cl_ord_id",),
 )
-NewOrderSingle.LAYOUT = NEW_ORDER_SINGLE.body
-NewOrderSingle.MESSAGE = NEW_ORDER_SINGLE
 
 ORDER_CANCEL_REPLACE_REQUEST = MessageLayout(
     msg_type="G",
@@ -125,7 +107,7 @@ ORDER_CANCEL_REPLACE_REQUEST = MessageLayout(
     flows=(Scope(sessions=("KalshiNR", "KalshiRT"), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="OrderCancelReplaceRequest",
-        cls=OrderCancelReplaceRequest,
+        cls="kalshi_fix_sansio._generated.messages.order_entry.OrderCancelReplaceRequest",
         members=(
             FieldMember(fields.CL_ORD_ID, presence=Presence.REQUIRED),  # 11
             FieldMember(
@@ -180,13 +162,11 @@ ORDER_CANCEL_REPLACE_REQUEST = MessageLayout(
                 ),
             ),  # 100
         ),
-        encode=encode_order_cancel_replace_request,
+        encode="kalshi_fix_sansio._generated.messages.order_entry.encode_order_cancel_replace_request",
         one_of=(OneOf(("NoPartyIDs", "AllocAccount"), optional=True),),
     ),
     request=("cl_ord_id",),
 )
-OrderCancelReplaceRequest.LAYOUT = ORDER_CANCEL_REPLACE_REQUEST.body
-OrderCancelReplaceRequest.MESSAGE = ORDER_CANCEL_REPLACE_REQUEST
 
 ORDER_CANCEL_REQUEST = MessageLayout(
     msg_type="F",
@@ -195,7 +175,7 @@ ORDER_CANCEL_REQUEST = MessageLayout(
     flows=(Scope(sessions=("KalshiNR", "KalshiRT"), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="OrderCancelRequest",
-        cls=OrderCancelRequest,
+        cls="kalshi_fix_sansio._generated.messages.order_entry.OrderCancelRequest",
         members=(
             FieldMember(fields.CL_ORD_ID, presence=Presence.REQUIRED),  # 11
             FieldMember(fields.ORDER_ID),  # 37
@@ -215,13 +195,11 @@ ORDER_CANCEL_REQUEST = MessageLayout(
                 fields.EX_DESTINATION, rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),)
             ),  # 100
         ),
-        encode=encode_order_cancel_request,
+        encode="kalshi_fix_sansio._generated.messages.order_entry.encode_order_cancel_request",
         one_of=(OneOf(("NoPartyIDs", "AllocAccount"), optional=True),),
     ),
     request=("cl_ord_id",),
 )
-OrderCancelRequest.LAYOUT = ORDER_CANCEL_REQUEST.body
-OrderCancelRequest.MESSAGE = ORDER_CANCEL_REQUEST
 
 ORDER_MASS_CANCEL_REQUEST = MessageLayout(
     msg_type="q",
@@ -230,17 +208,15 @@ ORDER_MASS_CANCEL_REQUEST = MessageLayout(
     flows=(Scope(sessions=("KalshiNR",), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="OrderMassCancelRequest",
-        cls=OrderMassCancelRequest,
+        cls="kalshi_fix_sansio._generated.messages.order_entry.OrderMassCancelRequest",
         members=(
             FieldMember(fields.CL_ORD_ID, presence=Presence.REQUIRED),  # 11
             FieldMember(fields.MASS_CANCEL_REQUEST_TYPE, presence=Presence.REQUIRED),  # 530
         ),
-        encode=encode_order_mass_cancel_request,
+        encode="kalshi_fix_sansio._generated.messages.order_entry.encode_order_mass_cancel_request",
     ),
     request=("cl_ord_id",),
 )
-OrderMassCancelRequest.LAYOUT = ORDER_MASS_CANCEL_REQUEST.body
-OrderMassCancelRequest.MESSAGE = ORDER_MASS_CANCEL_REQUEST
 
 EXECUTION_REPORT = MessageLayout(
     msg_type="8",
@@ -252,7 +228,7 @@ EXECUTION_REPORT = MessageLayout(
     ),
     body=BlockLayout(
         name="ExecutionReport",
-        cls=ExecutionReport,
+        cls="kalshi_fix_sansio._generated.messages.order_entry.ExecutionReport",
         members=(
             FieldMember(fields.ORDER_ID, presence=Presence.REQUIRED),  # 37
             FieldMember(fields.CL_ORD_ID, presence=Presence.REQUIRED),  # 11
@@ -316,7 +292,7 @@ EXECUTION_REPORT = MessageLayout(
             ),  # 21031
             FieldMember(fields.SELF_TRADE_PREVENTION_TYPE),  # 2964
         ),
-        encode=encode_execution_report,
+        encode="kalshi_fix_sansio._generated.messages.order_entry.encode_execution_report",
     ),
     answers=(
         Answers(
@@ -348,8 +324,6 @@ EXECUTION_REPORT = MessageLayout(
         Condition((("OrdStatus", ("2", "4", "8", "C")),)),
     ),
 )
-ExecutionReport.LAYOUT = EXECUTION_REPORT.body
-ExecutionReport.MESSAGE = EXECUTION_REPORT
 
 ORDER_CANCEL_REJECT = MessageLayout(
     msg_type="9",
@@ -358,7 +332,7 @@ ORDER_CANCEL_REJECT = MessageLayout(
     flows=(Scope(sessions=("KalshiNR", "KalshiRT"), sender=Sender.VENUE),),
     body=BlockLayout(
         name="OrderCancelReject",
-        cls=OrderCancelReject,
+        cls="kalshi_fix_sansio._generated.messages.order_entry.OrderCancelReject",
         members=(
             FieldMember(fields.ORDER_ID, presence=Presence.REQUIRED),  # 37
             FieldMember(fields.CL_ORD_ID, presence=Presence.REQUIRED),  # 11
@@ -368,7 +342,7 @@ ORDER_CANCEL_REJECT = MessageLayout(
             FieldMember(fields.CXL_REJ_REASON),  # 102
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_order_cancel_reject,
+        encode="kalshi_fix_sansio._generated.messages.order_entry.encode_order_cancel_reject",
     ),
     answers=(
         Answers(
@@ -379,8 +353,6 @@ ORDER_CANCEL_REJECT = MessageLayout(
         ),
     ),
 )
-OrderCancelReject.LAYOUT = ORDER_CANCEL_REJECT.body
-OrderCancelReject.MESSAGE = ORDER_CANCEL_REJECT
 
 ORDER_MASS_CANCEL_REPORT = MessageLayout(
     msg_type="r",
@@ -389,16 +361,14 @@ ORDER_MASS_CANCEL_REPORT = MessageLayout(
     flows=(Scope(sessions=("KalshiNR",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="OrderMassCancelReport",
-        cls=OrderMassCancelReport,
+        cls="kalshi_fix_sansio._generated.messages.order_entry.OrderMassCancelReport",
         members=(
             FieldMember(fields.CL_ORD_ID, presence=Presence.REQUIRED),  # 11
             FieldMember(fields.ORDER_ID, presence=Presence.REQUIRED),  # 37
             FieldMember(fields.MASS_CANCEL_RESPONSE, presence=Presence.REQUIRED),  # 531
             FieldMember(fields.MASS_CANCEL_REJECT_REASON),  # 532
         ),
-        encode=encode_order_mass_cancel_report,
+        encode="kalshi_fix_sansio._generated.messages.order_entry.encode_order_mass_cancel_report",
     ),
     answers=(Answers(frozenset(("q",)), attribute="cl_ord_id", names="cl_ord_id"),),
 )
-OrderMassCancelReport.LAYOUT = ORDER_MASS_CANCEL_REPORT.body
-OrderMassCancelReport.MESSAGE = ORDER_MASS_CANCEL_REPORT

@@ -6,12 +6,6 @@ from __future__ import annotations
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
-from kalshi_fix_sansio._generated.messages.order_groups import (
-    OrderGroupRequest,
-    OrderGroupResponse,
-    encode_order_group_request,
-    encode_order_group_response,
-)
 from kalshi_fix_sansio.layout import (
     Answers,
     BlockLayout,
@@ -31,7 +25,7 @@ ORDER_GROUP_REQUEST = MessageLayout(
     flows=(Scope(sessions=("KalshiNR", "KalshiRT"), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="OrderGroupRequest",
-        cls=OrderGroupRequest,
+        cls="kalshi_fix_sansio._generated.messages.order_groups.OrderGroupRequest",
         members=(
             FieldMember(fields.ORDER_GROUP_ACTION, presence=Presence.REQUIRED),  # 20131
             FieldMember(
@@ -48,12 +42,10 @@ ORDER_GROUP_REQUEST = MessageLayout(
                 fields.EX_DESTINATION, rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),)
             ),  # 100
         ),
-        encode=encode_order_group_request,
+        encode="kalshi_fix_sansio._generated.messages.order_groups.encode_order_group_request",
     ),
     request=("msg_seq_num", "order_group_id"),
 )
-OrderGroupRequest.LAYOUT = ORDER_GROUP_REQUEST.body
-OrderGroupRequest.MESSAGE = ORDER_GROUP_REQUEST
 
 ORDER_GROUP_RESPONSE = MessageLayout(
     msg_type="UOH",
@@ -62,18 +54,16 @@ ORDER_GROUP_RESPONSE = MessageLayout(
     flows=(Scope(sessions=("KalshiNR", "KalshiRT"), sender=Sender.VENUE),),
     body=BlockLayout(
         name="OrderGroupResponse",
-        cls=OrderGroupResponse,
+        cls="kalshi_fix_sansio._generated.messages.order_groups.OrderGroupResponse",
         members=(
             FieldMember(fields.ORDER_GROUP_ID, presence=Presence.REQUIRED),  # 20130
             FieldMember(fields.ORDER_GROUP_CONTRACTS_LIMIT),  # 20132
             FieldMember(fields.ALLOC_ACCOUNT),  # 79
         ),
-        encode=encode_order_group_response,
+        encode="kalshi_fix_sansio._generated.messages.order_groups.encode_order_group_response",
     ),
     answers=(
         Answers(frozenset(("UOG",)), attribute="order_group_id", names="order_group_id"),
         Answers(frozenset(("UOG",))),
     ),
 )
-OrderGroupResponse.LAYOUT = ORDER_GROUP_RESPONSE.body
-OrderGroupResponse.MESSAGE = ORDER_GROUP_RESPONSE

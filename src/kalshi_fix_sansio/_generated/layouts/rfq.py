@@ -7,34 +7,6 @@ from kalshi_fix_sansio._generated.layouts import (
     fields,
     groups,
 )
-from kalshi_fix_sansio._generated.messages.rfq import (
-    AcceptQuote,
-    AcceptQuoteStatus,
-    Quote,
-    QuoteCancel,
-    QuoteCancelStatus,
-    QuoteConfirm,
-    QuoteConfirmStatus,
-    QuoteRequest,
-    QuoteRequestAck,
-    QuoteRequestReject,
-    QuoteStatusReport,
-    RFQCancel,
-    RFQCancelStatus,
-    encode_accept_quote,
-    encode_accept_quote_status,
-    encode_quote,
-    encode_quote_cancel,
-    encode_quote_cancel_status,
-    encode_quote_confirm,
-    encode_quote_confirm_status,
-    encode_quote_request,
-    encode_quote_request_ack,
-    encode_quote_request_reject,
-    encode_quote_status_report,
-    encode_rfq_cancel,
-    encode_rfq_cancel_status,
-)
 from kalshi_fix_sansio.layout import (
     Answers,
     BlockLayout,
@@ -59,7 +31,7 @@ QUOTE_REQUEST = MessageLayout(
     ),
     body=BlockLayout(
         name="QuoteRequest",
-        cls=QuoteRequest,
+        cls="kalshi_fix_sansio._generated.messages.rfq.QuoteRequest",
         members=(
             FieldMember(fields.QUOTE_REQ_ID, presence=Presence.REQUIRED),  # 131
             GroupMember(
@@ -83,12 +55,10 @@ QUOTE_REQUEST = MessageLayout(
                 minimum=1,
             ),  # 20181
         ),
-        encode=encode_quote_request,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_request",
     ),
     request=("quote_req_id",),
 )
-QuoteRequest.LAYOUT = QUOTE_REQUEST.body
-QuoteRequest.MESSAGE = QUOTE_REQUEST
 
 QUOTE_REQUEST_ACK = MessageLayout(
     msg_type="b",
@@ -97,7 +67,7 @@ QUOTE_REQUEST_ACK = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRT",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="QuoteRequestAck",
-        cls=QuoteRequestAck,
+        cls="kalshi_fix_sansio._generated.messages.rfq.QuoteRequestAck",
         members=(
             FieldMember(fields.QUOTE_REQ_ID, presence=Presence.REQUIRED),  # 131
             FieldMember(fields.QUOTE_REQUEST_TYPE, presence=Presence.REQUIRED),  # 303
@@ -106,12 +76,10 @@ QUOTE_REQUEST_ACK = MessageLayout(
             FieldMember(fields.EX_DESTINATION, presence=Presence.REQUIRED),  # 100
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_quote_request_ack,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_request_ack",
     ),
     answers=(Answers(frozenset(("R",)), attribute="quote_req_id", names="quote_req_id"),),
 )
-QuoteRequestAck.LAYOUT = QUOTE_REQUEST_ACK.body
-QuoteRequestAck.MESSAGE = QUOTE_REQUEST_ACK
 
 QUOTE = MessageLayout(
     msg_type="S",
@@ -123,7 +91,7 @@ QUOTE = MessageLayout(
     ),
     body=BlockLayout(
         name="Quote",
-        cls=Quote,
+        cls="kalshi_fix_sansio._generated.messages.rfq.Quote",
         members=(
             FieldMember(fields.QUOTE_ID, presence=Presence.REQUIRED),  # 117
             FieldMember(fields.QUOTE_REQ_ID, presence=Presence.REQUIRED),  # 131
@@ -165,13 +133,11 @@ QUOTE = MessageLayout(
                 maximum=2,
             ),  # 453
         ),
-        encode=encode_quote,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote",
         one_of=(OneOf(("BidPx", "OfferPx"), at_least=True),),
     ),
     request=("quote_id", "quote_req_id"),
 )
-Quote.LAYOUT = QUOTE.body
-Quote.MESSAGE = QUOTE
 
 QUOTE_STATUS_REPORT = MessageLayout(
     msg_type="AI",
@@ -180,7 +146,7 @@ QUOTE_STATUS_REPORT = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRFQ",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="QuoteStatusReport",
-        cls=QuoteStatusReport,
+        cls="kalshi_fix_sansio._generated.messages.rfq.QuoteStatusReport",
         members=(
             FieldMember(fields.QUOTE_ID, presence=Presence.REQUIRED),  # 117
             FieldMember(fields.QUOTE_REQ_ID, presence=Presence.REQUIRED),  # 131
@@ -195,7 +161,7 @@ QUOTE_STATUS_REPORT = MessageLayout(
             FieldMember(fields.TRANSACT_TIME, required_when=(Condition((("QuoteStatus", ("10",)),)),)),  # 60
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_quote_status_report,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_status_report",
     ),
     answers=(
         Answers(frozenset(("S",)), attribute="quote_id", names="quote_id"),
@@ -213,8 +179,6 @@ QUOTE_STATUS_REPORT = MessageLayout(
         ),
     ),
 )
-QuoteStatusReport.LAYOUT = QUOTE_STATUS_REPORT.body
-QuoteStatusReport.MESSAGE = QUOTE_STATUS_REPORT
 
 QUOTE_CANCEL = MessageLayout(
     msg_type="Z",
@@ -223,17 +187,15 @@ QUOTE_CANCEL = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRFQ",), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="QuoteCancel",
-        cls=QuoteCancel,
+        cls="kalshi_fix_sansio._generated.messages.rfq.QuoteCancel",
         members=(
             FieldMember(fields.QUOTE_ID, presence=Presence.REQUIRED),  # 117
             FieldMember(fields.RFQ_ID),  # 21023
         ),
-        encode=encode_quote_cancel,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_cancel",
     ),
     request=("quote_id",),
 )
-QuoteCancel.LAYOUT = QUOTE_CANCEL.body
-QuoteCancel.MESSAGE = QUOTE_CANCEL
 
 QUOTE_CANCEL_STATUS = MessageLayout(
     msg_type="U9",
@@ -242,18 +204,16 @@ QUOTE_CANCEL_STATUS = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRFQ",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="QuoteCancelStatus",
-        cls=QuoteCancelStatus,
+        cls="kalshi_fix_sansio._generated.messages.rfq.QuoteCancelStatus",
         members=(
             FieldMember(fields.QUOTE_ID, presence=Presence.REQUIRED),  # 117
             FieldMember(fields.QUOTE_CANCEL_STATUS, presence=Presence.REQUIRED),  # 298
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_quote_cancel_status,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_cancel_status",
     ),
     answers=(Answers(frozenset(("Z",)), attribute="quote_id", names="quote_id"),),
 )
-QuoteCancelStatus.LAYOUT = QUOTE_CANCEL_STATUS.body
-QuoteCancelStatus.MESSAGE = QUOTE_CANCEL_STATUS
 
 QUOTE_CONFIRM = MessageLayout(
     msg_type="U7",
@@ -262,17 +222,15 @@ QUOTE_CONFIRM = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRFQ",), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="QuoteConfirm",
-        cls=QuoteConfirm,
+        cls="kalshi_fix_sansio._generated.messages.rfq.QuoteConfirm",
         members=(
             FieldMember(fields.QUOTE_ID, presence=Presence.REQUIRED),  # 117
             FieldMember(fields.RFQ_ID),  # 21023
         ),
-        encode=encode_quote_confirm,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_confirm",
     ),
     request=("quote_id",),
 )
-QuoteConfirm.LAYOUT = QUOTE_CONFIRM.body
-QuoteConfirm.MESSAGE = QUOTE_CONFIRM
 
 QUOTE_CONFIRM_STATUS = MessageLayout(
     msg_type="U8",
@@ -281,18 +239,16 @@ QUOTE_CONFIRM_STATUS = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRFQ",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="QuoteConfirmStatus",
-        cls=QuoteConfirmStatus,
+        cls="kalshi_fix_sansio._generated.messages.rfq.QuoteConfirmStatus",
         members=(
             FieldMember(fields.QUOTE_ID, presence=Presence.REQUIRED),  # 117
             FieldMember(fields.QUOTE_CONFIRM_STATUS, presence=Presence.REQUIRED, legacy_tags=(297,)),  # 21010
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_quote_confirm_status,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_confirm_status",
     ),
     answers=(Answers(frozenset(("U7",)), attribute="quote_id", names="quote_id"),),
 )
-QuoteConfirmStatus.LAYOUT = QUOTE_CONFIRM_STATUS.body
-QuoteConfirmStatus.MESSAGE = QUOTE_CONFIRM_STATUS
 
 ACCEPT_QUOTE = MessageLayout(
     msg_type="UA",
@@ -301,7 +257,7 @@ ACCEPT_QUOTE = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRT",), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="AcceptQuote",
-        cls=AcceptQuote,
+        cls="kalshi_fix_sansio._generated.messages.rfq.AcceptQuote",
         members=(
             FieldMember(fields.QUOTE_ID, presence=Presence.REQUIRED),  # 117
             FieldMember(fields.RFQ_ID),  # 21023
@@ -318,12 +274,10 @@ ACCEPT_QUOTE = MessageLayout(
             ),  # 453
             FieldMember(fields.PREFER_BETTER_QUOTE),  # 21022
         ),
-        encode=encode_accept_quote,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_accept_quote",
     ),
     request=("quote_id",),
 )
-AcceptQuote.LAYOUT = ACCEPT_QUOTE.body
-AcceptQuote.MESSAGE = ACCEPT_QUOTE
 
 ACCEPT_QUOTE_STATUS = MessageLayout(
     msg_type="UC",
@@ -332,7 +286,7 @@ ACCEPT_QUOTE_STATUS = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRT",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="AcceptQuoteStatus",
-        cls=AcceptQuoteStatus,
+        cls="kalshi_fix_sansio._generated.messages.rfq.AcceptQuoteStatus",
         members=(
             FieldMember(fields.QUOTE_ID, presence=Presence.REQUIRED),  # 117
             FieldMember(fields.ACCEPT_QUOTE_STATUS, presence=Presence.REQUIRED),  # 21025
@@ -340,12 +294,10 @@ ACCEPT_QUOTE_STATUS = MessageLayout(
             FieldMember(fields.CL_ORD_ID),  # 11
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_accept_quote_status,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_accept_quote_status",
     ),
     answers=(Answers(frozenset(("UA",)), attribute="quote_id", names="quote_id"),),
 )
-AcceptQuoteStatus.LAYOUT = ACCEPT_QUOTE_STATUS.body
-AcceptQuoteStatus.MESSAGE = ACCEPT_QUOTE_STATUS
 
 RFQ_CANCEL = MessageLayout(
     msg_type="UE",
@@ -354,7 +306,7 @@ RFQ_CANCEL = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRT",), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="RFQCancel",
-        cls=RFQCancel,
+        cls="kalshi_fix_sansio._generated.messages.rfq.RFQCancel",
         members=(
             FieldMember(fields.QUOTE_REQ_ID),  # 131
             FieldMember(fields.RFQ_ID),  # 21023
@@ -367,13 +319,11 @@ RFQ_CANCEL = MessageLayout(
                 maximum=2,
             ),  # 453
         ),
-        encode=encode_rfq_cancel,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_rfq_cancel",
         one_of=(OneOf(("QuoteReqID", "RfqId")),),
     ),
     request=("quote_req_id", "rfq_id"),
 )
-RFQCancel.LAYOUT = RFQ_CANCEL.body
-RFQCancel.MESSAGE = RFQ_CANCEL
 
 RFQ_CANCEL_STATUS = MessageLayout(
     msg_type="UB",
@@ -382,14 +332,14 @@ RFQ_CANCEL_STATUS = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRT",), sender=Sender.VENUE),),
     body=BlockLayout(
         name="RFQCancelStatus",
-        cls=RFQCancelStatus,
+        cls="kalshi_fix_sansio._generated.messages.rfq.RFQCancelStatus",
         members=(
             FieldMember(fields.QUOTE_REQ_ID, presence=Presence.REQUIRED),  # 131
             FieldMember(fields.RFQ_CANCEL_STATUS, presence=Presence.REQUIRED),  # 21013
             FieldMember(fields.RFQ_ID, required_when=(Condition((("RFQCancelStatus", ("2",)),)),)),  # 21023
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_rfq_cancel_status,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_rfq_cancel_status",
     ),
     answers=(
         Answers(frozenset(("UE",)), attribute="quote_req_id", names="quote_req_id"),
@@ -397,8 +347,6 @@ RFQ_CANCEL_STATUS = MessageLayout(
         Answers(frozenset(("UE",)), attribute="quote_req_id", names="rfq_id"),
     ),
 )
-RFQCancelStatus.LAYOUT = RFQ_CANCEL_STATUS.body
-RFQCancelStatus.MESSAGE = RFQ_CANCEL_STATUS
 
 QUOTE_REQUEST_REJECT = MessageLayout(
     msg_type="AG",
@@ -407,7 +355,7 @@ QUOTE_REQUEST_REJECT = MessageLayout(
     flows=(Scope(products=("prediction",), sessions=("KalshiRT", "KalshiRFQ"), sender=Sender.VENUE),),
     body=BlockLayout(
         name="QuoteRequestReject",
-        cls=QuoteRequestReject,
+        cls="kalshi_fix_sansio._generated.messages.rfq.QuoteRequestReject",
         members=(
             FieldMember(fields.QUOTE_REQ_ID, presence=Presence.REQUIRED),  # 131
             FieldMember(fields.QUOTE_REQUEST_REJECT_REASON, presence=Presence.REQUIRED),  # 658
@@ -421,9 +369,7 @@ QUOTE_REQUEST_REJECT = MessageLayout(
                 minimum=1,
             ),  # 20185
         ),
-        encode=encode_quote_request_reject,
+        encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_request_reject",
     ),
     answers=(Answers(frozenset(("R",)), attribute="quote_req_id", names="quote_req_id"),),
 )
-QuoteRequestReject.LAYOUT = QUOTE_REQUEST_REJECT.body
-QuoteRequestReject.MESSAGE = QUOTE_REQUEST_REJECT

@@ -7,23 +7,6 @@ from __future__ import annotations
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
-from kalshi_fix_sansio._generated.messages.session import (
-    Heartbeat,
-    Logon,
-    LogonFields,
-    Logout,
-    Reject,
-    ResendRequest,
-    SequenceReset,
-    TestRequest,
-    encode_heartbeat,
-    encode_logon,
-    encode_logout,
-    encode_reject,
-    encode_resend_request,
-    encode_sequence_reset,
-    encode_test_request,
-)
 from kalshi_fix_sansio.layout import (
     BlockLayout,
     Condition,
@@ -44,7 +27,7 @@ LOGON = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="Logon",
-        cls=Logon,
+        cls="kalshi_fix_sansio._generated.messages.session.Logon",
         members=(
             FieldMember(fields.ENCRYPT_METHOD, presence=Presence.REQUIRED),  # 98
             FieldMember(fields.HEART_BT_INT, presence=Presence.REQUIRED),  # 108
@@ -168,11 +151,9 @@ LOGON = MessageLayout(
                 ),
             ),  # 21032
         ),
-        encode=encode_logon,
+        encode="kalshi_fix_sansio._generated.messages.session.encode_logon",
     ),
 )
-Logon.LAYOUT = LOGON.body
-Logon.MESSAGE = LOGON
 
 HEARTBEAT = MessageLayout(
     msg_type="0",
@@ -181,15 +162,13 @@ HEARTBEAT = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="Heartbeat",
-        cls=Heartbeat,
+        cls="kalshi_fix_sansio._generated.messages.session.Heartbeat",
         members=(
             FieldMember(fields.TEST_REQ_ID),  # 112
         ),
-        encode=encode_heartbeat,
+        encode="kalshi_fix_sansio._generated.messages.session.encode_heartbeat",
     ),
 )
-Heartbeat.LAYOUT = HEARTBEAT.body
-Heartbeat.MESSAGE = HEARTBEAT
 
 TEST_REQUEST = MessageLayout(
     msg_type="1",
@@ -198,15 +177,13 @@ TEST_REQUEST = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="TestRequest",
-        cls=TestRequest,
+        cls="kalshi_fix_sansio._generated.messages.session.TestRequest",
         members=(
             FieldMember(fields.TEST_REQ_ID, presence=Presence.REQUIRED),  # 112
         ),
-        encode=encode_test_request,
+        encode="kalshi_fix_sansio._generated.messages.session.encode_test_request",
     ),
 )
-TestRequest.LAYOUT = TEST_REQUEST.body
-TestRequest.MESSAGE = TEST_REQUEST
 
 RESEND_REQUEST = MessageLayout(
     msg_type="2",
@@ -215,16 +192,14 @@ RESEND_REQUEST = MessageLayout(
     flows=(Scope(sessions=("KalshiRT", "KalshiPT")),),
     body=BlockLayout(
         name="ResendRequest",
-        cls=ResendRequest,
+        cls="kalshi_fix_sansio._generated.messages.session.ResendRequest",
         members=(
             FieldMember(fields.BEGIN_SEQ_NO, presence=Presence.REQUIRED),  # 7
             FieldMember(fields.END_SEQ_NO, presence=Presence.REQUIRED),  # 16
         ),
-        encode=encode_resend_request,
+        encode="kalshi_fix_sansio._generated.messages.session.encode_resend_request",
     ),
 )
-ResendRequest.LAYOUT = RESEND_REQUEST.body
-ResendRequest.MESSAGE = RESEND_REQUEST
 
 REJECT = MessageLayout(
     msg_type="3",
@@ -233,7 +208,7 @@ REJECT = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="Reject",
-        cls=Reject,
+        cls="kalshi_fix_sansio._generated.messages.session.Reject",
         members=(
             FieldMember(fields.REF_SEQ_NUM, presence=Presence.REQUIRED),  # 45
             FieldMember(fields.REF_TAG_ID),  # 371
@@ -241,11 +216,9 @@ REJECT = MessageLayout(
             FieldMember(fields.SESSION_REJECT_REASON),  # 373
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_reject,
+        encode="kalshi_fix_sansio._generated.messages.session.encode_reject",
     ),
 )
-Reject.LAYOUT = REJECT.body
-Reject.MESSAGE = REJECT
 
 SEQUENCE_RESET = MessageLayout(
     msg_type="4",
@@ -254,16 +227,14 @@ SEQUENCE_RESET = MessageLayout(
     flows=(Scope(sessions=("KalshiRT", "KalshiPT")),),
     body=BlockLayout(
         name="SequenceReset",
-        cls=SequenceReset,
+        cls="kalshi_fix_sansio._generated.messages.session.SequenceReset",
         members=(
             FieldMember(fields.GAP_FILL_FLAG),  # 123
             FieldMember(fields.NEW_SEQ_NO, presence=Presence.REQUIRED),  # 36
         ),
-        encode=encode_sequence_reset,
+        encode="kalshi_fix_sansio._generated.messages.session.encode_sequence_reset",
     ),
 )
-SequenceReset.LAYOUT = SEQUENCE_RESET.body
-SequenceReset.MESSAGE = SEQUENCE_RESET
 
 LOGOUT = MessageLayout(
     msg_type="5",
@@ -272,19 +243,17 @@ LOGOUT = MessageLayout(
     flows=(),
     body=BlockLayout(
         name="Logout",
-        cls=Logout,
+        cls="kalshi_fix_sansio._generated.messages.session.Logout",
         members=(
             FieldMember(fields.TEXT),  # 58
         ),
-        encode=encode_logout,
+        encode="kalshi_fix_sansio._generated.messages.session.encode_logout",
     ),
 )
-Logout.LAYOUT = LOGOUT.body
-Logout.MESSAGE = LOGOUT
 
 LOGON_FIELDS = BlockLayout(
     name="LogonFields",
-    cls=LogonFields,
+    cls="kalshi_fix_sansio._generated.messages.session.LogonFields",
     members=tuple(
         member
         for member in LOGON.body.members
@@ -299,4 +268,3 @@ LOGON_FIELDS = BlockLayout(
     ),
     encode=never_encoded,
 )
-LogonFields.LAYOUT = LOGON_FIELDS

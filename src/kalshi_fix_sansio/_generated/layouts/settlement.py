@@ -7,10 +7,6 @@ from kalshi_fix_sansio._generated.layouts import (
     fields,
     groups,
 )
-from kalshi_fix_sansio._generated.messages.settlement import (
-    MarketSettlementReport,
-    encode_market_settlement_report,
-)
 from kalshi_fix_sansio.layout import (
     BlockLayout,
     FieldMember,
@@ -30,7 +26,7 @@ MARKET_SETTLEMENT_REPORT = MessageLayout(
     ),
     body=BlockLayout(
         name="MarketSettlementReport",
-        cls=MarketSettlementReport,
+        cls="kalshi_fix_sansio._generated.messages.settlement.MarketSettlementReport",
         members=(
             FieldMember(fields.MARKET_SETTLEMENT_REPORT_ID, presence=Presence.REQUIRED),  # 20105
             FieldMember(fields.SYMBOL, presence=Presence.REQUIRED),  # 55
@@ -47,8 +43,6 @@ MARKET_SETTLEMENT_REPORT = MessageLayout(
                 minimum=1,
             ),  # 20108
         ),
-        encode=encode_market_settlement_report,
+        encode="kalshi_fix_sansio._generated.messages.settlement.encode_market_settlement_report",
     ),
 )
-MarketSettlementReport.LAYOUT = MARKET_SETTLEMENT_REPORT.body
-MarketSettlementReport.MESSAGE = MARKET_SETTLEMENT_REPORT

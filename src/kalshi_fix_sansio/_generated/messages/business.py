@@ -13,6 +13,7 @@ from kalshi_fix_sansio._generated.codesets import (
     BusinessRejectReason,
     to_business_reject_reason,
 )
+from kalshi_fix_sansio._generated.layouts import business
 from kalshi_fix_sansio.base import UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -38,6 +39,8 @@ class BusinessMessageReject(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "j"
     NAME: ClassVar[str] = "BusinessMessageReject"
+    MESSAGE = business.BUSINESS_MESSAGE_REJECT
+    LAYOUT = MESSAGE.body
 
     ref_seq_num: int
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""

@@ -13,6 +13,7 @@ from kalshi_fix_sansio._generated.codesets import (
     EventResendRejectReason,
     to_event_resend_reject_reason,
 )
+from kalshi_fix_sansio._generated.layouts import drop_copy
 from kalshi_fix_sansio.base import UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -39,6 +40,8 @@ class EventResendRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "U1"
     NAME: ClassVar[str] = "EventResendRequest"
+    MESSAGE = drop_copy.EVENT_RESEND_REQUEST
+    LAYOUT = MESSAGE.body
 
     begin_exec_id: str
     """BeginExecID (21001): ExecID of the first report asked for. Required."""
@@ -95,6 +98,8 @@ class EventResendComplete(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "U2"
     NAME: ClassVar[str] = "EventResendComplete"
+    MESSAGE = drop_copy.EVENT_RESEND_COMPLETE
+    LAYOUT = MESSAGE.body
 
     ref_seq_num: int
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
@@ -149,6 +154,8 @@ class EventResendReject(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "U3"
     NAME: ClassVar[str] = "EventResendReject"
+    MESSAGE = drop_copy.EVENT_RESEND_REJECT
+    LAYOUT = MESSAGE.body
 
     ref_seq_num: int
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""

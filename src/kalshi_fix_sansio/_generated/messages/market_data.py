@@ -28,6 +28,7 @@ from kalshi_fix_sansio._generated.groups import (
     to_md_inc_entry_list,
     to_md_req_symbol_list,
 )
+from kalshi_fix_sansio._generated.layouts import market_data
 from kalshi_fix_sansio.base import UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -52,6 +53,8 @@ class MarketDataRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "V"
     NAME: ClassVar[str] = "MarketDataRequest"
+    MESSAGE = market_data.MARKET_DATA_REQUEST
+    LAYOUT = MESSAGE.body
 
     subscription_request_type: SubscriptionRequestType | str
     """SubscriptionRequestType (263): Whether to send once, to go on sending, or to stop.
@@ -161,6 +164,8 @@ class MarketDataSnapshotFullRefresh(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "W"
     NAME: ClassVar[str] = "MarketDataSnapshotFullRefresh"
+    MESSAGE = market_data.MARKET_DATA_SNAPSHOT_FULL_REFRESH
+    LAYOUT = MESSAGE.body
 
     symbol: str
     """Symbol (55): Ticker of the market. Required."""
@@ -218,6 +223,8 @@ class MarketDataIncrementalRefresh(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "X"
     NAME: ClassVar[str] = "MarketDataIncrementalRefresh"
+    MESSAGE = market_data.MARKET_DATA_INCREMENTAL_REFRESH
+    LAYOUT = MESSAGE.body
 
     md_entries: list[MDIncEntry] = attrs.field(factory=list)
     """NoMDEntries (268): Changes of levels, and trades. Required."""
@@ -264,6 +271,8 @@ class MarketDataRequestReject(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "Y"
     NAME: ClassVar[str] = "MarketDataRequestReject"
+    MESSAGE = market_data.MARKET_DATA_REQUEST_REJECT
+    LAYOUT = MESSAGE.body
 
     md_req_rej_reason: MDReqRejReason | str | None = None
     """MDReqRejReason (281): Why the request is refused. Known values: `MDReqRejReason`. Optional."""
@@ -315,6 +324,8 @@ class SecurityStatusRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "e"
     NAME: ClassVar[str] = "SecurityStatusRequest"
+    MESSAGE = market_data.SECURITY_STATUS_REQUEST
+    LAYOUT = MESSAGE.body
 
     subscription_request_type: SubscriptionRequestType | str
     """SubscriptionRequestType (263): SnapshotPlusUpdates to subscribe, DisablePrevious to stop.
@@ -400,6 +411,8 @@ class SecurityStatus(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "f"
     NAME: ClassVar[str] = "SecurityStatus"
+    MESSAGE = market_data.SECURITY_STATUS
+    LAYOUT = MESSAGE.body
 
     symbol: str
     """Symbol (55): Ticker of the market. Required."""

@@ -52,6 +52,7 @@ from kalshi_fix_sansio._generated.groups import (
     to_misc_fee_list,
     to_party_list,
 )
+from kalshi_fix_sansio._generated.layouts import order_entry
 from kalshi_fix_sansio.base import UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -97,6 +98,8 @@ class NewOrderSingle(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "D"
     NAME: ClassVar[str] = "NewOrderSingle"
+    MESSAGE = order_entry.NEW_ORDER_SINGLE
+    LAYOUT = MESSAGE.body
 
     cl_ord_id: str
     """ClOrdID (11): The client's own id of the order, a UUID as a rule; no open order may have it.
@@ -332,6 +335,8 @@ class OrderCancelReplaceRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "G"
     NAME: ClassVar[str] = "OrderCancelReplaceRequest"
+    MESSAGE = order_entry.ORDER_CANCEL_REPLACE_REQUEST
+    LAYOUT = MESSAGE.body
 
     cl_ord_id: str
     """ClOrdID (11): The client's own id of this request; the order has it from then on.
@@ -504,6 +509,8 @@ class OrderCancelRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "F"
     NAME: ClassVar[str] = "OrderCancelRequest"
+    MESSAGE = order_entry.ORDER_CANCEL_REQUEST
+    LAYOUT = MESSAGE.body
 
     cl_ord_id: str
     """ClOrdID (11): The client's own id of this request.
@@ -616,6 +623,8 @@ class OrderMassCancelRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "q"
     NAME: ClassVar[str] = "OrderMassCancelRequest"
+    MESSAGE = order_entry.ORDER_MASS_CANCEL_REQUEST
+    LAYOUT = MESSAGE.body
 
     cl_ord_id: str
     """ClOrdID (11): The client's own id of this request.
@@ -681,6 +690,8 @@ class ExecutionReport(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "8"
     NAME: ClassVar[str] = "ExecutionReport"
+    MESSAGE = order_entry.EXECUTION_REPORT
+    LAYOUT = MESSAGE.body
 
     order_id: str
     """OrderID (37): The exchange's id of the order. Required."""
@@ -1049,6 +1060,8 @@ class OrderCancelReject(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "9"
     NAME: ClassVar[str] = "OrderCancelReject"
+    MESSAGE = order_entry.ORDER_CANCEL_REJECT
+    LAYOUT = MESSAGE.body
 
     order_id: str
     """OrderID (37): The exchange's id of the order. Required."""
@@ -1143,6 +1156,8 @@ class OrderMassCancelReport(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "r"
     NAME: ClassVar[str] = "OrderMassCancelReport"
+    MESSAGE = order_entry.ORDER_MASS_CANCEL_REPORT
+    LAYOUT = MESSAGE.body
 
     cl_ord_id: str
     """ClOrdID (11): ClOrdID of the request.

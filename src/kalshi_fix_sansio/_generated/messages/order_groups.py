@@ -13,6 +13,7 @@ from kalshi_fix_sansio._generated.codesets import (
     OrderGroupAction,
     to_order_group_action,
 )
+from kalshi_fix_sansio._generated.layouts import order_groups
 from kalshi_fix_sansio.base import UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -37,6 +38,8 @@ class OrderGroupRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "UOG"
     NAME: ClassVar[str] = "OrderGroupRequest"
+    MESSAGE = order_groups.ORDER_GROUP_REQUEST
+    LAYOUT = MESSAGE.body
 
     order_group_action: OrderGroupAction | int
     """OrderGroupAction (20131): What to do with the order group.
@@ -214,6 +217,8 @@ class OrderGroupResponse(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "UOH"
     NAME: ClassVar[str] = "OrderGroupResponse"
+    MESSAGE = order_groups.ORDER_GROUP_RESPONSE
+    LAYOUT = MESSAGE.body
 
     order_group_id: str
     """OrderGroupID (20130): Id of the order group, a UUID given by the exchange.

@@ -49,6 +49,7 @@ from kalshi_fix_sansio._generated.groups import (
     to_party_list,
     to_quote_request_symbol_list,
 )
+from kalshi_fix_sansio._generated.layouts import rfq
 from kalshi_fix_sansio.base import UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -88,6 +89,8 @@ class QuoteRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "R"
     NAME: ClassVar[str] = "QuoteRequest"
+    MESSAGE = rfq.QUOTE_REQUEST
+    LAYOUT = MESSAGE.body
 
     quote_req_id: str
     """QuoteReqID (131): From the creator its own id of the request, to the makers the exchange's.
@@ -255,6 +258,8 @@ class QuoteRequestAck(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "b"
     NAME: ClassVar[str] = "QuoteRequestAck"
+    MESSAGE = rfq.QUOTE_REQUEST_ACK
+    LAYOUT = MESSAGE.body
 
     quote_req_id: str
     """QuoteReqID (131): The creator's own id of the request. Required."""
@@ -343,6 +348,8 @@ class Quote(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "S"
     NAME: ClassVar[str] = "Quote"
+    MESSAGE = rfq.QUOTE
+    LAYOUT = MESSAGE.body
 
     quote_id: str
     """QuoteID (117): The maker's id of its quote; to the creator the id to accept it by. Required."""
@@ -511,6 +518,8 @@ class QuoteStatusReport(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "AI"
     NAME: ClassVar[str] = "QuoteStatusReport"
+    MESSAGE = rfq.QUOTE_STATUS_REPORT
+    LAYOUT = MESSAGE.body
 
     quote_id: str
     """QuoteID (117): The quote; may be empty on one that was rejected. Required."""
@@ -653,6 +662,8 @@ class QuoteCancel(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "Z"
     NAME: ClassVar[str] = "QuoteCancel"
+    MESSAGE = rfq.QUOTE_CANCEL
+    LAYOUT = MESSAGE.body
 
     quote_id: str
     """QuoteID (117): Id of the quote. Required."""
@@ -705,6 +716,8 @@ class QuoteCancelStatus(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "U9"
     NAME: ClassVar[str] = "QuoteCancelStatus"
+    MESSAGE = rfq.QUOTE_CANCEL_STATUS
+    LAYOUT = MESSAGE.body
 
     quote_id: str
     """QuoteID (117): Id of the quote. Required."""
@@ -771,6 +784,8 @@ class QuoteConfirm(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "U7"
     NAME: ClassVar[str] = "QuoteConfirm"
+    MESSAGE = rfq.QUOTE_CONFIRM
+    LAYOUT = MESSAGE.body
 
     quote_id: str
     """QuoteID (117): Id of the quote. Required."""
@@ -827,6 +842,8 @@ class QuoteConfirmStatus(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "U8"
     NAME: ClassVar[str] = "QuoteConfirmStatus"
+    MESSAGE = rfq.QUOTE_CONFIRM_STATUS
+    LAYOUT = MESSAGE.body
 
     quote_id: str
     """QuoteID (117): Id of the quote. Required."""
@@ -893,6 +910,8 @@ class AcceptQuote(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "UA"
     NAME: ClassVar[str] = "AcceptQuote"
+    MESSAGE = rfq.ACCEPT_QUOTE
+    LAYOUT = MESSAGE.body
 
     quote_id: str
     """QuoteID (117): Id of the quote. Required."""
@@ -1001,6 +1020,8 @@ class AcceptQuoteStatus(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "UC"
     NAME: ClassVar[str] = "AcceptQuoteStatus"
+    MESSAGE = rfq.ACCEPT_QUOTE_STATUS
+    LAYOUT = MESSAGE.body
 
     quote_id: str
     """QuoteID (117): Id of the quote. Required."""
@@ -1086,6 +1107,8 @@ class RFQCancel(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "UE"
     NAME: ClassVar[str] = "RFQCancel"
+    MESSAGE = rfq.RFQ_CANCEL
+    LAYOUT = MESSAGE.body
 
     quote_req_id: str | None = None
     """QuoteReqID (131): The creator's own id of the request. Optional."""
@@ -1146,6 +1169,8 @@ class RFQCancelStatus(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "UB"
     NAME: ClassVar[str] = "RFQCancelStatus"
+    MESSAGE = rfq.RFQ_CANCEL_STATUS
+    LAYOUT = MESSAGE.body
 
     quote_req_id: str
     """QuoteReqID (131): The request, by the id that the RFQCancel gave. Required."""
@@ -1221,6 +1246,8 @@ class QuoteRequestReject(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "AG"
     NAME: ClassVar[str] = "QuoteRequestReject"
+    MESSAGE = rfq.QUOTE_REQUEST_REJECT
+    LAYOUT = MESSAGE.body
 
     quote_req_id: str
     """QuoteReqID (131): Id of the request for quotes. Required."""

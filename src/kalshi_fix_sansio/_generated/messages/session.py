@@ -18,6 +18,7 @@ from kalshi_fix_sansio._generated.codesets import (
     to_encrypt_method,
     to_session_reject_reason,
 )
+from kalshi_fix_sansio._generated.layouts import session
 from kalshi_fix_sansio.base import Block, UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -49,6 +50,8 @@ class Logon(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "A"
     NAME: ClassVar[str] = "Logon"
+    MESSAGE = session.LOGON
+    LAYOUT = MESSAGE.body
 
     encrypt_method: EncryptMethod | int = EncryptMethod.NONE
     """EncryptMethod (98): How messages are encrypted; always not at all, for transport security does it.
@@ -416,6 +419,8 @@ class Heartbeat(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "0"
     NAME: ClassVar[str] = "Heartbeat"
+    MESSAGE = session.HEARTBEAT
+    LAYOUT = MESSAGE.body
 
     test_req_id: str | None = None
     """TestReqID (112): Repeats the TestReqID of the TestRequest that is answered; absent otherwise.
@@ -460,6 +465,8 @@ class TestRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "1"
     NAME: ClassVar[str] = "TestRequest"
+    MESSAGE = session.TEST_REQUEST
+    LAYOUT = MESSAGE.body
 
     test_req_id: str
     """TestReqID (112): Ties a Heartbeat to the TestRequest that asked for it. Required."""
@@ -507,6 +514,8 @@ class ResendRequest(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "2"
     NAME: ClassVar[str] = "ResendRequest"
+    MESSAGE = session.RESEND_REQUEST
+    LAYOUT = MESSAGE.body
 
     begin_seq_no: int
     """BeginSeqNo (7): First number of the messages asked for. Required."""
@@ -561,6 +570,8 @@ class Reject(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "3"
     NAME: ClassVar[str] = "Reject"
+    MESSAGE = session.REJECT
+    LAYOUT = MESSAGE.body
 
     ref_seq_num: int
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
@@ -641,6 +652,8 @@ class SequenceReset(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "4"
     NAME: ClassVar[str] = "SequenceReset"
+    MESSAGE = session.SEQUENCE_RESET
+    LAYOUT = MESSAGE.body
 
     gap_fill_flag: bool | None = None
     """GapFillFlag (123): Y when the numbers skipped held nothing worth sending again; N or absent resets the
@@ -700,6 +713,8 @@ class Logout(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "5"
     NAME: ClassVar[str] = "Logout"
+    MESSAGE = session.LOGOUT
+    LAYOUT = MESSAGE.body
 
     text: str | None = None
     """Text (58): Why the session ends, or why a Logon is refused. Optional."""
@@ -738,6 +753,8 @@ class LogonFields(Block):
 
     For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default.
     """
+
+    LAYOUT = session.LOGON_FIELDS
 
     raw_data: bytes | None = None
     """RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or Ed25519.

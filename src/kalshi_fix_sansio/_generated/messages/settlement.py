@@ -22,6 +22,7 @@ from kalshi_fix_sansio._generated.groups import (
     encode_market_settlement_party,
     to_market_settlement_party_list,
 )
+from kalshi_fix_sansio._generated.layouts import settlement
 from kalshi_fix_sansio.base import UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
@@ -53,6 +54,8 @@ class MarketSettlementReport(FixMessage):
 
     MSG_TYPE: ClassVar[str] = "UMS"
     NAME: ClassVar[str] = "MarketSettlementReport"
+    MESSAGE = settlement.MARKET_SETTLEMENT_REPORT
+    LAYOUT = MESSAGE.body
 
     market_settlement_report_id: str
     """MarketSettlementReportID (20105): Id of this page of the settlement; each page has another.

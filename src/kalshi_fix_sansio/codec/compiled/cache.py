@@ -163,7 +163,7 @@ class DecoderCache:
         """
         tags = [field.partition("=")[0] for field in text.split(SOH)]
         self._readings += len(tags)
-        layout = self._tables.dialect.by_class.get(message.__class__)
+        layout = self._tables.dialect.layout_of(message.__class__)
         if layout is None:
             return
         msg_type = layout.msg_type

@@ -27,7 +27,6 @@ from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
 from kalshi_fix_sansio import (
-    DIALECT,
     ExecutionReport,
     Header,
     NewOrderSingle,
@@ -159,7 +158,7 @@ class GatewayDesk:
         for login, message in deliveries:
             problems = validate(
                 message,
-                DIALECT.by_class[type(message)],
+                type(message).MESSAGE,
                 product=login.product,
                 session=login.session_type,
                 sender=Sender.VENUE,

@@ -1,0 +1,93 @@
+"""What is imported when: nobody waits for what he does not use."""
+
+from __future__ import annotations
+
+import pickle
+import pydoc
+import subprocess
+import sys
+
+import pytest
+
+import kalshi_fix_sansio
+from kalshi_fix_sansio import DIALECT, Header, MarketDataRequest, encode
+
+FAMILIES = "kalshi_fix_sansio._generated.messages."
+
+
+def loaded(program: str, *arguments: str) -> set[str]:
+    """Return the modules that a program of its own has loaded when it ends."""
+    code = f"{program}\nimport sys\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    command = [sys.executable, "-c", code, *arguments]
+    return set(subprocess.run(command, check=True, capture_output=True, text=True).stderr.splitlines())
+
+
+def families(modules: set[str]) -> set[str]:
+    return {name.removeprefix(FAMILIES) for name in modules if name.startswith(FAMILIES)}
+
+
+def test_importing_the_core_makes_no_message_class() -> None:
+    modules = loaded("import kalshi_fix_sansio; kalshi_fix_sansio.DIALECT.messages['UA'].flows")
+    assert not families(modules)
+    assert "kalshi_fix_sansio._generated.groups" not in modules
+
+
+def test_a_name_imports_the_family_that_has_it() -> None:
+    assert families(loaded("from kalshi_fix_sansio import AcceptQuote")) == {"rfq"}
+
+
+def test_a_message_that_comes_imports_its_family() -> None:
+    frame = encode(MarketDataRequest.unsubscribe_all())
+    program = f"import kalshi_fix_sansio as k\nassert k.decode({frame!r}).NAME == 'MarketDataRequest'"
+    assert families(loaded(program)) == {"market_data"}
+
+
+def test_a_message_that_was_pickled_imports_its_family() -> None:
+    pickled = pickle.dumps(MarketDataRequest.subscribe("A"))
+    program = f"import pickle\nassert pickle.loads({pickled!r}).related_sym[0].symbol == 'A'"
+    assert families(loaded(program)) == {"market_data"}
+
+
+def test_every_name_of_the_package_is_there_and_is_listed() -> None:
+    names = kalshi_fix_sansio.__all__
+    program = "from kalshi_fix_sansio import *; import kalshi_fix_sansio as k; list(map(eval, k.__all__))"
+    assert len(families(loaded(program))) > 5
+    assert sorted(names) == dir(kalshi_fix_sansio)
+    assert len(set(names)) == len(names)
+    assert "class AcceptQuote" in pydoc.plain(pydoc.render_doc(kalshi_fix_sansio))
+
+
+def test_every_layout_finds_its_class_and_its_encoder() -> None:
+    for layout in DIALECT.messages.values():
+        assert layout.cls.MESSAGE is DIALECT.layout_of(layout.cls) is layout
+        assert callable(layout.body.encode)
+
+
+def test_what_is_no_class_of_the_dialect_has_no_layout() -> None:
+    class Mine(MarketDataRequest):
+        """It writes the same MsgType."""
+
+    assert DIALECT.layout_of(Mine) is None
+    assert DIALECT.layout_of(Header) is None
+
+
+def test_a_name_that_there_is_not_is_told_as_of_any_module() -> None:
+    with pytest.raises(AttributeError, match="module 'kalshi_fix_sansio' has no attribute 'Ordre'"):
+        _ = kalshi_fix_sansio.Ordre  # type: ignore[attr-defined]
+    with pytest.raises(ImportError, match="cannot import name 'Ordre' from 'kalshi_fix_sansio'"):
+        exec("from kalshi_fix_sansio import Ordre")
+
+
+def test_threads_that_ask_at_once_get_the_same() -> None:
+    program = """
+import threading, kalshi_fix_sansio as k
+start, found = threading.Barrier(8), []
+def ask():
+    start.wait()
+    found.append((k.QuoteRequest, k.DIALECT.messages["R"].cls, k.DIALECT.messages["R"].body.encode))
+threads = [threading.Thread(target=ask) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert len(found) == 8 and len(set(found)) == 1
+"""
+    assert families(loaded(program)) == {"rfq"}
