@@ -113,5 +113,28 @@ class Assumptions:
     """Whether order group requests are refused while the exchange is paused. Otherwise they are carried
     out, and cancel orders where they do so at other times."""
     closed_markets_are_too_late_to_enter: bool = False
-    """Whether an order in a market that is closed, determined or settled is refused with OrdRejReason (103)
-    4. Otherwise it is 2. The Text is MARKET_ALREADY_CLOSED in both cases."""
+    """Whether MARKET_ALREADY_CLOSED comes with OrdRejReason (103) 4. Otherwise it comes with 2."""
+    closed_markets_are_inactive: bool = True
+    """Whether a closed market refuses everything with MARKET_INACTIVE until it is determined. Otherwise with
+    MARKET_ALREADY_CLOSED from its close on."""
+    unopened_markets_are_inactive: bool = True
+    """Whether a market that is not open yet refuses everything with MARKET_INACTIVE. Otherwise with
+    MARKET_NOT_FOUND."""
+    orders_rest_after_close: int = attrs.field(default=5, validator=attrs.validators.ge(0))
+    """Seconds from the close of a market to the cancel of what rests there; nobody can cancel or amend it
+    then. 0 cancels it with the close."""
+    mass_cancels_leave_closed_markets: bool = True
+    """Whether a mass cancel leaves orders alone whose market refuses their cancels one by one."""
+    reopening_cancels_orders: bool = True
+    """Whether what still rests is cancelled when a closed market is opened again. Otherwise it rests on."""
+    halts_cancel_on_pause: bool = True
+    """Whether a halt of a market cancels its orders with CancelOrderOnPause (21006), Text TRADING_PAUSED.
+    Otherwise they rest on."""
+    halted_markets_take_cancels: bool = True
+    """Whether orders in a halted market can be cancelled by their owners. Otherwise that is refused with
+    MARKET_INACTIVE."""
+    amended_results_are_told: bool = False
+    """Whether a market that is determined anew after a dispute is told to subscribers once more (326=100)."""
+    unknown_orders_have_text: bool = True
+    """Whether OrderCancelRejects with CxlRejReason (102) 1 and 0 have the Text ORDER_NOT_FOUND and
+    ORDER_ALREADY_FILLED. Otherwise they have none."""

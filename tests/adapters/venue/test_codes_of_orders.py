@@ -56,10 +56,12 @@ def test_an_order_may_leave_self_trade_prevention_unsaid(town: Town) -> None:
     ("too_late", "reason"),
     [(False, OrdRejReason.EXCHANGE_CLOSED), (True, OrdRejReason.TOO_LATE_TO_ENTER)],
 )
-def test_an_order_in_a_closed_market(too_late: bool, reason: OrdRejReason) -> None:
+def test_an_order_in_a_market_that_is_over(too_late: bool, reason: OrdRejReason) -> None:
     town = Town(assumptions=Assumptions(closed_markets_are_too_late_to_enter=too_late))
     ann = town.connect("ann")
-    town.venue.execute("prediction", SetMarketState(MARKET, MarketState.CLOSED), town.now)
+    town.venue.execute(
+        "prediction", SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES), town.now
+    )
     ann.send(order("a1", BUY, 1, "0.40"))
     report = ann.take_only(ExecutionReport)
     assert (report.text, report.ord_rej_reason) == ("MARKET_ALREADY_CLOSED", reason)

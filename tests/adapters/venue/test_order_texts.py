@@ -16,6 +16,7 @@ import pytest
 from kalshi_fix_adapters.venue.config import AccountConfig, CustomerConfig
 from kalshi_fix_adapters.venue.exchange import (
     Command,
+    MarketResult,
     MarketState,
     PauseState,
     SetMarketState,
@@ -169,7 +170,7 @@ def internal(room: Room) -> None:
 
 @report("MARKET_ALREADY_CLOSED")
 def closed(room: Room) -> None:
-    room.do(SetMarketState(MARKET, MarketState.CLOSED))
+    room.do(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
     room.buy("a1")
 
 

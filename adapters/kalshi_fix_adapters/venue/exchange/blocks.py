@@ -22,13 +22,14 @@ def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
     """Make sure that a block trade can be printed.
 
     Raises:
-        ValueError: there is no such market or account on its shard, the market has been decided, does not
-            take the price or the quantity, the two are one trader, or one of them cannot afford it.
+        ValueError: there is no such market or account on its shard, the market has been decided or is not
+            open yet, does not take the price or the quantity, the two are one trader, or one of them cannot
+            afford it.
     """
     market = state.markets.get(command.market)
     if market is None:
         raise ValueError(f"there is no market {command.market}")
-    if market.state in (MarketState.DETERMINED, MarketState.SETTLED):
+    if market.state.is_decided or market.state is MarketState.INITIALIZED:
         raise ValueError(f"market {command.market} is {market.state.value}")
     if not market.rules.accepts_price(command.price):
         raise ValueError(f"market {command.market} does not take the price {command.price}")

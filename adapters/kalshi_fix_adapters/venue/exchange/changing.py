@@ -16,6 +16,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
 )
 from kalshi_fix_adapters.venue.exchange.placing import (
     affordability_refusal,
+    cancel_refusal,
     entry_fee,
     expire_time,
     market_refusal,
@@ -41,6 +42,10 @@ def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
     misrouted = _misrouted(state, command)
     if misrouted is not None:
         _refuse(state, batch, command, misrouted)
+        return
+    closed = cancel_refusal(state, state.markets[command.market])
+    if closed is not None:
+        _refuse(state, batch, command, RefusalCause[closed.name])
         return
     order = _find(state, command)
     if order is None:
@@ -71,6 +76,10 @@ def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
                 MassCancelRefused(origin=command.origin, cause=RefusalCause.EXCHANGE_PAUSED)
             )
             return
+        if state.assumptions.mass_cancels_leave_closed_markets:
+            orders = tuple(
+                order for order in orders if cancel_refusal(state, state.markets[order.market]) is None
+            )
         batch.outcomes.append(MassCancelDone(origin=command.origin, count=len(orders)))
     for order in orders:
         state.cancel(batch, order, command.cause)
@@ -175,14 +184,14 @@ def _amend_refusal(
     misrouted = _misrouted(state, command)
     if misrouted is not None:
         return misrouted
+    market = state.markets[command.market]
+    closed = market_refusal(state, market)
+    if closed is not None:
+        return RefusalCause[closed.name]
     if order is None:
         if _was_filled(state, command):
             return RefusalCause.CANNOT_UPDATE_FILLED_ORDER
         return _unknown(state, command)
-    market = state.markets[order.market]
-    closed = market_refusal(market)
-    if closed is not None:
-        return RefusalCause[closed.name]
     namesake = state.orders.find(order.account.owner, command.cl_ord_id)
     if namesake is not None and namesake is not order:
         return RefusalCause.ORDER_ALREADY_EXISTS

@@ -133,7 +133,7 @@ class Exchange:
         self._latest = {shard: ExecId(0, 0, shard) for shard in self._clocks}
 
     def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
-        """Carry out a command, after cancelling the orders whose time was up by then.
+        """Carry out a command, after cancelling the orders whose time, or whose market's, was up by then.
 
         Raises:
             ValueError: a SetMarketState that names no market or an impossible step, a ListMarket of a market
@@ -212,8 +212,22 @@ class Exchange:
         return self._state.fees_kept
 
     def next_expiry(self) -> datetime | None:
-        """Return when the next resting order expires."""
-        return self._state.orders.next_expiry()
+        """Return when an order expires next, or what rests in a closed market is cancelled."""
+        moments = (self._state.orders.next_expiry(), pausing.next_clearing(self._state))
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def market_refusal(self, ticker: str) -> RejectCause | None:
+        """Return why a market takes no new orders, if so.
+
+        Raises:
+            KeyError: there is no such market.
+        """
+        return placing.market_refusal(self._state, self._state.markets[ticker])
+
+    @property
+    def clearings(self) -> Mapping[str, datetime]:
+        """When what rests in closed markets is cancelled, by ticker; to be looked at."""
+        return self._state.clearings
 
     @property
     def pause(self) -> PauseState:
@@ -302,8 +316,13 @@ class Exchange:
         return Account(key, collateral, balance, EXACT if exact else terms.precision, results=netted)
 
     def _expire(self, batch: Batch) -> None:
-        while (order := self._state.orders.pop_expired(batch.now)) is not None:
-            self._state.cancel(batch, order, CancelCause.EXPIRED)
+        while (moment := self.next_expiry()) is not None and moment <= batch.now:
+            # Of the same time, orders expire before their market is cleared.
+            order = self._state.orders.pop_expired(moment)
+            if order is not None:
+                self._state.cancel(batch, order, CancelCause.EXPIRED)
+            else:
+                pausing.clear_next(self._state, batch)
 
     def _dispatch(self, batch: Batch, command: Command) -> None:
         match command:

@@ -48,6 +48,8 @@ class MarketRules:
     """Whether RFQs have the short times here (the venue's page on RFQs)."""
     combo: bool = False
     """Whether it is a combination of markets."""
+    opened: bool = True
+    """Whether it trades from the beginning. Otherwise it is INITIALIZED until it is opened."""
 
     def accepts_price(self, price: Decimal) -> bool:
         """Say whether an order may carry this price."""
@@ -126,7 +128,7 @@ class Market:
     """One market with its book."""
 
     rules: MarketRules
-    state: MarketState = MarketState.ACTIVE
+    state: MarketState = attrs.field()
     result: MarketResult | None = None
     """Known from DETERMINED on."""
     settlement_price: Decimal | None = None
@@ -134,6 +136,10 @@ class Market:
     book: Book = attrs.field(factory=Book)
     bounds: tuple[Decimal, Decimal] | None = None
     """Within which prices it will settle, where the operator has said so."""
+
+    @state.default
+    def _state(self) -> MarketState:
+        return MarketState.ACTIVE if self.rules.opened else MarketState.INITIALIZED
 
     def within_bounds(self, price: Decimal) -> bool:
         """Say whether the market may settle at a price, as far as is known."""

@@ -176,11 +176,12 @@ class BookChanged:
 
 @attrs.frozen(kw_only=True)
 class MarketStateChanged:
-    """A market was halted, resumed, closed, determined or settled."""
+    """A market made a step in its life."""
 
     time: datetime
     market: str
     state: MarketState
+    before: MarketState
 
 
 @attrs.frozen(kw_only=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from kalshi_fix_adapters.venue.exchange import settling
 from kalshi_fix_adapters.venue.exchange.commands import SetMarketState, SetPause, SetSettlementBounds
+from kalshi_fix_adapters.venue.exchange.market import Market
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketStateChanged
 from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_adapters.venue.exchange.terms import CancelCause, MarketState, PauseState
@@ -18,10 +21,13 @@ _MARKET_CAUSES = {
 }
 """Why orders are cancelled when a market comes to a state; other states end its trading."""
 _NEXT_STATES = {
+    MarketState.INITIALIZED: (MarketState.ACTIVE,),
     MarketState.ACTIVE: (MarketState.INACTIVE, MarketState.CLOSED, MarketState.DETERMINED),
     MarketState.INACTIVE: (MarketState.ACTIVE, MarketState.CLOSED, MarketState.DETERMINED),
-    MarketState.CLOSED: (MarketState.DETERMINED,),
-    MarketState.DETERMINED: (MarketState.SETTLED,),
+    MarketState.CLOSED: (MarketState.ACTIVE, MarketState.DETERMINED),
+    MarketState.DETERMINED: (MarketState.DISPUTED, MarketState.SETTLED),
+    MarketState.DISPUTED: (MarketState.DETERMINED, MarketState.AMENDED),
+    MarketState.AMENDED: (MarketState.DISPUTED, MarketState.SETTLED),
     MarketState.SETTLED: (),
 }
 
@@ -77,19 +83,49 @@ def check_settlement_bounds(state: ExchangeState, command: SetSettlementBounds) 
 def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState) -> None:
     """Move a market on in its life, by a step that was checked.
 
-    A halt cancels the orders that asked to be cancelled on a pause; its end and the end of trading cancel
-    all of them (Kalshi's page on the life of markets); a settlement pays out the positions.
+    A halt cancels the orders that asked to be cancelled on a pause. Its end cancels all of them; so does a
+    close, some time later (Kalshi's page on the life of markets). A settlement pays out the positions.
     """
     market = state.markets[command.market]
     settling.decide(market, command)
-    if command.state is market.state:
+    before = market.state
+    if command.state is before:
         return
     market.state = command.state
-    batch.outcomes.append(MarketStateChanged(time=batch.now, market=market.ticker, state=command.state))
-    halted = command.state is MarketState.INACTIVE
-    cause = _MARKET_CAUSES.get(command.state, CancelCause.MARKET_CLOSED)
+    batch.outcomes.append(
+        MarketStateChanged(time=batch.now, market=market.ticker, state=command.state, before=before)
+    )
+    state.clearings.pop(market.ticker, None)
+    rests = state.assumptions.orders_rest_after_close
+    if command.state is MarketState.CLOSED and rests:
+        state.clearings[market.ticker] = batch.now + timedelta(seconds=rests)
+        return
+    _clear(state, batch, market, before)
+    if command.state is MarketState.SETTLED:
+        settling.settle(state, batch, market)
+
+
+def next_clearing(state: ExchangeState) -> datetime | None:
+    """Return when what rests in a closed market is cancelled next."""
+    return min(state.clearings.values(), default=None)
+
+
+def clear_next(state: ExchangeState, batch: Batch) -> None:
+    """Cancel what rests in the closed market whose time comes first."""
+    ticker = min(state.clearings, key=state.clearings.__getitem__)
+    del state.clearings[ticker]
+    _clear(state, batch, state.markets[ticker], MarketState.ACTIVE)
+
+
+def _clear(state: ExchangeState, batch: Batch, market: Market, before: MarketState) -> None:
+    """Cancel the orders that do not outlast the state to which a market has come."""
+    reopened = market.state is MarketState.ACTIVE and before is MarketState.CLOSED
+    if reopened and not state.assumptions.reopening_cancels_orders:
+        return
+    halted = market.state is MarketState.INACTIVE
+    if halted and not state.assumptions.halts_cancel_on_pause:
+        return
+    cause = _MARKET_CAUSES.get(market.state, CancelCause.MARKET_CLOSED)
     for order in state.orders:
         if order.market == market.ticker and (order.cancel_on_pause or not halted):
             state.cancel(batch, order, cause)
-    if command.state is MarketState.SETTLED:
-        settling.settle(state, batch, market)

@@ -94,13 +94,26 @@ def self_cross_cause(state: ExchangeState, order: Order) -> CancelCause:
     return CancelCause.SELF_CROSS_PARTIALLY_FILLED if order.filled else CancelCause.SELF_CROSS
 
 
-def market_refusal(market: Market) -> RejectCause | None:
+def market_refusal(state: ExchangeState, market: Market) -> RejectCause | None:
     """Return why a market takes neither new orders nor amends, if so."""
-    if market.state is MarketState.ACTIVE:
+    match market.state:
+        case MarketState.ACTIVE:
+            return None
+        case MarketState.INITIALIZED if not state.assumptions.unopened_markets_are_inactive:
+            return RejectCause.MARKET_NOT_FOUND
+        case MarketState.CLOSED if not state.assumptions.closed_markets_are_inactive:
+            return RejectCause.MARKET_ALREADY_CLOSED
+        case MarketState.INITIALIZED | MarketState.INACTIVE | MarketState.CLOSED:
+            return RejectCause.MARKET_INACTIVE
+        case _:
+            return RejectCause.MARKET_ALREADY_CLOSED
+
+
+def cancel_refusal(state: ExchangeState, market: Market) -> RejectCause | None:
+    """Return why a market lets nobody cancel an order, if so."""
+    if market.state is MarketState.INACTIVE and state.assumptions.halted_markets_take_cancels:
         return None
-    if market.state is MarketState.INACTIVE:
-        return RejectCause.MARKET_INACTIVE
-    return RejectCause.MARKET_ALREADY_CLOSED
+    return market_refusal(state, market)
 
 
 def pause_refusal(state: ExchangeState) -> RejectCause | None:
@@ -164,7 +177,7 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     if market is None or account is None:
         known = command.market in state.markets and not state.assumptions.wrong_shard_knows_no_market
         return RejectCause.INVALID_ORDER if known else RejectCause.MARKET_NOT_FOUND
-    closed = market_refusal(market)
+    closed = market_refusal(state, market)
     if closed is RejectCause.MARKET_ALREADY_CLOSED and state.assumptions.closed_markets_are_too_late_to_enter:
         return RejectCause.TOO_LATE_TO_ENTER
     if closed is not None:

@@ -17,7 +17,8 @@ from kalshi_fix_adapters.venue.exchange.terms import MARGIN, MarketResult, Marke
 PRICE_STEP = Decimal("0.0001")
 """Dollars: SettlementPrice (730) is in cents with two decimals."""
 _PRICES = {MarketResult.YES: ONE, MarketResult.NO: ZERO}
-_DECIDED = (MarketState.DETERMINED, MarketState.SETTLED)
+_DECIDED = (MarketState.DETERMINED, MarketState.AMENDED, MarketState.SETTLED)
+"""States to which a market comes with a result."""
 
 
 def check_result(state: ExchangeState, market: Market, command: SetMarketState) -> None:

@@ -81,6 +81,8 @@ class ExchangeState:
     fees_kept: Decimal = ZERO
     """Dollars that the exchange has taken from all accounts and not given back."""
     pause: PauseState = PauseState.OPEN
+    clearings: dict[str, datetime] = attrs.field(factory=dict)
+    """When what rests in closed markets is cancelled, by ticker."""
 
     def clearing_date(self, now: datetime) -> date:
         """Return the date on which a trade of now clears."""

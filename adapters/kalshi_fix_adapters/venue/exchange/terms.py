@@ -58,17 +58,33 @@ class OrderState(Enum):
 
 
 class MarketState(Enum):
-    """Where a market stands in its life."""
+    """Where a market stands in its life (the venue's page on the life of markets)."""
 
+    INITIALIZED = "initialized"
+    """There, but not open yet."""
     ACTIVE = "active"
     INACTIVE = "inactive"
     """Deactivated by the exchange; orders rest, nothing new is taken."""
     CLOSED = "closed"
-    """Closed on schedule; resting orders were cancelled."""
+    """Past its closing time; resting orders are cancelled shortly after that."""
     DETERMINED = "determined"
     """The result is known; it may still be corrected."""
+    DISPUTED = "disputed"
+    """The result was challenged."""
+    AMENDED = "amended"
+    """Determined anew after a dispute."""
     SETTLED = "settled"
-    """Positions were paid out."""
+    """Positions were paid out; the page calls it finalized."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether a result has been known."""
+        return self in (
+            MarketState.DETERMINED,
+            MarketState.DISPUTED,
+            MarketState.AMENDED,
+            MarketState.SETTLED,
+        )
 
 
 class MarketResult(StrEnum):
@@ -183,7 +199,7 @@ class CancelCause(Enum):
     EXPIRED = auto()
     MARKET_CLOSED = auto()
     MARKET_REACTIVATED = auto()
-    """The market trades again after a halt, with an empty book."""
+    """The market trades again after a halt or a close, with an empty book."""
     TRADING_PAUSED = auto()
     """A trading pause or a market halt began, and it was to be cancelled then."""
     EXCHANGE_PAUSED = auto()

@@ -49,7 +49,12 @@ _STATUSES = {
     MarketState.DETERMINED: SecurityTradingStatus.DETERMINED,
     MarketState.SETTLED: SecurityTradingStatus.SETTLED,
 }
-"""Scheduled closes are not reported, so CLOSED is missing."""
+"""What subscribers are told; no code is for a dispute, and scheduled closes are not reported."""
+_UNTOLD = (
+    (MarketState.INITIALIZED, MarketState.ACTIVE),
+    (MarketState.DISPUTED, MarketState.DETERMINED),
+)
+"""A scheduled opening, and a dispute that has changed nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -225,7 +230,9 @@ class MarketData:
 
     def _tell(self, change: MarketStateChanged) -> list[Delivery]:
         status = _STATUSES.get(change.state)
-        if status is None:
+        if change.state is MarketState.AMENDED and self._exchange.assumptions.amended_results_are_told:
+            status = SecurityTradingStatus.DETERMINED
+        if status is None or (change.before, change.state) in _UNTOLD:
             return []
         message = SecurityStatus(symbol=change.market, security_trading_status=status)
         told = tuple(self._statuses.to(change.market))

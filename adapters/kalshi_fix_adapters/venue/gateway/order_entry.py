@@ -17,6 +17,7 @@ from kalshi_fix_adapters.venue.exchange import (
     RefusalCause,
     RejectCause,
 )
+from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.outcomes import (
     MassCancelDone,
     MassCancelRefused,
@@ -32,11 +33,13 @@ from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, 
 from kalshi_fix_adapters.venue.gateway.permissions import permitted
 from kalshi_fix_adapters.venue.gateway.refusals import business_reject, not_authorized
 from kalshi_fix_adapters.venue.gateway.requests import amend_order, cancel_order, place_order, shard_of
+from kalshi_fix_adapters.venue.gateway.texts import TOLD_BY_CODE
 from kalshi_fix_sansio import (
     BusinessRejectReason,
     MassCancelRequestType,
     MassCancelResponse,
     NewOrderSingle,
+    OrderCancelReject,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
     OrderMassCancelReport,
@@ -161,7 +164,7 @@ class OrderEntry:
         else:
             command = amend_order(message, login, shard, self._exchange)
         if isinstance(command, RefusalCause):
-            return [(login, reports.refused(message, command, None))], ()
+            return [(login, self._refused(message, command, None))], ()
         deliveries: list[Delivery] = []
         order = self._exchange.find(command.account.owner, command.orig_cl_ord_id)
         if command.reserves_cap and isinstance(command, AmendOrder) and order is not None:
@@ -173,11 +176,22 @@ class OrderEntry:
             deliveries.append((login, reports.pending_change(message, order, login.flags, now)))
         outcomes = self._exchange.apply(command, now)
         deliveries.extend(
-            (login, reports.refused(message, outcome.cause, outcome.order))
+            (login, self._refused(message, outcome.cause, outcome.order))
             for outcome in outcomes
             if isinstance(outcome, RequestRefused)
         )
         return deliveries + self.distribute(outcomes), outcomes
+
+    def _refused(
+        self,
+        message: OrderCancelRequest | OrderCancelReplaceRequest,
+        cause: RefusalCause,
+        order: OrderSnapshot | None,
+    ) -> OrderCancelReject:
+        refusal = reports.refused(message, cause, order)
+        if cause in TOLD_BY_CODE and not self._exchange.assumptions.unknown_orders_have_text:
+            refusal.text = None
+        return refusal
 
     def _mass_cancel(self, message: OrderMassCancelRequest, login: Login, now: datetime) -> Result:
         if message.mass_cancel_request_type != MassCancelRequestType.CANCEL_FOR_SESSION:

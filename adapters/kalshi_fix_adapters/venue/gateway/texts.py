@@ -25,16 +25,16 @@ ORD_REJ_REASONS: dict[RejectCause, OrdRejReason] = {
 }
 """OrdRejReason (103)."""
 
-_CODES = {
+TOLD_BY_CODE = {
     RefusalCause.ORDER_NOT_FOUND: CxlRejReason.UNKNOWN_ORDER,
     RefusalCause.ORDER_ALREADY_FILLED: CxlRejReason.TOO_LATE_TO_CANCEL,
 }
-"""Causes that the venue tells by a code."""
+"""Causes that the venue tells by a code, without documenting a Text (58)."""
 
 
 def _refusal_code(cause: RefusalCause) -> CxlRejReason:
     known = TEXTS.get((OrderCancelReject.MSG_TYPE, cause))
-    return _CODES.get(cause, CxlRejReason.OTHER) if known is None else known.code
+    return TOLD_BY_CODE.get(cause, CxlRejReason.OTHER) if known is None else known.code
 
 
 CXL_REJ_REASONS: dict[RefusalCause, CxlRejReason] = {cause: _refusal_code(cause) for cause in RefusalCause}

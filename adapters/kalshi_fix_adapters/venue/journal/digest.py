@@ -34,6 +34,7 @@ def _product(venue: Venue, product: str) -> list[Any]:
     exchange = venue.exchange(product)
     return [
         exchange.pause.name,
+        sorted((ticker, str(moment)) for ticker, moment in exchange.clearings.items()),
         [
             [ticker, market.state.name, str(market.result), str(market.settlement_price), str(market.bounds)]
             + [[str(price), str(size)] for side in Side for price, size in exchange.levels(ticker, side)]

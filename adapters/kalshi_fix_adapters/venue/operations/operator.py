@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kalshi_fix_adapters.venue.venue import Venue
 
 RESULT = choice(*MarketResult)
+_AFTER_DISPUTE = (MarketState.DISPUTED, MarketState.AMENDED)
 
 
 # Pauses
@@ -127,7 +128,7 @@ class Halt(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Open(MarketOperation):
-    """Reactivate a market that was halted; subscribers are told."""
+    """Open a market that is not open yet, as on schedule, or reactivate one that was halted or closed."""
 
     NAME = "open"
     STATE = MarketState.ACTIVE
@@ -135,7 +136,7 @@ class Open(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Close(MarketOperation):
-    """Close a market, as on schedule: its resting orders are cancelled."""
+    """Close a market, as on schedule: nothing more is taken, and what rests is cancelled shortly after."""
 
     NAME = "close"
     STATE = MarketState.CLOSED
@@ -156,14 +157,27 @@ class MarketEnd(MarketOperation):
 
 
 @attrs.frozen(kw_only=True)
+class Dispute(MarketOperation):
+    """Challenge the result of a market: until it is determined again it cannot be settled."""
+
+    NAME = "dispute"
+    STATE = MarketState.DISPUTED
+
+
+@attrs.frozen(kw_only=True)
 class Determine(MarketEnd):
-    """Say the result of a market, or correct it before the market is settled."""
+    """Say the result of a market, or correct it before the market is settled; of a disputed one say the new
+    result, or none where the old one stands."""
 
     NAME = "determine"
 
     def perform(self, venue: Venue, now: Instant) -> Answer:
         """Determine."""
-        return self._move(venue, now, self._decided(MarketState.DETERMINED))
+        market = venue.exchange(self._product(venue)).markets[self.market]
+        amends = market.state in _AFTER_DISPUTE and self.result is not None
+        return self._move(
+            venue, now, self._decided(MarketState.AMENDED if amends else MarketState.DETERMINED)
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -176,7 +190,7 @@ class Settle(MarketEnd):
         """Determine and settle."""
         market = venue.exchange(self._product(venue)).markets[self.market]
         settled = self._decided(MarketState.SETTLED)
-        if market.state in (MarketState.DETERMINED, MarketState.SETTLED):
+        if market.state.is_decided:
             return self._move(venue, now, settled)
         return self._move(venue, now, self._decided(MarketState.DETERMINED), settled)
 
@@ -315,6 +329,7 @@ OPERATOR: Mapping[str, type[Operation]] = {
         Halt,
         Open,
         Close,
+        Dispute,
         Determine,
         Settle,
         SettlementBounds,

@@ -43,14 +43,18 @@ MOST_KEYS = 5000
 _MIDDLES = {PREDICTION: Decimal("0.5"), MARGIN: Decimal(20)}
 _SPACINGS_IN_MIDDLE = 400
 _FEES = {PREDICTION: PREDICTION_FEES, MARGIN: MARGIN_FEES}
-_STEPS_TO = {
-    MarketState.ACTIVE.value: None,
-    MarketState.INACTIVE.value: "halt",
-    MarketState.CLOSED.value: "close",
-    MarketState.DETERMINED.value: "determine",
-    MarketState.SETTLED.value: "settle",
+_STEPS_TO: dict[MarketState, tuple[str, ...]] = {
+    MarketState.INITIALIZED: (),
+    MarketState.ACTIVE: (),
+    MarketState.INACTIVE: ("halt",),
+    MarketState.CLOSED: ("close",),
+    MarketState.DETERMINED: ("determine",),
+    MarketState.DISPUTED: ("determine", "dispute"),
+    MarketState.AMENDED: ("determine", "dispute", "determine"),
+    MarketState.SETTLED: ("settle",),
 }
-_DECIDED = ("determine", "settle")
+"""What is done to a market that begins in a state."""
+_WITH_RESULT = ("determine", "settle")
 _PAUSED = {"trading": PauseState.TRADING_PAUSED, "exchange": PauseState.EXCHANGE_PAUSED}
 
 
@@ -153,12 +157,18 @@ class _Reader:
         # Orders rest at prices that the market takes.
         middle = (middle / rules.tick).to_integral_value() * rules.tick
         self._state(ticker, section)
-        return Market(rules, middle, spacing, liquidity["levels"], liquidity["largest"])
+        if not rules.opened and section["liquidity"] is not None:
+            what = f"{ticker} has `liquidity` but is not open yet"
+            self.mistakes.add(section.at("liquidity"), what, "remove it: nothing can rest there")
+        return Market(
+            rules, middle, spacing, liquidity["levels"] if rules.opened else 0, liquidity["largest"]
+        )
 
     def _rules(self, product: str, ticker: str, section: Section) -> MarketRules:
         changes: dict[str, Any] = {
             "position_limit": section["position-limit"],
             "sell_position_floor": section["sell-position-floor"],
+            "opened": section["state"] != MarketState.INITIALIZED.value,
         }
         if section["fees"] is not None:
             changes["fees"] = _fees(product, section["fees"])
@@ -198,25 +208,25 @@ class _Reader:
 
     def _state(self, ticker: str, section: Section) -> None:
         """Have a market brought to its state at the beginning."""
-        name = _STEPS_TO[section["state"]]
+        state = MarketState(section["state"])
         for key in ("result", "result-price"):
-            if section[key] is not None and name not in _DECIDED:
+            if section[key] is not None and not state.is_decided:
                 what = f"{ticker} has a `{key}` but is {section['state']}"
                 self.mistakes.add(
                     section.at(key), what, "remove it, or write `state: determined` or `settled`"
                 )
-        if name is None:
-            return
-        values: dict[str, object] = {"market": ticker}
-        if name in _DECIDED:
+        result: dict[str, object] = {}
+        if state.is_decided:
             if section["result"] is None:
                 what = f"{ticker} is {section['state']} and has no `result`"
                 self.mistakes.add(section.at("state"), what, "add it: `yes`, `no` or `scalar`")
                 return
-            values["result"] = section["result"]
+            result["result"] = section["result"]
             if section["result-price"] is not None:
-                values["price"] = section["result-price"]
-        self.steps.append(Step(after=0.0, operation=operation(name, values)))
+                result["price"] = section["result-price"]
+        for name in _STEPS_TO[state]:
+            values = {"market": ticker} | (result if name in _WITH_RESULT else {})
+            self.steps.append(Step(after=0.0, operation=operation(name, values)))
 
     def _known_ticker(self, ticker: Any, where: str, product: str | None = None) -> bool:
         known = [m.rules.ticker for p, ms in self.markets.items() for m in ms if product in (None, p)]

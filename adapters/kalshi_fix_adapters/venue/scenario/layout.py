@@ -73,9 +73,7 @@ _MARKET: dict[str, Field] = {
     "state": Field(
         Choice(tuple(each.value for each in MarketState)), "where the market stands at the start", "active"
     ),
-    "result": Field(
-        Choice(tuple(MarketResult)), "how it was decided, for one that is determined or settled at the start"
-    ),
+    "result": Field(Choice(tuple(MarketResult)), "how it was decided, for one that is so at the start"),
     "result-price": Field(Amount("dollars", most=_ONE), "what a YES contract pays, for the result `scalar`"),
 }
 _RATES = {

@@ -277,12 +277,17 @@ class History:
             return None
         market = self.exchange.markets[self.random.choice(self.rules).ticker]
         if market.state is MarketState.ACTIVE and self.random.randrange(4):
-            return SetMarketState(market.ticker, MarketState.INACTIVE)
-        if market.state is MarketState.INACTIVE:
+            away = MarketState.INACTIVE if self.random.randrange(4) else MarketState.CLOSED
+            return SetMarketState(market.ticker, away)
+        if market.state in (MarketState.INACTIVE, MarketState.CLOSED):
             return SetMarketState(market.ticker, MarketState.ACTIVE)
+        if market.state is MarketState.DETERMINED and self.random.randrange(2):
+            return SetMarketState(market.ticker, MarketState.DISPUTED)
         return self._end(market.ticker)
 
     def _end(self, ticker: str) -> SetMarketState:
+        if self.exchange.markets[ticker].state is MarketState.DISPUTED:
+            return SetMarketState(ticker, MarketState.AMENDED)
         if self.exchange.markets[ticker].result is not None:
             return SetMarketState(ticker, MarketState.SETTLED)
         result = self.results.get(ticker, self.random.choice(list(MarketResult)))
@@ -355,10 +360,10 @@ class History:
         return total
 
     def end(self) -> None:
-        """Open again, cancel all orders, settle all markets."""
+        """Open again, cancel all orders as the exchange does it, settle all markets."""
         self.play(SetPause(PauseState.OPEN))
         for owner in OWNERS:
-            self.play(CancelAll(origin=owner, cause=CancelCause.MASS_CANCELED))
+            self.play(CancelAll(origin=owner, cause=CancelCause.DISCONNECTED))
         assert all(account.reserved == 0 for account in self.exchange.accounts())
         if self.product == PREDICTION:
             for rules in self.rules:

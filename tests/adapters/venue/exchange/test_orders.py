@@ -283,7 +283,7 @@ def test_a_cl_ord_id_may_come_again_only_when_its_order_is_done(desk: Desk) -> N
     ("state", "cause"),
     [
         (MarketState.INACTIVE, "MARKET_INACTIVE"),
-        (MarketState.CLOSED, "MARKET_ALREADY_CLOSED"),
+        (MarketState.CLOSED, "MARKET_INACTIVE"),
         (MarketState.DETERMINED, "MARKET_ALREADY_CLOSED"),
     ],
 )

@@ -330,7 +330,9 @@ def test_expiry_style_cancels_are_expired_for_those_who_asked(desk: GatewayDesk)
     deliveries = desk.execute(Advance())
     assert [line(r) for r in reports(deliveries, ann)] == ["C/C 0.00+0.00"]
     assert [line(r) for r in reports(deliveries, bob)] == ["4/4 0.00+0.00"]
-    deliveries = desk.execute(SetMarketState(MARKET, MarketState.CLOSED))
+    desk.execute(SetMarketState(MARKET, MarketState.CLOSED))
+    desk.wait(seconds=Assumptions().orders_rest_after_close)
+    deliveries = desk.execute(Advance())
     assert [line(r) for r in reports(deliveries, ann)] == ["C/C 0.00+0.00"]
     assert [line(r) for r in reports(deliveries, bob)] == ["4/4 0.00+0.00"]
 

@@ -107,7 +107,7 @@ def test_a_request_that_the_balance_just_covers_is_taken(ann: Client, edge: dict
     ("state", "text"),
     [
         (MarketState.INACTIVE, "MARKET_INACTIVE"),
-        (MarketState.CLOSED, "MARKET_ALREADY_CLOSED"),
+        (MarketState.CLOSED, "MARKET_INACTIVE"),
         (MarketState.DETERMINED, "MARKET_ALREADY_CLOSED"),
     ],
 )

@@ -261,7 +261,7 @@ def test_confirmed_orders_are_refused_when_the_market_has_closed(
     town.wait(15)
     for client in (ann, bob):
         report = only(client.take(), ExecutionReport)
-        assert (report.exec_type, report.text) == (ExecType.REJECTED, "MARKET_ALREADY_CLOSED")
+        assert (report.exec_type, report.text) == (ExecType.REJECTED, "MARKET_INACTIVE")
     assert town.balance("ann") == town.balance("bob") == 1000
     ann.send(cancel_rfq(quote_req_id="r1"))
     assert ann.take_only(RFQCancelStatus).text == "RFQ_CLOSED"

@@ -167,23 +167,24 @@ def test_settings_reach_the_venue() -> None:
 def test_what_cannot_be_done_when_its_time_comes_is_noted_and_stops_nothing() -> None:
     venue = begun(
         parse(
-            "schedule:\n- {when: 1s, do: close, market: BTC-PERP}\n- {when: 2s, do: open, market: BTC-PERP}\n"
+            "schedule:\n- {when: 1s, do: close, market: BTC-PERP}\n- {when: 2s, do: halt, market: BTC-PERP}\n"
             "- {when: 2s, do: halt, market: ETH-PERP}\n"
         )
     )
     pass_time(venue, NOW, 10)
-    assert venue.not_done == ["open: market BTC-PERP is closed and cannot become active"]
+    assert venue.not_done == ["halt: market BTC-PERP is closed and cannot become inactive"]
     assert venue.perform(operation("status"), NOW)["not_done"] == [{"of_the_schedule": venue.not_done[0]}]
     assert venue.exchange("margin").markets["ETH-PERP"].state is MarketState.INACTIVE
 
 
 def test_a_market_is_in_its_state_from_the_beginning() -> None:
-    states = ("active", "inactive", "closed", "determined", "settled")
     markets = ", ".join(
-        f"M-{state}: {{state: {state}{', result: no' if state in states[3:] else ''}}}" for state in states
+        f"M-{state.value}: {{state: {state.value}{', result: no' if state.is_decided else ''}}}"
+        for state in MarketState
     )
-    exchange = begun(parse(f"markets: {{prediction: {{{markets}}}}}")).exchange("prediction")
-    assert [market.state.value for market in exchange.markets.values()] == list(states)
+    venue = begun(parse(f"markets: {{prediction: {{{markets}}}}}"))
+    assert [market.state for market in venue.exchange("prediction").markets.values()] == list(MarketState)
+    assert venue.not_done == []
 
 
 MEMBER = "8f93bc43-d535-40f7-8548-a16e2505bd33"

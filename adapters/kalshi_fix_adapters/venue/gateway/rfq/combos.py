@@ -140,7 +140,7 @@ class Combos:
             event is not None
             and _market(leg) in event.markets
             and leg.multivariate_selected_side in tuple(MultivariateSelectedSide)
-            and (traded is None or traded.state in (MarketState.ACTIVE, MarketState.INACTIVE))
+            and (traded is None or not (traded.state.is_decided or traded.state is MarketState.CLOSED))
         )
 
 

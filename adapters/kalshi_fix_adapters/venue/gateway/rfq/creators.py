@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import attrs
 
-from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, RejectCause, Side
+from kalshi_fix_adapters.venue.exchange import PauseState, RejectCause, Side
 from kalshi_fix_adapters.venue.gateway import reports
 from kalshi_fix_adapters.venue.gateway.clearing import account_named, account_of
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Result
@@ -36,7 +36,6 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio._generated.limits import REPLACED_RFQS
 
-_OVER = {MarketState.INACTIVE: RejectCause.MARKET_INACTIVE}
 """Every other state than active is that of a market that is closed."""
 _WITHDRAWABLE = (RfqState.OPEN, RfqState.ACCEPTED)
 
@@ -87,9 +86,9 @@ class Creators:
         if isinstance(found, QuoteRequestReject):
             return found
         market, combo = found
-        state = exchange.markets[market].state
-        if state is not MarketState.ACTIVE:
-            return other(_OVER.get(state, RejectCause.MARKET_ALREADY_CLOSED).value)
+        closed = exchange.market_refusal(market)
+        if closed is not None:
+            return other(closed.value)
         shard = exchange.shard_of(market)
         account = account_named(entry.party_ids, message.alloc_account, login, shard, exchange)
         if isinstance(account, RejectCause):
