@@ -424,6 +424,7 @@ def test_an_order_in_doubt_is_settled_on_its_own_session() -> None:
     for each in desk.apply(report("new", "1;1"), trade, complete(2)):
         orders.apply(each)
     assert orders.doubts() == []
+    assert doubt.order is not None
     assert doubt.order.filled == 4
 
 

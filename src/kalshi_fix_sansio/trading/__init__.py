@@ -17,6 +17,7 @@ from kalshi_fix_sansio.trading.fees import (
     expected_charges,
     revenue,
 )
+from kalshi_fix_sansio.trading.mass_cancels import MassCancel, MassCancelState
 from kalshi_fix_sansio.trading.order import Account, Ending, Fill, Order, OrderState, PendingRequest
 from kalshi_fix_sansio.trading.order_books import TOLERATED, OrderBooks
 from kalshi_fix_sansio.trading.order_groups import (
@@ -83,6 +84,8 @@ __all__ = [
     "IncompleteSettlement",
     "Level",
     "LevelChange",
+    "MassCancel",
+    "MassCancelState",
     "Order",
     "OrderBook",
     "OrderBooks",

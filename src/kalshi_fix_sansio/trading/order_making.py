@@ -10,6 +10,7 @@ from kalshi_fix_sansio._generated import (
     NewOrderSingle,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
+    OrderMassCancelRequest,
     Party,
     PartyRole,
     Side,
@@ -17,6 +18,7 @@ from kalshi_fix_sansio._generated import (
 )
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.trading.amounts import add, to_cents
+from kalshi_fix_sansio.trading.mass_cancels import MassCancelState
 from kalshi_fix_sansio.trading.order import Order, OrderState, PendingRequest
 
 if TYPE_CHECKING:
@@ -99,6 +101,14 @@ def cancel(order: Order, cl_ord_id: str) -> OrderCancelRequest:
     """Return a cancel of an order; see `Orders.cancel`."""
     _check_live(order)
     return OrderCancelRequest(**_repeated(order, cl_ord_id))
+
+
+def cancel_all(orders: Orders, cl_ord_id: str) -> OrderMassCancelRequest:
+    """Return a cancel of all orders; see `Orders.cancel_all`."""
+    for other in orders.mass_cancels:
+        if other.state is MassCancelState.SENT:
+            raise OrderRequestError(f"mass cancel {other.cl_ord_id} has no answer yet")
+    return OrderMassCancelRequest(cl_ord_id=cl_ord_id)
 
 
 def _check_live(order: Order) -> None:

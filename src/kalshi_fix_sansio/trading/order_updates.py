@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import Enum
 
 import attrs
 
 from kalshi_fix_sansio._generated import ExecutionReport
+from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.mass_cancels import MassCancel
 from kalshi_fix_sansio.trading.order import Fill, Order, OrderState, PendingRequest
 
 
@@ -44,8 +45,8 @@ class OrderUpdate:
     """What one message or event did to one order."""
 
     order: Order | None
-    """The order itself, which goes on changing: read it before the next `apply`. None for a discrepancy that
-    is about none."""
+    """The order itself, which goes on changing: read it before the next `apply`. None for a mass cancel, and
+    for a discrepancy that is about no order."""
     before: OrderState | None = None
     """Its state before; None if it is new."""
     fills: list[Fill] = attrs.field(factory=list)
@@ -55,6 +56,8 @@ class OrderUpdate:
     forgotten: bool = False
     """Whether the order is not kept any longer, to make room."""
     discrepancies: list[OrderDiscrepancy] = attrs.field(factory=list)
+    mass_cancel: MassCancel | None = None
+    """The cancel of all orders of which the state changed. Each of the orders has an update of its own."""
 
     @property
     def state_changed(self) -> bool:
@@ -69,17 +72,22 @@ class DoubtKind(Enum):
     REQUEST_UNKNOWN = "what became of a change or a cancel"
     ORDER_UNVERIFIED = "what happened to it since"
     FILLS_UNSEEN = "fills that were told of and have not come"
+    MASS_CANCEL_UNKNOWN = "whether all orders of the session were cancelled"
 
 
-@attrs.frozen(eq=False)
-class OrderDoubt:
-    """Something that is not known, and that no message to be expected will tell. Drop copy or REST does."""
+@attrs.frozen(kw_only=True, eq=False)
+class OrderDoubt(Doubt):
+    """Something that is not known of an order, or of a mass cancel. Drop copy or REST tells it."""
 
     kind: DoubtKind
-    order: Order
-    since: datetime | None
-    """UTC: SendingTime (52) of the last message before it; None if none had come, or for fills."""
+    order: Order | None = None
+    """None of a mass cancel."""
     request: PendingRequest | None = None
+    """The change or cancel."""
+    mass_cancel: MassCancel | None = None
+    begin: ExecKey | None = None
+    """Where drop copy must begin to tell it; None if that is not known: ask REST. A mass cancel needs what
+    drop copy says of its orders."""
 
 
 @attrs.frozen

@@ -16,6 +16,8 @@ from kalshi_fix_sansio._generated import (
     OrderCancelReject,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
+    OrderMassCancelReport,
+    OrderMassCancelRequest,
     Side,
     TimeInForce,
 )
@@ -32,8 +34,10 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.trading import order_dump, order_making
 from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply
+from kalshi_fix_sansio.trading.doubts import Remedy
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.mass_cancels import MassCancel, MassCancels
 from kalshi_fix_sansio.trading.order import NO_KEY, Order, OrderState, PendingRequest, Placed, Said
 from kalshi_fix_sansio.trading.order_index import OrderIndex
 from kalshi_fix_sansio.trading.order_reports import (
@@ -67,8 +71,8 @@ MAX_ANSWERS: Final = 10_000
 NO_SHARD: Final = -1
 MARGIN: Final = "margin"
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
-_REQUESTS: Final = frozenset(("D", "F", "G"))
-_REPORTS: Final = frozenset(("8", "9", "3", "j"))
+_REQUESTS: Final = frozenset(("D", "F", "G", "q"))
+_REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
 _WORKING: Final = frozenset((OrderState.OPEN, OrderState.UNVERIFIED))
 _Change = OrderCancelReplaceRequest | OrderCancelRequest
 
@@ -86,6 +90,7 @@ class Orders:
         "_kept",
         "_last_cut",
         "_logon",
+        "_mass_cancels",
         "_max_fills",
         "_newest",
         "_number",
@@ -123,6 +128,7 @@ class Orders:
         self._logon: Mapping[str, Any] = values_of(given) if isinstance(given, LogonFields) else dict(given)
         self._max_fills = max_fills
         self._kept = OrderIndex(max_orders)
+        self._mass_cancels = MassCancels()
         self.moment = 1
         """Grows with each thing that leaves something in doubt. Note it when drop copy is asked, for
         `Covered.moment`."""
@@ -162,22 +168,42 @@ class Orders:
         """Return the orders that rest with the venue, as far as is known: OPEN and UNVERIFIED ones."""
         return [order for order in self.live(symbol, side) if order.state in _WORKING]
 
+    @property
+    def mass_cancels(self) -> list[MassCancel]:
+        """The cancels of all orders that are not over, the oldest first."""
+        return list(self._mass_cancels.open)
+
     def doubts(self) -> list[OrderDoubt]:
         """Return what is not known, and will not be told by itself."""
         found: list[OrderDoubt] = []
         for order in self._kept.orders.values():
             state = order.state
             if state is OrderState.UNKNOWN and order.placed is not None:
-                found.append(OrderDoubt(DoubtKind.ORDER_UNKNOWN, order, order.placed.since))
+                begin = self._newest_before(order)
+                found.append(_doubt(DoubtKind.ORDER_UNKNOWN, order, order.placed.since, begin))
             elif state is OrderState.UNVERIFIED:
-                found.append(OrderDoubt(DoubtKind.ORDER_UNVERIFIED, order, order.since))
+                begin = order.hole or order.first_key
+                found.append(_doubt(DoubtKind.ORDER_UNVERIFIED, order, order.since, begin))
             if order.unseen:
-                found.append(OrderDoubt(DoubtKind.FILLS_UNSEEN, order, None))
+                found.append(_doubt(DoubtKind.FILLS_UNSEEN, order, None, order.first_key))
             found.extend(
-                OrderDoubt(DoubtKind.REQUEST_UNKNOWN, order, request.since, request)
+                _doubt(DoubtKind.REQUEST_UNKNOWN, order, request.since, request.after, request)
                 for request in order.pending
                 if request.is_unknown
             )
+        found.extend(
+            OrderDoubt(
+                kind=DoubtKind.MASS_CANCEL_UNKNOWN,
+                what=DoubtKind.MASS_CANCEL_UNKNOWN.value,
+                about=f"mass cancel {each.cl_ord_id}",
+                since=each.since,
+                remedies=(Remedy.DROP_COPY, Remedy.REST),
+                mass_cancel=each,
+                begin=min(filter(None, each.waiting.values()), default=None),
+            )
+            for each in self._mass_cancels.open
+            if each.is_unknown
+        )
         return found
 
     @property
@@ -185,22 +211,23 @@ class Orders:
         """By shard, the newest report that came by itself, not by drop copy."""
         return dict(self._newest)
 
-    def copy_from(self) -> Mapping[int, ExecKey]:
+    def copy_from(
+        self,
+        forgotten: Mapping[int, ExecKey] = {},
+    ) -> Mapping[int, ExecKey]:
         """Return by shard where drop copy must begin (EventResendRequest, BeginExecID) to settle what is in
-        doubt. Orders of whose shard nothing is known are not among them."""
+        doubt. Doubts of which that is not known are left out.
+
+        Args:
+            forgotten: by shard, a key that drop copy no longer has: doubts that need it, or older ones, are
+                left out as well.
+        """
         found: dict[int, ExecKey] = {}
         for doubt in self.doubts():
-            order = doubt.order
-            if doubt.request is not None:
-                key = doubt.request.after
-            elif doubt.kind is DoubtKind.ORDER_UNKNOWN:
-                key = self._newest_before(order)
-            elif doubt.kind is DoubtKind.ORDER_UNVERIFIED:
-                key = order.hole or order.first_key
-            else:
-                key = order.first_key
-            if key is not None:
-                found[key.shard] = min(key, found.get(key.shard, key))
+            waiting = () if doubt.mass_cancel is None else doubt.mass_cancel.waiting.values()
+            for key in (doubt.begin, *waiting):
+                if key is not None and key > forgotten.get(key.shard, NO_KEY):
+                    found[key.shard] = min(key, found.get(key.shard, key))
         return found
 
     @property
@@ -261,6 +288,14 @@ class Orders:
         """
         return order_making.cancel(order, cl_ord_id)
 
+    def cancel_all(self, cl_ord_id: str) -> OrderMassCancelRequest:
+        """Return a cancel of all orders of the session, as KalshiNR takes it at most once a second.
+
+        Raises:
+            OrderRequestError: another one has no answer yet.
+        """
+        return order_making.cancel_all(self, cl_ord_id)
+
     @property
     def reserves_cap(self) -> bool:
         """Whether the session logged on with UseCapReservation."""
@@ -283,7 +318,9 @@ class Orders:
             pending = [each for each in found if not each[1].is_unknown]
             if pending:
                 self._kept.answer(*pending[-1])
-        return self._kept.told()
+        elif isinstance(request, OrderMassCancelRequest):
+            self._mass_cancels.withdraw(request.cl_ord_id)
+        return self._told()
 
     # --- what happened --------------------------------------------------------------------------------
 
@@ -294,7 +331,9 @@ class Orders:
         Returns what it did, one update for each order. Any other event or message does nothing.
         """
         match happened:
-            case MessageReceived(message=ExecutionReport() | OrderCancelReject() as message):
+            case MessageReceived(
+                message=ExecutionReport() | OrderCancelReject() | OrderMassCancelReport() as message
+            ):
                 self._take(message)
             case Copied(report=report, dollars=dollars):
                 self._note_time(report)
@@ -315,7 +354,7 @@ class Orders:
                 self._take_refused(refused)
             case Message():
                 self._take(happened)
-        return self._kept.told()
+        return self._told()
 
     def resolve(self, order: Order, *, is_open: bool) -> list[OrderUpdate]:
         """Take what the user has found out about an order elsewhere, such as by REST: whether it is open.
@@ -331,7 +370,19 @@ class Orders:
         for request in list(order.pending):
             if request.is_unknown or not is_open:
                 self._kept.answer(order, request)
-        return self._kept.told()
+        if is_open:
+            self._mass_cancels.is_open(order)
+        return self._told()
+
+    def _told(self) -> list[OrderUpdate]:
+        """Return what was done, and end it."""
+        told = self._kept.told()
+        if self._mass_cancels.open:
+            for update in told:
+                if update.order is not None and (update.forgotten or update.order.is_done):
+                    self._mass_cancels.ended(update.order.number)
+            told += [OrderUpdate(None, mass_cancel=each) for each in self._mass_cancels.told()]
+        return told
 
     def _take(self, message: Message) -> None:
         self._note_time(message)
@@ -340,6 +391,11 @@ class Orders:
                 self._take_report(message, dollars=self.dollars, live=True)
             case OrderCancelReject():
                 self._take_cancel_reject(message)
+            case OrderMassCancelReport():
+                self._take_mass_cancel_report(message)
+            case OrderMassCancelRequest():
+                if not _is_repeated(message):
+                    self._mass_cancels.send(message.cl_ord_id, self._keys_of_own())
             case NewOrderSingle():
                 if not _is_repeated(message):
                     self._place(message)
@@ -389,6 +445,15 @@ class Orders:
                 self._newest.get(NO_SHARD if (shard := self._shard(order)) is None else shard, order.key),
             )
         )
+
+    def _keys_of_own(self) -> dict[int, ExecKey | None]:
+        """Return the numbers of this side's orders that are not done, with the newest key of their shard."""
+        found: dict[int, ExecKey | None] = {}
+        for order in self.live():
+            if order.placed is not None:
+                shard = self._shard(order)
+                found[order.number] = order.key if shard is None else self._newest.get(shard, order.key)
+        return found
 
     def _newest_before(self, order: Order) -> ExecKey | None:
         """Return the newest key of the order's shard from before it was sent."""
@@ -626,6 +691,11 @@ class Orders:
             order.hole = order.hole or order.key
             order.since = order.since or self._time
 
+    def _take_mass_cancel_report(self, message: OrderMassCancelReport) -> None:
+        if not self._is_repeated_answer(message) and not self._mass_cancels.answer(message):
+            detail = f"OrderMassCancelReport for {(message.cl_ord_id or '')[:MAX_ID_SIZE]}"
+            self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+
     def _take_reject(self, event: RejectReceived) -> None:
         self._note_time(event.reject)
         sent: Any = event.sent
@@ -636,6 +706,9 @@ class Orders:
         elif isinstance(sent, _CHANGES):
             for order, request in self._kept.requests(sent.cl_ord_id, sent.MSG_TYPE)[:1]:
                 self._kept.answer(order, request)
+        elif isinstance(sent, OrderMassCancelRequest):
+            text: Any = getattr(event.reject, "text", None)
+            self._mass_cancels.refuse(sent.cl_ord_id, (text or event.reject.NAME)[:MAX_ID_SIZE])
         elif sent is None and getattr(event.reject, "ref_msg_type", None) in _REQUESTS:
             detail = f"{event.reject.NAME} of number {event.ref_seq_num}"
             self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
@@ -649,6 +722,8 @@ class Orders:
                 for order, placed in waiting[:1]:
                     self._kept.begin(order)
                     self._make_unknown(order, placed)
+            elif msg_type == OrderMassCancelRequest.MSG_TYPE:
+                self._mass_cancels.lose(self.moment, self._time, name)
             else:
                 for order, request in self._kept.requests(name, msg_type)[:1]:
                     self._kept.begin(order)
@@ -702,6 +777,10 @@ class Orders:
         """This side has refused a message, and did not deliver it."""
         if refused is not None and refused.msg_type not in _REPORTS:
             return
+        if isinstance(refused, OrderMassCancelReport):
+            self.moment += 1
+            self._mass_cancels.lose(self.moment, self._time, refused.cl_ord_id)
+            return
         order_id = getattr(refused, "order_id", None)
         order = self._kept.by_id.get(order_id) if order_id else None
         self._cut(None if order is None else [order])
@@ -711,6 +790,8 @@ class Orders:
         self.moment += 1
         if orders is None:
             self._last_cut = self.moment
+            if requests:
+                self._mass_cancels.lose(self.moment, self._time)
         for order in self.live() if orders is None else orders:
             if order.is_done:
                 continue
@@ -735,6 +816,8 @@ class Orders:
         for order in self.live():
             if self._shard(order) == covered.shard:
                 self._cover(order, covered)
+                if order.state is OrderState.OPEN:
+                    self._mass_cancels.is_open(order, covered.begin, covered.moment)
 
     def _cover(self, order: Order, covered: Covered) -> None:
         """Take that drop copy has told all about an order, from before it came into doubt."""
@@ -763,8 +846,6 @@ class Orders:
         shard = order.shard
         return self._shards.get(order.symbol) if shard is None else shard
 
-    # --- what is kept ---------------------------------------------------------------------------------
-
     # --- to be kept by the user -----------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
@@ -783,6 +864,7 @@ class Orders:
             "answers": list(self._answers),
             "orders": [order_dump.dump_order(order) for order in self._kept.orders.values()],
             "done": list(self._kept.done),
+            "mass_cancels": self._mass_cancels.dump(),
         }
 
     def load(self, dumped: Mapping[str, Any]) -> list[OrderUpdate]:
@@ -825,9 +907,30 @@ class Orders:
             self._kept.index(order)
         # They were done in another order than that in which they were placed.
         self._kept.done = {int(each): None for each in dumped["done"] if int(each) in self._kept.done}
+        self._mass_cancels.load(dumped["mass_cancels"])
         if bool(dumped["on"]):
             self._take_end()
-        return self._kept.told()
+        return self._told()
+
+
+def _doubt(
+    kind: DoubtKind,
+    order: Order,
+    since: datetime | None,
+    begin: ExecKey | None,
+    request: PendingRequest | None = None,
+) -> OrderDoubt:
+    name = order.cl_ord_id or order.order_id or order.symbol
+    return OrderDoubt(
+        kind=kind,
+        what=kind.value,
+        about=f"order {name}" if request is None else f"request {request.cl_ord_id} about order {name}",
+        since=since,
+        remedies=(Remedy.REST,) if begin is None else (Remedy.DROP_COPY, Remedy.REST),
+        order=order,
+        request=request,
+        begin=begin,
+    )
 
 
 def _covers(covered: Covered, key: ExecKey | None) -> bool:

@@ -1,0 +1,269 @@
+"""Cancels of all orders of a session: what was answered, what was lost, and what became of their orders."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    BusinessRejectReason,
+    MassCancelResponse,
+    OrderMassCancelReport,
+    OrderMassCancelRequest,
+)
+from kalshi_fix_sansio.events import MessageReceived, MessageRejected, OutcomesUnknown, RejectReceived
+from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.trading import (
+    Copied,
+    Covered,
+    DoubtKind,
+    ExecKey,
+    MassCancelState,
+    OrderRequestError,
+    Orders,
+    OrderState,
+    OrderUpdate,
+    Remedy,
+)
+from tests.trading.order_flow import (
+    ENDED,
+    feed,
+    header,
+    kinds,
+    logged_on,
+    open_request,
+    over_the_wire,
+    place,
+    report,
+)
+
+State = MassCancelState
+ACCEPTED = MassCancelResponse.ALL_ORDERS_CANCELLED
+
+
+def answer(
+    name: str = "m", response: MassCancelResponse | str = ACCEPTED, *, number: int = 2, **fields: Any
+) -> MessageReceived:
+    made = OrderMassCancelReport(cl_ord_id=name, order_id="op", mass_cancel_response=response, **fields)
+    return MessageReceived(over_the_wire(made, number))
+
+
+def told(updates: list[OrderUpdate]) -> list[MassCancelState]:
+    return [each.mass_cancel.state for each in updates if each.mass_cancel is not None]
+
+
+def canceled(number: int) -> Any:
+    return report("canceled", f"2;{number}", f"o{number}", f"c{number}")
+
+
+@pytest.fixture
+def orders() -> Orders:
+    """Two orders of this side that rest, and one of another session."""
+    orders = Orders()
+    feed(orders, logged_on(), place("c1"), place("c2"))
+    feed(orders, *(report("new", f"1;{number}", f"o{number}", f"c{number}") for number in (1, 2, 3)))
+    return orders
+
+
+def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
+    request = orders.cancel_all(name)
+    assert told(orders.apply(request)) == [State.SENT]
+    return request
+
+
+def test_it_is_over_when_its_orders_have_ended(orders: Orders) -> None:
+    request = send(orders)
+    assert (request.cl_ord_id, request.mass_cancel_request_type) == ("m", "6")
+    assert told(feed(orders, answer())) == [State.ACCEPTED]
+    assert told(feed(orders, canceled(1))) == []
+    assert orders.live()
+    assert told(feed(orders, canceled(2))) == [State.DONE]
+    assert orders.mass_cancels == []
+    assert orders.doubts() == []
+
+
+def test_the_answer_may_come_after_the_reports(orders: Orders) -> None:
+    send(orders)
+    feed(orders, canceled(2), canceled(1))
+    [one] = orders.mass_cancels
+    assert (one.state, one.waiting) == (State.SENT, {})
+    assert told(feed(orders, answer())) == [State.DONE]
+    assert feed(orders, answer()) == []  # the same once more
+
+
+def test_orders_that_come_after_it_are_none_of_its(orders: Orders) -> None:
+    send(orders)
+    feed(orders, place("c4"), answer(), canceled(1))
+    assert told(feed(orders, canceled(2))) == [State.DONE]
+
+
+@pytest.mark.parametrize("response", [MassCancelResponse.REJECTED, "9"])
+def test_one_that_is_refused_leaves_the_orders_as_they_are(orders: Orders, response: str) -> None:
+    send(orders)
+    [update] = feed(orders, answer(response=response, mass_cancel_reject_reason=7))
+    assert update.mass_cancel is not None
+    assert (update.mass_cancel.state, update.mass_cancel.reason) == (State.REFUSED, "7")
+    assert [order.state for order in orders] == [OrderState.OPEN] * 3
+    assert orders.cancel_all("n").cl_ord_id == "n"
+    # Without a reason.
+    send(orders, "n")
+    [update] = feed(orders, answer("n", response))
+    assert update.mass_cancel is not None
+    assert update.mass_cancel.reason == ""
+
+
+@pytest.mark.parametrize(("text", "reason"), [("slow down", "slow down"), (None, "BusinessMessageReject")])
+def test_a_reject_refuses_it(orders: Orders, text: str | None, reason: str) -> None:
+    request = send(orders)
+    limit = BusinessRejectReason.RATE_LIMIT_EXCEEDED
+    reject = BusinessMessageReject(ref_seq_num=3, ref_msg_type="q", business_reject_reason=limit, text=text)
+    [update] = feed(orders, RejectReceived(reject, 3, request))
+    assert update.mass_cancel is not None
+    assert (update.mass_cancel.state, update.mass_cancel.reason) == (State.REFUSED, reason)
+    assert feed(orders, RejectReceived(reject, 3, request)) == []
+
+
+def test_one_at_a_time_waits_for_its_answer(orders: Orders) -> None:
+    send(orders)
+    with pytest.raises(OrderRequestError, match="m has no answer yet"):
+        orders.cancel_all("n")
+    feed(orders, answer())
+    assert orders.cancel_all("n").cl_ord_id == "n"
+
+
+def test_what_send_refused_is_taken_back(orders: Orders) -> None:
+    request = send(orders)
+    assert orders.withdraw(request) == []
+    assert orders.withdraw(request) == []
+    assert orders.mass_cancels == []
+
+
+def test_an_answer_to_none_is_told(orders: Orders) -> None:
+    assert [kind.name for kind in kinds(feed(orders, answer("x")))] == ["UNKNOWN_REQUEST"]
+
+
+def test_one_that_was_sent_before_is_no_new_one(orders: Orders) -> None:
+    request = orders.cancel_all("m")
+    request.header = header(request)
+    request.header.poss_dup_flag = True
+    assert orders.apply(request) == []
+
+
+@pytest.mark.parametrize("how", ["ended", "outcome", "refused"])
+def test_one_without_an_answer_is_in_doubt_until_its_orders_have_ended(orders: Orders, how: str) -> None:
+    request = send(orders)
+    lost: dict[str, object] = {
+        "ended": ENDED,
+        "outcome": OutcomesUnknown((open_request(request),), Uncertainty.CONNECTION_ENDED),
+        "refused": MessageRejected(answer().message, ()),
+    }
+    assert told(feed(orders, lost[how])) == [State.UNKNOWN]
+    doubt = orders.doubts()[-1]
+    assert (doubt.kind, doubt.about) == (DoubtKind.MASS_CANCEL_UNKNOWN, "mass cancel m")
+    assert doubt.mass_cancel is not None
+    assert doubt.remedies[0] is Remedy.DROP_COPY
+    assert orders.copy_from() == {0: ExecKey(0, 1, 3)}
+    assert orders.cancel_all("n").cl_ord_id == "n"
+    assert told(feed(orders, ENDED, logged_on())) == []
+    assert told(feed(orders, Copied(canceled(1)))) == []
+    assert told(feed(orders, Copied(canceled(2)))) == [State.DONE]
+    assert orders.mass_cancels == []
+
+
+def test_an_answer_that_comes_late_counts(orders: Orders) -> None:
+    send(orders)
+    feed(orders, ENDED, logged_on())
+    assert told(feed(orders, answer())) == [State.ACCEPTED]
+    assert DoubtKind.MASS_CANCEL_UNKNOWN not in [each.kind for each in orders.doubts()]
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_drop_copy_that_has_orders_open_says_that_it_missed_them(orders: Orders, accepted: bool) -> None:
+    send(orders)
+    if accepted:
+        feed(orders, answer())
+    before = orders.moment
+    feed(orders, ENDED)
+    feed(orders, Copied(canceled(1)))
+    # Asked before, or from too late on, it says nothing.
+    for covered in (Covered(0, ExecKey(0, 1, 1), before), Covered(0, ExecKey(0, 1, 4), orders.moment)):
+        assert told(feed(orders, covered)) == []
+    assert told(feed(orders, Covered(0, ExecKey(0, 1, 1), orders.moment))) == [State.MISSED]
+    assert orders.mass_cancels == []
+    assert orders.doubts() == []
+
+
+def test_an_order_that_was_open_and_ends_is_missed_no_more(orders: Orders) -> None:
+    send(orders)
+    feed(orders, ENDED)
+    [first, second, _] = orders
+    assert told(orders.resolve(first, is_open=True)) == []
+    feed(orders, Copied(canceled(1)))
+    [one] = orders.mass_cancels
+    assert (list(one.waiting), one.missed) == ([second.number], set())
+    assert told(orders.resolve(second, is_open=False)) == [State.DONE]
+
+
+def test_the_user_says_that_an_order_is_open(orders: Orders) -> None:
+    send(orders)
+    feed(orders, ENDED)
+    [first, second, _] = orders
+    orders.resolve(first, is_open=True)
+    assert told(orders.resolve(second, is_open=True)) == [State.MISSED]
+
+
+def test_an_order_of_which_nothing_was_heard_is_for_the_user() -> None:
+    orders = Orders()
+    feed(orders, logged_on(), place("c1"))
+    send(orders)
+    feed(orders, ENDED)
+    [doubt] = [each for each in orders.doubts() if each.kind is DoubtKind.MASS_CANCEL_UNKNOWN]
+    assert doubt.begin is None
+    feed(orders, Copied(report("new", "1;1", "o1", "c1")), Covered(0, ExecKey(0, 1, 1), orders.moment))
+    assert [each.kind for each in orders.doubts()] == [DoubtKind.MASS_CANCEL_UNKNOWN]
+    [order] = orders
+    assert told(orders.resolve(order, is_open=True)) == [State.MISSED]
+
+
+def test_an_order_that_was_withdrawn_is_waited_for_no_more() -> None:
+    orders = Orders()
+    request = place("c1")
+    feed(orders, logged_on(), request)
+    send(orders)
+    orders.withdraw(request)
+    assert told(feed(orders, answer())) == [State.DONE]
+
+
+def test_of_one_without_orders_nothing_can_be_left(orders: Orders) -> None:
+    feed(orders, canceled(1), canceled(2))
+    send(orders)
+    assert told(feed(orders, ENDED)) == [State.DONE]
+
+
+def test_two_of_one_id_are_answered_in_turn(orders: Orders) -> None:
+    send(orders)
+    feed(orders, ENDED, logged_on())
+    send(orders)
+    assert told(feed(orders, answer(number=5))) == [State.ACCEPTED]
+    assert [each.state for each in orders.mass_cancels] == [State.UNKNOWN, State.ACCEPTED]
+    assert told(feed(orders, answer(number=6))) == [State.ACCEPTED]
+
+
+def test_a_dump_keeps_them(orders: Orders) -> None:
+    send(orders)
+    feed(orders, answer(), place("c9"))
+    feed(orders, ENDED, logged_on())
+    send(orders, "n")
+    [first, *_] = orders
+    orders.resolve(first, is_open=True)
+    text = json.dumps(orders.dump())
+    other = Orders()
+    assert told(other.load(json.loads(text))) == [State.UNKNOWN]
+    assert [(each.cl_ord_id, each.missed) for each in other.mass_cancels] == [("m", {1}), ("n", set())]
+    other.apply(ENDED)
+    assert json.loads(text)["mass_cancels"][0] == other.dump()["mass_cancels"][0]
+    feed(other, Copied(canceled(1)), Copied(canceled(2)), Copied(report("canceled", "2;9", "o9", "c9")))
+    assert other.mass_cancels == []
