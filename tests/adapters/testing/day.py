@@ -1,4 +1,5 @@
-"""A day at the venue: simulated traders, three clients of different kinds, faults in between.
+"""A day at the venue: simulated traders, clients of three kinds on both products, faults and a settlement in
+between.
 
 `python -m tests.adapters.testing.day --rounds 2000 --seed 7` plays a longer one than the test does.
 """
@@ -10,9 +11,9 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from random import Random
 from typing import Any
 
@@ -24,8 +25,12 @@ from kalshi_fix_adapters.testing import MARKETS, Venue
 from kalshi_fix_adapters.venue.exchange import Side as ExchangeSide
 from kalshi_fix_adapters.venue.flow import FlowConfig
 from kalshi_fix_sansio import (
+    EventResendComplete,
+    EventResendRequest,
     ExecType,
     ExecutionReport,
+    LogonFields,
+    MarketSettlementReport,
     NewOrderSingle,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
@@ -33,17 +38,26 @@ from kalshi_fix_sansio import (
     Side,
     TimeInForce,
 )
+from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.trading import ExecKey
 from tests.adapters.conformance.loops import LONG, LOOPS, Asyncio, Blocking, Loop, Trio
 
 A_DAY = 24 * 3600.0
 MOST_WAITS = 600
-ONE, BALANCE = Decimal(1), Decimal(10_000)
+ONE, CENTICENT, BALANCE = Decimal(1), Decimal("0.0001"), Decimal(10_000)
 SESSION = "KalshiRT"
+LOOKS = 12
+"""How often in a day everybody asks drop copy for what was lost, which reaches three hours back."""
 PLAYERS: dict[str, Loop] = {loop.name: loop for loop in LOOPS if isinstance(loop, Blocking | Asyncio | Trio)}
-SYMBOLS = tuple(market.rules.ticker for market in MARKETS["prediction"])
+TRADED: tuple[Product, ...] = ("prediction", "margin")
+MIDDLES = {market.rules.ticker: market.middle for product in TRADED for market in MARKETS[product]}
+SYMBOLS = {product: tuple(market.rules.ticker for market in MARKETS[product]) for product in TRADED}
+FIRST = ExecKey(0, 1, 1)
+SETTLED, SETTLED_AT = SYMBOLS["prediction"][1], Decimal("0.3060")
+"""The market that ends within the day, and what a contract of it pays."""
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cut", {}),
     ("cut", {"at": "frame"}),
@@ -57,8 +71,11 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("garble", {"how": "body-length"}),
     ("garble", {"how": "cut-short"}),
     ("duplicate", {"times": 2}),
-    # What such a message says is lost: FIX has its number count, and nobody sends it again.
-    ("wrong-comp-ids", {"message": "9"}),
+    # What such a message says is lost: FIX has its number count, and nobody sends it again. So is what is
+    # applied in truth, and said not to be known of. Drop copy tells of both.
+    ("wrong-comp-ids", {"message": "8"}),
+    ("wrong-comp-ids", {"message": "9", "sender": "KalshiRT", "target": "Nobody"}),
+    ("unavailable", {"applied": True, "times": 2}),
     ("reject", {"text": "INTERNAL_ERROR"}),
     ("unavailable", {"applied": False}),
     ("throttle", {}),
@@ -70,32 +87,80 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 @attrs.define
 class Ledger:
-    """What a client knows of its money, counted from the reports that it has received and nothing else."""
+    """What a client knows of its money, counted by hand from what it was told and nothing else.
 
-    cash: Decimal = BALANCE
-    positions: dict[str, Decimal] = attrs.field(factory=dict)
-    fills: set[str] = attrs.field(factory=set)
-    """ExecIDs (17)."""
+    Whatever comes late counts in its place: fills by the order of their ExecIDs (17), and a settlement after
+    all of them, since nobody trades any more then.
+    """
+
+    product: str
+    fills: dict[ExecKey, ExecutionReport] = attrs.field(factory=dict)
+    settled: dict[str, Decimal] = attrs.field(factory=dict)
+    """Dollars that a contract has paid, by market."""
+    latest: ExecKey = FIRST
+    """The last event that it has heard of."""
+    live: set[ExecKey] = attrs.field(factory=set)
+    """Fills that came as they happened, or were sent again."""
     told: Counter[str] = attrs.field(factory=Counter)
 
-    def take(self, report: ExecutionReport) -> None:
-        """Count a report. An event contract is paid in full, and a pair of Yes and No is worth a dollar."""
+    @property
+    def missed(self) -> int:
+        """Fills that drop copy alone has told of."""
+        return len(self.fills) - len(self.live)
+
+    def take(self, report: ExecutionReport, *, live: bool = True) -> None:
+        """Note a report, which comes once; only drop copy may tell of it again."""
         self.told[str(report.exec_type)] += 1
-        if report.exec_type != ExecType.TRADE:
+        key = ExecKey.parse(report.exec_id)
+        if key is None:
             return
-        assert report.exec_id not in self.fills, f"a fill was told twice: {report.exec_id}"
-        self.fills.add(report.exec_id)
-        symbol, quantity, price = report.symbol, report.last_qty, report.last_px
-        assert symbol is not None
-        assert quantity is not None
-        assert price is not None
-        buys = report.side == Side.BUY
-        held = self.positions.get(symbol, Decimal(0))
-        closing = min(quantity, max(-held if buys else held, Decimal(0)))
-        cost = price if buys else ONE - price
-        self.cash += closing * (ONE - cost) - (quantity - closing) * cost
-        self.cash -= sum((fee.misc_fee_amt for fee in report.misc_fees), Decimal(0))
-        self.positions[symbol] = held + (quantity if buys else -quantity)
+        self.latest = max(self.latest, key)
+        if report.exec_type == ExecType.TRADE:
+            assert not live or key not in self.live, f"a fill was told twice: {key}"
+            self.fills[key] = report
+            if live:
+                self.live.add(key)
+
+    def take_settlement(self, report: MarketSettlementReport) -> None:
+        """Note what a market has paid."""
+        assert report.symbol not in self.settled, f"a settlement was told twice: {report.symbol}"
+        self.settled[report.symbol] = report.settlement_price / 100
+
+    def count(self) -> tuple[Decimal, dict[str, Decimal]]:
+        """Return the cash, and the contracts by market, that follow."""
+        cash = BALANCE
+        held: defaultdict[str, Decimal] = defaultdict(Decimal)
+        worth: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for key in sorted(self.fills):
+            fill = self.fills[key]
+            symbol, quantity, price = fill.symbol, fill.last_qty, fill.last_px
+            assert symbol is not None
+            assert quantity is not None
+            assert price is not None
+            cash -= sum((fee.misc_fee_amt for fee in fill.misc_fees), Decimal(0))
+            signed = quantity if fill.side == Side.BUY else -quantity
+            before = held[symbol]
+            held[symbol] += signed
+            closing = min(quantity, abs(before)) if before * signed < 0 else Decimal(0)
+            if self.product == "prediction":
+                # Paid in full, and a pair of Yes and No is worth a dollar.
+                cost = price if signed > 0 else ONE - price
+                cash += closing * (ONE - cost) - (quantity - closing) * cost
+                continue
+            # A tenth of the value is posted. What is closed gives its share of that back, with its profit.
+            if closing:
+                share = (worth[symbol] * closing / abs(before)).quantize(CENTICENT)
+                worth[symbol] -= share
+                profit = closing * price - share if before > 0 else share - closing * price
+                cash += share / 10 + profit
+            worth[symbol] += (quantity - closing) * price
+            cash -= (quantity - closing) * price / 10
+        for symbol, price in self.settled.items():
+            contracts = held.pop(symbol, Decimal(0))
+            # The fee of a settlement is what is beyond the precision of a balance.
+            paid = contracts * price if contracts > 0 else -contracts * (ONE - price)
+            cash += paid.quantize(CENTICENT, ROUND_FLOOR)
+        return cash, {symbol: net for symbol, net in held.items() if net}
 
 
 @attrs.define(eq=False)
@@ -103,9 +168,14 @@ class Player:
     """A client with a plan of its own. It is told when to act, and tells when it has."""
 
     loop: Loop
+    product: Product
     venue: Venue
     random: Random
-    ledger: Ledger = attrs.field(factory=Ledger)
+    symbols: list[str]
+    """The markets that are open, of its product."""
+    ledger: Ledger = attrs.field(init=False)
+    looked_at: ExecKey = FIRST
+    """Where it last asked drop copy to end."""
     resting: list[ExecutionReport] = attrs.field(factory=list)
     store: MemoryStore = attrs.field(factory=MemoryStore)
     turns: queue.Queue[str] = attrs.field(factory=queue.Queue)
@@ -116,9 +186,16 @@ class Player:
     trouble: Counter[str] = attrs.field(factory=Counter)
     """What its calls have raised."""
 
+    def __attrs_post_init__(self) -> None:
+        self.ledger = Ledger(self.product)
+
     @property
     def owner(self) -> str:
         return self.loop.name
+
+    @property
+    def name(self) -> str:
+        return f"{self.owner} on {self.product}"
 
     def play(self) -> None:
         """Play in a thread of its own."""
@@ -144,16 +221,19 @@ class Player:
                     raise error
                 return
             self.venue.skip(10.0)
-        raise AssertionError(f"{self.owner} has stopped")
+        raise AssertionError(f"{self.name} has stopped")
 
-    async def _play(self) -> None:
-        options: dict[str, Any] = {
-            **self.venue.options(self.owner, SESSION),
+    def _options(self, session: str) -> dict[str, Any]:
+        return {
+            **self.venue.options(self.owner, session, product=self.product),
             "heart_bt_int": 3600,
             "reconnect": ReconnectPolicy(initial=1e-3, cap=1e-2, maintenance=None),
-            "store": self.store,
             "session": {"sending_time_tolerance": None},
         }
+
+    async def _play(self) -> None:
+        settlements = LogonFields(receive_settlement_reports=True if self.product == "prediction" else None)
+        options = {**self._options(SESSION), "store": self.store, "logon_fields": settlements}
         client = self.loop.client(SESSION, **options)
         while True:
             # A client that has given up is opened again, as its user would.
@@ -175,7 +255,9 @@ class Player:
                 for _ in range(self.random.randint(1, 3)):
                     await self._act(client)
                 await self._listen(client, 0.0)
-            elif what == "settle":
+            elif what == "look":
+                await self._look_up()
+            elif what == "drain":
                 await client.test_request(LONG)
                 while self._has_more_to_come():
                     await self._listen(client, 0.1)
@@ -183,7 +265,7 @@ class Player:
             self.trouble[type(error).__name__] += 1
             self.failed += 1
             # It may be over, or wait for hours, such as for a key that somebody seems to hold.
-            if what == "settle" or self.failed == 3:
+            if what == "drain" or self.failed == 3:
                 self.turns.put(what)
                 raise
         else:
@@ -193,19 +275,37 @@ class Player:
 
     def _has_more_to_come(self) -> bool:
         """Say whether the venue has sent more than was taken, such as what was asked for again."""
-        numbers = self.venue.seq_nums(self.owner, SESSION)
+        numbers = self.venue.seq_nums(self.owner, SESSION, product=self.product)
         assert numbers is not None
         return self.store.next_incoming < numbers.outgoing
 
     async def _listen(self, client: Any, seconds: float) -> None:
         async for event in client.events(seconds):
-            if isinstance(event, MessageReceived) and isinstance(event.message, ExecutionReport):
-                self.ledger.take(event.message)
-                self._note(event.message)
+            message = event.message if isinstance(event, MessageReceived) else None
+            if isinstance(message, ExecutionReport):
+                self.ledger.take(message)
+                self._note(message)
+            elif isinstance(message, MarketSettlementReport):
+                self.ledger.take_settlement(message)
+
+    async def _look_up(self) -> None:
+        """Ask drop copy for what has happened since the last time, lost on the way or not."""
+        asked_from, self.looked_at = self.looked_at, self.ledger.latest
+        async with self.loop.client("KalshiDC", **self._options("KalshiDC")) as client:
+            await client.send(EventResendRequest(begin_exec_id=str(asked_from)))
+            async for event in client.events(LONG):
+                message = event.message if isinstance(event, MessageReceived) else None
+                if isinstance(message, ExecutionReport):
+                    self.ledger.take(message, live=False)
+                elif message is not None:
+                    assert isinstance(message, EventResendComplete), message
+                    return
+        raise AssertionError(f"{self.name} was not told the end of the past reports")
 
     def _note(self, report: ExecutionReport) -> None:
         self.resting = [each for each in self.resting if each.order_id != report.order_id]
-        if report.leaves_qty and report.exec_type in (ExecType.NEW, ExecType.TRADE, ExecType.REPLACED):
+        stays = report.exec_type in (ExecType.NEW, ExecType.TRADE, ExecType.REPLACED)
+        if report.leaves_qty and stays and report.symbol in self.symbols:
             self.resting.append(report)
 
     async def _act(self, client: Any) -> None:
@@ -214,7 +314,7 @@ class Player:
         name = f"{self.owner}-{self.sent}"
         chosen = random.choice(self.resting) if self.resting and random.random() < 0.4 else None
         if chosen is None:
-            symbol, buys = random.choice(SYMBOLS), random.random() < 0.5
+            symbol, buys = random.choice(self.symbols), random.random() < 0.5
             await client.send(
                 NewOrderSingle(
                     cl_ord_id=name,
@@ -253,10 +353,10 @@ class Player:
     def _price(self, symbol: str, *, buys: bool) -> Decimal:
         """A price that trades, or one that rests near the others."""
         side = ExchangeSide.SELL if buys else ExchangeSide.BUY
-        levels = self.venue.server.inspect(lambda model: model.exchange("prediction").levels(symbol, side))
-        best = levels[0][0] if levels else Decimal("0.50")
+        levels = self.venue.server.inspect(lambda model: model.exchange(self.product).levels(symbol, side))
+        best = levels[0][0] if levels else MIDDLES[symbol]
         price = best + Decimal(self.random.randint(-4, 2)) / 100 * (1 if buys else -1)
-        return min(max(price, Decimal("0.01")), Decimal("0.99"))
+        return min(max(price, Decimal("0.01")), Decimal("0.99") if self.product == "prediction" else price)
 
 
 @attrs.frozen
@@ -270,12 +370,11 @@ class Outcome:
 
 
 def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player], None]) -> Outcome:
-    """Play a day of so many rounds, then let `check` compare each client with the exchange."""
+    """Play a day of so many rounds, then let `check` compare each player with the exchange."""
     random = Random(seed)
-    flow = FlowConfig(
-        seed=seed, rate=rate, middles={SYMBOLS[0]: Decimal("0.45"), SYMBOLS[1]: Decimal("0.30")}
-    )
+    flow = FlowConfig(seed=seed, rate=rate, middles=MIDDLES)
     faults: Counter[str] = Counter()
+    deck: list[tuple[str, dict[str, Any]]] = []
     with (
         contextlib.ExitStack() as stack,
         Venue(
@@ -285,36 +384,51 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
             settings={"flow": flow, "sending_time_tolerance": 100 * A_DAY, "logon_timeout": A_DAY},
         ) as venue,
     ):
-        players = tuple(Player(loop, venue, Random(random.random())) for loop in PLAYERS.values())
+        symbols = {product: list(names) for product, names in SYMBOLS.items()}
+        players = tuple(
+            Player(loop, product, venue, Random(random.random()), symbols[product])
+            for loop in PLAYERS.values()
+            for product in TRADED
+        )
+
+        def turn(what: str) -> None:
+            for player in players:
+                player.turn(what)
+            for player in players:
+                player.wait()
+
         threads = [threading.Thread(target=player.play, daemon=True) for player in players]
         for player in players:
             stack.callback(player.turn, "end")
         for thread in threads:
             thread.start()
-        for _ in range(rounds):
+        for number in range(rounds):
             venue.skip(A_DAY / rounds)
             if random.random() < 0.5:
-                name, parameters = random.choice(FAULTS)
-                owner = random.choice(players).owner
+                # Every fault comes once before any comes again.
+                deck = deck or random.sample(FAULTS, len(FAULTS))
+                name, parameters = deck.pop()
+                player = random.choice(players)
+                whom: dict[str, str] = {"owner": player.owner, "product": player.product, "session": SESSION}
                 # Who opens a client, and is refused so, waits for hours; who has one open opens it again.
-                if name != "hold-key" or venue.logged_on(owner):
-                    venue.do(name, owner=owner, **parameters)
+                if name != "hold-key" or venue.logged_on(player.owner, product=player.product):
+                    venue.do(name, **whom, **parameters)
                     faults[name] += 1
                 if name == "hold-key":
-                    venue.do("cut", owner=owner)
+                    venue.do("cut", **whom)
             if random.random() < 0.02:
                 venue.do(random.choice(("pause", "resume")))
-            for player in players:
-                player.turn("act")
-            for player in players:
-                player.wait()
+            if number == rounds // 2:
+                symbols["prediction"].remove(SETTLED)
+                venue.do("settle", market=SETTLED, result="scalar", price=SETTLED_AT)
+            turn("act")
+            if number % (rounds // LOOKS) == 0:
+                turn("look")
         # Nobody trades any more; what was kept back leaves, and everybody hears all there is.
         venue.do("pause", what="exchange")
         venue.do("release")
-        for player in players:
-            player.turn("settle")
-        for player in players:
-            player.wait()
+        turn("drain")
+        turn("look")
         for player in players:
             check(venue, player)
         for player in players:
@@ -327,10 +441,10 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
 
 
 def compare(venue: Venue, player: Player) -> None:
-    """Compare what a client has counted with what the exchange knows."""
-    counted = {symbol: net for symbol, net in player.ledger.positions.items() if net}
-    assert counted == venue.positions(player.owner), player.owner
-    assert player.ledger.cash == venue.cash(player.owner), player.owner
+    """Compare what a player has counted with what the exchange knows."""
+    cash, positions = player.ledger.count()
+    assert positions == venue.positions(player.owner, product=player.product), player.name
+    assert cash == venue.cash(player.owner, product=player.product), player.name
 
 
 def main() -> None:
@@ -343,10 +457,11 @@ def main() -> None:
     outcome = play(rounds=given.rounds, seed=given.seed, rate=given.rate, check=compare)
     print(f"{outcome.events} events, {sum(outcome.faults.values())} faults: {dict(outcome.faults)}")
     for player in outcome.players:
-        ledger = player.ledger
+        cash, positions = player.ledger.count()
         print(
-            f"{player.owner}: {player.sent} requests, {len(ledger.fills)} fills, {ledger.cash} dollars, "
-            f"{dict(ledger.positions)}, as the exchange has it; raised on the way: {dict(player.trouble)}"
+            f"{player.name}: {player.sent} requests, {len(player.ledger.fills)} fills, "
+            f"{player.ledger.missed} of them from drop copy alone, {cash} dollars, {positions}, "
+            f"as the exchange has it; raised on the way: {dict(player.trouble)}"
         )
 
 
