@@ -180,9 +180,10 @@ def _exports(
                 "FIX_CA_FILE": Sandbox.ca_path(place).absolute(),
             },
         )
-        exports += [
-            f"# one more key, for a second connection: {key_id} {path.absolute()}" for key_id, path in more
-        ]
+        # Kalshi allows one connection for each key; the names of the others are this command's own.
+        for number, (key_id, path) in enumerate(more, 2):
+            further = {f"KEY_ID_{number}": key_id, f"PRIVATE_KEY_PATH_{number}": path.absolute()}
+            exports += export_lines(product, further)
     return exports
 
 

@@ -186,7 +186,7 @@ def test_a_second_interrupt_ends_the_venue_at_once(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         for line in process.stdout:
-            if line.startswith("# one more key"):
+            if line.startswith("export KALSHI_PRIVATE_KEY_PATH_2="):
                 break
         process.send_signal(signal.SIGINT)
         assert any(line == "stopping\n" for line in process.stdout)
@@ -209,7 +209,7 @@ def test_venue_serves_what_it_prints_until_it_is_stopped(
     printed = []
     for line in process.stdout:
         printed.append(line.rstrip())
-        if line.startswith("# one more key") and sum("KALSHI_PERPS_KEY_ID" in seen for seen in printed):
+        if line.startswith("export KALSHI_PERPS_PRIVATE_KEY_PATH_2="):
             break
     exports = [line for line in printed if line.startswith("export ")]
     assert f"source {folder / 'env.sh'}" in printed
