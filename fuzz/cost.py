@@ -27,6 +27,7 @@ from fuzz.wire import Wire
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.observe.redact import Transcript
 from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_COMPILE
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.framing import Framer
 from kalshi_fix_sansio.layout import FieldMember, GroupMember, Kind, MessageLayout
@@ -126,8 +127,9 @@ def decoding() -> Iterator[Case]:
 
 def _group_cases(spoken: Wire, layout: MessageLayout, group: GroupMember) -> Iterator[Case]:
     codec, header = Codec(spoken.dialect), samples.minimal(spoken.dialect.header)
-    for _ in range(4):
-        codec.decode(codec.encode(_with_run(layout, group, 5), header))
+    known = codec.encode(_with_run(layout, group, 5), header)
+    for _ in range(SIGHTINGS_TO_COMPILE + 1):
+        codec.decode(known)
     attribute = _text_field(layout)
     begin = f"{spoken.dialect.name} {layout.name}"
     fields = wire.fields_of(codec.encode(_with_run(layout, group, 5), header))

@@ -11,13 +11,16 @@ from fuzz import wire
 from fuzz.wire import Wire
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.codec.compiled import cache
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.fuzzing import Choices
 from tests.codec.wire import carefully, dump
 
-_SEEN_TO_BE_KNOWN = 3
-"""How often a shape must come until it has code of its own."""
+_SEEN_TO_BE_KNOWN = 2
+"""How often a shape must come until it has code of its own. It is seldom enough for code that is made for a
+message which came by chance to be tried too."""
+cache.SIGHTINGS_TO_COMPILE = _SEEN_TO_BE_KNOWN  # type: ignore[misc]
 
 
 def _warm(spoken: Wire) -> Codec:
@@ -35,8 +38,8 @@ _COLD: Final = {each.dialect.name: Codec(each.dialect) for each in wire.WIRES}
 def _copy_of(codec: Codec) -> Codec:
     """Return a codec that has learnt the same, and learns on by itself."""
     made, shapes = copy.copy(codec), copy.copy(codec._compiled)
-    shapes._heads, shapes._sightings = dict(shapes._heads), set(shapes._sightings)
-    shapes._shapes = {key: list(each) for key, each in shapes._shapes.items()}
+    shapes._heads, shapes._sightings = dict(shapes._heads), dict(shapes._sightings)
+    shapes._shapes = dict(shapes._shapes)
     made._compiled = shapes
     return made
 

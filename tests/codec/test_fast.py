@@ -55,11 +55,19 @@ def kalshi_messages() -> list[Fields]:
 KALSHI_FIELDS = kalshi_messages()
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shape gets its code when it comes for the second time."""
+    monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 2)
+
+
 def trained(dialect: Dialect, sound: list[Fields]) -> Codec:
     """A codec that knows the shape of every sound message."""
     codec = Codec(dialect)
-    for fields in sound * 2:
-        codec.decode(joined(fields))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(caching, "SIGHTINGS_TO_COMPILE", 2)
+        for fields in sound * 2:
+            codec.decode(joined(fields))
     return codec
 
 
@@ -401,16 +409,35 @@ def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_runs")
 def test_one_shape_serves_any_number_of_ordered_entries() -> None:
-    cache = learnt(book(ENTRY, "269=2|270=1|271=5|273=10:00:00|", ENTRY))
-    assert taken(cache, book(ENTRY))
-    assert taken(cache, book(*[ENTRY] * 50))
-    assert taken(cache, book(*["269=1|270=1|271=2|272=20260801|"] * 7, ENTRY))
-    assert taken(cache, book(ENTRY).replace("268=1", "268=2")) is None
-    assert taken(cache, book())
-    assert taken(cache, book("270=1|269=1|")) is None
-    assert taken(cache, book(ENTRY, "269=1|271=1|")) is None
-    assert taken(cache, book(ENTRY, "269=1|270=1|9001=x|")) is None
-    assert taken(cache, book(ENTRY, "269=1|270=x|")) is None
+    full = "269=2|270=1|271=5|273=10:00:00|"
+    cache = learnt(book(ENTRY, full, ENTRY))
+    assert taken(cache, book(full))
+    assert taken(cache, book(*[ENTRY] * 50, full))
+    assert taken(cache, book("269=1|270=1|273=10:00:00|", *["269=1|270=1|271=2|"] * 7))
+    assert taken(cache, book(full).replace("268=1", "268=2")) is None
+    assert taken(cache, book()) is None
+    assert taken(cache, book(full.replace("269=2|270=1|", "270=1|269=2|"))) is None
+    assert taken(cache, book(full, "269=1|271=1|")) is None
+    assert taken(cache, book(full, "269=1|270=1|9001=x|")) is None
+    assert taken(cache, book(full, "269=1|270=x|")) is None
+
+
+@pytest.mark.usefixtures("short_runs")
+def test_runs_with_the_same_tags_have_a_few_shapes_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = Counted(monkeypatch)
+    alike = [ENTRY + "271=5|273=10:00:00|"] * 3
+    rare = [ENTRY + "271=5|", ENTRY + "273=10:00:00|", ENTRY]
+    sized = [ENTRY + "271=5|", ENTRY + "271=5|273=10:00:00|", ENTRY + "271=5|"]
+    cache = learnt(book(*alike), book(*rare), book(*alike))
+    assert (taken(cache, book(*alike)), compiled.count) != (None, 1)
+    assert compiled.count == 2
+    assert taken(cache, book(*rare))
+    assert taken(cache, book(*sized))
+    monkeypatch.setattr(caching, "MAX_SHAPES_PER_KEY", 2)
+    for _ in range(4):
+        sight(cache, joined(fields_of(book(*sized))))
+    assert compiled.count == 2
+    monkeypatch.undo()
 
 
 @pytest.mark.usefixtures("short_runs")
@@ -451,8 +478,10 @@ def test_a_run_stands_in_one_place_alone(body: str) -> None:
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_a_run_may_have_no_entry() -> None:
+def test_a_group_may_have_no_entry() -> None:
     cache = learnt(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
+    assert taken(cache, book(rest="58=x|")) is None
+    cache = learnt(book(rest="58=x|"))
     assert taken(cache, book(rest="58=x|"))
     assert taken(cache, book(rest=f"58={ENTRY}")) is None
 
@@ -518,7 +547,7 @@ def test_irregular_entries_are_spelt_out(body: str) -> None:
 def test_groups_that_other_fields_run_through_get_no_code(body: str) -> None:
     whole = joined(fields_of(body))
     assert CAREFUL.decode(whole).problems == ()
-    assert DecoderWriter(Explainer(TABLES, text(whole)), 0, TABLES.data_tags, Decimals(Decimal)).pattern == ""
+    assert DecoderWriter(Explainer(TABLES, text(whole)), TABLES.data_tags, Decimals(Decimal)).pattern == ""
     assert taken(learnt(body), body) is None
 
 
@@ -685,16 +714,14 @@ def shapes_of_orders() -> Iterator[str]:
 
 
 class Counted:
-    """Counts the shapes that are given code, and the values in them."""
+    """Counts the shapes that are given code."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        self.values = 0
         compile_shape = DecoderWriter.compile
 
         def counting(writer: DecoderWriter) -> decoders.Shape:
             self.count += 1
-            self.values += writer.size
             return compile_shape(writer)
 
         monkeypatch.setattr(DecoderWriter, "compile", counting)
@@ -710,21 +737,27 @@ def test_shapes_that_come_once_cost_no_code_and_little_memory(monkeypatch: pytes
     assert compiled.count == 0
 
 
-def test_ever_new_shapes_that_come_twice_cost_a_bounded_share(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_is_made_for_a_bounded_number_of_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = Counted(monkeypatch)
-    monkeypatch.setattr(caching, "FREE_COMPILATIONS", 100)
-    monkeypatch.setattr(caching, "READINGS_PER_COMPILATION", 10)
-    monkeypatch.setattr(caching, "MAX_SHAPES_PER_TYPE", 3)
+    monkeypatch.setattr(caching, "MAX_SHAPES", 5)
     codec = Codec(DIALECT)
-    fields = 0
-    for _, body in zip(range(100), shapes_of_orders(), strict=False):
-        for _ in range(2):
-            whole = joined(fields_of(body))
-            codec.decode(whole)
-            fields += whole.count(b"\x01")
-    assert compiled.values > 100
-    assert compiled.values + compiled.count * caching.COMPILATION_BASE <= 100 + fields // 10 + 30
-    assert len(codec._compiled._shapes[b"D\x01"]) == 3
+    bodies = [body for _, body in zip(range(60), shapes_of_orders(), strict=False)]
+    for body in [body for body in bodies for _ in range(3)] * 2:
+        sent(body, codec)
+        assert len(codec._compiled._shapes) <= 5
+    assert compiled.count == 5 * (1 + caching.MAX_CLEARANCES)
+    assert len(codec._compiled._shapes) == 5
+
+
+def test_a_shape_gets_code_when_writing_it_costs_no_more_than_its_readings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    compiled = Counted(monkeypatch)
+    codec = Codec(DIALECT)
+    for number in range(2 * caching.SIGHTINGS_TO_COMPILE):
+        sent(order("58=x|" if number % 2 else "44=1|"), codec)
+        assert compiled.count == max(0, number - 2 * caching.SIGHTINGS_TO_COMPILE + 3)
 
 
 def test_all_shapes_together_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -733,16 +766,43 @@ def test_all_shapes_together_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPa
     most = 0
     for number, body in zip(range(60), shapes_of_orders(), strict=False):
         other = body if number % 2 else body.replace("35=D|", "35=R|").replace("11=a|38=1|", "146=0|")
+        before = cache._clearances
         for _ in range(2):
             sight(cache, joined(fields_of(other)))
         kept = sum(len(shape.pattern) for shapes in cache._shapes.values() for shape in shapes)
         assert kept == cache._pattern_size
         most = max(most, kept)
-        assert taken(cache, other)
+        if taken(cache, other) is None:
+            assert before == caching.MAX_CLEARANCES
+    assert cache._clearances == caching.MAX_CLEARANCES
     assert 1000 < most <= 2000
 
 
-def test_a_large_message_is_tried_with_few_shapes_and_those_of_any_length() -> None:
+def test_forms_that_no_code_is_made_for_are_remembered_up_to_the_same_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(caching, "MAX_SHAPES", 3)
+    message = CAREFUL.decode(joined(fields_of(order(""))))
+    written = 0
+    write = DecoderWriter._write
+
+    def counting(writer: DecoderWriter, explained: Explainer) -> None:
+        nonlocal written
+        written += 1
+        write(writer, explained)
+
+    monkeypatch.setattr(DecoderWriter, "_write", counting)
+    cache = DecoderCache(TABLES)
+    for body in [order(f"{9001 + number}=x|").replace("34=7|", "") for number in range(5)]:
+        text = joined(fields_of(body)).decode("latin-1")
+        for _ in range(6):
+            cache.learn(text, message)
+        assert len(cache._shapes) <= 3
+    assert written == 5
+
+
+@pytest.mark.parametrize("count", [5, 300])
+def test_a_message_is_tried_with_shapes_of_its_tags_alone(count: int) -> None:
     tried: list[int] = []
 
     def noted(shape: decoders.Shape, number: int) -> decoders.Shape:
@@ -753,42 +813,17 @@ def test_a_large_message_is_tried_with_few_shapes_and_those_of_any_length() -> N
         return attrs.evolve(shape, read=read)
 
     levels = [f"269=1|270=0.40|{number}=x|" for number in range(9001, 9009)]
-    cache = learnt(*(book(*[level] * 5) for level in levels), book(levels[0]), book("269=1|270=0.40|"))
-    kept = cache._shapes[b"W\x01"]
-    assert [shape.has_runs for shape in kept] == [False] * 2 + [True] * 8
-    kept[:] = [noted(shape, number) for number, shape in enumerate(kept)]
-    assert cache.decode(joined(fields_of(book("269=1|270=0.40|9099=x|"))), framed=True) is None
-    assert tried == list(range(10))
+    cache = learnt(*(book(*[level] * 5) for level in levels), book(levels[0]))
+    assert len(cache._shapes) == 9
+    for number, (key, shapes) in enumerate(cache._shapes.items()):
+        cache._shapes[key] = tuple(noted(shape, number) for shape in shapes)
+    assert cache.decode(joined(fields_of(book(*["269=1|270=0.40|9099=x|"] * count))), framed=True) is None
+    assert tried == []
+    assert cache.decode(joined(fields_of(book(*[levels[-1]] * count))), framed=True) is not None
+    assert tried == [7]
     tried.clear()
-    assert cache.decode(joined(fields_of(book(*["269=1|270=0.40|9099=x|"] * 300))), framed=True) is None
-    assert tried == [2, 3, 4]
-    tried.clear()
-    assert cache.decode(joined(fields_of(book(*[levels[-1]] * 300))), framed=True) is not None
-    assert tried == [2]
-
-
-def test_the_shape_of_any_length_used_last_is_tried_first() -> None:
-    one, two = "269=1|270=0.40|271=5|", "269=1|270=0.40|9001=x|"
-    cache = learnt(book(*[one] * 5), book(*[two] * 5), book(one))
-    for count, level in enumerate((one, two, one), 6):
-        found = book(*[level] * count)
-        assert taken(cache, found)
-        single, first, _ = cache._shapes[b"W\x01"]
-        assert [single.has_runs, first.has_runs] == [False, True]
-        tags = {tag for tag in ("271=", "9001=") if tag in first.pattern}
-        assert tags == {"271=" if level is one else "9001="}
-
-
-def test_the_shape_not_used_for_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caching, "MAX_SHAPES_PER_TYPE", 2)
-    first, second, third = order("58=x|"), order("79=5|"), order("44=1|")
-    cache = learnt(first, second)
-    assert taken(cache, first)
-    sight(cache, joined(fields_of(third)))
-    sight(cache, joined(fields_of(third)))
-    assert taken(cache, third)
-    assert taken(cache, first)
-    assert taken(cache, second) is None
+    assert cache.decode(joined(fields_of(book(levels[0]))), framed=True) is not None
+    assert tried == [8]
 
 
 def test_a_shape_whose_values_never_fit_is_given_code_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -848,27 +883,18 @@ def test_a_message_that_is_no_frame_gets_no_code(place: int, tag: bytes) -> None
     codec = Codec(DIALECT)
     for _ in range(3):
         assert codec.decode(Frame(data)).problems == ()
-    assert not codec._compiled._shapes
+    assert [*codec._compiled._shapes.values()] == [()]
     with pytest.raises(DecodeError):
         codec.decode(data)
 
 
-def test_a_shape_of_any_length_does_not_stand_before_one_of_this_length() -> None:
+def test_a_short_message_is_taken_by_a_shape_of_any_length_until_it_has_its_own() -> None:
     level = "269=1|270=0.40|271=5|"
     one, many = book(level), book(*[level] * 5)
-    cache = learnt(one, many)
-    (shapes_of_book,) = cache._shapes.values()
-    assert [shape.has_runs for shape in shapes_of_book] == [False, True]
-    assert taken(cache, many)
+    cache = learnt(many)
     assert taken(cache, one)
-    assert [shape.has_runs for shape in shapes_of_book] == [False, True]
-
-
-def test_a_shape_of_any_length_is_the_last_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caching, "MAX_SHAPES_PER_TYPE", 2)
-    level = "269=1|270=0.40|271=5|"
-    cache = learnt(book(*[level] * 5), book(level), book(level, level))
-    (kept,) = cache._shapes.values()
-    assert [shape.has_runs for shape in kept] == [False, True]
-    assert taken(cache, book(level, level))
-    assert [shape.has_runs for shape in learnt(book(*[level] * 5))._shapes[b"W\x01"]] == [True]
+    for _ in range(2):
+        sight(cache, joined(fields_of(one)))
+    assert [shape.pattern.count("268=1\x01") for (shape,) in cache._shapes.values()] == [0, 1]
+    assert taken(cache, one)
+    assert taken(cache, many)

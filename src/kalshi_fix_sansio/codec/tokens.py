@@ -51,6 +51,17 @@ _CUT: Final = TokenForm.CUT
 _INVALID: Final = TokenForm.INVALID
 
 
+def split(text: str) -> tuple[list[str], list[str]]:
+    """Return the texts of all tags and of all values of a message that ends with SOH and has no data in it.
+
+    What is no field at all is not told from one; `is_plain` tells.
+    """
+    texts = text.replace("=", SOH).split(SOH)
+    if len(texts) != 2 * text.count(SOH) + 1:  # a value has `=` in it
+        texts = [text for field in text.split(SOH) for text in field.partition("=")[::2]][:-1]
+    return texts[:-1:2], texts[1::2]
+
+
 def tokenize(text: str, data_tags: Mapping[int, int], tags: Mapping[str, int] = _NO_TAGS) -> list[Token]:
     """Return the fields of a message in order.
 

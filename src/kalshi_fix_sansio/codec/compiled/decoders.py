@@ -90,15 +90,13 @@ it is a `Frame`, and CheckSum known to be right as well; whether strict decoding
 class Shape:
     """One shape, ready to decode."""
 
-    key: int
-    """What the cache knows messages of this shape by."""
     pattern: str
+    front: str
+    """The part of it for what stands in front of MsgSeqNum."""
     match_head: Callable[[str], re.Match[str] | None]
-    """Matches what stands in front of MsgSeqNum."""
+    """Matches that."""
     is_head_common: bool
     """Whether many messages have the same in front of MsgSeqNum."""
-    has_runs: bool
-    """Whether it fits groups of any length, and takes longer for it than a shape of one length."""
     read: Read
 
 
@@ -143,11 +141,8 @@ class _NoShapeError(Exception):
 class DecoderWriter:
     """Writes the pattern and the source for the shape of one message that was read without problems."""
 
-    def __init__(
-        self, explained: Explainer, key: int, data_tags: Mapping[int, int], decimals: Decimals
-    ) -> None:
+    def __init__(self, explained: Explainer, data_tags: Mapping[int, int], decimals: Decimals) -> None:
         """Work out the shape; `pattern` is empty for a form that no code is made for."""
-        self._key = key
         self._data_tags = data_tags
         self._parts: list[str] = []
         self._lines: list[str] = []
@@ -189,21 +184,19 @@ class DecoderWriter:
         except _NoShapeError:
             self._parts = []
         self.pattern = "".join(self._parts)
-        self.size = len(self._values)
-        """How many values the pattern captures."""
 
     def compile(self) -> Shape:
         """Make the shape; costs some milliseconds."""
         first, first_value = self._head
         end, end_value = self._cut or (len(self._parts), len(self._values))
         # What stands in front of MsgSeqNum is left out: who calls has matched it, or knows it byte for byte.
-        front = "".join(self._parts[first:end])
+        front, rest = "".join(self._parts[:first]), "".join(self._parts[first:end])
         values = [f"{_unpacked(self._values[first_value:end_value])} = found.groups()"]
         if self._cut is None:
-            self._names["match"] = re.compile(front).fullmatch
+            self._names["match"] = re.compile(rest).fullmatch
             lines = ["found = match(data.decode('latin-1'), at)", "if found is None: return None"]
         else:
-            self._names["match"] = re.compile(front).match
+            self._names["match"] = re.compile(rest).match
             self._names["match_rest"] = re.compile("\x01" + "".join(self._parts[end + 1 :])).fullmatch
             # Splitting finds an entry anywhere in the rest of the message. So nothing may be left over
             # between the counter, the entries, and what stands behind them.
@@ -228,15 +221,8 @@ class DecoderWriter:
         # the dialect, or there would be no shape; all else is captured.
         source = "def read(data, at, head, framed, strict):\n" + "".join(f"    {line}\n" for line in lines)
         exec(compile(source, "<shape>", "exec"), self._names)  # noqa: S102 - see above
-        match_head = re.compile("".join(self._parts[:first])).fullmatch
-        return Shape(
-            self._key,
-            self.pattern,
-            match_head,
-            self._is_head_common,
-            self._cut is not None,
-            self._names["read"],
-        )
+        match_head = re.compile(front).fullmatch
+        return Shape(self.pattern, front, match_head, self._is_head_common, self._names["read"])
 
     def _write(self, explained: Explainer) -> None:
         header, body, trailer = (
