@@ -99,8 +99,16 @@ class Assumptions:
     margin_has_budgets: bool = True
     """Whether requests on margin are limited by the tier, with the figures for prediction. Otherwise they are
     not limited there; Logons and mass cancels are."""
+    margin_has_shard_budgets: bool = False
+    """Whether an order, amend or cancel on margin with ExDestination (100) of 1 or more draws on a budget of
+    that shard, if the venue has it. Otherwise it draws on that for writing on margin."""
     mass_cancel_costs_tokens: bool = True
     """Whether an OrderMassCancelRequest (q) draws on the budget for writing, beside its interval."""
+    post_only_crosses: int = attrs.field(default=3, validator=attrs.validators.ge(0))
+    """After how many post-only quotes that crossed the book within `post_only_window` further ones of their
+    owner are refused as over the rate limit, until fewer have. 0 for never."""
+    post_only_window: int = attrs.field(default=60, validator=attrs.validators.ge(1))
+    """Seconds for which a post-only quote that crossed counts."""
     rate_limit_text: str = "Rate limit exceeded"
     """Text of the BusinessMessageReject for what is over the limit."""
     block_trades_pay_taker_fees: bool = True

@@ -62,9 +62,9 @@ class ApiKey:
     scopes: frozenset[str] = attrs.field(default=SCOPES)
     """`read` is enough for listeners and market data; orders need `write`."""
     customers: frozenset[str] | None = None
-    """The customer accounts of its owner that it may trade for, by PartyID; None for all."""
+    """The customer accounts of its owner that it may trade for and know of, by PartyID; None for all."""
     restricted_to: int | None = None
-    """The one subaccount (0 to 63) that the key may act for; None for all of the account."""
+    """The one subaccount (0 to 63) that the key may act for and know of; None for all of the account."""
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.exchange import MARGIN
+from kalshi_fix_adapters.venue.exchange import MARGIN, PREDICTION
 from kalshi_fix_adapters.venue.gateway.logins import Login
 from kalshi_fix_sansio import (
     AcceptQuote,
@@ -77,7 +77,7 @@ class _Key:
 
 
 class RateLimits:
-    """The buckets of all accounts that have a tier; others are not limited."""
+    """The buckets of all accounts that have a tier; others are limited in their mass cancels alone."""
 
     def __init__(
         self,
@@ -89,6 +89,8 @@ class RateLimits:
         product."""
         self._tiers = dict(tiers)
         self._shards = {product: frozenset(known) for product, known in shards.items()}
+        if assumptions.margin_has_shard_budgets:
+            self._shards[MARGIN] |= self._shards[PREDICTION]
         self._assumptions = assumptions
         self._buckets: dict[_Key, Bucket] = {}
 
@@ -107,8 +109,6 @@ class RateLimits:
     def takes(self, message: Message, login: Login, now: float) -> bool:
         """Count an application message; say whether it is within the limits."""
         tier = self._tiers.get((login.owner, login.product))
-        if tier is None:
-            return True
         if isinstance(message, OrderMassCancelRequest):
             key = _Key(login.owner, login.product, "mass cancel")
             bucket = self._bucket(key, 1 / limits.MASS_CANCEL_INTERVAL, 1, now)
@@ -116,8 +116,8 @@ class RateLimits:
             return bucket.covers(1, now) and self._charge(message, login, tier, now) and bucket.take(1, now)
         return self._charge(message, login, tier, now)
 
-    def _charge(self, message: Message, login: Login, tier: str, now: float) -> bool:
-        if login.product == MARGIN and not self._assumptions.margin_has_budgets:
+    def _charge(self, message: Message, login: Login, tier: str | None, now: float) -> bool:
+        if tier is None or (login.product == MARGIN and not self._assumptions.margin_has_budgets):
             return True
         if isinstance(message, _READS):
             rate = limits.READ_TOKENS[tier]

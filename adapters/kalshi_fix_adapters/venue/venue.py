@@ -36,7 +36,8 @@ from kalshi_fix_adapters.venue.gateway.drop_copy import DropCopy
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
-from kalshi_fix_adapters.venue.gateway.refusing import over_the_limit, untold
+from kalshi_fix_adapters.venue.gateway.refusals import over_the_limit
+from kalshi_fix_adapters.venue.gateway.refusing import untold
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
 from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
 from kalshi_fix_adapters.venue.operations import (
@@ -235,6 +236,8 @@ class Venue:
             ):
                 self._execute(resting.product, order, now)
         self._come(now)  # a pause that is on lets what rests rest
+        for gateway in self._gateways.values():
+            gateway.begin(now.utc)
         self._agenda.begin(now)
         self._follow_agenda(now)
         if self._flow is not None:

@@ -289,6 +289,23 @@ def test_a_mass_cancel_is_taken_once_a_second() -> None:
     assert taken(ann, mass_cancel, 2) == 1
 
 
+def test_a_mass_cancel_is_taken_once_a_second_of_an_account_without_tier_too() -> None:
+    town = limited(None)
+    bob = town.connect("bob")
+    assert taken(bob, new, 300) == 300
+    assert taken(bob, mass_cancel, 3) == 1
+    town.wait(1)
+    assert taken(bob, mass_cancel, 3) == 1
+
+
+@pytest.mark.parametrize(("per_shard", "shard"), [(False, None), (True, 1)])
+def test_orders_on_margin_that_name_a_shard(per_shard: bool, shard: int | None) -> None:
+    for message in (new(1, ex_destination=1), amend(ex_destination=1), cancel_at(1)):
+        assert charged(message, "margin", margin_has_shard_budgets=per_shard)[:2] == ("write", shard)
+    none = charged(new(1, ex_destination=9), "margin", margin_has_shard_budgets=per_shard)
+    assert none == ("write", None, 10), "there is no such shard"
+
+
 def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_sent_again_at_once() -> None:
     town = limited("Advanced")
     ann = town.connect("ann")

@@ -39,7 +39,7 @@ def account_named(
     member = None if party is None else venue.customers.get(party.party_id)
     if party is None or member is None or party.party_role != PartyRole.CUSTOMER_ACCOUNT:
         return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
-    if member != login.owner or (login.customers is not None and party.party_id not in login.customers):
+    if member != login.owner or not login.may_act_for_customer(party.party_id):
         return RejectCause.PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT
     return AccountId(login.owner, 0, shard, customer=party.party_id)
 

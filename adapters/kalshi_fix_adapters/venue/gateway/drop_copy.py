@@ -162,7 +162,7 @@ def _pages(
     """Write the reports as the login's flags say, a page at a time."""
     page: list[ExecutionReport] = []
     for past in found:
-        outcomes = [each for each in past.outcomes if login.may_act_for(each.order.account.subaccount)]
+        outcomes = [each for each in past.outcomes if login.sees(each.order.account)]
         asked = {str(each.exec_id) for each in outcomes if begin <= place(each.exec_id) <= end}
         for report in reports.reports_of(outcomes, login.flags):
             if report.exec_id in asked:

@@ -58,6 +58,14 @@ class Login:
         """Say whether the key may act for the subaccount that AllocAccount (79) names."""
         return self.restricted_to is None or subaccount in (None, self.restricted_to)
 
+    def may_act_for_customer(self, party_id: str) -> bool:
+        """Say whether the key may act for this customer account of its owner; empty is none of them."""
+        return self.customers is None or not party_id or party_id in self.customers
+
+    def sees(self, account: AccountId) -> bool:
+        """Say whether the key may know of what happens to an account of its owner."""
+        return self.may_act_for(account.subaccount) and self.may_act_for_customer(account.customer)
+
 
 Delivery = tuple[Login, Message]
 """A message on its way to a login."""
@@ -117,10 +125,11 @@ class Logins:
             if login.owner == owner and login.session_type in session_types
         )
 
-    def audience(self, owner: str, origins: tuple[str | None, ...]) -> list[Login]:
-        """Return who is told of an order: the logins that placed it and changed it, and the
-        listeners of its owner."""
+    def audience(self, account: AccountId, origins: tuple[str | None, ...]) -> list[Login]:
+        """Return who is told of an order of an account: the logins that placed it and changed it, and the
+        listeners of its owner whose keys may know of it."""
         placed = (self._by_origin.get(origin or "") for origin in origins)
         concerned = dict.fromkeys(login for login in placed if login is not None)
-        concerned.update(self._listeners.get(owner, {}))
+        listeners = self._listeners.get(account.owner, {})
+        concerned.update(dict.fromkeys(login for login in listeners if login.sees(account)))
         return [login for login in concerned if login.takes_messages]

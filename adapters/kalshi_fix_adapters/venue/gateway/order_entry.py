@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from kalshi_fix_adapters.venue.exchange import (
+    AccountId,
     AmendOrder,
     CancelAll,
     CancelCause,
@@ -92,7 +93,7 @@ class OrderEntry:
                 origins: tuple[str | None, ...] = (order.origin, requester)
                 if _is_block(outcome) and self._exchange.assumptions.block_trades_are_told_to_order_sessions:
                     origins = self._logins.origins(order.account.owner, SESSION_TYPES)
-                for login in self._logins.audience(order.account.owner, origins):
+                for login in self._logins.audience(order.account, origins):
                     mine.setdefault(login, []).append(outcome)
         return [
             (login, report)
@@ -148,7 +149,9 @@ class OrderEntry:
         """Report that a new order was refused to who placed it, and to the listeners of the account."""
         audience = [login]
         if self._exchange.assumptions.listeners_hear_of_rejects:
-            audience = self._logins.audience(login.owner, (login.origin,))
+            customer = next((party.party_id for party in message.party_ids), "")
+            account = AccountId(login.owner, message.alloc_account or 0, customer=customer)
+            audience = self._logins.audience(account, (login.origin,))
         return [
             (each, reports.rejected(message, order_id, exec_id, cause, each.flags, now, login.flags))
             for each in audience

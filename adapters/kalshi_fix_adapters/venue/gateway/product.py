@@ -70,12 +70,16 @@ class ProductGateway:
             **self.drop_copy.handlers(),
         }
 
+    def begin(self, now: datetime) -> None:
+        """Let what the gateway does by itself begin, if it has not."""
+        self._rebalancing.begin(now)
+
     def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
         """Take an application message of a session.
 
         What was due before the message came is done first.
         """
-        self._rebalancing.begin(now)
+        self.begin(now)
         return self.handle_timer(now) + self._answer(message, login, now)
 
     def next_deadline(self) -> datetime | None:

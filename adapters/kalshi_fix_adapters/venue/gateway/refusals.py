@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     BusinessRejectReason,
@@ -20,6 +21,11 @@ def business_reject(message: Message, reason: BusinessRejectReason, text: str) -
         business_reject_reason=reason,
         text=text,
     )
+
+
+def over_the_limit(message: Message, assumptions: Assumptions) -> BusinessMessageReject:
+    """Refuse what is over the rate limit (380=8)."""
+    return business_reject(message, BusinessRejectReason.RATE_LIMIT_EXCEEDED, assumptions.rate_limit_text)
 
 
 def unsupported(message: Message) -> BusinessMessageReject:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
-from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import MARGIN, Exchange, RefusalCause, RejectCause
 from kalshi_fix_adapters.venue.gateway import reports
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
@@ -30,8 +29,6 @@ from kalshi_fix_sansio import (
     OrdStatus,
 )
 from kalshi_fix_sansio.base import Message
-
-"""Text (58) of the j for what is over the rate limit (380=8); the documents name the code alone."""
 
 
 class MadeUp:
@@ -90,11 +87,6 @@ class MadeUp:
                 report.ord_rej_reason = None
                 report.exec_type, report.ord_status = ExecType.CANCELED, OrdStatus.CANCELED
         return [(to, answer) for to, answer in deliveries if heard or to is login]
-
-
-def over_the_limit(message: Message, assumptions: Assumptions) -> Message:
-    """Refuse what is over the rate limit."""
-    return business_reject(message, BusinessRejectReason.RATE_LIMIT_EXCEEDED, assumptions.rate_limit_text)
 
 
 def untold(deliveries: list[Delivery], message: Message, login: Login) -> list[Delivery]:

@@ -40,7 +40,8 @@ class Settlements:
         self._assumptions = assumptions
 
     def publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
-        """Return the reports of what was settled. All sessions of an owner get the same pages."""
+        """Return the reports of what was settled. Sessions of an owner get the same pages where their keys
+        may know of the same accounts."""
         deliveries: list[Delivery] = []
         for outcome in outcomes:
             if isinstance(outcome, MarketSettled):
@@ -51,13 +52,13 @@ class Settlements:
     def _tell(
         self, owner: str, settled: MarketSettled, positions: Sequence[PositionSettled]
     ) -> Iterator[Delivery]:
-        """Report an owner's positions, to a key that is restricted to a subaccount those of that one."""
-        pages: dict[int | None, list[MarketSettlementReport]] = {}
+        """Report an owner's positions, to each key those that it may know of."""
+        pages: dict[tuple[int | None, frozenset[str] | None], list[MarketSettlementReport]] = {}
         for login in filter(wants_settlements, self._logins.of_owner(owner)):
-            if login.restricted_to not in pages:
-                seen = [each for each in positions if login.may_act_for(each.account.subaccount)]
-                pages[login.restricted_to] = self._pages(settled, seen)
-            for page in pages[login.restricted_to]:
+            scope = login.restricted_to, login.customers
+            if scope not in pages:
+                pages[scope] = self._pages(settled, [each for each in positions if login.sees(each.account)])
+            for page in pages[scope]:
                 yield login, page
 
     def _pages(

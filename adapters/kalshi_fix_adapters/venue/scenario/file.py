@@ -275,6 +275,7 @@ class _Reader:
                         for party_id, customer in section["customers"].items()
                     ),
                     tier=section["tier"],
+                    allocation={int(shard): share for shard, share in section.get("allocation", {}).items()},
                     subaccounts={int(number): balance for number, balance in section["subaccounts"].items()},
                     on_shards={
                         int(shard): {

@@ -226,6 +226,11 @@ _PREDICTION_ACCOUNT = Record(
             "balances on further shards, by index",
             {},
         ),
+        "allocation": Field(
+            Entries(Whole(0, 99), Amount("percent", most=Decimal(100))),
+            "percentages of the free cash by shard, 100 in all: every 10 seconds it is divided so",
+            {},
+        ),
     },
 )
 _MARGIN_ACCOUNT = Record("An account on margin.", _ACCOUNT)
@@ -314,12 +319,23 @@ def _flow() -> Record:
     return Record("Simulated traders.", {**fields, "markets": markets})
 
 
+def _switch(default: object) -> Shape:
+    match default:
+        case bool():
+            return Flag()
+        case str():
+            return Text("a text")
+        case Decimal():
+            return Amount("a number", above=True)
+    return Whole(0, 1_000_000)
+
+
 def _assumptions() -> Record:
     return Record(
         "What is so where the venue's documents are silent; docs/simulated-venue.md lists it.",
         {
             shown(field.name): Field(
-                Flag() if isinstance(field.default, bool) else Whole(0, 1_000_000),
+                _switch(field.default),
                 f"see docs/simulated-venue.md; {str(field.default).lower()} by default",
             )
             for field in attrs.fields(Assumptions)

@@ -7,9 +7,12 @@ from decimal import Decimal
 
 import pytest
 
+from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_sansio import (
     AcceptQuoteStatus,
     AcceptQuoteStatusCode,
+    BusinessMessageReject,
+    BusinessRejectReason,
     ExecType,
     ExecutionReport,
     OrdStatus,
@@ -24,6 +27,7 @@ from kalshi_fix_sansio import (
     QuoteStatusReport,
     Side,
 )
+from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, d, ds
 from tests.adapters.venue.rfq.rfq_town import (
@@ -33,13 +37,14 @@ from tests.adapters.venue.rfq.rfq_town import (
     RfqTown,
     accept,
     ask,
+    cancel_rfq,
     confirm,
     hear,
     only,
     quote,
     request,
 )
-from tests.adapters.venue.town import Client, kinds, order
+from tests.adapters.venue.town import Client, decode_all, kinds, order
 
 INSTANT = 0.001
 
@@ -273,6 +278,44 @@ def test_a_post_only_quote_that_would_take_is_cancelled(town: RfqTown, ann: Clie
     mine = only(ann.take(), ExecutionReport)
     assert (mine.exec_type, mine.text, mine.cum_qty) == (ExecType.CANCELED, "IMMEDIATE_OR_CANCELLED", 0)
     assert [town.net(owner) for owner in ("ann", "bob", "cat")] == [0, 0, 0]
+
+
+def cross(town: RfqTown, ann: Client, bob: Client, number: int) -> Message:
+    """Let a post-only quote cross the book; return the answer to the next one."""
+    quote_id = f"q{number}"
+    rfq_id = ask(ann, f"r{number}")
+    bob.send(quote(rfq_id, quote_id, exec_inst="6"))
+    answer = decode_all(bytes(bob.wire))[-1]
+    if isinstance(answer, QuoteStatusReport):
+        ann.send(accept(quote_id))
+        bob.send(confirm(quote_id))
+        town.wait(15)
+    else:
+        bob.send(quote(rfq_id, quote_id))
+        assert kinds(ann.take()) == ["S"], "other quotes are taken"
+    hear(ann, bob)
+    return answer
+
+
+@pytest.mark.parametrize("most", [0, 2])
+def test_post_only_quotes_that_cross_again_and_again_are_over_the_rate_limit(most: int) -> None:
+    town = RfqTown(assumptions=Assumptions(post_only_crosses=most, post_only_window=30))
+    ann, bob, cat = town.creator(), town.maker(), town.connect("cat", "KalshiNR")
+    cat.send(order("c1", BUY, 30, "0.46"))
+    assert kinds([cross(town, ann, bob, number) for number in (1, 2)]) == ["AI", "AI"]
+    answer = cross(town, ann, bob, 3)
+    if not most:
+        assert answer.MSG_TYPE == "AI"
+        return
+    assert isinstance(answer, BusinessMessageReject)
+    assert answer.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
+    ann.send(cancel_rfq(quote_req_id="r3"))
+    town.wait(14.999)  # 29.999 seconds after the first
+    bob.take()
+    assert cross(town, ann, bob, 4).MSG_TYPE == "j"
+    ann.send(cancel_rfq(quote_req_id="r4"))
+    town.wait(0.001)
+    assert cross(town, ann, bob, 5).MSG_TYPE == "AI"
 
 
 def test_a_quote_without_post_only_takes_what_rests(town: RfqTown, ann: Client, bob: Client) -> None:

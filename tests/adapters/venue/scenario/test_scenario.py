@@ -20,6 +20,7 @@ from kalshi_fix_adapters.venue.pauses import MAINTENANCE, WeeklyPause
 from kalshi_fix_adapters.venue.scenario import MARKETS, Scenario
 from kalshi_fix_adapters.venue.scenario.file import load_scenario, parse_scenario
 from kalshi_fix_adapters.venue.scenario.layout import json_schema, plain
+from kalshi_fix_adapters.venue.scenario.mistakes import ScenarioError
 from kalshi_fix_adapters.venue.scenario.nodes import read_bytes, read_file
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_adapters.venue.virtual_time import pass_time
@@ -175,6 +176,23 @@ def test_what_cannot_be_done_when_its_time_comes_is_noted_and_stops_nothing() ->
     assert venue.not_done == ["halt: market BTC-PERP is closed and cannot become inactive"]
     assert venue.perform(operation("status"), NOW)["not_done"] == [{"of_the_schedule": venue.not_done[0]}]
     assert venue.exchange("margin").markets["ETH-PERP"].state is MarketState.INACTIVE
+
+
+def test_an_allocation_divides_the_free_cash() -> None:
+    shards = "shards: {1: {balance: 100}}, allocation: {0: 25.5, 1: 74.5}"
+    market = "markets: {prediction: {M-1: {shard: 1}}}\n"
+    venue = begun(parse(f"{market}accounts: {{ann: {{prediction: {{balance: 300, {shards}}}}}}}"))
+    pass_time(venue, NOW, 10)
+    accounts = [venue.exchange("prediction").account(AccountId("ann", 0, shard)) for shard in (0, 1)]
+    assert [account.balance for account in accounts] == [102, 298]
+    with pytest.raises(ScenarioError, match="allocation of ann does not add up to 100 percent"):
+        parse(f"{market}accounts: {{ann: {{prediction: {{balance: 300, allocation: {{0: 75}}}}}}}}")
+
+
+def test_assumptions_that_are_texts_and_amounts() -> None:
+    venue = begun(parse('assumptions: {initial-margin: 0.25, rate-limit-text: "slow down"}'))
+    assumed = venue.exchange("margin").assumptions
+    assert (assumed.initial_margin, assumed.rate_limit_text) == (d("0.25"), "slow down")
 
 
 def test_a_market_is_in_its_state_from_the_beginning() -> None:

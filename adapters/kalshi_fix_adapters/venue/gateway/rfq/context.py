@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from hashlib import sha256
 
@@ -35,6 +36,8 @@ class RfqContext:
     book: RfqBook
     _public_ids: dict[str, str] = attrs.field(factory=dict)
     """By owner. There is one for each that took part."""
+    _crosses: dict[str, deque[datetime]] = attrs.field(factory=dict)
+    """When post-only quotes crossed the book last, by owner: no more than are let through."""
 
     @property
     def assumptions(self) -> Assumptions:
@@ -46,6 +49,18 @@ class RfqContext:
         if owner not in self._public_ids:
             self._public_ids[owner] = self.new_id()
         return self._public_ids[owner]
+
+    def note_cross(self, owner: str, now: datetime) -> None:
+        """Take note that a post-only quote crossed the book."""
+        most = self.assumptions.post_only_crosses
+        if most:
+            self._crosses.setdefault(owner, deque(maxlen=most)).append(now)
+
+    def crosses_too_often(self, owner: str, now: datetime) -> bool:
+        """Say whether too many post-only quotes of an owner have crossed the book of late."""
+        crosses, most = self._crosses.get(owner, ()), self.assumptions.post_only_crosses
+        window = timedelta(seconds=self.assumptions.post_only_window)
+        return bool(most) and sum(now - each < window for each in crosses) >= most
 
     def windows(self, rfq: Rfq) -> Windows:
         """Return the times that hold on the market of a request."""

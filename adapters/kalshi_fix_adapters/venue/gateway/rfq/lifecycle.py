@@ -11,12 +11,13 @@ from typing import Any
 import attrs
 
 from kalshi_fix_adapters.venue.exchange import (
+    CancelCause,
     PlaceOrder,
     SelfTradePrevention,
     TimeInForce,
     TradeQuote,
 )
-from kalshi_fix_adapters.venue.exchange.outcomes import OrderRejected
+from kalshi_fix_adapters.venue.exchange.outcomes import OrderCanceled, OrderRejected
 from kalshi_fix_adapters.venue.gateway import reports
 from kalshi_fix_adapters.venue.gateway.clearing import parties
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Result
@@ -121,6 +122,8 @@ class Lifecycle:
             if isinstance(outcome, OrderRejected):
                 login = quote.maker if outcome.request is command.maker else acceptance.login
                 deliveries += self._refused(outcome, login, now)
+            elif isinstance(outcome, OrderCanceled) and _crossed(outcome, command):
+                self._context.note_cross(quote.account.owner, now)
         self._context.book.end_quote(quote, QuoteState.EXECUTED)
         deliveries += self._orders.distribute(outcomes)
         return deliveries + self.close(rfq, texts.RFQ_EXECUTED, spared=quote), outcomes
@@ -151,6 +154,11 @@ class Lifecycle:
     def _set_timer(self, rfq: Rfq, when: datetime, action: Callable[[datetime], Result]) -> None:
         self._context.timers.cancel(rfq.timer)
         rfq.timer = self._context.timers.at(when, action)
+
+
+def _crossed(outcome: OrderCanceled, command: TradeQuote) -> bool:
+    """Say whether the order of a post-only quote was cancelled since it would have taken."""
+    return outcome.cause is CancelCause.POST_ONLY_CROSS and outcome.order.order_id == command.maker.order_id
 
 
 def maker_order(acceptance: Acceptance, order_id: str) -> PlaceOrder:

@@ -9,6 +9,7 @@ import attrs
 
 from kalshi_fix_adapters.venue.exchange import PauseState, PlaceOrder, Side
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Result
+from kalshi_fix_adapters.venue.gateway.refusals import over_the_limit
 from kalshi_fix_adapters.venue.gateway.rfq import messages, texts
 from kalshi_fix_adapters.venue.gateway.rfq.book import ONE, Quote, QuoteState, Rfq, RfqState
 from kalshi_fix_adapters.venue.gateway.rfq.context import RfqContext, to_the_millisecond
@@ -29,6 +30,8 @@ class Makers:
 
     def quote(self, message: QuoteMessage, login: Login, now: datetime) -> Result:
         """Take a quote: it replaces the one that the maker's account had on the request."""
+        if message.exec_inst == ExecInst.POST_ONLY and self._context.crosses_too_often(login.owner, now):
+            return [(login, over_the_limit(message, self._context.assumptions))], ()
         quote = self._quote(message, login, now)
         if isinstance(quote, str):
             return [(login, messages.quote_refused(message, quote))], ()
