@@ -6,35 +6,23 @@ A creator who buys takes the NO price, one who sells the YES price; both are dol
 """
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from sys import argv
 from uuid import uuid4
 
 from kalshi_fix_adapters.blocking import rfq
-from kalshi_fix_sansio import (
-    ExecutionReport,
-    Quote,
-    QuoteConfirm,
-    QuoteRequest,
-    QuoteStatus,
-    QuoteStatusReport,
-)
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import QuoteTerms, RfqMaker
 
 yes_price, no_price = argv[1:]
+terms = QuoteTerms(bid=yes_price, offer=no_price)
+# The second function is the last look: whoever does not want the trade any more returns False.
+maker = RfqMaker(lambda _: terms, lambda _: True, lambda: str(uuid4()))
 with suppress(KeyboardInterrupt), rfq() as client:
     print("ready", flush=True)
-    for message in client.messages():
-        match message:
-            case QuoteRequest():
-                quote = Quote(
-                    quote_id=str(uuid4()),
-                    quote_req_id=message.quote_req_id,
-                    symbol=message.related_sym[0].symbol or "",
-                    bid_px=yes_price,
-                    offer_px=no_price,
-                )
-                client.send(quote)
-            # The last look: whoever does not want the trade any more lets the time pass.
-            case QuoteStatusReport(quote_status=QuoteStatus.ACCEPTED):
-                client.send(QuoteConfirm(quote_id=message.quote_id, rfq_id=message.quote_req_id))
-            case ExecutionReport() | QuoteStatusReport():
-                print(message, flush=True)
+    for event in client.events():
+        for update in maker.apply(event, datetime.now(UTC)):
+            if update.send is not None:
+                client.send(update.send)
+        if isinstance(event, MessageReceived):
+            print(event.message, flush=True)

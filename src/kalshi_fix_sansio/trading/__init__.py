@@ -41,6 +41,31 @@ from kalshi_fix_sansio.trading.order_updates import (
 from kalshi_fix_sansio.trading.orders import Orders
 from kalshi_fix_sansio.trading.positions import Position, PositionDiscrepancy, PositionKey, Positions
 from kalshi_fix_sansio.trading.rate_budget import TOKEN_COSTS, RateBudget, TokenLimits
+from kalshi_fix_sansio.trading.rfq import (
+    Exposure,
+    RfqDiscrepancy,
+    RfqDiscrepancyKind,
+    RfqDoubt,
+    RfqDoubtKind,
+    RfqRequestError,
+    RfqWindows,
+)
+from kalshi_fix_sansio.trading.rfq_creator import RfqCreator
+from kalshi_fix_sansio.trading.rfq_creator_state import (
+    Acceptance,
+    CreatorQuote,
+    CreatorRfq,
+    CreatorUpdate,
+    RfqState,
+)
+from kalshi_fix_sansio.trading.rfq_maker import RfqMaker
+from kalshi_fix_sansio.trading.rfq_maker_state import (
+    MakerQuote,
+    MakerRfq,
+    MakerUpdate,
+    QuoteState,
+    QuoteTerms,
+)
 from kalshi_fix_sansio.trading.settlements import (
     IncompleteSettlement,
     SettledParty,
@@ -54,6 +79,7 @@ from kalshi_fix_sansio.trading.settlements import (
 __all__ = [
     "TOKEN_COSTS",
     "TOLERATED",
+    "Acceptance",
     "Account",
     "BookSide",
     "BookState",
@@ -64,6 +90,9 @@ __all__ = [
     "CopyRange",
     "CopyState",
     "Covered",
+    "CreatorQuote",
+    "CreatorRfq",
+    "CreatorUpdate",
     "Discrepancy",
     "DiscrepancyKind",
     "Doubt",
@@ -73,6 +102,7 @@ __all__ = [
     "DropCopy",
     "Ending",
     "ExecKey",
+    "Exposure",
     "FeeDiscrepancy",
     "FeeDiscrepancyKind",
     "FeeTerms",
@@ -84,6 +114,9 @@ __all__ = [
     "IncompleteSettlement",
     "Level",
     "LevelChange",
+    "MakerQuote",
+    "MakerRfq",
+    "MakerUpdate",
     "MassCancel",
     "MassCancelState",
     "Order",
@@ -105,8 +138,19 @@ __all__ = [
     "Positions",
     "Purse",
     "PurseKey",
+    "QuoteState",
+    "QuoteTerms",
     "RateBudget",
     "Remedy",
+    "RfqCreator",
+    "RfqDiscrepancy",
+    "RfqDiscrepancyKind",
+    "RfqDoubt",
+    "RfqDoubtKind",
+    "RfqMaker",
+    "RfqRequestError",
+    "RfqState",
+    "RfqWindows",
     "SettledParty",
     "Settlement",
     "SettlementDiscrepancy",

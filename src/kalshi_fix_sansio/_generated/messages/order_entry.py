@@ -696,7 +696,8 @@ class ExecutionReport(FixMessage):
     order_id: str
     """OrderID (37): The exchange's id of the order. Required."""
     cl_ord_id: str
-    """ClOrdID (11): ClOrdID of the last request that changed the order.
+    """ClOrdID (11): ClOrdID of the last request that changed the order; of the order of a maker's quote
+    `quote:HASH:QuoteID`.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """

@@ -1,0 +1,182 @@
+"""What the venue sends about requests for quotes, as tests write it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from kalshi_fix_sansio import (
+    AcceptQuoteStatus,
+    ExecType,
+    ExecutionReport,
+    Header,
+    LogonFields,
+    MultivariateSelectedLeg,
+    OrdStatus,
+    Party,
+    Quote,
+    QuoteCancelStatus,
+    QuoteConfirmStatus,
+    QuoteRequest,
+    QuoteRequestAck,
+    QuoteRequestReject,
+    QuoteRequestSymbol,
+    QuoteStatusReport,
+    RFQCancelStatus,
+    Side,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, OutcomesUnknown, SessionEnded
+from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from tests.helpers import CODEC, KEY_ID, raw
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+MARKET = "KXHIGHNY-26NOV21-T55"
+COMBO = "KXCOMBO-26NOV21-A1"
+LEG = MultivariateSelectedLeg(
+    multivariate_selected_event_ticker="E",
+    multivariate_selected_market_ticker="E-A",
+    multivariate_selected_side="yes",
+)
+LONG = "n" * 257
+
+
+def d(number: str | int) -> Decimal:
+    return Decimal(number)
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def received(message: Message, seconds: float | None = None, number: int = 2) -> MessageReceived:
+    """A message as the session delivers it: sent at a time, or without a header."""
+    if seconds is not None:
+        header = Header(
+            msg_type=message.MSG_TYPE,
+            sender_comp_id="Kalshi",
+            target_comp_id=KEY_ID,
+            msg_seq_num=number,
+            sending_time=at(seconds),
+        )
+        message = CODEC.decode(CODEC.encode(message, header))
+    return MessageReceived(message)
+
+
+def unreadable(text: str) -> MessageReceived:
+    """A message of which fields are missing, as a lenient session delivers it."""
+    return MessageReceived(CODEC.decode(raw(text)))
+
+
+def logged_on(*, dollars: bool = True, reset: bool = False) -> LoggedOn:
+    fields = LogonFields(use_dollars=dollars)
+    return LoggedOn(
+        QuoteRequestReject(quote_req_id="-", quote_request_reject_reason=99, text="-"),
+        30,
+        reset,
+        {"use_dollars": fields.use_dollars},
+    )
+
+
+ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "", False)
+
+
+def unknown(*requests: tuple[str, str]) -> OutcomesUnknown:
+    """Requests by MsgType and id that have no outcome."""
+    found = tuple(OpenRequest(name, kind, 7, NOON, b"", 1) for kind, name in requests)
+    return OutcomesUnknown(found, Uncertainty.CONNECTION_ENDED)
+
+
+# To makers
+
+
+def heard(
+    rfq_id: str = "R1", symbol: str | None = MARKET, quantity: Any = 100, **more: Any
+) -> MessageReceived:
+    around = {name: more.pop(name) for name in tuple(more) if name.startswith("multivariate")}
+    entry = QuoteRequestSymbol(symbol=symbol, order_qty=quantity, transact_time=NOON, **more)
+    return MessageReceived(QuoteRequest(quote_req_id=rfq_id, related_sym=[entry], **around))
+
+
+def heard_combo(rfq_id: str = "R1") -> MessageReceived:
+    return heard(
+        rfq_id, COMBO, multivariate_collection_ticker="KXCOMBO", multivariate_selected_legs=[LEG, LEG]
+    )
+
+
+def status(quote_id: str, code: Any, rfq_id: str = "R1", **more: Any) -> QuoteStatusReport:
+    return QuoteStatusReport(quote_id=quote_id, quote_req_id=rfq_id, quote_status=code, **more)
+
+
+def confirm_status(quote_id: str, code: Any = 0, text: str | None = None) -> QuoteConfirmStatus:
+    return QuoteConfirmStatus(quote_id=quote_id, quote_confirm_status=code, text=text)
+
+
+def cancel_status(quote_id: str, code: Any = 0, text: str | None = None) -> QuoteCancelStatus:
+    return QuoteCancelStatus(quote_id=quote_id, quote_cancel_status=code, text=text)
+
+
+def over(rfq_id: str = "R1", text: str = "RFQ is over") -> QuoteRequestReject:
+    return QuoteRequestReject(quote_req_id=rfq_id, quote_request_reject_reason=99, text=text)
+
+
+# To creators
+
+
+def ack(quote_req_id: str = "r1", rfq_id: str | None = "R1", **more: Any) -> QuoteRequestAck:
+    return QuoteRequestAck(
+        quote_req_id=quote_req_id, quote_request_type=1, rfq_id=rfq_id, ex_destination=0, **more
+    )
+
+
+def told(
+    quote_id: str,
+    bid: Any = "0.40",
+    offer: Any = "0.55",
+    maker: str | None = None,
+    *,
+    rfq_id: str = "R1",
+    seconds: float = 1,
+    **more: Any,
+) -> Quote:
+    values: dict[str, Any] = {"bid_size": 100, "offer_size": 100, "transact_time": at(seconds)}
+    parties = [] if maker is None else [Party(party_id=maker, party_role=35)]
+    return Quote(
+        quote_id=quote_id,
+        quote_req_id=rfq_id,
+        symbol=MARKET,
+        bid_px=bid,
+        offer_px=offer,
+        party_ids=parties,
+        **(values | more),
+    )
+
+
+def accept_status(
+    quote_id: str, code: Any = 0, cl_ord_id: str | None = None, **more: Any
+) -> AcceptQuoteStatus:
+    return AcceptQuoteStatus(quote_id=quote_id, accept_quote_status=code, cl_ord_id=cl_ord_id, **more)
+
+
+def ended(name: str = "r1", code: Any = 2, **more: Any) -> RFQCancelStatus:
+    return RFQCancelStatus(quote_req_id=name, rfq_cancel_status=code, **more)
+
+
+def report(
+    cl_ord_id: str, kind: Any = ExecType.TRADE, filled: Any = 100, text: str | None = None
+) -> ExecutionReport:
+    return ExecutionReport(
+        order_id="o",
+        cl_ord_id=cl_ord_id,
+        exec_id="1;1",
+        exec_type=kind,
+        ord_status=OrdStatus.FILLED,
+        side=Side.BUY,
+        symbol=MARKET,
+        order_qty=d(100),
+        leaves_qty=d(0),
+        cum_qty=d(filled),
+        avg_px=d(0),
+        text=text,
+    )
