@@ -36,7 +36,9 @@ from kalshi_fix_sansio.trading import (
     CreatorQuote,
     CreatorRfq,
     CreatorUpdate,
+    Doubts,
     Exposure,
+    Remedy,
     RfqCreator,
     RfqDiscrepancyKind,
     RfqDoubtKind,
@@ -501,6 +503,11 @@ def test_what_was_lost_is_in_doubt(desk: Desk, lost: object) -> None:
     unknown_rfq = RfqDoubtKind.RFQ_UNKNOWN, None
     assert desk.doubts() == [unknown_rfq, unknown_rfq, (RfqDoubtKind.ACCEPT_UNKNOWN, "q1")]
     assert {doubt.since for doubt in desk.creator.doubts()} == {at(5)}
+    assert [str(doubt) for doubt in Doubts(desk.creator)][:2] == [
+        f"request {name}: whether the venue has the request since 2026-11-21 12:00:05 UTC; ask REST"
+        for name in ("r2", "r3")
+    ]
+    assert len(Doubts(desk.creator).by_remedy(at(5))[Remedy.DROP_COPY]) == 1
     assert desk.creator.exposure() != Exposure()
     # A quote shows that its request is open, an answer that it was taken.
     desk.feed(told("x", rfq_id="R2"), ack("r3", "R3"), accept_status("q1", 0, "c1"))

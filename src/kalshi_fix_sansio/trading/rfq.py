@@ -15,6 +15,7 @@ from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply, subtract, to_cents
+from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.order_updates import Copied
 
 ONE: Final = Decimal(1)
@@ -68,27 +69,50 @@ class RfqDoubtKind(Enum):
     """What is not known of a request or a quote."""
 
     RFQ_UNKNOWN = "whether the venue has the request"
-    """REST tells."""
     QUOTE_UNKNOWN = "whether the quote stands"
-    """It cannot trade without being confirmed. A cancel of it, a new quote, or REST tells."""
+    """It cannot trade without being confirmed. A cancel of it or a new quote tells."""
     CONFIRM_UNKNOWN = "what became of the confirmation"
-    """Drop copy or REST tells of a trade. So also for the two that follow."""
     ACCEPT_UNKNOWN = "what became of the acceptance"
     EXECUTION_UNKNOWN = "whether the order has come to the book"
 
 
-@attrs.frozen(eq=False)
-class RfqDoubt:
-    """Something that is not known, and that no message to be expected will tell."""
+_REMEDIES: Final = {
+    RfqDoubtKind.RFQ_UNKNOWN: (Remedy.REST,),
+    RfqDoubtKind.QUOTE_UNKNOWN: (Remedy.REQUEST, Remedy.REST),
+}
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class RfqDoubt(Doubt):
+    """Something that is not known of a request or a quote. Its times are by the clock of the caller."""
 
     kind: RfqDoubtKind
     symbol: str
-    rfq_id: str | None
+    rfq_id: str | None = None
     """The venue's id; None if it is not known."""
-    quote_id: str | None
+    quote_id: str | None = None
     """None if it is not about one."""
-    since: datetime | None
-    """UTC, by the clock of the caller."""
+
+
+def rfq_doubt(
+    kind: RfqDoubtKind,
+    request: str,
+    symbol: str,
+    rfq_id: str | None,
+    quote_id: str | None,
+    since: datetime | None,
+) -> RfqDoubt:
+    """Return what is not known about a request that its user knows by this id, with how to find out."""
+    return RfqDoubt(
+        what=kind.value,
+        about=f"request {request}" if quote_id is None else f"quote {quote_id} on request {request}",
+        since=since,
+        remedies=_REMEDIES.get(kind, (Remedy.DROP_COPY, Remedy.REST)),
+        kind=kind,
+        symbol=symbol,
+        rfq_id=rfq_id,
+        quote_id=quote_id,
+    )
 
 
 class RfqDiscrepancyKind(Enum):

@@ -52,6 +52,7 @@ from kalshi_fix_sansio.trading.rfq import (
     RfqRequestError,
     RfqWindows,
     readable,
+    rfq_doubt,
     shown,
     unwrapped,
     window_end,
@@ -190,7 +191,7 @@ class RfqCreator:
                     if acceptance._taken:
                         kind = RfqDoubtKind.EXECUTION_UNKNOWN
                     quote_id, time = acceptance.quote_id, acceptance._lost_at
-                found.append(RfqDoubt(kind, rfq.symbol or "", rfq.rfq_id, quote_id, time))
+                found.append(rfq_doubt(kind, rfq.quote_req_id, rfq.symbol or "", rfq.rfq_id, quote_id, time))
         return found
 
     def next_deadline(self) -> datetime | None:

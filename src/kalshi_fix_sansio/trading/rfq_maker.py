@@ -50,6 +50,7 @@ from kalshi_fix_sansio.trading.rfq import (
     answer_key,
     read_price,
     readable,
+    rfq_doubt,
     shown,
     unwrapped,
     window_end,
@@ -186,7 +187,14 @@ class RfqMaker:
     def doubts(self) -> list[RfqDoubt]:
         """Return what is not known, and will not be told by itself."""
         return [
-            RfqDoubt(_doubt(quote), quote.rfq.symbol, quote.rfq.rfq_id, quote.quote_id, quote._lost_at)
+            rfq_doubt(
+                _doubt(quote),
+                quote.rfq.rfq_id,
+                quote.rfq.symbol,
+                quote.rfq.rfq_id,
+                quote.quote_id,
+                quote._lost_at,
+            )
             for quote in self._quotes.values()
             if quote.state is QuoteState.UNKNOWN
         ]
