@@ -11,7 +11,8 @@ from kalshi_fix_adapters.blocking.background import BackgroundThread
 from kalshi_fix_adapters.blocking.driver import Driver
 from kalshi_fix_adapters.config.factories import Factories
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.engine.user import ClientBase, Ended, no_answer, no_event, no_room
+from kalshi_fix_adapters.engine.pacing import Turn
+from kalshi_fix_adapters.engine.user import ClientBase, Ended, no_answer, no_event, no_room, no_tokens
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.base import Message
@@ -120,22 +121,26 @@ class Client(ClientBase):
             header_fields: further attributes of its header, such as `{"poss_resend": True}`.
             allow_unknown_codes: let code values leave that this version does not know, because the venue has
                 added them since.
-            timeout: seconds to wait while the venue does not read what was sent before.
+            timeout: seconds to wait while the venue does not read what was sent before, or the client's
+                `budget` has no tokens for it.
 
         Raises:
             InvalidMessageError: it breaks the dialect's rules here; EncodeError for a value without FIX
-            form. ClientTimeoutError: the venue has not read in time. NotConnectedError: the client is not
-            logged on. Nothing was sent, whichever of them it is.
+            form. ClientTimeoutError: it could not leave in time. NotConnectedError: the client is not
+            logged on, or not any more. Nothing was sent, whichever of them it is.
         """
         driver, core = self._driver, self._core
         with driver.lock:
             if driver.poisoned:
                 driver.refuse(NotConnectedError)
             # `congested` says no without output; asking only with some saves each message a call.
-            if not (core.output and core.congested):
+            if core.pacing is None and not (core.output and core.congested):
                 return driver.change(
                     core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes
                 )
+
+        if core.pacing is not None:
+            return self._send_in_turn(core.pacing.turn(message), header_fields, allow_unknown_codes, timeout)
 
         def send_if_there_is_room() -> int | None:
             if core.congested:
@@ -147,6 +152,31 @@ class Client(ClientBase):
         sent = driver.wait(send_if_there_is_room, timeout, NotConnectedError)
         if sent is None:
             raise no_room()
+        return sent
+
+    def _send_in_turn(
+        self,
+        turn: Turn,
+        header_fields: Mapping[str, Any] | None,
+        allow_unknown_codes: bool,
+        timeout: float | None,
+    ) -> int:
+        driver, core = self._driver, self._core
+
+        def send_in_turn() -> int | None:
+            return driver.change(
+                core.send_in_turn, turn, header_fields, allow_unknown_codes=allow_unknown_codes
+            )
+
+        with turn.held:
+            try:
+                sent = driver.wait(send_in_turn, timeout, NotConnectedError)
+            finally:
+                with driver.lock:
+                    if turn.waits and not driver.poisoned:
+                        driver.change(core.leave_line, turn)
+        if sent is None:
+            raise no_room() if core.congested else no_tokens()
         return sent
 
     def receive(self, timeout: float | None = None) -> ClientEvent:

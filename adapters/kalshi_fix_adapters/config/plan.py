@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, cast, get_args
 
 import attrs
 
+from kalshi_fix_adapters.config.budget import Budget
 from kalshi_fix_adapters.config.environment import find_credentials, find_endpoint, find_security
 from kalshi_fix_adapters.key_text import shown
 from kalshi_fix_adapters.net.endpoint import Endpoint
@@ -57,6 +58,7 @@ class ConnectionPlan:
     queue_bytes: int = QUEUE_BYTES
     observer: Observers | None = attrs.field(default=None, repr=False)
     wire_log: WireLog | str | Path | None = None
+    budget: Budget | None = None
 
     @property
     def name(self) -> str:
@@ -146,6 +148,9 @@ class Options(TypedDict, total=False):
     """Is told of bytes, states, events and timings, see `kalshi_fix_adapters.observe.observer`."""
     wire_log: WireLog | str | Path | None
     """Where every message is written down, see `kalshi_fix_adapters.observe.wire_log`."""
+    budget: Budget | None
+    """What the venue's rate limits leave to the account, a `RateBudget` of `kalshi_fix_sansio.trading`:
+    messages wait until it covers them. All clients of one account on one product share one."""
 
 
 def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
@@ -211,6 +216,7 @@ class ClientConfig:
     session: SessionSettings = attrs.field(factory=SessionSettings, converter=_session_settings)
     observer: Observers | None = attrs.field(default=None, repr=False)
     wire_log: WireLog | str | Path | None = None
+    budget: Budget | None = None
 
 
 _BOUND = ("key_id", "private_key", "private_key_path", "passphrase", "host", "port", "tls")
@@ -248,6 +254,11 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         ConfigurationError: a setting is missing or contradicts another.
         KeyFileError: the private key cannot be read or used.
     """
+    if config.budget is not None and config.budget.product != config.product:
+        raise ConfigurationError(
+            f"the budget is for {config.budget.product}, and the client for {config.product}; each product "
+            "has budgets of its own"
+        )
     session_type = DIALECT.session_types[session]
     endpoint = find_endpoint(
         config.product, config.environment, session_type, host=config.host, port=config.port
@@ -293,4 +304,5 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         queue_bytes=config.queue_bytes,
         observer=config.observer,
         wire_log=config.wire_log,
+        budget=config.budget,
     )

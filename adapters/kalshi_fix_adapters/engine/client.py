@@ -37,12 +37,14 @@ import random as system_random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kalshi_fix_adapters.config.budget import Bucket
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.attempts import Attempt, Attempts, Phase
 from kalshi_fix_adapters.engine.connection import Connection, read_clocks
 from kalshi_fix_adapters.engine.faults import Faults
 from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_error
+from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import OWN, EventQueue
 from kalshi_fix_adapters.engine.sequence import SequenceState
 from kalshi_fix_adapters.engine.subscriptions import Subscriptions
@@ -54,7 +56,7 @@ from kalshi_fix_sansio import SESSION_TYPES
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError, StoreError
-from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_sansio.outcomes import OpenRequest
 
 MARKET_DATA = "KalshiMD"
@@ -91,6 +93,8 @@ class ClientCore:
         self._clocks = clocks
         self._random = random
         self._sequence = SequenceState(plan)
+        self.pacing = None if plan.budget is None else Pacing(plan.budget)
+        """Who waits for the rate budget; None without one."""
         self._begun = False
         self._failure: BaseException | None = None
         self._taken: ClientEvent | None = None
@@ -303,6 +307,8 @@ class ClientCore:
             # Told by `disconnected`; until then there is no connection, so that `finished` is true.
             self._broken = error
             return
+        if self.pacing is not None:
+            self.pacing.logon_sent(now)
         self._connection, self.output = connection, connection.output
         self.wants_read = not self._queue.paused
         self._deliver(connection, now)
@@ -376,6 +382,8 @@ class ClientCore:
         now = self._clocks()
         if due <= now.monotonic:
             connection.session.handle_timer(now)
+            if self.pacing is not None:
+                self.pacing.passed(now)
             again, subscriptions = self._subscribe_at, self._subscriptions
             if subscriptions is not None and again is not None and again <= now.monotonic:
                 self._subscribe(subscriptions, connection, now)
@@ -392,9 +400,16 @@ class ClientCore:
             due, again = connection.close_by, self._subscribe_at
             if due is None:  # once the session is over there is nothing else to wait for
                 due = connection.session.next_deadline()
+                if self.pacing is not None and self.pacing.at is not None:
+                    due = self.pacing.at if due is None else min(due, self.pacing.at)
             return due if again is None else again if due is None else min(due, again)
         if self._attempts.phase is Phase.WAITING and not self._queue.paused:
-            return self._attempts.due
+            due = self._attempts.due
+            if self.pacing is not None:
+                now = self._clocks()
+                seconds = self.pacing.until_logon(now)
+                due = max(due, now.monotonic + seconds) if seconds else due
+            return due
         return None
 
     def timeout(self) -> float | None:
@@ -464,6 +479,43 @@ class ClientCore:
         if self._subscriptions is not None:
             self._subscriptions.sent(message, number)
         return number
+
+    def send_in_turn(
+        self,
+        turn: Turn,
+        header_fields: Mapping[str, Any] | None = None,
+        *,
+        allow_unknown_codes: bool = False,
+    ) -> int | None:
+        """Send a message as `send` does, unless it has to wait for the venue or for the budget; return None
+        then. To be called again whenever users are told to look, while `turn.held` is held."""
+        connection, pacing = self._connection, self.pacing
+        if pacing is None or connection is None or not connection.can_send:
+            return self.send(turn.message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        now = self._clocks()
+        if connection.congested or not pacing.take(turn, now):
+            return None
+        try:
+            return self.send(turn.message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        except BaseException:
+            pacing.withdraw(turn.message, now)
+            raise
+
+    def leave_line(self, turn: Turn) -> None:
+        """A sender has ended to wait, whether its message has left or not."""
+        if self.pacing is not None:
+            self.pacing.leave(turn, self._clocks())
+
+    def spent(self, tokens: float, bucket: Bucket, shard: int | None) -> None:
+        """Take note of tokens that something else has spent.
+
+        Raises:
+            LocalProtocolError: the client has no budget.
+            ValueError: `tokens` is negative or no number.
+        """
+        if self.pacing is None:
+            raise LocalProtocolError("the client has no rate budget; give it one by the option `budget`")
+        self.pacing.spent(tokens, self._clocks(), bucket, shard)
 
     def test_request(self) -> str:
         """Ask the venue for a Heartbeat; return the id by which `round_trip` knows it.
@@ -653,6 +705,8 @@ class ClientCore:
                     self._subscribe(self._subscriptions, connection, now)
         elif isinstance(event, SessionEnded):
             self._ended, self.wants_read = event, False
+        elif self.pacing is not None and isinstance(event, RejectReceived):
+            self.pacing.heard(event, now)
 
     def _subscribe(self, subscriptions: Subscriptions, connection: Connection, now: Instant) -> None:
         """Ask for the next subscriptions that are alive and that this connection does not know of; the rest
@@ -663,6 +717,10 @@ class ClientCore:
                 break
             if count == SUBSCRIBE_AT_ONCE or connection.congested:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
+                break
+            seconds = 0.0 if self.pacing is None else self.pacing.charge(request, now)
+            if seconds:
+                self._subscribe_at = now.monotonic + seconds
                 break
             number = _send_again(connection, request, now)
             if number is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
+from kalshi_fix_adapters.config.budget import Bucket
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_sansio.base import Message
@@ -64,6 +65,17 @@ class ClientBase:
         with self._locked():
             return self._core.is_logged_on
 
+    def spent(self, tokens: float, *, bucket: Bucket = "write", shard: int | None = None) -> None:
+        """Tell the client's `budget` of tokens that something else has spent, such as REST.
+
+        Safe for threads, as `RateBudget.spent` by itself is not.
+
+        Raises:
+            LocalProtocolError: the client has no budget.
+            ValueError: `tokens` is negative or no number.
+        """
+        self._core.spent(tokens, bucket, shard)
+
     # What is looked for
 
     def _has_begun(self) -> bool | None:
@@ -107,6 +119,13 @@ def no_room() -> ClientTimeoutError:
     return ClientTimeoutError(
         "the venue has not read what was sent before, so nothing was sent; try again later, or allow more "
         "time"
+    )
+
+
+def no_tokens() -> ClientTimeoutError:
+    """Return what to raise when the rate budget has not let a message leave in time."""
+    return ClientTimeoutError(
+        "the rate budget had no tokens for it, so nothing was sent; send less, or allow more time"
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from kalshi_fix_adapters.engine.user import ClientBase, Ended, no_answer, no_event, no_room
+from kalshi_fix_adapters.engine.user import ClientBase, Ended, no_answer, no_event, no_room, no_tokens
 from kalshi_fix_adapters.errors import ClientTimeoutError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter
@@ -103,17 +103,37 @@ class AsyncClient(ClientBase):
         allow_unknown_codes: bool = False,
         timeout: float | None = 10.0,  # noqa: ASYNC109 - the same signature in every adapter
     ) -> int:
-        """Send a message; return its MsgSeqNum. Waits for room while the venue reads too slowly.
+        """Send a message; return its MsgSeqNum. Waits for room while the venue reads too slowly, and until
+        the client's `budget` has tokens for it.
 
         Cancelled, it has sent nothing. A message is never kept for a later connection. With
         `allow_unknown_codes` code values leave that this version does not know.
 
         Raises:
             LocalProtocolError: or one of its kinds: the message may not be sent here; nothing was.
-            ClientTimeoutError: the venue has not read in time; nothing was sent.
-            NotConnectedError: the client is not logged on; nothing was sent.
+            ClientTimeoutError: it could not leave in time; nothing was sent.
+            NotConnectedError: the client is not logged on, or not any more; nothing was sent.
         """
         io, core = self._io, self._core
+        if core.pacing is not None:
+            turn = core.pacing.turn(message)
+
+            def send_in_turn() -> int | None:
+                number = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
+                # Writes what was sent, or sees to it that there is a look at the right time.
+                io.flush()
+                return number
+
+            with turn.held:
+                try:
+                    sent = await io.wait(send_in_turn, timeout)
+                finally:
+                    if turn.waits:
+                        core.leave_line(turn)
+                        io.flush()
+            if sent is None:
+                raise no_room() if core.congested else no_tokens()
+            return sent
         await io.before()
         waits = bool(core.output) and core.congested
         if waits and not await io.wait(lambda: not core.congested or None, timeout):

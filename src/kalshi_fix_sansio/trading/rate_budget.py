@@ -74,8 +74,8 @@ _SHARD: Final = "write "
 _LOGON: Final = "logon"
 _MASS_CANCEL: Final = "mass cancel"
 _NAMES: Final = (_READ, _WRITE, _LOGON, _MASS_CANCEL)
-_ROUNDING: Final = 1e-9
-"""Of a token: times are floats."""
+_ROUNDING: Final = 1e-4
+"""Of a token: times are floats, of a clock that may have run for years."""
 
 
 @attrs.frozen
@@ -254,11 +254,12 @@ class RateBudget:
             bucket.level = min(bucket.level, 0.0)
         return True
 
-    def lane(self, message: Message | type[Logon]) -> tuple[str, bool]:
-        """Return what tells apart messages that need not wait for each other: the bucket, and whether it is a
-        cancel."""
+    def lane(self, message: Message | type[Logon]) -> str:
+        """Return what tells apart messages that need not wait for each other."""
         name = self._drawn(message)
-        return name, name.startswith(_WRITE) and _cancels(message)
+        if message.MSG_TYPE == OrderMassCancelRequest.MSG_TYPE:
+            return _MASS_CANCEL
+        return f"{name}, cancels" if name.startswith(_WRITE) and _cancels(message) else name
 
     # The buckets
 

@@ -29,6 +29,7 @@ from kalshi_fix_adapters.store_sqlite import lock, store
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import RateBudget, TokenLimits
 from tests.adapters.blocking.test_blocking import LONG, next_of, options, order
 from tests.adapters.blocking.test_driving import trading
 from tests.adapters.engine.stage import report
@@ -122,8 +123,15 @@ def trade(client: Client) -> None:
             pass
 
 
+def trade_by_budget(client: Client) -> None:
+    """Send an order that waits for half a millisecond, and wait for both reports of it."""
+    client.spent(20)
+    trade(client)
+
+
 CALLS: dict[str, Callable[[Client], object]] = {
     "trade": trade,
+    "trade by a budget": trade_by_budget,
     "test_request": lambda client: client.test_request(LONG),
     "receive nothing": lambda client: list(client.events(0)),
     "is_logged_on": lambda client: client.is_logged_on,
@@ -135,7 +143,9 @@ CALLS: dict[str, Callable[[Client], object]] = {
 def test_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> None:
     threads = set(threading.enumerate())
     works = dropped = 0
-    client = order_entry(**options(sandbox))
+    tight = TokenLimits(write_rate=20_000, write_capacity=20, read_rate=100, read_capacity=100)
+    rates = RateBudget(tight, use=1.0, kept_back=0.0) if CALLS[name] is trade_by_budget else None
+    client = order_entry(**options(sandbox, budget=rates))
     client.open()
     for at in range(MOST):
         other = threading.Thread(target=_ask if beside else bool, args=(client,))

@@ -35,6 +35,7 @@ from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
 from kalshi_fix_sansio.protocol_options import QUICKFIX
 from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.signing import Signer
+from kalshi_fix_sansio.trading import RateBudget
 
 KEY_ID = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
 KEY = ed25519.Ed25519PrivateKey.generate()
@@ -333,6 +334,13 @@ def test_what_does_not_exist_is_refused(product: str, environment: str, text: st
 def test_settings_that_make_no_sense_are_refused(changes: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         ClientConfig(**changes)
+
+
+def test_a_budget_of_the_other_product_is_refused() -> None:
+    config = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls(), budget=RateBudget("Prime"))
+    assert make_plan("KalshiNR", config).budget is config.budget
+    with pytest.raises(ConfigurationError, match="the budget is for prediction, and the client for margin"):
+        make_plan("KalshiNR", attrs.evolve(config, product="margin"))
 
 
 # --- configs and options

@@ -1,0 +1,133 @@
+"""How a client keeps to a rate budget: who waits for tokens, and in which order.
+
+Senders whose messages draw on the same bucket leave in the order in which they came; cancels have a line of
+their own, and tokens that the others leave alone (`RateBudget`), so that they overtake. A budget may be
+shared by clients in several threads, so it is used under one lock of the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import deque
+
+from kalshi_fix_adapters.config.budget import Bucket, Budget
+from kalshi_fix_sansio import Logon
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+
+_lock = threading.Lock()
+
+
+class Turn:
+    """A sender's place in line. It counts while `held` is locked, which the sender does by `with`: an
+    interrupt at any point frees it."""
+
+    __slots__ = ("held", "lane", "message", "waits")
+
+    def __init__(self, message: Message, lane: str) -> None:
+        self.message = message
+        self.lane = lane
+        self.held = threading.Lock()
+        self.waits = False
+        """Whether it stands in line."""
+
+
+class Pacing:
+    """The senders of one client that wait for a budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._lines: dict[str, deque[Turn]] = {}
+        self.at: float | None = None
+        """When the next of them has to look again, monotonic."""
+
+    def turn(self, message: Message) -> Turn:
+        """Return a place in line for a message, to be taken by `take`."""
+        return Turn(message, self._budget.lane(message))
+
+    def take(self, turn: Turn, now: Instant) -> bool:
+        """Take the tokens for a message, if it is its turn and they are there; get in line otherwise, and
+        look again when `at` has come."""
+        line = self._lines.setdefault(turn.lane, deque())
+        if not turn.waits:
+            turn.waits = True
+            line.append(turn)
+        # Those that an interrupt has kept from leaving.
+        while not line[0].held.locked():
+            line.popleft()
+        if line[0] is not turn:
+            return False
+        seconds = self.charge(turn.message, now)
+        if seconds:
+            self._look(now.monotonic + seconds)
+            return False
+        self.leave(turn, now)
+        return True
+
+    def leave(self, turn: Turn, now: Instant) -> None:
+        """Get out of line; whoever stands behind is to look."""
+        line = self._lines.get(turn.lane)
+        if not turn.waits or line is None:
+            return
+        turn.waits = False
+        with contextlib.suppress(ValueError):
+            line.remove(turn)
+        if line:
+            self._look(now.monotonic)
+        else:
+            del self._lines[turn.lane]
+
+    def _look(self, at: float) -> None:
+        if self.at is None or at < self.at:
+            self.at = at
+
+    def passed(self, now: Instant) -> None:
+        """All that wait are about to look."""
+        if self.at is not None and self.at <= now.monotonic:
+            self.at = None
+
+    # The budget
+
+    def charge(self, message: Message, now: Instant) -> float:
+        """Take the tokens for a message and return 0, or the seconds until they are there."""
+        with _lock:
+            seconds = self._budget.wait(message, now)
+            if not seconds:
+                self._budget.sent(message, now)
+            return seconds
+
+    def withdraw(self, message: Message, now: Instant) -> None:
+        """Give back the tokens of a message that has not left."""
+        with _lock:
+            self._budget.withdraw(message, now)
+
+    def until_logon(self, now: Instant) -> float:
+        """Return the seconds until a Logon may leave."""
+        with _lock:
+            return self._budget.wait(Logon, now)
+
+    def logon_sent(self, now: Instant) -> None:
+        """Take note that one leaves."""
+        with _lock:
+            self._budget.sent(Logon, now)
+
+    def spent(self, tokens: float, now: Instant, bucket: Bucket, shard: int | None) -> None:
+        """Take note of tokens that something else has spent."""
+        with _lock:
+            self._budget.spent(tokens, now, bucket=bucket, shard=shard)
+
+    def heard(self, happened: object, now: Instant) -> None:
+        """Take an event."""
+        with _lock:
+            self._budget.apply(happened, now)
+
+
+def _forked() -> None:
+    global _lock  # noqa: PLW0603 - a thread of the parent, which this process does not have, may hold it
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

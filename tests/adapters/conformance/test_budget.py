@@ -1,0 +1,144 @@
+"""A client that waits by a rate budget: in line, up to a timeout, a cancellation or the session's end."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import trio
+
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_sansio import OrderCancelRequest
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import LoggedOn
+from kalshi_fix_sansio.trading import RateBudget, TokenLimits
+from tests.adapters.conformance.loops import LONG, LOOPS, Loop
+from tests.adapters.conformance.relay import Relay
+from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order
+
+TASKS = tuple(loop for loop in LOOPS if loop.name != "blocking")
+
+
+def budget(rate: float) -> RateBudget:
+    """Ten orders at once, and five more's worth for cancels."""
+    limits = TokenLimits(write_rate=rate, write_capacity=150, read_rate=rate, read_capacity=150)
+    return RateBudget(limits, use=1.0, kept_back=1 / 3)
+
+
+def cancel(placed: Any) -> OrderCancelRequest:
+    return OrderCancelRequest(
+        cl_ord_id=f"c-{placed.cl_ord_id}"[:36],
+        orig_cl_ord_id=placed.cl_ord_id,
+        side=placed.side,
+        symbol=placed.symbol,
+    )
+
+
+async def waits(client: Any, *, number: int = 1) -> None:
+    """Return once so many calls wait for the budget; meanwhile the session goes on, and tells so."""
+    while sum(map(len, client._core.pacing._lines.values())) < number:
+        await client.test_request(LONG)
+
+
+async def test_orders_leave_as_the_budget_lets_them(loop: Loop, sandbox: Sandbox) -> None:
+    rates = budget(1000)
+    async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
+        numbers = [await client.send(order()) for _ in range(15)]
+        assert numbers == list(range(2, 17))
+        client.spent(150)
+        last = order()
+        assert await client.send(last, timeout=LONG) == 17
+        await acknowledged(client, last.cl_ord_id)
+
+
+async def test_a_cancel_overtakes_orders_that_wait(loop: Loop, sandbox: Sandbox) -> None:
+    """And the session goes on meanwhile, and its end is the end of the wait."""
+    ended: list[type] = []
+
+    async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:
+        placed = order()
+        for each in (placed, *(order() for _ in range(9))):
+            await client.send(each)
+
+        async def late() -> None:
+            try:
+                await client.send(order(), timeout=None)
+            except NotConnectedError as error:
+                ended.append(type(error))
+
+        async with loop.together() as start:
+            for _ in range(2):
+                start(late)
+            await waits(client, number=2)
+            await client.send(cancel(placed), timeout=0)
+            await acknowledged(client, placed.cl_ord_id)
+            await client.test_request(LONG)
+            await client.logout()
+    assert ended == [NotConnectedError] * 2
+
+
+async def test_what_does_not_leave_in_time_is_not_sent(loop: Loop, sandbox: Sandbox) -> None:
+    rates = budget(0.001)
+    async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
+        client.spent(145)
+        for timeout in (0, 0.01):
+            with pytest.raises(ClientTimeoutError, match="rate budget had no tokens"):
+                await client.send(order(), timeout=timeout)
+        assert client._core.pacing._lines == {}
+        first: Message = cancel(order())
+        assert await client.send(first) == 2
+
+
+@pytest.mark.parametrize(
+    "loop", [each for each in LOOPS if each.name != "blocking"], ids=lambda loop: loop.name
+)
+async def test_a_wait_that_is_cancelled_has_sent_nothing(loop: Loop, sandbox: Sandbox) -> None:
+    rates = budget(0.001)
+    async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
+        client.spent(145)
+        left = False
+        with suppress(TimeoutError, trio.TooSlowError):
+            await loop.within(0.01, lambda: client.send(order(), timeout=None))
+            left = True
+        assert not left
+        assert client._core.pacing._lines == {}
+        assert await client.send(cancel(order())) == 2
+
+
+async def test_a_message_that_may_not_be_sent_takes_no_tokens(loop: Loop, sandbox: Sandbox) -> None:
+    rates = budget(0.001)
+    async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
+        for _ in range(20):
+            with pytest.raises(InvalidMessageError):
+                await client.send(order(side="?"), timeout=0)
+        await client.send(order(), timeout=0)
+
+
+async def test_a_connection_that_is_lost_ends_the_wait(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+    settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, budget=budget(0.001))
+    ended: list[bool] = []
+    async with loop.client("KalshiNR", **settings) as client:
+        client.spent(145)
+
+        async def late() -> None:
+            with pytest.raises(NotConnectedError):
+                await client.send(order(), timeout=None)
+            ended.append(True)
+
+        async with loop.together() as start:
+            start(late)
+            await waits(client)
+            relay.cut()
+        assert ended == [True]
+        await event_of(client, LoggedOn)
+        await event_of(client, LoggedOn)
+        assert await client.send(cancel(order())) == 2
+
+
+async def test_without_a_budget_there_is_nobody_to_be_told(loop: Loop, sandbox: Sandbox) -> None:
+    client = loop.client("KalshiNR", **options(sandbox))
+    with pytest.raises(LocalProtocolError, match="no rate budget"):
+        client.spent(10)

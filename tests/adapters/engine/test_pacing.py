@@ -1,0 +1,327 @@
+"""A client with a rate budget: who waits, how long, in which order, and what the budget is told of."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.engine.pacing import Turn
+from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_adapters.events import Resubscribed
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    BusinessRejectReason,
+    Logon,
+    MarketDataRequest,
+    MassCancelRequestType,
+    OrderCancelRequest,
+    OrderMassCancelRequest,
+    Side,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import MessageReceived, RejectReceived
+from kalshi_fix_sansio.trading import RateBudget, TokenLimits
+from tests.adapters.engine.stage import Stage, opened, plan
+from tests.helpers import order
+
+
+def budget(rate: float = 10, capacity: float = 20, **changes: Any) -> RateBudget:
+    """One order a second, two of them at once."""
+    limits = TokenLimits(write_rate=rate, write_capacity=capacity, read_rate=rate, read_capacity=capacity)
+    return RateBudget(limits, **({"use": 1.0, "kept_back": 0.0} | changes))
+
+
+def cancel(number: int = 1) -> OrderCancelRequest:
+    return OrderCancelRequest(
+        cl_ord_id=f"c{number}", orig_cl_ord_id="a", side=Side.BUY, symbol="KXHIGHNY-26AUG21-B80"
+    )
+
+
+def mass_cancel(number: int) -> OrderMassCancelRequest:
+    return OrderMassCancelRequest(
+        cl_ord_id=f"m{number}", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
+    )
+
+
+class Senders:
+    """Calls that wait to send, as an adapter has them: they look whenever the core has something to do."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.waiting: list[Turn] = []
+        self.begin = stage.clock.monotonic
+        self.sent: list[tuple[float, str]] = []
+        """Seconds since the beginning, and ClOrdIDs."""
+
+    def send(self, *messages: Message) -> None:
+        for message in messages:
+            assert self.stage.core.pacing is not None
+            turn = self.stage.core.pacing.turn(message)
+            assert turn.held.acquire(blocking=False)
+            self.waiting.append(turn)
+        self.look()
+
+    def look(self) -> None:
+        self.stage.run()
+        looked = True
+        while looked:
+            looked = False
+            # In the worst order: those who came last are the first to look.
+            for turn in reversed(tuple(self.waiting)):
+                if self.stage.core.send_in_turn(turn) is not None:
+                    self.waiting.remove(turn)
+                    turn.held.release()
+                    message: Any = turn.message
+                    self.sent.append((round(self.stage.clock.monotonic - self.begin, 6), message.cl_ord_id))
+                    looked = True
+
+    def give_up(self, turn: Turn) -> None:
+        self.waiting.remove(turn)
+        self.stage.core.leave_line(turn)
+        turn.held.release()
+
+    def wait(self, seconds: float) -> None:
+        end = self.stage.clock.monotonic + seconds
+        while (left := end - self.stage.clock.monotonic) > 0:
+            due = self.stage.core.timeout()
+            self.stage.advance(left if due is None else min(left, due))
+            self.look()
+
+
+def senders(rates: RateBudget, **changes: Any) -> Senders:
+    return Senders(opened(plan(budget=rates, **changes)))
+
+
+# --- waiting
+
+
+def test_a_message_leaves_when_its_tokens_are_there_and_not_before() -> None:
+    line = senders(budget())
+    line.send(*(order(f"a{number}") for number in range(4)))
+    assert len(line.sent) == 2
+    line.wait(5)
+    assert [at for at, _ in line.sent] == [0, 0, 1, 2]
+    assert line.stage.core.pacing is not None
+    assert line.stage.core.pacing._lines == {}
+
+
+def test_who_came_first_leaves_first() -> None:
+    line = senders(budget())
+    line.send(order("a1"))
+    line.send(order("a2"))
+    for number in range(3, 9):
+        line.send(order(f"a{number}"))
+    line.wait(10)
+    assert [name for _, name in line.sent] == [f"a{number}" for number in range(1, 9)]
+
+
+def test_a_cancel_overtakes_orders_that_wait_and_is_not_delayed_by_them() -> None:
+    line = senders(budget(capacity=40, kept_back=0.5))
+    for number in range(6):
+        line.send(order(f"a{number}"))
+    assert [name for _, name in line.sent] == ["a0", "a1"]
+    for number in range(10):
+        line.send(cancel(number))
+    assert [name for _, name in line.sent[2:]] == [f"c{number}" for number in range(10)]
+    line.send(cancel(10))
+    line.wait(0.25)
+    assert line.sent[-1] == (0.2, "c10")
+    line.wait(10)
+    assert [at for at, name in line.sent[-4:]] == [3.2, 4.2, 5.2, 6.2]
+
+
+def test_a_mass_cancel_that_waits_for_its_second_holds_up_no_cancel() -> None:
+    line = senders(budget(capacity=1000))
+    line.send(mass_cancel(1))
+    line.send(mass_cancel(2))
+    line.send(cancel(1))
+    line.wait(2)
+    assert line.sent == [(0, "m1"), (0, "c1"), (1, "m2")]
+
+
+def test_who_gives_up_lets_the_next_one_go() -> None:
+    line = senders(budget())
+    for number in range(1, 5):
+        line.send(order(f"a{number}"))
+    line.wait(0.5)
+    for _ in range(2):
+        line.send(cancel(0))  # which takes what the next order waits for
+    gone = line.waiting[0]
+    line.give_up(gone)
+    line.wait(3)
+    assert [name for _, name in line.sent] == ["a1", "a2", "c0", "c0", "a4"]
+    line.stage.core.leave_line(gone)
+
+
+def test_who_was_interrupted_before_he_could_leave_holds_nobody_up() -> None:
+    line = senders(budget())
+    for number in range(1, 5):
+        line.send(order(f"a{number}"))
+    line.waiting.pop(0).held.release()
+    line.wait(3)
+    assert [name for _, name in line.sent] == ["a1", "a2", "a4"]
+
+
+def test_nobody_is_held_up_by_a_venue_that_does_not_read_but_all_wait() -> None:
+    line = senders(budget(rate=1e6, capacity=1e7))
+    line.stage._carry_to_venue = lambda venue: False  # type: ignore[method-assign]
+    for number in range(500):
+        line.send(order(f"a{number}"))
+    waiting = len(line.waiting)
+    assert line.stage.core.congested
+    assert waiting > 0
+    line.wait(1)
+    assert len(line.waiting) == waiting
+    del line.stage._carry_to_venue
+    for _ in range(100):
+        line.look()
+    assert line.waiting == []
+
+
+# --- what is charged
+
+
+def test_what_was_refused_here_costs_nothing() -> None:
+    rates = budget()
+    line = senders(rates)
+    turn = line.stage.core.pacing.turn(order(side="?"))  # type: ignore[union-attr]
+    with turn.held, pytest.raises(InvalidMessageError):
+        line.stage.core.send_in_turn(turn)
+    assert rates.left(line.stage.clock.now) == 20
+
+
+def test_a_connection_that_is_lost_ends_the_wait_and_nothing_is_sent_or_charged() -> None:
+    rates = budget()
+    line = senders(rates)
+    line.send(order("a1"), order("a2"))
+    line.send(order("a3"))
+    line.stage.cut()
+    with pytest.raises(NotConnectedError):
+        line.look()
+    line.give_up(line.waiting[0])
+    line.stage.advance(5)
+    assert rates.left(line.stage.clock.now) == 20
+    assert line.stage.core.is_logged_on
+    line.send(order("a4"))
+    assert line.sent[-1][1] == "a4"
+
+
+def test_a_refusal_for_the_limit_empties_the_bucket() -> None:
+    rates = budget()
+    line = senders(rates)
+    line.send(order("a1"))
+    reject = BusinessMessageReject(
+        ref_seq_num=2, ref_msg_type="D", business_reject_reason=BusinessRejectReason.RATE_LIMIT_EXCEEDED
+    )
+    line.stage.say(reject)
+    assert any(isinstance(event, RejectReceived) for event in line.stage.take())
+    assert rates.left(line.stage.clock.now) == 0
+    line.send(order("a2"))
+    line.wait(2)
+    assert line.sent == [(0, "a1"), (1, "a2")]
+
+
+def test_what_rest_spends_is_waited_for() -> None:
+    rates = budget()
+    line = senders(rates)
+    line.stage.core.spent(15, "write", None)
+    line.send(order("a1"))
+    line.wait(1)
+    assert line.sent == [(0.5, "a1")]
+    line.stage.core.spent(15, "read", None)
+    assert rates.left(line.stage.clock.now, bucket="read") == 5
+
+
+def test_two_clients_of_an_account_share_its_budget() -> None:
+    rates = budget()
+    first, second = senders(rates), senders(rates)
+    second.stage.clock = first.stage.clock
+    second.stage.core._clocks = first.stage.core._clocks
+    first.send(order("a1"))
+    second.send(order("b1"))
+    first.send(order("a2"))
+    second.send(order("b2"))
+    assert (first.sent, second.sent) == ([(0, "a1")], [(0, "b1")])
+    first.wait(1)
+    second.look()
+    assert (first.sent[-1], len(second.sent)) == ((1, "a2"), 1)
+    first.wait(1)
+    second.look()
+    assert second.sent[-1] == (2, "b2")
+
+
+def test_a_client_without_a_budget_has_none_to_be_told() -> None:
+    stage = opened()
+    with pytest.raises(LocalProtocolError, match="no rate budget"):
+        stage.core.spent(10, "write", None)
+
+
+def test_the_end_of_a_wait_is_no_reason_to_look_for_ever() -> None:
+    """The core tells a moment once; it is not due all the time while whoever waits has not looked yet."""
+    line = senders(budget())
+    line.send(order("a1"), order("a2"))
+    line.send(order("a3"))
+    line.stage.advance(1)
+    assert line.stage.core.timeout() != 0
+    line.look()
+    assert line.sent[-1] == (1, "a3")
+
+
+# --- what the client sends by itself
+
+
+def test_logons_are_charged_and_waited_for() -> None:
+    rates = budget()
+    stage = Stage(plan(budget=rates))
+    for _ in range(10):
+        rates.sent(Logon, stage.clock.now)
+    stage.open()
+    assert stage.attempts == []
+    stage.advance(0.99)
+    assert stage.attempts == []
+    stage.advance(0.02)
+    assert [at for at, _ in stage.attempts] == [1]
+    assert stage.core.is_logged_on
+    assert rates.wait(Logon, stage.clock.now) > 0.9
+
+
+def test_connections_that_are_lost_again_and_again_are_no_more_than_logons_allow() -> None:
+    stage = opened(plan(budget=budget()))
+    stage.drawn = 0.0  # no wait by the policy
+    for _ in range(20):
+        stage.cut()
+        stage.advance(1)
+    moments = [at for at, _ in stage.attempts]
+    assert len(moments) > 15
+    for begin in count():
+        if begin + 10 >= len(moments):
+            break
+        assert moments[begin + 10] - moments[begin] >= 1 - 1e-6
+
+
+def test_subscriptions_that_are_made_again_are_charged_and_waited_for() -> None:
+    rates = budget()
+    stage = opened(plan("KalshiMD", budget=rates))
+    stage.drawn = 0.0  # no wait by the policy
+    symbols = [f"S{number}" for number in range(2500)]
+    for begin in range(0, 2500, 1000):
+        stage.core.send(MarketDataRequest.subscribe(*symbols[begin : begin + 1000]))
+    stage.run()
+    stage.take()
+    stage.at_venue.clear()
+    stage.cut()
+
+    def got() -> int:
+        return sum(isinstance(event, MessageReceived) for event in stage.at_venue)
+
+    assert stage.core.is_logged_on
+    assert got() == 2
+    assert rates.left(stage.clock.now, bucket="read") < 1
+    stage.advance(0.9)
+    assert got() == 2
+    stage.advance(0.2)
+    assert got() == 3
+    assert sum(isinstance(event, Resubscribed) for event in stage.take()) == 3
