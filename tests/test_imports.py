@@ -7,9 +7,12 @@ import pydoc
 import subprocess
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
 
 import kalshi_fix_sansio
+from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
 from kalshi_fix_sansio import DIALECT, Header, MarketDataRequest, encode
 
 FAMILIES = "kalshi_fix_sansio._generated.messages."
@@ -24,6 +27,15 @@ def loaded(program: str, *arguments: str) -> set[str]:
 
 def families(modules: set[str]) -> set[str]:
     return {name.removeprefix(FAMILIES) for name in modules if name.startswith(FAMILIES)}
+
+
+COMMAND = """
+from kalshi_fix_adapters.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+"""
 
 
 def test_importing_the_core_makes_no_message_class() -> None:
@@ -91,3 +103,55 @@ for thread in threads: thread.join()
 assert len(found) == 8 and len(set(found)) == 1
 """
     assert families(loaded(program)) == {"rfq"}
+
+
+def test_the_blocking_client_imports_what_every_client_needs() -> None:
+    modules = loaded("import kalshi_fix_adapters.blocking")
+    assert families(modules) == {"session"}
+    assert not modules & {
+        "asyncio",
+        "cryptography",
+        "kalshi_fix_adapters.blocking.transport",
+        "kalshi_fix_adapters.net.dial",
+        "kalshi_fix_adapters.store_sqlite",
+        "kalshi_fix_sansio._generated.groups",
+        "kalshi_fix_sansio._generated.texts",
+        "sqlite3",
+        "ssl",
+        "zoneinfo",
+    }
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_the_command_tells_its_version_and_helps_without_the_core(option: str) -> None:
+    ours = {name for name in loaded(COMMAND, option) if name.startswith("kalshi_fix")}
+    assert ours == {"kalshi_fix_adapters", "kalshi_fix_adapters.cli", "kalshi_fix_adapters.cli.commands"}
+
+
+def test_a_subcommand_imports_what_it_needs() -> None:
+    modules = loaded(COMMAND, "decode", "--help")
+    assert "kalshi_fix_adapters.cli.decode" in modules
+    assert not modules & {"kalshi_fix_adapters.venue", "kalshi_fix_adapters.blocking", "cryptography", "ssl"}
+
+
+def test_every_subcommand_is_there() -> None:
+    context = click.Context(commands)
+    for name in SUBCOMMANDS:
+        command = commands.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert command.help
+    assert commands.list_commands(context) == list(SUBCOMMANDS)
+    assert commands.get_command(context, "commands") is None
+
+
+def test_what_the_dialect_was_compared_with_is_told_as_the_core_has_it() -> None:
+    assert DIALECT.validated in CliRunner().invoke(commands, ["--version"]).stdout
+
+
+def test_a_subcommand_without_its_packages_says_what_to_install() -> None:
+    code = "import sys; sys.modules['rich'] = None; from kalshi_fix_adapters.cli import main; main()"
+    command = [sys.executable, "-c", code, "decode"]
+    result = subprocess.run(command, input="", capture_output=True, text=True, check=False)
+    assert "pip install 'kalshi-fix-sansio[cli]'" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -14,10 +14,11 @@ from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import Event, SessionEnded
+from kalshi_fix_sansio.value import Value
 
 
-@attrs.frozen
-class Connecting:
+@attrs.frozen(eq=False, repr=False)
+class Connecting(Value):
     """An attempt to connect and log on begins."""
 
     endpoint: Endpoint
@@ -25,8 +26,8 @@ class Connecting:
     """1 for the first one after the client was opened or a connection was lost."""
 
 
-@attrs.frozen
-class ConnectFailed:
+@attrs.frozen(eq=False, repr=False)
+class ConnectFailed(Value):
     """No connection came about, or it ended before the logon was complete; there will be another attempt."""
 
     error: KalshiFixError
@@ -35,8 +36,8 @@ class ConnectFailed:
     """Why the wait is not the usual one; empty if it is."""
 
 
-@attrs.frozen
-class Disconnected:
+@attrs.frozen(eq=False, repr=False)
+class Disconnected(Value):
     """A connection that was logged on is over; there will be another one."""
 
     ended: SessionEnded
@@ -45,8 +46,8 @@ class Disconnected:
     """Why the wait is not the usual one; empty if it is."""
 
 
-@attrs.frozen
-class Resubscribed:
+@attrs.frozen(eq=False, repr=False)
+class Resubscribed(Value):
     """A subscription of an earlier connection was asked for again."""
 
     request: Message
@@ -54,8 +55,8 @@ class Resubscribed:
     """The MsgSeqNum under which it went out this time."""
 
 
-@attrs.frozen
-class GaveUp:
+@attrs.frozen(eq=False, repr=False)
+class GaveUp(Value):
     """The client does not connect again; nothing but SessionClosedError follows."""
 
     error: KalshiFixError
@@ -63,15 +64,15 @@ class GaveUp:
     """Why, and how to go on."""
 
 
-@attrs.frozen
-class ReadingPaused:
+@attrs.frozen(eq=False, repr=False)
+class ReadingPaused(Value):
     """So many events wait for you that the client has stopped reading; it comes before what waits."""
 
     waiting: int
 
 
-@attrs.frozen
-class ReadingResumed:
+@attrs.frozen(eq=False, repr=False)
+class ReadingResumed(Value):
     """Enough of what waited was taken: the client reads again. It comes before what still waits."""
 
 

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from datetime import datetime, time
 from enum import Enum
 from functools import cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING
 
 import attrs
 
 from kalshi_fix_sansio.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _DOUBLINGS = 30
 """More than that no cap allows; it keeps the arithmetic small."""
@@ -58,6 +61,8 @@ class Maintenance:
 
 @cache
 def _zone(name: str) -> ZoneInfo | None:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except ZoneInfoNotFoundError:

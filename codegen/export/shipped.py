@@ -1,4 +1,5 @@
-"""What the package carries for users of other engines: QuickFIX dictionaries, a FIX Orchestra repository."""
+"""What the package carries as files: QuickFIX dictionaries, a FIX Orchestra repository, and what the dialect
+was last compared with."""
 
 from __future__ import annotations
 
@@ -6,11 +7,12 @@ from codegen.export import dictionary, orchestra
 from codegen.model import Dialect
 
 ORCHESTRA_FILE = "orchestra.xml"
+VALIDATED_FILE = "validated.txt"
 
 
 def render(dialect: Dialect) -> dict[str, str]:
     """Return the text of every file by its path: `PRODUCT/FIXT11.xml` and so on, and the repository."""
-    files = {ORCHESTRA_FILE: orchestra.render(dialect)}
+    files = {ORCHESTRA_FILE: orchestra.render(dialect), VALIDATED_FILE: f"{dialect.validated}\n"}
     for product in dialect.products:
         for name, text in dictionary.render(dialect, product.name).items():
             files[f"{product.name}/{name}"] = text

@@ -15,6 +15,7 @@ from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.value import Value
 
 
 class CloseReason(Enum):
@@ -39,8 +40,8 @@ class CloseReason(Enum):
     """Numbers and messages could not be made durable, so nothing more was sent."""
 
 
-@attrs.frozen
-class LogonRequested:
+@attrs.frozen(eq=False, repr=False)
+class LogonRequested(Value):
     """Acceptor only: a peer asks to log on; answer with `accept_logon` or `refuse_logon`.
 
     Nothing further is read from the peer until then.
@@ -51,8 +52,8 @@ class LogonRequested:
     """What the signature in its RawData (96) must cover, exactly as on the wire (`signing.verify_logon`)."""
 
 
-@attrs.frozen
-class LoggedOn:
+@attrs.frozen(eq=False, repr=False)
+class LoggedOn(Value):
     """The Logon handshake is complete: application messages may be sent from now on."""
 
     logon: Message
@@ -81,8 +82,8 @@ class LoggedOn:
         return self.missing is not None
 
 
-@attrs.frozen
-class MessageReceived:
+@attrs.frozen(eq=False, repr=False)
+class MessageReceived(Value):
     """An application message, in sequence, delivered once.
 
     `message.problems` is empty unless the message broke the dialect's rules and the session
@@ -96,8 +97,8 @@ class MessageReceived:
     """The whole message as it stood on the wire, for `Session.forward` and for archives."""
 
 
-@attrs.frozen
-class RejectReceived:
+@attrs.frozen(eq=False, repr=False)
+class RejectReceived(Value):
     """The peer refused a message: a Reject (3) or a BusinessMessageReject (j).
 
     `sent` is the message that it answers, found by RefSeqNum (45), or None when that is no
@@ -109,8 +110,8 @@ class RejectReceived:
     sent: Message | None
 
 
-@attrs.frozen
-class MessageRejected:
+@attrs.frozen(eq=False, repr=False)
+class MessageRejected(Value):
     """This side refused a message of the peer with a Reject (3) and did not deliver it."""
 
     message: Message | None
@@ -120,8 +121,8 @@ class MessageRejected:
     """Whether its number was not counted, so that the peer is asked for it on the next connection."""
 
 
-@attrs.frozen
-class GarbledReceived:
+@attrs.frozen(eq=False, repr=False)
+class GarbledReceived(Value):
     """Bytes that are not a FIX message were skipped, as FIX demands; nothing else was lost."""
 
     reason: str
@@ -131,8 +132,8 @@ class GarbledReceived:
     """How many bytes were skipped in all."""
 
 
-@attrs.frozen
-class MessageTooLarge:
+@attrs.frozen(eq=False, repr=False)
+class MessageTooLarge(Value):
     """A message began that is longer than the session accepts (`SessionConfig.max_message_size`), and is
     skipped.
 
@@ -148,8 +149,8 @@ class MessageTooLarge:
     """Its MsgType (35); None if that could not be read."""
 
 
-@attrs.frozen
-class GapDetected:
+@attrs.frozen(eq=False, repr=False)
+class GapDetected(Value):
     """The peer's MsgSeqNum jumped: `begin` to `end` (inclusive) have not arrived.
 
     With `recoverable` a ResendRequest is on its way, and what follows is held back until the gap is filled.
@@ -161,16 +162,16 @@ class GapDetected:
     recoverable: bool
 
 
-@attrs.frozen
-class GapClosed:
+@attrs.frozen(eq=False, repr=False)
+class GapClosed(Value):
     """Everything missing since the last GapDetected has arrived, or is known not to come: SequenceSkipped and
     MessagesLost have said which."""
 
     next_expected: int
 
 
-@attrs.frozen
-class SequenceSkipped:
+@attrs.frozen(eq=False, repr=False)
+class SequenceSkipped(Value):
     """The peer moved its numbers on (SequenceReset) over `begin` to `end` (inclusive).
 
     With `gap_fill` the numbers held nothing worth resending; without (Reset mode) whatever
@@ -182,8 +183,8 @@ class SequenceSkipped:
     gap_fill: bool
 
 
-@attrs.frozen
-class MessagesLost:
+@attrs.frozen(eq=False, repr=False)
+class MessagesLost(Value):
     """The peer no longer has its messages `begin` to `end` (inclusive), and refused to resend them.
 
     What they said has to be asked for elsewhere: drop copy, or REST. Everything from `end` + 1 on follows in
@@ -194,8 +195,8 @@ class MessagesLost:
     end: int
 
 
-@attrs.frozen
-class OutcomesUnknown:
+@attrs.frozen(eq=False, repr=False)
+class OutcomesUnknown(Value):
     """The outcome of these requests cannot be learnt from this session: ask drop copy, or REST.
 
     An answer may come all the same, later and as usual. Once this event is confirmed, the requests are no
@@ -212,8 +213,8 @@ class OutcomesUnknown:
         return tuple(request.request_id for request in self.requests)
 
 
-@attrs.frozen
-class OrdersUnverified:
+@attrs.frozen(eq=False, repr=False)
+class OrdersUnverified(Value):
     """The connection ended on a session type without resend, and these orders rested when it did: look them
     up by drop copy or REST before you rely on them.
 
@@ -228,8 +229,8 @@ class OrdersUnverified:
     `max_resting_order_bytes` allow to follow."""
 
 
-@attrs.frozen
-class ResendServed:
+@attrs.frozen(eq=False, repr=False)
+class ResendServed(Value):
     """The peer asked for `begin` to `end` again: `resent` messages went out once more,
     everything else was gap-filled."""
 
@@ -238,29 +239,29 @@ class ResendServed:
     resent: int
 
 
-@attrs.frozen
-class PeerSilent:
+@attrs.frozen(eq=False, repr=False)
+class PeerSilent(Value):
     """Nothing came for too long; a TestRequest was sent to find out whether the peer lives."""
 
     test_req_id: str
 
 
-@attrs.frozen
-class HeartbeatReceived:
+@attrs.frozen(eq=False, repr=False)
+class HeartbeatReceived(Value):
     """A Heartbeat with a TestReqID (112) came: the answer to a TestRequest. Others are not told of."""
 
     test_req_id: str
 
 
-@attrs.frozen
-class LogoutReceived:
+@attrs.frozen(eq=False, repr=False)
+class LogoutReceived(Value):
     """The peer sent Logout; it is answered, and the session ends."""
 
     text: str | None
 
 
-@attrs.frozen
-class SessionEnded:
+@attrs.frozen(eq=False, repr=False)
+class SessionEnded(Value):
     """The last event of a connection; the adapter closes the transport once
     `data_to_send` is flushed."""
 

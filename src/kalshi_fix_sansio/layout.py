@@ -16,6 +16,7 @@ from typing import Any, Literal
 import attrs
 
 from kalshi_fix_sansio.on_demand import imported
+from kalshi_fix_sansio.value import Value
 
 
 class Kind(Enum):
@@ -76,8 +77,8 @@ class Place:
     """Whether a code value that the dialect does not know is wrong, even where values may be added."""
 
 
-@attrs.frozen
-class Scope:
+@attrs.frozen(eq=False, repr=False)
+class Scope(Value):
     """Where a rule applies. An empty tuple means anywhere."""
 
     products: tuple[str, ...] = ()
@@ -116,16 +117,16 @@ def _satisfy(facts: Mapping[str, str], terms: Terms) -> bool:
     )
 
 
-@attrs.frozen
-class Condition:
+@attrs.frozen(eq=False, repr=False)
+class Condition(Value):
     """A closed form over where a message is sent and the fields beside a member: all of it must hold."""
 
     terms: Terms = ()
     scope: Scope = Scope()
 
 
-@attrs.frozen
-class Limit:
+@attrs.frozen(eq=False, repr=False)
+class Limit(Value):
     """What a field's values must be where a condition holds; of a counter, how many entries its group has."""
 
     when: Condition = Condition()
@@ -141,8 +142,8 @@ class Limit:
     """The unit there, for people."""
 
 
-@attrs.frozen
-class FieldLayout:
+@attrs.frozen(eq=False, repr=False)
+class FieldLayout(Value):
     """One field of the dialect: its tag, names, lexical kind and limits."""
 
     tag: int
@@ -178,16 +179,16 @@ class FieldLayout:
         return f"{self.name} ({self.tag})"
 
 
-@attrs.frozen
-class PresenceRule:
+@attrs.frozen(eq=False, repr=False)
+class PresenceRule(Value):
     """A presence that differs from the member's own where `scope` applies (last match wins)."""
 
     scope: Scope
     presence: Presence
 
 
-@attrs.frozen
-class FieldMember:
+@attrs.frozen(eq=False, repr=False)
+class FieldMember(Value):
     """A field in the body of a message, a group entry, the header or the trailer."""
 
     field: FieldLayout
@@ -216,8 +217,8 @@ class FieldMember:
         return self.field.attribute
 
 
-@attrs.frozen
-class GroupMember:
+@attrs.frozen(eq=False, repr=False)
+class GroupMember(Value):
     """A repeating group in a body or in another group's entry."""
 
     counter: FieldLayout
@@ -251,8 +252,8 @@ class GroupMember:
 Member = FieldMember | GroupMember
 
 
-@attrs.frozen
-class OneOf:
+@attrs.frozen(eq=False, repr=False)
+class OneOf(Value):
     """Exactly one (or, with `optional`, at most one) of these fields must be present."""
 
     names: tuple[str, ...]
@@ -262,8 +263,8 @@ class OneOf:
     """With True, one or more of them."""
 
 
-@attrs.frozen
-class BlockLayout:
+@attrs.frozen(eq=False, repr=False)
+class BlockLayout(Value):
     """An ordered set of members with the class that holds them: a message body, a group
     entry, the header or the trailer."""
 
@@ -307,8 +308,8 @@ class BlockLayout:
         return MappingProxyType(index)
 
 
-@attrs.frozen
-class Answers:
+@attrs.frozen(eq=False, repr=False)
+class Answers(Value):
     """A way in which a message answers a request: which ones, and how it names the one that it answers.
 
     Of several requests that it may mean, the oldest is meant.
@@ -332,8 +333,8 @@ class Answers:
     the message says which (OrderID): what an earlier request has made says nothing of a later one."""
 
 
-@attrs.frozen
-class Tracks:
+@attrs.frozen(eq=False, repr=False)
+class Tracks(Value):
     """How a message says which order rests with the venue."""
 
     attribute: str
@@ -345,8 +346,8 @@ class Tracks:
     """When the order rests no more."""
 
 
-@attrs.frozen
-class MessageLayout:
+@attrs.frozen(eq=False, repr=False)
+class MessageLayout(Value):
     """One message type of the dialect."""
 
     msg_type: str
@@ -374,8 +375,8 @@ class MessageLayout:
         return not self.flows or any(f.matches(product, session, sender) for f in self.flows)
 
 
-@attrs.frozen
-class SessionType:
+@attrs.frozen(eq=False, repr=False)
+class SessionType(Value):
     """The rules of one session type: data that the session machine obeys."""
 
     name: str
@@ -406,8 +407,8 @@ class SessionType:
     none."""
 
 
-@attrs.frozen
-class TextMeaning:
+@attrs.frozen(eq=False, repr=False)
+class TextMeaning(Value):
     """What a known value of Text (58) says in a message."""
 
     meaning: str
@@ -419,8 +420,8 @@ class TextMeaning:
     """What that field says then, such as OrdRejReason.EXCHANGE_CLOSED."""
 
 
-@attrs.frozen
-class Refusal:
+@attrs.frozen(eq=False, repr=False)
+class Refusal(Value):
     """A reason for which the venue refuses a Logon, as the Text (58) of its Logout tells."""
 
     name: str
@@ -430,8 +431,8 @@ class Refusal:
     """What makes a later Logon succeed: that somebody acts, or time; unclear if it may be either."""
 
 
-@attrs.frozen
-class Dialect:
+@attrs.frozen(eq=False, repr=False)
+class Dialect(Value):
     """Everything the codec and the session need to know of one dialect."""
 
     name: str

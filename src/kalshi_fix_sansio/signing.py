@@ -1,30 +1,28 @@
 """Signatures of a Logon: RSA-PSS and Ed25519 keys from PEM text, signing and verification.
 
 The session itself only calls `SessionConfig.sign_logon`; this module is what Kalshi accounts put there, and
-the only one that needs a cryptography library. Rules: Kalshi, "Authentication & Sessions".
+the only one that needs a cryptography library. That is imported with the first key, for it takes long.
+Rules: Kalshi, "Authentication & Sessions".
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+from functools import cache
 from typing import TYPE_CHECKING
-
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.errors import KeyFileError
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+
     from kalshi_fix_sansio.events import LogonRequested
 
 MIN_RSA_BITS = 2048
 SOH = "\x01"
-_HASH = hashes.SHA256()
-# The venue's rule: the salt is as long as the digest.
-_PSS = padding.PSS(mgf=padding.MGF1(_HASH), salt_length=_HASH.digest_size)
 _PRIVATE_MARK = b"PRIVATE KEY-----"
 _PUBLIC_MARK = b"PUBLIC KEY-----"
 
@@ -36,6 +34,16 @@ def logon_payload(sending_time: str, msg_seq_num: int, sender_comp_id: str, targ
     `sending_time` must be exactly what stands in tag 52.
     """
     return SOH.join((sending_time, "A", str(msg_seq_num), sender_comp_id, target_comp_id)).encode("latin-1")
+
+
+@cache
+def _pss() -> tuple[padding.PSS, hashes.SHA256]:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    digest = hashes.SHA256()
+    # The venue's rule: the salt is as long as the digest.
+    return padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size), digest
 
 
 def _payload_of(logon: LogonToSign) -> bytes:
@@ -52,10 +60,13 @@ class Verifier:
 
     def __call__(self, payload: bytes, raw_data: bytes) -> bool:
         """Say whether `raw_data` (base64) is this key's signature over `payload`."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
         try:
             signature = base64.b64decode(raw_data, validate=True)
             if isinstance(self._key, rsa.RSAPublicKey):
-                self._key.verify(signature, payload, _PSS, _HASH)
+                self._key.verify(signature, payload, *_pss())
             else:
                 self._key.verify(signature, payload)
         except (InvalidSignature, binascii.Error):
@@ -73,8 +84,10 @@ class Signer:
 
     def __call__(self, payload: bytes) -> bytes:
         """Return the signature over `payload` as base64 text, ready for RawData (96)."""
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
         if isinstance(self._key, rsa.RSAPrivateKey):
-            return base64.b64encode(self._key.sign(payload, _PSS, _HASH))
+            return base64.b64encode(self._key.sign(payload, *_pss()))
         return base64.b64encode(self._key.sign(payload))
 
     def sign_logon(self, logon: LogonToSign) -> bytes:
@@ -99,6 +112,10 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
 
     An empty passphrase is none. Raises KeyFileError with one sentence that says what to do.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
     secret = (passphrase.encode() if isinstance(passphrase, str) else passphrase) or None
     if _PRIVATE_MARK not in pem:
         if _PUBLIC_MARK in pem:
@@ -139,6 +156,10 @@ def load_public_key(pem: bytes) -> Verifier:
 
     Raises KeyFileError with one sentence that says what to do.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
     if _PRIVATE_MARK in pem:
         raise KeyFileError(
             "This is a private key, and checking signatures needs the public one; export it first."

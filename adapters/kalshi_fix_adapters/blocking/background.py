@@ -7,13 +7,15 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from kalshi_fix_adapters.blocking.driver import Driver
-from kalshi_fix_adapters.blocking.transport import Transport
 from kalshi_fix_adapters.engine.attempts import Attempt
 from kalshi_fix_adapters.errors import SessionClosedError
-from kalshi_fix_adapters.net.dial import AddressInfo, open_socket
 from kalshi_fix_sansio.errors import KalshiFixError
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.net.dial import AddressInfo
 
 
 class BackgroundThread:
@@ -83,6 +85,10 @@ class BackgroundThread:
             driver.background_sleeper.sleep(seconds)
 
     def _connect(self, attempt: Attempt) -> None:
+        # Here, because they need TLS, which is long to import.
+        from kalshi_fix_adapters.blocking.transport import Transport
+        from kalshi_fix_adapters.net.dial import open_socket
+
         driver = self._driver
         core, endpoint = driver.core, attempt.endpoint
         try:

@@ -36,15 +36,17 @@ import time
 import weakref
 from collections.abc import Callable
 from enum import Enum
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
-from kalshi_fix_adapters.blocking.transport import Transport
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.engine.user import Ended
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.net.sleeper import READ, READY, WRITE, Sleeper
 from kalshi_fix_sansio.errors import KalshiFixError
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.blocking.transport import Transport
 
 GRACE = 0.02
 """Seconds for which a connection may be left alone after a user has driven, before the thread drives."""

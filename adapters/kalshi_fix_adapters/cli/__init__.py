@@ -9,8 +9,9 @@ def main() -> None:
     """Run the command."""
     try:
         from kalshi_fix_adapters.cli.commands import commands
+
+        commands()  # imports what its subcommand needs
     except ModuleNotFoundError as error:
-        if error.name not in {"click", "rich"}:
+        if str(error.name).partition(".")[0] not in {"click", "rich"}:
             raise
         sys.exit("kalshi-fix: the command needs more packages; pip install 'kalshi-fix-sansio[cli]'")
-    commands()

@@ -1,26 +1,52 @@
-"""The command and its subcommands."""
+"""The command and its subcommands, each of which is imported when it is called: `--help` answers at once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
 import click
 
-from kalshi_fix_adapters.cli.decode import decode
-from kalshi_fix_adapters.cli.demo import demo
-from kalshi_fix_adapters.cli.dictionary import dictionary
-from kalshi_fix_adapters.cli.logon import logon
-from kalshi_fix_adapters.cli.store import store
-from kalshi_fix_adapters.cli.venue import venue
-from kalshi_fix_sansio import DIALECT
+SUBCOMMANDS: Mapping[str, str] = {
+    "decode": "Print the FIX messages of a log, and what is wrong with them.",
+    "demo": "Show a first order from end to end.",
+    "dictionary": "Write QuickFIX dictionaries, or a FIX Orchestra repository.",
+    "logon": "Log on with your API key, and log out.",
+    "store": "Print what a message store holds.",
+    "venue": "Run the simulated Kalshi.",
+}
+"""In a module of this name each, with what `--help` says of them."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Subcommands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"kalshi_fix_adapters.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUBCOMMANDS.items()))
+
+
+def _validated() -> str:
+    """Return `DIALECT.validated` as it lies beside the core, which `--version` need not import."""
+    core = Path(getattr(find_spec("kalshi_fix_sansio"), "origin", "")).parent
+    return (core / "dictionaries" / "validated.txt").read_text(encoding="utf-8").strip()
+
+
+@click.group(cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(
-    package_name="kalshi-fix-sansio",
-    message=f"%(prog)s %(version)s (Kalshi: {DIALECT.validated})",
+    package_name="kalshi-fix-sansio", message=f"%(prog)s %(version)s (Kalshi: {_validated()})"
 )
 def commands() -> None:
     """Kalshi over FIX: read logs, run a simulated venue, see a first order from end to end."""
-
-
-for command in (demo, decode, dictionary, logon, store, venue):
-    commands.add_command(command)

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import random as system_random
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalshi_fix_adapters.config.budget import Bucket
 from kalshi_fix_adapters.config.plan import ConnectionPlan
@@ -47,7 +47,6 @@ from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_erro
 from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import OWN, EventQueue
 from kalshi_fix_adapters.engine.sequence import SequenceState
-from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 from kalshi_fix_adapters.errors import AdapterError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
 from kalshi_fix_adapters.net.tls import Tls
@@ -58,6 +57,9 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_sansio.outcomes import OpenRequest
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 
 MARKET_DATA = "KalshiMD"
 """The session type whose subscriptions are repeated."""
@@ -113,9 +115,12 @@ class ClientCore:
         self._queue = EventQueue(plan.queue_limit, plan.queue_bytes)
         self._attempts = Attempts(plan, self._random, self._clocks())
         session_type = plan.config.session_type
-        self._subscriptions = (
-            Subscriptions(session_type.symbols_per_request) if session_type.name == MARKET_DATA else None
-        )
+        self._subscriptions: Subscriptions | None = None
+        if session_type.name == MARKET_DATA:
+            # Here, because it needs the messages of market data.
+            from kalshi_fix_adapters.engine.subscriptions import Subscriptions
+
+            self._subscriptions = Subscriptions(session_type.symbols_per_request)
         self._subscribe_at: float | None = None
         """When subscriptions are asked for once more, monotonic."""
         self._connection: Connection | None = None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import SigningError
-from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, store_path
 from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.store_sqlite import SqliteStore
 
 
 class SequenceState:
@@ -92,6 +95,8 @@ class SequenceState:
         self._agreed = False
 
     def _open_file(self, folder: Path) -> SqliteStore:
+        from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, store_path
+
         plan, config = self._plan, self._plan.config
         owner = StoreOwner(
             environment=plan.environment,

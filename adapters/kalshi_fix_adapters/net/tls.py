@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
 from kalshi_fix_adapters.key_text import looks_like_key, shown
 from kalshi_fix_sansio.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
 
 
 def _fingerprint(value: str | None) -> str | None:
@@ -73,6 +76,8 @@ class Tls:
         Raises:
             ConfigurationError: the CA file or text cannot be read.
         """
+        import ssl
+
         try:
             # Without cafile or cadata this loads the system's authorities.
             context = ssl.create_default_context(
@@ -102,6 +107,8 @@ class Tls:
         Raises:
             ConfigurationError: the pinned file cannot be read.
         """
+        import ssl
+
         found = set() if self.pinned_sha256 is None else {self.pinned_sha256}
         if self.pinned_file is not None:
             try:

@@ -28,7 +28,7 @@ PEM = (
 )
 LOG_ON = """
 import socket, sys, threading
-from kalshi_fix_adapters.blocking import background
+from kalshi_fix_adapters.blocking import background, transport
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
@@ -50,7 +50,7 @@ if stage == "resolve":
         threading.Event().wait()
     socket.getaddrinfo = hang
 elif stage == "logon":
-    background.Transport = told(background.Transport)
+    transport.Transport = told(transport.Transport)
 else:
     waits = background._WaitsWhileWanted
     waits.until_ready = told(waits.until_ready)

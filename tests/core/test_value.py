@@ -1,0 +1,51 @@
+"""Classes that leave comparing, hashing and showing to their base do it as attrs would have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio.value import Value
+
+
+@attrs.frozen(eq=False, repr=False)
+class Ours(Value):
+    a: int
+    b: object = "text"
+    c: int = attrs.field(default=0, eq=False)
+    d: int = attrs.field(default=0, repr=False)
+
+
+@attrs.frozen
+class Theirs:
+    a: int
+    b: object = "text"
+    c: int = attrs.field(default=0, eq=False)
+    d: int = attrs.field(default=0, repr=False)
+
+
+@pytest.mark.parametrize(
+    "values", [(1,), (1, "text", 5), (1, "text", 0, 5), (2, None), (1, float("nan")), (True, "text")]
+)
+def test_a_value_equals_what_attrs_would_say(values: tuple[Any, ...]) -> None:
+    assert (Ours(*values) == Ours(1)) is (Theirs(*values) == Theirs(1))
+    assert (Ours(*values) != Ours(1)) is (Theirs(*values) != Theirs(1))
+    assert (hash(Ours(*values)) == hash(Ours(1))) is (hash(Theirs(*values)) == hash(Theirs(1)))
+    assert repr(Ours(*values)) == repr(Theirs(*values)).replace("Theirs", "Ours")
+
+
+def test_a_value_is_never_one_of_another_class() -> None:
+    @attrs.frozen(eq=False, repr=False)
+    class More(Ours):
+        pass
+
+    assert Ours(1) != More(1)
+    assert Ours(1) != 1
+    assert hash(Ours(1)) != hash(More(1))
+
+
+def test_what_cannot_be_hashed_makes_a_value_that_cannot() -> None:
+    with pytest.raises(TypeError, match="unhashable type: 'list'"):
+        hash(Ours(1, []))
