@@ -189,6 +189,13 @@ def test_shards_have_the_whole_budget_and_beyond_a_number_share_one(clock: Clock
     assert budget.left(clock.now, shard=MAX_SHARDS) == 590
 
 
+def test_margin_has_no_shards(clock: Clock) -> None:
+    budget = exact(product="margin")
+    budget.sent(order(ex_destination=1), clock.now)
+    budget.spent(10, clock.now, shard=2)
+    assert budget.left(clock.now, shard=1) == budget.left(clock.now) == 580
+
+
 # --- how long
 
 

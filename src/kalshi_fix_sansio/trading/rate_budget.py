@@ -295,7 +295,7 @@ class RateBudget:
         return self._name(_WRITE, shard)
 
     def _name(self, bucket: Bucket, shard: int | None) -> str:
-        if bucket == _READ or shard is None or shard < 1:
+        if bucket == _READ or shard is None or shard < 1 or self.product == "margin":
             return bucket
         name = _SHARD + str(shard)
         return name if name in self._buckets or _shards(self._buckets) < MAX_SHARDS else _WRITE
