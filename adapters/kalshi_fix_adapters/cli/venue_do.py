@@ -10,9 +10,10 @@ import click
 
 from kalshi_fix_adapters.cli.failures import told_plainly
 from kalshi_fix_adapters.cli.terminal import Screen, plain, printable
+from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue.control import FOLDER_VARIABLE, ask, running_venue
 from kalshi_fix_adapters.venue.operations import OPERATIONS, Operation, operation
-from kalshi_fix_adapters.venue.parameters import Kind, Parameter, nearest, parameters, shown
+from kalshi_fix_adapters.venue.parameters import Kind, Parameter, parameters, shown
 
 
 class _Value(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 has not
@@ -36,7 +37,7 @@ class _Operations(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"there is no operation {args[0]!r}; {nearest(args[0], self.commands)}")
+            ctx.fail(f"there is no operation {args[0]!r}; {did_you_mean(args[0], self.commands)}")
         return super().resolve_command(ctx, args)
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 import attrs
 
 from kalshi_fix_adapters.config.plan import Options
+from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.net.tls import InProcess, Tls
 from kalshi_fix_adapters.testing.trader import Number, Trader
 from kalshi_fix_adapters.venue.config import AccountConfig
@@ -24,7 +25,6 @@ from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
 from kalshi_fix_adapters.venue.liquidity import liquidity_orders
 from kalshi_fix_adapters.venue.operations import Answer, operation
-from kalshi_fix_adapters.venue.parameters import nearest
 from kalshi_fix_adapters.venue.scenario import BALANCE, MARKETS, RESTING_LEVELS, Keys, Market, Scenario
 from kalshi_fix_adapters.venue.server import VenueServer
 from kalshi_fix_adapters.venue.venue import SeqNums
@@ -320,14 +320,16 @@ class Venue:
     def _require_owner(self, owner: str, product: str) -> None:
         known = self._owners.get(product, ())
         if owner not in known:
-            raise ConfigurationError(f"there is no owner {owner!r} on {product}; {nearest(owner, known)}")
+            raise ConfigurationError(
+                f"there is no owner {owner!r} on {product}; {did_you_mean(owner, known)}"
+            )
 
     def _key(self, owner: str, product: str, session: str) -> ClientKey:
         self._require_owner(owner, product)
         keys = self._keys.get((owner, product), {})
         if session not in keys:
             raise ConfigurationError(
-                f"{owner!r} has no key for {session!r} on {product}; {nearest(session, keys)}"
+                f"{owner!r} has no key for {session!r} on {product}; {did_you_mean(session, keys)}"
             )
         return keys[session]
 

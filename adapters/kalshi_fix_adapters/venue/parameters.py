@@ -3,14 +3,14 @@ YAML file or from JSON: what each is called, which values it takes, what it mean
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import attrs
 
+from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_sansio.errors import ConfigurationError
 
 _KEY = "parameter"
@@ -76,7 +76,8 @@ def build(cls: type[Any], what: str, values: Mapping[str, object]) -> Any:
     for name, value in values.items():
         found = known.get(name.replace("-", "_"))
         if found is None:
-            raise ConfigurationError(f"{what} has no parameter {name!r}; {nearest(name, known)}")
+            advice = did_you_mean(shown(name), map(shown, known))
+            raise ConfigurationError(f"{what} has no parameter {name!r}; {advice}")
         try:
             given[found.name] = None if value is None and not found.required else found.kind.read(value)
         except ValueError as error:
@@ -90,15 +91,6 @@ def build(cls: type[Any], what: str, values: Mapping[str, object]) -> Any:
 def shown(name: str) -> str:
     """Return a parameter's name as a command line and a YAML file write it."""
     return name.replace("_", "-")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which name was probably meant, or which there are."""
-    names = [shown(each) for each in known]
-    close = difflib.get_close_matches(shown(name), names, 1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"there are {', '.join(sorted(names))}" if names else "it has none"
 
 
 # Kinds
@@ -187,6 +179,6 @@ def choice(*names: str) -> Kind:
         word = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
         if word in names:
             return word
-        raise ValueError(f"{word!r} is none of {', '.join(names)}; {nearest(word, names)}")
+        raise ValueError(f"{word!r} is none of {', '.join(names)}; {did_you_mean(word, names)}")
 
     return Kind("|".join(names), read, names)

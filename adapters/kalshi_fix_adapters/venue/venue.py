@@ -18,6 +18,7 @@ from uuid import UUID
 
 import attrs
 
+from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue import admission
 from kalshi_fix_adapters.venue.config import ApiKey, VenueConfig
 from kalshi_fix_adapters.venue.exchange import (
@@ -56,7 +57,6 @@ from kalshi_fix_adapters.venue.operations import (
     Withhold,
 )
 from kalshi_fix_adapters.venue.operations.base import Who
-from kalshi_fix_adapters.venue.parameters import nearest
 from kalshi_fix_adapters.venue.pauses import Pauses, PauseWindow
 from kalshi_fix_adapters.venue.programme import Agenda
 from kalshi_fix_adapters.venue.rate_limits import RateLimits
@@ -540,9 +540,9 @@ class Venue:
         """A name that is misspelt concerns nobody, and what was to be tried would pass unnoticed."""
         owners = {account.owner for account in self._config.accounts}
         if who.owner is not None and who.owner not in owners:
-            raise ConfigurationError(f"there is no owner {who.owner!r}; {nearest(who.owner, owners)}")
+            raise ConfigurationError(f"there is no owner {who.owner!r}; {did_you_mean(who.owner, owners)}")
         if who.key is not None and who.key not in self._keys:
-            raise ConfigurationError(f"there is no API key {who.key!r}; {nearest(who.key, self._keys)}")
+            raise ConfigurationError(f"there is no API key {who.key!r}; {did_you_mean(who.key, self._keys)}")
 
     def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
         """Begin the Logout of the sessions concerned; return the ids of their keys.

@@ -68,9 +68,9 @@ def test_status_shows_orders_cash_and_sessions(folder: Path, sandbox: Sandbox) -
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("halt", "KXNBA-27-NYX"), 1, f"did you mean '{MARKET}'?"),
-        (("pase",), 2, "did you mean 'pause'?"),
-        (("pause", "tading"), 2, "did you mean 'trading'?"),
+        (("halt", "KXNBA-27-NYX"), 1, f"did you mean `{MARKET}`?"),
+        (("pase",), 2, "did you mean `pause`?"),
+        (("pause", "tading"), 2, "did you mean `trading`?"),
         (("halt",), 2, "Missing argument"),
         (("logout", "--sesion", "KalshiNR"), 2, "--session"),
     ],
@@ -121,11 +121,11 @@ def test_every_fault_is_armed_listed_and_released(folder: Path, name: str) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("cut", "--at", "frme"), "did you mean 'frame'"),
+        (("cut", "--at", "frme"), "did you mean `frame`"),
         (("cut", "--mesage", "8"), "--message"),
         (("delay",), "Missing argument 'BY'"),
         (("delay", "soon"), "'soon' is no number"),
-        (("reject", "X", "--message", "ExecutionReprt"), "did you mean 'ExecutionReport'"),
+        (("reject", "X", "--message", "ExecutionReprt"), "did you mean `ExecutionReport`"),
         (("gap", "--chance", "2"), "no probability"),
         (("unavailable", "--applied", "perhaps"), "neither yes nor no"),
     ],

@@ -384,13 +384,13 @@ def test_a_scenario_file_that_is_wrong_is_told_by_line(tmp_path: Path) -> None:
 def test_who_does_not_exist_is_told() -> None:
     with Venue(owners=("ann", "bob")) as venue:
         for ask in (venue.options, venue.cash, venue.orders, venue.positions, venue.trader, venue.seq_nums):
-            with pytest.raises(ConfigurationError, match="no owner 'anne' on prediction; did you mean 'ann'"):
+            with pytest.raises(ConfigurationError, match="no owner 'anne' on prediction; did you mean `ann`"):
                 ask("anne")
         with pytest.raises(ConfigurationError, match="has no key for 'KalshiXX'"):
             venue.options("ann", "KalshiXX")
         with pytest.raises(ConfigurationError, match="'ann' has no subaccount 7"):
             venue.cash("ann", subaccount=7)
-        with pytest.raises(ConfigurationError, match="there is no owner 'bop'; did you mean 'bob'"):
+        with pytest.raises(ConfigurationError, match="there is no owner 'bop'; did you mean `bob`"):
             venue.do("cut", owner="bop")
         with pytest.raises(ConfigurationError, match="there is no API key 'none'"):
             venue.do("delay", by=1, key="none")

@@ -124,7 +124,7 @@ def test_nonsense_gets_an_answer(channel: ControlServer, line: bytes, error: str
     [
         ({"do": 1}, "names an operation"),
         ({"do": "pause", "with": []}, "names an operation"),
-        ({"do": "paus"}, "did you mean 'pause'?"),
+        ({"do": "paus"}, "did you mean `pause`?"),
         ({"do": "pause", "with": {"what": 5}}, "is none of"),
     ],
 )

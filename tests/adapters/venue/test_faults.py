@@ -229,7 +229,7 @@ def test_release_ends_those_of_a_name_or_all() -> None:
     assert [each["fault"] for each in town.venue.faults()] == ["hold-key", "reject"]
     assert town.venue.perform(Release(), town.now)["said"] == "2 faults released"
     assert town.venue.perform(Release(), town.now)["said"] == "0 faults released"
-    with pytest.raises(ConfigurationError, match="did you mean 'reject'"):
+    with pytest.raises(ConfigurationError, match="did you mean `reject`"):
         operation("release", {"fault": "rejects"})
 
 
@@ -249,12 +249,12 @@ def test_no_more_than_so_many_faults_are_armed() -> None:
         (
             "cut",
             {"at": "frme"},
-            "at: 'frme' is none of now, frame, request, reply; did you mean 'frame'",
+            "at: 'frme' is none of now, frame, request, reply; did you mean `frame`",
         ),
         (
             "cut",
             {"message": "ExecutionReprt"},
-            "message: 'ExecutionReprt' is no .*'ExecutionReport'",
+            "message: 'ExecutionReprt' is no .*`ExecutionReport`",
         ),
         ("delay", {}, "delay needs by: how late"),
         ("delay", {"by": -1}, "delay: by: -1 is no time"),

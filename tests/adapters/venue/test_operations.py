@@ -47,14 +47,14 @@ def test_values_of_an_operation_make_it_again() -> None:
 @pytest.mark.parametrize(
     ("name", "values", "said"),
     [
-        ("pase", {}, "there is no operation 'pase'; did you mean 'pause'?"),
-        ("xyz", {}, "there is no operation 'xyz'; there are "),
+        ("pase", {}, "there is no operation 'pase'; did you mean `pause`?"),
+        ("xyz", {}, "there is no operation 'xyz'; use one of "),
         ("pause", {"what": "tading"}, "pause: what: 'tading' is none of trading, exchange; did you mean"),
-        ("pause", {"wat": "trading"}, "pause has no parameter 'wat'; did you mean 'what'?"),
+        ("pause", {"wat": "trading"}, "pause has no parameter 'wat'; did you mean `what`?"),
         ("halt", {}, "halt needs market: its ticker"),
         ("halt", {"market": None}, "halt: market: None is no text"),
         ("halt", {"market": " "}, "halt: market: ' ' is no text"),
-        ("status", {"x": 1}, "status has no parameter 'x'; it has none"),
+        ("status", {"x": 1}, "status has no parameter 'x'; leave it out: there are none"),
     ],
 )
 def test_what_is_asked_wrongly_is_told_with_what_there_is(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue.operations.base import Answer, Operation, SessionOperation
 from kalshi_fix_adapters.venue.operations.drop_copy import DROP_COPY, EnableDropCopy, RefuseDropCopy
 from kalshi_fix_adapters.venue.operations.faults import (
@@ -49,7 +50,7 @@ from kalshi_fix_adapters.venue.operations.operator import (
     Status,
     Transfer,
 )
-from kalshi_fix_adapters.venue.parameters import build, nearest, shown
+from kalshi_fix_adapters.venue.parameters import build, shown
 from kalshi_fix_sansio.errors import ConfigurationError
 
 OPERATIONS: Mapping[str, type[Operation]] = {
@@ -113,6 +114,6 @@ def operation(name: str, values: Mapping[str, object] | None = None) -> Operatio
     """
     cls = OPERATIONS.get(shown(name))
     if cls is None:
-        raise ConfigurationError(f"there is no operation {name!r}; {nearest(name, OPERATIONS)}")
+        raise ConfigurationError(f"there is no operation {name!r}; {did_you_mean(name, OPERATIONS)}")
     made: Operation = build(cls, name, values or {})
     return made

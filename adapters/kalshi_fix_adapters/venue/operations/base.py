@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from kalshi_fix_adapters.venue.parameters import TEXT, Kind, choice, nearest, parameter, parameters, shown
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.venue.parameters import TEXT, Kind, choice, parameter, parameters, shown
 from kalshi_fix_sansio import DIALECT, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
 
@@ -28,7 +29,7 @@ def _msg_type(value: object) -> str:
         return word
     found = _BY_NAME.get(word)
     if found is None:
-        raise ValueError(f"{word!r} is no MsgType and no message's name; {nearest(word, _BY_NAME)}")
+        raise ValueError(f"{word!r} is no MsgType and no message's name; {did_you_mean(word, _BY_NAME)}")
     return found
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
+from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
     AccountId,
@@ -23,7 +24,7 @@ from kalshi_fix_adapters.venue.exchange import (
     SetSettlementBounds,
 )
 from kalshi_fix_adapters.venue.operations.base import PRODUCT, Answer, Operation, SessionOperation
-from kalshi_fix_adapters.venue.parameters import AMOUNT, COUNT, SECONDS, TEXT, choice, nearest, parameter
+from kalshi_fix_adapters.venue.parameters import AMOUNT, COUNT, SECONDS, TEXT, choice, parameter
 from kalshi_fix_adapters.venue.pauses import PauseWindow
 from kalshi_fix_adapters.venue.status import status_of
 from kalshi_fix_sansio import PRODUCTS
@@ -114,7 +115,9 @@ class MarketOperation(Operation):
     def _product(self, venue: Venue) -> str:
         tickers = {ticker: product for product in PRODUCTS for ticker in venue.exchange(product).markets}
         if self.market not in tickers:
-            raise ConfigurationError(f"there is no market {self.market}; {nearest(self.market, tickers)}")
+            raise ConfigurationError(
+                f"there is no market {self.market}; {did_you_mean(self.market, tickers)}"
+            )
         return tickers[self.market]
 
 

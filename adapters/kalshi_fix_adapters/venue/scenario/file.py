@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import time
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.config import AccountConfig, CustomerConfig
 from kalshi_fix_adapters.venue.exchange import (
@@ -32,7 +33,7 @@ from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_adapters.venue.pauses import MAINTENANCE, WeeklyPause
 from kalshi_fix_adapters.venue.programme import Held, Step
 from kalshi_fix_adapters.venue.scenario.layout import LAYOUT, WEEKDAYS
-from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes, did_you_mean
+from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes
 from kalshi_fix_adapters.venue.scenario.nodes import Node, read_bytes, read_file
 from kalshi_fix_adapters.venue.scenario.scenario import MARKETS, OWNER, Keys, Market, Scenario
 from kalshi_fix_adapters.venue.scenario.shapes import Section, read_root
@@ -79,8 +80,6 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
 def _scenario(node: Node, file: str) -> Scenario:
     mistakes = Mistakes(file)
     found = read_root(LAYOUT, node, mistakes)
-    # What refers to other parts is looked at only where those are sound: else it would be told twice.
-    mistakes.raise_any()
     reader = _Reader(mistakes, found)
     scenario = reader.scenario()
     mistakes.raise_any()
@@ -95,13 +94,22 @@ def _scenario(node: Node, file: str) -> Scenario:
 
 @attrs.define
 class _Reader:
-    """Makes a scenario of what stood in a file, and checks what refers to other parts of it."""
+    """Makes a scenario of what stood in a file, and checks what refers to other parts of it.
+
+    Also where something is wrong already, so that all mistakes are told at once: what may follow from another
+    one is not told.
+    """
 
     mistakes: Mistakes
     found: Section
     markets: dict[str, tuple[Market, ...]] = attrs.field(init=False, factory=dict)
     held: list[Held] = attrs.field(init=False, factory=list)
     steps: list[Step] = attrs.field(init=False, factory=list)
+
+    def _tell(self, section: Section, key: str, what: str, advice: str) -> None:
+        """Tell what is wrong with a key, unless that may follow from what is wrong beside it."""
+        if section.sound:
+            self.mistakes.add(section.at(key), what, advice)
 
     def scenario(self) -> Scenario:
         """Return the scenario. What is wrong is told and left out."""
@@ -145,7 +153,7 @@ class _Reader:
         elif not rules.minimum_price < middle < rules.maximum_price:
             what = f"the middle of {ticker} is {middle}"
             advice = f"write a price between {rules.minimum_price} and {rules.maximum_price}"
-            self.mistakes.add(section.at("middle"), what, advice)
+            self._tell(section, "middle", what, advice)
         liquidity = section["liquidity"] or Section(levels=2, spacing=None, largest=100)
         spacing = liquidity["spacing"]
         if spacing is None:
@@ -153,13 +161,13 @@ class _Reader:
             spacing = max(rules.tick, steps * rules.tick)
         elif spacing % rules.tick:
             what = f"the spacing of {ticker} is {spacing}, which is no multiple of its tick {rules.tick}"
-            self.mistakes.add(liquidity.at("spacing"), what, "write a multiple of the tick")
+            self._tell(liquidity, "spacing", what, "write a multiple of the tick")
         # Orders rest at prices that the market takes.
         middle = (middle / rules.tick).to_integral_value() * rules.tick
         self._state(ticker, section)
         if not rules.opened and section["liquidity"] is not None:
             what = f"{ticker} has `liquidity` but is not open yet"
-            self.mistakes.add(section.at("liquidity"), what, "remove it: nothing can rest there")
+            self._tell(section, "liquidity", what, "remove it: nothing can rest there")
         return Market(
             rules, middle, spacing, liquidity["levels"] if rules.opened else 0, liquidity["largest"]
         )
@@ -185,7 +193,7 @@ class _Reader:
         else:
             if tick is not None and section["structure"] is not None:
                 what = f"{ticker} has both a `tick` and a `structure`"
-                self.mistakes.add(section.at("structure"), what, "keep one of the two")
+                self._tell(section, "structure", what, "keep one of the two")
             rules = prediction_market(
                 ticker,
                 structure=section["structure"] or LINEAR,
@@ -203,7 +211,7 @@ class _Reader:
                 if product == PREDICTION
                 else "write less"
             )
-            self.mistakes.add(section.at("tick"), what, advice)
+            self._tell(section, "tick", what, advice)
         return attrs.evolve(rules, tick=tick, minimum_price=tick, maximum_price=highest)
 
     def _state(self, ticker: str, section: Section) -> None:
@@ -212,14 +220,12 @@ class _Reader:
         for key in ("result", "result-price"):
             if section[key] is not None and not state.is_decided:
                 what = f"{ticker} has a `{key}` but is {section['state']}"
-                self.mistakes.add(
-                    section.at(key), what, "remove it, or write `state: determined` or `settled`"
-                )
+                self._tell(section, key, what, "remove it, or write `state: determined` or `settled`")
         result: dict[str, object] = {}
         if state.is_decided:
             if section["result"] is None:
                 what = f"{ticker} is {section['state']} and has no `result`"
-                self.mistakes.add(section.at("state"), what, "add it: `yes`, `no` or `scalar`")
+                self._tell(section, "state", what, "add it: `yes`, `no` or `scalar`")
                 return
             result["result"] = section["result"]
             if section["result-price"] is not None:
@@ -228,16 +234,36 @@ class _Reader:
             values = {"market": ticker} | (result if name in _WITH_RESULT else {})
             self.steps.append(Step(after=0.0, operation=operation(name, values)))
 
-    def _known_ticker(self, ticker: Any, where: str, product: str | None = None) -> bool:
-        known = [m.rules.ticker for p, ms in self.markets.items() for m in ms if product in (None, p)]
-        if str(ticker) in known:
+    def _tickers(self, product: str) -> Iterable[str] | None:
+        """Return the tickers that the file has on a product, also those with mistakes; None if that cannot be
+        known."""
+        section = self.found["markets"]
+        if "markets" in self.found.wrong or (section is not None and product in section.wrong):
+            return None
+        if section is None:
+            return [market.rules.ticker for market in MARKETS[product]]
+        return [*section[product], *getattr(section[product], "wrong", ())]
+
+    def _known_ticker(self, ticker: str, line: int, where: str, product: str | None = None) -> bool:
+        known: list[str] = []
+        for each in (PREDICTION, MARGIN) if product is None else (product,):
+            tickers = self._tickers(each)
+            if tickers is None:
+                return False
+            known.extend(tickers)
+        if ticker in known:
             return True
-        self.mistakes.add(
-            ticker.line, f"{where} names the unknown market `{ticker}`", did_you_mean(ticker, known)
-        )
+        self.mistakes.add(line, f"{where} names the unknown market `{ticker}`", did_you_mean(ticker, known))
         return False
 
     # Accounts and keys
+
+    def _owners(self) -> Collection[str] | None:
+        """Return who has an account, also where something is wrong with it; None if that cannot be known."""
+        if "accounts" in self.found.wrong:
+            return None
+        accounts = self.found["accounts"]
+        return {*accounts, *getattr(accounts, "wrong", ())}
 
     def _accounts(self) -> Iterator[AccountConfig]:
         for owner, products in self.found["accounts"].items():
@@ -245,7 +271,7 @@ class _Reader:
                 what = f"the name `{owner}` is kept for accounts of the venue's own"
                 self.mistakes.add(owner.line, what, "choose another one")
                 continue
-            if all(products[product] is None for product in (PREDICTION, MARGIN)):
+            if products.sound and all(products[product] is None for product in (PREDICTION, MARGIN)):
                 what, advice = (
                     f"accounts.{owner} has no account",
                     "add `prediction` or `margin` with a balance",
@@ -290,40 +316,44 @@ class _Reader:
         """Have an account hold positions at the beginning."""
         markets = {market.rules.ticker: market for market in self.markets.get(product, ())}
         for ticker, section in positions.items():
-            if not self._known_ticker(ticker, f"a position of {owner}", product):
+            if not self._known_ticker(ticker, positions.at(ticker), f"a position of {owner}", product):
                 continue
+            if ticker not in markets:
+                continue  # Something is wrong with it.
             market, quantity = markets[str(ticker)], section["quantity"]
             if not market.rules.accepts_quantity(abs(quantity)):
                 what = f"a position of {owner} in {ticker} is {quantity} contracts"
                 advice = f"write a multiple of {market.rules.quantity_step} that is not 0"
-                self.mistakes.add(section.at("quantity"), what, advice)
+                self._tell(section, "quantity", what, advice)
             price = market.middle if section["price"] is None else section["price"]
             if not market.rules.accepts_price(price):
                 what = f"the price of {owner}'s position in {ticker} is {price}"
-                self.mistakes.add(section.at("price"), what, "write a price that the market takes")
+                self._tell(section, "price", what, "write a price that the market takes")
             self.held.append(
                 Held(product=product, owner=owner, ticker=str(ticker), quantity=quantity, price=price)
             )
 
     def _keys(self) -> Iterator[Keys]:
-        accounts = self.found["accounts"]
+        accounts, owners = self.found["accounts"], self._owners()
         named: set[tuple[str, str]] = set()
         total = 0
         for section in self.found["keys"]:
             owner = section["owner"]
-            if owner not in accounts:
+            if owners is not None and owner not in owners:
                 what = f"the keys of `{owner}` belong to nobody"
-                self.mistakes.add(owner.line, what, did_you_mean(owner, accounts))
+                self.mistakes.add(owner.line, what, did_you_mean(owner, owners))
+            if owner not in accounts or accounts[owner].wrong:
                 continue
             having = [product for product in (PREDICTION, MARGIN) if accounts[owner][product] is not None]
             if section["product"] is not None and section["product"] not in having:
                 what = f"`{owner}` has keys but no account on {section['product']}"
-                self.mistakes.add(section.at("product"), what, f"add accounts.{owner}.{section['product']}")
+                self._tell(section, "product", what, f"add accounts.{owner}.{section['product']}")
                 continue
             for product in having if section["product"] is None else [section["product"]]:
                 for customer in section["customers"] or ():
-                    known = accounts[owner][product]["customers"]
-                    if customer not in known:
+                    customers = accounts[owner][product]["customers"]
+                    known = {*customers, *getattr(customers, "wrong", ())}
+                    if customer not in known and "customers" not in accounts[owner][product].wrong:
                         what = f"`{customer}` is no customer of `{owner}` on {product}"
                         self.mistakes.add(customer.line, what, did_you_mean(customer, known))
                 named.add((owner, product))
@@ -351,11 +381,9 @@ class _Reader:
 
     def _check_operation(self, done: Any, line: int) -> None:
         market, owner = getattr(done, "market", None), getattr(done, "owner", None)
-        known = [m.rules.ticker for markets in self.markets.values() for m in markets]
-        if market is not None and market not in known:
-            what = f"`{done.NAME}` names the unknown market `{market}`"
-            self.mistakes.add(line, what, did_you_mean(market, known))
-        owners = self.found["accounts"]
+        if market is not None:
+            self._known_ticker(market, line, f"`{done.NAME}`")
+        owners = self._owners()
         # Those of the command line are not known here.
         if owner is not None and owners and owner not in owners and not owner.startswith(OWNER):
             what = f"`{done.NAME}` names `{owner}`, who has no account"
@@ -366,7 +394,7 @@ class _Reader:
         if section is None:
             return None
         for ticker in section["markets"]:
-            self._known_ticker(ticker, "the flow")
+            self._known_ticker(ticker, ticker.line, "the flow")
         given = {name.replace("-", "_"): value for name, value in section.items() if value is not None}
         for name in ("rate", "volatility", "bursts"):
             if name in given:
@@ -414,7 +442,7 @@ class _Reader:
             begins, ends = time.fromisoformat(section["begins"]), time.fromisoformat(section["ends"])
             if begins >= ends:
                 what = f"a pause ends at {section['ends']}, before it begins at {section['begins']}"
-                self.mistakes.add(section.at("ends"), what, "write a later time, or two pauses for two days")
+                self._tell(section, "ends", what, "write a later time, or two pauses for two days")
                 continue
             yield WeeklyPause(
                 weekday=WEEKDAYS.index(section["weekday"]),
@@ -429,7 +457,7 @@ class _Reader:
     def _groups(self) -> Iterator[MarketGroup]:
         for name, section in self.found["groups"].items():
             for ticker in section["markets"]:
-                self._known_ticker(ticker, f"the group {name}", PREDICTION)
+                self._known_ticker(ticker, ticker.line, f"the group {name}", PREDICTION)
             yield MarketGroup(
                 name=str(name),
                 markets=tuple(str(ticker) for ticker in section["markets"]),
@@ -441,7 +469,7 @@ class _Reader:
         for ticker, section in self.found["combos"].items():
             if section["minimum-legs"] > section["maximum-legs"]:
                 what = f"a combo of {ticker} has at least {section['minimum-legs']} legs and at most fewer"
-                self.mistakes.add(section.at("maximum-legs"), what, "write no less than `minimum-legs`")
+                self._tell(section, "maximum-legs", what, "write no less than `minimum-legs`")
             yield ComboCollection(
                 ticker=str(ticker),
                 events=tuple(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import attrs
 
+from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.config import SCOPES
 from kalshi_fix_adapters.venue.exchange import MarketState
@@ -18,7 +19,7 @@ from kalshi_fix_adapters.venue.flow import FlowConfig
 from kalshi_fix_adapters.venue.operations import OPERATIONS, Operation, operation
 from kalshi_fix_adapters.venue.parameters import parameters, shown
 from kalshi_fix_adapters.venue.rate_limits import TIERS
-from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes, did_you_mean
+from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes
 from kalshi_fix_adapters.venue.scenario.nodes import Map, Node, Scalar, Seq
 from kalshi_fix_adapters.venue.scenario.scenario import KEYS_EACH
 from kalshi_fix_adapters.venue.scenario.shapes import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 import attrs
@@ -13,10 +12,6 @@ MAX_MISTAKES = 50
 """Mistakes that one run reports; a file made to be wrong could have any number."""
 _LONG_TEXT = 500
 """Characters of a mistake's texts that are shown."""
-_LONG_CHOICE = 24
-"""How many names a person still wants to read in one line."""
-_MANY_NAMES = 2000
-"""Names among which the nearest is no longer looked for."""
 
 
 def _shortened(text: str) -> str:
@@ -72,15 +67,3 @@ class Mistakes:
         """Raise `ScenarioError` with everything collected so far, if there is anything."""
         if self.found:
             raise ScenarioError(self.file, sorted(self.found, key=lambda each: each.line))
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Advice for a name that is not among the known ones: the nearest, or the whole choice."""
-    choice = sorted(set(known))
-    by_small_letters = {each.lower(): each for each in choice} if len(choice) <= _MANY_NAMES else {}
-    near = difflib.get_close_matches(name.lower(), by_small_letters, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean `{by_small_letters[near[0]]}`?"
-    if not choice or len(choice) > _LONG_CHOICE:
-        return "define it, or correct the name"
-    return "use one of " + ", ".join(f"`{each}`" for each in choice)

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import attrs
 
+from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue.scenario.duration import DURATION, DURATION_WISH, seconds_of
-from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes, did_you_mean
+from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes
 from kalshi_fix_adapters.venue.scenario.nodes import Map, Node, Scalar, Seq
 
 WRONG: Final = object()
@@ -43,6 +44,10 @@ class Section(dict[str, Any]):
 
     line: int = 0
     lines: Mapping[str, int]
+    wrong: frozenset[str] = frozenset()
+    """Keys whose values were left out, for what is wrong with them."""
+    sound: bool = True
+    """Whether nothing in it was wrong."""
 
     def at(self, key: str) -> int:
         """Return the line of a key, or of the mapping where it was left out."""
@@ -299,6 +304,7 @@ class Entries(Shape):
             return self.refuse(node, where, mistakes)
         found = Section()
         found.line, found.lines = node.line, node.lines
+        before = len(mistakes.found)
         for name, value in node.entries.items():
             line = node.lines[name]
             numeral = isinstance(self.key, Whole) and re.fullmatch(r"[0-9]{1,9}", name)
@@ -307,6 +313,8 @@ class Entries(Shape):
             read = self.of.read(value, f"{where}.{name}", mistakes)
             if key is not WRONG and read is not WRONG:
                 found[Name.at(name, line)] = read
+        found.wrong = frozenset(node.entries.keys() - found.keys())
+        found.sound = len(mistakes.found) == before
         return found
 
     def schema(self) -> dict[str, Any]:
@@ -353,6 +361,8 @@ class Record(Shape):
         found = Section({name: field.default for name, field in self.fields.items()})
         found.line, found.lines = node.line, node.lines
         whole = True
+        wrong: set[str] = set()
+        before = len(mistakes.found)
         for name, value in node.entries.items():
             field = self.fields.get(name)
             if field is None:
@@ -362,12 +372,15 @@ class Record(Shape):
             read = field.shape.read(value, f"{where}.{name}" if where != _FILE else name, mistakes)
             if read is not WRONG:
                 found[name] = read
-            elif field.required:
-                whole = False
+                continue
+            wrong.add(name)
+            whole = whole and not field.required
         for name in self._missing(node):
             field = self.fields[name]
             mistakes.add(node.line, f"{where} has no `{name}`", f"add it: {field.doc}")
             whole = False
+        found.wrong = frozenset(wrong)
+        found.sound = len(mistakes.found) == before
         return found if whole else WRONG
 
     def _missing(self, node: Map) -> Iterator[str]:

@@ -40,7 +40,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "markets:\n  perps: {}",
-            "f.yaml:2: markets has an unknown key `perps`; use one of `margin`, `prediction`",
+            "f.yaml:2: markets has an unknown key `perps`; use one of `prediction`, `margin`",
         ),
         (
             f"{ANN}keys:\n- {{owner: anne}}",
@@ -64,7 +64,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "schedule: [{do: pause, what: everything}]",
-            "f.yaml:1: schedule[1].what: 'everything' is none of trading, exchange; there are",
+            "f.yaml:1: schedule[1].what: 'everything' is none of trading, exchange; use one of",
         ),
         (
             "schedule: [{do: pause, wat: trading}]",
@@ -230,7 +230,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             f"{ANN}keys: [{{owner: ann, customers: [x]}}]",
-            "f.yaml:3: `x` is no customer of `ann` on prediction; define it, or correct the name",
+            "f.yaml:3: `x` is no customer of `ann` on prediction; leave it out: there are none",
         ),
         (
             "groups: {G: {markets: [KXNBA-27-NYK, X]}}",
@@ -274,6 +274,73 @@ def test_a_mistake_is_told_with_its_line_and_what_to_do(text: str | bytes, said:
     found = mistakes_of(text)
     assert any(line.startswith(said) for line in found), found
     assert len(found) == 1, found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            """
+sed: 1
+markets: {prediction: {AA: {}}}
+groups: {G: {markets: [AA, BB]}}
+keys:
+- {owner: bob}
+schedule:
+- {do: halt, market: CC}
+accounts: {ann: {margin: {balance: 1}}}""",
+            [
+                "2: the file has an unknown key `sed`",
+                "4: the group G names the unknown market `BB`; use one of `AA`",
+                "6: the keys of `bob` belong to nobody; use one of `ann`",
+                "8: `halt` names the unknown market `CC`; use one of `AA`",
+            ],
+        ),
+        # What has a mistake of its own is there all the same.
+        (
+            """
+markets: {prediction: {AA: {state: opn, result: yes}, BB: 1}}
+groups: {G: {markets: [AA, BB]}}
+flow: {markets: [AA]}""",
+            ["2: markets.prediction.AA.state is `opn`", "2: markets.prediction.BB is `1`"],
+        ),
+        (
+            """
+accounts: {ann: {prediction: {balance: x, customers: {c: 1}}}}
+keys: [{owner: ann, customers: [c]}]
+schedule: [{do: cut, owner: ann}, {do: cut, owner: you}]""",
+            [
+                "2: accounts.ann.prediction.balance is `x`",
+                "2: the key `c` of accounts.ann.prediction.customers is `c`",
+                "2: accounts.ann.prediction.customers.c is `1`",
+            ],
+        ),
+        # What is wrong as a whole leaves open what is in it.
+        (
+            "markets: []\naccounts: []\ngroups: {G: {markets: [AA, BB]}}\nkeys: [{owner: bob}]",
+            ["1: markets is a list", "2: accounts is a list"],
+        ),
+        ("markets: {prediction: 1}\nflow: {markets: [AA]}", ["1: markets.prediction is `1`"]),
+        # One section's mistake hides nothing of another one.
+        (
+            "markets:\n  prediction:\n    AA: {middle: 2, tick: x}\n    BB: {middle: 2}",
+            ["3: markets.prediction.AA.tick is `x`", "4: the middle of BB is 2"],
+        ),
+    ],
+)
+def test_what_refers_to_other_parts_is_told_with_everything_else_and_nothing_follows_from_another_mistake(
+    text: str, said: list[str]
+) -> None:
+    found = mistakes_of(text)
+    assert len(found) == len(said), found
+    assert all(line.startswith(f"f.yaml:{each}") for line, each in zip(found, said, strict=True)), found
+
+
+def test_of_many_names_those_that_are_most_alike_come_first() -> None:
+    markets = ", ".join(f"KXMARKET-{number}: {{}}" for number in range(40))
+    (found,) = mistakes_of(f"markets: {{prediction: {{{markets}}}}}\nflow: {{markets: [M-39]}}")
+    assert "use one of `KXMARKET-39`, " in found
+    assert found.endswith(", and 16 more")
 
 
 def test_all_mistakes_of_a_file_are_told_at_once_in_order() -> None:

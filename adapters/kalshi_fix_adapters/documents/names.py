@@ -1,0 +1,41 @@
+"""Advice for a name that is none of those there are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_LISTED = 24
+"""How many names a person still wants to read in one line."""
+_MANY_NAMES = 5000
+"""Names among which the nearest is no longer looked for."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like this one, or None where none does, or there are too many."""
+    known = tuple(known)
+    if len(known) > _MANY_NAMES:
+        return None
+    by_small_letters = {each.lower(): each for each in sorted(set(known))}
+    near = difflib.get_close_matches(name.lower(), by_small_letters, n=1, cutoff=0.6)
+    return by_small_letters[near[0]] if near else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Say which name was probably meant, or which there are, those that share most letters with it first."""
+    choice = sorted(set(known))
+    near = nearest(name, choice)
+    if near is not None:
+        return f"did you mean `{near}`?"
+    if not choice:
+        return "leave it out: there are none"
+    by_letters = difflib.SequenceMatcher(b=name.lower())
+
+    def unlikeness(each: str) -> float:
+        by_letters.set_seq1(each.lower())
+        return -by_letters.quick_ratio()
+
+    choice.sort(key=unlikeness)
+    told = ", ".join(f"`{each}`" for each in choice[:_LISTED])
+    more = len(choice) - _LISTED
+    return f"use one of {told}" + (f", and {more} more" if more > 0 else "")
