@@ -209,10 +209,6 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]]) -> N
         files = [str(path.absolute()) for path, _ in others]
         hint += ["", "The other owners:", "", *(f"source {path}" for path in files[:MOST_LISTED])]
         hint += [f"# and {len(files) - MOST_LISTED} more"] if len(files) > MOST_LISTED else []
-    if sandbox.scenario.start is not None:
-        markets.append(
-            "start: not here, where time is that of this machine; `kalshi-fix venue simulate` begins then"
-        )
     screen.lines([plain(line) for line in (*markets, *hint)])
     screen.flush()
 

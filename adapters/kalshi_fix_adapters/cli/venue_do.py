@@ -41,14 +41,19 @@ class _Operations(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(name="do", cls=_Operations)
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help=f"The folder of the venue. By default that of ${FOLDER_VARIABLE} (which env.sh sets), or of "
-    "the only venue that runs in a temporary folder.",
+_COMMON = (
+    click.Option(
+        ["--folder"],
+        type=click.Path(path_type=Path, file_okay=False),
+        help=f"The folder of the venue. By default that of ${FOLDER_VARIABLE} (which env.sh sets), or of "
+        "the only venue that runs in a temporary folder.",
+    ),
+    click.Option(["--json", "as_object"], is_flag=True, help="Print the whole answer as one JSON object."),
 )
-@click.option("--json", "as_object", is_flag=True, help="Print the whole answer as one JSON object.")
+"""Options that stand before the operation or after it."""
+
+
+@click.group(name="do", cls=_Operations, params=list(_COMMON))
 @click.pass_context
 def do(context: click.Context, folder: Path | None, as_object: bool) -> None:
     """Have a venue that runs do something.
@@ -93,19 +98,20 @@ def _cell(value: object) -> str:
 
 
 def _command(name: str, cls: type[Operation]) -> click.Command:
-    def call(**values: Any) -> None:
-        folder, as_object = click.get_current_context().obj
+    def call(folder: Path | None, as_object: bool, **values: Any) -> None:
+        folder_before, as_object_before = click.get_current_context().obj
         # Parameters that were not given are the operation's own defaults, not the command's.
         given = {key: value for key, value in values.items() if value is not None}
         with told_plainly():
             wanted = operation(name, given)
-        _perform(wanted, folder, as_object=as_object)
+        _perform(wanted, folder or folder_before, as_object=as_object or as_object_before)
 
     doc = (cls.__doc__ or "").strip()
     arguments = [each for each in parameters(cls) if each.positional]
     if arguments:
         doc += "\n\n" + "\n\n".join(f"{each.name.upper()}: {_doc(each)}" for each in arguments)
-    return click.Command(name, callback=call, params=[_click(each) for each in parameters(cls)], help=doc)
+    params = [*(_click(each) for each in parameters(cls)), *_COMMON]
+    return click.Command(name, callback=call, params=params, help=doc)
 
 
 def _click(each: Parameter) -> click.Parameter:

@@ -24,7 +24,7 @@ from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio.clock import Instant
 
 START = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
-"""Where time begins if the scenario does not say: a Monday, half past nine in New York."""
+"""Where time begins if nobody says: a Monday, half past nine in New York."""
 MOST = 366 * 86400.0
 
 
@@ -38,15 +38,35 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 h
         return seconds
 
 
+class _Moment(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 has not
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, datetime):
+            return value
+        moment = None
+        with contextlib.suppress(ValueError):
+            moment = datetime.fromisoformat(str(value))
+        if moment is None or moment.tzinfo is None or not 1970 < moment.year < 9000:
+            wish = "a time with its zone, such as 2026-11-05T14:30:00Z"
+            self.fail(f"{value!r} is not {wish}", param, ctx)
+        return moment.astimezone(UTC)
+
+
 @click.command()
 @scenario_options
+@click.option(
+    "--start", type=_Moment(), default=START, help="When it begins, by default 2026-01-05T14:30:00Z."
+)
 @click.option("--for", "seconds", type=_Duration(), default="1h", show_default=True, help="How long it runs.")
 @click.option(
     "--journal",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write down what happens in this new file; `kalshi-fix venue replay` replays it.",
 )
-def simulate(seconds: float, journal: Path | None, **wanted: Unpack[ScenarioOptions]) -> None:
+def simulate(
+    start: datetime, seconds: float, journal: Path | None, **wanted: Unpack[ScenarioOptions]
+) -> None:
     """Let the time of a scenario pass at once, without clients, and show what has become of it.
 
     The same scenario with the same seed comes to the same state.
@@ -57,7 +77,7 @@ def simulate(seconds: float, journal: Path | None, **wanted: Unpack[ScenarioOpti
             make = Venue if written is None else written.venue
             random = Random(scenario.seed)  # noqa: S311 - nothing secret is drawn from it
             venue = make(scenario.config(scenario.make_keys()), random)
-            now = Instant(0.0, scenario.start or START)
+            now = Instant(0.0, start)
             venue.begin(now)
             end = pass_time(venue, now, seconds)
             _tell(venue, now, end)

@@ -57,6 +57,17 @@ def test_a_pause_and_its_end_are_done_and_told(folder: Path) -> None:
     assert do(folder, "resume").stdout == "prediction: open, margin: open\n"
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_options_stand_before_the_operation_or_after_it(folder: Path, place: int) -> None:
+    words = ["pause", "trading"]
+    words[place:place] = ["--json", "--folder", str(folder)]
+    result = CliRunner().invoke(commands, ["venue", "do", *words])
+    assert result.exit_code == 0, result.output
+    assert "trading paused" in json.loads(result.stdout)["said"]
+    # The one that is nearer to the operation counts.
+    assert do(folder.parent / "nowhere", "resume", "--folder", str(folder)).exit_code == 0
+
+
 def test_status_shows_orders_cash_and_sessions(folder: Path, sandbox: Sandbox) -> None:
     with order_entry(**sandbox.options("you", "prediction", "KalshiNR")):
         told = do(folder, "status")

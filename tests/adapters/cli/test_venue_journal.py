@@ -15,7 +15,6 @@ from kalshi_fix_adapters.cli.commands import commands
 
 SCENARIO = """
 seed: 3
-start: 2026-01-05T14:30:00Z
 flow: {rate: 200}
 schedule:
 - {do: pause, product: margin}
@@ -36,17 +35,14 @@ def journal(tmp_path: Path) -> Path:
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     assert process.stdout is not None
-    said: list[str] = []
     try:
         for line in process.stdout:
-            said.append(line)
             if line.startswith(LAST_LINE):
                 break
         process.send_signal(signal.SIGKILL)
     finally:
         process.wait()
         process.stdout.close()
-    assert any(line.startswith("start: not here, where time is that of this machine") for line in said)
     return journal
 
 

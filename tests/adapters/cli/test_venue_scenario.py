@@ -70,6 +70,15 @@ def test_simulate_lets_time_pass_at_once_and_comes_to_the_same_for_the_same_seed
     assert simulated("--for", "90s") != first
 
 
+def test_simulate_begins_when_it_is_told_to() -> None:
+    told = simulated("--for", "1m", "--start", "2026-11-05T09:30:00-05:00")
+    assert "From 2026-11-05 14:30:00 to 2026-11-05 14:31:00 UTC" in told
+    for wrong in ("soon", "2026-11-05T14:30:00"):
+        result = CliRunner().invoke(commands, ["venue", "simulate", "--start", wrong])
+        assert result.exit_code == 2
+        assert "is not a time with its zone" in " ".join(result.output.split())
+
+
 def test_what_is_simulated_can_be_journalled(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     state = simulated("--for", "30s", "--journal", str(journal)).split()[-1]

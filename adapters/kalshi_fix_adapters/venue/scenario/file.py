@@ -129,7 +129,6 @@ class _Reader:
             steps=tuple(self.steps),
             flow=self._flow(),
             seed=found["seed"],
-            start=found["start"],
         )
 
     # Markets

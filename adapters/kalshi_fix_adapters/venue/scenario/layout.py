@@ -31,7 +31,6 @@ from kalshi_fix_adapters.venue.scenario.shapes import (
     Field,
     Flag,
     Items,
-    Moment,
     Record,
     Shape,
     Text,
@@ -442,7 +441,6 @@ LAYOUT: Final = Record(
     "A simulated venue as it is at the start, for `kalshi-fix venue --scenario FILE`.",
     {
         "seed": Field(Whole(0, 2**53), "of everything random; another one each time by default"),
-        "start": Field(Moment(), "where virtual time begins; a venue that listens has the machine's time"),
         "markets": Field(
             Record(
                 "The markets by product; those of the default scenario where none are named.",

@@ -4,7 +4,6 @@ happens when."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -98,8 +97,6 @@ class Scenario:
     flow: FlowConfig | None = None
     seed: int | None = None
     """Of everything random; None for another one each time."""
-    start: datetime | None = None
-    """Where virtual time begins, in UTC."""
 
     def joined_by(self, owners: Iterable[str]) -> Scenario:
         """Return the scenario with further owners, who have an account and keys on each product.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -233,30 +232,6 @@ class Duration(Shape):
     def wanted(self) -> str:
         """Say what to write."""
         return DURATION_WISH
-
-
-@attrs.frozen
-class Moment(Shape):
-    """A time by the calendar, with its zone."""
-
-    def read(self, node: Node, where: str, mistakes: Mistakes) -> Any:
-        """Return an aware datetime in UTC."""
-        if isinstance(node, Scalar) and isinstance(node.value, str):
-            try:
-                moment = datetime.fromisoformat(node.text)
-            except ValueError:
-                return self.refuse(node, where, mistakes)
-            if moment.tzinfo is not None and 1970 < moment.year < 9000:
-                return moment.astimezone(UTC)
-        return self.refuse(node, where, mistakes)
-
-    def schema(self) -> dict[str, Any]:
-        """Return a date-time."""
-        return {"type": "string", "format": "date-time"}
-
-    def wanted(self) -> str:
-        """Say what to write."""
-        return "a time with its zone, such as `2026-11-05T14:30:00Z`"
 
 
 @attrs.frozen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, time
+from datetime import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -128,14 +128,13 @@ def test_the_same_scenario_gives_the_same_day() -> None:
 def test_values_are_exact_and_text_stays_text() -> None:
     scenario = parse(
         "accounts:\n  no:\n    margin: {balance: 0.1}\n  007: {prediction: {balance: '10.10'}}\n"
-        "markets: {prediction: {2026: {}}}\nstart: 2026-11-05T09:30:00-05:00"
+        "markets: {prediction: {2026: {}}}"
     )
     assert [(each.owner, each.balance) for each in scenario.accounts] == [
         ("no", d("0.1")),
         ("007", d("10.10")),
     ]
     assert scenario.markets["prediction"][0].rules.ticker == "2026"
-    assert scenario.start == datetime(2026, 11, 5, 14, 30, tzinfo=UTC)
 
 
 def test_a_byte_order_mark_and_anchors_are_taken() -> None:
