@@ -13,7 +13,9 @@ SUBCOMMANDS: Mapping[str, str] = {
     "decode": "Print the FIX messages of a log, and what is wrong with them.",
     "demo": "Show a first order from end to end.",
     "dictionary": "Write QuickFIX dictionaries, or a FIX Orchestra repository.",
-    "logon": "Log on with your API key, and log out.",
+    "doctor": "Say step by step whether a session can be had.",
+    "keygen": "Make a private key and its public half.",
+    "spec": "Say what a tag, message, code or Text means.",
     "store": "Print what a message store holds.",
     "venue": "Run the simulated Kalshi.",
 }

@@ -46,9 +46,23 @@ def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
     return found
 
 
-def logon(environ: dict[str, Any], *args: str) -> Result:
+def doctor(environ: dict[str, Any], *args: str) -> Result:
     """Run the command; a variable that is None is not set."""
-    return CliRunner().invoke(commands, ["logon", *args], env=environ)
+    return CliRunner().invoke(commands, ["doctor", *args], env=environ)
+
+
+def steps(result: Result) -> dict[str, str]:
+    """What the doctor says of each step, without details."""
+    return {line[:11].rstrip(): line[13:20].rstrip() for line in result.stdout.splitlines()}
+
+
+def failed(step: str, result: Result) -> str:
+    """The one sentence about the step that failed, which is the last one that was tried."""
+    *before, (last, verdict) = steps(result).items()
+    assert (last, verdict) == (step, "FAILED")
+    assert "FAILED" not in dict(before).values()
+    result.stdout_bytes = b""
+    return refused(result)
 
 
 def refused(result: Result) -> str:
@@ -60,90 +74,95 @@ def refused(result: Result) -> str:
     return sentence
 
 
-# --- logon
+# --- doctor
 
 
-def test_logon_says_that_it_worked(environ: dict[str, str]) -> None:
-    result = logon(environ)
+def test_the_doctor_says_of_each_step_that_it_worked(environ: dict[str, str]) -> None:
+    result = doctor(environ)
     assert (result.exit_code, result.stderr) == (0, "")
-    first, second = result.stdout.splitlines()
-    assert first.startswith("logged on to KalshiNR (prediction) at 127.0.0.1:")
-    assert first.endswith(f"as {environ['KALSHI_KEY_ID']}, HeartBtInt 30 seconds")
-    assert second == "logged out"
-    result = logon(environ, "--product", "margin", "--session", "KalshiMD")
-    assert "KalshiMD (margin)" in result.stdout
+    names = ("key", "address", "TCP", "TLS", "certificate", "logon", "clock", "logout")
+    assert steps(result) == dict.fromkeys(names, "ok")
+    assert f"{environ['KALSHI_KEY_ID']}, for KalshiNR prediction at 127.0.0.1:" in result.stdout
+    assert "HeartBtInt 30 seconds" in result.stdout
+    result = doctor(environ, "--product", "margin", "--session", "KalshiMD")
+    assert "KalshiMD margin" in result.stdout
 
 
-def test_logon_with_a_pinned_certificate(environ: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
+def test_doctor_with_a_pinned_certificate(environ: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
     port = str(sandbox.server.port("prediction", "KalshiNR"))
     elsewhere = ("--host", "127.0.0.1", "--port", port)
-    assert "is not the pinned one" in refused(logon(environ, *elsewhere, "--pin", "00" * 32))
+    assert "is not the pinned one" in failed("certificate", doctor(environ, *elsewhere, "--pin", "00" * 32))
     fingerprint = re.search(
-        r"SHA-256 is ([0-9a-f]{64})", logon(environ, *elsewhere, "--pin", "00" * 32).stderr
+        r"SHA-256 is ([0-9a-f]{64})", doctor(environ, *elsewhere, "--pin", "00" * 32).stderr
     )
     assert fingerprint is not None
-    assert logon(environ, *elsewhere, "--pin", fingerprint[1]).exit_code == 0
+    assert doctor(environ, *elsewhere, "--pin", fingerprint[1]).exit_code == 0
     other = tmp_path / "other.pem"
     other.write_bytes(Authority().issue().certificate_pem)
-    assert "is not the pinned one" in refused(logon(environ, "--pin", str(other)))
+    assert "is not the pinned one" in failed("certificate", doctor(environ, "--pin", str(other)))
 
 
-def test_logon_with_a_wrong_key_file(environ: dict[str, str], tmp_path: Path) -> None:
+def test_doctor_with_a_wrong_key_file(environ: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "no-key.pem"
-    sentence = refused(logon(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
+    sentence = failed("key", doctor(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
     assert f"{path} cannot be read" in sentence
     path.touch(0o600)
     path.write_text("-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n")
-    assert "public key" in refused(logon(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
+    assert "public key" in failed("key", doctor(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
     path.write_text("nothing")
-    assert "not a PEM private key" in refused(logon(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
+    assert "not a PEM private key" in failed("key", doctor(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
 
 
-def test_logon_with_a_key_that_does_not_match(environ: dict[str, str]) -> None:
+def test_doctor_with_a_key_that_does_not_match(environ: dict[str, str]) -> None:
     stranger = ClientKey.generate(ed25519_key=True).private_key_pem.decode()
-    sentence = refused(logon({**environ, "KALSHI_PRIVATE_KEY_PATH": None, "KALSHI_PRIVATE_KEY": stranger}))
+    sentence = failed(
+        "logon", doctor({**environ, "KALSHI_PRIVATE_KEY_PATH": None, "KALSHI_PRIVATE_KEY": stranger})
+    )
     assert "check that the private key belongs to this API key id" in sentence
 
 
-def test_logon_without_a_key(environ: dict[str, str]) -> None:
-    assert "KALSHI_KEY_ID is not set" in refused(logon({**environ, "KALSHI_KEY_ID": None}))
+def test_doctor_without_a_key(environ: dict[str, str]) -> None:
+    assert "KALSHI_KEY_ID is not set" in failed("key", doctor({**environ, "KALSHI_KEY_ID": None}))
 
 
-def test_logon_to_a_host_that_cannot_be_reached(environ: dict[str, str]) -> None:
-    assert "refused the connection" in refused(
-        logon(environ, "--host", "127.0.0.1", "--port", str(unused_port()))
+def test_doctor_to_a_host_that_cannot_be_reached(environ: dict[str, str]) -> None:
+    assert "refused the connection" in failed(
+        "TCP", doctor(environ, "--host", "127.0.0.1", "--port", str(unused_port()))
     )
-    assert "has no known address" in refused(logon(environ, "--host", "venue.invalid"))
+    assert "has no known address" in failed("address", doctor(environ, "--host", "venue.invalid"))
 
 
-def test_logon_to_a_venue_whose_certificate_does_not_verify(environ: dict[str, str], tmp_path: Path) -> None:
+def test_doctor_to_a_venue_whose_certificate_does_not_verify(environ: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_bytes(Authority().certificate_pem)
-    assert "does not verify" in refused(logon(environ, "--ca-file", str(path)))
-    assert "does not exist" in refused(logon(environ, "--ca-file", str(tmp_path / "none.pem")))
-    assert "is not for venue.example" in refused(
-        logon(environ, "--ca-file", environ["KALSHI_FIX_CA_FILE"], "--server-name", "venue.example")
+    assert "does not verify" in failed("certificate", doctor(environ, "--ca-file", str(path)))
+    assert "does not exist" in failed("TCP", doctor(environ, "--ca-file", str(tmp_path / "none.pem")))
+    assert "is not for venue.example" in failed(
+        "certificate",
+        doctor(environ, "--ca-file", environ["KALSHI_FIX_CA_FILE"], "--server-name", "venue.example"),
     )
 
 
-def test_logon_that_the_venue_refuses(environ: dict[str, str], sandbox: Sandbox) -> None:
+def test_doctor_that_the_venue_refuses(environ: dict[str, str], sandbox: Sandbox) -> None:
     port = str(sandbox.server.port("prediction", "KalshiMD"))
-    assert "TargetCompID" in refused(logon(environ, "--port", port))
+    assert "TargetCompID" in failed("logon", doctor(environ, "--port", port))
 
 
-def test_logon_to_something_that_is_no_venue(environ: dict[str, str]) -> None:
+def test_doctor_to_something_that_is_no_venue(environ: dict[str, str]) -> None:
     for handler, said in ((keep_silent, "did not answer the Logon"), (hang_up, "closed the connection")):
         with listening(handler) as port:
             elsewhere = ("--host", "127.0.0.1", "--port", str(port), "--plaintext", "--timeout", "0.3")
-            assert said in refused(logon(environ, *elsewhere))
+            assert said in failed("logon", doctor(environ, *elsewhere))
 
 
-def test_logon_to_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str]) -> None:
-    assert "KALSHI_FIX_ENDPOINTS points elsewhere" in refused(logon(environ, "--environment", "production"))
+def test_doctor_to_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str]) -> None:
+    assert "KALSHI_FIX_ENDPOINTS points elsewhere" in failed(
+        "key", doctor(environ, "--environment", "production")
+    )
 
 
-def test_logon_takes_either_tls_or_plaintext(environ: dict[str, str]) -> None:
-    result = logon(environ, "--plaintext", "--pin", "00" * 32)
+def test_doctor_takes_either_tls_or_plaintext(environ: dict[str, str]) -> None:
+    result = doctor(environ, "--plaintext", "--pin", "00" * 32)
     assert result.exit_code == 2
     assert "--plaintext goes without" in result.stderr
 
@@ -218,7 +237,7 @@ def test_venue_serves_what_it_prints_until_it_is_stopped(
     ] == exports
     environ = dict(line.removeprefix("export ").split("=", 1) for line in exports)
     for product in ("prediction", "margin"):
-        result = logon(environ, "--product", product)
+        result = doctor(environ, "--product", product)
         assert result.exit_code == 0, result.stderr
     process.send_signal(stop)
     assert process.wait(30) == 0
@@ -257,7 +276,7 @@ def test_the_command_without_its_packages_says_what_to_install(monkeypatch: pyte
 
 def test_help_names_every_command() -> None:
     listed = CliRunner().invoke(commands, ["--help"]).stdout
-    for name in ("decode", "demo", "logon", "venue"):
+    for name in ("decode", "demo", "doctor", "venue"):
         assert re.search(rf"^  {name} ", listed, re.MULTILINE)
 
 

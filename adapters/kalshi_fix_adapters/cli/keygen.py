@@ -1,0 +1,62 @@
+"""`kalshi-fix keygen`: a private key for the venue, in a file that nobody else can read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from kalshi_fix_adapters.cli.failures import told_plainly
+
+RSA_BITS = 4096
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--type", "kind", type=click.Choice(["ed25519", "rsa"]), default="ed25519", show_default=True)
+@click.option("--passphrase", is_flag=True, help="Encrypt the file; the passphrase is asked for.")
+def keygen(file: Path, kind: str, passphrase: bool) -> None:
+    """Make a private key in a new FILE, and its public half in FILE.pub.
+
+    The public half is what you paste at Kalshi, under Account, API keys; Kalshi answers with the key's id.
+    The private key never leaves this machine.
+    """
+    encryption: KeySerializationEncryption = NoEncryption()
+    if passphrase:
+        secret = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
+        encryption = BestAvailableEncryption(secret.encode())
+    key = Ed25519PrivateKey.generate() if kind == "ed25519" else generate_private_key(65537, RSA_BITS)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    public_file = file.with_name(f"{file.name}.pub")
+    with told_plainly():
+        _write(file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), mode=0o600)
+        try:
+            _write(public_file, public, mode=0o644)
+        except OSError:
+            file.unlink()
+            raise
+    click.echo(f"private key: {file} (keep it; only you can read it)")
+    click.echo(f"public key:  {public_file}\n")
+    click.echo(public.decode())
+    click.echo("Paste the public key at Kalshi under Account, API keys. Then, with the id that it shows:\n")
+    click.echo("export KALSHI_KEY_ID=...")
+    click.echo(f"export KALSHI_PRIVATE_KEY_PATH={file.absolute()}")
+    if passphrase:
+        click.echo("export KALSHI_PRIVATE_KEY_PASSPHRASE=...")
+
+
+def _write(path: Path, data: bytes, *, mode: int) -> None:
+    """Write a new file, whose mode is right from its first byte on."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)

@@ -1,0 +1,151 @@
+"""`kalshi-fix spec`: what a tag, a field, a message, a code value or a Text of the dialect means."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from difflib import get_close_matches
+from importlib.resources import files
+from shutil import get_terminal_size
+from xml.etree.ElementTree import Element, fromstring  # what is parsed is our own file
+
+import attrs
+import click
+
+from kalshi_fix_adapters.cli.failures import CommandError
+from kalshi_fix_adapters.cli.terminal import Line, Screen
+
+_MARK = "{http://fixprotocol.io/2024/orchestra/repository}"
+WIDEST = 100
+"""Columns beyond which text is not easier to read."""
+
+
+@attrs.frozen
+class Entry:
+    """Something that the dialect names."""
+
+    words: frozenset[str]
+    """What it is found by, in lower case without underscores."""
+    title: str
+    text: str
+    rows: tuple[tuple[str, str], ...] = ()
+    """What it consists of: a name, and what is said of it."""
+
+
+@click.command()
+@click.argument("word", nargs=-1, required=True)
+def spec(word: tuple[str, ...]) -> None:
+    """Say what a tag, field, message, code value or Text means: `spec 150`, `spec cl_ord_id`, `spec
+    ExecutionReport`, `spec POST_ONLY_CROSS`."""
+    entries = list(_entries())
+    wanted = _key("".join(word))
+    found = [entry for entry in entries if wanted in entry.words]
+    if not found:
+        known = sorted({each for entry in entries for each in entry.words if len(each) > 3})
+        near = get_close_matches(wanted, known, n=5)
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        raise CommandError(f"the dialect has no {' '.join(word)!r}{hint}")
+    screen, width = Screen(), min(get_terminal_size((80, 0)).columns, WIDEST)
+    for number, entry in enumerate(found):
+        screen.lines([*([()] if number else []), *_shown(entry, width)])
+
+
+def _shown(entry: Entry, width: int) -> Iterator[Line]:
+    for line in textwrap.wrap(entry.title, width):
+        yield (("bold", line),)
+    for line in textwrap.wrap(entry.text, width - 2):
+        yield (("", f"  {line}"),)
+    for name, text in entry.rows:
+        first, *rest = textwrap.wrap(text, width - 6) or [""]
+        if 4 + len(name) + len(first) <= width:
+            yield ("", "  "), ("cyan", name), ("", f"  {first}")
+        else:
+            yield ("", "  "), ("cyan", name)
+            rest = [first, *rest]
+        for line in rest:
+            yield (("", f"      {line}"),)
+
+
+def _key(word: str) -> str:
+    return word.replace("_", "").replace(" ", "").lower()
+
+
+def _entries() -> Iterator[Entry]:
+    """Read the dialect out of the Orchestra repository that comes with the package."""
+    root = fromstring((files("kalshi_fix_sansio") / "dictionaries" / "orchestra.xml").read_bytes())  # noqa: S314
+    code_sets = {each.attrib["name"]: each for each in root.iter(f"{_MARK}codeSet")}
+    groups = {each.attrib["name"]: each for each in root.iter(f"{_MARK}group")}
+    messages = list(root.iter(f"{_MARK}message"))
+    for field in root.iter(f"{_MARK}field"):
+        yield _field(field, code_sets, messages, groups)
+    for message in messages:
+        yield _message(message, groups)
+    for name, code_set in code_sets.items():
+        for code in code_set.iter(f"{_MARK}code"):
+            about = f"{name.removesuffix('CodeSet')} = {code.attrib['value']} ({code.attrib['name']})"
+            yield Entry(frozenset({_key(code.attrib["name"])}), about, _text(code))
+    yield from _texts()
+
+
+def _texts() -> Iterator[Entry]:
+    from kalshi_fix_sansio import DIALECT, TEXTS
+
+    for (msg_type, value), meaning in TEXTS.items():
+        goes_with = f" Goes with {meaning.attribute} {meaning.code.name}." if meaning.code else ""
+        title = f"Text {value} of {DIALECT.messages[msg_type].name}"
+        yield Entry(frozenset({_key(value)}), title, f"{meaning.meaning}{goes_with}")
+
+
+def _field(
+    field: Element, code_sets: dict[str, Element], messages: list[Element], groups: dict[str, Element]
+) -> Entry:
+    tag, name = field.attrib["id"], field.attrib["name"]
+    codes = code_sets.get(field.attrib.get("codeSet", ""))
+    kind = field.attrib.get("type") or ("" if codes is None else codes.attrib["type"])
+    rows = []
+    if codes is not None:
+        for code in codes.iter(f"{_MARK}code"):
+            rows += [(f"{code.attrib['value']} {code.attrib['name']}", _text(code))]
+    holders = dict.fromkeys(
+        message.attrib["name"]
+        for message in messages
+        if any(tag in found for found in _members(message, groups))
+    )
+    rows.append(("in", ", ".join(holders) or "every message"))
+    return Entry(frozenset({tag, _key(name)}), f"{name} ({tag}), {kind}", _text(field), tuple(rows))
+
+
+def _members(message: Element, groups: dict[str, Element]) -> Iterator[dict[str, Element]]:
+    """Yield the fields of a message by tag, and those of its groups' entries."""
+    todo = [message]
+    while todo:
+        block = todo.pop()
+        yield {each.attrib["id"]: each for each in block.iter(f"{_MARK}fieldRef")} | {
+            each.attrib["id"]: each for each in block.iter(f"{_MARK}numInGroup")
+        }
+        todo += [groups[each.attrib["name"]] for each in block.iter(f"{_MARK}groupRef")]
+
+
+def _message(message: Element, groups: dict[str, Element]) -> Entry:
+    name, msg_type = message.attrib["name"], message.attrib["msgType"]
+    rows = []
+    for each in message.iter():
+        if each.tag == f"{_MARK}fieldRef":
+            rows.append((f"{each.attrib['name']} ({each.attrib['id']})", _said(each)))
+        elif each.tag == f"{_MARK}groupRef":
+            count = groups[each.attrib["name"]].find(f"{_MARK}numInGroup")
+            about = "" if count is None else f" ({count.attrib['id']})"
+            rows.append((f"{each.attrib['name']}{about}", _said(each)))
+    product = f", {message.attrib['scenario']}" if "scenario" in message.attrib else ""
+    words = frozenset({_key(name), msg_type.lower(), f"35={msg_type.lower()}"})
+    return Entry(words, f"{name} ({msg_type}){product}", _text(message), tuple(rows))
+
+
+def _said(member: Element) -> str:
+    presence = "required. " if member.attrib.get("presence") == "required" else ""
+    return f"{presence}{_text(member)}"
+
+
+def _text(element: Element) -> str:
+    found = element.find(f"{_MARK}annotation/{_MARK}documentation")
+    return "" if found is None else found.text or ""

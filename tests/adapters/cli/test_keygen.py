@@ -1,0 +1,51 @@
+"""`kalshi-fix keygen`: a key that only its owner can read, and that the venue accepts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.keygen import keygen
+from kalshi_fix_sansio.errors import KeyFileError
+from kalshi_fix_sansio.signing import load_private_key
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_the_key_is_private_and_its_public_half_is_shown(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "key.pem"
+    result = CliRunner().invoke(keygen, [str(file), "--type", kind])
+    assert result.exit_code == 0, result.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+    public = (tmp_path / "key.pem.pub").read_text()
+    assert public in result.stdout
+    assert "PRIVATE KEY-----" not in result.stdout
+    signature = load_private_key(file.read_bytes())(b"what is signed")
+    assert signature
+
+
+def test_a_passphrase_is_asked_for_twice_and_needed(tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    result = CliRunner().invoke(keygen, [str(file), "--passphrase"], input="sesame\nsesame\n")
+    assert result.exit_code == 0, result.stderr
+    assert "sesame" not in result.output
+    with pytest.raises(KeyFileError):
+        load_private_key(file.read_bytes())
+    assert load_private_key(file.read_bytes(), "sesame")
+
+
+@pytest.mark.parametrize("there", ["key.pem", "key.pem.pub"])
+def test_a_file_that_is_there_stays_and_no_half_is_left(tmp_path: Path, there: str) -> None:
+    (tmp_path / there).write_text("kept")
+    result = CliRunner().invoke(keygen, [str(tmp_path / "key.pem")])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{there}: File exists" in result.stderr
+    assert [each.name for each in tmp_path.iterdir()] == [there]
+    assert (tmp_path / there).read_text() == "kept"
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    result = CliRunner().invoke(keygen, [str(tmp_path / "none" / "key.pem")])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "No such file or directory" in result.stderr

@@ -1,0 +1,53 @@
+"""`kalshi-fix spec`: everything that the dialect names is found by its name, number or code."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.spec import _entries, _shown, spec
+from kalshi_fix_sansio import DIALECT, TEXTS, NewOrderSingle, OrdStatus
+
+
+def said(*word: str) -> str:
+    result = CliRunner().invoke(spec, word)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
+
+
+def test_every_field_message_and_text_is_found() -> None:
+    words = {word for entry in _entries() for word in entry.words}
+    for field in DIALECT.fields.values():
+        assert {str(field.tag), field.name.lower(), field.attribute.replace("_", "")} <= words
+    for layout in DIALECT.messages.values():
+        assert {layout.name.lower(), layout.msg_type.lower()} <= words
+    assert {value.replace("_", "").lower() for _, value in TEXTS} <= words
+
+
+@pytest.mark.parametrize("word", ["ord_status", "OrdStatus", "ORDSTATUS", "39", "Ord Status"])
+def test_a_field_is_found_however_it_is_written(word: str) -> None:
+    assert said(word).startswith("OrdStatus (39)")
+    assert f"{OrdStatus.NEW.value} New" in said(word)
+    assert "ExecutionReport" in said(word)
+
+
+def test_a_message_lists_its_fields_and_what_is_required() -> None:
+    shown = said(NewOrderSingle.MSG_TYPE)
+    assert shown.startswith("NewOrderSingle (D), prediction\n")
+    assert "\nNewOrderSingle (D), margin\n" in shown
+    assert "ClOrdID (11)\n      required. " in shown
+
+
+def test_what_is_not_there_is_told_with_what_is_near() -> None:
+    result = CliRunner().invoke(spec, ["sied"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "near it: side" in result.stderr
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
+    for entry in _entries():
+        for line in _shown(entry, columns):
+            assert len("".join(text for _, text in line)) <= columns, line
+    result = CliRunner().invoke(spec, ["ExecutionReport"], env={"COLUMNS": str(columns)})
+    assert columns - 12 < max(map(len, result.stdout.splitlines())) <= columns
