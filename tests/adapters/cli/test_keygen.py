@@ -32,7 +32,7 @@ def test_a_passphrase_is_asked_for_twice_and_needed(tmp_path: Path) -> None:
     assert "sesame" not in result.output
     with pytest.raises(KeyFileError):
         load_private_key(file.read_bytes())
-    assert load_private_key(file.read_bytes(), "sesame")
+    assert load_private_key(file.read_bytes(), "sesame")(b"what is signed")
 
 
 @pytest.mark.parametrize("there", ["key.pem", "key.pem.pub"])
