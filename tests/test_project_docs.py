@@ -26,13 +26,17 @@ def test_the_python_of_a_page_runs(page: Path) -> None:
     exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": page.stem})
 
 
-def test_the_decode_page_shows_what_the_command_prints() -> None:
+def test_the_decode_page_shows_what_the_command_prints(tmp_path: Path) -> None:
     page = (DOCS / "decode.md").read_text("utf-8")
-    log, shown = re.findall(r"^```text title=.*?\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    command = [sys.executable, "-c", "from kalshi_fix_adapters.cli import main; main()", "decode", "-"]
-    printed = subprocess.run(command, input=log, capture_output=True, text=True, check=False)
-    assert printed.returncode == 1
-    assert printed.stdout.strip() == shown.strip()
+    blocks = dict(re.findall(r"^```text title=\"(.*?)\"\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    (tmp_path / "session.log").write_text(blocks["session.log"], encoding="utf-8")
+    shown = {title: text for title, text in blocks.items() if title.startswith("kalshi-fix ")}
+    assert len(shown) == 2
+    for title, text in shown.items():
+        command = [sys.executable, "-m", "kalshi_fix_adapters.cli", *title.split()[1:]]
+        printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert printed.returncode == 1
+        assert printed.stdout.strip() == text.strip()
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -7,7 +7,9 @@ from typing import Final
 
 from fuzz import wire
 from fuzz.wire import KALSHI
+from kalshi_fix_adapters.cli.decoding import Asked, Decoder, Form
 from kalshi_fix_adapters.cli.explain import explain
+from kalshi_fix_adapters.logs.entries import LogEntry, entry_of
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.fuzzing import Choices
 
@@ -33,9 +35,17 @@ class Careful(LogReader):
         return iter(())
 
 
+class CarefulDecoder(Decoder):
+    """Explains every message."""
+
+    def _row(self, logged: LoggedMessage) -> LogEntry:
+        return entry_of(logged)
+
+
 def check(data: bytes) -> None:
     """The messages found in a log do not depend on the pieces in which it is read, nor on which are taken at
-    once, each can be explained, and no more is kept than one message."""
+    once, each can be explained, what is shown fast is what is shown with care, and no more is kept than one
+    message."""
     choices = Choices(data)
     log = b""
     while choices.left and len(log) < 8 * MAX_MESSAGE:
@@ -61,6 +71,9 @@ def hold(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> li
         assert logged.line >= line
         line = logged.line
         explain(logged)
+    for form in (Form.BRIEF, Form.JSON):
+        fast, careful = Decoder(Asked(form)), CarefulDecoder(Asked(form))
+        assert fast.batch(expected) == careful.batch(expected), "what is shown differs"
     return expected
 
 

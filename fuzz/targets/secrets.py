@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Final
 
 from fuzz.targets.session import START
 from fuzz.wire import KALSHI, SOH
-from kalshi_fix_adapters.cli.explain import explain
-from kalshi_fix_adapters.cli.render import as_json, lines
-from kalshi_fix_adapters.cli.units import Units
+from kalshi_fix_adapters.cli.decoding import Asked, Decoder, Form
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_adapters.observe.redact import Transcript, without_secrets
 from kalshi_fix_sansio.clock import Instant
@@ -80,7 +77,5 @@ def hold(frame: bytes, sizes: Sequence[int] = ()) -> None:
 
 
 def _explained(logged: LoggedMessage) -> list[str]:
-    explanation = explain(logged)
-    units = Units()
-    units.learn(explanation.inspection)
-    return [json.dumps(as_json(explanation)), *(str(line) for line in lines(explanation, units))]
+    batches = [Decoder(Asked(form)).batch([logged]) for form in (Form.BRIEF, Form.FULL, Form.JSON)]
+    return [str((batch.text, batch.lines)) for batch in batches]

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import attrs
 
+from kalshi_fix_adapters.logs.entries import LogEntry
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import FieldNode, Inspection
 from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.layout import MessageLayout, Sender
+from kalshi_fix_sansio.fast_init import fast_init
+from kalshi_fix_sansio.framing import Frame, encode_frame
+from kalshi_fix_sansio.layout import MessageLayout, Place, Sender
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.validation import validate, validate_block
+from kalshi_fix_sansio.validation import Check, block_checker, checker
 
+MAX_PLACES: Final = 4096
+"""Types of messages by sender and target whose rules are at hand; then all of them are forgotten."""
 SENDER_COMP_ID, TARGET_COMP_ID = 49, 56
 
+_frame = fast_init(Frame)
 _Context = tuple[str, str, Sender]
 """Product, session type, side."""
 
@@ -37,7 +43,28 @@ class Explanation:
         return None if self.inspection.layout is None else self.inspection.layout.name
 
 
-def explain(logged: LoggedMessage) -> Explanation:
+def sound_message(logged: LoggedMessage) -> Message | None:
+    """Return a message, fast, if `explain` finds nothing wrong with it; None also where it has to look."""
+    if not logged.sound:
+        return None
+    try:
+        message, problems = CODEC.check(_frame(logged.frame))
+    except DecodeError:
+        return None
+    if problems:
+        return None
+    header = message.header
+    judges = _judges_of(message, header.sender_comp_id, header.target_comp_id)
+    # What is missing is only told if it is missing wherever the message may have been sent.
+    for check, check_header in judges:
+        if not check(message) and not check_header(header):
+            return message
+    if not judges or any(not _missing(message, judge) for judge in judges):
+        return message
+    return None
+
+
+def explain(logged: LoggedMessage | LogEntry) -> Explanation:
     """Take a message apart and gather all that is wrong with it.
 
     What is required everywhere is always asked for. What is required on one session type only, or from
@@ -68,14 +95,40 @@ def _missing_here(frame: bytes, inspection: Inspection) -> Iterator[Problem]:
     layout = inspection.layout
     if layout is None:
         return
-    contexts = list(_contexts(layout, *comp_ids(inspection)))
-    message = _typed(frame) if contexts else None
+    judges = _judges(layout, *comp_ids(inspection))
+    message = _typed(frame) if judges else None
     if message is None:
         return
-    first, *others = (_missing(message, layout, context) for context in contexts)
+    first, *others = (_missing(message, judge) for judge in judges)
     for problem in first:
         if all(problem in other for other in others):
             yield problem
+
+
+_Judge = tuple[Check, Check]
+"""Of the message and of its header."""
+_kept_judges: Final[dict[tuple[type[Message], str | None, str | None], tuple[_Judge, ...]]] = {}
+
+
+def _judges_of(message: Message, sender_id: str | None, target_id: str | None) -> tuple[_Judge, ...]:
+    key = (message.__class__, sender_id, target_id)
+    judges = _kept_judges.get(key)
+    if judges is None:
+        if len(_kept_judges) >= MAX_PLACES:
+            _kept_judges.clear()
+        judges = _kept_judges[key] = _judges(message.MESSAGE, sender_id, target_id)
+    return judges
+
+
+def _judges(layout: MessageLayout, sender_id: str | None, target_id: str | None) -> tuple[_Judge, ...]:
+    """Return what judges such a message, for each place where it may have been sent."""
+    return tuple(
+        (
+            checker(layout, Place(product, session, sender, layout.msg_type)),
+            block_checker(DIALECT.header, Place(product, session, sender, "")),
+        )
+        for product, session, sender in _contexts(layout, sender_id, target_id)
+    )
 
 
 def _contexts(layout: MessageLayout, sender_id: str | None, target_id: str | None) -> Iterator[_Context]:
@@ -104,9 +157,7 @@ def _typed(frame: bytes) -> Message | None:
         return None
 
 
-def _missing(message: Message, layout: MessageLayout, context: _Context) -> list[Problem]:
-    product, session, sender = context
-    problems = validate_block(
-        message.header, DIALECT.header, product=product, session=session, sender=sender
-    ) + validate(message, layout, product=product, session=session, sender=sender)
+def _missing(message: Message, judge: _Judge) -> list[Problem]:
+    check, check_header = judge
+    problems = check_header(message.header) + check(message)
     return [problem for problem in problems if problem.reason is Reason.REQUIRED_TAG_MISSING]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any, Final
 
 from kalshi_fix_adapters.cli.explain import Explanation
 from kalshi_fix_adapters.cli.terminal import Line, printable
 from kalshi_fix_adapters.cli.units import Units
+from kalshi_fix_adapters.logs.entries import LogEntry
 from kalshi_fix_sansio import TEXTS
 from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
 from kalshi_fix_sansio.layout import FieldLayout, Kind
@@ -17,22 +19,45 @@ HIDDEN = "<hidden>"
 """Stands for the value of a secret: a signature, a password."""
 INDENT = "  "
 _LABEL_WIDTH = 36
-_SHOWN_ELSEWHERE = frozenset({8, 9, 10, 35})
 _JSON = dict[str, Any]
+_Show = Callable[[Node], str]
+_FIRST: Final = (
+    *("ClOrdID", "OrigClOrdID", "ExecType", "OrdStatus", "Side", "OrderQty", "Price", "Symbol", "LastQty"),
+    *("LastPx", "LeavesQty", "CumQty", "Text"),
+)
+"""What stands first on a line, since a terminal may have no room for the rest."""
+_RANKS: Final = {name: rank for rank, name in enumerate(_FIRST)}
+_SHOWN_OF_HEADER: Final = frozenset({"PossDupFlag", "PossResend"})
 
 
-def heading(explanation: Explanation) -> Line:
-    """Return the line that stands above a message."""
+def heading(explanation: Explanation, passed: str = "") -> Line:
+    """Return the line that stands above a message; `passed` says when and which way it did."""
     msg_type = explanation.inspection.msg_type
-    name = explanation.name or ("unknown message" if msg_type else "message without MsgType")
     kind = f" (35={printable(msg_type)})" if msg_type else ""
-    return (("dim", f"line {explanation.line}: "), ("bold", name), ("", kind))
+    told = f", {passed}" if passed else ""
+    return (("dim", f"line {explanation.line}: "), ("bold", name_of(explanation)), ("", kind), ("dim", told))
 
 
-def lines(explanation: Explanation, units: Units) -> Iterator[Line]:
+def name_of(explanation: Explanation) -> str:
+    """Return a message's name, or what it is called without one."""
+    unnamed = "unknown message" if explanation.inspection.msg_type else "message without MsgType"
+    return explanation.name or unnamed
+
+
+def passed(entry: LogEntry) -> str:
+    """Return what a log tells of when and which way a message passed."""
+    told: list[str] = [entry.direction or ""]
+    if entry.time is not None:
+        told.append(f"{entry.time:%Y-%m-%d %H:%M:%S.%f}")
+    if entry.connection is not None:
+        told.append(f"on connection {entry.connection}")
+    return " ".join(filter(None, told))
+
+
+def lines(explanation: Explanation, units: Units, passed: str = "") -> Iterator[Line]:
     """Yield a message as indented lines: fields by name, code values decoded, units, then its problems."""
     inspection = explanation.inspection
-    yield heading(explanation)
+    yield heading(explanation, passed)
     for part in (inspection.header, inspection.body, inspection.trailer):
         yield from _node_lines(part, inspection, units, INDENT)
     for problem in explanation.problems:
@@ -78,12 +103,42 @@ def value(node: FieldNode, inspection: Inspection, units: Units) -> str:
 
 def code_name(field: FieldLayout, text: str) -> str | None:
     """Return the name of a code value; None for a value that is no known code."""
-    if field.codes is None:
-        return None
-    for member in field.codes:
-        if str(member.value) == text:
-            return str(member.name)
-    return None
+    return None if field.codes is None else names_of_codes(field.codes).get(text)
+
+
+@cache
+def names_of_codes(codes: Any) -> dict[str, str]:
+    """Return the names of a codeset by the values on the wire."""
+    return {str(member.value): str(member.name) for member in codes}
+
+
+def brief(inspection: Inspection, show: _Show | None = None) -> str:
+    """Return the fields of a message's body on one line, the most telling ones first; `show` gives values."""
+    header = [node for node in inspection.header if _name(node) in _SHOWN_OF_HEADER]
+    body = sorted(inspection.body, key=lambda node: _RANKS.get(_name(node), len(_RANKS)))
+    return " ".join(_brief((*header, *body), show or _short_value))
+
+
+def _brief(nodes: Iterable[Node], show: _Show) -> Iterator[str]:
+    for node in nodes:
+        yield f"{_name(node)}={show(node)}"
+        if not isinstance(node, FieldNode):
+            for entry in node.entries:
+                yield f"[{' '.join(_brief(entry, show))}]"
+
+
+def _name(node: Node) -> str:
+    return str(node.tag) if node.layout is None else node.layout.name
+
+
+def _short_value(node: Node) -> str:
+    text = node.raw.decode("latin-1")
+    field = node.layout
+    if isinstance(field, FieldLayout):
+        if field.secret:
+            return HIDDEN
+        text = code_name(field, text) or text
+    return printable(text)
 
 
 def text_meaning(field: FieldLayout, text: str, inspection: Inspection) -> str | None:
@@ -92,26 +147,25 @@ def text_meaning(field: FieldLayout, text: str, inspection: Inspection) -> str |
     return None if known is None else known.meaning
 
 
-def as_json(explanation: Explanation) -> _JSON:
-    """Return a message as an object: fields by FIX name, wire values as strings, groups as arrays of
-    objects."""
-    inspection = explanation.inspection
-    return {
-        "msg_type": inspection.msg_type,
-        "name": explanation.name,
-        "fields": _json_fields((*inspection.header, *inspection.body, *inspection.trailer)),
-        "problems": list(explanation.problems),
-    }
+def json_fields(inspection: Inspection, show: _Show | None = None) -> _JSON:
+    """Return the fields of a message: by FIX name, wire values as strings, groups as arrays of objects.
+
+    `show` gives values.
+    """
+    return _json_fields((*inspection.header, *inspection.body, *inspection.trailer), show or _wire_value)
 
 
-def _json_fields(nodes: Iterable[Node]) -> _JSON:
+def _json_fields(nodes: Iterable[Node], show: _Show) -> _JSON:
     fields: _JSON = {}
     for node in nodes:
-        if not isinstance(node, FieldNode):
-            fields.setdefault(node.layout.name, [_json_fields(entry) for entry in node.entries])
-        elif node.layout is None:
-            fields.setdefault(str(node.tag), node.text)
+        # A field that stands here twice is told of among the problems.
+        if isinstance(node, FieldNode):
+            fields.setdefault(_name(node), show(node))
         else:
-            # A field that stands here twice is told of among the problems.
-            fields.setdefault(node.layout.name, HIDDEN if node.layout.secret else node.text)
+            fields.setdefault(_name(node), [_json_fields(entry, show) for entry in node.entries])
     return fields
+
+
+def _wire_value(node: Node) -> str:
+    secret = isinstance(node.layout, FieldLayout) and node.layout.secret
+    return HIDDEN if secret else node.raw.decode("latin-1")

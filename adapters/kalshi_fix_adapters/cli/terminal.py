@@ -18,6 +18,9 @@ Line = tuple[Span, ...]
 PLAIN_WIDTH = 1000
 """Columns that are too many for any table, where there is no terminal that has a width."""
 
+CUT_OFF = ">"
+"""Stands at the end of a line that was cut."""
+
 
 def plain(text: str) -> Line:
     """Return a line without style."""
@@ -36,19 +39,25 @@ class Screen:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream
-        terminal = self._stream.isatty()
+        terminal = self._terminal = self._stream.isatty()
         self._console = Console(
             file=self._stream, width=None if terminal else PLAIN_WIDTH, highlight=False, markup=False
         )
         self._styled = terminal and not self._console.no_color
 
-    def lines(self, lines: Sequence[Line]) -> None:
-        """Print lines as they are, however long."""
+    def lines(self, lines: Sequence[Line], *, cut: bool = False) -> None:
+        """Print lines as they are, however long; with `cut`, on a terminal, only what it has room for."""
+        if cut and self._terminal:
+            lines = [_cut(line, self._console.width) for line in lines]
         if self._styled:
             text = Text("\n").join(Text.assemble(*((part, style) for style, part in line)) for line in lines)
             self._console.print(text, soft_wrap=True)
         else:
             self._stream.write("".join("".join(part for _, part in line) + "\n" for line in lines))
+
+    def text(self, lines: Sequence[str]) -> None:
+        """Print lines without style, as they are."""
+        self._stream.write("\n".join((*lines, "")))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; columns whose values are numbers are aligned to the right."""
@@ -67,6 +76,17 @@ class Screen:
     def flush(self) -> None:
         """Hand over what was printed."""
         self._stream.flush()
+
+
+def _cut(line: Line, width: int) -> Line:
+    if sum(len(part) for _, part in line) <= width:
+        return line
+    shown: list[Span] = []
+    room = width - 1
+    for style, part in line:
+        shown.append((style, part[:room]))
+        room -= len(shown[-1][1])
+    return (*shown, ("dim", CUT_OFF))
 
 
 def _is_number(text: str) -> bool:

@@ -74,6 +74,7 @@ class LogEntry:
 
 # One is made for each message of a log.
 _log_entry = fast_init(LogEntry)
+_frame = fast_init(Frame)
 
 
 def read_log(log: str | Path | IO[bytes]) -> Iterator[LogEntry]:
@@ -89,36 +90,43 @@ def read_log(log: str | Path | IO[bytes]) -> Iterator[LogEntry]:
         OSError: the file cannot be read, or is no gzip file.
         EOFError: a gzip file ends too early; what it holds has been yielded.
     """
+    reader = LogReader()
+    for data in pieces_of(log):
+        # All of a piece are cut out before the first is decoded: one after the other takes a quarter longer,
+        # for neither then finds its code in the processor's caches.
+        yield from map(entry_of, list(reader.feed(data)))
+    yield from map(entry_of, reader.close())
+
+
+def pieces_of(log: str | Path | IO[bytes]) -> Iterator[bytes]:
+    """Yield what is in a log, as `read_log` takes it, piece by piece."""
     if not isinstance(log, str | Path):
-        yield from _entries(log)
+        yield from _pieces(log)
         return
     path = Path(log)
     if path.suffix == ".gz":
         with gzip.open(path) as packed:
-            yield from _entries(packed)
+            yield from _pieces(packed)
     else:
         with path.open("rb") as file:
-            yield from _entries(file)
+            yield from _pieces(file)
 
 
-def _entries(file: IO[bytes] | gzip.GzipFile) -> Iterator[LogEntry]:
-    reader = LogReader()
+def _pieces(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     while data := file.read(CHUNK):
-        # All of a piece are cut out before the first is decoded: one after the other takes a quarter longer,
-        # for neither then finds its code in the processor's caches.
-        yield from map(_entry, list(reader.feed(data)))
-    yield from map(_entry, reader.close())
+        yield data
 
 
-def _entry(found: LoggedMessage) -> LogEntry:
+def entry_of(found: LoggedMessage) -> LogEntry:
+    """Decode what a `LogReader` has found."""
     message: Message | None
     frame = found.frame
     try:
         # A Frame is taken for whole without another look.
-        message, problems = CODEC.check(Frame(frame) if found.sound else frame)
+        message, problems = CODEC.check(_frame(frame) if found.sound else frame)
     except DecodeError:
         message, problems = None, CODEC.inspect(frame).problems
-    time, direction, connection = _told(found.before)
+    time, direction, connection = told(found.before)
     return _log_entry(found.line, time, direction, connection, frame, message, problems, found.cut)
 
 
@@ -127,7 +135,7 @@ _connections: Final[dict[bytes, tuple[Direction, int]]] = {}
 tells takes twice as long."""
 
 
-def _told(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
+def told(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
     """Return time, direction and connection, as far as a line tells them before its message."""
     known = _connections.get(before[_OWN_TIME:])
     # Behind the full stop are then six characters and Z: what is a time is one of a wire log.

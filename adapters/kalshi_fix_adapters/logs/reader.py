@@ -102,20 +102,32 @@ class _Step(Enum):
 class LogReader:
     """Cuts messages out of a log that arrives in pieces; where the pieces end makes no difference."""
 
-    def __init__(self, max_message: int = MAX_MESSAGE) -> None:
+    def __init__(self, max_message: int = MAX_MESSAGE, *, line: int = 1, before: bytes = b"") -> None:
+        """Begin outside of any message.
+
+        Args:
+            max_message: bytes after which a message that does not end is given up.
+            line: number of the line on which the log begins.
+            before: how that line begins, if it began before.
+        """
         self._max_message = max_message
         self._buffer = bytearray()
         self._at = 0
         self._blank_to = self._looked_to = 0
         """Up to where blanks were skipped, and up to where an end was looked for in vain: what waits for the
         rest of the log is not read again with each piece."""
-        self._line = 1
-        self._before = b""
+        self._line = line
+        self._before = before
         """How the line at the position begins, as far as it was read and up to `MAX_BEFORE` bytes."""
         self._final = False
         self._awaited = False
         """Whether a message that was not here as a whole has been left for the next piece."""
         self._message: _Pending | None = None
+
+    @property
+    def position(self) -> int:
+        """Up to where the first piece was used, in bytes."""
+        return self._at
 
     def feed(self, data: bytes) -> Iterator[LoggedMessage]:
         """Take the next bytes of the log; yield the messages that are complete now."""

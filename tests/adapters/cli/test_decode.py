@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.explain import explain
-from kalshi_fix_adapters.cli.render import as_json, lines
+from kalshi_fix_adapters.cli.render import json_fields, lines
 from kalshi_fix_adapters.cli.units import Units
 from kalshi_fix_adapters.logs.reader import MAX_MESSAGE, LogReader
 from kalshi_fix_sansio import DIALECT, TEXTS, decode_strict
@@ -87,7 +87,7 @@ def test_the_log_with_every_message_is_up_to_date_and_sound() -> None:
 
 
 def test_every_message_is_decoded_without_problems() -> None:
-    result = run(str(LOG))
+    result = run("--full", str(LOG))
     assert (result.exit_code, result.stderr) == (0, "")
     for layout in DIALECT.messages.values():
         assert f"{layout.name} (35={layout.msg_type})" in result.stdout
@@ -113,7 +113,9 @@ def test_json_says_what_the_messages_say() -> None:
     found = objects(LOG.read_bytes())
     assert len(found) == len(conversation())
     for shown, (*_, spoken), frame in zip(found, conversation(), frames(), strict=True):
-        assert list(shown) == ["msg_type", "name", "fields", "problems"]
+        assert list(shown) == [
+            *("line", "time", "direction", "connection", "msg_type", "name", "fields", "problems")
+        ]
         assert (shown["msg_type"], shown["name"]) == (spoken.MSG_TYPE, spoken.NAME)
         assert shown["problems"] == []
         fields = shown["fields"]
@@ -141,8 +143,10 @@ def test_nested_groups_are_arrays_of_objects() -> None:
 
 
 def test_a_message_in_words() -> None:
-    lines = [line.rstrip() for line in run(log=b"12:00 sent " + message() + b"\n").stdout.splitlines()]
-    assert lines[0] == "line 1: NewOrderSingle (35=D)"
+    lines = [
+        line.rstrip() for line in run("--full", log=b"12:00 sent " + message() + b"\n").stdout.splitlines()
+    ]
+    assert lines[0] == "line 1: NewOrderSingle (35=D), sent"
     words = [" ".join(line.split()) for line in lines]
     assert "OrderQty (38) 10 contracts" in words
     assert "Side (54) 1 (BUY)" in words
@@ -161,12 +165,12 @@ def test_a_logon_tells_the_unit_of_prices() -> None:
         for flag in (DOLLARS + b"=Y|", b"")
     )
     assert logon
-    assert "0.75 dollars\n" in run(log=dollars + message()).stdout
-    assert "0.75 dollars or cents\n" in run(log=dollars + cents + message()).stdout
+    assert "0.75 dollars\n" in run("--full", log=dollars + message()).stdout
+    assert "0.75 dollars or cents\n" in run("--full", log=dollars + cents + message()).stdout
 
 
 def test_groups_are_indented() -> None:
-    lines = run(str(LOG)).stdout.splitlines()
+    lines = run("--full", str(LOG)).stdout.splitlines()
     at = next(i for i, line in enumerate(lines) if "NoMarketSettlementPartyIDs" in line)
     party, inner = lines[at + 1], next(line for line in lines[at:] if "CollateralAmountChange " in line)
     assert party == "    entry 1"
@@ -184,17 +188,19 @@ def test_no_secret_field_of_a_logon_is_shown(full: bool) -> None:
         for field in secrets
     )
     log = message(body.encode(), HEAD.replace(b"35=D", b"35=A"))
-    output = run(*([] if full else ["--json"]), "-", log=log).stdout
+    output = run("--full" if full else "--json", "-", log=log).stdout
     assert "topsecret" not in output
     assert output.count("<hidden>") == len(secrets)
 
 
 def test_secrets_are_not_shown() -> None:
-    for output in (run(str(LOG)).stdout, run("--json", str(LOG)).stdout):
+    for form in ([], ["--full"], ["--json"]):
+        output = run(*form, str(LOG)).stdout
         assert "bm90IGEg" not in output
         assert output.count("<hidden>") == 1
     damaged = b"8=FIXT.1.1|35=A|96=topsecret|96=topsecret|554=hunter2|554=hunter2|10=1|"
-    for output in (run(log=damaged).stdout, run("--json", log=damaged).stdout):
+    for form in ([], ["--full"], ["--json"]):
+        output = run(*form, log=damaged).stdout
         assert "topsecret" not in output
         assert "hunter2" not in output
 
@@ -243,10 +249,12 @@ def test_a_known_text_is_explained_where_it_is_known_to_come() -> None:
     other = next(each for each in DIALECT.messages if (each, text) not in TEXTS)
     for kind, shown in ((msg_type, f" {text} ({told.meaning})"), (other, f" {text}"), ("ZZ", f" {text}")):
         head = HEAD.replace(b"35=D", f"35={kind}".encode())
-        lines = run(log=message(b"58=" + text.encode() + b"|", head)).stdout.splitlines()
+        lines = run("--full", log=message(b"58=" + text.encode() + b"|", head)).stdout.splitlines()
         assert next(line for line in lines if "Text (58)" in line or "tag 58" in line).endswith(shown)
         assert objects(message(b"58=" + text.encode() + b"|", head))[0]["fields"]["Text"] == text
-    unknown = run(log=message(b"58=SOMETHING_ELSE|", HEAD.replace(b"35=D", f"35={msg_type}".encode())))
+    unknown = run(
+        "--full", log=message(b"58=SOMETHING_ELSE|", HEAD.replace(b"35=D", f"35={msg_type}".encode()))
+    )
     assert "SOMETHING_ELSE\n" in unknown.stdout
 
 
@@ -309,7 +317,7 @@ def test_an_endless_message_is_cut() -> None:
 def test_nothing_in_a_message_stops_the_reader(junk: bytes) -> None:
     for logged in LogReader().feed(b"8=FIXT.1.1|" + junk + b"\n\n"):
         explanation = explain(logged)
-        json.dumps(as_json(explanation))
+        json.dumps(json_fields(explanation.inspection))
         assert list(lines(explanation, Units()))
 
 
@@ -324,7 +332,7 @@ def test_standard_input_is_the_default(tmp_path: Path) -> None:
 
 def test_a_log_without_messages_says_so() -> None:
     result = run(log=b"nothing here\n")
-    assert (result.exit_code, result.stdout) == (0, "")
+    assert (result.exit_code, result.stdout) == (3, "")
     assert "no FIX message" in result.stderr
 
 
@@ -350,4 +358,4 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdin.write(message() * 100)
         process.stdin.close()
         assert process.stderr.read() == b""
-        process.wait()
+        assert process.wait() == 141

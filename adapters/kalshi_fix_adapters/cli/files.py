@@ -1,0 +1,152 @@
+"""Where the bytes of a log come from: files, packed or being written, and standard input."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import sys
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self, cast
+
+from kalshi_fix_adapters.logs.entries import CHUNK
+
+STDIN: Final = "-"
+PROGRESS_SECONDS: Final = 0.5
+_OTHER: Final = re.compile(rb"8=(FIX\.[0-9]\.[0-9](?:SP[0-9])?)(?:\x01|\||\^A)")
+_LONGEST_OTHER: Final = 16
+_MEGA: Final = 1_000_000
+
+
+class UnreadableError(Exception):
+    """The log cannot be read; the text says why."""
+
+
+def pieces(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]:
+    """Yield what is in a file, piece by piece; UnreadableError where that ends too early.
+
+    With `wait`, what is added later too: it is called whenever there is nothing new.
+    """
+    try:
+        if name == STDIN:
+            yield from _read(cast("Any", sys.stdin.buffer))
+        elif name.endswith(".gz"):
+            with gzip.open(name) as packed:
+                yield from _read(packed)
+        elif wait is None:
+            with Path(name).open("rb") as file:
+                yield from _read(file)
+        else:
+            yield from _followed(Path(name), wait)
+    except BrokenPipeError:
+        raise
+    except (OSError, EOFError, zlib.error) as error:
+        told = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"{name} cannot be read: {told}") from None
+
+
+def _read(file: Any) -> Iterator[bytes]:
+    while data := file.read1(CHUNK):
+        yield data
+
+
+def _followed(path: Path, wait: Callable[[], None]) -> Iterator[bytes]:
+    """Yield a file's content as it grows; of one that takes its place, or begins anew, all of it."""
+    while True:
+        with path.open("rb") as file:
+            while True:
+                yield from _read(file)
+                if _is_over(path, file):
+                    # What was written before it was set aside.
+                    yield from _read(file)
+                    break
+                wait()
+
+
+def _is_over(path: Path, file: IO[bytes]) -> bool:
+    opened = os.fstat(file.fileno())
+    if opened.st_size < file.tell():
+        return True
+    try:
+        now = path.stat()
+    except FileNotFoundError:
+        return False  # the next one has not been made yet
+    return (now.st_ino, now.st_dev) != (opened.st_ino, opened.st_dev)
+
+
+class OtherVersions:
+    """Counts messages of other versions of FIX, which are not shown."""
+
+    def __init__(self) -> None:
+        self._found: Counter[str] = Counter()
+
+    def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
+        """Look at what passes."""
+        rest = b""
+        for piece in found:
+            yield piece
+            # Most logs have none, which is seen at once.
+            data = rest + piece
+            if data.find(b"8=FIX.") >= 0:
+                for each in _OTHER.finditer(data):
+                    if each.end() > len(rest):
+                        self._found[each[1].decode()] += 1
+            rest = data[-_LONGEST_OTHER:]
+
+    def told(self) -> Iterator[str]:
+        """Yield sentences about what was found."""
+        for version, count in sorted(self._found.items()):
+            verb = "message is" if count == 1 else "messages are"
+            yield f"{count:,} {verb} {version}, not FIXT.1.1 as Kalshi speaks it, and not shown"
+
+
+class Progress:
+    """Says on a terminal how far a file was read, if that takes long."""
+
+    def __init__(self, name: str, *, shown: bool) -> None:
+        self._shown = shown and sys.stderr.isatty()
+        self._name = name
+        self._size = 0
+        if self._shown and name != STDIN and not name.endswith(".gz"):
+            try:
+                self._size = Path(name).stat().st_size
+            except OSError:
+                self._shown = False  # what reads it says why
+        self._told = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._told:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
+        """Count what passes."""
+        if not self._shown:
+            yield from found
+            return
+        done, begin = 0, time.monotonic()
+        told_at = begin
+        for piece in found:
+            yield piece
+            done += len(piece)
+            now = time.monotonic()
+            if now - told_at >= PROGRESS_SECONDS:
+                told_at = now
+                self._tell(done, done / (now - begin))
+
+    def _tell(self, done: int, speed: float) -> None:
+        self._told = True
+        part = f"{done / self._size:4.0%} of {self._size / _MEGA:,.0f} MB" if self._size else ""
+        text = part or f"{done / _MEGA:,.0f} MB"
+        sys.stderr.write(f"\r\x1b[K{Path(self._name).name[:24]}: {text}, {speed / _MEGA:.0f} MB/s")
+        sys.stderr.flush()

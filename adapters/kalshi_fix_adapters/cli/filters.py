@@ -1,0 +1,128 @@
+"""Which messages of a log are wanted: by type, tag, ID, symbol, direction and time.
+
+All is asked of the bytes, before a message is decoded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, time
+from typing import Any
+
+import attrs
+import click
+
+from kalshi_fix_adapters.logs.entries import Direction, told
+from kalshi_fix_adapters.logs.reader import LoggedMessage
+from kalshi_fix_sansio import DIALECT
+
+_CLIENT_IDS = frozenset(tag for tag, field in DIALECT.fields.items() if field.name.endswith("ClOrdID"))
+_SYMBOLS = frozenset(tag for tag, field in DIALECT.fields.items() if field.name == "Symbol")
+Moment = datetime | time
+
+
+@attrs.frozen
+class Filters:
+    """What is asked of messages; each that is given must hold, by one of its values."""
+
+    patterns: tuple[re.Pattern[bytes], ...] = ()
+    direction: Direction | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is asked."""
+        return self != NOTHING_ASKED
+
+    def wants(self, logged: LoggedMessage) -> bool:
+        """Say whether a message is wanted. One without the time or direction that is asked for is not."""
+        frame = logged.frame
+        if any(pattern.search(frame) is None for pattern in self.patterns):
+            return False
+        if self.direction is None and self.since is None and self.until is None:
+            return True
+        when, direction, _ = told(logged.before)
+        if self.direction is not None and direction != self.direction:
+            return False
+        return (self.since is None or (when is not None and _at(when, self.since) >= self.since)) and (
+            self.until is None or (when is not None and _at(when, self.until) < self.until)
+        )
+
+
+NOTHING_ASKED = Filters()
+
+
+def _at(when: datetime, like: Moment) -> Any:
+    return when if isinstance(like, datetime) else when.time()
+
+
+def make(
+    types: Sequence[str],
+    tags: Sequence[str],
+    client_ids: Sequence[str],
+    symbols: Sequence[str],
+    direction: Direction | None,
+    since: Moment | None,
+    until: Moment | None,
+) -> Filters:
+    """Return the filters that the options of the command ask for; BadParameter for an unknown name."""
+    patterns = []
+    if types:
+        patterns.append(_fields((35,), map(_msg_type, types)))
+    for text in tags:
+        name, given, value = text.partition("=")
+        patterns.append(_fields((_tag(name),), [value] if given else ["*"]))
+    if client_ids:
+        patterns.append(_fields(_CLIENT_IDS, client_ids))
+    if symbols:
+        patterns.append(_fields(_SYMBOLS, symbols))
+    return Filters(tuple(patterns), direction, since, until)
+
+
+def _fields(tags: Iterable[int], values: Iterable[str]) -> re.Pattern[bytes]:
+    """Match a field with one of these tags and values; `*` stands for anything."""
+    wanted = "|".join(re.escape(value).replace(r"\*", "[^\x01]*") for value in values)
+    return re.compile(f"\x01(?:{'|'.join(map(str, tags))})=(?:{wanted})\x01".encode("latin-1", "replace"))
+
+
+def _msg_type(text: str) -> str:
+    if text in DIALECT.messages or text == "*":
+        return text
+    found = [msg_type for msg_type, layout in DIALECT.messages.items() if layout.name.lower() == text.lower()]
+    if not found:
+        raise click.BadParameter(f"there is no message {text!r}; name it or give its MsgType, such as D")
+    return found[0]
+
+
+def _tag(name: str) -> int:
+    if name.isascii() and name.isdigit() and len(name) < 10:
+        return int(name)
+    found = [tag for tag, field in DIALECT.fields.items() if field.name.lower() == name.lower()]
+    if not found:
+        raise click.BadParameter(f"there is no field {name!r}; name it or give its tag, such as 55 or 55=KX*")
+    return found[0]
+
+
+class MomentType(click.ParamType[Moment]):
+    """A time of day, or a date with or without one, in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Moment:
+        """Read what was given."""
+        text = str(value).strip()
+        parse: tuple[Callable[[str], Moment], ...] = (time.fromisoformat, datetime.fromisoformat)
+        for each in parse:
+            try:
+                found = each(text)
+            except ValueError:
+                continue
+            if isinstance(found, datetime):
+                return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+            if found.tzinfo is None:
+                return found
+        raise click.BadParameter(
+            f"{text!r} is no time: 14:30, 2026-11-21 or '2026-11-21 14:30:05.5'", ctx, param
+        )

@@ -1,0 +1,181 @@
+"""What a log comes to: how many messages of each type, gaps, problems, and how long reports took."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from kalshi_fix_adapters.cli.terminal import Line, plain, printable
+from kalshi_fix_adapters.logs.entries import Direction
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.layout import Sender
+
+MAX_KEPT: Final = 10_000
+"""Pairs of CompIDs, types of messages and gaps that are kept."""
+MAX_WAITING: Final = 100_000
+"""Requests whose first report is waited for; then the oldest is forgotten."""
+MAX_LATENCIES: Final = 1_000_000
+"""Latencies that are kept; later ones are not."""
+MAX_GAPS_SHOWN: Final = 20
+_LOGON, _SEQUENCE_RESET = "A", "4"
+_REQUESTS: Final = frozenset(
+    layout.msg_type
+    for layout in DIALECT.messages.values()
+    if any(member.name == "ClOrdID" for member in layout.body.members)
+    and any(layout.allowed(p, s, Sender.CLIENT) for s, k in DIALECT.session_types.items() for p in k.products)
+)
+"""Messages of a client that a report answers by ClOrdID."""
+
+
+@attrs.frozen
+class Fact:
+    """What the summary takes of one message."""
+
+    line: int
+    time: datetime | None
+    direction: Direction | None
+    msg_type: str
+    sender: str
+    target: str
+    number: int | None
+    """MsgSeqNum."""
+    again: bool
+    """PossDupFlag is Y."""
+    begins: bool
+    """ResetSeqNumFlag is Y."""
+    next_number: int | None
+    """NewSeqNo of a SequenceReset."""
+    client_id: str | None
+
+
+@attrs.define
+class _Gap:
+    line: int
+    sender: str
+    target: str
+    first: int
+    last: int
+
+
+class Summary:
+    """Adds up messages in the order of the log."""
+
+    def __init__(self) -> None:
+        self.found = self.problems = 0
+        self._types: Counter[str] = Counter()
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+        self._next: dict[tuple[str, str], int] = {}
+        self._gaps: list[_Gap] = []
+        self._untold = 0
+        self._waiting: OrderedDict[str, datetime] = OrderedDict()
+        self._latencies = array("d")
+
+    def take(self, fact: Fact, *, wanted: bool, wrong: bool) -> None:
+        """Take a message: only numbers are looked at unless it is wanted."""
+        self._count(fact)
+        if not wanted:
+            return
+        self.found += 1
+        self.problems += wrong
+        if fact.msg_type in self._types or len(self._types) < MAX_KEPT:
+            self._types[fact.msg_type] += 1
+        if fact.time is not None:
+            self._first = self._first or fact.time
+            self._last = fact.time
+            self._time(fact, fact.time)
+
+    def _time(self, fact: Fact, time: datetime) -> None:
+        if fact.client_id is None or fact.again:
+            return
+        sent = fact.msg_type in _REQUESTS if fact.direction is None else fact.direction == "sent"
+        if sent:
+            self._waiting[fact.client_id] = time
+            if len(self._waiting) > MAX_WAITING:
+                self._waiting.popitem(last=False)
+            return
+        since = self._waiting.pop(fact.client_id, None)
+        if since is not None and len(self._latencies) < MAX_LATENCIES:
+            self._latencies.append((time - since) / timedelta(microseconds=1))
+
+    def _count(self, fact: Fact) -> None:
+        number = fact.number
+        if number is None:
+            return
+        key = fact.sender, fact.target
+        expected = self._next.get(key)
+        if fact.again:
+            self._fill(key, number, number)
+        elif fact.begins and fact.msg_type == _LOGON:
+            expected = None
+        if expected is not None and number > expected:
+            if len(self._gaps) < MAX_KEPT:
+                self._gaps.append(_Gap(fact.line, *key, expected, number - 1))
+            else:
+                self._untold += 1
+        after = number + 1
+        if fact.msg_type == _SEQUENCE_RESET and fact.next_number is not None:
+            self._fill(key, number, fact.next_number - 1)
+            after = fact.next_number
+        forward = expected is None or after > expected or (not fact.again and fact.msg_type == _LOGON)
+        if forward and (key in self._next or len(self._next) < MAX_KEPT):
+            self._next[key] = after
+
+    def _fill(self, key: tuple[str, str], first: int, last: int) -> None:
+        """Take numbers that came again, or that the other side skips, out of a gap.
+
+        From its front, since they come in order.
+        """
+        for gap in reversed(self._gaps):
+            if (gap.sender, gap.target) == key and first <= gap.first <= last:
+                gap.first = last + 1
+                if gap.first > gap.last:
+                    self._gaps.remove(gap)
+                return
+
+    def lines(self) -> Iterator[Line]:
+        """Yield what is told in the end."""
+        span = ""
+        if self._first is not None and self._last is not None:
+            span = f", {self._first:%Y-%m-%d %H:%M:%S} to {self._last:%Y-%m-%d %H:%M:%S}"
+        yield (("bold", f"{_counted(self.found, 'message')}{span}"),)
+        for msg_type, count in self._types.most_common():
+            layout = DIALECT.messages.get(msg_type)
+            name = layout.name if layout is not None else "unknown"
+            yield plain(f"  {count:>9,}  {name} ({printable(msg_type)})")
+        yield (("bold red" if self.problems else "", f"{_counted(self.problems, 'message')} with problems"),)
+        gaps = len(self._gaps) + self._untold
+        yield (("bold red" if gaps else "", f"{_counted(gaps, 'gap')} in MsgSeqNum"),)
+        for gap in self._gaps[:MAX_GAPS_SHOWN]:
+            numbers = f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}"
+            who = f"{printable(gap.sender)} to {printable(gap.target)}"
+            yield plain(f"  before line {gap.line}: {numbers}, {who}")
+        if gaps > MAX_GAPS_SHOWN:
+            yield plain(f"  and {gaps - MAX_GAPS_SHOWN} more")
+        yield from self._latency_lines()
+
+    def _latency_lines(self) -> Iterator[Line]:
+        found = sorted(self._latencies)
+        if not found:
+            return
+        yield plain(f"from request to first report, {_counted(len(found), 'time')}:")
+        places = (("least", 0.0), ("median", 0.5), ("99 %", 0.99), ("most", 1.0))
+        shown = (f"{name} {_span(found[round((len(found) - 1) * place)])}" for name, place in places)
+        yield plain(f"  {', '.join(shown)}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _span(microseconds: float) -> str:
+    if abs(microseconds) < 1_000:
+        return f"{microseconds:.0f} us"
+    return (
+        f"{microseconds / 1_000:.1f} ms" if abs(microseconds) < 1_000_000 else f"{microseconds / 1e6:.2f} s"
+    )

@@ -1,0 +1,128 @@
+"""A log shared among processes: cut where a sound message ends, so that each part is read as in the whole.
+
+A message always begins where `8=FIXT.1.1` says so, whatever came before; one that is taken at once leaves
+nothing open behind it. A part without any such message is read by the process that has read the part before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+
+from kalshi_fix_adapters.logs.entries import LogEntry, entry_of, pieces_of
+from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+PART: Final = 2 * 1024 * 1024
+"""Bytes of a part, about."""
+_END_OF_PART: Final = 64 * 1024
+"""In how much of its end the place to cut is looked for."""
+_PARTS_AHEAD: Final = 2
+"""How many parts wait, beside those that the processes have, for one of them."""
+
+_T = TypeVar("_T")
+Work = Callable[[Iterable[LoggedMessage]], _T]
+
+
+def map_log(
+    function: Callable[[LogEntry], _T | None], log: str | Path | IO[bytes], *, processes: int = 2
+) -> Iterator[_T]:
+    """Call a function with each message of a log in several processes; yield what it returns, in the order of
+    the log, without None.
+
+    The processes are started anew, so the function must be one that can be imported, and a program that calls
+    this must do so under `if __name__ == "__main__"`. What the function returns is handed over between
+    processes: a whole `LogEntry` costs as much to hand over as to read.
+
+    Args:
+        function: what to make of a message.
+        log: as with `read_log`.
+        processes: how many there are beside this one.
+
+    Raises:
+        OSError, EOFError: as with `read_log`, and whatever the function raises.
+    """
+    work: Work[list[_T]] = _Each(function)
+    for found in in_processes(work, pieces_of(log), processes):
+        yield from found
+
+
+@attrs.frozen
+class _Each:
+    function: Callable[[LogEntry], Any]
+
+    def __call__(self, found: Iterable[LoggedMessage]) -> list[Any]:
+        results = (self.function(entry_of(each)) for each in found)
+        return [result for result in results if result is not None]
+
+
+def in_processes(work: Work[_T], pieces: Iterable[bytes], processes: int) -> Iterator[_T]:
+    """Yield what `work` makes of the messages of each part of a log, in its order."""
+    # Who reads a log by himself need not import these.
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    running: deque[Future[tuple[_T, LogReader]]] = deque()
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        try:
+            reader: LogReader | Future[tuple[_T, LogReader]] = LogReader()
+            for part in _parts(pieces):
+                if isinstance(reader, Future):
+                    reader = reader.result()[1]
+                running.append(pool.submit(_read, work, reader, part.data, closed=part.follows is not None))
+                reader = running[-1] if part.follows is None else part.follows
+                if len(running) >= processes + _PARTS_AHEAD:
+                    yield running.popleft().result()[0]
+            while running:
+                yield running.popleft().result()[0]
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _read(work: Work[_T], reader: LogReader, data: bytes, *, closed: bool) -> tuple[_T, LogReader]:
+    found = list(reader.feed(data))
+    if closed:
+        found += reader.close()
+    return work(found), reader
+
+
+@attrs.frozen
+class _Part:
+    data: bytes
+    follows: LogReader | None
+    """What reads the part behind this one; None if that is for the reader of this one."""
+
+
+def _parts(pieces: Iterable[bytes]) -> Iterator[_Part]:
+    line, before, waiting = 1, b"", bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) < PART:
+            continue
+        end = _end_of_sound(waiting)
+        data = bytes(waiting[:end])
+        newline = data.rfind(b"\n")
+        begin = b"" if newline >= 0 else before
+        line += data.count(b"\n")
+        before = (begin + data[newline + 1 :][:MAX_BEFORE])[:MAX_BEFORE]
+        yield _Part(data, None if end is None else LogReader(line=line, before=before))
+        del waiting[:end]
+    yield _Part(bytes(waiting), LogReader())
+
+
+def _end_of_sound(data: bytearray) -> int | None:
+    """Return where a message ends that is taken at once, near the end of the data; None if there is none."""
+    begin = max(0, len(data) - _END_OF_PART)
+    reader = LogReader()
+    for found in reader.feed(bytes(data[begin:])):
+        # Not at the very begin, where what stands before it is not known: a digit would make it no message.
+        if found.sound and (begin == 0 or reader.position >= len(found.frame)):
+            return begin + reader.position
+    return None

@@ -1,0 +1,71 @@
+"""A log shared among processes is read as in one."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_fix_adapters.logs import LogEntry, map_log, read_log, split
+from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
+from tests.adapters.logs.test_reader import NEARLY, SOUND, read
+
+SENT = b"2026-11-21 12:00:00.123456Z 1 sent     " + SOUND + b"\n"
+
+
+def in_parts(log: bytes, piece: int) -> tuple[list[LoggedMessage], int]:
+    """What the processes would find, and in how many parts."""
+    found: list[LoggedMessage] = []
+    reader, number = LogReader(), 0
+    for part in split._parts(log[at : at + piece] for at in range(0, len(log), piece)):
+        found += reader.feed(part.data)
+        number += 1
+        if part.follows is not None:
+            found += reader.close()
+            reader = part.follows
+    return found, number
+
+
+@given(
+    st.lists(st.sampled_from([*NEARLY, SENT]), max_size=30).map(b"".join),
+    st.integers(1, 80),
+    st.integers(20, 400),
+)
+def test_parts_are_read_as_the_whole(log: bytes, piece: int, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(split, "PART", size)
+        patch.setattr(split, "_END_OF_PART", 100)
+        found, _ = in_parts(log, piece)
+    assert found == read(log)
+
+
+def test_a_log_is_cut_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "PART", 1_000)
+    _, number = in_parts(SENT * 100, 64)
+    assert number > 5
+    assert in_parts((b"3" + SENT) * 100, 64)[0] == read((b"3" + SENT) * 100)
+
+
+def line_of(entry: LogEntry) -> tuple[int, str] | None:
+    return None if entry.message is None else (entry.line, entry.message.msg_type)
+
+
+def test_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "PART", 2_000)
+    # Nothing in the middle is sound, so that parts wait for each other.
+    log = SENT * 100 + SENT.replace(b"=a", b"=b") * 100 + SENT * 100
+    expected = [line_of(entry) for entry in read_log(io.BytesIO(log)) if entry.message is not None]
+    assert list(map_log(line_of, io.BytesIO(log), processes=2)) == expected
+    assert len(expected) == 200
+
+
+def fail(found: Iterable[LoggedMessage]) -> None:
+    raise LookupError("not for this one")
+
+
+def test_what_the_function_raises_is_raised() -> None:
+    with pytest.raises(LookupError, match="not for this one"):
+        list(split.in_processes(fail, [SENT], 1))
