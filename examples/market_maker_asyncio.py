@@ -13,51 +13,45 @@ from quoting import Quoter
 
 from kalshi_fix_adapters.asyncio import Client, market_data, order_entry
 from kalshi_fix_adapters.errors import NotConnectedError
-from kalshi_fix_adapters.events import Disconnected
 from kalshi_fix_sansio import LogonFields, MarketDataRequest
-from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.trading import OrderBooks
+from kalshi_fix_sansio.trading import RateBudget
 
 
 class MarketMaker:
-    """Two clients, a book and what is to be quoted."""
+    """Two clients, and what is to be quoted."""
 
     def __init__(self, symbol: str, orders: Client, prices: Client) -> None:
-        self.symbol, self.orders, self.prices = symbol, orders, prices
-        self.quoter, self.books = Quoter(symbol), OrderBooks()
+        self.quoter, self.orders, self.prices = Quoter(symbol), orders, prices
 
     async def requote(self) -> None:
         """Send what brings the quotes to where they belong."""
-        book = self.books.get(self.symbol)
-        if book is not None and self.orders.is_logged_on:
-            for message in self.quoter.react(book):
-                print(message, flush=True)
-                with suppress(NotConnectedError):  # Disconnected comes next, and starts afresh
-                    await self.orders.send(message)
+        for message in self.quoter.requests() if self.orders.is_logged_on else []:
+            print(message, flush=True)
+            with suppress(NotConnectedError):  # the next logon begins afresh
+                await self.orders.send(message)
 
     async def follow_orders(self) -> None:
         """Take in what the venue says about the orders."""
         async for event in self.orders.events():
-            if isinstance(event, MessageReceived):
-                self.quoter.heard(event.message)
-            elif isinstance(event, Disconnected):
-                self.quoter.restart()
+            self.quoter.follow(event)
             await self.requote()
 
     async def follow_prices(self) -> None:
         """Keep the book."""
-        request = MarketDataRequest.subscribe(self.symbol)
-        self.books.apply(request)
+        books, request = self.quoter.books, MarketDataRequest.subscribe(self.quoter.symbol)
+        books.apply(request)
         await self.prices.send(request)
         async for event in self.prices.events():
-            if any(update.best_changed or update.state_changed for update in self.books.apply(event)):
+            if any(update.best_changed or update.state_changed for update in books.apply(event)):
                 await self.requote()
 
 
 async def main(symbol: str, key_id: str, private_key_path: str) -> None:
     """Run until cancelled."""
     async with (
-        order_entry(logon_fields=LogonFields(cancel_orders_on_disconnect=True)) as orders,
+        order_entry(
+            logon_fields=LogonFields(cancel_orders_on_disconnect=True), budget=RateBudget("Basic")
+        ) as orders,
         market_data(key_id=key_id, private_key_path=private_key_path) as prices,
         asyncio.TaskGroup() as tasks,
     ):

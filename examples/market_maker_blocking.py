@@ -14,46 +14,41 @@ from quoting import Quoter
 
 from kalshi_fix_adapters.blocking import Client, market_data, order_entry
 from kalshi_fix_adapters.errors import NotConnectedError
-from kalshi_fix_adapters.events import Disconnected
 from kalshi_fix_sansio import LogonFields, MarketDataRequest
-from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.trading import OrderBooks
+from kalshi_fix_sansio.trading import RateBudget
 
 symbol, key_id, private_key_path = argv[1:]
 request = MarketDataRequest.subscribe(symbol)
-quoter, books, lock = Quoter(symbol), OrderBooks(), Lock()
+quoter, lock = Quoter(symbol), Lock()
 
 
 def requote(orders: Client) -> None:
     """Send what brings the quotes to where they belong."""
-    book = books.get(symbol)
-    if book is not None and orders.is_logged_on:
-        for message in quoter.react(book):
-            print(message, flush=True)
-            with suppress(NotConnectedError):  # Disconnected comes next, and starts afresh
-                orders.send(message)
+    for message in quoter.requests() if orders.is_logged_on else []:
+        print(message, flush=True)
+        with suppress(NotConnectedError):  # the next logon begins afresh
+            orders.send(message)
 
 
 def follow_orders(orders: Client) -> None:
     """Take in what the venue says about the orders."""
     for event in orders.events():
         with lock:
-            if isinstance(event, MessageReceived):
-                quoter.heard(event.message)
-            elif isinstance(event, Disconnected):
-                quoter.restart()
+            quoter.follow(event)
             requote(orders)
 
 
 with (
     suppress(KeyboardInterrupt),
-    order_entry(logon_fields=LogonFields(cancel_orders_on_disconnect=True)) as orders,
+    order_entry(
+        logon_fields=LogonFields(cancel_orders_on_disconnect=True), budget=RateBudget("Basic")
+    ) as orders,
     market_data(key_id=key_id, private_key_path=private_key_path) as prices,
 ):
     Thread(target=follow_orders, args=(orders,), daemon=True).start()
-    books.apply(request)
+    quoter.books.apply(request)
     prices.send(request)
     for event in prices.events():
         with lock:
-            if any(update.best_changed or update.state_changed for update in books.apply(event)):
+            if any(update.best_changed or update.state_changed for update in quoter.books.apply(event)):
                 requote(orders)

@@ -1,79 +1,56 @@
 """What a market maker wants in the market, whatever loop it runs in: one bid and one offer, a fixed distance
-behind the best prices. It is given the book and what the venue answers, and says what to send."""
+behind the best prices. It is given what the sessions tell, and says what to send."""
 
 from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
-import attrs
+from kalshi_fix_sansio import NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, Side
+from kalshi_fix_sansio.events import LoggedOn
+from kalshi_fix_sansio.trading import OrderBooks, Orders, OrderState, Positions
 
-from kalshi_fix_sansio import (
-    ExecutionReport,
-    NewOrderSingle,
-    OrderCancelReject,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    OrdStatus,
-    Side,
-)
-from kalshi_fix_sansio.trading import OrderBook
-
-OPEN = {OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED, OrdStatus.REPLACED}
-WAITING = {OrdStatus.PENDING_NEW, OrdStatus.PENDING_CANCEL, OrdStatus.PENDING_REPLACE}
 Request = NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest
 
 
-@attrs.define
-class Quote:
-    """One side. While `asked` is set, the venue has not answered yet, and nothing more is sent."""
-
-    side: Side
-    order: str | None = None
-    price: Decimal | None = None
-    asked: str | None = None
-
-
 class Quoter:
-    """Quotes `size` contracts on each side, `distance` dollars behind the best prices of the others."""
+    """Quotes `size` contracts on each side, `distance` dollars behind the best prices of the others, and no
+    side by which it would hold `most` or more."""
 
-    def __init__(self, symbol: str, *, size: int = 5, distance: str = "0.01") -> None:
-        self.symbol, self.size, self.distance = symbol, size, Decimal(distance)
-        self.restart()
+    def __init__(self, symbol: str, *, size: int = 5, distance: str = "0.01", most: int = 100) -> None:
+        self.symbol, self.size, self.distance, self.most = symbol, size, Decimal(distance), most
+        self.books, self.orders, self.positions = OrderBooks(), Orders(), Positions()
 
-    def _wanted(self, book: OrderBook, side: Side) -> Decimal | None:
-        best = book.best_bid if side is Side.BUY else book.best_offer
-        if not book.is_live or best is None:
+    def follow(self, event: object) -> None:
+        """Take in an event of the session that has the orders; those of the other go to `books`."""
+        told = self.orders.apply(event)
+        if isinstance(event, LoggedOn):
+            # The venue has cancelled what rested when the connection was lost, as the Logon asks.
+            for order in self.orders.live():
+                told += self.orders.resolve(order, is_open=False)
+        for update in told:
+            self.positions.apply(update)
+
+    def requests(self) -> list[Request]:
+        """Return what to send now; it counts as sent."""
+        due = [request for side in Side if (request := self._request(side)) is not None]
+        for request in due:
+            self.orders.apply(request)
+        return due
+
+    def _wanted(self, side: Side) -> Decimal | None:
+        book, net = self.books.get(self.symbol), self.positions.of(self.symbol).net
+        if book is None or not book.is_live or (net if side is Side.BUY else -net) >= self.most:
             return None
-        return best.price + (-self.distance if side is Side.BUY else self.distance)
+        mine = self.orders.working(self.symbol)
+        others = book.without((each.side, each.price, each.remaining) for each in mine if each.price)
+        best = others.best_bid if side is Side.BUY else others.best_offer
+        return best and best.price + (-self.distance if side is Side.BUY else self.distance)
 
-    def react(self, book: OrderBook) -> list[Request]:
-        """Return what to send now."""
-        due = [q for q in self.quotes if not q.asked and q.price != self._wanted(book, q.side)]
-        for quote in due:
-            quote.asked, quote.price = str(uuid4()), self._wanted(book, quote.side)
-        return [self._request(quote) for quote in due]
-
-    def _request(self, quote: Quote) -> Request:
-        about: Any = {"cl_ord_id": quote.asked, "symbol": self.symbol, "side": quote.side}
-        terms: Any = {"price": quote.price, "order_qty": self.size}
-        if quote.order is None:
-            return NewOrderSingle(**about, **terms)
-        if quote.price is None:
-            return OrderCancelRequest(**about, orig_cl_ord_id=quote.order)
-        return OrderCancelReplaceRequest(**about, **terms, orig_cl_ord_id=quote.order)
-
-    def heard(self, message: object) -> None:
-        """Take note of what the venue says about the orders."""
-        if not isinstance(message, ExecutionReport | OrderCancelReject):
-            return
-        for quote in self.quotes:
-            if message.cl_ord_id == quote.asked and message.ord_status not in WAITING:
-                quote.order, quote.asked = (message.cl_ord_id if message.ord_status in OPEN else None), None
-            elif message.cl_ord_id == quote.order and message.ord_status not in OPEN | WAITING:
-                quote.order = None
-            if not quote.order and not quote.asked:
-                quote.price = None
-
-    def restart(self) -> None:
-        """Begin afresh: the connection was lost, and the venue has cancelled what rested."""
-        self.quotes = [Quote(Side.BUY), Quote(Side.SELL)]
+    def _request(self, side: Side) -> Request | None:
+        price, name = self._wanted(side), str(uuid4())
+        for order in self.orders.live(self.symbol, side):
+            if order.price == price or order.pending or order.state is not OrderState.OPEN:
+                return None  # it is where it belongs, or an answer is to come
+            if price is None:
+                return self.orders.cancel(order, name)
+            return self.orders.replace(order, name, price=price, remaining=self.size)
+        return None if price is None else self.orders.new(name, self.symbol, side, self.size, price)
