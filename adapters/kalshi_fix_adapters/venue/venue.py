@@ -6,11 +6,9 @@ sessions and the gateways of the two products.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -39,6 +37,7 @@ from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
 from kalshi_fix_adapters.venue.gateway.refusals import over_the_limit
 from kalshi_fix_adapters.venue.gateway.refusing import untold
+from kalshi_fix_adapters.venue.lines import Line, Lines
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
 from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
 from kalshi_fix_adapters.venue.operations import (
@@ -85,54 +84,6 @@ class SeqNums:
     """From the client."""
     outgoing: int
     """From the venue."""
-
-
-@attrs.define(eq=False)
-class _Line:
-    """One connection."""
-
-    id: int
-    product: str
-    session: Session
-    login: Login | None = None
-    """Who is logged on."""
-    output: bytes = b""
-    """What was taken from the session and not yet by the caller."""
-    due: float | None = None
-    """When the venue means to call its session's `handle_timer`, at the latest."""
-    wire: Wire | None = None
-    """What faults may do to its bytes; None where there never were any."""
-    is_cut: bool = False
-    """Whether a fault has cut it: its session is over, and the client is not told."""
-    is_reset: bool = False
-    """Whether it is to be reset rather than closed."""
-
-    @property
-    def who(self) -> Who:
-        """How faults know it."""
-        session_type = self.session.config.session_type.name
-        if self.login is None:
-            return Who(self.product, session_type)
-        return Who(self.product, session_type, self.login.key_id, self.login.owner)
-
-    def has_output(self, now: Instant) -> bool:
-        if not self.output and not self.is_cut:
-            self.output = self.session.data_to_send()
-            if self.wire is not None:
-                self.output = self.wire.outward(self.output, self.who, now)
-        return bool(self.output)
-
-    def is_over(self) -> bool:
-        """Whether there is nothing more to say, everything having been fetched."""
-        held = self.wire is not None and self.wire.holds
-        return self.is_cut or (self.session.wants_close and not held)
-
-    def next_deadline(self, now: Instant) -> float | None:
-        """Return when its session or its wire has something to do."""
-        deadline = self.session.next_deadline()
-        # What was not fetched yet is before what the wire holds: until then that cannot leave.
-        leaves = None if self.wire is None or self.output else self.wire.next_deadline(self.who, now)
-        return deadline if leaves is None else leaves if deadline is None else min(deadline, leaves)
 
 
 class Venue:
@@ -182,22 +133,16 @@ class Venue:
         if config.flow is not None:
             exchanges = {product: gateway.exchange for product, gateway in self._gateways.items()}
             self._flow = Flow(config.flow, exchanges)
-        self._numbers = count(1)
-        self._lines: dict[int, _Line] = {}
+        self._lines = Lines()
         self._logged_on: dict[str, int] = {}
         """Connection by key."""
         self._offline_queues: dict[Login, OfflineQueue] = {}
         self._in_turn: deque[OfflineQueue] = deque()
         self._pages_due: dict[int, None] = {}
         """Connections that have taken a page of past reports and are to have the next."""
-        self._restless: list[_Line] = []
+        self._restless: list[Line] = []
         """Lines whose session was ended by something that happened on another."""
         self._last = NEVER
-        self._changed: set[_Line] = set()
-        """Lines that may have output, an end or a deadline that is not noted yet."""
-        self._with_output: set[int] = set()
-        self._over: set[int] = set()
-        """Connections that are to be closed."""
         self._pauses = Pauses(config.pauses, config.zone)
         self._rate_limits = RateLimits(
             {(each.owner, each.product): each.tier for each in config.accounts if each.tier is not None},
@@ -207,8 +152,6 @@ class Venue:
         self._trouble = Trouble(lambda: self._random.getrandbits(64))
         self._withheld: dict[Login, list[Message]] = {}
         """Messages that a fault keeps back."""
-        self._deadlines: list[tuple[float, int]] = []
-        """A heap of `due` by line. An entry that says something else than its line is out of date."""
 
     def begin(self, now: Instant) -> None:
         """Let what the venue does by itself begin: resting orders, the programme, the simulated traders.
@@ -273,11 +216,10 @@ class Venue:
             max_unsent=self._config.max_unsent,
         )
         self._come(now)
-        line = _Line(next(self._numbers), product, Session(config))
+        line = self._lines.add(product, Session(config))
         self._look_at_bytes(line)
-        self._lines[line.id] = line
         line.session.connect(now)
-        self._changed.add(line)
+        self._lines.touch(line)
         return line.id
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
@@ -303,22 +245,15 @@ class Venue:
             if not line.is_cut:
                 line.session.receive_eof(now)
                 self._attend(line, now)
-            del self._lines[conn]
-            self._changed.discard(line)
-            self._with_output.discard(conn)
-            self._over.discard(conn)
+            self._lines.remove(line)
 
     def data_to_send(self, conn: int) -> bytes:
         """Return the bytes to be written to a connection, and forget them."""
         if self._trouble.wired:
             self._look()
         line = self._lines.get(conn)
-        if line is None or not line.has_output(self._last):
-            return b""
-        output, line.output = line.output, b""
-        self._with_output.discard(conn)
-        self._changed.add(line)
-        if line.login is not None:
+        output = b"" if line is None else self._lines.fetch(line, self._last)
+        if output and line is not None and line.login is not None:
             gateway = self._gateways[line.product]
             gateway.settle(line.login)
             if gateway.drop_copy.is_replaying(line.login):
@@ -328,17 +263,17 @@ class Venue:
     def connections_with_output(self) -> set[int]:
         """Return the connections for which `data_to_send` has something."""
         self._look()
-        return set(self._with_output)
+        return set(self._lines.with_output)
 
     def connections_to_close(self) -> set[int]:
         """Return the connections that are over, everything having been fetched."""
         self._look()
-        return set(self._over)
+        return set(self._lines.over)
 
     def should_close(self, conn: int) -> bool:
         """Say whether a connection is to be closed, or is gone."""
         self._look()
-        return conn not in self._lines or conn in self._over
+        return self._lines.get(conn) is None or conn in self._lines.over
 
     def should_reset(self, conn: int) -> bool:
         """Say whether a connection that is to be closed is to be reset (TCP RST), as a fault wants it."""
@@ -347,23 +282,8 @@ class Venue:
 
     def _look(self) -> None:
         """Note what has become of the lines that something happened to."""
-        while self._changed:
-            # In order where a fault may strike one of them and not the others.
-            changed, self._changed = self._changed, set()
-            for line in sorted(changed, key=_number) if self._trouble.wired else changed:
-                self._look_at(line)
-
-    def _look_at(self, line: _Line) -> None:
-        if line.has_output(self._last):
-            self._with_output.add(line.id)
-        elif line.is_over():
-            self._over.add(line.id)
-        if line.wire is not None and line.wire.cut is not None and not line.is_cut:
-            self._cut(line, line.wire.cut, self._last)
-        deadline = line.next_deadline(self._last)
-        # A later one is noted when the earlier one comes.
-        if deadline is not None and (line.due is None or deadline < line.due):
-            self._set_due(line, deadline)
+        # In order where a fault may strike one of them and not the others.
+        self._lines.look(self._last, self._cut, in_order=self._trouble.wired)
 
     # Time
 
@@ -371,7 +291,7 @@ class Venue:
         """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None for never."""
         self._look()
         deadlines = [self._monotonic(gateway.next_deadline()) for gateway in self._gateways.values()]
-        deadlines.append(self._first_due())
+        deadlines.append(self._lines.first_due(self._last))
         deadlines.append(self._trouble.next_deadline())
         if self._pages_due:
             deadlines.append(self._last.monotonic)
@@ -386,13 +306,7 @@ class Venue:
         self._come(now)
         self._begin_and_end_faults(now)
         self._look()
-        due: list[int] = []
-        while (first := self._first_due()) is not None and first <= now.monotonic:
-            _, number = heapq.heappop(self._deadlines)
-            self._lines[number].due = None
-            due.append(number)
-        for number in sorted(due):
-            line = self._lines[number]
+        for line in self._lines.pop_due(now):
             if not line.is_cut:
                 line.session.handle_timer(now)
                 self._attend(line, now)
@@ -417,26 +331,6 @@ class Venue:
             if line is not None and line.login is not None:
                 self._deliver(self._gateways[line.product].drop_copy.next_page(line.login), now)
         self._calm(now)
-
-    def _first_due(self) -> float | None:
-        """Return the first deadline of all sessions, and drop what is out of date in front of it."""
-        while self._deadlines:
-            deadline, number = self._deadlines[0]
-            line = self._lines.get(number)
-            holds = line is not None and line.due == deadline
-            actual = line.next_deadline(self._last) if line is not None and holds else None
-            if actual == deadline:
-                return deadline
-            heapq.heappop(self._deadlines)
-            if line is not None and holds:
-                line.due = None
-                if actual is not None:
-                    self._set_due(line, actual)
-        return None
-
-    def _set_due(self, line: _Line, deadline: float) -> None:
-        line.due = deadline
-        heapq.heappush(self._deadlines, (deadline, line.id))
 
     def _come(self, now: Instant) -> None:
         """Take note of the time; what is on schedule is done before whatever came late for it."""
@@ -519,7 +413,7 @@ class Venue:
         if isinstance(fault, Cut) and fault.at == "now" and not fault.after:
             return self._cut_now(fault, now)
         armed = self._trouble.arm(fault, now)
-        for line in self._lines.values():
+        for line in self._lines:
             self._look_at_bytes(line)
         return {"said": f"{fault.NAME} is armed", "number": armed.number}
 
@@ -578,10 +472,10 @@ class Venue:
             if (login := line.login) is not None
         ]
 
-    def _logged_on_lines(self) -> list[_Line]:
+    def _logged_on_lines(self) -> list[Line]:
         return [self._lines[number] for number in sorted(self._logged_on.values())]
 
-    def _lines_of(self, who: SessionOperation) -> list[_Line]:
+    def _lines_of(self, who: SessionOperation) -> list[Line]:
         return [
             line
             for line in self._logged_on_lines()
@@ -621,8 +515,8 @@ class Venue:
 
     # What sessions say
 
-    def _attend(self, line: _Line, now: Instant) -> None:
-        self._changed.add(line)
+    def _attend(self, line: Line, now: Instant) -> None:
+        self._lines.touch(line)
         while events := line.session.events():
             for event in events:
                 self._take(line, event, now)
@@ -632,7 +526,7 @@ class Venue:
         while self._restless:
             self._attend(self._restless.pop(), now)
 
-    def _take(self, line: _Line, event: Event, now: Instant) -> None:
+    def _take(self, line: Line, event: Event, now: Instant) -> None:
         match event:
             case LogonRequested():
                 self._admit(line, event, now)
@@ -643,7 +537,7 @@ class Venue:
                 login, line.login = line.login, None
                 self._leave(line.product, login, now)
 
-    def _answer(self, line: _Line, login: Login, message: Message, now: Instant) -> None:
+    def _answer(self, line: Line, login: Login, message: Message, now: Instant) -> None:
         gateway = self._gateways[line.product]
         if not self._rate_limits.takes(message, login, now.monotonic):
             self._deliver([(login, over_the_limit(message, self._config.assumptions))], now)
@@ -667,7 +561,7 @@ class Venue:
         if (cut := strike(Cut, who, now, msg_type, at="reply")) is not None:
             self._cut(line, cut, now)
 
-    def _logon_fault(self, line: _Line, key_id: str, now: Instant) -> str | None:
+    def _logon_fault(self, line: Line, key_id: str, now: Instant) -> str | None:
         """Return the Text with which a fault refuses a logon."""
         if not self._trouble:
             return None
@@ -677,7 +571,7 @@ class Venue:
         strikes = (self._trouble.strike(kind, who, now) for kind in kinds)
         return next((str(strike.text) for strike in strikes if strike is not None), None)
 
-    def _admit(self, line: _Line, request: LogonRequested, now: Instant) -> None:
+    def _admit(self, line: Line, request: LogonRequested, now: Instant) -> None:
         key_id = request.signed.sender_comp_id
         text = self._logon_fault(line, key_id, now)
         if text is None and not self._pauses.takes_logons[line.product]:
@@ -715,7 +609,7 @@ class Venue:
             return admission.RATE_LIMIT_EXCEEDED
         return None
 
-    def _login(self, line: _Line, key_id: str) -> Login:
+    def _login(self, line: Line, key_id: str) -> Login:
         key, session_type = self._keys[key_id], line.session.config.session_type
         new = Login(
             key_id,
@@ -765,7 +659,7 @@ class Venue:
 
     # Trouble
 
-    def _look_at_bytes(self, line: _Line) -> None:
+    def _look_at_bytes(self, line: Line) -> None:
         if self._trouble.wired and line.wire is None:
             line.wire = Wire(self._trouble, self._config.max_unsent)
 
@@ -783,7 +677,9 @@ class Venue:
 
     def _let_go(self, now: Instant) -> None:
         """Let what was kept back leave, where no fault keeps it any longer."""
-        self._changed.update(line for line in self._lines.values() if line.wire is not None)
+        for line in self._lines:
+            if line.wire is not None:
+                self._lines.touch(line)
         withheld, self._withheld = self._withheld, {}
         for login, messages in withheld.items():
             self._deliver([(login, message) for message in messages], now)
@@ -807,7 +703,7 @@ class Venue:
         return True
 
     def _cut_now(self, fault: Cut, now: Instant) -> Answer:
-        lines = [line for line in self._lines.values() if not line.is_cut and fault.concerns(line.who)]
+        lines = [line for line in self._lines if not line.is_cut and fault.concerns(line.who)]
         keys = [line.login.key_id for line in lines if line.login is not None]
         for line in lines:
             self._cut(line, fault, now)
@@ -816,7 +712,7 @@ class Venue:
             "keys": keys,
         }
 
-    def _cut(self, line: _Line, fault: Cut, now: Instant) -> None:
+    def _cut(self, line: Line, fault: Cut, now: Instant) -> None:
         """End a connection without a word. What its session has sent and nobody has fetched is lost on the
         way, but was sent: where there is resend, the client can ask for it."""
         line.is_cut, line.is_reset = True, fault.how == "reset"
@@ -828,7 +724,7 @@ class Venue:
         line = None if login.connection is None else self._lines[login.connection]
         if line is None or not line.session.is_established:
             return False
-        self._changed.add(line)
+        self._lines.touch(line)
         try:
             line.session.send(message, now)
         # Kinds of LocalProtocolError, but mistakes of the gateway, which must not pass for a slow reader.
@@ -850,7 +746,3 @@ class Venue:
         if moment is None or self._last is NEVER:
             return None
         return self._last.monotonic + (moment - self._last.utc).total_seconds()
-
-
-def _number(line: _Line) -> int:
-    return line.id
