@@ -36,32 +36,22 @@ from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
 from kalshi_fix_adapters.venue.gateway.refusals import over_the_limit
-from kalshi_fix_adapters.venue.gateway.refusing import untold
+from kalshi_fix_adapters.venue.interference import Interference
 from kalshi_fix_adapters.venue.lines import Line, Lines
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
 from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
 from kalshi_fix_adapters.venue.operations import (
     Answer,
-    Busy,
-    Cut,
     Fault,
-    HoldKey,
     LogOut,
     Operation,
-    RefuseLogon,
-    Reject,
     SessionOperation,
-    Throttle,
-    Unavailable,
-    Withhold,
 )
-from kalshi_fix_adapters.venue.operations.base import Who
 from kalshi_fix_adapters.venue.pauses import Pauses, PauseWindow
 from kalshi_fix_adapters.venue.programme import Agenda
 from kalshi_fix_adapters.venue.rate_limits import RateLimits
 from kalshi_fix_adapters.venue.tolerance import CODECS
 from kalshi_fix_adapters.venue.trouble import Trouble
-from kalshi_fix_adapters.venue.wire import Wire
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -70,8 +60,6 @@ from kalshi_fix_sansio.errors import ConfigurationError, EncodeError, InvalidMes
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import Session
 
-MAX_WITHHELD = 10_000
-"""Messages that a fault keeps back from one login; then it ends, and all of them leave."""
 NEVER = Instant(0, datetime.min.replace(tzinfo=UTC))
 """The time of the last call before the first."""
 
@@ -150,8 +138,15 @@ class Venue:
             config.assumptions,
         )
         self._trouble = Trouble(lambda: self._random.getrandbits(64))
-        self._withheld: dict[Login, list[Message]] = {}
-        """Messages that a fault keeps back."""
+        self._interference = Interference(
+            self._trouble,
+            self._lines,
+            self._deliver,
+            self._attend,
+            self._calm,
+            config.assumptions,
+            config.max_unsent,
+        )
 
     def begin(self, now: Instant) -> None:
         """Let what the venue does by itself begin: resting orders, the programme, the simulated traders.
@@ -217,7 +212,7 @@ class Venue:
         )
         self._come(now)
         line = self._lines.add(product, Session(config))
-        self._look_at_bytes(line)
+        self._interference.wire(line)
         line.session.connect(now)
         self._lines.touch(line)
         return line.id
@@ -235,7 +230,7 @@ class Venue:
         line.session.receive_data(data, now)
         self._attend(line, now)
         if line.wire is not None and line.wire.cut is not None and not line.is_cut:
-            self._cut(line, line.wire.cut, now)
+            self._interference.cut(line, line.wire.cut, now)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """Take note that a connection is gone, whoever closed it. It is forgotten."""
@@ -283,7 +278,7 @@ class Venue:
     def _look(self) -> None:
         """Note what has become of the lines that something happened to."""
         # In order where a fault may strike one of them and not the others.
-        self._lines.look(self._last, self._cut, in_order=self._trouble.wired)
+        self._lines.look(self._last, self._interference.cut, in_order=self._trouble.wired)
 
     # Time
 
@@ -304,7 +299,7 @@ class Venue:
         """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways, the
         flow of orders."""
         self._come(now)
-        self._begin_and_end_faults(now)
+        self._interference.begin_and_end(now)
         self._look()
         for line in self._lines.pop_due(now):
             if not line.is_cut:
@@ -410,21 +405,12 @@ class Venue:
         """
         self._require_known(fault)
         self._come(now)
-        if isinstance(fault, Cut) and fault.at == "now" and not fault.after:
-            return self._cut_now(fault, now)
-        armed = self._trouble.arm(fault, now)
-        for line in self._lines:
-            self._look_at_bytes(line)
-        return {"said": f"{fault.NAME} is armed", "number": armed.number}
+        return self._interference.inject(fault, now)
 
     def release(self, name: str | None, now: Instant) -> Answer:
         """End the faults of a name, or all; what they have kept back leaves."""
         self._come(now)
-        ended = [armed for armed in self._trouble if name in (None, armed.fault.NAME)]
-        for armed in ended:
-            self._trouble.disarm(armed)
-        self._let_go(now)
-        return {"said": f"{len(ended)} {'fault' if len(ended) == 1 else 'faults'} released"}
+        return self._interference.release(name, now)
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the faults that are armed, oldest first."""
@@ -542,38 +528,12 @@ class Venue:
         if not self._rate_limits.takes(message, login, now.monotonic):
             self._deliver([(login, over_the_limit(message, self._config.assumptions))], now)
             return
-        if not self._trouble:
-            self._deliver(gateway.handle(message, login, now.utc), now)
-            return
-        strike, who, msg_type = self._trouble.strike, line.who, message.MSG_TYPE
-        if strike(Throttle, who, now, msg_type) is not None:
-            self._deliver([(login, over_the_limit(message, self._config.assumptions))], now)
-        elif (reject := strike(Reject, who, now, msg_type)) is not None:
-            self._deliver(gateway.made_up.refusal(message, reject.text, login, now.utc), now)
-        elif (unavailable := strike(Unavailable, who, now, msg_type)) is not None:
-            deliveries: list[Delivery] = []
-            refusal = gateway.made_up.refusal(message, unavailable.text, login, now.utc, heard=False)
-            if unavailable.applied:
-                deliveries = untold(gateway.handle(message, login, now.utc), message, login)
-            self._deliver([*refusal, *deliveries], now)
-        else:
-            self._deliver(gateway.handle(message, login, now.utc), now)
-        if (cut := strike(Cut, who, now, msg_type, at="reply")) is not None:
-            self._cut(line, cut, now)
-
-    def _logon_fault(self, line: Line, key_id: str, now: Instant) -> str | None:
-        """Return the Text with which a fault refuses a logon."""
-        if not self._trouble:
-            return None
-        key = self._keys.get(key_id)
-        who = attrs.evolve(line.who, key=key_id, owner=None if key is None else key.owner)
-        kinds: tuple[type[Any], ...] = (Busy, RefuseLogon, HoldKey)
-        strikes = (self._trouble.strike(kind, who, now) for kind in kinds)
-        return next((str(strike.text) for strike in strikes if strike is not None), None)
+        self._interference.answer(line, login, message, gateway, now)
 
     def _admit(self, line: Line, request: LogonRequested, now: Instant) -> None:
         key_id = request.signed.sender_comp_id
-        text = self._logon_fault(line, key_id, now)
+        key = self._keys.get(key_id)
+        text = self._interference.logon_refusal(line, key_id, None if key is None else key.owner, now)
         if text is None and not self._pauses.takes_logons[line.product]:
             text = admission.MAINTENANCE
         if text is None:
@@ -639,8 +599,7 @@ class Venue:
     def _leave(self, product: str, login: Login, now: Instant) -> None:
         del self._logged_on[login.key_id]
         self._gateways[product].leave(login)
-        # Nobody withholds anything from a login that is not connected: it waits for it, or is lost.
-        self._deliver([(login, message) for message in self._withheld.pop(login, ())], now)
+        self._interference.leave(login, now)
         if login.flags.cancel_on_disconnect:
             command = CancelAll(origin=login.origin, cause=CancelCause.DISCONNECTED)
             deliveries, _ = self._gateways[product].execute(command, now.utc)
@@ -650,75 +609,12 @@ class Venue:
 
     def _deliver(self, deliveries: Sequence[Delivery], now: Instant) -> None:
         for login, message in deliveries:
-            if self._keeps_back(login, message, now):
+            if self._interference.keeps_back(login, message, now):
                 continue
             # What was sent is in the store of the queue already: the session records it there under its
             # number.
             if not self._send(login, message, now) and login in self._offline_queues:
                 self._offline_queues[login].post(message, now)
-
-    # Trouble
-
-    def _look_at_bytes(self, line: Line) -> None:
-        if self._trouble.wired and line.wire is None:
-            line.wire = Wire(self._trouble, self._config.max_unsent)
-
-    def _begin_and_end_faults(self, now: Instant) -> None:
-        due = self._trouble.due(now)
-        for armed in due:
-            fault = armed.fault
-            if armed.ends is not None and armed.ends <= now.monotonic:
-                self._trouble.disarm(armed)
-            elif isinstance(fault, Cut) and fault.at == "now":
-                self._trouble.disarm(armed)
-                self._cut_now(fault, now)
-        if due:
-            self._let_go(now)
-
-    def _let_go(self, now: Instant) -> None:
-        """Let what was kept back leave, where no fault keeps it any longer."""
-        for line in self._lines:
-            if line.wire is not None:
-                self._lines.touch(line)
-        withheld, self._withheld = self._withheld, {}
-        for login, messages in withheld.items():
-            self._deliver([(login, message) for message in messages], now)
-        self._calm(now)
-
-    def _keeps_back(self, login: Login, message: Message, now: Instant) -> bool:
-        """Say whether a fault withholds a message; it is kept then."""
-        if not self._trouble.has(Withhold) or login.connection is None:
-            return False
-        who = Who(login.product, login.session_type, login.key_id, login.owner)
-        if self._trouble.active(Withhold, who, now, message.MSG_TYPE) is None:
-            return False
-        kept = self._withheld.setdefault(login, [])
-        if len(kept) >= MAX_WITHHELD:
-            for armed in self._trouble:
-                if isinstance(armed.fault, Withhold) and armed.fault.concerns(who):
-                    self._trouble.disarm(armed)
-            self._let_go(now)
-            return False
-        kept.append(message)
-        return True
-
-    def _cut_now(self, fault: Cut, now: Instant) -> Answer:
-        lines = [line for line in self._lines if not line.is_cut and fault.concerns(line.who)]
-        keys = [line.login.key_id for line in lines if line.login is not None]
-        for line in lines:
-            self._cut(line, fault, now)
-        return {
-            "said": f"{len(lines)} {'connection' if len(lines) == 1 else 'connections'} cut",
-            "keys": keys,
-        }
-
-    def _cut(self, line: Line, fault: Cut, now: Instant) -> None:
-        """End a connection without a word. What its session has sent and nobody has fetched is lost on the
-        way, but was sent: where there is resend, the client can ask for it."""
-        line.is_cut, line.is_reset = True, fault.how == "reset"
-        line.session.data_to_send()
-        line.session.receive_eof(now)
-        self._attend(line, now)
 
     def _send(self, login: Login, message: Message, now: Instant) -> bool:
         line = None if login.connection is None else self._lines[login.connection]

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_adapters.venue import venue as venue_module
+from kalshi_fix_adapters.venue import interference
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
     MarketResult,
@@ -558,7 +558,7 @@ def test_withheld_reports_wait_for_a_client_that_can_ask_for_them() -> None:
 
 
 def test_withheld_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(venue_module, "MAX_WITHHELD", 3)
+    monkeypatch.setattr(interference, "MAX_WITHHELD", 3)
     town = Town()
     ann = town.connect("ann")
     inject(town, Withhold())
