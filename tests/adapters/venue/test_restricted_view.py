@@ -5,9 +5,17 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import MarketResult, MarketState, SetMarketState
-from kalshi_fix_sansio import EventResendRequest, ExecutionReport, MarketSettlementReport, Side
-from tests.adapters.venue.desk import MARKET
+from kalshi_fix_sansio import (
+    EventResendRequest,
+    ExecutionReport,
+    MarketDataIncrementalRefresh,
+    MarketDataRequest,
+    MarketSettlementReport,
+    Side,
+)
+from tests.adapters.venue.desk import MARKET, d
 from tests.adapters.venue.test_clearing import ACCOUNTS, ONE, TWO, cleared, customer
 from tests.adapters.venue.town import Client, Town, api_key, order
 
@@ -56,6 +64,32 @@ def test_drop_copy_hands_out_the_reports_of_its_customers_and_of_the_owner() -> 
     copy = venue.connect("ann-2", "KalshiDC")
     copy.send(EventResendRequest(begin_exec_id="1;1"))
     assert heard(copy) == {"own", "one"}
+
+
+def test_a_book_names_the_orders_of_its_customers_and_of_the_owner() -> None:
+    venue = town()
+    ann, md = venue.connect("ann"), venue.connect("ann-md", "KalshiMD")
+    md.send(MarketDataRequest.subscribe(MARKET))
+    md.take()
+    named = []
+    for name, parties in (("own", []), ("one", customer(ONE)), ("two", customer(TWO))):
+        ann.send(order(name, BUY, 1, "0.40", party_ids=parties))
+        (entry,) = md.take_only(MarketDataIncrementalRefresh).md_entries
+        named.append((entry.cl_ord_id, entry.alloc_account))
+    assert named == [("own", 0), ("one", 0), (None, None)]
+
+
+def test_a_book_names_the_orders_of_its_subaccount_alone() -> None:
+    accounts = (AccountConfig(owner="ann", product="prediction", balance=d(100), subaccounts={3: d(100)}),)
+    keys = (api_key("ann"), attrs.evolve(api_key("ann-md"), restricted_to=3))
+    venue = Town(accounts=accounts, api_keys=keys)
+    ann, md = venue.connect("ann"), venue.connect("ann-md", "KalshiMD")
+    md.send(MarketDataRequest.subscribe(MARKET))
+    md.take()
+    for subaccount, named in ((None, None), (3, "a3")):
+        ann.send(order(f"a{subaccount or 0}", BUY, 1, "0.40", alloc_account=subaccount))
+        (entry,) = md.take_only(MarketDataIncrementalRefresh).md_entries
+        assert entry.cl_ord_id == named
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiPT"])

@@ -9,7 +9,7 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
-from kalshi_fix_adapters.venue.exchange.terms import OrderState, Side
+from kalshi_fix_adapters.venue.exchange.terms import AccountId, OrderState, Side
 
 
 @attrs.define(eq=False)
@@ -26,7 +26,7 @@ class OrderName:
     """What an owner knows an order by."""
 
     cl_ord_id: str
-    subaccount: int
+    account: AccountId
 
 
 @attrs.frozen
@@ -52,9 +52,7 @@ class _Touch:
     def names(self) -> dict[str, OrderName]:
         # A request that amends an order names it anew, one that cancels it does not.
         return {
-            owner: OrderName(
-                order.cl_ord_id if order.state is OrderState.OPEN else name, order.account.subaccount
-            )
+            owner: OrderName(order.cl_ord_id if order.state is OrderState.OPEN else name, order.account)
             for owner, (order, name) in self.causes.items()
         }
 

@@ -113,13 +113,14 @@ class _Update:
                 self._named.setdefault(owner, {})[len(self.entries)] = name
             self.entries.append(_level(outcome, change))
 
-    def entries_for(self, owner: str) -> list[MDIncEntry]:
-        """Return a list of its own for a subscriber."""
+    def entries_for(self, login: Login) -> list[MDIncEntry]:
+        """Return a list of its own for a subscriber, with the names that its key may know."""
         entries = list(self.entries)
-        for number, name in self._named.get(owner, {}).items():
-            entries[number] = attrs.evolve(
-                entries[number], cl_ord_id=name.cl_ord_id, alloc_account=name.subaccount
-            )
+        for number, name in self._named.get(login.owner, {}).items():
+            if login.sees(name.account):
+                entries[number] = attrs.evolve(
+                    entries[number], cl_ord_id=name.cl_ord_id, alloc_account=name.account.subaccount
+                )
         return entries
 
 
@@ -148,7 +149,7 @@ class MarketData:
     def publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Return what subscribers are told of what happened: one X per market, trades first."""
         deliveries: list[Delivery] = [
-            (login, MarketDataIncrementalRefresh(md_entries=update.entries_for(login.owner)))
+            (login, MarketDataIncrementalRefresh(md_entries=update.entries_for(login)))
             for symbol, update in self._updates(outcomes).items()
             for login in self._books.to(symbol)
         ]
