@@ -21,6 +21,7 @@ from kalshi_fix_sansio.codec.compiled.cache import DecoderCache
 from kalshi_fix_sansio.codec.compiled.decoders import DecoderWriter
 from kalshi_fix_sansio.codec.explainer import Explainer
 from kalshi_fix_sansio.codec.tables import Tables
+from kalshi_fix_sansio.codec.tokens import split
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.layout import Dialect, FieldMember, GroupMember
@@ -184,7 +185,7 @@ def text(whole: bytes) -> str:
 
 def sight(cache: DecoderCache, whole: bytes) -> None:
     """Show a message to a cache, which it learns its shape from."""
-    cache.learn(text(whole), Explainer(TABLES, text(whole)).message())
+    cache.learn(text(whole), split(text(whole)), Explainer(TABLES, text(whole)).message())
 
 
 def learnt(*bodies: str) -> DecoderCache:
@@ -796,7 +797,7 @@ def test_forms_that_no_code_is_made_for_are_remembered_up_to_the_same_bound(
     for body in [order(f"{9001 + number}=x|").replace("34=7|", "") for number in range(5)]:
         text = joined(fields_of(body)).decode("latin-1")
         for _ in range(6):
-            cache.learn(text, message)
+            cache.learn(text, split(text), message)
         assert len(cache._shapes) <= 3
     assert written == 5
 

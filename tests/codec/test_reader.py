@@ -7,6 +7,7 @@ import pytest
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.reader import read
+from kalshi_fix_sansio.codec.tokens import split
 from tests.codec.wire import HEAD, SOUND, carefully, fields_of, joined
 from tests.tiny_dialect import DIALECT
 
@@ -17,7 +18,7 @@ def taken(body: str, *, strict: bool = False) -> Message | None:
     """What the reader makes of a message."""
     whole = joined(fields_of(body))
     carefully(CODEC, whole)
-    return read(CODEC._tables, whole.decode("latin-1"), strict=strict)
+    return read(CODEC._tables, split(whole.decode("latin-1")), strict=strict)
 
 
 def order(body: str) -> str:
@@ -50,6 +51,10 @@ def test_what_is_sound_is_taken_but_for_data_older_tags_and_another_order() -> N
         order("58=x|44=0.45|"),  # a body has no order
         book("268=0|58=x|"),
         book("268=2|269=1|270=1|269=2|270=2|"),
+        book("268=4|269=1|270=1|269=2|270=2|269=1|270=3|269=2|270=4|58=x|"),
+        order("453=3|448=p|802=1|523=s|448=q|802=1|523=t|448=r|802=1|523=u|58=x|"),
+        order("453=3|448=p|802=0|448=q|802=0|448=r|802=0|58=x|"),
+        order("58=a=b|"),
     ],
 )
 def test_what_is_right_in_every_respect_is_taken_strictly_too(body: str) -> None:
@@ -65,6 +70,8 @@ def test_what_is_right_in_every_respect_is_taken_strictly_too(body: str) -> None
         order("453=1|448=p|9001=x|452=3|"),
         order("453=1|448=p|452=3|802=1|523=s|9001=x|803=4|"),
         order("453=1|448=p|802=1|523=s|803=-1|"),
+        order("453=1|448=p|802=3|523=s|803=1|523=t|803=-1|523=u|803=2|"),
+        order("453=3|448=p|9001=x|448=q|9001=x|448=r|9001=x|"),
         order("40=9|"),  # a code that the dialect does not have
         order("453=1|448=p|452=3|802=1|523=s|803=4|58=x|9001=x|"),
     ],
@@ -94,6 +101,13 @@ def test_what_only_strict_decoding_minds_is_taken_otherwise(body: str) -> None:
         order("453=1|448=p|448=q|"),
         order("453=0|448=p|"),
         order("453=1|"),
+        order("453=0|453=0|"),
+        order("453=3|448=p|448=q|"),
+        order("453=999999999999999999|448=p|448=q|"),
+        order("453=3|448=p|452=3|448=q|452=3|448=r|452=x|"),
+        order("453=3|448=p|448=q|448=r|448=s|"),
+        book("268=3|269=1|271=1|270=1|269=1|271=1|270=1|269=1|271=1|270=1|"),
+        book("268=3|269=1|271=1|269=1|271=1|269=1|271=1|"),
         order("453=1|9001=x|448=p|"),
         order("453=1|452=3|448=p|"),
         order("453=1|448=p|452=3|452=3|"),
@@ -121,4 +135,4 @@ def test_what_has_no_end_or_another_beginning_is_left() -> None:
         "",
         whole.replace("35=D", "58=D"),
     ):
-        assert read(CODEC._tables, text, strict=False) is None
+        assert read(CODEC._tables, split(text), strict=False) is None

@@ -13,7 +13,7 @@ from kalshi_fix_sansio.codec.explainer import CHECK_SUM_TAG, MSG_TYPE_TAG, Expla
 from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.reader import read
 from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, BlockTable, Tables
-from kalshi_fix_sansio.codec.tokens import Token, TokenForm, tokenize
+from kalshi_fix_sansio.codec.tokens import Token, TokenForm, split, tokenize
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import (
     CHECK_SUM_BY_ADLER,
@@ -220,7 +220,8 @@ class Codec:
         Returns what strict decoding minds beside it, with `strict`.
         """
         text = _text(frame)
-        message = read(self._tables, text, strict=strict)
+        columns = split(text)
+        message = read(self._tables, columns, strict=strict)
         problems: tuple[Problem, ...] = ()
         if message is None:
             explained = Explainer(self._tables, text)
@@ -229,7 +230,7 @@ class Codec:
                 problems = explained.problems(strict=True)
         # A shape is only known to be right where nothing was found wrong: decoders do not ask again.
         if not message.problems:
-            self._compiled.learn(text, message)
+            self._compiled.learn(text, columns, message)
         return message, problems
 
 

@@ -7,133 +7,195 @@ what the explainer has nothing to say of, but for fields that the dialect does n
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import repeat
+from typing import Any, Final
 
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.codec.tables import BODY, HEADER, TRAILER, BlockTable, GroupSlot, Tables
-from kalshi_fix_sansio.codec.tokens import SOH, TAG
+from kalshi_fix_sansio.codec.tables import BODY, HEADER, BlockTable, GroupSlot, Tables
+from kalshi_fix_sansio.codec.tokens import TAG, Columns
 
-Fields = Sequence[tuple[str, str, str]]
-"""Of each field the text of its tag, `=` and its value."""
+MIN_COLUMNS: Final = 3
+"""Entries of a group from which on each of their fields is read for all entries at once."""
 
 
-def read(tables: Tables, text: str, *, strict: bool) -> Message | None:
-    """Read a whole message given as latin-1 text; None if the explainer has to take it.
+def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
+    """Read a whole message, given as its tags and values; None if the explainer has to take it.
 
     With `strict` it has to also where only strict decoding minds.
     """
-    fields = [field.partition("=") for field in text.split(SOH)]
-    if fields.pop() != ("", "", ""):
-        return None  # the last field does not end
+    tags, texts = columns
+    if "" in texts:
+        return None
     try:
-        (begin, _, begin_string), _, (type_tag, _, msg_type) = fields[:3]
-        if (begin, begin_string, type_tag) != ("8", tables.dialect.begin_string, "35"):
+        if (tags[0], tags[2], texts[0]) != ("8", "35", tables.dialect.begin_string):
             return None
-        return _read(tables, tables.body(tables.dialect.messages[msg_type]), fields, strict)
+        table = tables.body(tables.dialect.messages[texts[2]])
+        return _Reading(tables, columns, strict).message(table)
     except (ValueError, LookupError):
         return None
 
 
-def _read(tables: Tables, table: BlockTable, fields: Fields, strict: bool) -> Message:
-    """Read header, body and trailer; ValueError or LookupError if something is out of the ordinary."""
-    places = tables.places(table)
-    known = tables.tags
-    blocks: tuple[dict[str, Any], ...] = ({}, {}, {})
-    unknown: list[tuple[int, bytes]] = []
-    current = HEADER
-    values = blocks[HEADER]
-    at, size = 0, len(fields)
-    while at < size:
-        number, _, raw = fields[at]
-        at += 1
-        found = places.get(number)
-        if found is None:
-            unknown.append(_unknown(number, raw, known, strict))
-            # The header ends where something stands that belongs to the body.
-            if current < BODY:
-                current, values = BODY, blocks[BODY]
-            continue
-        section, (_, attribute, parse, limit, group) = found
-        if section != current:
-            if section < current:
-                raise ValueError  # behind the part that it belongs to
-            current, values = section, blocks[section]
-        if attribute in values:
-            raise ValueError  # it stands twice
-        value = parse(raw)
-        if group is not None:
-            value, at = _entries(group, value, fields, at, known, strict)
-        elif strict and limit is not None and limit(value, raw) is not None:
+class _Reading:
+    """One message while it is read. ValueError or LookupError mean that something is out of the ordinary."""
+
+    __slots__ = ("_known", "_strict", "_tables", "_tags", "_texts")
+
+    def __init__(self, tables: Tables, columns: Columns, strict: bool) -> None:
+        self._tables = tables
+        self._known: Mapping[str, int] = tables.tags
+        self._tags, self._texts = columns
+        self._strict = strict
+
+    def message(self, table: BlockTable) -> Message:
+        """Read header, body and trailer."""
+        tags, texts, strict = self._tags, self._texts, self._strict
+        places, required = self._tables.places(table)
+        find = places.get
+        blocks = (self._tables.header.blank(), table.blank(), self._tables.trailer.blank())
+        unknown: list[tuple[int, bytes]] = []
+        section, block = HEADER, blocks[HEADER]
+        # Where the fields begin that are behind the last group, and the tags in front that are in none.
+        begin, outside = 0, []
+        groups: set[str] = set()
+        fields = zip(tags, texts, strict=True)
+        while True:
+            for tag, text in fields:
+                place = find(tag)
+                if place is None:
+                    unknown.append(self._unknown(tag, text))
+                    # The header ends where something stands that belongs to the body.
+                    if section < BODY:
+                        section, block = BODY, blocks[BODY]
+                    continue
+                part, attribute, convert, more = place
+                if part != section:
+                    if part < section:
+                        raise ValueError  # behind the part that it belongs to
+                    section, block = part, blocks[part]
+                value = convert(text)
+                if more is not None:
+                    if more.__class__ is GroupSlot:
+                        # At once, for what is left of the columns is copied behind each group.
+                        if tag in groups:
+                            raise ValueError  # it stands twice
+                        groups.add(tag)
+                        at = tags.index(tag, begin) + 1
+                        outside += tags[begin:at]
+                        value, begin = self._entries(more, value, at)
+                        setattr(block, attribute, value)
+                        fields = zip(tags[begin:], texts[begin:], strict=True)
+                        break
+                    if strict and more(value, text) is not None:  # type: ignore[operator]
+                        raise ValueError
+                setattr(block, attribute, value)
+            else:
+                break
+        outside += tags[begin:]
+        seen = set(outside)
+        # Only unknown fields may stand twice.
+        if not required <= seen or len(outside) - len(seen) != len(unknown) - len(dict(unknown)):
             raise ValueError
-        values[attribute] = value
-    message: Message = _built(table, blocks[BODY], unknown)
-    message.header = _built(tables.header, blocks[HEADER], ())
-    message.trailer = _built(tables.trailer, blocks[TRAILER], ())
-    message.problems = ()
-    return message
+        header, message, trailer = blocks
+        message.unknown = tuple(unknown)
+        message.header, message.trailer, message.problems = header, trailer, ()
+        return message  # type: ignore[no-any-return]
 
+    def _entries(self, group: GroupSlot, count: int, at: int) -> tuple[list[Any], int]:
+        """Read the entries of a group, which begin at a field; return them, and where they end."""
+        tags = self._tags
+        table = group.entry
+        opener = tags[at]
+        if opener not in table.places:
+            if count:
+                raise ValueError
+            return [], at
+        if self._known[opener] not in group.member.delimiters:
+            raise ValueError  # the entries begin with another field than the dialect's
+        if count >= MIN_COLUMNS:
+            # All entries alike, and a field of another block behind them.
+            width = tags.index(opener, at + 1) - at
+            end = at + count * width
+            if end < len(tags) and tags[end] in self._known and tags[end] not in table.places:
+                entry = tags[at : at + width]
+                if tags[at:end] == entry * count and (made := self._columns(table, entry, at, end)):
+                    return made, end
+        entries: list[Any] = []
+        while tags[at] == opener:
+            made, at = self._entry(table, opener, at)
+            entries.append(made)
+        if len(entries) != count:
+            raise ValueError
+        return entries, at
 
-def _entries(
-    group: GroupSlot, count: int, fields: Fields, at: int, known: Mapping[str, int], strict: bool
-) -> tuple[list[Any], int]:
-    """Read the entries of a group, which begin at a field; return them, and where they end."""
-    table = group.entry
-    places = table.places
-    entries: list[Any] = []
-    opener = fields[at][0]
-    if opener in places and known[opener] not in group.member.delimiters:
-        raise ValueError  # the entries begin with another field than the dialect's
-    while fields[at][0] == opener and opener in places:
-        values: dict[str, Any] = {}
+    def _columns(self, table: BlockTable, tags: Sequence[str], begin: int, end: int) -> list[Any] | None:
+        """Read entries that have the same tags, field by field; None if they are to be read one by one."""
+        places = [table.places.get(tag) for tag in tags]
+        width = len(tags)
+        if None in places:
+            return None
+        last = -1
+        entries = [table.blank() for _ in range(begin, end, width)]
+        for at, (index, attribute, convert, more) in enumerate(places, begin):  # type: ignore[misc]
+            if more.__class__ is GroupSlot:
+                return None
+            if index <= last:
+                raise ValueError  # another order than the dialect's, or it stands twice
+            last = index
+            texts = self._texts[at:end:width]
+            values = list(map(convert, texts))
+            if self._strict and more is not None and any(map(more, values, texts)):  # type: ignore[arg-type]
+                raise ValueError
+            # Attribute by attribute in Python it would take twice as long.
+            deque(map(setattr, entries, repeat(attribute), values), 0)
+        _require(table, entries[0])
+        return entries
+
+    def _entry(self, table: BlockTable, opener: str, at: int) -> tuple[Any, int]:
+        """Read one entry, which begins at a field; return it, and where it ends."""
+        tags, texts, find = self._tags, self._texts, table.places.get
+        made = table.blank()
         unknown: list[tuple[int, bytes]] = []
         last = -1
         while True:
-            number, _, raw = fields[at]
-            place = places.get(number)
+            tag = tags[at]
+            place = find(tag)
             if place is None:
-                if number in known:
+                if tag in self._known:
                     break  # a field of a block around this one, or of none
-                unknown.append(_unknown(number, raw, known, strict))
+                unknown.append(self._unknown(tag, texts[at]))
                 at += 1
                 continue
-            index, attribute, parse, limit, inner = place
-            if attribute in values:
-                if number == opener:
+            index, attribute, convert, more = place
+            if index <= last:
+                if tag == opener:
                     break  # the next entry begins
-                raise ValueError  # it stands twice in this one
-            if index < last:
-                raise ValueError  # another order than the dialect's
+                raise ValueError  # another order than the dialect's, or it stands twice
             last = index
-            value = parse(raw)
+            text = texts[at]
+            value = convert(text)
             at += 1
-            if inner is not None:
-                value, at = _entries(inner, value, fields, at, known, strict)
-            elif strict and limit is not None and limit(value, raw) is not None:
-                raise ValueError
-            values[attribute] = value
-        entries.append(_built(table, values, unknown))
-    if len(entries) != count:
-        raise ValueError
-    return entries, at
+            if more is not None:
+                if more.__class__ is GroupSlot:
+                    value, at = self._entries(more, value, at)
+                elif self._strict and more(value, text) is not None:  # type: ignore[operator]
+                    raise ValueError
+            setattr(made, attribute, value)
+        if unknown:
+            made.unknown = tuple(unknown)
+        _require(table, made)
+        return made, at
+
+    def _unknown(self, tag: str, text: str) -> tuple[int, bytes]:
+        """Return a field that the dialect does not have; ValueError where there is something to say of it."""
+        if self._strict or tag in self._known or not TAG.fullmatch(tag):
+            raise ValueError
+        return int(tag), text.encode("latin-1")
 
 
-def _unknown(number: str, raw: str, known: Mapping[str, int], strict: bool) -> tuple[int, bytes]:
-    """Return a field that the dialect does not have; ValueError where there is something to say of it."""
-    if strict or not raw or number in known or not TAG.fullmatch(number):
-        raise ValueError
-    return int(number), raw.encode("latin-1")
-
-
-def _built(table: BlockTable, values: dict[str, Any], unknown: Sequence[tuple[int, bytes]]) -> Any:
-    """Make a block of what was read; ValueError if something required is missing."""
-    if not table.required_attributes <= values.keys():
-        raise ValueError
-    instance = object.__new__(table.layout.cls)
-    get = values.get
-    for attribute in table.fields:
-        setattr(instance, attribute, get(attribute))
-    for attribute, _ in table.groups:
-        setattr(instance, attribute, get(attribute) or [])
-    instance.unknown = tuple(unknown)
-    return instance
+def _require(table: BlockTable, entry: Any) -> None:
+    """Raise ValueError if something required is missing."""
+    for attribute in table.required_attributes:
+        if getattr(entry, attribute) is None:
+            raise ValueError

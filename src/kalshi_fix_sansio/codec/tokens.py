@@ -21,6 +21,11 @@ TAG: Final = re.compile(r"[1-9][0-9]{0,8}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 _NO_TAGS: Final[Mapping[str, int]] = MappingProxyType({})
 _LENGTH: Final = re.compile(LEXICAL[Kind.LENGTH])
+_SIGNS: Final = b"=\x01"
+_NO_SIGNS: Final = bytes(set(range(256)) - set(_SIGNS))
+
+Columns = tuple[list[str], list[str]]
+"""The texts of the tags of a message, and those of its values."""
 
 
 class TokenForm(Enum):
@@ -51,14 +56,20 @@ _CUT: Final = TokenForm.CUT
 _INVALID: Final = TokenForm.INVALID
 
 
-def split(text: str) -> tuple[list[str], list[str]]:
-    """Return the texts of all tags and of all values of a message that ends with SOH and has no data in it.
+def split(text: str) -> Columns:
+    """Return the text of each tag and of each value of a message.
 
-    What is no field at all is not told from one; `is_plain` tells.
+    What is no field has no value. Data is not looked at: with SOH in it, it becomes several. Nothing is
+    returned of what does not end with SOH.
     """
-    texts = text.replace("=", SOH).split(SOH)
-    if len(texts) != 2 * text.count(SOH) + 1:  # a value has `=` in it
-        texts = [text for field in text.split(SOH) for text in field.partition("=")[::2]][:-1]
+    if not text.endswith(SOH):
+        return [], []
+    signs = text.encode("latin-1").translate(None, _NO_SIGNS)
+    if signs == _SIGNS * (len(signs) // 2):
+        # A tenth of the time that field by field takes.
+        texts = text.replace("=", SOH).split(SOH)
+    else:  # A value has `=` in it, or something is no field.
+        texts = [part for field in text.split(SOH) for part in field.partition("=")[::2]][:-1]
     return texts[:-1:2], texts[1::2]
 
 

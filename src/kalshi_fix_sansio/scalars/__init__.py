@@ -15,6 +15,7 @@ from __future__ import annotations
 from kalshi_fix_sansio.scalars.converting import (
     MAX_DECIMALS,
     Decimals,
+    remembered_decimal,
     to_bool,
     to_char,
     to_data,
@@ -107,6 +108,7 @@ __all__ = [
     "parse_utcdateonly",
     "parse_utctimeonly",
     "parse_utctimestamp",
+    "remembered_decimal",
     "second_of",
     "to_bool",
     "to_char",

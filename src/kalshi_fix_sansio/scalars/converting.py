@@ -115,6 +115,8 @@ class Decimals(dict[str, Decimal]):
 
 
 _DECIMALS: Final = Decimals(parse_decimal)
+remembered_decimal: Final[Callable[[str], Decimal]] = _DECIMALS.__getitem__
+"""Read as `parse_decimal` does, and remember the value: for prices and quantities."""
 
 
 def to_bool(value: bool) -> bool:

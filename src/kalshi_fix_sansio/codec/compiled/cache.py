@@ -9,7 +9,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec.compiled.decoders import MAX_SINGLE_ENTRIES, DecoderWriter, Head, Read, Shape
 from kalshi_fix_sansio.codec.explainer import Explainer
 from kalshi_fix_sansio.codec.tables import Tables
-from kalshi_fix_sansio.codec.tokens import split
+from kalshi_fix_sansio.codec.tokens import Columns, split
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.scalars import Decimals
 
@@ -111,10 +111,10 @@ class DecoderCache:
         self, data: bytes, at: int, known: _Known | None, framed: bool, strict: bool
     ) -> Message | None:
         """Look for the shape of the message by its tags; ValueError as from the shape's function."""
-        tags = _tags(data.decode("latin-1"))
-        shapes = self._shapes.get(_key(tags))
+        columns = split(data.decode("latin-1"))
+        shapes = self._shapes.get(_key(columns))
         if shapes is None:
-            shapes = self._shapes.get(_run_key(tags), ())
+            shapes = self._shapes.get(_run_key(columns), ())
         for shape in shapes:
             # Most often another shape came with these same bytes before, and has read them alike.
             if known is not None and known[0] == len(data) and known[3] == shape.front:
@@ -138,19 +138,18 @@ class DecoderCache:
                 return message
         return None
 
-    def learn(self, text: str, message: Message) -> None:
+    def learn(self, text: str, columns: Columns, message: Message) -> None:
         """Count the shape of a message, which must have no problems, and make code when it has come often.
 
-        Takes the message as latin-1 text and what was read of it.
+        Takes the message as latin-1 text, as that splits into columns, and what was read of it.
         """
         layout = self._tables.dialect.layout_of(message.__class__)
         if layout is None:
             return
-        tags = _tags(text)
         # One decoder serves any number of entries, so those with other numbers of them are of one kind.
         groups = self._tables.body(layout).groups
         has_run = any(len(getattr(message, attribute)) > MAX_SINGLE_ENTRIES for attribute, _ in groups)
-        key = _run_key(tags) if has_run else _key(tags)
+        key = _run_key(columns) if has_run else _key(columns)
         known = self._shapes.get(key)
         # What has code already had a value that this does not take. With runs a key may stand for several
         # expressions; whether there is this one shows once it is written.
@@ -187,26 +186,18 @@ class DecoderCache:
         self._shapes[key] = (*known, writer.compile()) if writer.pattern else known
 
 
-def _tags(text: str) -> list[str]:
-    """Return the tags of a message, with MsgType in the place of its tag.
-
-    They only say where to look for a shape, whose expression has all tags in their places.
-    """
-    tags, values = split(text)
-    tags[2:3] = values[2:3]
-    return tags
-
-
 # Hashes, because the tags themselves may be as many as a message has bytes for. Two shapes with the same hash
 # cost little: one of them is read carefully.
 
 
-def _key(tags: list[str]) -> int:
-    """Return what a shape without runs is known by."""
-    return hash(tuple(tags))
+def _key(columns: Columns) -> int:
+    """Return what a shape without runs is known by: its tags, and its MsgType."""
+    tags, values = columns
+    return hash((*tags, *values[2:3]))
 
 
-def _run_key(tags: list[str]) -> int:
+def _run_key(columns: Columns) -> int:
     """Return what a shape with runs is known by, however many entries there are and whichever of them has an
     optional field first."""
-    return hash(frozenset(tags))
+    tags, values = columns
+    return hash(frozenset((*tags, *values[2:3])))

@@ -8,22 +8,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
-from kalshi_fix_sansio.codec.tables import FieldSlot
 from kalshi_fix_sansio.layout import Kind
 from kalshi_fix_sansio.limits import LimitCheck
-
-_REPEATED: Final = frozenset(("PRICE", "QTY"))
-_REPEATED_IN_ENTRIES: Final = frozenset(("PRICE",))
-
-
-def is_repeated(slot: FieldSlot, *, in_entry: bool) -> bool:
-    """Say whether a field's value is worth remembering.
-
-    Prices are: a venue has few. Quantities of orders are as well, but those in group entries add up what
-    many ordered and fees, balances and the like are seldom the same twice: with every decimal remembered a
-    report takes 1.2 times as long.
-    """
-    return slot.field.fix_type in (_REPEATED_IN_ENTRIES if in_entry else _REPEATED)
 
 
 def to_timestamp(text: str) -> datetime:

@@ -46,12 +46,11 @@ from kalshi_fix_sansio.codec.compiled.converters import (
     EXPRESSIONS,
     NAMES,
     any_broken,
-    is_repeated,
     optional,
 )
 from kalshi_fix_sansio.codec.compiled.runs import RunField, lexical, run_of
 from kalshi_fix_sansio.codec.explainer import BEGIN_STRING_TAG, MSG_TYPE_TAG, Explainer
-from kalshi_fix_sansio.codec.tables import FieldSlot, Slot
+from kalshi_fix_sansio.codec.tables import FieldSlot, Slot, is_repeated
 from kalshi_fix_sansio.framing import SUMS_WITH_CHECK_SUM, byte_sum
 from kalshi_fix_sansio.scalars import Decimals
 
