@@ -19,6 +19,7 @@ import pytest
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_adapters.testing import MARKETS, Sandbox
 from kalshi_fix_adapters.venue.exchange import Side as ExchangeSide
+from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -156,6 +157,10 @@ def test_a_market_maker_follows_the_book_and_leaves_nothing_behind(place: Place,
         price = Decimal(bid.split("price=")[1].split()[0])
         place.improve_bid(str(price + Decimal("0.02")))
         script.expect("OrderCancelReplaceRequest", "Side.BUY", f"price={price + Decimal('0.01')}")
+        # Without a connection nothing rests; after that it quotes again.
+        place.sandbox.server.perform(operation("cut", {"owner": "you"}))
+        script.expect("NewOrderSingle", "Side.BUY", f"price={price + Decimal('0.01')}")
+        script.expect("NewOrderSingle", "Side.SELL")
         assert script.interrupt() == 0
     assert place.levels(ExchangeSide.SELL) == offers
     assert place.levels(ExchangeSide.BUY) == ((price + Decimal("0.02"), 1), *bids)
