@@ -37,6 +37,7 @@ from kalshi_fix_sansio.trading import (
     RfqWindows,
 )
 from kalshi_fix_sansio.trading.rfq_maker import MAX_QUOTES
+from tests.helpers import KEY_ID, by_tags
 from tests.trading.rfq_flow import (
     COMBO,
     ENDED,
@@ -626,12 +627,31 @@ def test_codes_that_are_not_known_are_told(desk: Desk) -> None:
     assert desk.state() is QuoteState.SENT
 
 
+COLLECTION, LEGS = "MultivariateCollectionTicker=C|", "NoMultivariateSelectedLegs=1|"
+EVENT, TICKER = "MultivariateSelectedEventTicker=E|", "MultivariateSelectedMarketTicker=M|"
+SIDE = "MultivariateSelectedSide=yes|"
+HEADER = f"35=R|49=Kalshi|56={KEY_ID}|34=2|52=20261121-12:00:00.000|"
+READABLE = f"{HEADER}131=R1|146=1|55=A|38=5|{COLLECTION}{LEGS}{EVENT}{TICKER}{SIDE}"
+
+
 @pytest.mark.parametrize(
-    "text", ["35=R|34=2|", "35=R|34=2|131=R1|146=1|38=5|", f"35=R|34=2|131={LONG}|146=1|55=A|38=5|"]
+    ("field", "other"),
+    [
+        ("131=R1|", ""),
+        ("131=R1|", f"131={LONG}|"),
+        ("55=A|", ""),
+        ("146=1|55=A|38=5|", ""),
+        ("38=5|", "38=five|"),
+        (EVENT, ""),
+        (TICKER, ""),
+        (SIDE, ""),
+        (TICKER, TICKER.replace("M|", f"{LONG}|")),
+    ],
 )
-def test_a_request_that_cannot_be_read_is_told(desk: Desk, text: str) -> None:
-    assert desk.kinds(unreadable(text)) == [Kind.UNREADABLE]
-    assert len(desk.maker) == 0
+def test_a_request_that_cannot_be_read_is_told_and_not_quoted(desk: Desk, field: str, other: str) -> None:
+    assert desk.kinds(unreadable(by_tags(READABLE.replace(field, other)))) == [Kind.UNREADABLE]
+    assert (desk.shown, len(desk.maker)) == ([], 0)
+    assert len(desk.sent(unreadable(by_tags(READABLE)))) == 1
 
 
 def test_a_quote_that_is_confirmed_and_cancelled_counts_on(desk: Desk) -> None:

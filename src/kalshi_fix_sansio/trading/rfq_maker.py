@@ -340,10 +340,12 @@ class RfqMaker:
     # --- requests -------------------------------------------------------------------------------------
 
     def _take_request(self, request: Any) -> None:
-        entry = request.related_sym[0] if request.related_sym else None
-        if entry is None or not readable(request.quote_req_id) or not readable(entry.symbol):
-            self._note(None, RfqDiscrepancyKind.UNREADABLE, "QuoteRequest without id or Symbol")
+        wrong = _wrong(request)
+        if wrong is not None:
+            detail = f"{request.NAME} {shown(request.quote_req_id)!r}: {shown(wrong)}"
+            self._note(None, RfqDiscrepancyKind.UNREADABLE, detail)
             return
+        entry = request.related_sym[0]
         rfq = self._rfq_of(request.quote_req_id, entry.symbol)
         if rfq is None or rfq._shown:
             return
@@ -710,6 +712,19 @@ class RfqMaker:
         if on:
             self._lose()
         return self._tell()
+
+
+def _wrong(request: Any) -> str | None:
+    """Return why a request is not quoted on: what it asks for is not quite known. None if it is."""
+    if not request.related_sym:
+        return "no market"
+    if request.problems:
+        return str(request.problems[0])
+    names = [request.quote_req_id, request.related_sym[0].symbol]
+    for leg in request.multivariate_selected_legs:
+        names += [leg.multivariate_selected_event_ticker, leg.multivariate_selected_market_ticker]
+        names.append(leg.multivariate_selected_side)
+    return None if all(map(readable, names)) else "an id or ticker is missing or too long"
 
 
 def _accepted_side(quote: MakerQuote, report: Any) -> Side | None:
