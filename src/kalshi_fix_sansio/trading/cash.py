@@ -1,4 +1,4 @@
-"""Money from fills alone, by account and shard: each shard keeps balances of its own."""
+"""Money from fills and settlements, by account and shard: each shard keeps balances of its own."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import attrs
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.amounts import ZERO, add, multiply, subtract
+from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version
 from kalshi_fix_sansio.trading.fees import revenue
 from kalshi_fix_sansio.trading.order import Account, Order
 from kalshi_fix_sansio.trading.order_updates import OrderUpdate
+from kalshi_fix_sansio.trading.settlements import Settlement, SettlementUpdate
+
+NO_SHARD: Final = -1
+"""The shard of payouts for markets in which nothing was traded: reports do not say theirs."""
 
 
 class PurseKey(NamedTuple):
@@ -25,7 +30,10 @@ class PurseKey(NamedTuple):
 
 @attrs.define(eq=False)
 class Purse:
-    """What fills did to the money of one account on one shard, in dollars; to be read alone."""
+    """What fills and settlements did to the money of one account on one shard, in dollars; to be read alone.
+
+    Deposits and transfers are not told by FIX.
+    """
 
     account: Account
     shard: int
@@ -38,28 +46,58 @@ class Purse:
     unexplained: Decimal = ZERO
     """What of the change neither price and position nor the fee explain: collateral that the positions of a
     group of markets gave back or took. On prediction; of fills that tell all of it."""
+    payouts: Decimal = ZERO
+    """What settlements paid (1704 of type PAYOUT), their fees taken off."""
+    settlement_fees: Decimal = ZERO
+    """What was taken of it (137)."""
     fills: int = 0
     untold: int = 0
     """Fills whose reports did not say what the balance changed by: as long as it is 0, `change` is whole."""
 
 
 class Cash(Mapping[PurseKey, Purse]):
-    """The money that the fills of `Orders` moved. Give `apply` every update of it."""
+    """The money that fills and settlements moved. Give `apply` every update of `Orders` and `Settlements`."""
 
-    __slots__ = ("_max_purses", "_prediction", "_purses", "refused")
+    __slots__ = (
+        "_max_paid",
+        "_max_purses",
+        "_paid",
+        "_parties",
+        "_prediction",
+        "_purses",
+        "_shards",
+        "refused",
+    )
 
-    def __init__(self, *, product: str = "prediction", max_purses: int = 10_000) -> None:
+    def __init__(
+        self,
+        *,
+        product: str = "prediction",
+        parties: Mapping[str, Account] | None = None,
+        max_purses: int = 10_000,
+        max_paid: int = 100_000,
+    ) -> None:
         """Start without money.
 
         Args:
             product: on margin, what a fill does to the balance does not follow from its price.
+            parties: whose account each party of settlements is (MarketSettlementPartyID). Others are taken
+                for a clearing member's customers.
             max_purses: accounts and shards that are kept, about 1 KB each. Fills of a further one are not
                 counted.
+            max_paid: payouts that are known again if they are told again, and markets whose shard is
+                remembered, about 300 bytes each; the oldest is forgotten.
         """
+        self._parties = dict(parties or {})
+        self._paid: dict[tuple[str, str, str], None] = {}
+        """Market, date and party of payouts that were counted."""
+        self._shards: dict[str, int] = {}
+        """By market: the shard that its fills come from."""
+        self._max_paid = max_paid
         self._prediction, self._max_purses = product == "prediction", max_purses
         self._purses: dict[PurseKey, Purse] = {}
         self.refused = 0
-        """Fills that were not counted, because there was no room."""
+        """Fills and payouts that were not counted, because there was no room."""
 
     def __getitem__(self, key: PurseKey) -> Purse:
         return self._purses[key]
@@ -75,21 +113,58 @@ class Cash(Mapping[PurseKey, Purse]):
         return self._purses.get(PurseKey(account, shard)) or Purse(account, shard)
 
     def apply(self, told: object) -> list[Purse]:
-        """Take an update of `Orders`; return the purses that it changed."""
-        if not isinstance(told, OrderUpdate) or told.order is None:
-            return []
+        """Take an update of `Orders`, or a settlement; return the purses that it changed."""
         changed: dict[PurseKey, Purse] = {}
-        for fill in told.fills:
-            key = PurseKey(told.order.account, fill.key.shard)
-            purse = self._purses.get(key)
-            if purse is None:
-                if len(self._purses) >= self._max_purses:
-                    self.refused += 1
-                    continue
-                purse = self._purses[key] = Purse(*key)
-            changed[key] = purse
-            self._take(purse, told.order, fill)
+        match told:
+            case OrderUpdate(order=Order() as order, fills=fills):
+                for fill in fills:
+                    _remember(self._shards, order.symbol, fill.key.shard, self._max_paid)
+                    purse = self._purse(PurseKey(order.account, fill.key.shard))
+                    if purse is not None:
+                        changed[PurseKey(purse.account, purse.shard)] = purse
+                        self._take(purse, order, fill)
+            case SettlementUpdate(settlement=Settlement() as settlement) | (Settlement() as settlement):
+                for purse in self._pay(settlement):
+                    changed[PurseKey(purse.account, purse.shard)] = purse
         return list(changed.values())
+
+    def _purse(self, key: PurseKey) -> Purse | None:
+        purse = self._purses.get(key)
+        if purse is None:
+            if len(self._purses) >= self._max_purses:
+                self.refused += 1
+                return None
+            purse = self._purses[key] = Purse(*key)
+        return purse
+
+    def _pay(self, settlement: Settlement) -> Iterator[Purse]:
+        shard = self._shards.get(settlement.symbol, NO_SHARD)
+        for party in settlement.parties:
+            known = (settlement.symbol, settlement.clearing_business_date.isoformat(), party.party_id)
+            if known in self._paid:
+                continue
+            account = self._parties.get(party.party_id) or Account(customer=party.party_id)
+            purse = self._purse(PurseKey(account, shard))
+            if purse is not None:
+                _remember(self._paid, known, None, self._max_paid)
+                purse.payouts = add(purse.payouts, party.payout)
+                purse.settlement_fees = add(purse.settlement_fees, party.fee)
+                yield purse
+
+    def doubts(self) -> list[Doubt]:
+        """Return what the reports that have come do not tell of the money."""
+        found = [
+            Doubt(
+                what=f"what {each.untold} fills changed the balance by",
+                about=f"balance of {each.account.customer or each.account.subaccount} on shard {each.shard}",
+            )
+            for each in self._purses.values()
+            if each.untold
+        ]
+        if self.refused:
+            about = f"{self.refused} fills or payouts"
+            found.append(Doubt(what="the money of what there was no room for", about=about))
+        return found
 
     def _take(self, purse: Purse, order: Order, fill: Any) -> None:
         purse.fills += 1
@@ -113,6 +188,8 @@ class Cash(Mapping[PurseKey, Purse]):
         return {
             "version": VERSION,
             "refused": self.refused,
+            "paid": [list(each) for each in self._paid],
+            "shards": dict(self._shards),
             "purses": [
                 {
                     "account": list(each.account),
@@ -134,13 +211,21 @@ class Cash(Mapping[PurseKey, Purse]):
         check_version(dumped, "cash")
         try:
             refused = int(dumped["refused"])
+            paid = {(str(market), str(day), str(party)): None for market, day, party in dumped["paid"]}
+            shards = {str(symbol): int(shard) for symbol, shard in dumped["shards"].items()}
             purses = {PurseKey(each.account, each.shard): each for each in map(_loaded, dumped["purses"])}
         except UNREADABLE as error:
             raise ValueError(f"this was not given by Cash.dump: {error!r}") from error
-        self.refused, self._purses = refused, purses
+        self.refused, self._purses, self._paid, self._shards = refused, purses, paid, shards
 
 
-_SUMS: Final = ("change", "fees", "paid", "unexplained")
+_SUMS: Final = ("change", "fees", "paid", "unexplained", "payouts", "settlement_fees")
+
+
+def _remember(known: dict[Any, Any], key: Any, value: Any, most: int) -> None:
+    if key not in known and len(known) >= most:
+        del known[next(iter(known))]
+    known[key] = value
 
 
 def _loaded(row: Mapping[str, Any]) -> Purse:

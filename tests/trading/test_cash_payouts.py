@@ -1,0 +1,73 @@
+"""What settlements pay is counted once, for the account and shard it belongs to."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from kalshi_fix_sansio import MarketResult
+from kalshi_fix_sansio.trading import Account, Cash, Orders, SettledParty, Settlement, SettlementUpdate
+from kalshi_fix_sansio.trading.cash import NO_SHARD
+from tests.trading.order_flow import OTHER, SYMBOL, feed, report
+
+MINE = Account()
+
+
+def settled(payouts: dict[str, str], symbol: str = SYMBOL, day: int = 21) -> Settlement:
+    parties = tuple(
+        SettledParty(name, Decimal(1), Decimal(0), Decimal(payout), Decimal("0.05"))
+        for name, payout in payouts.items()
+    )
+    return Settlement(symbol, date(2026, 11, day), MarketResult.YES, Decimal(1), parties, 1)
+
+
+def traded(cash: Cash) -> None:
+    """A fill in a market of shard 2."""
+    for update in feed(Orders(), report("trade", "1;2;2", cum="4", last=("4", "0.40"), balance="-1.6")):
+        cash.apply(update)
+
+
+def test_a_payout_is_of_the_shard_that_its_market_is_on() -> None:
+    cash = Cash(parties={"me": MINE})
+    traded(cash)
+    [purse] = cash.apply(SettlementUpdate(SYMBOL, settled({"me": "3.95"})))
+    assert purse is cash.of(2)
+    assert (purse.change, purse.payouts, purse.settlement_fees) == (
+        Decimal("-1.6"),
+        Decimal("3.95"),
+        Decimal("0.05"),
+    )
+    assert cash.apply(SettlementUpdate(SYMBOL)) == []
+
+
+def test_it_counts_once_however_often_it_is_told() -> None:
+    cash = Cash(parties={"me": MINE})
+    traded(cash)
+    cash.apply(settled({"me": "3.95"}))
+    again = Cash()
+    again.load(cash.dump())
+    assert cash.apply(settled({"me": "3.95"})) == again.apply(settled({"me": "3.95"})) == []
+    # A further page, and another day.
+    assert [each.account for each in cash.apply(settled({"me": "3.95", "you": "1"}))] == [
+        Account(customer="you")
+    ]
+    assert cash.apply(settled({"me": "1"}, day=22)) == [cash.of(2)]
+    assert cash.of(2).payouts == Decimal("4.95")
+    assert again.of(2).payouts == Decimal("3.95")
+
+
+def test_a_market_without_fills_has_no_known_shard() -> None:
+    cash = Cash()
+    cash.apply(settled({"c7": "2"}, OTHER))
+    assert cash.of(NO_SHARD, Account(customer="c7")).payouts == 2
+
+
+def test_payouts_that_are_known_again_have_a_bound() -> None:
+    cash = Cash(max_paid=2, max_purses=3)
+    for number in range(5):
+        cash.apply(settled({f"c{number}": "1"}, f"M{number}"))
+    assert (len(cash), len(cash._paid), cash.refused) == (3, 2, 2)
+    for number in range(5):
+        told = feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"), symbol=f"M{number}"))
+        cash.apply(told[0])
+    assert len(cash._shards) == 2
