@@ -220,8 +220,8 @@ def test_faults_of_the_venue_are_backed_off_from_and_then_told(reason: EventRese
         assert desk.due() is not None
     desk.apply(refused(reason))
     [(about, what, remedy)] = desk.what()
-    assert about == "reports of shard 0 from 1;3 to the latest"
-    assert what.startswith("what they say; they are not to be had by drop copy (")
+    assert about == "reports from 1;3"
+    assert what.startswith("they are not to be had by drop copy (")
     assert remedy is Remedy.REST
     assert desk.copies.next_deadline() is None
     # Asked once more, it may come.

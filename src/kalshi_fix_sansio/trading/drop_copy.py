@@ -506,8 +506,8 @@ def _due(wanted: Wanted) -> float:
 def _doubt(wanted: Wanted) -> Doubt:
     failed = wanted.state is CopyState.FAILED
     return Doubt(
-        what=f"what they say; they are {wanted.state.value}" + (f" ({wanted.why})" if wanted.why else ""),
-        about=f"reports of shard {wanted.shard} from {wanted.begin} to {wanted.end or 'the latest'}",
+        what=f"they are {wanted.state.value}" + (f" ({wanted.why})" if wanted.why else ""),
+        about=f"reports from {wanted.begin}" + ("" if wanted.end is None else f" to {wanted.end}"),
         since=wanted.since,
         remedies=(Remedy.REST,) if failed else (Remedy.DROP_COPY, Remedy.REST),
     )

@@ -29,6 +29,7 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio._generated.limits import ORDER_GROUP_WINDOW
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived
+from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
 
 ZERO: Final = Decimal(0)
@@ -84,6 +85,9 @@ class OrderGroup:
     """Whether no request of this program is known to have made it."""
     reset_at: datetime | None = None
     """When it was last reset, in UTC: fills of before count no more."""
+    since: datetime | None = None
+    """Since when its state is UNKNOWN, in UTC: SendingTime (52) of the request, or of the answer that is all
+    that is known of it."""
     _fills: list[tuple[datetime, str, Decimal]] = attrs.field(factory=list, repr=False)
     """Time, ExecID and contracts, the oldest first."""
     _seen: set[str] = attrs.field(factory=set, repr=False)
@@ -204,6 +208,22 @@ class OrderGroups(Mapping[str, OrderGroup]):
         group._forget(now - WINDOW)
         return max(ZERO, group.limit - group.filled)
 
+    def doubts(self) -> list[Doubt]:
+        """Return the groups whose state is not known, and those that may have been made."""
+        found = [
+            Doubt(
+                what=each.state.value,
+                about=f"order group {each.group_id}",
+                since=each.since,
+                remedies=(Remedy.REST, Remedy.REQUEST),
+            )
+            for each in self._groups.values()
+            if each.state is GroupState.UNKNOWN
+        ]
+        if self.lost_creates:
+            found.append(Doubt(what="whether there is one", about=f"{self.lost_creates} new order groups"))
+        return found
+
     def apply(self, happened: object) -> GroupUpdate | None:
         """Take an event of a session or client, a message received, or a request that is about to be sent.
 
@@ -229,8 +249,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 self._in_flight = None
                 return GroupUpdate(self._groups.get(sent.order_group_id or ""), sent)
             case OutcomesUnknown(requests=requests) if self._in_flight is not None:
-                if any(each.msg_type == OrderGroupRequest.MSG_TYPE for each in requests):
-                    return self._lose(self._in_flight)
+                for each in requests:
+                    if each.msg_type == OrderGroupRequest.MSG_TYPE:
+                        return self._lose(self._in_flight, each.sent_at)
         return None
 
     def withdraw(self, message: OrderGroupRequest | NewOrderSingle) -> None:
@@ -316,7 +337,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._groups[group_id] = group
         if not made:
             # What else was done to it is not known.
-            group.state = GroupState.UNKNOWN
+            group.state, group.since = GroupState.UNKNOWN, _sent_at(response)
         if not asked:
             # It may be the one of a request whose answer was lost.
             self.lost_creates = max(0, self.lost_creates - 1)
@@ -339,14 +360,14 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 if group.limit is None:
                     group.limit = request.order_group_contracts_limit
 
-    def _lose(self, request: OrderGroupRequest) -> GroupUpdate:
+    def _lose(self, request: OrderGroupRequest, since: datetime) -> GroupUpdate:
         """Take note that nobody knows what became of a request."""
         self._in_flight = None
         group = self._groups.get(request.order_group_id or "")
         if request.order_group_action == OrderGroupAction.CREATE:
             self.lost_creates += 1
         elif group is not None:
-            group.state = GroupState.UNKNOWN
+            group.state, group.since = GroupState.UNKNOWN, since
         return GroupUpdate(group, request)
 
     # What fills
@@ -409,6 +430,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                     "state": (GroupState.UNKNOWN if group.group_id == unknown else group.state).name,
                     "orphan": group.orphan,
                     "reset_at": dump_time(group.reset_at),
+                    "since": dump_time(group.since),
                     "fills": [
                         [time.isoformat(), exec_id, str(quantity)] for time, exec_id, quantity in group._fills
                     ],
@@ -438,7 +460,7 @@ def _loaded(each: Mapping[str, Any]) -> OrderGroup:
     group = OrderGroup(
         each["group_id"], each["limit"], each["alloc_account"], GroupState[each["state"]], each["orphan"]
     )
-    group.reset_at = load_time(each["reset_at"])
+    group.reset_at, group.since = load_time(each["reset_at"]), load_time(each["since"])
     for time, exec_id, quantity in each["fills"]:
         group._count(datetime.fromisoformat(time), exec_id, Decimal(quantity), len(each["fills"]))
     return group

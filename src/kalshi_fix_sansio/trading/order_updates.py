@@ -70,7 +70,7 @@ class DoubtKind(Enum):
 
     ORDER_UNKNOWN = "whether the venue has it"
     REQUEST_UNKNOWN = "what became of a change or a cancel"
-    ORDER_UNVERIFIED = "what happened to it since"
+    ORDER_UNVERIFIED = "what happened to it"
     FILLS_UNSEEN = "fills that were told of and have not come"
     MASS_CANCEL_UNKNOWN = "whether all orders of the session were cancelled"
 

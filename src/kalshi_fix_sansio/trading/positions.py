@@ -15,6 +15,7 @@ import attrs
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading import order_dump
 from kalshi_fix_sansio.trading.amounts import ZERO, add, divide, multiply, subtract
+from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import Account, Order, OrderState
@@ -171,6 +172,23 @@ class Positions(Mapping[PositionKey, Position]):
             for each in self._positions.values()
             if each.told is not None and each.unexplained and not each.holes
         ]
+
+    def doubts(self) -> list[Doubt]:
+        """Return the positions that are not known though no order is in doubt: `Orders` tells the others."""
+        found = [
+            Doubt(
+                what=f"the position: fills come to {each.counted:f}, and the venue told {each.told:f}",
+                about=each.symbol,
+            )
+            for each in self.discrepancies()
+        ]
+        if self.refused:
+            found.append(
+                Doubt(
+                    what="the positions of fills for which there was no room", about=f"{self.refused} fills"
+                )
+            )
+        return found
 
     def _take(self, update: OrderUpdate, order: Order) -> list[Position]:
         in_doubt = bool(order.unseen) or order.state in _DOUBTFUL

@@ -22,6 +22,7 @@ from kalshi_fix_sansio._generated import (
     MarketSettlementReport,
 )
 from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
 
 ZERO: Final = Decimal(0)
@@ -241,6 +242,17 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             if not pages.is_complete()
         ]
         return sorted(waiting, key=lambda each: (each.since or _NO_TIME, each.symbol))
+
+    def doubts(self) -> list[Doubt]:
+        """Return the settlements of which pages are missing."""
+        return [
+            Doubt(
+                what=f"what its missing pages say; {each.pages} came",
+                about=f"settlement of {each.symbol} on {each.clearing_business_date}",
+                since=each.since,
+            )
+            for each in self.incomplete()
+        ]
 
     def apply(self, happened: object) -> SettlementUpdate | None:
         """Take an event of a session or client, or a MarketSettlementReport.

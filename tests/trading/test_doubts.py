@@ -1,0 +1,150 @@
+"""One list of what is not known, over all machines."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from kalshi_fix_sansio import (
+    MarketSettlementReport,
+    NewOrderSingle,
+    OrderGroupRequest,
+    OrderGroupResponse,
+)
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown
+from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.trading import (
+    Cash,
+    Doubt,
+    Doubts,
+    DropCopy,
+    ExecKey,
+    OrderGroups,
+    Orders,
+    Positions,
+    Remedy,
+    Settlements,
+)
+from kalshi_fix_sansio.trading.doubts import WINDOW
+from tests.trading.order_flow import ENDED, NOON, feed, logged_on, over_the_wire, place, report
+
+
+def lose_group_request(groups: OrderGroups, request: OrderGroupRequest) -> None:
+    groups.apply(request)
+    lost = OpenRequest("3", request.MSG_TYPE, 3, NOON, b"", 3)
+    groups.apply(OutcomesUnknown((lost,), Uncertainty.CONNECTION_ENDED))
+
+
+def test_a_doubt_says_what_since_when_and_how_to_find_out() -> None:
+    doubt = Doubt(what="where it is", about="order a", since=NOON, remedies=(Remedy.DROP_COPY, Remedy.REST))
+    assert str(doubt) == "order a: where it is since 2026-11-21 12:00:00 UTC; ask drop copy, or REST"
+    assert str(Doubt(what="where it is", about="order a")) == "order a: where it is; ask REST"
+
+
+def test_nothing_is_in_doubt_at_first() -> None:
+    doubts = Doubts(Orders(), Positions(), Cash(), DropCopy(), OrderGroups(), Settlements())
+    assert (len(doubts), list(doubts)) == (0, [])
+    assert doubts.by_remedy(NOON) == {remedy: [] for remedy in Remedy}
+
+
+def test_all_machines_tell_theirs_the_oldest_first() -> None:
+    orders, copies, groups, settlements = Orders(), DropCopy(), OrderGroups(), Settlements()
+    positions, cash = Positions(), Cash()
+    doubts = Doubts(orders, positions, cash, copies, groups, settlements)
+    feed(orders, logged_on(), place(), report("new", "1;1"), ENDED)
+    copies.ask(orders.copy_from(), orders.moment, Instant(1, NOON + timedelta(minutes=1)))
+    lose_group_request(groups, OrderGroupRequest(order_group_action="1", order_group_contracts_limit=5))
+    page = MarketSettlementReport(
+        market_settlement_report_id="s1",
+        symbol="M",
+        clearing_business_date=date(2026, 11, 20),
+        market_result="yes",
+        settlement_price="100",
+        last_fragment=False,
+    )
+    settlements.apply(over_the_wire(page, at=NOON - timedelta(minutes=1)))
+    for update in feed(
+        Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"), long_qty=9, short_qty=0)
+    ):
+        positions.apply(update)
+        cash.apply(update)
+    first, *others = map(str, doubts)
+    assert first.startswith(
+        "settlement of M on 2026-11-20: what its missing pages say; 1 came since 2026-11-21"
+    )
+    assert others == [
+        "order a: what happened to it since 2026-11-21 12:00:00 UTC; ask drop copy, or REST",
+        "reports from 1;1: they are to be asked for since 2026-11-21 12:01:00 UTC; ask drop copy, or REST",
+        "KXHIGHNY-26NOV21-T55: the position: fills come to 4, and the venue told 9; ask REST",
+        "balance of 0 on shard 0: what 1 fills changed the balance by; ask REST",
+        "1 new order groups: whether there is one; ask REST",
+    ]
+    assert len(doubts) == 6
+    found = {remedy: len(each) for remedy, each in doubts.by_remedy(NOON).items()}
+    assert found == {Remedy.DROP_COPY: 2, Remedy.REQUEST: 0, Remedy.REST: 4}
+    # Drop copy does not reach back to what is older than its window.
+    found = {remedy: len(each) for remedy, each in doubts.by_remedy(NOON + WINDOW).items()}
+    assert found == {Remedy.DROP_COPY: 1, Remedy.REQUEST: 0, Remedy.REST: 5}
+
+
+def test_a_doubt_that_drop_copy_alone_could_have_told_is_for_rest_later() -> None:
+    class Machine:
+        def doubts(self) -> list[Doubt]:
+            return [Doubt(what="it", about="x", since=NOON, remedies=(Remedy.DROP_COPY,))]
+
+    doubts = Doubts(Machine())
+    assert len(doubts.by_remedy(NOON + WINDOW)[Remedy.REST]) == 1
+
+
+def test_what_drop_copy_has_forgotten_stands_in_the_way_of_nothing() -> None:
+    orders = Orders()
+    feed(orders, logged_on(), report("new", "1;1"), ENDED, logged_on())
+    feed(orders, report("new", "1;5", "o2", "b"), ENDED)
+    assert orders.copy_from() == {0: ExecKey(0, 1, 1)}
+    assert orders.copy_from({0: ExecKey(0, 1, 1)}) == {0: ExecKey(0, 1, 5)}
+    assert orders.copy_from({0: ExecKey(0, 1, 5), 1: ExecKey(1, 1, 1)}) == {}
+
+
+def test_an_order_of_which_nothing_had_come_is_for_rest() -> None:
+    orders = Orders()
+    feed(orders, logged_on(), place(), ENDED)
+    [doubt] = orders.doubts()
+    assert (doubt.about, doubt.begin, doubt.remedies) == ("order a", None, (Remedy.REST,))
+
+
+def test_a_request_is_named_with_its_order() -> None:
+    orders = Orders()
+    feed(orders, logged_on(), place(), report("new", "1;1"))
+    [order] = orders
+    feed(orders, orders.cancel(order, "b"), ENDED)
+    assert [each.about for each in orders.doubts()] == ["order a", "request b about order a"]
+
+
+def test_groups_in_doubt_are_told_with_their_time_which_a_dump_keeps() -> None:
+    groups = OrderGroups()
+    group = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
+    groups.learn(group, limit=5)
+    lose_group_request(groups, OrderGroupRequest(order_group_action="2", order_group_id=group))
+    groups.apply(NewOrderSingle(cl_ord_id="x", symbol="M", side="1", order_qty=1, price="0.4"))
+    other = OrderGroups()
+    other.load(groups.dump())
+    for each in (groups, other):
+        [doubt] = each.doubts()
+        assert (doubt.about, doubt.since) == (f"order group {group}", NOON)
+    # One that nobody asked for is as old as what told of it.
+    orphan = OrderGroupResponse(order_group_id=group[:-1] + "2")
+    groups.apply(MessageReceived(over_the_wire(orphan, at=NOON + timedelta(hours=1))))
+    assert [each.since for each in groups.doubts()] == [NOON, NOON + timedelta(hours=1)]
+
+
+def test_what_there_was_no_room_for_is_in_doubt() -> None:
+    positions, cash = Positions(max_positions=0), Cash(max_purses=0)
+    for update in feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"))):
+        positions.apply(update)
+        cash.apply(update)
+    assert [str(each) for each in Doubts(positions, cash)] == [
+        "1 fills: the positions of fills for which there was no room; ask REST",
+        "1 fills or payouts: the money of what there was no room for; ask REST",
+    ]
+    assert cash.refused == Decimal(1)
