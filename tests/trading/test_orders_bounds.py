@@ -17,6 +17,7 @@ from kalshi_fix_sansio.trading.orders import MAX_SHARDS
 from tests.trading.order_flow import (
     OTHER,
     cancel,
+    change,
     feed,
     kinds,
     only,
@@ -114,6 +115,23 @@ def test_answers_that_are_known_again_have_a_bound(orders: Orders, monkeypatch: 
     assert feed(orders, refusal("c", number=8)) == []
     feed(orders, refusal("c", number=1))
     assert only(orders).pending == []
+
+
+def test_what_an_end_overtook_is_refused_without_an_alarm(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders_module, "MAX_ANSWERS", 3)
+    feed(orders, place(), report("new", "1;1"), cancel("x"), change("y"))
+    # This one names a change that never was; a refusal of it may name no order.
+    feed(orders, cancel("z", "y"), report("canceled", "1;2", cl_ord_id="x", orig_cl_ord_id="a"))
+    assert names(feed(orders, refusal("z", "NONE", "y", number=5))) == []
+    feed(orders, change("late", "a"))
+    other = Orders()
+    other.load(orders.dump())
+    for each in (orders, other):
+        assert names(feed(each, refusal("late", "NONE", "y", number=6))) == []
+        assert list(each._overtaken) == ["y", "z", "late"]
+    assert names(feed(orders, refusal("w", "NONE", "y", number=7))) == ["UNKNOWN_REQUEST"]
 
 
 def test_a_clordid_that_is_used_again_and_again_costs_no_more() -> None:

@@ -17,7 +17,7 @@ MAX_NAMESAKES: Final = 32
 class OrderIndex:
     """What `Orders` keeps, within its bound, and what each message did to it."""
 
-    __slots__ = ("by_id", "done", "floors", "live", "max_orders", "names", "orders", "touched")
+    __slots__ = ("by_id", "done", "floors", "live", "max_orders", "names", "orders", "touched", "unsettled")
 
     def __init__(self, max_orders: int) -> None:
         self.max_orders = max_orders
@@ -29,6 +29,8 @@ class OrderIndex:
         """By ClOrdID: whose request, or order, has it."""
         self.live: dict[tuple[str, str], dict[int, Order]] = {}
         """By symbol and side: those that are not done."""
+        self.unsettled: dict[int, Order] = {}
+        """Those that something may be unknown of: not done, or with fills or answers to come."""
         self.floors: dict[int, ExecKey] = {}
         """By shard: what is not newer may be about an order that is no longer kept."""
         self.touched: dict[int, OrderUpdate] = {}
@@ -172,6 +174,10 @@ class OrderIndex:
             for name in now:
                 self.names.setdefault(name, {})[order.number] = order
             order.indexed = now
+        if kept and (order.pending or order.unseen or not order.is_done):
+            self.unsettled[order.number] = order
+        else:
+            self.unsettled.pop(order.number, None)
         where, live = (order.symbol, str(order.side)), kept and not order.is_done
         orders = self.live.get(where, {})
         if live and order.number not in orders:

@@ -67,7 +67,7 @@ from kalshi_fix_sansio.trading.order_updates import (
 MAX_SHARDS: Final = 64
 """Shards whose newest report is remembered."""
 MAX_ANSWERS: Final = 10_000
-"""Answers without ExecID that are known again when they come twice."""
+"""Answers without ExecID that are known again when they come twice, and requests that an end overtook."""
 NO_SHARD: Final = -1
 MARGIN: Final = "margin"
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
@@ -95,6 +95,7 @@ class Orders:
         "_newest",
         "_number",
         "_on",
+        "_overtaken",
         "_product",
         "_session_type",
         "_shards",
@@ -142,6 +143,9 @@ class Orders:
         """By symbol: the shard that its reports come from."""
         self._answers: dict[str, None] = {}
         """Hashes of answers without ExecID, the oldest first."""
+        self._overtaken: dict[str, None] = {}
+        """ClOrdIDs of changes and cancels of orders that ended before their answer, the oldest first: a
+        refusal of them says nothing new, and may name nothing that is known."""
 
     # --- to be asked ----------------------------------------------------------------------------------
 
@@ -176,7 +180,8 @@ class Orders:
     def doubts(self) -> list[OrderDoubt]:
         """Return what is not known, and will not be told by itself."""
         found: list[OrderDoubt] = []
-        for order in self._kept.orders.values():
+        for number in sorted(self._kept.unsettled):
+            order = self._kept.unsettled[number]
             state = order.state
             if state is OrderState.UNKNOWN and order.placed is not None:
                 begin = self._newest_before(order)
@@ -432,6 +437,7 @@ class Orders:
             self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
         if order.is_done:  # nothing can come of it
+            _remember(self._overtaken, message.cl_ord_id)
             return
         self._kept.begin(order)
         fields: Any = message
@@ -572,6 +578,7 @@ class Orders:
         if order.is_done:
             for request in list(order.pending):
                 self._kept.answer(order, request)
+                _remember(self._overtaken, request.cl_ord_id)
             return
         settles = report.exec_type in CHANGES
         for name in (report.cl_ord_id, report.orig_cl_ord_id):
@@ -669,6 +676,8 @@ class Orders:
         if self._is_repeated_answer(message):
             return
         found = self._kept.requests(message.cl_ord_id or "")
+        if not found and message.cl_ord_id in self._overtaken:
+            return
         if not found:
             detail = f"OrderCancelReject for {(message.cl_ord_id or '')[:MAX_ID_SIZE]}"
             order = self._kept.by_id.get(message.order_id or "")
@@ -746,9 +755,7 @@ class Orders:
         known = identity(message)
         if known in self._answers:
             return True
-        if len(self._answers) >= MAX_ANSWERS:
-            del self._answers[next(iter(self._answers))]
-        self._answers[known] = None
+        _remember(self._answers, known)
         return False
 
     # --- what becomes of the session ------------------------------------------------------------------
@@ -862,6 +869,7 @@ class Orders:
             "floors": [str(key) for key in self._kept.floors.values()],
             "shards": dict(self._shards),
             "answers": list(self._answers),
+            "overtaken": list(self._overtaken),
             "orders": [order_dump.dump_order(order) for order in self._kept.orders.values()],
             "done": list(self._kept.done),
             "mass_cancels": self._mass_cancels.dump(),
@@ -900,6 +908,7 @@ class Orders:
         self._kept.floors = {key.shard: key for key in map(order_dump.load_key, dumped["floors"])}
         self._shards = {str(symbol): int(shard) for symbol, shard in dumped["shards"].items()}
         self._answers = {str(each): None for each in dumped["answers"]}
+        self._overtaken = {str(each): None for each in dumped["overtaken"]}
         for order in map(order_dump.load_order, dumped["orders"]):
             self._kept.orders[order.number] = order
             if order.order_id is not None:
@@ -931,6 +940,13 @@ def _doubt(
         request=request,
         begin=begin,
     )
+
+
+def _remember(known: dict[str, None], name: str) -> None:
+    known.pop(name, None)
+    if len(known) >= MAX_ANSWERS:
+        del known[next(iter(known))]
+    known[name] = None
 
 
 def _covers(covered: Covered, key: ExecKey | None) -> bool:
