@@ -50,8 +50,10 @@ STUNNEL := $(dir $(WHEELS))stunnel
 # A day at the simulated venue, played by the three clients: in how many rounds, and from which seed.
 ROUNDS := 2000
 SEED := 1
+# Events that two traders take beside the ledger of the simulated venue.
+EVENTS := 1000000
 
-.PHONY: help day demo test check lint types imports coverage package matrix generate format interop bench \
+.PHONY: help day ledger demo test check lint types imports coverage package matrix generate format interop bench \
 	bench-quick bench-docs fuzz soak stunnel docs pins clean
 
 help: ## list what can be made
@@ -131,6 +133,9 @@ soak: $(DEV) ## SEEDS=n FROM=k: n seeds of the fault simulation from k on, on al
 
 day: $(DEV) ## ROUNDS=n SEED=k: a longer day at the simulated venue than the tests', by three clients, faults in between
 	$(BIN)/python -m tests.adapters.testing.day --rounds $(ROUNDS) --seed $(SEED)
+
+ledger: $(DEV) ## EVENTS=n SEED=k: what two traders keep, held against the ledger of the simulated venue for long
+	$(BIN)/python -m tests.trading.soak --events $(EVENTS) --seed $(SEED)
 
 fuzz: $(FUZZ) ## SECONDS=n TARGET=t: search for inputs that break a promise, on every target (then measure costs) or one
 	.venv-fuzz/bin/python -m fuzz search --seconds $(SECONDS) $(addprefix --target ,$(TARGET))

@@ -11,12 +11,10 @@ import pytest
 from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import AccountId
 from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
-from kalshi_fix_sansio import EventResendComplete, EventResendRequest, ExecutionReport, Side, TimeInForce
-from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio import Side, TimeInForce
 from kalshi_fix_sansio.trading import (
     Cash,
-    Copied,
-    Covered,
+    DropCopy,
     FeeTerms,
     OrderRequestError,
     Orders,
@@ -91,19 +89,21 @@ class Trader:
                 self.take(event)
 
     def ask_drop_copy(self) -> None:
-        begin, moment = self.orders.copy_from(), self.orders.moment
-        copies = self.town.connect("ann-2" if self.name == "ann" else "bob-md", "KalshiDC")
-        for shard, key in begin.items():
-            copies.events.clear()
-            copies.send(EventResendRequest(begin_exec_id=str(key)))
-            *reports, done = [each.message for each in copies.events if isinstance(each, MessageReceived)]
-            assert isinstance(done, EventResendComplete), done
-            assert done.resend_event_count == len(reports)
-            for report in reports:
-                assert isinstance(report, ExecutionReport)
-                self.take(Copied(report))
-            self.take(Covered(shard, key, moment))
-        copies.logout()
+        copies = DropCopy("KalshiDC")
+        client = self.town.connect("ann-2" if self.name == "ann" else "bob-md", "KalshiDC")
+        copies.ask(self.orders.copy_from(), self.orders.moment, self.town.now)
+        while True:
+            events, client.events[:] = list(client.events), []
+            for event in events:
+                for told in copies.apply(event, self.town.now):
+                    self.take(told)
+            requests = copies.handle_timer(self.town.now)
+            if not requests:
+                break
+            copies.apply(requests[0], self.town.now)
+            client.send(requests[0])
+        assert not copies.wanted
+        client.logout()
 
     def ledger(self) -> tuple[list[Wire], Decimal, Decimal]:
         """What the venue knows: open orders, position, balance."""

@@ -1,0 +1,144 @@
+"""DropCopy between a session of orders and a venue that refuses, withholds, repeats and mixes, over random
+histories: what is in doubt is settled by all of the reports or not at all."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import (
+    EventResendComplete,
+    EventResendReject,
+    EventResendRejectReason,
+    EventResendRequest,
+    ExecutionReport,
+)
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import DoubtKind, DropCopy, ExecKey, OrderDoubt, Orders, OrderState
+from tests.trading.order_flow import ENDED, NOON, feed, logged_on, report
+from tests.trading.order_histories import History, is_answer, model, rows
+
+REASONS = list(EventResendRejectReason)
+
+
+def key_of(report: Any) -> ExecKey | None:
+    return ExecKey.parse(report.exec_id) if isinstance(report, ExecutionReport) else None
+
+
+class Venue:
+    """What the venue has of one account, as plainly as it can be said."""
+
+    def __init__(self, reports: list[ExecutionReport], random: Random) -> None:
+        self.reports, self.random = reports, random
+        self.honest = False
+
+    def answer(self, request: EventResendRequest, live: list[ExecutionReport]) -> list[object]:
+        """The reply; on the session of the orders, with live reports anywhere in it. Of a reply that is not
+        whole there are none: nobody could tell such a report from the one that is missing."""
+        random, begin = self.random, ExecKey.parse(request.begin_exec_id)
+        assert begin is not None
+        if not self.honest and random.random() < 0.3:
+            reason = random.choice(REASONS[:2])
+            return [EventResendReject(ref_seq_num=2, event_resend_reject_reason=reason)]
+        found: list[ExecutionReport] = []
+        for each in self.reports:
+            key = key_of(each)
+            if key is not None and key.shard == begin.shard and key >= begin and each.ord_status != "8":
+                found.append(each)
+        count = len(found)
+        if self.honest or random.random() < 0.5 or not found:
+            found += live
+        else:
+            del found[random.randrange(count)]
+            if found and random.random() < 0.5:  # one twice, in its place
+                found.append(random.choice(found))
+        random.shuffle(found)
+        return [*found, EventResendComplete(ref_seq_num=2, resend_event_count=count)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.integers(5, 30),
+    st.integers(0, 10_000),
+    st.sampled_from(("KalshiDC", "KalshiNR")),
+)
+def test_what_was_lost_comes_by_drop_copy_or_stays_in_doubt(
+    seed: int, length: int, chance: int, session_type: str
+) -> None:
+    random = Random(chance)
+    steps: list[Any] = list(History.drawn(seed, length).steps)
+    cut = random.randint(2, len(steps))
+    orders, copies = Orders(), DropCopy(session_type)
+    feed(orders, logged_on(), *steps[:cut], ENDED, logged_on())
+    # Requests that were sent have happened as the history says; what would have been sent later has not.
+    sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
+    future = {step.cl_ord_id for step in steps[cut:] if not is_answer(step) and step.MSG_TYPE == "D"} - sent
+    there = [step for step in steps if isinstance(step, ExecutionReport) and step.order_id[1:] not in future]
+    venue, second = Venue(there, random), 0.0
+    copies.apply(logged_on(), Instant(0, NOON))
+    copies.ask(orders.copy_from(), orders.moment, Instant(0, NOON))
+    before = orders.doubts()
+    for turn in range(100):
+        venue.honest = turn > 20
+        now = Instant(second, NOON + timedelta(seconds=second))
+        requests = copies.handle_timer(now)
+        if not requests:
+            deadline = copies.next_deadline()
+            if deadline is None:
+                break
+            second = deadline
+            continue
+        if random.random() < 0.1:  # the next process goes on
+            dumped = json.loads(json.dumps(copies.dump()))
+            copies = DropCopy(session_type)
+            copies.load(dumped)
+            copies.apply(logged_on(), now)
+        [request] = requests
+        copies.apply(request, now)
+        live = [report("new", f"999999;{turn};{shard}", f"x{turn}{shard}", "x") for shard in (0, 1)]
+        reply = venue.answer(request, live if session_type == "KalshiNR" else [])
+        if random.random() < 0.1:  # the connection takes it with it
+            reply = [*reply[: random.randrange(len(reply))], ENDED, logged_on()]
+        for each in reply:
+            happened = MessageReceived(each) if isinstance(each, (ExecutionReport, *ANSWERS)) else each
+            for told in copies.apply(happened, now):
+                # The session of orders is another one here, so that its cuts are one.
+                if told is not ENDED and told != logged_on():
+                    orders.apply(told)
+        # Nothing is settled of a shard of which not all has come.
+        for doubt in before:
+            if doubt.begin is not None and doubt.begin.shard in {each.shard for each in copies.wanted}:
+                assert settled_by_reports(doubt) or doubted(doubt, orders)
+    failed = {each.shard for each in copies.wanted}
+    assert {doubt.begin.shard for doubt in orders.doubts() if doubt.begin is not None} <= failed
+    if not failed:
+        assert orders.doubts() == []
+        final = {row["order_id"]: row for row in model(steps)}
+        for row in rows(orders):
+            if row["order_id"] in final and row["ending"] != "REJECTED":
+                assert row["filled"] == final[row["order_id"]]["filled"]
+                assert row["state"] == final[row["order_id"]]["state"]
+        assert all(order.state in (OrderState.OPEN, OrderState.DONE) for order in orders)
+
+
+ANSWERS = (EventResendComplete, EventResendReject)
+
+
+def settled_by_reports(doubt: OrderDoubt) -> bool:
+    """Whether a report about the order itself says all there is to know."""
+    if doubt.kind is DoubtKind.FILLS_UNSEEN:
+        return doubt.order is not None and not doubt.order.unseen
+    if doubt.order is None or doubt.order.is_done:
+        return True
+    return doubt.request is not None and doubt.request not in doubt.order.pending
+
+
+def doubted(doubt: OrderDoubt, orders: Orders) -> bool:
+    return any(each.order is doubt.order for each in orders.doubts())
