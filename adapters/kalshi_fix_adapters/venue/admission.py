@@ -6,11 +6,17 @@ HeartBtInt, ResetSeqNumFlag, and by the spec which fields and flags may stand wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
+import attrs
+
 from kalshi_fix_adapters.venue.config import WRITE, ApiKey
+from kalshi_fix_adapters.venue.exchange import Exchange
+from kalshi_fix_adapters.venue.pauses import Pauses
+from kalshi_fix_adapters.venue.rate_limits import RateLimits
 from kalshi_fix_sansio import ApplVerID, EncryptMethod
+from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import LogonRequested
 from kalshi_fix_sansio.signing import verify_logon
 
@@ -29,6 +35,38 @@ NO_FIX = "API usage level is not allowed for FIX"
 """Text of the Logout for an account whose tier has no FIX."""
 RATE_LIMIT_EXCEEDED = "rate limit exceeded"
 """Text of the Logout for Logons that come too fast."""
+
+
+@attrs.frozen
+class Admission:
+    """Decides about Logons."""
+
+    _keys: Mapping[str, ApiKey]
+    _pauses: Pauses
+    _rate_limits: RateLimits
+
+    def refusal(
+        self,
+        request: LogonRequested,
+        product: str,
+        now: Instant,
+        logged_on: Container[str],
+        exchange: Exchange,
+    ) -> str | None:
+        """Return the Text of the Logout that refuses a Logon, or None; `logged_on` are keys."""
+        if not self._pauses.takes_logons[product]:
+            return MAINTENANCE
+        text = refusal(request, self._keys, product)
+        if text is not None:
+            return text
+        key = self._keys[request.signed.sender_comp_id]
+        if not self._rate_limits.may_use_fix(key.owner, key.product):
+            return NO_FIX
+        if not self._rate_limits.takes_logon(key.owner, key.product, now.monotonic):
+            return RATE_LIMIT_EXCEEDED
+        if key.key_id in logged_on:
+            return ALREADY_EXISTS
+        return cap_refusal(request, member=exchange.is_clearing_member(key.owner))
 
 
 def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -> str | None:

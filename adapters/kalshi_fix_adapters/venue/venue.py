@@ -18,7 +18,7 @@ import attrs
 
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue import admission
-from kalshi_fix_adapters.venue.config import ApiKey, VenueConfig
+from kalshi_fix_adapters.venue.config import VenueConfig
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
     AccountId,
@@ -137,6 +137,7 @@ class Venue:
             {product: {rules.shard for rules in config.markets.get(product, ())} for product in PRODUCTS},
             config.assumptions,
         )
+        self._admission = admission.Admission(self._keys, self._pauses, self._rate_limits)
         self._trouble = Trouble(lambda: self._random.getrandbits(64))
         self._interference = Interference(
             self._trouble,
@@ -534,18 +535,9 @@ class Venue:
         key_id = request.signed.sender_comp_id
         key = self._keys.get(key_id)
         text = self._interference.logon_refusal(line, key_id, None if key is None else key.owner, now)
-        if text is None and not self._pauses.takes_logons[line.product]:
-            text = admission.MAINTENANCE
         if text is None:
-            text = admission.refusal(request, self._keys, line.product)
-        if text is None:
-            text = self._limit_logon(self._keys[key_id], now)
-        if text is None and key_id in self._logged_on:
-            text = admission.ALREADY_EXISTS
-        if text is None:
-            owner = self._keys[key_id].owner
-            member = self._gateways[line.product].exchange.is_clearing_member(owner)
-            text = admission.cap_refusal(request, member=member)
+            exchange = self.exchange(line.product)
+            text = self._admission.refusal(request, line.product, now, self._logged_on, exchange)
         if text is not None:
             line.session.refuse_logon(text, now)
             return
@@ -560,14 +552,6 @@ class Venue:
             line.login = login
             self._gateways[line.product].logins.enter(login, flags, line.id)
             self._logged_on[key_id] = line.id
-
-    def _limit_logon(self, key: ApiKey, now: Instant) -> str | None:
-        """Return the Text with which a Logon in order is refused for the account's tier, or for haste."""
-        if not self._rate_limits.may_use_fix(key.owner, key.product):
-            return admission.NO_FIX
-        if not self._rate_limits.takes_logon(key.owner, key.product, now.monotonic):
-            return admission.RATE_LIMIT_EXCEEDED
-        return None
 
     def _login(self, line: Line, key_id: str) -> Login:
         key, session_type = self._keys[key_id], line.session.config.session_type
