@@ -133,6 +133,8 @@ class Assumptions:
     then. 0 cancels it with the close."""
     mass_cancels_leave_closed_markets: bool = True
     """Whether a mass cancel leaves orders alone whose market refuses their cancels one by one."""
+    mass_cancel_reject_reason: int = attrs.field(default=99, validator=attrs.validators.ge(0))
+    """MassCancelRejectReason (532) of a mass cancel that is refused."""
     reopening_cancels_orders: bool = True
     """Whether what still rests is cancelled when a closed market is opened again. Otherwise it rests on."""
     halts_cancel_on_pause: bool = True

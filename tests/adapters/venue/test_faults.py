@@ -728,7 +728,11 @@ def test_other_requests_are_refused_as_they_can_be() -> None:
         cl_ord_id="m", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
     )
     ann.send(mass)
-    assert ann.take_only(OrderMassCancelReport).mass_cancel_response == MassCancelResponse.REJECTED
+    report = ann.take_only(OrderMassCancelReport)
+    assert (report.mass_cancel_response, report.mass_cancel_reject_reason) == (
+        MassCancelResponse.REJECTED,
+        99,
+    )
     assert set(book(town)) == {"a"}
     md.send(MarketDataRequest(subscription_request_type="0", related_sym=[MDReqSymbol(symbol=MARKET)]))
     refusal = refused_by(md)

@@ -214,8 +214,14 @@ class OrderEntry:
     def _mass_cancel_report(
         self, message: OrderMassCancelRequest, response: MassCancelResponse
     ) -> OrderMassCancelReport:
+        refused = response == MassCancelResponse.REJECTED
         return OrderMassCancelReport(
-            cl_ord_id=message.cl_ord_id, order_id=self._new_id(), mass_cancel_response=response
+            cl_ord_id=message.cl_ord_id,
+            order_id=self._new_id(),
+            mass_cancel_response=response,
+            mass_cancel_reject_reason=(
+                self._exchange.assumptions.mass_cancel_reject_reason if refused else None
+            ),
         )
 
 

@@ -61,6 +61,7 @@ class MadeUp:
                 cl_ord_id=message.cl_ord_id,
                 order_id=self._new_id(),
                 mass_cancel_response=MassCancelResponse.REJECTED,
+                mass_cancel_reject_reason=self._exchange.assumptions.mass_cancel_reject_reason,
             )
             return [(login, report)]
         return [(login, business_reject(message, BusinessRejectReason.OTHER, text))]

@@ -214,6 +214,7 @@ def test_a_mass_cancel_is_answered_and_a_report_follows_for_each_order(desk: Gat
     answer, *rest = told(desk.send(ann, request), ann)
     assert isinstance(answer, OrderMassCancelReport)
     assert (answer.cl_ord_id, answer.mass_cancel_response) == ("m1", MassCancelResponse.ALL_ORDERS_CANCELLED)
+    assert answer.mass_cancel_reject_reason is None
     assert answer.order_id == "id-4"
     assert [(r.cl_ord_id, r.exec_type) for r in rest if isinstance(r, ExecutionReport)] == [
         ("a1", "4"),

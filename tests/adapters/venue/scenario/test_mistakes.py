@@ -182,6 +182,14 @@ def mistakes_of(text: str | bytes) -> list[str]:
             "f.yaml:1: A is settled and has no `result`; add it",
         ),
         ("markets: {prediction: {A: {result: yes}}}", "f.yaml:1: A has a `result` but is active; remove it"),
+        (
+            "markets: {margin: {A: {state: initialized,\n  liquidity: {levels: 1}}}}",
+            "f.yaml:2: A has `liquidity` but is not open yet; remove it",
+        ),
+        (
+            "markets: {prediction: {A: {state: amended}}}",
+            "f.yaml:1: A is amended and has no `result`; add it",
+        ),
         ("fees: {prediction: {taker-rate: 2}}", "f.yaml:1: fees.prediction.taker-rate is `2`; write a rate"),
         ("flow: {makers: 0, takers: 0}", "f.yaml:1: the flow has a rate but neither makers nor takers"),
         ("flow: {rate: 20000}", "f.yaml:1: flow.rate is `20000`; write actions a second"),
