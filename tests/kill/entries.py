@@ -15,6 +15,9 @@ from kalshi_fix_sansio.events import (
 )
 from tests.kill.journal import Entry
 
+DELIVERED = frozenset({"report", "refusal", "reject"})
+"""Kinds of entries that are about a message of the venue."""
+
 
 def entry_of(event: ClientEvent) -> Entry:
     """Return what the journal says of an event."""

@@ -16,13 +16,14 @@ from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.resend_policy import STALE_TYPES
+from tests.kill.entries import DELIVERED
 from tests.kill.journal import Entry, read
 from tests.kill.knowledge import Knowledge
+from tests.kill.rows import FILL, read_rows
 from tests.kill.venue import TradingVenue
 
 _ENVELOPE = frozenset({b"8", b"9", b"34", b"43", b"49", b"52", b"56", b"122", b"10"})
 """Tags of what differs when a message is sent again."""
-DELIVERED = frozenset({"report", "refusal", "reject"})
 HARMLESS = frozenset(
     {
         *("opened", "intention", "sent", "never left", "report", "refusal", "reject", "unknown"),
@@ -130,6 +131,8 @@ def reconcile(folder: Path, venue: TradingVenue) -> Sum:
     assert not from_venue.filled() & from_venue.originals.keys(), "the venue kept something back"
     summary = read_summary(store)
     assert not summary.open_requests
+    fills = {key.removeprefix(FILL) for key in read_rows(store) if key.startswith(FILL)}
+    assert fills == record.fills.keys()
     assert (summary.next_outgoing, summary.next_incoming) == (from_client.last + 1, from_venue.last + 1)
     return Sum(
         orders=len(known.intended),
@@ -160,19 +163,26 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
     confirmed before. Returns how often that was."""
     contents: dict[int, Entry] = {}
     duplicates = last = incoming = confirmed = 0
-    held = False
+    held = behind = False
+    delivered: list[int] = []
     for entry in entries:
         match entry["kind"]:
             case "opened":
                 incoming = entry["incoming"] or 0
                 assert entry["incoming"] is None or incoming > confirmed, (entry, confirmed)
-                last, held = 0, False
+                # A row is there if and only if its event is confirmed. What was confirmed while a gap was
+                # being filled comes again, though its row is there.
+                row = entry.get("row", 0)
+                assert all(number >= incoming for number in delivered if number > row), (entry, delivered)
+                assert row < incoming or behind or not row, (entry, delivered)
+                last, held, behind = 0, False, row >= incoming
             case "intention" | "sent" | "never left":
                 continue
             case kind:
                 # Whoever asks for an event has confirmed those before it. While a gap is being filled
                 # that does not count yet: the next process has to find again what stays unanswered.
                 held = (held or kind == "GapDetected") and kind != "GapClosed"
+                behind = behind or held
                 if not held:
                     confirmed = max(confirmed, last)
         if entry["kind"] not in DELIVERED:
@@ -181,6 +191,7 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
         assert number > last, f"{entry} came after {last}"
         assert number >= incoming, f"{entry} was confirmed before"
         last = number
+        delivered.append(number)
         content = {name: value for name, value in entry.items() if name != "dup"}
         if number in contents:
             assert entry["dup"], f"came again without a mark: {entry}"

@@ -21,6 +21,7 @@ from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.store_sqlite import StoreOwner, read_summary, store_path
 from kalshi_fix_sansio import (
+    ExecType,
     LogonFields,
     NewOrderSingle,
     OrderCancelReplaceRequest,
@@ -35,10 +36,11 @@ from kalshi_fix_sansio.events import GapClosed, GapDetected, LoggedOn, OutcomesU
 from kalshi_fix_sansio.session.states import State
 from kalshi_fix_sansio.signing import Signer
 from tests.kill.deaths import Doom
-from tests.kill.entries import entry_of
+from tests.kill.entries import DELIVERED, entry_of
 from tests.kill.journal import Journal, read
 from tests.kill.knowledge import Knowledge
 from tests.kill.lives import Death, Doing, Life, Stage
+from tests.kill.rows import FILL, LAST_TAKEN, read_rows
 
 IDLE, SENT, EVENT, DONE = b"i", b"s", b"e", b"d"
 """What the client tells on its pipe while it lives."""
@@ -165,6 +167,7 @@ class Trader:
                 outgoing=summary.next_outgoing,
                 incoming=summary.next_incoming,
                 requests=sorted(waiting),
+                row=read_rows(self._settings.store).get(LAST_TAKEN, 0),
             )
         for request_id in sorted(self._known.unresolved - waiting):
             self._note("never left", id=request_id)
@@ -264,7 +267,13 @@ class Trader:
         if isinstance(event, OutcomesUnknown) and self._life.death is Death.UNKNOWN:
             self._die_of_it(client)
         self._doom.strike(Death.HANDED)
-        self._note(**entry_of(event))
+        entry = entry_of(event)
+        self._note(**entry)
+        # The client's own journal: what is confirmed and what is in there have to agree after every death.
+        if entry["kind"] in DELIVERED:
+            client.journal[LAST_TAKEN] = entry["seq"]
+        if entry.get("type") == ExecType.TRADE:
+            client.journal[f"{FILL}{entry['exec_id']}"] = entry["id"]
         self._cells[1] = Doing.TAKING
         self._doom.strike(Death.TAKEN)
         self._tell(EVENT)

@@ -43,6 +43,7 @@ from kalshi_fix_adapters.engine.attempts import Attempt, Attempts, Phase
 from kalshi_fix_adapters.engine.connection import Connection, read_clocks
 from kalshi_fix_adapters.engine.faults import Faults
 from kalshi_fix_adapters.engine.iteration import message_or_error
+from kalshi_fix_adapters.engine.journal import RowBuffer, no_rows
 from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_error
 from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import OWN, EventQueue
@@ -97,6 +98,8 @@ class ClientCore:
         self._sequence = SequenceState(plan)
         self.pacing = None if plan.budget is None else Pacing(plan.budget)
         """Who waits for the rate budget; None without one."""
+        self._rows: RowBuffer | None = None
+        """The journal's rows; None while the client is not open, and without a store that keeps them."""
         self._begun = False
         self._failure: BaseException | None = None
         self._taken: ClientEvent | None = None
@@ -189,6 +192,7 @@ class ClientCore:
         try:
             self._sequence.open()
             self._start(self._observers)
+            self._rows = self._sequence.rows()
             self._begun, self._failure, self._taken = True, None, None
         except BaseException:
             self.close(clean=False)
@@ -215,7 +219,9 @@ class ClientCore:
                 # confirmed for him, or the next process would have all these numbers sent again.
                 for _ in range(self._queue.harmless()):
                     self._confirm()
-            self._taken = None
+                if self._rows is not None and self._rows.changes:
+                    self._rows.write()
+            self._taken = self._rows = None
             self._sequence.close()
         except StoreError:
             if clean:
@@ -572,6 +578,9 @@ class ClientCore:
                     "pass them on"
                 )
             self._confirm()
+        elif self._rows is not None and self._rows.changes:
+            # What was noted of an event that is not the session's.
+            self._rows.write()
         queue = self._queue
         if not queue.events:
             if self._failure is not None:
@@ -605,6 +614,16 @@ class ClientCore:
         """Say whether nobody can be busy with the event that another thread or task has taken: it has no
         message and no doubt in it, or whoever took it has ended."""
         return message_or_error(taken) is None or self._is_over(self._taken_by)
+
+    def rows(self) -> RowBuffer:
+        """Return the journal's rows.
+
+        Raises:
+            LocalProtocolError: the client is not open, or its store keeps none.
+        """
+        if self._rows is None:
+            raise no_rows()
+        return self._rows
 
     def message_of(self, event: ClientEvent) -> Message | None:
         """Return the message in an event, for those who iterate over messages; None if it has none.
@@ -644,12 +663,22 @@ class ClientCore:
         """The oldest event of the session that is not confirmed has been taken care of."""
         self._taken = None
         session, connection = self._sequence.session, self._connection
-        if session is not None:
-            session.confirm(1)
-        # Confirming writes to the store; one that fails ends the session, whose events nobody has fetched
-        # yet.
-        if connection is not None and connection.session.wants_close:
-            self._look_at(connection)
+        rows = self._rows if self._rows is not None and self._rows.changes else None
+        # Before it is confirmed, and written with that: what the commit of a message that was sent meanwhile
+        # had taken along would be ahead of what is confirmed.
+        if rows is not None:
+            rows.hand_over()
+        try:
+            if session is not None:
+                session.confirm(1)
+            # Not every event moves a number.
+            if rows is not None:
+                rows.write()
+        finally:
+            # Confirming writes to the store; one that fails ends the session, whose events nobody has fetched
+            # yet.
+            if connection is not None and connection.session.wants_close:
+                self._look_at(connection)
 
     def _look_at(self, connection: Connection) -> None:
         """Take what the user's side made the session tell: a store that fails ends it."""

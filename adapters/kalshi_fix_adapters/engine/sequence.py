@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.engine.journal import RowBuffer, RowStore
 from kalshi_fix_adapters.errors import SigningError
 from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
 from kalshi_fix_sansio.errors import KalshiFixError
@@ -49,6 +50,10 @@ class SequenceState:
             self._store = self._file = self._open_file(store)
         elif store is not None:
             self._store = store
+
+    def rows(self) -> RowBuffer | None:
+        """Return what keeps rows of the user's; None if the store does not."""
+        return RowBuffer(self._store) if isinstance(self._store, RowStore) else None
 
     def close(self) -> None:
         """Let go of what `open` has opened; numbers in memory stay for the next time.

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from kalshi_fix_adapters.config.budget import Bucket
 from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.engine.journal import Journal
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import LoggedOn, SessionEnded
@@ -33,6 +34,8 @@ class ClientBase:
         """Stand before a core; `lock` returns what has to be held to ask it, if anything."""
         self._core = core
         self._locked = lock
+        self.journal = Journal(core.rows, lock)
+        """Rows of yours that are written in the commit that confirms an event."""
 
     def __repr__(self) -> str:
         return f"<Client {self._core}>"

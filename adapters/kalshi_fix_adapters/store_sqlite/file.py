@@ -12,6 +12,8 @@ from kalshi_fix_adapters.store_sqlite.pending import Pending
 from kalshi_fix_adapters.store_sqlite.retention import Retention
 from kalshi_fix_adapters.store_sqlite.rows import (
     Numbers,
+    journal_row,
+    journal_text,
     message_of,
     message_row,
     microseconds,
@@ -34,6 +36,10 @@ _KEPT_BYTES = "SELECT COALESCE(SUM(LENGTH(frame)), 0) FROM sent WHERE seq_num >=
 _KEEP = "INSERT INTO sent VALUES (?, ?, ?, ?)"
 _SETTLE = "DELETE FROM request WHERE key = ?"
 _ASK = "INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_NOTE = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)"
+_FORGET = "DELETE FROM journal WHERE key = ?"
+_ROW = "SELECT key, value, check_sum FROM journal WHERE key = ?"
+_ROW_SIZES = "SELECT key, LENGTH(CAST(key AS BLOB)) + LENGTH(value) FROM journal"
 _NUMBERS = """
     UPDATE session SET
         next_outgoing = ?, next_incoming = ?, oldest_kept = ?, kept = ?, reset_unanswered = ?, check_sum = ?
@@ -76,6 +82,8 @@ class StoreFile:
             """Bytes of the messages that it kept when it was opened."""
             # Last, because it changes the file: a file that is refused stays as it was.
             layout.migrate(self._database)
+            self.row_sizes: dict[str, int] = dict(self._database.execute(_ROW_SIZES))
+            """Bytes of the user's rows by key, as of the last commit."""
         except BaseException:
             self._database.close()
             raise
@@ -90,6 +98,10 @@ class StoreFile:
     def requests(self) -> list[OpenRequest]:
         """Return the open requests, oldest first."""
         return layout.read_requests(self._database)
+
+    def row(self, key: str) -> str:
+        """Return the text of one of the user's rows, which is there."""
+        return journal_text(self._database.execute(_ROW, (key,)).fetchone())
 
     def write(self, pending: Pending, numbers: Numbers, retention: Retention, *, wait_for_disk: bool) -> None:
         """Write what is recorded, and forget what goes, in one transaction."""
@@ -119,8 +131,17 @@ class StoreFile:
         if pending.requests:
             rows = list(map(request_row, pending.requests.values()))
             database.executemany(_ASK, rows)
+        if pending.rows:
+            database.executemany(_FORGET, [(key,) for key, text in pending.rows.items() if text is None])
+            texts = [journal_row(key, text) for key, text in pending.rows.items() if text is not None]
+            database.executemany(_NOTE, texts)
         database.execute(_NUMBERS, numbers_row(self._owner, numbers))
         database.execute("COMMIT")
+        for key, text in pending.rows.items():
+            if text is None:
+                self.row_sizes.pop(key, None)
+            else:
+                self.row_sizes[key] = len(key.encode()) + len(text)
         # After the commit: a note that was ahead of the file when the process died would make it look
         # damaged.
         self._mark.note(numbers, durable=wait_for_disk)

@@ -5,6 +5,7 @@ brought up to date when it is opened for use. Versions:
 
 1. Requests were known by their id alone, so that none could be open twice.
 2. Requests are known by a key.
+3. There are rows of the user's.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.outcomes import OpenRequest
 
 APPLICATION_ID = int.from_bytes(b"kFIX", "big")
-VERSION = 2
+VERSION = 3
 
 _REQUEST_TABLE = """
     CREATE TABLE request (
@@ -43,6 +44,9 @@ _REQUEST_TABLE = """
         frame BLOB NOT NULL,
         check_sum INTEGER NOT NULL
     )
+"""
+_JOURNAL_TABLE = """
+    CREATE TABLE journal (key TEXT PRIMARY KEY, value TEXT NOT NULL, check_sum INTEGER NOT NULL) WITHOUT ROWID
 """
 _TABLES = f"""
 BEGIN;
@@ -67,6 +71,7 @@ CREATE TABLE sent (
     check_sum INTEGER NOT NULL
 );
 {_REQUEST_TABLE};
+{_JOURNAL_TABLE};
 """
 _REQUESTS = """
     SELECT key, request_id, msg_type, seq_num, sent_at, uncertain, frame, check_sum FROM request ORDER BY key
@@ -179,13 +184,16 @@ def migrate(database: sqlite3.Connection) -> None:
     Raises:
         sqlite3.Error: it is damaged, or cannot be written. The file is as it was.
     """
-    if _version(database) == VERSION:
+    version = _version(database)
+    if version == VERSION:
         return
     database.execute("BEGIN IMMEDIATE")
-    rows = [request_row(request) for request in read_requests(database)]
-    database.execute("DROP TABLE request")
-    database.execute(_REQUEST_TABLE)
-    database.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    if version == 1:
+        rows = [request_row(request) for request in read_requests(database)]
+        database.execute("DROP TABLE request")
+        database.execute(_REQUEST_TABLE)
+        database.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    database.execute(_JOURNAL_TABLE)
     # It lies in the file's header, and so is part of the transaction.
     database.execute(f"PRAGMA user_version = {VERSION}")
     database.execute("COMMIT")

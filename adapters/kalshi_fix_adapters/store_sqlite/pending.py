@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
@@ -19,6 +19,8 @@ class Pending:
         """By key."""
         self.settled: set[int] = set()
         """Keys of requests that are settled, and perhaps in the file."""
+        self.rows: dict[str, str | None] = {}
+        """Texts of the user's by key; None for what is forgotten."""
         self.must_last = False
         """Whether bytes may leave that rest on these records; then they have to outlive a loss of power."""
         self.is_empty = True
@@ -49,6 +51,12 @@ class Pending:
         for key in keys:
             self.requests.pop(key, None)
             self.settled.add(key)
+
+    def note(self, rows: Mapping[str, str | None]) -> None:
+        """Take rows of the user's."""
+        # They need not outlive a loss of power without what is confirmed with them.
+        self.is_empty = False
+        self.rows.update(rows)
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         """Yield the messages from `begin` to `end` inclusive, in order."""

@@ -96,6 +96,23 @@ def request_of_layout_1(row: Row) -> OpenRequest:
     return OpenRequest(request_id, msg_type, seq_num, moment_of(sent_at), frame, place, seq_num == 0)
 
 
+def journal_row(key: str, text: str) -> Row:
+    """Return the row of table `journal`."""
+    return _summed((key, text))
+
+
+def journal_text(row: Row | None) -> str:
+    """Return the text of a row of table `journal`.
+
+    Raises:
+        DamagedRowError: the row is missing or not as it was written.
+    """
+    if row is None:
+        raise DamagedRowError("a row of the journal is missing")
+    text: str = _checked(row)[1]
+    return text
+
+
 def numbers_row(owner: StoreOwner, numbers: Numbers) -> Row:
     """Return the numbers as they stand in the only row of table `session`, behind the owner."""
     values = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from os import getpid
 from pathlib import Path
@@ -44,6 +44,8 @@ class SqliteStore:
         max_age: messages older than this, beside the newest, are forgotten.
         max_messages: beyond this number the oldest messages are forgotten.
         max_bytes: beyond this many bytes of messages too.
+        max_rows: rows of the user's (`row`) that a client's journal takes.
+        max_row_bytes: bytes of their keys and texts.
 
     Raises:
         StoreError: the file is in use, of another owner, of another kind, damaged, or cannot be written.
@@ -61,12 +63,15 @@ class SqliteStore:
         max_age: timedelta = timedelta(hours=72),
         max_messages: int = 100_000,
         max_bytes: int = MAX_KEPT_BYTES,
+        max_rows: int = 100_000,
+        max_row_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         if sync not in ("full", "normal"):
             raise ConfigurationError(f"sync must be 'full' or 'normal', not {sync!r}")
-        if max_age < timedelta(0) or max_messages < 0 or max_bytes < 0:
-            raise ConfigurationError("max_age, max_messages and max_bytes must not be negative")
+        if max_age < timedelta(0) or min(max_messages, max_bytes, max_rows, max_row_bytes) < 0:
+            raise ConfigurationError("max_age and the other limits must not be negative")
         self._owner = owner
+        self.max_rows, self.max_row_bytes = max_rows, max_row_bytes
         self._wait_for_disk = sync == "full"
         self._pid = getpid()
         self._unusable = ""
@@ -187,6 +192,34 @@ class SqliteStore:
         found = {request.key: request for request in written if request.key not in pending.settled}
         found |= pending.requests
         return tuple(found[key] for key in sorted(found))
+
+    # Rows of the user's
+
+    @property
+    def row_sizes(self) -> dict[str, int]:
+        """The bytes of each row, with its key, by key."""
+        sizes = dict(self._file.row_sizes)
+        for key, text in self._pending.rows.items():
+            if text is None:
+                sizes.pop(key, None)
+            else:
+                sizes[key] = len(key.encode()) + len(text)
+        return sizes
+
+    def row(self, key: str) -> str | None:
+        """Return the text of a row; None if there is none."""
+        self._check_usable()
+        if key in self._pending.rows:
+            return self._pending.rows[key]
+        try:
+            return self._file.row(key) if key in self._file.row_sizes else None
+        except FILE_ERRORS as error:
+            self._give_up(error)
+
+    def record_rows(self, rows: Mapping[str, str | None]) -> None:
+        """Keep texts by key, and forget those that are None, in the next commit with all that it writes."""
+        self._check_usable()
+        self._pending.note(rows)
 
     def commit(self) -> None:
         """Write what was recorded; once this returns it survives what `sync` says.

@@ -10,20 +10,35 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from kalshi_fix_sansio.session import MemoryStore, MessageStore
+from kalshi_fix_adapters.store_sqlite import SqliteStore
+from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.store_sqlite.stores import asked, contents, opened, send
 
 KEEP = 15
 
 
-def step(store: MessageStore, number: int) -> bool:
+class MemoryRowStore(MemoryStore):
+    """One that keeps the user's rows, too."""
+
+    def __init__(self, **limits: Any) -> None:
+        super().__init__(**limits)
+        self.rows: dict[str, str] = {}
+
+    def record_rows(self, rows: Mapping[str, str | None]) -> None:
+        kept = {**self.rows, **rows}
+        self.rows = {key: text for key, text in kept.items() if text is not None}
+
+
+def step(store: MemoryRowStore | SqliteStore, number: int) -> bool:
     """Take one step; say whether it must outlive a loss of power."""
     kind = number % 12
+    row = f"row {number % 7}"
+    store.record_rows({"steps": str(number), row: "." * (number * 53 % 900) if number % 3 else None})
     if kind == 11:
         store.advance_incoming(store.next_incoming + 3)
         return False
@@ -48,12 +63,13 @@ def step(store: MessageStore, number: int) -> bool:
 
 
 def states() -> Iterator[tuple[Any, ...]]:
-    """Yield the contents of a store after no step, one step, two steps, and so on."""
-    store = MemoryStore(max_messages=KEEP)
-    yield contents(store)
+    """Yield the contents of a store after no step, one step, two steps, and so on, with the user's rows
+    last."""
+    store = MemoryRowStore(max_messages=KEEP)
+    yield (*contents(store), store.rows)
     for number in count(1):
         step(store, number)
-        yield contents(store)
+        yield (*contents(store), store.rows)
 
 
 def run(path: Path, sync: str, done: int) -> None:

@@ -45,7 +45,7 @@ class Course:
 def found(path: Path) -> State:
     """What a store holds when it is opened again."""
     with opened(path, sync="normal", max_messages=KEEP) as store:
-        return contents(store)
+        return (*contents(store), {key: store.row(key) for key in store.row_sizes})
 
 
 def glimpse(path: Path) -> State:
@@ -58,7 +58,7 @@ def glimpse(path: Path) -> State:
 
 def glimpsed(state: State) -> State:
     """What can be seen of a state in that way."""
-    *numbers, messages, requests = state
+    *numbers, messages, requests, _ = state
     ends = (messages[0], messages[-1]) if messages else (None, None)
     return (*numbers, len(messages), *ends, requests)
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
-from kalshi_fix_adapters.store_sqlite.layout import APPLICATION_ID
+from kalshi_fix_adapters.store_sqlite.layout import APPLICATION_ID, VERSION
 from kalshi_fix_sansio.errors import StoreError
 from tests.adapters.store_sqlite.power_loss import log_of
 from tests.adapters.store_sqlite.stores import FILE, OWNER, asked, contents, kept, opened, send
@@ -77,7 +77,7 @@ def test_the_database_of_another_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [(3, "written by a newer version"), (0, "has the unknown layout 0")]
+    ("version", "said"), [(VERSION + 1, "written by a newer version"), (0, "has the unknown layout 0")]
 )
 def test_other_layouts(path: Path, version: int, said: str) -> None:
     execute(path, f"PRAGMA user_version = {version}")

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.outcomes import OpenRequest
 from tests.adapters.store_sqlite.migration import write_layout_1
 from tests.adapters.store_sqlite.power_loss import Files, log_of
-from tests.adapters.store_sqlite.stores import FILE, asked, contents, opened, stored
+from tests.adapters.store_sqlite.stores import FILE, asked, contents, opened, send, stored
 from tests.helpers import START
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -136,3 +136,23 @@ def test_an_old_store_that_is_damaged_is_refused_and_stays_as_it_is(path: Path) 
         with pytest.raises(StoreError, match="is damaged"):
             opened(path)
         assert version(path) == 1
+
+
+def test_a_store_without_a_journal_gets_one(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    with opened(path) as store:
+        send(store, 2)
+        store.record_request(asked(7, 2))
+        store.commit()
+        before = contents(store)
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript("DROP TABLE journal; PRAGMA user_version = 2")
+    assert read_summary(path).next_outgoing == 3
+    assert version(path) == 2
+    with opened(path) as store:
+        assert contents(store) == before
+        assert store.row_sizes == {}
+        store.record_rows({"a": "1"})
+    assert version(path) == VERSION
+    with opened(path) as store:
+        assert store.row("a") == "1"

@@ -20,6 +20,7 @@ import pytest
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.session import MessageStore
+from tests.adapters.store_sqlite.power_loss import Files
 from tests.adapters.store_sqlite.stores import FILE, OWNER, asked, contents, kept, opened, send, stored
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -456,3 +457,38 @@ def test_the_owner_is_not_guessed_from_the_name(tmp_path: Path) -> None:
     SqliteStore(store_path(tmp_path, OWNER), owner=other).close()
     with pytest.raises(StoreError, match="belongs to KalshiRT as me"):
         opened(store_path(tmp_path, OWNER))
+
+
+# --- rows of the user's
+
+
+def test_rows_are_written_by_the_next_commit_with_all_else(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.record_rows({"a": "1", "ä": "2", "gone": "3"})
+        store.record_rows({"gone": None, "never": None})
+        assert [store.row(key) for key in ("a", "ä", "gone", "other")] == ["1", "2", None, None]
+        assert store.row_sizes == {"a": 2, "ä": 3}
+        left = Files.read(store.path)
+        store.advance_incoming(5)
+        taken = Files.read(store.path)
+    with opened(left.write(tmp_path / "before")) as store:
+        assert (store.row_sizes, store.next_incoming) == ({}, 1)
+    with opened(taken.write(tmp_path / "after")) as store:
+        assert (store.row_sizes, store.next_incoming) == ({"a": 2, "ä": 3}, 5)
+        store.reset()
+        store.record_rows({"a": None})
+        store.commit()
+        assert (store.row("a"), store.row("ä"), store.row_sizes) == (None, "2", {"ä": 3})
+
+
+def test_a_damaged_row_is_an_error_and_no_text(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.record_rows({"a": "1", "b": "2"})
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as database:
+        database.execute("UPDATE journal SET value = '7' WHERE key = 'a'")
+    with opened(tmp_path) as store:
+        assert store.row("b") == "2"
+        with pytest.raises(StoreError, match="is damaged"):
+            store.row("a")
+        with pytest.raises(StoreError, match="close this store"):
+            store.record_rows({"a": "1"})
