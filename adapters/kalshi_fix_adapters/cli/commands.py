@@ -15,6 +15,7 @@ SUBCOMMANDS: Mapping[str, str] = {
     "dictionary": "Write QuickFIX dictionaries, or a FIX Orchestra repository.",
     "doctor": "Say step by step whether a session can be had.",
     "keygen": "Make a private key and its public half.",
+    "replay": "Put a recording or wire log through books, orders and positions.",
     "spec": "Say what a tag, message, code or Text means.",
     "store": "Print what a message store holds.",
     "venue": "Run the simulated Kalshi.",
