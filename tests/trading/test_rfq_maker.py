@@ -558,7 +558,14 @@ def test_what_was_accepted_before_a_cut_can_be_confirmed_after_it() -> None:
 
 @pytest.mark.parametrize(
     "cut",
-    [ENDED, MessagesLost(3, 9), MessageRejected(None, ()), logged_on(), unknown(("U7", "q1"), ("U7", "?"))],
+    [
+        ENDED,
+        MessagesLost(3, 9),
+        MessageRejected(None, ()),
+        MessageRejected(unreadable("35=U8|34=2|").message, ()),
+        logged_on(),
+        unknown(("U7", "q1"), ("U7", "?")),
+    ],
 )
 @pytest.mark.parametrize("confirmed", [False, True])
 def test_a_confirmation_in_doubt_stays_exposure_until_it_is_found_out(
@@ -588,8 +595,12 @@ def test_an_answer_that_comes_after_all_ends_the_doubt(desk: Desk) -> None:
     assert desk.state("q2") is QuoteState.OPEN
     desk.feed(MessageRejected(status("q2", S.ACCEPTED), ()))
     assert desk.doubts() == [(RfqDoubtKind.QUOTE_UNKNOWN, "q2")]
+    others = heard("R9").message, over("R2"), report("quote:0:?"), report("plain")
     desk.feed(MessageRejected(status("q1", S.ACCEPTED), (), comes_again=True))
+    desk.feed(*(MessageRejected(other, ()) for other in others))
     assert desk.state() is QuoteState.CONFIRMED
+    desk.feed(MessageRejected(report("quote:0:q1"), ()))
+    assert desk.doubts()[0] == (RfqDoubtKind.EXECUTION_UNKNOWN, "q1")
 
 
 @pytest.mark.parametrize("state", ["OPEN", "CANCELED", "CONFIRMED", "EXECUTED", "FAILED"])

@@ -71,6 +71,10 @@ MAX_QUOTES: Final = 16
 """Quotes of one request that are remembered, with the one that stands."""
 _LOSABLE: Final = frozenset((QuoteState.SENT, QuoteState.OPEN, QuoteState.CONFIRMING, QuoteState.CONFIRMED))
 """What the venue tells more about, which a cut may lose."""
+_TELLS: Final = frozenset(
+    (QuoteStatusReport.MSG_TYPE, QuoteConfirmStatus.MSG_TYPE, QuoteCancelStatus.MSG_TYPE)
+)
+"""What moves a quote on, beside reports and the end of its request."""
 _RESOLVED: Final = frozenset(
     (
         QuoteState.OPEN,
@@ -333,8 +337,7 @@ class RfqMaker:
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 self._lose()
             case MessageRejected(comes_again=False, message=refused):
-                quote_id = getattr(refused, "quote_id", None)
-                self._lose([quote_id] if quote_id else None)
+                self._take_refused(refused)
         return self._tell()
 
     # --- requests -------------------------------------------------------------------------------------
@@ -575,8 +578,7 @@ class RfqMaker:
             self._settle(rfq, quote)
 
     def _take_report(self, report: Any) -> None:
-        # ClOrdID of the order of a quote has the QuoteID behind the second colon.
-        quote = self._quotes.get((report.cl_ord_id or "").partition(":")[2].partition(":")[2])
+        quote = self._quotes.get(_quote_id(report))
         if quote is None or report.exec_type in PENDING:
             return
         self._touch(quote.rfq, quote)
@@ -640,6 +642,15 @@ class RfqMaker:
                 self._touch(quote.rfq, quote)
                 quote._lost_at = self._now
         return self._now
+
+    def _take_refused(self, refused: Any) -> None:
+        """This side has refused a message, and did not deliver it."""
+        if refused is None:
+            self._lose()
+        elif refused.msg_type == ExecutionReport.MSG_TYPE:
+            self._lose([_quote_id(refused)])
+        elif refused.msg_type in _TELLS:
+            self._lose([refused.quote_id] if refused.quote_id else None)
 
     # --- what is kept, and told -----------------------------------------------------------------------
 
@@ -725,6 +736,11 @@ def _wrong(request: Any) -> str | None:
         names += [leg.multivariate_selected_event_ticker, leg.multivariate_selected_market_ticker]
         names.append(leg.multivariate_selected_side)
     return None if all(map(readable, names)) else "an id or ticker is missing or too long"
+
+
+def _quote_id(report: Any) -> str:
+    """Return the QuoteID that a report's ClOrdID names behind its second colon; empty if it names none."""
+    return (report.cl_ord_id or "").partition(":")[2].partition(":")[2]
 
 
 def _accepted_side(quote: MakerQuote, report: Any) -> Side | None:
