@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from benchmarks.cases import books, codec, loopback, process, stream
+from benchmarks.cases import books, codec, loopback, process, stream, venue
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Result
 
@@ -109,6 +109,13 @@ TARGETS = (
         ((process.MILLION, process.MILLION_END),),
         ((process.MILLION, process.MILLION_WARM),),
         at_most=1.05,
+    ),
+    Target(
+        "k/flat",
+        f"{venue.ORDER}: 1,000 sessions / 10",
+        ((venue.ORDER, venue.named(1000)),),
+        ((venue.ORDER, venue.named(10)),),
+        at_most=1.3,
     ),
 )
 
