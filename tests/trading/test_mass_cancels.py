@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -267,3 +268,22 @@ def test_a_dump_keeps_them(orders: Orders) -> None:
     assert json.loads(text)["mass_cancels"][0] == other.dump()["mass_cancels"][0]
     feed(other, Copied(canceled(1)), Copied(canceled(2)), Copied(report("canceled", "2;9", "o9", "c9")))
     assert other.mass_cancels == []
+
+
+def test_its_state_follows_from_what_has_come_in_any_order_and_number() -> None:
+    happened = {"answer": answer(), "first": canceled(1), "second": canceled(2)}
+    for count in range(4):
+        for names in permutations(happened, count):
+            orders = Orders()
+            feed(orders, logged_on(), place("c1"), place("c2"))
+            feed(orders, *(report("new", f"1;{number}", f"o{number}", f"c{number}") for number in (1, 2)))
+            send(orders)
+            for name in (*names, *names[::-1]):
+                feed(orders, happened[name])
+            feed(orders, ENDED)
+            # Once its orders have ended nothing is left to know, whether it was answered or not.
+            ended = {"first", "second"} <= {*names}
+            expected = [] if ended else [State.ACCEPTED if "answer" in names else State.UNKNOWN]
+            assert [each.state for each in orders.mass_cancels] == expected
+            doubted = [each.kind for each in orders.doubts()].count(DoubtKind.MASS_CANCEL_UNKNOWN)
+            assert doubted == expected.count(State.UNKNOWN)

@@ -132,6 +132,7 @@ def test_what_an_end_overtook_is_refused_without_an_alarm(
         assert names(feed(each, refusal("late", "NONE", "y", number=6))) == []
         assert list(each._overtaken) == ["y", "z", "late"]
     assert names(feed(orders, refusal("w", "NONE", "y", number=7))) == ["UNKNOWN_REQUEST"]
+    assert names(feed(orders, refusal("v", "o1", number=8))) == []  # of an order that is done
 
 
 def test_a_clordid_that_is_used_again_and_again_costs_no_more() -> None:
