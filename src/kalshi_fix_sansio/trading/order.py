@@ -261,6 +261,16 @@ class Order:
         return "" if self.placed is None else self.placed.cl_ord_id
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The ClOrdIDs that it has: as it was placed, now, and of its pending requests."""
+        now = self.cl_ord_id
+        if not self.pending and (self.placed is None or self.placed.cl_ord_id == now):
+            return (now,) if now else ()
+        placed = "" if self.placed is None else self.placed.cl_ord_id
+        names = dict.fromkeys((placed, now, *(each.cl_ord_id for each in self.pending)))
+        return tuple(filter(None, names))
+
+    @property
     def status(self) -> OrdStatus | str | None:
         """OrdStatus (39) of the newest report; that of its end, if it has ended by a report."""
         said = self.end or self.last

@@ -96,6 +96,9 @@ class OrderIndex:
 
     def requests(self, name: str, msg_type: str | None = None) -> list[tuple[Order, PendingRequest]]:
         """Return the pending requests of a ClOrdID: those first that an answer may still come for."""
+        holders = self.names.get(name)
+        if holders is None or (len(holders) == 1 and not next(iter(holders.values())).pending):
+            return []  # as with most reports
         found = [
             (order, request)
             for order in self.namesakes(name)
@@ -153,18 +156,24 @@ class OrderIndex:
 
     def told(self) -> list[OrderUpdate]:
         """End the updates of what was applied; return those that tell something."""
-        touched, self.touched = self.touched, {}
-        for update in touched.values():
+        told, self.touched = list(self.touched.values()), {}
+        for update in told:
             if update.order is not None and not update.forgotten:
                 self.index(update.order)
-        return list(touched.values())
+        return told
 
     def index(self, order: Order, *, kept: bool = True) -> None:
         """Let an order be found by what it is called now."""
-        placed = () if order.placed is None else (order.placed.cl_ord_id,)
-        names = dict.fromkeys((*placed, order.cl_ord_id, *(each.cl_ord_id for each in order.pending)))
-        now = tuple(name for name in names if name) if kept else ()
-        if now != order.indexed:
+        is_live = kept and not order.is_done
+        if is_live or (kept and (order.pending or order.unseen)):
+            self.unsettled[order.number] = order
+        else:
+            self.unsettled.pop(order.number, None)
+        now = order.names if kept else ()
+        if now == order.indexed:
+            if now and is_live is (order.number not in self.done):
+                return  # as with most reports
+        else:
             for name in order.indexed:
                 if name not in now:
                     holders = self.names[name]
@@ -174,19 +183,15 @@ class OrderIndex:
             for name in now:
                 self.names.setdefault(name, {})[order.number] = order
             order.indexed = now
-        if kept and (order.pending or order.unseen or not order.is_done):
-            self.unsettled[order.number] = order
-        else:
-            self.unsettled.pop(order.number, None)
-        where, live = (order.symbol, str(order.side)), kept and not order.is_done
+        where = order.symbol, str(order.side)
         orders = self.live.get(where, {})
-        if live and order.number not in orders:
+        if is_live and order.number not in orders:
             self.live.setdefault(where, {})[order.number] = order
-        elif not live and order.number in orders:
+        elif not is_live and order.number in orders:
             del orders[order.number]
             if not orders:
                 del self.live[where]
-        if kept and not live:
+        if kept and not is_live:
             self.done.setdefault(order.number)
         else:
             self.done.pop(order.number, None)

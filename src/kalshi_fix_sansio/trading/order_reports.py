@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, Final
 
 from kalshi_fix_sansio._generated import (
@@ -29,16 +31,10 @@ PENDING: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecT
 CHANGES: Final = frozenset((ExecType.CANCELED, ExecType.REPLACED, ExecType.EXPIRED))
 """Reports whose ClOrdID is that of the request that was done, even where it is the order's own."""
 GONE: Final = frozenset((OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED))
-_NEEDED: Final = (
-    "order_id",
-    "cl_ord_id",
-    "symbol",
-    "side",
-    "ord_status",
-    "exec_type",
-    "leaves_qty",
-    "cum_qty",
-)
+_NEEDED: Final = ("order_id", "cl_ord_id", "symbol", "side", "ord_status", "exec_type")
+_read_needed: Final = attrgetter(*_NEEDED)
+_IDS: Final = ("order_id", "cl_ord_id", "orig_cl_ord_id", "symbol")
+_read_ids: Final = attrgetter(*_IDS)
 
 
 def _open_when(cls: type[Message]) -> tuple[Terms, ...]:
@@ -61,18 +57,20 @@ def leaves_open(message: Message) -> bool:
 
 def too_long(report: Any) -> str | None:
     """Return which id of a report is longer than what is kept; None if none is."""
-    names = ("order_id", "cl_ord_id", "orig_cl_ord_id", "symbol")
-    return next(
-        (name for name in names if (value := getattr(report, name)) and len(value) > MAX_ID_SIZE), None
-    )
+    for name, value in zip(_IDS, _read_ids(report), strict=True):
+        if value and len(value) > MAX_ID_SIZE:
+            return name
+    return None
 
 
 def missing_field(report: Any) -> str | None:
     """Return a field without which a report says nothing of its order; None if all are there and sound."""
-    found = next((name for name in _NEEDED if getattr(report, name) in (None, "")), None)
-    if found is None and (report.leaves_qty < 0 or report.cum_qty < 0):
-        return "a sound quantity"
-    return found
+    if not all(_read_needed(report)):
+        return next(name for name in _NEEDED if not getattr(report, name))
+    leaves, told = report.leaves_qty, report.cum_qty
+    if leaves is None or told is None:
+        return "leaves_qty" if leaves is None else "cum_qty"
+    return "a sound quantity" if leaves < ZERO or told < ZERO else None
 
 
 def read_key(report: Any) -> ExecKey | None:
@@ -113,7 +111,7 @@ def read_fill(report: Any, key: ExecKey, *, dollars: bool) -> Fill | None:
         key,
         price if dollars else from_cents(price),
         quantity,
-        total(fee.misc_fee_amt for fee in report.misc_fees if fee.misc_fee_amt is not None),
+        total([fee.misc_fee_amt for fee in report.misc_fees if fee.misc_fee_amt is not None]),
         total(balances) if balances else None,
         report.long_qty,
         report.short_qty,
@@ -123,14 +121,13 @@ def read_fill(report: Any, key: ExecKey, *, dollars: bool) -> Fill | None:
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Return the sum, exactly."""
-    found = ZERO
-    for amount in amounts:
-        found = add(found, amount)
-    return found
+    return reduce(add, amounts, ZERO)
 
 
 def read_account(message: Any) -> Account:
     """Return whose order a report or request is about."""
+    if not message.party_ids:
+        return Account(message.alloc_account or 0)
     customer = next(
         (party.party_id for party in message.party_ids if party.party_role == PartyRole.CUSTOMER_ACCOUNT),
         None,

@@ -73,6 +73,8 @@ MARGIN: Final = "margin"
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
 _REQUESTS: Final = frozenset(("D", "F", "G", "q"))
 _REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
+_REJECTED: Final = ExecType.REJECTED
+_TRADE: Final = ExecType.TRADE
 _WORKING: Final = frozenset((OrderState.OPEN, OrderState.UNVERIFIED))
 _Change = OrderCancelReplaceRequest | OrderCancelRequest
 
@@ -340,6 +342,8 @@ class Orders:
                 message=ExecutionReport() | OrderCancelReject() | OrderMassCancelReport() as message
             ):
                 self._take(message)
+            case Message():
+                self._take(happened)
             case Copied(report=report, dollars=dollars):
                 self._note_time(report)
                 self._take_report(report, dollars=dollars, live=False)
@@ -357,8 +361,6 @@ class Orders:
                 self._cut()
             case MessageRejected(comes_again=False, message=refused):
                 self._take_refused(refused)
-            case Message():
-                self._take(happened)
         return self._told()
 
     def resolve(self, order: Order, *, is_open: bool) -> list[OrderUpdate]:
@@ -486,7 +488,7 @@ class Orders:
         if long is not None:
             self._kept.note(None, OrderDiscrepancyKind.TOO_MANY, f"{long} of a report is too long")
             return
-        rejected = report.exec_type == ExecType.REJECTED
+        rejected = report.exec_type == _REJECTED
         if rejected and leaves_open(report):
             self._leave_open(report)
             return
@@ -522,9 +524,9 @@ class Orders:
                 order.last = said
             if report.price is not None and (order.limit is None or order.limit[0] <= key):
                 order.limit = key, report.price if dollars else from_cents(report.price)
-            if report.exec_type == ExecType.TRADE:
+            if report.exec_type == _TRADE:
                 self._take_fill(order, report, key, dollars=dollars)
-        if (report.symbol, report.side) != (order.symbol, order.side):
+        if report.symbol != order.symbol or report.side != order.side:
             detail = f"{report.symbol} side {report.side} in {order.order_id}"
             self._kept.note(order, OrderDiscrepancyKind.TERMS, detail)
         if order.end is not None and order.last is not None and _revives(order.last, order.end):
