@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.value import Value
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -36,8 +37,8 @@ class Cure(Enum):
     """Time, but not if the very same thing has ended the connections before this one."""
 
 
-@attrs.frozen(kw_only=True)
-class Maintenance:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Maintenance(Value):
     """A weekly window in which the venue may drop sessions and refuse logons for unclear reasons."""
 
     weekday: int = 3
@@ -69,8 +70,8 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
 
 
-@attrs.frozen(kw_only=True)
-class Failure:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Failure(Value):
     """What happened, as far as it matters for the next attempt."""
 
     cure: Cure
@@ -83,8 +84,8 @@ class Failure:
     count."""
 
 
-@attrs.frozen
-class Wait:
+@attrs.frozen(eq=False, repr=False)
+class Wait(Value):
     """Try again after so many seconds."""
 
     seconds: float
@@ -94,8 +95,8 @@ class Wait:
     """Whether the failure counts towards `ReconnectPolicy.attempts`."""
 
 
-@attrs.frozen
-class GiveUp:
+@attrs.frozen(eq=False, repr=False)
+class GiveUp(Value):
     """Do not try again."""
 
     reason: str
@@ -113,8 +114,8 @@ def _seconds(instance: object, attribute: attrs.Attribute[float], value: float) 
         raise ConfigurationError(f"{attribute.name} must be above 0 seconds, not {value!r}")
 
 
-@attrs.frozen(kw_only=True)
-class ReconnectPolicy:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ReconnectPolicy(Value):
     """Whether and when a client that has lost its connection tries again. All times are in seconds."""
 
     initial: float = attrs.field(default=1.0, validator=_seconds)

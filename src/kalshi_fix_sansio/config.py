@@ -15,6 +15,7 @@ from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, SessionType
 from kalshi_fix_sansio.protocol_options import ProtocolOptions
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
+from kalshi_fix_sansio.value import Value
 
 LOGON = "A"
 LAST_PROCESSED = "last_msg_seq_num_processed"
@@ -73,8 +74,8 @@ def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
     return attrs.evolve(fields)
 
 
-@attrs.frozen(kw_only=True)
-class SessionConfig:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class SessionConfig(Value):
     """Everything a session has to know beforehand. All times are in seconds."""
 
     role: Role

@@ -13,9 +13,11 @@ from enum import Enum
 
 import attrs
 
+from kalshi_fix_sansio.value import Value
 
-@attrs.frozen
-class OpenRequest:
+
+@attrs.frozen(eq=False, repr=False)
+class OpenRequest(Value):
     """A message that was sent, and whose outcome is not known."""
 
     request_id: str
@@ -42,8 +44,8 @@ class OpenRequest:
         return f"MsgSeqNum {number}" if self.request_id == number else self.request_id
 
 
-@attrs.frozen
-class RestingOrder:
+@attrs.frozen(eq=False, repr=False)
+class RestingOrder(Value):
     """An order that rested with the peer, by the last report about it."""
 
     order_id: str

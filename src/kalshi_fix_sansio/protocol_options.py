@@ -12,10 +12,11 @@ from typing import Final
 import attrs
 
 from kalshi_fix_sansio.problems import Reason
+from kalshi_fix_sansio.value import Value
 
 
-@attrs.frozen(kw_only=True)
-class ProtocolOptions:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ProtocolOptions(Value):
     """Choices within FIXT 1.1, each a setting of one session."""
 
     tell_why: bool = True

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import attrs
 
+from kalshi_fix_sansio.value import Value
 
-@attrs.frozen
-class Endpoint:
+
+@attrs.frozen(eq=False, repr=False)
+class Endpoint(Value):
     """Where one session type is served."""
 
     host: str

@@ -17,6 +17,7 @@ import attrs
 
 from kalshi_fix_adapters.key_text import looks_like_key, shown
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.value import Value
 
 if TYPE_CHECKING:
     import socket
@@ -43,8 +44,8 @@ def _path(value: str | Path | None) -> Path | None:
     return None if value is None else Path(value)
 
 
-@attrs.frozen(kw_only=True)
-class Tls:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Tls(Value):
     """Whom to trust. Default: the system's certificate authorities.
 
     A pinned certificate is an identity by itself: given without a CA, it replaces the check of chain, name
@@ -128,8 +129,8 @@ def _first_certificate(pem: str) -> str:
     return body + mark
 
 
-@attrs.frozen(kw_only=True)
-class Plaintext:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Plaintext(Value):
     """No TLS: for a proxy such as stunnel on this machine.
 
     Signature, orders and fills are readable on the way, so another machine needs `allow_remote=True`.
@@ -138,8 +139,8 @@ class Plaintext:
     allow_remote: bool = False
 
 
-@attrs.frozen
-class InProcess:
+@attrs.frozen(eq=False, repr=False)
+class InProcess(Value):
     """No network and no TLS: the peer is in this process, such as a simulated venue in a test.
 
     Only clients that dial by `net.dial.dial` know it; the host is not looked up.

@@ -71,7 +71,7 @@ class Shape(ABC):
 
     def refuse(self, node: Node, where: str, mistakes: Mistakes) -> Any:
         """Tell that a node is not what is wanted."""
-        mistakes.at(node.line, f"{where} is {_shown(node)}", f"write {self.wanted()}")
+        mistakes.add(node.line, f"{where} is {_shown(node)}", f"write {self.wanted()}")
         return WRONG
 
 
@@ -118,7 +118,7 @@ class Choice(Shape):
         if isinstance(node, Scalar) and node.text in self.words:
             return node.text
         if isinstance(node, Scalar) and node.value is not None:
-            mistakes.at(node.line, f"{where} is {_shown(node)}", did_you_mean(node.text, self.words))
+            mistakes.add(node.line, f"{where} is {_shown(node)}", did_you_mean(node.text, self.words))
             return WRONG
         return self.refuse(node, where, mistakes)
 
@@ -251,7 +251,7 @@ class Items(Shape):
             if value is WRONG:
                 continue
             if self.unique and value in found:
-                mistakes.at(item.line, f"{where} lists {_shown(item)} twice", "keep one of the two")
+                mistakes.add(item.line, f"{where} lists {_shown(item)} twice", "keep one of the two")
                 continue
             found.append(value)
         return tuple(found)
@@ -278,13 +278,12 @@ class Entries(Shape):
         if not isinstance(node, Map) or len(node.entries) > MAX_ENTRIES:
             return self.refuse(node, where, mistakes)
         found = Section()
-        found.line = node.line
-        found.lines = {name: where.line for name, where in node.keys.items()}
+        found.line, found.lines = node.line, node.lines
         before = len(mistakes.found)
         for name, value in node.entries.items():
-            line = node.keys[name].line
+            line = node.lines[name]
             numeral = isinstance(self.key, Whole) and re.fullmatch(r"[0-9]{1,9}", name)
-            scalar = Scalar(int(name) if numeral else name, name, node.keys[name])
+            scalar = Scalar(int(name) if numeral else name, name, line)
             key = self.key.read(scalar, f"the key `{name}` of {where}", mistakes)
             read = self.of.read(value, f"{where}.{name}", mistakes)
             if key is not WRONG and read is not WRONG:
@@ -331,12 +330,11 @@ class Record(Shape):
         """Return a Section with a value for each key; WRONG if one that is required is missing."""
         # A key without a value, such as `flow:`, means that all is as by default.
         if isinstance(node, Scalar) and node.value is None:
-            node = Map({}, {}, node.location)
+            node = Map({}, {}, node.line)
         if not isinstance(node, Map):
             return self.refuse(node, where, mistakes)
         found = Section({name: field.default for name, field in self.fields.items()})
-        found.line = node.line
-        found.lines = {name: where.line for name, where in node.keys.items()}
+        found.line, found.lines = node.line, node.lines
         whole = True
         wrong: set[str] = set()
         before = len(mistakes.found)
@@ -344,7 +342,7 @@ class Record(Shape):
             field = self.fields.get(name)
             if field is None:
                 what = f"{where} has an unknown key `{name}`"
-                mistakes.at(node.keys[name].line, what, did_you_mean(name, self.fields))
+                mistakes.add(node.lines[name], what, did_you_mean(name, self.fields))
                 continue
             read = field.shape.read(value, f"{where}.{name}" if where != _FILE else name, mistakes)
             if read is not WRONG:
@@ -354,7 +352,7 @@ class Record(Shape):
             whole = whole and not field.required
         for name in self._missing(node):
             field = self.fields[name]
-            mistakes.at(node.line, f"{where} has no `{name}`", f"add it: {field.doc}")
+            mistakes.add(node.line, f"{where} has no `{name}`", f"add it: {field.doc}")
             whole = False
         found.wrong = frozenset(wrong)
         found.sound = len(mistakes.found) == before
