@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import charts, pages, report, sizes
-from benchmarks.cases import books, codec, loopback, process, store, stream, venue
+from benchmarks.cases import books, codec, following, loopback, process, starting, store, stream
 from benchmarks.engines.present import missing
 from benchmarks.measure import Contender, Result, machine, measure
 from benchmarks.profiles import every
@@ -21,14 +21,14 @@ CODEC_CASES: dict[str, Callable[[], list[Contender]]] = {
     "b": codec.writing,
     "c": stream.streaming,
     "e": books.market_data,
+    "k": following.orders,
 }
 OTHER_CASES: dict[str, Callable[[int], list[Result]]] = {
     "f": lambda rounds: loopback.round_trips(min(rounds, 9)),
-    "g": lambda rounds: process.importing(min(rounds, 7)),
+    "g": lambda rounds: [*process.importing(min(rounds, 7)), *starting.starting(min(rounds, 9))],
     "h": lambda _: process.million(),
     "i": lambda rounds: store.storing(min(rounds, 9)),
     "j": lambda rounds: process.generating(min(rounds, 5)),
-    "k": lambda rounds: venue.orders(min(rounds, 9)),
     "sizes": lambda rounds: sizes.by_size(min(rounds, 7)),
 }
 STAGES = "stages"

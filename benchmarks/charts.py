@@ -25,6 +25,8 @@ LINES = {
     "fields.svg": (sizes.FIELDS, "fields", "µs to decode a report of so many fields"),
     "entries.svg": (sizes.ENTRIES, "entries", "µs to decode a snapshot of so many entries"),
     "books.svg": (sizes.BOOKS, "books", "µs to apply an update of one of so many books"),
+    "memory.svg": (sizes.MEMORY, "books", f"MiB that so many books of {sizes.LEVELS} levels take"),
+    "sessions.svg": (sizes.SESSIONS, "sessions", "µs to receive a report by one of so many sessions"),
     "flight.svg": (sizes.FLIGHT, "orders", "µs to send an order while so many are not answered"),
 }
 TIMES = "\N{MULTIPLICATION SIGN}"

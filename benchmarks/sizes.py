@@ -1,13 +1,17 @@
-"""What a message costs as it grows: every cost is to grow with the size, and no faster."""
+"""What a message costs as it grows, and as sessions, books and open orders become many: a cost is to grow
+with the size of what is done, and no faster; with what lies beside it, it is not to grow."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from benchmarks import samples
-from benchmarks.cases.stream import established
-from benchmarks.measure import Contender, Result, measure, over
+from benchmarks.cases.stream import established, numbered
+from benchmarks.measure import ROOT, Contender, Result, measure, over, result
 from kalshi_fix_sansio import (
     MarketDataIncrementalRefresh,
     MarketDataSnapshotFullRefresh,
@@ -23,12 +27,17 @@ from kalshi_fix_sansio.trading import OrderBooks
 
 ENTRIES, FIELDS = "size: entries of a snapshot", "size: fields of a report"
 BOOKS, FLIGHT = "size: symbols with a book", "size: messages in flight"
+SESSIONS, MEMORY = "size: sessions in one process", "size: memory of books"
 COUNTS = {
     FIELDS: (20, 25, 30, 40, 60, 100),
     ENTRIES: (10, 50, 100, 250, 500, 1000),
-    BOOKS: (1, 10, 100, 1000, 3000, 10_000),
+    BOOKS: (1, 10_000, 20_000, 50_000, 100_000),
     FLIGHT: (10, 100, 1000, 3000, 10_000),
+    SESSIONS: (1, 10, 100, 300, 1000),
+    MEMORY: (1000, 10_000, 20_000, 50_000, 100_000),
 }
+LEVELS = 40
+"""Levels of each of the books whose memory is measured."""
 _DIFFERENT = 400
 """Messages that are gone through in turn."""
 _PLAIN_REPORT = 25
@@ -38,12 +47,12 @@ _OPTIONAL = ("price", "last_px", "last_qty", "transact_time", "trd_match_id", "a
 
 def by_size(rounds: int = 7) -> list[Result]:
     """Measure everything at each of its sizes; the engine's name is the size."""
-    makers: Iterable[Callable[[], Iterator[Contender]]] = (_fields, _entries, _books, _flight)
-    return measure([contender for make in makers for contender in make()], rounds)
+    makers: Iterable[Callable[[], Iterator[Contender]]] = (_fields, _entries, _books, _flight, _sessions)
+    return [*measure([contender for make in makers for contender in make()], rounds), *_memory()]
 
 
 def slopes(results: Iterable[Result], case: str) -> list[tuple[int, float]]:
-    """Return size and microseconds of a case."""
+    """Return size and cost of a case."""
     return sorted((int(found.engine), found.us_min) for found in results if found.case == case)
 
 
@@ -85,6 +94,40 @@ def _books() -> Iterator[Contender]:
             books.apply(MarketDataSnapshotFullRefresh(symbol=f"M{number}", md_entries=[level]))
         messages = [_update(f"M{number * 7919 % count}", number + 1) for number in range(_DIFFERENT)]
         yield Contender(BOOKS, str(count), over(books.apply, messages), len(messages))
+
+
+def _memory() -> list[Result]:
+    command = [sys.executable, "-m", "benchmarks.many_books", str(LEVELS), *map(str, COUNTS[MEMORY])]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
+    return [result(MEMORY, count, [size], "MiB") for count, size in found.items()]
+
+
+class _Sessions:
+    """So many sessions of one process, each of which receives the same reports in turn."""
+
+    def __init__(self, count: int, wire: list[bytes]) -> None:
+        self._count, self._wire = count, wire
+        self._sessions: list[Session] = []
+
+    def log_on(self) -> None:
+        self._sessions = [established() for _ in range(self._count)]
+
+    def receive(self) -> None:
+        now = Instant(1.0, samples.NOON)
+        for data in self._wire:
+            for session in self._sessions:
+                session.receive_data(data, now)
+                session.events()
+
+
+def _sessions() -> Iterator[Contender]:
+    """A report to one of so many sessions: the cost must not depend on how many there are."""
+    for count in COUNTS[SESSIONS]:
+        wire = numbered(size=max(1, 1000 // count) * 300)
+        sessions = _Sessions(count, wire)
+        yield Contender(
+            SESSIONS, str(count), sessions.receive, count * len(wire), max_calls=1, prepare=sessions.log_on
+        )
 
 
 def _update(symbol: str, size: int) -> Message:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from benchmarks.cases import books, codec, loopback, process, stream, venue
+from benchmarks.cases import books, codec, following, loopback, process, starting, stream
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Result
 
@@ -103,19 +103,36 @@ TARGETS = (
     ),
     *_trips(loopback.QUICKFIX, 1),
     *_trips(loopback.SDK, 2),
+    *(
+        Target(
+            key,
+            f"g: {name} / {starting.OTHERS.format(name)}",
+            ((starting.START, name),),
+            ((starting.START, starting.OTHERS.format(name)),),
+            at_most=most,
+        )
+        for key, name, most in (("g/core", starting.CORE, 2.4), ("g/client", starting.CLIENT, 2.5))
+    ),
+    Target(
+        "g/version",
+        "g: --version / a process that imports the core",
+        ((starting.START, starting.VERSION),),
+        ((starting.START, starting.CORE),),
+        at_most=1,
+    ),
+    Target(
+        "k/following",
+        "k: decoding reports and following orders / decoding alone",
+        ((following.FOLLOWING, OURS),),
+        ((following.FOLLOWING, following.DECODING),),
+        at_most=3,
+    ),
     Target(
         "h/memory",
         "h: memory at the end / after the first twentieth",
         ((process.MILLION, process.MILLION_END),),
         ((process.MILLION, process.MILLION_WARM),),
         at_most=1.05,
-    ),
-    Target(
-        "k/flat",
-        f"{venue.ORDER}: 1,000 sessions / 10",
-        ((venue.ORDER, venue.named(1000)),),
-        ((venue.ORDER, venue.named(10)),),
-        at_most=1.3,
     ),
 )
 

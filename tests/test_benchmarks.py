@@ -20,7 +20,6 @@ from benchmarks import __main__ as command
 from benchmarks import charts, million, pages, report, samples, sizes
 from benchmarks.canonical import DifferentError, canonical, fields, require_equal
 from benchmarks.cases import books, codec, loopback, stream
-from benchmarks.cases import venue as venue_case
 from benchmarks.clients import bare, peers, trace
 from benchmarks.clients import ours as clients
 from benchmarks.engines import ours
@@ -92,18 +91,6 @@ def test_the_cases_agree_and_run() -> None:
     for contender in stream.streaming(20_000):
         if contender.engine == OURS:
             assert contender.run() == contender.per_call
-
-
-def test_orders_at_the_venue_rest_and_are_gone_before_the_next_ones() -> None:
-    floor = venue_case.Floor(sessions=4, subscribers=2, orders=3)
-    for _ in range(2):
-        floor.prepare()
-        assert floor.resting() == 0
-        floor.run()
-        assert floor.resting() == 3
-    *counted, further = venue_case.orders(1, sessions=(7, 8), further=2, count=3)
-    assert [each.engine for each in counted] == ["7 sessions", "8 sessions"]
-    assert (further.case, further.engine) == (venue_case.SUBSCRIBER, "each of 2")
 
 
 def test_every_stage_of_the_codec_runs() -> None:
@@ -348,7 +335,7 @@ def test_the_committed_results_have_every_target_and_case() -> None:
     keyed = by_key(results)
     assert [target.name for target in TARGETS if target.ratio(keyed) is None] == []
     assert all(each.us_min <= each.us_median for each in results)
-    assert {each.case[0] for each in results} >= set("abcdefghij")
+    assert {each.case[0] for each in results} >= set("abcdefghijk")
     assert {stage.case[0] for stage in report.load_profile()} == set("abcdefghij")
 
 

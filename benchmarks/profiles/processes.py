@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from benchmarks.cases import process
+from benchmarks.cases.starting import environment
 from benchmarks.measure import ROOT
 from benchmarks.profiles import Stage, with_rest
 from benchmarks.profiles.stopwatch import Stopwatch
@@ -70,7 +71,9 @@ def _group(module: str) -> str:
 def _import_times(module: str) -> dict[str, int]:
     """Return the microseconds that each module takes by itself."""
     command = [sys.executable, "-X", "importtime", "-c", f"import {module}"]
-    out = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stderr
+    out = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment()
+    ).stderr
     lines = (line.removeprefix("import time:").split("|") for line in out.splitlines() if "|" in line)
     return {name.strip(): int(own) for own, _, name in lines if own.strip().isdigit()}
 

@@ -19,7 +19,7 @@ from codegen.diff.facts import (
 )
 from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.diff.spec_index import DICTIONARY, PAGE
-from kalshi_fix_adapters.documents.mistakes import Location
+from codegen.model import Location
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from xml.parsers import expat
 
 import attrs
 
-from kalshi_fix_adapters.documents.mistakes import Location
+from codegen.model import Location
 
 MAX_XML_SIZE = 32 * 1024 * 1024
 """Bytes of an XML file."""

@@ -1,0 +1,85 @@
+"""(k) Orders followed through their requests and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from benchmarks import samples
+from benchmarks.engines.ours import NAME as OURS
+from benchmarks.measure import Contender, over
+from kalshi_fix_sansio import ExecutionReport, Message, MessageReceived, OrderCancelRequest, encode
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.trading import Orders
+
+FOLLOWING, DECODING = "k: a report decoded, its order followed", "decoding alone"
+COUNT = 1000
+"""Orders that are sent, twice as many as are kept: in the end each takes the place of one that is done."""
+_QUANTITY = Decimal(10)
+
+
+def life(number: int) -> Iterator[tuple[Message, bytes]]:
+    """Yield what is sent and received of one order, with its bytes: every fourth is cancelled, the others
+    trade twice."""
+    order = samples.order(number)
+    order.order_qty = _QUANTITY
+    yield order, b""
+    yield _report(number, 0, order.cl_ord_id, exec_type="0", ord_status="0")
+    if number % 4 == 3:
+        cancel_id = samples.identifier("cancel", number)
+        cancel = OrderCancelRequest(
+            cl_ord_id=cancel_id, orig_cl_ord_id=order.cl_ord_id, symbol=order.symbol, side=order.side
+        )
+        yield cancel, b""
+        gone = {"exec_type": "4", "ord_status": "4", "leaves_qty": 0, "orig_cl_ord_id": order.cl_ord_id}
+        yield _report(number, 1, cancel_id, **gone)
+    else:
+        yield _report(number, 1, order.cl_ord_id, exec_type="F", ord_status="1", cum_qty=4, last_qty=4)
+        yield _report(number, 2, order.cl_ord_id, exec_type="F", ord_status="2", cum_qty=10, last_qty=6)
+
+
+def _report(number: int, step: int, cl_ord_id: str, **fields: Any) -> tuple[ExecutionReport, bytes]:
+    report = samples.report(number)
+    report.cl_ord_id, report.side = cl_ord_id, samples.order(number).side
+    report.exec_id = f"{1755446400 + number};{10 * number + step}"
+    report.order_qty = _QUANTITY
+    report.cum_qty = Decimal(fields.pop("cum_qty", 0))
+    report.leaves_qty = Decimal(fields.pop("leaves_qty", _QUANTITY - report.cum_qty))
+    if "last_qty" in fields:
+        report.last_qty = Decimal(fields.pop("last_qty"))
+    else:
+        report.last_qty = report.last_px = report.trd_match_id = report.aggressor_indicator = None
+        report.misc_fees, report.collateral_amount_changes = [], []
+    for name, value in fields.items():
+        setattr(report, name, value)
+    moment = samples.NOON + timedelta(milliseconds=number)
+    data = encode(report, samples.header("8", 2 + 10 * number + step, moment))
+    decoded = CODEC.decode(data)
+    assert isinstance(decoded, ExecutionReport)
+    assert not decoded.problems
+    return decoded, data
+
+
+def orders(count: int = COUNT) -> list[Contender]:
+    """Contenders that decode reports and follow orders, and that decode the same reports alone.
+
+    Messages are decoded as they come, not beforehand: to fetch one from memory takes as long as to follow it.
+    """
+    messages = [each for number in range(count) for each in life(number)]
+    wire = [data for _, data in messages if data]
+
+    def follow() -> Orders:
+        orders = Orders(max_orders=max(1, count // 2))
+        for message, data in messages:
+            orders.apply(MessageReceived(CODEC.decode(data)) if data else message)
+        return orders
+
+    followed = follow()
+    assert all(order.is_done and not order.unseen for order in followed)
+    assert not followed.doubts()
+    return [
+        Contender(FOLLOWING, OURS, follow, len(wire), max_calls=1),
+        Contender(FOLLOWING, DECODING, over(CODEC.decode, wire), len(wire), max_calls=1),
+    ]
