@@ -24,6 +24,8 @@ from kalshi_fix_sansio.trading import (
     Orders,
     Positions,
     Remedy,
+    RfqCreator,
+    RfqMaker,
     Settlements,
 )
 from kalshi_fix_sansio.trading.doubts import WINDOW
@@ -43,7 +45,9 @@ def test_a_doubt_says_what_since_when_and_how_to_find_out() -> None:
 
 
 def test_nothing_is_in_doubt_at_first() -> None:
-    doubts = Doubts(Orders(), Positions(), Cash(), DropCopy(), OrderGroups(), Settlements())
+    maker = RfqMaker(lambda _: None, lambda _: False, lambda: "id")
+    traded = (Orders(), Positions(), Cash(), DropCopy())
+    doubts = Doubts(*traded, OrderGroups(), Settlements(), maker, RfqCreator())
     assert (len(doubts), list(doubts)) == (0, [])
     assert doubts.by_remedy(NOON) == {remedy: [] for remedy in Remedy}
 
