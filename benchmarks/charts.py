@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from benchmarks import report, sizes
-from benchmarks.cases import books, codec, loopback, stream
+from benchmarks.cases import books, codec, loopback, shapes, stream
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import ROOT, Result
 from benchmarks.targets import value
@@ -27,6 +27,7 @@ LINES = {
     "books.svg": (sizes.BOOKS, "books", "µs to apply an update of one of so many books"),
     "memory.svg": (sizes.MEMORY, "books", f"MiB that so many books of {sizes.LEVELS} levels take"),
     "sessions.svg": (sizes.SESSIONS, "sessions", "µs to receive a report by one of so many sessions"),
+    "shapes.svg": (shapes.SHAPES, "shapes", "µs to decode a report, with so many shapes in rotation"),
     "flight.svg": (sizes.FLIGHT, "orders", "µs to send an order while so many are not answered"),
 }
 TIMES = "\N{MULTIPLICATION SIGN}"

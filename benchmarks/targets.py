@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from benchmarks.cases import books, codec, following, loopback, process, starting, stream
+from benchmarks.cases import books, codec, following, loopback, process, shapes, starting, stream
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Result
 
@@ -75,6 +75,20 @@ def _trips(engine: str, times: float) -> Iterator[Target]:
         yield Target(f"f/{engine}/{client}", name, ((case, engine),), ours, at_least=times)
 
 
+def _of_shapes() -> Iterator[Target]:
+    one = ((shapes.SHAPES, "1"),)
+    for count, times in ((13, 2), (32, 2), (256, 5)):
+        name = f"s: report, {count} shapes / 1 shape"
+        yield Target(f"s/{count}", name, ((shapes.SHAPES, str(count)),), one, at_most=times)
+    mixed, alone = ((shapes.MIX, shapes.MIXED),), ((shapes.MIX, shapes.SORTED),)
+    yield Target("s/mix", f"{shapes.MIX}: {shapes.MIXED} / {shapes.SORTED}", mixed, alone, at_most=1.5)
+    for kind in shapes.KINDS:
+        case = shapes.title(kind)
+        known, new, first = (((case, engine),) for engine in (shapes.COMPILED, shapes.CAREFUL, shapes.FIRST))
+        yield Target(f"s/new/{kind}", f"{case}, never seen / by its decoder", new, known, at_most=14)
+        yield Target(f"s/first/{kind}", f"{case}, first five / by its decoder", first, known, at_most=200)
+
+
 _PARTS = ((stream.STREAM, OURS),), ((stream.FRAMING, OURS), (stream.DECODING, OURS))
 TARGETS = (
     Target(
@@ -88,7 +102,7 @@ TARGETS = (
     _faster("a/quickfix-dictionary", codec.READ, codec.READ_DICTIONARY, 4),
     _faster("a/kalshi-sdk", codec.READ, "kalshi-sdk", 9),
     _faster("b/quickfix", codec.WRITE, "quickfix", 9),
-    _faster("b/kalshi-sdk", codec.WRITE, "kalshi-sdk", 12),
+    _faster("b/kalshi-sdk", codec.WRITE, "kalshi-sdk", 5.5),
     Target("c/parts", "c: stream / framing + decoding", *_PARTS, at_most=1.2),
     Target(
         "d/stream",
@@ -101,6 +115,7 @@ TARGETS = (
         _faster(f"{key}/kalshi-sdk", books.title(kind, books.BOOK), "kalshi-sdk", 6)
         for key, kind in zip(("e1", "e3", "e40"), books.KINDS, strict=True)
     ),
+    *_of_shapes(),
     *_trips(loopback.QUICKFIX, 1),
     *_trips(loopback.SDK, 2),
     *(

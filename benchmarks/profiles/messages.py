@@ -41,7 +41,7 @@ def _decoding(wire: list[bytes]) -> Iterator[Part]:
     calls = []
     for data in wire:
         at = data.find(b"\x0134=") + 1
-        _, read, head, _ = heads[data[:at]]
+        _, _, head, _, read, _ = heads[data[:at]]
         calls.append((read, data, at, head))
     count = len(wire)
     yield Part(

@@ -593,6 +593,25 @@ def test_messages_with_the_same_head_and_other_shapes_are_told_apart() -> None:
     assert len(codec._compiled._heads) == 1
 
 
+def test_a_shape_is_guessed_while_it_comes_again() -> None:
+    codec = Codec(DIALECT)
+    first, second = order("58=xyz|"), order("79=123|")
+    for body in [first, second] * 3:
+        sent(body, codec)
+    (head,) = codec._compiled._heads
+    for _ in range(caching.MAX_WRONG_GUESSES):
+        sent(first, codec)
+        sent(second, codec)
+    assert codec._compiled._heads[head][1] is caching._no_guess
+    for _ in range(caching.SAME_AGAIN):
+        assert codec._compiled._heads[head][1] is caching._no_guess
+        sent(second, codec)
+    assert codec._compiled._heads[head][1] is codec._compiled._heads[head][4]
+    sent(second, codec)
+    sent(first, codec)
+    assert codec._compiled._heads[head][5] == 1
+
+
 def test_messages_of_other_sessions_are_told_apart() -> None:
     codec = Codec(DIALECT)
     for number in range(40):

@@ -1,0 +1,132 @@
+"""(s) Messages of many shapes in rotation, and messages of shapes that have no decoder yet."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from itertools import count as counting
+
+from benchmarks import samples
+from benchmarks.cases import books
+from benchmarks.measure import Contender, over
+from kalshi_fix_sansio import Message, decode, encode
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.codec.compiled.cache import MAX_SIGHTINGS, SIGHTINGS_TO_COMPILE
+from kalshi_fix_sansio.messages import CODEC
+
+SHAPES = "s: report, this many shapes in rotation"
+COUNTS = (1, 4, 8, 13, 16, 32, 64, 128, 256)
+MIX = "s: updates of 1 to 4 entries"
+SORTED, MIXED = "shape by shape", "in any mix"
+COMPILED, CAREFUL, FIRST = "by its decoder", "a shape never seen", "first five of a shape, together"
+_ENTRIES = 4
+_FIRST = 5
+
+
+def title(kind: str) -> str:
+    """Name a case of one message at both speeds."""
+    return f"s: {kind}"
+
+
+KINDS = ("report", "order", *books.KINDS, "incremental of 40")
+"""The messages of the other cases, and an update that is as long as a snapshot."""
+
+
+def _wire(kind: str, count: int) -> list[bytes]:
+    if kind == "report":
+        return [samples.report_bytes(number) for number in range(count)]
+    if kind == "order":
+        return [
+            encode(samples.order(number), samples.header("D", 1000 + number, moment, to_venue=True))
+            for number, moment in enumerate(samples.moments(count))
+        ]
+    return books.wire(kind, count)
+
+
+def many_shapes(count: int = samples.COUNT) -> list[Contender]:
+    """Contenders that go round ever more shapes, and that meet shapes for the first time."""
+    found = [
+        _known(
+            SHAPES, str(shapes), [_report(number, number % shapes) for number in range(max(count, shapes))]
+        )
+        for shapes in COUNTS
+    ]
+    mixed = _updates(count)
+    found.append(_known(MIX, SORTED, sorted(mixed, key=_tags)))
+    found.append(_known(MIX, MIXED, mixed))
+    for kind in KINDS:
+        wire = _wire(kind, count)
+        found.append(_known(title(kind), COMPILED, wire))
+        found.append(_new(title(kind), _wire(kind, max(count, MAX_SIGHTINGS + 1))))
+        found.append(_first(title(kind), wire))
+    return found
+
+
+def _report(number: int, shape: int) -> bytes:
+    """Return a report with one more field, whose tag says its shape: all shapes have the same size, and the
+    same beginning, so nothing but their tags tells them apart."""
+    report = samples.report(number)
+    report.unknown = ((9000 + shape, b"x"),)
+    return encode(report, samples.header("8", 99 + number, samples.NOON))
+
+
+def _updates(count: int) -> list[bytes]:
+    """Return updates of one to four entries, each with or without a field of its own."""
+    chance = random.Random(1)  # noqa: S311 - the same in every run
+    found = []
+    for number in range(count):
+        update = decode(
+            samples.incremental_bytes(1 + chance.randrange(_ENTRIES), number, levels=books.LEVELS)
+        )
+        for entry in update.md_entries:  # type: ignore[attr-defined]
+            entry.trade_id = f"t{number:06d}" if chance.random() < 1 / 2 else None
+        found.append(_encoded(update))
+    return found
+
+
+def _encoded(message: Message) -> bytes:
+    message.trailer = None
+    return encode(message, message.header)
+
+
+def _tags(data: bytes) -> list[bytes]:
+    return [field.partition(b"=")[0] for field in data.split(b"\x01")]
+
+
+def _known(case: str, name: str, wire: list[bytes]) -> Contender:
+    """A contender that has a decoder for each shape."""
+    known = Codec(CODEC.dialect)
+    for data in {tuple(_tags(data)): data for data in wire}.values():
+        for _ in range(SIGHTINGS_TO_COMPILE):
+            known.decode(data)
+    return Contender(case, name, over(known.decode, wire), len(wire))
+
+
+def _new(case: str, wire: Iterable[bytes]) -> Contender:
+    """A contender that meets each shape for the first time, or has forgotten it: there are more of them than
+    it counts."""
+    new = []
+    for tag, data in zip(counting(9000), wire, strict=False):
+        message = decode(data)
+        message.unknown = ((tag, b"x"),)
+        new.append(_encoded(message))
+    return Contender(case, CAREFUL, over(Codec(CODEC.dialect).decode, new), len(new))
+
+
+def _first(case: str, wire: list[bytes]) -> Contender:
+    """A contender that has met the type of message, and not this shape of it."""
+    message = decode(wire[0])
+    message.unknown = ((9000, b"x"),)
+    other = _encoded(message)
+    fresh = Codec(CODEC.dialect)
+
+    def prepare() -> None:
+        nonlocal fresh
+        fresh = Codec(CODEC.dialect)
+        fresh.decode(other)
+
+    def run() -> None:
+        for data in wire[:_FIRST]:
+            fresh.decode(data)
+
+    return Contender(case, FIRST, run, max_calls=1, prepare=prepare)
