@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import charts, pages, report, sizes
-from benchmarks.cases import books, codec, following, loopback, process, shapes, starting, store, stream
+from benchmarks.cases import books, codec, following, logs, loopback, process, shapes, starting, store, stream
 from benchmarks.engines.present import missing
 from benchmarks.measure import Contender, Result, machine, measure
 from benchmarks.profiles import every
@@ -22,6 +22,7 @@ CODEC_CASES: dict[str, Callable[[], list[Contender]]] = {
     "c": stream.streaming,
     "e": books.market_data,
     "k": following.orders,
+    "l": logs.logs,
     "s": shapes.many_shapes,
 }
 OTHER_CASES: dict[str, Callable[[int], list[Result]]] = {

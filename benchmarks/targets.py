@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from benchmarks.cases import books, codec, following, loopback, process, shapes, starting, stream
+from benchmarks.cases import books, codec, following, logs, loopback, process, shapes, starting, stream
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Result
 
@@ -141,6 +141,21 @@ TARGETS = (
         ((following.FOLLOWING, OURS),),
         ((following.FOLLOWING, following.DECODING),),
         at_most=3,
+    ),
+    *(
+        Target(key, f"l: {name} / decode()", ((logs.LOG, name),), ((logs.LOG, logs.DECODE),), at_most=most)
+        for key, name, most in (
+            ("l/read_log", logs.READ_LOG, 4),
+            ("l/lines", logs.LINES, 4),
+            ("l/json", logs.JSON, 8),
+        )
+    ),
+    Target(
+        "m/replay",
+        "m: replay / framing, decode() and book",
+        ((logs.RECORDING, logs.REPLAY),),
+        ((logs.RECORDING, logs.IN_MEMORY),),
+        at_most=1.3,
     ),
     Target(
         "h/memory",

@@ -19,7 +19,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import charts, million, pages, report, samples, sizes
 from benchmarks.canonical import DifferentError, canonical, fields, require_equal
-from benchmarks.cases import books, codec, loopback, shapes, stream
+from benchmarks.cases import books, codec, logs, loopback, shapes, stream
 from benchmarks.clients import bare, peers, trace
 from benchmarks.clients import ours as clients
 from benchmarks.engines import ours
@@ -117,6 +117,13 @@ def test_what_has_a_decoder_is_decoded_by_it_and_what_was_never_seen_is_read(
         expected = {shapes.CAREFUL: contender.per_call, shapes.FIRST: 5}.get(contender.engine, 0)
         assert len(read) == expected, contender
     assert {contender.engine for contender in contenders} >= {"1", "3", shapes.MIXED, shapes.COMPILED}
+
+
+def test_logs_and_recordings_run() -> None:
+    contenders = logs.logs(20_000)
+    for contender in contenders:
+        contender.run()
+    assert len({contender.per_call for contender in contenders if contender.case == logs.LOG}) == 1
 
 
 def test_every_stage_of_the_codec_runs() -> None:

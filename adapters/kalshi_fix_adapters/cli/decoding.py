@@ -92,6 +92,9 @@ class Decoder:
         # Messages are gone by now; their bytes are enough.
         explained = self._explained_json if asked.form is Form.JSON else self._explained_brief
         show = self._json if asked.form is Form.JSON else self._brief
+        if show == self._brief and not asked.on_terminal:
+            self._brief_text(rows, batch)
+            return batch
         for row in rows:
             if isinstance(row, LogEntry):
                 explained(row, batch)
@@ -115,12 +118,19 @@ class Decoder:
     def _brief(self, row: _Row, batch: Batch) -> None:
         name, number, logged, time, direction, connection = row
         fields = self._templates.fields(logged.frame, name)
-        if self._asked.on_terminal:
-            batch.lines.append(_line(_when(time), direction, connection, number, name, fields))
-            return
-        when = "-" if time is None else time.isoformat(" ", "microseconds")[:26]
-        number_of = "" if connection is None else connection
-        batch.text.append(f"{when} {number_of}{_ARROWS[direction]} #{number} {name} {fields}")
+        batch.lines.append(_line(_when(time), direction, connection, number, name, fields))
+
+    def _brief_text(self, rows: Iterable[_Row | LogEntry], batch: Batch) -> None:
+        # In one loop: a call for each of them takes a tenth more.
+        fields_of, append = self._templates.fields, batch.text.append
+        for row in rows:
+            if isinstance(row, LogEntry):
+                self._explained_brief(row, batch)
+                continue
+            name, number, logged, time, direction, connection = row
+            when = "-" if time is None else time.isoformat(" ", "microseconds")[:26]
+            told = "" if connection is None else connection
+            append(f"{when} {told}{_ARROWS[direction]} #{number} {name} {fields_of(logged.frame, name)}")
 
     def _explained_brief(self, entry: LogEntry, batch: Batch) -> None:
         explanation = explain(entry)

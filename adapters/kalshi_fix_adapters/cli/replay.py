@@ -95,6 +95,7 @@ class _State:
             told = self.settlements.apply(what)
             if told is not None:
                 self.positions.apply(told)
+                self.cash.apply(told)
                 for each in told.discrepancies:
                     self._note(each.kind.value)
 

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.problems import Problem
 
-CHUNK: Final = 64 * 1024
+CHUNK: Final = 128 * 1024
 """Bytes read at once."""
 Direction = Literal["sent", "received"]
 _OWN: Final = re.compile(rb"(.{19}\.[0-9]{6}Z)( ([0-9]{1,9}) (sent|received) +)")

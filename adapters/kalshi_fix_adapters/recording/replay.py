@@ -68,9 +68,6 @@ class Happening:
     """For `apply`: an event of a session, or a message that was sent."""
 
 
-_happening = fast_init(Happening)
-
-
 def replay(source: str | Path | Iterable[str | Path], *machines: Any, session_type: str | None = None) -> int:
     """Put a recording or log through machines; return how many of its messages and events there were.
 
@@ -87,17 +84,25 @@ def replay(source: str | Path | Iterable[str | Path], *machines: Any, session_ty
         RecordingError, OSError, EOFError: as from `Recording` and `read_log`.
     """
     steps = [_step(machine) for machine in machines]
+    # One machine that does not ask for the time, as for books, is spared what the others need.
+    alone = steps[0][0] if len(steps) == 1 and steps[0][1] is None else None
     count = 0
-    for happening in happenings(source):
-        if session_type is not None and happening.session_type != session_type:
+    for time, of_type, what in _passed(source):
+        if session_type is not None and of_type != session_type:
             continue
         count += 1
-        items: list[object] = [happening.what]
+        if alone is not None:
+            try:  # noqa: SIM105 - a context manager would be entered for each message
+                alone(what)
+            except LocalProtocolError:
+                pass  # as below
+            continue
+        items: list[object] = [what]
         for apply, timed, replaces in steps:
             told: list[object] = []
             for item in items:
                 try:
-                    found = apply(item, _now(timed, happening.time)) if timed else apply(item)
+                    found = apply(item, _now(timed, time)) if timed else apply(item)
                 except LocalProtocolError:
                     continue  # the machine says: do not send it; but it was sent
                 if found is not None:
@@ -131,16 +136,22 @@ def happenings(source: str | Path | Iterable[str | Path]) -> Iterator[Happening]
     Raises:
         RecordingError, OSError, EOFError: as from `Recording` and `read_log`.
     """
+    for passed in _passed(source):
+        yield Happening(*passed)
+
+
+_Passed = tuple[datetime, str, object]
+"""What a `Happening` has."""
+
+
+def _passed(source: str | Path | Iterable[str | Path]) -> Iterator[_Passed]:
     paths = [source] if isinstance(source, str | Path) else list(source)
     sessions = _Sessions()
     for path in paths:
-        if is_recording(path):
-            yield from _recorded(Recording(path), sessions)
-        else:
-            yield from _logged(path, sessions)
+        yield from _recorded(Recording(path), sessions) if is_recording(path) else _logged(path, sessions)
 
 
-def _recorded(recording: Recording, sessions: _Sessions) -> Iterator[Happening]:
+def _recorded(recording: Recording, sessions: _Sessions) -> Iterator[_Passed]:
     decode = CODEC.decode
     for record in recording:
         session = sessions.of(record.connection)
@@ -152,7 +163,7 @@ def _recorded(recording: Recording, sessions: _Sessions) -> Iterator[Happening]:
             while (found := framer.next()) is not None:
                 if found.__class__ is Frame:
                     for what in take(decode(found), found.data):
-                        yield _happening(time, session.session_type, what)
+                        yield time, session.session_type, what
             continue
         if record.kind is Kind.SENT:
             told = session.sent(decode(record.data))
@@ -161,10 +172,10 @@ def _recorded(recording: Recording, sessions: _Sessions) -> Iterator[Happening]:
         else:
             told = session.lose()
         for what in told:
-            yield _happening(time, session.session_type, what)
+            yield time, session.session_type, what
 
 
-def _logged(path: str | Path, sessions: _Sessions) -> Iterator[Happening]:
+def _logged(path: str | Path, sessions: _Sessions) -> Iterator[_Passed]:
     for entry in read_log(path):
         message = entry.message
         if message is None or entry.direction is None:
@@ -175,11 +186,11 @@ def _logged(path: str | Path, sessions: _Sessions) -> Iterator[Happening]:
         time = entry.time or _NOBODY
         for old in sessions.others(ids, entry.connection):
             for what in sessions.end(old):
-                yield _happening(time, ids[1] or "", what)
+                yield time, ids[1] or "", what
         session = sessions.of((ids, entry.connection))
         told = session.sent(message) if entry.direction == "sent" else session.received(message, entry.frame)
         for what in told:
-            yield _happening(time, session.session_type, what)
+            yield time, session.session_type, what
 
 
 class _Sessions:

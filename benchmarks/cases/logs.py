@@ -1,0 +1,103 @@
+"""(l) A wire log to messages and to lines, and (m) a recording to order books."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from benchmarks import samples
+from benchmarks.cases import stream
+from benchmarks.cases.books import LEVELS
+from benchmarks.measure import Contender
+from kalshi_fix_adapters.cli.decoding import Asked, Decoder, Form
+from kalshi_fix_adapters.logs import LogReader, read_log
+from kalshi_fix_adapters.logs.entries import pieces_of
+from kalshi_fix_adapters.recording import replay
+from kalshi_fix_adapters.recording.file import MAGIC, Kind, pack
+from kalshi_fix_sansio.framing import Framer
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.trading import OrderBooks
+
+LOG = "l: a wire log"
+DECODE, READ_LOG, LINES, JSON = "decode() alone", "read_log", "decode, a line each", "decode --json"
+RECORDING = "m: market data to books"
+IN_MEMORY, REPLAY = "framing, decode() and book", "replay of a recording"
+SIZE = 1_000_000
+PORTION = 4096
+"""Bytes of a portion, as a busy socket gives them."""
+
+
+def logs(size: int = SIZE) -> list[Contender]:
+    """Contenders for logs and recordings; each takes a file of some size."""
+    return [*_reading(size), *_replaying(size)]
+
+
+def _reading(size: int) -> Iterable[Contender]:
+    frames = stream.numbered(size)
+    line = b"2026-08-17 16:00:00.123456Z 1 received %b\n"
+    path = _kept(b"".join(line % frame.replace(b"\x01", b"|") for frame in frames))
+
+    def decode() -> None:
+        for frame in frames:
+            CODEC.decode(frame)
+
+    def read() -> None:
+        for _ in read_log(path):
+            pass
+
+    runs: dict[str, Callable[[], None]] = {
+        DECODE: decode,
+        READ_LOG: read,
+        LINES: lambda: _shown(path, Form.BRIEF),
+        JSON: lambda: _shown(path, Form.JSON),
+    }
+    for name, run in runs.items():
+        yield Contender(LOG, name, run, len(frames), max_calls=4)
+
+
+def _shown(path: Path, form: Form) -> None:
+    """Do what the command does, short of writing: the file system is not what is measured."""
+    decoder, reader = Decoder(Asked(form)), LogReader()
+    for piece in pieces_of(path):
+        "\n".join(decoder.batch(reader.feed(piece)).text)
+
+
+def _replaying(size: int) -> Iterable[Contender]:
+    first = [samples.snapshot_bytes(LEVELS, number) for number in range(len(samples.MARKETS))]
+    data, count = [*first], len(first)
+    while sum(map(len, data)) < size:
+        data += [samples.incremental_bytes(3, count + number, levels=LEVELS) for number in range(100)]
+        count += 100
+    portions = [b"".join(data)[at : at + PORTION] for at in range(0, sum(map(len, data)), PORTION)]
+    times = (samples.NOON + timedelta(milliseconds=number) for number in range(len(portions)))
+    records = [pack(time, 1, Kind.RECEIVED, each) for time, each in zip(times, portions, strict=True)]
+    path = _kept(MAGIC + b"".join(records))
+
+    def in_memory() -> None:
+        framer, books = Framer(), OrderBooks()
+        for portion in portions:
+            framer.feed(portion)
+            while (frame := framer.next()) is not None:
+                books.apply(CODEC.decode(frame))  # type: ignore[arg-type]
+
+    yield Contender(RECORDING, IN_MEMORY, in_memory, len(data), max_calls=4)
+    yield Contender(RECORDING, REPLAY, lambda: replay(path, OrderBooks()), len(data), max_calls=4)
+
+
+@cache
+def _folder() -> Path:
+    """Return a folder that goes when the process does."""
+    folder = Path(tempfile.mkdtemp(prefix="kalshi-fix-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _kept(data: bytes) -> Path:
+    path = _folder() / f"{len(data)}"
+    path.write_bytes(data)
+    return path

@@ -1,0 +1,58 @@
+"""Reconcile a day: recordings or wire logs of its order and settlement sessions, in their order.
+
+What they leave in doubt is asked of drop copy; what comes out is compared with what the venue has told.
+"""
+
+from datetime import UTC, datetime
+from sys import argv
+from time import monotonic
+
+from kalshi_fix_adapters.blocking import drop_copy
+from kalshi_fix_adapters.recording import replay
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.trading import Cash, CopyState, Doubts, DropCopy, Orders, Positions, Settlements
+
+orders, copies = Orders("KalshiNR"), DropCopy("KalshiDC")
+positions, cash, settlements = Positions(), Cash(), Settlements()
+
+
+def now() -> Instant:
+    """Read the clocks."""
+    return Instant(monotonic(), datetime.now(UTC))
+
+
+def tell(happened: object) -> None:
+    """Give something to the orders, and what it did to positions and cash."""
+    for update in orders.apply(happened):
+        positions.apply(update)
+        cash.apply(update)
+        for discrepancy in update.discrepancies:
+            print("discrepancy:", discrepancy)
+
+
+replay(argv[1:], orders, positions, cash, session_type="KalshiNR")
+doubts = Doubts(orders, copies)
+print(f"{len(orders)} orders, {len(doubts)} doubts before drop copy", flush=True)
+if orders.copy_from():
+    with drop_copy() as client:
+        copies.ask(orders.copy_from(), orders.moment, now())
+        while any(wanted.state is not CopyState.FAILED for wanted in copies.wanted):
+            for request in copies.handle_timer(now()):
+                copies.apply(request, now())
+                client.send(request)
+            for event in client.events(timeout=0.2):
+                for told in copies.apply(event, now()):
+                    tell(told)
+replay(argv[1:], settlements, positions, cash, session_type="KalshiPT")
+
+for doubt in doubts:
+    print("doubt:", doubt)
+for incomplete in settlements.incomplete():
+    print("incomplete:", incomplete)
+for difference in positions.discrepancies():
+    print("difference:", difference)
+for purse in map(cash.__getitem__, cash):
+    print(f"shard {purse.shard}: change {purse.change}, fees {purse.fees}, payouts {purse.payouts} dollars")
+for key in positions:
+    print(key.symbol, positions[key].net, "contracts, realised", positions[key].realised, "dollars")
+print(f"{len(orders)} orders, {len(doubts)} doubts left", flush=True)

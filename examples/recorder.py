@@ -1,0 +1,22 @@
+"""Record market data until Ctrl-C: a file, then the markets' symbols.
+
+`kalshi-fix replay FILE` prints the books that come of it, `kalshi_fix_adapters.recording` reads it.
+"""
+
+from contextlib import suppress
+from sys import argv
+
+from kalshi_fix_adapters.blocking import market_data
+from kalshi_fix_adapters.recording import Recorder
+from kalshi_fix_sansio import MarketDataRequest, MessageReceived
+
+path, *symbols = argv[1:]
+messages = 0
+with suppress(KeyboardInterrupt), Recorder(path) as recorder, market_data(observer=recorder) as client:
+    client.send(MarketDataRequest.subscribe(*symbols))
+    for event in client.events():
+        if isinstance(event, MessageReceived):
+            messages += 1
+            print(f"{messages} messages recorded", flush=True)
+        else:
+            print(type(event).__name__, flush=True)  # connections, ends, gaps

@@ -1,0 +1,43 @@
+"""The examples that record and reconcile, run as a reader would run them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kalshi_fix_adapters.blocking import order_entry
+from kalshi_fix_adapters.recording import Kind, Recorder, Recording, replay
+from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
+from kalshi_fix_sansio.trading import OrderBooks
+from tests.test_examples import PATIENCE, SYMBOL, Place, place
+
+__all__ = ["place"]
+
+
+def test_a_recorder_leaves_what_can_be_replayed(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "day.rec"
+    with place.run("recorder.py", path, SYMBOL) as script:
+        script.expect("1 messages recorded")
+        assert script.interrupt() == 0
+    assert [record.kind for record in Recording(path)][-1] is Kind.ENDED
+    books = OrderBooks()
+    assert replay(path, books) >= 3
+    assert list(books) == [SYMBOL]
+
+
+def test_a_reconciler_asks_for_what_nobody_has_told(place: Place, tmp_path: Path) -> None:
+    path, options = tmp_path / "orders.rec", place.sandbox.options("you", "prediction", "KalshiNR")
+    with (
+        Recorder(path) as recorder,
+        order_entry(**options, observer=recorder) as client,  # type: ignore[misc]
+    ):
+        order = NewOrderSingle(
+            cl_ord_id="a-1", symbol=SYMBOL, side=Side.BUY, ord_type=OrdType.LIMIT, price="0.01", order_qty=1
+        )
+        client.send(order)
+        for message in client.messages(timeout=PATIENCE):
+            if getattr(message, "exec_type", None) == "0":
+                break
+    with place.run("reconciler.py", path) as script:
+        script.expect("1 orders, ", "doubts before drop copy")
+        script.expect("1 orders, 0 doubts left")
+        assert script.process.wait(PATIENCE) == 0
