@@ -87,7 +87,7 @@ def test_a_user_needs_little_to_place_an_order() -> None:
     order = NewOrderSingle(cl_ord_id="a-1", symbol="KXTEST", side=Side.BUY, order_qty=10, price="0.75")
     assert repr(order) == (
         "NewOrderSingle(cl_ord_id='a-1', order_qty=10 contracts, ord_type=OrdType.LIMIT, "
-        "price=0.75 dollars or cents, side=Side.BUY, symbol='KXTEST')"
+        "price=0.75, side=Side.BUY, symbol='KXTEST')"
     )
     assert (
         NewOrderSingle.LAYOUT.encode(order) == "11=a-1\x0138=10\x0140=2\x0144=0.75\x0154=1\x0155=KXTEST\x01"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from kalshi_fix_sansio.layout import BY_SESSION
 from kalshi_fix_sansio.problems import Problem
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Block:
         return next((value for known, value in self.unknown if known == tag), None)
 
     def __repr__(self) -> str:
-        """Show the fields that are set, with their units; secret values are hidden."""
+        """Show the fields that are set, with units that do not depend on the session; secrets are hidden."""
         return f"{type(self).__name__}({', '.join(self._shown())})"
 
     def _shown(self) -> Iterator[str]:
@@ -58,7 +59,7 @@ class Block:
             elif field.secret:
                 yield f"{member.attribute}=<hidden>"
             else:
-                unit = f" {field.unit}" if field.unit else ""
+                unit = f" {field.unit}" if field.unit and field.unit != BY_SESSION else ""
                 yield f"{member.attribute}={_show(value)}{unit}"
         if self.unknown:
             yield f"unknown=<{_count(self.unknown, 'field')}>"

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -142,6 +142,10 @@ class Limit(Value):
     """The unit there, for people."""
 
 
+BY_SESSION: Final = "dollars or cents"
+"""The unit of a field that is in dollars on sessions that logged on with UseDollars, and in cents on others."""
+
+
 @attrs.frozen(eq=False, repr=False)
 class FieldLayout(Value):
     """One field of the dialect: its tag, names, lexical kind and limits."""
@@ -159,8 +163,7 @@ class FieldLayout(Value):
     open_codes: bool = True
     """Whether values that the enum does not list are acceptable to strict checks."""
     unit: str | None = None
-    """Unit for people: `dollars`, `cents`, `contracts`, `seconds`, `hours`, or
-    `dollars or cents` where UseDollars decides."""
+    """Unit for people: `dollars`, `cents`, `contracts`, `seconds`, `hours`, or `BY_SESSION`."""
     length_tag: int | None = None
     """For data fields, the tag that carries the length."""
     minimum: int | None = None

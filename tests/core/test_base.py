@@ -22,7 +22,7 @@ def test_a_repr_shows_what_is_set_with_units() -> None:
         encoded_text=b"x\x01",
     )
     assert repr(order) == (
-        "Order(cl_ord_id='a-1', order_qty=10.00 contracts, price=10 dollars or cents, side=Side.BUY, "
+        "Order(cl_ord_id='a-1', order_qty=10.00 contracts, price=10, side=Side.BUY, "
         "expire_time=2026-08-01 12:30:15.123000+00:00, encoded_text=b'x\\x01', "
         "party_ids=[Party(party_id='p', party_role=Role.MAKER), Party(party_id='q', party_role=99)])"
     )

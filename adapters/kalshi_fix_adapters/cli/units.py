@@ -5,10 +5,8 @@ from __future__ import annotations
 from kalshi_fix_adapters.cli.explain import comp_ids
 from kalshi_fix_sansio import DIALECT, SESSION_TYPES
 from kalshi_fix_sansio.codec import FieldNode, Inspection
-from kalshi_fix_sansio.layout import FieldLayout
+from kalshi_fix_sansio.layout import BY_SESSION, FieldLayout
 
-EITHER = "dollars or cents"
-DOLLARS = "dollars"
 _LOGON = "A"
 _USE_DOLLARS = next(tag for tag, field in DIALECT.fields.items() if field.attribute == "use_dollars")
 _VENUE_IDS = frozenset(comp_id for kind in SESSION_TYPES.values() for comp_id in kind.comp_ids)
@@ -16,14 +14,15 @@ _MAX_CLIENTS = 10_000
 
 
 class Units:
-    """Remembers which API keys have asked for dollars.
+    """Remembers which API keys have asked for dollars, and which have not.
 
     With `always_dollars` there is nothing to learn: so it is on margin.
     """
 
     def __init__(self, *, always_dollars: bool = False) -> None:
         self._always_dollars = always_dollars
-        self._in_dollars: set[str] = set()
+        self._units: dict[str, str] = {}
+        """By API key."""
 
     def learn(self, inspection: Inspection) -> None:
         """Take note of a message; the Logons of clients tell."""
@@ -33,14 +32,13 @@ class Units:
         flags = [
             node.text for node in inspection.body if isinstance(node, FieldNode) and node.tag == _USE_DOLLARS
         ]
-        if flags == ["Y"] and len(self._in_dollars) < _MAX_CLIENTS:
-            self._in_dollars.add(client)
-        else:
-            self._in_dollars.discard(client)
+        if client in self._units or len(self._units) < _MAX_CLIENTS:
+            self._units[client] = "dollars" if flags == ["Y"] else "cents"
 
     def of(self, field: FieldLayout, inspection: Inspection) -> str | None:
-        """Return the unit of a field in a message, for people."""
-        if field.unit != EITHER:
+        """Return the unit of a field in a message, for people; None where the log does not tell."""
+        if field.unit != BY_SESSION:
             return field.unit
-        known = self._always_dollars or not self._in_dollars.isdisjoint(comp_ids(inspection))
-        return DOLLARS if known else EITHER
+        if self._always_dollars:
+            return "dollars"
+        return next((self._units[each] for each in comp_ids(inspection) if each in self._units), None)

@@ -21,6 +21,13 @@ The modules: `client` and `transport` (bytes, TLS among them). They may import `
 may; no other client imports them.
 """
 
+try:
+    import trio as _trio  # noqa: F401 - only whether it is there
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "the trio client needs trio; install it with: pip install 'kalshi-fix-sansio[trio]'", name=error.name
+    ) from None
+
 from kalshi_fix_adapters.trio.client import Client, drop_copy, market_data, order_entry, post_trade, rfq
 
 __all__ = ["Client", "drop_copy", "market_data", "order_entry", "post_trade", "rfq"]
