@@ -154,7 +154,7 @@ def test_a_market_maker_follows_the_book_and_leaves_nothing_behind(place: Place,
     with place.run(f"market_maker_{loop}.py", SYMBOL, *place.second_key) as script:
         bid = script.expect("NewOrderSingle", "Side.BUY")
         script.expect("NewOrderSingle", "Side.SELL")
-        price = Decimal(bid.split("price=")[1].split()[0])
+        price = Decimal(bid.split("price=")[1].partition(",")[0])
         place.improve_bid(str(price + Decimal("0.02")))
         script.expect("OrderCancelReplaceRequest", "Side.BUY", f"price={price + Decimal('0.01')}")
         # Without a connection nothing rests; after that it quotes again.

@@ -138,7 +138,7 @@ class Assumptions:
     reopening_cancels_orders: bool = True
     """Whether what still rests is cancelled when a closed market is opened again. Otherwise it rests on."""
     halts_cancel_on_pause: bool = True
-    """Whether a halt of a market cancels its orders with CancelOrderOnPause (21006), Text TRADING_PAUSED.
+    """Whether a halt of a market cancels its orders with CancelOrderOnPause, Text TRADING_PAUSED.
     Otherwise they rest on."""
     halted_markets_take_cancels: bool = True
     """Whether orders in a halted market can be cancelled by their owners. Otherwise that is refused with

@@ -19,6 +19,7 @@ from kalshi_fix_adapters.observe.dispatch import Observers
 from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
 from kalshi_fix_sansio import Reject
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_COMPILE
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore
@@ -95,9 +96,9 @@ def test_the_way_of_an_order_and_its_report_is_short() -> None:
         back = calls(lambda: core.receive(data)) + calls(core.take) + calls(core.take)
         return out, back
 
-    for name in "abc":  # the shape of the report gets its code
-        go(name)
-    out, back = go("d")
+    for number in range(2 * SIGHTINGS_TO_COMPILE):  # the shape of the report gets its code
+        go(f"{number:04}")
+    out, back = go("last")
     # docs/architecture.md tells the way. Whoever adds a call to it says there what for.
     assert (out, back) <= (21, 38), (out, back)
 

@@ -144,7 +144,7 @@ def test_a_message_without_an_example_is_named(dialect: Dialect, tmp_path: Path)
 @pytest.mark.parametrize(
     ("source", "fault"),
     [
-        ("message = None", "KeyError"),
+        ("message = None", "AttributeError"),
         ("from kalshi_fix_sansio import TestRequest\nmessage = TestRequest()", "TypeError"),
         (
             (

@@ -1,4 +1,4 @@
-"""RfqId (21023) beside QuoteID (117): the quote must be one of that RFQ, whoever names it."""
+"""RfqId beside QuoteID (117): the quote must be one of that RFQ, whoever names it."""
 
 from __future__ import annotations
 
