@@ -143,7 +143,7 @@ class Limit(Value):
 
 
 BY_SESSION: Final = "dollars or cents"
-"""The unit of a field that is in dollars on sessions that logged on with UseDollars, and in cents on others."""
+"""The unit of what is in dollars on sessions that logged on with UseDollars, and in cents on others."""
 
 
 @attrs.frozen(eq=False, repr=False)
