@@ -21,9 +21,9 @@ import attrs
 from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import AccountId, prediction_market
 from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
-from kalshi_fix_sansio import EventResendRejectReason, Side, TimeInForce
+from kalshi_fix_sansio import EventResendRejectReason, ExecType, ExecutionReport, Side, TimeInForce
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import LoggedOn, SessionEnded
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.trading import (
     Cash,
     Copied,
@@ -76,6 +76,7 @@ class Tally:
     withheld: int = 0
     doubted: int = 0
     copied: int = 0
+    events_compared: int = 0
     compared: int = 0
     whole: int = 0
     refused: int = 0
@@ -252,8 +253,24 @@ class Trader:
             assert not kinds, [str(each) for each in told.discrepancies]
             self.positions.apply(told)
             self.cash.apply(told)
+        if isinstance(happened, MessageReceived) and isinstance(happened.message, ExecutionReport):
+            self.check_report(happened.message)
 
     # --- what is true -----------------------------------------------------------------------------
+
+    def check_report(self, report: Any) -> None:
+        """Compare with the ledger as it was at this very event, which the report repeats."""
+        order = self.orders.by_order_id(report.order_id)
+        if self.blind or self.copier is not None or self.copies.wanted or order is None:
+            return  # a copy, perhaps; or what came before it is still missing
+        if order.state is OrderState.UNVERIFIED or order.unseen:
+            return
+        self.tally.events_compared += 1
+        assert (order.filled, order.remaining) == (report.cum_qty, report.leaves_qty), (order, report)
+        if report.exec_type is ExecType.TRADE:
+            held = self.positions.of(report.symbol)
+            if not held.holes:
+                assert held.net == report.long_qty - report.short_qty, (held, report)
 
     def check(self) -> None:
         """Compare with the ledger of the venue what is not in doubt."""
