@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import mmdr
+from mkdocs.exceptions import PluginError
 
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 WIDTH = re.compile(r'width="100%"(.*?)style="max-width: ?([\d.]+)px;?"')
+
+ELSEWHERE = re.compile(
+    r"<(?:script|img|iframe)[^>]+src=\"?https?:|<link[^>]+rel=\"?stylesheet[^>]+href=\"?https?:"
+)
+"""What a page would load from another host."""
 
 pages: list[tuple[str, str, str]] = []
 """Title, address and first paragraph of each page that the navigation lists."""
@@ -40,7 +46,11 @@ def shrink(found: re.Match[str]) -> str:
 
 
 def on_post_build(config: Any, **_: object) -> None:
-    """Write llms.txt, in the order of the pages."""
+    """Write llms.txt, in the order of the pages, and see that no page loads anything from elsewhere."""
     lines = [f"# {config.site_name}", "", f"> {config.site_description}", ""]
     lines += [f"- [{title}]({url}): {text}" for title, url, text in pages]
-    (Path(config.site_dir) / "llms.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    site = Path(config.site_dir)
+    (site / "llms.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    elsewhere = [path for path in site.rglob("*.html") if ELSEWHERE.search(path.read_text("utf-8"))]
+    if elsewhere:
+        raise PluginError(f"{elsewhere[0]} loads something from elsewhere")
