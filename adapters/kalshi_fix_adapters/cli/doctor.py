@@ -8,7 +8,6 @@ import ssl
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import attrs
 import click
@@ -16,14 +15,14 @@ from cryptography.x509 import load_der_x509_certificate
 
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
+from kalshi_fix_adapters.cli.target import Target, target_options
+from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import CertificateRejectedError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_adapters.net.dial import open_socket
-from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
+from kalshi_fix_adapters.net.tls import Plaintext
 from kalshi_fix_adapters.observe.observer import Observer
-from kalshi_fix_sansio import ENVIRONMENTS, PRODUCTS, SESSION_TYPES, Instant
-from kalshi_fix_sansio._generated.sessions import Environment, Product
+from kalshi_fix_sansio import SESSION_TYPES, Instant
 from kalshi_fix_sansio.events import LoggedOn
 
 WIDTH = max(map(len, ("certificate", "address")))
@@ -35,50 +34,17 @@ EXPIRY_MARGIN = 3
 
 @click.command()
 @click.option("--session", type=click.Choice(list(SESSION_TYPES)), default="KalshiNR", show_default=True)
-@click.option("--product", type=click.Choice(list(PRODUCTS)), default="prediction", show_default=True)
-@click.option("--environment", type=click.Choice(ENVIRONMENTS), default="demo", show_default=True)
-@click.option("--host", help="Connect here instead of to Kalshi's own host.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Default: the session type's.")
-@click.option("--ca-file", type=click.Path(path_type=Path), help="PEM file with the CA to trust.")
-@click.option("--pin", help="SHA-256 of the venue's certificate, or a PEM file with it.")
-@click.option("--server-name", help="The name in the venue's certificate, if it is not the host.")
-@click.option("--plaintext", is_flag=True, help="No TLS: for a TLS proxy on this machine.")
-@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds for each step.")
-def doctor(
-    session: str,
-    product: Product,
-    environment: Environment,
-    host: str | None,
-    port: int | None,
-    ca_file: Path | None,
-    pin: str | None,
-    server_name: str | None,
-    plaintext: bool,
-    timeout: float,
-) -> None:
+@target_options
+def doctor(session: str, target: Target) -> None:
     """Go the way to a session step by step, say how each step went, and what to do about the one that failed.
 
     The API key is that of KALSHI_KEY_ID, KALSHI_PRIVATE_KEY or KALSHI_PRIVATE_KEY_PATH, and
     KALSHI_PRIVATE_KEY_PASSPHRASE; for margin they begin with KALSHI_PERPS_. No order is sent.
     """
-    if plaintext and (ca_file or pin or server_name):
-        raise click.UsageError("--plaintext goes without --ca-file, --pin and --server-name")
     seen = _Seen()
     with told_plainly():
         with _step("key"):
-            plan = make_plan(
-                session,
-                ClientConfig(
-                    product=product,
-                    environment=environment,
-                    host=host,
-                    port=port,
-                    tls=_security(ca_file, pin, server_name, plaintext),
-                    timeout=timeout,
-                    reconnect=None,
-                    observer=seen,
-                ),
-            )
+            plan = target.plan(session, reconnect=None, observer=seen)
         _say("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")
         _reach(plan)
         with _step("logon"), Client(plan) as client:
@@ -172,19 +138,3 @@ def _compare_clocks(ahead: float, tolerance: float | None) -> None:
 
 def _milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:.1f} ms"
-
-
-def _security(
-    ca_file: Path | None, pin: str | None, server_name: str | None, plaintext: bool
-) -> Security | None:
-    if plaintext:
-        return Plaintext()
-    if not (ca_file or pin or server_name):
-        return None
-    pinned_file = Path(pin) if pin and Path(pin).exists() else None
-    return Tls(
-        ca_file=ca_file,
-        pinned_file=pinned_file,
-        pinned_sha256=None if pinned_file else pin,
-        server_name=server_name,
-    )

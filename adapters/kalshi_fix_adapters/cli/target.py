@@ -1,0 +1,105 @@
+"""The options that say where a subcommand connects: product, environment, address, whom to trust."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
+from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
+from kalshi_fix_sansio import ENVIRONMENTS, PRODUCTS
+from kalshi_fix_sansio._generated.sessions import Environment, Product
+
+_OPTIONS = (
+    click.option("--product", type=click.Choice(list(PRODUCTS)), default="prediction", show_default=True),
+    click.option("--environment", type=click.Choice(ENVIRONMENTS), default="demo", show_default=True),
+    click.option("--host", help="Connect here instead of to Kalshi's own host."),
+    click.option("--port", type=click.IntRange(1, 65535), help="Default: the session type's."),
+    click.option("--ca-file", type=click.Path(path_type=Path), help="PEM file with the CA to trust."),
+    click.option("--pin", help="SHA-256 of the venue's certificate, or a PEM file with it."),
+    click.option("--server-name", help="The name in the venue's certificate, if it is not the host."),
+    click.option("--plaintext", is_flag=True, help="No TLS: for a TLS proxy on this machine."),
+    click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds for each step."),
+)
+
+
+@attrs.frozen
+class Target:
+    """Where to connect, and for how long to wait."""
+
+    product: Product
+    environment: Environment
+    host: str | None
+    port: int | None
+    tls: Security | None
+    timeout: float
+    """Seconds."""
+
+    def plan(self, session: str, **more: Any) -> ConnectionPlan:
+        """Return the plan of a client; `more` are further settings of `ClientConfig`.
+
+        Raises:
+            ConfigurationError: a setting is missing or contradicts another.
+            KeyFileError: the private key cannot be read or used.
+        """
+        return make_plan(
+            session,
+            ClientConfig(
+                product=self.product,
+                environment=self.environment,
+                host=self.host,
+                port=self.port,
+                tls=self.tls,
+                timeout=self.timeout,
+                **more,
+            ),
+        )
+
+
+def target_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options to a command, which is given them as `target`."""
+
+    @wraps(command)
+    def with_target(
+        *,
+        product: Product,
+        environment: Environment,
+        host: str | None,
+        port: int | None,
+        ca_file: Path | None,
+        pin: str | None,
+        server_name: str | None,
+        plaintext: bool,
+        timeout: float,
+        **others: Any,
+    ) -> None:
+        if plaintext and (ca_file or pin or server_name):
+            raise click.UsageError("--plaintext goes without --ca-file, --pin and --server-name")
+        tls = _security(ca_file, pin, server_name, plaintext)
+        command(target=Target(product, environment, host, port, tls, timeout), **others)
+
+    decorated: Callable[..., None] = with_target
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def _security(
+    ca_file: Path | None, pin: str | None, server_name: str | None, plaintext: bool
+) -> Security | None:
+    if plaintext:
+        return Plaintext()
+    if not (ca_file or pin or server_name):
+        return None
+    pinned_file = Path(pin) if pin and Path(pin).exists() else None
+    return Tls(
+        ca_file=ca_file,
+        pinned_file=pinned_file,
+        pinned_sha256=None if pinned_file else pin,
+        server_name=server_name,
+    )
