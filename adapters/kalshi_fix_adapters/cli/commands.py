@@ -10,17 +10,21 @@ from pathlib import Path
 import click
 
 SUBCOMMANDS: Mapping[str, str] = {
+    "amend": "Change price and quantity of an open order.",
+    "cancel": "Cancel an open order.",
     "decode": "Print the FIX messages of a log, and what is wrong with them.",
     "demo": "Show a first order from end to end.",
     "dictionary": "Write QuickFIX dictionaries, or a FIX Orchestra repository.",
     "doctor": "Say step by step whether a session can be had.",
     "keygen": "Make a private key and its public half.",
+    "mass-cancel": "Cancel all orders of the key's session.",
+    "order": "Buy or sell, after a question.",
     "replay": "Put a recording or wire log through books, orders and positions.",
     "spec": "Say what a tag, message, code or Text means.",
     "store": "Print what a message store holds.",
     "venue": "Run the simulated Kalshi.",
 }
-"""In a module of this name each, with what `--help` says of them."""
+"""In a module of this name each (with `_` for `-`), with what `--help` says of them."""
 
 
 class _Subcommands(click.Group):
@@ -32,7 +36,8 @@ class _Subcommands(click.Group):
         del ctx
         if cmd_name not in SUBCOMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"kalshi_fix_adapters.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"kalshi_fix_adapters.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -80,6 +81,8 @@ def target_options(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if plaintext and (ca_file or pin or server_name):
             raise click.UsageError("--plaintext goes without --ca-file, --pin and --server-name")
+        # Without a handler logging would print warnings between the command's own lines.
+        logging.getLogger("kalshi_fix_adapters").addHandler(logging.NullHandler())
         tls = _security(ca_file, pin, server_name, plaintext)
         command(target=Target(product, environment, host, port, tls, timeout), **others)
 

@@ -1,0 +1,78 @@
+"""`kalshi-fix amend`: change price and quantity of an open order, and say what became of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import click
+
+from kalshi_fix_adapters.cli.failures import told_plainly
+from kalshi_fix_adapters.cli.requests import (
+    ID,
+    NUMBER,
+    SIDES,
+    carried_out,
+    check,
+    confirm,
+    cost,
+    id_option,
+    new_id,
+    order_id_option,
+    order_plan,
+    say_order,
+    side_argument,
+    yes_option,
+)
+from kalshi_fix_adapters.cli.target import Target, target_options
+from kalshi_fix_sansio import OrderCancelReplaceRequest
+
+
+@click.command()
+@click.argument("order", type=ID)
+@side_argument
+@click.argument("symbol", type=ID)
+@click.argument("quantity", type=NUMBER)
+@click.argument("price", type=NUMBER)
+@order_id_option
+@id_option
+@yes_option
+@target_options
+def amend(
+    target: Target,
+    order: str,
+    side: str,
+    symbol: str,
+    quantity: Decimal,
+    price: Decimal,
+    order_id: str | None,
+    own_id: str | None,
+    yes: bool,
+) -> None:
+    """Change ORDER, which is its last ClOrdID, to QUANTITY contracts at PRICE dollars each.
+
+    QUANTITY is a total: what has filled counts. SIDE and SYMBOL are those of the order. It has the ClOrdID
+    of the change from then on, which is printed. Exit status: 0 changed, 1 refused or not sent, 3 what
+    became of it is not known.
+    """
+    with told_plainly():
+        plan = order_plan(target)
+        request = OrderCancelReplaceRequest(
+            cl_ord_id=own_id or new_id(),
+            orig_cl_ord_id=order,
+            order_id=order_id,
+            symbol=symbol,
+            side=SIDES[side],
+            order_qty=quantity,
+            price=price,
+        )
+        check(plan, request)
+        what = [
+            f"change {order}",
+            f"to {side} {quantity:f} {symbol} in all",
+            f"at {price:f} dollars",
+            cost(target.product, side, quantity, price),
+        ]
+        confirm(plan, what, yes=yes)
+
+        outcome = carried_out(plan, request, settle=True)
+    say_order(outcome)

@@ -1,0 +1,90 @@
+"""`kalshi-fix order`: place one order, and say what became of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import click
+
+from kalshi_fix_adapters.cli.failures import told_plainly
+from kalshi_fix_adapters.cli.requests import (
+    ID,
+    NUMBER,
+    REFUSED,
+    SIDES,
+    carried_out,
+    check,
+    confirm,
+    cost,
+    id_option,
+    new_id,
+    order_plan,
+    say_order,
+    side_argument,
+    yes_option,
+)
+from kalshi_fix_adapters.cli.target import Target, target_options
+from kalshi_fix_sansio import ExecInst, NewOrderSingle, TimeInForce
+
+EXPIRIES = {
+    "day": TimeInForce.DAY,
+    "gtc": TimeInForce.GOOD_TILL_CANCEL,
+    "ioc": TimeInForce.IMMEDIATE_OR_CANCEL,
+    "fok": TimeInForce.FILL_OR_KILL,
+}
+AT_ONCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
+
+
+@click.command()
+@side_argument
+@click.argument("symbol", type=ID)
+@click.argument("quantity", type=NUMBER)
+@click.argument("price", type=NUMBER)
+@click.option("--expiry", type=click.Choice(list(EXPIRIES)), default="gtc", show_default=True)
+@click.option("--post-only", is_flag=True, help="Refused rather than filled at once.")
+@id_option
+@yes_option
+@target_options
+def order(
+    target: Target,
+    side: str,
+    symbol: str,
+    quantity: Decimal,
+    price: Decimal,
+    expiry: str,
+    post_only: bool,
+    own_id: str | None,
+    yes: bool,
+) -> None:
+    """Buy or sell QUANTITY contracts of SYMBOL at PRICE dollars each or better.
+
+    It asks before it sends, and waits for what becomes of the order. The order stays when the command ends.
+    Exit status: 0 it rests or was filled, 1 it was refused, ended without a fill, or was not sent, 3 what
+    became of it is not known.
+    """
+    with told_plainly():
+        plan = order_plan(target)
+        request = NewOrderSingle(
+            cl_ord_id=own_id or new_id(),
+            symbol=symbol,
+            side=SIDES[side],
+            order_qty=quantity,
+            price=price,
+            time_in_force=EXPIRIES[expiry],
+            exec_inst=ExecInst.POST_ONLY if post_only else None,
+        )
+        check(plan, request)
+        more = f", {expiry}" + (", post only" if post_only else "")
+        what = [
+            f"{side} {quantity:f} {symbol}",
+            f"at {price:f} dollars{more}",
+            cost(target.product, side, quantity, price),
+        ]
+        confirm(plan, what, yes=yes)
+        at_once = request.time_in_force in AT_ONCE
+
+        outcome = carried_out(plan, request, settle=not at_once, at_once=at_once)
+    say_order(outcome)
+    report = outcome.report
+    if report is not None and not report.leaves_qty and not outcome.fills:
+        raise click.exceptions.Exit(REFUSED)

@@ -1,0 +1,163 @@
+"""What became of one request, by what came on its session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from kalshi_fix_adapters.blocking import Client
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.errors import ClientTimeoutError
+from kalshi_fix_sansio import (
+    ExecType,
+    ExecutionReport,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderMassCancelReport,
+    OrderMassCancelRequest,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import KalshiFixError
+from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived
+from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.trading.order_reports import PENDING
+
+SETTLING: Final = 0.25
+"""Seconds that further reports are waited for after the answer: of fills, of orders of a mass cancel."""
+MAX_REPORTS: Final = 10_000
+"""Reports that are kept; of a mass cancel each order has one."""
+Answer = ExecutionReport | OrderCancelReject | OrderMassCancelReport
+Request = NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest | OrderMassCancelRequest
+
+
+@attrs.define
+class Outcome:
+    """What is known of a request that was sent."""
+
+    request: Request
+    at_once: bool = False
+    """Whether the order may not rest, so that the answer is what says that nothing is left of it."""
+    reports: list[ExecutionReport] = attrs.field(factory=list)
+    """All but pending ones, in the order in which they came, those of other orders too."""
+    answer: Answer | None = None
+    reject: Message | None = None
+    """A Reject or BusinessMessageReject of the request."""
+    why: str = ""
+    """Why no answer has come, or why the answer says nothing."""
+    unsure: bool = False
+    """Whether the answer says that the venue does not know either."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether an answer has come."""
+        return self.answer is not None or self.reject is not None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nobody knows what became of the request."""
+        return self.unsure or not self.is_told
+
+    @property
+    def report(self) -> ExecutionReport | None:
+        """The newest report about the order of the request; None without one."""
+        return next((each for each in reversed(self.reports) if self._is_own(each)), None)
+
+    @property
+    def fills(self) -> list[ExecutionReport]:
+        """The trades of the order that were reported, each once."""
+        trades = {
+            each.exec_id: each
+            for each in self.reports
+            if each.exec_type == ExecType.TRADE and self._is_own(each)
+        }
+        return list(trades.values())
+
+    def _is_own(self, report: ExecutionReport) -> bool:
+        ids = {self.request.cl_ord_id, getattr(self.request, "orig_cl_ord_id", None)} - {None}
+        return report.cl_ord_id in ids or report.orig_cl_ord_id in ids
+
+    def take(self, event: object) -> None:
+        """Take an event of the client."""
+        match event:
+            case MessageReceived(message=ExecutionReport() as message):
+                if message.exec_type not in PENDING:
+                    if len(self.reports) < MAX_REPORTS:
+                        self.reports.append(message)
+                    self._take(message)
+            case MessageReceived(message=OrderCancelReject() | OrderMassCancelReport() as message):
+                self._take(message)
+            case RejectReceived(sent=sent, reject=reject):
+                if getattr(sent, "cl_ord_id", None) == self.request.cl_ord_id:
+                    self.reject = reject
+            case OutcomesUnknown(request_ids=ids, why=why):
+                if self.request.cl_ord_id in ids:
+                    self.unsure = self.unsure or why is Uncertainty.PEER_UNSURE
+                    self.why = self.why or why.value
+
+    def _take(self, message: Answer) -> None:
+        if message.cl_ord_id != self.request.cl_ord_id:
+            return
+        # Reports about the orders of a mass cancel may have its id, and are no answer to it.
+        if isinstance(message, ExecutionReport) and (
+            isinstance(self.request, OrderMassCancelRequest) or (self.at_once and message.leaves_qty)
+        ):
+            return
+        self.answer = message
+
+
+def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: bool) -> Outcome:
+    """Log on, send a request, wait for its answer, and log out.
+
+    Args:
+        plan: of a client that does not connect again.
+        request: an order, a change, a cancel or a mass cancel.
+        settle: whether to wait a little for further reports after it.
+        at_once: whether the order may not rest.
+
+    Raises:
+        KalshiFixError: nothing was sent.
+        KeyboardInterrupt: nothing was sent.
+    """
+    outcome = Outcome(request, at_once=at_once)
+    client, may_have_left = Client(plan), False
+    try:
+        with client:
+            # An interrupt within `send` may come when the bytes have left; an error of it comes before.
+            may_have_left = True
+            try:
+                client.send(request, timeout=plan.timeout)
+            except KalshiFixError:
+                may_have_left = False
+                raise
+            _listen(client, outcome, plan.timeout, lambda: outcome.is_told)
+            if not outcome.is_told:
+                outcome.why = outcome.why or f"no answer came within {plan.timeout:g} seconds"
+            elif settle:
+                _listen(client, outcome, SETTLING, lambda: False)
+    except KeyboardInterrupt:
+        if not may_have_left:
+            raise
+        outcome.why = "interrupted before an answer came"
+    except KalshiFixError as error:
+        if not may_have_left:
+            raise
+        outcome.why = str(error)
+    # What the venue had sent before it answered the Logout.
+    for event in client.events():
+        outcome.take(event)
+    return outcome
+
+
+def _listen(client: Client, outcome: Outcome, seconds: float, is_enough: Callable[[], bool]) -> None:
+    """Take events for some time, or until it is enough."""
+    deadline = time.monotonic() + seconds
+    while not is_enough():
+        try:
+            outcome.take(client.receive(max(0.0, deadline - time.monotonic())))
+        except ClientTimeoutError:
+            return

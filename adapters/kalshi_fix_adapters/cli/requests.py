@@ -1,0 +1,215 @@
+"""What the subcommands that trade have in common: arguments, the question before, what is told after."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+from uuid import uuid4
+
+import click
+
+from kalshi_fix_adapters.cli.failures import CommandError
+from kalshi_fix_adapters.cli.outcome import Outcome, Request, carry_out
+from kalshi_fix_adapters.cli.target import Target
+from kalshi_fix_adapters.cli.terminal import printable
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_sansio import (
+    DIALECT,
+    TEXTS,
+    ExecType,
+    ExecutionReport,
+    LogonFields,
+    MassCancelResponse,
+    OrderCancelReject,
+    OrderMassCancelReport,
+    Side,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.layout import Sender
+from kalshi_fix_sansio.validation import logon_facts, validate
+
+SESSION: Final = "KalshiNR"
+DONE, REFUSED, UNKNOWN = 0, 1, 3
+"""Exit statuses; 2 is for mistakes in how the command is called."""
+WIDTH: Final = 60
+"""Columns of what is printed."""
+MAX_ID: Final = 64
+"""Characters of a ClOrdID in an argument."""
+MAX_TEXT: Final = 256
+"""Characters of a Text of the venue's that are printed."""
+ONE, ZERO, CENTICENT = Decimal(1), Decimal(0), Decimal("0.0001")
+
+
+class _Number(click.ParamType[Decimal]):
+    """An exact number in plain digits."""
+
+    name = "number"
+    _form = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        if isinstance(value, Decimal):
+            return value
+        if self._form.fullmatch(value) is None:
+            self.fail(f"{value!r} is no number such as 10 or 0.40", param, ctx)
+        return Decimal(value)
+
+
+class _Id(click.ParamType[str]):
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        if not 0 < len(text) <= MAX_ID or not text.isascii() or not text.isprintable():
+            self.fail(f"an id has 1 to {MAX_ID} printable ASCII characters", param, ctx)
+        return text
+
+
+NUMBER, ID = _Number(), _Id()
+side_argument = click.argument("side", type=click.Choice(["buy", "sell"]))
+yes_option = click.option("--yes", is_flag=True, help="Do not ask before it is sent.")
+id_option = click.option("--id", "own_id", type=ID, help="ClOrdID of the request. Default: a new UUID.")
+order_id_option = click.option("--order-id", type=ID, help="OrderID, the venue's own id of the order.")
+SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
+
+
+def new_id() -> str:
+    """Return a ClOrdID."""
+    return str(uuid4())
+
+
+def order_plan(target: Target) -> ConnectionPlan:
+    """Return the plan of an order session. What it leaves behind stays."""
+    fields = LogonFields(skip_pending_exec_reports=True)
+    return target.plan(SESSION, reconnect=None, logon_fields=fields)
+
+
+def check(plan: ConnectionPlan, request: Message) -> None:
+    """Find out before anybody is asked or anything is sent whether the venue would take such a request.
+
+    Raises:
+        CommandError: it would not.
+    """
+    config = plan.config
+    facts = logon_facts(DIALECT, config.logon_fields)
+    problems = validate(
+        request,
+        request.MESSAGE,
+        product=config.product,
+        session=SESSION,
+        sender=Sender.CLIENT,
+        logon=facts,
+    )
+    if problems:
+        raise CommandError("nothing was sent: " + "; ".join(map(str, problems)))
+
+
+def confirm(plan: ConnectionPlan, what: Sequence[str], *, yes: bool) -> None:
+    """Say what is about to be sent, and where, and ask whether to.
+
+    Raises:
+        CommandError: the answer is no, or there is nobody to ask.
+    """
+    where = f"{plan.config.product}, {plan.environment}: {SESSION} at {plan.endpoint}"
+    for line in (*what, where):
+        click.echo(click.wrap_text(printable(line), WIDTH, "", "  "), err=True)
+    if yes:
+        return
+    if not _at_terminal():
+        raise CommandError("nothing was sent: there is no terminal to ask at; say --yes")
+    if not click.confirm("Send it?", err=True):
+        raise CommandError("nothing was sent")
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def cost(product: str, side: str, quantity: Decimal, price: Decimal) -> str:
+    """Return in words what an order comes to, for people."""
+    if product == "margin":
+        return f"worth {quantity * price:f} dollars; takes margin, and fees"
+    if side == "buy":
+        return f"costs up to {quantity * price:f} dollars, and fees"
+    return f"costs up to {quantity * (ONE - price):f} dollars, less what Yes you hold, and fees"
+
+
+def carried_out(
+    plan: ConnectionPlan, request: Request, *, settle: bool = False, at_once: bool = False
+) -> Outcome:
+    """Send a request and wait for what becomes of it; say so if it was refused, or is not known.
+
+    Ends the command with exit status 1 or 3 then.
+    """
+    outcome = carry_out(plan, request, settle=settle, at_once=at_once)
+    if outcome.is_unknown:
+        say("unknown", outcome.why)
+        say_fills(outcome)
+        say("ClOrdID", request.cl_ord_id)
+        say("advice", "look it up by REST or `kalshi-fix orders`")
+        raise click.exceptions.Exit(UNKNOWN)
+    refusal = _refusal(outcome)
+    if refusal is not None:
+        say("refused", refusal)
+        say_fills(outcome)
+        raise click.exceptions.Exit(REFUSED)
+    return outcome
+
+
+def _refusal(outcome: Outcome) -> str | None:
+    """Return why a request was refused; None if it was not."""
+    answer = outcome.answer
+    if outcome.reject is not None:
+        return _told(outcome.reject.MSG_TYPE, getattr(outcome.reject, "text", None), "")
+    if isinstance(answer, OrderCancelReject):
+        reason = getattr(answer.cxl_rej_reason, "name", answer.cxl_rej_reason)
+        return _told(answer.MSG_TYPE, answer.text, str(reason or ""))
+    if isinstance(answer, OrderMassCancelReport):
+        if answer.mass_cancel_response == MassCancelResponse.ALL_ORDERS_CANCELLED:
+            return None
+        return str(answer.mass_cancel_reject_reason or "the venue gives no reason")
+    if isinstance(answer, ExecutionReport) and answer.exec_type == ExecType.REJECTED:
+        return _told(answer.MSG_TYPE, answer.text, "")
+    return None
+
+
+def say_order(outcome: Outcome) -> None:
+    """Print what was traded, and how the order stands."""
+    say_fills(outcome)
+    report = outcome.report
+    if report is None:
+        return
+    if report.leaves_qty:
+        price = "" if report.price is None else f" at {report.price:f} dollars"
+        say("open", f"{report.leaves_qty:f} contracts rest{price}")
+    elif report.exec_type in (ExecType.CANCELED, ExecType.EXPIRED):
+        kind = "canceled" if report.exec_type == ExecType.CANCELED else "expired"
+        say("ended", f"{kind}: {_told(report.MSG_TYPE, report.text, '')}" if report.text else kind)
+    say("ClOrdID", report.cl_ord_id)
+    say("OrderID", report.order_id)
+
+
+def _told(msg_type: str, text: str | None, reason: str) -> str:
+    known = TEXTS.get((msg_type, text or ""))
+    said = (text or reason or "the venue gives no reason")[:MAX_TEXT]
+    return said if known is None else f"{said}: {known.meaning}"
+
+
+def say(label: str, text: str) -> None:
+    """Print what became of a request, in lines of 60 columns."""
+    click.echo(click.wrap_text(printable(text), WIDTH, f"{label:<9}", " " * 9))
+
+
+def say_fills(outcome: Outcome) -> None:
+    """Print what was traded, if anything was."""
+    trades = [(each.last_px, each.last_qty) for each in outcome.fills]
+    sound = [(price, quantity) for price, quantity in trades if price is not None and quantity]
+    if not sound:
+        return
+    filled = sum((quantity for _, quantity in sound), ZERO)
+    value = sum((price * quantity for price, quantity in sound), ZERO)
+    fees = sum((fee.misc_fee_amt for each in outcome.fills for fee in each.misc_fees), ZERO)
+    say("filled", f"{filled:f} contracts at {(value / filled).quantize(CENTICENT):f} dollars on average")
+    say("value", f"{value:f} dollars, and fees of {fees:f} dollars")
