@@ -48,6 +48,12 @@ class Block:
         """Show the fields that are set, with units that do not depend on the session; secrets are hidden."""
         return f"{type(self).__name__}({', '.join(self._shown())})"
 
+    def _repr_html_(self) -> str:
+        from kalshi_fix_sansio.display import table  # in notebooks alone
+
+        rows = (text.partition("=")[::2] for text in self._shown())
+        return table(type(self).__name__, ("field", "value"), rows)
+
     def _shown(self) -> Iterator[str]:
         for member in self.LAYOUT.members:
             value = getattr(self, member.attribute)

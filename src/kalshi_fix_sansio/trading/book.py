@@ -55,6 +55,10 @@ class Level(NamedTuple):
     size: Decimal
 
 
+LEVELS_DISPLAYED: Final = 10
+"""Levels of each side that a notebook shows."""
+
+
 class Sweep(NamedTuple):
     """What taking a number of contracts from one side of a book would come to, before fees."""
 
@@ -250,6 +254,14 @@ class OrderBook:
         self.stale_reason = reason
         self.bids.load({})
         self.offers.load({})
+
+    def _repr_html_(self) -> str:
+        from kalshi_fix_sansio.display import table  # in notebooks alone
+
+        bids, offers = (side.depth(LEVELS_DISPLAYED) for side in (self.bids, self.offers))
+        rows = [("", "", f"{price:f}", f"{size:f}") for price, size in reversed(offers)]
+        rows += [(f"{size:f}", f"{price:f}", "", "") for price, size in bids]
+        return table(f"{self.symbol}, {self.state.value}", ("size", "bid", "offer", "size"), rows)
 
     def __repr__(self) -> str:
         state = self.state.value

@@ -154,6 +154,24 @@ class Orders:
     def __iter__(self) -> Iterator[Order]:
         return iter(self._kept.orders.values())
 
+    def _repr_html_(self) -> str:
+        from kalshi_fix_sansio.display import table  # in notebooks alone
+
+        head = ("ClOrdID", "symbol", "side", "price", "filled", "remaining", "state")
+        rows = [
+            (
+                order.cl_ord_id,
+                order.symbol,
+                order.side.name if isinstance(order.side, Side) else order.side,
+                order.price,
+                order.filled,
+                order.remaining,
+                order.state.value,
+            )
+            for order in self.live()
+        ]
+        return table(f"{len(rows)} orders that are not done", head, rows)
+
     def __len__(self) -> int:
         return len(self._kept.orders)
 
