@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -37,6 +38,19 @@ def test_the_decode_page_shows_what_the_command_prints(tmp_path: Path) -> None:
         printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert printed.returncode == 1
         assert printed.stdout.strip() == text.strip()
+
+
+def test_the_trace_page_shows_what_the_command_prints(tmp_path: Path) -> None:
+    page = (DOCS / "trace.md").read_text("utf-8")
+    blocks = dict(re.findall(r"^```text title=\"(.*?)\"\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    for name in ("orders.log", "copy.log"):
+        (tmp_path / name).write_text(blocks[name], encoding="utf-8")
+    [(title, text)] = [each for each in blocks.items() if each[0].startswith("kalshi-fix ")]
+    command = [sys.executable, "-m", "kalshi_fix_adapters.cli", *title.split()[1:]]
+    environ = {**os.environ, "COLUMNS": "80"}
+    printed = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout.strip() == text.strip()
 
 
 def test_every_page_is_in_the_navigation() -> None:

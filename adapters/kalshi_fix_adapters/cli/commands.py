@@ -22,6 +22,7 @@ SUBCOMMANDS: Mapping[str, str] = {
     "replay": "Put a recording or wire log through books, orders and positions.",
     "spec": "Say what a tag, message, code or Text means.",
     "store": "Print what a message store holds.",
+    "trace": "Show the life of an order in logs.",
     "venue": "Run the simulated Kalshi.",
 }
 """In a module of this name each (with `_` for `-`), with what `--help` says of them."""

@@ -1,0 +1,381 @@
+"""The life of an order in logs: every message of its chain of ClOrdIDs, found without reading the others.
+
+Bytes are searched for the IDs, and only what is around them is read as messages. An ID that is found on the
+way, such as the OrderID of the first report, is looked for from there on at once, and in what lies before it
+in another pass.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Final
+
+import attrs
+
+from kalshi_fix_adapters.logs.entries import Direction, told
+from kalshi_fix_adapters.logs.reader import MAX_BEFORE, MAX_MESSAGE, LoggedMessage, LogReader
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.layout import FieldMember, MessageLayout
+
+MAX_STEPS: Final = 10_000
+MAX_STEP_BYTES: Final = 64 * 1024 * 1024
+"""Messages of an order that are kept, and their bytes; further ones are not."""
+MAX_IDS: Final = 10_000
+"""ClOrdIDs and OrderIDs of an order that are followed."""
+MAX_MARKS: Final = 10_000
+"""Rejects, and Logons that begin the numbers anew, that are kept for what they may say of an order."""
+MAX_PASSES: Final = 20
+"""How often logs are read."""
+FEW: Final = 8
+"""Up to so many IDs are looked for one by one."""
+
+_BEGIN = b"8=FIXT.1.1"
+_START = re.compile(rb"8(?<![0-9]8)=FIXT\.1\.1(?:\x01|\||\^A|[ \t\r]{0,8}\n)")
+"""Where `LogReader` begins a message, whatever came before."""
+_LONGEST_START = 20
+_SEPARATORS = b"\x01|^\r\n"
+_CLIENT, _ORDER, _EXECUTION = "ClOrdID", "OrderID", "ExecID"
+_KINDS: Final = {b"11": _CLIENT, b"41": _CLIENT, b"379": _CLIENT, b"37": _ORDER, b"17": _EXECUTION}
+_FOLLOWED: Final = (b"11", b"41", b"37")
+_TAG_ENDS: Final = frozenset(tag[-2:] for tag in _KINDS)
+_IDS = re.compile(rb"\x01(11|17|37|379|41)=([^\x01]+)(?=\x01)")
+_HEADER = re.compile(rb"\x01(34|35|43|45|49|52|56|372)=([^\x01]*)(?=\x01)")
+_MARKS: Final = (b"45=", b"141=Y")
+"""RefSeqNum, and ResetSeqNumFlag."""
+_LOGON = b"A"
+
+
+def _has(layout: MessageLayout, *names: str) -> bool:
+    found = {member.field.name for member in layout.body.members if isinstance(member, FieldMember)}
+    return found.issuperset(names)
+
+
+_REJECTS: Final = frozenset(
+    layout.msg_type.encode()
+    for layout in DIALECT.messages.values()
+    if _has(layout, "RefSeqNum", "RefMsgType")
+)
+_NAME_NO_ORDER: Final = frozenset(
+    layout.msg_type.encode()
+    for layout in DIALECT.messages.values()
+    if layout.name in ("OrderCancelReject", "OrderMassCancelReport")
+)
+"""Their OrderID may say that there is none, or name an operation."""
+
+Log = Callable[[], Iterable[bytes]]
+"""Gives what is in a log, piece by piece; it is called for each pass."""
+_Place = tuple[int, int]
+"""Which log, and how many bytes into it."""
+_Kind = tuple[str, bytes]
+_Number = tuple[int, bytes, bytes, bytes]
+"""Which log, from whom to whom, MsgSeqNum."""
+
+
+@attrs.frozen
+class Step:
+    """One message in the life of an order."""
+
+    log: int
+    """In which of the logs, from 0 on."""
+    offset: int
+    """Where in it."""
+    logged: LoggedMessage
+    time: datetime | None
+    """When it passed as the log says, else its SendingTime; None without either."""
+    direction: Direction | None
+    connection: int | None
+    header: dict[bytes, bytes]
+    """The first of each of the fields that say which message it is, by tag."""
+
+    @property
+    def sender(self) -> str:
+        """SenderCompID, empty without one."""
+        return self.header.get(b"49", b"").decode("latin-1")
+
+    @property
+    def target(self) -> str:
+        """TargetCompID, empty without one."""
+        return self.header.get(b"56", b"").decode("latin-1")
+
+
+@attrs.frozen
+class Trace:
+    """What was found of an order."""
+
+    steps: tuple[Step, ...]
+    """In the order of each log, and of times between logs."""
+    client_ids: tuple[str, ...]
+    """Its ClOrdIDs, in the order in which they were used."""
+    order_ids: tuple[str, ...]
+    complete: bool
+    """Whether no bound was met."""
+    logons: tuple[LoggedMessage, ...]
+    """Logons that begin the numbers anew, the last of each session and side."""
+
+
+def trace(wanted: str, logs: Sequence[Log]) -> Trace:
+    """Return the messages of the order that has this ClOrdID, OrderID or ExecID.
+
+    Memory is bounded whatever the size of the logs. An ID that lies broken over two lines is not found.
+    """
+    return _Tracer(wanted.encode("latin-1", "replace")).run(logs)
+
+
+@attrs.frozen
+class _Block:
+    """A part of a log that ends where a message begins."""
+
+    data: bytes
+    place: _Place
+    line: int
+    before: bytes
+    """How the line at its beginning begins."""
+
+    def messages(self, places: Iterable[int]) -> Iterator[tuple[int, LoggedMessage]]:
+        """Yield the messages around some places, with where they begin."""
+        done = 0
+        for at in sorted(places):
+            # A message may hold an ID any number of times.
+            if at < done:
+                continue
+            begin = last_start(self.data, 0, at)
+            following = _START.search(self.data, at)
+            done = len(self.data) if following is None else following.start()
+            if begin < 0:
+                continue
+            line_begin = self.data.rfind(b"\n", 0, begin) + 1
+            before = self.data[line_begin : min(begin, line_begin + MAX_BEFORE)]
+            if not line_begin:
+                before = (self.before + before)[:MAX_BEFORE]
+            reader = LogReader(line=self.line + self.data.count(b"\n", 0, begin), before=before)
+            # With the next beginning, which tells that this message is over.
+            end = len(self.data) if following is None else following.end()
+            found = next(chain(reader.feed(self.data[begin:end]), reader.close()), None)
+            if found is not None:
+                yield self.place[1] + begin, found
+
+
+def last_start(data: bytes, first: int, end: int) -> int:
+    """Return where the last message begins before `end`, not before `first`; -1 if none does."""
+    at = data.rfind(_BEGIN, first, end)
+    while at >= 0 and _START.match(data, at) is None:
+        at = data.rfind(_BEGIN, first, at)
+    return at
+
+
+def _blocks(number: int, pieces: Iterable[bytes]) -> Iterator[_Block]:
+    waiting, offset, line, before, looked_to = b"", 0, 1, b"", 0
+    for piece in chain(pieces, (None,)):
+        end = len(waiting)
+        if piece is not None:
+            waiting += piece
+            # What does not begin within this is no part of a message.
+            end = last_start(waiting, max(looked_to, 1), len(waiting))
+            if end < 0 and len(waiting) > MAX_MESSAGE + _LONGEST_START:
+                end = len(waiting)
+            looked_to = max(0, len(waiting) - _LONGEST_START)
+            if end < 0:
+                continue
+        data = waiting[:end]
+        yield _Block(data, (number, offset), line, before)
+        newline = data.rfind(b"\n")
+        before = ((before if newline < 0 else b"") + data[newline + 1 :][:MAX_BEFORE])[:MAX_BEFORE]
+        line += data.count(b"\n")
+        offset += end
+        waiting = waiting[end:]
+        looked_to = max(0, looked_to - end)
+
+
+def _places_of(data: bytes, values: Sequence[bytes]) -> Iterator[int]:
+    """Yield where one of the values may stand as an ID."""
+    if len(values) <= FEW:
+        for value in values:
+            sought = b"=" + value
+            at = data.find(sought)
+            while at >= 0:
+                end = at + len(sought)
+                if data[at - 2 : at] in _TAG_ENDS and data[end : end + 1] in _SEPARATORS:
+                    yield at
+                at = data.find(sought, end)
+        return
+    # One search for each would take a time that grows with their number.
+    wanted = frozenset(values)
+    size = min(map(len, wanted))
+    heads = {value[:size] for value in wanted}
+    for tag in _TAG_ENDS:
+        sought = tag + b"="
+        if heads.isdisjoint([part[:size] for part in data.split(sought)[1:]]):
+            continue
+        for found in re.finditer(sought + rb"([^\x01|^\r\n]*)", data):
+            if found[1] in wanted:
+                yield found.start()
+
+
+def _places_of_marks(data: bytes) -> Iterator[int]:
+    for sought in _MARKS:
+        at = data.find(sought)
+        while at >= 0:
+            if not data[at - 1 : at].isdigit():
+                yield at
+            at = data.find(sought, at + 1)
+
+
+class _Tracer:
+    def __init__(self, wanted: bytes) -> None:
+        self._known: set[_Kind] = {(kind, wanted) for kind in _KINDS.values()}
+        self._new: list[bytes] = [wanted]
+        """Found in this pass."""
+        self._steps: dict[_Place, Step] = {}
+        self._size = 0
+        self._complete = True
+        self._rejects: list[Step] = []
+        self._resets: dict[tuple[int, frozenset[bytes]], list[int]] = {}
+        self._reset_count = 0
+        self._logons: dict[tuple[str, str], LoggedMessage] = {}
+
+    def run(self, logs: Sequence[Log]) -> Trace:
+        older: list[bytes] = []
+        until: _Place = (0, 0)
+        """Before this place, those that were found in the last pass were not looked for."""
+        for number in range(MAX_PASSES):
+            until = self._pass(logs, older, until, first=number == 0)
+            # What was asked for was looked for everywhere in the first pass.
+            older, self._new = self._new[number == 0 :], []
+            if until == (0, 0):
+                break
+        else:
+            self._complete = False
+        self._add_rejects()
+        return self._result(len(logs))
+
+    def _pass(self, logs: Sequence[Log], older: list[bytes], until: _Place, *, first: bool) -> _Place:
+        """Read all logs, as far as there is something to look for; return where the last ID was found."""
+        last: _Place = (0, 0)
+        for number, log in enumerate(logs):
+            for block in _blocks(number, log()):
+                if first:
+                    self._take_marks(block)
+                values = [*older, *self._new] if block.place < until else self._new
+                if not values:
+                    return last
+                while values:
+                    count = len(self._new)
+                    for offset, found in block.messages(_places_of(block.data, values)):
+                        self._take(block.place[0], offset, found)
+                    # In this part there may be something of those, too.
+                    values = self._new[count:]
+                    if values:
+                        last = block.place
+        return last
+
+    def _take(self, log: int, offset: int, found: LoggedMessage) -> None:
+        ids = _IDS.findall(found.frame)
+        if self._known.isdisjoint((_KINDS[tag], value) for tag, value in ids):
+            return
+        step = _step(log, offset, found)
+        self._add(step)
+        for tag, value in ids:
+            kind = _KINDS[tag], value
+            if tag not in _FOLLOWED or kind in self._known:
+                continue
+            if tag == b"37" and step.header.get(b"35") in _NAME_NO_ORDER:
+                continue
+            if len(self._known) >= MAX_IDS:
+                self._complete = False
+                continue
+            self._known.add(kind)
+            self._new.append(value)
+
+    def _add(self, step: Step) -> None:
+        place = step.log, step.offset
+        if place in self._steps:
+            return
+        if self._keeps(len(self._steps) < MAX_STEPS, step.logged):
+            self._steps[place] = step
+
+    def _keeps(self, has_room: bool, found: LoggedMessage) -> bool:
+        size = len(found.frame)
+        if not has_room or self._size + size > MAX_STEP_BYTES:
+            self._complete = False
+            return False
+        self._size += size
+        return True
+
+    def _take_marks(self, block: _Block) -> None:
+        for offset, found in block.messages(_places_of_marks(block.data)):
+            step = _step(block.place[0], offset, found)
+            msg_type = step.header.get(b"35")
+            if msg_type == _LOGON and self._keeps(self._reset_count < MAX_MARKS, found):
+                self._reset_count += 1
+                self._resets.setdefault((step.log, _session(step)), []).append(offset)
+                self._logons[step.sender, step.target] = found
+            elif msg_type in _REJECTS and self._keeps(len(self._rejects) < MAX_MARKS, found):
+                self._rejects.append(step)
+
+    def _add_rejects(self) -> None:
+        """Add Rejects that name a message of the order by its number."""
+        by_number: dict[_Number, list[Step]] = {}
+        for step in self._steps.values():
+            by_number.setdefault(_number(step, b"49", b"56", b"34"), []).append(step)
+        for reject in self._rejects:
+            about = by_number.get(_number(reject, b"56", b"49", b"45"), ())
+            if any(self._is_about(reject, step) for step in about):
+                self._add(reject)
+
+    def _is_about(self, reject: Step, step: Step) -> bool:
+        """Say whether a Reject that has a message's number means this message."""
+        if reject.offset < step.offset or reject.header.get(b"372") not in (None, step.header.get(b"35")):
+            return False
+        # One that was lost with its connection may come again on the next.
+        if reject.connection != step.connection and reject.header.get(b"43") != b"Y":
+            return False
+        resets = self._resets.get((step.log, _session(step)), [])
+        return bisect_right(resets, step.offset) == bisect_right(resets, reject.offset)
+
+    def _result(self, logs: int) -> Trace:
+        in_logs: list[list[Step]] = [[] for _ in range(logs)]
+        for _, step in sorted(self._steps.items(), key=lambda item: item[0]):
+            in_logs[step.log].append(step)
+        steps = tuple(heapq.merge(*in_logs, key=_when))
+        ids: dict[_Kind, None] = {}
+        for step in steps:
+            # The earlier ClOrdID first.
+            for tag, value in sorted(_IDS.findall(step.logged.frame), key=lambda each: each[0] != b"41"):
+                kind = _KINDS[tag], value
+                if tag in _FOLLOWED and kind in self._known:
+                    ids.setdefault(kind)
+        return Trace(
+            steps,
+            tuple(value.decode("latin-1") for kind, value in ids if kind == _CLIENT),
+            tuple(value.decode("latin-1") for kind, value in ids if kind == _ORDER),
+            self._complete,
+            tuple(self._logons.values()),
+        )
+
+
+def _step(log: int, offset: int, found: LoggedMessage) -> Step:
+    header: dict[bytes, bytes] = {}
+    for tag, value in _HEADER.findall(found.frame):
+        header.setdefault(tag, value)
+    time, direction, connection = told(found.before)
+    if time is None:
+        time = told(header.get(b"52", b""))[0]
+    return Step(log, offset, found, time, direction, connection, header)
+
+
+def _number(step: Step, sender: bytes, target: bytes, number: bytes) -> _Number:
+    header = step.header
+    return step.log, header.get(sender, b""), header.get(target, b""), header.get(number, b"").lstrip(b"0")
+
+
+def _session(step: Step) -> frozenset[bytes]:
+    return frozenset((step.header.get(b"49", b""), step.header.get(b"56", b"")))
+
+
+def _when(step: Step) -> datetime:
+    return step.time or datetime.min.replace(tzinfo=UTC)

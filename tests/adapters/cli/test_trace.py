@@ -1,0 +1,410 @@
+"""What `kalshi-fix trace` finds of an order, and how it tells it."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.logs import LoggedMessage, LogReader
+from kalshi_fix_adapters.logs import trace as tracing
+from kalshi_fix_adapters.logs.trace import Trace, trace
+from kalshi_fix_sansio.framing import encode_frame
+from tests.adapters.cli.every_message import KEY, SYMBOL
+from tests.helpers import tag_of
+
+ORDER_ID = "9b1f6c2e-order"
+DETAILS = f"54=1|55={SYMBOL}|"
+
+
+def wire(msg_type: str, body: str, number: int, *, sent: bool = False, venue: str = "KalshiNR") -> bytes:
+    """A sound message with | for SOH."""
+    sender, target = (KEY, venue) if sent else (venue, KEY)
+    head = f"35={msg_type}|34={number}|49={sender}|56={target}|52=20260817-16:00:00.000|"
+    frame = encode_frame("FIXT.1.1", (head + body).replace("|", "\x01").encode("latin-1"))
+    return frame.replace(b"\x01", b"|")
+
+
+def line(
+    at: str,
+    msg_type: str,
+    body: str,
+    number: int,
+    *,
+    sent: bool = False,
+    connection: int = 1,
+    venue: str = "KalshiNR",
+) -> bytes:
+    """A line of a wire log."""
+    way = "sent    " if sent else "received"
+    return (
+        f"2026-08-17 {at}Z {connection} {way} ".encode()
+        + wire(msg_type, body, number, sent=sent, venue=venue)
+        + b"\n"
+    )
+
+
+def report(client_id: str, exec_id: str, exec_type: str, more: str = "", order_id: str = ORDER_ID) -> str:
+    left, status = "0.00" if exec_type == "4" else "10.00", exec_type.replace("5", "0")
+    return (
+        f"37={order_id}|11={client_id}|17={exec_id}|150={exec_type}|39={status}|{DETAILS}59=1|"
+        f"60=20260817-16:00:00|38=10.00|151={left}|14=0.00|6=0.0000|{more}"
+    )
+
+
+OTHER = line("16:00:02.000000", "D", f"11=b1|38=1|40=2|44=0.10|{DETAILS}", 8, sent=True) + line(
+    "16:00:02.100000", "8", report("b1", "1;1;2", "0", order_id="another"), 8
+)
+ORDERS = (
+    line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}", 7, sent=True)
+    + line("16:00:01.004000", "8", report("a1", "1;1;1", "0"), 7)
+    + OTHER
+    + line("16:00:03.000000", "G", f"11=a2|41=a1|38=10|40=2|44=0.51|{DETAILS}", 9, sent=True)
+    + line("16:00:03.004000", "8", report("a2", "1;1;3", "5", "41=a1|"), 9)
+    + line("16:00:09.000000", "F", f"11=a3|41=a2|{DETAILS}", 2, sent=True, connection=2)
+    + line("16:00:09.004000", "8", report("a3", "1;1;4", "4", "41=a2|"), 2, connection=2)
+)
+COPY = line("16:00:01.005000", "8", report("a1", "1;1;1", "0"), 2, venue="KalshiDC") + line(
+    "16:00:09.005000", "8", report("a3", "1;1;4", "4", "41=a2|"), 3, venue="KalshiDC"
+)
+
+
+def traced(wanted: str, *logs: bytes, size: int = 64 * 1024) -> Trace:
+    def pieces(log: bytes) -> Iterator[bytes]:
+        return (log[at : at + size] for at in range(0, len(log), size))
+
+    return trace(wanted, [partial(pieces, log) for log in logs])
+
+
+def lines_of(found: Trace) -> list[tuple[int, int]]:
+    """Log and line of each message."""
+    return [(step.log, step.logged.line) for step in found.steps]
+
+
+def run(*args: str, log: bytes = b"", **environ: str) -> Result:
+    return CliRunner().invoke(commands, ["trace", *args], input=log, env={"COLUMNS": "60", **environ})
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> list[str]:
+    """The logs of the order session, packed, and of drop copy."""
+    orders, copy = tmp_path / "orders.log.gz", tmp_path / "copy.log"
+    orders.write_bytes(gzip.compress(ORDERS))
+    copy.write_bytes(COPY)
+    return [str(orders), str(copy)]
+
+
+# --- what belongs to an order
+
+
+WHOLE = [(0, 1), (0, 2), (1, 1), (0, 5), (0, 6), (0, 7), (0, 8), (1, 2)]
+
+
+@pytest.mark.parametrize("wanted", ["a1", "a2", "a3", ORDER_ID, "1;1;1", "1;1;4"])
+@pytest.mark.parametrize("size", [7, 300, 64 * 1024])
+def test_any_id_of_an_order_finds_all_of_it(wanted: str, size: int) -> None:
+    found = traced(wanted, ORDERS, COPY, size=size)
+    assert lines_of(found) == WHOLE
+    assert found.client_ids == ("a1", "a2", "a3")
+    assert found.order_ids == (ORDER_ID,)
+    assert found.complete
+
+
+@pytest.mark.parametrize("separator", [b"\x01", b"^A"])
+def test_other_separators_and_logs_without_lines(separator: bytes) -> None:
+    frames = [logged.frame for logged in LogReader().feed(ORDERS)]
+    found = traced("a3", b"".join(frame.replace(b"\x01", separator) for frame in frames))
+    assert [step.logged.frame for step in found.steps] == [frames[i] for i in (0, 1, 4, 5, 6, 7)]
+
+
+def test_ids_are_whole_values_of_the_right_fields() -> None:
+    log = line("16:00:01.000000", "D", f"11=a11|38=10|40=2|44=0.50|58=11=a1|{DETAILS}", 7, sent=True)
+    log += line("16:00:01.000000", "D", f"11=xa1|526=a1|38=10|40=2|44=0.50|{DETAILS}", 8, sent=True)
+    assert lines_of(traced("a1", log)) == []
+
+
+def test_an_order_that_the_venue_does_not_know_links_to_no_other() -> None:
+    unknown = "37=NONE|11={}|41=gone|39=8|434=1|102=1|"
+    log = line("16:00:01.000000", "9", unknown.format("a1"), 2)
+    log += line("16:00:02.000000", "9", unknown.replace("gone", "far").format("b1"), 3)
+    assert lines_of(traced("a1", log)) == [(0, 1)]
+
+
+def reject(number: int, *, more: str = "", connection: int = 1, venue: str = "KalshiNR") -> bytes:
+    text = f"45={number}|{more}58=x|"
+    return line("16:00:04.000000", "3", text, 30, connection=connection, venue=venue)
+
+
+@pytest.mark.parametrize(
+    ("log", "belongs"),
+    [
+        (reject(7), True),
+        (reject(7, more="372=D|"), True),
+        (reject(7, more="372=F|"), False),
+        (reject(8), False),
+        (reject(7, connection=2), False),
+        (reject(7, connection=2).replace(b"|52=", b"|43=Y|52="), True),
+        (reject(7, venue="KalshiRT"), False),
+        (line("16:00:03.000000", "A", "98=0|108=30|141=Y|", 1, sent=True) + reject(7), False),
+        (line("16:00:03.000000", "j", "45=7|372=D|380=0|", 30), True),
+        (line("16:00:03.000000", "j", "45=99|372=D|379=a1|380=0|", 30), True),
+        (line("16:00:03.000000", "j", "45=99|372=D|379=a2|380=0|", 30), False),
+    ],
+)
+def test_rejects_that_name_its_messages(log: bytes, belongs: bool) -> None:
+    order = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}", 7, sent=True)
+    lines = log.count(b"\n")
+    assert ((0, 1 + lines) in lines_of(traced("a1", order + log))) is belongs
+
+
+def test_a_reject_in_front_of_what_leads_to_its_request_is_found_in_a_later_pass() -> None:
+    log = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}", 7, sent=True)
+    log += reject(7) + line("16:00:05.000000", "F", f"11=a2|41=a1|{DETAILS}", 8, sent=True)
+    assert lines_of(traced("a2", log, size=50)) == [(0, 1), (0, 2), (0, 3)]
+
+
+def chained(count: int, *, prefix: str = "c") -> bytes:
+    """Requests each of which replaces the one before, with reports."""
+    log = b""
+    for number in range(count):
+        before = f"41={prefix}{number - 1}|" if number else ""
+        log += line(
+            "16:00:01.000000",
+            "G" if number else "D",
+            f"11={prefix}{number}|{before}38=1|40=2|44=0.50|{DETAILS}",
+            2 + number,
+            sent=True,
+        )
+        more = report(f"{prefix}{number}", f"1;2;{number}", "5" if number else "0", before)
+        log += line("16:00:01.000000", "8", more, 2 + number) + OTHER
+    return log
+
+
+@pytest.mark.parametrize("wanted", ["c0", "c59", "1;2;30"])
+def test_long_chains(wanted: str) -> None:
+    found = traced(wanted, chained(60), size=1_000)
+    assert lines_of(found) == [(0, 1 + 4 * number + each) for number in range(60) for each in (0, 1)]
+    assert found.complete
+
+
+def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = chained(30)
+    # An OrderID leads to all reports; of the requests only those are found whose ClOrdIDs are followed.
+    for name, bound, most in (
+        ("MAX_STEPS", 12, 12),
+        ("MAX_IDS", 9, 40),
+        ("MAX_STEP_BYTES", 4_000, 20),
+        ("MAX_PASSES", 1, 59),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(tracing, name, bound)
+            found = traced("c29", log, size=1_000)
+        assert not found.complete
+        assert 0 < len(found.steps) <= most
+    monkeypatch.setattr(tracing, "MAX_MARKS", 2)
+    assert traced("c29", log + reject(900), size=1_000).complete
+    assert not traced("c29", log + reject(900) * 3, size=1_000).complete
+
+
+def test_what_is_around_is_not_read_as_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    fed = 0
+
+    class Counting(LogReader):
+        def feed(self, data: bytes) -> Iterator[LoggedMessage]:
+            nonlocal fed
+            fed += len(data)
+            return super().feed(data)
+
+    monkeypatch.setattr(tracing, "LogReader", Counting)
+    assert len(traced("a2", OTHER * 2_000 + ORDERS + OTHER * 2_000).steps) == 6
+    assert fed < 10 * len(ORDERS)
+
+
+def test_a_huge_message_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fed = 0
+
+    class Counting(LogReader):
+        def feed(self, data: bytes) -> Iterator[LoggedMessage]:
+            nonlocal fed
+            fed += len(data)
+            return super().feed(data)
+
+    monkeypatch.setattr(tracing, "LogReader", Counting)
+    huge = b"8=FIXT.1.1|35=8|" + b"11=a1|" * 100_000 + b"\n\n"
+    found = traced("a1", ORDERS + huge + OTHER)
+    assert len(found.steps) == 7
+    assert fed < 3 * len(huge)
+    endless = b"8=FIXT.1.1|35=D|11=a1|58=" + b"x" * (3 * 1024 * 1024) + b"\n" + ORDERS
+    found = traced("a1", endless)
+    assert found.steps[0].logged.cut
+    assert len(found.steps) == 7
+
+
+def test_it_finds_what_a_look_at_every_message_finds() -> None:
+    rng = random.Random(5)
+    parts = [*ORDERS.splitlines(keepends=True), *chained(3, prefix="a1").splitlines(keepends=True)]
+    for _ in range(60):
+        log = b"".join(rng.choices(parts, k=12))
+        for _ in range(6):
+            at = rng.randrange(len(log))
+            log = log[:at] + rng.choice([b"", b"\n", b"\xff\x00", b"8=FIXT.1.1|", b"11=a1|"]) + log[at + 3 :]
+        reader = LogReader()
+        every = [*reader.feed(log), *reader.close()]
+        with_id = [each for each in every if re.search(rb"\x01(?:11|41|379|37|17)=a1\x01", each.frame)]
+        found = [step.logged for step in traced("a1", log, size=rng.choice([50, 400, 9_000])).steps]
+        assert [each for each in found if each in with_id] == with_id
+        assert [each for each in every if each in found] == found
+
+
+# --- what is told
+
+
+def test_what_is_printed_fits_sixty_columns(logs: list[str]) -> None:
+    for args in ([], ["--full"]):
+        result = run("a2", *args, *logs)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert max(map(len, result.stdout.splitlines())) <= 60
+        assert "\x1b" not in result.stdout
+    shown = run("a2", *logs).stdout
+    assert "ClOrdID a1, a2, a3\n" in shown
+    assert "16:00:01.004000   +0.004000  KalshiNR > 3c6e2a5e-7f7..\n  ExecutionReport ClOrdID=a1" in shown
+    assert "16:00:09.005000   +0.001000  KalshiDC > " in shown
+
+
+def test_problems_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "one.log"
+    path.write_bytes(ORDERS.replace(b"11=a1|38=10|", b"11=a1|38=1x|", 1))
+    result = run("a1", str(path))
+    assert result.exit_code == 1
+    assert "  ! CheckSum (10) is" in result.stdout
+
+
+def test_an_order_that_is_nowhere(logs: list[str], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    for args in ([], ["--html", str(page)]):
+        result = run("gone\x1b", *args, *logs)
+        assert (result.exit_code, result.stdout) == (3, "")
+        assert result.stderr == ("kalshi-fix: no message has the ClOrdID, OrderID or ExecID gone\\x1b\n")
+    assert not page.exists()
+    assert "1 message is FIX.4.4" in run("gone", "-", log=b"8=FIX.4.4|9=5|35=0|10=000|\n").stderr
+
+
+def test_an_id_must_be_given(logs: list[str]) -> None:
+    assert run("", *logs).exit_code == 2
+    assert run("a1").exit_code == 2
+    assert run("a1", "-", "-").exit_code == 2
+
+
+def test_a_torn_log_is_told_and_what_is_there_shown(logs: list[str], tmp_path: Path) -> None:
+    packed = tmp_path / "torn.log.gz"
+    packed.write_bytes(gzip.compress(ORDERS + random.Random(1).randbytes(5_000))[:-3_000])
+    result = run("a3", str(packed), logs[1], str(tmp_path / "missing.log"))
+    assert result.exit_code == 2
+    assert "ClOrdID a1, a2, a3\n" in result.stdout
+    assert [each.partition(" cannot be read: ")[0] for each in result.stderr.splitlines()] == [
+        f"kalshi-fix: {packed}",
+        f"kalshi-fix: {tmp_path / 'missing.log'}",
+    ]
+    cut = ORDERS[:-30]
+    assert run("a1", "-", log=cut).exit_code == 1
+
+
+def test_binary_garbage(tmp_path: Path) -> None:
+    path = tmp_path / "one.log"
+    garbage = random.Random(2).randbytes(200_000)
+    path.write_bytes(garbage + b"\n" + ORDERS + garbage)
+    result = run("a2", str(path))
+    assert result.exit_code == 0
+    assert "ClOrdID a1, a2, a3\n" in result.stdout
+    path.write_bytes(garbage)
+    assert run("a2", str(path)).exit_code == 3
+
+
+def test_standard_input_is_read_as_often_as_needed() -> None:
+    assert "ClOrdID a1, a2, a3\n" in run("a3", "-", log=ORDERS).stdout
+
+
+SECRETS = "|".join(f"{tag_of(name)}=hunter2" for name in ("Password", "NewPassword", "EncryptedPassword"))
+
+
+def test_secrets_are_in_neither_form(tmp_path: Path) -> None:
+    path, page = tmp_path / "one.log", tmp_path / "page.html"
+    logon = line("16:00:00.000000", "A", "98=0|108=30|141=Y|95=7|96=hunter2|", 1, sent=True)
+    order = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}{SECRETS}|", 7, sent=True)
+    path.write_bytes(logon + order)
+    told = run("a1", "--full", str(path)).stdout
+    assert run("a1", "--html", str(page), str(path)).exit_code == 1
+    for text in (told, page.read_text("utf-8")):
+        assert "hunter2" not in text
+        assert "hidden" in text
+
+
+def test_the_page_is_self_contained(logs: list[str], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    result = run("a3", "--html", str(page), *logs)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"kalshi-fix: {page} has 8 messages of the order\n"
+    text = page.read_text("utf-8")
+    assert text.count("<li>") == 8
+    assert not re.search(r"https?:|<script|src=[\"']|<link|url\(", text)
+    assert "default-src 'none'" in text
+    assert "prefers-color-scheme: dark" in text
+    assert "+0.004000 s" in text
+
+
+def test_nothing_of_a_log_is_markup(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    evil = "<script>&\"'"
+    log = line("16:00:01.000000", "D", f"11=a1|58={evil}|30001={evil}|38=10|40=2|44=0.50|55={evil}|", 7)
+    assert run("a1", "--html", str(page), "-", log=log.replace(b"KalshiNR", b"<b>")).exit_code == 1
+    assert "<script" not in page.read_text("utf-8")
+    assert "<b><" not in page.read_text("utf-8")
+
+
+def test_prices_have_the_unit_that_the_logon_asked_for(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    flag = f"{tag_of('UseDollars')}=Y|"
+    for asked, unit in ((None, ""), ("", " cents"), (flag, " dollars")):
+        logon = f"98=0|108=30|141=Y|{asked}"
+        begin = b"" if asked is None else line("15:00:00.000000", "A", logon, 1, sent=True)
+        run("a1", "--html", str(page), "-", log=begin + ORDERS)
+        assert f"0.50{unit}\n" in page.read_text("utf-8")
+
+
+def test_a_page_that_cannot_be_written(logs: list[str], tmp_path: Path) -> None:
+    result = run("a3", "--html", str(tmp_path / "none" / "page.html"), *logs)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "page.html cannot be written: No such file or directory" in result.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(logs: list[str]) -> None:
+    command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "trace", "a1", "-"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stdin.write(ORDERS)
+        process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
+
+
+def test_an_interrupt_says_nothing(logs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kalshi_fix_adapters.cli.trace.trace_order", interrupted)
+    result = run("a1", *logs)
+    assert (result.exit_code, result.output) == (130, "")
