@@ -205,7 +205,7 @@ async def test_the_command_reads_the_wire_log(loop: Loop, sandbox: Sandbox, tmp_
         async with loop.client("KalshiNR", **options(sandbox, observer=notes, wire_log=log)) as client:
             await trade(client)
         assert log.lost == 0
-    done = CliRunner().invoke(decode, [str(tmp_path / "wire.log")])
+    done = CliRunner().invoke(decode, ["--full", str(tmp_path / "wire.log")])
     assert done.exit_code == 0, done.output
     names = [line.split()[2] for line in done.output.splitlines() if line.startswith("line ")]
     assert sorted(names) == sorted(decoded(frame).NAME for frame in notes.frames())
