@@ -10,6 +10,7 @@ from typing import Any
 
 from kalshi_fix_adapters.asyncio.notifier import LoopNotifier
 from kalshi_fix_adapters.asyncio.protocol import ClientProtocol
+from kalshi_fix_adapters.config.factories import ClientFactory, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.loops.adapter import AsyncAdapter, Attempt, Factories
 from kalshi_fix_adapters.loops.client import AsyncClient
@@ -160,8 +161,8 @@ class Client(AsyncClient):
 
 
 _factories = Factories(Client)
-order_entry = _factories.order_entry
-drop_copy = _factories.drop_copy
-market_data = _factories.market_data
-post_trade = _factories.post_trade
-rfq = _factories.rfq
+order_entry: OrderEntryFactory[Client] = _factories.order_entry
+drop_copy: ClientFactory[Client] = _factories.drop_copy
+market_data: ClientFactory[Client] = _factories.market_data
+post_trade: ClientFactory[Client] = _factories.post_trade
+rfq: ClientFactory[Client] = _factories.rfq

@@ -19,7 +19,7 @@ class Timer:
     def __init__(self, act: Callable[[], object]) -> None:
         self._act = act
         self._handle: asyncio.TimerHandle | None = None
-        self.moment = math.inf
+        self.moment: float = math.inf
         """When it calls next, monotonic."""
 
     def set(self, moment: float) -> None:

@@ -44,7 +44,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._reads = False
         self._lost = asyncio.Event()
         self._lost_by: OSError | None = None
-        self.finished = asyncio.Event()
+        self.finished: asyncio.Event = asyncio.Event()
         """Set once the core wants the transport closed."""
 
     # From the handshake to the goodbye

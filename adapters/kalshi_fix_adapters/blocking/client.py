@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from kalshi_fix_adapters.blocking.background import BackgroundThread
 from kalshi_fix_adapters.blocking.driver import Driver
-from kalshi_fix_adapters.config.factories import Factories
+from kalshi_fix_adapters.config.factories import ClientFactory, Factories, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.pacing import Turn
 from kalshi_fix_adapters.engine.user import ClientBase, Ended, no_answer, no_event, no_room, no_tokens
@@ -296,8 +296,8 @@ class Client(ClientBase):
 
 
 _factories = Factories(Client)
-order_entry = _factories.order_entry
-drop_copy = _factories.drop_copy
-market_data = _factories.market_data
-post_trade = _factories.post_trade
-rfq = _factories.rfq
+order_entry: OrderEntryFactory[Client] = _factories.order_entry
+drop_copy: ClientFactory[Client] = _factories.drop_copy
+market_data: ClientFactory[Client] = _factories.market_data
+post_trade: ClientFactory[Client] = _factories.post_trade
+rfq: ClientFactory[Client] = _factories.rfq

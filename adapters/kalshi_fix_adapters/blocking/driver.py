@@ -76,22 +76,23 @@ class Driver:
     """What the threads of one client share. All of it but `wait` is to be used under `lock`."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        self.core = ClientCore(plan, wake=self.wake, taker=threading.get_ident, is_over=_is_over)
-        self.lock = threading.RLock()
-        self.poisoned = False
+        self.core: ClientCore = ClientCore(plan, wake=self.wake, taker=threading.get_ident, is_over=_is_over)
+        self.lock: threading.RLock = threading.RLock()
+        self.poisoned: bool = False
         """Whether a change to core or stream is under way. It is seen true by whoever has just taken the lock
         only if an interrupt has cut a change off; the client is over then."""
-        self.forked = False
+        self.forked: bool = False
         """Whether this is the copy in a forked child, where nobody drives; the parent goes on."""
         self._transport: Transport | None = None
         """The connection, while there is one to be driven."""
         self.write: Callable[[bytearray], int] | None = None
         """How to write to that."""
-        self.background = Background.AWAY
+        self.background: Background = Background.AWAY
         self._needed = False
         """Whether the background thread has to drive as soon as no user does."""
-        self.background_sleeper = self._users_sleeper = Sleeper()
-        self.turns = 0
+        self.background_sleeper: Sleeper = Sleeper()
+        self._users_sleeper = self.background_sleeper
+        self.turns: int = 0
         """How often users have driven."""
         self._lease = _NOBODY
         self._due: float | None = None

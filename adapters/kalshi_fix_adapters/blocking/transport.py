@@ -17,13 +17,13 @@ class Transport:
         connected.setblocking(False)
         self._socket = connected
         self._pending = connected.pending if isinstance(connected, ssl.SSLSocket) else None
-        self.number = connected.fileno()
-        self.unread = False
+        self.number: int = connected.fileno()
+        self.unread: bool = False
         """Whether something may be there to be read that cannot be seen by watching the socket: it waits
         inside the TLS layer, or more was there than one reading takes."""
-        self.read_wants_write = False
+        self.read_wants_write: bool = False
         """Whether the TLS layer has to write before it can read on."""
-        self.write_wants_read = False
+        self.write_wants_read: bool = False
         """Whether it has to read before it can write on: the peer renegotiates."""
 
     def read(self) -> bytes | None:

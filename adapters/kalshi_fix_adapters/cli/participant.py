@@ -75,7 +75,7 @@ class Participant:
 
     def __init__(self, who: str, plan: ConnectionPlan, tell: Teller) -> None:
         self.who = who
-        self.venue = plan.config.session_type.name
+        self.venue: str = plan.config.session_type.name
         ear = _Ear()
         self._wires = ear.wires
         self._client = Client(attrs.evolve(plan, observer=ear, reconnect=None))

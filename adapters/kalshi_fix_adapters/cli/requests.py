@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import click
@@ -68,10 +68,16 @@ class _Id(click.ParamType[str]):
 
 
 NUMBER, ID = _Number(), _Id()
-side_argument = click.argument("side", type=click.Choice(["buy", "sell"]))
-yes_option = click.option("--yes", is_flag=True, help="Do not ask before it is sent.")
-id_option = click.option("--id", "own_id", type=ID, help="ClOrdID of the request. Default: a new UUID.")
-order_id_option = click.option("--order-id", type=ID, help="OrderID, the venue's own id of the order.")
+F = TypeVar("F", bound=Callable[..., Any] | click.Command)
+
+side_argument: Callable[[F], F] = click.argument("side", type=click.Choice(["buy", "sell"]))
+yes_option: Callable[[F], F] = click.option("--yes", is_flag=True, help="Do not ask before it is sent.")
+id_option: Callable[[F], F] = click.option(
+    "--id", "own_id", type=ID, help="ClOrdID of the request. Default: a new UUID."
+)
+order_id_option: Callable[[F], F] = click.option(
+    "--order-id", type=ID, help="OrderID, the venue's own id of the order."
+)
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 
 

@@ -66,7 +66,8 @@ class Summary:
     """Adds up messages in the order of the log."""
 
     def __init__(self) -> None:
-        self.found = self.problems = 0
+        self.found: int = 0
+        self.problems: int = 0
         self._types: Counter[str] = Counter()
         self._first: datetime | None = None
         self._last: datetime | None = None

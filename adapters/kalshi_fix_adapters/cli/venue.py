@@ -226,5 +226,5 @@ def _until_stopped() -> None:
     threading.Event().wait()
 
 
-for command in (do, check, replay_journal, schema, simulate):
-    venue.add_command(command)
+for _command in (do, check, replay_journal, schema, simulate):
+    venue.add_command(_command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar, Unpack
+from typing import Generic, Protocol, TypeVar, Unpack
 
 import attrs
 
@@ -12,6 +12,30 @@ from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.base import values_of
 
 C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
+
+
+class OrderEntryFactory(Protocol[C_co]):
+    """What `Factories.order_entry` is to who calls it."""
+
+    def __call__(
+        self,
+        *,
+        retransmission: bool = False,
+        listener: bool = False,
+        config: ClientConfig | None = None,
+        **options: Unpack[Options],
+    ) -> C_co:
+        """Return a client for KalshiNR, or KalshiRT with `retransmission`."""
+        ...
+
+
+class ClientFactory(Protocol[C_co]):
+    """What the other methods of `Factories` are to who calls them."""
+
+    def __call__(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C_co:
+        """Return a client for one session type."""
+        ...
 
 
 class Factories(Generic[C]):

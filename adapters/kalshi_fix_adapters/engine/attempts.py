@@ -53,7 +53,7 @@ class Retries:
         self, policy: ReconnectPolicy, heart_bt_int: int, random: Callable[[], float], now: Instant
     ) -> None:
         self.policy = policy
-        self.due = now.monotonic
+        self.due: float = now.monotonic
         """When the next attempt is due, monotonic."""
         self._expiry = OLD_CONNECTION * heart_bt_int
         self._random = random
@@ -118,8 +118,8 @@ class Attempts:
     there is one; the caller queues it."""
 
     def __init__(self, plan: ConnectionPlan, random: Callable[[], float], now: Instant) -> None:
-        self.phase = Phase.OVER
-        self.leaving = False
+        self.phase: Phase = Phase.OVER
+        self.leaving: bool = False
         """Whether the user has asked for the end."""
         self.error: KalshiFixError | None = None
         """Why there will be no more, unless the user wanted that."""

@@ -96,7 +96,7 @@ class ClientCore:
         self._clocks = clocks
         self._random = random
         self._sequence = SequenceState(plan)
-        self.pacing = None if plan.budget is None else Pacing(plan.budget)
+        self.pacing: Pacing | None = None if plan.budget is None else Pacing(plan.budget)
         """Who waits for the rate budget; None without one."""
         self._rows: RowBuffer | None = None
         """The journal's rows; None while the client is not open, and without a store that keeps them."""
@@ -127,9 +127,9 @@ class ClientCore:
         self._subscribe_at: float | None = None
         """When subscriptions are asked for once more, monotonic."""
         self._connection: Connection | None = None
-        self.output = bytearray()
+        self.output: bytearray = bytearray()
         """What waits to be written, oldest first."""
-        self.wants_read = False
+        self.wants_read: bool = False
         """Whether to read from the transport now: its session goes on, and the queue has room."""
         self._faults = Faults()
         self._broken: KalshiFixError | None = None

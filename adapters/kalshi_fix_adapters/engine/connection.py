@@ -40,15 +40,15 @@ class Connection:
         self, session: Session, *, clocks: Callable[[], Instant] = read_clocks, on_wire: OnWire | None = None
     ) -> None:
         self.session = session
-        self.state = State.DISCONNECTED
+        self.state: State = State.DISCONNECTED
         """The session's, as last noted."""
-        self.can_send = False
+        self.can_send: bool = False
         """Whether a message can be sent now."""
         self.logged_on_at: float | None = None
         """When the logon was complete, monotonic."""
-        self.output = bytearray()
+        self.output: bytearray = bytearray()
         """What waits to be written, oldest first."""
-        self.holds_back = False
+        self.holds_back: bool = False
         """Whether the session has more to say once some of that is written."""
         self._clocks = clocks
         self.on_wire = on_wire

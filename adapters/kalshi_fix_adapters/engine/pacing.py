@@ -27,10 +27,10 @@ class Turn:
     __slots__ = ("held", "lane", "message", "waits")
 
     def __init__(self, message: Message, lane: str) -> None:
-        self.message = message
-        self.lane = lane
-        self.held = threading.Lock()
-        self.waits = False
+        self.message: Message = message
+        self.lane: str = lane
+        self.held: threading.Lock = threading.Lock()
+        self.waits: bool = False
         """Whether it stands in line."""
 
 

@@ -31,13 +31,13 @@ class EventQueue:
         self._max_bytes = max_bytes
         self.events: deque[ClientEvent] = deque()
         """Oldest first; only methods of this class change it."""
-        self.waiting = 0
+        self.waiting: int = 0
         """How many that count are in it."""
-        self.held = 0
+        self.held: int = 0
         """Bytes of the messages in it, as they stood on the wire."""
-        self.paused = False
+        self.paused: bool = False
         """Whether nothing more should be read."""
-        self.unsettled = False
+        self.unsettled: bool = False
         """Whether `judge` has to be asked. While this is false its answer is None, so that most messages are
         spared the call."""
 

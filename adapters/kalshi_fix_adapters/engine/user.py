@@ -34,7 +34,7 @@ class ClientBase:
         """Stand before a core; `lock` returns what has to be held to ask it, if anything."""
         self._core = core
         self._locked = lock
-        self.journal = Journal(core.rows, lock)
+        self.journal: Journal = Journal(core.rows, lock)
         """Rows of yours that are written in the commit that confirms an event."""
 
     def __repr__(self) -> str:

@@ -43,12 +43,12 @@ class AsyncAdapter(ABC):
     """Moves the bytes of a client in one event loop. All its methods are called in that loop."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        self.core = ClientCore(plan, wake=self.wake, taker=self.task, is_over=self.is_over)
-        self.users = self.notifier()
+        self.core: ClientCore = ClientCore(plan, wake=self.wake, taker=self.task, is_over=self.is_over)
+        self.users: Notifier = self.notifier()
         """Notified when there may be something for a user: an event, room to send, the logon, the end."""
-        self.output = self.notifier()
+        self.output: Notifier = self.notifier()
         """Notified when there is something to write."""
-        self.changes = self.notifier()
+        self.changes: Notifier = self.notifier()
         """Notified when something else has changed for the tasks of the adapter: something is due sooner,
         reading is wanted again, all is over."""
         self._timed: float | None = None

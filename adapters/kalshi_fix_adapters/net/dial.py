@@ -83,12 +83,12 @@ class Dialer:
         self.stage = Stage.RESOLVE
         """How far `dial` has come."""
         self._end = math.inf
-        self.peer = str(Endpoint(host, port))
+        self.peer: str = str(Endpoint(host, port))
         self._plaintext = security if isinstance(security, Plaintext) else None
         self._in_process = security if isinstance(security, InProcess) else None
         self.context: ssl.SSLContext | None = None
         """For the handshake; None if there is none."""
-        self.server_name = host
+        self.server_name: str = host
         """The name to ask for (SNI), which the certificate must carry."""
         self._pins: frozenset[str] = frozenset()
         if not isinstance(security, Plaintext | InProcess):

@@ -33,7 +33,7 @@ class Sleeper:
         self._poll = make_poll()
         self._poll.register(self._own, READ)
         self._watched = -1
-        self.interest = 0
+        self.interest: int = 0
         """What for a socket is watched now."""
 
     def watch(self, number: int, interest: int) -> None:

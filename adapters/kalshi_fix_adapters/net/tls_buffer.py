@@ -27,9 +27,9 @@ class TlsBytes:
     def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
         self._from_peer, self._to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
-        self.ended = False
+        self.ended: bool = False
         """Whether the peer will say nothing more, and all it said was decrypted."""
-        self.speaks = False
+        self.speaks: bool = False
         """Whether there were `outgoing` bytes when something was decrypted last."""
         self._held = b""
         """What could not be encrypted yet: in TLS 1.2 a peer may ask to renegotiate, and until that is done

@@ -59,7 +59,8 @@ class Observers:
         """
         observers = (observer,) if isinstance(observer, Observer) else tuple(observer or ())
         self._hooks = {hook: [each for each in observers if _is_overridden(each, hook)] for hook in HOOKS}
-        self.follows_orders = self.follows_messages = False
+        self.follows_orders: bool = False
+        self.follows_messages: bool = False
         """Whether `sent`, and `event` for a message without problems, have something to do."""
         self._note_hooks()
         # A log that the user has made is his to close; one that is named by its path is shared, and given

@@ -75,10 +75,10 @@ class Recording:
 
     def __init__(self, path: str | Path) -> None:
         """Take the file; it is opened when records are asked for."""
-        self.path = Path(path)
-        self.whole = 0
+        self.path: Path = Path(path)
+        self.whole: int = 0
         """Bytes that were read as whole records so far, `MAGIC` included."""
-        self.torn = 0
+        self.torn: int = 0
         """Bytes behind the last whole record, once all are read: a crash has torn the end off, or damaged
         what follows."""
 

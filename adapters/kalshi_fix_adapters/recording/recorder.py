@@ -49,10 +49,10 @@ class Recorder(Observer):
             raise ConfigurationError(f"max_bytes must be 1 or more, or None for no limit, not {max_bytes}")
         if backups < 0:
             raise ConfigurationError(f"backups must be 0 or more, not {backups}")
-        self.path = Path(path)
-        self.cut = 0
+        self.path: Path = Path(path)
+        self.cut: int = 0
         """Bytes of a torn record that were cut off when the file was opened."""
-        self.lost = 0
+        self.lost: int = 0
         """Records that could not be written."""
         self._lost_in_a_row = 0
         self._lock = threading.Lock()

@@ -63,6 +63,7 @@ class StoreFile:
         mark = read_mark(path)
         self._database = layout.connect(path, "rw", connection_class)
         try:
+            self.numbers: Numbers
             found, self.numbers = layout.read_session(path, self._database)
             if found != owner:
                 raise StoreError(

@@ -12,7 +12,7 @@ class Pending:
     """The changes since the last commit, in memory."""
 
     def __init__(self) -> None:
-        self.reset = False
+        self.reset: bool = False
         """Everything in the file but the open requests is void."""
         self.sent: dict[int, StoredMessage] = {}
         self.requests: dict[int, OpenRequest] = {}
@@ -21,9 +21,9 @@ class Pending:
         """Keys of requests that are settled, and perhaps in the file."""
         self.rows: dict[str, str | None] = {}
         """Texts of the user's by key; None for what is forgotten."""
-        self.must_last = False
+        self.must_last: bool = False
         """Whether bytes may leave that rest on these records; then they have to outlive a loss of power."""
-        self.is_empty = True
+        self.is_empty: bool = True
 
     def restart(self) -> None:
         """Take a reset: no message counts any more, neither here nor in the file."""

@@ -71,7 +71,8 @@ class SqliteStore:
         if max_age < timedelta(0) or min(max_messages, max_bytes, max_rows, max_row_bytes) < 0:
             raise ConfigurationError("max_age and the other limits must not be negative")
         self._owner = owner
-        self.max_rows, self.max_row_bytes = max_rows, max_row_bytes
+        self.max_rows: int = max_rows
+        self.max_row_bytes: int = max_row_bytes
         self._wait_for_disk = sync == "full"
         self._pid = getpid()
         self._unusable = ""

@@ -11,7 +11,7 @@ from typing import Self
 
 from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.net.tls import Tls
-from kalshi_fix_adapters.venue.identities import Authority
+from kalshi_fix_adapters.venue.identities import Authority, ClientKey
 from kalshi_fix_adapters.venue.journal import Journal
 from kalshi_fix_adapters.venue.scenario import KEYS_EACH, Scenario
 from kalshi_fix_adapters.venue.server import VenueServer, all_ports
@@ -44,14 +44,14 @@ class Sandbox:
     ) -> None:
         if scenario is None:
             scenario = Scenario().joined_by(owners).with_keys(count=keys_each, rsa=not ed25519_keys)
-        self.scenario = scenario.joined_by(owners)
+        self.scenario: Scenario = scenario.joined_by(owners)
         """What the venue is at the start. `keys_each` and `ed25519_keys` are not for one that is given."""
         self._authority = Authority()
-        self.keys = self.scenario.make_keys()
+        self.keys: dict[tuple[str, str], tuple[ClientKey, ...]] = self.scenario.make_keys()
         """The API keys by owner and product."""
         if random is None:
             random = Random(self.scenario.seed)  # noqa: S311 - nothing secret is drawn from it
-        self.server = VenueServer(
+        self.server: VenueServer = VenueServer(
             self.scenario.config(self.keys),
             self._authority.issue(),
             host=host,

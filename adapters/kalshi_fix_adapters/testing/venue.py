@@ -109,9 +109,9 @@ class Venue:
         }
         self._traders: dict[tuple[str, str], Trader] = {}
         authority = Authority() if tls else None
-        self.ca_pem = None if authority is None else authority.certificate_pem.decode()
+        self.ca_pem: str | None = None if authority is None else authority.certificate_pem.decode()
         """What a client must trust; None without TLS."""
-        self.server = VenueServer(
+        self.server: VenueServer = VenueServer(
             config,
             None if authority is None else authority.issue(),
             ports=None if tls else {},

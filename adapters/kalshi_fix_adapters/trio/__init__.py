@@ -23,9 +23,9 @@ may; no other client imports them.
 
 try:
     import trio as _trio  # noqa: F401 - only whether it is there
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
-        "the trio client needs trio; install it with: pip install 'kalshi-fix-sansio[trio]'", name=error.name
+        "the trio client needs trio; install it with: pip install 'kalshi-fix-sansio[trio]'", name=_error.name
     ) from None
 
 from kalshi_fix_adapters.trio.client import Client, drop_copy, market_data, order_entry, post_trade, rfq

@@ -12,6 +12,7 @@ from typing import Any
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from kalshi_fix_adapters.config.factories import ClientFactory, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter, Attempt, Factories, Notifier
 from kalshi_fix_adapters.loops.client import AsyncClient
@@ -261,11 +262,11 @@ class Client(AsyncClient):
 
 
 _factories = Factories(Client)
-order_entry = _factories.order_entry
-drop_copy = _factories.drop_copy
-market_data = _factories.market_data
-post_trade = _factories.post_trade
-rfq = _factories.rfq
+order_entry: OrderEntryFactory[Client] = _factories.order_entry
+drop_copy: ClientFactory[Client] = _factories.drop_copy
+market_data: ClientFactory[Client] = _factories.market_data
+post_trade: ClientFactory[Client] = _factories.post_trade
+rfq: ClientFactory[Client] = _factories.rfq
 
 # Ctrl-C may not strike in the middle of a change, in no adapter that runs on trio.
 for _method in (

@@ -24,9 +24,9 @@ class Transport:
     def __init__(self, raw: socket.socket) -> None:
         """Take over a socket that does not block."""
         self._raw: Final = raw
-        self.ended = False
+        self.ended: bool = False
         """Whether the peer will say nothing more, and all it said was read."""
-        self.full = False
+        self.full: bool = False
         """Whether nothing can be written before `writable`."""
 
     def write(self, data: bytes | bytearray) -> int:
@@ -111,7 +111,7 @@ class TlsTransport(Transport):
         if encrypted or self.ended:
             self._tls.feed(encrypted)
         data = self._tls.decrypt()
-        self.ended = self._tls.ended
+        self.ended: bool = self._tls.ended
         if self._tls.speaks:
             # That it could not be written is seen when something else is.
             with contextlib.suppress(OSError):

@@ -60,8 +60,8 @@ class ControlServer(socketserver.ThreadingTCPServer):
         """Prepare a channel whose file is put into the folder."""
         super().__init__((LOOPBACK, 0), _Handler, bind_and_activate=False)
         self.performer = performer
-        self.token = secrets.token_hex(32)
-        self.path = folder / CONTROL_FILE
+        self.token: str = secrets.token_hex(32)
+        self.path: Path = folder / CONTROL_FILE
         self._thread = threading.Thread(
             target=self.serve_forever, args=(POLLS_EVERY,), name="venue control", daemon=True
         )

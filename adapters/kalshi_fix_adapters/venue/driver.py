@@ -22,12 +22,12 @@ class Driver:
 
     def __init__(self, venue: Venue, loop: asyncio.AbstractEventLoop, *, ahead: float = 0.0) -> None:
         """Drive a venue on a loop, its clocks so many seconds ahead; `stop` ends it."""
-        self.venue = venue
+        self.venue: Venue = venue
         self.loop = loop
-        self.moved = 0
+        self.moved: int = 0
         """How often something has come from a connection."""
         self._connections: dict[int, Connection] = {}
-        self.ahead = ahead
+        self.ahead: float = ahead
         """Seconds by which the venue's clocks are ahead of the machine's."""
         self._timer: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event | None = None
@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
         """Be ready for a client on the port of a product's session type."""
         self.product = product
         self.session_type = session_type
-        self.may_write = True
+        self.may_write: bool = True
         """Whether the transport takes more."""
         self._driver = driver
         self._transport: asyncio.Transport | None = None

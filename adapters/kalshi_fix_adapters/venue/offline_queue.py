@@ -16,7 +16,7 @@ class OfflineQueue:
 
     def __init__(self, session_type: str, key_id: str, *, max_messages: int, max_bytes: int) -> None:
         """Begin with both directions at number 1. Beyond the bounds the oldest messages are forgotten."""
-        self.store = MemoryStore(max_messages=max_messages, max_bytes=max_bytes)
+        self.store: MemoryStore = MemoryStore(max_messages=max_messages, max_bytes=max_bytes)
         self._session_type = session_type
         self._key_id = key_id
 

@@ -72,7 +72,7 @@ class Trouble:
         self._numbers = count(1)
         self._times: list[tuple[float, int]] = []
         """A heap of beginnings and ends, with the number of the fault."""
-        self.wired = False
+        self.wired: bool = False
         """Whether there is a fault that bytes have to be looked at for."""
 
     def __iter__(self) -> Iterator[Armed]:

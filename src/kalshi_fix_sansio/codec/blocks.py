@@ -82,7 +82,7 @@ class BlockItem:
     __slots__ = ("groups", "items", "last_index", "legacy", "seen", "table", "values")
 
     def __init__(self, table: BlockTable) -> None:
-        self.table = table
+        self.table: BlockTable = table
         self.items: list[FieldItem | GroupItem] = []
         self.seen: set[int] = set()
         """Tags that have come, counters among them: one that comes again is a repetition."""
@@ -90,7 +90,7 @@ class BlockItem:
         """By attribute, without those that could not be read."""
         self.groups: dict[int, GroupItem] = {}
         """By the counter's tag."""
-        self.last_index = -1
+        self.last_index: int = -1
         """Place in the layout of the member that stands furthest behind, for the order of entries."""
         self.legacy: list[FieldItem] = []
         """Those of older tags, which are read only when nothing else says the same."""

@@ -67,28 +67,28 @@ class Explainer:
         """Read a whole message given as latin-1 text."""
         self._tables = tables
         self._dialect: Dialect = tables.dialect
-        self.begin_string = tables.dialect.begin_string
+        self.begin_string: str = tables.dialect.begin_string
         """BeginString of the dialect, whatever the message's is."""
-        self.in_place = True
+        self.in_place: bool = True
         """Whether every field stands where the dialect has it: strict decoding then minds values alone."""
         self._findings: list[Finding] = []
         self._found = [0, 0]
         """How many problems there are that `decode` tells too, and how many that only strict decoding minds:
         the index is `Finding.strict`."""
-        self.tokens = tokenize(text, tables.data_tags, tables.tags)
+        self.tokens: list[Token] = tokenize(text, tables.data_tags, tables.tags)
         self._open: list[GroupItem] = []
         """Groups that are open, from the outermost to the innermost."""
         self._section = HEADER
         self._position = 0
-        self.header = BlockItem(tables.header)
-        self.trailer = BlockItem(tables.trailer)
+        self.header: BlockItem = BlockItem(tables.header)
+        self.trailer: BlockItem = BlockItem(tables.trailer)
         # MsgType decides which body the tags are looked up in, so it is needed before any field is placed.
         self.msg_type: str | None = self._first(MSG_TYPE_TAG)
         """MsgType as it came; None if there is none."""
         self.layout: MessageLayout | None = self._dialect.messages.get(self.msg_type or "")
         """None if the dialect does not know the MsgType."""
         body = UNKNOWN_BODY if self.layout is None else tables.body(self.layout)
-        self.body = BlockItem(body)
+        self.body: BlockItem = BlockItem(body)
         self._place_all()
         self._check_begin_string()
         self._check_msg_type()

@@ -144,7 +144,7 @@ class Framer:
         self._sums = Sums()
         self._reason = ""
         self._sample = b""
-        self.skipped = 0
+        self.skipped: int = 0
         """Bytes that were skipped and that `next` has not told of yet."""
         self._oversized = False
         """Whether what was skipped begins with a message that is too large."""

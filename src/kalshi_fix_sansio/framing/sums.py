@@ -23,7 +23,7 @@ class Sums:
         """Where the first block begins; below 0 once the front of the buffer was cut off behind it."""
         self._totals = [0]
         """Sum from `_base` to each multiple of the block size after it."""
-        self.end = 0
+        self.end: int = 0
         """A start in front of this lies in bytes that were added up before for a message that was none. At 0
         there are none, and nothing is kept."""
 

@@ -31,23 +31,23 @@ def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
     return parse
 
 
-parse_string = _parser(Kind.STRING, str)
+parse_string: Callable[[str], str] = _parser(Kind.STRING, str)
 """Read a STRING (also CURRENCY, EXCHANGE and the like): any text without SOH, not empty."""
-parse_char = _parser(Kind.CHAR, str)
+parse_char: Callable[[str], str] = _parser(Kind.CHAR, str)
 """Read a CHAR: exactly one character that is not SOH."""
-parse_int = _parser(Kind.INT, int)
+parse_int: Callable[[str], int] = _parser(Kind.INT, int)
 """Read an INT: an optional minus and digits; leading zeros are allowed (FIX: `00023` is `23`)."""
-parse_length = _parser(Kind.LENGTH, int)
+parse_length: Callable[[str], int] = _parser(Kind.LENGTH, int)
 """Read a LENGTH: digits without a sign; bytes of the data field that follows."""
-parse_seqnum = _parser(Kind.SEQNUM, int)
+parse_seqnum: Callable[[str], int] = _parser(Kind.SEQNUM, int)
 """Read a SEQNUM: digits without a sign."""
-parse_numingroup = _parser(Kind.NUMINGROUP, int)
+parse_numingroup: Callable[[str], int] = _parser(Kind.NUMINGROUP, int)
 """Read a NUMINGROUP: digits without a sign; entries of the group that follows."""
-parse_decimal = _parser(Kind.DECIMAL, Decimal)
+parse_decimal: Callable[[str], Decimal] = _parser(Kind.DECIMAL, Decimal)
 """Read a FLOAT, PRICE, QTY, AMT or PERCENTAGE, exactly, keeping the scale as it came."""
-parse_boolean = _parser(Kind.BOOLEAN, "Y".__eq__)
+parse_boolean: Callable[[str], bool] = _parser(Kind.BOOLEAN, "Y".__eq__)
 """Read a BOOLEAN: `Y` or `N`."""
-parse_data = _parser(Kind.DATA, methodcaller("encode", "latin-1"))
+parse_data: Callable[[str], bytes] = _parser(Kind.DATA, methodcaller("encode", "latin-1"))
 """Read a DATA field: any bytes, SOH among them; their number comes from the length field."""
 
 
@@ -89,14 +89,14 @@ def _on_calendar(convert: Callable[[str], _T]) -> Callable[[str], _T]:
     return converted
 
 
-parse_utctimestamp = _parser(Kind.UTCTIMESTAMP, _on_calendar(convert_utctimestamp))
+parse_utctimestamp: Callable[[str], datetime] = _parser(Kind.UTCTIMESTAMP, _on_calendar(convert_utctimestamp))
 """Read a UTCTIMESTAMP as an aware datetime in UTC.
 
 Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it.
 """
-parse_utcdateonly = _parser(Kind.UTCDATEONLY, _on_calendar(convert_utcdateonly))
+parse_utcdateonly: Callable[[str], date] = _parser(Kind.UTCDATEONLY, _on_calendar(convert_utcdateonly))
 """Read a UTCDATEONLY or LOCALMKTDATE: `YYYYMMDD`."""
-parse_utctimeonly = _parser(Kind.UTCTIMEONLY, convert_utctimeonly)
+parse_utctimeonly: Callable[[str], time] = _parser(Kind.UTCTIMEONLY, convert_utctimeonly)
 """Read a UTCTIMEONLY as a naive time of day that means UTC.
 
 Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it, which after

@@ -8,6 +8,7 @@ from typing import Any
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import (
@@ -76,33 +77,33 @@ class Core:
     )
 
     def __init__(self, config: SessionConfig, ledger: Ledger) -> None:
-        self.config = config
-        self.ledger = ledger
-        self.codec = config.codec
-        self.framer = Framer(
+        self.config: SessionConfig = config
+        self.ledger: Ledger = ledger
+        self.codec: Codec = config.codec
+        self.framer: Framer = Framer(
             config.dialect.begin_string,
             config.max_message_size,
             skip_by_check_sum=config.protocol_options.skip_by_check_sum,
         )
-        self.timers = Timers(config.protocol_options.answer_patience)
-        self.times = SendingTimes(config.sending_time_tolerance, self.timers)
-        self.resting = RestingOrders(config)
+        self.timers: Timers = Timers(config.protocol_options.answer_patience)
+        self.times: SendingTimes = SendingTimes(config.sending_time_tolerance, self.timers)
+        self.resting: RestingOrders = RestingOrders(config)
         self.flags: Mapping[str, Any] = MappingProxyType({})
         """What this side's last Logon asked for, without secrets."""
-        self.outbound = Outbound(config, self.codec, ledger, self.timers)
+        self.outbound: Outbound = Outbound(config, self.codec, ledger, self.timers)
         self.events: list[Event] = []
-        self.event_bytes = 0
+        self.event_bytes: int = 0
         """Bytes received since no event waited, and of what was released from behind a gap since."""
-        self.state = State.DISCONNECTED
+        self.state: State = State.DISCONNECTED
         self.peer_comp_id: str | None = None
         """SenderCompID of the peer's Logon."""
-        self.peer_names = config.accepted_sender_comp_ids
+        self.peer_names: frozenset[str] = config.accepted_sender_comp_ids
         """The SenderCompIDs that the peer may use. Empty until the Logon of a peer that is learnt from it."""
         self.client_logon: LogonFacts | None = None
         """What rules ask of the Logon that the initiator sent; None until it was."""
         self.send_rules: dict[type[Message], Any] = {}
         """What the SendValidator knows of each class of message, which goes by that Logon."""
-        self.peer_rules = PeerRules(config, None)
+        self.peer_rules: PeerRules = PeerRules(config, None)
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
         """What SessionEnded will say once the Logout handshake that this side began is over."""
         self._ended_by: EndedBy | None = None

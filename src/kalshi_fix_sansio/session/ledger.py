@@ -55,21 +55,21 @@ class Ledger:
     )
 
     def __init__(self, store: MessageStore) -> None:
-        self.store = store
-        self.expected = store.next_incoming
+        self.store: MessageStore = store
+        self.expected: int = store.next_incoming
         """MsgSeqNum expected next from the peer."""
-        self.restart_untold = _begins(store)
+        self.restart_untold: bool = _begins(store)
         """Whether the numbers may have restarted in a process that died before its user knew."""
-        self.broken = False
+        self.broken: bool = False
         """Whether the store has failed."""
         self.ended_by: EndedBy | None = None
         """By which message the last session ended that ended by one, until a later one got beyond it."""
         self.marks: list[int] = []
         """For each event that was not handed out yet: how far the store may advance once all events before
         it are confirmed."""
-        self.open = OpenRequests()
+        self.open: OpenRequests = OpenRequests()
         """Requests without an answer, and not named yet as such that will have none."""
-        self.next_key = 1
+        self.next_key: int = 1
         """The key of the next request."""
         self.handed: deque[int] = deque()
         """The marks of the events that were handed out and are not confirmed."""
@@ -88,13 +88,14 @@ class Ledger:
         self._settling: deque[tuple[int, Sequence[int], int]] = deque()
         """Keys of requests to be settled and the bytes of these, each after the event of this running
         number."""
-        self.settling = self.settling_bytes = 0
+        self.settling: int = 0
+        self.settling_bytes: int = 0
         """How many these are, and the bytes of all their messages, which the store still has."""
         self._sent_again: dict[int, int] = {}
         """By key, for open requests that the peer asked for again: which number was next when it got them."""
         self._loaded = False
         """Whether the store's requests have been taken up."""
-        self.unsaved = False
+        self.unsaved: bool = False
         """Whether something was recorded that must be durable before anything else leaves."""
         self._stale = False
         """Whether something was recorded that can wait for the next commit: what was confirmed. If it is lost

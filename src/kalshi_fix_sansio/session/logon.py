@@ -69,7 +69,7 @@ class Handshake:
         self._recovery = recovery
         self._resender = resender
         self._own = OwnLogon(core)
-        self.resets = Resets(core, recovery, resender, self._own)
+        self.resets: Resets = Resets(core, recovery, resender, self._own)
         self._request: Any = None
         """The peer's Logon, while an acceptor's user decides."""
         self._resetting = False

@@ -82,10 +82,10 @@ class Outbound:
         self._max_record_bytes = config.max_sent_record_bytes
         self._send_last_processed = config.send_last_processed
         self._ledger = ledger
-        self.buffer = bytearray()
-        self.largest = 0
+        self.buffer: bytearray = bytearray()
+        self.largest: int = 0
         """Size of the largest message in the buffer."""
-        self.peer_comp_id = config.target_comp_id
+        self.peer_comp_id: str | None = config.target_comp_id
         """TargetCompID of what leaves; None until an acceptor has read a Logon."""
 
     def admin(self, msg_type: str, **fields: Any) -> Message:

@@ -28,7 +28,7 @@ class OwnLogon:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self.heart_bt_int = core.config.heart_bt_int
+        self.heart_bt_int: int = core.config.heart_bt_int
         fields = core.config.logon_fields
         self.fields: Mapping[str, Any] = {} if fields is None else values_of(fields)
         """What it says beside that; what `accept_logon` added is in a later Logon of the same session too."""

@@ -107,9 +107,9 @@ class Receiver:
         self._own_name = core.config.sender_comp_id
         # The framer also gives messages of other versions, so that they can be answered.
         self._start = b"8=%b\x01" % core.config.dialect.begin_string.encode("latin-1")
-        self.recovery = Recovery(core, self._process_held)
-        self.resender = Resender(core)
-        self.handshake = Handshake(core, self.recovery, self.resender)
+        self.recovery: Recovery = Recovery(core, self._process_held)
+        self.resender: Resender = Resender(core)
+        self.handshake: Handshake = Handshake(core, self.recovery, self.resender)
         self._handlers = {
             HEARTBEAT: self._heartbeat,
             TEST_REQUEST: self._test_request,

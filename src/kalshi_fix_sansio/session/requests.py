@@ -118,11 +118,11 @@ class OpenRequests:
         """By MsgType, the attribute of requests whose only name is their id: orders, and most others."""
         self._names: dict[int, Names] = {}
         """By key, the names of all other requests."""
-        self.size = 0
+        self.size: int = 0
         """Bytes of all messages together."""
         self.makers: set[str] = set()
         """MsgTypes of requests each of which makes something of its own (`layout.Answers.makes`)."""
-        self.answered = Remembered()
+        self.answered: Remembered = Remembered()
         """Names that answers gave, and names with what they were about (an OrderID)."""
 
     def index(self, attribute: str) -> Named:

@@ -34,7 +34,7 @@ class RestingOrders:
                     layout.tracks.attribute,
                     Choice([(True, resting, ()), (False, done, ())]),
                 )
-        self.tracks = bool(self._tracked)
+        self.tracks: bool = bool(self._tracked)
         """Whether there is anything to be followed on this session type."""
         self._reports: dict[str, bytes] = {}
         """By id, the last report of each order, as it came. It is decoded only if it is to be told."""

@@ -43,13 +43,16 @@ class SendingTimes:
     )
 
     def __init__(self, tolerance: float | None, timers: Timers) -> None:
-        self.begin, self.end, self.end_monotonic = _BEGINNING, _END, NEVER
+        self.begin: datetime = _BEGINNING
+        self.end: datetime = _END
+        self.end_monotonic: float = NEVER
         """From when until when, by both clocks, `earliest` and `latest` hold. They are reckoned once in a
         while, because for each read they would take longer than all other checks of a message."""
-        self.earliest, self.latest = _BEGINNING, _END
+        self.earliest: datetime = _BEGINNING
+        self.latest: datetime = _END
         """A SendingTime between these is right at any moment of the period. One outside may still be right,
         and is compared with the clock."""
-        self.catching_up = False
+        self.catching_up: bool = False
         """Whether what is read now may have waited here; until something fresh comes."""
         self._since, self._until = _BEGINNING, _END
         """Between these moments a message was sent that may have waited here."""

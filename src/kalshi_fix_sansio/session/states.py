@@ -8,9 +8,10 @@ as there is a connection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
+from typing import Any, ClassVar
 
 
 class State(Enum):
@@ -39,7 +40,7 @@ class State(Enum):
 
     # States are keys of tables that are looked into for each message. There is one object of each, so its
     # identity will do, and that hash is made in C, unlike Enum's own.
-    __hash__ = object.__hash__
+    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
 
 class Source(Enum):
@@ -77,7 +78,7 @@ class Input(Enum):
     SILENCE = "a TestRequest without answer"
     STORE_FAILED = "a store that fails"
 
-    __hash__ = object.__hash__
+    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
     @property
     def source(self) -> Source:

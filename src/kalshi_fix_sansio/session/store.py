@@ -110,11 +110,11 @@ class MemoryStore:
     ) -> None:
         if next_outgoing < 1 or next_incoming < 1:
             raise ValueError("sequence numbers start at 1")
-        self.next_outgoing = next_outgoing
-        self.next_incoming = next_incoming
+        self.next_outgoing: int = next_outgoing
+        self.next_incoming: int = next_incoming
         # What was sent under the numbers before is not known here.
-        self.oldest_kept = next_outgoing
-        self.reset_unanswered = False
+        self.oldest_kept: int = next_outgoing
+        self.reset_unanswered: bool = False
         self._requests: dict[int, OpenRequest] = {}
         self._max_messages = max_messages
         self._max_bytes = max_bytes

@@ -96,7 +96,7 @@ class Cash(Mapping[PurseKey, Purse]):
         self._max_paid = max_paid
         self._prediction, self._max_purses = product == "prediction", max_purses
         self._purses: dict[PurseKey, Purse] = {}
-        self.refused = 0
+        self.refused: int = 0
         """Fills and payouts that were not counted, because there was no room."""
 
     def __getitem__(self, key: PurseKey) -> Purse:

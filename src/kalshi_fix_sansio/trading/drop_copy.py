@@ -169,7 +169,7 @@ class DropCopy:
         self._covered: dict[int, list[CopyRange]] = {}
         self.forgotten: dict[int, ExecKey] = {}
         """By shard: the venue has said that a range from here on is too old. For `Orders.copy_from`."""
-        self.left_out = 0
+        self.left_out: int = 0
         """Ranges that were not asked for, because there are more shards than are followed."""
 
     # --- to be asked ----------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """The group of each order by the ClOrdID that it was sent with."""
         self._by_order_id: dict[str, str] = {}
         """The same by OrderID, which stays when the order is replaced."""
-        self.lost_creates = 0
+        self.lost_creates: int = 0
         """Requests for new groups whose outcome is unknown: each may have made one that is not known here."""
 
     def __getitem__(self, group_id: str) -> OrderGroup:

@@ -20,7 +20,7 @@ class OrderIndex:
     __slots__ = ("by_id", "done", "floors", "live", "max_orders", "names", "orders", "touched", "unsettled")
 
     def __init__(self, max_orders: int) -> None:
-        self.max_orders = max_orders
+        self.max_orders: int = max_orders
         self.orders: dict[int, Order] = {}
         self.done: dict[int, None] = {}
         """Numbers of orders that have ended, the first one first."""

@@ -132,7 +132,7 @@ class Orders:
         self._max_fills = max_fills
         self._kept = OrderIndex(max_orders)
         self._mass_cancels = MassCancels()
-        self.moment = 1
+        self.moment: int = 1
         """Grows with each thing that leaves something in doubt. Note it when drop copy is asked, for
         `Covered.moment`."""
         self._on = False

@@ -123,7 +123,7 @@ class Positions(Mapping[PositionKey, Position]):
         """
         self._max_positions = max_positions
         self._positions: dict[PositionKey, Position] = {}
-        self.refused = 0
+        self.refused: int = 0
         """Fills that were not counted, because there was no room."""
 
     def __getitem__(self, key: PositionKey) -> Position:

@@ -158,7 +158,7 @@ class RateBudget:
             ConfigurationError: there is no such tier; `use` is not above 0 and at most 1; `kept_back` is not
                 from 0 to below 1; a cost is negative, or more than a bucket may ever hold.
         """
-        self.tier = tier
+        self.tier: str | TokenLimits = tier
         self.product: Product = product
         self._limits = TokenLimits.of_tier(tier, product) if isinstance(tier, str) else tier
         self._use, self._kept_back = use, kept_back

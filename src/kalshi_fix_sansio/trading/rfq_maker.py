@@ -152,7 +152,7 @@ class RfqMaker:
         self._standard, self._high_volatility = standard, high_volatility
         self._is_volatile = volatile_symbols
         self._grace, self._dollars, self._max_rfqs = grace, dollars, max_rfqs
-        self.alloc_account = alloc_account
+        self.alloc_account: int | None = alloc_account
         self._rfqs: dict[str, MakerRfq] = {}
         self._idle: dict[str, None] = {}
         """Ids of requests without a quote that is not over."""

@@ -98,7 +98,7 @@ class Exchange:
         `retained_orders` is how many finished orders are remembered for cancels that come too late.
         """
         self.product = product
-        self.assumptions = assumptions or Assumptions()
+        self.assumptions: Assumptions = assumptions or Assumptions()
         margin = product == MARGIN
         groups = [GroupResults(group) for group in market_groups]
         results = {market: each for each in groups for market in each.group.markets}

@@ -24,12 +24,12 @@ class FairPrice:
         self.rules = rules
         self._of_a_dollar = exchange.product == PREDICTION
         begin = _begin(exchange, rules.ticker) if middle is None else middle
-        self.step = max(rules.tick, _snapped(begin / _STEPS_IN_PRICE, rules.tick))
+        self.step: Decimal = max(rules.tick, _snapped(begin / _STEPS_IN_PRICE, rules.tick))
         """How far the prices of a maker are apart."""
         edge = float(self.step) * _PRICES_FROM_EDGE
         self._low = float(rules.minimum_price) + edge
         self._high = float(rules.maximum_price) - edge
-        self.value = min(max(float(begin), self._low), self._high)
+        self.value: float = min(max(float(begin), self._low), self._high)
         self._moved = now
 
     def move(self, random: Random, volatility: float, now: float) -> None:

@@ -41,15 +41,15 @@ class ProductGateway:
         ask for past reports, for which up to `max_past_events` are kept.
         `allocations` are percentages of free cash by shard, of the owners who have it divided."""
         self.exchange = exchange
-        self.logins = Logins()
-        self.timers = Timers()
+        self.logins: Logins = Logins()
+        self.timers: Timers = Timers()
         """What the parts of the gateway mean to do later."""
         self._rebalancing = Rebalancing(exchange, self.timers, self.execute, allocations or {})
         self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
-        self.made_up = MadeUp(exchange, self._orders, new_id)
+        self.made_up: MadeUp = MadeUp(exchange, self._orders, new_id)
         """What faults answer."""
-        self.drop_copy = DropCopy(exchange, drop_copy, most_events=max_past_events)
+        self.drop_copy: DropCopy = DropCopy(exchange, drop_copy, most_events=max_past_events)
         self._settlements = Settlements(self.logins, new_id, exchange.assumptions)
         groups = OrderGroups(exchange, self._orders.distribute, new_id)
         self._rfqs = Rfqs(

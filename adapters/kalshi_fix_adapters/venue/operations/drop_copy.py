@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
@@ -26,7 +26,7 @@ class EnableDropCopy(Operation):
     """Put an account on the list of those who may ask for past reports, or take it off; what happened before
     it was put there is not sent."""
 
-    NAME = "enable-drop-copy"
+    NAME: ClassVar[str] = "enable-drop-copy"
     owner: str = parameter(TEXT, "whose account", positional=True)
     enabled: bool = parameter(FLAG, "no takes it off the list", default=True)
     product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
@@ -44,7 +44,7 @@ class EnableDropCopy(Operation):
 class RefuseDropCopy(Operation):
     """Refuse the next requests for past reports (EventResendReject U3)."""
 
-    NAME = "refuse-drop-copy"
+    NAME: ClassVar[str] = "refuse-drop-copy"
     reason: str = parameter(choice(*REASONS), "why", default="server-error", positional=True)
     owner: str | None = parameter(TEXT, "only of this owner", optional=True)
     times: int = parameter(COUNT, "how many requests", default=1)

@@ -8,7 +8,7 @@ whom it concerns, from when and until when, how many occasions it lets pass, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
@@ -69,7 +69,7 @@ class Cut(MessageStrike):
     """Cut connections without a Logout: now, in the middle of a message, before the venue has read a request,
     or when it has acted on one and not answered."""
 
-    NAME = "cut"
+    NAME: ClassVar[str] = "cut"
     at: str = parameter(
         choice("now", "frame", "request", "reply"),
         "now: every connection concerned; frame: in the middle of a message to the client; request: before "
@@ -87,7 +87,7 @@ class Cut(MessageStrike):
 class Delay(Fault):
     """Have everything that goes to the client arrive late, in order."""
 
-    NAME = "delay"
+    NAME: ClassVar[str] = "delay"
     by: float = parameter(SECONDS, "how late, in seconds", positional=True)
 
 
@@ -95,7 +95,7 @@ class Delay(Fault):
 class LateHeartbeats(Fault):
     """Have heartbeats leave late, where nothing else leaves meanwhile."""
 
-    NAME = "late-heartbeats"
+    NAME: ClassVar[str] = "late-heartbeats"
     by: float = parameter(SECONDS, "how late, in seconds", positional=True)
 
 
@@ -104,14 +104,14 @@ class Silence(Fault):
     """Say nothing any more, though the connection stands and what the client sends is acted on. What was to
     be said leaves when it ends."""
 
-    NAME = "silence"
+    NAME: ClassVar[str] = "silence"
 
 
 @attrs.frozen(kw_only=True)
 class Withhold(Fault):
     """Keep application messages back, such as reports, while heartbeats go on; they leave when it ends."""
 
-    NAME = "withhold"
+    NAME: ClassVar[str] = "withhold"
     message: str | None = parameter(MESSAGE, "only this MsgType, such as 8 or ExecutionReport", optional=True)
 
 
@@ -123,14 +123,14 @@ class Gap(MessageStrike):
     """Lose messages to the client, so that their MsgSeqNums are missing. With retransmission it can ask for
     them again."""
 
-    NAME = "gap"
+    NAME: ClassVar[str] = "gap"
 
 
 @attrs.frozen(kw_only=True)
 class Garble(MessageStrike):
     """Damage a message to the client, which is to ignore it and find its MsgSeqNum missing."""
 
-    NAME = "garble"
+    NAME: ClassVar[str] = "garble"
     how: str = parameter(
         choice("checksum", "body-length", "cut-short"),
         "checksum: CheckSum (10) is wrong; body-length: BodyLength (9) is; cut-short: its end is missing",
@@ -143,14 +143,14 @@ class Duplicate(MessageStrike):
     """Send a message to the client a second time, with PossDupFlag (43) and OrigSendingTime (122). Only where
     messages can be sent again, on KalshiRT and KalshiPT."""
 
-    NAME = "duplicate"
+    NAME: ClassVar[str] = "duplicate"
 
 
 @attrs.frozen(kw_only=True)
 class WrongCompIds(MessageStrike):
     """Send a message with wrong CompIDs."""
 
-    NAME = "wrong-comp-ids"
+    NAME: ClassVar[str] = "wrong-comp-ids"
     sender: str = parameter(TEXT, "its SenderCompID (49)", default="Nobody")
     target: str | None = parameter(TEXT, "its TargetCompID (56); the right one by default", optional=True)
 
@@ -162,7 +162,7 @@ class WrongCompIds(MessageStrike):
 class Reject(MessageStrike):
     """Refuse requests with a Text. The exchange never hears of them."""
 
-    NAME = "reject"
+    NAME: ClassVar[str] = "reject"
     text: str = parameter(
         TEXT, "Text (58), such as INTERNAL_ERROR; one that is documented goes with its code", positional=True
     )
@@ -172,7 +172,7 @@ class Reject(MessageStrike):
 class Unavailable(MessageStrike):
     """Answer orders and changes with EXCHANGE_UNAVAILABLE, which leaves open whether they were applied."""
 
-    NAME = "unavailable"
+    NAME: ClassVar[str] = "unavailable"
     applied: bool = parameter(FLAG, "whether they are applied in truth", default=False)
 
     def is_about(self, msg_type: str) -> bool:
@@ -189,7 +189,7 @@ class Unavailable(MessageStrike):
 class Throttle(MessageStrike):
     """Answer requests as if the client's rate limit were used up (BusinessMessageReject, 380=8)."""
 
-    NAME = "throttle"
+    NAME: ClassVar[str] = "throttle"
 
 
 # Logons
@@ -199,7 +199,7 @@ class Throttle(MessageStrike):
 class RefuseLogon(Strike):
     """Refuse logons with a Text."""
 
-    NAME = "refuse-logon"
+    NAME: ClassVar[str] = "refuse-logon"
     text: str = parameter(TEXT, "Text (58) of the Logout", positional=True)
 
 
@@ -207,7 +207,7 @@ class RefuseLogon(Strike):
 class Busy(Strike):
     """Refuse logons as a busy logon service does."""
 
-    NAME = "busy"
+    NAME: ClassVar[str] = "busy"
 
     @property
     def text(self) -> str:
@@ -219,7 +219,7 @@ class Busy(Strike):
 class HoldKey(Strike):
     """Refuse logons as if another connection with the key were there still."""
 
-    NAME = "hold-key"
+    NAME: ClassVar[str] = "hold-key"
     times: int = parameter(COUNT, "how often it strikes; 0 for any number", default=0)
 
     @property
@@ -260,7 +260,7 @@ ORDERS = ("D", "F", "G")
 class Release(Operation):
     """End faults: what they have kept back leaves."""
 
-    NAME = "release"
+    NAME: ClassVar[str] = "release"
     fault: str | None = parameter(
         choice(*FAULTS), "only the faults of this name", positional=True, optional=True
     )
@@ -274,7 +274,7 @@ class Release(Operation):
 class Faults(Operation):
     """Say which faults are armed."""
 
-    NAME = "faults"
+    NAME: ClassVar[str] = "faults"
 
     def perform(self, venue: Venue, now: Instant) -> Answer:  # noqa: ARG002 as all operations
         """Look."""

@@ -45,7 +45,7 @@ _AFTER_DISPUTE = (MarketState.DISPUTED, MarketState.AMENDED)
 class Pause(Operation):
     """Pause trading (no new orders, no amends) or the whole exchange (no cancels either)."""
 
-    NAME = "pause"
+    NAME: ClassVar[str] = "pause"
     what: str = parameter(choice("trading", "exchange"), "what is paused", default="trading", positional=True)
     product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
     lasting: float | None = parameter(SECONDS, "seconds until it ends; if not said, `resume`", optional=True)
@@ -67,15 +67,15 @@ class Pause(Operation):
 class Maintenance(Pause):
     """Pause as the weekly maintenance does: sessions are logged out when it begins, and can log on again."""
 
-    NAME = "maintenance"
-    LOGS_OUT = True
+    NAME: ClassVar[str] = "maintenance"
+    LOGS_OUT: ClassVar[bool] = True
 
 
 @attrs.frozen(kw_only=True)
 class Resume(Operation):
     """End what is paused, by command or on schedule: orders are taken again."""
 
-    NAME = "resume"
+    NAME: ClassVar[str] = "resume"
     product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
 
     def perform(self, venue: Venue, now: Instant) -> Answer:
@@ -125,24 +125,24 @@ class MarketOperation(Operation):
 class Halt(MarketOperation):
     """Deactivate a market: nothing new is taken; subscribers are told of a trading halt."""
 
-    NAME = "halt"
-    STATE = MarketState.INACTIVE
+    NAME: ClassVar[str] = "halt"
+    STATE: ClassVar[MarketState] = MarketState.INACTIVE
 
 
 @attrs.frozen(kw_only=True)
 class Open(MarketOperation):
     """Open a market that is not open yet, as on schedule, or reactivate one that was halted or closed."""
 
-    NAME = "open"
-    STATE = MarketState.ACTIVE
+    NAME: ClassVar[str] = "open"
+    STATE: ClassVar[MarketState] = MarketState.ACTIVE
 
 
 @attrs.frozen(kw_only=True)
 class Close(MarketOperation):
     """Close a market, as on schedule: nothing more is taken, and what rests is cancelled shortly after."""
 
-    NAME = "close"
-    STATE = MarketState.CLOSED
+    NAME: ClassVar[str] = "close"
+    STATE: ClassVar[MarketState] = MarketState.CLOSED
 
 
 @attrs.frozen(kw_only=True)
@@ -163,8 +163,8 @@ class MarketEnd(MarketOperation):
 class Dispute(MarketOperation):
     """Challenge the result of a market: until it is determined again it cannot be settled."""
 
-    NAME = "dispute"
-    STATE = MarketState.DISPUTED
+    NAME: ClassVar[str] = "dispute"
+    STATE: ClassVar[MarketState] = MarketState.DISPUTED
 
 
 @attrs.frozen(kw_only=True)
@@ -172,7 +172,7 @@ class Determine(MarketEnd):
     """Say the result of a market, or correct it before the market is settled; of a disputed one say the new
     result, or none where the old one stands."""
 
-    NAME = "determine"
+    NAME: ClassVar[str] = "determine"
 
     def perform(self, venue: Venue, now: Instant) -> Answer:
         """Determine."""
@@ -187,7 +187,7 @@ class Determine(MarketEnd):
 class Settle(MarketEnd):
     """Settle a market: positions pay out. Takes the result where that is not known yet."""
 
-    NAME = "settle"
+    NAME: ClassVar[str] = "settle"
 
     def perform(self, venue: Venue, now: Instant) -> Answer:
         """Determine and settle."""
@@ -202,7 +202,7 @@ class Settle(MarketEnd):
 class SettlementBounds(MarketOperation):
     """Cancel the orders of a market that are outside of what it may settle at, now and from now on."""
 
-    NAME = "settlement-bounds"
+    NAME: ClassVar[str] = "settlement-bounds"
     market: str = parameter(TEXT, "its ticker", positional=True)  # again, to stand first on the command line
     lowest: Decimal = parameter(AMOUNT, "the lowest price that may be", positional=True)  # noqa: RUF009
     highest: Decimal = parameter(AMOUNT, "the highest price that may be", positional=True)  # noqa: RUF009
@@ -216,7 +216,7 @@ class SettlementBounds(MarketOperation):
 class BlockTrade(MarketOperation):
     """Print a trade that two accounts have agreed on outside of the book."""
 
-    NAME = "block-trade"
+    NAME: ClassVar[str] = "block-trade"
     market: str = parameter(TEXT, "its ticker", positional=True)  # again, to stand first on the command line
     quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
     price: Decimal = parameter(AMOUNT, "at which price, in dollars", positional=True)  # noqa: RUF009
@@ -257,7 +257,7 @@ def _account(exchange: Exchange, market: str, name: str) -> AccountId:
 class Transfer(Operation):
     """Move cash of one owner between shards or subaccounts, as the venue's REST API does."""
 
-    NAME = "transfer"
+    NAME: ClassVar[str] = "transfer"
     owner: str = parameter(TEXT, "whose cash", positional=True)
     amount: Decimal = parameter(AMOUNT, "how much", positional=True)  # noqa: RUF009 an attrs field
     from_shard: int = parameter(COUNT, "the shard that it is on", default=0)
@@ -287,7 +287,7 @@ class Transfer(Operation):
 class LogOut(SessionOperation):
     """Log sessions out, as a gateway does before it stops: a Logout, and the connection closes."""
 
-    NAME = "logout"
+    NAME: ClassVar[str] = "logout"
     text: str | None = parameter(TEXT, "Text (58) of the Logout", optional=True)
 
     def perform(self, venue: Venue, now: Instant) -> Answer:
@@ -303,7 +303,7 @@ class LogOut(SessionOperation):
 class Status(Operation):
     """Say what the venue knows: pauses, markets, cash, positions, open orders, sessions with numbers."""
 
-    NAME = "status"
+    NAME: ClassVar[str] = "status"
 
     def perform(self, venue: Venue, now: Instant) -> Answer:  # noqa: ARG002 as all operations
         """Look."""
@@ -314,7 +314,7 @@ class Status(Operation):
 class ShowJournal(Operation):
     """Say where what comes to the venue is journalled."""
 
-    NAME = "journal"
+    NAME: ClassVar[str] = "journal"
 
     def perform(self, venue: Venue, now: Instant) -> Answer:  # noqa: ARG002 as all operations
         """Look."""

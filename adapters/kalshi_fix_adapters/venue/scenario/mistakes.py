@@ -36,7 +36,7 @@ class ScenarioError(ConfigurationError):
 
     def __init__(self, file: str, mistakes: Iterable[Mistake]) -> None:
         self.file = file
-        self.mistakes = tuple(mistakes)
+        self.mistakes: tuple[Mistake, ...] = tuple(mistakes)
         super().__init__(
             "\n".join(f"{file}:{each.line}: {each.what}; {each.advice}" for each in self.mistakes)
         )

@@ -182,7 +182,7 @@ class DecoderWriter:
             self._write(explained)
         except _NoShapeError:
             self._parts = []
-        self.pattern = "".join(self._parts)
+        self.pattern: str = "".join(self._parts)
 
     def compile(self) -> Shape:
         """Make the shape; costs some milliseconds."""
