@@ -25,16 +25,10 @@ from kalshi_fix_adapters.testing import MARKETS, Venue
 from kalshi_fix_adapters.venue.exchange import Side as ExchangeSide
 from kalshi_fix_adapters.venue.flow import FlowConfig
 from kalshi_fix_sansio import (
-    EventResendComplete,
-    EventResendRequest,
     ExecType,
     ExecutionReport,
     LogonFields,
     MarketSettlementReport,
-    NewOrderSingle,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    OrdType,
     Side,
     TimeInForce,
 )
@@ -44,6 +38,7 @@ from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.trading import ExecKey
 from tests.adapters.conformance.loops import LONG, LOOPS, Asyncio, Blocking, Loop, Trio
+from tests.adapters.testing.machines import Machines
 
 A_DAY = 24 * 3600.0
 MOST_WAITS = 600
@@ -55,7 +50,6 @@ PLAYERS: dict[str, Loop] = {loop.name: loop for loop in LOOPS if isinstance(loop
 TRADED: tuple[Product, ...] = ("prediction", "margin")
 MIDDLES = {market.rules.ticker: market.middle for product in TRADED for market in MARKETS[product]}
 SYMBOLS = {product: tuple(market.rules.ticker for market in MARKETS[product]) for product in TRADED}
-FIRST = ExecKey(0, 1, 1)
 SETTLED, SETTLED_AT = SYMBOLS["prediction"][1], Decimal("0.3060")
 """The market that ends within the day, and what a contract of it pays."""
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -97,8 +91,6 @@ class Ledger:
     fills: dict[ExecKey, ExecutionReport] = attrs.field(factory=dict)
     settled: dict[str, Decimal] = attrs.field(factory=dict)
     """Dollars that a contract has paid, by market."""
-    latest: ExecKey = FIRST
-    """The last event that it has heard of."""
     live: set[ExecKey] = attrs.field(factory=set)
     """Fills that came as they happened, or were sent again."""
     told: Counter[str] = attrs.field(factory=Counter)
@@ -114,7 +106,6 @@ class Ledger:
         key = ExecKey.parse(report.exec_id)
         if key is None:
             return
-        self.latest = max(self.latest, key)
         if report.exec_type == ExecType.TRADE:
             assert not live or key not in self.live, f"a fill was told twice: {key}"
             self.fills[key] = report
@@ -174,9 +165,7 @@ class Player:
     symbols: list[str]
     """The markets that are open, of its product."""
     ledger: Ledger = attrs.field(init=False)
-    looked_at: ExecKey = FIRST
-    """Where it last asked drop copy to end."""
-    resting: list[ExecutionReport] = attrs.field(factory=list)
+    machines: Machines = attrs.field(init=False)
     store: MemoryStore = attrs.field(factory=MemoryStore)
     turns: queue.Queue[str] = attrs.field(factory=queue.Queue)
     done: queue.Queue[BaseException | None] = attrs.field(factory=queue.Queue)
@@ -188,6 +177,7 @@ class Player:
 
     def __attrs_post_init__(self) -> None:
         self.ledger = Ledger(self.product)
+        self.machines = Machines.of(SESSION, self.product)
 
     @property
     def owner(self) -> str:
@@ -212,14 +202,15 @@ class Player:
     def turn(self, what: str) -> None:
         self.turns.put(what)
 
-    def wait(self) -> None:
-        """Wait until it has acted. It may wait for the venue, which is silent for a while: time goes on."""
-        for _ in range(MOST_WAITS):
+    def wait(self) -> float:
+        """Wait until it has acted. It may wait for the venue, which is silent for a while: time goes on.
+        Return how many seconds of the venue that took."""
+        for skipped in range(MOST_WAITS):
             with contextlib.suppress(queue.Empty):
                 error = self.done.get(timeout=0.1)
                 if error is not None:
                     raise error
-                return
+                return skipped * 10.0
             self.venue.skip(10.0)
         raise AssertionError(f"{self.name} has stopped")
 
@@ -261,12 +252,16 @@ class Player:
                 await client.test_request(LONG)
                 while self._has_more_to_come():
                     await self._listen(client, 0.1)
+                # What was refused here has its number counted before anybody is told.
+                await self._listen(client, 0.0)
         except KalshiFixError as error:
             self.trouble[type(error).__name__] += 1
             self.failed += 1
             # It may be over, or wait for hours, such as for a key that somebody seems to hold.
             if what == "drain" or self.failed == 3:
                 self.turns.put(what)
+                with contextlib.suppress(KalshiFixError):
+                    await self._listen(client, 0.0)
                 raise
         else:
             self.failed = 0
@@ -281,74 +276,53 @@ class Player:
 
     async def _listen(self, client: Any, seconds: float) -> None:
         async for event in client.events(seconds):
+            self.machines.tell(event)
             message = event.message if isinstance(event, MessageReceived) else None
             if isinstance(message, ExecutionReport):
                 self.ledger.take(message)
-                self._note(message)
             elif isinstance(message, MarketSettlementReport):
                 self.ledger.take_settlement(message)
 
     async def _look_up(self) -> None:
         """Ask drop copy for what has happened since the last time, lost on the way or not."""
-        asked_from, self.looked_at = self.looked_at, self.ledger.latest
         async with self.loop.client("KalshiDC", **self._options("KalshiDC")) as client:
-            await client.send(EventResendRequest(begin_exec_id=str(asked_from)))
-            async for event in client.events(LONG):
+            for event in await self.machines.look_up(client, LONG):
                 message = event.message if isinstance(event, MessageReceived) else None
                 if isinstance(message, ExecutionReport):
                     self.ledger.take(message, live=False)
-                elif message is not None:
-                    assert isinstance(message, EventResendComplete), message
-                    return
-        raise AssertionError(f"{self.name} was not told the end of the past reports")
-
-    def _note(self, report: ExecutionReport) -> None:
-        self.resting = [each for each in self.resting if each.order_id != report.order_id]
-        stays = report.exec_type in (ExecType.NEW, ExecType.TRADE, ExecType.REPLACED)
-        if report.leaves_qty and stays and report.symbol in self.symbols:
-            self.resting.append(report)
+        wanted = self.machines.copies.wanted
+        assert not wanted, f"{self.name} was not told all past reports: {wanted}"
 
     async def _act(self, client: Any) -> None:
-        random = self.random
+        random, orders = self.random, self.machines.orders
         self.sent += 1
         name = f"{self.owner}-{self.sent}"
-        chosen = random.choice(self.resting) if self.resting and random.random() < 0.4 else None
+        resting = [order for order in orders.working() if order.symbol in self.symbols]
+        chosen = random.choice(resting) if resting and random.random() < 0.4 else None
+        request: Any
         if chosen is None:
-            symbol, buys = random.choice(self.symbols), random.random() < 0.5
-            await client.send(
-                NewOrderSingle(
-                    cl_ord_id=name,
-                    symbol=symbol,
-                    side=Side.BUY if buys else Side.SELL,
-                    ord_type=OrdType.LIMIT,
-                    order_qty=random.randint(1, 20),
-                    price=self._price(symbol, buys=buys),
-                    time_in_force=random.choice(
-                        (TimeInForce.GOOD_TILL_CANCEL, TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.DAY)
-                    ),
-                )
+            symbol, side = random.choice(self.symbols), random.choice((Side.BUY, Side.SELL))
+            request = orders.new(
+                name,
+                symbol,
+                side,
+                quantity=random.randint(1, 20),
+                price=self._price(symbol, buys=side is Side.BUY),
+                time_in_force=random.choice(
+                    (TimeInForce.GOOD_TILL_CANCEL, TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.DAY)
+                ),
             )
         elif random.random() < 0.5:
-            await client.send(
-                OrderCancelRequest(
-                    cl_ord_id=name,
-                    orig_cl_ord_id=chosen.cl_ord_id or "",
-                    symbol=chosen.symbol or "",
-                    side=chosen.side,
-                )
-            )
+            request = orders.cancel(chosen, name)
         else:
-            await client.send(
-                OrderCancelReplaceRequest(
-                    cl_ord_id=name,
-                    orig_cl_ord_id=chosen.cl_ord_id or "",
-                    symbol=chosen.symbol or "",
-                    side=chosen.side,
-                    ord_type=OrdType.LIMIT,
-                    order_qty=(chosen.cum_qty or 0) + random.randint(1, 20),
-                    price=self._price(chosen.symbol or "", buys=chosen.side == Side.BUY),
-                )
-            )
+            price = self._price(chosen.symbol, buys=chosen.side == Side.BUY)
+            request = orders.replace(chosen, name, price=price, remaining=random.randint(1, 20))
+        self.machines.tell(request)
+        try:
+            await client.send(request)
+        except KalshiFixError:
+            orders.withdraw(request)
+            raise
 
     def _price(self, symbol: str, *, buys: bool) -> Decimal:
         """A price that trades, or one that rests near the others."""
@@ -391,17 +365,17 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
             for product in TRADED
         )
 
-        def turn(what: str) -> None:
+        def turn(what: str) -> float:
             for player in players:
                 player.turn(what)
-            for player in players:
-                player.wait()
+            return sum(player.wait() for player in players)
 
         threads = [threading.Thread(target=player.play, daemon=True) for player in players]
         for player in players:
             stack.callback(player.turn, "end")
         for thread in threads:
             thread.start()
+        since_look = A_DAY
         for number in range(rounds):
             venue.skip(A_DAY / rounds)
             if random.random() < 0.5:
@@ -421,9 +395,10 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
             if number == rounds // 2:
                 symbols["prediction"].remove(SETTLED)
                 venue.do("settle", market=SETTLED, result="scalar", price=SETTLED_AT)
-            turn("act")
-            if number % (rounds // LOOKS) == 0:
-                turn("look")
+            since_look += A_DAY / rounds + turn("act")
+            # By the clock of the venue, which goes on while this machine has other work.
+            if since_look >= A_DAY / LOOKS:
+                since_look = turn("look")
         # Nobody trades any more; what was kept back leaves, and everybody hears all there is.
         venue.do("pause", what="exchange")
         venue.do("release")
@@ -441,10 +416,21 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
 
 
 def compare(venue: Venue, player: Player) -> None:
-    """Compare what a player has counted with what the exchange knows."""
-    cash, positions = player.ledger.count()
-    assert positions == venue.positions(player.owner, product=player.product), player.name
-    assert cash == venue.cash(player.owner, product=player.product), player.name
+    """Compare what a player has counted, and what its machines know, with what the exchange knows."""
+    machines = player.machines
+    held = venue.positions(player.owner, product=player.product)
+    balance = venue.cash(player.owner, product=player.product)
+    resting = venue.orders(player.owner, product=player.product)
+    assert player.ledger.count() == (balance, held), player.name
+    left = machines.resolve({order.cl_ord_id for order in resting})
+    assert left == [], f"{player.name}: {[str(each) for each in left]}"
+    assert machines.discrepancies == [], player.name
+    assert machines.held() == held, player.name
+    assert machines.balance(BALANCE) == balance, player.name
+    assert machines.resting() == {
+        order.order_id: (order.cl_ord_id, order.filled, order.leaves, order.price, order.filled_value)
+        for order in resting
+    }, player.name
 
 
 def main() -> None:
@@ -461,6 +447,7 @@ def main() -> None:
         print(
             f"{player.name}: {player.sent} requests, {len(player.ledger.fills)} fills, "
             f"{player.ledger.missed} of them from drop copy alone, {cash} dollars, {positions}, "
+            f"{player.machines.doubted} doubts for drop copy, {player.machines.resolved} beyond it, "
             f"as the exchange has it; raised on the way: {dict(player.trouble)}"
         )
 
