@@ -19,11 +19,13 @@ SUBCOMMANDS: Mapping[str, str] = {
     "keygen": "Make a private key and its public half.",
     "mass-cancel": "Cancel all orders of the key's session.",
     "order": "Buy or sell, after a question.",
+    "orders": "Show open orders live, as far as it is told.",
     "replay": "Put a recording or wire log through books, orders and positions.",
     "spec": "Say what a tag, message, code or Text means.",
     "store": "Print what a message store holds.",
     "trace": "Show the life of an order in logs.",
     "venue": "Run the simulated Kalshi.",
+    "watch": "Show order books live.",
 }
 """In a module of this name each (with `_` for `-`), with what `--help` says of them."""
 

@@ -1,0 +1,44 @@
+"""Books and open orders that are shown, against a simulated venue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_adapters.venue.operations import operation
+from tests.adapters.cli.venue_environ import environ_of
+
+MARKET = "KXHIGHNY-26DEC31-B50"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(("you",)) as running:
+        yield running
+
+
+def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    environ = environ_of(sandbox, "you", tmp_path / "venue")
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(commands, arguments, env=environ)
+        assert result.exit_code == 0, result.output
+        assert all(len(line) <= 60 for line in result.stdout.splitlines())
+        return result.stdout
+
+    shown = run("watch", MARKET, "NOPE", "--once")
+    assert "0.4300  0.4700" in shown
+    assert "no orders, or no such market" in shown
+    run("order", "buy", MARKET, "10", "0.40", "--id", "a1", "--yes")
+    shown = run("orders", "--once")
+    assert f"buy 10.00 {MARKET} at 0.4000" in shown
+    assert "Not told" in shown
+    sandbox.server.perform(operation("refuse-drop-copy", {"reason": "begin-too-small"}))
+    refused = CliRunner().invoke(commands, ["orders", "--once"], env=environ)
+    assert refused.exit_code == 1
+    assert "give --since an ExecID" in refused.stdout
