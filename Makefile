@@ -16,6 +16,8 @@ PIP_PINNED := -m pip install -qq --require-hashes --no-deps -r
 PIP_PROJECT := -m pip install -qq --no-deps --no-build-isolation --editable .
 PYTEST := python -bb -m pytest
 OTHER_PYTHONS := 3.11 3.12 3.13
+# Tests that cover no line of the core that the others do not, and take long with it.
+BESIDE_COVERAGE := tests/simulation tests/kill tests/codegen
 # The small dialect of the FIXT examples, which is kept as it is generated: they run where codegen is not.
 EXAMPLE := --spec examples/fixt_spec --out examples/fixt_dialect --package fixt_dialect
 
@@ -82,9 +84,9 @@ imports: $(DEV)
 	$(BIN)/lint-imports
 
 coverage: $(DEV)
-	$(BIN)/python -bb -m coverage run -m pytest --ignore tests/simulation --ignore tests/kill
+	$(BIN)/python -bb -m coverage run -m pytest $(addprefix --ignore ,$(BESIDE_COVERAGE))
 	$(BIN)/coverage report
-	$(BIN)/$(PYTEST) tests/simulation tests/kill
+	$(BIN)/$(PYTEST) $(BESIDE_COVERAGE)
 
 package: $(DEV)
 	$(BIN)/python tools/check_package.py
