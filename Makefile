@@ -79,6 +79,7 @@ lint: $(DEV)
 
 types: $(DEV)
 	$(BIN)/mypy
+	$(BIN)/python tools/check_types.py
 
 imports: $(DEV)
 	$(BIN)/lint-imports
