@@ -55,13 +55,13 @@ class Life:
 
     def __init__(self, wanted: str, found: Trace, names: Sequence[str]) -> None:
         """Take what was found in logs of these names."""
-        self.steps = found.steps
-        self.complete = found.complete
+        self.steps: tuple[Step, ...] = found.steps
+        self.complete: bool = found.complete
         self.names = names
-        self.title = f"Order {printable(wanted)}"
-        self.has_problems = False
+        self.title: str = f"Order {printable(wanted)}"
+        self.has_problems: bool = False
         """Whether a message has some, of those that `rows` has given."""
-        self.units = Units()
+        self.units: Units = Units()
         for logon in found.logons:
             self.units.learn(explain(logon).inspection)
         self._found = found
