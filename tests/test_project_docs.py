@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -11,7 +12,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
 from kalshi_fix_sansio import KalshiFixError, _generated
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -123,3 +126,26 @@ def test_every_public_name_is_in_the_api_pages(module: str) -> None:
 def test_the_home_shows_the_first_order_as_it_is() -> None:
     page = (DOCS / "index.md").read_text("utf-8")
     assert (DOCS.parent / "examples" / "first_order.py").read_text("utf-8") in page
+
+
+def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_taken() -> None:
+    page = (DOCS / "command-line.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \|.*\| `kalshi-fix (.*)` \|$", page, re.MULTILINE))
+    assert set(rows) == set(SUBCOMMANDS)
+    for name, example in rows.items():
+        words = shlex.split(example)
+        assert words[0] == name
+        # `--help` ends a command once what stands before it was understood.
+        result = CliRunner().invoke(commands, [*words, "--help"])
+        assert result.exit_code == 0, result.output
+        for option in (word for word in words if word.startswith("--")):
+            assert option in result.output
+
+
+def test_completion_is_what_click_says() -> None:
+    page = (DOCS / "command-line.md").read_text("utf-8")
+    for shell in re.findall(r"_KALSHI_FIX_COMPLETE=(\w+)_source", page):
+        result = CliRunner().invoke(
+            commands, prog_name="kalshi-fix", env={"_KALSHI_FIX_COMPLETE": f"{shell}_source"}
+        )
+        assert "_KALSHI_FIX_COMPLETE" in result.output
