@@ -71,6 +71,7 @@ class _Open:
         self._client = client
         self._orders = Orders(SESSION, product=product)
         self._copies = DropCopy(SESSION, product=product)
+        self._since = begins
         # From before all others; the venue takes it for too old once it has forgotten something.
         self._begins = begins or {0: ExecKey(0, 0, 0)}
         self._asked = False
@@ -116,6 +117,11 @@ class _Open:
     def _unknown(self) -> list[str]:
         """Return what is not known, in words."""
         lines = [NOT_TOLD]
+        newest = self._orders.newest
+        for shard, begin in self._since.items():
+            # A range begins with the report that it names, if there is one.
+            if self.is_told and (shard not in newest or newest[shard] < begin):
+                lines.append(f"No report of shard {shard} since {begin}: is it an ExecID of this account?")
         for each in self._copies.wanted:
             lines.append(f"Reports of shard {each.shard} since {each.begin}: {each.state.value}")
             if each.why:

@@ -38,6 +38,9 @@ def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, tmp_path: Path) 
     shown = run("orders", "--once")
     assert f"buy 10.00 {MARKET} at 0.4000" in shown
     assert "Not told" in shown
+    shown = run("orders", "--once", "--since", "99999999999999;1")
+    assert "0 open" in shown
+    assert "is it an ExecID of this account?" in " ".join(shown.split())
     sandbox.server.perform(operation("refuse-drop-copy", {"reason": "begin-too-small"}))
     refused = CliRunner().invoke(commands, ["orders", "--once"], env=environ)
     assert refused.exit_code == 1
