@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fuzz import wire
@@ -20,9 +20,19 @@ from tests.codec.wire import carefully, dump
 _SEEN_TO_BE_KNOWN = 2
 """How often a shape must come until it has code of its own. It is seldom enough for code that is made for a
 message which came by chance to be tried too."""
-cache.SIGHTINGS_TO_COMPILE = _SEEN_TO_BE_KNOWN  # type: ignore[misc]
 
 
+@contextlib.contextmanager
+def _known_early() -> Iterator[None]:
+    before = cache.SIGHTINGS_TO_COMPILE
+    cache.SIGHTINGS_TO_COMPILE = _SEEN_TO_BE_KNOWN  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        cache.SIGHTINGS_TO_COMPILE = before  # type: ignore[misc]
+
+
+@_known_early()
 def _warm(spoken: Wire) -> Codec:
     codec = Codec(spoken.dialect)
     for _ in range(_SEEN_TO_BE_KNOWN):
@@ -64,6 +74,7 @@ def check(data: bytes) -> None:
     hold(spoken, frames, warm=warm, framed=choices.one_in(2), thorough=thorough)
 
 
+@_known_early()
 def hold(
     spoken: Wire, frames: Sequence[bytes], *, warm: bool = True, framed: bool = False, thorough: bool = True
 ) -> None:

@@ -81,10 +81,14 @@ def target_options(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if plaintext and (ca_file or pin or server_name):
             raise click.UsageError("--plaintext goes without --ca-file, --pin and --server-name")
-        # Without a handler logging would print warnings between the command's own lines.
-        logging.getLogger("kalshi_fix_adapters").addHandler(logging.NullHandler())
         tls = _security(ca_file, pin, server_name, plaintext)
-        command(target=Target(product, environment, host, port, tls, timeout), **others)
+        # Without a handler logging would print warnings between the command's own lines.
+        logger, handler = logging.getLogger("kalshi_fix_adapters"), logging.NullHandler()
+        logger.addHandler(handler)
+        try:
+            command(target=Target(product, environment, host, port, tls, timeout), **others)
+        finally:
+            logger.removeHandler(handler)
 
     decorated: Callable[..., None] = with_target
     for option in reversed(_OPTIONS):
