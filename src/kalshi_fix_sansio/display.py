@@ -9,8 +9,7 @@ from html import escape
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as HTML, with everything in it escaped; None is an empty cell."""
     lines = [f"<table><caption>{escape(title)}</caption>"]
-    if head:
-        lines.append("<tr>" + "".join(f"<th>{escape(each)}</th>" for each in head) + "</tr>")
+    lines.append("<tr>" + "".join(f"<th>{escape(each)}</th>" for each in head) + "</tr>")
     for row in rows:
         cells = ("" if cell is None else escape(f"{cell}") for cell in row)
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
