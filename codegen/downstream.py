@@ -13,12 +13,15 @@ from pathlib import Path
 
 import attrs
 
-from codegen.errors import Mistakes, SpecError, did_you_mean
-from codegen.model import Dialect, Group, KnownText, Location, Member, Message
+from codegen.errors import Mistakes, SpecError
+from codegen.model import Dialect, Group, KnownText, Member, Message
 from codegen.naming import texts_class
 from codegen.read import schema
 from codegen.read.context import maps, text, words
-from codegen.read.nodes import Map, read_yaml
+from codegen.read.nodes import read_yaml
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.documents.nodes import Map
 
 FILE = "downstream.yaml"
 KINDS = ("messages", "members", "codes", "texts", "sessions")

@@ -8,21 +8,12 @@ from __future__ import annotations
 
 import attrs
 
+from kalshi_fix_adapters.documents.mistakes import Location
+
 INTEGER_KINDS = frozenset({"INT", "LENGTH", "SEQNUM", "NUMINGROUP"})
 """Lexical kinds of whole numbers."""
 CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
 """Lexical kinds that may have codes."""
-
-
-@attrs.frozen(order=True)
-class Location:
-    """A line of a file: of the spec, or of one of its sources."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 @attrs.frozen

@@ -11,8 +11,8 @@ from codegen.diff.block import Block
 from codegen.diff.facts import CodesSaid, FlowsSaid, MemberSaid, MessageSaid, TextSaid
 from codegen.diff.findings import Edit, Evidence
 from codegen.diff.spec_index import Entry, SpecIndex
-from codegen.model import Location
 from codegen.naming import code_name
+from kalshi_fix_adapters.documents.mistakes import Location
 
 _LETTERS = (None, "CHAR", "STRING", "CODED")
 """What a page may say of a field whose values are Y and N."""

@@ -10,8 +10,8 @@ from codegen import model
 from codegen.diff.facts import MemberSaid, MessageSaid, folded
 from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.diff.spec_index import Entry, SpecIndex
-from codegen.model import Location
 from codegen.presence import Place
+from kalshi_fix_adapters.documents.mistakes import Location
 
 REQUIREMENTS = {"Y": "required", "N": "optional", "C": "conditional", "O": "optional"}
 """The flags of sources in words; O is what a heading over optional fields says."""

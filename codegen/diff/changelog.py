@@ -13,7 +13,7 @@ import re
 from codegen.diff import headings, markdown
 from codegen.diff.facts import EntrySaid, Fact, Unread, Vocabulary
 from codegen.diff.inline import plain
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 API = "FIX"
 """The tag of the entries that count; untagged ones, and those of another API, count if they speak of it."""

@@ -11,7 +11,8 @@ import attrs
 
 from codegen.diff.facts import CodeSaid, Vocabulary, folded
 from codegen.diff.inline import CLOSE, OPEN, marked
-from codegen.model import CODED_KINDS, Location
+from codegen.model import CODED_KINDS
+from kalshi_fix_adapters.documents.mistakes import Location
 
 MSG_TYPE = 35
 

@@ -8,9 +8,9 @@ import attrs
 
 from codegen.diff.facts import EntrySaid, Unread
 from codegen.diff.findings import Edit, Evidence, Finding
-from codegen.model import Location
 from codegen.read.context import maps, text
-from codegen.read.nodes import Map
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.nodes import Map
 
 FILE = "changelog.yaml"
 

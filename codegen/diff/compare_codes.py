@@ -8,7 +8,7 @@ from codegen import model
 from codegen.diff import advice
 from codegen.diff.facts import CodeSaid, CodesSaid, FieldSaid, MemberSaid, MessageSaid, folded
 from codegen.diff.findings import Edit, Evidence, Finding
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 MSG_TYPE = 35
 """The field whose values are the messages."""

@@ -8,7 +8,7 @@ from codegen import model
 from codegen.diff import columns
 from codegen.diff.facts import FieldSaid, MemberSaid, MentionSaid, folded
 from codegen.diff.findings import Edit, Evidence, Finding
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:

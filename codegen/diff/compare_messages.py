@@ -19,7 +19,7 @@ from codegen.diff.facts import (
 )
 from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.diff.spec_index import DICTIONARY, PAGE
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:

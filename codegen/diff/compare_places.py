@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from codegen.diff.facts import HostSaid, MentionSaid, SessionSaid, VersionSaid
 from codegen.diff.findings import DIFFERENT, NEW, Edit, Evidence, Finding
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 _FILLERS = frozenset({"entry", "fix", "gateway", "server", "session", "sessions", "the"})
 """Words of a label that do not tell one role from another."""

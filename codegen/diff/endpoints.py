@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from codegen.diff.facts import Fact, FlowsSaid, HostSaid, SessionSaid, Unread, Vocabulary
 from codegen.diff.headings import sender_by_arrow
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 _HOST_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.){2,}[a-z]{2,}"
 _HOST = re.compile(rf"(?<![\w@/.-]){_HOST_NAME}(?![\w.-]*/)(?!-)\b")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from codegen.diff.facts import ExampleSaid, Pair
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 MSG_TYPE = 35
 

@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 
 import attrs
 
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 
 @attrs.frozen

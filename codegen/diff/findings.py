@@ -11,7 +11,7 @@ import attrs
 from codegen.diff.facts import Fact, Unread
 from codegen.diff.sources import Given, Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 NEW, GONE, DIFFERENT = "new", "gone", "different"
 UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"

@@ -8,10 +8,11 @@ import attrs
 
 from codegen.diff.findings import STALE, Edit, Evidence, Finding
 from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
-from codegen.errors import Mistakes, did_you_mean
-from codegen.model import Location
+from codegen.errors import Mistakes
 from codegen.read.context import text, words
-from codegen.read.nodes import Map, Seq
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.documents.nodes import Map, Seq
 
 ELEMENTS = ("member", "message", "field", "code", "session", "environment", "host", "version", "text", "page")
 """What a difference can be about; also the keys of an entry of `differences.yaml`."""

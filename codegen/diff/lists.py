@@ -9,7 +9,7 @@ from codegen.diff import codelists
 from codegen.diff.facts import CodesSaid, Fact, TextSaid, Unread, Vocabulary
 from codegen.diff.inline import plain
 from codegen.diff.markdown import Item
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 TEXT = 58
 """The tag of Text, whose values a page may list."""

@@ -17,7 +17,7 @@ from codegen.diff import endpoints, examples, headings, lists, markdown, tables
 from codegen.diff.facts import Fact, HostSaid, MentionSaid, MessageSaid, Unread, VersionSaid, Vocabulary
 from codegen.diff.headings import MSG_TYPE, Says
 from codegen.diff.inline import is_bold, plain
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 _FIELDS = ("ParamField", "ResponseField")
 _FIELDS_NAMED = ("name", "body", "path", "query", "header")

@@ -21,9 +21,9 @@ from codegen.diff.headings import NUMBER, date_in
 from codegen.diff.inline import plain
 from codegen.diff.sources import Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
-from codegen.model import Location
 from codegen.read import bounded_xml
-from codegen.read.nodes import Scalar
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.nodes import Scalar
 
 FILE = "reviewed.yaml"
 _HEAD = """\

@@ -21,9 +21,9 @@ from codegen.diff.facts import (
     MessageSaid,
     Unread,
 )
-from codegen.model import Location
 from codegen.read import bounded_xml
 from codegen.read.bounded_xml import Element
+from kalshi_fix_adapters.documents.mistakes import Location
 
 _EDITION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)*)\b", re.IGNORECASE)
 _SECTIONS = ("header", "trailer", "messages", "components", "fields")

@@ -10,7 +10,7 @@ from pathlib import Path
 from codegen.diff.findings import DIFFERENT, GONE, NEW, STALE, UNREAD, UNREVIEWED, Finding
 from codegen.diff.known import ELEMENTS
 from codegen.diff.sources import Reading
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 _HEADINGS = {
     NEW: "New: the sources have it, the spec does not",

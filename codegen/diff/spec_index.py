@@ -11,13 +11,13 @@ import attrs
 
 from codegen import model
 from codegen.diff.facts import Vocabulary
-from codegen.model import Location
 from codegen.presence import WANTED, Place, places, places_of, presence_at
 from codegen.read.context import words
 from codegen.read.load import Entry as Written
 from codegen.read.load import Source, load
-from codegen.read.nodes import Map
 from codegen.read.resolve import resolve
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.nodes import Map
 
 PAGE = "page"
 DICTIONARY = "dictionary"

@@ -23,7 +23,7 @@ from codegen.diff.facts import (
 from codegen.diff.inline import plain
 from codegen.diff.lists import TEXT
 from codegen.diff.markdown import Row, Table
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 _NESTED = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
 _IN_GROUP = re.compile(

@@ -9,8 +9,9 @@ import attrs
 
 from codegen.emit import classes, encoders, layouts, limits, texts
 from codegen.emit.imports import Imports, export_key
-from codegen.model import Dialect, Location, Message
+from codegen.model import Dialect, Message
 from codegen.naming import texts_class, upper_snake
+from kalshi_fix_adapters.documents.mistakes import Location
 
 LAYOUT = "kalshi_fix_sansio.layout"
 

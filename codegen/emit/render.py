@@ -11,9 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from codegen.emit.docstrings import docstring
 from codegen.emit.imports import ImportLine
 from codegen.emit.modules import ModuleView, modules
-from codegen.errors import Mistake, SpecError
+from codegen.errors import SpecError
 from codegen.format import format_sources
 from codegen.model import Dialect
+from kalshi_fix_adapters.documents.mistakes import Mistake
 
 DEFAULT_PACKAGE = "kalshi_fix_sansio._generated"
 DEFAULT_COMMAND = "python -m codegen"

@@ -6,7 +6,7 @@ from xml.parsers import expat
 
 import attrs
 
-from codegen.model import Location
+from kalshi_fix_adapters.documents.mistakes import Location
 
 MAX_XML_SIZE = 32 * 1024 * 1024
 """Bytes of an XML file."""

@@ -6,11 +6,11 @@ import keyword
 from collections.abc import Iterator, Mapping
 
 from codegen import model
-from codegen.errors import did_you_mean
-from codegen.model import Location
 from codegen.naming import RESERVED_ATTRIBUTES
 from codegen.read.context import Context, text, words
-from codegen.read.nodes import Map
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.documents.nodes import Map
 
 
 def constructors(context: Context, message: model.Message) -> Iterator[model.Constructor]:

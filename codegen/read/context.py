@@ -9,10 +9,11 @@ from typing import Any
 import attrs
 
 from codegen import model
-from codegen.errors import Mistakes, did_you_mean, nearest
-from codegen.model import Location
+from codegen.errors import Mistakes
 from codegen.read.load import Source
-from codegen.read.nodes import Map, Node, Scalar, Seq
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.names import did_you_mean, nearest
+from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar, Seq
 
 _DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?\Z")
 

@@ -10,7 +10,7 @@ from codegen.model import CODED_KINDS, INTEGER_KINDS
 from codegen.naming import FIX_NAME, attribute_name, is_attribute, upper_snake
 from codegen.read.context import Context, flag, integer, optional_text, text, words
 from codegen.read.load import Entry
-from codegen.read.nodes import Map, Scalar
+from kalshi_fix_adapters.documents.nodes import Map, Scalar
 
 PYTHON = {
     "STRING": "str",

@@ -18,8 +18,8 @@ from typing import Any
 import attrs
 import yaml
 
-from codegen.errors import Mistake, SpecError
-from codegen.model import CODED_KINDS, Location
+from codegen.errors import SpecError
+from codegen.model import CODED_KINDS
 from codegen.naming import (
     FIX_NAME,
     attribute_name,
@@ -31,6 +31,7 @@ from codegen.naming import (
 )
 from codegen.read.bounded_xml import Element
 from codegen.read.quickfix_xml import DataDictionary, is_required, members, values
+from kalshi_fix_adapters.documents.mistakes import Location, Mistake
 
 SOURCE = "dictionary"
 MAX_MEMBERS = 500_000

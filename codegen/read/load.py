@@ -13,11 +13,13 @@ from pathlib import Path
 
 import attrs
 
-from codegen.errors import Mistakes, SpecError, did_you_mean
-from codegen.model import Location
+from codegen.errors import Mistakes, SpecError
 from codegen.naming import is_module_name
 from codegen.read import schema
-from codegen.read.nodes import Map, Node, Scalar, Seq, read_yaml
+from codegen.read.nodes import read_yaml
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar, Seq
 
 BESIDE = frozenset({"examples.yaml", "downstream.yaml"})
 """Files of a spec folder that other parts of this program read."""

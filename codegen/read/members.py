@@ -8,13 +8,14 @@ from decimal import Decimal
 import attrs
 
 from codegen import model
-from codegen.errors import did_you_mean
-from codegen.model import INTEGER_KINDS, Location
+from codegen.model import INTEGER_KINDS
 from codegen.naming import FIX_NAME, is_attribute, list_attribute
 from codegen.read.context import Context, integer, maps, optional_text, text, words
 from codegen.read.load import Entry
-from codegen.read.nodes import Map, Node, Scalar
 from codegen.read.scopes import Places
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar
 
 _PRESENCE_KEYS = {"required_on": "required", "optional_on": "optional", "forbidden_on": "forbidden"}
 _MODES = ("exactly_one", "at_most_one", "at_least_one")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import attrs
 
-from codegen.errors import Mistake, SpecError
-from codegen.model import Location
+from codegen.errors import SpecError
 from codegen.read import bounded_xml
 from codegen.read.bounded_xml import MAX_XML_SIZE, Element
 from codegen.read.nodes import read_bounded
+from kalshi_fix_adapters.documents.mistakes import Location, Mistake
 
 MAX_TAG_DIGITS = 9
 """Digits of the number of a field."""

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from codegen import model
-from codegen.errors import did_you_mean
-from codegen.model import Location
 from codegen.read.constructors import constructors
 from codegen.read.context import Context, maps, text, words
-from codegen.read.nodes import Map
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.documents.nodes import Map
 
 _NUMBER = "MsgSeqNum"
 """The field of the header by which any message can be named."""

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from codegen import model
 from codegen.errors import Mistakes
-from codegen.model import Location
 from codegen.naming import FIX_NAME, is_class_name, texts_class
 from codegen.read import elements
 from codegen.read.context import Context, flag, maps, text
 from codegen.read.load import Entry, Source, load
 from codegen.read.members import Blocks, nested_fields
-from codegen.read.nodes import Scalar
 from codegen.read.requests import with_requests
 from codegen.read.scopes import Places
 from codegen.read.texts import known_texts, refusals
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.nodes import Scalar
 
 _HEADER_START = (8, 9, 35)
 _TRAILER_END = 10

@@ -10,9 +10,10 @@ from typing import Any
 
 import jsonschema
 
-from codegen.errors import Mistakes, did_you_mean
-from codegen.model import Location
-from codegen.read.nodes import Map, Node, Seq, plain
+from codegen.errors import Mistakes
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.documents.nodes import Map, Node, Seq, plain
 
 SCHEMA = Path(__file__).with_name("spec.schema.json")
 """One definition for each kind of file."""

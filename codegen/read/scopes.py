@@ -7,7 +7,7 @@ import attrs
 from codegen import model
 from codegen.presence import SENDERS, Place, everywhere
 from codegen.read.context import Context, optional_text, words
-from codegen.read.nodes import Map
+from kalshi_fix_adapters.documents.nodes import Map
 
 
 @attrs.frozen

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from codegen import model
-from codegen.errors import did_you_mean
 from codegen.naming import text_constant
 from codegen.read.context import Context, text
-from codegen.read.nodes import Map, Scalar
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.documents.nodes import Map, Scalar
 
 
 def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.KnownText, ...]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from codegen.diff import endpoints, inline, markdown, quickfix, sources
 from codegen.diff.facts import Unread
 from codegen.diff.spec_index import SpecIndex
-from codegen.errors import MAX_MISTAKES, Mistakes, SpecError, nearest
-from codegen.model import Location
+from codegen.errors import MAX_MISTAKES, Mistakes, SpecError
 from codegen.read import bounded_xml, importer, members, nodes, quickfix_xml, schema
 from codegen.read.nodes import read_yaml
 from codegen.read.resolve import load_dialect
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.names import nearest
 from tests.codegen.spec_folder import edited, write
 
 
@@ -38,7 +40,7 @@ def test_aliases_that_double_are_refused(tmp_path: Path, levels: int) -> None:
 
 
 def test_aliases_are_counted_by_what_they_stand_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodes, "MAX_ALIASED", 5)
+    monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, aliased=5))
     path = tmp_path / "fields.yaml"
     # An alias is one value of the file, and stands for four.
     path.write_text("a: &a [1, 2, 3]\nb: *a\n", encoding="utf-8")
@@ -47,7 +49,7 @@ def test_aliases_are_counted_by_what_they_stand_for(tmp_path: Path, monkeypatch:
 
 
 def test_values_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodes, "MAX_VALUES", 9)
+    monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, values=9))
     path = tmp_path / "fields.yaml"
     path.write_text("a: [1, 2, 3, 4]\nb:\n", encoding="utf-8")
     read_yaml(path)
@@ -63,9 +65,9 @@ def test_deep_nesting_is_refused_where_it_is_too_deep(tmp_path: Path, opening: s
 
 def test_the_deepest_nesting_allowed(tmp_path: Path) -> None:
     path = tmp_path / "fields.yaml"
-    path.write_text("[" * nodes.MAX_DEPTH + "]" * nodes.MAX_DEPTH, encoding="utf-8")
+    path.write_text("[" * nodes.BOUNDS.depth + "]" * nodes.BOUNDS.depth, encoding="utf-8")
     read_yaml(path)
-    assert "nested more" in refused(tmp_path, "[" * (nodes.MAX_DEPTH + 1) + "]" * (nodes.MAX_DEPTH + 1))
+    assert "nested more" in refused(tmp_path, "[" * (nodes.BOUNDS.depth + 1) + "]" * (nodes.BOUNDS.depth + 1))
 
 
 def test_aliases_may_not_nest_deeper_than_what_is_written(tmp_path: Path) -> None:

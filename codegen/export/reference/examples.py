@@ -12,12 +12,15 @@ from pathlib import Path
 
 import attrs
 
-from codegen.errors import Mistakes, SpecError, did_you_mean
+from codegen.errors import Mistakes, SpecError
 from codegen.format import format_sources
-from codegen.model import INTEGER_KINDS, Dialect, Field, Location, Member, Message
+from codegen.model import INTEGER_KINDS, Dialect, Field, Member, Message
 from codegen.read import schema
 from codegen.read.context import text
-from codegen.read.nodes import Map, Node, Scalar, Seq, read_yaml
+from codegen.read.nodes import read_yaml
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar, Seq
 
 FILE = "examples.yaml"
 LIBRARY = "kalshi_fix_sansio"

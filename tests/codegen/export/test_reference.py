@@ -11,8 +11,9 @@ from codegen.errors import SpecError
 from codegen.export.reference import examples, pages
 from codegen.export.reference.examples import Example
 from codegen.export.reference.history import history
-from codegen.model import Dialect, Location
+from codegen.model import Dialect
 from codegen.read.resolve import load_dialect
+from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_sansio import decode_strict
 from tests.codegen.harbour_spec import REPOSITORY
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from codegen import model
-from codegen.errors import Mistake, SpecError
+from codegen.errors import SpecError
 from codegen.read.resolve import load_dialect
+from kalshi_fix_adapters.documents.mistakes import Location, Mistake
 from tests.codegen.spec_folder import FILES, edited, line_of, write
 
 CHILD = {
@@ -153,7 +154,7 @@ def test_locations_name_the_folder_that_says_it(tmp_path: Path) -> None:
         for n in ("Level", "Urgent")
     )
     assert side.location.file == f"{tmp_path.as_posix()}/base/messages/orders.yaml"
-    assert urgent.location == model.Location(f"{tmp_path.as_posix()}/child/messages/session.yaml", 7)
+    assert urgent.location == Location(f"{tmp_path.as_posix()}/child/messages/session.yaml", 7)
 
 
 def test_extending_what_is_not_there_suggests_what_is(tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_a_wrong_base_is_named(tmp_path: Path, extends: str, what: str, advice: 
 
 def test_a_folder_without_manifest_is_no_dialect(tmp_path: Path) -> None:
     (mistake,) = mistakes_of(tmp_path)
-    assert mistake.location == model.Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
+    assert mistake.location == Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
     assert mistake.what.startswith("cannot be read")
 
 
@@ -229,7 +230,7 @@ def test_a_family_must_be_able_to_name_a_module(tmp_path: Path) -> None:
 )
 def test_a_file_that_nobody_reads_is_a_mistake(tmp_path: Path, name: str, file: str, advice: str) -> None:
     (mistake,) = mistakes_of(write(tmp_path, **{name: "messages: {}\n"}))
-    assert mistake.location == model.Location(f"{tmp_path.as_posix()}/{file}", 1)
+    assert mistake.location == Location(f"{tmp_path.as_posix()}/{file}", 1)
     assert mistake.what == "is not read by anything"
     assert mistake.advice.startswith(advice)
 
@@ -238,7 +239,7 @@ def test_a_file_that_nobody_reads_is_a_mistake(tmp_path: Path, name: str, file: 
 def test_a_dialect_needs_header_and_trailer(tmp_path: Path, name: str) -> None:
     changes: dict[str, str | None] = {name: None}
     (mistake,) = mistakes_of(write(tmp_path, **changes))
-    assert mistake.location == model.Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
+    assert mistake.location == Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
     assert mistake.what == f"the dialect has no {name}"
     assert mistake.advice == f"add {name}.yaml, or extend a dialect that has it"
 

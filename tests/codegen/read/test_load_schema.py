@@ -44,7 +44,7 @@ CASES = {
         '{purpose: "Quotes.", port: 9001,',
         '{purpose: "Quotes.", port: 9001, x: 1,',
         "`sessions.Quotes` has an unknown key `x`",
-        "use one of `comp_ids`, `host`",
+        "use one of `max_message_size`, `comp_ids`, `host`",
     ),
     "unknown section": (
         "codesets",

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from codegen.errors import Mistake, SpecError
-from codegen.read.nodes import Map, Node, Scalar, Seq, plain, read_yaml
+from codegen.errors import SpecError
+from codegen.read.nodes import read_yaml
+from kalshi_fix_adapters.documents.mistakes import Mistake
+from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar, Seq, plain
 
 
 def read(tmp_path: Path, text: str) -> Node:
@@ -86,7 +88,7 @@ def test_every_duplicate_key_is_reported(tmp_path: Path) -> None:
         ("a: 1\nb: [1, 2\n", 3, "is not valid YAML", "correct the syntax"),
         ("a: 1\nb: it: 2\n", 2, "is not valid YAML", "quote text"),
         ("a: 1\n---\nb: 2\n", 2, "is not valid YAML", "correct the syntax"),
-        ("a: \x07\n", 1, "is not valid YAML", "remove the character"),
+        ("a: \x07\n", 1, "holds the character U+0007", "remove it"),
         ("", 1, "is empty", "fill it"),
         ("# only a comment\n", 1, "is empty", "fill it"),
         (b"a: 1\nb: \xff\n", 2, "is not UTF-8", "save the file as UTF-8"),

@@ -9,6 +9,7 @@ import pytest
 from codegen import model
 from codegen.errors import SpecError
 from codegen.read.resolve import load_dialect
+from kalshi_fix_adapters.documents.mistakes import Location
 from tests.codegen.spec_folder import FILES, edited, line_of, write
 
 
@@ -48,9 +49,7 @@ def test_fields_stand_by_tag_with_everything_filled_in(dialect: model.Dialect, t
         secret=False,
         pedigree=model.Pedigree(),
         source="manual",
-        location=model.Location(
-            f"{tmp_path.as_posix()}/fields.yaml", line_of(FILES["fields.yaml"], "  ClOrdID")
-        ),
+        location=Location(f"{tmp_path.as_posix()}/fields.yaml", line_of(FILES["fields.yaml"], "  ClOrdID")),
     )
 
 
@@ -302,7 +301,7 @@ def test_session_types_and_hosts(dialect: model.Dialect, tmp_path: Path) -> None
         host_role="main",
         comp_ids=("Orders", "Mini"),
         source="manual",
-        location=model.Location(f"{tmp_path.as_posix()}/sessions.yaml", 7),
+        location=Location(f"{tmp_path.as_posix()}/sessions.yaml", 7),
     )
     assert (quotes.products, quotes.reset_required) == (("spot",), True)
     assert dialect.environments == ("live",)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from codegen.errors import Mistake, SpecError
+from codegen.errors import SpecError
 from codegen.read.resolve import load_dialect
+from kalshi_fix_adapters.documents.mistakes import Mistake
 from tests.codegen.spec_folder import FILES, edited, line_of, path_of, write
 
 SLIPS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("mistakes.yaml").read_text(encoding="utf-8"))

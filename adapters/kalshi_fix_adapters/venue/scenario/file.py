@@ -87,7 +87,7 @@ def _scenario(node: Node, file: str) -> Scenario:
         # Everything that the venue itself checks; the keys are made later.
         attrs.evolve(scenario, keys=()).config({})
     except ConfigurationError as error:
-        mistakes.add(found.line, str(error), "correct it")
+        mistakes.at(found.line, str(error), "correct it")
         mistakes.raise_any()
     return scenario
 
@@ -109,7 +109,7 @@ class _Reader:
     def _tell(self, section: Section, key: str, what: str, advice: str) -> None:
         """Tell what is wrong with a key, unless that may follow from what is wrong beside it."""
         if section.sound:
-            self.mistakes.add(section.at(key), what, advice)
+            self.mistakes.at(section.at(key), what, advice)
 
     def scenario(self) -> Scenario:
         """Return the scenario. What is wrong is told and left out."""
@@ -252,7 +252,7 @@ class _Reader:
             known.extend(tickers)
         if ticker in known:
             return True
-        self.mistakes.add(line, f"{where} names the unknown market `{ticker}`", did_you_mean(ticker, known))
+        self.mistakes.at(line, f"{where} names the unknown market `{ticker}`", did_you_mean(ticker, known))
         return False
 
     # Accounts and keys
@@ -268,14 +268,14 @@ class _Reader:
         for owner, products in self.found["accounts"].items():
             if owner == LIQUIDITY or is_trader(owner):
                 what = f"the name `{owner}` is kept for accounts of the venue's own"
-                self.mistakes.add(owner.line, what, "choose another one")
+                self.mistakes.at(owner.line, what, "choose another one")
                 continue
             if products.sound and all(products[product] is None for product in (PREDICTION, MARGIN)):
                 what, advice = (
                     f"accounts.{owner} has no account",
                     "add `prediction` or `margin` with a balance",
                 )
-                self.mistakes.add(owner.line, what, advice)
+                self.mistakes.at(owner.line, what, advice)
             for product in (PREDICTION, MARGIN):
                 section = products[product]
                 if section is None:
@@ -340,7 +340,7 @@ class _Reader:
             owner = section["owner"]
             if owners is not None and owner not in owners:
                 what = f"the keys of `{owner}` belong to nobody"
-                self.mistakes.add(owner.line, what, did_you_mean(owner, owners))
+                self.mistakes.at(owner.line, what, did_you_mean(owner, owners))
             if owner not in accounts or accounts[owner].wrong:
                 continue
             having = [product for product in (PREDICTION, MARGIN) if accounts[owner][product] is not None]
@@ -354,7 +354,7 @@ class _Reader:
                     known = {*customers, *getattr(customers, "wrong", ())}
                     if customer not in known and "customers" not in accounts[owner][product].wrong:
                         what = f"`{customer}` is no customer of `{owner}` on {product}"
-                        self.mistakes.add(customer.line, what, did_you_mean(customer, known))
+                        self.mistakes.at(customer.line, what, did_you_mean(customer, known))
                 named.add((owner, product))
                 total += section["count"]
                 yield Keys(
@@ -370,7 +370,7 @@ class _Reader:
                 )
         if total > MOST_KEYS:
             what = f"there are {total} API keys in all"
-            self.mistakes.add(self.found.at("keys"), what, f"make do with {MOST_KEYS}")
+            self.mistakes.at(self.found.at("keys"), what, f"make do with {MOST_KEYS}")
         for owner, products in accounts.items():
             for product in (PREDICTION, MARGIN):
                 if products[product] is not None and (owner, product) not in named:
@@ -386,7 +386,7 @@ class _Reader:
         # Those of the command line are not known here.
         if owner is not None and owners and owner not in owners and not owner.startswith(OWNER):
             what = f"`{done.NAME}` names `{owner}`, who has no account"
-            self.mistakes.add(line, what, did_you_mean(owner, owners))
+            self.mistakes.at(line, what, did_you_mean(owner, owners))
 
     def _flow(self) -> FlowConfig | None:
         section = self.found["flow"]
@@ -402,7 +402,7 @@ class _Reader:
         try:
             return FlowConfig(**given, seed=self.found["seed"] or 0)
         except ConfigurationError as error:
-            self.mistakes.add(section.line, str(error), "correct it")
+            self.mistakes.at(section.line, str(error), "correct it")
             return None
 
     def _settings(self) -> dict[str, Any]:

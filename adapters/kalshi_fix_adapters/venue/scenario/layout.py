@@ -366,14 +366,14 @@ class Step(Shape):
             return self.refuse(node, where, mistakes)
         after: Any = 0.0
         if _DO not in node.entries:
-            mistakes.add(node.line, f"{where} has no `{_DO}`", f"add it: {self.wanted()}")
+            mistakes.at(node.line, f"{where} has no `{_DO}`", f"add it: {self.wanted()}")
             return WRONG
         if _WHEN in node.entries:
             after = Duration().read(node.entries[_WHEN], f"{where}.{_WHEN}", mistakes)
         word = node.entries[_DO]
         name = word.text if isinstance(word, Scalar) else ""
         if shown(name) not in OPERATIONS:
-            mistakes.add(word.line, f"{where}.{_DO} is no operation", did_you_mean(shown(name), OPERATIONS))
+            mistakes.at(word.line, f"{where}.{_DO} is no operation", did_you_mean(shown(name), OPERATIONS))
             return WRONG
         values = {each: plain(value) for each, value in node.entries.items() if each not in (_WHEN, _DO)}
         found = self._operation(name, values, node, where, mistakes)
@@ -389,14 +389,14 @@ class Step(Shape):
             found = known.get(shown(each))
             if found is None:
                 what = f"{where}: `{name}` has no parameter `{each}`"
-                mistakes.add(node.lines[each], what, did_you_mean(shown(each), known))
+                mistakes.at(node.at(each).line, what, did_you_mean(shown(each), known))
                 sound = False
                 continue
             try:
                 found.kind.read(value)
             except ValueError as error:
-                mistakes.add(
-                    node.lines[each], f"{where}.{each}: {error}", f"write {found.kind.word}: {found.doc}"
+                mistakes.at(
+                    node.at(each).line, f"{where}.{each}: {error}", f"write {found.kind.word}: {found.doc}"
                 )
                 sound = False
         if not sound:
@@ -404,7 +404,7 @@ class Step(Shape):
         try:
             return operation(name, values)
         except ConfigurationError as error:
-            mistakes.add(node.line, f"{where}: {error}", "see `kalshi-fix venue do --help`")
+            mistakes.at(node.line, f"{where}: {error}", "see `kalshi-fix venue do --help`")
             return None
 
     def schema(self) -> dict[str, Any]:

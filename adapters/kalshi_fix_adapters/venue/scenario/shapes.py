@@ -71,7 +71,7 @@ class Shape(ABC):
 
     def refuse(self, node: Node, where: str, mistakes: Mistakes) -> Any:
         """Tell that a node is not what is wanted."""
-        mistakes.add(node.line, f"{where} is {_shown(node)}", f"write {self.wanted()}")
+        mistakes.at(node.line, f"{where} is {_shown(node)}", f"write {self.wanted()}")
         return WRONG
 
 
@@ -118,7 +118,7 @@ class Choice(Shape):
         if isinstance(node, Scalar) and node.text in self.words:
             return node.text
         if isinstance(node, Scalar) and node.value is not None:
-            mistakes.add(node.line, f"{where} is {_shown(node)}", did_you_mean(node.text, self.words))
+            mistakes.at(node.line, f"{where} is {_shown(node)}", did_you_mean(node.text, self.words))
             return WRONG
         return self.refuse(node, where, mistakes)
 
@@ -251,7 +251,7 @@ class Items(Shape):
             if value is WRONG:
                 continue
             if self.unique and value in found:
-                mistakes.add(item.line, f"{where} lists {_shown(item)} twice", "keep one of the two")
+                mistakes.at(item.line, f"{where} lists {_shown(item)} twice", "keep one of the two")
                 continue
             found.append(value)
         return tuple(found)
@@ -278,12 +278,13 @@ class Entries(Shape):
         if not isinstance(node, Map) or len(node.entries) > MAX_ENTRIES:
             return self.refuse(node, where, mistakes)
         found = Section()
-        found.line, found.lines = node.line, node.lines
+        found.line = node.line
+        found.lines = {name: where.line for name, where in node.keys.items()}
         before = len(mistakes.found)
         for name, value in node.entries.items():
-            line = node.lines[name]
+            line = node.keys[name].line
             numeral = isinstance(self.key, Whole) and re.fullmatch(r"[0-9]{1,9}", name)
-            scalar = Scalar(int(name) if numeral else name, name, line)
+            scalar = Scalar(int(name) if numeral else name, name, node.keys[name])
             key = self.key.read(scalar, f"the key `{name}` of {where}", mistakes)
             read = self.of.read(value, f"{where}.{name}", mistakes)
             if key is not WRONG and read is not WRONG:
@@ -330,11 +331,12 @@ class Record(Shape):
         """Return a Section with a value for each key; WRONG if one that is required is missing."""
         # A key without a value, such as `flow:`, means that all is as by default.
         if isinstance(node, Scalar) and node.value is None:
-            node = Map({}, {}, node.line)
+            node = Map({}, {}, node.location)
         if not isinstance(node, Map):
             return self.refuse(node, where, mistakes)
         found = Section({name: field.default for name, field in self.fields.items()})
-        found.line, found.lines = node.line, node.lines
+        found.line = node.line
+        found.lines = {name: where.line for name, where in node.keys.items()}
         whole = True
         wrong: set[str] = set()
         before = len(mistakes.found)
@@ -342,7 +344,7 @@ class Record(Shape):
             field = self.fields.get(name)
             if field is None:
                 what = f"{where} has an unknown key `{name}`"
-                mistakes.add(node.lines[name], what, did_you_mean(name, self.fields))
+                mistakes.at(node.keys[name].line, what, did_you_mean(name, self.fields))
                 continue
             read = field.shape.read(value, f"{where}.{name}" if where != _FILE else name, mistakes)
             if read is not WRONG:
@@ -352,7 +354,7 @@ class Record(Shape):
             whole = whole and not field.required
         for name in self._missing(node):
             field = self.fields[name]
-            mistakes.add(node.line, f"{where} has no `{name}`", f"add it: {field.doc}")
+            mistakes.at(node.line, f"{where} has no `{name}`", f"add it: {field.doc}")
             whole = False
         found.wrong = frozenset(wrong)
         found.sound = len(mistakes.found) == before

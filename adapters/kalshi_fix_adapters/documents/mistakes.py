@@ -1,0 +1,83 @@
+"""Mistakes in what is written by hand: where they are, what is wrong, what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import attrs
+
+MAX_TEXT = 1000
+"""Characters of a mistake's texts that are shown."""
+
+
+@attrs.frozen(order=True)
+class Location:
+    """A line of a file."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def _shortened(text: str) -> str:
+    # Nothing of a file may drive a terminal.
+    shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text[:MAX_TEXT])
+    return shown if len(text) <= MAX_TEXT else f"{shown}... ({len(text)} characters)"
+
+
+@attrs.frozen
+class Mistake:
+    """One thing to mend."""
+
+    location: Location
+    what: str = attrs.field(converter=_shortened)
+    """What is wrong, naming the element."""
+    advice: str = attrs.field(converter=_shortened)
+    """What to do about it."""
+
+    @property
+    def line(self) -> int:
+        """The line where it stands."""
+        return self.location.line
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.what}; {self.advice}"
+
+
+@attrs.define
+class Mistakes:
+    """Collects mistakes, so that one run tells all that can be found independently."""
+
+    most: int
+    """How many are told; a file made to be wrong could have any number."""
+    error: Callable[[Sequence[Mistake]], Exception]
+    """Makes the exception that tells them."""
+    found: list[Mistake] = attrs.field(factory=list)
+    _seen: set[Mistake] = attrs.field(factory=set)
+
+    def add(self, location: Location, what: str, advice: str) -> None:
+        """Note a mistake, once. Raises `error` if there are `most` already."""
+        mistake = Mistake(location, what, advice)
+        if mistake in self._seen:
+            return
+        self._seen.add(mistake)
+        if len(self.found) >= self.most:
+            self.found.append(Mistake(location, "there are more mistakes", "mend those above first"))
+            self.raise_any()
+        self.found.append(mistake)
+
+    def refuse(self, location: Location, what: str, advice: str) -> NoReturn:
+        """Raise `error` with a mistake behind which nothing can be read, and those before it."""
+        self.add(location, what, advice)
+        raise self._error()
+
+    def raise_any(self) -> None:
+        """Raise `error` with everything collected so far, if there is anything."""
+        if self.found:
+            raise self._error()
+
+    def _error(self) -> Exception:
+        return self.error(sorted(self.found, key=lambda each: each.location))

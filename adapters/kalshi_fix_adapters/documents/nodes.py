@@ -1,0 +1,240 @@
+"""Reads YAML into nodes that remember where they stand, within bounds.
+
+Scalars follow YAML 1.2: `yes`, `no`, `on`, dates, versions and decimals stay text as written; only `true`,
+`false`, `null` and whole numbers mean something else. So 0.10 is exactly a tenth, and NO is not false. A key
+that stands twice is a mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+import yaml
+from yaml.composer import ComposerError
+from yaml.reader import ReaderError
+
+from kalshi_fix_adapters.documents.mistakes import Location, Mistakes
+
+MAX_DIGITS = 18
+"""Digits of a whole number."""
+_TAG = "tag:yaml.org,2002:"
+
+
+@attrs.frozen(kw_only=True)
+class Bounds:
+    """How much a file may hold."""
+
+    depth: int
+    """How deep mappings and lists may be nested."""
+    values: int
+    aliased: int
+    """Values that aliases stand for."""
+
+
+@attrs.frozen
+class Scalar:
+    """Text, a whole number, a boolean or nothing."""
+
+    value: str | int | bool | None
+    text: str
+    """As written, so that a wire value such as 007 is not changed by being a number."""
+    location: Location
+
+    @property
+    def line(self) -> int:
+        """The line where it stands."""
+        return self.location.line
+
+
+@attrs.frozen
+class Seq:
+    """A list."""
+
+    items: tuple[Node, ...]
+    location: Location
+
+    @property
+    def line(self) -> int:
+        """The line where it begins."""
+        return self.location.line
+
+
+@attrs.frozen
+class Map:
+    """A mapping, in the order of the file."""
+
+    entries: Mapping[str, Node]
+    keys: Mapping[str, Location]
+    """Where each key stands."""
+    location: Location
+
+    @property
+    def line(self) -> int:
+        """The line where it begins."""
+        return self.location.line
+
+    def get(self, key: str) -> Node | None:
+        """Return the value of a key, or None."""
+        return self.entries.get(key)
+
+    def mapping(self, key: str) -> Map:
+        """Return the mapping under a key; an empty one where there is none."""
+        value = self.entries.get(key)
+        return value if isinstance(value, Map) else Map({}, {}, self.location)
+
+    def at(self, key: str) -> Location:
+        """Return where the key stands, or the mapping if it has no such key."""
+        return self.keys.get(key, self.location)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.entries
+
+
+Node = Scalar | Seq | Map
+
+
+def plain(node: Node) -> Any:
+    """Return a node as ordinary Python values."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Seq):
+        return [plain(item) for item in node.items]
+    return {key: plain(value) for key, value in node.entries.items()}
+
+
+def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empty: str) -> Node:
+    """Read what stands in a file, or raise all that is wrong with it; `if_empty` is the advice where nothing
+    does."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = Location(file, error.object[: error.start].count(b"\n") + 1)
+        mistakes.refuse(where, "is not UTF-8", "save the file as UTF-8")
+    try:
+        root = _Loader(text, bounds).get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = f"is not valid YAML: {error.problem or error.context}"
+        advice = "correct the syntax (quote text that holds `: `, ` #` or starts with a special character)"
+        mistakes.refuse(Location(file, mark.line + 1 if mark else 1), what, advice)
+    except ReaderError as error:
+        where = Location(file, text[: error.position].count("\n") + 1)
+        what = f"holds the character U+{ord(text[error.position]):04X}, which YAML does not allow"
+        mistakes.refuse(where, what, "remove it, and save the file as UTF-8")
+    if root is None:
+        mistakes.refuse(Location(file, 1), "is empty", if_empty)
+    node = _Converter(file, bounds, mistakes).convert(root, ())
+    mistakes.raise_any()
+    return node
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's parser with the scalar rules of YAML 1.2, less floats, octal and hexadecimal; bounded."""
+
+    def __init__(self, text: str, bounds: Bounds) -> None:
+        super().__init__(text)
+        self._bounds = bounds
+        self._depth = 0
+        self._values = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a node, unless it is one too many or stands too deep."""
+        self._values += 1
+        if self._depth >= self._bounds.depth:
+            self._refuse(f"it is nested more than {self._bounds.depth} levels deep")
+        if self._values > self._bounds.values:
+            self._refuse(f"it has more than {self._bounds.values} values")
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def _refuse(self, why: str) -> None:
+        raise ComposerError(None, None, why, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+
+
+# PyYAML reads YAML 1.1, where NO is false, 1:30 is 90, 0.10 a float and 2024-09-01 a date.
+_Loader.yaml_implicit_resolvers = {}
+_Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_Loader.add_implicit_resolver(f"{_TAG}null", re.compile(r"^(?:null|~|)$"), ["n", "~", ""])
+_Loader.add_implicit_resolver(f"{_TAG}int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
+
+
+@attrs.define
+class _Converter:
+    """Makes nodes of PyYAML's, aliases written out."""
+
+    file: str
+    bounds: Bounds
+    mistakes: Mistakes
+    _room: int = attrs.field(init=False)
+    """Values that aliases may still stand for."""
+    _converted: set[int] = attrs.field(init=False, factory=set)
+    """The id of each node that was converted: one that comes again is an alias, or stands in one."""
+
+    def __attrs_post_init__(self) -> None:
+        self._room = self.bounds.aliased
+
+    def convert(self, node: yaml.Node, outer: tuple[yaml.Node, ...]) -> Node:
+        """Return a node; `outer` are those around it."""
+        location, mistakes = self._at(node), self.mistakes
+        if any(node is each for each in outer):
+            mistakes.add(location, "an anchor contains itself", "write the value out")
+            return Scalar(None, "", location)
+        # Ten lines of aliases to aliases can stand for billions of values; PyYAML gives each the same node.
+        self._room -= id(node) in self._converted
+        self._converted.add(id(node))
+        if self._room < 0 or len(outer) >= self.bounds.depth:
+            bound = f"{self.bounds.aliased} values" if self._room < 0 else f"{self.bounds.depth} levels"
+            mistakes.refuse(location, f"aliases stand for more than {bound}", "write out what is meant")
+        inner = (*outer, node)
+        if isinstance(node, yaml.SequenceNode):
+            return Seq(tuple(self.convert(item, inner) for item in node.value), location)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, location, inner)
+        return self._scalar(node, location)
+
+    def _at(self, node: yaml.Node) -> Location:
+        return Location(self.file, node.start_mark.line + 1)
+
+    def _scalar(self, node: yaml.Node, location: Location) -> Scalar:
+        text = str(node.value)
+        match node.tag.removeprefix(_TAG):
+            case "str":
+                return Scalar(text, text, location)
+            case "bool":
+                return Scalar(text == "true", text, location)
+            case "null":
+                return Scalar(None, text, location)
+            case "int" if len(text.removeprefix("-")) <= MAX_DIGITS:
+                return Scalar(int(text), text, location)
+            case "int":
+                what = f"a number has more than {MAX_DIGITS} digits"
+                self.mistakes.add(location, what, "correct it, or put it in quotes if it is text")
+            case _:
+                what = f"the tag {node.tag} has no meaning here"
+                self.mistakes.add(location, what, "write the value without a tag")
+        return Scalar(None, text, location)
+
+    def _mapping(self, node: yaml.MappingNode, location: Location, inner: tuple[yaml.Node, ...]) -> Map:
+        entries: dict[str, Node] = {}
+        keys: dict[str, Location] = {}
+        for key_node, value in node.value:
+            where = self._at(key_node)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.mistakes.add(where, "a key is not a plain word", "use a name as the key")
+                continue
+            key = key_node.value
+            if key in entries:
+                what = f"`{key}` stands twice (first in line {keys[key].line})"
+                self.mistakes.add(where, what, "keep one of the two")
+                continue
+            entries[key] = self.convert(value, inner)
+            keys[key] = where
+        return Map(entries, keys, location)
