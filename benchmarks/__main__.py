@@ -10,7 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import charts, pages, report, sizes
-from benchmarks.cases import books, codec, following, logs, loopback, process, shapes, starting, store, stream
+from benchmarks.cases import (
+    books,
+    codec,
+    following,
+    logs,
+    loopback,
+    process,
+    shapes,
+    starting,
+    store,
+    stream,
+    venue,
+)
 from benchmarks.engines.present import missing
 from benchmarks.measure import Contender, Result, machine, measure
 from benchmarks.profiles import every
@@ -31,6 +43,7 @@ OTHER_CASES: dict[str, Callable[[int], list[Result]]] = {
     "h": lambda _: process.million(),
     "i": lambda rounds: store.storing(min(rounds, 9)),
     "j": lambda rounds: process.generating(min(rounds, 5)),
+    "n": lambda rounds: venue.orders(min(rounds, 9)),
     "sizes": lambda rounds: sizes.by_size(min(rounds, 7)),
 }
 STAGES = "stages"

@@ -4,7 +4,8 @@ For each way to the venue, in one run and in turns, so that what else the machin
 
 - a bare logon and logout of a blocking client, on a venue that runs;
 - a reset of the venue after a client has logged on, traded and logged out;
-- in pytest: an empty test with the fixture, less an empty test without it.
+- in pytest, in turns: an empty test with the fixture, and a test with a bare logon and logout on a venue that
+  runs, each less an empty test.
 """
 
 from __future__ import annotations
@@ -52,25 +53,25 @@ def logons_and_resets(*, tls: bool) -> tuple[float, float]:
     return median(logons), median(resets)
 
 
-def in_pytest(*, tls: bool) -> float:
-    """Return the seconds by which the fixture makes an empty test longer: between the medians of both."""
+def in_pytest(*, tls: bool) -> tuple[float, float]:
+    """Return by how many seconds the fixture makes an empty test longer, and a logon with logout: medians."""
     with tempfile.TemporaryDirectory() as folder:
         way = "tls" if tls else "in-process"
         Path(folder, "pytest.ini").write_text(f"[pytest]\nkalshi_venue = {way}\n")
-        Path(folder, "conftest.py").write_text(_CONFTEST)
+        Path(folder, "conftest.py").write_text(_CONFTEST.format(tls=tls))
         Path(folder, "test_it.py").write_text(_TESTS.format(count=ROUNDS))
         # The plugin may not be installed yet; it is under the name of its entry point.
         command = (sys.executable, "-m", "pytest", "-q", "-p", "kalshi_fix_pytest")
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
         times = json.loads(Path(folder, "times.json").read_text())
-    found: float = median(times["test_with"]) - median(times["test_without"])
-    return found
+    empty = median(times["test_without"])
+    return median(times["test_with"]) - empty, median(times["test_logon"]) - empty
 
 
 _TESTS = """
-import pytest
+from kalshi_fix_adapters.blocking import order_entry
 
-def test_first(kalshi_venue):
+def test_first(kalshi_venue, running):
     pass
 
 for number in range({count}):
@@ -78,14 +79,24 @@ for number in range({count}):
         pass
     def test_without():
         pass
-    globals()[f"test_with_{{number}}"], globals()[f"test_without_{{number}}"] = test_with, test_without
-del test_with, test_without
+    def test_logon(running):
+        with order_entry(**running.options()):
+            pass
+    for test in test_with, test_without, test_logon:
+        globals()[f"{{test.__name__}}_{{number}}"] = test
+del test_with, test_without, test_logon, test
 """
 _CONFTEST = """
 import json, time
 import pytest
+from kalshi_fix_adapters.testing import Venue
 
-times = {}
+times = {{}}
+
+@pytest.fixture(scope="session")
+def running():
+    with Venue(tls={tls}) as venue:
+        yield venue
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item, nextitem):
@@ -103,11 +114,12 @@ def main() -> None:
     """Measure and print."""
     for tls in (False, True):
         logon, reset = logons_and_resets(tls=tls)
-        fixture = in_pytest(tls=tls)
+        fixture, beside = in_pytest(tls=tls)
         print(
             f"{'over TLS' if tls else 'in process'}: logon and logout {logon * 1e3:.2f} ms; "
             f"reset {reset * 1e3:.2f} ms, {reset / logon:.2f} of that; "
-            f"fixture in pytest {fixture * 1e3:.2f} ms a test, {fixture / logon:.2f} of that"
+            f"in pytest: the fixture {fixture * 1e3:.2f} ms a test, a logon and logout {beside * 1e3:.2f}, "
+            f"{fixture / beside:.2f} of that"
         )
 
 

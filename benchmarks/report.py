@@ -19,7 +19,7 @@ RESULTS, PROFILE = "results.json", "profile.json"
 SLACK = 1.35
 """How much worse a ratio may be than the committed one before `make bench-quick` fails: a machine that others
 use as well moves single ratios by a quarter."""
-RATES = ("f: an order of", "i:")
+RATES = ("f: an order of", "i:", "n: an order")
 """How the cases begin where it matters how many there are in a second."""
 SAME, WORSE = "as committed", "WORSE"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from benchmarks.cases import books, codec, following, logs, loopback, process, shapes, starting, stream
+from benchmarks.cases import books, codec, following, logs, loopback, process, shapes, starting, stream, venue
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Result
 
@@ -134,6 +134,13 @@ TARGETS = (
         ((starting.START, starting.VERSION),),
         ((starting.START, starting.CORE),),
         at_most=1,
+    ),
+    Target(
+        "n/flat",
+        f"{venue.ORDER}: 1,000 sessions / 10",
+        ((venue.ORDER, venue.named(1000)),),
+        ((venue.ORDER, venue.named(10)),),
+        at_most=1.3,
     ),
     Target(
         "k/following",

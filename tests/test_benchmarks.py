@@ -20,6 +20,7 @@ from benchmarks import __main__ as command
 from benchmarks import charts, million, pages, report, samples, sizes
 from benchmarks.canonical import DifferentError, canonical, fields, require_equal
 from benchmarks.cases import books, codec, logs, loopback, shapes, stream
+from benchmarks.cases import venue as venue_case
 from benchmarks.clients import bare, peers, trace
 from benchmarks.clients import ours as clients
 from benchmarks.engines import ours
@@ -117,6 +118,18 @@ def test_what_has_a_decoder_is_decoded_by_it_and_what_was_never_seen_is_read(
         expected = {shapes.CAREFUL: contender.per_call, shapes.FIRST: 5}.get(contender.engine, 0)
         assert len(read) == expected, contender
     assert {contender.engine for contender in contenders} >= {"1", "3", shapes.MIXED, shapes.COMPILED}
+
+
+def test_orders_at_the_venue_rest_and_are_gone_before_the_next_ones() -> None:
+    floor = venue_case.Floor(sessions=4, subscribers=2, orders=3)
+    for _ in range(2):
+        floor.prepare()
+        assert floor.resting() == 0
+        floor.run()
+        assert floor.resting() == 3
+    *counted, further = venue_case.orders(1, sessions=(7, 8), further=2, count=3)
+    assert [each.engine for each in counted] == ["7 sessions", "8 sessions"]
+    assert (further.case, further.engine) == (venue_case.SUBSCRIBER, "each of 2")
 
 
 def test_logs_and_recordings_run() -> None:

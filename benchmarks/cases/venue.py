@@ -1,0 +1,199 @@
+"""(n) An order through the simulated venue, with ever more sessions logged on or subscribed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from random import Random
+
+import attrs
+
+from benchmarks.measure import Contender, Result, measure
+from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
+from kalshi_fix_adapters.venue.exchange import prediction_market
+from kalshi_fix_adapters.venue.identities import ClientKey
+from kalshi_fix_adapters.venue.venue import Venue
+from kalshi_fix_sansio import (
+    DIALECT,
+    LogonFields,
+    MarketDataRequest,
+    Message,
+    NewOrderSingle,
+    OrderCancelRequest,
+)
+from kalshi_fix_sansio.authentication import SignLogon
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.session import Session
+from kalshi_fix_sansio.signing import load_private_key
+
+ORDER = "n: an order through the simulated venue"
+SUBSCRIBER = "n: a further subscriber to its market"
+SESSIONS = (10, 100, 500, 1000)
+SUBSCRIBERS = 5
+"""To the market of the orders, of the sessions that are logged on."""
+MORE_SUBSCRIBERS = 100
+ORDERS = 100
+"""Of a batch. They rest, and are cancelled before the next one."""
+MARKET, OWNER = "KXBENCH-26", "owner"
+NOW = Instant(50.0, datetime(2026, 10, 5, 14, 30, tzinfo=UTC))
+
+
+def named(sessions: int) -> str:
+    """Return what a result is called."""
+    return f"{sessions:,} sessions"
+
+
+@attrs.frozen
+class _Client:
+    connection: int
+    session: Session
+
+
+class Floor:
+    """A venue where so many sessions are logged on, `subscribers` of them to market data.
+
+    The first of the others places orders, and nobody else does anything.
+    """
+
+    def __init__(self, sessions: int, subscribers: int, orders: int) -> None:
+        key = ClientKey.generate(ed25519_key=True, key_id="key")
+        signer = load_private_key(key.private_key_pem)
+        names = [f"key-{number}" for number in range(sessions)]
+        self._venue = Venue(
+            VenueConfig(
+                markets={"prediction": (prediction_market(MARKET),)},
+                accounts=tuple(
+                    AccountConfig(owner=name, product="prediction", balance=Decimal(1_000_000))
+                    for name in names
+                ),
+                api_keys=tuple(
+                    ApiKey(key_id=name, public_key=key.public_key, owner=name, product="prediction")
+                    for name in names
+                ),
+            ),
+            Random(1),  # noqa: S311 - nothing secret is drawn from it
+        )
+        self._venue.begin(NOW)
+        self._orders = orders
+        self._number = self._cancelled = 0
+        self._batch: list[bytes] = []
+        self._unread: list[bytes] = []
+        for name in names[:subscribers]:
+            client = self._log_on(name, "KalshiMD", signer.sign_logon)
+            self._say(client, MarketDataRequest.subscribe(MARKET))
+        self._first, *_ = [self._log_on(name, "KalshiNR", signer.sign_logon) for name in names[subscribers:]]
+
+    def _log_on(self, name: str, session_type: str, sign: SignLogon) -> _Client:
+        session = Session(
+            SessionConfig(
+                role=Role.INITIATOR,
+                dialect=DIALECT,
+                session_type=DIALECT.session_types[session_type],
+                product="prediction",
+                sender_comp_id=name,
+                target_comp_id=session_type,
+                logon_fields=LogonFields(
+                    use_dollars=True, skip_pending_exec_reports=True if session_type == "KalshiNR" else None
+                ),
+                sign_logon=sign,
+            )
+        )
+        client = _Client(self._venue.connection_made("prediction", session_type, NOW), session)
+        session.connect(NOW)
+        self._exchange(client)
+        assert session.is_established
+        return client
+
+    def _exchange(self, client: _Client) -> None:
+        self._venue.receive_data(client.connection, client.session.data_to_send(), NOW)
+        client.session.receive_data(self._venue.data_to_send(client.connection), NOW)
+        client.session.events()
+
+    def _say(self, client: _Client, message: Message) -> None:
+        client.session.send(message, NOW)
+        self._exchange(client)
+
+    def prepare(self) -> None:
+        """Read what came of the last orders, cancel what rests of them, and write the next ones."""
+        self._first.session.receive_data(b"".join(self._unread), NOW)
+        self._unread.clear()
+        for _ in self._batch:
+            self._cancelled += 1
+            self._say(
+                self._first,
+                OrderCancelRequest(
+                    cl_ord_id=f"c{self._cancelled}",
+                    orig_cl_ord_id=f"o{self._cancelled}",
+                    symbol=MARKET,
+                    side="1",
+                ),
+            )
+        self._flush()
+        self._batch.clear()
+        for _ in range(self._orders):
+            self._number += 1
+            order = NewOrderSingle(
+                cl_ord_id=f"o{self._number}",
+                symbol=MARKET,
+                side="1",
+                ord_type="2",
+                order_qty=1,
+                price=Decimal(1 + self._number % 40) / 100,
+                time_in_force="1",
+            )
+            self._first.session.send(order, NOW)
+            self._batch.append(self._first.session.data_to_send())
+
+    def run(self) -> None:
+        """Bring the orders one by one, each to its answers."""
+        venue, connection = self._venue, self._first.connection
+        for data in self._batch:
+            venue.receive_data(connection, data, NOW)
+            self._flush()
+
+    def _flush(self) -> None:
+        """Do what a server does after each read."""
+        venue = self._venue
+        for number in venue.connections_with_output():
+            data = venue.data_to_send(number)
+            if number == self._first.connection:
+                self._unread.append(data)
+        venue.connections_to_close()
+        venue.next_deadline()
+
+    def resting(self) -> int:
+        """Return how many orders rest."""
+        return len(self._venue.exchange("prediction").open_orders())
+
+
+def orders(
+    rounds: int,
+    *,
+    sessions: Sequence[int] = SESSIONS,
+    further: int = MORE_SUBSCRIBERS,
+    count: int = ORDERS,
+) -> list[Result]:
+    """Measure an order with each number of sessions, and what `further` subscribers add to it."""
+    few = 2 * SUBSCRIBERS + further
+    floors = {(ORDER, named(each)): Floor(each, SUBSCRIBERS, count) for each in sessions} | {
+        (SUBSCRIBER, "without"): Floor(few, SUBSCRIBERS, count),
+        (SUBSCRIBER, "with"): Floor(few, SUBSCRIBERS + further, count),
+    }
+    *found, without, having = measure(
+        [
+            Contender(case, name, floor.run, count, max_calls=1, prepare=floor.prepare)
+            for (case, name), floor in floors.items()
+        ],
+        rounds,
+    )
+    return [
+        *found,
+        attrs.evolve(
+            having,
+            engine=f"each of {further}",
+            us_min=(having.us_min - without.us_min) / further,
+            us_median=(having.us_median - without.us_median) / further,
+        ),
+    ]
