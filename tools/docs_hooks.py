@@ -21,6 +21,11 @@ pages: list[tuple[str, str, str]] = []
 """Title, address and first paragraph of each page that the navigation lists."""
 
 
+def on_pre_build(**_: object) -> None:
+    """Begin anew: `mkdocs serve` builds again and again in one process."""
+    pages.clear()
+
+
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     """Draw the diagrams now: the theme would load a script from elsewhere to draw them in the browser."""
     if page.file.src_uri.count("/") < 2:

@@ -25,7 +25,8 @@ from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_sansio import SESSION_TYPES, Instant
 from kalshi_fix_sansio.events import LoggedOn
 
-WIDTH = max(map(len, ("certificate", "address")))
+WIDTH = len("certificate")
+"""Columns of the longest step's name."""
 CLOCK_MARGIN = 0.5
 """The part of the tolerance for SendingTime beyond which a clock is worth a warning."""
 EXPIRY_MARGIN = 3
