@@ -10,8 +10,10 @@ import sys
 import textwrap
 from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
@@ -19,15 +21,44 @@ from kalshi_fix_sansio import KalshiFixError, _generated
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+METRICS = DOCS / "how-to" / "metrics.md"
+
+
+def python_of(page: Path) -> list[str]:
+    """Return the blocks of Python that a page has, those in its tabs too, in their order."""
+    blocks = re.finditer(r"^( *)```python\n(.*?)^\1```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(block[2]) for block in blocks]
+
+
+def run_page(page: Path) -> dict[str, object]:
+    """Run the Python of a page from top to bottom, one tab after the other; return what it has made."""
+    made: dict[str, object] = {"__name__": page.stem}
+    exec(compile("\n".join(python_of(page)), str(page), "exec"), made)
+    return made
 
 
 @pytest.mark.parametrize(
-    "page",
-    [page for page in PAGES if "```python\n" in page.read_text("utf-8") and page.parent.name != "tutorial"],
+    "page", [page for page in PAGES if python_of(page) and page.parent.name != "tutorial" and page != METRICS]
 )
 def test_the_python_of_a_page_runs(page: Path) -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": page.stem})
+    run_page(page)
+
+
+def test_the_metrics_page_runs_and_its_alerts_are_about_what_it_exports() -> None:
+    made = run_page(METRICS)
+    page = METRICS.read_text("utf-8")
+    [rules] = re.findall(r"^```yaml.*?\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    alerts = {rule["alert"]: rule["expr"] for rule in yaml.safe_load(rules)["groups"][0]["rules"]}
+    scraped = str(made["scraped"])
+    for metric in re.findall(r"\bfix_\w+", " ".join(alerts.values())):
+        assert f"\n{metric}{{" in scraped
+    watched = {
+        name
+        for names in re.findall(r'event=~?"(.*?)"', " ".join(alerts.values()))
+        for name in names.split("|")
+    }
+    assert watched == {kind.__name__ for kind in cast("tuple[type, ...]", made["ALARMING"])}
+    assert set(re.findall(r"^\| `(Fix\w+)` \|", page, re.MULTILINE)) == set(alerts)
 
 
 def test_the_decode_page_shows_what_the_command_prints(tmp_path: Path) -> None:
@@ -69,11 +100,12 @@ def test_every_page_is_in_the_navigation() -> None:
 
 def test_the_tabs_show_the_examples_as_they_are() -> None:
     page = (DOCS / "clients.md").read_text("utf-8")
-    tabs = re.findall(r'^=== "(\w+)"\n\n    ```python\n(.*?)^    ```$', page, re.DOTALL | re.MULTILINE)
-    assert [name for name, _ in tabs] == ["blocking", "asyncio", "trio"]
-    for name, shown in tabs:
-        suffix = "" if name == "blocking" else f"_{name}"
-        script = (DOCS.parent / "examples" / f"first_order{suffix}.py").read_text("utf-8")
+    tabs = re.findall(
+        r'^=== "(\w+)"\n\n    ```py title="(.*?)"\n(.*?)^    ```$', page, re.DOTALL | re.MULTILINE
+    )
+    assert [name for name, *_ in tabs] == ["blocking", "asyncio", "trio"]
+    for _, path, shown in tabs:
+        script = (DOCS.parent / path).read_text("utf-8")
         assert textwrap.dedent(shown) == script
 
 
