@@ -11,6 +11,8 @@ def main() -> None:
         from kalshi_fix_adapters.cli.commands import commands
 
         commands()  # imports what its subcommand needs
+    except KeyboardInterrupt:  # while it was being imported
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] not in {"click", "rich"}:
             raise

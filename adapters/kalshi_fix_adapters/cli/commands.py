@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
+
+from kalshi_fix_adapters.cli.failures import INTERRUPTED, PIPE_CLOSED, sentence
 
 SUBCOMMANDS: Mapping[str, str] = {
     "amend": "Change price and quantity of an open order.",
@@ -31,6 +36,34 @@ SUBCOMMANDS: Mapping[str, str] = {
 
 
 class _Subcommands(click.Group):
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run, tell of a failure in one sentence, and end with its status."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            status = super().main(*args, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            from kalshi_fix_adapters.cli.terminal import tell
+
+            tell(sentence(error))
+            status = error.exit_code
+        except click.Abort:  # Ctrl-C or Ctrl-D at a question, whose line has no end
+            click.echo(err=True)
+            status = INTERRUPTED
+        sys.exit(status)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # What is still buffered cannot be handed over when Python ends, either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(PIPE_CLOSED)
+        return result
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(SUBCOMMANDS)
@@ -55,7 +88,7 @@ def _validated() -> str:
     return (core / "dictionaries" / "validated.txt").read_text(encoding="utf-8").strip()
 
 
-@click.group(cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("kalshi-fix", cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(
     package_name="kalshi-fix-sansio", message=f"%(prog)s %(version)s (Kalshi: {_validated()})"
 )

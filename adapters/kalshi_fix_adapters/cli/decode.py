@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,14 +12,12 @@ from kalshi_fix_adapters.cli import filters
 from kalshi_fix_adapters.cli.decoding import Asked, Batch, Decoder, Form
 from kalshi_fix_adapters.cli.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
 from kalshi_fix_adapters.cli.summary import Summary
-from kalshi_fix_adapters.cli.terminal import Screen
+from kalshi_fix_adapters.cli.terminal import Screen, tell
 from kalshi_fix_adapters.logs.entries import Direction
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.logs.split import in_processes
 
 PROBLEMS_FOUND, UNREADABLE, NOTHING_FOUND = 1, 2, 3
-INTERRUPTED, PIPE_CLOSED = 130, 141
-"""As a shell tells of a program that SIGINT or SIGPIPE has ended."""
 POLL_SECONDS = 0.2
 
 
@@ -79,16 +76,12 @@ def decode(
             _decode(name, asked, output, follow=follow, processes=processes)
         sys.exit(output.finish())
     except UnreadableError as error:
-        click.echo(f"kalshi-fix: {error}", err=True)
+        tell(str(error))
         sys.exit(UNREADABLE)
     except KeyboardInterrupt:
         if follow:
-            sys.exit(output.finish())
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # What is still buffered cannot be handed over when Python ends, either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(PIPE_CLOSED)
+            output.finish()
+        raise
 
 
 class _Output:
@@ -127,10 +120,10 @@ class _Output:
             self._screen.lines(list(self._summary.lines()))
             self._screen.flush()
         for text in self.versions.told():
-            click.echo(f"kalshi-fix: {text}", err=True)
+            tell(text)
         if not found:
             asked = " that was asked for" if self._asked.filters.any else ""
-            click.echo(f"kalshi-fix: no FIX message (8=FIXT.1.1){asked} found", err=True)
+            tell(f"no FIX message (8=FIXT.1.1){asked} found")
             return NOTHING_FOUND
         return PROBLEMS_FOUND if problems else 0
 

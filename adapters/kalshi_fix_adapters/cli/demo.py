@@ -17,7 +17,7 @@ from kalshi_fix_sansio import ExecType, ExecutionReport
 from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
 
 WIDTH = 100
-"""Columns of the table, in a terminal and in a pipe alike."""
+"""Columns of running text at most."""
 _INDENT = " " * 6
 _SEED = 1
 """Of the ids and of the resting orders, so that every demo is the same but for keys and times."""
@@ -70,8 +70,9 @@ class _Telling:
         units.learn(message)
         name = "a message" if message.layout is None else message.layout.name
         way = f"   {sender} -> {receiver}: "
+        width = min(self._screen.width, WIDTH)
         heading: Line = (("green", way), ("bold", name), ("", f" ({message.msg_type})"))
-        self._screen.lines([heading, *_fields(message.body, message, units, _INDENT)])
+        self._screen.lines([heading, *_fields(message.body, message, units, _INDENT, width)])
         self._screen.flush()
 
     def tables(self, told: list[Told]) -> None:
@@ -90,18 +91,20 @@ class _Telling:
         )
 
 
-def _fields(nodes: Iterable[Node], message: Inspection, units: Units, indent: str) -> Iterator[Line]:
+def _fields(
+    nodes: Iterable[Node], message: Inspection, units: Units, indent: str, width: int
+) -> Iterator[Line]:
     row: list[str] = []
     for node in nodes:
         if isinstance(node, FieldNode):
             row.append(f"{_name(node)} {_meaning(node, message, units)}")
             continue
-        yield from _wrapped(row, indent)
+        yield from _wrapped(row, indent, width)
         row = []
         for number, entry in enumerate(node.entries, 1):
             yield plain(f"{indent}{node.layout.name} {number} of {len(node.entries)}")
-            yield from _fields(entry, message, units, indent + "  ")
-    yield from _wrapped(row, indent)
+            yield from _fields(entry, message, units, indent + "  ", width)
+    yield from _wrapped(row, indent, width)
 
 
 def _name(node: FieldNode) -> str:
@@ -114,11 +117,11 @@ def _meaning(node: FieldNode, message: Inspection, units: Units) -> str:
     return meaning or value(node, message, units)
 
 
-def _wrapped(row: list[str], indent: str) -> list[Line]:
+def _wrapped(row: list[str], indent: str, width: int) -> list[Line]:
     """Return items as lines; each item stays on one of them."""
     lines: list[str] = []
     for item in row:
-        if lines and len(indent) + len(lines[-1]) + len(item) + 3 <= WIDTH:
+        if lines and len(indent) + len(lines[-1]) + len(item) + 3 <= width:
             lines[-1] += f", {item}"
         else:
             lines.append(item)

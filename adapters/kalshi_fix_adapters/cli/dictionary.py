@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from kalshi_fix_adapters.cli.failures import CommandError
 from kalshi_fix_sansio import PRODUCTS
 
 ORCHESTRA = "orchestra"
@@ -36,6 +37,4 @@ def dictionary(what: str, out: Path) -> None:
             path.write_bytes(each.read_bytes())
             click.echo(path)
     except OSError as error:
-        raise click.ClickException(
-            f"{out} cannot be written ({error.strerror}); choose another folder"
-        ) from None
+        raise CommandError(f"{out} cannot be written ({error.strerror}); choose another folder") from None

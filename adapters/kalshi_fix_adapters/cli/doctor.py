@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from cryptography.x509 import load_der_x509_certificate
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.failures import told_plainly
 from kalshi_fix_adapters.cli.target import Target, target_options
+from kalshi_fix_adapters.cli.terminal import columns_of, wrapped
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import CertificateRejectedError
 from kalshi_fix_adapters.events import ClientEvent
@@ -71,7 +73,8 @@ class _Seen(Observer):
 
 
 def _say(name: str, verdict: str, details: str = "") -> None:
-    click.echo(f"{name:<{WIDTH}}  {verdict:<7}  {details}".rstrip())
+    line = f"{name:<{WIDTH}}  {verdict:<7}  {details}".rstrip()
+    click.echo(wrapped(line, columns_of(sys.stdout) or len(line), indent=WIDTH + 11))
 
 
 @contextlib.contextmanager

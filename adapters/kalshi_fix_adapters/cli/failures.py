@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import IO, Any
 
 import click
 
 from kalshi_fix_sansio.errors import KalshiFixError
 
+INTERRUPTED, PIPE_CLOSED = 130, 141
+"""Exit statuses as a shell tells of a program that SIGINT or SIGPIPE has ended."""
+
 
 class CommandError(click.ClickException):
     """Ends the command with exit status 1 and this sentence."""
 
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print it."""
-        click.echo(f"kalshi-fix: {self.format_message()}", file=file, err=file is None)
+
+def sentence(error: click.ClickException) -> str:
+    """Return what to say of a failure, and of one of usage where to read more."""
+    text = error.format_message()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{text.rstrip('.')}; see {error.ctx.command_path} --help"
+    return text
 
 
 @contextlib.contextmanager

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self, cast
 
+from kalshi_fix_adapters.cli.terminal import PROGRESS_SECONDS, StatusLine
 from kalshi_fix_adapters.logs.entries import CHUNK
 
 STDIN: Final = "-"
-PROGRESS_SECONDS: Final = 0.5
 _OTHER: Final = re.compile(rb"8=(FIX\.[0-9]\.[0-9](?:SP[0-9])?)(?:\x01|\||\^A)")
 _LONGEST_OTHER: Final = 16
 _MEGA: Final = 1_000_000
@@ -109,7 +109,7 @@ class Progress:
     """Says on a terminal how far a file was read, if that takes long."""
 
     def __init__(self, name: str, *, shown: bool) -> None:
-        self._shown = shown and sys.stderr.isatty()
+        self._shown = shown and StatusLine.is_seen()
         self._name = name
         self._size = 0
         if self._shown and name != STDIN and not name.endswith(".gz"):
@@ -117,7 +117,7 @@ class Progress:
                 self._size = Path(name).stat().st_size
             except OSError:
                 self._shown = False  # what reads it says why
-        self._told = False
+        self._line = StatusLine()
 
     def __enter__(self) -> Self:
         return self
@@ -125,9 +125,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._told:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        self._line.clear()
 
     def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
         """Count what passes."""
@@ -145,8 +143,6 @@ class Progress:
                 self._tell(done, done / (now - begin))
 
     def _tell(self, done: int, speed: float) -> None:
-        self._told = True
         part = f"{done / self._size:4.0%} of {self._size / _MEGA:,.0f} MB" if self._size else ""
         text = part or f"{done / _MEGA:,.0f} MB"
-        sys.stderr.write(f"\r\x1b[K{Path(self._name).name[:24]}: {text}, {speed / _MEGA:.0f} MB/s")
-        sys.stderr.flush()
+        self._line.show(f"{Path(self._name).name[:24]}: {text}, {speed / _MEGA:.0f} MB/s")

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.cli.terminal import Line, Screen, plain, printable
+from kalshi_fix_adapters.cli.terminal import (
+    PROGRESS_SECONDS,
+    Line,
+    Screen,
+    StatusLine,
+    plain,
+    printable,
+    tell,
+)
 from kalshi_fix_adapters.recording import happenings
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
@@ -26,6 +35,8 @@ from kalshi_fix_sansio.trading import (
 )
 
 NOTHING_FOUND = 3
+LOOKED_EVERY = 1_000
+"""Messages after which it is seen whether it is time to say how far it is."""
 _MARKET_DATA, _DROP_COPY, _SETTLEMENT = "KalshiMD", "KalshiDC", "KalshiPT"
 _ORDERS = frozenset(name for name in SESSION_TYPES if name in ("KalshiNR", "KalshiRT"))
 """Session types that orders are sent on."""
@@ -44,13 +55,19 @@ def replay(files: tuple[str, ...], product: str, everything: bool) -> None:
     """
     state = _State(product)
     screen = Screen()
-    with told_plainly():
+    line = StatusLine()
+    begin = told_at = time.monotonic()
+    with told_plainly(), line:
         for happening in happenings(files):
             state.take(happening.session_type, happening.what, happening.time)
+            if not state.count % LOOKED_EVERY and time.monotonic() - told_at >= PROGRESS_SECONDS:
+                told_at = time.monotonic()
+                speed = state.count / (told_at - begin)
+                line.show(f"{state.count:,}, up to {happening.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")
     screen.lines(list(state.lines(everything=everything)))
     screen.flush()
     if not state.count:
-        click.echo("kalshi-fix: no message of a session was found", err=True)
+        tell("no message of a session was found")
         sys.exit(NOTHING_FOUND)
 
 

@@ -14,7 +14,7 @@ import click
 from kalshi_fix_adapters.cli.failures import CommandError
 from kalshi_fix_adapters.cli.outcome import Outcome, Request, carry_out
 from kalshi_fix_adapters.cli.target import Target
-from kalshi_fix_adapters.cli.terminal import printable
+from kalshi_fix_adapters.cli.terminal import printable, tell, wrapped
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_sansio import (
     DIALECT,
@@ -120,13 +120,20 @@ def confirm(plan: ConnectionPlan, what: Sequence[str], *, yes: bool) -> None:
     """
     where = f"{plan.config.product}, {plan.environment}: {SESSION} at {plan.endpoint}"
     for line in (*what, where):
-        click.echo(click.wrap_text(printable(line), WIDTH, "", "  "), err=True)
+        click.echo(wrapped(printable(line), WIDTH), err=True)
     if yes:
         return
     if not _at_terminal():
         raise CommandError("nothing was sent: there is no terminal to ask at; say --yes")
-    if not click.confirm("Send it?", err=True):
-        raise CommandError("nothing was sent")
+    try:
+        if click.confirm("Send it?", err=True):
+            return
+    except click.Abort as abort:
+        click.echo(err=True)  # the question's line has no end
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            tell("nothing was sent")
+            raise KeyboardInterrupt from None
+    raise CommandError("nothing was sent")
 
 
 def _at_terminal() -> bool:
@@ -205,7 +212,7 @@ def _told(msg_type: str, text: str | None, reason: str) -> str:
 
 def say(label: str, text: str) -> None:
     """Print what became of a request, in lines of 60 columns."""
-    click.echo(click.wrap_text(printable(text), WIDTH, f"{label:<9}", " " * 9))
+    click.echo(wrapped(f"{label:<9}{printable(text)}", WIDTH, indent=9))
 
 
 def say_fills(outcome: Outcome) -> None:

@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib.resources import files
-from shutil import get_terminal_size
 from xml.etree.ElementTree import Element, fromstring  # what is parsed is our own file
 
 import attrs
@@ -16,8 +15,6 @@ from kalshi_fix_adapters.cli.failures import CommandError
 from kalshi_fix_adapters.cli.terminal import Line, Screen
 
 _MARK = "{http://fixprotocol.io/2024/orchestra/repository}"
-WIDEST = 100
-"""Columns beyond which text is not easier to read."""
 
 
 @attrs.frozen
@@ -45,9 +42,9 @@ def spec(word: tuple[str, ...]) -> None:
         near = get_close_matches(wanted, known, n=5)
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise CommandError(f"the dialect has no {' '.join(word)!r}{hint}")
-    screen, width = Screen(), min(get_terminal_size((80, 0)).columns, WIDEST)
+    screen = Screen()
     for number, entry in enumerate(found):
-        screen.lines([*([()] if number else []), *_shown(entry, width)])
+        screen.lines([*([()] if number else []), *_shown(entry, screen.text_width)])
 
 
 def _shown(entry: Entry, width: int) -> Iterator[Line]:

@@ -11,7 +11,7 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.cli.terminal import Line, Screen, plain, printable
+from kalshi_fix_adapters.cli.terminal import Line, Screen, printable
 from kalshi_fix_adapters.store_sqlite import StoreSummary, read_summary
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.outcomes import OpenRequest
@@ -34,7 +34,7 @@ def store(file: str, as_object: bool) -> None:
         summary = read_summary(file)
     screen = Screen()
     if as_object:
-        screen.lines([plain(json.dumps(_as_json(summary)))])
+        screen.text([json.dumps(_as_json(summary))])
         return
     screen.lines(list(_lines(summary)))
     if summary.open_requests:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import sys
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Iterator, Sequence
+from typing import Final, Self, TextIO
 
+import click
 from rich.box import ASCII, SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -15,11 +19,22 @@ Span = tuple[str, str]
 """A style (empty for none) and a piece of a line."""
 Line = tuple[Span, ...]
 
+USUAL_WIDTH: Final = 80
+"""Columns of a terminal that does not tell."""
 PLAIN_WIDTH = 1000
 """Columns that are too many for any table, where there is no terminal that has a width."""
 
+WIDEST: Final = 100
+"""Columns beyond which text is not easier to read."""
+
 CUT_OFF = ">"
 """Stands at the end of a line that was cut."""
+
+PROGRESS_SECONDS: Final = 0.5
+"""Between two lines that say how far something is, and before the first."""
+NARROWEST: Final = 20
+"""Columns below which nothing is folded to fit."""
+_WORDS: Final = re.compile(r" *[^ ]+")
 
 
 def plain(text: str) -> Line:
@@ -34,29 +49,137 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
+def columns_of(stream: TextIO) -> int | None:
+    """Return how many columns a stream has; None if it is no terminal."""
+    if not stream.isatty():
+        return None
+    found = _columns_asked_for()
+    if found is None:
+        with contextlib.suppress(OSError, ValueError):
+            found = os.get_terminal_size(stream.fileno()).columns
+    return max(NARROWEST, found or USUAL_WIDTH)
+
+
+def _columns_asked_for() -> int | None:
+    with contextlib.suppress(KeyError, ValueError):
+        return max(NARROWEST, int(os.environ["COLUMNS"]))
+    return None
+
+
+def tell(text: str) -> None:
+    """Print a sentence about the command itself on standard error: on a terminal in lines that fit."""
+    columns = columns_of(sys.stderr)
+    for line in f"kalshi-fix: {text}".split("\n"):
+        click.echo(line if columns is None else wrapped(line, columns), err=True)
+
+
+class StatusLine:
+    """A line on standard error that says how far something is, in the place of the one before."""
+
+    def __init__(self) -> None:
+        self._length = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    @staticmethod
+    def is_seen() -> bool:
+        """Whether standard error is a terminal."""
+        return sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        """Print it, if it is seen."""
+        columns = columns_of(sys.stderr)
+        if columns is None:
+            return
+        text = text[: columns - 1]
+        # Spaces, and no sequence that erases: the terminal may have been told to be plain.
+        sys.stderr.write(f"\r{text:<{self._length}}")
+        sys.stderr.flush()
+        self._length = len(text)
+
+    def clear(self) -> None:
+        """Take it away."""
+        if self._length:
+            sys.stderr.write(f"\r{'':<{self._length}}\r")
+            sys.stderr.flush()
+            self._length = 0
+
+
+def wrapped(text: str, width: int, *, indent: int | None = None) -> str:
+    """Return text in lines, as `folded` does it."""
+    return "\n".join("".join(part for _, part in each) for each in folded(plain(text), width, indent=indent))
+
+
+def folded(line: Line, width: int, *, indent: int | None = None) -> list[Line]:
+    """Return a line as lines of so many columns, broken at spaces.
+
+    A word that is longer stays whole, so that it can be copied: the terminal itself breaks it.
+
+    Args:
+        line: what to fold.
+        width: columns.
+        indent: columns that the further lines begin with; by default two more than the first one has.
+    """
+    if sum(len(part) for _, part in line) <= width:
+        return [line]
+    text = "".join(part for _, part in line)
+    if indent is None:
+        indent = min(len(text) - len(text.lstrip(" ")) + 2, width // 2)
+    lines: list[list[Span]] = [[]]
+    room = width
+    for style, word in _words(line):
+        if len(word) > room and lines[-1]:
+            lines.append([("", " " * indent)])
+            room, word = width - indent, word.lstrip(" ")
+        lines[-1].append((style, word))
+        room -= len(word)
+    return [tuple(spans) for spans in lines]
+
+
+def _words(line: Line) -> Iterator[Span]:
+    """Yield the words of a line, each with the spaces before it."""
+    for style, part in line:
+        end = 0
+        for found in _WORDS.finditer(part):
+            end = found.end()
+            yield style, found[0]
+        if end < len(part):
+            yield style, part[end:]
+
+
 class Screen:
     """A text stream that may be a terminal."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream
-        terminal = self._terminal = self._stream.isatty()
-        self._console = Console(
-            file=self._stream, width=None if terminal else PLAIN_WIDTH, highlight=False, markup=False
-        )
+        terminal = self.is_terminal = self._stream.isatty()
+        self.width: int = columns_of(self._stream) or PLAIN_WIDTH
+        """Columns that there are."""
+        width = self.width if terminal else _columns_asked_for() or USUAL_WIDTH
+        self.text_width: int = min(width, WIDEST)
+        """Columns of running text."""
+        self._console = Console(file=self._stream, width=self.width, highlight=False, markup=False)
         self._styled = terminal and not self._console.no_color
 
     def lines(self, lines: Sequence[Line], *, cut: bool = False) -> None:
-        """Print lines as they are, however long; with `cut`, on a terminal, only what it has room for."""
-        if cut and self._terminal:
-            lines = [_cut(line, self._console.width) for line in lines]
+        """Print lines: on a terminal folded to what it has room for, or, with `cut`, cut off there."""
+        if self.is_terminal:
+            width = self.width
+            if cut:
+                lines = [_cut(line, width) for line in lines]
+            else:
+                lines = [part for line in lines for part in folded(line, width)]
         if self._styled:
-            text = Text("\n").join(Text.assemble(*((part, style) for style, part in line)) for line in lines)
-            self._console.print(text, soft_wrap=True)
+            self._console.print(styled(lines), soft_wrap=True)
         else:
             self._stream.write("".join("".join(part for _, part in line) + "\n" for line in lines))
 
     def text(self, lines: Sequence[str]) -> None:
-        """Print lines without style, as they are."""
+        """Print lines without style, as they are: for programs, and to be copied."""
         self._stream.write("\n".join((*lines, "")))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -76,6 +199,11 @@ class Screen:
     def flush(self) -> None:
         """Hand over what was printed."""
         self._stream.flush()
+
+
+def styled(lines: Sequence[Line]) -> Text:
+    """Return lines as rich has them."""
+    return Text("\n").join(Text.assemble(*((part, style) for style, part in line)) for line in lines)
 
 
 def _cut(line: Line, width: int) -> Line:

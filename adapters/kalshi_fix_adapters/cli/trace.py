@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,21 +11,12 @@ from typing import IO
 
 import click
 
-from kalshi_fix_adapters.cli.decode import (
-    INTERRUPTED,
-    NOTHING_FOUND,
-    PIPE_CLOSED,
-    PROBLEMS_FOUND,
-    UNREADABLE,
-)
+from kalshi_fix_adapters.cli.decode import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
 from kalshi_fix_adapters.cli.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
 from kalshi_fix_adapters.cli.steps import Life, page, terminal_lines
-from kalshi_fix_adapters.cli.terminal import Screen, printable
+from kalshi_fix_adapters.cli.terminal import Screen, printable, tell
 from kalshi_fix_adapters.logs.entries import CHUNK
 from kalshi_fix_adapters.logs.trace import trace as trace_order
-
-WIDEST = 100
-"""Columns beyond which text is not easier to read."""
 
 
 @click.command()
@@ -56,17 +45,10 @@ def trace(wanted: str, files: tuple[str, ...], *, full: bool, html: Path | None)
         raise click.UsageError("standard input is one log")
     versions = OtherVersions()
     logs = [_Log(name, versions) for name in files]
-    try:
-        with contextlib.ExitStack() as copies:
-            for log in logs:
-                copies.callback(log.close)
-            sys.exit(_tell(wanted, logs, versions, full=full, html=html))
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # What is still buffered cannot be handed over when Python ends, either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(PIPE_CLOSED)
+    with contextlib.ExitStack() as copies:
+        for log in logs:
+            copies.callback(log.close)
+        sys.exit(_tell(wanted, logs, versions, full=full, html=html))
 
 
 def _tell(wanted: str, logs: list[_Log], versions: OtherVersions, *, full: bool, html: Path | None) -> int:
@@ -75,34 +57,29 @@ def _tell(wanted: str, logs: list[_Log], versions: OtherVersions, *, full: bool,
         pass
     elif html is None:
         screen = Screen()
-        width = min(shutil.get_terminal_size().columns, WIDEST)
-        screen.lines(list(terminal_lines(life, width, full=full)))
+        screen.lines(list(terminal_lines(life, screen.text_width, full=full)))
         screen.flush()
     else:
         try:
             html.write_text(page(life), encoding="utf-8")
         except OSError as error:
-            _say(f"{html} cannot be written: {error.strerror or error}")
+            tell(f"{html} cannot be written: {error.strerror or error}")
             return UNREADABLE
-        _say(f"{html} has {len(life.steps)} messages of the order")
+        tell(f"{html} has {len(life.steps)} messages of the order")
     for text in versions.told():
-        _say(text)
+        tell(text)
     unread = [log.problem for log in logs if log.problem]
     for text in unread:
-        _say(text)
+        tell(text)
     if not life.steps:
-        _say(f"no message has the ClOrdID, OrderID or ExecID {printable(wanted)}")
+        tell(f"no message has the ClOrdID, OrderID or ExecID {printable(wanted)}")
     if not life.complete:
-        _say("there is more of this order than is followed: not all of it is shown")
+        tell("there is more of this order than is followed: not all of it is shown")
     if unread:
         return UNREADABLE
     if not life.steps:
         return NOTHING_FOUND
     return PROBLEMS_FOUND if life.has_problems else 0
-
-
-def _say(text: str) -> None:
-    click.echo(f"kalshi-fix: {text}", err=True)
 
 
 class _Log:

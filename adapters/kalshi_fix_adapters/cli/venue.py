@@ -72,9 +72,10 @@ def venue(
 ) -> None:
     """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
 
-    It makes a certificate authority and API keys of its own and prints the variables that clients need.
-    What is traded there is gone when it ends. While it runs, `kalshi-fix venue do` pauses it, settles its
-    markets, cuts its connections and more.
+    It makes a certificate authority and API keys of its own, and env.sh with the variables that clients
+    need, which in a pipe it prints as well. What is traded there is gone when it ends. While it runs,
+    `kalshi-fix venue do` pauses it, settles its markets, cuts its connections and more. Exit status: 130
+    after Ctrl-C, 0 after SIGTERM, 1 it cannot run.
     """
     if context.invoked_subcommand is not None:
         return
@@ -88,8 +89,7 @@ def venue(
         _control(sandbox, chosen),
     ):
         _announce(sandbox, environments)
-        with contextlib.suppress(KeyboardInterrupt):
-            _until_stopped()
+        _until_stopped()
 
 
 @contextlib.contextmanager
@@ -204,12 +204,23 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]]) -> N
     ]
     (first, exports), *others = environments
     command = f"source {first.absolute()}"
-    hint = ["", "In another shell, run the next line, or paste what follows it:", "", command, "", *exports]
+    if screen.is_terminal:
+        hint = ["", "In another shell, run this line:", "", command]
+    else:
+        hint = [
+            "",
+            "In another shell, run the next line, or paste what follows it:",
+            "",
+            command,
+            "",
+            *exports,
+        ]
     if others:
         files = [str(path.absolute()) for path, _ in others]
         hint += ["", "The other owners:", "", *(f"source {path}" for path in files[:MOST_LISTED])]
         hint += [f"# and {len(files) - MOST_LISTED} more"] if len(files) > MOST_LISTED else []
-    screen.lines([plain(line) for line in (*markets, *hint)])
+    screen.lines([plain(line) for line in markets])
+    screen.text(hint)
     screen.flush()
 
 
@@ -219,11 +230,10 @@ def _listed(names: list[str]) -> str:
 
 
 def _until_stopped() -> None:
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
-    threading.Event().wait()
+    """Return when SIGTERM comes, which is how a container is stopped; Ctrl-C raises."""
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    stopped.wait()
 
 
 for _command in (do, check, replay_journal, schema, simulate):

@@ -68,7 +68,7 @@ def _perform(wanted: Operation, folder: Path | None, *, as_object: bool) -> None
         answer = ask(running_venue(folder), wanted)
     screen = Screen()
     if as_object:
-        screen.lines([plain(json.dumps(answer))])
+        screen.text([json.dumps(answer)])
         return
     said = answer.pop("said", None)
     if said is not None:

@@ -210,17 +210,15 @@ def test_a_second_interrupt_ends_the_venue_at_once(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert any(line == "stopping\n" for line in process.stdout)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 1
+        assert process.wait(30) == 130
         said = process.stderr.read()
-    assert "never awaited" not in said
-    assert "Traceback" not in said
-    assert said.strip() == "Aborted!"
+    assert said == ""
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_venue_serves_what_it_prints_until_it_is_stopped(
-    venue: tuple[subprocess.Popen[str], Path], stop: signal.Signals
+    venue: tuple[subprocess.Popen[str], Path], stop: signal.Signals, status: int
 ) -> None:
     process, folder = venue
     assert process.stdout is not None
@@ -240,7 +238,7 @@ def test_venue_serves_what_it_prints_until_it_is_stopped(
         result = doctor(environ, "--product", product)
         assert result.exit_code == 0, result.stderr
     process.send_signal(stop)
-    assert process.wait(30) == 0
+    assert process.wait(30) == status
     assert process.stderr.read() == ""
     assert list(folder.iterdir()) == []
 

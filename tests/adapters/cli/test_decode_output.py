@@ -243,7 +243,7 @@ def test_following_ends_with_ctrl_c_and_says_nothing_odd(
     path = tmp_path / "wire.log"
     path.write_bytes(DAY)
     result = run("--follow", str(path))
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, result.stderr) == (130, "")
     assert len(result.stdout.splitlines()) == 4
 
 
@@ -264,7 +264,8 @@ def test_ctrl_c_says_nothing_odd(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_does_not_go_together_is_told(args: list[str]) -> None:
     result = run(*args)
     assert result.exit_code == 2
-    assert "Usage" in result.stderr
+    assert result.stderr.startswith("kalshi-fix: --f")
+    assert result.stderr.endswith("; see kalshi-fix decode --help\n")
 
 
 def test_processes_show_the_same(tmp_path: Path) -> None:
@@ -371,7 +372,9 @@ def test_progress_is_told_on_a_terminal_and_goes_away(
     with files.Progress(str(path), shown=True) as progress:
         assert list(progress.watch(iter([DAY[:100], DAY[100:]]))) == [DAY[:100], DAY[100:]]
     assert "wire.log: 100% of 0 MB" in terminal.getvalue()
-    assert terminal.getvalue().endswith("\r\x1b[K")
+    *_, told, erased, nothing = terminal.getvalue().split("\r")
+    assert (erased, nothing) == (" " * len(told), "")
+    assert "\x1b" not in terminal.getvalue()
     pipe = io.StringIO()
     monkeypatch.setattr(sys, "stderr", pipe)
     with files.Progress(str(path), shown=True) as progress:

@@ -173,7 +173,7 @@ def test_a_venue_in_another_process_is_told_what_to_do(tmp_path: Path) -> None:
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=30)
-    assert process.returncode == 0
+    assert process.returncode == 130
     assert list(folder.iterdir()) == []
     gone = do(folder, "status")
     assert (gone.exit_code, "no venue runs in" in gone.stderr) == (1, True)
