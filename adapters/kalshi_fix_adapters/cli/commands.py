@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,12 +37,22 @@ SUBCOMMANDS: Mapping[str, str] = {
 
 
 class _Subcommands(click.Group):
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run, tell of a failure in one sentence, and end with its status."""
+        more = {"standalone_mode": False, **extra}
+        run: Callable[[], Any] = partial(super().main, args, prog_name, complete_var, **more)
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+            return run()
+        status: int
         try:
-            status = super().main(*args, standalone_mode=False, **extra)
+            status = run()
         except click.ClickException as error:
             from kalshi_fix_adapters.cli.terminal import tell
 

@@ -156,14 +156,14 @@ class Screen:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream
-        terminal = self.is_terminal = self._stream.isatty()
+        self.is_terminal: bool = self._stream.isatty()
         self.width: int = columns_of(self._stream) or PLAIN_WIDTH
         """Columns that there are."""
-        width = self.width if terminal else _columns_asked_for() or USUAL_WIDTH
+        width = self.width if self.is_terminal else _columns_asked_for() or USUAL_WIDTH
         self.text_width: int = min(width, WIDEST)
         """Columns of running text."""
         self._console = Console(file=self._stream, width=self.width, highlight=False, markup=False)
-        self._styled = terminal and not self._console.no_color
+        self._styled: bool = self.is_terminal and not self._console.no_color
 
     def lines(self, lines: Sequence[Line], *, cut: bool = False) -> None:
         """Print lines: on a terminal folded to what it has room for, or, with `cut`, cut off there."""

@@ -177,6 +177,15 @@ def read_requests(database: sqlite3.Connection) -> list[OpenRequest]:
     return list(map(request_of, database.execute(_REQUESTS)))
 
 
+def has_rows(database: sqlite3.Connection) -> bool:
+    """Say whether a file has a table of the user's rows; one of an earlier layout has none.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    return _version(database) == VERSION
+
+
 def migrate(database: sqlite3.Connection) -> None:
     """Bring a file of an earlier layout up to date, in one transaction: however it ends, the file is of one
     layout, whole, and holds the same.

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import attrs
 
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, DamagedRowError, explain
-from kalshi_fix_adapters.store_sqlite.layout import connect, read_requests, read_session
+from kalshi_fix_adapters.store_sqlite.layout import connect, has_rows, read_requests, read_session
 from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
-from kalshi_fix_adapters.store_sqlite.rows import message_of
+from kalshi_fix_adapters.store_sqlite.rows import journal_text, message_of
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 _KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? ORDER BY seq_num {} LIMIT 1"
+_SIZES = "SELECT COUNT(*), IFNULL(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM journal"
+_LAST = "SELECT key, value, check_sum FROM journal ORDER BY key DESC LIMIT ?"
+_STEPS: Final = 1_000_000
+"""Steps of SQLite's machine between two calls of `working`: some hundredths of a second."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,12 +42,27 @@ class StoreSummary:
     """The oldest message kept."""
     newest: StoredMessage | None
     open_requests: tuple[OpenRequest, ...]
+    rows: int = 0
+    """How many rows of the user's it has (`Client.journal`)."""
+    row_bytes: int = 0
+    """Bytes of their keys and texts."""
+    last_rows: tuple[tuple[str, str], ...] = ()
+    """Keys and texts (JSON) of the last ones by key, the last one first: the file has no times of them. Only
+    those that were asked for."""
 
 
-def read_summary(path: str | Path) -> StoreSummary:
+def read_summary(
+    path: str | Path, *, rows: int = 0, working: Callable[[], None] | None = None
+) -> StoreSummary:
     """Read what a store holds, and check the whole file.
 
     The session that has it open is not disturbed, and nothing is written to the file.
+
+    Args:
+        path: the file.
+        rows: how many of the user's rows to read.
+        working: called again and again while the file is read and checked, which takes seconds for a large
+            one. It must not raise.
 
     Raises:
         StoreError: there is no such file, or it is no store, or damaged, or cannot be read.
@@ -54,12 +75,17 @@ def read_summary(path: str | Path) -> StoreSummary:
         with contextlib.closing(connect(path, "ro")) as database:
             # All of it as of one moment.
             database.execute("BEGIN")
-            return _read(path, mark, database)
+            if working is not None:
+                database.set_progress_handler(working, _STEPS)
+            return _read(path, mark, database, rows)
     except FILE_ERRORS as error:
+        # So SQLite tells of an interrupt in `working`, where Python takes notice of Ctrl-C.
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from None
         raise explain(path, error) from error
 
 
-def _read(path: Path, mark: bytes | None, database: sqlite3.Connection) -> StoreSummary:
+def _read(path: Path, mark: bytes | None, database: sqlite3.Connection, rows: int) -> StoreSummary:
     owner, numbers = read_session(path, database)
     if read_mark(path) == mark:  # otherwise somebody is writing, perhaps a reset
         check_mark(path, mark, numbers)
@@ -71,6 +97,11 @@ def _read(path: Path, mark: bytes | None, database: sqlite3.Connection) -> Store
         for order in ("ASC", "DESC")
         for row in database.execute(_KEPT.format(order), (numbers.oldest_kept,))
     ]
+    count = size = 0
+    last: list[tuple[str, str]] = []
+    if has_rows(database):
+        count, size = database.execute(_SIZES).fetchone()
+        last = [(row[0], journal_text(row)) for row in database.execute(_LAST, (rows,))]
     return StoreSummary(
         owner=owner,
         next_outgoing=numbers.next_outgoing,
@@ -81,4 +112,7 @@ def _read(path: Path, mark: bytes | None, database: sqlite3.Connection) -> Store
         oldest=ends[0] if ends else None,
         newest=ends[-1] if ends else None,
         open_requests=tuple(read_requests(database)),
+        rows=count,
+        row_bytes=size,
+        last_rows=tuple(last),
     )

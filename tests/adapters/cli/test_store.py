@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +53,7 @@ def test_a_new_store(path: Path) -> None:
         "  reset                       none is open",
         "  kept for resend             no message",
         "  open requests               none",
+        "  rows of the journal         none",
     ]
 
 
@@ -66,12 +69,13 @@ def test_a_store_in_use_by_another_process(path: Path) -> None:
     assert SECRET.decode() not in result.stdout
     assert "\x1b" not in result.stdout
     lines = result.stdout.splitlines()
-    assert lines[1:7] == [
+    assert lines[1:8] == [
         "  next number to send         4",
         "  next number from the peer   9",
         "  reset                       none is open",
         "  kept for resend             2 messages, 2 (2026-08-21 14:03:07) to 3 (2026-08-21 14:03:07)",
         "  open requests               2",
+        "  rows of the journal         none",
         "Open requests (sent, outcome not known), oldest first",
     ]
     assert "| my-\\x1b[1mfirst | NewOrderSingle (D) | 2 | 2026-08-21 14:03:07 | waited for |" in " ".join(
@@ -99,6 +103,9 @@ def test_as_json(path: Path) -> None:
         "kept": 2,
         "oldest": {"seq_num": 2, "sent_at": "2026-08-21T14:03:07.123000+00:00"},
         "newest": {"seq_num": 3, "sent_at": "2026-08-21T14:03:07.123000+00:00"},
+        "rows": 0,
+        "row_bytes": 0,
+        "last_rows": {},
         "open_requests": [
             {
                 "request_id": "my-\x1b[1mfirst",
@@ -137,3 +144,82 @@ def test_what_is_no_store(tmp_path: Path, options: tuple[str, ...]) -> None:
     result = look(path, *options)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"kalshi-fix: {path} is not a store")
+
+
+# --- rows of the client's journal
+
+
+ROWS = {
+    "2026-08-21T14:03:07 fill": '{"price": "0.40", "frame": "8=FIXT.1.1|96=not-to-be-shown|10=000|"}',
+    "2026-08-21T14:03:08 fill": '["0.41", {"RawData": "not-to-be-shown", "PASSWORD": ["not-to-be-shown"]}]',
+    "2026-08-21T14:03:09 \x1b[1mkey": '{"pem": "-----BEGIN PRIVATE KEY----- not-to-be-shown"}',
+    "api token": '"not-to-be-shown"',
+    "no json": "8=FIXT.1.1\x01096=not-to-be-shown\x01",
+    "orders": json.dumps({"n": list(range(500))}),
+}
+
+
+def test_rows_of_the_journal_are_shown_without_secrets(path: Path) -> None:
+    with SqliteStore(path, owner=OWNER) as store:
+        store.record_rows(ROWS)
+        store.commit()
+        shown = look(path, "--rows", "10").stdout
+        last = look(path).stdout
+        none = look(path, "--rows", "0").stdout
+        found = json.loads(look(path, "--json", "--rows", "99").stdout)
+    for printed in (shown, last, json.dumps(found)):
+        assert "not-to-be-shown" not in printed
+        assert "\x1b" not in printed
+    size = sum(len(key.encode()) + len(text) for key, text in ROWS.items())
+    assert f"  rows of the journal         6 of {size:,} bytes\n" in shown
+    lines = shown[shown.index("Rows of the journal") :].splitlines()
+    assert lines[0] == "Rows of the journal, the last ones by key"
+    assert lines[1].startswith('  orders  {"n": [0, 1, 2')
+    assert lines[1].endswith("... (2,397 characters)")
+    assert lines[2:] == [
+        '  no json  "8=FIXT.1.1\\u0001096=<hidden>\\u0001"',
+        '  api token  "<hidden>"',
+        '  2026-08-21T14:03:09 \\x1b[1mkey  {"pem": "<hidden>"}',
+        '  2026-08-21T14:03:08 fill  ["0.41", {"RawData": "<hidden>", "PASSWORD": "<hidden>"}]',
+        '  2026-08-21T14:03:07 fill  {"price": "0.40", "frame": "8=FIXT.1.1|96=<hidden>|10=000|"}',
+    ]
+    assert last == shown[: shown.index("  2026-08-21T14:03:07 fill")]
+    assert "Rows of" not in none
+    assert (found["rows"], found["row_bytes"]) == (6, size)
+    assert found["last_rows"]["orders"] == {"n": list(range(500))}
+    assert list(found["last_rows"]) == sorted(ROWS, reverse=True)
+
+
+def test_a_damaged_row_is_told(path: Path) -> None:
+    with SqliteStore(path, owner=OWNER) as store:
+        store.record_rows({"mine": '"0.40"'})
+        store.commit()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("""UPDATE journal SET value = '"0.41"'""")
+        database.commit()
+    result = look(path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "damaged" in result.stderr
+
+
+def test_a_large_store_says_on_a_terminal_that_it_is_being_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SqliteStore(path, owner=OWNER) as store:
+        fill(store)
+    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._STEPS", 1)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.store.PROGRESS_SECONDS", 0.0)
+    assert look(path).stderr == ""
+    monkeypatch.setattr("kalshi_fix_adapters.cli.terminal.columns_of", lambda _: 60)
+    assert "reading and checking the file: 0 s" in look(path).stderr
+
+
+def test_an_interrupt_while_a_store_is_read_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    SqliteStore(path, owner=OWNER).close()
+    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._STEPS", 1)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.store._Working.__call__", interrupt)
+    result = look(path)
+    assert (result.exit_code, result.output) == (130, "")
