@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import attrs
 
-from codegen.diff import pages, quickfix
+from codegen.diff.documents import pages, quickfix
 from codegen.errors import SpecError
 from codegen.read.nodes import read_yaml
 from fuzz import wire

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from codegen.diff import (
-    compare_changelog,
-    compare_codes,
-    compare_examples,
-    compare_fields,
-    compare_members,
-    compare_messages,
-    compare_places,
-)
+from codegen.diff.comparisons import changelog, codes, examples, fields, members, messages, places
 from codegen.diff.findings import Evidence, Finding
 from codegen.diff.spec_index import CHANGELOG
 
 _COMPARISONS = (
-    compare_messages.compare,
-    compare_members.compare,
-    compare_fields.compare,
-    compare_codes.compare,
-    compare_examples.compare,
-    compare_places.compare,
+    messages.compare,
+    members.compare,
+    fields.compare,
+    codes.compare,
+    examples.compare,
+    places.compare,
 )
 
 
@@ -31,7 +23,7 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
     found: list[Finding] = []
     for each in evidence:
         if each.kind == CHANGELOG:
-            found += compare_changelog.compare(each)
+            found += changelog.compare(each)
             continue
         own = [finding for comparison in _COMPARISONS for finding in comparison(each)]
         found += _without_echoes(own)

@@ -22,7 +22,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 import attrs
 import click
 
-from codegen.diff import markdown
+from codegen.diff.documents import markdown
 from codegen.diff.spec_index import SpecIndex
 from codegen.errors import SpecError
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import attrs
 
-from codegen.diff import markdown
+from codegen.diff.documents import markdown
+from codegen.diff.documents.headings import NUMBER, date_in
+from codegen.diff.documents.inline import plain
 from codegen.diff.findings import UNREVIEWED, Edit, Evidence, Finding
-from codegen.diff.headings import NUMBER, date_in
-from codegen.diff.inline import plain
 from codegen.diff.sources import Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
 from codegen.read import bounded_xml

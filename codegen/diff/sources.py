@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from codegen.diff import changelog, markdown, pages, quickfix
+from codegen.diff.documents import changelog, markdown, pages, quickfix
 from codegen.diff.facts import Fact, Unread
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
 from codegen.errors import SpecError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from codegen.diff import changelog, pages, quickfix
+from codegen.diff.documents import changelog, pages, quickfix
 from codegen.diff.facts import Fact, Vocabulary
 from kalshi_fix_sansio.fuzzing import Choices
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from codegen.diff import endpoints, inline, markdown, quickfix, sources
+from codegen.diff import sources
+from codegen.diff.documents import endpoints, inline, markdown, quickfix
 from codegen.diff.facts import Unread
 from codegen.diff.spec_index import SpecIndex
 from codegen.errors import MAX_MISTAKES, Mistakes, SpecError

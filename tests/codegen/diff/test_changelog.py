@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from codegen.cli import main
-from codegen.diff import changelog
+from codegen.diff.documents import changelog
 from codegen.diff.facts import EntrySaid
 from codegen.read.resolve import load_dialect
 from tests.codegen.diff.pier_dialect import Scratch, original, told

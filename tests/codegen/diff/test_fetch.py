@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from codegen.cli import main
-from codegen.diff import fetch, markdown
+from codegen.diff import fetch
+from codegen.diff.documents import markdown
 from tests.codegen.diff.pier_dialect import PAGES, SPEC, original
 
 

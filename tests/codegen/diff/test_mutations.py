@@ -8,7 +8,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from codegen.diff import compare, findings, pages, passages, quickfix, sources
+from codegen.diff import compare, findings, passages, sources
+from codegen.diff.documents import pages, quickfix
 from codegen.diff.sources import Given, Reading
 from codegen.diff.spec_index import PAGE, SpecIndex
 from tests.codegen.diff.mutations import Mutation, of_dictionary, of_page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codegen.diff import pages
+from codegen.diff.documents import pages
 from codegen.diff.facts import MentionSaid, Unread, Vocabulary
 from tests.codegen.diff.pier_dialect import vocabulary
 

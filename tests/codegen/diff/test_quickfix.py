@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.diff import quickfix
+from codegen.diff.documents import quickfix
 
 DICTIONARY = """\
 <?xml version='1.0' encoding='UTF-8'?>

@@ -13,10 +13,10 @@ from pathlib import PurePath
 
 import attrs
 
-from codegen.diff import endpoints, examples, headings, lists, markdown, tables
+from codegen.diff.documents import endpoints, examples, headings, lists, markdown, tables
+from codegen.diff.documents.headings import MSG_TYPE, Says
+from codegen.diff.documents.inline import is_bold, plain
 from codegen.diff.facts import Fact, HostSaid, MentionSaid, MessageSaid, Unread, VersionSaid, Vocabulary
-from codegen.diff.headings import MSG_TYPE, Says
-from codegen.diff.inline import is_bold, plain
 from kalshi_fix_adapters.documents.mistakes import Location
 
 _FIELDS = ("ParamField", "ResponseField")

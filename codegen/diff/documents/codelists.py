@@ -9,8 +9,8 @@ import re
 
 import attrs
 
+from codegen.diff.documents.inline import CLOSE, OPEN, marked
 from codegen.diff.facts import CodeSaid, Vocabulary, folded
-from codegen.diff.inline import CLOSE, OPEN, marked
 from codegen.model import CODED_KINDS
 from kalshi_fix_adapters.documents.mistakes import Location
 

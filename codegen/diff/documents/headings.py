@@ -7,9 +7,9 @@ from datetime import datetime
 
 import attrs
 
-from codegen.diff.columns import requirement_of_heading
+from codegen.diff.documents.columns import requirement_of_heading
+from codegen.diff.documents.inline import plain
 from codegen.diff.facts import Vocabulary, folded
-from codegen.diff.inline import plain
 
 VENUE_WORDS = frozenset({"exchange", "server", "gateway", "venue", "kalshi", "acceptor"})
 """Words for the venue's side; whoever else is named is a client."""

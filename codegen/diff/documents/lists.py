@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from codegen.diff import codelists
+from codegen.diff.documents import codelists
+from codegen.diff.documents.inline import plain
+from codegen.diff.documents.markdown import Item
 from codegen.diff.facts import CodesSaid, Fact, TextSaid, Unread, Vocabulary
-from codegen.diff.inline import plain
-from codegen.diff.markdown import Item
 from kalshi_fix_adapters.documents.mistakes import Location
 
 TEXT = 58

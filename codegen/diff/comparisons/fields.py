@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from codegen import model
-from codegen.diff import columns
+from codegen.diff.documents import columns
 from codegen.diff.facts import FieldSaid, MemberSaid, MentionSaid, folded
 from codegen.diff.findings import Edit, Evidence, Finding
 from kalshi_fix_adapters.documents.mistakes import Location

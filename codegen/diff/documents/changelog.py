@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 
-from codegen.diff import headings, markdown
+from codegen.diff.documents import headings, markdown
+from codegen.diff.documents.inline import plain
 from codegen.diff.facts import EntrySaid, Fact, Unread, Vocabulary
-from codegen.diff.inline import plain
 from kalshi_fix_adapters.documents.mistakes import Location
 
 API = "FIX"

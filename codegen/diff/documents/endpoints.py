@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from codegen.diff.documents.headings import sender_by_arrow
 from codegen.diff.facts import Fact, FlowsSaid, HostSaid, SessionSaid, Unread, Vocabulary
-from codegen.diff.headings import sender_by_arrow
 from kalshi_fix_adapters.documents.mistakes import Location
 
 _HOST_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.){2,}[a-z]{2,}"

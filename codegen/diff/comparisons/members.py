@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.diff import absence, advice, compare_layout, components, statements
-from codegen.diff.block import REQUIREMENTS, Block, side
+from codegen.diff.comparisons import absence, advice, components, layout, statements
+from codegen.diff.comparisons.block import REQUIREMENTS, Block, side
 from codegen.diff.facts import MemberSaid, MessageSaid
 from codegen.diff.findings import Evidence, Finding
 from codegen.diff.spec_index import Entry
@@ -37,7 +37,7 @@ def _block(block: Block) -> Iterator[Finding]:
             yield from _in_header(block, said, in_header)
         elif not (said.of_header and block.message is not None):
             yield _new(block, said)
-    yield from compare_layout.compare(block)
+    yield from layout.compare(block)
     yield from absence.compare(block)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from codegen.diff.block import Block
+from codegen.diff.comparisons.block import Block
 from codegen.diff.facts import MemberSaid
 from codegen.diff.findings import Finding
 from codegen.diff.spec_index import Entry

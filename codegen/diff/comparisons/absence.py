@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.diff.block import Block
+from codegen.diff.comparisons.block import Block
 from codegen.diff.facts import MemberSaid, MessageSaid
 from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.diff.spec_index import Entry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from codegen.diff.block import REQUIREMENTS, Block, side
+from codegen.diff.comparisons.block import REQUIREMENTS, Block, side
 from codegen.diff.facts import MemberSaid
 from codegen.diff.findings import UNREAD, Finding
 from codegen.diff.spec_index import Entry

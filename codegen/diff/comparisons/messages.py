@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from codegen import model
-from codegen.diff import advice
+from codegen.diff.comparisons import advice
 from codegen.diff.facts import (
     DictionarySaid,
     FlowsSaid,

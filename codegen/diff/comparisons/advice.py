@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from codegen import model
-from codegen.diff import columns
-from codegen.diff.block import Block
+from codegen.diff.comparisons.block import Block
+from codegen.diff.documents import columns
 from codegen.diff.facts import CodesSaid, FlowsSaid, MemberSaid, MessageSaid, TextSaid
 from codegen.diff.findings import Edit, Evidence
 from codegen.diff.spec_index import Entry, SpecIndex

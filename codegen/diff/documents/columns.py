@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from codegen.diff.inline import plain
+from codegen.diff.documents.inline import plain
 from codegen.model import INTEGER_KINDS
 
 _ROLES: tuple[tuple[str, str], ...] = (

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 import attrs
 
-from codegen.diff import codelists, columns, endpoints
+from codegen.diff.documents import codelists, columns, endpoints
+from codegen.diff.documents.inline import plain
+from codegen.diff.documents.lists import TEXT
+from codegen.diff.documents.markdown import Row, Table
 from codegen.diff.facts import (
     CodeSaid,
     CodesSaid,
@@ -20,9 +23,6 @@ from codegen.diff.facts import (
     Vocabulary,
     folded,
 )
-from codegen.diff.inline import plain
-from codegen.diff.lists import TEXT
-from codegen.diff.markdown import Row, Table
 from kalshi_fix_adapters.documents.mistakes import Location
 
 _NESTED = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
