@@ -148,7 +148,7 @@ ifndef TARGET
 endif
 
 docs: $(DOCS) ## build the documentation into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 changelog: $(DEV) ## VERSION=n: make a section of CHANGELOG.md of the fragments in changelog.d/
 	$(BIN)/towncrier build --yes --version $(VERSION)

@@ -1,13 +1,27 @@
-"""What `mkdocs build` does besides: diagrams become pictures, and llms.txt lists the pages for programs."""
+"""What `mkdocs build` does besides.
+
+Diagrams become pictures, terms of the glossary are linked where a page has them first, the changelog
+has what is not released yet, every page says the version, llms.txt lists the pages, and links are checked.
+"""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import mmdr
 from mkdocs.exceptions import PluginError
+from mkdocs.utils import get_relative_url
+
+from tools.docs_text import Term, broken_links, terms_of, with_anchors, with_breaks, with_terms
+
+ROOT = Path(__file__).resolve().parent.parent
+GLOSSARY = "glossary.md"
+VERSION = version("kalshi-fix-sansio")
 
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 WIDTH = re.compile(r'width="100%"(.*?)style="max-width: ?([\d.]+)px;?"')
@@ -20,19 +34,58 @@ ELSEWHERE = re.compile(
 pages: list[tuple[str, str, str]] = []
 """Title, address and first paragraph of each page that the navigation lists."""
 
+terms: dict[str, Term] = {}
+"""What pages link to the glossary."""
 
-def on_pre_build(**_: object) -> None:
+
+def on_config(config: Any, **_: object) -> None:
+    """Say the version at the foot of every page."""
+    config.extra["release"] = VERSION
+
+
+def on_pre_build(config: Any, **_: object) -> None:
     """Begin anew: `mkdocs serve` builds again and again in one process."""
     pages.clear()
+    terms.clear()
+    terms.update(terms_of((Path(config.docs_dir) / GLOSSARY).read_text("utf-8")))
 
 
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     """Draw the diagrams now: the theme would load a script from elsewhere to draw them in the browser."""
+    if page.file.src_uri == "changelog.md":
+        return markdown + changelog()
     if page.file.src_uri.count("/") < 2:
         paragraph = re.search(r"^# .*\n\n(\w[^|\n]*(?:\n[^|\n]+)*)", markdown)
         if paragraph:
             pages.append((page.title, page.file.url, " ".join(paragraph[1].split())))
     return FENCE.sub(draw, markdown)
+
+
+def changelog() -> str:
+    """Return what changed, from the fragments of what is not released yet on."""
+    command = ["-m", "towncrier", "build", "--draft", "--version", VERSION, "--date", "not released yet"]
+    unreleased = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    released = (
+        (ROOT / "CHANGELOG.md").read_text("utf-8").partition("<!-- towncrier release notes start -->\n")[2]
+    )
+    return f"{unreleased}\n{released}"
+
+
+def on_page_content(content: str, page: Any, **_: object) -> str:
+    """Link the terms of the glossary."""
+    if page.file.src_uri == GLOSSARY:
+        return with_anchors(content)
+    if page.file.src_uri.startswith("api/"):
+        return content
+    glossary = get_relative_url(GLOSSARY.replace(".md", ".html"), page.file.url)
+    return with_terms(content, terms, glossary)
+
+
+def on_post_page(output: str, **_: object) -> str:
+    """Let long names in tables break; the index of the search is made before, of whole words."""
+    return with_breaks(output)
 
 
 def draw(fence: re.Match[str]) -> str:
@@ -59,3 +112,5 @@ def on_post_build(config: Any, **_: object) -> None:
     elsewhere = [path for path in site.rglob("*.html") if ELSEWHERE.search(path.read_text("utf-8"))]
     if elsewhere:
         raise PluginError(f"{elsewhere[0]} loads something from elsewhere")
+    if broken := [*broken_links(site)]:
+        raise PluginError("links that lead nowhere:\n" + "\n".join(broken))

@@ -1,0 +1,153 @@
+"""What the pages of the documentation get besides their Markdown."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.docs_text import EVERYDAY, Term, broken_links, terms_of, with_anchors, with_breaks, with_terms
+
+ROOT = Path(__file__).resolve().parent.parent
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+TERMS = terms_of(GLOSSARY)
+
+
+def linked(content: str, terms: dict[str, Term] = TERMS) -> list[tuple[str, str]]:
+    """Which words of a page are linked, and to which entry."""
+    page = with_terms(content, terms, "../glossary.html")
+    links = re.findall(
+        r'<a class="term" href="\.\./glossary\.html#(.*?)" title=".*?">(.*?)</a>', page, re.DOTALL
+    )
+    # Nothing else was changed.
+    assert re.sub(r'<a class="term".*?>(.*?)</a>', r"\1", page, flags=re.DOTALL) == content
+    return [(word, anchor) for anchor, word in links]
+
+
+def test_every_entry_of_the_glossary_is_a_term_or_an_everyday_word() -> None:
+    headings = [
+        line
+        for line, after in zip(GLOSSARY.split("\n"), GLOSSARY.split("\n")[1:], strict=False)
+        if after[:1] == ":"
+    ]
+    names = {name for line in headings for name in re.sub(r" \(.*?\)", "", line).split(", ")}
+    assert set(TERMS) == names - EVERYDAY
+    assert names >= EVERYDAY
+
+
+def test_a_term_says_the_first_sentence_of_its_entry() -> None:
+    terms = terms_of(
+        "drop copy\n:   A [session](a.md) that `repeats` reports,\n    again. More.\n\nX (1), Y\n:   Z\n"
+    )
+    assert terms == {
+        "drop copy": Term("drop-copy", "A session that repeats reports, again."),
+        "X": Term("x", "Z"),
+        "Y": Term("x", "Z"),
+    }
+
+
+def test_every_term_leads_to_an_entry() -> None:
+    page = with_anchors("".join(f"<dt>{html.escape(line)}</dt>" for line in GLOSSARY.split("\n") if line))
+    assert {term.anchor for term in TERMS.values()} <= set(re.findall(r'<dt id="(.*?)">', page))
+
+
+@pytest.mark.parametrize(
+    ("content", "links"),
+    [
+        ("<p>On KalshiNR a ClOrdID.</p>", [("KalshiNR", "kalshinr"), ("ClOrdID", "clordid")]),
+        ("<p>KalshiNR</p><p>KalshiNR</p>", [("KalshiNR", "kalshinr")]),
+        ("<h2>KalshiNR</h2><p>KalshiNR</p>", [("KalshiNR", "kalshinr")]),
+        ("<p><code>KalshiNR</code> <a href='x'>KalshiNR</a></p>", []),
+        ("<pre><span>KalshiNR</span></pre>", []),
+        ("<p>Drop\ncopy</p>", [("Drop\ncopy", "drop-copy")]),
+        ("<p>execution reports</p>", [("execution reports", "execution-report")]),
+        ("<p>OrigClOrdID, KalshiNRs, drop-copy.md, no-resend, AcceptQuote</p>", []),
+        ("<p>Logon, then Logout</p>", [("Logon", "logon")]),  # one entry
+        ("<p>a logon of yours</p>", []),
+        ('<p title="KalshiNR">The market has no gap in its session.</p>', []),
+        ("<p>KalshiMD<wbr>KalshiRT</p>", [("KalshiMD", "kalshidc"), ("KalshiRT", "kalshirt")]),
+    ],
+)
+def test_a_term_is_linked_where_a_page_has_it_first(content: str, links: list[tuple[str, str]]) -> None:
+    assert linked(content) == links
+
+
+def test_without_a_glossary_nothing_is_linked() -> None:
+    assert linked("<p>KalshiNR</p>", {}) == []
+
+
+def test_a_meaning_cannot_end_its_attribute() -> None:
+    page = with_terms("<p>X</p>", {"X": Term("x", 'a "b" <c>')}, "g.html")
+    assert page == '<p><a class="term" href="g.html#x" title="a &quot;b&quot; &lt;c&gt;">X</a></p>'
+
+
+@pytest.mark.parametrize(
+    ("cell", "broken"),
+    [
+        ("OutcomesUnknownError", "Outcomes|Unknown|Error"),
+        ("cancel_orders_on_disconnect", "cancel_|orders_|on_|disconnect"),
+        ("ClOrdID", "ClOrdID"),
+        ("KalshiNR and KalshiRT", "KalshiNR and KalshiRT"),
+        ("a.b::test_c", "a.|b::|test_|c"),
+        (
+            '<a href="OutcomesUnknownError">MessagesLost</a>',
+            '<a href="OutcomesUnknownError">Messages|Lost</a>',
+        ),
+        ("f(x) -&gt; SessionEnded", "f(x) -&gt; Session|Ended"),
+    ],
+)
+def test_long_names_in_tables_break_between_their_parts(cell: str, broken: str) -> None:
+    assert with_breaks(f"<p>OutcomesUnknownError</p><td>{cell}</td>") == (
+        f"<p>OutcomesUnknownError</p><td>{broken.replace('|', '<wbr>')}</td>"
+    )
+
+
+def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "style.css").write_text("")
+    (tmp_path / "index.html").write_text(
+        '<h1 id="top"></h1><a href="sub/">x</a><a href="https://example.com">x</a>'
+    )
+    (tmp_path / "404.html").write_text('<a href="/nowhere.html">x</a>')
+    (tmp_path / "sub" / "index.html").write_text(
+        '<link href="../style.css?v=1"><a href="../index.html#top"></a><a href="#"></a><a href="mailto:me">'
+    )
+    assert [*broken_links(tmp_path)] == []
+    (tmp_path / "sub" / "index.html").write_text(
+        '<a href="../index.html#bottom"></a><a href="#own"></a><img src="gone.svg"><a href="../style.css">'
+    )
+    assert [*broken_links(tmp_path)] == [
+        "sub/index.html: #own",
+        "sub/index.html: ../index.html#bottom",
+        "sub/index.html: gone.svg",
+    ]
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors that a page on the repository's site has, by its headings."""
+    without_code = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)", without_code, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each).strip().lower().replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*ROOT.glob("*.md"), *(ROOT / "spec").glob("*.md"), ROOT / "changelog.d" / "README.md"],
+    ids=lambda path: path.name,
+)
+def test_the_pages_outside_of_the_site_link_to_what_is_there(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path) if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.read_text("utf-8")), link
+
+
+def test_no_fragment_of_the_changelog_brings_its_own_bullet() -> None:
+    for path in (ROOT / "changelog.d").glob("+*.md"):
+        assert not path.read_text("utf-8").startswith(("-", "*", "#")), path.name

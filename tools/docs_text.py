@@ -1,0 +1,157 @@
+"""What the pages of the documentation get besides their Markdown; nothing here needs mkdocs."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urldefrag
+
+TAG = re.compile(r"(<[^>]*>)")
+DEFINITION = re.compile(r"^(\S.*)\n:   (.*(?:\n(?: .*)?\S)*)", re.MULTILINE)
+QUIET = frozenset(
+    ["a", "abbr", "button", "code", "dt", "figure", "label", "pre", "script", "style", "svg"]
+    + [f"h{level}" for level in range(1, 7)]
+)
+"""Elements in which no term is linked."""
+EVERYDAY = frozenset(
+    [
+        "FIX",
+        "cents",
+        "contract",
+        "dollars",
+        "event",
+        "fill",
+        "gap",
+        "market",
+        "no",
+        "quote",
+        "session",
+        "tag",
+        "yes",
+    ]
+)
+"""Words of the glossary that a page uses in their usual sense too."""
+
+
+class Term(NamedTuple):
+    """A word of the glossary."""
+
+    anchor: str
+    meaning: str
+    """The first sentence of its definition, without markup."""
+
+
+def anchor_of(heading: str) -> str:
+    """Return the id of an entry, such as clordid of "ClOrdID (11)"."""
+    return re.sub(r"\W+", "-", names_of(heading)[0].lower()).strip("-")
+
+
+def names_of(heading: str) -> list[str]:
+    """Return what an entry of the glossary defines: "Logon (35=A), Logout (35=5)" are two."""
+    return re.sub(r" \(.*?\)", "", heading).split(", ")
+
+
+def terms_of(glossary: str) -> dict[str, Term]:
+    """Return the words of the glossary, given its Markdown, that are linked where a page has them first."""
+    terms = {}
+    for heading, definition in DEFINITION.findall(glossary):
+        plain = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", " ".join(definition.split())).translate(
+            {42: None, 96: None}
+        )
+        meaning = re.split(r"(?<=\.) (?=[A-Z])", plain)[0]
+        for name in names_of(heading):
+            if name not in EVERYDAY:
+                terms[name] = Term(anchor_of(heading), meaning)
+    return terms
+
+
+def with_anchors(content: str) -> str:
+    """Give each entry of the glossary, as HTML, the id that links to it have."""
+    return re.sub(
+        r"<dt>(.*?)</dt>", lambda dt: f'<dt id="{anchor_of(html.unescape(dt[1]))}">{dt[1]}</dt>', content
+    )
+
+
+def with_terms(content: str, terms: dict[str, Term], glossary: str) -> str:
+    """Link each term to the glossary, whose address this is, where the page's text, as HTML, has it first."""
+    if not terms:
+        return content
+    # Terms that are no names may begin a sentence, and may be many.
+    spelt = {each: r"\s+".join(map(re.escape, each.split())) for each in terms}
+    spelt |= {each: f"(?i:{spelt[each]})s?" for each in terms if each.islower()}
+    longest_first = sorted(spelt, key=len, reverse=True)
+    pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(f'({spelt[each]})' for each in longest_first)})(?![\w-])")
+    left = set(terms)
+
+    def link(found: re.Match[str]) -> str:
+        name = longest_first[(found.lastindex or 1) - 1]
+        if name not in left:
+            return found[0]
+        # One entry is explained once, whichever of its names comes first.
+        left.difference_update(each for each, term in terms.items() if term.anchor == terms[name].anchor)
+        title = html.escape(terms[name].meaning)
+        return f'<a class="term" href="{glossary}#{terms[name].anchor}" title="{title}">{found[0]}</a>'
+
+    pieces, inside = [], 0
+    for piece in TAG.split(content):
+        tag = re.match(r"<(/?)(\w+)", piece)
+        if tag and tag[2] in QUIET and not piece.endswith("/>"):
+            inside += -1 if tag[1] else 1
+        pieces.append(pattern.sub(link, piece) if not tag and not inside else piece)
+    return "".join(pieces)
+
+
+def with_breaks(page: str) -> str:
+    """Let long names in tables, in a page's HTML, break where a reader would break them."""
+    return re.sub(r"<td.*?</td>", lambda cell: TAG.sub(r"\1", break_cell(cell[0])), page, flags=re.DOTALL)
+
+
+def break_cell(cell: str) -> str:
+    """Return a cell whose long words may break between their parts."""
+    return "".join(
+        piece if piece.startswith("<") else re.sub(r"[\w.(=/;:|'-]{9,}", break_word, piece)
+        for piece in TAG.split(cell)
+    )
+
+
+def break_word(word: re.Match[str]) -> str:
+    """Return a long word that may break where one of its parts begins."""
+    return re.sub(r"(?<=[a-z\d])(?=[A-Z][a-z])|(?<=[_.(=/:|])(?=\w)", "<wbr>", word[0])
+
+
+class Links(HTMLParser):
+    """What a page links to, and which anchors it has."""
+
+    def __init__(self, page: str) -> None:
+        """Read a page."""
+        super().__init__()
+        self.links: set[str] = set()
+        self.anchors: set[str] = {""}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep what an element links to, and its id."""
+        for name, value in attrs:
+            if name == "id" or (name == "name" and tag == "a"):
+                self.anchors.add(value or "")
+            elif name in {"href", "src"} and value and not re.match(r"[a-z]+:|//", value):
+                self.links.add(value)
+
+
+def broken_links(site: Path) -> Iterable[str]:
+    """Yield every link of the built site to a page, file or anchor that is not there."""
+    pages = {path: Links(path.read_text("utf-8")) for path in site.rglob("*.html")}
+    for path, page in sorted(pages.items()):
+        for link in sorted(page.links):
+            if path.name == "404.html":  # it is shown at any address, and so links from the root of the host
+                continue
+            address, anchor = urldefrag(link)
+            target = (path.parent / unquote(address.partition("?")[0])).resolve() if address else path
+            if target.is_dir():
+                target /= "index.html"
+            if not target.exists() or (target in pages and unquote(anchor) not in pages[target].anchors):
+                yield f"{path.relative_to(site)}: {link}"
