@@ -146,6 +146,11 @@ def one_of_text(one_of: OneOf) -> str:
 
 def pedigree_text(pedigree: Pedigree) -> str:
     """Return sentences such as `Since 1.0.26 (2026-08-01).`, oldest change first."""
+    return " ".join(pedigree_sentences(pedigree))
+
+
+def pedigree_sentences(pedigree: Pedigree) -> list[str]:
+    """Return those sentences one by one."""
     words = {
         "added": "Since",
         "updated": "Changed in",
@@ -159,7 +164,7 @@ def pedigree_text(pedigree: Pedigree) -> str:
             when += f" ({change.date})"
         head = f"{words[change.kind]} {when}" if when else change.kind.capitalize()
         sentences.append(sentence(f"{head}: {change.note}" if change.note else head))
-    return " ".join(sentences)
+    return sentences
 
 
 def count_text(group: Group) -> str:

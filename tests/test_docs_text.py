@@ -99,8 +99,9 @@ def test_a_meaning_cannot_end_its_attribute() -> None:
     ],
 )
 def test_long_names_in_tables_break_between_their_parts(cell: str, broken: str) -> None:
-    assert with_breaks(f"<p>OutcomesUnknownError</p><td>{cell}</td>") == (
-        f"<p>OutcomesUnknownError</p><td>{broken.replace('|', '<wbr>')}</td>"
+    broken = broken.replace("|", "<wbr>")
+    assert with_breaks(f'<p>OutcomesUnknownError</p><td>{cell}</td><th class="x">{cell}</th><thead>') == (
+        f'<p>OutcomesUnknownError</p><td>{broken}</td><th class="x">{broken}</th><thead>'
     )
 
 

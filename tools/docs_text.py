@@ -107,7 +107,9 @@ def with_terms(content: str, terms: dict[str, Term], glossary: str) -> str:
 
 def with_breaks(page: str) -> str:
     """Let long names in tables, in a page's HTML, break where a reader would break them."""
-    return re.sub(r"<td.*?</td>", lambda cell: TAG.sub(r"\1", break_cell(cell[0])), page, flags=re.DOTALL)
+    return re.sub(
+        r"<t[dh][ >].*?</t[dh]>", lambda cell: TAG.sub(r"\1", break_cell(cell[0])), page, flags=re.DOTALL
+    )
 
 
 def break_cell(cell: str) -> str:

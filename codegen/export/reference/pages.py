@@ -13,7 +13,16 @@ from codegen.export.reference.history import history
 from codegen.model import Code, Dialect, Field, Group, Member, Message
 from codegen.naming import snake_case, texts_class
 from codegen.presence import Place, places, places_of, presences
-from codegen.prose import count_text, limits_text, listed, one_of_text, pedigree_text, presence_text, sentence
+from codegen.prose import (
+    count_text,
+    limits_text,
+    listed,
+    one_of_text,
+    pedigree_sentences,
+    pedigree_text,
+    presence_text,
+    sentence,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 MARK = "<!-- Written by `python -m codegen`; edit the spec instead. -->"
@@ -87,7 +96,7 @@ def render(dialect: Dialect, examples: Mapping[str, list[Example]]) -> dict[str,
             products=_products(dialect, message),
             flows=tuple(_flows(dialect, message)),
             tables=tuple(_tables(dialect, message)),
-            history=pedigree_text(message.pedigree),
+            history=pedigree_sentences(message.pedigree),
             examples=examples.get(message.name, []),
             texts=[each for each in dialect.texts if each.message.name == message.name],
             texts_class=texts_class(message.name),
