@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 from codegen.model import Condition, Field, Group, Limit, Member, OneOf, Pedigree, PresenceRule, Scope
 
+BY_SESSION = "dollars or cents"
+"""The unit of a field that is in one or the other, as was logged on with."""
 _PRESENCE = {"required": "Required", "optional": "Optional", "forbidden": "Not allowed", "constant": "Fixed"}
 
 
@@ -176,6 +178,13 @@ def count_text(group: Group) -> str:
     if least == most:
         return f"Exactly {most} {entries}."
     return f"From {least} to {most} {entries}." if least > 1 else f"At most {most} {entries}."
+
+
+def unit_text(field: Field) -> str:
+    """Return a sentence on the unit of a field's values; empty if it has none."""
+    if field.unit == BY_SESSION:
+        return "In dollars or in cents, as UseDollars in the Logon has it."
+    return f"In {field.unit}." if field.unit else ""
 
 
 def limits_text(

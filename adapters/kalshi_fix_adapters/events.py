@@ -22,6 +22,7 @@ class Connecting(Value):
     """An attempt to connect and log on begins."""
 
     endpoint: Endpoint
+    """Host and port."""
     attempt: int
     """1 for the first one after the client was opened or a connection was lost."""
 
@@ -31,7 +32,9 @@ class ConnectFailed(Value):
     """No connection came about, or it ended before the logon was complete; there will be another attempt."""
 
     error: KalshiFixError
+    """Why, and what to do about it."""
     retry_in: float
+    """Seconds until the next attempt."""
     note: str = ""
     """Why the wait is not the usual one; empty if it is."""
 
@@ -41,7 +44,9 @@ class Disconnected(Value):
     """A connection that was logged on is over; there will be another one."""
 
     ended: SessionEnded
+    """How the session ended."""
     retry_in: float
+    """Seconds until the next attempt."""
     note: str = ""
     """Why the wait is not the usual one; empty if it is."""
 
@@ -51,6 +56,7 @@ class Resubscribed(Value):
     """A subscription of an earlier connection was asked for again."""
 
     request: Message
+    """The MarketDataRequest or SecurityStatusRequest, as you sent it first."""
     seq_num: int
     """The MsgSeqNum under which it went out this time."""
 
@@ -60,6 +66,7 @@ class GaveUp(Value):
     """The client does not connect again; nothing but SessionClosedError follows."""
 
     error: KalshiFixError
+    """What made the client give up."""
     reason: str
     """Why, and how to go on."""
 
@@ -69,6 +76,7 @@ class ReadingPaused(Value):
     """So many events wait for you that the client has stopped reading; it comes before what waits."""
 
     waiting: int
+    """How many events wait."""
 
 
 @attrs.frozen(eq=False, repr=False)

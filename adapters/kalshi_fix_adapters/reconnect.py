@@ -44,8 +44,11 @@ class Maintenance(Value):
     weekday: int = 3
     """0 is Monday."""
     begin: time = time(3)
+    """Local time in `zone`, inclusive."""
     end: time = time(5)
+    """Local time in `zone`, exclusive."""
     zone: str = "America/New_York"
+    """Name of the time zone."""
 
     def __str__(self) -> str:
         days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -433,7 +433,7 @@ def _attribute_doc(member: Member, presence: str, siblings: Mapping[str, Field])
     doc = prose.sentence(member.doc or field.doc)
     meaning = f"{field.name} ({field.tag}): {doc}" if doc else f"{field.name} ({field.tag})."
     facts = (
-        f"In {field.unit}." if field.unit else "",
+        prose.unit_text(field),
         f"Known values: `{field.codeset.name}`." if field.codeset else "",
         prose.limits_text(field, member.limits, siblings),
         presence,

@@ -155,6 +155,7 @@ class _Fixed:
         for view in views:
             imports.fixed("enum", view.base)
             imports.name("kalshi_fix_sansio.scalars", view.plain_converter)
+            imports.fixed("kalshi_fix_sansio.explained", "explained")
             imports.fixed("kalshi_fix_sansio.support", "known", view.to_code)
             imports.fixed("typing", "Final")
         doc = f"The code values of the {self.dialect.title} dialect. Others stay plain values."
@@ -171,6 +172,7 @@ class _Fixed:
         imports.fixed(LAYOUT, "TextMeaning")
         if self.dialect.texts:
             imports.fixed("enum", "StrEnum")
+            imports.fixed("kalshi_fix_sansio.explained", "explained")
         views = texts.text_views(self.dialect, imports, self.package)
         doc = f"What Text (58) says in messages of the {self.dialect.title} dialect."
         sources = _files(*(each.location for each in self.dialect.texts))

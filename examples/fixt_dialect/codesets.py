@@ -7,6 +7,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.scalars import (
     to_char,
     to_int,
@@ -15,6 +16,7 @@ from kalshi_fix_sansio.scalars import (
 from kalshi_fix_sansio.support import known, to_int_code, to_str_code
 
 
+@explained
 class ApplVerID(StrEnum):
     """A version of FIX. Values of ApplVerID (1128) and DefaultApplVerID (1137)."""
 
@@ -37,6 +39,7 @@ def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
     return to_str_code(ApplVerID, value, to_str)
 
 
+@explained
 class BusinessRejectReason(IntEnum):
     """Why an application message is refused.
 
@@ -68,6 +71,7 @@ def to_business_reject_reason(value: BusinessRejectReason | int | str) -> Busine
     return to_int_code(BusinessRejectReason, value, to_int)
 
 
+@explained
 class EmailType(StrEnum):
     """What an email is in its thread. Values of EmailType (94). No other value is valid."""
 
@@ -94,6 +98,7 @@ def to_email_type(value: EmailType | str) -> EmailType | str:
     return to_str_code(EmailType, value, to_char)
 
 
+@explained
 class EncryptMethod(IntEnum):
     """How messages are encrypted. Values of EncryptMethod (98)."""
 
@@ -116,6 +121,7 @@ def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
     return to_int_code(EncryptMethod, value, to_int)
 
 
+@explained
 class ExecType(StrEnum):
     """What an execution report tells. Values of ExecType (150). No other value is valid."""
 
@@ -144,6 +150,7 @@ def to_exec_type(value: ExecType | str) -> ExecType | str:
     return to_str_code(ExecType, value, to_char)
 
 
+@explained
 class HandlInst(StrEnum):
     """How a broker is to handle the order. Values of HandlInst (21). No other value is valid."""
 
@@ -170,6 +177,7 @@ def to_handl_inst(value: HandlInst | str) -> HandlInst | str:
     return to_str_code(HandlInst, value, to_char)
 
 
+@explained
 class OrdStatus(StrEnum):
     """Where an order stands. Values of OrdStatus (39). No other value is valid."""
 
@@ -200,6 +208,7 @@ def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
     return to_str_code(OrdStatus, value, to_char)
 
 
+@explained
 class OrdType(StrEnum):
     """Kind of order. Values of OrdType (40). No other value is valid."""
 
@@ -224,6 +233,7 @@ def to_ord_type(value: OrdType | str) -> OrdType | str:
     return to_str_code(OrdType, value, to_char)
 
 
+@explained
 class SecurityResponseType(IntEnum):
     """What became of a proposed or requested security.
 
@@ -255,6 +265,7 @@ def to_security_response_type(value: SecurityResponseType | int | str) -> Securi
     return to_int_code(SecurityResponseType, value, to_int)
 
 
+@explained
 class SecurityType(StrEnum):
     """What kind of security it is. Values of SecurityType (167). No other value is valid."""
 
@@ -285,6 +296,7 @@ def to_security_type(value: SecurityType | str) -> SecurityType | str:
     return to_str_code(SecurityType, value, to_str)
 
 
+@explained
 class SessionRejectReason(IntEnum):
     """What was wrong with a message as a FIX message. Values of SessionRejectReason (373)."""
 
@@ -345,6 +357,7 @@ def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionR
     return to_int_code(SessionRejectReason, value, to_int)
 
 
+@explained
 class Side(StrEnum):
     """Which side of the market. Values of Side (54). No other value is valid."""
 
@@ -369,6 +382,7 @@ def to_side(value: Side | str) -> Side | str:
     return to_str_code(Side, value, to_char)
 
 
+@explained
 class TimeInForce(StrEnum):
     """How long an order stays in force. Values of TimeInForce (59). No other value is valid."""
 

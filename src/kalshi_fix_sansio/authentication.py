@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import attrs
 
+from kalshi_fix_sansio.explained import explained
 
+
+@explained
 @attrs.frozen
 class LogonToSign:
     """The header values of one Logon attempt, in the exact form they have on the wire."""
@@ -14,9 +17,13 @@ class LogonToSign:
     sending_time: str
     """SendingTime (52) as in the message, such as `20260821-14:03:07.123`."""
     msg_type: str
+    """MsgType (35): A."""
     msg_seq_num: int
+    """MsgSeqNum (34)."""
     sender_comp_id: str
+    """SenderCompID (49): the API key."""
     target_comp_id: str
+    """TargetCompID (56): the session type, such as KalshiNR."""
 
 
 SignLogon = Callable[[LogonToSign], bytes]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.layout import BY_SESSION
 from kalshi_fix_sansio.problems import Problem
 
@@ -26,6 +27,7 @@ def _to_unknown(fields: Iterable[UnknownField]) -> tuple[UnknownField, ...]:
     return tuple(fields)
 
 
+@explained
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class Block:
     """A set of fields: a message body, a group entry, a header or a trailer.
@@ -39,6 +41,9 @@ class Block:
     unknown: tuple[UnknownField, ...] = attrs.field(default=(), converter=_to_unknown)
     """Fields the dialect does not place here, in the order in which they came; they are sent again
     when the block is encoded."""
+
+    def __init_subclass__(cls) -> None:
+        explained(cls)
 
     def get_unknown(self, tag: int) -> bytes | None:
         """Return the wire value of the first unknown field with this tag, or None."""

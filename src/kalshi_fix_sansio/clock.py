@@ -7,7 +7,10 @@ from datetime import datetime
 
 import attrs
 
+from kalshi_fix_sansio.explained import explained
 
+
+@explained
 @attrs.frozen(init=False)
 class Instant:
     """One moment, read from two clocks by whoever drives the core.

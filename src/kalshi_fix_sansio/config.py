@@ -11,6 +11,7 @@ from kalshi_fix_sansio.authentication import SignLogon
 from kalshi_fix_sansio.base import Block
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, SessionType
 from kalshi_fix_sansio.protocol_options import ProtocolOptions
@@ -24,11 +25,14 @@ MOST_SECONDS = 10**9
 NEXT_EXPECTED = "next_expected_msg_seq_num"
 
 
+@explained
 class Role(Enum):
     """Which side of the connection a session plays (FIX session layer: initiator, acceptor)."""
 
     INITIATOR = "initiator"
+    """Connects and sends the first Logon: a client."""
     ACCEPTOR = "acceptor"
+    """Is connected to, and answers the Logon: a venue."""
 
     @property
     def sender(self) -> Sender:
@@ -79,8 +83,11 @@ class SessionConfig(Value):
     """Everything a session has to know beforehand. All times are in seconds."""
 
     role: Role
+    """Which side this is."""
     dialect: Dialect
+    """The messages and rules that are spoken: `DIALECT`."""
     session_type: SessionType
+    """The rules of the session type: `SESSION_TYPES["KalshiNR"]`, say."""
     codec: Codec = attrs.field(repr=False, eq=False)
     """Reads and writes the dialect's messages. Default: a new one; sessions that share one learn the shapes
     of messages once."""
@@ -102,6 +109,7 @@ class SessionConfig(Value):
     min_heart_bt_int: int = 1
     """Least HeartBtInt that an acceptor agrees to (and an initiator may set)."""
     max_heart_bt_int: int = 3600
+    """Largest HeartBtInt that an acceptor agrees to (and an initiator may set)."""
     reset_seq_num: bool = attrs.field()
     """Whether an initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141). Default: what the
     session type requires."""

@@ -13,11 +13,13 @@ import attrs
 
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.value import Value
 
 
+@explained
 class CloseReason(Enum):
     """Why a session ended, for programs to decide whether and when to come back."""
 
@@ -48,6 +50,7 @@ class LogonRequested(Value):
     """
 
     logon: Message
+    """The peer's Logon."""
     signed: LogonToSign
     """What the signature in its RawData (96) must cover, exactly as on the wire (`signing.verify_logon`)."""
 
@@ -91,8 +94,11 @@ class MessageReceived(Value):
     """
 
     message: Message
+    """The message, of the class of its MsgType; an UnknownMessage where the dialect has none."""
     poss_dup: bool = False
+    """PossDupFlag (43): it is sent again under its old number."""
     poss_resend: bool = False
+    """PossResend (97): what it says may have been said under another number."""
     frame: bytes = attrs.field(default=b"", repr=False, eq=False)
     """The whole message as it stood on the wire, for `Session.forward` and for archives."""
 
@@ -106,8 +112,11 @@ class RejectReceived(Value):
     """
 
     reject: Message
+    """A Reject (3) or a BusinessMessageReject (j); its Text says why."""
     ref_seq_num: int | None
+    """RefSeqNum (45): the MsgSeqNum of what was refused."""
     sent: Message | None
+    """What was refused."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -117,6 +126,7 @@ class MessageRejected(Value):
     message: Message | None
     """The message refused, as far as it could be read."""
     problems: tuple[Problem, ...]
+    """What was wrong with it; the Reject names the first."""
     comes_again: bool = False
     """Whether its number was not counted, so that the peer is asked for it on the next connection."""
 
@@ -126,6 +136,7 @@ class GarbledReceived(Value):
     """Bytes that are not a FIX message were skipped, as FIX demands; nothing else was lost."""
 
     reason: str
+    """For people: what was wrong with the first of them."""
     data: bytes = attrs.field(repr=False)
     """The first bytes skipped, at most 256."""
     size: int
@@ -158,8 +169,11 @@ class GapDetected(Value):
     """
 
     begin: int
+    """The first MsgSeqNum that is missing."""
     end: int
+    """The last one."""
     recoverable: bool
+    """Whether what is missing was asked for."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -168,6 +182,7 @@ class GapClosed(Value):
     MessagesLost have said which."""
 
     next_expected: int
+    """MsgSeqNum expected next from the peer."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -179,8 +194,11 @@ class SequenceSkipped(Value):
     """
 
     begin: int
+    """The first MsgSeqNum that was skipped."""
     end: int
+    """The last one."""
     gap_fill: bool
+    """Whether the peer says that they held nothing worth resending."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -192,7 +210,9 @@ class MessagesLost(Value):
     """
 
     begin: int
+    """The first MsgSeqNum that is lost."""
     end: int
+    """The last one."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -206,6 +226,7 @@ class OutcomesUnknown(Value):
     requests: tuple[OpenRequest, ...]
     """Oldest first."""
     why: Uncertainty
+    """Why it cannot be learnt."""
 
     @property
     def request_ids(self) -> tuple[str, ...]:
@@ -224,6 +245,7 @@ class OrdersUnverified(Value):
     """
 
     orders: tuple[RestingOrder, ...]
+    """By the last report about each."""
     complete: bool
     """Whether these are all that rested; False if there were more than `max_resting_orders` or
     `max_resting_order_bytes` allow to follow."""
@@ -235,8 +257,11 @@ class ResendServed(Value):
     everything else was gap-filled."""
 
     begin: int
+    """The first MsgSeqNum that was asked for."""
     end: int
+    """The last one."""
     resent: int
+    """How many messages went again."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -244,6 +269,7 @@ class PeerSilent(Value):
     """Nothing came for too long; a TestRequest was sent to find out whether the peer lives."""
 
     test_req_id: str
+    """TestReqID (112) of that TestRequest."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -251,6 +277,7 @@ class HeartbeatReceived(Value):
     """A Heartbeat with a TestReqID (112) came: the answer to a TestRequest. Others are not told of."""
 
     test_req_id: str
+    """TestReqID (112) of the TestRequest that it answers."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -258,6 +285,7 @@ class LogoutReceived(Value):
     """The peer sent Logout; it is answered, and the session ends."""
 
     text: str | None
+    """Its Text (58); None if it has none."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -266,6 +294,7 @@ class SessionEnded(Value):
     `data_to_send` is flushed."""
 
     reason: CloseReason
+    """For programs."""
     text: str
     """For people; the peer's Text where it gave one."""
     clean: bool

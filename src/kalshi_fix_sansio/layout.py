@@ -389,10 +389,13 @@ class SessionType(Value):
     reset_required: bool
     """Whether every Logon must carry ResetSeqNumFlag=Y."""
     products: tuple[str, ...] = ()
+    """The products that have it; empty for all."""
     port: int | None = None
+    """The venue's port for it."""
     host_role: str | None = None
     """Which host of an environment serves it: `orders` or `market_data`."""
     purpose: str = ""
+    """What it is for, in a sentence."""
     comp_ids: tuple[str, ...] = ()
     """SenderCompID values the venue may use on it."""
     max_message_size: int | None = None
@@ -439,15 +442,21 @@ class Dialect(Value):
     """Everything the codec and the session need to know of one dialect."""
 
     name: str
+    """What people call it."""
     begin_string: str
+    """BeginString (8) of its messages."""
     appl_ver_id: str
+    """DefaultApplVerID (1137) of its Logon."""
     header: BlockLayout
+    """The standard header."""
     trailer: BlockLayout
+    """The standard trailer."""
     messages: Mapping[str, MessageLayout]
     """By MsgType (35)."""
     fields: Mapping[int, FieldLayout]
     """Every tag the dialect knows."""
     session_types: Mapping[str, SessionType]
+    """By name, such as KalshiNR."""
     validated: str = ""
     """What of the venue's documents the dialect was last compared with: through which entry of its changelog,
     and of which date its pages are."""

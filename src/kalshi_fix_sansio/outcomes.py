@@ -13,6 +13,7 @@ from enum import Enum
 
 import attrs
 
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.value import Value
 
 
@@ -25,6 +26,7 @@ class OpenRequest(Value):
     of its own, such as an order group request, its MsgSeqNum. Not unique: a cancel may repeat the id of a
     quote, and nothing keeps a user from sending an id twice."""
     msg_type: str
+    """MsgType (35), such as D."""
     seq_num: int
     """Its MsgSeqNum. 0 if it was found uncertain by a version whose store did not keep the number."""
     sent_at: datetime
@@ -53,13 +55,16 @@ class RestingOrder(Value):
     cl_ord_id: str | None
     """ClOrdID (11) of the last request that changed it."""
     symbol: str | None
+    """Symbol (55), the ticker of the market."""
     side: str | None
+    """Side (54), as on the wire."""
     price: Decimal | None
     """In the unit of the session's prices."""
     leaves_qty: Decimal | None
     """LeavesQty (151), what was open of it."""
 
 
+@explained
 class Uncertainty(Enum):
     """Why the outcome of a request cannot be learnt from this session."""
 

@@ -6,6 +6,8 @@ from enum import IntEnum
 
 import attrs
 
+from kalshi_fix_sansio.explained import explained
+
 
 class Reason(IntEnum):
     """SessionRejectReason (373), FIXT 1.1 session layer; the venue uses the same numbers."""
@@ -32,11 +34,13 @@ class Reason(IntEnum):
     OTHER = 99
 
 
+@explained
 @attrs.frozen
 class Problem:
     """One thing wrong with one field (or, with `tag` None, with the message as a whole)."""
 
     reason: Reason
+    """SessionRejectReason (373) of a Reject that would answer it."""
     text: str
     """A sentence for people: the field by name, what was found and what was expected."""
     tag: int | None = None

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import attrs
 
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.explained import explained
 
 ResendPolicy = Callable[[Message, float], bool]
 """Takes a message as it was sent and its age in seconds; says whether it may go out again."""
@@ -24,6 +25,7 @@ DEFAULT_MAX_AGE = 60.0
 """Seconds after which the default policy of an initiator no longer resends anything."""
 
 
+@explained
 @attrs.frozen
 class ResendFresh:
     """The default of an initiator: only young messages, and never one that could trade.
@@ -35,7 +37,9 @@ class ResendFresh:
     max_age: float = DEFAULT_MAX_AGE
     """Seconds."""
     stale_types: frozenset[str] = STALE_TYPES
+    """MsgTypes that never go again."""
     safe_types: frozenset[str] = frozenset()
+    """MsgTypes that go again whatever else is said here, while they are young."""
 
     def __call__(self, message: Message, age: float) -> bool:
         """Say whether this message, sent `age` seconds ago, may go out again."""

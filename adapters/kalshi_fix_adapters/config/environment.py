@@ -34,6 +34,7 @@ from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.net.tls import Security, Tls
 from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.layout import SessionType
 from kalshi_fix_sansio.signing import Signer, load_private_key
 
@@ -55,12 +56,15 @@ class KeyFileWarning(UserWarning):
     """Other users of this machine may read or replace the file of a private key."""
 
 
+@explained
 @attrs.frozen
 class Credentials:
     """An API key: its id and what signs with it. The key itself never shows."""
 
     key_id: str
+    """Id of the API key, a UUID."""
     signer: Signer = attrs.field(repr=False)
+    """What holds the private key."""
 
 
 def _prefix(product: str) -> str:

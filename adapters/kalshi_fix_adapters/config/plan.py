@@ -21,6 +21,7 @@ from kalshi_fix_sansio._generated.sessions import Environment, Product
 from kalshi_fix_sansio.base import values_of
 from kalshi_fix_sansio.config import Role, SessionConfig, own_logon_fields
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.protocol_options import ProtocolOptions
 from kalshi_fix_sansio.resend_policy import ResendPolicy
@@ -95,6 +96,10 @@ class SessionSettings(TypedDict, total=False):
     strict: bool
 
 
+explained(SessionSettings, like=SessionConfig)
+
+
+@explained
 class Options(TypedDict, total=False):
     """The keyword arguments of every client. What is left out comes from its `config`, then from the
     environment's variables, then from the defaults."""
@@ -114,6 +119,7 @@ class Options(TypedDict, total=False):
     host: str | None
     """Connect here instead of to Kalshi's own host."""
     port: int | None
+    """Port of `host`. Default: Kalshi's own for the session type."""
     tls: Security | None
     """Whom to trust, see `kalshi_fix_adapters.net.tls`."""
     heart_bt_int: int
@@ -219,6 +225,7 @@ class ClientConfig:
     budget: Budget | None = None
 
 
+explained(ClientConfig, like=Options)
 _BOUND = ("key_id", "private_key", "private_key_path", "passphrase", "host", "port", "tls")
 """What belongs to one product and environment."""
 

@@ -11,6 +11,7 @@ from kalshi_fix_adapters.engine.journal import Journal
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import LoggedOn, SessionEnded
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.outcomes import OpenRequest
 
 
@@ -18,6 +19,7 @@ class Ended(Exception):  # noqa: N818 - it is no error, and never reaches a user
     """The end of what somebody iterates over."""
 
 
+@explained
 class ClientBase:
     """What a client says of itself, and what its calls look for while they wait.
 
@@ -36,6 +38,9 @@ class ClientBase:
         self._locked = lock
         self.journal: Journal = Journal(core.rows, lock)
         """Rows of yours that are written in the commit that confirms an event."""
+
+    def __init_subclass__(cls) -> None:
+        explained(cls)
 
     def __repr__(self) -> str:
         return f"<Client {self._core}>"

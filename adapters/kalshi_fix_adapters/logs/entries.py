@@ -14,6 +14,7 @@ import attrs
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.messages import CODEC
@@ -49,6 +50,7 @@ _WAYS: Final[dict[bytes, Direction]] = {
 _WORD: Final = re.compile(rb"[a-z]+|->|>>|<-|<<")
 
 
+@explained
 @attrs.frozen
 class LogEntry:
     """One message of a log."""

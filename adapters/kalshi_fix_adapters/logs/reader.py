@@ -17,6 +17,7 @@ from enum import Enum, auto
 import attrs
 
 from kalshi_fix_adapters.logs.fields import FIELD, SOH, Fragments
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import CHECK_SUM_FIELDS, CHECK_SUM_SIZE, SUMS_WITH_CHECK_SUM, byte_sum
 
@@ -57,6 +58,7 @@ _MAX_REMARKS = 1
 """Lines in a row, between those of one message, that belong to something else."""
 
 
+@explained
 @attrs.frozen
 class LoggedMessage:
     """One message as found in a log."""

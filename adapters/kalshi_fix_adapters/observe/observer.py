@@ -23,6 +23,7 @@ import attrs
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.session.states import State
 
 Direction = Literal["sent", "received"]
@@ -30,6 +31,7 @@ OnWire = Callable[[Direction, bytes, Instant], object]
 """Is told of all bytes as they pass, signatures included; it must be quick and must not raise."""
 
 
+@explained
 @attrs.frozen
 class LogonTiming:
     """How long it took from the first packet to being logged on, in seconds of the monotonic clock."""
@@ -47,20 +49,26 @@ class LogonTiming:
         return self.tcp + self.tls + self.logon
 
 
+@explained
 @attrs.frozen
 class HeartbeatTiming:
     """How long a TestRequest (1) waited for its Heartbeat."""
 
     seconds: float
+    """Of the monotonic clock."""
     test_req_id: str
+    """TestReqID (112) of both."""
 
 
+@explained
 @attrs.frozen
 class OrderTiming:
     """How long a message with a ClOrdID (11) waited for the first report or reject that names it."""
 
     seconds: float
+    """Of the monotonic clock."""
     cl_ord_id: str
+    """ClOrdID (11) of both."""
     request: str
     """What was sent, such as NewOrderSingle."""
     answer: Message

@@ -17,6 +17,7 @@ from zlib import crc32
 import attrs
 
 from kalshi_fix_adapters.errors import AdapterError
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.fast_init import fast_init
 
 MAGIC: Final = b"KFIXREC1"
@@ -34,6 +35,7 @@ class RecordingError(AdapterError):
     """The file is no recording, or of a version that this library does not know."""
 
 
+@explained
 class Kind(IntEnum):
     """What a record tells."""
 
@@ -47,6 +49,7 @@ class Kind(IntEnum):
     """Some records before this one could not be written; the data says how many, in digits."""
 
 
+@explained
 @attrs.frozen
 class Record:
     """One record."""
@@ -56,7 +59,9 @@ class Record:
     connection: int
     """Number of the connection in this recording, from 1 on."""
     kind: Kind
+    """What it tells."""
     data: bytes = attrs.field(repr=False)
+    """Bytes of the wire; what else they are depends on `kind`."""
 
 
 _record = fast_init(Record)

@@ -38,6 +38,7 @@ from kalshi_fix_sansio.events import (
     RejectReceived,
     SessionEnded,
 )
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
@@ -56,6 +57,7 @@ _OF_SESSION: Final = frozenset((Heartbeat, TestRequest, ResendRequest, SequenceR
 _received = fast_init(MessageReceived)
 
 
+@explained
 @attrs.frozen
 class Happening:
     """What happened on one session, at one time."""

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import attrs
 
+from kalshi_fix_sansio.explained import explained
+
 _NOT_PLAIN = re.compile("[^A-Za-z0-9_]+")
 _LONGEST_PART = 40
 
 
+@explained
 @attrs.frozen(kw_only=True)
 class StoreOwner:
     """One account on one session: whatever has sequence numbers of its own."""

@@ -16,6 +16,7 @@ from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.rows import journal_text, message_of
 from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
@@ -26,14 +27,19 @@ _STEPS: Final = 1_000_000
 """Steps of SQLite's machine between two calls of `working`: some hundredths of a second."""
 
 
+@explained
 @attrs.frozen(kw_only=True)
 class StoreSummary:
     """What a store holds, as of its last commit."""
 
     owner: StoreOwner
+    """Whose numbers these are."""
     next_outgoing: int
+    """MsgSeqNum of the next message to be sent."""
     next_incoming: int
+    """The lowest MsgSeqNum of the peer's whose message the user has not taken care of."""
     reset_unanswered: bool
+    """Whether a reset was sent that the peer has not answered: the next logon has to reset as well."""
     kept: int
     """How many messages are kept for resend."""
     oldest_kept: int
@@ -41,7 +47,9 @@ class StoreSummary:
     oldest: StoredMessage | None
     """The oldest message kept."""
     newest: StoredMessage | None
+    """The newest message kept."""
     open_requests: tuple[OpenRequest, ...]
+    """Requests that were sent and have no known outcome, oldest first."""
     rows: int = 0
     """How many rows of the user's it has (`Client.journal`)."""
     row_bytes: int = 0

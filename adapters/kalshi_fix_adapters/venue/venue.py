@@ -58,12 +58,14 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError, EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived, SessionEnded
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.session import Session
 
 NEVER = Instant(0, datetime.min.replace(tzinfo=UTC))
 """The time of the last call before the first."""
 
 
+@explained
 @attrs.frozen
 class SeqNums:
     """The MsgSeqNums (34) that come next."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.scalars import (
     to_char,
     to_int,
@@ -14,6 +15,7 @@ from kalshi_fix_sansio.scalars import (
 from kalshi_fix_sansio.support import known, to_int_code, to_str_code
 
 
+@explained
 class AcceptQuoteStatusCode(IntEnum):
     """Whether the acceptance of a quote was taken. Values of AcceptQuoteStatus (21025)."""
 
@@ -38,6 +40,7 @@ def to_accept_quote_status_code(value: AcceptQuoteStatusCode | int | str) -> Acc
     return to_int_code(AcceptQuoteStatusCode, value, to_int)
 
 
+@explained
 class AggressorSide(StrEnum):
     """Side that took liquidity. Values of AggressorSide (2446)."""
 
@@ -62,6 +65,7 @@ def to_aggressor_side(value: AggressorSide | str) -> AggressorSide | str:
     return to_str_code(AggressorSide, value, to_char)
 
 
+@explained
 class ApplVerID(StrEnum):
     """A version of FIX. Values of ApplVerID (1128) and DefaultApplVerID (1137)."""
 
@@ -84,6 +88,7 @@ def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
     return to_str_code(ApplVerID, value, to_str)
 
 
+@explained
 class BusinessRejectReason(IntEnum):
     """Why an application message was refused. Values of BusinessRejectReason (380)."""
 
@@ -120,6 +125,7 @@ def to_business_reject_reason(value: BusinessRejectReason | int | str) -> Busine
     return to_int_code(BusinessRejectReason, value, to_int)
 
 
+@explained
 class CollateralAmountType(StrEnum):
     """Which amount changed. Values of CollateralAmountType (1705)."""
 
@@ -144,6 +150,7 @@ def to_collateral_amount_type(value: CollateralAmountType | str) -> CollateralAm
     return to_str_code(CollateralAmountType, value, to_str)
 
 
+@explained
 class CxlRejReason(IntEnum):
     """Why a cancel or change was refused. Values of CxlRejReason (102)."""
 
@@ -178,6 +185,7 @@ def to_cxl_rej_reason(value: CxlRejReason | int | str) -> CxlRejReason | int:
     return to_int_code(CxlRejReason, value, to_int)
 
 
+@explained
 class CxlRejResponseTo(StrEnum):
     """Which request was refused. Values of CxlRejResponseTo (434)."""
 
@@ -202,6 +210,7 @@ def to_cxl_rej_response_to(value: CxlRejResponseTo | str) -> CxlRejResponseTo | 
     return to_str_code(CxlRejResponseTo, value, to_char)
 
 
+@explained
 class EncryptMethod(IntEnum):
     """How messages are encrypted. Values of EncryptMethod (98)."""
 
@@ -224,6 +233,7 @@ def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
     return to_int_code(EncryptMethod, value, to_int)
 
 
+@explained
 class EventResendRejectReason(IntEnum):
     """Why past reports are not sent. Values of EventResendRejectReason (21004)."""
 
@@ -258,6 +268,7 @@ def to_event_resend_reject_reason(
     return to_int_code(EventResendRejectReason, value, to_int)
 
 
+@explained
 class ExecInst(StrEnum):
     """How an order is to be worked. Values of ExecInst (18)."""
 
@@ -282,6 +293,7 @@ def to_exec_inst(value: ExecInst | str) -> ExecInst | str:
     return to_str_code(ExecInst, value, to_str)
 
 
+@explained
 class ExecType(StrEnum):
     """What an execution report reports. Values of ExecType (150)."""
 
@@ -320,6 +332,7 @@ def to_exec_type(value: ExecType | str) -> ExecType | str:
     return to_str_code(ExecType, value, to_char)
 
 
+@explained
 class MDEntryType(StrEnum):
     """What a market data entry is about. Values of MDEntryType (269)."""
 
@@ -346,6 +359,7 @@ def to_md_entry_type(value: MDEntryType | str) -> MDEntryType | str:
     return to_str_code(MDEntryType, value, to_char)
 
 
+@explained
 class MDReqRejReason(StrEnum):
     """Why a market data request is refused. Values of MDReqRejReason (281)."""
 
@@ -372,6 +386,7 @@ def to_md_req_rej_reason(value: MDReqRejReason | str) -> MDReqRejReason | str:
     return to_str_code(MDReqRejReason, value, to_char)
 
 
+@explained
 class MDUpdateAction(StrEnum):
     """What to do with a level of the book. Values of MDUpdateAction (279)."""
 
@@ -398,6 +413,7 @@ def to_md_update_action(value: MDUpdateAction | str) -> MDUpdateAction | str:
     return to_str_code(MDUpdateAction, value, to_char)
 
 
+@explained
 class MVEValidationReasonCode(StrEnum):
     """Why a combination of markets is not valid. Values of MVEValidationReasonCode (20187)."""
 
@@ -424,6 +440,7 @@ def to_mve_validation_reason_code(value: MVEValidationReasonCode | str) -> MVEVa
     return to_str_code(MVEValidationReasonCode, value, to_str)
 
 
+@explained
 class MarketResult(StrEnum):
     """How a market was decided. Values of MarketResult (20107)."""
 
@@ -450,6 +467,7 @@ def to_market_result(value: MarketResult | str) -> MarketResult | str:
     return to_str_code(MarketResult, value, to_str)
 
 
+@explained
 class MarketSettlementPartyRole(IntEnum):
     """What the party of a settlement is. Values of MarketSettlementPartyRole (20110)."""
 
@@ -474,6 +492,7 @@ def to_market_settlement_party_role(
     return to_int_code(MarketSettlementPartyRole, value, to_int)
 
 
+@explained
 class MassCancelRequestType(StrEnum):
     """Which orders a mass cancel is for. Values of MassCancelRequestType (530)."""
 
@@ -496,6 +515,7 @@ def to_mass_cancel_request_type(value: MassCancelRequestType | str) -> MassCance
     return to_str_code(MassCancelRequestType, value, to_char)
 
 
+@explained
 class MassCancelResponse(StrEnum):
     """What a mass cancel did. Values of MassCancelResponse (531)."""
 
@@ -520,6 +540,7 @@ def to_mass_cancel_response(value: MassCancelResponse | str) -> MassCancelRespon
     return to_str_code(MassCancelResponse, value, to_char)
 
 
+@explained
 class MiscFeeBasis(IntEnum):
     """What the amount of a fee counts. Values of MiscFeeBasis (891)."""
 
@@ -542,6 +563,7 @@ def to_misc_fee_basis(value: MiscFeeBasis | int | str) -> MiscFeeBasis | int:
     return to_int_code(MiscFeeBasis, value, to_int)
 
 
+@explained
 class MiscFeeType(StrEnum):
     """Kind of fee. Values of MiscFeeType (139)."""
 
@@ -564,6 +586,7 @@ def to_misc_fee_type(value: MiscFeeType | str) -> MiscFeeType | str:
     return to_str_code(MiscFeeType, value, to_char)
 
 
+@explained
 class MultivariateSelectedSide(StrEnum):
     """Outcome that a leg stands for. Values of MultivariateSelectedSide (20184)."""
 
@@ -588,6 +611,7 @@ def to_multivariate_selected_side(value: MultivariateSelectedSide | str) -> Mult
     return to_str_code(MultivariateSelectedSide, value, to_str)
 
 
+@explained
 class OrdRejReason(IntEnum):
     """Why an order was rejected. Values of OrdRejReason (103)."""
 
@@ -630,6 +654,7 @@ def to_ord_rej_reason(value: OrdRejReason | int | str) -> OrdRejReason | int:
     return to_int_code(OrdRejReason, value, to_int)
 
 
+@explained
 class OrdStatus(StrEnum):
     """State of an order. Values of OrdStatus (39)."""
 
@@ -670,6 +695,7 @@ def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
     return to_str_code(OrdStatus, value, to_char)
 
 
+@explained
 class OrdType(StrEnum):
     """Kind of order. Values of OrdType (40)."""
 
@@ -692,6 +718,7 @@ def to_ord_type(value: OrdType | str) -> OrdType | str:
     return to_str_code(OrdType, value, to_char)
 
 
+@explained
 class OrderGroupAction(IntEnum):
     """What to do with an order group. Values of OrderGroupAction (20131)."""
 
@@ -722,6 +749,7 @@ def to_order_group_action(value: OrderGroupAction | int | str) -> OrderGroupActi
     return to_int_code(OrderGroupAction, value, to_int)
 
 
+@explained
 class PartyRole(IntEnum):
     """What a party is to a message. Values of PartyRole (452)."""
 
@@ -748,6 +776,7 @@ def to_party_role(value: PartyRole | int | str) -> PartyRole | int:
     return to_int_code(PartyRole, value, to_int)
 
 
+@explained
 class QuoteCancelStatusCode(IntEnum):
     """Whether a quote was cancelled. Values of QuoteCancelStatus (298)."""
 
@@ -772,6 +801,7 @@ def to_quote_cancel_status_code(value: QuoteCancelStatusCode | int | str) -> Quo
     return to_int_code(QuoteCancelStatusCode, value, to_int)
 
 
+@explained
 class QuoteConfirmStatusCode(IntEnum):
     """Whether the confirmation of a quote was taken. Values of QuoteConfirmStatus (21010)."""
 
@@ -796,6 +826,7 @@ def to_quote_confirm_status_code(value: QuoteConfirmStatusCode | int | str) -> Q
     return to_int_code(QuoteConfirmStatusCode, value, to_int)
 
 
+@explained
 class QuoteRequestRejectReason(IntEnum):
     """Why a request for quotes was refused or ended. Values of QuoteRequestRejectReason (658)."""
 
@@ -826,6 +857,7 @@ def to_quote_request_reject_reason(
     return to_int_code(QuoteRequestRejectReason, value, to_int)
 
 
+@explained
 class QuoteRequestType(IntEnum):
     """How a request for quotes was made. Values of QuoteRequestType (303)."""
 
@@ -850,6 +882,7 @@ def to_quote_request_type(value: QuoteRequestType | int | str) -> QuoteRequestTy
     return to_int_code(QuoteRequestType, value, to_int)
 
 
+@explained
 class QuoteStatus(IntEnum):
     """State of a quote. Values of QuoteStatus (297)."""
 
@@ -878,6 +911,7 @@ def to_quote_status(value: QuoteStatus | int | str) -> QuoteStatus | int:
     return to_int_code(QuoteStatus, value, to_int)
 
 
+@explained
 class RFQCancelStatusCode(IntEnum):
     """What became of a request for quotes. Values of RFQCancelStatus (21013)."""
 
@@ -904,6 +938,7 @@ def to_rfq_cancel_status_code(value: RFQCancelStatusCode | int | str) -> RFQCanc
     return to_int_code(RFQCancelStatusCode, value, to_int)
 
 
+@explained
 class SecurityTradingStatus(IntEnum):
     """What became of trading in a market. Values of SecurityTradingStatus (326)."""
 
@@ -932,6 +967,7 @@ def to_security_trading_status(value: SecurityTradingStatus | int | str) -> Secu
     return to_int_code(SecurityTradingStatus, value, to_int)
 
 
+@explained
 class SelfTradePreventionType(IntEnum):
     """What happens when an order meets another of the same owner.
 
@@ -963,6 +999,7 @@ def to_self_trade_prevention_type(
     return to_int_code(SelfTradePreventionType, value, to_int)
 
 
+@explained
 class SessionRejectReason(IntEnum):
     """What was wrong with a message as a FIX message. Values of SessionRejectReason (373)."""
 
@@ -1023,6 +1060,7 @@ def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionR
     return to_int_code(SessionRejectReason, value, to_int)
 
 
+@explained
 class Side(StrEnum):
     """Side of the market that an order takes. Values of Side (54)."""
 
@@ -1047,6 +1085,7 @@ def to_side(value: Side | str) -> Side | str:
     return to_str_code(Side, value, to_char)
 
 
+@explained
 class SubscriptionRequestType(StrEnum):
     """Whether to send once, to go on sending, or to stop. Values of SubscriptionRequestType (263)."""
 
@@ -1073,6 +1112,7 @@ def to_subscription_request_type(value: SubscriptionRequestType | str) -> Subscr
     return to_str_code(SubscriptionRequestType, value, to_char)
 
 
+@explained
 class TimeInForce(StrEnum):
     """How long an order stays in force. Values of TimeInForce (59)."""
 
@@ -1103,6 +1143,7 @@ def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
     return to_str_code(TimeInForce, value, to_char)
 
 
+@explained
 class TrdType(IntEnum):
     """Kind of trade. Values of TrdType (828)."""
 

@@ -12,9 +12,11 @@ from kalshi_fix_sansio._generated.codesets import (
     ExecType,
     OrdRejReason,
 )
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.layout import TextMeaning
 
 
+@explained
 class ExecutionReportText(StrEnum):
     """Known values of Text (58) in ExecutionReport (8). More are to be expected."""
 
@@ -93,6 +95,7 @@ class ExecutionReportText(StrEnum):
     """The quote that the order was to accept had expired. Goes with OrdRejReason STALE_ORDER."""
 
 
+@explained
 class OrderCancelRejectText(StrEnum):
     """Known values of Text (58) in OrderCancelReject (9). More are to be expected."""
 
@@ -126,6 +129,7 @@ class OrderCancelRejectText(StrEnum):
     """Another request had this ClOrdID. Goes with CxlRejReason DUPLICATE_CL_ORD_ID. Since 2026-07."""
 
 
+@explained
 class AcceptQuoteStatusText(StrEnum):
     """Known values of Text (58) in AcceptQuoteStatus (UC). More are to be expected."""
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import attrs
 
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.layout import FieldLayout, GroupMember, MessageLayout
 from kalshi_fix_sansio.problems import Problem
 
 
+@explained
 @attrs.frozen
 class FieldNode:
     """One field."""
 
     tag: int
+    """Its tag."""
     layout: FieldLayout | None = attrs.field(repr=False)
     """Its layout; None if the dialect does not know the tag at all."""
     raw: bytes = attrs.field(repr=False)
@@ -26,14 +29,17 @@ class FieldNode:
         return self.raw.decode("latin-1")
 
 
+@explained
 @attrs.frozen
 class GroupNode:
     """A repeating group with the entries that were found."""
 
     layout: GroupMember = attrs.field(repr=False)
+    """Its counter and the layout of its entries."""
     raw: bytes
     """The counter's value as it came; the number of entries found may differ."""
     entries: tuple[tuple[FieldNode | GroupNode, ...], ...]
+    """Its entries, each as its fields and groups in their order."""
 
     @property
     def tag(self) -> int:
@@ -44,6 +50,7 @@ class GroupNode:
 Node = FieldNode | GroupNode
 
 
+@explained
 @attrs.frozen
 class Inspection:
     """Everything that can be said of a message, however damaged it is."""
@@ -53,8 +60,11 @@ class Inspection:
     layout: MessageLayout | None = attrs.field(repr=False)
     """None if the dialect does not know the MsgType."""
     header: tuple[Node, ...]
+    """Fields of the header, in their order."""
     body: tuple[Node, ...]
+    """Fields and groups of the body, in their order."""
     trailer: tuple[Node, ...]
+    """Fields of the trailer, in their order."""
     problems: tuple[Problem, ...]
     """What is wrong with the frame first, then what is wrong with the fields, in their order. Fields
     that could not be read as fields stand only here."""

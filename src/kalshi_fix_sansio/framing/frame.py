@@ -9,6 +9,7 @@ from zlib import adler32
 
 import attrs
 
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.problems import Problem, Reason
 
 SOH: Final = b"\x01"
@@ -29,11 +30,13 @@ ADLER_ASCII_BLOCK: Final = 512
 """How many ASCII bytes Adler-32 can add up at once."""
 
 
+@explained
 @attrs.frozen
 class Frame:
     """One whole message whose BodyLength and CheckSum are right, as the `Framer` gives it."""
 
     data: bytes = attrs.field(repr=False)
+    """All its bytes, from BeginString (8) to the SOH behind CheckSum (10)."""
 
     @property
     def begin_string(self) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing.frame import (
     CHECK_SUM,
@@ -38,6 +39,7 @@ _CHECK_SUM_FIELD_SIZE: Final = 12
 _frame = fast_init(Frame)
 
 
+@explained
 @attrs.frozen
 class Garbled:
     """Bytes that are not a message and were skipped."""
@@ -52,6 +54,7 @@ class Garbled:
     """Whether the first of them begin a message that was told of as `Oversized`."""
 
 
+@explained
 @attrs.frozen
 class Oversized:
     """A message began that is too large, and is skipped: what is skipped follows as `Garbled`, in front of

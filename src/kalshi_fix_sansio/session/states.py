@@ -13,7 +13,10 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+from kalshi_fix_sansio.explained import explained
 
+
+@explained
 class State(Enum):
     """Where a session stands."""
 
@@ -26,6 +29,7 @@ class State(Enum):
     LOGON_SENT = "logon sent"
     """Connected as the initiator; the answer to the Logon is awaited."""
     ESTABLISHED = "established"
+    """Logged on, with nothing missing."""
     RECOVERING = "recovering"
     """Established, with a gap in the incoming numbers that the peer was asked to fill."""
     RESETTING = "resetting"

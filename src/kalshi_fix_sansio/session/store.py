@@ -9,17 +9,20 @@ from typing import Protocol
 
 import attrs
 
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.outcomes import OpenRequest
 
 MAX_KEPT_BYTES = 64 * 1024 * 1024
 """Bytes of messages that a store keeps for resend unless told otherwise."""
 
 
+@explained
 @attrs.frozen
 class StoredMessage:
     """An application message as it was sent."""
 
     seq_num: int
+    """Its MsgSeqNum."""
     sent_at: datetime
     """Its SendingTime, in UTC."""
     frame: bytes = attrs.field(repr=False)

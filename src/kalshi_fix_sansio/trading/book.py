@@ -17,10 +17,12 @@ from typing import Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import AggressorSide, Side
+from kalshi_fix_sansio.explained import explained
 
 ZERO: Final = Decimal(0)
 
 
+@explained
 class BookState(Enum):
     """Whether a book can be relied on. Only one that is LIVE or a SNAPSHOT has levels."""
 
@@ -34,6 +36,7 @@ class BookState(Enum):
     """Updates are missing or do not fit (`OrderBook.stale_reason`); it takes a new snapshot."""
 
 
+@explained
 class StaleReason(Enum):
     """Why a book became stale."""
 
@@ -48,17 +51,21 @@ class StaleReason(Enum):
     """The update that told it has the discrepancies."""
 
 
+@explained
 class Level(NamedTuple):
     """All that rests at one price: dollars and contracts."""
 
     price: Decimal
+    """Dollars."""
     size: Decimal
+    """Contracts."""
 
 
 LEVELS_DISPLAYED: Final = 10
 """Levels of each side that a notebook shows."""
 
 
+@explained
 class Sweep(NamedTuple):
     """What taking a number of contracts from one side of a book would come to, before fees."""
 
@@ -75,10 +82,12 @@ class Sweep(NamedTuple):
         return self.amount / self.size if self.size else None
 
 
+@explained
 class Trade(NamedTuple):
     """A trade as the venue published it."""
 
     symbol: str
+    """Ticker of the market."""
     price: Decimal
     """Dollars."""
     size: Decimal
@@ -86,7 +95,9 @@ class Trade(NamedTuple):
     aggressor: AggressorSide | str | None
     """The side that took liquidity, if it was told."""
     utc_date: date | None
+    """When it happened, in UTC; None where it was not told."""
     utc_time: time | None
+    """The time of day, as well."""
 
     @property
     def moment(self) -> datetime | None:
@@ -96,6 +107,7 @@ class Trade(NamedTuple):
         return datetime.combine(self.utc_date, self.utc_time, UTC)
 
 
+@explained
 @attrs.define(eq=False)
 class BookSide:
     """The bids or the offers of a book. Iterating it gives the levels, the best one first."""
@@ -155,21 +167,27 @@ class BookSide:
         self.prices = sorted(sizes)
 
 
+@explained
 @attrs.define(eq=False, repr=False)
 class OrderBook:
     """One market's book. To be read: `OrderBooks` makes it and changes it in place."""
 
     symbol: str
+    """Ticker of the market."""
     state: BookState = BookState.WAITING
+    """Whether it can be relied on."""
     stale_reason: StaleReason | None = None
     """Why it is stale; None in any other state."""
     bids: BookSide = attrs.field(init=False, factory=lambda: BookSide(-1))
+    """What is bid, the best price first."""
     offers: BookSide = attrs.field(init=False, factory=lambda: BookSide(0))
+    """What is offered, the best price first."""
     last_trade: Trade | None = None
     """The latest trade, whatever the state of the book."""
     utc_date: date = date.min
     """When the newest change since the snapshot happened; the least date and time before any has come."""
     utc_time: time = time.min
+    """The time of day that belongs to `utc_date`."""
     awaits_old_updates: bool = attrs.field(init=False, default=False)
     """Whether updates of an earlier subscription may come in front of the snapshot. They are left out then,
     and are no discrepancy."""

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import Side
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, add, multiply, subtract
 from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version
@@ -21,13 +22,17 @@ NO_SHARD: Final = -1
 """The shard of payouts for markets in which nothing was traded: reports do not say theirs."""
 
 
+@explained
 class PurseKey(NamedTuple):
     """Whose money, and on which shard."""
 
     account: Account
+    """Whose money."""
     shard: int
+    """Index of the exchange shard."""
 
 
+@explained
 @attrs.define(eq=False)
 class Purse:
     """What fills and settlements did to the money of one account on one shard, in dollars; to be read alone.
@@ -36,7 +41,9 @@ class Purse:
     """
 
     account: Account
+    """Whose money."""
     shard: int
+    """Index of the exchange shard."""
     change: Decimal = ZERO
     """What reports said that the balance changed by (1704 of type BALANCE), fees taken off."""
     fees: Decimal = ZERO
@@ -51,6 +58,7 @@ class Purse:
     settlement_fees: Decimal = ZERO
     """What was taken of it (137)."""
     fills: int = 0
+    """How many fills were counted."""
     untold: int = 0
     """Fills whose reports did not say what the balance changed by: as long as it is 0, `change` is whole."""
 

@@ -9,11 +9,13 @@ from typing import NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import MDEntryType, MDFullEntry, MDIncEntry
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.book import Level, OrderBook, Trade
 
 _new = object.__new__
 
 
+@explained
 class LevelChange(NamedTuple):
     """What became of one level."""
 
@@ -27,6 +29,7 @@ class LevelChange(NamedTuple):
     """Contracts that rest there now; 0 if the level is gone."""
 
 
+@explained
 class DiscrepancyKind(Enum):
     """In what way something that came does not fit the book, or makes no sense."""
 
@@ -45,12 +48,15 @@ class DiscrepancyKind(Enum):
     UNREADABLE = "a field of the book is missing, unreadable or repeated, or an entry is missing"
 
 
+@explained
 @attrs.frozen
 class Discrepancy:
     """Something in the venue's messages that does not fit."""
 
     kind: DiscrepancyKind
+    """In what way."""
     symbol: str
+    """Ticker of the market."""
     detail: str
     """For people: what was found."""
     entry: MDIncEntry | MDFullEntry | None = attrs.field(default=None, repr=False)
@@ -60,6 +66,7 @@ class Discrepancy:
         return f"{self.symbol}: {self.kind.value}: {self.detail}"
 
 
+@explained
 @attrs.define(eq=False)
 class BookUpdate:
     """What one message or event did to one book."""
@@ -69,6 +76,7 @@ class BookUpdate:
     snapshot: bool = False
     """Whether the whole book came, so that any level may have changed."""
     state_changed: bool = False
+    """Whether the state of the book is another than before."""
     best_changed: bool = False
     """Whether the price or size of the best bid or offer may be another than before."""
     levels: list[LevelChange] = attrs.field(factory=list)
@@ -76,6 +84,7 @@ class BookUpdate:
     trades: list[Trade] = attrs.field(factory=list)
     """Trades, the oldest first, whatever the state of the book."""
     discrepancies: list[Discrepancy] = attrs.field(factory=list)
+    """What did not fit."""
 
     @property
     def symbol(self) -> str:

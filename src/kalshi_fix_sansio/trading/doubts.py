@@ -10,12 +10,14 @@ from typing import Final, Protocol
 import attrs
 
 from kalshi_fix_sansio._generated import SESSION_TYPES
+from kalshi_fix_sansio.explained import explained
 
 WINDOW: Final = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
 """How far back drop copy reaches."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
+@explained
 class Remedy(Enum):
     """How to find out."""
 
@@ -27,6 +29,7 @@ class Remedy(Enum):
     """The venue's other interface; what it says is told to the machine (`resolve`, `learn`)."""
 
 
+@explained
 @attrs.frozen(kw_only=True, eq=False)
 class Doubt:
     """Something that is not known, and that no message to be expected will tell."""

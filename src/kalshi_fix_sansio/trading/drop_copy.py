@@ -28,6 +28,7 @@ from kalshi_fix_sansio.base import values_of
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, RejectReceived, SessionEnded
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading import order_dump
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time
@@ -47,6 +48,7 @@ _LATER: Final = frozenset(
 )
 
 
+@explained
 class CopyState(Enum):
     """How far a range is."""
 
@@ -56,18 +58,23 @@ class CopyState(Enum):
     """Ask REST. It may be asked for again, by `DropCopy.ask`."""
 
 
+@explained
 class CopyRange(NamedTuple):
     """Reports of one shard, both ends inclusive."""
 
     begin: ExecKey
+    """Key of the first report."""
     end: ExecKey
+    """Key of the last one."""
 
 
+@explained
 @attrs.define(eq=False)
 class Wanted:
     """A range that was asked for and has not come. To be read alone."""
 
     begin: ExecKey
+    """Key of the first report."""
     end: ExecKey | None
     """None: up to the latest report."""
     moment: int
@@ -75,6 +82,7 @@ class Wanted:
     since: datetime
     """When it was asked for first, in UTC."""
     state: CopyState = CopyState.WAITING
+    """How far it is."""
     refusals: int = 0
     """Answers in a row by which it did not come."""
     faults: int = 0

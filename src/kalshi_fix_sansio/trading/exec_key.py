@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from kalshi_fix_sansio.explained import explained
+
 _FORM: Final = re.compile(r"([0-9]{1,18});([0-9]{1,18})(?:;([0-9]{1,9}))?", re.ASCII)
 _NONE: Final = re.compile(r"-1;-1(?:;[0-9]{1,9})?", re.ASCII)
 MAX_SHOWN: Final = 60
 """Characters of a malformed ExecID that the error repeats."""
 
 
+@explained
 class ExecKey(NamedTuple):
     """The place of an execution report in the sequence of its shard.
 
@@ -21,7 +24,9 @@ class ExecKey(NamedTuple):
     shard: int
     """Index of the exchange shard (ExDestination 100, LastMkt 30)."""
     clock: int
+    """The first number of an ExecID (17)."""
     event: int
+    """The second one."""
 
     @classmethod
     def parse(cls, text: str) -> ExecKey | None:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import Side
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import EXACT, ZERO, add, multiply, subtract
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import Fill, Order
@@ -23,6 +24,7 @@ CENTICENT: Final = Decimal("0.0001")
 ONE: Final = Decimal(1)
 
 
+@explained
 @attrs.frozen(kw_only=True)
 class FeeTerms:
     """By which rates a market charges, and to what the balance of its owner is rounded."""
@@ -30,6 +32,7 @@ class FeeTerms:
     taker_rate: Decimal
     """Fraction of the value at stake: price times (1 - price), or the price itself."""
     maker_rate: Decimal = ZERO
+    """The same, for fills that did not take liquidity."""
     precision: Decimal = CENT
     """Dollars: 0.01, or 0.0001 for direct members."""
     variance: bool = True
@@ -42,13 +45,18 @@ class FeeTerms:
         return _rounded(multiply(multiply(rate, fill.quantity), stake), CENTICENT, ROUND_CEILING)
 
 
+@explained
 class Charge(NamedTuple):
     """What one fill should cost, in dollars."""
 
     key: ExecKey
+    """Which fill."""
     trade_fee: Decimal
+    """By the rate of the market."""
     rounding_fee: Decimal
+    """What rounds the change of the balance to its precision."""
     rebate: Decimal
+    """What of earlier roundings is given back."""
 
     @property
     def net(self) -> Decimal:
@@ -56,6 +64,7 @@ class Charge(NamedTuple):
         return subtract(add(self.trade_fee, self.rounding_fee), self.rebate)
 
 
+@explained
 class FeeDiscrepancyKind(Enum):
     """In what way a fill does not cost what it should."""
 
@@ -63,12 +72,15 @@ class FeeDiscrepancyKind(Enum):
     PRECISION = "the balance changed by what is no multiple of its precision"
 
 
+@explained
 @attrs.frozen
 class FeeDiscrepancy:
     """A fill that does not cost what it should."""
 
     kind: FeeDiscrepancyKind
+    """In what way."""
     key: ExecKey
+    """Which fill."""
     told: Decimal
     """Dollars."""
     expected: Decimal

@@ -14,12 +14,14 @@ from typing import Any, Final
 import attrs
 
 from kalshi_fix_sansio._generated import MassCancelResponse
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading import order_dump
 from kalshi_fix_sansio.trading.dumping import dump_time, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import Order
 
 
+@explained
 class MassCancelState(Enum):
     """How far a mass cancel is."""
 
@@ -35,15 +37,19 @@ class MassCancelState(Enum):
 OVER: Final = frozenset((MassCancelState.DONE, MassCancelState.REFUSED, MassCancelState.MISSED))
 
 
+@explained
 @attrs.define(eq=False)
 class MassCancel:
     """A cancel of all orders of the session. To be read alone."""
 
     number: int
+    """Tells it from the others that are open; later ones have larger numbers."""
     cl_ord_id: str
+    """Its ClOrdID (11)."""
     waiting: dict[int, ExecKey | None]
     """Numbers of its orders that have not ended, with the newest report of their shard when it was sent."""
     state: MassCancelState = MassCancelState.SENT
+    """How far it is."""
     reason: str = ""
     """Why it was refused: MassCancelRejectReason (532) as text, or what a reject says."""
     unknown: int = 0

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import OrdStatus, Side
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, divide, subtract
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 
@@ -22,6 +23,7 @@ NO_KEY: Final = ExecKey(-1, -1, -1)
 """Stands for the key of a report without one; it is below every other."""
 
 
+@explained
 class OrderState(Enum):
     """How much is known of where an order is."""
 
@@ -37,6 +39,7 @@ class OrderState(Enum):
     """It was open, and what became of it since may not have been told."""
 
 
+@explained
 class Ending(Enum):
     """How an order ended."""
 
@@ -61,6 +64,7 @@ ENDS: Final[Mapping[str, Ending]] = {
 }
 
 
+@explained
 class Account(NamedTuple):
     """Whose order it is, below the key of the session."""
 
@@ -70,13 +74,16 @@ class Account(NamedTuple):
     """PartyID (448) of a clearing member's customer."""
 
 
+@explained
 class Fill(NamedTuple):
     """One trade of an order. Prices and money are in dollars, quantities in contracts."""
 
     key: ExecKey
+    """Its report."""
     price: Decimal
     """Of YES on prediction, whichever side was traded."""
     quantity: Decimal
+    """Contracts."""
     fee: Decimal
     """The sum of MiscFeeAmt (137): what was taken, a rebate already off."""
     balance_change: Decimal | None = None
@@ -84,6 +91,7 @@ class Fill(NamedTuple):
     long_qty: Decimal | None = None
     """Position of the account after it (704, 705); None where it was not told."""
     short_qty: Decimal | None = None
+    """The short position (705), as well."""
     aggressor: bool | None = None
     """Whether it took liquidity (1057)."""
 
@@ -107,13 +115,17 @@ class Said(NamedTuple):
         return self > other
 
 
+@explained
 @attrs.define(eq=False)
 class PendingRequest:
     """A change (G) or a cancel (F) that was sent and has no answer."""
 
     msg_type: str
+    """MsgType (35): G or F."""
     cl_ord_id: str
+    """ClOrdID (11) of the request."""
     orig_cl_ord_id: str
+    """OrigClOrdID (41): the ClOrdID of what it changes or cancels."""
     price: Decimal | None = None
     """Dollars; None in a cancel, and where the price stays."""
     quantity: Decimal | None = None
@@ -152,6 +164,7 @@ class Placed:
     missing: bool = False
 
 
+@explained
 @attrs.define(eq=False, repr=False)
 class Order:
     """One order. To be read: `Orders` makes it and changes it in place."""
@@ -159,8 +172,11 @@ class Order:
     number: int
     """Counts the orders of an `Orders`, from 1."""
     symbol: str
+    """Ticker of the market."""
     side: Side | str
+    """Side (54); of YES on prediction."""
     account: Account
+    """Whose order."""
     order_id: str | None = None
     """OrderID (37); None until the venue has told it, and of an order that it has rejected."""
     placed: Placed | None = None
@@ -182,6 +198,7 @@ class Order:
     end: Said | None = None
     """The newest report of an end."""
     first_key: ExecKey | None = None
+    """The oldest report about it."""
     limit: tuple[ExecKey, Decimal] | None = None
     """The newest report that gives a price, and that price in dollars."""
     cut: int = 0
@@ -199,6 +216,7 @@ class Order:
     since: datetime | None = None
     """Since when it is in doubt, in UTC: SendingTime (52) of what came last before."""
     seen_live: bool = False
+    """Whether a report about it has come by itself, not by drop copy."""
     presumed: bool = False
     """Whether the venue was to cancel it when the connection ended."""
     closed: bool = False

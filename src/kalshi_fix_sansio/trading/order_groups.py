@@ -29,6 +29,7 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio._generated.limits import ORDER_GROUP_WINDOW
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
 
@@ -39,6 +40,7 @@ MAX_ID_SIZE: Final = 256
 """Characters of an id that is kept."""
 
 
+@explained
 class GroupState(Enum):
     """Whether a group takes orders."""
 
@@ -48,6 +50,7 @@ class GroupState(Enum):
     """Ask REST, and tell what it says by `learn`; or make a request about it anew."""
 
 
+@explained
 class GroupDiscrepancyKind(Enum):
     """In what way something that came does not fit."""
 
@@ -58,12 +61,15 @@ class GroupDiscrepancyKind(Enum):
     TOO_MANY = "there are more groups than are kept, or an id is too long"
 
 
+@explained
 @attrs.frozen
 class GroupDiscrepancy:
     """Something from the venue that does not fit."""
 
     kind: GroupDiscrepancyKind
+    """In what way."""
     group_id: str
+    """Id of the group."""
     detail: str
     """For people."""
 
@@ -71,16 +77,19 @@ class GroupDiscrepancy:
         return f"order group {self.group_id}: {self.kind.value}: {self.detail}"
 
 
+@explained
 @attrs.define(eq=False)
 class OrderGroup:
     """One group. To be read: `OrderGroups` makes it and changes it in place."""
 
     group_id: str
+    """Its id."""
     limit: int | None
     """Contracts that may fill within the window; None if nothing has told."""
     alloc_account: int
     """The subaccount that owns it; 0 is the primary one."""
     state: GroupState = GroupState.ACTIVE
+    """Whether it takes orders."""
     orphan: bool = False
     """Whether no request of this program is known to have made it."""
     reset_at: datetime | None = None
@@ -122,6 +131,7 @@ class OrderGroup:
         self.filled = ZERO
 
 
+@explained
 @attrs.define(eq=False)
 class GroupUpdate:
     """What something did to a group."""
@@ -131,6 +141,7 @@ class GroupUpdate:
     request: OrderGroupRequest | None = None
     """The request that this answers."""
     discrepancies: list[GroupDiscrepancy] = attrs.field(factory=list)
+    """What did not fit."""
 
 
 class OrderGroups(Mapping[str, OrderGroup]):

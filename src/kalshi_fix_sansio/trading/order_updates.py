@@ -7,12 +7,14 @@ from enum import Enum
 import attrs
 
 from kalshi_fix_sansio._generated import ExecutionReport
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.mass_cancels import MassCancel
 from kalshi_fix_sansio.trading.order import Fill, Order, OrderState, PendingRequest
 
 
+@explained
 class OrderDiscrepancyKind(Enum):
     """In what way something that came does not fit."""
 
@@ -28,11 +30,13 @@ class OrderDiscrepancyKind(Enum):
     FORGOTTEN = "a report about an order that is no longer kept, perhaps; it is not counted"
 
 
+@explained
 @attrs.frozen
 class OrderDiscrepancy:
     """Something in the venue's messages that does not fit."""
 
     kind: OrderDiscrepancyKind
+    """In what way."""
     detail: str
     """For people."""
 
@@ -40,6 +44,7 @@ class OrderDiscrepancy:
         return f"{self.kind.value}: {self.detail}"
 
 
+@explained
 @attrs.define(eq=False)
 class OrderUpdate:
     """What one message or event did to one order."""
@@ -56,6 +61,7 @@ class OrderUpdate:
     forgotten: bool = False
     """Whether the order is not kept any longer, to make room."""
     discrepancies: list[OrderDiscrepancy] = attrs.field(factory=list)
+    """What did not fit."""
     mass_cancel: MassCancel | None = None
     """The cancel of all orders of which the state changed. Each of the orders has an update of its own."""
 
@@ -65,6 +71,7 @@ class OrderUpdate:
         return self.order is not None and self.order.state is not self.before
 
 
+@explained
 class DoubtKind(Enum):
     """What is not known of an order."""
 
@@ -75,36 +82,43 @@ class DoubtKind(Enum):
     MASS_CANCEL_UNKNOWN = "whether all orders of the session were cancelled"
 
 
+@explained
 @attrs.frozen(kw_only=True, eq=False)
 class OrderDoubt(Doubt):
     """Something that is not known of an order, or of a mass cancel. Drop copy or REST tells it."""
 
     kind: DoubtKind
+    """What is not known."""
     order: Order | None = None
     """None of a mass cancel."""
     request: PendingRequest | None = None
     """The change or cancel."""
     mass_cancel: MassCancel | None = None
+    """The cancel of all orders; None of an order."""
     begin: ExecKey | None = None
     """Where drop copy must begin to tell it; None if that is not known: ask REST. A mass cancel needs what
     drop copy says of its orders."""
 
 
+@explained
 @attrs.frozen
 class Copied:
     """An execution report that was asked for by drop copy: it proves what it says, and not that nothing came
     after."""
 
     report: ExecutionReport
+    """The report."""
     dollars: bool = True
     """Whether its session has prices in dollars (UseDollars), not in cents."""
 
 
+@explained
 @attrs.frozen
 class Covered:
     """Every report of a range of drop copy has come, and was given to `apply` as `Copied`."""
 
     shard: int
+    """Index of the exchange shard."""
     begin: ExecKey
     """The first key of the range, inclusive."""
     moment: int

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import Side
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading import order_dump
 from kalshi_fix_sansio.trading.amounts import ZERO, add, divide, multiply, subtract
 from kalshi_fix_sansio.trading.doubts import Doubt
@@ -25,25 +26,35 @@ from kalshi_fix_sansio.trading.settlements import Settlement, SettlementUpdate
 _DOUBTFUL: Final = frozenset((OrderState.UNKNOWN, OrderState.UNVERIFIED))
 
 
+@explained
 class PositionKey(NamedTuple):
     """Whose position in what."""
 
     account: Account
+    """Whose position."""
     symbol: str
+    """Ticker of the market."""
 
 
+@explained
 @attrs.define(eq=False)
 class Position:
     """What an account holds of a market. Contracts, and dollars; to be read alone."""
 
     account: Account
+    """Whose position."""
     symbol: str
+    """Ticker of the market."""
     bought: Decimal = ZERO
+    """Contracts that were bought."""
     sold: Decimal = ZERO
+    """Contracts that were sold."""
     bought_value: Decimal = ZERO
     """The sum of price times quantity."""
     sold_value: Decimal = ZERO
+    """The same, of what was sold."""
     fees: Decimal = ZERO
+    """Dollars: what fills cost beside their price."""
     settled_at: Decimal | None = None
     """Dollars for a contract of YES, once the market is settled."""
     told: tuple[ExecKey, Decimal] | None = None
@@ -97,14 +108,19 @@ class Position:
         return ZERO if self.told is None else subtract(self.told[1], self.counted)
 
 
+@explained
 @attrs.frozen
 class PositionDiscrepancy:
     """The venue tells another position than the fills come to, and no fill is known to be missing."""
 
     account: Account
+    """Whose position."""
     symbol: str
+    """Ticker of the market."""
     counted: Decimal
+    """Contracts by the fills: long less short."""
     told: Decimal
+    """Contracts by the venue: long less short."""
     key: ExecKey
     """The report that tells it."""
 

@@ -38,6 +38,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version
 
 Bucket = Literal["read", "write"]
@@ -78,6 +79,7 @@ _ROUNDING: Final = 1e-4
 """Of a token: times are floats, of a clock that may have run for years."""
 
 
+@explained
 @attrs.frozen
 class TokenLimits:
     """What the buckets of an account hold, and by how much they refill, as REST's account limits tell."""
@@ -85,8 +87,11 @@ class TokenLimits:
     write_rate: float
     """Tokens a second."""
     write_capacity: float
+    """Tokens that the bucket for writing holds."""
     read_rate: float
+    """Tokens a second."""
     read_capacity: float
+    """Tokens that the bucket for reading holds."""
 
     @classmethod
     def of_tier(cls, tier: str, product: Product = "prediction") -> TokenLimits:

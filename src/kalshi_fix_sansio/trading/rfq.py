@@ -14,6 +14,7 @@ from kalshi_fix_sansio._generated import MultivariateSelectedLeg, Side
 from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply, subtract, to_cents
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.order_updates import Copied
@@ -27,6 +28,7 @@ class RfqRequestError(LocalProtocolError):
     """A request about an RFQ or a quote cannot be made as things stand; nothing was changed."""
 
 
+@explained
 @attrs.frozen(kw_only=True)
 class RfqWindows:
     """The times of one kind of market, in seconds."""
@@ -44,6 +46,7 @@ HIGH_VOLATILITY: Final = RfqWindows(
 """All combos are high volatility markets."""
 
 
+@explained
 @attrs.frozen
 class Exposure:
     """What may still trade of what was accepted: an upper bound, before fees."""
@@ -65,6 +68,7 @@ class Exposure:
         )
 
 
+@explained
 class RfqDoubtKind(Enum):
     """What is not known of a request or a quote."""
 
@@ -82,12 +86,15 @@ _REMEDIES: Final = {
 }
 
 
+@explained
 @attrs.frozen(kw_only=True, eq=False)
 class RfqDoubt(Doubt):
     """Something that is not known of a request or a quote. Its times are by the clock of the caller."""
 
     kind: RfqDoubtKind
+    """What is not known."""
     symbol: str
+    """Ticker of the market."""
     rfq_id: str | None = None
     """The venue's id; None if it is not known."""
     quote_id: str | None = None
@@ -115,6 +122,7 @@ def rfq_doubt(
     )
 
 
+@explained
 class RfqDiscrepancyKind(Enum):
     """In what way something that came does not fit."""
 
@@ -125,11 +133,13 @@ class RfqDiscrepancyKind(Enum):
     TOO_MANY = "there are more requests or quotes than are kept"
 
 
+@explained
 @attrs.frozen
 class RfqDiscrepancy:
     """Something in the venue's messages that does not fit."""
 
     kind: RfqDiscrepancyKind
+    """In what way."""
     detail: str
     """For people."""
 

@@ -14,6 +14,7 @@ from kalshi_fix_sansio._generated import (
     MultivariateSelectedLeg,
     Side,
 )
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, subtract
 from kalshi_fix_sansio.trading.dumping import dump_time, load_time
 from kalshi_fix_sansio.trading.rfq import (
@@ -30,6 +31,7 @@ from kalshi_fix_sansio.trading.rfq import (
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
+@explained
 class RfqState(Enum):
     """Where a request stands."""
 
@@ -52,6 +54,7 @@ OVER: Final = frozenset(
 )
 
 
+@explained
 @attrs.define(eq=False)
 class CreatorQuote:
     """A quote of a maker on a request of the creator's. To be read."""
@@ -59,6 +62,7 @@ class CreatorQuote:
     quote_id: str
     """The id to accept it by."""
     symbol: str
+    """Ticker of the market."""
     bid: Decimal | None = None
     """Dollars that the maker pays for YES; None for nothing."""
     offer: Decimal | None = None
@@ -90,12 +94,15 @@ class CreatorQuote:
         return (self.bid_size if side is Side.SELL else self.offer_size) or self.contracts
 
 
+@explained
 @attrs.define(eq=False)
 class Acceptance:
     """What the creator has accepted, or tried to. To be read."""
 
     quote_id: str
+    """The quote that was to be accepted."""
     side: Side
+    """BUY to buy YES, SELL to sell it."""
     cl_ord_id: str | None
     """Of the order that results."""
     price: Decimal | None
@@ -105,6 +112,7 @@ class Acceptance:
     by_order: bool = False
     """Whether it is a NewOrderSingle, and not an AcceptQuote."""
     prefers_better: bool = False
+    """Whether the best quote of the request is taken, if it is at least as good as this one."""
     accepted_quote_id: str | None = None
     """The quote that was taken in the end."""
     deadline: datetime | None = None
@@ -132,6 +140,7 @@ class Acceptance:
         return not (self.is_refused or self._executed or self._rejected)
 
 
+@explained
 @attrs.define(eq=False)
 class CreatorRfq:
     """A request of the creator's own. To be read: `RfqCreator` changes it in place."""
@@ -141,14 +150,19 @@ class CreatorRfq:
     symbol: str | None
     """The market; None for a combination until the venue has found or made it."""
     contracts: Decimal | None = None
+    """How many are asked for; None where cash is."""
     cash: Decimal | None = None
     """Dollars to spend, where no contracts are named."""
     rest_remainder: bool = False
+    """RestRemainder (21015): whether what does not trade may rest in the book."""
     alloc_account: int | None = None
+    """Number of the subaccount; None for the primary one."""
     customer: str | None = None
     """The customer of a clearing member."""
     collection: str | None = None
+    """What the market is a combination of, if it is one."""
     legs: tuple[MultivariateSelectedLeg, ...] = ()
+    """The legs of the combination."""
     rfq_id: str | None = None
     """The venue's id, once it is known."""
     quotes: dict[str, CreatorQuote] = attrs.field(factory=dict, repr=False)
@@ -206,6 +220,7 @@ class CreatorRfq:
         return None if quote is None else quote.price(side)
 
 
+@explained
 @attrs.define(eq=False)
 class CreatorUpdate:
     """What something did to a request."""
@@ -219,6 +234,7 @@ class CreatorUpdate:
     answered: Acceptance | None = None
     """An acceptance that was taken, refused, or has come to its end."""
     discrepancies: list[RfqDiscrepancy] = attrs.field(factory=list)
+    """What did not fit."""
 
     @property
     def state_changed(self) -> bool:

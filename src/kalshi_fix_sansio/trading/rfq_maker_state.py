@@ -16,6 +16,7 @@ from kalshi_fix_sansio._generated import (
     QuoteConfirm,
     Side,
 )
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, divide, subtract
 from kalshi_fix_sansio.trading.dumping import dump_time, load_time
 from kalshi_fix_sansio.trading.rfq import (
@@ -28,6 +29,7 @@ from kalshi_fix_sansio.trading.rfq import (
 )
 
 
+@explained
 class QuoteState(Enum):
     """Where a maker's quote stands."""
 
@@ -63,6 +65,7 @@ def _dollars(price: Decimal | int | str | None) -> Decimal | None:
     return Decimal(price) or None if price is not None else None
 
 
+@explained
 @attrs.frozen
 class QuoteTerms:
     """What a maker offers, in dollars; at least one side.
@@ -76,7 +79,9 @@ class QuoteTerms:
     offer: Decimal | None = attrs.field(default=None, converter=_dollars)
     """What it pays for a contract of NO; None or 0 for nothing."""
     post_only: bool = False
+    """Whether its order must not take liquidity."""
     rest_remainder: bool = False
+    """RestRemainder (21015): whether what does not trade may rest in the book."""
 
     def __attrs_post_init__(self) -> None:
         prices = [price for price in (self.bid, self.offer) if price is not None]
@@ -84,11 +89,13 @@ class QuoteTerms:
             raise ValueError(f"bid {self.bid} and offer {self.offer} are no quote: dollars, one at the most")
 
 
+@explained
 @attrs.define(eq=False)
 class MakerRfq:
     """A request that the maker has heard of. To be read: `RfqMaker` changes it in place."""
 
     rfq_id: str
+    """The venue's id."""
     symbol: str
     """The market; of a combination the one that was made for it."""
     contracts: Decimal | None = None
@@ -98,11 +105,13 @@ class MakerRfq:
     collection: str | None = None
     """What the market is a combination of, if it is one."""
     legs: tuple[MultivariateSelectedLeg, ...] = ()
+    """The legs of the combination."""
     requester: str | None = None
     """The creator's public id, or the one that all share who hide."""
     created: datetime | None = None
     """UTC, by the venue."""
     high_volatility: bool = False
+    """Whether it is a high volatility market, with less time to confirm."""
     is_closed: bool = False
     """Whether it is over, as far as the venue has told."""
     quotes: dict[str, MakerQuote] = attrs.field(factory=dict, repr=False)
@@ -116,14 +125,19 @@ class MakerRfq:
         return next((each for each in reversed(self.quotes.values()) if each.state not in OVER), None)
 
 
+@explained
 @attrs.define(eq=False)
 class MakerQuote:
     """A quote of the maker's own. To be read: `RfqMaker` changes it in place."""
 
     quote_id: str
+    """The maker's id of it."""
     rfq: MakerRfq = attrs.field(repr=False)
+    """The request that it answers."""
     terms: QuoteTerms
+    """What it offers."""
     alloc_account: int = 0
+    """Number of the subaccount; 0 is the primary one."""
     side: Side | None = None
     """Once it is accepted: BUY for its bid, where the maker buys YES, SELL for its offer."""
     deadline: datetime | None = None
@@ -203,6 +217,7 @@ class MakerQuote:
         return max(found, default=size or ZERO)
 
 
+@explained
 @attrs.define(eq=False)
 class MakerUpdate:
     """What something did to a request or a quote."""
@@ -210,11 +225,13 @@ class MakerUpdate:
     rfq: MakerRfq | None = None
     """The request itself, which goes on changing; None for a discrepancy that is about none."""
     quote: MakerQuote | None = None
+    """The quote itself, which goes on changing; None if it is about none."""
     before: QuoteState | None = None
     """The quote's state before; None if it is new, or there is none."""
     send: Quote | QuoteConfirm | None = None
     """What has to be sent now; it counts as sent (`RfqMaker.withdraw`)."""
     discrepancies: list[RfqDiscrepancy] = attrs.field(factory=list)
+    """What did not fit."""
 
     @property
     def state_changed(self) -> bool:

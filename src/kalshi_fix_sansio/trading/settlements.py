@@ -22,6 +22,7 @@ from kalshi_fix_sansio._generated import (
     MarketSettlementReport,
 )
 from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
 
@@ -33,6 +34,7 @@ MAX_NAME_SIZE: Final = 256
 _NO_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
+@explained
 class SettlementDiscrepancyKind(Enum):
     """In what way a report does not fit."""
 
@@ -47,12 +49,15 @@ class SettlementDiscrepancyKind(Enum):
     TOO_MANY = "there are more settlements or parties than are kept"
 
 
+@explained
 @attrs.frozen
 class SettlementDiscrepancy:
     """Something in the reports that does not fit."""
 
     kind: SettlementDiscrepancyKind
+    """In what way."""
     symbol: str
+    """Ticker of the market."""
     detail: str
     """For people."""
 
@@ -60,11 +65,13 @@ class SettlementDiscrepancy:
         return f"{self.symbol}: {self.kind.value}: {self.detail}"
 
 
+@explained
 @attrs.frozen
 class SettledParty:
     """What a settlement meant to one party."""
 
     party_id: str
+    """PartyID (448)."""
     long_qty: Decimal
     """Contracts of YES that it held."""
     short_qty: Decimal
@@ -80,18 +87,23 @@ class SettledParty:
         return self.payout + self.fee
 
 
+@explained
 @attrs.frozen
 class Settlement:
     """How a market was settled."""
 
     symbol: str
+    """Ticker of the market."""
     clearing_business_date: date
+    """ClearingBusinessDate (715)."""
     market_result: MarketResult | str
+    """MarketResult (20107)."""
     price: Decimal
     """Dollars that a contract of YES was settled at, before fees."""
     parties: tuple[SettledParty, ...]
     """By their ids."""
     pages: int
+    """How many pages told it."""
 
     @property
     def payout(self) -> Decimal:
@@ -109,12 +121,15 @@ class Settlement:
         return self.payout + self.fee
 
 
+@explained
 @attrs.frozen
 class IncompleteSettlement:
     """A settlement of which pages are missing."""
 
     symbol: str
+    """Ticker of the market."""
     clearing_business_date: date
+    """ClearingBusinessDate (715)."""
     since: datetime | None
     """The earliest SendingTime (52) of its pages, in UTC; None where the caller gave messages without one."""
     pages: int
@@ -123,14 +138,17 @@ class IncompleteSettlement:
     """How many there are, if a page said so."""
 
 
+@explained
 @attrs.define(eq=False)
 class SettlementUpdate:
     """What one report did."""
 
     symbol: str
+    """Ticker of the market."""
     settlement: Settlement | None = None
     """The settlement, if it is complete with this report."""
     discrepancies: list[SettlementDiscrepancy] = attrs.field(factory=list)
+    """What did not fit."""
 
 
 @attrs.frozen

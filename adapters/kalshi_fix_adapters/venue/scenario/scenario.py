@@ -22,6 +22,7 @@ from kalshi_fix_adapters.venue.identities import ClientKey
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY
 from kalshi_fix_adapters.venue.programme import Held, Programme, Resting, Step
 from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio.explained import explained
 
 OWNER: Final = "you"
 """Who is there if nobody else is."""
@@ -37,12 +38,15 @@ RESTING_LEVELS: Final = 2
 """Prices with resting orders on each side of a market of which no more is said."""
 
 
+@explained
 @attrs.frozen
 class Market:
     """A market, and around which price orders rest at the start. Dollars and contracts."""
 
     rules: MarketRules
+    """The market itself: ticker, tick, limits."""
     middle: Decimal
+    """The price in the middle of the orders that rest at the start."""
     spacing: Decimal
     """How far the resting orders are apart."""
     levels: int = RESTING_LEVELS

@@ -122,9 +122,10 @@ class NewOrderSingle(FixMessage):
     price: Decimal
     """Price (44): Limit price of one contract.
 
-    In dollars or cents. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or
-    absent in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
-    UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin. Required.
+    In dollars or in cents, as UseDollars in the Logon has it. From 1 to 99 cents in steps of 1 from the
+    client on prediction with UseDollars N or absent in the Logon. From 0.0001 to 0.9999 dollars in steps of
+    0.0001 from the client on prediction with UseDollars Y in the Logon. At least 0.0001 dollars in steps of
+    0.0001 from the client on margin. Required.
     """
     side: Side | str
     """Side (54): Side of the market; on prediction always seen from the YES contract.
@@ -361,9 +362,10 @@ class OrderCancelReplaceRequest(FixMessage):
     price: Decimal | None = None
     """Price (44): The new price; absent leaves it.
 
-    In dollars or cents. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or
-    absent in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
-    UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin. Optional.
+    In dollars or in cents, as UseDollars in the Logon has it. From 1 to 99 cents in steps of 1 from the
+    client on prediction with UseDollars N or absent in the Logon. From 0.0001 to 0.9999 dollars in steps of
+    0.0001 from the client on prediction with UseDollars Y in the Logon. At least 0.0001 dollars in steps of
+    0.0001 from the client on margin. Optional.
     """
     side: Side | str
     """Side (54): As in the order. Known values: `Side`. Required."""
@@ -732,16 +734,23 @@ class ExecutionReport(FixMessage):
     cum_qty: Decimal
     """CumQty (14): Quantity filled so far. In contracts. Required."""
     avg_px: Decimal
-    """AvgPx (6): Average price of the fills so far. In dollars or cents. Required."""
+    """AvgPx (6): Average price of the fills so far.
+
+    In dollars or in cents, as UseDollars in the Logon has it. Required.
+    """
     price: Decimal | None = None
     """Price (44): Limit price of one contract.
 
-    In dollars or cents. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or
-    absent in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
-    UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin. Optional.
+    In dollars or in cents, as UseDollars in the Logon has it. From 1 to 99 cents in steps of 1 from the
+    client on prediction with UseDollars N or absent in the Logon. From 0.0001 to 0.9999 dollars in steps of
+    0.0001 from the client on prediction with UseDollars Y in the Logon. At least 0.0001 dollars in steps of
+    0.0001 from the client on margin. Optional.
     """
     last_px: Decimal | None = None
-    """LastPx (31): Price of this fill. In dollars or cents. Required when ExecType is TRADE."""
+    """LastPx (31): Price of this fill.
+
+    In dollars or in cents, as UseDollars in the Logon has it. Required when ExecType is TRADE.
+    """
     last_qty: Decimal | None = None
     """LastQty (32): Quantity of this fill. In contracts. Required when ExecType is TRADE."""
     last_mkt: str | None = None

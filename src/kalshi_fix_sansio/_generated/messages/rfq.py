@@ -361,17 +361,17 @@ class Quote(FixMessage):
     """BidPx (132): Price of the YES side; absent or 0 where the maker does not quote it. To the creator
     always in dollars.
 
-    In dollars or cents. From 0 to 99 cents in steps of 1 from the client with UseDollars N or absent in the
-    Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon.
-    Optional.
+    In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99 cents in steps of 1 from the
+    client with UseDollars N or absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the
+    client with UseDollars Y in the Logon. Optional.
     """
     offer_px: Decimal | None = None
     """OfferPx (133): Price of the NO side; absent or 0 where the maker does not quote it. To the creator
     always in dollars.
 
-    In dollars or cents. From 0 to 99 cents in steps of 1 from the client with UseDollars N or absent in the
-    Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon.
-    Optional.
+    In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99 cents in steps of 1 from the
+    client with UseDollars N or absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the
+    client with UseDollars Y in the Logon. Optional.
     """
     exec_inst: ExecInst | str | None = None
     """ExecInst (18): How the order is to be worked.
@@ -542,16 +542,16 @@ class QuoteStatusReport(FixMessage):
     bid_px: Decimal | None = None
     """BidPx (132): Price of the YES side; absent on Rejected.
 
-    In dollars or cents. From 0 to 99 cents in steps of 1 from the client with UseDollars N or absent in the
-    Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon.
-    Optional.
+    In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99 cents in steps of 1 from the
+    client with UseDollars N or absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the
+    client with UseDollars Y in the Logon. Optional.
     """
     offer_px: Decimal | None = None
     """OfferPx (133): Price of the NO side; absent on Rejected.
 
-    In dollars or cents. From 0 to 99 cents in steps of 1 from the client with UseDollars N or absent in the
-    Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon.
-    Optional.
+    In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99 cents in steps of 1 from the
+    client with UseDollars N or absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the
+    client with UseDollars Y in the Logon. Optional.
     """
     bid_size: Decimal | None = None
     """BidSize (134): Quantity offered on the YES side. In contracts. Optional. Since 1.0.25 (2026-05-08)."""
