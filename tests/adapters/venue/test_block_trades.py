@@ -35,15 +35,13 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Client, Town, order
+from tests.adapters.venue.town import Client, Town, accounts, order
 
 BUY, SELL = Side.BUY, Side.SELL
 LIMITED = "KXLIMITED-26AUG20"
 ANN, BOB = AccountId("ann"), AccountId("bob")
 ACCOUNTS = (
-    AccountConfig(owner="ann", product="prediction", balance=Decimal(1000), subaccounts={3: Decimal(100)}),
-    AccountConfig(owner="bob", product="prediction", balance=Decimal(1000)),
-    AccountConfig(owner="perp", product="margin", balance=Decimal(1000)),
+    *accounts(ann={"subaccounts": {3: Decimal(100)}}),
     AccountConfig(owner="other", product="margin", balance=Decimal(1000)),
 )
 MARKETS = {

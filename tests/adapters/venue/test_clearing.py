@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig, CustomerConfig
+from kalshi_fix_adapters.venue.config import CustomerConfig
 from kalshi_fix_adapters.venue.exchange import AccountId
 from kalshi_fix_sansio import (
     BusinessMessageReject,
@@ -19,10 +19,7 @@ from kalshi_fix_sansio import (
     ExecutionReport,
     Logout,
     OrderCancelReject,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrdRejReason,
-    OrdType,
     Party,
     PartyRole,
     Reject,
@@ -33,29 +30,31 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
 from tests.adapters.venue.desk import MARKET
-from tests.adapters.venue.town import Client, Town, api_key, config, decode_all, order, raw_logon
+from tests.adapters.venue.town import (
+    Client,
+    Town,
+    accounts,
+    amend,
+    api_key,
+    cancel,
+    config,
+    decode_all,
+    order,
+    raw_logon,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 MEMBER = "550e8400-e29b-41d4-a716-446655440000"
 ONE, TWO, OTHERS = f"{MEMBER}_customer1", f"{MEMBER}_2", "110e8400-e29b-41d4-a716-446655440000_x"
 CUSTOMER, OPERATOR = PartyRole.CUSTOMER_ACCOUNT, PartyRole.EXECUTING_TRADER
-ACCOUNTS = (
-    AccountConfig(
-        owner="ann",
-        product="prediction",
-        balance=Decimal(1000),
-        customers=(
+ACCOUNTS = accounts(
+    ann={
+        "customers": (
             CustomerConfig(party_id=ONE, balance=Decimal(100)),
             CustomerConfig(party_id=TWO, balance=Decimal(100)),
-        ),
-    ),
-    AccountConfig(
-        owner="bob",
-        product="prediction",
-        balance=Decimal(1000),
-        customers=(CustomerConfig(party_id=OTHERS, balance=Decimal(10)),),
-    ),
-    AccountConfig(owner="perp", product="margin", balance=Decimal(1000)),
+        )
+    },
+    bob={"customers": (CustomerConfig(party_id=OTHERS, balance=Decimal(10)),)},
 )
 ONE_ACCOUNT = AccountId("ann", customer=ONE)
 
@@ -66,24 +65,6 @@ def cleared(**changes: Any) -> Town:
 
 def customer(party_id: str) -> list[Party]:
     return [Party(party_id=party_id, party_role=CUSTOMER)]
-
-
-def amend(cl_ord_id: str, orig: str, quantity: int, **fields: Any) -> OrderCancelReplaceRequest:
-    values: dict[str, Any] = {
-        "cl_ord_id": cl_ord_id,
-        "orig_cl_ord_id": orig,
-        "order_qty": quantity,
-        "ord_type": OrdType.LIMIT,
-        "side": BUY,
-        "symbol": MARKET,
-    }
-    return OrderCancelReplaceRequest(**(values | fields))
-
-
-def cancel(cl_ord_id: str, orig: str, **fields: Any) -> OrderCancelRequest:
-    return OrderCancelRequest(
-        **({"cl_ord_id": cl_ord_id, "orig_cl_ord_id": orig, "side": BUY, "symbol": MARKET} | fields)
-    )
 
 
 def send(client: Client, message: Message, operator: str | None = None) -> list[Any]:

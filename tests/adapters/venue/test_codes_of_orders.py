@@ -19,7 +19,6 @@ from kalshi_fix_sansio import (
     MarketDataSnapshotFullRefresh,
     MDReqRejReason,
     OrderCancelReject,
-    OrderCancelRequest,
     OrdRejReason,
     SecurityStatus,
     SecurityStatusRequest,
@@ -28,7 +27,7 @@ from kalshi_fix_sansio import (
     Side,
 )
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Town, decode_all, encode, order
+from tests.adapters.venue.town import Town, cancel, decode_all, encode, order
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -38,7 +37,7 @@ def test_a_cancel_of_a_filled_order_is_too_late(town: Town) -> None:
     ann.send(order("a1", BUY, 1, "0.40"))
     bob.send(order("b1", SELL, 1, "0.40"))
     ann.take()
-    ann.send(OrderCancelRequest(cl_ord_id="a2", orig_cl_ord_id="a1", side=BUY, symbol=MARKET))
+    ann.send(cancel("a2", "a1"))
     assert ann.take_only(OrderCancelReject).cxl_rej_reason == CxlRejReason.TOO_LATE_TO_CANCEL
 
 

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig, CustomerConfig
+from kalshi_fix_adapters.venue.config import CustomerConfig
 from kalshi_fix_adapters.venue.exchange import prediction_market
 from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import (
@@ -18,11 +18,8 @@ from kalshi_fix_sansio import (
     ExecutionReport,
     Logout,
     OrderCancelReject,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrderGroupRequest,
     OrdRejReason,
-    OrdType,
     Party,
     PartyRole,
     Reject,
@@ -31,23 +28,29 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.base import Message
 from tests.adapters.venue.desk import MARKET
-from tests.adapters.venue.town import Client, Town, api_key, decode_all, encode, order, raw_logon
+from tests.adapters.venue.town import (
+    Client,
+    Town,
+    accounts,
+    amend,
+    api_key,
+    cancel,
+    decode_all,
+    encode,
+    order,
+    raw_logon,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 MEMBER = "550e8400-e29b-41d4-a716-446655440000"
 CAPPED, FREE = f"{MEMBER}_capped", f"{MEMBER}_free"
-ACCOUNTS = (
-    AccountConfig(
-        owner="ann",
-        product="prediction",
-        balance=Decimal(1000),
-        customers=(
+ACCOUNTS = accounts(
+    ann={
+        "customers": (
             CustomerConfig(party_id=CAPPED, balance=Decimal(1000), daily_cap=Decimal(10)),
             CustomerConfig(party_id=FREE, balance=Decimal(1000)),
-        ),
-    ),
-    AccountConfig(owner="bob", product="prediction", balance=Decimal(1000)),
-    AccountConfig(owner="perp", product="margin", balance=Decimal(1000)),
+        )
+    }
 )
 FOR: dict[str, Any] = {"party_ids": [Party(party_id=CAPPED, party_role=PartyRole.CUSTOMER_ACCOUNT)]}
 EXCEEDED = (OrdRejReason.ORDER_EXCEEDS_LIMIT, "EVENT_CONTRACT_DAILY_CAP_EXCEEDED")
@@ -73,7 +76,7 @@ class Capped:
         return (report.ord_rej_reason, report.text)
 
     def amend(self, cl_ord_id: str, orig: str, order_id: str, quantity: int, **fields: Any) -> Any:
-        self.ann.send(amend(cl_ord_id, orig, order_id, quantity, **fields))
+        self.ann.send(capped_amend(cl_ord_id, orig, order_id, quantity, **fields))
         return self.ann.take()[-1]
 
     def room(self) -> Decimal:
@@ -82,22 +85,8 @@ class Capped:
         return cap.limit - cap.reserved - cap.used
 
 
-def amend(cl_ord_id: str, orig: str, order_id: str | None, quantity: int, **fields: Any) -> Message:
-    values: dict[str, Any] = {
-        "cl_ord_id": cl_ord_id,
-        "order_id": order_id,
-        "orig_cl_ord_id": orig,
-        "order_qty": quantity,
-        "ord_type": OrdType.LIMIT,
-        "side": BUY,
-        "symbol": MARKET,
-        **FOR,
-    }
-    return OrderCancelReplaceRequest(**(values | fields))
-
-
-def cancel(cl_ord_id: str, orig: str) -> OrderCancelRequest:
-    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=orig, side=BUY, symbol=MARKET, **FOR)
+def capped_amend(cl_ord_id: str, orig: str, order_id: str | None, quantity: int, **fields: Any) -> Message:
+    return amend(cl_ord_id, orig, quantity, order_id=order_id, **(FOR | fields))
 
 
 def test_orders_reserve_room_and_what_exceeds_it_is_refused() -> None:
@@ -129,7 +118,7 @@ def test_what_is_cancelled_gives_its_room_back() -> None:
     capped.buy("a1", 20)
     capped.bob.send(order("b1", SELL, 5, "0.50"))
     capped.ann.take()
-    capped.ann.send(cancel("a2", "a1"))
+    capped.ann.send(cancel("a2", "a1", **FOR))
     assert capped.ann.take()[-1].exec_type == ExecType.CANCELED  # type: ignore[attr-defined]
     assert capped.room() == Decimal("7.50")  # what has filled stays used
     assert capped.refusal("a3", 16) == EXCEEDED
@@ -225,7 +214,11 @@ def test_an_amend_needs_the_order_id() -> None:
     capped = Capped()
     capped.buy("a1", 1)
     data = encode(
-        "ann", "KalshiNR", capped.ann.session.next_outgoing, capped.town.now, amend("a2", "a1", None, 2)
+        "ann",
+        "KalshiNR",
+        capped.ann.session.next_outgoing,
+        capped.town.now,
+        capped_amend("a2", "a1", None, 2),
     )
     capped.town.venue.receive_data(capped.ann.conn, data, capped.town.now)
     (found,) = decode_all(capped.town.venue.data_to_send(capped.ann.conn))
@@ -260,7 +253,7 @@ def test_another_side_or_symbol_than_the_orders_is_a_mismatch(fields: dict[str, 
 
 def two_amends(capped: Capped, client: Client, order_id: str) -> list[Any]:
     """What answers two amends that come in one piece."""
-    for message in (amend("a2", "a1", order_id, 2), amend("a3", "a2", order_id, 3)):
+    for message in (capped_amend("a2", "a1", order_id, 2), capped_amend("a3", "a2", order_id, 3)):
         client.session.send(message, capped.town.now)
     capped.town.run()
     return client.take()
@@ -282,9 +275,9 @@ def test_an_amend_whose_answer_is_held_up_is_in_flight() -> None:
     capped = Capped()
     order_id = capped.buy("a1", 1).order_id
     capped.town.venue.perform(operation("delay", {"by": "5"}), capped.town.now)
-    capped.ann.send(amend("a2", "a1", order_id, 2))
+    capped.ann.send(capped_amend("a2", "a1", order_id, 2))
     capped.town.wait(4)
-    capped.ann.send(amend("a3", "a2", order_id, 3))
+    capped.ann.send(capped_amend("a3", "a2", order_id, 3))
     capped.town.wait(6)
     replaced, refused = capped.ann.take()
     assert isinstance(replaced, ExecutionReport)
@@ -295,7 +288,7 @@ def test_an_amend_whose_answer_is_held_up_is_in_flight() -> None:
 def test_amends_of_two_orders_are_not_in_each_others_way() -> None:
     capped = Capped()
     first, second = capped.buy("a1", 1).order_id, capped.buy("b1", 1).order_id
-    for message in (amend("a2", "a1", first, 2), amend("b2", "b1", second, 2)):
+    for message in (capped_amend("a2", "a1", first, 2), capped_amend("b2", "b1", second, 2)):
         capped.ann.session.send(message, capped.town.now)
     capped.town.run()
     assert [m.exec_type for m in capped.ann.take()] == [ExecType.REPLACED] * 2  # type: ignore[attr-defined]
@@ -312,7 +305,7 @@ def test_elsewhere_amends_follow_each_other_as_fast_as_they_come() -> None:
 def test_a_lost_connection_leaves_no_amend_in_flight() -> None:
     capped = Capped()
     order_id = capped.buy("a1", 1).order_id
-    capped.ann.session.send(amend("a2", "a1", order_id, 2), capped.town.now)
+    capped.ann.session.send(capped_amend("a2", "a1", order_id, 2), capped.town.now)
     capped.town.venue.receive_data(capped.ann.conn, capped.ann.session.data_to_send(), capped.town.now)
     capped.ann.drop()
     capped.ann = capped.town.connect("ann", use_cap_reservation=True)

@@ -8,7 +8,6 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import prediction_market
 from kalshi_fix_adapters.venue.gateway import drop_copy
 from kalshi_fix_adapters.venue.operations import operation
@@ -19,15 +18,24 @@ from kalshi_fix_sansio import (
     EventResendRejectReason,
     EventResendRequest,
     ExecutionReport,
-    OrderCancelRequest,
-    OrderMassCancelRequest,
     Side,
     TimeInForce,
 )
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import MARKET, PERP, d
-from tests.adapters.venue.town import Client, Town, api_key, decode_all, encode, order
+from tests.adapters.venue.town import (
+    Client,
+    Town,
+    accounts,
+    api_key,
+    cancel,
+    decode_all,
+    encode,
+    mass_cancel,
+    order,
+    reports,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 CRYPTO = "KXBTC-26AUG20"
@@ -36,19 +44,10 @@ Reason = EventResendRejectReason
 
 def town_with(*, enabled: bool = True, **changes: Any) -> Town:
     """Ann (prediction) and Perp (margin) may ask for past reports, Bob may not."""
-    accounts = (
-        AccountConfig(
-            owner="ann",
-            product="prediction",
-            balance=d(1000),
-            subaccounts={3: d(100)},
-            on_shards={2: {0: d(1000)}},
-            drop_copy=enabled,
-        ),
-        AccountConfig(owner="bob", product="prediction", balance=d(1000), on_shards={2: {0: d(1000)}}),
-        AccountConfig(owner="perp", product="margin", balance=d(1000), drop_copy=enabled),
-    )
-    return Town(accounts=accounts, **changes)
+    ann = {"subaccounts": {3: d(100)}, "on_shards": {2: {0: d(1000)}}, "drop_copy": enabled}
+    bob = {"on_shards": {2: {0: d(1000)}}}
+    perp = {"drop_copy": enabled}
+    return Town(accounts=accounts(ann=ann, bob=bob, perp=perp), **changes)
 
 
 def ask(client: Client, begin: str, end: str | None = None) -> list[Message]:
@@ -79,10 +78,6 @@ def refusal(client: Client, begin: str, end: str | None = None) -> EventResendRe
     return answer.event_resend_reject_reason
 
 
-def live(client: Client) -> list[ExecutionReport]:
-    return [message for message in client.take() if isinstance(message, ExecutionReport)]
-
-
 def exec_ids(reports: list[ExecutionReport]) -> list[str]:
     return [report.exec_id for report in reports]
 
@@ -93,7 +88,7 @@ def some_orders(town: Town, count: int = 5) -> list[str]:
     ann.take()
     for number in range(count):
         ann.send(order(f"a{number}", BUY, 1, "0.40"))
-    found = exec_ids(live(ann))
+    found = exec_ids(reports(ann))
     ann.logout()
     assert len(found) == count
     return found
@@ -113,8 +108,8 @@ def test_reports_come_again_as_they_were_under_new_numbers(session_type: str) ->
     ann.take()
     ann.send(order("a1", BUY, 10, "0.40"))
     bob.send(order("b1", SELL, 4, "0.40"))
-    ann.send(OrderCancelRequest(cl_ord_id="c1", orig_cl_ord_id="a1", side=BUY, symbol=MARKET))
-    before = live(ann)
+    ann.send(cancel("c1", "a1"))
+    before = reports(ann)
     assert [report.exec_type for report in before] == ["0", "F", "4"]
     again = replayed(town.connect("ann", session_type), before[0].exec_id)
     numbers = [report.header.msg_seq_num for report in again if report.header is not None]
@@ -158,7 +153,7 @@ def test_a_range_cuts_through_what_one_order_did_at_once() -> None:
         bob.send(order(f"b{number}", SELL, 1, f"0.4{number}"))
     ann.take()
     ann.send(order("a1", BUY, 4, "0.50"))
-    ids = exec_ids(live(ann))
+    ids = exec_ids(reports(ann))
     assert len({exec_id.partition(";")[0] for exec_id in ids}) == 1
     dc = town.connect("ann-2", "KalshiDC")
     assert exec_ids(replayed(dc, ids[1], ids[2])) == ids[1:3]
@@ -170,8 +165,8 @@ def test_rejects_and_pending_reports_are_left_out() -> None:
     ann.take()
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.send(order("a2", BUY, 1, "0.40", symbol="NO-SUCH"))
-    ann.send(OrderCancelRequest(cl_ord_id="c1", orig_cl_ord_id="a1", side=BUY, symbol=MARKET))
-    assert [report.exec_type for report in live(ann)] == ["A", "0", "A", "8", "6", "4"]
+    ann.send(cancel("c1", "a1"))
+    assert [report.exec_type for report in reports(ann)] == ["A", "0", "A", "8", "6", "4"]
     found = replayed(town.connect("ann-2", "KalshiDC"), "0;0")
     assert [report.exec_type for report in found] == ["0", "4"]
 
@@ -182,7 +177,7 @@ def test_reports_are_written_as_the_session_that_asks_has_said() -> None:
     bob.send(order("b1", SELL, 1, "0.40"))
     ann.take()
     ann.send(order("a1", BUY, 3, "40", time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL))
-    (trade,) = live(ann)
+    (trade,) = reports(ann)
     assert (str(trade.price), trade.ord_status, str(trade.order_qty)) == ("40", "4", "1.00")
     dollars = replayed(town.connect("ann-reader", "KalshiDC"), "0;0")
     assert [str(report.price) for report in dollars] == ["0.4000"]
@@ -207,7 +202,7 @@ def test_a_range_lies_on_one_shard() -> None:
     ann.take()
     for number, symbol in enumerate((MARKET, CRYPTO, MARKET, CRYPTO)):
         ann.send(order(f"a{number}", BUY, 1, "0.40", symbol=symbol))
-    ids = exec_ids(live(ann))
+    ids = exec_ids(reports(ann))
     assert ids == ["1;1", "1;1;2", "2;1", "2;1;2"]
     dc = town.connect("ann-2", "KalshiDC")
     assert exec_ids(replayed(dc, "0;0")) == ["1;1", "2;1"]
@@ -262,7 +257,7 @@ def test_the_window_is_three_hours() -> None:
     late = town.connect("ann")
     late.take()
     late.send(order("z1", BUY, 1, "0.40"))
-    (last,) = exec_ids(live(late))
+    (last,) = exec_ids(reports(late))
     late.logout()
     dc = town.connect("ann", "KalshiDC")
     town.wait(3 * 3600 - 61)
@@ -338,7 +333,7 @@ def test_a_key_that_is_restricted_to_a_subaccount_gets_the_reports_of_that_one()
     ann = town.connect("ann")
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.send(order("a2", BUY, 1, "0.40", alloc_account=3))
-    ann.send(OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="6"))
+    ann.send(mass_cancel("m1"))
     found = replayed(town.connect("ann-2"), "0;0")
     assert [(report.exec_type, report.cl_ord_id) for report in found] == [("0", "a2"), ("4", "a2")]
 
@@ -486,7 +481,7 @@ def test_orders_of_a_mass_cancel_are_among_them() -> None:
     for number in range(3):
         ann.send(order(f"a{number}", BUY, 1, "0.40"))
     ann.take()
-    ann.send(OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="6"))
-    cancels = live(ann)
+    ann.send(mass_cancel("m1"))
+    cancels = reports(ann)
     assert len(cancels) == 3
     assert exec_ids(replayed(ann, cancels[0].exec_id)) == exec_ids(cancels)

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.gateway.drop_copy import PAGE
 from kalshi_fix_adapters.venue.identities import Authority
 from kalshi_fix_adapters.venue.server import VenueServer
 from kalshi_fix_sansio import EventResendComplete, EventResendRequest, ExecutionReport, Side
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
-from tests.adapters.venue.desk import d
 from tests.adapters.venue.test_server import Wire, now
-from tests.adapters.venue.town import config, order
+from tests.adapters.venue.town import accounts, config, order
 
 
 def test_pages_follow_one_another_over_a_socket() -> None:
     authority = Authority()
-    accounts = (
-        AccountConfig(owner="ann", product="prediction", balance=d(1000), drop_copy=True),
-        AccountConfig(owner="bob", product="prediction", balance=d(1000)),
-        AccountConfig(owner="perp", product="margin", balance=d(1000)),
-    )
     count = 2 * PAGE + 1
     with (
-        VenueServer(config(accounts=accounts), authority.issue()) as server,
+        VenueServer(config(accounts=accounts(ann={"drop_copy": True})), authority.issue()) as server,
         closing(Wire(server, authority, "ann")) as ann,
     ):
         ann.wait_for(LoggedOn)

@@ -52,17 +52,12 @@ from kalshi_fix_sansio import (
     ExecType,
     ExecutionReport,
     MarketDataRequest,
-    MassCancelRequestType,
     MassCancelResponse,
     MDReqSymbol,
     OrderCancelReject,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrderMassCancelReport,
-    OrderMassCancelRequest,
     OrdRejReason,
     OrdStatus,
-    OrdType,
     Side,
 )
 from kalshi_fix_sansio.base import Message
@@ -79,7 +74,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, NO_FEES
-from tests.adapters.venue.town import KEYS, Client, Town, config, order
+from tests.adapters.venue.town import KEYS, Client, Town, amend, cancel, config, mass_cancel, order, reports
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -102,25 +97,6 @@ def armed(town: Town) -> int:
 def book(town: Town) -> dict[str, OrderSnapshot]:
     """What the exchange knows, by ClOrdID."""
     return {each.cl_ord_id: each for each in town.venue.exchange(PREDICTION).open_orders()}
-
-
-def reports(client: Client) -> list[ExecutionReport]:
-    return [m for m in client.take() if isinstance(m, ExecutionReport)]
-
-
-def cancel(cl_ord_id: str, orig: str) -> OrderCancelRequest:
-    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=orig, side=BUY, symbol=MARKET)
-
-
-def amend(cl_ord_id: str, orig: str, quantity: int) -> OrderCancelReplaceRequest:
-    return OrderCancelReplaceRequest(
-        cl_ord_id=cl_ord_id,
-        orig_cl_ord_id=orig,
-        order_qty=quantity,
-        ord_type=OrdType.LIMIT,
-        side=BUY,
-        symbol=MARKET,
-    )
 
 
 def refused_by(client: Client) -> BusinessMessageReject:
@@ -724,10 +700,7 @@ def test_other_requests_are_refused_as_they_can_be() -> None:
     ann.send(order("a", BUY, 5, "0.40"))
     ann.take()
     inject(town, Reject(text="TRY_LATER", times=2))
-    mass = OrderMassCancelRequest(
-        cl_ord_id="m", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
-    )
-    ann.send(mass)
+    ann.send(mass_cancel())
     report = ann.take_only(OrderMassCancelReport)
     assert (report.mass_cancel_response, report.mass_cancel_reject_reason) == (
         MassCancelResponse.REJECTED,

@@ -8,32 +8,21 @@ from hypothesis import strategies as st
 from kalshi_fix_sansio import (
     MarketDataRequest,
     MDReqSymbol,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    OrderMassCancelRequest,
     Side,
 )
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.framing import encode_frame
 from tests.adapters.venue.desk import MARKET
-from tests.adapters.venue.town import Town, encode, order
+from tests.adapters.venue.town import Town, amend, cancel, encode, mass_cancel, order
 from tests.helpers import tag_of
 
 SOH = b"\x01"
 MESSAGES: dict[str, list[Message]] = {
     "KalshiNR": [
         order("a1", Side.BUY, 10, "0.40"),
-        OrderCancelReplaceRequest(
-            cl_ord_id="a2",
-            orig_cl_ord_id="a1",
-            order_qty=5,
-            ord_type="2",
-            side="1",
-            symbol=MARKET,
-            price="0.41",
-        ),
-        OrderCancelRequest(cl_ord_id="a3", orig_cl_ord_id="a2", side="1", symbol=MARKET),
-        OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="6"),
+        amend("a2", "a1", 5, price="0.41"),
+        cancel("a3", "a2"),
+        mass_cancel("m1"),
     ],
     "KalshiMD": [
         MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]),

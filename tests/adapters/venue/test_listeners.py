@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, CustomerConfig
+from kalshi_fix_adapters.venue.config import ApiKey, CustomerConfig
 from kalshi_fix_sansio import (
     AcceptQuote,
     BusinessMessageReject,
@@ -16,12 +16,8 @@ from kalshi_fix_sansio import (
     EventResendComplete,
     EventResendRequest,
     ExecutionReport,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrderGroupAction,
     OrderGroupRequest,
-    OrderMassCancelRequest,
-    OrdType,
     Party,
     PartyRole,
     QuoteRequest,
@@ -31,20 +27,29 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, PERP, d
-from tests.adapters.venue.town import KEYS, Client, Town, api_key, decode_all, encode, named, order
+from tests.adapters.venue.town import (
+    KEYS,
+    Client,
+    Town,
+    accounts,
+    amend,
+    api_key,
+    cancel,
+    decode_all,
+    encode,
+    mass_cancel,
+    named,
+    order,
+    reports,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 CUSTOMER = "550e8400-e29b-41d4-a716-446655440000_one"
-ACCOUNTS = (
-    AccountConfig(
-        owner="ann",
-        product="prediction",
-        balance=d(1000),
-        subaccounts={3: d(100)},
-        customers=(CustomerConfig(party_id=CUSTOMER, balance=d(100)),),
-    ),
-    AccountConfig(owner="bob", product="prediction", balance=d(1000)),
-    AccountConfig(owner="perp", product="margin", balance=d(1000)),
+ACCOUNTS = accounts(
+    ann={
+        "subaccounts": {3: d(100)},
+        "customers": (CustomerConfig(party_id=CUSTOMER, balance=d(100)),),
+    }
 )
 
 
@@ -59,25 +64,6 @@ def listen(town: Town, session_type: str = "KalshiNR", **fields: Any) -> Client:
     return listener
 
 
-def told(client: Client) -> list[ExecutionReport]:
-    return [message for message in client.take() if isinstance(message, ExecutionReport)]
-
-
-def cancel(cl_ord_id: str, orig: str) -> OrderCancelRequest:
-    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=orig, side=BUY, symbol=MARKET)
-
-
-def amend(cl_ord_id: str, orig: str, quantity: int) -> OrderCancelReplaceRequest:
-    return OrderCancelReplaceRequest(
-        cl_ord_id=cl_ord_id,
-        orig_cl_ord_id=orig,
-        side=BUY,
-        symbol=MARKET,
-        order_qty=quantity,
-        ord_type=OrdType.LIMIT,
-    )
-
-
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
 def test_it_hears_of_all_orders_of_the_account_and_of_no_others(town: Town, session_type: str) -> None:
     listener = listen(town, session_type)
@@ -88,8 +74,8 @@ def test_it_hears_of_all_orders_of_the_account_and_of_no_others(town: Town, sess
     bob.send(order("b2", SELL, 4, "0.40"))
     first.send(amend("a1x", "a1", 8))
     first.send(cancel("c1", "a1x"))
-    second.send(OrderMassCancelRequest(cl_ord_id="m", mass_cancel_request_type="6"))
-    assert [(r.exec_type, r.cl_ord_id, r.alloc_account) for r in told(listener)] == [
+    second.send(mass_cancel())
+    assert [(r.exec_type, r.cl_ord_id, r.alloc_account) for r in reports(listener)] == [
         ("0", "a1", None),
         ("0", "a2", 3),
         ("F", "a1", None),
@@ -105,9 +91,9 @@ def test_it_gets_what_the_trading_session_gets_but_for_pending_reports(town: Tow
     ann.take()
     ann.send(order("a1", BUY, 10, "0.40"))
     ann.send(cancel("c1", "a1"))
-    both = told(ann)
+    both = reports(ann)
     assert [report.exec_type for report in both] == ["A", "0", "6", "4"]
-    heard = told(listener)
+    heard = reports(listener)
     assert [report.exec_id for report in heard] == [both[1].exec_id, both[3].exec_id]
 
 
@@ -118,9 +104,9 @@ def test_it_hears_of_refused_orders_in_its_own_unit(hears: bool) -> None:
     cents = town.connect("ann", use_dollars=False)
     cents.take()
     cents.send(order("a1", BUY, 1, "40", symbol="NO-SUCH"))
-    assert [str(report.price) for report in told(cents)] == ["40"]
+    assert [str(report.price) for report in reports(cents)] == ["40"]
     assert town.venue.exchange("prediction").find("ann", "a1") is None
-    heard = told(listener)
+    heard = reports(listener)
     if not hears:
         assert heard == []
         return
@@ -131,14 +117,14 @@ def test_it_hears_of_refused_orders_in_its_own_unit(hears: bool) -> None:
     in_cents = listen(town, use_dollars=False)
     dollars = town.connect("ann-2")
     dollars.send(order("a3", BUY, 1, "0.4050"))
-    assert [str(report.price) for report in told(in_cents)] == ["40.5"]
+    assert [str(report.price) for report in reports(in_cents)] == ["40.5"]
 
 
 def test_it_hears_of_customers_of_a_clearing_member_with_their_parties(town: Town) -> None:
     listener = listen(town)
     party = Party(party_id=CUSTOMER, party_role=PartyRole.CUSTOMER_ACCOUNT)
     town.connect("ann").send(order("a1", BUY, 1, "0.40", party_ids=[party]))
-    (report,) = told(listener)
+    (report,) = reports(listener)
     assert [(each.party_id, each.party_role) for each in report.party_ids] == [(CUSTOMER, 24)]
 
 
@@ -147,7 +133,7 @@ def test_reports_are_written_as_its_own_logon_says(town: Town) -> None:
     ann = town.connect("ann")
     ann.send(order("a1", BUY, 10, "0.40"))
     ann.send(cancel("c1", "a1"))
-    new, canceled = told(listener)
+    new, canceled = reports(listener)
     assert (str(new.price), str(canceled.order_qty)) == ("40", "10.00")
 
 
@@ -156,13 +142,13 @@ def test_several_listen_at_once_and_one_that_leaves_hears_no_more(town: Town) ->
     ann = town.connect("ann")
     other.take()
     ann.send(order("a1", BUY, 1, "0.40"))
-    assert len(told(listener)) == len(told(other)) == 1
+    assert len(reports(listener)) == len(reports(other)) == 1
     listener.drop()
     ann.send(order("a2", BUY, 1, "0.40"))
-    assert len(told(other)) == 1
+    assert len(reports(other)) == 1
     again = listen(town)
     ann.send(order("a3", BUY, 1, "0.40"))
-    assert [report.cl_ord_id for report in told(again)] == ["a3"]
+    assert [report.cl_ord_id for report in reports(again)] == ["a3"]
 
 
 def test_a_session_that_no_longer_asks_for_it_is_no_listener(town: Town) -> None:
@@ -181,7 +167,7 @@ def test_on_rt_what_was_missed_comes_after_the_reconnect(town: Town) -> None:
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.send(cancel("c1", "a1"))
     again = town.connect("ann-reader", "KalshiRT", store=store, listener_session=True)
-    assert [report.exec_type for report in told(again)] == ["0", "4"]
+    assert [report.exec_type for report in reports(again)] == ["0", "4"]
 
 
 def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +184,7 @@ def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
     listener = town.connect("perp-reader", product="margin", listener_session=True)
     listener.take()
     town.connect("perp", product="margin").send(order("a1", BUY, 10, "19.5", symbol=PERP))
-    assert [report.symbol for report in told(listener)] == [PERP]
+    assert [report.symbol for report in reports(listener)] == [PERP]
 
 
 NEW = order("x", BUY, 1, "0.40")
@@ -242,7 +228,7 @@ def test_it_may_not_change_anything(town: Town, session_type: str, message: Mess
             QuoteRequest(quote_req_id="x", related_sym=[QuoteRequestSymbol(symbol=MARKET, order_qty=1)]),
         ),
         ("KalshiRT", AcceptQuote(quote_id="q", side=BUY)),
-        ("KalshiNR", OrderMassCancelRequest(cl_ord_id="x", mass_cancel_request_type="6")),
+        ("KalshiNR", mass_cancel("x")),
     ],
     ids=lambda value: getattr(value, "MSG_TYPE", value),
 )

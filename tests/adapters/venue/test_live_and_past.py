@@ -4,7 +4,6 @@ finds when it comes back, over random histories: all the same reports."""
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -21,17 +20,13 @@ from kalshi_fix_sansio import (
     EventResendComplete,
     EventResendRequest,
     ExecutionReport,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    OrderMassCancelRequest,
-    OrdType,
     Side,
     TimeInForce,
 )
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, d
-from tests.adapters.venue.town import Client, Town, order
+from tests.adapters.venue.town import Client, Town, amend, cancel, mass_cancel, order
 
 BUY, SELL = Side.BUY, Side.SELL
 ACCOUNTS = (
@@ -79,19 +74,13 @@ class Day:
             )
             town.venue.execute("prediction", block, town.now)
         elif kind == 3:
-            trader.send(OrderMassCancelRequest(cl_ord_id=f"m{number}", mass_cancel_request_type="6"))
+            trader.send(mass_cancel(f"m{number}"))
         elif kind < 11 and names:
             name, side = names[-1 - random.randrange(min(3, len(names)))]
-            fields: dict[str, Any] = {"orig_cl_ord_id": name, "side": side, "symbol": MARKET}
             if kind < 5:
-                trader.send(OrderCancelRequest(cl_ord_id=f"c{number}", **fields))
+                trader.send(cancel(f"c{number}", name, side=side))
             else:
-                quantity = random.randint(1, 9)
-                trader.send(
-                    OrderCancelReplaceRequest(
-                        cl_ord_id=name, order_qty=quantity, ord_type=OrdType.LIMIT, **fields
-                    )
-                )
+                trader.send(amend(name, name, random.randint(1, 9), side=side))
         else:
             side = random.choice([BUY, SELL])
             names.append((f"o{number}", side))

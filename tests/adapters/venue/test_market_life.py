@@ -22,15 +22,10 @@ from kalshi_fix_sansio import (
     CxlRejReason,
     ExecType,
     ExecutionReport,
-    MassCancelRequestType,
     MassCancelResponse,
     OrderCancelReject,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrderMassCancelReport,
-    OrderMassCancelRequest,
     OrdRejReason,
-    OrdType,
     SecurityStatus,
     SecurityStatusRequest,
     Side,
@@ -38,7 +33,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import BUY as BUYS
 from tests.adapters.venue.desk import MARKET, Desk, summary
-from tests.adapters.venue.town import Client, Town, order
+from tests.adapters.venue.town import Client, Town, amend, cancel, mass_cancel, order, reports
 
 BUY = Side.BUY
 RESTS = Assumptions().orders_rest_after_close
@@ -51,22 +46,6 @@ def do(town: Town, name: str, **values: Any) -> str:
     return str(answer["state"])
 
 
-def cancel(cl_ord_id: str = "c", orig: str = "a1") -> OrderCancelRequest:
-    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=orig, side=BUY, symbol=MARKET)
-
-
-def amend() -> OrderCancelReplaceRequest:
-    return OrderCancelReplaceRequest(
-        cl_ord_id="c", orig_cl_ord_id="a1", order_qty=2, ord_type=OrdType.LIMIT, side=BUY, symbol=MARKET
-    )
-
-
-def mass_cancel() -> OrderMassCancelRequest:
-    return OrderMassCancelRequest(
-        cl_ord_id="m", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
-    )
-
-
 def with_an_order(fields: Any = None, **assumptions: Any) -> tuple[Town, Client]:
     town = Town(assumptions=Assumptions(**assumptions))
     ann = town.connect("ann")
@@ -75,17 +54,13 @@ def with_an_order(fields: Any = None, **assumptions: Any) -> tuple[Town, Client]
     return town, ann
 
 
-def reports(client: Client) -> list[ExecutionReport]:
-    return [message for message in client.take() if isinstance(message, ExecutionReport)]
-
-
 def statuses(client: Client) -> list[SecurityStatus]:
     return [message for message in client.take() if isinstance(message, SecurityStatus)]
 
 
 def refusals(ann: Client) -> list[str | None]:
     """What an order, an amend and a cancel are answered."""
-    for message in (order("new", BUY, 1, "0.30"), amend(), cancel()):
+    for message in (order("new", BUY, 1, "0.30"), amend("c", "a1", 2), cancel("c", "a1")):
         ann.send(message)
     return [
         message.text for message in ann.take() if isinstance(message, ExecutionReport | OrderCancelReject)
@@ -102,7 +77,7 @@ def test_a_closed_market_refuses_everything_and_cancels_what_rests_a_little_late
     ann.send(order("new", BUY, 1, "0.30"))
     report = ann.take_only(ExecutionReport)
     assert (report.text, report.ord_rej_reason) == ("MARKET_INACTIVE", OrdRejReason.EXCHANGE_CLOSED)
-    for request in (amend(), cancel()):
+    for request in (amend("c", "a1", 2), cancel("c", "a1")):
         ann.send(request)
         refusal = ann.take_only(OrderCancelReject)
         assert (refusal.text, refusal.cxl_rej_reason) == ("MARKET_INACTIVE", CxlRejReason.OTHER)
@@ -265,7 +240,7 @@ def test_a_correction_of_an_amended_result_is_one_more() -> None:
 @pytest.mark.parametrize("with_text", [True, False])
 def test_an_unknown_order_has_a_text_or_none(with_text: bool) -> None:
     _, ann = with_an_order(unknown_orders_have_text=with_text)
-    ann.send(cancel(orig="nobody"))
+    ann.send(cancel("c", "nobody"))
     refusal = ann.take_only(OrderCancelReject)
     assert refusal.cxl_rej_reason == CxlRejReason.UNKNOWN_ORDER
     assert refusal.text == ("ORDER_NOT_FOUND" if with_text else None)

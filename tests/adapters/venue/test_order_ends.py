@@ -16,8 +16,6 @@ from kalshi_fix_sansio import (
     ExecType,
     ExecutionReport,
     NewOrderSingle,
-    OrderCancelReplaceRequest,
-    OrdType,
     Reject,
     SelfTradePreventionType,
     Side,
@@ -25,7 +23,7 @@ from kalshi_fix_sansio import (
 )
 from tests.adapters.venue.desk import MARKET
 from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, reports
-from tests.adapters.venue.town import Client, Town, api_key, decode_all, encode, order
+from tests.adapters.venue.town import Client, Town, amend, api_key, decode_all, encode, order
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
@@ -233,10 +231,7 @@ def test_orders_outside_of_the_bounds_of_settlement_are_cancelled(pair: Pair) ->
     assert told(pair.one) == ["a1 CANCELED SETTLEMENT_BOUNDS_CANCEL"]
     assert send(pair.one, order("a4", SELL, 1, "0.81")) == ["a4 CANCELED SETTLEMENT_BOUNDS_CANCEL"]
     assert send(pair.one, order("a5", SELL, 1, "0.80")) == ["a5 NEW None"]
-    moved = OrderCancelReplaceRequest(
-        cl_ord_id="a6", orig_cl_ord_id="a5", order_qty=1, ord_type=OrdType.LIMIT, price="0.81", side=SELL,
-        symbol=MARKET,
-    )  # fmt: skip
+    moved = amend("a6", "a5", 1, price="0.81", side=SELL)
     assert send(pair.one, moved) == ["a6 REPLACED None", "a6 CANCELED SETTLEMENT_BOUNDS_CANCEL"]
 
 

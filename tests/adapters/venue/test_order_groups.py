@@ -9,7 +9,6 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import PauseState, SetPause, margin_market, prediction_market
 from kalshi_fix_adapters.venue.exchange.groups import OrderGroups
 from kalshi_fix_sansio import (
@@ -18,13 +17,10 @@ from kalshi_fix_sansio import (
     ExecType,
     ExecutionReport,
     ExecutionReportText,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrderGroupAction,
     OrderGroupRequest,
     OrderGroupResponse,
     OrdStatus,
-    OrdType,
     Reject,
     SelfTradePreventionType,
     Side,
@@ -34,7 +30,7 @@ from kalshi_fix_sansio._generated.limits import ORDER_GROUPS
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import RejectReceived
 from tests.adapters.venue.desk import MARKET, PERP, START
-from tests.adapters.venue.town import Client, Town, decode_all, encode, order
+from tests.adapters.venue.town import Client, Town, accounts, amend, cancel, decode_all, encode, order
 from tests.helpers import TAGS
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -52,16 +48,9 @@ MARKETS = {
     "prediction": (prediction_market(MARKET), prediction_market(CRYPTO, shard=2)),
     "margin": (margin_market(PERP),),
 }
-ACCOUNTS = (
-    AccountConfig(
-        owner="ann",
-        product="prediction",
-        balance=Decimal(1000),
-        subaccounts={2: Decimal(100)},
-        on_shards={2: {0: Decimal(100)}},
-    ),
-    AccountConfig(owner="bob", product="prediction", balance=Decimal(1000), on_shards={2: {0: Decimal(100)}}),
-    AccountConfig(owner="perp", product="margin", balance=Decimal(1000)),
+ACCOUNTS = accounts(
+    ann={"subaccounts": {2: Decimal(100)}, "on_shards": {2: {0: Decimal(100)}}},
+    bob={"on_shards": {2: {0: Decimal(100)}}},
 )
 
 
@@ -367,12 +356,7 @@ def test_orders_of_a_group_can_be_amended_and_stay_in_it() -> None:
     groups = Groups()
     group = groups.create(10)
     groups.place("a1", group, 5)
-    groups.ann.send(
-        OrderCancelReplaceRequest(
-            cl_ord_id="a2", orig_cl_ord_id="a1", order_qty=20, ord_type=OrdType.LIMIT, price="0.45",
-            side=BUY, symbol=MARKET,
-        )
-    )  # fmt: skip
+    groups.ann.send(amend("a2", "a1", 20, price="0.45"))
     assert groups.told() == ["a2 5 None"]
     assert groups.sell(11, "0.45") == ["a2 fills 11", "a2 4 ORDER_GROUP_CANCEL", "b fills 11"]
 
@@ -382,7 +366,7 @@ def test_what_left_the_group_is_not_cancelled_again() -> None:
     group = groups.create(10)
     groups.place("a1", group, 5)
     groups.place("a2", group, 5, "0.39")
-    groups.ann.send(OrderCancelRequest(cl_ord_id="c", orig_cl_ord_id="a1", side=BUY, symbol=MARKET))
+    groups.ann.send(cancel("c", "a1"))
     groups.told()
     groups.ann.send(OrderGroupRequest.trigger(group))
     assert groups.told() == ["done", "a2 4 ORDER_GROUP_CANCEL"]

@@ -33,7 +33,6 @@ from kalshi_fix_sansio import (
     OrderCancelReject,
     OrderCancelReplaceRequest,
     OrderGroupRequest,
-    OrdType,
     Party,
     PartyRole,
     SelfTradePreventionType,
@@ -42,7 +41,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.base import Message
 from tests.adapters.venue.desk import MARKET
-from tests.adapters.venue.town import Client, Town, api_key, order
+from tests.adapters.venue.town import Client, Town, amend, api_key, order
 
 ROOT = Path(__file__).resolve().parents[3]
 BUY, SELL = Side.BUY, Side.SELL
@@ -101,7 +100,7 @@ class Room:
         self.bob.send(order(f"b{len(self.bob.wire)}", side, quantity, price))
 
     def amend(self, orig: str, quantity: int, **fields: Any) -> None:
-        self.ann.send(amend(orig, quantity, **fields))
+        self.ann.send(amended(orig, quantity, **fields))
 
     def do(self, command: Command) -> None:
         self.town.venue.execute("prediction", command, self.town.now)
@@ -114,16 +113,8 @@ class Room:
         return self.ann.take() + ([] if self._capped is None else self._capped.take())
 
 
-def amend(orig: str, quantity: int, **fields: Any) -> OrderCancelReplaceRequest:
-    values: dict[str, Any] = {
-        "cl_ord_id": f"{orig}-amended",
-        "orig_cl_ord_id": orig,
-        "order_qty": quantity,
-        "ord_type": OrdType.LIMIT,
-        "side": BUY,
-        "symbol": MARKET,
-    }
-    return OrderCancelReplaceRequest(**(values | fields))
+def amended(orig: str, quantity: int, **fields: Any) -> OrderCancelReplaceRequest:
+    return amend(fields.pop("cl_ord_id", f"{orig}-amended"), orig, quantity, **fields)
 
 
 def customer(party_id: str) -> dict[str, Any]:
@@ -376,8 +367,8 @@ def placed(room: Room) -> str:
 @reject("ORDER_AMEND_IN_PROGRESS")
 def two_at_once(room: Room) -> None:
     order_id = placed(room)
-    first = amend("c1", 2, order_id=order_id, **customer(CAPPED))
-    second = amend("c1-amended", 3, order_id=order_id, **customer(CAPPED))
+    first = amended("c1", 2, order_id=order_id, **customer(CAPPED))
+    second = amended("c1-amended", 3, order_id=order_id, **customer(CAPPED))
     for message in (first, second):
         room.capped.session.send(message, room.town.now)
     room.town.run()
@@ -385,12 +376,12 @@ def two_at_once(room: Room) -> None:
 
 @reject("ORDER_ATTRIBUTES_MISMATCH")
 def another_side(room: Room) -> None:
-    room.capped.send(amend("c1", 2, order_id=placed(room), side=SELL, **customer(CAPPED)))
+    room.capped.send(amended("c1", 2, order_id=placed(room), side=SELL, **customer(CAPPED)))
 
 
 @reject("EVENT_CONTRACT_DAILY_CAP_EXCEEDED")
 def amended_beyond_the_cap(room: Room) -> None:
-    room.capped.send(amend("c1", 100, order_id=placed(room), **customer(CAPPED)))
+    room.capped.send(amended("c1", 100, order_id=placed(room), **customer(CAPPED)))
 
 
 ELSEWHERE: Mapping[tuple[str, str], str] = {

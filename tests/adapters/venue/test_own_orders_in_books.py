@@ -8,26 +8,18 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_sansio import (
     MarketDataIncrementalRefresh,
     MarketDataRequest,
     MDEntryType,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    OrdType,
     Side,
     TimeInForce,
 )
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Client, Town, order
+from tests.adapters.venue.town import Client, Town, accounts, amend, cancel, order
 
 BUY, SELL = Side.BUY, Side.SELL
-ACCOUNTS = (
-    AccountConfig(owner="ann", product="prediction", balance=Decimal(1000), subaccounts={3: Decimal(100)}),
-    AccountConfig(owner="bob", product="prediction", balance=Decimal(1000)),
-    AccountConfig(owner="perp", product="margin", balance=Decimal(1000)),
-)
+ACCOUNTS = accounts(ann={"subaccounts": {3: Decimal(100)}})
 
 
 class Watched:
@@ -77,7 +69,7 @@ def test_the_subaccount_is_named(watched: Watched) -> None:
 def test_a_cancelled_order_is_named_as_it_was_placed(watched: Watched) -> None:
     watched.ann.send(order("a1", BUY, 5, "0.40"))
     watched.book(watched.mine)
-    watched.ann.send(OrderCancelRequest(cl_ord_id="a2", orig_cl_ord_id="a1", side=BUY, symbol=MARKET))
+    watched.ann.send(cancel("a2", "a1"))
     assert watched.book(watched.mine) == [("0.4000", "0.00", "a1", 0)]
 
 
@@ -94,17 +86,7 @@ def test_an_amended_order_is_named_as_it_is_now(
 ) -> None:
     watched.ann.send(order("a1", BUY, 5, "0.40"))
     watched.book(watched.mine)
-    watched.ann.send(
-        OrderCancelReplaceRequest(
-            cl_ord_id="a2",
-            orig_cl_ord_id="a1",
-            order_qty=quantity,
-            ord_type=OrdType.LIMIT,
-            price=price,
-            side=BUY,
-            symbol=MARKET,
-        )
-    )
+    watched.ann.send(amend("a2", "a1", quantity, price=price))
     assert watched.book(watched.mine) == told
 
 

@@ -17,22 +17,17 @@ from kalshi_fix_sansio import (
     CxlRejReason,
     ExecType,
     ExecutionReport,
-    MassCancelRequestType,
     MassCancelResponse,
     OrderCancelReject,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrderMassCancelReport,
-    OrderMassCancelRequest,
     OrdRejReason,
-    OrdType,
     Side,
 )
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET
-from tests.adapters.venue.town import START, Client, Town, config, order
+from tests.adapters.venue.town import START, Client, Town, amend, cancel, config, mass_cancel, order, reports
 
 BUY, SELL = Side.BUY, Side.SELL
 EASTERN = ZoneInfo("America/New_York")
@@ -53,26 +48,6 @@ def a_week_later(town: Town, before: float = 0) -> None:
         client.drop()
     town._move_to(town.monotonic + 7 * 86_400 - before)
     town.venue.handle_timer(town.now)
-
-
-def cancel(cl_ord_id: str, orig: str) -> OrderCancelRequest:
-    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=orig, side=BUY, symbol=MARKET)
-
-
-def amend(cl_ord_id: str, orig: str) -> OrderCancelReplaceRequest:
-    return OrderCancelReplaceRequest(
-        cl_ord_id=cl_ord_id, orig_cl_ord_id=orig, order_qty=9, ord_type=OrdType.LIMIT, side=BUY, symbol=MARKET
-    )
-
-
-def mass_cancel() -> OrderMassCancelRequest:
-    return OrderMassCancelRequest(
-        cl_ord_id="m", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
-    )
-
-
-def reports(client: Client) -> list[ExecutionReport]:
-    return [m for m in client.take() if isinstance(m, ExecutionReport)]
 
 
 def state(town: Town, product: str = PREDICTION) -> PauseState:
@@ -119,7 +94,7 @@ def test_a_trading_pause_refuses_orders_and_amends_and_takes_cancels(trader: Cli
     report = trader.take_only(ExecutionReport)
     assert (report.exec_type, report.text) == (ExecType.REJECTED, "TRADING_PAUSED")
     assert report.ord_rej_reason == OrdRejReason.EXCHANGE_CLOSED
-    trader.send(amend("more", "stays"))
+    trader.send(amend("more", "stays", 9))
     assert trader.take_only(OrderCancelReject).text == "TRADING_PAUSED"
     trader.send(cancel("c", "stays"))
     assert trader.take_only(ExecutionReport).exec_type == ExecType.CANCELED
@@ -130,7 +105,7 @@ def test_an_exchange_pause_refuses_cancels_too(trader: Client) -> None:
     trader.take()
     trader.send(order("new", BUY, 1, "0.20"))
     assert trader.take_only(ExecutionReport).text == "EXCHANGE_PAUSED"
-    for request in (amend("more", "stays"), cancel("c", "stays")):
+    for request in (amend("more", "stays", 9), cancel("c", "stays")):
         trader.send(request)
         refusal = trader.take_only(OrderCancelReject)
         assert (refusal.text, refusal.cxl_rej_reason) == ("EXCHANGE_PAUSED", CxlRejReason.OTHER)

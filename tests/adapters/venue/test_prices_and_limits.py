@@ -22,13 +22,11 @@ from kalshi_fix_sansio import (
     ExecType,
     ExecutionReport,
     OrderCancelReject,
-    OrderCancelReplaceRequest,
     OrdRejReason,
-    OrdType,
     Side,
 )
 from tests.adapters.venue.desk import MARKET, PERP, d
-from tests.adapters.venue.town import Client, Town, api_key, encode, order
+from tests.adapters.venue.town import Client, Town, amend, api_key, encode, order
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -50,16 +48,8 @@ def answer(client: Client, message: Any) -> Any:
     return client.take()[0]
 
 
-def amend(orig: str, quantity: int, price: str | None, side: Side = BUY, symbol: str = MARKET) -> Any:
-    return OrderCancelReplaceRequest(
-        cl_ord_id=f"{orig}+",
-        orig_cl_ord_id=orig,
-        order_qty=quantity,
-        ord_type=OrdType.LIMIT,
-        price=price,
-        side=side,
-        symbol=symbol,
-    )
+def amended(orig: str, quantity: int, price: str | None, side: Side = BUY, symbol: str = MARKET) -> Any:
+    return amend(f"{orig}+", orig, quantity, price=price, side=side, symbol=symbol)
 
 
 STEPS = {
@@ -103,10 +93,10 @@ def test_prices_off_the_steps_of_a_combo_are_refused() -> None:
             "INVALID_ORDER",
             OrdRejReason.UNSUPPORTED_ORDER_CHARACTERISTIC,
         )
-        refused = answer(ann, amend("a1", 1, price))
+        refused = answer(ann, amended("a1", 1, price))
         assert isinstance(refused, OrderCancelReject)
         assert (refused.text, refused.cxl_rej_reason) == ("INVALID_PRICE", CxlRejReason.OTHER)
-    assert answer(ann, amend("a1", 1, "0.502")).exec_type == ExecType.REPLACED
+    assert answer(ann, amended("a1", 1, "0.502")).exec_type == ExecType.REPLACED
 
 
 def by_hand(client: Client, message: Any, seq_num: int) -> Any:
@@ -124,7 +114,7 @@ def test_a_fraction_of_a_price_in_cents_is_cut_off() -> None:
     ann.take()
     told = by_hand(ann, order("a1", BUY, 1, "50.5"), 2)
     assert (told.exec_type, told.price) == (ExecType.NEW, 50)
-    told = by_hand(ann, amend("a1", 1, "40.99"), 3)
+    told = by_hand(ann, amended("a1", 1, "40.99"), 3)
     assert (told.exec_type, told.price) == (ExecType.REPLACED, 40)
     assert by_hand(ann, order("a2", BUY, 1, "0.99"), 4).text == "INVALID_ORDER"
     assert town.venue.exchange("prediction").levels(MARKET, exchange_model.Side.BUY) == ((d("0.4"), d(1)),)
@@ -140,7 +130,7 @@ def test_prices_that_no_market_takes_are_refused_by_the_exchange(price: str) -> 
         "INVALID_ORDER",
         OrdRejReason.UNSUPPORTED_ORDER_CHARACTERISTIC,
     )
-    refused = by_hand(ann, amend("a1", 1, price), 4)
+    refused = by_hand(ann, amended("a1", 1, price), 4)
     assert (refused.text, refused.cxl_rej_reason) == ("INVALID_PRICE", CxlRejReason.OTHER)
 
 
@@ -223,9 +213,9 @@ def test_resting_orders_stay_when_the_band_moves(perp: Client) -> None:
 
 
 def test_amends_keep_to_the_band(perp: Client) -> None:
-    refused = answer(perp, amend("b2", 2, "79.9999", symbol=PERP))
+    refused = answer(perp, amended("b2", 2, "79.9999", symbol=PERP))
     assert (refused.text, refused.cxl_rej_reason) == ("INVALID_PRICE", CxlRejReason.OTHER)
-    assert answer(perp, amend("b2", 2, "80", symbol=PERP)).exec_type == ExecType.REPLACED
+    assert answer(perp, amended("b2", 2, "80", symbol=PERP)).exec_type == ExecType.REPLACED
 
 
 @pytest.mark.parametrize("banded", [False, True])
@@ -234,7 +224,7 @@ def test_whether_an_amend_that_keeps_its_price_is_banded_is_an_assumption(banded
     perp = town_with(margin_market(PERP), assumptions=assumptions).connect("perp", product="margin")
     for name, price in (("b1", "10"), ("b2", "20")):
         answer(perp, order(name, BUY, 2, price, symbol=PERP))
-    told = answer(perp, amend("b1", 1, None, symbol=PERP))
+    told = answer(perp, amended("b1", 1, None, symbol=PERP))
     assert told.text == ("INVALID_PRICE" if banded else None)
 
 
@@ -250,10 +240,11 @@ def test_limits_of_money_and_positions() -> None:
     accepted = refusals(order("a1", BUY, 20, "0.40"), order("a2", SELL, 5, "0.60"))
     assert accepted == [None, None]
     assert (
-        refusals(order("a3", BUY, 1, "0.30"), amend("a1", 21, None)) == ["EXCEEDED_PER_MARKET_RISK_LIMIT"] * 2
+        refusals(order("a3", BUY, 1, "0.30"), amended("a1", 21, None))
+        == ["EXCEEDED_PER_MARKET_RISK_LIMIT"] * 2
     )
     assert (
-        refusals(order("a3", SELL, 1, "0.70"), amend("a2", 6, None, SELL))
+        refusals(order("a3", SELL, 1, "0.70"), amended("a2", 6, None, SELL))
         == ["EXCEEDED_SELL_POSITION_FLOOR"] * 2
     )
     rejected = answer(ann, order("a3", SELL, 1, "0.70"))

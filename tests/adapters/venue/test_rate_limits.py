@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import PREDICTION, prediction_market
 from kalshi_fix_adapters.venue.gateway.logins import Login
 from kalshi_fix_adapters.venue.operations import Unavailable
@@ -20,16 +18,11 @@ from kalshi_fix_sansio import (
     EventResendRequest,
     ExecutionReport,
     MarketDataRequest,
-    MassCancelRequestType,
     MDReqSymbol,
     NewOrderSingle,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrderGroupAction,
     OrderGroupRequest,
     OrderMassCancelReport,
-    OrderMassCancelRequest,
-    OrdType,
     Quote,
     QuoteCancel,
     QuoteConfirm,
@@ -43,19 +36,14 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Client, Town, order
+from tests.adapters.venue.town import Client, Town, accounts, amend, cancel, mass_cancel, order
 
 BUY = Side.BUY
 
 
 def limited(tier: str | None = "Advanced", **changes: Any) -> Town:
     """A town where Ann and the trader on margin have a tier, and Bob has none."""
-    accounts = (
-        AccountConfig(owner="ann", product="prediction", balance=Decimal(1000), tier=tier),
-        AccountConfig(owner="bob", product="prediction", balance=Decimal(1000)),
-        AccountConfig(owner="perp", product="margin", balance=Decimal(1000), tier=tier),
-    )
-    return Town(accounts=accounts, **changes)
+    return Town(accounts=accounts(ann={"tier": tier}, perp={"tier": tier}), **changes)
 
 
 def refusals(client: Client) -> list[BusinessMessageReject]:
@@ -75,10 +63,6 @@ def taken(client: Client, message: Any, count: int) -> int:
 
 def new(number: int, **fields: Any) -> NewOrderSingle:
     return order(f"o{number}", BUY, 1, fields.pop("price", "0.01"), **fields)
-
-
-def cancel(number: int) -> OrderCancelRequest:
-    return OrderCancelRequest(cl_ord_id=f"c{number}", orig_cl_ord_id="none", side=BUY, symbol=MARKET)
 
 
 def snapshot(number: int) -> MarketDataRequest:
@@ -189,24 +173,6 @@ def charged(
     return key.use, key.shard, bucket.capacity - bucket.level
 
 
-def amend(**fields: Any) -> OrderCancelReplaceRequest:
-    return OrderCancelReplaceRequest(
-        cl_ord_id="g",
-        orig_cl_ord_id="o",
-        order_qty=1,
-        ord_type=OrdType.LIMIT,
-        side=BUY,
-        symbol=MARKET,
-        **fields,
-    )
-
-
-def cancel_at(shard: int) -> OrderCancelRequest:
-    return OrderCancelRequest(
-        cl_ord_id="f", orig_cl_ord_id="o", side=BUY, symbol=MARKET, ex_destination=shard
-    )
-
-
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
@@ -217,10 +183,10 @@ def cancel_at(shard: int) -> OrderCancelRequest:
         (new(1, ex_destination=2), ("write", 2, 10)),
         (new(1, ex_destination=3), ("write", None, 10)),
         (new(1, ex_destination=1, quote_id="q"), ("write", None, 10)),
-        (amend(), ("write", None, 10)),
-        (amend(ex_destination=2), ("write", 2, 10)),
-        (cancel(1), ("write", None, 2)),
-        (cancel_at(1), ("write", 1, 2)),
+        (amend("g", "o", 1), ("write", None, 10)),
+        (amend("g", "o", 1, ex_destination=2), ("write", 2, 10)),
+        (cancel("c1", "none"), ("write", None, 2)),
+        (cancel("f", "o", ex_destination=1), ("write", 1, 2)),
         (
             OrderGroupRequest(order_group_action=OrderGroupAction.RESET, order_group_id="g"),
             ("write", None, 10),
@@ -263,44 +229,46 @@ def test_cancels_are_cheaper() -> None:
     town = limited("Advanced")
     ann = town.connect("ann")
     for number in range(301):
-        ann.send(cancel(number))
+        ann.send(cancel(f"c{number}", "none"))
     assert len(refusals(ann)) == 1
 
 
 # --- mass cancels
 
 
-def mass_cancel(number: int) -> OrderMassCancelRequest:
-    return OrderMassCancelRequest(
-        cl_ord_id=f"m{number}", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
-    )
+def mass_cancels(number: int) -> Message:
+    return mass_cancel(f"m{number}")
 
 
 def test_a_mass_cancel_is_taken_once_a_second() -> None:
     town = limited("Advanced")
     ann = town.connect("ann")
-    assert taken(ann, mass_cancel, 3) == 1
+    assert taken(ann, mass_cancels, 3) == 1
     town.wait(0.999)
-    assert taken(ann, mass_cancel, 1) == 0
+    assert taken(ann, mass_cancels, 1) == 0
     town.wait(0.001)
-    ann.send(mass_cancel(9))
+    ann.send(mass_cancel("m9"))
     assert ann.take_only(OrderMassCancelReport).cl_ord_id == "m9"
     town.wait(10)
-    assert taken(ann, mass_cancel, 2) == 1
+    assert taken(ann, mass_cancels, 2) == 1
 
 
 def test_a_mass_cancel_is_taken_once_a_second_of_an_account_without_tier_too() -> None:
     town = limited(None)
     bob = town.connect("bob")
     assert taken(bob, new, 300) == 300
-    assert taken(bob, mass_cancel, 3) == 1
+    assert taken(bob, mass_cancels, 3) == 1
     town.wait(1)
-    assert taken(bob, mass_cancel, 3) == 1
+    assert taken(bob, mass_cancels, 3) == 1
 
 
 @pytest.mark.parametrize(("per_shard", "shard"), [(False, None), (True, 1)])
 def test_orders_on_margin_that_name_a_shard(per_shard: bool, shard: int | None) -> None:
-    for message in (new(1, ex_destination=1), amend(ex_destination=1), cancel_at(1)):
+    for message in (
+        new(1, ex_destination=1),
+        amend("g", "o", 1, ex_destination=1),
+        cancel("f", "o", ex_destination=1),
+    ):
         assert charged(message, "margin", margin_has_shard_budgets=per_shard)[:2] == ("write", shard)
     none = charged(new(1, ex_destination=9), "margin", margin_has_shard_budgets=per_shard)
     assert none == ("write", None, 10), "there is no such shard"
@@ -310,9 +278,9 @@ def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_sent_again_at_once(
     town = limited("Advanced")
     ann = town.connect("ann")
     assert taken(ann, new, 60) == 60
-    assert taken(ann, mass_cancel, 1) == 0
+    assert taken(ann, mass_cancels, 1) == 0
     town.wait(0.04)
-    assert taken(ann, mass_cancel, 1) == 1
+    assert taken(ann, mass_cancels, 1) == 1
 
 
 # --- logons
@@ -368,10 +336,7 @@ def test_what_is_assumed_of_limits_can_be_switched() -> None:
     perp = free.connect("perp", product="margin")
     assert taken(perp, lambda n: order(f"p{n}", BUY, 1, "0.0001", symbol=PERP), budget + 5) == budget + 5
     ann = free.connect("ann")
-    mass_cancel = OrderMassCancelRequest(
-        cl_ord_id="m", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
-    )
-    ann.send(mass_cancel)
+    ann.send(mass_cancel())
     for number in range(budget):
         ann.send(order(f"a{number}", BUY, 1, "0.01"))
     assert not refusals(ann)

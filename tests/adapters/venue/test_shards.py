@@ -22,13 +22,12 @@ from kalshi_fix_sansio import (
     OrderMassCancelReport,
     OrderMassCancelRequest,
     OrdRejReason,
-    OrdType,
     Side,
 )
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Client, Town, config, encode, order
+from tests.adapters.venue.town import Client, Town, accounts, amend, cancel, config, encode, order
 
 BUY, SELL = Side.BUY, Side.SELL
 CRYPTO = "KXBTC-26AUG20"
@@ -37,16 +36,9 @@ MARKETS = {
     "prediction": (prediction_market(MARKET), prediction_market(CRYPTO, shard=2)),
     "margin": (margin_market(PERP),),
 }
-ACCOUNTS = (
-    AccountConfig(
-        owner="ann",
-        product="prediction",
-        balance=Decimal(1000),
-        subaccounts={3: Decimal(10)},
-        on_shards={2: {0: Decimal(50), 4: Decimal(5)}},
-    ),
-    AccountConfig(owner="bob", product="prediction", balance=Decimal(1000), on_shards={2: {0: Decimal(50)}}),
-    AccountConfig(owner="perp", product="margin", balance=Decimal(1000)),
+ACCOUNTS = accounts(
+    ann={"subaccounts": {3: Decimal(10)}, "on_shards": {2: {0: Decimal(50), 4: Decimal(5)}}},
+    bob={"on_shards": {2: {0: Decimal(50)}}},
 )
 ON_SHARD = AccountId("ann", shard=2)
 
@@ -59,15 +51,12 @@ def crypto(cl_ord_id: str, side: Side = BUY, quantity: int = 1, price: str = "0.
     return order(cl_ord_id, side, quantity, price, symbol=CRYPTO, **fields)
 
 
-def cancel(cl_ord_id: str, orig: str, **fields: Any) -> OrderCancelRequest:
-    return OrderCancelRequest(
-        **{"cl_ord_id": cl_ord_id, "orig_cl_ord_id": orig, "side": BUY, "symbol": CRYPTO, **fields}
-    )
+def crypto_cancel(cl_ord_id: str, orig: str, **fields: Any) -> OrderCancelRequest:
+    return cancel(cl_ord_id, orig, **({"symbol": CRYPTO} | fields))
 
 
-def amend(cl_ord_id: str, orig: str, **fields: Any) -> OrderCancelReplaceRequest:
-    values = {"cl_ord_id": cl_ord_id, "orig_cl_ord_id": orig, "side": BUY, "symbol": CRYPTO}
-    return OrderCancelReplaceRequest(**{**values, "order_qty": 2, "ord_type": OrdType.LIMIT, **fields})
+def crypto_amend(cl_ord_id: str, orig: str, **fields: Any) -> OrderCancelReplaceRequest:
+    return amend(cl_ord_id, orig, 2, **({"symbol": CRYPTO} | fields))
 
 
 def told(client: Client, message: Any) -> ExecutionReport:
@@ -88,8 +77,8 @@ def test_a_request_reaches_the_shard_of_its_symbol(symbol: str, destination: int
     for number, (message, exec_type) in enumerate(
         (
             (order("a1", BUY, 1, "0.40", **where), ExecType.NEW),
-            (amend("a2", "a1", **where), ExecType.REPLACED),
-            (cancel("a3", "a2", **where), ExecType.CANCELED),
+            (crypto_amend("a2", "a1", **where), ExecType.REPLACED),
+            (crypto_cancel("a3", "a2", **where), ExecType.CANCELED),
         ),
         start=1,
     ):
@@ -120,13 +109,13 @@ def test_a_shard_without_the_market_does_not_know_it(destination: int) -> None:
     assert (rejected.last_mkt, rejected.exec_id) == ("0", "1;1")
     told(ann, crypto("a1"))
     for message in (
-        amend("a2", "a1", ex_destination=destination),
-        cancel("a3", "a1", ex_destination=destination),
+        crypto_amend("a2", "a1", ex_destination=destination),
+        crypto_cancel("a3", "a1", ex_destination=destination),
     ):
         ann.send(message)
         refused = ann.take_only(OrderCancelReject)
         assert (refused.text, refused.cxl_rej_reason) == ("MARKET_NOT_FOUND", CxlRejReason.OTHER)
-    assert told(ann, cancel("a4", "a1")).exec_type == ExecType.CANCELED
+    assert told(ann, crypto_cancel("a4", "a1")).exec_type == ExecType.CANCELED
 
 
 def test_the_refusal_by_a_wrong_shard_is_an_assumption() -> None:
@@ -135,7 +124,7 @@ def test_the_refusal_by_a_wrong_shard_is_an_assumption() -> None:
     rejected = told(ann, crypto("a1", ex_destination=0))
     assert rejected.text == "INVALID_ORDER"
     told(ann, crypto("a1"))
-    ann.send(cancel("a2", "a1", ex_destination=0))
+    ann.send(crypto_cancel("a2", "a1", ex_destination=0))
     assert ann.take_only(OrderCancelReject).cxl_rej_reason == CxlRejReason.UNKNOWN_ORDER
     assert told(ann, order("a3", BUY, 1, "0.40", symbol="NONE", ex_destination=0)).text == "MARKET_NOT_FOUND"
 
@@ -145,7 +134,7 @@ def test_that_an_absent_destination_goes_by_symbol_is_an_assumption() -> None:
     ann = town.connect("ann")
     assert told(ann, crypto("a1")).text == "MARKET_NOT_FOUND"
     assert told(ann, crypto("a1", ex_destination=-1)).exec_type == ExecType.NEW
-    ann.send(cancel("a2", "a1"))
+    ann.send(crypto_cancel("a2", "a1"))
     assert ann.take_only(OrderCancelReject).text == "MARKET_NOT_FOUND"
 
 
@@ -253,8 +242,8 @@ def test_margin_ignores_the_destination(destination: int) -> None:
     perp = town.connect("perp", product="margin")
     requests: list[Message] = [
         order("a1", BUY, 1, "100", symbol=PERP, ex_destination=destination),
-        amend("a2", "a1", symbol=PERP, ex_destination=destination),
-        cancel("a3", "a2", symbol=PERP, ex_destination=destination),
+        crypto_amend("a2", "a1", symbol=PERP, ex_destination=destination),
+        crypto_cancel("a3", "a2", symbol=PERP, ex_destination=destination),
     ]
     for seq_num, message in enumerate(requests, start=2):
         town.venue.receive_data(perp.conn, encode("perp", "KalshiNR", seq_num, town.now, message), town.now)

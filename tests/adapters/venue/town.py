@@ -14,7 +14,21 @@ from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
 from kalshi_fix_adapters.venue.exchange import margin_market, prediction_market
 from kalshi_fix_adapters.venue.identities import ClientKey
 from kalshi_fix_adapters.venue.venue import Venue
-from kalshi_fix_sansio import DIALECT, Header, Logon, LogonFields, NewOrderSingle, OrdType, Side, TimeInForce
+from kalshi_fix_sansio import (
+    DIALECT,
+    ExecutionReport,
+    Header,
+    Logon,
+    LogonFields,
+    MassCancelRequestType,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderMassCancelRequest,
+    OrdType,
+    Side,
+    TimeInForce,
+)
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
@@ -50,14 +64,20 @@ def api_key(name: str) -> ApiKey:
     )
 
 
+def accounts(**changes: dict[str, Any]) -> tuple[AccountConfig, ...]:
+    """Everyone's accounts, with 1,000 dollars where an owner's `changes` say nothing else."""
+    return tuple(
+        AccountConfig(
+            **{"owner": owner, "product": product, "balance": Decimal(1000), **changes.get(owner, {})}
+        )
+        for owner, product in (("ann", "prediction"), ("bob", "prediction"), ("perp", "margin"))
+    )
+
+
 def config(**changes: Any) -> VenueConfig:
     values: dict[str, Any] = {
         "markets": {"prediction": (prediction_market(MARKET),), "margin": (margin_market(PERP),)},
-        "accounts": (
-            AccountConfig(owner="ann", product="prediction", balance=Decimal(1000)),
-            AccountConfig(owner="bob", product="prediction", balance=Decimal(1000)),
-            AccountConfig(owner="perp", product="margin", balance=Decimal(1000)),
-        ),
+        "accounts": accounts(),
         "api_keys": tuple(api_key(name) for name in REGISTERED),
     }
     return VenueConfig(**(values | changes))
@@ -216,6 +236,38 @@ def order(cl_ord_id: str, side: Side, quantity: int | Decimal, price: str, **fie
         "time_in_force": TimeInForce.GOOD_TILL_CANCEL,
     }
     return NewOrderSingle(**(values | fields))
+
+
+def cancel(cl_ord_id: str, orig: str, **fields: Any) -> OrderCancelRequest:
+    values: dict[str, Any] = {
+        "cl_ord_id": cl_ord_id,
+        "orig_cl_ord_id": orig,
+        "side": Side.BUY,
+        "symbol": MARKET,
+    }
+    return OrderCancelRequest(**(values | fields))
+
+
+def amend(cl_ord_id: str, orig: str, quantity: int, **fields: Any) -> OrderCancelReplaceRequest:
+    values: dict[str, Any] = {
+        "cl_ord_id": cl_ord_id,
+        "orig_cl_ord_id": orig,
+        "order_qty": quantity,
+        "ord_type": OrdType.LIMIT,
+        "side": Side.BUY,
+        "symbol": MARKET,
+    }
+    return OrderCancelReplaceRequest(**(values | fields))
+
+
+def mass_cancel(cl_ord_id: str = "m") -> OrderMassCancelRequest:
+    kind = MassCancelRequestType.CANCEL_FOR_SESSION
+    return OrderMassCancelRequest(cl_ord_id=cl_ord_id, mass_cancel_request_type=kind)
+
+
+def reports(client: Client) -> list[ExecutionReport]:
+    """The reports that came since the last call; what else came is forgotten."""
+    return [message for message in client.take() if isinstance(message, ExecutionReport)]
 
 
 def encode(key: str, session_type: str, seq_num: int, now: Instant, message: Message) -> bytes:
