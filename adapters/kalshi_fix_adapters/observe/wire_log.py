@@ -16,7 +16,6 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from kalshi_fix_adapters.observe.log_file import LogFile
@@ -80,12 +79,7 @@ class WireLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     @property

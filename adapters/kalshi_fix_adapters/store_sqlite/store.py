@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from os import getpid
 from pathlib import Path
-from types import TracebackType
 from typing import ClassVar, Literal, NoReturn, Self
 
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
@@ -264,12 +263,7 @@ class SqliteStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def _some_between(self, begin: int, end: int) -> list[StoredMessage]:

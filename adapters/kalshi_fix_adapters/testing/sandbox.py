@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
-from types import TracebackType
 from typing import Self
 
 from kalshi_fix_adapters.config.plan import Options
@@ -64,13 +63,8 @@ class Sandbox:
         self.server.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.server.__exit__(kind, error, traceback)
+    def __exit__(self, *raised: object) -> None:
+        self.server.__exit__(*raised)
 
     @property
     def host(self) -> str:

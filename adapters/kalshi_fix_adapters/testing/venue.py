@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from random import Random
-from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -125,13 +124,8 @@ class Venue:
         self.server.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.server.__exit__(kind, error, traceback)
+    def __exit__(self, *raised: object) -> None:
+        self.server.__exit__(*raised)
 
     def reset(self) -> None:
         """Be as at the beginning: no orders, positions and faults, the first balances, nobody logged on.

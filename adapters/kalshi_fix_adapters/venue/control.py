@@ -18,7 +18,6 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 from kalshi_fix_adapters.venue.operations import Answer, Operation, operation
@@ -91,12 +90,7 @@ class ControlServer(socketserver.ThreadingTCPServer):
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Stop listening, and remove the file."""
         self.shutdown()
         self._thread.join()

@@ -17,7 +17,6 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from random import Random, SystemRandom
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kalshi_fix_adapters.venue.config import VenueConfig
@@ -173,12 +172,7 @@ class VenueServer:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         await self.stop()
 
     # In a thread of its own
@@ -194,12 +188,7 @@ class VenueServer:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         loop = self._running().loop
         try:
             self._call(loop, self.stop)
@@ -209,7 +198,7 @@ class VenueServer:
     @contextlib.contextmanager
     def down(self) -> Iterator[None]:
         """Be away for the time of a block, as for a restart. For a server in a thread of its own."""
-        self.__exit__(None, None, None)
+        self.__exit__()
         try:
             yield
         finally:
