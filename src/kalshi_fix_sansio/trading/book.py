@@ -18,8 +18,7 @@ import attrs
 
 from kalshi_fix_sansio._generated import AggressorSide, Side
 from kalshi_fix_sansio.explained import explained
-
-ZERO: Final = Decimal(0)
+from kalshi_fix_sansio.trading.amounts import ZERO
 
 
 @explained

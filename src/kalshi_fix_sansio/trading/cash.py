@@ -12,7 +12,7 @@ from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, add, multiply, subtract
 from kalshi_fix_sansio.trading.doubts import Doubt
-from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version
+from kalshi_fix_sansio.trading.dumping import VERSION, reading_dump
 from kalshi_fix_sansio.trading.fees import revenue
 from kalshi_fix_sansio.trading.order import Account, Order
 from kalshi_fix_sansio.trading.order_updates import OrderUpdate
@@ -216,14 +216,11 @@ class Cash(Mapping[PurseKey, Purse]):
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        check_version(dumped, "cash")
-        try:
+        with reading_dump(dumped, "cash", "Cash"):
             refused = int(dumped["refused"])
             paid = {(str(market), str(day), str(party)): None for market, day, party in dumped["paid"]}
             shards = {str(symbol): int(shard) for symbol, shard in dumped["shards"].items()}
             purses = {PurseKey(each.account, each.shard): each for each in map(_loaded, dumped["purses"])}
-        except UNREADABLE as error:
-            raise ValueError(f"this was not given by Cash.dump: {error!r}") from error
         self.refused, self._purses, self._paid, self._shards = refused, purses, paid, shards
 
 

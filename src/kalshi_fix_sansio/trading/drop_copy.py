@@ -31,7 +31,7 @@ from kalshi_fix_sansio.events import LoggedOn, MessageReceived, RejectReceived, 
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading import order_dump
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
-from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time
+from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, reading_dump
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order_updates import Copied, Covered
 
@@ -471,8 +471,7 @@ class DropCopy:
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        check_version(dumped, "drop copy")
-        try:
+        with reading_dump(dumped, "drop copy", "DropCopy"):
             fresh = DropCopy(self._session_type, product=self._product, logon=dict(dumped["logon"]))
             for each in dumped["wanted"]:
                 end = None if each["end"] is None else order_dump.load_key(each["end"])
@@ -485,8 +484,6 @@ class DropCopy:
                 fresh._join(CopyRange(order_dump.load_key(begin), order_dump.load_key(end)))
             fresh.forgotten = {key.shard: key for key in map(order_dump.load_key, dumped["forgotten"])}
             fresh.left_out = int(dumped["left_out"])
-        except UNREADABLE as error:
-            raise ValueError(f"this was not given by DropCopy.dump: {error!r}") from error
         for name in ("_logon", "_wanted", "_failed", "_covered", "forgotten", "left_out"):
             setattr(self, name, getattr(fresh, name))
         self._reply, self._on = None, False

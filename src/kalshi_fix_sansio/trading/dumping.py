@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,6 +22,21 @@ def check_version(dumped: Mapping[str, Any], what: str) -> None:
         raise ValueError(
             f"{what} of version {dumped.get('version')!r} cannot be read; this is version {VERSION}"
         )
+
+
+@contextmanager
+def reading_dump(dumped: Mapping[str, Any], what: str, machine: str) -> Iterator[None]:
+    """Read a dump in a `with` block. The machine may change only behind it: then a dump that cannot be read
+    has changed nothing.
+
+    Raises:
+        ValueError: another version wrote it, or `dump` of this machine did not.
+    """
+    check_version(dumped, what)
+    try:
+        yield
+    except UNREADABLE as error:
+        raise ValueError(f"this was not given by {machine}.dump: {error!r}") from error
 
 
 def dump_time(time: datetime | None) -> str | None:

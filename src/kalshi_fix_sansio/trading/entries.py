@@ -11,7 +11,8 @@ import attrs
 
 from kalshi_fix_sansio._generated import MDEntryType, MDFullEntry, MDIncEntry, MDUpdateAction
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.trading.book import ZERO, BookState, OrderBook, StaleReason, Trade
+from kalshi_fix_sansio.trading.amounts import ZERO
+from kalshi_fix_sansio.trading.book import BookState, OrderBook, StaleReason, Trade
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 
 _BOOK_TAGS: Final = frozenset((55, 268, 269, 270, 271, 279))

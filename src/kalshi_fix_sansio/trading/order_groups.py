@@ -30,10 +30,10 @@ from kalshi_fix_sansio._generated.limits import ORDER_GROUP_WINDOW
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived
 from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.trading.amounts import ZERO
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
-from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
+from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_time, reading_dump
 
-ZERO: Final = Decimal(0)
 WINDOW: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
 """How long a fill counts."""
 MAX_ID_SIZE: Final = 256
@@ -456,13 +456,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        check_version(dumped, "order groups")
-        try:
+        with reading_dump(dumped, "order groups", "OrderGroups"):
             groups = {each["group_id"]: _loaded(each) for each in dumped["groups"]}
             maps = dict(dumped["by_cl_ord_id"]), dict(dumped["by_order_id"])
             lost = int(dumped["lost_creates"])
-        except UNREADABLE as error:
-            raise ValueError(f"this was not given by OrderGroups.dump: {error!r}") from error
         self._groups, self.lost_creates, self._in_flight = groups, lost, None
         self._by_cl_ord_id, self._by_order_id = maps
 

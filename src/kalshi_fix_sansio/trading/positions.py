@@ -17,7 +17,7 @@ from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading import order_dump
 from kalshi_fix_sansio.trading.amounts import ZERO, add, divide, multiply, subtract
 from kalshi_fix_sansio.trading.doubts import Doubt
-from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version
+from kalshi_fix_sansio.trading.dumping import VERSION, reading_dump
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import Account, Order, OrderState
 from kalshi_fix_sansio.trading.order_updates import OrderUpdate
@@ -275,14 +275,11 @@ class Positions(Mapping[PositionKey, Position]):
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        check_version(dumped, "positions")
-        try:
+        with reading_dump(dumped, "positions", "Positions"):
             refused = int(dumped["refused"])
             positions = {
                 PositionKey(each.account, each.symbol): each for each in map(_loaded, dumped["positions"])
             }
-        except UNREADABLE as error:
-            raise ValueError(f"this was not given by Positions.dump: {error!r}") from error
         self.refused, self._positions = refused, positions
 
 

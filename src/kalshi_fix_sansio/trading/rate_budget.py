@@ -39,7 +39,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version
+from kalshi_fix_sansio.trading.dumping import VERSION, reading_dump
 
 Bucket = Literal["read", "write"]
 
@@ -339,9 +339,8 @@ class RateBudget:
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        check_version(dumped, "a rate budget")
         buckets = {}
-        try:
+        with reading_dump(dumped, "a rate budget", "RateBudget"):
             passed = max(0.0, (now.utc - datetime.fromisoformat(dumped["at"])).total_seconds())
             for name, level in dumped["levels"].items():
                 rate, capacity = self._figures(name)
@@ -353,8 +352,6 @@ class RateBudget:
                 bucket.take(0)
             if _shards(buckets) > MAX_SHARDS:
                 raise ValueError("it has too many shards")
-        except UNREADABLE as error:
-            raise ValueError(f"this was not given by RateBudget.dump: {error!r}") from error
         self._buckets = buckets
 
 

@@ -38,7 +38,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
 )
 from kalshi_fix_sansio.trading.amounts import ZERO, divide, subtract, to_cents
-from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
+from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_time, reading_dump
 from kalshi_fix_sansio.trading.order_reports import PENDING, leaves_open
 from kalshi_fix_sansio.trading.rfq import (
     HIGH_VOLATILITY,
@@ -765,13 +765,10 @@ class RfqCreator:
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        check_version(dumped, "a creator's requests")
-        try:
+        with reading_dump(dumped, "a creator's requests", "RfqCreator"):
             now, dollars = load_time(dumped["now"]), bool(dumped["dollars"])
             rfqs = {rfq.quote_req_id: rfq for rfq in map(load_rfq, dumped["rfqs"])}
             early = {(rfq_id, row["quote_id"]): load_quote(row) for rfq_id, row in dumped["early"]}
-        except UNREADABLE as error:
-            raise ValueError(f"this was not given by RfqCreator.dump: {error!r}") from error
         self._now, self._dollars, self._rfqs, self._early = now, dollars, rfqs, early
         self._by_rfq_id = {rfq.rfq_id: rfq for rfq in rfqs.values() if rfq.rfq_id is not None}
         self._accepted, self._at_stake = {}, {}

@@ -35,7 +35,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.trading.amounts import ZERO
-from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
+from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_time, reading_dump
 from kalshi_fix_sansio.trading.order_reports import PENDING
 from kalshi_fix_sansio.trading.rfq import (
     HIGH_VOLATILITY,
@@ -706,12 +706,9 @@ class RfqMaker:
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        check_version(dumped, "a maker's quotes")
-        try:
+        with reading_dump(dumped, "a maker's quotes", "RfqMaker"):
             now, on, dollars = load_time(dumped["now"]), bool(dumped["on"]), bool(dumped["dollars"])
             rfqs = {rfq.rfq_id: rfq for rfq in map(load_rfq, dumped["rfqs"])}
-        except UNREADABLE as error:
-            raise ValueError(f"this was not given by RfqMaker.dump: {error!r}") from error
         self._now, self._on, self._dollars, self._rfqs = now, False, dollars, rfqs
         self._quotes = {name: quote for rfq in rfqs.values() for name, quote in rfq.quotes.items()}
         self._idle, self._at_stake = {}, {}

@@ -23,10 +23,10 @@ from kalshi_fix_sansio._generated import (
 )
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.trading.amounts import ZERO
 from kalshi_fix_sansio.trading.doubts import Doubt
-from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
+from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_time, reading_dump
 
-ZERO: Final = Decimal(0)
 CENTS: Final = Decimal(100)
 """Cents in a dollar: SettlementPrice (730) is in cents on every session."""
 MAX_NAME_SIZE: Final = 256
@@ -376,11 +376,8 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        check_version(dumped, "settlements")
-        try:
+        with reading_dump(dumped, "settlements", "Settlements"):
             kept = {(pages.symbol, pages.date): pages for pages in map(_loaded, dumped["settlements"])}
-        except UNREADABLE as error:
-            raise ValueError(f"this was not given by Settlements.dump: {error!r}") from error
         self._kept = kept
         self._weight = sum(pages.weight for pages in kept.values())
 
