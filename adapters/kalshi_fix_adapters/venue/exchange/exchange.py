@@ -307,10 +307,9 @@ class Exchange:
         key: AccountId,
         balance: Decimal,
         collateral: Collateral,
-        terms: AccountTerms | None,
+        terms: AccountTerms,
         results: Mapping[str, GroupResults],
     ) -> Account:
-        terms = terms or AccountTerms()
         netted = results if key.subaccount not in terms.without_netting else {}
         exact = self.product == MARGIN and not self.assumptions.margin_balances_are_rounded
         return Account(key, collateral, balance, EXACT if exact else terms.precision, results=netted)

@@ -153,11 +153,17 @@ class GroupRefused:
 
 
 @attrs.frozen(kw_only=True)
-class TradePrinted:
-    """A trade, as the market sees it."""
+class MarketOutcome:
+    """Something happened to a market, for everybody."""
 
     time: datetime
     market: str
+
+
+@attrs.frozen(kw_only=True)
+class TradePrinted(MarketOutcome):
+    """A trade, as the market sees it."""
+
     trade_id: str
     price: Decimal
     quantity: Decimal
@@ -166,20 +172,16 @@ class TradePrinted:
 
 
 @attrs.frozen(kw_only=True)
-class BookChanged:
+class BookChanged(MarketOutcome):
     """What a command did to the levels of one market's book, all of it together."""
 
-    time: datetime
-    market: str
     changes: tuple[LevelChange, ...]
 
 
 @attrs.frozen(kw_only=True)
-class MarketStateChanged:
+class MarketStateChanged(MarketOutcome):
     """A market made a step in its life."""
 
-    time: datetime
-    market: str
     state: MarketState
     before: MarketState
 
@@ -198,11 +200,9 @@ class PositionSettled:
 
 
 @attrs.frozen(kw_only=True)
-class MarketSettled:
+class MarketSettled(MarketOutcome):
     """All positions in a market were paid out; it comes after the MarketStateChanged."""
 
-    time: datetime
-    market: str
     result: MarketResult
     price: Decimal
     """What a YES contract paid, before fees."""
@@ -211,8 +211,6 @@ class MarketSettled:
     """One of each account that held a position."""
 
 
-MarketOutcome = TradePrinted | BookChanged | MarketStateChanged | MarketSettled
-"""What happened to a market, for everybody."""
 Outcome = (
     OrderOutcome
     | OrderRejected

@@ -1,7 +1,7 @@
 """Requests for quotes (RFQ): creators on KalshiRT, makers on KalshiRFQ (Kalshi's pages on RFQ).
 
 `Rfqs` is the door; `book` holds requests and quotes, `creators` and `makers` take the messages of the two
-sides, `closing` and `execution` say what follows from them, `messages` writes what is told.
+sides, `lifecycle` moves a request on and ends it, `messages` writes what is told.
 """
 
 from kalshi_fix_adapters.venue.gateway.rfq.combos import ComboCollection, ComboEvent

@@ -36,7 +36,6 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio._generated.limits import REPLACED_RFQS
 
-"""Every other state than active is that of a market that is closed."""
 _WITHDRAWABLE = (RfqState.OPEN, RfqState.ACCEPTED)
 
 
