@@ -26,7 +26,7 @@ class Driver:
         self.loop = loop
         self.moved: int = 0
         """How often something has come from a connection."""
-        self._connections: dict[int, Connection] = {}
+        self._connections: dict[int, ClientProtocol] = {}
         self.ahead: float = ahead
         """Seconds by which the venue's clocks are ahead of the machine's."""
         self._timer: asyncio.TimerHandle | None = None
@@ -37,7 +37,7 @@ class Driver:
         """Read both clocks of the venue."""
         return Instant(self.loop.time() + self.ahead, datetime.now(UTC) + timedelta(seconds=self.ahead))
 
-    def opened(self, connection: Connection) -> int:
+    def opened(self, connection: ClientProtocol) -> int:
         """Take a new connection; return its number."""
         self.moved += 1
         number = self.venue.connection_made(connection.product, connection.session_type, self.now())
@@ -125,7 +125,7 @@ class Driver:
             self._timer = None
 
 
-class Connection(asyncio.Protocol):
+class ClientProtocol(asyncio.Protocol):
     """One client's transport."""
 
     def __init__(self, driver: Driver, product: str, session_type: str) -> None:

@@ -20,7 +20,7 @@ from random import Random, SystemRandom
 from typing import Any, Self, TypeVar
 
 from kalshi_fix_adapters.venue.config import VenueConfig
-from kalshi_fix_adapters.venue.driver import Connection, Driver
+from kalshi_fix_adapters.venue.driver import ClientProtocol, Driver
 from kalshi_fix_adapters.venue.exchange import Command
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.identities import ServerIdentity
@@ -120,7 +120,7 @@ class VenueServer:
             end.close()
             return
         end.setblocking(False)
-        connection = Connection(driver, product, session_type)
+        connection = ClientProtocol(driver, product, session_type)
         task = driver.loop.create_task(_carry(driver.loop, connection, end))
         self._joining.add(task)
         task.add_done_callback(self._joining.discard)
@@ -139,7 +139,7 @@ class VenueServer:
         try:
             for key, number in self._wanted.items():
                 listener = await loop.create_server(
-                    partial(Connection, self._driver, *key),
+                    partial(ClientProtocol, self._driver, *key),
                     self.host,
                     number,
                     ssl=self._context,
@@ -319,7 +319,7 @@ class VenueServer:
         return self._driver
 
 
-async def _carry(loop: asyncio.AbstractEventLoop, connection: Connection, end: socket.socket) -> None:
+async def _carry(loop: asyncio.AbstractEventLoop, connection: ClientProtocol, end: socket.socket) -> None:
     await loop.create_connection(lambda: connection, sock=end)
 
 

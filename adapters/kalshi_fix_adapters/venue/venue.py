@@ -18,7 +18,9 @@ import attrs
 
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue import admission
+from kalshi_fix_adapters.venue.armed_faults import ArmedFaults
 from kalshi_fix_adapters.venue.config import VenueConfig
+from kalshi_fix_adapters.venue.connections import Connection, Connections
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
     AccountId,
@@ -30,14 +32,13 @@ from kalshi_fix_adapters.venue.exchange import (
     SetPause,
 )
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
+from kalshi_fix_adapters.venue.fault_injection import FaultInjection
 from kalshi_fix_adapters.venue.flow import Flow
 from kalshi_fix_adapters.venue.gateway.drop_copy import DropCopy
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
 from kalshi_fix_adapters.venue.gateway.refusals import over_the_limit
-from kalshi_fix_adapters.venue.interference import Interference
-from kalshi_fix_adapters.venue.lines import Line, Lines
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
 from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
 from kalshi_fix_adapters.venue.operations import (
@@ -51,7 +52,6 @@ from kalshi_fix_adapters.venue.pauses import Pauses, PauseWindow
 from kalshi_fix_adapters.venue.programme import Agenda
 from kalshi_fix_adapters.venue.rate_limits import RateLimits
 from kalshi_fix_adapters.venue.tolerance import CODECS
-from kalshi_fix_adapters.venue.trouble import Trouble
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -116,6 +116,7 @@ class Venue:
             for product in PRODUCTS
         }
         self._begun = False
+        # The programme, the flow and the faults are the parts that act by themselves; all else is an answer.
         self._agenda = Agenda(config.programme)
         self.not_done: list[str] = []
         """Operations of the programme that could not be done when their time came, and why."""
@@ -123,16 +124,19 @@ class Venue:
         if config.flow is not None:
             exchanges = {product: gateway.exchange for product, gateway in self._gateways.items()}
             self._flow = Flow(config.flow, exchanges)
-        self._lines = Lines()
+        self._connections = Connections()
         self._logged_on: dict[str, int] = {}
-        """Connection by key."""
+        """Connection by key: a key has one at a time (Kalshi's page on authentication)."""
         self._offline_queues: dict[Login, OfflineQueue] = {}
-        self._in_turn: deque[OfflineQueue] = deque()
+        self._to_trim: deque[OfflineQueue] = deque()
+        """The same queues, in the order in which `handle_timer` lets them forget what is too old, one a
+        call."""
         self._pages_due: dict[int, None] = {}
         """Connections that have taken a page of past reports and are to have the next."""
-        self._restless: list[Line] = []
-        """Lines whose session was ended by something that happened on another."""
+        self._aborted: list[Connection] = []
+        """Connections whose session was ended by something that happened on another."""
         self._last = NEVER
+        """The time of the last call. Calls without a time, such as `data_to_send`, happen then."""
         self._pauses = Pauses(config.pauses, config.zone)
         self._rate_limits = RateLimits(
             {(each.owner, each.product): each.tier for each in config.accounts if each.tier is not None},
@@ -140,13 +144,13 @@ class Venue:
             config.assumptions,
         )
         self._admission = admission.Admission(self._keys, self._pauses, self._rate_limits)
-        self._trouble = Trouble(lambda: self._random.getrandbits(64))
-        self._interference = Interference(
-            self._trouble,
-            self._lines,
+        self._armed = ArmedFaults(lambda: self._random.getrandbits(64))
+        self._faults = FaultInjection(
+            self._armed,
+            self._connections,
             self._deliver,
-            self._attend,
-            self._calm,
+            self._process_events,
+            self._process_aborted,
             config.assumptions,
             config.max_unsent,
         )
@@ -161,9 +165,12 @@ class Venue:
         self._begun = True
         for held in self._config.programme.held:
             shard = self.exchange(held.product).shard_of(held.ticker)
+            # Somebody has to be on the other side, or the contracts would come from nowhere.
             pair = [AccountId(held.owner, shard=shard), AccountId(LIQUIDITY, shard=shard)]
             buyer, seller = pair if held.quantity > 0 else reversed(pair)
-            self.exchange(held.product).endow(buyer, seller, held.ticker, held.price, abs(held.quantity))
+            self.exchange(held.product).preset_position(
+                buyer, seller, held.ticker, held.price, abs(held.quantity)
+            )
         for resting in self._config.programme.resting:
             rules = self.exchange(resting.product).markets[resting.ticker].rules
             for order in liquidity_orders(
@@ -176,7 +183,8 @@ class Venue:
                 largest=resting.largest,
             ):
                 self._execute(resting.product, order, now)
-        self._come(now)  # a pause that is on lets what rests rest
+        # After the resting orders: a pause that is on would have refused them.
+        self._advance(now)
         for gateway in self._gateways.values():
             gateway.begin(now.utc)
         self._agenda.begin(now)
@@ -210,87 +218,91 @@ class Venue:
             min_heart_bt_int=admission.MIN_HEART_BT_INT[product],
             sending_time_tolerance=self._config.sending_time_tolerance,
             logon_timeout=self._config.logon_timeout,
+            # What breaks the rules of its spec Kalshi answers by Reject (3).
             strict=True,
             max_unsent=self._config.max_unsent,
         )
-        self._come(now)
-        line = self._lines.add(product, Session(config))
-        self._interference.wire(line)
-        line.session.connect(now)
-        self._lines.touch(line)
-        return line.id
+        self._advance(now)
+        connection = self._connections.add(product, Session(config))
+        self._faults.watch_bytes(connection)
+        connection.session.connect(now)
+        self._connections.touch(connection)
+        return connection.id
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
         """Take bytes of a connection. One that is gone is ignored."""
-        self._come(now)
-        line = self._lines.get(conn)
-        if line is None or line.is_cut:
+        self._advance(now)
+        connection = self._connections.get(conn)
+        if connection is None or connection.is_cut:
             return
-        if line.wire is not None:
-            data = line.wire.inward(data, line.who, now)
-        if line.login in self._offline_queues:
-            self._offline_queues[line.login].forget(now)
-        line.session.receive_data(data, now)
-        self._attend(line, now)
-        if line.wire is not None and line.wire.cut is not None and not line.is_cut:
-            self._interference.cut(line, line.wire.cut, now)
+        if connection.faults is not None:
+            data = connection.faults.inward(data, connection.who, now)
+        # Before the session reads: a ResendRequest must not get what the retention period has ended for.
+        if connection.login in self._offline_queues:
+            self._offline_queues[connection.login].forget(now)
+        connection.session.receive_data(data, now)
+        self._process_events(connection, now)
+        if connection.faults is not None and connection.faults.cut is not None and not connection.is_cut:
+            self._faults.cut(connection, connection.faults.cut, now)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """Take note that a connection is gone, whoever closed it. It is forgotten."""
-        self._come(now)
-        line = self._lines.get(conn)
-        if line is not None:
-            if not line.is_cut:
-                line.session.receive_eof(now)
-                self._attend(line, now)
-            self._lines.remove(line)
+        self._advance(now)
+        connection = self._connections.get(conn)
+        if connection is not None:
+            if not connection.is_cut:
+                connection.session.receive_eof(now)
+                self._process_events(connection, now)
+            self._connections.remove(connection)
 
     def data_to_send(self, conn: int) -> bytes:
         """Return the bytes to be written to a connection, and forget them."""
-        if self._trouble.wired:
-            self._look()
-        line = self._lines.get(conn)
-        output = b"" if line is None else self._lines.fetch(line, self._last)
-        if output and line is not None and line.login is not None:
-            gateway = self._gateways[line.product]
-            gateway.settle(line.login)
-            if gateway.drop_copy.is_replaying(line.login):
+        if self._armed.touch_bytes:
+            self._refresh()
+        connection = self._connections.get(conn)
+        output = b"" if connection is None else self._connections.fetch(connection, self._last)
+        if output and connection is not None and connection.login is not None:
+            # Fetched counts as written. An amend whose answer has left is in flight no more, and the next
+            # page of past reports follows: pages do not pile up for a slow reader.
+            gateway = self._gateways[connection.product]
+            gateway.output_written(connection.login)
+            if gateway.drop_copy.is_replaying(connection.login):
                 self._pages_due[conn] = None
         return output
 
     def connections_with_output(self) -> set[int]:
         """Return the connections for which `data_to_send` has something."""
-        self._look()
-        return set(self._lines.with_output)
+        self._refresh()
+        return set(self._connections.with_output)
 
     def connections_to_close(self) -> set[int]:
         """Return the connections that are over, everything having been fetched."""
-        self._look()
-        return set(self._lines.over)
+        self._refresh()
+        return set(self._connections.over)
 
     def should_close(self, conn: int) -> bool:
         """Say whether a connection is to be closed, or is gone."""
-        self._look()
-        return self._lines.get(conn) is None or conn in self._lines.over
+        self._refresh()
+        return self._connections.get(conn) is None or conn in self._connections.over
 
     def should_reset(self, conn: int) -> bool:
         """Say whether a connection that is to be closed is to be reset (TCP RST), as a fault wants it."""
-        line = self._lines.get(conn)
-        return line is not None and line.is_reset
+        connection = self._connections.get(conn)
+        return connection is not None and connection.is_reset
 
-    def _look(self) -> None:
-        """Note what has become of the lines that something happened to."""
+    def _refresh(self) -> None:
+        """Note what has become of the connections that something happened to."""
         # In order where a fault may strike one of them and not the others.
-        self._lines.look(self._last, self._interference.cut, in_order=self._trouble.wired)
+        self._connections.refresh(self._last, self._faults.cut, in_order=self._armed.touch_bytes)
 
     # Time
 
     def next_deadline(self) -> float | None:
         """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None for never."""
-        self._look()
+        self._refresh()
         deadlines = [self._monotonic(gateway.next_deadline()) for gateway in self._gateways.values()]
-        deadlines.append(self._lines.first_due(self._last))
-        deadlines.append(self._trouble.next_deadline())
+        deadlines.append(self._connections.first_due(self._last))
+        deadlines.append(self._armed.next_deadline())
         if self._pages_due:
             deadlines.append(self._last.monotonic)
         deadlines.append(self._agenda.next_deadline())
@@ -301,21 +313,24 @@ class Venue:
     def handle_timer(self, now: Instant) -> None:
         """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways, the
         flow of orders."""
-        self._come(now)
-        self._interference.begin_and_end(now)
-        self._look()
-        for line in self._lines.pop_due(now):
-            if not line.is_cut:
-                line.session.handle_timer(now)
-                self._attend(line, now)
+        self._advance(now)
+        # The order of these steps is part of what a seed gives again, since ids are drawn in it: with another
+        # one no journal that was written before replays.
+        self._faults.begin_and_end(now)
+        self._refresh()
+        for connection in self._connections.pop_due(now):
+            if not connection.is_cut:
+                connection.session.handle_timer(now)
+                self._process_events(connection, now)
         for gateway in self._gateways.values():
             self._deliver(gateway.handle_timer(now.utc), now)
-        self._calm(now)
+        self._process_aborted(now)
         self._turn_pages(now)
-        # Those of whom nothing is heard forget in turn, too. A session's own does before it can be asked.
-        if self._in_turn:
-            self._in_turn[0].forget(now)
-            self._in_turn.rotate()
+        # Those of whom nothing is heard forget in turn, too: one a call, since a call must not walk all of
+        # them. That of a session that is asked forgets when it reads (`receive_data`).
+        if self._to_trim:
+            self._to_trim[0].forget(now)
+            self._to_trim.rotate()
         self._follow_agenda(now)
         if self._flow is not None:
             for product, command in self._flow.due(now):
@@ -325,17 +340,20 @@ class Venue:
         """Hand the next page of past reports to those who have taken the one before."""
         due, self._pages_due = self._pages_due, {}
         for conn in due:
-            line = self._lines.get(conn)
-            if line is not None and line.login is not None:
-                self._deliver(self._gateways[line.product].drop_copy.next_page(line.login), now)
-        self._calm(now)
+            connection = self._connections.get(conn)
+            if connection is not None and connection.login is not None:
+                self._deliver(self._gateways[connection.product].drop_copy.next_page(connection.login), now)
+        self._process_aborted(now)
 
-    def _come(self, now: Instant) -> None:
-        """Take note of the time; what is on schedule is done before whatever came late for it."""
+    def _advance(self, now: Instant) -> None:
+        """Take note of the time; what is on schedule is done before whatever came late for it.
+
+        Every public method with a time calls it first.
+        """
         # A fault strikes after the call that gave it the occasion and before the next one, whoever fetches
         # what there is to say in which order, or nothing.
-        if self._trouble.wired:
-            self._look()
+        if self._armed.touch_bytes:
+            self._refresh()
         self._last = now
         if self._pauses.is_due(now.utc):
             self._change_pauses(now)
@@ -358,9 +376,11 @@ class Venue:
         Raises:
             ValueError: a SetMarketState that cannot be.
         """
-        self._come(now)
+        self._advance(now)
         outcomes = self._execute(product, command, now)
-        if isinstance(command, SetPause):  # the schedule is to know what somebody did without it
+        if isinstance(command, SetPause):
+            # `_pauses` decides about Logons, when a pause ends, and which of several counts, so it has to
+            # know of this one too.
             if command.state is PauseState.OPEN:
                 self.resume(product, now)
             else:
@@ -370,11 +390,12 @@ class Venue:
 
     def _execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
         gateway = self._gateways[product]
-        # What was due before the command is done before it, or a late caller would change what happens.
+        # What was due before the command is done before it, or a caller who is late with `handle_timer` would
+        # change what happens.
         self._deliver(gateway.handle_timer(now.utc), now)
         deliveries, outcomes = gateway.execute(command, now.utc)
         self._deliver(deliveries, now)
-        self._calm(now)
+        self._process_aborted(now)
         return outcomes
 
     def perform(self, operation: Operation, now: Instant) -> Answer:
@@ -383,19 +404,19 @@ class Venue:
         Raises:
             ConfigurationError: it cannot be done; nothing has changed.
         """
-        self._come(now)
+        self._advance(now)
         return operation.perform(self, now)
 
     def pause(self, window: PauseWindow, now: Instant) -> dict[str, PauseState]:
         """Pause, in place of the pause by command before; return what holds for each product then."""
-        self._come(now)
+        self._advance(now)
         self._pauses.pause(window)
         self._change_pauses(now)
         return {product: self._pauses.states[product] for product in window.products}
 
     def resume(self, product: str | None, now: Instant) -> dict[str, PauseState]:
         """End the pauses that are on for a product, or for all; return what holds then."""
-        self._come(now)
+        self._advance(now)
         self._pauses.resume(product, now.utc)
         self._change_pauses(now)
         return {each: self._pauses.states[each] for each in PRODUCTS if product in (None, each)}
@@ -407,17 +428,17 @@ class Venue:
             ConfigurationError: too many are armed, or nobody has the key or the name of the owner.
         """
         self._require_known(fault)
-        self._come(now)
-        return self._interference.inject(fault, now)
+        self._advance(now)
+        return self._faults.inject(fault, now)
 
     def release(self, name: str | None, now: Instant) -> Answer:
         """End the faults of a name, or all; what they have kept back leaves."""
-        self._come(now)
-        return self._interference.release(name, now)
+        self._advance(now)
+        return self._faults.release(name, now)
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the faults that are armed, oldest first."""
-        return [armed.told() for armed in self._trouble]
+        return [armed.told() for armed in self._armed]
 
     def _require_known(self, who: SessionOperation) -> None:
         """A name that is misspelt concerns nobody, and what was to be tried would pass unnoticed."""
@@ -434,11 +455,11 @@ class Venue:
             ConfigurationError: nobody has the key or the name of the owner.
         """
         self._require_known(who)
-        lines = self._lines_of(who)
-        for line in lines:
-            line.session.logout(now, text=text)
-            self._attend(line, now)
-        return [line.login.key_id for line in lines if line.login is not None]
+        connections = self._connections_of(who)
+        for connection in connections:
+            connection.session.logout(now, text=text)
+            self._process_events(connection, now)
+        return [connection.login.key_id for connection in connections if connection.login is not None]
 
     @property
     def journal_path(self) -> Path | None:
@@ -454,21 +475,23 @@ class Venue:
                 "product": login.product,
                 "session": login.session_type,
                 "listener": login.flags.listener,
-                "next_outgoing": line.session.next_outgoing,
-                "next_incoming": line.session.next_incoming,
+                "next_outgoing": connection.session.next_outgoing,
+                "next_incoming": connection.session.next_incoming,
             }
-            for line in self._logged_on_lines()
-            if (login := line.login) is not None
+            for connection in self._logged_on_connections()
+            if (login := connection.login) is not None
         ]
 
-    def _logged_on_lines(self) -> list[Line]:
-        return [self._lines[number] for number in sorted(self._logged_on.values())]
+    def _logged_on_connections(self) -> list[Connection]:
+        return [self._connections[number] for number in sorted(self._logged_on.values())]
 
-    def _lines_of(self, who: SessionOperation) -> list[Line]:
+    def _connections_of(self, who: SessionOperation) -> list[Connection]:
         return [
-            line
-            for line in self._logged_on_lines()
-            if line.login is not None and line.session.is_established and who.concerns(line.who)
+            connection
+            for connection in self._logged_on_connections()
+            if connection.login is not None
+            and connection.session.is_established
+            and who.concerns(connection.who)
         ]
 
     def exchange(self, product: str) -> Exchange:
@@ -486,7 +509,7 @@ class Venue:
     def logged_on(self) -> dict[str, str]:
         """Return the session type that each key is logged on to."""
         return {
-            key_id: self._lines[conn].session.config.session_type.name
+            key_id: self._connections[conn].session.config.session_type.name
             for key_id, conn in self._logged_on.items()
         }
 
@@ -494,8 +517,8 @@ class Venue:
         """Return the numbers of a key on a session type; None if it is not logged on there and the session
         type does not keep them."""
         conn = self._logged_on.get(key_id)
-        if conn is not None and self._lines[conn].session.config.session_type.name == session_type:
-            session = self._lines[conn].session
+        if conn is not None and self._connections[conn].session.config.session_type.name == session_type:
+            session = self._connections[conn].session
             return SeqNums(session.next_incoming, session.next_outgoing)
         for login, queue in self._offline_queues.items():
             if (login.key_id, login.session_type) == (key_id, session_type):
@@ -504,70 +527,76 @@ class Venue:
 
     # What sessions say
 
-    def _attend(self, line: Line, now: Instant) -> None:
-        self._lines.touch(line)
-        while events := line.session.events():
+    def _process_events(self, connection: Connection, now: Instant) -> None:
+        self._connections.touch(connection)
+        # Answering an event may bring about another one on the same session, such as its end.
+        while events := connection.session.events():
             for event in events:
-                self._take(line, event, now)
-        self._calm(now)
+                self._take(connection, event, now)
+        self._process_aborted(now)
 
-    def _calm(self, now: Instant) -> None:
-        while self._restless:
-            self._attend(self._restless.pop(), now)
+    def _process_aborted(self, now: Instant) -> None:
+        """Take note of the sessions that `_send` has aborted. Not there: CancelOrdersOnDisconnect would
+        cancel orders in the middle of a delivery, and its reports overtake those that are still to be
+        delivered."""
+        while self._aborted:
+            self._process_events(self._aborted.pop(), now)
 
-    def _take(self, line: Line, event: Event, now: Instant) -> None:
+    def _take(self, connection: Connection, event: Event, now: Instant) -> None:
         match event:
             case LogonRequested():
-                self._admit(line, event, now)
+                self._admit(connection, event, now)
             # What was read together with a request at which a fault has cut the connection is not acted on.
-            case MessageReceived() if line.login is not None and not line.is_cut:
-                self._answer(line, line.login, event.message, now)
-            case SessionEnded() if line.login is not None:
-                login, line.login = line.login, None
-                self._leave(line.product, login, now)
+            case MessageReceived() if connection.login is not None and not connection.is_cut:
+                self._answer(connection, connection.login, event.message, now)
+            case SessionEnded() if connection.login is not None:
+                login, connection.login = connection.login, None
+                self._leave(connection.product, login, now)
 
-    def _answer(self, line: Line, login: Login, message: Message, now: Instant) -> None:
-        gateway = self._gateways[line.product]
+    def _answer(self, connection: Connection, login: Login, message: Message, now: Instant) -> None:
+        gateway = self._gateways[connection.product]
         if not self._rate_limits.takes(message, login, now.monotonic):
             self._deliver([(login, over_the_limit(message, self._config.assumptions))], now)
             return
-        self._interference.answer(line, login, message, gateway, now)
+        self._faults.answer(connection, login, message, gateway, now)
 
-    def _admit(self, line: Line, request: LogonRequested, now: Instant) -> None:
+    def _admit(self, connection: Connection, request: LogonRequested, now: Instant) -> None:
         key_id = request.signed.sender_comp_id
         key = self._keys.get(key_id)
-        text = self._interference.logon_refusal(line, key_id, None if key is None else key.owner, now)
+        # Before the rules: a Logon that a fault refuses is not counted against the limit of Logons.
+        text = self._faults.logon_refusal(connection, key_id, None if key is None else key.owner, now)
         if text is None:
-            exchange = self.exchange(line.product)
-            text = self._admission.refusal(request, line.product, now, self._logged_on, exchange)
+            exchange = self.exchange(connection.product)
+            text = self._admission.refusal(request, connection.product, now, self._logged_on, exchange)
         if text is not None:
-            line.session.refuse_logon(text, now)
+            connection.session.refuse_logon(text, now)
             return
-        flags = LogonFlags.from_logon(cast("Logon", request.logon), line.product)
-        login = self._login(line, key_id)
+        flags = LogonFlags.from_logon(cast("Logon", request.logon), connection.product)
+        login = self._login(connection, key_id)
         offline_queue = self._offline_queues.get(login)
         if offline_queue is not None:
             offline_queue.retain(flags.retention_hours, now)
-        line.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
-        # Not so if the store that was passed has shown a MsgSeqNum too low: then the session has ended.
-        if line.session.is_established:
-            line.login = login
-            self._gateways[line.product].logins.enter(login, flags, line.id)
-            self._logged_on[key_id] = line.id
+        connection.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
+        # The store may have shown that MsgSeqNum (34) is too low: then the session has ended, and nobody is
+        # logged on.
+        if connection.session.is_established:
+            connection.login = login
+            self._gateways[connection.product].logins.enter(login, flags, connection.id)
+            self._logged_on[key_id] = connection.id
 
-    def _login(self, line: Line, key_id: str) -> Login:
-        key, session_type = self._keys[key_id], line.session.config.session_type
+    def _login(self, connection: Connection, key_id: str) -> Login:
+        key, session_type = self._keys[key_id], connection.session.config.session_type
         new = Login(
             key_id,
             key.owner,
             session_type.name,
-            line.product,
+            connection.product,
             admission.may_write(key),
             session_type.resend,
             key.customers,
             key.restricted_to,
         )
-        logins = self._gateways[line.product].logins
+        logins = self._gateways[connection.product].logins
         known = logins.get(new.origin)
         if known is not None:
             return known
@@ -579,13 +608,15 @@ class Venue:
                 max_messages=self._config.max_kept_messages,
                 max_bytes=self._config.max_kept_bytes,
             )
-            self._in_turn.append(queue)
+            self._to_trim.append(queue)
         return new
 
     def _leave(self, product: str, login: Login, now: Instant) -> None:
+        # In this order: what follows is for a login without connection, so that it waits in the queue of a
+        # session with resend and is lost elsewhere. That is first what a fault has withheld, which is older.
         del self._logged_on[login.key_id]
         self._gateways[product].leave(login)
-        self._interference.leave(login, now)
+        self._faults.leave(login, now)
         if login.flags.cancel_on_disconnect:
             command = CancelAll(origin=login.origin, cause=CancelCause.DISCONNECTED)
             deliveries, _ = self._gateways[product].execute(command, now.utc)
@@ -595,7 +626,7 @@ class Venue:
 
     def _deliver(self, deliveries: Sequence[Delivery], now: Instant) -> None:
         for login, message in deliveries:
-            if self._interference.keeps_back(login, message, now):
+            if self._faults.withholds(login, message, now):
                 continue
             # What was sent is in the store of the queue already: the session records it there under its
             # number.
@@ -603,20 +634,20 @@ class Venue:
                 self._offline_queues[login].post(message, now)
 
     def _send(self, login: Login, message: Message, now: Instant) -> bool:
-        line = None if login.connection is None else self._lines[login.connection]
-        if line is None or not line.session.is_established:
+        connection = None if login.connection is None else self._connections[login.connection]
+        if connection is None or not connection.session.is_established:
             return False
-        self._lines.touch(line)
+        self._connections.touch(connection)
         try:
-            line.session.send(message, now)
-        # Kinds of LocalProtocolError, but mistakes of the gateway, which must not pass for a slow reader.
+            connection.session.send(message, now)
+        # Both are LocalProtocolErrors, but mistakes of the gateway, which must not pass for a slow reader.
         except (InvalidMessageError, EncodeError):
             raise
         except LocalProtocolError:
             # It has stopped reading. A report must not be skipped silently: the connection ends,
             # and where there is resend the report waits with the others.
-            line.session.abort("Too much unread data", now)
-            self._restless.append(line)
+            connection.session.abort("Too much unread data", now)
+            self._aborted.append(connection)
             return False
         return True
 

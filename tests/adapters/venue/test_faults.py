@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_adapters.venue import interference
+from kalshi_fix_adapters.venue import fault_injection
+from kalshi_fix_adapters.venue.armed_faults import MAX_ARMED
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
     MarketResult,
@@ -43,7 +44,6 @@ from kalshi_fix_adapters.venue.operations import (
     operation,
 )
 from kalshi_fix_adapters.venue.scenario.file import parse_scenario
-from kalshi_fix_adapters.venue.trouble import MAX_ARMED
 from kalshi_fix_sansio import (
     TEXTS,
     BusinessMessageReject,
@@ -534,7 +534,7 @@ def test_withheld_reports_wait_for_a_client_that_can_ask_for_them() -> None:
 
 
 def test_withheld_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interference, "MAX_WITHHELD", 3)
+    monkeypatch.setattr(fault_injection, "MAX_WITHHELD", 3)
     town = Town()
     ann = town.connect("ann")
     inject(town, Withhold())

@@ -20,7 +20,7 @@ from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, SetMarke
 from kalshi_fix_adapters.venue.flow import FlowConfig
 from kalshi_fix_adapters.venue.journal import Journal, JournalledVenue, Replayed, replay
 from kalshi_fix_adapters.venue.journal.replay import JournalError
-from kalshi_fix_adapters.venue.journal.secrets import MAX_HELD, hidden
+from kalshi_fix_adapters.venue.journal.secrets import MAX_HELD, redacted
 from kalshi_fix_adapters.venue.journal.values import UnknownValueError, from_plain, to_plain
 from kalshi_fix_adapters.venue.operations import OPERATIONS, operation
 from kalshi_fix_adapters.venue.parameters import parameters, shown
@@ -232,14 +232,14 @@ def test_what_is_no_sound_logon_replays_too(path: Path, data: bytes) -> None:
 
 def test_hiding_keeps_length_and_a_right_check_sum() -> None:
     frame = raw_logon("ann")
-    shown = hidden(frame)
+    shown = redacted(frame)
     assert len(shown) == len(frame)
     assert b"96=" + b"*" * 88 + b"\x01" in shown
     body = shown[shown.index(b"35=") : shown.rindex(b"10=")]
     assert encode_frame("FIXT.1.1", body) == shown
-    assert hidden(b"58=x\x0110=123\x01") == b"58=x\x0110=123\x01"
-    assert hidden(b"\x0196=") == b"\x0196="
-    assert hidden(b"") == b""
+    assert redacted(b"58=x\x0110=123\x01") == b"58=x\x0110=123\x01"
+    assert redacted(b"\x0196=") == b"\x0196="
+    assert redacted(b"") == b""
 
 
 def test_bytes_without_an_end_are_not_kept_back_for_ever(path: Path) -> None:

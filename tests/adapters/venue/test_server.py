@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from kalshi_fix_adapters.venue.driver import Connection, Driver
+from kalshi_fix_adapters.venue.driver import ClientProtocol, Driver
 from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, SetMarketState, SetPause
 from kalshi_fix_adapters.venue.identities import Authority
 from kalshi_fix_adapters.venue.server import VenueServer, all_ports
@@ -231,7 +231,7 @@ class SlowTransport(asyncio.Transport):
 def test_nothing_is_written_while_the_transport_is_full() -> None:
     async def talk() -> tuple[bytes, bytes, bool]:
         driver = Driver(Venue(config(), Random(1)), asyncio.get_running_loop())
-        transport, connection = SlowTransport(), Connection(driver, *NR)
+        transport, connection = SlowTransport(), ClientProtocol(driver, *NR)
         connection.connection_made(transport)
         connection.pause_writing()
         connection.data_received(raw_logon("ann", now=driver.now(), signer="bob"))

@@ -144,7 +144,7 @@ class Account:
         self._hold(holding)
         return self._net(market, flow) if market in self.results else flow
 
-    def endow(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
+    def preset_position(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
         """Have traded before the beginning: the position is there, and the balance is what that has left."""
         holding = self.holding(market)
         self.collateral.fill(holding.position, side, price, quantity)

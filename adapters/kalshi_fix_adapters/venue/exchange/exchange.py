@@ -264,7 +264,7 @@ class Exchange:
         """Return all accounts, to be looked at."""
         return tuple(self._state.accounts.values())
 
-    def endow(
+    def preset_position(
         self, buyer: AccountId, seller: AccountId, market: str, price: Decimal, quantity: Decimal
     ) -> None:
         """Let two accounts have traded with each other before the beginning, at a price in dollars.
@@ -276,7 +276,7 @@ class Exchange:
         """
         ticker = self._state.markets[market].ticker
         for account, side in ((buyer, Side.BUY), (seller, Side.SELL)):
-            self.account(account).endow(ticker, side, price, quantity)
+            self.account(account).preset_position(ticker, side, price, quantity)
 
     def order_groups(self) -> tuple[OrderGroup, ...]:
         """Return the order groups, oldest first, to be looked at."""

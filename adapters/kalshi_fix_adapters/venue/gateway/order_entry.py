@@ -78,7 +78,7 @@ class OrderEntry:
             for cls, handler in handlers.items()
         }
 
-    def settle(self, login: Login) -> None:
+    def output_written(self, login: Login) -> None:
         """Take note that what a login was told has left, or never will: no amend of it is in flight."""
         self._in_flight.pop(login, None)
 

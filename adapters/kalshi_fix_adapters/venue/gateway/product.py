@@ -9,13 +9,13 @@ from decimal import Decimal
 from kalshi_fix_adapters.venue.exchange import Advance, Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.gateway.drop_copy import MOST_EVENTS, DropCopy
+from kalshi_fix_adapters.venue.gateway.fake_answers import FakeAnswers
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins
 from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.order_groups import OrderGroups
 from kalshi_fix_adapters.venue.gateway.rebalancing import Rebalancing
 from kalshi_fix_adapters.venue.gateway.refusals import unsupported
-from kalshi_fix_adapters.venue.gateway.refusing import MadeUp
 from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, Rfqs, RfqSettings
 from kalshi_fix_adapters.venue.gateway.settlement import Settlements
 from kalshi_fix_adapters.venue.gateway.timers import Timers
@@ -47,7 +47,7 @@ class ProductGateway:
         self._rebalancing = Rebalancing(exchange, self.timers, self.execute, allocations or {})
         self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
-        self.made_up: MadeUp = MadeUp(exchange, self._orders, new_id)
+        self.fake_answers: FakeAnswers = FakeAnswers(exchange, self._orders, new_id)
         """What faults answer."""
         self.drop_copy: DropCopy = DropCopy(exchange, drop_copy, most_events=max_past_events)
         self._settlements = Settlements(self.logins, new_id, exchange.assumptions)
@@ -124,13 +124,13 @@ class ProductGateway:
             + self._rfqs.follow(outcomes)
         )
 
-    def settle(self, login: Login) -> None:
+    def output_written(self, login: Login) -> None:
         """Take note that everything that a login was told has left."""
-        self._orders.settle(login)
+        self._orders.output_written(login)
 
     def leave(self, login: Login) -> None:
         """Take note that a login's session has ended."""
-        self.settle(login)
+        self.output_written(login)
         self.logins.leave(login)
         self._market_data.forget(login)
         self._rfqs.leave(login)

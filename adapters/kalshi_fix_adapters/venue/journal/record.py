@@ -22,7 +22,7 @@ from kalshi_fix_adapters.venue.config import VenueConfig
 from kalshi_fix_adapters.venue.exchange import Command, PauseState
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.journal.digest import digest_of, state_digest
-from kalshi_fix_adapters.venue.journal.secrets import Hiding
+from kalshi_fix_adapters.venue.journal.secrets import Redaction
 from kalshi_fix_adapters.venue.journal.values import to_plain
 from kalshi_fix_adapters.venue.operations import Answer, Fault, Operation, SessionOperation
 from kalshi_fix_adapters.venue.pauses import PauseWindow
@@ -108,7 +108,7 @@ class Journal:
         _log.warning("the journal %s %s; the venue goes on without it", self.path, why)
 
 
-class _Witness(Verifier):
+class _RecordingVerifier(Verifier):
     """A public key whose verdicts are written down."""
 
     __slots__ = ("_journal", "_verifier")
@@ -164,10 +164,11 @@ class JournalledVenue(Venue):
         self._inside = False
         """Whether something is being done already: what it does in turn is not written down."""
         self._looked = False
-        self._hidings: dict[int, Hiding] = {}
+        self._redactions: dict[int, Redaction] = {}
         state = _state(random)
         keys = tuple(
-            attrs.evolve(key, public_key=_Witness(key.public_key, journal)) for key in config.api_keys
+            attrs.evolve(key, public_key=_RecordingVerifier(key.public_key, journal))
+            for key in config.api_keys
         )
         journal.line(journal=VERSION, random=state, config=to_plain(config))
         super().__init__(attrs.evolve(config, api_keys=keys), random_of(state))
@@ -210,12 +211,12 @@ class JournalledVenue(Venue):
 
     def finish(self) -> None:
         """Write what is left to write."""
-        for hiding in self._hidings.values():
-            self._release(hiding, all_of_it=True)
+        for redaction in self._redactions.values():
+            self._release(redaction, all_of_it=True)
         self._write_state()
 
-    def _release(self, hiding: Hiding, *, all_of_it: bool = False) -> None:
-        for number, data in hiding.release(all_of_it=all_of_it):
+    def _release(self, redaction: Redaction, *, all_of_it: bool = False) -> None:
+        for number, data in redaction.release(all_of_it=all_of_it):
             self._journal.line(data=data.decode("latin-1"), of=number)
 
     # What comes
@@ -229,26 +230,26 @@ class JournalledVenue(Venue):
         """As of a venue."""
         with self._entry("connection_made", (product, session_type), now):
             number = super().connection_made(product, session_type, now)
-        self._hidings[number] = Hiding()
+        self._redactions[number] = Redaction()
         return number
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
         """As of a venue. Bytes that may hold a secret are written down once the message is whole."""
-        hiding = self._hidings.get(conn)
-        if hiding is None or hiding.take(self._entries + 1, data):
+        redaction = self._redactions.get(conn)
+        if redaction is None or redaction.take(self._entries + 1, data):
             args: tuple[Any, ...] = (conn, data)
         else:
             args = (conn, len(data))
         with self._entry("receive_data", args, now):
-            if hiding is not None:
-                self._release(hiding)
+            if redaction is not None:
+                self._release(redaction)
             super().receive_data(conn, data, now)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """As of a venue."""
-        hiding = self._hidings.pop(conn, None)
-        if hiding is not None:
-            self._release(hiding, all_of_it=True)
+        redaction = self._redactions.pop(conn, None)
+        if redaction is not None:
+            self._release(redaction, all_of_it=True)
         with self._entry("receive_eof", (conn,), now):
             super().receive_eof(conn, now)
 

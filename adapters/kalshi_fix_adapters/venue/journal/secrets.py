@@ -23,7 +23,7 @@ _END: Final = re.compile(rb"\x0110=[0-9]{3}\x01\Z")
 _CHECK_SUM: Final = re.compile(rb"\x0110=([0-9]{3})\x01")
 
 
-def hidden(data: bytes) -> bytes:
+def redacted(data: bytes) -> bytes:
     """Return messages without their secrets, in the same number of bytes."""
     shown = bytearray(data)
     at = 0
@@ -56,7 +56,7 @@ def _end_of_value(data: bytes, start: int, begin: int) -> int:
 
 
 @attrs.define
-class Hiding:
+class Redaction:
     """What comes from one client, kept back until it can be written down."""
 
     _held: list[tuple[int, bytes]] = attrs.field(factory=list)
@@ -77,7 +77,7 @@ class Hiding:
         joined = b"".join(data for _, data in self._held)
         if not all_of_it and self._size <= MAX_HELD and _END.search(joined) is None:
             return []
-        shown = hidden(joined)
+        shown = redacted(joined)
         released: list[tuple[int, bytes]] = []
         at = 0
         for number, data in self._held:

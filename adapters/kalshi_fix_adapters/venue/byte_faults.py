@@ -9,6 +9,7 @@ from typing import cast
 
 import attrs
 
+from kalshi_fix_adapters.venue.armed_faults import ArmedFaults
 from kalshi_fix_adapters.venue.operations.base import Who
 from kalshi_fix_adapters.venue.operations.faults import (
     Cut,
@@ -20,7 +21,6 @@ from kalshi_fix_adapters.venue.operations.faults import (
     Silence,
     WrongCompIds,
 )
-from kalshi_fix_adapters.venue.trouble import Trouble
 from kalshi_fix_sansio import SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE, MAX_BODY_LENGTH, SOH, encode_frame
@@ -42,19 +42,19 @@ class _Held:
     is_heartbeat: bool
 
 
-class Wire:
-    """The way of bytes from and to one client."""
+class ByteFaults:
+    """What faults do to the bytes from and to one client: some are lost, cut, garbled, doubled or late."""
 
-    def __init__(self, trouble: Trouble, most_held: int) -> None:
+    def __init__(self, armed_faults: ArmedFaults, most_held: int) -> None:
         """Begin with nothing on its way; more than `most_held` bytes are not kept: then it is cut."""
-        self._trouble = trouble
+        self._armed = armed_faults
         self._most_held = most_held
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
         self._unread = b""
         """The beginning of a request that is not whole yet."""
         self.cut: Cut | None = None
-        """How the connection is to be cut, once what has left is written."""
+        """How the connection is to be cut, once what has left is written. Who moves bytes looks at it."""
 
     @property
     def holds(self) -> bool:
@@ -74,7 +74,7 @@ class Wire:
 
     def inward(self, data: bytes, who: Who, now: Instant) -> bytes:
         """Take bytes of the client; return those that the venue reads."""
-        if not self._trouble.has(Cut) and not self._unread:
+        if not self._armed.has(Cut) and not self._unread:
             return data
         data, self._unread = self._unread + data, b""
         read = 0
@@ -85,7 +85,7 @@ class Wire:
                     self._unread = frame
                     return data[:read]
                 return data
-            self.cut = self._trouble.strike(Cut, who, now, msg_type, at="request")
+            self.cut = self._armed.strike(Cut, who, now, msg_type, at="request")
             if self.cut is not None:
                 return data[:read]
             read += len(frame)
@@ -93,25 +93,28 @@ class Wire:
 
     def next_deadline(self, who: Who, now: Instant) -> float | None:
         """Return when the next message leaves, if that is known."""
-        if not self._held or self._trouble.active(Silence, who, now) is not None:
+        if not self._held or self._armed.active(Silence, who, now) is not None:
             return None
         return self._held[0].due
 
     def _take(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
-        trouble = self._trouble
-        self.cut = trouble.strike(Cut, who, now, msg_type, at="frame")
+        # Each `strike` counts an occasion and may draw a random number, so their order is part of what a seed
+        # gives again. What is cut or lost is no occasion for the faults below it.
+        strike = self._armed.strike
+        self.cut = strike(Cut, who, now, msg_type, at="frame")
         if self.cut is not None:
             self._hold(frame[: len(frame) // 2], msg_type, who, now)
             return
-        if trouble.strike(Gap, who, now, msg_type) is not None:
+        if strike(Gap, who, now, msg_type) is not None:
             return
+        # Faults change the first copy alone: the duplicate is what a venue sends again, which is sound.
         copies = [frame]
-        if SESSION_TYPES[who.session].resend and trouble.strike(Duplicate, who, now, msg_type) is not None:
+        if SESSION_TYPES[who.session].resend and strike(Duplicate, who, now, msg_type) is not None:
             copies.append(_duplicate(frame))
-        wrong = trouble.strike(WrongCompIds, who, now, msg_type)
+        wrong = strike(WrongCompIds, who, now, msg_type)
         if wrong is not None:
             copies[0] = _renamed(frame, wrong.sender, wrong.target)
-        garble = trouble.strike(Garble, who, now, msg_type)
+        garble = strike(Garble, who, now, msg_type)
         if garble is not None:
             copies[0] = _garbled(copies[0], garble.how)
         for each in copies:
@@ -120,14 +123,15 @@ class Wire:
     def _hold(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
         due = now.monotonic
         is_heartbeat = msg_type == _HEARTBEAT
-        late = self._trouble.active(LateHeartbeats, who, now) if is_heartbeat else None
-        delay = self._trouble.active(Delay, who, now)
+        late = self._armed.active(LateHeartbeats, who, now) if is_heartbeat else None
+        delay = self._armed.active(Delay, who, now)
         due += max(0.0 if late is None else late.by, 0.0 if delay is None else delay.by)
         if late is None:
             # Heartbeats leave before what is sent behind them: their numbers come first.
             for held in self._held:
                 if held.is_heartbeat:
                     held.due = min(held.due, due)
+        # TCP keeps the order of bytes, so nothing leaves before what was sent before it.
         if self._held:
             due = max(due, self._held[-1].due)
         self._held.append(_Held(due, frame, is_heartbeat))
@@ -135,7 +139,7 @@ class Wire:
 
     def _leave(self, who: Who, now: Instant) -> bytes:
         cut = self.cut is not None
-        if self._trouble.active(Silence, who, now) is not None and not cut:
+        if self._armed.active(Silence, who, now) is not None and not cut:
             return b""
         leaving = bytearray()
         while self._held and (cut or self._held[0].due <= now.monotonic):

@@ -60,7 +60,7 @@ class Armed:
         return {"number": self.number, "fault": self.fault.NAME, "left": self.left, "with": said or "-"}
 
 
-class Trouble:
+class ArmedFaults:
     """The faults that are armed. What is drawn for their `chance` is drawn from one seed, in order."""
 
     def __init__(self, draw_seed: Callable[[], int]) -> None:
@@ -72,7 +72,7 @@ class Trouble:
         self._numbers = count(1)
         self._times: list[tuple[float, int]] = []
         """A heap of beginnings and ends, with the number of the fault."""
-        self.wired: bool = False
+        self.touch_bytes: bool = False
         """Whether there is a fault that bytes have to be looked at for."""
 
     def __iter__(self) -> Iterator[Armed]:
@@ -170,4 +170,4 @@ class Trouble:
         return list(found.values())
 
     def _note(self) -> None:
-        self.wired = any(kind in self._by_kind for kind in ON_THE_WIRE)
+        self.touch_bytes = any(kind in self._by_kind for kind in ON_THE_WIRE)

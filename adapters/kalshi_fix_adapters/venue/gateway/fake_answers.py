@@ -31,7 +31,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 
 
-class MadeUp:
+class FakeAnswers:
     """Makes the answers of one product's gateway up."""
 
     def __init__(self, exchange: Exchange, orders: OrderEntry, new_id: Callable[[], str]) -> None:
@@ -90,7 +90,7 @@ class MadeUp:
         return [(to, answer) for to, answer in deliveries if heard or to is login]
 
 
-def untold(deliveries: list[Delivery], message: Message, login: Login) -> list[Delivery]:
+def without_answer(deliveries: list[Delivery], message: Message, login: Login) -> list[Delivery]:
     """Return what is left when a login is not told what came of a request of its own."""
     mine = getattr(message, "cl_ord_id", None)
     return [
