@@ -1,12 +1,14 @@
 """What `mkdocs build` does besides.
 
 Diagrams become pictures, terms of the glossary are linked where a page has them first, the changelog
-has what is not released yet, every page says the version, llms.txt lists the pages, and links are checked.
+has what is not released yet, every page says the version, llms.txt lists the pages for programs; and links
+and search are checked.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -17,7 +19,7 @@ import mmdr
 from mkdocs.exceptions import PluginError
 from mkdocs.utils import get_relative_url
 
-from tools.docs_text import Term, broken_links, terms_of, with_anchors, with_breaks, with_terms
+from tools.docs_text import Term, broken_links, terms_of, with_breaks, with_terms
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = "glossary.md"
@@ -30,6 +32,19 @@ ELSEWHERE = re.compile(
     r"<(?:script|img|iframe)[^>]+src=\"?https?:|<link[^>]+rel=\"?stylesheet[^>]+href=\"?https?:"
 )
 """What a page would load from another host."""
+
+FOUND = {
+    "install": "index.html#install",
+    "place order": "tutorial/orders.html",
+    "glossary": "glossary.html",
+    "ClOrdID": "reference/tags/11.html",
+    "KalshiNR": "glossary.html#kalshinr",
+    "drop copy": "drop-copy.html",
+    "cancel": "tutorial/orders.html",
+    "RFQ": "rfq.html",
+    "prometheus": "how-to/metrics.html",
+}
+"""What the search has to find first."""
 
 pages: list[tuple[str, str, str]] = []
 """Title, address and first paragraph of each page that the navigation lists."""
@@ -52,6 +67,8 @@ def on_pre_build(config: Any, **_: object) -> None:
 
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     """Draw the diagrams now: the theme would load a script from elsewhere to draw them in the browser."""
+    # A page whose first line is a remark would have its file's name as its title.
+    markdown = re.sub(r"\A<!--.*?-->\n", "", markdown)
     if page.file.src_uri == "changelog.md":
         return markdown + changelog()
     if page.file.src_uri.count("/") < 2:
@@ -75,9 +92,7 @@ def changelog() -> str:
 
 def on_page_content(content: str, page: Any, **_: object) -> str:
     """Link the terms of the glossary."""
-    if page.file.src_uri == GLOSSARY:
-        return with_anchors(content)
-    if page.file.src_uri.startswith("api/"):
+    if page.file.src_uri == GLOSSARY or page.file.src_uri.startswith("api/"):
         return content
     glossary = get_relative_url(GLOSSARY.replace(".md", ".html"), page.file.url)
     return with_terms(content, terms, glossary)
@@ -114,3 +129,16 @@ def on_post_build(config: Any, **_: object) -> None:
         raise PluginError(f"{elsewhere[0]} loads something from elsewhere")
     if broken := [*broken_links(site)]:
         raise PluginError("links that lead nowhere:\n" + "\n".join(broken))
+    search(site)
+
+
+def search(site: Path) -> None:
+    """See that the search finds first what it should, by the code that browsers run, if there is node."""
+    if (node := shutil.which("node")) is None:
+        print("node is not installed: what the search finds was not looked at")
+        return
+    command = [node, str(ROOT / "tools" / "search.mjs"), str(site), *FOUND]
+    found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")
+    for (words, address), first in zip(FOUND.items(), found, strict=False):
+        if first != address:
+            raise PluginError(f'the search for "{words}" finds {first or "nothing"} first, and not {address}')

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urldefrag
 
 TAG = re.compile(r"(<[^>]*>)")
-DEFINITION = re.compile(r"^(\S.*)\n:   (.*(?:\n(?: .*)?\S)*)", re.MULTILINE)
+ENTRY = re.compile(r"^### (.*)\n\n((?:.+\n?)+)", re.MULTILINE)
 QUIET = frozenset(
     ["a", "abbr", "button", "code", "dt", "figure", "label", "pre", "script", "style", "svg"]
     + [f"h{level}" for level in range(1, 7)]
@@ -46,8 +46,8 @@ class Term(NamedTuple):
 
 
 def anchor_of(heading: str) -> str:
-    """Return the id of an entry, such as clordid of "ClOrdID (11)"."""
-    return re.sub(r"\W+", "-", names_of(heading)[0].lower()).strip("-")
+    """Return the id that a heading has, such as clordid-11 of "ClOrdID (11)"."""
+    return re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower())
 
 
 def names_of(heading: str) -> list[str]:
@@ -58,7 +58,7 @@ def names_of(heading: str) -> list[str]:
 def terms_of(glossary: str) -> dict[str, Term]:
     """Return the words of the glossary, given its Markdown, that are linked where a page has them first."""
     terms = {}
-    for heading, definition in DEFINITION.findall(glossary):
+    for heading, definition in ENTRY.findall(glossary):
         plain = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", " ".join(definition.split())).translate(
             {42: None, 96: None}
         )
@@ -67,13 +67,6 @@ def terms_of(glossary: str) -> dict[str, Term]:
             if name not in EVERYDAY:
                 terms[name] = Term(anchor_of(heading), meaning)
     return terms
-
-
-def with_anchors(content: str) -> str:
-    """Give each entry of the glossary, as HTML, the id that links to it have."""
-    return re.sub(
-        r"<dt>(.*?)</dt>", lambda dt: f'<dt id="{anchor_of(html.unescape(dt[1]))}">{dt[1]}</dt>', content
-    )
 
 
 def with_terms(content: str, terms: dict[str, Term], glossary: str) -> str:
