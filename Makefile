@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 PIP_PINNED := -m pip install -qq --require-hashes --no-deps -r
 PIP_PROJECT := -m pip install -qq --no-deps --no-build-isolation --editable .
 PYTEST := python -bb -m pytest
-OTHER_PYTHONS := 3.11 3.12 3.13
+OTHER_PYTHONS := 3.11 3.12 3.13 3.14
 # Tests that cover no line of the core that the others do not, and take long with it.
 BESIDE_COVERAGE := tests/simulation tests/kill tests/codegen
 # The small dialect of the FIXT examples, which is kept as it is generated: they run where codegen is not.

@@ -42,6 +42,7 @@ from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.engine.user import Ended
 from kalshi_fix_adapters.errors import SessionClosedError
+from kalshi_fix_adapters.locks import Lock, ReentrantLock
 from kalshi_fix_adapters.net.sleeper import READ, READY, WRITE, Sleeper
 from kalshi_fix_sansio.errors import KalshiFixError
 
@@ -52,7 +53,7 @@ GRACE = 0.02
 """Seconds for which a connection may be left alone after a user has driven, before the thread drives."""
 _READS_PER_TURN = 8
 """Reads after which the driver looks at the time and writes, however much more there is to be read."""
-_NOBODY = threading.Lock()
+_NOBODY = Lock()
 """The lease while no user drives; never held."""
 _OWN_ERRORS = (KalshiFixError, Ended, TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
 """What a change raises by itself, and is whole: what the caller did wrong or is told, and what Python raises
@@ -77,7 +78,7 @@ class Driver:
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core: ClientCore = ClientCore(plan, wake=self.wake, taker=threading.get_ident, is_over=_is_over)
-        self.lock: threading.RLock = threading.RLock()
+        self.lock: ReentrantLock = ReentrantLock()
         self.poisoned: bool = False
         """Whether a change to core or stream is under way. It is seen true by whoever has just taken the lock
         only if an interrupt has cut a change off; the client is over then."""
@@ -120,7 +121,7 @@ class Driver:
     def forked_off(self) -> None:
         """In a forked child: leave the connection to the parent, whatever its threads were about to do."""
         # A new lock: a thread of the parent, which this process does not have, may have held the old one.
-        self.lock = threading.RLock()
+        self.lock = ReentrantLock()
         self.poisoned = self.forked = True
         self._lease = _NOBODY
         if self._transport is not None:
@@ -152,7 +153,7 @@ class Driver:
         self._waiting.clear()
 
     @property
-    def lease(self) -> threading.Lock | None:
+    def lease(self) -> Lock | None:
         """What the user that drives holds as long as it does; None if none drives."""
         return self._lease if self._lease.locked() else None
 
@@ -354,7 +355,7 @@ class Driver:
                 seconds, ready = None, False
                 # Held by `with` before it is shown as the lease: an interrupt at any point frees it, and so
                 # the thread that rests on it.
-                mine = threading.Lock()
+                mine = Lock()
                 with mine:
                     while True:
                         with self.lock:
@@ -429,7 +430,7 @@ class Driver:
             self._waiting.discard(waiting)
 
 
-def _wait_for(lease: threading.Lock) -> None:
+def _wait_for(lease: Lock) -> None:
     """Wait for a user to let go of the connection."""
     with lease:
         pass

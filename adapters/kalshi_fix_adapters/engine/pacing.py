@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections import deque
 
 from kalshi_fix_adapters.config.budget import Bucket, Budget
+from kalshi_fix_adapters.locks import Lock
 from kalshi_fix_sansio import Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 
-_lock = threading.Lock()
+_lock = Lock()
 
 
 class Turn:
@@ -29,7 +29,7 @@ class Turn:
     def __init__(self, message: Message, lane: str) -> None:
         self.message: Message = message
         self.lane: str = lane
-        self.held: threading.Lock = threading.Lock()
+        self.held: Lock = Lock()
         self.waits: bool = False
         """Whether it stands in line."""
 
@@ -126,7 +126,7 @@ class Pacing:
 
 def _forked() -> None:
     global _lock  # noqa: PLW0603 - a thread of the parent, which this process does not have, may hold it
-    _lock = threading.Lock()
+    _lock = Lock()
 
 
 if hasattr(os, "register_at_fork"):

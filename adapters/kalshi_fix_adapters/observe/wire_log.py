@@ -12,12 +12,12 @@ passwords are not in it, and its owner alone may read it.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Self
 
+from kalshi_fix_adapters.locks import Lock
 from kalshi_fix_adapters.observe.log_file import LogFile
 from kalshi_fix_adapters.observe.observer import Direction
 from kalshi_fix_adapters.observe.redact import Transcript
@@ -56,7 +56,7 @@ class WireLog:
             raise ConfigurationError(f"max_bytes must be 1 or more, or None for no limit, not {max_bytes}")
         if backups < 0:
             raise ConfigurationError(f"backups must be 0 or more, not {backups}")
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._open_connections: dict[int, str] = {}
         self._connections = 0
         self._lost = self._lost_in_a_row = 0
@@ -179,7 +179,7 @@ class WireLogConnection:
 
 
 _borrowed: dict[Path, tuple[WireLog, int]] = {}
-_borrowing = threading.Lock()
+_borrowing = Lock()
 
 
 def borrow(path: str | Path) -> WireLog:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from pathlib import Path
 from typing import Final, Self
 
+from kalshi_fix_adapters.locks import Lock
 from kalshi_fix_adapters.observe.log_file import LogFile
 from kalshi_fix_adapters.observe.observer import Direction, Observer
 from kalshi_fix_adapters.observe.redact import without_secrets
@@ -54,7 +54,7 @@ class Recorder(Observer):
         self.lost: int = 0
         """Records that could not be written."""
         self._lost_in_a_row = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._connection = 0
         self._framer: Framer | None = None
         """Of what is sent: None between two connections."""

@@ -121,5 +121,5 @@ def test_an_interrupt_ends_the_doctor() -> None:
             accepted.append(process)
             output, errors = process.communicate(timeout=LONG)
             assert output.splitlines()[-1].startswith("address")
-            assert errors.strip() == "Aborted!"
-            assert process.returncode == 1
+            assert not errors
+            assert process.returncode == 130
