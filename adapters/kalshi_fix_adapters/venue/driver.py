@@ -42,6 +42,7 @@ class Driver:
         self.moved += 1
         number = self.venue.connection_made(connection.product, connection.session_type, self.now())
         self._connections[number] = connection
+        # One that was on its way when `stop` cut the others.
         if self._emptied is not None:
             connection.abort()
         self.flush()
@@ -63,7 +64,9 @@ class Driver:
             self._emptied.set()
 
     def flush(self) -> None:
-        """Write what there is to write, close what is over, set the timer anew."""
+        """Write what there is to write, close what is over, set the timer anew. It follows every call of the
+        venue, since any of them may concern any connection."""
+        # Written first: the venue calls a connection over once all it had to say was fetched.
         self._write()
         for number in self.venue.connections_to_close():
             connection = self._connections.get(number)
@@ -84,6 +87,7 @@ class Driver:
     def _set_timer(self) -> None:
         deadline = self.venue.next_deadline()
         when = None if deadline is None else deadline - self.ahead
+        # Most messages leave the first deadline as it was, and a timer is dear to cancel and set.
         if self._timer is not None and when == self._timer.when():
             return
         self._cancel_timer()

@@ -116,6 +116,8 @@ class VenueServer:
         return ours
 
     def _join(self, driver: Driver, end: socket.socket, product: str, session_type: str) -> None:
+        # The server may have been stopped, or started again with another driver, since `connect` asked for
+        # it.
         if self._driver is not driver:
             end.close()
             return
@@ -135,6 +137,7 @@ class VenueServer:
         """
         loop = asyncio.get_running_loop()
         self._driver = Driver(self._venue, loop, ahead=self._ahead)
+        # Before anybody can connect: what rests from the beginning is in the books by then.
         self._venue.begin(self._driver.now())
         try:
             for key, number in self._wanted.items():
@@ -162,6 +165,7 @@ class VenueServer:
         self._bound.clear()
         # First, so that no more connect from this process.
         driver, self._driver = self._driver, None
+        # Those that are half made become connections, which the driver then cuts like all others.
         if self._joining:
             await asyncio.wait(self._joining)
         if driver is not None:

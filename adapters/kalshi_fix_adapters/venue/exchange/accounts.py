@@ -180,6 +180,7 @@ class Account:
         holding.reserved = reserved
 
     def _share(self, market: str) -> GroupShare:
+        # By group and not by market: all its markets have one advance together.
         results = self.results[market]
         share = self.shares.get(results.group.name)
         if share is None:
@@ -194,7 +195,10 @@ class Account:
         return CashFlow(flow.change + ranged, flow.returned, ranged)
 
     def _move_advance(self, share: GroupShare) -> Decimal:
-        """Bring what is advanced to what is sure now; return the difference."""
+        """Bring what is advanced to what is sure now; return the difference in dollars.
+
+        Negative where closing a position takes back what its group had returned. The caller moves the
+        balance."""
         markets = share.results.group.markets
         held = ((market, self.holdings.get(market)) for market in markets)
         nets = {market: holding.position.net for market, holding in held if holding and holding.position.net}

@@ -44,6 +44,7 @@ def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
         fee = state.fee_schedule(market).fee(
             command.price, command.quantity, aggressor=state.assumptions.block_trades_pay_taker_fees
         )
+        # Counted in and out again, to see what it would hold back; see `placing`.
         reserved = account.reserved
         account.work(command.market, side, command.price, command.quantity)
         exceeded = affordability_refusal(account, market, side, reserved, fee)
@@ -74,6 +75,7 @@ def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTra
             cancel_on_pause=False,
             max_execution_cost=None,
         )
+        # An order of its own for each side, since a Trade is reported of an order, and `fill` counts one out.
         state.orders.add(order)
         state.accounts[account].work(command.market, side, command.price, command.quantity)
         state.fill(batch, order, market, command.price, command.quantity, trade_id, aggressor=None)

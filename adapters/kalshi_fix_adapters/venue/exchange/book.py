@@ -71,7 +71,8 @@ class BookSide:
 
     def best(self) -> Level | None:
         """Return the level that trades first, if any."""
-        # Prices are positive, so `abs` gives the price of a rank.
+        # A rank is the price, negated on bids so that the best one comes first on either side; prices are
+        # positive, so `abs` gives it back.
         return self.levels[abs(self._ranks[0])] if self._ranks else None
 
     def __iter__(self) -> Iterator[Level]:

@@ -128,7 +128,7 @@ class Exchange:
         )
         self._customers = {account.customer: account.owner for account in balances if account.customer}
         self._members = frozenset(self._customers.values())
-        # Of no other shards, since clients may name any number.
+        # Clients may name any number as a shard; those that are none have no clock.
         self._clocks = dict.fromkeys({0, *(account.shard for account in balances)}, 0)
         self._latest = {shard: ExecId(0, 0, shard) for shard in self._clocks}
 
@@ -151,11 +151,16 @@ class Exchange:
         elif isinstance(command, MoveCash):
             transferring.check_transfer(self._state, command)
         batch = Batch(self._clocks, now)
+        # Time first: fills that are too old no longer count against an order group, and orders that are due
+        # end before the command can meet them. Their reports are numbered with those of the command.
         self._state.groups.advance(now)
         self._expire(batch)
         self._dispatch(batch, command)
+        # What the command has filled may trigger groups, whose cancels change the books too: so these are
+        # read last, and each level is told once for a command, whatever happened to it in between.
         self._state.trigger_exceeded(batch)
         self._state.publish(batch)
+        # A shard's clock counts the commands that had an event there (ExecID 17 is clock;event;shard).
         for shard, events in batch.events.items():
             self._clocks[shard] += 1
             self._latest[shard] = ExecId(self._clocks[shard], events, shard)
@@ -198,7 +203,7 @@ class Exchange:
         whole = quantity * found.collateral.opening(side, price) + schedule.fee(
             price, quantity, aggressor=True
         )
-        # What the rounding fee does to it.
+        # The balance is rounded down after the trade, which the owner pays as rounding fee.
         return -floor(-whole, found.precision)
 
     def find(self, owner: str, cl_ord_id: str) -> OrderSnapshot | None:

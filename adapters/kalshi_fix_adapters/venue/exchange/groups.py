@@ -59,6 +59,8 @@ class OrderGroup:
 
     def reset(self) -> None:
         """Take orders again, with nothing filled so far."""
+        # A new window, and not an empty one: fills of before are still in the queue of all fills, and go on
+        # leaving the old one.
         self.triggered = False
         self.window = _Window()
 
@@ -109,6 +111,8 @@ class OrderGroups:
         else:
             window.last = _Fill(window, now, quantity)
             self._fills.append(window.last)
+        # Noted here and not acted on: the order that fills is in the midst of matching (see
+        # `matching.match`).
         if group.exceeded and not group.triggered:
             self._exceeded[group_id] = group
 

@@ -85,6 +85,8 @@ def match(state: ExchangeState, batch: Batch, taker: Order, most: Decimal | None
         level = makers.best()
         if level is None or not taker.crosses(level.price):
             break
+        # The oldest: time priority within the level. It is looked up anew after each trade, since a group
+        # that triggers in between may have taken orders and levels away.
         maker = next(iter(level.orders.values()))
         if maker.account.trader != taker.account.trader:
             state.trade(batch, taker, maker, min(taker.leaves - unwanted, maker.leaves))

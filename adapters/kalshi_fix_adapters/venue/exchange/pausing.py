@@ -95,11 +95,14 @@ def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState
     batch.outcomes.append(
         MarketStateChanged(time=batch.now, market=market.ticker, state=command.state, before=before)
     )
+    # A market that opens again, or is determined, before its orders were cancelled: `_clear` does that now,
+    # or lets them rest on.
     state.clearings.pop(market.ticker, None)
     rests = state.assumptions.orders_rest_after_close
     if command.state is MarketState.CLOSED and rests:
         state.clearings[market.ticker] = batch.now + timedelta(seconds=rests)
         return
+    # A settlement pays positions, so that nothing may be open by then which could still change them.
     _clear(state, batch, market, before)
     if command.state is MarketState.SETTLED:
         settling.settle(state, batch, market)

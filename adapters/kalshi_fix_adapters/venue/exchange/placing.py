@@ -39,6 +39,8 @@ _PAUSED = {
 def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     """Take a new order, or refuse it and change nothing."""
     cause = _refusal(state, command)
+    # After all other checks, since these have counted the order in: a cap that has no room counts it out
+    # again.
     if cause is None and command.reserves_cap:
         cause = _cap_refusal(state, command, batch.now)
     if cause is not None:
@@ -55,6 +57,8 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     batch.outcomes.append(
         OrderAccepted(exec_id=batch.exec_id(order.account.shard), time=batch.now, order=order.snapshot())
     )
+    # Accepted first and then ended: an order that cannot do what it is for, such as a post-only one that
+    # would trade, is reported as Canceled and not as Rejected (spec/kalshi/texts.yaml has the Text of each).
     reducible = _reducible(state, command) if command.reduce_only else None
     killed = _killed(state, order, reducible)
     if killed is not None:
@@ -70,6 +74,7 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     elif order.time_in_force in _AT_ONCE or _overdue(order, batch.now):
         state.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)
     else:
+        # Only what rests can expire; what trades at once is over before time passes.
         state.rest(batch, order)
         state.orders.schedule(order)
 
@@ -78,7 +83,7 @@ def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     """Return why a new order would be refused now, if so; nothing changes."""
     cause = _refusal(state, command)
     if cause is None:
-        # An accepted order is counted in.
+        # `_refusal` has left it counted in, as for an order that is accepted.
         account = state.accounts[command.account]
         account.work(command.market, command.side, command.price, -command.quantity)
     return cause
@@ -166,6 +171,7 @@ def expire_time(
 
 
 def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
+    # Where several causes hold, the order of these checks decides which one is told.
     account = state.accounts.get(command.account)
     market = state.market_on(command.account, command.market)
     # A shard without the market may well be one without the account, too.
@@ -269,6 +275,7 @@ def _order(command: PlaceOrder, until: datetime | None) -> Order:
 
 def _killed(state: ExchangeState, order: Order, reducible: Decimal | None) -> CancelCause | None:
     """Return why the order ends before it can trade at all, if so."""
+    # What is wrong with the order itself, before what the book does not let it do.
     market = state.markets[order.market]
     book = market.book
     if not market.within_bounds(order.price):

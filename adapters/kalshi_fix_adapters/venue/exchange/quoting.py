@@ -15,9 +15,11 @@ def trade_quote(state: ExchangeState, batch: Batch, command: TradeQuote) -> None
 
     Each is refused or cancelled as any order is, without the other being so.
     """
+    # The maker's first, so that the creator's takes it: who was quoted to is the aggressor.
     place(state, batch, command.maker)
     place(state, batch, command.creator)
     if not command.maker_rests:
+        # It may have traded or been refused, and its ClOrdID be that of another order of the owner.
         order = state.orders.find(command.maker.account.owner, command.maker.cl_ord_id)
         if order is not None and order.order_id == command.maker.order_id:
             state.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)

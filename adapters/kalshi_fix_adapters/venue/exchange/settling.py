@@ -84,6 +84,8 @@ def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
     result, price = market.result, market.settlement_price
     if result is None or price is None:  # which `check_result` does not let through
         raise AssertionError(f"market {market.ticker} is settled without a result")
+    # Before anybody is paid: what a group is sure to pay, and so what is taken back of it, follows from its
+    # results.
     group = state.results.get(market.ticker)
     if group is not None:
         group.settled[market.ticker] = price
@@ -108,6 +110,7 @@ def _pay_out(state: ExchangeState, account: Account, ticker: str, price: Decimal
     settled = account.settle(ticker, price)
     if settled is None:
         return None
+    # The payout of the report is what came to the balance; the page's SettlementPrice is before that fee.
     position, payout, fee = settled
     state.fees_kept += fee
     return PositionSettled(

@@ -141,12 +141,13 @@ class ExchangeState:
         operator: str | None = None,
     ) -> None:
         """End an open order; a request that asks for it gives its session, its ClOrdID and who asks."""
-        # While it still has its `leaves`: book and account take that much off.
+        # While it still has its `leaves`: book, account and cap take that much off.
         self.lift(batch, order)
         self.account(order).work(order.market, order.side, order.price, -order.leaves)
         self.set_aside(order, order.price, -order.leaves)
         order.leaves = ZERO
         order.state = OrderState.CANCELED
+        # Before `finish`, which gives the order the ClOrdID of the request that ends it.
         orig_cl_ord_id = order.cl_ord_id if cl_ord_id is not None else None
         self.orders.finish(order, cl_ord_id)
         batch.outcomes.append(
@@ -202,7 +203,10 @@ class ExchangeState:
             self.assumptions.block_trades_pay_taker_fees if aggressor is None else aggressor is not swapped
         )
         account = self.account(order)
+        # The account counts the order out at its own price, at which it was counted in, and pays that of the
+        # trade.
         flow = account.fill(market.ticker, order.side, order.price, price, quantity)
+        # The fee after the money: rounding depends on what the fill has done to the balance.
         charge = order.fees.charge(
             flow.change,
             self.fee_schedule(market).fee(price, quantity, aggressor=pays_as_taker),
@@ -211,6 +215,7 @@ class ExchangeState:
         )
         account.balance -= charge.net
         self.fees_kept += charge.net
+        # Before the picture of it that goes into the outcome.
         order.fill(price, quantity)
         position = account.holding(market.ticker).position
         batch.outcomes.append(
@@ -233,6 +238,7 @@ class ExchangeState:
                 short_quantity=position.short,
             )
         )
+        # What was set aside at the order's price is used at that of the trade.
         if order.reserves_cap:
             self.set_aside(order, order.price, -quantity)
             weight = self.weight(order.account, order.side, price, quantity)

@@ -98,6 +98,7 @@ class DropCopy:
         replay = self._replays.get(login)
         if replay is None:
             return []
+        # `_pages` ends with a page that is not full, and be it empty.
         page = next(replay.pages, [])
         replay.count += len(page)
         deliveries: list[Delivery] = [(login, report) for report in page]
@@ -110,6 +111,7 @@ class DropCopy:
         return deliveries
 
     def _request(self, message: EventResendRequest, login: Login, now: datetime) -> Result:
+        # The order of these checks decides which reason is told where several hold.
         reason = self._refusal(login, now)
         if reason is not None:
             return [(login, _reject(message, reason))], ()
@@ -125,6 +127,7 @@ class DropCopy:
         last = place(latest) if message.end_exec_id is None else place(end)
         if last > place(latest):
             return [(login, _reject(message, EventResendRejectReason.END_TOO_LARGE))], ()
+        # Before asking what is forgotten: what has become too old since the last event is not handed out.
         self._history.forget(now)
         if self._history.is_forgotten(begin.shard, place(begin)):
             return [(login, _reject(message, EventResendRejectReason.BEGIN_TOO_SMALL))], ()
@@ -142,6 +145,7 @@ class DropCopy:
         """Say why a login may not ask now, whatever it asks for."""
         if login.owner not in self._history.enabled:
             return EventResendRejectReason.NOT_ENABLED
+        # What an operator has ordered (`refuse_next`), before the limits that count requests.
         for owner in (login.owner, _EVERYBODY):
             if waiting := self._refuse.get(owner):
                 return waiting.pop(0)
@@ -162,6 +166,8 @@ def _pages(
     """Write the reports as the login's flags say, a page at a time."""
     page: list[ExecutionReport] = []
     for past in found:
+        # Written from all that the command did, and then cut to the range: whether a New is folded into its
+        # Trade must not depend on where the range begins, or a copy would differ from the live report.
         outcomes = [each for each in past.outcomes if login.sees(each.order.account)]
         asked = {str(each.exec_id) for each in outcomes if begin <= place(each.exec_id) <= end}
         for report in reports.reports_of(outcomes, login.flags):

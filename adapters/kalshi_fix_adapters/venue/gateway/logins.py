@@ -104,6 +104,8 @@ class Logins:
         login.flags, login.connection = flags, connection
         self._connected.setdefault(login.session_type, {})[login] = None
         listeners = self._listeners.setdefault(login.owner, {})
+        # Out and in again: the order is that of the last logons. It outlives the connection, since a listener
+        # with resend is told what happens meanwhile, and the next Logon may not ask to listen any more.
         listeners.pop(login, None)
         if flags.listener:
             listeners[login] = None

@@ -85,6 +85,8 @@ class OrderEntry:
     def distribute(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Report what happened to orders to everyone concerned: the sessions that placed or
         changed them, and the listeners of their owners."""
+        # All outcomes of a command together for each login: how one is reported may depend on the next
+        # (`reports_of`), and that on the flags of the login.
         mine: dict[Login, list[OrderOutcome]] = {}
         for outcome in outcomes:
             if isinstance(outcome, OrderOutcome):
@@ -122,10 +124,12 @@ class OrderEntry:
     def _place(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
         if message.quote_id is not None or message.rfq_id is not None:
             return self.accept_quote(message, login, now)
+        # Drawn for refused orders too: each report has an OrderID (37).
         order_id = self._new_id()
         shard = shard_of(message, self._exchange)
         command = place_order(message, login, order_id, shard, self._exchange)
         if isinstance(command, RejectCause):
+            # It never reached the exchange, so nothing was pending.
             exec_id = self._exchange.draw_exec_id(shard)
             return self.rejected(message, order_id, exec_id, command, login, now), ()
         deliveries: list[Delivery] = []
@@ -169,7 +173,9 @@ class OrderEntry:
         if isinstance(command, RefusalCause):
             return [(login, self._refused(message, command, None))], ()
         deliveries: list[Delivery] = []
+        # Looked up before the command is carried out: after it, another ClOrdID names the order, or none.
         order = self._exchange.find(command.account.owner, command.orig_cl_ord_id)
+        # With UseCapReservation (21032) one amend of an order at a time, until its answer has left the venue.
         if command.reserves_cap and isinstance(command, AmendOrder) and order is not None:
             in_flight = self._in_flight.setdefault(login, set())
             if order.order_id in in_flight:

@@ -61,6 +61,7 @@ class ProductGateway:
             rfqs or RfqSettings(),
             {collection.ticker: collection for collection in combos},
         )
+        # The two need each other: an order may accept a quote, and a quote that was accepted becomes orders.
         self._orders.accept_quote = self._rfqs.accept_by_order
         self._handlers: Handlers = {
             **self._orders.handlers(),
@@ -77,7 +78,8 @@ class ProductGateway:
     def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
         """Take an application message of a session.
 
-        What was due before the message came is done first.
+        What was due before the message came is done first: an order that has expired by then cannot be
+        amended, whether or not the caller has called `handle_timer` in time.
         """
         self.begin(now)
         return self.handle_timer(now) + self._answer(message, login, now)
@@ -104,6 +106,7 @@ class ProductGateway:
         if handler is None:
             return [(login, unsupported(message))]
         deliveries, outcomes = handler(message, login, now)
+        # Who asked is answered before everybody else hears of it.
         return deliveries + self._publish(outcomes)
 
     def execute(self, command: Command, now: datetime) -> tuple[list[Delivery], Sequence[Outcome]]:
@@ -116,7 +119,11 @@ class ProductGateway:
         return self._orders.distribute(outcomes) + self._publish(outcomes), outcomes
 
     def _publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
-        """Tell what happened to everyone but those whose orders it was, and keep it for drop copy."""
+        """Tell what happened to everyone but those whose orders it was, and keep it for drop copy.
+
+        Every way in which outcomes come about ends here, once: what passes it by is in no market data and in
+        no past reports.
+        """
         self.drop_copy.record(outcomes)
         return (
             self._market_data.publish(outcomes)

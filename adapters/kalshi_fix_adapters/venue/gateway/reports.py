@@ -65,6 +65,7 @@ def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[
     IOC order is reported as cancelled by its last Trade, with no quantity left, unless
     EnableIocCancelReport asks for a report of its own.
     """
+    # `following`: what the same command did to the same order next; None for nothing.
     for outcome, following in zip(outcomes, _following(outcomes), strict=True):
         match outcome:
             case OrderAccepted():
@@ -129,6 +130,8 @@ def rejected(
 ) -> ExecutionReport:
     """Report that a new order was refused. `placed_with` are the flags of the session that placed it, where
     another one is told."""
+    # The exchange has no such order, so the report repeats what the message said, with the price in the
+    # unit of the session that placed it.
     echo = _echo(message)
     if placed_with is not None and placed_with.use_dollars is not flags.use_dollars:
         echo["price"] = price_in_other_unit(message.price, dollars=flags.use_dollars)
@@ -237,6 +240,7 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> Execution
         single_market_collateral_return=money(split) if split else None,
         ranged_market_collateral_return=money(ranged) if ranged else None,
     )
+    # The cancel that follows is not reported by itself, so this report has to end the order.
     if ends:
         report.leaves_qty = _NOTHING
         if not flags.preserve_original_quantity:

@@ -55,6 +55,8 @@ class Settlements:
         """Report an owner's positions, to each key those that it may know of."""
         pages: dict[tuple[int | None, frozenset[str] | None], list[MarketSettlementReport]] = {}
         for login in filter(wants_settlements, self._logins.of_owner(owner)):
+            # One set of pages for all keys that see the same: their sessions get the same report ids, by
+            # which a client that listens on two of them can tell that it is one settlement.
             scope = login.restricted_to, login.customers
             if scope not in pages:
                 pages[scope] = self._pages(settled, [each for each in positions if login.sees(each.account)])

@@ -228,6 +228,8 @@ class RfqBook:
         rfq = quote.rfq
         rfq.standing.pop(quote.account, None)
         self._unlink(quote)
+        # Those that stand are at most `max_quotes`, so that one which does not is there to be forgotten. As
+        # many again are remembered, so that who accepts one of them is told that it has expired.
         if len(rfq.quotes) > 2 * self.max_quotes:
             oldest = next(each for each in rfq.quotes.values() if each.state is QuoteState.CANCELED)
             del rfq.quotes[oldest.quote_id]

@@ -86,6 +86,8 @@ class Combos:
         invalid = self._check(collection, combo.legs)
         if invalid is not None:
             return invalid
+        # A market is never taken away again, and clients can name any number of combinations, so that there
+        # is a bound.
         ticker = combo_ticker(combo)
         if ticker not in self._exchange.markets:
             if len(self._made) >= self._most:

@@ -83,6 +83,8 @@ class RfqContext:
         most = (rfq.cash / each).quantize(_HUNDREDTH, ROUND_DOWN)
         if rfq.cash_excludes_fees:
             return most
+        # The fee is rounded up for each fill, so that its inverse has no formula: search for the most that
+        # the cash pays for, in hundredths.
         low, high = 0, int(most / _HUNDREDTH)
         while low < high:
             middle = (low + high + 1) // 2

@@ -56,9 +56,11 @@ class Creators:
         if isinstance(rfq, QuoteRequestReject):
             return [(login, rfq)], ()
         deliveries: list[Delivery] = []
+        # Only now that the new one can be: a request that is refused replaces nothing.
         if message.related_sym[0].replace_existing is True:
             for old in self._replaced(rfq):
                 deliveries += self._lifecycle.expire(old)
+        # Who logs on later does not hear of it, nor of its end.
         rfq.makers = tuple(self._context.logins.connected(MAKERS))
         self._lifecycle.open(rfq)
         deliveries.append((login, messages.request_taken(rfq)))
@@ -69,7 +71,7 @@ class Creators:
         return deliveries, ()
 
     def _rfq(self, message: QuoteRequest, login: Login, now: datetime) -> Rfq | QuoteRequestReject:
-        """Return the new request, or how it is refused."""
+        """Return the new request, or how it is refused. Where several reasons hold, the first one is told."""
 
         def other(text: str) -> QuoteRequestReject:
             return messages.request_refused(message.quote_req_id, QuoteRequestRejectReason.OTHER, text)
@@ -162,7 +164,8 @@ class Creators:
         return not replaces and any(old.market == rfq.market for old in mine)
 
     def _least_cost(self, rfq: Rfq) -> Decimal:
-        """Return the dollars without which a request can come to nothing."""
+        """Return the dollars without which a request cannot trade at all: its cash, or its contracts at the
+        lowest price of the market."""
         if rfq.contracts is None:
             return rfq.cash or Decimal(0)
         return rfq.contracts * self._context.rules(rfq.market).minimum_price
@@ -270,6 +273,7 @@ class Creators:
                 found, side, message.order_qty, login, message.cl_ord_id, order_id, message
             )
         if isinstance(accepted, str):
+            # The client sent an order, so it is refused as one: by an execution report.
             cause = _as_cause(accepted)
             shard = 0 if isinstance(found, str) else found.rfq.account.shard
             exec_id = self._context.exchange.draw_exec_id(shard)
@@ -277,6 +281,7 @@ class Creators:
         deliveries: list[Delivery] = []
         if not login.flags.skip_pending:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
+        # AcceptQuoteStatus is of KalshiRT; an order may come on KalshiNR too, where nobody knows it.
         if login.session_type == accepted.quote.rfq.creator.session_type:
             deliveries.append((login, messages.accept_taken(quote_id, accepted.quote, message.cl_ord_id)))
         return deliveries + self._lifecycle.accept(accepted, now), ()
@@ -285,6 +290,8 @@ class Creators:
         self, login: Login, quote_id: str, rfq_id: str | None, side: Side | None, *, better: bool
     ) -> Quote | str:
         """Return the quote to accept, or the Text with which it is refused."""
+        # QuoteIDs are the makers' own, so that two makers may have the same: RfqId (21023) says which is
+        # meant, without it the newest is.
         quote = self._context.book.quote_for_creator(login.owner, quote_id)
         if rfq_id is not None:
             rfq = self._context.book.get(rfq_id)
@@ -292,6 +299,7 @@ class Creators:
             quote = rfq.quotes.get(quote_id) if rfq is not None and mine else None
         if quote is None:
             return texts.QUOTE_NOT_FOUND
+        # Even where the quote that is named has ended: PreferBetterQuote takes one that is no worse.
         if better and side is not None and quote.rfq.state is RfqState.OPEN:
             quote = _best(quote, side)
         if quote.rfq.state in (RfqState.ACCEPTED, RfqState.CONFIRMED):
@@ -327,6 +335,8 @@ class Creators:
             order_id=order_id,
             order=order,
         )
+        # Whether the creator can pay is looked at here and, as anything may happen until then, once more when
+        # its order comes to the book.
         refusal = self._context.exchange.would_refuse(creator_order(acceptance))
         return acceptance if refusal is None else refusal.value
 

@@ -52,6 +52,7 @@ class Lifecycle:
     def accept(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
         """Let the maker of a quote confirm."""
         quote, rfq = acceptance.quote, acceptance.quote.rfq
+        # From here on the quote stands beyond the session of its maker: the creator counts on it.
         rfq.state, rfq.acceptance = RfqState.ACCEPTED, acceptance
         self._context.book.hold_quote(quote, QuoteState.ACCEPTED)
         self._set_timer(rfq, now + self._context.windows(rfq).to_confirm, lambda _: (self._void(rfq), ()))
@@ -60,6 +61,8 @@ class Lifecycle:
     def confirm(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
         """Let the orders of an acceptance follow; the other quotes are over."""
         quote, rfq = acceptance.quote, acceptance.quote.rfq
+        # Nobody can withdraw any more, and the orders come to the book only after the execution timer
+        # (rfq_execution of spec/kalshi/limits.yaml).
         rfq.state, quote.state = RfqState.CONFIRMED, QuoteState.CONFIRMED
         self._set_timer(rfq, now + self._context.windows(rfq).to_execute, partial(self._execute, acceptance))
         return self._cancel_quotes(rfq, spared=quote)
@@ -78,6 +81,7 @@ class Lifecycle:
 
     def close(self, rfq: Rfq, text: str, *, spared: Quote | None = None) -> list[Delivery]:
         """Close a request for good: its quotes are cancelled and its makers told, all but `spared`."""
+        # The book comes last: it forgets the makers, who are still to be told.
         self._context.timers.cancel(rfq.timer)
         deliveries = self._cancel_quotes(rfq, spared=spared)
         if self._context.assumptions.makers_are_told_of_closed_rfqs:
@@ -116,6 +120,8 @@ class Lifecycle:
             maker_rests=quote.rests,
             creator=creator_order(acceptance),
         )
+        # Each of the two may be refused or cancelled for itself: much may have happened since they were
+        # checked.
         outcomes = self._context.exchange.apply(command, now)
         deliveries: list[Delivery] = []
         for outcome in outcomes:
@@ -152,6 +158,7 @@ class Lifecycle:
         return deliveries
 
     def _set_timer(self, rfq: Rfq, when: datetime, action: Callable[[datetime], Result]) -> None:
+        # One timer for each request: what ends its state of before no longer counts.
         self._context.timers.cancel(rfq.timer)
         rfq.timer = self._context.timers.at(when, action)
 

@@ -37,6 +37,7 @@ class Makers:
             return [(login, messages.quote_refused(message, quote))], ()
         rfq = quote.rfq
         deliveries: list[Delivery] = []
+        # Before the new one is there, since an account has one place on a request.
         for old in self._replaced(quote):
             deliveries += self._lifecycle.cancel_quote(old)
         self._context.book.add_quote(quote)
@@ -94,8 +95,10 @@ class Makers:
             or not self._are_prices(rfq, bid, offer)
         ):
             return texts.INVALID_PARAMETERS
+        # The creator accepts by QuoteID, so that it has to be the only one on the request, whoever's it is.
         if self._context.book.quote_of_maker(login.owner, message.quote_id) or message.quote_id in rfq.quotes:
             return texts.QUOTE_ALREADY_EXISTS
+        # One that takes the place of another makes it no fuller.
         if account not in rfq.standing and self._context.book.is_full(rfq):
             return texts.TOO_MANY_QUOTES
         quote = Quote(
@@ -177,6 +180,7 @@ class Makers:
         acceptance = quote.rfq.acceptance
         if quote.state is not QuoteState.ACCEPTED or acceptance is None:
             return texts.QUOTE_EXPIRED
+        # The last look is the maker's; the venue's is here: a maker who cannot pay any more cannot confirm.
         refusal = self._context.exchange.would_refuse(maker_order(acceptance, order_id=""))
         return None if refusal is None else refusal.value
 
