@@ -251,6 +251,8 @@ class DropCopy:
         due = self.next_deadline()
         if due is None or due > now.monotonic:
             return []
+        # It stays in `_wanted` until `apply` is told that it is sent: a request that never left is asked for
+        # again.
         first = min(self._wanted.values(), key=_due)
         end = None if first.end is None else str(first.end)
         return [EventResendRequest(begin_exec_id=str(first.begin), end_exec_id=end)]
@@ -294,6 +296,8 @@ class DropCopy:
                 return []
             case LoggedOn(flags=flags):
                 self._logon, self._on = dict(flags), True
+            # Neither session type of drop copy has resend: an answer that was cut short has to be asked for
+            # anew.
             case SessionEnded():
                 self._on = False
                 if self._reply is not None:
@@ -342,10 +346,13 @@ class DropCopy:
         if reply.overflow:
             self._fail(wanted, f"more than {self._max_reports} reports came")
             return []
+        # On KalshiDC exactly as many have to have come. On KalshiNR more may have: live ones of the same
+        # range.
         if count is None or not 0 <= count <= came or (count < came and not more):
             self._try_again(wanted, now, f"{came} reports came, and were to be {count}")
             return []
-        # What came live meanwhile is newer than all that was copied.
+        # What came live meanwhile is newer than all that was copied, so the first `count` are the copies;
+        # only as far as these reach is nothing missing.
         keys = nsmallest(count, (each[0] for each in reply.seen))
         begin = self._join(CopyRange(wanted.begin, wanted.end or max(keys, default=wanted.begin)))
         failed = self._failed.get(wanted.shard)
@@ -377,15 +384,19 @@ class DropCopy:
             case EventResendRejectReason.TOO_MANY_REQUESTS:
                 self._wait(wanted, now, name)
             case EventResendRejectReason.BEGIN_TOO_SMALL:
+                # It will not be had later either: reports only get older. Out and in again: the newest is
+                # last.
                 known = self.forgotten.pop(wanted.shard, wanted.begin)
                 while len(self.forgotten) >= MAX_SHARDS:
                     del self.forgotten[next(iter(self.forgotten))]
                 self.forgotten[wanted.shard] = max(known, wanted.begin)
                 self._fail(wanted, name)
+            # It concerns the account and not the range.
             case EventResendRejectReason.NOT_ENABLED:
                 for each in [wanted, *self._wanted.values()]:
                     self._fail(each, name)
                 self._wanted.clear()
+            # The end has not happened yet: up to the latest report is all that there is.
             case EventResendRejectReason.END_TOO_LARGE if wanted.end is not None:
                 wanted.end = None
                 self._put(self._wanted, wanted)
@@ -410,6 +421,7 @@ class DropCopy:
             self._wait(wanted, now, why)
 
     def _wait(self, wanted: Wanted, now: Instant, why: str) -> None:
+        # The exponent is bounded, or a venue that refuses for long enough would make it overflow.
         pause = min(self._max_pause, self._pause * 2.0 ** min(wanted.refusals, 30))
         wanted.refusals, wanted.why, wanted.due = wanted.refusals + 1, why, now.monotonic + pause
         self._put(self._wanted, wanted)
@@ -426,6 +438,8 @@ class DropCopy:
         if self._reply is not None and self._reply.wanted is wanted:
             self._reply = None
         wanted.state = CopyState.FAILED if kept is self._failed else CopyState.WAITING
+        # One range for each shard: the two and what is between them. Reports that come again do no harm, and
+        # a second request would count against the venue's limit.
         other = kept.get(wanted.shard)
         if other is not None:
             wanted.begin = min(wanted.begin, other.begin)
@@ -472,6 +486,7 @@ class DropCopy:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
         with reading_dump(dumped, "drop copy", "DropCopy"):
+            # Into a new one by the same rules, so that a dump that cannot be read changes nothing here.
             fresh = DropCopy(self._session_type, product=self._product, logon=dict(dumped["logon"]))
             for each in dumped["wanted"]:
                 end = None if each["end"] is None else order_dump.load_key(each["end"])

@@ -159,13 +159,15 @@ def window_end(now: datetime, message: Any, seconds: float) -> datetime:
 
     Of a message that was sent later than it came, or that does not say when, it is counted from now.
     """
+    # OrigSendingTime (122) of one that was sent again: the window began with the first copy.
     header = message.header
     sent = None if header is None else header.orig_sending_time or header.sending_time
     return (now if sent is None else min(now, sent)) + timedelta(seconds=seconds)
 
 
 def answer_key(message: Any, number: int) -> str:
-    """Return what tells an answer from every other; one without header is the answer of a number."""
+    """Return what tells an answer from every other, so that one which comes twice counts once: its number and
+    its first SendingTime. Without header (the caller made it) the number that is given stands for it."""
     header = message.header
     if header is None:
         return str(number)
@@ -173,12 +175,14 @@ def answer_key(message: Any, number: int) -> str:
 
 
 def readable(text: str | None) -> bool:
-    """Say whether an id is one that is kept."""
+    """Say whether an id is there and short enough to be kept whole: one that is cut off would name
+    another."""
     return bool(text) and len(text or "") <= MAX_ID_SIZE
 
 
-def shown(text: str | None) -> str:
-    """Return a text as it may be kept and shown."""
+def clipped(text: str | None) -> str:
+    """Return the first `MAX_ID_SIZE` characters of a text, empty for None: the venue's texts have no bound of
+    their own, and are kept and shown."""
     return (text or "")[:MAX_ID_SIZE]
 
 

@@ -51,9 +51,9 @@ from kalshi_fix_sansio.trading.rfq import (
     RfqDoubtKind,
     RfqRequestError,
     RfqWindows,
+    clipped,
     readable,
     rfq_doubt,
-    shown,
     unwrapped,
     window_end,
 )
@@ -77,7 +77,7 @@ MAX_EARLY: Final = 1_000
 """Quotes that are kept of requests whose id of the venue's is not known yet."""
 _GONE: Final = frozenset((AcceptQuoteStatusText.NOT_FOUND.value, AcceptQuoteStatusText.EXPIRED.value))
 """Texts that say that a quote is there no more. Nothing tells the creator before."""
-_TELLS: Final = frozenset(
+_ANSWERS: Final = frozenset(
     (
         QuoteRequestAck.MSG_TYPE,
         QuoteRequestReject.MSG_TYPE,
@@ -112,7 +112,7 @@ class RfqCreator:
         "_now",
         "_rfqs",
         "_standard",
-        "_told",
+        "_updates",
     )
 
     def __init__(
@@ -152,7 +152,8 @@ class RfqCreator:
         self._early: dict[tuple[str, str], CreatorQuote] = {}
         """Quotes by RfqId and QuoteID that came before it was known whose they are."""
         self._now: datetime | None = None
-        self._told: dict[str | int, CreatorUpdate] = {}
+        self._updates: dict[str | int, CreatorUpdate] = {}
+        """What the present call has done so far, by QuoteReqID; discrepancies of no request by a number."""
 
     # --- to be asked ----------------------------------------------------------------------------------
 
@@ -330,7 +331,7 @@ class RfqCreator:
             rfq, acceptance = self._find(request.cl_ord_id, request.quote_id)
             if rfq is not None and acceptance is not None and rfq.state is RfqState.ACCEPTING:
                 self._drop(rfq, acceptance)
-                self._settle(rfq)
+                self._reindex(rfq)
 
     def resolve(self, rfq: CreatorRfq, state: RfqState) -> None:
         """Take what the user has found out elsewhere, such as by REST: OPEN, ACCEPTED, EXECUTED, FAILED,
@@ -355,7 +356,7 @@ class RfqCreator:
                 acceptance.deadline = self._deadline(rfq, self._now, None)
         rfq._canceled |= state is RfqState.CANCELED
         rfq._expired |= state is RfqState.EXPIRED
-        self._settle(rfq)
+        self._reindex(rfq)
 
     # --- what happened --------------------------------------------------------------------------------
 
@@ -363,7 +364,7 @@ class RfqCreator:
         """Take note of the time, which is aware; one that goes back is ignored. Returns what is in doubt by
         it."""
         self._advance(now)
-        return self._tell()
+        return self._drain_updates()
 
     def apply(self, happened: object, now: datetime) -> list[CreatorUpdate]:
         """Take an event of the session or client, a message received, a report of drop copy (`Copied`), or a
@@ -376,6 +377,7 @@ class RfqCreator:
         """
         now = self._advance(now)
         message = unwrapped(happened)
+        # A message that stands by itself is about to be sent, or was received; the kinds of the two differ.
         if message is happened:
             self._take_own(message)
         match message:
@@ -395,23 +397,25 @@ class RfqCreator:
                 self._take_reject(sent, reject)
             case OutcomesUnknown(requests=requests):
                 for each in requests:
-                    self._lose_request(each.request_id, each.msg_type)
+                    self._doubt_request(each.request_id, each.msg_type)
+            # KalshiRT has resend: after a logon the venue sends again what was missed, and only a reset of
+            # the numbers ends that. So the end of a session is no reason to doubt.
             case LoggedOn(reset=reset, flags=flags):
                 if reset:
-                    self._lose()
+                    self._doubt_answers()
                 self._dollars = flags.get("use_dollars") is True
             case MessagesLost() | SequenceSkipped(gap_fill=False):
-                self._lose()
+                self._doubt_answers()
             case MessageRejected(comes_again=False, message=refused):
-                self._take_refused(refused)
-        return self._tell()
+                self._take_undelivered(refused)
+        return self._drain_updates()
 
     # --- own requests ---------------------------------------------------------------------------------
 
     def _take_own(self, message: object) -> None:
         match message:
             case QuoteRequest():
-                self._told[message.quote_req_id] = CreatorUpdate(self.ask(message))
+                self._updates[message.quote_req_id] = CreatorUpdate(self.ask(message))
             case AcceptQuote():
                 self._take_acceptance(message)
             case NewOrderSingle() if message.quote_id:
@@ -457,7 +461,7 @@ class RfqCreator:
             (message.cl_ord_id, quote_id) == (each.cl_ord_id, each.quote_id) for each in rfq.acceptances
         ):
             return
-        self._touch(rfq)
+        self._update_of(rfq)
         self._add(rfq, message)
 
     def _add(self, rfq: CreatorRfq, message: AcceptQuote | NewOrderSingle) -> None:
@@ -487,7 +491,7 @@ class RfqCreator:
         self._accepted[quote_id] = rfq
         if acceptance.cl_ord_id is not None:
             self._accepted[acceptance.cl_ord_id] = rfq
-        self._settle(rfq)
+        self._reindex(rfq)
 
     def _drop(self, rfq: CreatorRfq, acceptance: Acceptance) -> None:
         rfq.acceptances.remove(acceptance)
@@ -500,10 +504,10 @@ class RfqCreator:
     def _take_ack(self, ack: Any) -> None:
         rfq = self._rfqs.get(ack.quote_req_id or "")
         if rfq is None:
-            self._note(None, RfqDiscrepancyKind.UNKNOWN_RFQ, f"{ack.NAME} of {shown(ack.quote_req_id)!r}")
+            self._note(None, RfqDiscrepancyKind.UNKNOWN_RFQ, f"{ack.NAME} of {clipped(ack.quote_req_id)!r}")
             return
-        update = self._touch(rfq)
-        if not readable(ack.rfq_id) or len(ack.symbol or "") > len(shown(ack.symbol)):
+        update = self._update_of(rfq)
+        if not readable(ack.rfq_id) or len(ack.symbol or "") > len(clipped(ack.symbol)):
             self._note(
                 update, RfqDiscrepancyKind.UNREADABLE, f"{ack.NAME} of {rfq.quote_req_id} without RfqId"
             )
@@ -514,6 +518,7 @@ class RfqCreator:
         rfq.rfq_id = ack.rfq_id
         rfq.symbol = ack.symbol or rfq.symbol
         self._by_rfq_id[ack.rfq_id] = rfq
+        # Quotes name the RfqId, which the creator learns here: makers may be faster than the ack.
         for key in [key for key in self._early if key[0] == ack.rfq_id]:
             self._put(update, rfq, self._early.pop(key))
 
@@ -521,20 +526,20 @@ class RfqCreator:
         """The venue refuses a request, or says that it is over."""
         rfq = self.rfq(quote_req_id or "")
         if rfq is None:
-            detail = f"{QuoteRequestReject.NAME} of {shown(quote_req_id)!r}"
+            detail = f"{QuoteRequestReject.NAME} of {clipped(quote_req_id)!r}"
             self._note(None, RfqDiscrepancyKind.UNKNOWN_RFQ, detail)
             return
-        self._touch(rfq)
-        rfq._refused, rfq.text = True, shown(text)
-        self._settle(rfq)
+        self._update_of(rfq)
+        rfq._refused, rfq.text = True, clipped(text)
+        self._reindex(rfq)
 
     def _take_cancel_status(self, status: Any) -> None:
         rfq = self.rfq(status.quote_req_id or "") or self.rfq(status.rfq_id or "")
         if rfq is None:
-            detail = f"{status.NAME} of {shown(status.quote_req_id)!r}"
+            detail = f"{status.NAME} of {clipped(status.quote_req_id)!r}"
             self._note(None, RfqDiscrepancyKind.UNKNOWN_RFQ, detail)
             return
-        update = self._touch(rfq)
+        update = self._update_of(rfq)
         rfq._canceling = False
         code = status.rfq_cancel_status
         if code == RFQCancelStatusCode.CANCELED:
@@ -542,15 +547,15 @@ class RfqCreator:
         elif code == RFQCancelStatusCode.EXPIRED:
             rfq._expired = True
         elif code == RFQCancelStatusCode.REJECTED:
-            rfq.text = shown(status.text)
+            rfq.text = clipped(status.text)
         else:
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"RFQCancelStatus {shown(str(code))}")
-        self._settle(rfq)
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"RFQCancelStatus {clipped(str(code))}")
+        self._reindex(rfq)
 
     def _take_quote(self, message: Any) -> None:
         quote = read_quote(message)
         if quote is None or not readable(message.quote_req_id):
-            self._note(None, RfqDiscrepancyKind.UNREADABLE, f"{message.NAME} {shown(message.quote_id)!r}")
+            self._note(None, RfqDiscrepancyKind.UNREADABLE, f"{message.NAME} {clipped(message.quote_id)!r}")
             return
         rfq = self._by_rfq_id.get(message.quote_req_id)
         if rfq is None:
@@ -558,15 +563,17 @@ class RfqCreator:
                 del self._early[next(iter(self._early))]
             self._early[message.quote_req_id, quote.quote_id] = quote
             return
-        self._put(self._touch(rfq), rfq, quote)
+        self._put(self._update_of(rfq), rfq, quote)
 
     def _put(self, update: CreatorUpdate, rfq: CreatorRfq, quote: CreatorQuote) -> None:
         """Take a quote in the place of an older one of its maker, unless there is a newer one."""
+        # A quote on it proves that the venue has the request and that it is open.
         if rfq.acceptance is None:
-            rfq._lost_at = None  # it takes quotes
+            rfq._lost_at = None
         if rfq.is_over or quote.quote_id in rfq.quotes:
             return
         if quote.maker is not None:
+            # The venue tells no creator that a quote was replaced. After a resend an older one may come last.
             others = [each for each in rfq.quotes.values() if each.maker == quote.maker]
             if any(each._age > quote._age for each in others):
                 return
@@ -580,10 +587,10 @@ class RfqCreator:
     def _take_accept_status(self, status: Any, now: datetime) -> None:
         rfq, acceptance = self._find(status.cl_ord_id, status.quote_id)
         if rfq is None or acceptance is None:
-            detail = f"{status.NAME} of {shown(status.quote_id)!r}"
+            detail = f"{status.NAME} of {clipped(status.quote_id)!r}"
             self._note(None, RfqDiscrepancyKind.UNKNOWN_QUOTE, detail)
             return
-        update = self._touch(rfq)
+        update = self._update_of(rfq)
         code = status.accept_quote_status
         if code == AcceptQuoteStatusCode.ACCEPTED:
             if not acceptance._taken:
@@ -591,14 +598,14 @@ class RfqCreator:
                 self._take_better(rfq, acceptance, status.accepted_quote_id)
                 acceptance.deadline = self._deadline(rfq, now, status)
                 update.answered = acceptance
-                self._settle(rfq)
+                self._reindex(rfq)
         elif code == AcceptQuoteStatusCode.REJECTED:
             self._refuse_acceptance(update, rfq, acceptance, status.text)
         else:
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"AcceptQuoteStatus {shown(str(code))}")
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"AcceptQuoteStatus {clipped(str(code))}")
 
     def _take_better(self, rfq: CreatorRfq, acceptance: Acceptance, quote_id: str | None) -> None:
-        acceptance.accepted_quote_id = shown(quote_id) or acceptance.quote_id
+        acceptance.accepted_quote_id = clipped(quote_id) or acceptance.quote_id
         if acceptance.accepted_quote_id != acceptance.quote_id:
             price = rfq._price(acceptance.accepted_quote_id, acceptance.side)
             acceptance.price = acceptance.price if price is None else price
@@ -608,28 +615,28 @@ class RfqCreator:
     ) -> None:
         if acceptance._refused or acceptance._taken:
             return
-        acceptance._refused, acceptance.text = True, shown(text)
+        acceptance._refused, acceptance.text = True, clipped(text)
         update.answered = acceptance
         quote = rfq.quotes.get(acceptance.quote_id)
         if quote is not None and text in _GONE:
             quote.gone = text
-        self._settle(rfq)
+        self._reindex(rfq)
 
     def _take_report(self, report: Any) -> None:
         rfq, acceptance = self._find(report.cl_ord_id, None)
         if rfq is None or acceptance is None or report.exec_type in PENDING:
             return
-        update = self._touch(rfq)
+        update = self._update_of(rfq)
         if report.exec_type == ExecType.REJECTED and leaves_open(report):
             acceptance._lost_at = acceptance._lost_at or self._now
             return
         update.answered = acceptance
         if report.exec_type == ExecType.REJECTED:
-            acceptance._rejected, acceptance.text = True, shown(report.text)
+            acceptance._rejected, acceptance.text = True, clipped(report.text)
         else:
             acceptance._executed = True
             acceptance.filled = max(acceptance.filled, report.cum_qty or ZERO)
-        self._settle(rfq)
+        self._reindex(rfq)
 
     def _take_reject(self, sent: object, reject: Any) -> None:
         if isinstance(sent, QuoteRequest):
@@ -637,11 +644,11 @@ class RfqCreator:
         elif isinstance(sent, RFQCancel):
             rfq = self.rfq(sent.quote_req_id or sent.rfq_id or "")
             if rfq is not None:
-                rfq._canceling, rfq.text = False, shown(reject.text)
+                rfq._canceling, rfq.text = False, clipped(reject.text)
         elif isinstance(sent, AcceptQuote | NewOrderSingle) and sent.quote_id:
             rfq, acceptance = self._find(sent.cl_ord_id, sent.quote_id)
             if rfq is not None and acceptance is not None:
-                self._refuse_acceptance(self._touch(rfq), rfq, acceptance, reject.text)
+                self._refuse_acceptance(self._update_of(rfq), rfq, acceptance, reject.text)
 
     def _find(
         self, cl_ord_id: str | None, quote_id: str | None
@@ -658,39 +665,39 @@ class RfqCreator:
 
     # --- what becomes of the session, and of time -----------------------------------------------------
 
-    def _lose_request(self, request_id: str, msg_type: str) -> None:
+    def _doubt_request(self, request_id: str, msg_type: str) -> None:
         """The session says that what became of a request will not be told."""
         if msg_type in (AcceptQuote.MSG_TYPE, NewOrderSingle.MSG_TYPE):
             by_order = msg_type == NewOrderSingle.MSG_TYPE
             rfq, acceptance = self._find(request_id if by_order else None, None if by_order else request_id)
             if rfq is not None and acceptance is not None and not rfq.is_over:
-                self._touch(rfq)
+                self._update_of(rfq)
                 acceptance._lost_at = acceptance._lost_at or self._now
         elif msg_type in (QuoteRequest.MSG_TYPE, RFQCancel.MSG_TYPE):
             rfq = self.rfq(request_id)
             if rfq is not None and not rfq.is_over:
-                self._touch(rfq)
+                self._update_of(rfq)
                 rfq._lost_at, rfq._canceling = rfq._lost_at or self._now, False
 
-    def _lose(self) -> None:
+    def _doubt_answers(self) -> None:
         """What the venue tells of any request may not come."""
         for rfq in self._rfqs.values():
             if not rfq.is_over:
-                self._touch(rfq)
+                self._update_of(rfq)
                 rfq._lost_at = rfq._lost_at or self._now
                 acceptance = rfq.acceptance
                 if acceptance is not None:
                     acceptance._lost_at = acceptance._lost_at or self._now
 
-    def _take_refused(self, refused: Any) -> None:
+    def _take_undelivered(self, refused: Any) -> None:
         """This side has refused a message, and did not deliver it."""
         if refused is not None and refused.msg_type == ExecutionReport.MSG_TYPE:
             rfq, acceptance = self._find(refused.cl_ord_id, None)
             if rfq is not None and acceptance is not None and acceptance.is_at_stake:
-                self._touch(rfq)
+                self._update_of(rfq)
                 acceptance._lost_at = acceptance._lost_at or self._now
-        elif refused is None or refused.msg_type in _TELLS:
-            self._lose()
+        elif refused is None or refused.msg_type in _ANSWERS:
+            self._doubt_answers()
 
     def _due(self) -> Iterator[tuple[CreatorRfq, Acceptance, datetime]]:
         """Find what waits for the report of a trade, and until when."""
@@ -704,7 +711,7 @@ class RfqCreator:
             self._now = now
         for rfq, acceptance, deadline in self._due():
             if deadline <= self._now:
-                self._touch(rfq)
+                self._update_of(rfq)
                 acceptance._lost_at = self._now
         return self._now
 
@@ -716,7 +723,7 @@ class RfqCreator:
 
     # --- what is kept, and told -----------------------------------------------------------------------
 
-    def _settle(self, rfq: CreatorRfq) -> None:
+    def _reindex(self, rfq: CreatorRfq) -> None:
         """Keep the list of what is at stake as it follows from a request's state."""
         if rfq.is_over:
             rfq.quotes.clear()
@@ -725,20 +732,20 @@ class RfqCreator:
         else:
             self._at_stake[rfq.quote_req_id] = rfq
 
-    def _touch(self, rfq: CreatorRfq) -> CreatorUpdate:
+    def _update_of(self, rfq: CreatorRfq) -> CreatorUpdate:
         """Return the update of a request that is about to change."""
-        found = self._told.get(rfq.quote_req_id)
+        found = self._updates.get(rfq.quote_req_id)
         if found is None:
-            found = self._told[rfq.quote_req_id] = CreatorUpdate(rfq, rfq.state)
+            found = self._updates[rfq.quote_req_id] = CreatorUpdate(rfq, rfq.state)
         return found
 
     def _note(self, update: CreatorUpdate | None, kind: RfqDiscrepancyKind, detail: str) -> None:
         if update is None:
-            update = self._told[len(self._told)] = CreatorUpdate()
+            update = self._updates[len(self._updates)] = CreatorUpdate()
         update.discrepancies.append(RfqDiscrepancy(kind, detail))
 
-    def _tell(self) -> list[CreatorUpdate]:
-        told, self._told = self._told, {}
+    def _drain_updates(self) -> list[CreatorUpdate]:
+        told, self._updates = self._updates, {}
         return [
             each
             for each in told.values()
@@ -772,13 +779,13 @@ class RfqCreator:
         self._now, self._dollars, self._rfqs, self._early = now, dollars, rfqs, early
         self._by_rfq_id = {rfq.rfq_id: rfq for rfq in rfqs.values() if rfq.rfq_id is not None}
         self._accepted, self._at_stake = {}, {}
-        self._told.clear()
+        self._updates.clear()
         for rfq in rfqs.values():
             for acceptance in rfq.acceptances:
                 self._accepted[acceptance.quote_id] = rfq
                 if acceptance.cl_ord_id is not None:
                     self._accepted[acceptance.cl_ord_id] = rfq
-            self._settle(rfq)
+            self._reindex(rfq)
 
 
 def _bought(rfq: CreatorRfq, side: Side, price: Decimal | None) -> Decimal:

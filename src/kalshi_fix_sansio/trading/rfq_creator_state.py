@@ -20,12 +20,12 @@ from kalshi_fix_sansio.trading.dumping import dump_time, load_time
 from kalshi_fix_sansio.trading.rfq import (
     ONE,
     RfqDiscrepancy,
+    clipped,
     dump_legs,
     dump_number,
     load_legs,
     load_number,
     readable,
-    shown,
 )
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -121,7 +121,8 @@ class Acceptance:
     """Contracts of its order that are filled, by the reports that have come."""
     text: str = ""
     """Why it was refused, or its order."""
-    # What is known of it; the rest follows from that, whatever the order in which it came.
+    # What is known of it, one flag for each kind of message; the rest follows from the set of them, since
+    # reports and answers come in no order that can be relied on.
     _taken: bool = attrs.field(default=False, repr=False)
     _refused: bool = attrs.field(default=False, repr=False)
     _executed: bool = attrs.field(default=False, repr=False)
@@ -132,6 +133,8 @@ class Acceptance:
     @property
     def is_refused(self) -> bool:
         """Whether the venue did not take it. The request goes on."""
+        # A refused order means that for an acceptance by order alone: AcceptQuote is refused by its status,
+        # and the order that a taken one brings about may be refused later, which ends the request.
         return not self._taken and (self._refused or (self._rejected and self.by_order))
 
     @property
@@ -180,6 +183,8 @@ class CreatorRfq:
     @property
     def state(self) -> RfqState:
         """Where it stands."""
+        # From what proves most to what proves least: what has come to the book has, whatever came before or
+        # after.
         if any(each._executed for each in self.acceptances):
             return RfqState.EXECUTED
         if any(each._rejected and not each.is_refused for each in self.acceptances):
@@ -258,13 +263,13 @@ def read_quote(message: Any) -> CreatorQuote | None:
     number = None if header is None else header.msg_seq_num
     return CreatorQuote(
         message.quote_id,
-        shown(message.symbol),
+        clipped(message.symbol),
         message.bid_px or None,
         message.offer_px or None,
         message.bid_size,
         message.offer_size,
         message.order_qty,
-        shown(message.party_ids[0].party_id) or None if message.party_ids else None,
+        clipped(message.party_ids[0].party_id) or None if message.party_ids else None,
         message.transact_time,
         age=(message.transact_time or _NEVER, sent or _NEVER, number or 0),
     )

@@ -48,10 +48,10 @@ from kalshi_fix_sansio.trading.rfq import (
     RfqRequestError,
     RfqWindows,
     answer_key,
+    clipped,
     read_price,
     readable,
     rfq_doubt,
-    shown,
     unwrapped,
     window_end,
     wire_price,
@@ -69,9 +69,11 @@ from kalshi_fix_sansio.trading.rfq_maker_state import (
 
 MAX_QUOTES: Final = 16
 """Quotes of one request that are remembered, with the one that stands."""
-_LOSABLE: Final = frozenset((QuoteState.SENT, QuoteState.OPEN, QuoteState.CONFIRMING, QuoteState.CONFIRMED))
+_AWAITS_ANSWER: Final = frozenset(
+    (QuoteState.SENT, QuoteState.OPEN, QuoteState.CONFIRMING, QuoteState.CONFIRMED)
+)
 """What the venue tells more about, which a cut may lose."""
-_TELLS: Final = frozenset(
+_ANSWERS: Final = frozenset(
     (QuoteStatusReport.MSG_TYPE, QuoteConfirmStatus.MSG_TYPE, QuoteCancelStatus.MSG_TYPE)
 )
 """What moves a quote on, beside reports and the end of its request."""
@@ -111,7 +113,7 @@ class RfqMaker:
         "_quotes",
         "_rfqs",
         "_standard",
-        "_told",
+        "_updates",
         "alloc_account",
     )
 
@@ -159,8 +161,11 @@ class RfqMaker:
         self._quotes: dict[str, MakerQuote] = {}
         self._at_stake: dict[str, MakerQuote] = {}
         self._on = False
+        """Whether the session is logged on, as far as its events have told."""
         self._now: datetime | None = None
-        self._told: dict[tuple[str, str] | int, MakerUpdate] = {}
+        self._updates: dict[tuple[str, str] | int, MakerUpdate] = {}
+        """What the present call has done so far, by RfqId and QuoteID; discrepancies of no request by a
+        number."""
 
     # --- to be asked ----------------------------------------------------------------------------------
 
@@ -260,12 +265,13 @@ class RfqMaker:
         if quote is None:
             return
         if isinstance(request, QuoteConfirm):
+            # Not below those that were answered: they have left.
             quote._confirms = max(len(quote._refusals), quote._confirms - 1)
         elif isinstance(request, QuoteCancel):
             quote._canceling = False
         elif quote.state is QuoteState.SENT:
             del self._quotes[quote.quote_id], quote.rfq.quotes[quote.quote_id]
-        self._settle(quote.rfq, quote)
+        self._reindex(quote.rfq, quote)
 
     def resolve(self, quote: MakerQuote, state: QuoteState) -> None:
         """Take what the user has found out elsewhere, such as by REST: OPEN, CANCELED, CONFIRMED, EXECUTED or
@@ -289,14 +295,14 @@ class RfqMaker:
             quote._canceled |= state is QuoteState.CANCELED
             quote._executed |= state is QuoteState.EXECUTED
             quote._failed |= state is QuoteState.FAILED
-        self._settle(quote.rfq, quote)
+        self._reindex(quote.rfq, quote)
 
     # --- what happened --------------------------------------------------------------------------------
 
     def handle_timer(self, now: datetime) -> list[MakerUpdate]:
         """Take note of the time, which is aware; one that goes back is ignored. Returns what it ends."""
         self._advance(now)
-        return self._tell()
+        return self._drain_updates()
 
     def apply(self, happened: object, now: datetime) -> list[MakerUpdate]:
         """Take an event of the session or client, a message received, a report of drop copy (`Copied`), or a
@@ -304,6 +310,7 @@ class RfqMaker:
 
         Returns what it did, and what has to be sent now. Any other event or message does nothing.
         """
+        # First: what was due before the event has ended before it.
         now = self._advance(now)
         message = unwrapped(happened)
         match message:
@@ -316,9 +323,10 @@ class RfqMaker:
             case QuoteCancelStatus():
                 self._take_cancel_status(message)
             case QuoteRequestReject():
-                self._take_end(message)
+                self._take_rfq_end(message)
             case ExecutionReport():
                 self._take_report(message)
+            # KalshiRFQ sends no Quote to makers: only one that is about to be sent is the maker's own.
             case Quote() if message is happened:
                 self._take_quote(message)
             case QuoteConfirm() | QuoteCancel():
@@ -326,26 +334,28 @@ class RfqMaker:
             case RejectReceived(sent=Quote() | QuoteConfirm() | QuoteCancel() as sent, reject=reject):
                 self._take_reject(sent, reject)
             case OutcomesUnknown(requests=requests):
-                self._lose([each.request_id for each in requests])
+                self._doubt_answers([each.request_id for each in requests])
             case LoggedOn(flags=flags):
-                if self._on:  # the end was not told
-                    self._lose()
+                # KalshiRFQ has no resend, so that what was on its way at the end of a session is lost.
+                if self._on:  # its end was not told
+                    self._doubt_answers()
                 self._on, self._dollars = True, flags.get("use_dollars") is True
             case SessionEnded():
                 self._on = False
-                self._lose()
+                self._doubt_answers()
             case MessagesLost() | SequenceSkipped(gap_fill=False):
-                self._lose()
+                self._doubt_answers()
+            # One that this side has refused and that does come again is taken then.
             case MessageRejected(comes_again=False, message=refused):
-                self._take_refused(refused)
-        return self._tell()
+                self._take_undelivered(refused)
+        return self._drain_updates()
 
     # --- requests -------------------------------------------------------------------------------------
 
     def _take_request(self, request: Any) -> None:
-        wrong = _wrong(request)
+        wrong = _unreadable(request)
         if wrong is not None:
-            detail = f"{request.NAME} {shown(request.quote_req_id)!r}: {shown(wrong)}"
+            detail = f"{request.NAME} {clipped(request.quote_req_id)!r}: {clipped(wrong)}"
             self._note(None, RfqDiscrepancyKind.UNREADABLE, detail)
             return
         entry = request.related_sym[0]
@@ -354,13 +364,15 @@ class RfqMaker:
             return
         rfq.symbol = entry.symbol
         rfq.contracts, rfq.cash = entry.order_qty or None, entry.cash_order_qty
-        rfq.collection = shown(request.multivariate_collection_ticker) or None
+        rfq.collection = clipped(request.multivariate_collection_ticker) or None
         rfq.legs = tuple(request.multivariate_selected_legs)
-        rfq.requester = shown(entry.party_ids[0].party_id) if entry.party_ids else None
+        rfq.requester = clipped(entry.party_ids[0].party_id) if entry.party_ids else None
         rfq.created = entry.transact_time
         rfq.high_volatility = rfq.collection is not None or rfq.symbol in self._is_volatile
-        update = self._touch(rfq, None)
+        update = self._update_of(rfq, None)
+        # Before the user is asked: should `quote` raise, the same request must not ask it again.
         rfq._shown = True
+        # It is over already, or the user has made a quote on it himself.
         if rfq.is_closed or rfq.quotes:
             return
         terms = self._quote(rfq)
@@ -385,6 +397,7 @@ class RfqMaker:
         if len(self._rfqs) < self._max_rfqs:
             return True
         stakes = {quote.rfq.rfq_id for quote in self._at_stake.values()}
+        # Never one of which a quote may trade: its report would be of nothing that is known.
         leaves = next(iter(self._idle), None) or next(
             (each for each in self._rfqs if each not in stakes), None
         )
@@ -425,7 +438,7 @@ class RfqMaker:
             del rfq.quotes[leaves.quote_id], self._quotes[leaves.quote_id]
         quote = MakerQuote(quote_id, rfq, terms, alloc_account)
         rfq.quotes[quote_id] = self._quotes[quote_id] = quote
-        self._settle(rfq, quote)
+        self._reindex(rfq, quote)
 
     def _take_quote(self, message: Quote) -> None:
         """Take a quote that the user makes himself, or that a log has."""
@@ -443,6 +456,7 @@ class RfqMaker:
 
     def _confirmation(self, quote: MakerQuote) -> QuoteConfirm:
         """Return a confirmation, which counts as sent."""
+        # Counted, since each gets an answer: it is open while there are more of them than refusals.
         quote._confirms += 1
         quote._lost_at = None
         return QuoteConfirm(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
@@ -451,40 +465,41 @@ class RfqMaker:
         quote = self._quotes.get(message.quote_id)
         if quote is None:
             return
-        self._touch(quote.rfq, quote)
+        self._update_of(quote.rfq, quote)
         if isinstance(message, QuoteCancel):
             quote._canceling = True
         elif quote._confirms == len(quote._refusals):
             self._confirmation(quote)
-        self._settle(quote.rfq, quote)
+        self._reindex(quote.rfq, quote)
 
     # --- what the venue tells -------------------------------------------------------------------------
 
     def _take_status(self, report: Any, now: datetime) -> None:
-        quote = self._quotes.get(report.quote_id or "") or self._refused(report)
+        quote = self._quotes.get(report.quote_id or "") or self._refused_without_id(report)
         status = report.quote_status
         if quote is None:
-            detail = f"{shown(report.quote_id)!r} is {shown(str(status))}"
+            detail = f"{clipped(report.quote_id)!r} is {clipped(str(status))}"
             self._note(None, RfqDiscrepancyKind.UNKNOWN_QUOTE, detail)
             return
-        update = self._touch(quote.rfq, quote)
+        update = self._update_of(quote.rfq, quote)
         if status == QuoteStatus.PENDING:
             quote._sizes = (report.bid_size, report.offer_size)
             quote._pending = True
+            # It tells nothing of an acceptance or a confirmation, which came after it.
             if not (quote._accepted or quote._confirms):
                 quote._lost_at = None
             self._replace(quote)
         elif status == QuoteStatus.REJECTED:
-            quote._rejected, quote.text = True, shown(report.text)
+            quote._rejected, quote.text = True, clipped(report.text)
         elif status == QuoteStatus.CANCELED:
-            self._end(update, quote)
+            self._take_cancel(update, quote)
         elif status == QuoteStatus.ACCEPTED:
             self._accept(update, quote, report, now)
         else:
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteStatus {shown(str(status))}")
-        self._settle(quote.rfq, quote)
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteStatus {clipped(str(status))}")
+        self._reindex(quote.rfq, quote)
 
-    def _refused(self, report: Any) -> MakerQuote | None:
+    def _refused_without_id(self, report: Any) -> MakerQuote | None:
         """Return the quote that is refused without its id: the oldest of its request that waits."""
         rfq = self._rfqs.get(report.quote_req_id or "")
         if rfq is None or report.quote_id or report.quote_status != QuoteStatus.REJECTED:
@@ -495,13 +510,15 @@ class RfqMaker:
         """Take note that quotes of before have left for one that the venue has taken."""
         for other in takewhile(lambda each: each is not quote, quote.rfq.quotes.values()):
             if other.alloc_account == quote.alloc_account:
-                self._touch(quote.rfq, other)
+                self._update_of(quote.rfq, other)
                 other._replaced = True
 
     def _accept(self, update: MakerUpdate, quote: MakerQuote, report: Any, now: datetime) -> None:
         if quote._accepted:
             return
         windows = self._windows(quote.rfq)
+        # A confirmation may be answered before this copy of the acceptance comes: its deadline is a later
+        # one.
         if not quote._confirmed:
             quote.deadline = window_end(now, report, windows.confirmation)
             quote._lapsed = quote.deadline <= now
@@ -510,21 +527,21 @@ class RfqMaker:
         quote.side = _accepted_side(quote, report)
         if quote.price is None:
             quote.side = None
-            detail = f"quote {quote.quote_id} is accepted on side {shown(str(report.side))}"
+            detail = f"quote {quote.quote_id} is accepted on side {clipped(str(report.side))}"
             self._note(update, RfqDiscrepancyKind.UNREADABLE, detail)
             return
         size = report.bid_size if quote.side is Side.BUY else report.offer_size
         quote._taken = size or report.order_qty
         # The exposure that `confirm` may look at has this quote in it.
-        self._settle(quote.rfq, quote)
+        self._reindex(quote.rfq, quote)
         if quote.state is QuoteState.ACCEPTED and self._confirm(quote):
             update.send = self._confirmation(quote)
 
     def _take_confirm_status(self, status: Any, now: datetime) -> None:
-        quote = self._known(status)
+        quote = self._find_or_note(status)
         if quote is None:
             return
-        update = self._touch(quote.rfq, quote)
+        update = self._update_of(quote.rfq, quote)
         code = status.quote_confirm_status
         if code == QuoteConfirmStatusCode.ACCEPTED:
             if not quote._confirmed:
@@ -536,55 +553,57 @@ class RfqMaker:
         elif code == QuoteConfirmStatusCode.REJECTED:
             self._refuse_confirmation(quote, status)
         else:
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteConfirmStatus {shown(str(code))}")
-        self._settle(quote.rfq, quote)
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteConfirmStatus {clipped(str(code))}")
+        self._reindex(quote.rfq, quote)
 
     def _refuse_confirmation(self, quote: MakerQuote, answer: Any) -> None:
         quote._refusals.add(answer_key(answer, quote._confirms))
         # One that was sent by somebody else, or by a process of before.
         quote._confirms = max(quote._confirms, len(quote._refusals))
-        quote.text = shown(answer.text)
+        quote.text = clipped(answer.text)
         if quote._confirms == len(quote._refusals) and not quote._confirmed:
             quote._lost_at = None
 
     def _take_cancel_status(self, status: Any) -> None:
-        quote = self._known(status)
+        quote = self._find_or_note(status)
         if quote is None:
             return
-        update = self._touch(quote.rfq, quote)
+        update = self._update_of(quote.rfq, quote)
         quote._canceling = False
         code = status.quote_cancel_status
         if code == QuoteCancelStatusCode.CANCELED:
-            self._end(update, quote)
+            self._take_cancel(update, quote)
         elif code == QuoteCancelStatusCode.REJECTED:
-            quote.text = shown(status.text)
+            quote.text = clipped(status.text)
         else:
-            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteCancelStatus {shown(str(code))}")
-        self._settle(quote.rfq, quote)
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteCancelStatus {clipped(str(code))}")
+        self._reindex(quote.rfq, quote)
 
-    def _take_end(self, message: Any) -> None:
+    def _take_rfq_end(self, message: Any) -> None:
         """The venue says that a request is over."""
         rfq = self._rfqs.get(message.quote_req_id or "")
         if rfq is None or rfq.is_closed:
             return
-        self._touch(rfq, None)
+        self._update_of(rfq, None)
         self._close(rfq)
 
     def _close(self, rfq: MakerRfq) -> None:
+        # Their states follow from that of the request: noted before it changes, listed after it has.
         for quote in rfq.quotes.values():
-            self._touch(rfq, quote)
+            self._update_of(rfq, quote)
         rfq.is_closed = True
         for quote in rfq.quotes.values():
-            self._settle(rfq, quote)
+            self._reindex(rfq, quote)
 
     def _take_report(self, report: Any) -> None:
         quote = self._quotes.get(_quote_id(report))
         if quote is None or report.exec_type in PENDING:
             return
-        self._touch(quote.rfq, quote)
+        self._update_of(quote.rfq, quote)
         if report.exec_type == ExecType.REJECTED:
-            quote._failed, quote.text = True, shown(report.text)
+            quote._failed, quote.text = True, clipped(report.text)
         else:
+            # CumQty (14) never falls, and reports may come out of order or again.
             quote._executed = True
             quote.filled = max(quote.filled, report.cum_qty or ZERO)
         self._close(quote.rfq)
@@ -593,23 +612,23 @@ class RfqMaker:
         quote = self._quotes.get(sent.quote_id)
         if quote is None:
             return
-        self._touch(quote.rfq, quote)
+        self._update_of(quote.rfq, quote)
         if isinstance(sent, Quote):
-            quote._rejected, quote.text = True, shown(reject.text)
+            quote._rejected, quote.text = True, clipped(reject.text)
         elif isinstance(sent, QuoteConfirm):
             self._refuse_confirmation(quote, reject)
         else:
-            quote._canceling, quote.text = False, shown(reject.text)
-        self._settle(quote.rfq, quote)
+            quote._canceling, quote.text = False, clipped(reject.text)
+        self._reindex(quote.rfq, quote)
 
-    def _known(self, status: Any) -> MakerQuote | None:
+    def _find_or_note(self, status: Any) -> MakerQuote | None:
         quote = self._quotes.get(status.quote_id or "")
         if quote is None:
-            detail = f"{status.NAME} of {shown(status.quote_id)!r}"
+            detail = f"{status.NAME} of {clipped(status.quote_id)!r}"
             self._note(None, RfqDiscrepancyKind.UNKNOWN_QUOTE, detail)
         return quote
 
-    def _end(self, update: MakerUpdate, quote: MakerQuote) -> None:
+    def _take_cancel(self, update: MakerUpdate, quote: MakerQuote) -> None:
         """Take that a quote is cancelled. One that is confirmed counts on: it may trade."""
         if quote._confirmed and not quote._canceled:
             self._note(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
@@ -620,41 +639,43 @@ class RfqMaker:
 
     # --- what becomes of the session, and of time -----------------------------------------------------
 
-    def _lose(self, quote_ids: list[str] | None = None) -> None:
+    def _doubt_answers(self, quote_ids: list[str] | None = None) -> None:
         """What the venue tells of these quotes, or of any, may not come."""
         known = self._quotes.values() if quote_ids is None else map(self._quotes.get, quote_ids)
         for quote in known:
-            if quote is not None and quote.state in _LOSABLE:
-                self._touch(quote.rfq, quote)
+            if quote is not None and quote.state in _AWAITS_ANSWER:
+                self._update_of(quote.rfq, quote)
                 quote._lost_at, quote._canceling = self._now, False
 
     def _advance(self, now: datetime) -> datetime:
+        # A clock that goes back would open windows again that have been told as over.
         if self._now is None or now > self._now:
             self._now = now
         for quote in list(self._at_stake.values()):
             if quote.deadline is None or quote.deadline > self._now:
                 continue
             if quote.state is QuoteState.ACCEPTED:
-                self._touch(quote.rfq, quote)
+                self._update_of(quote.rfq, quote)
                 quote._lapsed = True
-                self._settle(quote.rfq, quote)
+                self._reindex(quote.rfq, quote)
             elif quote.state is QuoteState.CONFIRMED:
-                self._touch(quote.rfq, quote)
+                self._update_of(quote.rfq, quote)
                 quote._lost_at = self._now
         return self._now
 
-    def _take_refused(self, refused: Any) -> None:
+    def _take_undelivered(self, refused: Any) -> None:
         """This side has refused a message, and did not deliver it."""
+        # Of what could not even be decoded nothing is known, so that it may be about any quote.
         if refused is None:
-            self._lose()
+            self._doubt_answers()
         elif refused.msg_type == ExecutionReport.MSG_TYPE:
-            self._lose([_quote_id(refused)])
-        elif refused.msg_type in _TELLS:
-            self._lose([refused.quote_id] if refused.quote_id else None)
+            self._doubt_answers([_quote_id(refused)])
+        elif refused.msg_type in _ANSWERS:
+            self._doubt_answers([refused.quote_id] if refused.quote_id else None)
 
     # --- what is kept, and told -----------------------------------------------------------------------
 
-    def _settle(self, rfq: MakerRfq, quote: MakerQuote | None) -> None:
+    def _reindex(self, rfq: MakerRfq, quote: MakerQuote | None) -> None:
         """Keep the lists of what is at stake and of what stands as they follow from a quote's state."""
         if quote is not None and quote.is_at_stake:
             self._at_stake[quote.quote_id] = quote
@@ -665,21 +686,22 @@ class RfqMaker:
         else:
             self._idle.pop(rfq.rfq_id, None)
 
-    def _touch(self, rfq: MakerRfq, quote: MakerQuote | None) -> MakerUpdate:
+    def _update_of(self, rfq: MakerRfq, quote: MakerQuote | None) -> MakerUpdate:
         """Return the update of a quote that is about to change."""
+        # Called before the change: the update remembers the state of before.
         key = (rfq.rfq_id, "" if quote is None else quote.quote_id)
-        found = self._told.get(key)
+        found = self._updates.get(key)
         if found is None:
-            found = self._told[key] = MakerUpdate(rfq, quote, None if quote is None else quote.state)
+            found = self._updates[key] = MakerUpdate(rfq, quote, None if quote is None else quote.state)
         return found
 
     def _note(self, update: MakerUpdate | None, kind: RfqDiscrepancyKind, detail: str) -> None:
         if update is None:
-            update = self._told[len(self._told)] = MakerUpdate()
+            update = self._updates[len(self._updates)] = MakerUpdate()
         update.discrepancies.append(RfqDiscrepancy(kind, detail))
 
-    def _tell(self) -> list[MakerUpdate]:
-        told, self._told = self._told, {}
+    def _drain_updates(self) -> list[MakerUpdate]:
+        told, self._updates = self._updates, {}
         return [
             each
             for each in told.values()
@@ -712,17 +734,17 @@ class RfqMaker:
         self._now, self._on, self._dollars, self._rfqs = now, False, dollars, rfqs
         self._quotes = {name: quote for rfq in rfqs.values() for name, quote in rfq.quotes.items()}
         self._idle, self._at_stake = {}, {}
-        self._told.clear()
+        self._updates.clear()
         for rfq in rfqs.values():
-            self._settle(rfq, None)
+            self._reindex(rfq, None)
         for quote in self._quotes.values():
-            self._settle(quote.rfq, quote)
+            self._reindex(quote.rfq, quote)
         if on:
-            self._lose()
-        return self._tell()
+            self._doubt_answers()
+        return self._drain_updates()
 
 
-def _wrong(request: Any) -> str | None:
+def _unreadable(request: Any) -> str | None:
     """Return why a request is not quoted on: what it asks for is not quite known. None if it is."""
     if not request.related_sym:
         return "no market"

@@ -150,7 +150,9 @@ class MakerQuote:
     """Contracts of bid and offer, by the venue."""
     _taken: Decimal | None = attrs.field(default=None, repr=False)
     """Contracts that were accepted, as far as the acceptance tells."""
-    # What is known of it. The state follows from that, whatever the order in which it came.
+    # What is known of it, one flag for each kind of message. `state` follows from the set of them: reports
+    # come on several sessions, some again, so that no order of arrival can be relied on. `dump` has them by
+    # name.
     _pending: bool = attrs.field(default=False, repr=False)
     _replaced: bool = attrs.field(default=False, repr=False)
     _canceled: bool = attrs.field(default=False, repr=False)
@@ -169,6 +171,9 @@ class MakerQuote:
     @property
     def state(self) -> QuoteState:
         """Where it stands."""
+        # From what proves most to what proves least: a report of the order proves that it was confirmed and
+        # accepted, though neither may have come; a cancel says nothing against a confirmation, which may
+        # trade.
         lost = self._lost_at is not None
         if self._executed or self._failed:
             return QuoteState.EXECUTED if self._executed else QuoteState.FAILED
@@ -178,6 +183,7 @@ class MakerQuote:
             return QuoteState.CANCELED if self._canceled else QuoteState.REJECTED
         if self._confirms > len(self._refusals):
             return QuoteState.UNKNOWN if lost else QuoteState.CONFIRMING
+        # Behind a confirmation that has no answer: the request may be over because that one has traded.
         if self.rfq.is_closed:
             return QuoteState.CANCELED
         if self._accepted:

@@ -185,6 +185,8 @@ class _Pages:
         self.party_ids.update(party.party_id for party in page.parties)
         if page.sent_at is not None:
             self.since = page.sent_at if self.since is None else min(self.since, page.sent_at)
+        # Where pages differ the greatest number counts: a settlement that is told too early lacks payouts,
+        # one that waits too long shows as incomplete.
         if page.total is not None:
             self.total = page.total if self.total is None else max(self.total, page.total)
         self.marked |= page.last is not None
@@ -193,12 +195,16 @@ class _Pages:
     def is_complete(self) -> bool:
         """Say whether all pages are here: as many as were told of, or else one that says it is the last.
         Where neither is told, a report stands alone."""
+        # TotNumMarketSettlementReports (20106) and LastFragment (893) are both optional, and pages may come
+        # in any order, also again after a resend.
         if self.total is not None:
             return len(self.by_id) >= self.total
         return self.has_last or not self.marked
 
     def settlement(self) -> Settlement:
         """Put the pages together, whatever the order in which they came."""
+        # By report id, since the result must be the same after `load` and for whoever saw them in another
+        # order.
         pages = [self.by_id[report_id] for report_id in sorted(self.by_id)]
         return Settlement(
             self.symbol,
@@ -282,7 +288,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             return None
         report: Any = message
         # A field that a lenient session could not read is None, whatever its type says.
-        update = SettlementUpdate(_shown(report.symbol))
+        update = SettlementUpdate(_clipped(report.symbol))
         page = _page(report)
         if isinstance(page, str):
             _note(update, SettlementDiscrepancyKind.UNREADABLE, page)
@@ -291,6 +297,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         pages = self._kept.get(key)
         before = None if pages is None else pages.by_id.get(report.market_settlement_report_id)
         if before is not None:
+            # SendingTime differs where it was sent again; all else has to be the same.
             if attrs.evolve(before, sent_at=page.sent_at) == page:
                 return None
             detail = f"report {report.market_settlement_report_id}"
@@ -303,10 +310,11 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         return update
 
     def _add(self, update: SettlementUpdate, key: tuple[str, date], report_id: str, page: _Page) -> None:
-        # Taken out and put in again, so that it is the newest.
+        # Taken out and put in again, so that it is the newest: room is made from the oldest.
         pages = self._kept.pop(key, None) or _Pages(*key)
         self._kept[key] = pages
         if pages.by_id:
+            # Kept all the same, as money is in it: what was told as complete was not.
             if pages.is_complete():
                 _note(update, SettlementDiscrepancyKind.TOO_MANY_PAGES, f"report {report_id}")
             other = next(iter(pages.by_id.values()))
@@ -331,6 +339,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             return True
         if weight > self._max_parties:  # nothing would be gained
             return False
+        # An incomplete one never goes: its pages do not come again, so that it could never be complete.
         for other in [other for other, pages in self._kept.items() if other != key and pages.is_complete()]:
             self._weight -= self._kept.pop(other).weight
             if self._has_room(more, weight):
@@ -406,15 +415,16 @@ def _page(report: Any) -> _Page | str:
     for name in ("market_settlement_report_id", "symbol", "market_result"):
         value = getattr(report, name)
         if not value or len(value) > MAX_NAME_SIZE:
-            return f"{name} is {_shown(value)!r}"
+            return f"{name} is {_clipped(value)!r}"
     if report.clearing_business_date is None or report.settlement_price is None:
         return "no ClearingBusinessDate" if report.clearing_business_date is None else "no SettlementPrice"
+    # A lenient session passes on what it could not read in full. With a payout missing all sums were wrong.
     if report.problems:
         return str(report.problems[0])
     parties: list[SettledParty] = []
     for party in report.market_settlement_party_ids:
         if not party.market_settlement_party_id or len(party.market_settlement_party_id) > MAX_NAME_SIZE:
-            return f"MarketSettlementPartyID is {_shown(party.market_settlement_party_id)!r}"
+            return f"MarketSettlementPartyID is {_clipped(party.market_settlement_party_id)!r}"
         parties.append(_party(party))
     header = report.header
     return _Page(
@@ -453,6 +463,6 @@ def _note(update: SettlementUpdate, kind: SettlementDiscrepancyKind, detail: str
     update.discrepancies.append(SettlementDiscrepancy(kind, update.symbol, detail))
 
 
-def _shown(name: str | None) -> str:
+def _clipped(name: str | None) -> str:
     """Return a name as it may be kept and shown."""
     return (name or "")[:MAX_NAME_SIZE]
