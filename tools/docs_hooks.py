@@ -67,6 +67,8 @@ def on_pre_build(config: Any, **_: object) -> None:
 
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     """Draw the diagrams now: the theme would load a script from elsewhere to draw them in the browser."""
+    if page.file.src_uri.startswith("reference/tags/"):
+        page.meta["search"] = {"boost": 0.5}  # the other pages with a word in their title come first
     # A page whose first line is a remark would have its file's name as its title.
     markdown = re.sub(r"\A<!--.*?-->\n", "", markdown)
     if page.file.src_uri == "changelog.md":
