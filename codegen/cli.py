@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,7 +19,6 @@ from codegen.errors import SpecError
 from codegen.export import dictionary, orchestra, shipped
 from codegen.export.reference import examples, pages
 from codegen.format import FormatError
-from codegen.model import Dialect
 from codegen.read import importer, quickfix_xml
 from codegen.read.resolve import load_dialect
 
@@ -31,7 +31,27 @@ SHIPPED_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "dictionaries"
 _folder = click.Path(file_okay=False, path_type=Path)
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class _Failure(click.ClickException):
+    """Ends the command with exit status 1 and lines that speak for themselves."""
+
+    def show(self, file: object = None) -> None:
+        del file
+        click.echo(self.message, err=True)
+
+
+class _Commands(click.Group):
+    """Ends any of the commands with the list of mistakes that it found."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (SpecError, FormatError, ForeignFileError) as error:
+            raise _Failure(str(error)) from None
+
+
+@click.group(
+    cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--spec", type=_folder, help="Spec folder.  [default: spec/kalshi]")
 @click.option("--out", type=_folder, help="Folder of the generated package; needed with --package.")
 @click.option("--package", help="Dotted name of the generated package; needed with --out.")
@@ -56,13 +76,13 @@ def main(
     if spec is not None and out is None:
         raise click.UsageError("--spec needs --out and --package, so that this repository's package is kept.")
     command = _command(spec, out, package)
-    dialect = load(context.obj)
+    dialect = load_dialect(context.obj)
     act = partial(_check, command=command) if only_check else _write
-    act({out or _from_here(DEFAULT_OUT): _render(dialect, package or DEFAULT_PACKAGE, command)})
+    act({out or _from_here(DEFAULT_OUT): render(dialect, package or DEFAULT_PACKAGE, command)})
     if out is None:
         act({_from_here(SHIPPED_OUT): shipped.render(dialect)})
         # The examples run on the package, which is up to date by now.
-        shown = _examples(dialect, context.obj)
+        shown = examples.run(examples.load(dialect, context.obj))
         act({_from_here(REFERENCE_OUT): pages.render(dialect, shown)})
         act({_from_here(LOG_OUT): {"every_message.log": examples.log(shown)}})
 
@@ -73,10 +93,10 @@ def main(
 @click.pass_obj
 def write_dictionary(spec: Path, product: str, out: Path) -> None:
     """Write QuickFIX data dictionaries of one product."""
-    dialect = load(spec)
-    products = [each.name for each in dialect.products]
-    if product not in products:
-        raise click.UsageError(f"No product {product!r} in {spec}: choose one of {', '.join(products)}.")
+    dialect = load_dialect(spec)
+    if product not in dialect.product_names:
+        choice = ", ".join(dialect.product_names)
+        raise click.UsageError(f"No product {product!r} in {spec}: choose one of {choice}.")
     for path in dictionary.write(dialect, product, out):
         click.echo(path)
 
@@ -86,7 +106,7 @@ def write_dictionary(spec: Path, product: str, out: Path) -> None:
 @click.pass_obj
 def write_orchestra(spec: Path, out: Path) -> None:
     """Write a FIX Orchestra repository of the whole dialect."""
-    text = orchestra.render(load(spec))
+    text = orchestra.render(load_dialect(spec))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
     click.echo(out)
@@ -107,11 +127,11 @@ def import_dictionary(
 
     What has no form in a spec is left out and listed on standard error.
     """
+    read = [quickfix_xml.read(path) for path in dictionaries]
+    found = importer.import_dictionaries(read, name, title or name, only)
     try:
-        read = [quickfix_xml.read(path) for path in dictionaries]
-        found = importer.import_dictionaries(read, name, title or name, only)
         paths = importer.write(found, out)
-    except (SpecError, FileExistsError) as error:
+    except FileExistsError as error:
         raise _Failure(str(error)) from None
     for note in found.notes:
         click.echo(note, err=True)
@@ -134,7 +154,7 @@ def compare_api(spec: Path, against: Path, release: bool) -> None:
     wire: what other versions read or wrote; source: programs that name something; typing: their type
     checker; venue: what the venue takes and sends. The exit status is 1 if anything may break.
     """
-    now = api.describe(load(spec))
+    now = api.describe(load_dialect(spec))
     if release:
         against.write_text(api.text(now), encoding="utf-8")
         click.echo(against)
@@ -158,10 +178,7 @@ def compare_downstream(spec: Path) -> None:
     The spec folder's downstream.yaml says where that code is, and what it leaves alone on purpose. The exit
     status is 1 if anything is left to look at.
     """
-    try:
-        report = downstream.compare(load(spec), spec, REPOSITORY)
-    except SpecError as error:
-        raise _Failure(str(error)) from None
+    report = downstream.compare(load_dialect(spec), spec, REPOSITORY)
     for line in (*report.unhandled, *report.idle):
         click.echo(line)
     left = len(report.unhandled) + len(report.idle) or "nothing"
@@ -172,22 +189,6 @@ def compare_downstream(spec: Path) -> None:
 
 main.add_command(diff)
 main.add_command(fetch)
-
-
-def load(spec: Path) -> Dialect:
-    """Resolve a spec folder; end the command with the list of mistakes if there are any."""
-    try:
-        return load_dialect(spec)
-    except SpecError as error:
-        raise _Failure(str(error)) from None
-
-
-class _Failure(click.ClickException):
-    """Ends the command with exit status 1 and lines that speak for themselves."""
-
-    def show(self, file: object = None) -> None:
-        del file
-        click.echo(self.message, err=True)
 
 
 def _from_here(path: Path) -> Path:
@@ -202,20 +203,6 @@ def _command(spec: Path | None, out: Path | None, package: str | None) -> str:
     return " ".join([DEFAULT_COMMAND, *given])
 
 
-def _render(dialect: Dialect, package: str, command: str) -> dict[str, str]:
-    try:
-        return render(dialect, package, command)
-    except (SpecError, FormatError) as error:
-        raise _Failure(str(error)) from None
-
-
-def _examples(dialect: Dialect, spec: Path) -> dict[str, list[examples.Example]]:
-    try:
-        return examples.run(examples.load(dialect, spec))
-    except SpecError as error:
-        raise _Failure(str(error)) from None
-
-
 def _check(outputs: dict[Path, dict[str, str]], command: str) -> None:
     findings = [finding for folder, files in outputs.items() for finding in check(files, folder)]
     if findings:
@@ -225,9 +212,5 @@ def _check(outputs: dict[Path, dict[str, str]], command: str) -> None:
 
 def _write(outputs: dict[Path, dict[str, str]]) -> None:
     for folder, files in outputs.items():
-        try:
-            changes = write(files, folder)
-        except ForeignFileError as error:
-            raise _Failure(str(error)) from None
-        for change in changes:
+        for change in write(files, folder):
             click.echo(change)

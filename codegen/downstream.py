@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 
 from codegen.errors import Mistakes, SpecError
-from codegen.model import Dialect, Group, KnownText, Member, Message
+from codegen.model import Dialect, KnownText, walk
 from codegen.naming import texts_class
 from codegen.read import schema
 from codegen.read.context import maps, text, words
@@ -186,7 +186,8 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
         if message.name not in names.plain:
             yield Unhandled(area, "messages", message.name, message.family, message.location)
             continue
-        for owner, member in _members(message):
+        for member, holders in walk(message.members):
+            owner = holders[-1].group.name if holders and holders[-1].group else message.name
             if member.attribute not in names.plain:
                 element = f"{owner}.{member.field.name}"
                 yield Unhandled(area, "members", element, message.family, member.location)
@@ -217,16 +218,3 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
 def _is_named(known: KnownText, names: Names) -> bool:
     constant = f"{texts_class(known.message.name)}.{known.constant}"
     return constant in names.dotted or known.value in names.plain
-
-
-def _members(message: Message) -> Iterator[tuple[str, Member]]:
-    """Yield the members of a message and of its groups, each with the name of what it stands in."""
-    yield from ((message.name, member) for member in message.members)
-    waiting = [member.group for member in message.members if member.group is not None]
-    seen: set[str] = set()
-    while waiting:
-        group: Group = waiting.pop()
-        if group.name not in seen:
-            seen.add(group.name)
-            yield from ((group.name, member) for member in group.members)
-            waiting += [member.group for member in group.members if member.group is not None]

@@ -1,4 +1,4 @@
-"""Generated Python goes through the pinned ruff, with the project's own settings."""
+"""How generated text is made: from templates; Python then goes through the pinned ruff."""
 
 from __future__ import annotations
 
@@ -8,11 +8,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 SETTINGS = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
 class FormatError(Exception):
     """The formatter did not take what a template wrote: a mistake in the generator."""
+
+
+def templates(folder: Path) -> Environment:
+    """The templates of a folder; a name that one asks for and is not given is an error."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        # A line with nothing but a tag leaves no empty line behind.
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
 
 
 def format_sources(sources: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,9 @@ decide nothing themselves.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
 import attrs
 
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -14,6 +17,8 @@ INTEGER_KINDS = frozenset({"INT", "LENGTH", "SEQNUM", "NUMINGROUP"})
 """Lexical kinds of whole numbers."""
 CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
 """Lexical kinds that may have codes."""
+LOGON = "A"
+"""MsgType (35) of the Logon."""
 
 
 @attrs.frozen
@@ -114,6 +119,17 @@ class Field(Element):
     secret: bool
     limits: tuple[Limit, ...] = ()
     """What values may be, and when; of those that apply the last one holds."""
+    length_tag: int | None = None
+    """The tag of `length_field`."""
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """Its known values; empty for a field without a codeset."""
+        return self.codeset.codes if self.codeset is not None else ()
+
+    def code(self, written: str) -> Code | None:
+        """The code with this name or this value; None where there is none."""
+        return next((code for code in self.codes if written in (code.name, code.value)), None)
 
 
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
@@ -409,6 +425,32 @@ class Dialect:
     limits: tuple[VenueLimit, ...] = ()
 
     @property
+    def product_names(self) -> tuple[str, ...]:
+        """Every product by its name."""
+        return tuple(product.name for product in self.products)
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        """Every field by its FIX name."""
+        return {field.name: field for field in self.fields}
+
+    def with_lengths(self, members: Iterable[Member]) -> Iterator[tuple[Member, Field | None]]:
+        """Each member with the field of its length, where that is not one of the members itself.
+
+        A length always stands in front of its data, so that the spec need not list it.
+        """
+        listed = tuple(members)
+        names = {member.field.name for member in listed}
+        for member in listed:
+            length = member.field.length_field
+            yield member, None if length is None or length in names else self.by_name[length]
+
+    @property
+    def logon(self) -> Message | None:
+        """The Logon; None where the dialect has none."""
+        return next((message for message in self.messages if message.msg_type == LOGON), None)
+
+    @property
     def version(self) -> str:
         """The venue's last changelog version; empty where it counts none."""
         return self.versions[-1][0] if self.versions else ""
@@ -418,3 +460,16 @@ class Dialect:
         """What of the venue's documents it was last compared with, for people."""
         parts = (("changelog through", self.changelog_through), ("pages of", self.pages_of))
         return ", ".join(f"{what} {date}" for what, date in parts if date)
+
+
+def walk(
+    members: Iterable[Member], holders: tuple[Member, ...] = ()
+) -> Iterator[tuple[Member, tuple[Member, ...]]]:
+    """Every member at whatever depth, each with the groups it stands in, the outermost first.
+
+    The members of a group come right behind it.
+    """
+    for member in members:
+        yield member, holders
+        if member.group is not None:
+            yield from walk(member.group.members, (*holders, member))

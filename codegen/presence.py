@@ -46,7 +46,7 @@ def everywhere(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...
 def places(dialect: Dialect, product: str | None = None) -> tuple[Place, ...]:
     """Return every place of a product, or of all of them."""
     sessions = {session.name: session.products for session in dialect.session_types}
-    found = everywhere(sessions, tuple(each.name for each in dialect.products))
+    found = everywhere(sessions, dialect.product_names)
     return tuple(place for place in found if product in (None, place.product))
 
 

@@ -133,8 +133,7 @@ def _term_text(name: str, values: tuple[str, ...] | None, siblings: Mapping[str,
 
 def value_text(field: Field, value: str) -> str:
     """Return a wire value as people know it: the constant of a code, else the value itself."""
-    codes = field.codeset.codes if field.codeset else ()
-    return next((code.constant for code in codes if code.value == value), value)
+    return next((code.constant for code in field.codes if code.value == value), value)
 
 
 def one_of_text(one_of: OneOf) -> str:

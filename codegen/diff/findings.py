@@ -34,14 +34,17 @@ class Edit:
 
     def on(self, products: tuple[str, ...]) -> Edit:
         """The edit for some products alone, none for all of them; with the sources put in."""
-        text = self.scoped.replace("PRODUCTS", _words(products)) if products and self.scoped else self.text
-        return Edit(self.location, text.replace("SOURCES", _words(self.sources)))
+        text = (
+            self.scoped.replace("PRODUCTS", yaml_words(products)) if products and self.scoped else self.text
+        )
+        return Edit(self.location, text.replace("SOURCES", yaml_words(self.sources)))
 
     def __str__(self) -> str:
         return f"{self.location}: {self.text}"
 
 
-def _words(words: Sequence[str]) -> str:
+def yaml_words(words: Sequence[str]) -> str:
+    """A word, or a list of words, as a line of YAML has it."""
     return words[0] if len(words) == 1 else f"[{', '.join(words)}]"
 
 

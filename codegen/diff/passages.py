@@ -7,7 +7,6 @@ gone is noticed; the text itself is not kept.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +16,7 @@ import attrs
 
 from codegen.diff.documents import markdown
 from codegen.diff.documents.headings import NUMBER, date_in
-from codegen.diff.documents.inline import plain
+from codegen.diff.documents.inline import fingerprint, plain
 from codegen.diff.findings import UNREVIEWED, Edit, Evidence, Finding
 from codegen.diff.sources import Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
@@ -88,7 +87,7 @@ def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, 
 
 def _passage(line: int, last: int, text: str, shown: str = "") -> Passage:
     words = re.sub(r"[ \t]+", " ", text).strip()
-    return Passage(line, last, hashlib.sha256(words.encode()).hexdigest()[:8], shown or words)
+    return Passage(line, last, fingerprint(words), shown or words)
 
 
 def key_of(reading: Reading) -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from codegen.diff.findings import DIFFERENT, GONE, NEW, STALE, UNREAD, UNREVIEWED, Finding
+from codegen.diff.findings import DIFFERENT, GONE, NEW, STALE, UNREAD, UNREVIEWED, Finding, yaml_words
 from codegen.diff.known import ELEMENTS
 from codegen.diff.sources import Reading
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -92,11 +92,8 @@ def _keep(findings: list[Finding]) -> str:
     addresses = [each.address for each in findings]
     sources = list(dict.fromkeys(source for each in findings for source in each.sources))
     says = json.dumps(first.said) if any(c in first.said for c in ",:#{}[]") else first.said
-    return f'- {{source: {_words(sources)}, {first.element}: {_words(addresses)}, says: {says}, why: "…"}}'
-
-
-def _words(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"[{', '.join(words)}]"
+    listed = f"{first.element}: {yaml_words(addresses)}"
+    return f'- {{source: {yaml_words(sources)}, {listed}, says: {says}, why: "…"}}'
 
 
 def as_json(findings: Iterable[Finding], kept: int, readings: Sequence[Reading]) -> str:

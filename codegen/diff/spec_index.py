@@ -45,6 +45,11 @@ class Entry:
         """The counters it stands in."""
         return tuple(holder.field.tag for holder in self.holders)
 
+    @property
+    def tags(self) -> tuple[int, ...]:
+        """Its tag, and those of the older fields that are read into it."""
+        return (self.field.tag, *(old.tag for old in self.member.legacy_fields))
+
     def allowed(self, spots: Iterable[Place]) -> list[Place]:
         """The spots at which neither it nor a group around it is forbidden."""
         chain = (*self.holders, self.member)
@@ -80,7 +85,6 @@ class SpecIndex:
         self.dialect = resolve(self.source)
         self.folder = folder
         self.fields = {field.tag: field for field in self.dialect.fields}
-        self.by_name = {field.name: field for field in self.dialect.fields}
         self.messages = {message.msg_type: message for message in self.dialect.messages}
         self._entries: dict[str, tuple[Entry, ...]] = {}
 
@@ -103,7 +107,7 @@ class SpecIndex:
     @cached_property
     def products(self) -> tuple[str, ...]:
         """The products; one without a name where the dialect has none."""
-        return tuple(product.name for product in self.dialect.products) or ("",)
+        return self.dialect.product_names or ("",)
 
     @cached_property
     def page_folders(self) -> dict[str, str]:
@@ -156,13 +160,9 @@ class SpecIndex:
 
     def _flat(self, members: tuple[model.Member, ...], holders: tuple[model.Member, ...]) -> list[Entry]:
         found: list[Entry] = []
-        listed = {member.field.name for member in members}
-        for member in members:
-            length = member.field.length_field
-            if length is not None and length not in listed:
-                implied = attrs.evolve(
-                    member, field=self.by_name[length], presence="optional", constant=None, rules=()
-                )
+        for member, length in self.dialect.with_lengths(members):
+            if length is not None:
+                implied = attrs.evolve(member, field=length, presence="optional", constant=None, rules=())
                 found.append(Entry(implied, holders, implied=True))
             found.append(Entry(member, holders))
             if member.group is not None:
@@ -172,6 +172,10 @@ class SpecIndex:
     def block_name(self, block: str) -> str:
         """The message's name, or header or trailer."""
         return self.messages[block].name if block in self.messages else block
+
+    def field_name(self, tag: int) -> str:
+        """The name of a field; its number where the spec does not know the tag."""
+        return self.vocabulary.fields.get(tag, str(tag))
 
     def field_location(self, name: str) -> Location:
         """Where a field stands in this folder, if it says anything about it, else in the one below."""

@@ -14,7 +14,6 @@ import attrs
 
 from codegen import prose
 from codegen.emit.classes import (
-    LOGON,
     LOGON_FIELDS,
     always_required,
     attributes_of,
@@ -55,13 +54,11 @@ class Difference:
 
 def describe(dialect: Dialect) -> Api:
     """Return the API: classes with their attributes, enums, session types, and what rules hold."""
-    products = tuple(product.name for product in dialect.products)
     blocks = {message.name: message.members for message in dialect.messages}
     blocks |= {group.entry_class: group.members for group in dialect.groups}
     blocks["Header"] = dialect.header
-    for message in dialect.messages:
-        if message.msg_type == LOGON:
-            blocks[LOGON_FIELDS] = logon_fields(message)
+    if dialect.logon is not None:
+        blocks[LOGON_FIELDS] = logon_fields(dialect.logon)
     enums = {each.name: {code.constant: code.value for code in each.codes} for each in dialect.codesets}
     for text in dialect.texts:
         enums.setdefault(texts_class(text.message.name), {})[text.constant] = text.value
@@ -69,7 +66,7 @@ def describe(dialect: Dialect) -> Api:
     one_of |= {group.entry_class: group.one_of for group in dialect.groups}
     return {
         "version": dialect.version,
-        "classes": {name: _attributes(members, products) for name, members in blocks.items()},
+        "classes": {name: _attributes(members, dialect.product_names) for name, members in blocks.items()},
         "constructors": {
             message.name: sorted(each.name for each in message.constructors)
             for message in dialect.messages
@@ -119,10 +116,6 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
     }
 
 
-def _is_argument(member: Member) -> bool:
-    return always_required(member) and member.group is None
-
-
 def read(path: Path) -> Api:
     """Read an API that `text` has written."""
     found: Api = json.loads(path.read_text(encoding="utf-8"))
@@ -142,12 +135,16 @@ def compare(old: Api, new: Api) -> list[Difference]:
 
 
 def _classes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
-    for name in sorted(old.keys() - new.keys()):
-        yield Difference(f"class {name} is gone", "source", breaking=True)
-    for name in sorted(new.keys() - old.keys()):
-        yield Difference(f"class {name} is new", "source", breaking=False)
+    yield from _gone_and_new("class", old, new)
     for name in sorted(old.keys() & new.keys()):
         yield from _class(name, old[name], new[name])
+
+
+def _gone_and_new(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in sorted(old.keys() - new.keys()):
+        yield Difference(f"{what} {name} is gone", "source", breaking=True)
+    for name in sorted(new.keys() - old.keys()):
+        yield Difference(f"{what} {name} is new", "source", breaking=False)
 
 
 def _class(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
@@ -224,21 +221,14 @@ def _uses(old: Api, new: Api) -> Iterator[Difference]:
     for what in ("flows", "rules"):
         for name in sorted(old["classes"].keys() & new["classes"].keys()):
             before, after = old[what].get(name, []), new[what].get(name, [])
-            gone, more = (
-                [each for each in one if each not in other]
-                for one, other in ((before, after), (after, before))
-            )
-            for each in gone:
+            for each in (each for each in before if each not in after):
                 said = f"is sent no more {each}" if what == "flows" else f"has no rule more: {each}"
                 yield Difference(f"{name} {said}", "venue", breaking=what == "flows")
             for each in (each for each in after if each not in before):
                 said = f"is sent {each}" if what == "flows" else f"has a new rule: {each}"
                 yield Difference(f"{name} {said}", "venue", breaking=what == "rules")
     before, after = old["sessions"], new["sessions"]
-    for name in sorted(before.keys() - after.keys()):
-        yield Difference(f"session type {name} is gone", "source", breaking=True)
-    for name in sorted(after.keys() - before.keys()):
-        yield Difference(f"session type {name} is new", "source", breaking=False)
+    yield from _gone_and_new("session type", before, after)
     for name in sorted(before.keys() & after.keys()):
         for setting, value in before[name].items():
             now = after[name][setting]

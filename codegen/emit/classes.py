@@ -28,9 +28,8 @@ from codegen.naming import snake_case, upper_snake
 CODEC_TAGS = frozenset({8, 9, 10, 35})
 """BeginString, BodyLength, CheckSum and MsgType: the codec reads and writes these itself."""
 
-LOGON = "A"
-"""MsgType (35) of the message whose further fields have a class of their own, `LogonFields`."""
 LOGON_FIELDS = "LogonFields"
+"""The class of the further fields of the Logon."""
 SESSION_WRITES = frozenset({"HeartBtInt", "ResetSeqNumFlag", "NextExpectedMsgSeqNum"})
 """Fields of the Logon that the session decides about, so that they are not among these."""
 
@@ -177,85 +176,226 @@ def value_unless_given(member: Member) -> str | None:
         return None
     if not always_required(member):
         return member.constant
-    codes = field.codeset.codes if field.codeset else ()
-    return codes[0].value if len(codes) == 1 else None
+    return field.codes[0].value if len(field.codes) == 1 else None
 
 
-def message_view(message: Message, products: tuple[str, ...], imports: Imports) -> ClassView:
-    """Return the class of a message."""
-    flows = "; ".join(filter(None, (prose.scope_text(flow) for flow in message.flows)))
-    facts = [
-        f"Sent {flows}." if flows else "",
-        *(prose.one_of_text(one_of) for one_of in message.one_of),
-        prose.pedigree_text(message.pedigree),
-        f"Source: {prose.sentence(message.source)}" if message.source else "",
-    ]
-    return ClassView(
-        name=message.name,
-        base="FixMessage",
-        doc=docstring(
-            [f"{message.name} ({message.msg_type}): {prose.sentence(message.doc)}", " ".join(facts)], 4
-        ),
-        constants=(("MSG_TYPE", repr(message.msg_type)), ("NAME", repr(message.name))),
-        layout=f"{message.family}.{upper_snake(message.name)}",
-        attributes=_attribute_views(message.members, products, imports),
-        deprecation=_deprecation(f"{message.name} ({message.msg_type})", message.pedigree, imports),
-        is_message=True,
-        constructors=tuple(
-            _constructor_view(message, each, products, imports) for each in message.constructors
-        ),
-    )
+@attrs.frozen
+class ClassWriter:
+    """Makes the views of the classes of one module, and collects what they import."""
 
+    imports: Imports
+    package: str
+    products: tuple[str, ...]
+    """All of the dialect's."""
+    in_groups: bool = False
+    """Whether this is the module of the entry classes itself."""
 
-def _constructor_view(
-    message: Message, constructor: Constructor, products: tuple[str, ...], imports: Imports
-) -> ConstructorView:
-    """Return a class method; the rules of its message, with what it sets, decide which arguments it has."""
-    imports.fixed("typing", "Self")
-    sets = {member.field.name: value for member, value in constructor.sets}
-    taken = constructor.takes
-    first, given = [], []
-    arguments = [
-        f"{member.attribute}={kinds.literal(member.field, value)}" for member, value in constructor.sets
-    ]
-    entry: tuple[Member, ...] = ()
-    if taken is not None and taken.group is not None:
-        entry = attributes_of(taken.group.members)
-        if len(entry) == 1:
-            name, accepts = entry[0].attribute, kinds.accepts_of(entry[0].field)
-            first += [f"{name}: {accepts}", f"*more: {accepts}"]
-            made = f"{taken.group.entry_class}({name}=each) for each in ({name}, *more)"
-        else:
-            passed = ", ".join(
-                f"{each.attribute}={each.attribute}" for each in entry if _is_taken(each, constructor, sets)
-            )
-            made = f"{taken.group.entry_class}({passed})"
-        arguments.append(f"{taken.attribute}=[{made}]")
-    elif taken is not None:
-        first.append(f"{taken.attribute}: {kinds.accepts_of(taken.field)}")
-        arguments.append(f"{taken.attribute}={taken.attribute}")
-    beside = [member for member in attributes_of(message.members) if member is not taken]
-    for member in (*beside, *(entry if len(entry) > 1 else ())):
-        if not _is_taken(member, constructor, sets):
-            continue
-        required = member.attribute in constructor.requires or _is_required(member, sets)
-        shown = attrs.evolve(member, presence="required", rules=()) if required else member
-        (view,) = _attribute_views((shown,), products, imports)
-        has_default = not (required and member.group)
-        given.append(f"{view.name}: {view.accepts}{view.argument_default if has_default else ''}")
-        if member in beside:
-            arguments.append(f"{view.name}={view.name}")
-    star = ["*"] if given and not any(each.startswith("*") for each in first) else []
-    listed = (
-        f"{member.field.name} {prose.value_text(member.field, value)}" for member, value in constructor.sets
-    )
-    facts = f"With {prose.listed(tuple(listed))}." if sets else ""
-    return ConstructorView(
-        constructor.name,
-        docstring([prose.sentence(constructor.doc), facts], 8),
-        (*first, *star, *given),
-        tuple(arguments),
-    )
+    def message_view(self, message: Message) -> ClassView:
+        """Return the class of a message."""
+        self._use(message.members)
+        flows = "; ".join(filter(None, (prose.scope_text(flow) for flow in message.flows)))
+        facts = [
+            f"Sent {flows}." if flows else "",
+            *(prose.one_of_text(one_of) for one_of in message.one_of),
+            prose.pedigree_text(message.pedigree),
+            f"Source: {prose.sentence(message.source)}" if message.source else "",
+        ]
+        return ClassView(
+            name=message.name,
+            base="FixMessage",
+            doc=docstring(
+                [f"{message.name} ({message.msg_type}): {prose.sentence(message.doc)}", " ".join(facts)], 4
+            ),
+            constants=(("MSG_TYPE", repr(message.msg_type)), ("NAME", repr(message.name))),
+            layout=f"{message.family}.{upper_snake(message.name)}",
+            attributes=self._attribute_views(message.members),
+            deprecation=self._deprecation(f"{message.name} ({message.msg_type})", message.pedigree),
+            is_message=True,
+            constructors=tuple(self._constructor_view(message, each) for each in message.constructors),
+        )
+
+    def logon_fields_view(self, message: Message) -> ClassView:
+        """Return the class of what a Logon says beside what the session writes."""
+        doc = f"What a {message.name} ({message.msg_type}) says beside what the session writes itself."
+        more = (
+            "For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default."
+        )
+        return ClassView(
+            name=LOGON_FIELDS,
+            base="Block",
+            doc=docstring([doc, more], 4),
+            constants=(),
+            layout=f"{message.family}.{upper_snake(LOGON_FIELDS)}",
+            attributes=self._attribute_views(logon_fields(message)),
+        )
+
+    def group_view(self, group: Group) -> ClassView:
+        """Return the class of a group's entries."""
+        self._use(group.members)
+        openers = tuple(f"{field.name} ({field.tag})" for field in group.delimiters)
+        facts = [
+            f"An entry begins with {prose.listed(openers, 'or')}." if openers else "",
+            *(prose.one_of_text(one_of) for one_of in group.one_of),
+            f"Source: {prose.sentence(group.source)}" if group.source else "",
+        ]
+        return ClassView(
+            name=group.entry_class,
+            base="Block",
+            doc=docstring([f"An entry of {group.name}: {prose.sentence(group.doc)}", " ".join(facts)], 4),
+            constants=(),
+            layout=f"groups.{upper_snake(group.entry_class)}",
+            attributes=self._attribute_views(group.members),
+            list_converter=list_converter(group),
+        )
+
+    def block_view(self, name: str, doc: str, members: tuple[Member, ...]) -> ClassView:
+        """Return the class of the header or the trailer."""
+        self._use(members)
+        return ClassView(
+            name=name,
+            base="Block",
+            doc=docstring([doc], 4),
+            constants=(),
+            layout=f"blocks.{upper_snake(name)}",
+            attributes=self._attribute_views(members),
+        )
+
+    def _constructor_view(self, message: Message, constructor: Constructor) -> ConstructorView:
+        """Return a class method. Its arguments follow from the rules of the message and from what it sets."""
+        self.imports.fixed("typing", "Self")
+        sets = {member.field.name: value for member, value in constructor.sets}
+        taken = constructor.takes
+        first, given = [], []
+        arguments = [
+            f"{member.attribute}={kinds.literal(member.field, value)}" for member, value in constructor.sets
+        ]
+        entry: tuple[Member, ...] = ()
+        if taken is not None and taken.group is not None:
+            entry = attributes_of(taken.group.members)
+            if len(entry) == 1:
+                name, accepts = entry[0].attribute, kinds.accepts_of(entry[0].field)
+                first += [f"{name}: {accepts}", f"*more: {accepts}"]
+                made = f"{taken.group.entry_class}({name}=each) for each in ({name}, *more)"
+            else:
+                passed = ", ".join(
+                    f"{each.attribute}={each.attribute}"
+                    for each in entry
+                    if _is_taken(each, constructor, sets)
+                )
+                made = f"{taken.group.entry_class}({passed})"
+            arguments.append(f"{taken.attribute}=[{made}]")
+        elif taken is not None:
+            first.append(f"{taken.attribute}: {kinds.accepts_of(taken.field)}")
+            arguments.append(f"{taken.attribute}={taken.attribute}")
+        beside = [member for member in attributes_of(message.members) if member is not taken]
+        for member in (*beside, *(entry if len(entry) > 1 else ())):
+            if not _is_taken(member, constructor, sets):
+                continue
+            required = member.attribute in constructor.requires or _is_required(member, sets)
+            shown = attrs.evolve(member, presence="required", rules=()) if required else member
+            (view,) = self._attribute_views((shown,))
+            has_default = not (required and member.group)
+            given.append(f"{view.name}: {view.accepts}{view.argument_default if has_default else ''}")
+            if member in beside:
+                arguments.append(f"{view.name}={view.name}")
+        star = ["*"] if given and not any(each.startswith("*") for each in first) else []
+        listed = (
+            f"{member.field.name} {prose.value_text(member.field, value)}"
+            for member, value in constructor.sets
+        )
+        facts = f"With {prose.listed(tuple(listed))}." if sets else ""
+        return ConstructorView(
+            constructor.name,
+            docstring([prose.sentence(constructor.doc), facts], 8),
+            (*first, *star, *given),
+            tuple(arguments),
+        )
+
+    def _attribute_views(self, members: tuple[Member, ...]) -> tuple[AttributeView, ...]:
+        siblings = {member.field.name: member.field for member in members}
+        return tuple(
+            self._group_attribute(member, member.group, siblings)
+            if member.group
+            else self._field_attribute(member, siblings)
+            for member in attributes_of(members)
+        )
+
+    def _group_attribute(self, member: Member, group: Group, siblings: Mapping[str, Field]) -> AttributeView:
+        presence = f"{prose.count_text(group)} {prose.presence_text(member, siblings, self.products)}"
+        name, entry = member.attribute, group.entry_class
+        return AttributeView(
+            name=name,
+            annotation=f"list[{entry}]",
+            default=" = attrs.field(factory=list)",
+            accepts=f"Iterable[{entry}]",
+            argument_default=" = ()",
+            value=f"[] if {name} is EMPTY else {list_converter(group)}({name})",
+            doc=_attribute_doc(member, presence, siblings),
+            deprecation=self._deprecation(f"{member.field.name} ({member.field.tag})", member.pedigree),
+            is_given=f"self.{name}",
+        )
+
+    def _field_attribute(self, member: Member, siblings: Mapping[str, Field]) -> AttributeView:
+        field = member.field
+        kind = kinds.kind_of(field)
+        # Of datetime another spec may need other names, so each has a line of its own (see `Imports.name`).
+        if kind.module == "datetime":
+            self.imports.name(kind.module, field.datatype.python)
+        elif kind.module:
+            self.imports.fixed(kind.module, field.datatype.python)
+        name, annotation, accepts = member.attribute, kinds.annotation_of(field), kinds.accepts_of(field)
+        value = f"{kinds.converter_of(field)}({name})"
+        default = ""
+        unless_given = value_unless_given(member)
+        if unless_given is not None:
+            default = f" = {kinds.literal(field, unless_given)}"
+        elif field.tag in CODEC_TAGS or not always_required(member):
+            default = " = None"
+            annotation += " | None"
+            accepts += " | None"
+            value = f"None if {name} is None else {value}"
+        presence = (
+            _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings, self.products)
+        )
+        if unless_given is not None and member.constant is None:
+            presence += f" {prose.value_text(field, unless_given)}, its only value, if not given."
+        return AttributeView(
+            name=name,
+            annotation=annotation,
+            default=default,
+            accepts=accepts,
+            argument_default=default,
+            value=value,
+            doc=_attribute_doc(member, presence, siblings),
+            deprecation=self._deprecation(f"{field.name} ({field.tag})", member.pedigree),
+            is_given=f"self.{name} is not None",
+        )
+
+    def _deprecation(self, what: str, pedigree: Pedigree) -> str | None:
+        """Return the text of the warning, as an expression; None for an element that is not deprecated."""
+        steps = [change for change in pedigree.changes if change.kind in ("deprecated", "removed")]
+        if not steps:
+            return None
+        self.imports.fixed("kalshi_fix_sansio.support", "warn_deprecated")
+        return repr(f"{what}: {prose.pedigree_text(Pedigree((steps[-1],)))}")
+
+    def _use(self, members: tuple[Member, ...]) -> None:
+        """Add the imports that the attributes of these members need."""
+        self.imports.module("attrs")
+        self.imports.fixed("collections.abc", "Iterable")
+        self.imports.fixed("kalshi_fix_sansio.base", "UnknownField")
+        self.imports.fixed("kalshi_fix_sansio.support", "EMPTY", "constructor_error")
+        for member in attributes_of(members):
+            if member.group:
+                if not self.in_groups:
+                    self.imports.name(
+                        f"{self.package}.groups", member.group.entry_class, list_converter(member.group)
+                    )
+            elif member.field.codeset:
+                codeset = member.field.codeset
+                self.imports.name(f"{self.package}.codesets", codeset.name, kinds.codeset_converter(codeset))
+            else:
+                self.imports.name("kalshi_fix_sansio.scalars", kinds.kind_of(member.field).converter)
 
 
 def _is_taken(member: Member, constructor: Constructor, sets: Mapping[str, str]) -> bool:
@@ -300,132 +440,9 @@ def logon_fields(message: Message) -> tuple[Member, ...]:
     )
 
 
-def logon_fields_view(message: Message, products: tuple[str, ...], imports: Imports) -> ClassView:
-    """Return the class of what a Logon says beside what the session writes."""
-    doc = f"What a {message.name} ({message.msg_type}) says beside what the session writes itself."
-    more = "For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default."
-    return ClassView(
-        name=LOGON_FIELDS,
-        base="Block",
-        doc=docstring([doc, more], 4),
-        constants=(),
-        layout=f"{message.family}.{upper_snake(LOGON_FIELDS)}",
-        attributes=_attribute_views(logon_fields(message), products, imports),
-    )
-
-
-def group_view(group: Group, products: tuple[str, ...], imports: Imports) -> ClassView:
-    """Return the class of a group's entries."""
-    openers = tuple(f"{field.name} ({field.tag})" for field in group.delimiters)
-    facts = [
-        f"An entry begins with {prose.listed(openers, 'or')}." if openers else "",
-        *(prose.one_of_text(one_of) for one_of in group.one_of),
-        f"Source: {prose.sentence(group.source)}" if group.source else "",
-    ]
-    return ClassView(
-        name=group.entry_class,
-        base="Block",
-        doc=docstring([f"An entry of {group.name}: {prose.sentence(group.doc)}", " ".join(facts)], 4),
-        constants=(),
-        layout=f"groups.{upper_snake(group.entry_class)}",
-        attributes=_attribute_views(group.members, products, imports),
-        list_converter=list_converter(group),
-    )
-
-
-def block_view(
-    name: str, doc: str, members: tuple[Member, ...], products: tuple[str, ...], imports: Imports
-) -> ClassView:
-    """Return the class of the header or the trailer."""
-    return ClassView(
-        name=name,
-        base="Block",
-        doc=docstring([doc], 4),
-        constants=(),
-        layout=f"blocks.{upper_snake(name)}",
-        attributes=_attribute_views(members, products, imports),
-    )
-
-
-def _deprecation(what: str, pedigree: Pedigree, imports: Imports) -> str | None:
-    """Return an expression for what is to be said of a deprecated element, or one that is gone; None else."""
-    steps = [change for change in pedigree.changes if change.kind in ("deprecated", "removed")]
-    if not steps:
-        return None
-    imports.fixed("kalshi_fix_sansio.support", "warn_deprecated")
-    return repr(f"{what}: {prose.pedigree_text(Pedigree((steps[-1],)))}")
-
-
 def list_converter(group: Group) -> str:
     """Return the name of the function that checks a list of a group's entries."""
     return f"to_{snake_case(group.entry_class)}_list"
-
-
-def _attribute_views(
-    members: tuple[Member, ...], products: tuple[str, ...], imports: Imports
-) -> tuple[AttributeView, ...]:
-    siblings = {member.field.name: member.field for member in members}
-    return tuple(
-        _group_attribute(member, member.group, siblings, products, imports)
-        if member.group
-        else _field_attribute(member, siblings, products, imports)
-        for member in attributes_of(members)
-    )
-
-
-def _group_attribute(
-    member: Member, group: Group, siblings: Mapping[str, Field], products: tuple[str, ...], imports: Imports
-) -> AttributeView:
-    presence = f"{prose.count_text(group)} {prose.presence_text(member, siblings, products)}"
-    name, entry = member.attribute, group.entry_class
-    return AttributeView(
-        name=name,
-        annotation=f"list[{entry}]",
-        default=" = attrs.field(factory=list)",
-        accepts=f"Iterable[{entry}]",
-        argument_default=" = ()",
-        value=f"[] if {name} is EMPTY else {list_converter(group)}({name})",
-        doc=_attribute_doc(member, presence, siblings),
-        deprecation=_deprecation(f"{member.field.name} ({member.field.tag})", member.pedigree, imports),
-        is_given=f"self.{name}",
-    )
-
-
-def _field_attribute(
-    member: Member, siblings: Mapping[str, Field], products: tuple[str, ...], imports: Imports
-) -> AttributeView:
-    field = member.field
-    kind = kinds.kind_of(field)
-    # Of datetime another spec may need other names, so each has a line of its own (see `Imports.name`).
-    if kind.module == "datetime":
-        imports.name(kind.module, kind.annotation)
-    elif kind.module:
-        imports.fixed(kind.module, kind.annotation)
-    name, annotation, accepts = member.attribute, kinds.annotation_of(field), kinds.accepts_of(field)
-    value = f"{kinds.converter_of(field)}({name})"
-    default = ""
-    unless_given = value_unless_given(member)
-    if unless_given is not None:
-        default = f" = {kinds.literal(field, unless_given)}"
-    elif field.tag in CODEC_TAGS or not always_required(member):
-        default = " = None"
-        annotation += " | None"
-        accepts += " | None"
-        value = f"None if {name} is None else {value}"
-    presence = _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings, products)
-    if unless_given is not None and member.constant is None:
-        presence += f" {prose.value_text(field, unless_given)}, its only value, if not given."
-    return AttributeView(
-        name=name,
-        annotation=annotation,
-        default=default,
-        accepts=accepts,
-        argument_default=default,
-        value=value,
-        doc=_attribute_doc(member, presence, siblings),
-        deprecation=_deprecation(f"{field.name} ({field.tag})", member.pedigree, imports),
-        is_given=f"self.{name} is not None",
-    )
 
 
 def _attribute_doc(member: Member, presence: str, siblings: Mapping[str, Field]) -> str:
@@ -451,25 +468,3 @@ def _legacy_text(fields: tuple[Field, ...]) -> str:
     return (
         f"Also read from {prose.listed(tuple(f'tag {field.tag}' for field in fields))}, which is never sent."
     )
-
-
-def use_members(
-    members: tuple[Member, ...], imports: Imports, package: str, *, in_groups: bool = False
-) -> None:
-    """Add the imports that the attributes of these members need in a module of `package`.
-
-    With `in_groups` that is the module of the entry classes itself.
-    """
-    imports.module("attrs")
-    imports.fixed("collections.abc", "Iterable")
-    imports.fixed("kalshi_fix_sansio.base", "UnknownField")
-    imports.fixed("kalshi_fix_sansio.support", "EMPTY", "constructor_error")
-    for member in attributes_of(members):
-        if member.group:
-            if not in_groups:
-                imports.name(f"{package}.groups", member.group.entry_class, list_converter(member.group))
-        elif member.field.codeset:
-            codeset = member.field.codeset
-            imports.name(f"{package}.codesets", codeset.name, kinds.codeset_converter(codeset))
-        else:
-            imports.name("kalshi_fix_sansio.scalars", kinds.kind_of(member.field).converter)

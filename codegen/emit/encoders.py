@@ -11,7 +11,7 @@ thread could get one of them as another thread has written it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
 import attrs
@@ -59,19 +59,18 @@ def encoder_view(
     members: tuple[Member, ...],
     imports: Imports,
     package: str,
-    tags: Mapping[str, int],
     *,
     in_groups: bool = False,
     is_header: bool = False,
 ) -> EncoderView:
     """Return the encoder of a class with these members.
 
-    `tags` has the tag of every field of the dialect by its FIX name. With `in_groups` it is the class of a
-    group's entries, in whose module the entries of all groups stand. What the header of a message begins with
-    is that of the message before, most of the time.
+    With `in_groups` it is the class of a group's entries, in whose module the entries of all groups stand.
+    With `is_header` the names that it begins with are kept: they are those of the message before, most of
+    the time.
     """
     imports.fixed("kalshi_fix_sansio.support", "format_unknown")
-    body = _Body(parameter, imports, package, tags, in_groups)
+    body = _Body(parameter, imports, package, in_groups)
     if in_groups:
         imports.fixed("kalshi_fix_sansio.support", "require_entry")
         body.lines += [f"if type({parameter}) is not {cls}:", f"    require_entry({parameter}, {cls})"]
@@ -94,7 +93,7 @@ def _is_name(member: Member) -> bool:
 
 
 def _is_plain_string(field: Field) -> bool:
-    return not field.codeset and kinds.kind_of(field).formatter == "format_string"
+    return not field.codeset and kinds.formatter_of(field) == "format_string"
 
 
 def _text_codes(member: Member) -> CodeSet | None:
@@ -116,7 +115,6 @@ class _Body:
     parameter: str
     imports: Imports
     package: str
-    tags: Mapping[str, int]
     in_groups: bool
     lines: list[str] = attrs.field(factory=list)
     tables: list[tuple[str, str]] = attrs.field(factory=list)
@@ -140,7 +138,7 @@ class _Body:
         if pieces:
             self.lines += ["text = (", '    f"{text}"', *(f"    {piece}" for piece in pieces), ")"]
         for member in members[first:]:
-            self.lines += self._appended(member)
+            self.lines += self._optional(member, "text", f"{self.parameter}.{member.attribute}")
         rest = "unknown" if has_group else f"format_unknown({unknown}, checked)"
         self.lines += [f"if {'unknown' if has_group else unknown}:", f"    text += {rest}", "return text"]
 
@@ -184,10 +182,6 @@ class _Body:
         self.lines.append(f'{name} = ""')
         self.lines += self._optional(member, name, value)
         return f"{{{name}}}"
-
-    def _appended(self, member: Member) -> Iterator[str]:
-        """Yield the statements that append a member that may be absent."""
-        yield from self._optional(member, "text", f"{self.parameter}.{member.attribute}")
 
     def _variable(self, member: Member) -> tuple[str, str]:
         """Return the variable for a member, and where its value stands."""
@@ -260,7 +254,7 @@ class _Body:
             indent = "    "
         if field.length_field:
             # The text is latin-1, a character for each byte, so `len` gives what the length field has to say.
-            length = f"{self.tags[field.length_field]}={{len(data)}}\\x01"
+            length = f"{field.length_tag}={{len(data)}}\\x01"
             yield f"{indent}data = {self._formatted(member, value)}"
             yield f'{indent}{text} += f"{length}{field.tag}={{data}}\\x01"'
         else:
@@ -300,7 +294,7 @@ class _Body:
 
     def _table(self, member: Member, codeset: CodeSet, *, or_none: bool = False) -> str:
         """Return the constant with the fields of all known codes, with `or_none` also nothing for None."""
-        field, formatter = member.field, kinds.kind_of(member.field).formatter
+        field, formatter = member.field, kinds.formatter_of(member.field)
         self.imports.name("kalshi_fix_sansio.scalars", formatter)
         self.imports.fixed("kalshi_fix_sansio.support", "code_fields")
         name, arguments = f"_{upper_snake(field.name)}", f"{field.tag}, {codeset.name}, {formatter}"
@@ -310,8 +304,6 @@ class _Body:
         return name
 
     def _formatted(self, member: Member, value: str) -> str:
-        return self._call(kinds.kind_of(member.field).formatter, value)
-
-    def _call(self, formatter: str, value: str) -> str:
+        formatter = kinds.formatter_of(member.field)
         self.imports.name("kalshi_fix_sansio.scalars", formatter)
         return f"{formatter}({value})"

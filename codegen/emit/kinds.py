@@ -12,30 +12,27 @@ from codegen.naming import snake_case
 class PythonKind:
     """The Python side of one `kalshi_fix_sansio.layout.Kind`."""
 
-    annotation: str
     accepts: str
     """The annotation of what a constructor takes for it."""
     converter: str
     """The function of `kalshi_fix_sansio.scalars` that a constructor applies."""
-    formatter: str
-    """The function of `kalshi_fix_sansio.scalars` that an encoder applies."""
     module: str | None = None
-    """The standard library module that the annotation comes from."""
+    """The standard library module that its type comes from."""
 
 
 KINDS: dict[str, PythonKind] = {
-    "STRING": PythonKind("str", "str", "to_str", "format_string"),
-    "CHAR": PythonKind("str", "str", "to_char", "format_char"),
-    "INT": PythonKind("int", "int | str", "to_int", "format_int"),
-    "LENGTH": PythonKind("int", "int | str", "to_seqnum", "format_length"),
-    "SEQNUM": PythonKind("int", "int | str", "to_seqnum", "format_seqnum"),
-    "NUMINGROUP": PythonKind("int", "int | str", "to_seqnum", "format_numingroup"),
-    "DECIMAL": PythonKind("Decimal", "Decimal | int | str", "to_decimal", "format_decimal", "decimal"),
-    "BOOLEAN": PythonKind("bool", "bool", "to_bool", "format_boolean"),
-    "UTCTIMESTAMP": PythonKind("datetime", "datetime", "to_datetime", "format_utctimestamp", "datetime"),
-    "UTCDATEONLY": PythonKind("date", "date", "to_date", "format_utcdateonly", "datetime"),
-    "UTCTIMEONLY": PythonKind("time", "time", "to_time", "format_utctimeonly", "datetime"),
-    "DATA": PythonKind("bytes", "bytes | str", "to_data", "format_data"),
+    "STRING": PythonKind("str", "to_str"),
+    "CHAR": PythonKind("str", "to_char"),
+    "INT": PythonKind("int | str", "to_int"),
+    "LENGTH": PythonKind("int | str", "to_seqnum"),
+    "SEQNUM": PythonKind("int | str", "to_seqnum"),
+    "NUMINGROUP": PythonKind("int | str", "to_seqnum"),
+    "DECIMAL": PythonKind("Decimal | int | str", "to_decimal", "decimal"),
+    "BOOLEAN": PythonKind("bool", "to_bool"),
+    "UTCTIMESTAMP": PythonKind("datetime", "to_datetime", "datetime"),
+    "UTCDATEONLY": PythonKind("date", "to_date", "datetime"),
+    "UTCTIMEONLY": PythonKind("time", "to_time", "datetime"),
+    "DATA": PythonKind("bytes | str", "to_data"),
 }
 
 
@@ -46,7 +43,7 @@ def kind_of(field: Field) -> PythonKind:
 
 def annotation_of(field: Field) -> str:
     """Return the annotation of a value of this field, without `| None`."""
-    plain = kind_of(field).annotation
+    plain = field.datatype.python
     return f"{field.codeset.name} | {plain}" if field.codeset else plain
 
 
@@ -61,6 +58,11 @@ def converter_of(field: Field) -> str:
     return codeset_converter(field.codeset) if field.codeset else kind_of(field).converter
 
 
+def formatter_of(field: Field) -> str:
+    """Return the name of the function of `kalshi_fix_sansio.scalars` that an encoder applies."""
+    return f"format_{field.datatype.kind.lower()}"
+
+
 def codeset_converter(codeset: CodeSet) -> str:
     """Return the name of the generated function that turns values into members of this codeset."""
     return f"to_{snake_case(codeset.name)}"
@@ -73,11 +75,10 @@ def codeset_table(codeset: CodeSet) -> str:
 
 def literal(field: Field, value: str) -> str:
     """Return the expression of a wire value, for defaults."""
-    if field.codeset:
-        for code in field.codeset.codes:
-            if code.value == value:
-                return f"{field.codeset.name}.{code.constant}"
-    match kind_of(field).annotation:
+    for code in field.codes:
+        if field.codeset and code.value == value:
+            return f"{field.codeset.name}.{code.constant}"
+    match field.datatype.python:
         case "int":
             return str(int(value))
         case "bool":

@@ -6,7 +6,7 @@ The expressions are written in one line; the formatter lays them out.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import attrs
 
@@ -94,8 +94,6 @@ class LayoutWriter:
 
     imports: Imports
     package: str
-    tags: Mapping[str, int] = attrs.field(factory=dict)
-    """Tag of every field by its FIX name."""
     in_groups_module: bool = False
     """Whether this is the module of group layouts, which nests its own constants."""
 
@@ -116,9 +114,7 @@ class LayoutWriter:
                 arguments["open_codes"] = "False"
         if field.unit:
             arguments["unit"] = repr(field.unit)
-        if field.length_field:
-            arguments["length_tag"] = str(self.tags[field.length_field])
-        for name in ("minimum", "maximum", "max_length"):
+        for name in ("length_tag", "minimum", "maximum", "max_length"):
             if getattr(field, name) is not None:
                 arguments[name] = str(getattr(field, name))
         if field.pattern is not None:
@@ -130,17 +126,17 @@ class LayoutWriter:
         return FieldView(field_constant(field), call("FieldLayout", **arguments), field.name)
 
     def block(
-        self, cls: str, name: str, members: tuple[Member, ...], one_of: tuple[OneOf, ...], module: str
+        self, name: str, members: tuple[Member, ...], one_of: tuple[OneOf, ...], module: str
     ) -> BlockView:
         """Return the layout of a block whose class is in `module` of the package."""
         self.imports.name(LAYOUT, "BlockLayout")
         place = f"{self.package}.{module}"
-        arguments = [f"encode={f'{place}.{encoder_name(cls)}'!r}"]
+        arguments = [f"encode={f'{place}.{encoder_name(name)}'!r}"]
         if one_of:
             arguments.append(f"one_of={sequence(self._one_of(rule) for rule in one_of)}")
         return BlockView(
-            constant=upper_snake(cls),
-            cls=repr(f"{place}.{cls}"),
+            constant=upper_snake(name),
+            cls=repr(f"{place}.{name}"),
             name=repr(name),
             arguments=tuple(arguments),
             members=tuple((self._member(member), member.field.tag) for member in attributes_of(members)),
@@ -164,9 +160,8 @@ class LayoutWriter:
     def message(self, message: Message) -> MessageView:
         """Return the layout of a message."""
         self.imports.name(LAYOUT, "MessageLayout")
-        body = self.block(
-            message.name, message.name, message.members, message.one_of, f"messages.{message.family}"
-        )
+        module = f"messages.{message.family}"
+        body = self.block(message.name, message.members, message.one_of, module)
         return MessageView(
             constant=body.constant,
             msg_type=repr(message.msg_type),
@@ -205,7 +200,7 @@ class LayoutWriter:
 
     def group(self, group: Group) -> BlockView:
         """Return the layout of a group's entries."""
-        return self.block(group.entry_class, group.entry_class, group.members, group.one_of, "groups")
+        return self.block(group.entry_class, group.members, group.one_of, "groups")
 
     def _member(self, member: Member) -> str:
         arguments: dict[str, str] = {}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
 
 from codegen.emit import classes, encoders, layouts, limits, texts
 from codegen.emit.imports import Imports, export_key
-from codegen.model import Dialect, Message
+from codegen.model import CodeSet, Dialect, Element, Message
 from codegen.naming import texts_class, upper_snake
-from kalshi_fix_adapters.documents.mistakes import Location
 
 LAYOUT = "kalshi_fix_sansio.layout"
 
@@ -32,10 +31,12 @@ class ModuleView:
 
 def modules(dialect: Dialect, package: str) -> Iterator[ModuleView]:
     """Return every file of the package."""
-    yield from _Fixed(dialect, package).modules()
+    found = _Modules(dialect, package)
+    yield from found.fixed()
     for family in families(dialect):
         messages = [message for message in dialect.messages if message.family == family]
-        yield from _Family(dialect, package, family, messages).modules()
+        yield found.messages(family, messages)
+        yield found.message_layouts(family, messages)
 
 
 def families(dialect: Dialect) -> tuple[str, ...]:
@@ -43,73 +44,19 @@ def families(dialect: Dialect) -> tuple[str, ...]:
     return tuple(dict.fromkeys(message.family for message in dialect.messages))
 
 
-@attrs.define
-class _Family:
-    """The two modules of one family of messages."""
-
-    dialect: Dialect
-    package: str
-    family: str
-    messages: list[Message]
-
-    def modules(self) -> Iterator[ModuleView]:
-        yield self._classes()
-        yield self._layouts()
-
-    def _classes(self) -> ModuleView:
-        imports = Imports()
-        imports.fixed("typing", "ClassVar")
-        imports.fixed(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
-        imports.fixed(f"{self.package}.layouts", self.family)
-        imports.fixed("kalshi_fix_sansio.problems", "Problem")
-        tags = tags_by_name(self.dialect)
-        views = []
-        for message in self.messages:
-            classes.use_members(message.members, imports, self.package)
-            cls = classes.message_view(message, product_names(self.dialect), imports)
-            title = f"the body of a {message.name} ({message.msg_type})"
-            encoder = encoders.encoder_view(
-                message.name, "message", title, message.members, imports, self.package, tags
-            )
-            views.append((cls, encoder))
-        logon = self._logon()
-        view = classes.logon_fields_view(logon, product_names(self.dialect), imports) if logon else None
-        if logon:
-            imports.fixed("kalshi_fix_sansio.base", "Block")
-        doc = f"Messages of the family {self.family.replace('_', ' ')}, and their encoders."
-        tables = encoders.tables_of(encoder for _, encoder in views)
-        return self._view(
-            "messages", "messages.py.j2", doc, imports, classes=views, tables=tables, logon_fields=view
-        )
-
-    def _layouts(self) -> ModuleView:
-        imports = Imports()
-        writer = layouts.LayoutWriter(imports, self.package)
-        views = [writer.message(message) for message in self.messages]
-        logon = self._logon()
-        view = writer.logon_fields(logon) if logon else None
-        doc = f"Layouts of the family {self.family.replace('_', ' ')}."
-        return self._view("layouts", "message_layouts.py.j2", doc, imports, messages=views, logon_fields=view)
-
-    def _logon(self) -> Message | None:
-        return next((message for message in self.messages if message.msg_type == classes.LOGON), None)
-
-    def _view(self, folder: str, template: str, doc: str, imports: Imports, **context: Any) -> ModuleView:
-        sources = _files(
-            *(message.location for message in self.messages),
-            *(member.location for message in self.messages for member in message.members),
-        )
-        return ModuleView(f"{folder}/{self.family}.py", template, doc, imports, sources, context)
+# Of the methods below each makes one file, those of blocks and groups two. What a file imports shows only as
+# its views are made, so that each begins with `Imports()` and hands it to whatever writes expressions.
 
 
-@attrs.define
-class _Fixed:
-    """The modules that every dialect has."""
+@attrs.frozen
+class _Modules:
+    """The modules of a dialect."""
 
     dialect: Dialect
     package: str
 
-    def modules(self) -> Iterator[ModuleView]:
+    def fixed(self) -> Iterator[ModuleView]:
+        """Those that every dialect has."""
         yield self._init()
         yield self._codesets()
         yield self._sessions()
@@ -126,6 +73,47 @@ class _Fixed:
         ):
             yield ModuleView(f"{folder}/__init__.py", "package.py.j2", doc, Imports(), frozenset())
 
+    # A family of messages
+
+    def messages(self, family: str, messages: list[Message]) -> ModuleView:
+        """The classes of a family and their encoders."""
+        imports = Imports()
+        imports.fixed("typing", "ClassVar")
+        imports.fixed(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
+        imports.fixed(f"{self.package}.layouts", family)
+        imports.fixed("kalshi_fix_sansio.problems", "Problem")
+        writer = self._class_writer(imports)
+        views = []
+        for message in messages:
+            title = f"the body of a {message.name} ({message.msg_type})"
+            encoder = encoders.encoder_view(
+                message.name, "message", title, message.members, imports, self.package
+            )
+            views.append((writer.message_view(message), encoder))
+        logon = self.dialect.logon
+        further = None
+        if logon is not None and logon in messages:
+            imports.fixed("kalshi_fix_sansio.base", "Block")
+            further = writer.logon_fields_view(logon)
+        doc = f"Messages of the family {family.replace('_', ' ')}, and their encoders."
+        context = {**_of_classes(views), "logon_fields": further}
+        path, sources = f"messages/{family}.py", _of_family(messages)
+        return ModuleView(path, "messages.py.j2", doc, imports, sources, context)
+
+    def message_layouts(self, family: str, messages: list[Message]) -> ModuleView:
+        """The layouts of a family."""
+        imports = Imports()
+        writer = layouts.LayoutWriter(imports, self.package)
+        views = [writer.message(message) for message in messages]
+        logon = self.dialect.logon
+        further = writer.logon_fields(logon) if logon is not None and logon in messages else None
+        doc = f"Layouts of the family {family.replace('_', ' ')}."
+        context = {"messages": views, "logon_fields": further}
+        path, sources = f"layouts/{family}.py", _of_family(messages)
+        return ModuleView(path, "message_layouts.py.j2", doc, imports, sources, context)
+
+    # What every dialect has
+
     def _init(self) -> ModuleView:
         imports = Imports()
         imports.fixed(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
@@ -133,13 +121,15 @@ class _Fixed:
         imports.fixed(
             f"{self.package}.sessions", "ENDPOINTS", "ENVIRONMENTS", "PRODUCTS", "REFUSALS", "SESSION_TYPES"
         )
-        imports.name(f"{self.package}.texts", "TEXTS", *self._text_classes())
+        imports.name(
+            f"{self.package}.texts", "TEXTS", *(texts_class(each.message.name) for each in self.dialect.texts)
+        )
         imports.name(f"{self.package}.codesets", *(codeset.name for codeset in self.dialect.codesets))
         imports.name(f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups))
         for message in self.dialect.messages:
             imports.name(f"{self.package}.messages.{message.family}", message.name)
-            if message.msg_type == classes.LOGON:
-                imports.name(f"{self.package}.messages.{message.family}", classes.LOGON_FIELDS)
+        if self.dialect.logon is not None:
+            imports.name(f"{self.package}.messages.{self.dialect.logon.family}", classes.LOGON_FIELDS)
         exported = [line for section in imports.sections() for line in section]
         names = [name for line in exported for name in line.names]
         doc = f"The {self.dialect.title} dialect: its classes, its code values and its tables."
@@ -159,11 +149,8 @@ class _Fixed:
             imports.fixed("kalshi_fix_sansio.support", "known", view.to_code)
             imports.fixed("typing", "Final")
         doc = f"The code values of the {self.dialect.title} dialect. Others stay plain values."
-        sources = _files(*(codeset.location for codeset in self.dialect.codesets))
+        sources = _files(self.dialect.codesets)
         return ModuleView("codesets.py", "codesets.py.j2", doc, imports, sources, {"codesets": views})
-
-    def _text_classes(self) -> list[str]:
-        return [texts_class(name) for name in dict.fromkeys(each.message.name for each in self.dialect.texts)]
 
     def _texts(self) -> ModuleView:
         imports = Imports()
@@ -175,7 +162,7 @@ class _Fixed:
             imports.fixed("kalshi_fix_sansio.explained", "explained")
         views = texts.text_views(self.dialect, imports, self.package)
         doc = f"What Text (58) says in messages of the {self.dialect.title} dialect."
-        sources = _files(*(each.location for each in self.dialect.texts))
+        sources = _files(self.dialect.texts)
         return ModuleView("texts.py", "texts.py.j2", doc, imports, sources, {"texts": views})
 
     def _limits(self) -> ModuleView:
@@ -183,7 +170,7 @@ class _Fixed:
         imports.fixed("typing", "Final")
         views = [limits.limit_view(each, imports) for each in self.dialect.limits]
         doc = f"What the {self.dialect.title} dialect limits beside the values of fields."
-        sources = _files(*(each.location for each in self.dialect.limits))
+        sources = _files(self.dialect.limits)
         return ModuleView("limits.py", "limits.py.j2", doc, imports, sources, {"limits": views})
 
     def _sessions(self) -> ModuleView:
@@ -204,10 +191,7 @@ class _Fixed:
             "refusals": [layouts.refusal_expression(each) for each in dialect.refusals],
         }
         doc = f"The products, hosts, session types and refused logons of the {dialect.title} dialect."
-        sources = _files(
-            *(session_type.location for session_type in dialect.session_types),
-            *(refusal.location for refusal in dialect.refusals),
-        )
+        sources = _files([*dialect.session_types, *dialect.refusals])
         return ModuleView("sessions.py", "sessions.py.j2", doc, imports, sources, context)
 
     def _dialect(self) -> ModuleView:
@@ -217,7 +201,7 @@ class _Fixed:
         imports.name(f"{self.package}.layouts", "blocks", *families(self.dialect))
         imports.fixed(f"{self.package}.layouts.fields", "FIELDS")
         imports.fixed(f"{self.package}.sessions", "SESSION_TYPES")
-        dialect = self.dialect
+        dialect, logon = self.dialect, self.dialect.logon
         context = {
             "name": repr(dialect.name),
             "title": dialect.title,
@@ -229,14 +213,7 @@ class _Fixed:
                 (repr(message.msg_type), f"{message.family}.{upper_snake(message.name)}")
                 for message in dialect.messages
             ],
-            "logon_fields": next(
-                (
-                    f"{message.family}.{upper_snake(classes.LOGON_FIELDS)}"
-                    for message in dialect.messages
-                    if message.msg_type == classes.LOGON
-                ),
-                None,
-            ),
+            "logon_fields": f"{logon.family}.{upper_snake(classes.LOGON_FIELDS)}" if logon else None,
         }
         doc = f"The {dialect.title} dialect as one value."
         return ModuleView("dialect.py", "dialect.py.j2", doc, imports, frozenset(), context)
@@ -246,91 +223,72 @@ class _Fixed:
         imports.fixed("collections.abc", "Mapping")
         imports.fixed("types", "MappingProxyType")
         imports.name(LAYOUT, "FieldLayout")
-        writer = self._writer(imports)
+        writer = layouts.LayoutWriter(imports, self.package)
         views = [writer.field(field) for field in self.dialect.fields]
-        sources = _files(*(field.location for field in self.dialect.fields))
+        sources = _files(self.dialect.fields)
         doc = f"Every field of the {self.dialect.title} dialect."
         return ModuleView("layouts/fields.py", "fields.py.j2", doc, imports, sources, {"fields": views})
 
     def _blocks(self) -> Iterator[ModuleView]:
-        title = self.dialect.title
-        blocks = (("Header", "header", self.dialect.header), ("Trailer", "trailer", self.dialect.trailer))
-        sources = _files(*(member.location for _, _, members in blocks for member in members))
+        blocks = (("Header", self.dialect.header), ("Trailer", self.dialect.trailer))
+        sources = _files(member for _, members in blocks for member in members)
         of_classes, of_layouts = Imports(), Imports()
-        tags = tags_by_name(self.dialect)
         of_classes.fixed("kalshi_fix_sansio.base", "Block", "Message")
         of_classes.fixed(f"{self.package}.layouts", "blocks")
-        writer = self._writer(of_layouts)
+        class_writer = self._class_writer(of_classes)
+        layout_writer = layouts.LayoutWriter(of_layouts, self.package)
         class_views, layout_views = [], []
-        for name, parameter, members in blocks:
-            classes.use_members(members, of_classes, self.package)
-            doc = f"The standard {parameter} of every message of the {title} dialect."
-            cls = classes.block_view(name, doc, members, product_names(self.dialect), of_classes)
-            what = f"a {parameter}, without what the codec writes itself,"
+        for name, members in blocks:
+            parameter = name.lower()
+            doc = f"The standard {parameter} of every message of the {self.dialect.title} dialect."
+            title = f"a {parameter}, without what the codec writes itself,"
             encoder = encoders.encoder_view(
-                name,
-                parameter,
-                what,
-                members,
-                of_classes,
-                self.package,
-                tags,
-                is_header=parameter == "header",
+                name, parameter, title, members, of_classes, self.package, is_header=name == "Header"
             )
-            class_views.append((cls, encoder))
-            layout_views.append(writer.block(name, name, members, (), "blocks"))
+            class_views.append((class_writer.block_view(name, doc, members), encoder))
+            layout_views.append(layout_writer.block(name, members, (), "blocks"))
         doc = "Header and trailer with their encoders, and the base of the messages that carry them."
-        tables = encoders.tables_of(encoder for _, encoder in class_views)
-        context = {"classes": class_views, "tables": tables}
-        yield ModuleView("blocks.py", "blocks.py.j2", doc, of_classes, sources, context)
-        doc = "Layouts of header and trailer."
-        yield ModuleView(
-            "layouts/blocks.py", "block_layouts.py.j2", doc, of_layouts, sources, {"blocks": layout_views}
-        )
+        yield ModuleView("blocks.py", "blocks.py.j2", doc, of_classes, sources, _of_classes(class_views))
+        doc, context = "Layouts of header and trailer.", {"blocks": layout_views}
+        yield ModuleView("layouts/blocks.py", "block_layouts.py.j2", doc, of_layouts, sources, context)
 
     def _groups(self) -> Iterator[ModuleView]:
         groups = self.dialect.groups
-        sources = _files(*(group.location for group in groups))
+        sources = _files(groups)
         of_classes, of_layouts = Imports(), Imports()
-        tags = tags_by_name(self.dialect)
         if groups:
             of_classes.fixed("kalshi_fix_sansio.base", "Block")
             of_classes.fixed(f"{self.package}.layouts", "groups")
             of_classes.fixed("kalshi_fix_sansio.support", "to_entries")
-        writer = self._writer(of_layouts, in_groups_module=True)
+        class_writer = self._class_writer(of_classes, in_groups=True)
+        layout_writer = layouts.LayoutWriter(of_layouts, self.package, in_groups_module=True)
         class_views, layout_views = [], []
         for group in groups:
-            name, members = group.entry_class, group.members
-            classes.use_members(members, of_classes, self.package, in_groups=True)
-            cls = classes.group_view(group, product_names(self.dialect), of_classes)
-            title = f"an entry of {group.name}"
+            name, title = group.entry_class, f"an entry of {group.name}"
             encoder = encoders.encoder_view(
-                name, "entry", title, members, of_classes, self.package, tags, in_groups=True
+                name, "entry", title, group.members, of_classes, self.package, in_groups=True
             )
-            class_views.append((cls, encoder))
-            layout_views.append(writer.group(group))
+            class_views.append((class_writer.group_view(group), encoder))
+            layout_views.append(layout_writer.group(group))
         doc = "The entries of repeating groups, and their encoders."
-        tables = encoders.tables_of(encoder for _, encoder in class_views)
-        context = {"classes": class_views, "tables": tables}
-        yield ModuleView("groups.py", "groups.py.j2", doc, of_classes, sources, context)
-        doc = "Layouts of the entries of repeating groups."
-        yield ModuleView(
-            "layouts/groups.py", "block_layouts.py.j2", doc, of_layouts, sources, {"blocks": layout_views}
-        )
+        yield ModuleView("groups.py", "groups.py.j2", doc, of_classes, sources, _of_classes(class_views))
+        doc, context = "Layouts of the entries of repeating groups.", {"blocks": layout_views}
+        yield ModuleView("layouts/groups.py", "block_layouts.py.j2", doc, of_layouts, sources, context)
 
-    def _writer(self, imports: Imports, *, in_groups_module: bool = False) -> layouts.LayoutWriter:
-        return layouts.LayoutWriter(imports, self.package, tags_by_name(self.dialect), in_groups_module)
+    def _class_writer(self, imports: Imports, *, in_groups: bool = False) -> classes.ClassWriter:
+        return classes.ClassWriter(imports, self.package, self.dialect.product_names, in_groups)
 
 
-def tags_by_name(dialect: Dialect) -> dict[str, int]:
-    """Return the tag of every field by its FIX name."""
-    return {field.name: field.tag for field in dialect.fields}
+def _of_classes(views: list[tuple[classes.ClassView, encoders.EncoderView]]) -> dict[str, Any]:
+    """What the template of a module of classes loops over."""
+    return {"classes": views, "tables": encoders.tables_of(encoder for _, encoder in views)}
 
 
-def product_names(dialect: Dialect) -> tuple[str, ...]:
-    """Return the names of the dialect's products."""
-    return tuple(product.name for product in dialect.products)
+def _of_family(messages: list[Message]) -> frozenset[str]:
+    """The files of the spec that have messages of a family, or a member of one."""
+    return _files(messages) | _files(member for message in messages for member in message.members)
 
 
-def _files(*locations: Location) -> frozenset[str]:
-    return frozenset(location.file for location in locations)
+def _files(elements: Iterable[Element | CodeSet]) -> frozenset[str]:
+    """The files of the spec in which elements stand."""
+    return frozenset(element.location.file for element in elements)

@@ -6,13 +6,13 @@ import textwrap
 from pathlib import Path
 
 import attrs
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from codegen.emit.docstrings import docstring
 from codegen.emit.imports import ImportLine
 from codegen.emit.modules import ModuleView, modules
 from codegen.errors import SpecError
-from codegen.format import format_sources
+from codegen.format import format_sources, templates
 from codegen.model import Dialect
 from kalshi_fix_adapters.documents.mistakes import Mistake
 
@@ -50,13 +50,7 @@ def render(
         SpecError: a message file has the name of a module that every dialect has.
     """
     _refuse_reserved_families(dialect)
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates(_TEMPLATES)
     views = modules(dialect, package)
     return format_sources({view.path: _render_module(environment, view, command) for view in views})
 

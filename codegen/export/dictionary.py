@@ -43,19 +43,18 @@ def render(dialect: Dialect, product: str) -> dict[str, str]:
 
     Raises ValueError where the dialect has no such product.
     """
-    if product not in {known.name for known in dialect.products}:
-        known = ", ".join(each.name for each in dialect.products)
+    if product not in dialect.product_names:
+        known = ", ".join(dialect.product_names)
         raise ValueError(f"{dialect.name} has no product {product!r}; it has {known}")
     everywhere = places(dialect, product)
-    by_name = {field.name: field for field in dialect.fields}
     session = _Dictionary(
-        {"type": "FIXT", "major": "1", "minor": "1", "servicepack": "0"}, everywhere, by_name
+        {"type": "FIXT", "major": "1", "minor": "1", "servicepack": "0"}, dialect, everywhere
     )
     session.add_block("header", dialect.header)
     session.add_block("trailer", dialect.trailer)
     session.add_messages(message for message in dialect.messages if message.admin)
     application = _Dictionary(
-        {"type": "FIX", "major": "5", "minor": "0", "servicepack": "2"}, everywhere, by_name
+        {"type": "FIX", "major": "5", "minor": "0", "servicepack": "2"}, dialect, everywhere
     )
     application.add_block("header", ())
     application.add_block("trailer", ())
@@ -67,11 +66,9 @@ def render(dialect: Dialect, product: str) -> dict[str, str]:
 class _Dictionary:
     """One file in the making; collects the fields that its messages name."""
 
-    def __init__(
-        self, version: dict[str, str], everywhere: tuple[Place, ...], by_name: dict[str, Field]
-    ) -> None:
+    def __init__(self, version: dict[str, str], dialect: Dialect, everywhere: tuple[Place, ...]) -> None:
+        self._dialect = dialect
         self._places = everywhere
-        self._by_name = by_name
         self._fields: dict[int, Field] = {}
         self._root = ET.Element("fix", version)
 
@@ -101,15 +98,12 @@ class _Dictionary:
         return f"<?xml version='1.0' encoding='UTF-8'?>\n{note}\n{body}\n"
 
     def _add_members(self, parent: ET.Element, members: Iterable[Member], among: tuple[Place, ...]) -> None:
-        listed = tuple(members)
-        names = {member.field.name for member in listed}
-        for member in listed:
+        for member, length in self._dialect.with_lengths(members):
             found = presences(member, among)
             if found == {"forbidden"}:
                 continue
-            length = member.field.length_field
-            if length is not None and length not in names:
-                self._add(parent, "field", self._by_name[length], required=False)
+            if length is not None:
+                self._add(parent, "field", length, required=False)
             required = all(presence in WANTED for presence in found)
             if member.group is None:
                 self._add(parent, "field", member.field, required=required)

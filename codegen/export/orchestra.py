@@ -25,6 +25,7 @@ from codegen.model import (
     Member,
     Message,
     Pedigree,
+    walk,
 )
 from codegen.presence import WANTED, Place, places, places_of, presence_at, presences
 from codegen.prose import condition_sentences, limits_text
@@ -70,7 +71,7 @@ class _Repository:
     group_ids: dict[str, int] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.products = tuple(product.name for product in self.dialect.products) or ("",)
+        self.products = self.dialect.product_names or ("",)
         self.everywhere = {product: places(self.dialect, product) for product in self.products}
         # Ids of components, groups and messages are their own; tags are those of fields.
         self.group_ids = {group.name: 1000 + n for n, group in enumerate(self.dialect.groups, 1)}
@@ -107,7 +108,6 @@ class _Repository:
 
     def _fields(self) -> None:
         parent = self._part("fields")
-        tags = {field.name: field.tag for field in self.dialect.fields}
         for field in self.dialect.fields:
             about = {"id": str(field.tag), "name": field.name}
             if field.codeset is None:
@@ -118,7 +118,7 @@ class _Repository:
                 "minInclusive": field.minimum,
                 "maxInclusive": field.maximum,
                 "implMaxLength": field.max_length,
-                "lengthId": None if field.length_field is None else tags[field.length_field],
+                "lengthId": field.length_tag,
             }
             about |= {name: str(value) for name, value in limits.items() if value is not None}
             element = ET.SubElement(parent, _q("field"), about | _history(field.pedigree))
@@ -204,16 +204,12 @@ class _Repository:
         self, parent: ET.Element, members: Iterable[Member], among: tuple[Place, ...], scenario: Scenario
     ) -> None:
         listed = tuple(members)
-        names = {member.field.name for member in listed}
-        fields = {field.name: field for field in self.dialect.fields}
         siblings = {member.field.name: member.field for member in listed}
-        for member in listed:
-            found = presences(member, among)
-            if found == {"forbidden"}:
+        for member, length in self.dialect.with_lengths(listed):
+            if presences(member, among) == {"forbidden"}:
                 continue
-            length = member.field.length_field
-            if length is not None and length not in names:
-                ET.SubElement(parent, _q("fieldRef"), _reference(fields[length]))
+            if length is not None:
+                ET.SubElement(parent, _q("fieldRef"), _reference(length))
             self._member(parent, member, siblings, among, scenario)
 
     def _member(
@@ -263,7 +259,7 @@ class _Repository:
 
     def _score(self, condition: Condition) -> str:
         """Write what a condition says of fields in Score."""
-        fields = {field.name: field for field in self.dialect.fields}
+        fields = self.dialect.by_name
         terms = []
         for name, values in condition.terms:
             if values is None:
@@ -430,10 +426,7 @@ def _limits_at(member: Member, among: Iterable[Place]) -> tuple[Limit, ...]:
 
 
 def _holds(members: Iterable[Member], group: Group) -> bool:
-    return any(
-        member.group is not None and (member.group.name == group.name or _holds(member.group.members, group))
-        for member in members
-    )
+    return any(each.group is not None and each.group.name == group.name for each, _ in walk(members))
 
 
 def _differences(member: Member, among: tuple[Place, ...]) -> str:
@@ -449,8 +442,7 @@ def _differences(member: Member, among: tuple[Place, ...]) -> str:
 
 def _literal(field: Field, value: str) -> str:
     """Write a wire value in Score: a code by its name, text in quotes, a number as it is."""
-    if field.codeset is not None:
-        name = next((code.name for code in field.codeset.codes if code.value == value), None)
-        if name is not None:
-            return f"^{name}"
+    for code in field.codes:
+        if code.value == value:
+            return f"^{code.name}"
     return value if field.datatype.kind in {"INT", "DECIMAL", "SEQNUM", "NUMINGROUP"} else f'"{value}"'

@@ -92,13 +92,15 @@ class _Reader:
             if not self._is_known(name, given.at(name), plain):
                 continue
             member, written = plain[name], text(given, name)
-            codes = member.field.codeset.codes if member.field.codeset is not None else ()
-            values = {code.name: code.value for code in codes} | {code.value: code.value for code in codes}
-            if written not in values:
+            code = member.field.code(written)
+            if code is None:
+                known = [code.name for code in member.field.codes] + [
+                    code.value for code in member.field.codes
+                ]
                 what = f"`{written}` is not a code of `{name}`"
-                self._context.mistakes.add(given.at(name), what, did_you_mean(written, values))
+                self._context.mistakes.add(given.at(name), what, did_you_mean(written, known))
                 continue
-            yield member, values[written]
+            yield member, code.value
 
     def _is_known(self, name: str, where: Location, known: Mapping[str, model.Member]) -> bool:
         if name not in known:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -90,8 +90,8 @@ class Context:
 
 def text(node: Map, key: str, default: str = "") -> str:
     """A scalar of a mapping as written."""
-    value = node.get(key)
-    return value.text if isinstance(value, Scalar) else default
+    value = optional_text(node, key)
+    return default if value is None else value
 
 
 def optional_text(node: Map, key: str) -> str | None:
@@ -114,11 +114,13 @@ def flag(node: Map, key: str, default: bool = False) -> bool:
 
 def words(node: Node | None) -> list[tuple[str, Location]]:
     """A word, or a list of words, each with its place."""
-    items = node.items if isinstance(node, Seq) else () if node is None else (node,)
-    return [(item.text, item.location) for item in items if isinstance(item, Scalar)]
+    return [(item.text, item.location) for item in _items(node) if isinstance(item, Scalar)]
 
 
 def maps(node: Node | None) -> list[Map]:
     """A mapping, or a list of mappings."""
-    items = node.items if isinstance(node, Seq) else () if node is None else (node,)
-    return [item for item in items if isinstance(item, Map)]
+    return [item for item in _items(node) if isinstance(item, Map)]
+
+
+def _items(node: Node | None) -> Sequence[Node]:
+    return node.items if isinstance(node, Seq) else () if node is None else (node,)

@@ -155,6 +155,8 @@ def _field(
             context.mistakes.add(node.at("codes"), what, "remove `codes`, or correct the type")
     else:
         codes = None
+    length_field = _length_field(context, entry, datatype, types)
+    length = context.source.sections["fields"][length_field] if length_field is not None else None
     doc = text(node, "doc") or (_COUNTER_DOC if datatype.kind == "NUMINGROUP" else "")
     if not doc and not context.terse:
         context.mistakes.add(entry.location, f"{label} has no doc", "add `doc`: what it means, in a sentence")
@@ -170,7 +172,8 @@ def _field(
         codeset=sets[codes] if codes is not None else None,
         unit=optional_text(node, "unit"),
         doc=doc,
-        length_field=_length_field(context, entry, datatype, types),
+        length_field=length_field,
+        length_tag=integer(length.node, "tag") if length is not None else None,
         minimum=minimum,
         maximum=maximum,
         max_length=integer(node, "max_length"),

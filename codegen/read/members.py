@@ -448,10 +448,10 @@ class Blocks:
     def _wire_value(self, field: model.Field, value: str, location: Location) -> str:
         """What stands on the wire for a code's name, a code's value, or a value of a field without codes."""
         if field.codeset is not None:
-            for code in field.codeset.codes:
-                if value in (code.name, code.value):
-                    return code.value
-            names = [code.name for code in field.codeset.codes]
+            code = field.code(value)
+            if code is not None:
+                return code.value
+            names = [code.name for code in field.codes]
             what = f"`{value}` is not a code of {field.codeset.name}"
             self.context.mistakes.add(location, what, did_you_mean(value, names))
         elif field.datatype.kind == "BOOLEAN" and value not in ("Y", "N"):
@@ -508,9 +508,6 @@ class Blocks:
 
 def nested_fields(group: model.Group) -> list[model.Field]:
     """Every field that may stand in an entry of a group, also in the groups that it nests."""
-    found = []
-    for member in group.members:
-        found += [member.field, *member.legacy_fields]
-        if member.group is not None:
-            found += nested_fields(member.group)
-    return found
+    return [
+        field for member, _ in model.walk(group.members) for field in (member.field, *member.legacy_fields)
+    ]

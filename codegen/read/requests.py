@@ -166,8 +166,7 @@ def _values(context: Context, field: model.Field) -> dict[str, str]:
     if field.name == _TEXT:
         listed = context.source.sections["texts"].values()
         return {value: value for texts in listed for value in texts.node}
-    codes = field.codeset.codes if field.codeset is not None else ()
-    return {code.name: code.value for code in codes} | {code.value: code.value for code in codes}
+    return {code.name: code.value for code in field.codes} | {code.value: code.value for code in field.codes}
 
 
 def _is_known(

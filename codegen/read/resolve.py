@@ -212,14 +212,7 @@ def _check_use(
         if name not in coded:
             advice = "name it as `codes` of a field, or remove it"
             context.mistakes.add(codeset.location, f"no field uses codeset `{name}`", advice)
-    used: set[str] = set()
-    waiting = [member.group for member in members if member.group is not None]
-    while waiting:
-        group = waiting.pop()
-        if group.name in used:
-            continue
-        used.add(group.name)
-        waiting += [member.group for member in group.members if member.group is not None]
+    used = {member.group.name for member, _ in model.walk(members) if member.group is not None}
     for section, known in (("groups", used), ("components", blocks.used_components)):
         for name, entry in context.source.sections[section].items():
             if name not in known:

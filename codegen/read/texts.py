@@ -75,12 +75,13 @@ def _meaning(
             what = f"`{name}` is not a field of message `{message.name}`"
             context.mistakes.add(means.at(name), what, did_you_mean(name, known))
             continue
-        codes = field.codeset.codes if field.codeset is not None else ()
         written = value.text if isinstance(value, Scalar) else ""
-        code = next((code for code in codes if written in (code.name, code.value)), None)
+        code = field.code(written)
         if code is None:
             what = f"`{written}` is not a code of `{name}`"
-            context.mistakes.add(means.at(name), what, did_you_mean(written, [code.name for code in codes]))
+            context.mistakes.add(
+                means.at(name), what, did_you_mean(written, [code.name for code in field.codes])
+            )
             continue
         return field, code
     return None, None

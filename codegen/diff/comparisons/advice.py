@@ -9,7 +9,7 @@ from codegen import model
 from codegen.diff.comparisons.block import Block
 from codegen.diff.documents import columns
 from codegen.diff.facts import CodesSaid, FlowsSaid, MemberSaid, MessageSaid, TextSaid
-from codegen.diff.findings import Edit, Evidence
+from codegen.diff.findings import Edit, Evidence, yaml_words
 from codegen.diff.spec_index import Entry, SpecIndex
 from codegen.naming import code_name
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -52,8 +52,7 @@ def of_header(block: Block, said: MemberSaid, name: str, messages: Sequence[str]
     """What to write for a field that the header has in some messages."""
     spec = block.spec
     edits = _field(block.evidence, said, None) if said.tag not in spec.fields else []
-    listed = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
-    member = f"{name}: {{only_when: {{messages: {listed}}}, source: SOURCES}}"
+    member = f"{name}: {{only_when: {{messages: {yaml_words(messages)}}}, source: SOURCES}}"
     origin = block.evidence.origin_of(said.place)
     where = spec.dialect.header[-1].location
     if not where.file.startswith(f"{spec.folder.as_posix()}/"):  # The header is another folder's so far.

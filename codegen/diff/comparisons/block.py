@@ -59,7 +59,7 @@ class Block:
         name, the one with its name, whose tag then differs.
         """
         for entry in self.entries:
-            if said.tag in (entry.field.tag, *(old.tag for old in entry.member.legacy_fields)):
+            if said.tag in entry.tags:
                 return entry
         if folded(self.spec.vocabulary.fields.get(said.tag, "")) == folded(said.name):
             return None
@@ -81,9 +81,8 @@ class Block:
         named = [each.field for each in self.entries if each.field.name.endswith(word)]
         if len(named) != 1:
             return None
-        codes = named[0].codeset.codes if named[0].codeset is not None else ()
-        wire = next((code.value for code in codes if value in (code.value, code.name)), value)
-        return named[0].name, wire
+        code = named[0].code(value)
+        return named[0].name, value if code is None else code.value
 
     def heading(self) -> list[Location]:
         """Where the block is laid out, for what is not there."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from codegen import model
 from codegen.diff.comparisons import advice
 from codegen.diff.facts import CodeSaid, CodesSaid, FieldSaid, MemberSaid, MessageSaid, folded
-from codegen.diff.findings import Edit, Evidence, Finding
+from codegen.diff.findings import Edit, Evidence, Finding, yaml_words
 from kalshi_fix_adapters.documents.mistakes import Location
 
 MSG_TYPE = 35
@@ -47,7 +47,7 @@ def _values(field: model.Field) -> dict[str, str]:
     """The names of the values of a field, as the spec has them."""
     if field.datatype.kind == "BOOLEAN":
         return {"Y": "Yes", "N": "No"}
-    return {code.value: code.name for code in field.codeset.codes} if field.codeset is not None else {}
+    return {code.value: code.name for code in field.codes}
 
 
 def _new(evidence: Evidence, field: model.Field, lists: list[CodesSaid]) -> Iterator[Finding]:
@@ -170,11 +170,12 @@ def _restriction(evidence: Evidence, field: model.Field, codeset: model.CodeSet,
         for code in said.codes
     }
     names = [code.name for code in codeset.codes if code.value in stated]
-    listed = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
     shared = f"messages: {spec.block_name(owner)}" if entry is not None and entry.path else ""
     when = f"when: {{{shared}}}, " if shared else ""
     scoped = f"when: {{{', '.join(filter(None, ('products: PRODUCTS', shared)))}}}, "
-    line, line_scoped = (f"`{field.name}`: `limits: {{{each}values: {listed}}}`" for each in (when, scoped))
+    line, line_scoped = (
+        f"`{field.name}`: `limits: {{{each}values: {yaml_words(names)}}}`" for each in (when, scoped)
+    )
     return Edit(where, line, line_scoped)
 
 
@@ -208,9 +209,10 @@ def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
             return
     for tag in sorted(laid_out - spoken - {MSG_TYPE}):
         field = evidence.spec.fields.get(tag)
-        codes = field.codeset.codes if field is not None and field.codeset is not None else ()
-        expected = [code for code in codes if evidence.expects(code.source)]
-        if field is not None and field.codeset is not None and expected:
+        if field is None or field.codeset is None:
+            continue
+        expected = [code for code in field.codes if evidence.expects(code.source)]
+        if expected:
             yield evidence.gone(
                 "code",
                 field.name,

@@ -110,7 +110,7 @@ class _Walk:
             pair = pairs[self._at]
             if pair.tag in seen or not opened:  # A field that comes again belongs to the next entry.
                 if pair.tag not in opening:
-                    names = " or ".join(self._name(tag) for tag in opening)
+                    names = " or ".join(self.evidence.spec.field_name(tag) for tag in opening)
                     text = f"{entry.field.name} opens an entry of {counter.field.name}, in the spec {names}"
                     word = f"first of {counter.field.name} in an example"
                     yield self._finding(pair, entry, word, text, f"`delimiter: {entry.field.name}`")
@@ -134,7 +134,7 @@ class _Walk:
             return
         form = _FORMS.get(field.datatype.kind)
         values = pair.value.split(" ") if field.datatype.name.startswith("MULTIPLE") else [pair.value]
-        codes = {code.value for code in field.codeset.codes} if field.codeset is not None else set()
+        codes = {code.value for code in field.codes}
         if form is not None and not re.fullmatch(form, pair.value, re.ASCII):
             text = f"{field.name} ({field.tag}) is {pair.value}, which is no {field.datatype.name}"
             yield self._finding(pair, entry, f"{pair.value} in an example", text, "see its `type`")
@@ -146,7 +146,7 @@ class _Walk:
         return (self.message.msg_type, tag) in self.laid_out
 
     def _unknown(self, pair: Pair) -> Finding:
-        name = self._name(pair.tag)
+        name = self.evidence.spec.field_name(pair.tag)
         location = self.evidence.spec.message_location(self.message)
         edit = Edit(location, f"add `{name}` to the members of {self.message.name}, if it is one")
         text = f"{self.message.name}: an example has {pair.tag}, which the spec does not have in it"
@@ -154,7 +154,7 @@ class _Walk:
         return self.evidence.new("member", address, text, [pair.place], edit, said="present in an example")
 
     def _outside(self, pair: Pair, entry: Entry) -> Finding:
-        names = "/".join(self._name(tag) for tag in entry.path)
+        names = "/".join(self.evidence.spec.field_name(tag) for tag in entry.path)
         text = f"{entry.field.name} ({pair.tag}) stands outside of {names}, in which the spec has it"
         return self._finding(pair, entry, f"outside of {names} in an example", text, "see which is right")
 
@@ -173,6 +173,3 @@ class _Walk:
         address = f"{self.message.name}.{entry.field.name}"
         what = f"{self.message.name}: in an example, {text}"
         return self.evidence.differs("member", address, word, what, [pair.place], edit)
-
-    def _name(self, tag: int) -> str:
-        return self.evidence.spec.vocabulary.fields.get(tag, str(tag))

@@ -53,7 +53,7 @@ def _outside(
     for said, entry in table:
         # Directly in it: what stands in a group of its group has a table of its own, or none.
         if entry.path[-1:] == (counter.field.tag,) and said.tag not in inside and said.inside is None:
-            where = "in the body" if said.under is None else f"in {_name(block, said.under)}"
+            where = "in the body" if said.under is None else f"in {block.spec.field_name(said.under)}"
             yield _moved(block, said, entry, where)
 
 
@@ -70,7 +70,7 @@ def _in_order(block: Block, table: Sequence[Row], counter: Entry) -> Iterator[Fi
         return  # Laid out by number, with the counter last: the order says nothing.
     if not behind and under is not None:
         for n in inner:
-            yield _moved(block, *table[n], f"in {_name(block, under or 0)}")
+            yield _moved(block, *table[n], f"in {block.spec.field_name(under)}")
         return
     for n in inner:
         if n < at:
@@ -122,12 +122,8 @@ def _size(block: Block, counter: Entry, rows: Sequence[Row]) -> Iterator[Finding
 
 
 def _moved(block: Block, said: MemberSaid, entry: Entry, where: str) -> Finding:
-    names = "/".join(_name(block, tag) for tag in entry.path)
+    names = "/".join(block.spec.field_name(tag) for tag in entry.path)
     own = f"in {names}" if names else "in the body"
     return block.differs(
         said, entry, where, f"stands {where}, in the spec {own}", "move it, or keep it and say why"
     )
-
-
-def _name(block: Block, tag: int) -> str:
-    return block.spec.vocabulary.fields.get(tag, str(tag))

@@ -83,7 +83,7 @@ def _new(block: Block, said: MemberSaid) -> Finding:
     where = ""
     if said.path or said.inside is not None:
         counters = said.path or (said.inside or 0,)
-        where = " in " + "/".join(names.get(tag, str(tag)) for tag in counters)
+        where = " in " + "/".join(map(block.spec.field_name, counters))
     name = names.get(said.tag, said.name)
     about = f"{'' if known else 'new field '}{said.tag} {name}"
     return block.evidence.new(

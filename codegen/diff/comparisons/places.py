@@ -132,11 +132,7 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
         kind = DIFFERENT if known else NEW
         yield evidence.finding(kind, "host", name, f"host {each.host}", text, [each.place], [edit])
     for key, endpoint in own.items():
-        if (
-            key not in seen
-            and (said or evidence.expects(endpoint.source))
-            and evidence.expects(endpoint.source)
-        ):
+        if key not in seen and evidence.expects(endpoint.source):
             name = f"{endpoint.environment} {evidence.product} {endpoint.role}".replace("  ", " ")
             location = spec.host_location(endpoint.environment, evidence.product or "", endpoint.role)
             text = f"host of {name}: {endpoint.host} is not named"

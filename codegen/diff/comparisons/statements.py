@@ -40,7 +40,6 @@ def compare(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
 
 def _place(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
     """Whether it stands in the group that the spec has it in."""
-    names = block.spec.vocabulary.fields
     grouped = entry.member.group is not None
     if said.counts is not None and said.counts != grouped:
         theirs, ours = ("a group", "a plain field") if said.counts else ("a plain field", "a group")
@@ -48,21 +47,21 @@ def _place(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
             said, entry, theirs, f"is {theirs} there, {ours} in the spec", f"make it {theirs}"
         )
     if said.inside is not None and said.inside not in entry.path:
-        group = names.get(said.inside, str(said.inside))
+        group = block.spec.field_name(said.inside)
         yield block.differs(
             said, entry, f"in {group}", f"stands in {group}, in the spec elsewhere", "move it there"
         )
     # Where a source has a counter as a plain field, which is a difference of its own, its group is not there.
     flat = {each.tag for each in block.said if each.counts is False}
     if said.path is not None and said.path != tuple(tag for tag in entry.path if tag not in flat):
-        counters = "/".join(names.get(tag, str(tag)) for tag in said.path)
+        counters = "/".join(map(block.spec.field_name, said.path))
         where = f"in {counters}" if counters else "in the body"
         yield block.differs(said, entry, where, f"stands {where}, in the spec elsewhere", "move it there")
 
 
 def _requirement(block: Block, said: MemberSaid, entry: Entry, allowed: list[Place]) -> Iterator[Finding]:
     if said.when is not None:
-        yield from _under_condition(block, said, entry, allowed)
+        yield from _under_condition(block, said, said.when, entry, allowed)
         return
     always = _everywhere(block, said, allowed, entry.required)
     in_message = _everywhere(block, said, allowed, entry.required_in_message)
@@ -84,12 +83,11 @@ def _requires_else(block: Block, said: MemberSaid, entry: Entry, own: str) -> Fi
     return block.differs(said, entry, word + side(said), f"is {word}{side(said)}, in the spec {own}", write)
 
 
-def _under_condition(block: Block, said: MemberSaid, entry: Entry, allowed: list[Place]) -> Iterator[Finding]:
+def _under_condition(
+    block: Block, said: MemberSaid, when: tuple[str, str], entry: Entry, allowed: list[Place]
+) -> Iterator[Finding]:
     """A row of a table whose heading gives a condition, such as `Create (Action=1)`."""
-    if said.when is None:
-        return
-    condition = block.condition(said.when)
-    written = "=".join(said.when)
+    condition, written = block.condition(when), "=".join(when)
     if condition is None:
         text = f"could not read: `{written}` in the heading is about no field of {block.name}"
         yield block.evidence.finding(UNREAD, "source", str(said.place), "unread", text, [said.place])

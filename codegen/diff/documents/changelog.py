@@ -7,11 +7,10 @@ it; the text itself is not kept, only fingerprints of title and text.
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from codegen.diff.documents import headings, markdown
-from codegen.diff.documents.inline import plain
+from codegen.diff.documents.inline import fingerprint, plain
 from codegen.diff.facts import EntrySaid, Fact, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
@@ -69,5 +68,5 @@ def _strings(text: str) -> list[str]:
 
 
 def _print(words: str) -> str:
-    """A fingerprint of eight hexadecimal digits, the same however lines are broken."""
-    return hashlib.sha256(" ".join(words.split()).encode()).hexdigest()[:8]
+    """A fingerprint that is the same however lines are broken."""
+    return fingerprint(" ".join(words.split()))

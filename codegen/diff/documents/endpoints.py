@@ -69,11 +69,8 @@ def is_host(text: str) -> bool:
     return re.fullmatch(rf"{_HOST_NAME}(?::\d+)?", text) is not None
 
 
-def session_row(
-    name: str, port: str, environment: str, place: Location, vocabulary: Vocabulary
-) -> SessionSaid | Unread:
+def session_row(name: str, port: str, environment: str, place: Location) -> SessionSaid | Unread:
     """A row of a table of endpoints."""
-    del vocabulary
     if not re.fullmatch(r"\w+", name):
         return Unread(place, f"`{name}` is no TargetCompID")
     if not re.fullmatch(r"\d{2,5}", port):

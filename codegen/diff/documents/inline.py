@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
 from functools import lru_cache
@@ -68,6 +69,11 @@ def _without(text: str, opening: str, closing: str) -> str:
 def plain(text: str) -> str:
     """Return the text without any markup."""
     return re.sub(f"[{OPEN}{CLOSE}]", "", marked(text))
+
+
+def fingerprint(text: str) -> str:
+    """Eight hexadecimal digits by which a text is known again that is not kept itself."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def is_bold(text: str) -> bool:

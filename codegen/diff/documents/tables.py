@@ -324,7 +324,7 @@ def _endpoints(table: Table, roles: dict[str, int], context: Context) -> Iterato
                 yield HostSaid(place, environment, of, host, plain(_cell(row, roles, "target")))
         if "target" in roles:
             name, port = plain(_cell(row, roles, "target")), plain(_cell(row, roles, "port")) or port
-            yield endpoints.session_row(name, port, environment, place, context.vocabulary)
+            yield endpoints.session_row(name, port, environment, place)
 
 
 def _texts(table: Table, roles: dict[str, int], context: Context) -> Iterator[Fact]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from codegen.model import Dialect, Element, Member
+from codegen.model import Dialect, Element, Member, walk
 from codegen.prose import sentence
 
 _VERBS = {"added": "added", "updated": "changed", "deprecated": "deprecated", "removed": "gone"}
@@ -53,9 +53,8 @@ def _elements(dialect: Dialect) -> Iterator[tuple[Element, str]]:
 
 
 def _members(members: tuple[Member, ...], owner: str) -> Iterator[tuple[Element, str]]:
-    for member in members:
+    for member, holders in walk(members):
         # What the field itself has lived through is told once, with the field.
         if member.pedigree != member.field.pedigree:
-            yield member, f"{member.field.name} ({member.field.tag}) of {owner}"
-        if member.group is not None:
-            yield from _members(member.group.members, f"{member.field.name} in {owner}")
+            inside = " in ".join([*(each.field.name for each in reversed(holders)), owner])
+            yield member, f"{member.field.name} ({member.field.tag}) of {inside}"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import attrs
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from codegen.export.reference.examples import Example
 from codegen.export.reference.history import history
-from codegen.model import Code, Dialect, Field, Group, Member, Message
+from codegen.format import templates
+from codegen.model import Dialect, Field, Member, Message, walk
 from codegen.naming import snake_case, texts_class
 from codegen.presence import Place, places, places_of, presences
 from codegen.prose import (
@@ -69,13 +69,7 @@ class Use:
 
 def render(dialect: Dialect, examples: Mapping[str, list[Example]]) -> dict[str, str]:
     """Return every page of the reference by its path."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates(_TEMPLATES)
     environment.filters["cell"] = cell
     environment.filters["lines"] = _lines
     environment.globals.update(mark=MARK, dialect=dialect)
@@ -109,7 +103,7 @@ def render(dialect: Dialect, examples: Mapping[str, list[Example]]) -> dict[str,
             uses=uses.get(field.name, ()),
             limits=limits_text(field),
             history=pedigree_text(field.pedigree),
-            code_history={code.value: pedigree_text(code.pedigree) for code in _codes(field)},
+            code_history={code.value: pedigree_text(code.pedigree) for code in field.codes},
         )
     return pages
 
@@ -178,19 +172,15 @@ def _tables(dialect: Dialect, message: Message) -> Iterator[Table]:
     reach = tuple(places_of(message, places(dialect, product)) for product in products)
     rules = tuple(one_of_text(rule) for rule in message.one_of)
     yield Table("", "", tuple(_rows(message.members, products, reach)), rules)
-    for group, counter, attribute in _groups(message.members):
+    for member, _ in walk(message.members):
+        group, counter, attribute = member.group, member.field, member.attribute
+        if group is None:
+            continue
         title = f"{counter.name} ({counter.tag}): entries of `{attribute}`, each a `{group.entry_class}`"
         openers = listed(tuple(each.name for each in group.delimiters), "or")
         text = " ".join(filter(None, (sentence(group.doc), count_text(group), f"{openers} opens an entry.")))
         group_rules = tuple(one_of_text(rule) for rule in group.one_of)
         yield Table(title, text, tuple(_rows(group.members, products, reach)), group_rules)
-
-
-def _groups(members: Iterable[Member]) -> Iterator[tuple[Group, Field, str]]:
-    for member in members:
-        if member.group is not None:
-            yield member.group, member.field, member.attribute
-            yield from _groups(member.group.members)
 
 
 def _rows(
@@ -262,10 +252,6 @@ def _type(member: Member) -> str:
 # Tags
 
 
-def _codes(field: Field) -> tuple[Code, ...]:
-    return field.codeset.codes if field.codeset is not None else ()
-
-
 def _uses(dialect: Dialect) -> dict[str, list[Use]]:
     found: dict[str, list[Use]] = {}
     for name, members in (("Header", dialect.header), ("Trailer", dialect.trailer)):
@@ -273,7 +259,8 @@ def _uses(dialect: Dialect) -> dict[str, list[Use]]:
             found.setdefault(member.field.name, []).append(Use(name, "", "", member.doc))
     for message in dialect.messages:
         link = f"../{message_path(message)}"
-        for member, where in _deep(message.members, ""):
+        for member, holders in walk(message.members):
+            where = holders[-1].field.name if holders else ""
             for field in (member.field, *member.legacy_fields):
                 text = member.doc if field is member.field else f"The older tag of {member.field.name}."
                 found.setdefault(field.name, []).append(Use(message.name, link, where, text))
@@ -284,10 +271,3 @@ def _uses(dialect: Dialect) -> dict[str, list[Use]]:
             ]
             found.setdefault(field.length_field, []).extend(uses)
     return found
-
-
-def _deep(members: Iterable[Member], where: str) -> Iterator[tuple[Member, str]]:
-    for member in members:
-        yield member, where
-        if member.group is not None:
-            yield from _deep(member.group.members, member.field.name)
