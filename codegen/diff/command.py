@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codegen.diff import compare, findings, known, passages, report, sources
+from codegen.diff import compare, differences, findings, passages, report, sources
 from codegen.diff.spec_index import SpecIndex
 from codegen.errors import SpecError
 
@@ -51,7 +51,7 @@ def diff(
         gathered = sources.gather(given, spec, product)
         old = sources.gather(against, spec, product).readings if against else ()
         evidence = findings.evidence_of(gathered, spec, product)
-        differences = known.read(spec)
+        kept_on_purpose = differences.read(spec)
     except (SpecError, sources.SourceError) as error:
         click.echo(str(error), err=True)
         context.exit(2)
@@ -66,7 +66,7 @@ def diff(
             f"{passages.write(gathered.readings, spec)}: the text of {len(gathered.readings)} files", err=True
         )
         spec = SpecIndex(context.obj)
-    left, kept = known.settle(compare.compare(evidence), differences, evidence)
+    left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)
     left += passages.compare(evidence, left, spec, old)
     told = findings.merged(left, spec.products)
     show = report.as_json if as_json else report.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from codegen.diff.comparisons import changelog, codes, examples, fields, members, messages, places
+from codegen.diff.comparisons import changelog, codes, endpoints, examples, fields, members, messages
 from codegen.diff.findings import Evidence, Finding
 from codegen.diff.spec_index import CHANGELOG
 
@@ -14,7 +14,8 @@ _COMPARISONS = (
     fields.compare,
     codes.compare,
     examples.compare,
-    places.compare,
+    endpoints.compare,
+    changelog.versions,
 )
 
 
@@ -33,8 +34,8 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
 def _without_echoes(findings: list[Finding]) -> Iterator[Finding]:
     """A message that is gone is told once, and not again as missing from the tables of messages."""
     absent = {
-        finding.address for finding in findings if finding.element == "message" and finding.said == "absent"
+        finding.address for finding in findings if finding.element == "message" and finding.says == "absent"
     }
     for finding in findings:
-        if finding.said != "not listed" or finding.address not in absent:
+        if finding.says != "not listed" or finding.address not in absent:
             yield finding

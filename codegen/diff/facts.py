@@ -8,12 +8,15 @@ import attrs
 
 from kalshi_fix_adapters.documents.mistakes import Location
 
+MSG_TYPE, TEXT = 35, 58
+"""Tags that readers and comparisons treat in a way of their own."""
+
 
 @attrs.frozen
 class FieldSaid:
     """A tag with its name and perhaps its type, in no message."""
 
-    place: Location
+    location: Location
     tag: int
     name: str
     type: str = ""
@@ -30,7 +33,7 @@ class FieldSaid:
 class MemberSaid:
     """A field in the table of a message, the header or the trailer."""
 
-    place: Location
+    location: Location
     block: str
     """A MsgType, `header`, `trailer`, or `component NAME`."""
     tag: int
@@ -91,7 +94,7 @@ class MemberSaid:
 class CodeSaid:
     """A value of a coded field, with what the source calls it."""
 
-    place: Location
+    location: Location
     value: str
     label: str
 
@@ -100,7 +103,7 @@ class CodeSaid:
 class CodesSaid:
     """Values of a coded field that stand together."""
 
-    place: Location
+    location: Location
     tag: int
     codes: tuple[CodeSaid, ...]
     whole: bool
@@ -118,7 +121,7 @@ class CodesSaid:
 class MessageSaid:
     """A message that a heading names (with its fields below it), or a dictionary defines."""
 
-    place: Location
+    location: Location
     msg_type: str
     name: str
     admin: bool | None = None
@@ -131,7 +134,7 @@ class MessageSaid:
 class FlowsSaid:
     """Where a message may flow, from a table of messages."""
 
-    place: Location
+    location: Location
     msg_type: str
     name: str
     flows: frozenset[tuple[str, str]]
@@ -146,7 +149,7 @@ class FlowsSaid:
 class HostSaid:
     """A host of an environment."""
 
-    place: Location
+    location: Location
     environment: str
     """As written; empty where none is named."""
     role: str
@@ -164,7 +167,7 @@ class HostSaid:
 class SessionSaid:
     """A session type in a table of endpoints."""
 
-    place: Location
+    location: Location
     environment: str
     name: str
     port: int | None
@@ -177,7 +180,7 @@ class SessionSaid:
 class VersionSaid:
     """An entry of the changelog; one without a version has its date alone."""
 
-    place: Location
+    location: Location
     version: str
     date: str
     """ISO; empty where none is given."""
@@ -190,7 +193,7 @@ class VersionSaid:
 class EntrySaid:
     """An entry of a changelog of all APIs of a venue."""
 
-    place: Location
+    location: Location
     date: str
     """ISO."""
     title: str
@@ -213,7 +216,7 @@ class EntrySaid:
 class TextSaid:
     """A value of Text (58) in a message, and the code of another field that comes with it."""
 
-    place: Location
+    location: Location
     message: str
     text: str
     field: str = ""
@@ -229,7 +232,7 @@ class TextSaid:
 class Pair:
     """A field of an example."""
 
-    place: Location
+    location: Location
     tag: int
     value: str
 
@@ -238,7 +241,7 @@ class Pair:
 class ExampleSaid:
     """An example of a message."""
 
-    place: Location
+    location: Location
     pairs: tuple[Pair, ...]
     shortened: bool
     """Whether it says that something is left out."""
@@ -251,7 +254,7 @@ class ExampleSaid:
 class MentionSaid:
     """A message type, tag or session type named in running text."""
 
-    place: Location
+    location: Location
     kind: str
     """`message`, `field` or `session`."""
     value: str
@@ -265,7 +268,7 @@ class MentionSaid:
 class DictionarySaid:
     """Which edition of a dictionary this is, as a comment in it says."""
 
-    place: Location
+    location: Location
     version: str
 
     def __str__(self) -> str:
@@ -276,7 +279,7 @@ class DictionarySaid:
 class Unread:
     """Something that looks like a fact and could not be read."""
 
-    place: Location
+    location: Location
     what: str
 
     def __str__(self) -> str:

@@ -58,11 +58,11 @@ class Finding:
     """member, message, field, code, session, host, version, entry, text, page or source."""
     address: str
     """The element by name: `Logon.HeartBtInt`, `OrdStatus=5`, `KalshiRT`."""
-    said: str
+    says: str
     """What the source says of it in a word or two, as `differences.yaml` repeats it."""
     what: str
     """The same as a sentence."""
-    places: tuple[Location, ...]
+    locations: tuple[Location, ...]
     edits: tuple[Edit, ...] = ()
     evidence: str = ""
     """Which body of sources says so; see `Evidence.name`."""
@@ -108,7 +108,7 @@ class Evidence:
         """The products spoken of."""
         return self.spec.products if self.product is None else (self.product,)
 
-    def said(self, kind: type[_Said]) -> list[_Said]:
+    def facts(self, kind: type[_Said]) -> list[_Said]:
         """Every fact of a kind, file by file."""
         return [fact for fact in self._by_kind.get(kind, ()) if isinstance(fact, kind)]
 
@@ -125,9 +125,9 @@ class Evidence:
             return False
         return not self.is_pages or self.spec.product_of_page(origin.id) == self.product
 
-    def origin_of(self, place: Location) -> str:
-        """The manifest's name of the source that a place is in; the page's own name where it has none."""
-        reading = next(each for each in self.readings if each.file == place.file)
+    def origin_of(self, location: Location) -> str:
+        """The manifest's name of the source that a location is in; the page's own name where it has none."""
+        reading = next(each for each in self.readings if each.file == location.file)
         for origin in self.spec.origins.values():
             if origin.kind == reading.kind and (reading.kind == DICTIONARY or origin.id == reading.page):
                 return origin.name
@@ -136,72 +136,72 @@ class Evidence:
     def unread(self, said: Unread) -> Finding:
         """Something that could not be read."""
         text = f"could not read: {said.what}"
-        return self.finding(UNREAD, "source", str(said.place), "unread", text, [said.place])
+        return self.finding(UNREAD, "source", str(said.location), "unread", text, [said.location])
 
     def new(
         self,
         element: str,
         address: str,
         what: str,
-        places: Iterable[Location],
+        locations: Iterable[Location],
         *edits: Edit,
-        said: str = "present",
+        says: str = "present",
         group: str = "",
     ) -> Finding:
         """Something that is here and not in the spec."""
-        return self.finding(NEW, element, address, said, what, places, edits, group=group)
+        return self.finding(NEW, element, address, says, what, locations, edits, group=group)
 
     def gone(
         self,
         element: str,
         address: str,
         what: str,
-        places: Iterable[Location],
+        locations: Iterable[Location],
         *edits: Edit,
-        said: str = "absent",
+        says: str = "absent",
         expected_in: str = "",
         group: str = "",
     ) -> Finding:
         """Something that is in the spec and not here."""
-        return self.finding(GONE, element, address, said, what, places, edits, expected_in, group)
+        return self.finding(GONE, element, address, says, what, locations, edits, expected_in, group)
 
     def differs(
         self,
         element: str,
         address: str,
-        said: str,
+        says: str,
         what: str,
-        places: Iterable[Location],
+        locations: Iterable[Location],
         *edits: Edit,
         group: str = "",
     ) -> Finding:
         """Something that is here and in the spec, and not the same."""
-        return self.finding(DIFFERENT, element, address, said, what, places, edits, group=group)
+        return self.finding(DIFFERENT, element, address, says, what, locations, edits, group=group)
 
     def finding(
         self,
         kind: str,
         element: str,
         address: str,
-        said: str,
+        says: str,
         what: str,
-        places: Iterable[Location],
+        locations: Iterable[Location],
         edits: Iterable[Edit] = (),
         expected_in: str = "",
         group: str = "",
     ) -> Finding:
-        """A finding of this evidence; `expected_in` has an element's sources where no place can be shown."""
-        places = tuple(dict.fromkeys(places))
-        sources = dict.fromkeys(self.origin_of(place) for place in places)
+        """A finding of this evidence; `expected_in` has the sources of what has no location here."""
+        locations = tuple(dict.fromkeys(locations))
+        sources = dict.fromkeys(self.origin_of(location) for location in locations)
         if not sources and expected_in:
             sources = dict.fromkeys(name for name in expected_in.split(", ") if self._speaks(name))
         return Finding(
             kind=kind,
             element=element,
             address=address,
-            said=said,
+            says=says,
             what=what,
-            places=places,
+            locations=locations,
             edits=tuple(edits),
             evidence=self.name,
             products=self.products if self.is_pages and self.product else (),
@@ -228,14 +228,14 @@ def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Findi
     """Findings that say the same on several of the products as one."""
     found: dict[tuple[str, str, str, str, bool], Finding] = {}
     for each in findings:
-        key = (each.kind, each.element, each.address, each.said, each.evidence == DICTIONARY)
+        key = (each.kind, each.element, each.address, each.says, each.evidence == DICTIONARY)
         first = found.get(key)
         if first is None:
             found[key] = each
             continue
         found[key] = attrs.evolve(
             first,
-            places=tuple(dict.fromkeys((*first.places, *each.places))),
+            locations=tuple(dict.fromkeys((*first.locations, *each.locations))),
             products=tuple(dict.fromkeys((*first.products, *each.products))),
             sources=tuple(dict.fromkeys((*first.sources, *each.sources))),
             shown=tuple(dict.fromkeys((*first.shown, *each.shown))),

@@ -121,7 +121,7 @@ def compare(
     known = reviewed(spec)
     if not known:
         return
-    told = {place for finding in findings for place in finding.places}
+    told = {location for finding in findings for location in finding.locations}
     changes: list[_Change] = []
     for each in (one for one in evidence if one.kind != CHANGELOG):
         given = {key_of(reading): of_reading(reading) for reading in each.readings}
@@ -151,10 +151,10 @@ def _repeated(changes: Sequence[_Change]) -> Iterator[Finding]:
             continue
         for change, passage in found:
             change.fresh.remove(passage)
-        places = [Location(change.reading.file, passage.line) for change, passage in found]
-        text = f"the same new text on {len(places)} pages"
-        finding = _finding(found[0][0].evidence, places[0], f"text {found[0][1].print}", text, text)
-        yield attrs.evolve(finding, places=tuple(places), shown=(_shortened(found[0][1].text),))
+        locations = [Location(change.reading.file, passage.line) for change, passage in found]
+        text = f"the same new text on {len(locations)} pages"
+        finding = _finding(found[0][0].evidence, locations[0], f"text {found[0][1].print}", text, text)
+        yield attrs.evolve(finding, locations=tuple(locations), shown=(_shortened(found[0][1].text),))
 
 
 def _is_about(evidence: Evidence, key: str) -> bool:
@@ -212,8 +212,8 @@ class _Change:
             first, last = self.fresh[0], self.fresh[-1]
             lines = f"lines {first.line} to {last.last}" if len(self.fresh) > 1 else f"line {first.line}"
             word = "changed" if self.gone else "new"
-            place, said = Location(file, first.line), f"{word} at {first.line}"
-            finding = _finding(self.evidence, place, key, said, f"{key}: {word} text in {lines}")
+            location, said = Location(file, first.line), f"{word} at {first.line}"
+            finding = _finding(self.evidence, location, key, said, f"{key}: {word} text in {lines}")
             shown = tuple(_word_difference(each, old) for each in self.fresh)
             yield attrs.evolve(finding, shown=shown)
         elif self.gone > self.was_fresh:
@@ -271,16 +271,16 @@ def _count(number: int) -> str:
 
 def _finding(
     evidence: Evidence,
-    place: Location,
+    location: Location,
     key: str,
-    said: str,
+    says: str,
     text: str,
 ) -> Finding:
-    location = Location(f"{evidence.spec.folder.as_posix()}/{FILE}", 1)
     edit = Edit(
-        location, "read it against the spec; `python -m codegen diff --reviewed` then keeps that it was read"
+        Location(f"{evidence.spec.folder.as_posix()}/{FILE}", 1),
+        "read it against the spec; `python -m codegen diff --reviewed` then keeps that it was read",
     )
-    return evidence.finding(UNREVIEWED, "page", key, said, text, [place], [edit], group="unreviewed")
+    return evidence.finding(UNREVIEWED, "page", key, says, text, [location], [edit], group="unreviewed")
 
 
 def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from codegen.diff.differences import ELEMENTS
 from codegen.diff.findings import DIFFERENT, GONE, NEW, STALE, UNREAD, UNREVIEWED, Finding, yaml_words
-from codegen.diff.known import ELEMENTS
 from codegen.diff.sources import Reading
 from kalshi_fix_adapters.documents.mistakes import Location
 
@@ -20,8 +19,8 @@ _HEADINGS = {
     STALE: "Out of date: a difference that was kept on purpose, and is none any more",
     UNREVIEWED: "Text that nobody has read in this form",
 }
-_PLACES = 6
-"""How many places of a finding are shown; JSON has them all."""
+_MOST_SHOWN = 6
+"""How many locations of a finding are shown; JSON has them all."""
 _LEAST_GROUP = 3
 """From how many on findings of the same kind about the same thing are told in one."""
 
@@ -61,9 +60,13 @@ def _group(findings: list[Finding]) -> Iterator[str]:
     for finding in findings:
         products = f" [{', '.join(finding.products)}]" if finding.products else ""
         yield f"* {finding.what}{products}"
-        if finding.places:
-            shown = [_shown(place) for place in finding.places[:_PLACES]]
-            more = f" and {len(finding.places) - _PLACES} more" if len(finding.places) > _PLACES else ""
+        if finding.locations:
+            shown = [_shown(location) for location in finding.locations[:_MOST_SHOWN]]
+            more = (
+                f" and {len(finding.locations) - _MOST_SHOWN} more"
+                if len(finding.locations) > _MOST_SHOWN
+                else ""
+            )
             yield f"    said at   {', '.join(shown)}{more}"
         elif finding.sources:
             yield f"    expected  in {', '.join(finding.sources)}"
@@ -87,29 +90,29 @@ def _keep(findings: list[Finding]) -> str:
         return ""
     if any("/" in source for each in findings for source in each.sources):
         return ""  # a page that the manifest does not name yet
-    if any((each.element, each.said) != (first.element, first.said) for each in findings):
+    if any((each.element, each.says) != (first.element, first.says) for each in findings):
         return ""
     addresses = [each.address for each in findings]
     sources = list(dict.fromkeys(source for each in findings for source in each.sources))
-    says = json.dumps(first.said) if any(c in first.said for c in ",:#{}[]") else first.said
+    says = json.dumps(first.says) if any(c in first.says for c in ",:#{}[]") else first.says
     listed = f"{first.element}: {yaml_words(addresses)}"
     return f'- {{source: {yaml_words(sources)}, {listed}, says: {says}, why: "…"}}'
 
 
 def as_json(findings: Iterable[Finding], kept: int, readings: Sequence[Reading]) -> str:
-    """The same for programs: `findings`, each with places and edits, and what was read."""
+    """The same for programs: `findings`, each with locations and edits, and what was read."""
     content = {
         "findings": [
             {
                 "kind": finding.kind,
                 "element": finding.element,
                 "address": finding.address,
-                "says": finding.said,
+                "says": finding.says,
                 "what": finding.what,
                 "products": list(finding.products),
                 "sources": list(finding.sources),
                 "shown": list(finding.shown),
-                "places": [{"file": place.file, "line": place.line} for place in finding.places],
+                "places": [{"file": each.file, "line": each.line} for each in finding.locations],
                 "edits": [
                     {"file": edit.location.file, "line": edit.location.line, "write": edit.text}
                     for edit in finding.edits
@@ -128,8 +131,8 @@ def facts(readings: Iterable[Reading]) -> Iterator[str]:
     """Every fact of every file, and how many of each kind."""
     for reading in readings:
         counted: dict[str, int] = {}
-        for fact in sorted(reading.facts, key=lambda each: each.place):
-            yield f"{_shown(fact.place)}: {fact}"
+        for fact in sorted(reading.facts, key=lambda each: each.location):
+            yield f"{_shown(fact.location)}: {fact}"
             kind = type(fact).__name__.removesuffix("Said").lower()
             counted[kind] = counted.get(kind, 0) + 1
         listed = ", ".join(f"{number} {kind}" for kind, number in sorted(counted.items()))
@@ -137,10 +140,6 @@ def facts(readings: Iterable[Reading]) -> Iterator[str]:
         yield f"{reading.file}: {len(reading.facts)} facts{about} ({listed or 'nothing to compare'})"
 
 
-def _shown(place: object) -> str:
-    """A place as people write it: relative, where it lies below the current folder."""
-    written = str(place)
-    here = f"{Path.cwd().as_posix()}{os.sep}"
-    if isinstance(place, Location) or written.startswith(here):
-        return written.removeprefix(here)
-    return written
+def _shown(location: Location) -> str:
+    """A location as people write it: relative, where it lies below the current folder."""
+    return str(location).removeprefix(f"{Path.cwd().as_posix()}/")

@@ -115,7 +115,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     if path.suffix.lower() == ".xml":
         facts = quickfix.read(data, file)
         if facts and isinstance(facts[0], Unread) and facts[0].what.endswith(quickfix.OTHER):
-            raise _OtherError(f"{facts[0].place}: {facts[0].what}")
+            raise _OtherError(f"{facts[0].location}: {facts[0].what}")
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
     if path.suffix.lower() not in _PAGE_SUFFIXES:
         raise SourceError(f"{file}: neither a page (.md, .mdx) nor a dictionary (.xml)")

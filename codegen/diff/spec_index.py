@@ -50,18 +50,18 @@ class Entry:
         """Its tag, and those of the older fields that are read into it."""
         return (self.field.tag, *(old.tag for old in self.member.legacy_fields))
 
-    def allowed(self, spots: Iterable[Place]) -> list[Place]:
-        """The spots at which neither it nor a group around it is forbidden."""
+    def allowed(self, places: Iterable[Place]) -> list[Place]:
+        """The places at which neither it nor a group around it is forbidden."""
         chain = (*self.holders, self.member)
-        return [spot for spot in spots if all(presence_at(each, spot) != "forbidden" for each in chain)]
+        return [place for place in places if all(presence_at(each, place) != "forbidden" for each in chain)]
 
-    def required(self, spot: Place) -> bool:
+    def required(self, place: Place) -> bool:
         """Whether it must stand in its block or group entry."""
-        return presence_at(self.member, spot) in WANTED
+        return presence_at(self.member, place) in WANTED
 
-    def required_in_message(self, spot: Place) -> bool:
+    def required_in_message(self, place: Place) -> bool:
         """Whether the message cannot do without it."""
-        return self.required(spot) and all(presence_at(each, spot) == "required" for each in self.holders)
+        return self.required(place) and all(presence_at(each, place) == "required" for each in self.holders)
 
 
 @attrs.frozen
@@ -145,10 +145,10 @@ class SpecIndex:
             if self.origins[name].kind == PAGE and self.product_of_page(self.origins[name].id) == product
         }
 
-    def spots(self, message: model.Message | None, product: str | None = None) -> list[Place]:
+    def places(self, message: model.Message | None, product: str | None = None) -> list[Place]:
         """Where a message may flow (header and trailer: anywhere), perhaps on one product alone."""
-        spots = places(self.dialect, product)
-        return list(spots if message is None else places_of(message, spots))
+        found = places(self.dialect, product)
+        return list(found if message is None else places_of(message, found))
 
     def entries(self, block: str) -> tuple[Entry, ...]:
         """Every field of a message, of `header` or of `trailer`, in the order of the spec."""
@@ -211,7 +211,7 @@ class SpecIndex:
         return hosts.at(role) if hosts.entries else entry.location
 
     def versions(self) -> dict[str, tuple[str, Location]]:
-        """The manifest's versions with date and place."""
+        """The manifest's versions with date and location."""
         merged = self.source.merged("versions")
         return {name: (getattr(node, "text", ""), where) for name, (node, where) in merged.items()}
 

@@ -262,7 +262,7 @@ class ClassWriter:
 
     def _constructor_view(self, message: Message, constructor: Constructor) -> ConstructorView:
         """Return a class method. Its arguments follow from the rules of the message and from what it sets."""
-        self.imports.fixed("typing", "Self")
+        self.imports.in_one_line("typing", "Self")
         sets = {member.field.name: value for member, value in constructor.sets}
         taken = constructor.takes
         first, given = [], []
@@ -338,11 +338,11 @@ class ClassWriter:
     def _field_attribute(self, member: Member, siblings: Mapping[str, Field]) -> AttributeView:
         field = member.field
         kind = kinds.kind_of(field)
-        # Of datetime another spec may need other names, so each has a line of its own (see `Imports.name`).
+        # Of datetime another spec may need other names.
         if kind.module == "datetime":
-            self.imports.name(kind.module, field.datatype.python)
+            self.imports.line_each(kind.module, field.datatype.python)
         elif kind.module:
-            self.imports.fixed(kind.module, field.datatype.python)
+            self.imports.in_one_line(kind.module, field.datatype.python)
         name, annotation, accepts = member.attribute, kinds.annotation_of(field), kinds.accepts_of(field)
         value = f"{kinds.converter_of(field)}({name})"
         default = ""
@@ -376,26 +376,28 @@ class ClassWriter:
         steps = [change for change in pedigree.changes if change.kind in ("deprecated", "removed")]
         if not steps:
             return None
-        self.imports.fixed("kalshi_fix_sansio.support", "warn_deprecated")
+        self.imports.in_one_line("kalshi_fix_sansio.support", "warn_deprecated")
         return repr(f"{what}: {prose.pedigree_text(Pedigree((steps[-1],)))}")
 
     def _use(self, members: tuple[Member, ...]) -> None:
         """Add the imports that the attributes of these members need."""
         self.imports.module("attrs")
-        self.imports.fixed("collections.abc", "Iterable")
-        self.imports.fixed("kalshi_fix_sansio.base", "UnknownField")
-        self.imports.fixed("kalshi_fix_sansio.support", "EMPTY", "constructor_error")
+        self.imports.in_one_line("collections.abc", "Iterable")
+        self.imports.in_one_line("kalshi_fix_sansio.base", "UnknownField")
+        self.imports.in_one_line("kalshi_fix_sansio.support", "EMPTY", "constructor_error")
         for member in attributes_of(members):
             if member.group:
                 if not self.in_groups:
-                    self.imports.name(
+                    self.imports.line_each(
                         f"{self.package}.groups", member.group.entry_class, list_converter(member.group)
                     )
             elif member.field.codeset:
                 codeset = member.field.codeset
-                self.imports.name(f"{self.package}.codesets", codeset.name, kinds.codeset_converter(codeset))
+                self.imports.line_each(
+                    f"{self.package}.codesets", codeset.name, kinds.codeset_converter(codeset)
+                )
             else:
-                self.imports.name("kalshi_fix_sansio.scalars", kinds.kind_of(member.field).converter)
+                self.imports.line_each("kalshi_fix_sansio.scalars", kinds.kind_of(member.field).converter)
 
 
 def _is_taken(member: Member, constructor: Constructor, sets: Mapping[str, str]) -> bool:

@@ -69,10 +69,10 @@ def encoder_view(
     With `is_header` the names that it begins with are kept: they are those of the message before, most of
     the time.
     """
-    imports.fixed("kalshi_fix_sansio.support", "format_unknown")
+    imports.in_one_line("kalshi_fix_sansio.support", "format_unknown")
     body = _Body(parameter, imports, package, in_groups)
     if in_groups:
-        imports.fixed("kalshi_fix_sansio.support", "require_entry")
+        imports.in_one_line("kalshi_fix_sansio.support", "require_entry")
         body.lines += [f"if type({parameter}) is not {cls}:", f"    require_entry({parameter}, {cls})"]
     written = [member for member in attributes_of(members) if member.field.tag not in CODEC_TAGS]
     names = list(takewhile(_is_name, written)) if is_header else []
@@ -148,8 +148,8 @@ class _Body:
 
         To look at each name and put it behind its tag again takes a twentieth of the time of an order.
         """
-        self.imports.name("kalshi_fix_sansio.scalars", "format_string")
-        self.imports.fixed("kalshi_fix_sansio.support", "MAX_NAMES")
+        self.imports.line_each("kalshi_fix_sansio.scalars", "format_string")
+        self.imports.in_one_line("kalshi_fix_sansio.support", "MAX_NAMES")
         # An object that no attribute can be.
         self.tables.append((_NAMES, f'({"object(), " * len(names)}"")'))
         pairs = [self._variable(member) for member in names]
@@ -208,7 +208,7 @@ class _Body:
                 f"    {name} = {self._formatted(member, value)}",
             ]
         elif kind == "DECIMAL":
-            self.imports.name("kalshi_fix_sansio.scalars", "MAX_DECIMAL_DIGITS")
+            self.imports.line_each("kalshi_fix_sansio.scalars", "MAX_DECIMAL_DIGITS")
             self.lines += [
                 # What is no number is taken for one with an exponent.
                 f'{name} = str({value}) if type({value}) is Decimal and {value}.is_finite() else "E"',
@@ -227,8 +227,8 @@ class _Body:
         A busy session writes many in one second, whose text is kept: with all of SendingTime written anew an
         order takes a seventh longer.
         """
-        self.imports.name("datetime", "UTC")
-        self.imports.name(
+        self.imports.line_each("datetime", "UTC")
+        self.imports.line_each(
             "kalshi_fix_sansio.scalars", "NO_SECOND", "THREE_DIGITS", "second_of", "to_datetime"
         )
         self.tables.append((_SECOND, "NO_SECOND"))
@@ -277,14 +277,14 @@ class _Body:
         """Yield the statements that append a group; the first one takes the unknown fields in front of it."""
         encode = encoder_name(group.entry_class)
         if not self.in_groups:
-            self.imports.name(f"{self.package}.groups", encode)
+            self.imports.line_each(f"{self.package}.groups", encode)
         each = f"{snake_case(group.entry_class)}_entry"
         indent, count = "    ", "len"
         if always_required(member):
             # Behind a group without entries some unknown fields would be read as its first entry. And without
             # entries nothing else would see that it is no list at all.
             indent, count = "", "entry_count"
-            self.imports.fixed("kalshi_fix_sansio.support", count)
+            self.imports.in_one_line("kalshi_fix_sansio.support", count)
         else:
             yield f"if {value}:"
         yield f'{indent}{text} += f"{{unknown}}{member.field.tag}={{{count}({value})}}\\x01"'
@@ -295,8 +295,8 @@ class _Body:
     def _table(self, member: Member, codeset: CodeSet, *, or_none: bool = False) -> str:
         """Return the constant with the fields of all known codes, with `or_none` also nothing for None."""
         field, formatter = member.field, kinds.formatter_of(member.field)
-        self.imports.name("kalshi_fix_sansio.scalars", formatter)
-        self.imports.fixed("kalshi_fix_sansio.support", "code_fields")
+        self.imports.line_each("kalshi_fix_sansio.scalars", formatter)
+        self.imports.in_one_line("kalshi_fix_sansio.support", "code_fields")
         name, arguments = f"_{upper_snake(field.name)}", f"{field.tag}, {codeset.name}, {formatter}"
         if or_none:
             name, arguments = f"{name}_IF_ANY", f"{arguments}, optional=True"
@@ -305,5 +305,5 @@ class _Body:
 
     def _formatted(self, member: Member, value: str) -> str:
         formatter = kinds.formatter_of(member.field)
-        self.imports.name("kalshi_fix_sansio.scalars", formatter)
+        self.imports.line_each("kalshi_fix_sansio.scalars", formatter)
         return f"{formatter}({value})"

@@ -13,7 +13,7 @@ class ImportLine:
 
     module: str
     names: tuple[str, ...] = ()
-    grows: bool = False
+    line_each: bool = False
     """Whether each name has a line of its own, so that one more changes no other line."""
 
 
@@ -23,18 +23,18 @@ class Imports:
 
     _modules: set[str] = attrs.field(factory=set)
     _names: dict[str, set[str]] = attrs.field(factory=dict)
-    _growing: set[str] = attrs.field(factory=set)
+    _line_each: set[str] = attrs.field(factory=set)
 
     def module(self, module: str) -> None:
         """Use a whole module."""
         self._modules.add(module)
 
-    def name(self, module: str, *names: str) -> None:
+    def line_each(self, module: str, *names: str) -> None:
         """Use names from a module of which another spec may need others."""
-        self._growing.add(module)
-        self.fixed(module, *names)
+        self._line_each.add(module)
+        self.in_one_line(module, *names)
 
-    def fixed(self, module: str, *names: str) -> None:
+    def in_one_line(self, module: str, *names: str) -> None:
         """Use names from a module that every spec needs alike."""
         self._names.setdefault(module, set()).update(names)
 
@@ -42,7 +42,7 @@ class Imports:
         """Return the statements: standard library, third party, this project; empty ones left out."""
         lines = [ImportLine(module) for module in sorted(self._modules)]
         lines += [
-            ImportLine(module, tuple(sorted(names, key=import_key)), module in self._growing)
+            ImportLine(module, tuple(sorted(names, key=import_key)), module in self._line_each)
             for module, names in sorted(self._names.items())
         ]
         sections = [[line for line in lines if _section(line.module) == section] for section in range(3)]

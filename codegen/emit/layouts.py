@@ -99,7 +99,7 @@ class LayoutWriter:
 
     def field(self, field: Field) -> FieldView:
         """Return the layout of a field."""
-        self.imports.name(LAYOUT, "FieldLayout", "Kind")
+        self.imports.line_each(LAYOUT, "FieldLayout", "Kind")
         arguments: dict[str, str] = {
             "tag": str(field.tag),
             "name": repr(field.name),
@@ -108,7 +108,7 @@ class LayoutWriter:
             "fix_type": repr(field.datatype.name),
         }
         if field.codeset:
-            self.imports.name(f"{self.package}.codesets", field.codeset.name)
+            self.imports.line_each(f"{self.package}.codesets", field.codeset.name)
             arguments["codes"] = field.codeset.name
             if not field.codeset.open:
                 arguments["open_codes"] = "False"
@@ -129,7 +129,7 @@ class LayoutWriter:
         self, name: str, members: tuple[Member, ...], one_of: tuple[OneOf, ...], module: str
     ) -> BlockView:
         """Return the layout of a block whose class is in `module` of the package."""
-        self.imports.name(LAYOUT, "BlockLayout")
+        self.imports.line_each(LAYOUT, "BlockLayout")
         place = f"{self.package}.{module}"
         arguments = [f"encode={f'{place}.{encoder_name(name)}'!r}"]
         if one_of:
@@ -144,8 +144,8 @@ class LayoutWriter:
 
     def logon_fields(self, message: Message) -> LogonFieldsView:
         """Return the layout of the further fields of a Logon."""
-        self.imports.name(LAYOUT, "BlockLayout")
-        self.imports.fixed("kalshi_fix_sansio.support", "never_encoded")
+        self.imports.line_each(LAYOUT, "BlockLayout")
+        self.imports.in_one_line("kalshi_fix_sansio.support", "never_encoded")
         kept = {member.attribute for member in logon_fields(message)}
         left = [member.attribute for member in attributes_of(message.members) if member.attribute not in kept]
         without = ", ".join(map(repr, left))
@@ -159,7 +159,7 @@ class LayoutWriter:
 
     def message(self, message: Message) -> MessageView:
         """Return the layout of a message."""
-        self.imports.name(LAYOUT, "MessageLayout")
+        self.imports.line_each(LAYOUT, "MessageLayout")
         module = f"messages.{message.family}"
         body = self.block(message.name, message.members, message.one_of, module)
         return MessageView(
@@ -175,11 +175,11 @@ class LayoutWriter:
         if message.request:
             yield f"request={sequence(map(repr, message.request))}"
         if message.answers:
-            self.imports.name(LAYOUT, "Answers")
+            self.imports.line_each(LAYOUT, "Answers")
             yield f"answers={sequence(map(self._answers, message.answers))}"
         tracks = message.tracks
         if tracks is not None:
-            self.imports.name(LAYOUT, "Tracks")
+            self.imports.line_each(LAYOUT, "Tracks")
             conditions = (self._condition(tracks.resting), self._condition(tracks.done))
             sessions = sequence(map(repr, tracks.sessions))
             yield f"tracks={call('Tracks', repr(tracks.field.attribute), sessions, *conditions)}"
@@ -206,17 +206,17 @@ class LayoutWriter:
         arguments: dict[str, str] = {}
         group = member.group
         if group:
-            self.imports.name(LAYOUT, "GroupMember")
+            self.imports.line_each(LAYOUT, "GroupMember")
             prefix = ""
             if not self.in_groups_module:
-                self.imports.name(f"{self.package}.layouts", "groups")
+                self.imports.line_each(f"{self.package}.layouts", "groups")
                 prefix = "groups."
             arguments["attribute"] = repr(member.attribute)
             arguments["entry"] = f"{prefix}{upper_snake(group.entry_class)}"
             arguments["delimiters"] = sequence(str(field.tag) for field in group.delimiters)
         else:
-            self.imports.name(LAYOUT, "FieldMember")
-        self.imports.name(f"{self.package}.layouts", "fields")
+            self.imports.line_each(LAYOUT, "FieldMember")
+        self.imports.line_each(f"{self.package}.layouts", "fields")
         presence = "required" if member.presence == "constant" else member.presence
         if presence != "optional":
             arguments["presence"] = self._presence(presence)
@@ -238,15 +238,15 @@ class LayoutWriter:
         return call(cls, f"fields.{field_constant(member.field)}", **arguments)
 
     def _presence(self, presence: str) -> str:
-        self.imports.name(LAYOUT, "Presence")
+        self.imports.line_each(LAYOUT, "Presence")
         return f"Presence.{presence.upper()}"
 
     def _rule(self, rule: PresenceRule) -> str:
-        self.imports.name(LAYOUT, "PresenceRule")
+        self.imports.line_each(LAYOUT, "PresenceRule")
         return call("PresenceRule", self._scope(rule.scope), self._presence(rule.presence))
 
     def _condition(self, condition: Condition) -> str:
-        self.imports.name(LAYOUT, "Condition")
+        self.imports.line_each(LAYOUT, "Condition")
         arguments: dict[str, str] = {}
         if condition.terms:
             arguments["terms"] = _terms(condition.terms)
@@ -257,7 +257,7 @@ class LayoutWriter:
         return call("Condition", **arguments)
 
     def _limit(self, limit: Limit) -> str:
-        self.imports.name(LAYOUT, "Limit")
+        self.imports.line_each(LAYOUT, "Limit")
         arguments: dict[str, str] = {}
         if limit.when != Condition():
             arguments["when"] = self._condition(limit.when)
@@ -266,7 +266,7 @@ class LayoutWriter:
             if number is not None:
                 whole = "." not in number
                 if not whole:
-                    self.imports.name("decimal", "Decimal")
+                    self.imports.line_each("decimal", "Decimal")
                 arguments[name] = number if whole else f"Decimal({number!r})"
         if limit.max_length is not None:
             arguments["max_length"] = str(limit.max_length)
@@ -279,14 +279,14 @@ class LayoutWriter:
         return call("Limit", **arguments)
 
     def _scope(self, scope: Scope) -> str:
-        self.imports.name(LAYOUT, "Scope")
+        self.imports.line_each(LAYOUT, "Scope")
         arguments: dict[str, str] = {}
         if scope.products:
             arguments["products"] = sequence(map(repr, scope.products))
         if scope.sessions:
             arguments["sessions"] = sequence(map(repr, scope.sessions))
         if scope.sender:
-            self.imports.name(LAYOUT, "Sender")
+            self.imports.line_each(LAYOUT, "Sender")
             arguments["sender"] = f"Sender.{scope.sender.upper()}"
         if scope.messages:
             arguments["messages"] = sequence(repr(msg_type) for _, msg_type in scope.messages)
@@ -295,7 +295,7 @@ class LayoutWriter:
         return call("Scope", **arguments)
 
     def _one_of(self, rule: OneOf) -> str:
-        self.imports.name(LAYOUT, "OneOf")
+        self.imports.line_each(LAYOUT, "OneOf")
         arguments = dict(_ONE_OF_FLAGS[rule.mode])
         if rule.scope != Scope():
             arguments["scope"] = self._scope(rule.scope)

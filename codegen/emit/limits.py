@@ -25,14 +25,14 @@ def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
     """Return a limit as a constant. Whole numbers are int, others Decimal."""
     whole = all("." not in number for _, number in limit.values)
     if not whole:
-        imports.fixed("decimal", "Decimal")
+        imports.in_one_line("decimal", "Decimal")
     numbers = {key: number if whole else f'Decimal("{number}")' for key, number in limit.values}
     facts = f"{prose.sentence(limit.doc)} In {limit.unit}. {prose.pedigree_text(limit.pedigree)}"
     doc = docstring([facts.strip(), f"Source: {limit.source}."], 0)
     if "" in numbers:
         return LimitView(limit.constant, "", numbers[""], doc)
-    imports.fixed("collections.abc", "Mapping")
-    imports.fixed("types", "MappingProxyType")
+    imports.in_one_line("collections.abc", "Mapping")
+    imports.in_one_line("types", "MappingProxyType")
     listed = ", ".join(f"{key!r}: {number}" for key, number in numbers.items())
     kind = "int" if whole else "Decimal"
     return LimitView(limit.constant, f"[Mapping[str, {kind}]]", f"MappingProxyType({{{listed}}})", doc)

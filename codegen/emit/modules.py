@@ -78,10 +78,10 @@ class _Modules:
     def messages(self, family: str, messages: list[Message]) -> ModuleView:
         """The classes of a family and their encoders."""
         imports = Imports()
-        imports.fixed("typing", "ClassVar")
-        imports.fixed(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
-        imports.fixed(f"{self.package}.layouts", family)
-        imports.fixed("kalshi_fix_sansio.problems", "Problem")
+        imports.in_one_line("typing", "ClassVar")
+        imports.in_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
+        imports.in_one_line(f"{self.package}.layouts", family)
+        imports.in_one_line("kalshi_fix_sansio.problems", "Problem")
         writer = self._class_writer(imports)
         views = []
         for message in messages:
@@ -93,7 +93,7 @@ class _Modules:
         logon = self.dialect.logon
         further = None
         if logon is not None and logon in messages:
-            imports.fixed("kalshi_fix_sansio.base", "Block")
+            imports.in_one_line("kalshi_fix_sansio.base", "Block")
             further = writer.logon_fields_view(logon)
         doc = f"Messages of the family {family.replace('_', ' ')}, and their encoders."
         context = {**_of_classes(views), "logon_fields": further}
@@ -116,20 +116,20 @@ class _Modules:
 
     def _init(self) -> ModuleView:
         imports = Imports()
-        imports.fixed(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
-        imports.fixed(f"{self.package}.dialect", "DIALECT")
-        imports.fixed(
+        imports.in_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
+        imports.in_one_line(f"{self.package}.dialect", "DIALECT")
+        imports.in_one_line(
             f"{self.package}.sessions", "ENDPOINTS", "ENVIRONMENTS", "PRODUCTS", "REFUSALS", "SESSION_TYPES"
         )
-        imports.name(
+        imports.line_each(
             f"{self.package}.texts", "TEXTS", *(texts_class(each.message.name) for each in self.dialect.texts)
         )
-        imports.name(f"{self.package}.codesets", *(codeset.name for codeset in self.dialect.codesets))
-        imports.name(f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups))
+        imports.line_each(f"{self.package}.codesets", *(codeset.name for codeset in self.dialect.codesets))
+        imports.line_each(f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups))
         for message in self.dialect.messages:
-            imports.name(f"{self.package}.messages.{message.family}", message.name)
+            imports.line_each(f"{self.package}.messages.{message.family}", message.name)
         if self.dialect.logon is not None:
-            imports.name(f"{self.package}.messages.{self.dialect.logon.family}", classes.LOGON_FIELDS)
+            imports.line_each(f"{self.package}.messages.{self.dialect.logon.family}", classes.LOGON_FIELDS)
         exported = [line for section in imports.sections() for line in section]
         names = [name for line in exported for name in line.names]
         doc = f"The {self.dialect.title} dialect: its classes, its code values and its tables."
@@ -143,23 +143,23 @@ class _Modules:
         imports = Imports()
         views = classes.codeset_views(self.dialect)
         for view in views:
-            imports.fixed("enum", view.base)
-            imports.name("kalshi_fix_sansio.scalars", view.plain_converter)
-            imports.fixed("kalshi_fix_sansio.explained", "explained")
-            imports.fixed("kalshi_fix_sansio.support", "known", view.to_code)
-            imports.fixed("typing", "Final")
+            imports.in_one_line("enum", view.base)
+            imports.line_each("kalshi_fix_sansio.scalars", view.plain_converter)
+            imports.in_one_line("kalshi_fix_sansio.explained", "explained")
+            imports.in_one_line("kalshi_fix_sansio.support", "known", view.to_code)
+            imports.in_one_line("typing", "Final")
         doc = f"The code values of the {self.dialect.title} dialect. Others stay plain values."
         sources = _files(self.dialect.codesets)
         return ModuleView("codesets.py", "codesets.py.j2", doc, imports, sources, {"codesets": views})
 
     def _texts(self) -> ModuleView:
         imports = Imports()
-        imports.fixed("collections.abc", "Mapping")
-        imports.fixed("types", "MappingProxyType")
-        imports.fixed(LAYOUT, "TextMeaning")
+        imports.in_one_line("collections.abc", "Mapping")
+        imports.in_one_line("types", "MappingProxyType")
+        imports.in_one_line(LAYOUT, "TextMeaning")
         if self.dialect.texts:
-            imports.fixed("enum", "StrEnum")
-            imports.fixed("kalshi_fix_sansio.explained", "explained")
+            imports.in_one_line("enum", "StrEnum")
+            imports.in_one_line("kalshi_fix_sansio.explained", "explained")
         views = texts.text_views(self.dialect, imports, self.package)
         doc = f"What Text (58) says in messages of the {self.dialect.title} dialect."
         sources = _files(self.dialect.texts)
@@ -167,7 +167,7 @@ class _Modules:
 
     def _limits(self) -> ModuleView:
         imports = Imports()
-        imports.fixed("typing", "Final")
+        imports.in_one_line("typing", "Final")
         views = [limits.limit_view(each, imports) for each in self.dialect.limits]
         doc = f"What the {self.dialect.title} dialect limits beside the values of fields."
         sources = _files(self.dialect.limits)
@@ -175,12 +175,12 @@ class _Modules:
 
     def _sessions(self) -> ModuleView:
         imports = Imports()
-        imports.fixed("collections.abc", "Mapping")
-        imports.fixed("types", "MappingProxyType")
-        imports.fixed(LAYOUT, "Refusal", "SessionType")
+        imports.in_one_line("collections.abc", "Mapping")
+        imports.in_one_line("types", "MappingProxyType")
+        imports.in_one_line(LAYOUT, "Refusal", "SessionType")
         dialect = self.dialect
         if dialect.products or dialect.environments:
-            imports.fixed("typing", "Literal")
+            imports.in_one_line("typing", "Literal")
         context = {
             "products": [(repr(product.name), repr(product.env_prefix)) for product in dialect.products],
             "environments": [repr(environment) for environment in dialect.environments],
@@ -196,11 +196,11 @@ class _Modules:
 
     def _dialect(self) -> ModuleView:
         imports = Imports()
-        imports.fixed("types", "MappingProxyType")
-        imports.fixed(LAYOUT, "Dialect")
-        imports.name(f"{self.package}.layouts", "blocks", *families(self.dialect))
-        imports.fixed(f"{self.package}.layouts.fields", "FIELDS")
-        imports.fixed(f"{self.package}.sessions", "SESSION_TYPES")
+        imports.in_one_line("types", "MappingProxyType")
+        imports.in_one_line(LAYOUT, "Dialect")
+        imports.line_each(f"{self.package}.layouts", "blocks", *families(self.dialect))
+        imports.in_one_line(f"{self.package}.layouts.fields", "FIELDS")
+        imports.in_one_line(f"{self.package}.sessions", "SESSION_TYPES")
         dialect, logon = self.dialect, self.dialect.logon
         context = {
             "name": repr(dialect.name),
@@ -220,9 +220,9 @@ class _Modules:
 
     def _fields(self) -> ModuleView:
         imports = Imports()
-        imports.fixed("collections.abc", "Mapping")
-        imports.fixed("types", "MappingProxyType")
-        imports.name(LAYOUT, "FieldLayout")
+        imports.in_one_line("collections.abc", "Mapping")
+        imports.in_one_line("types", "MappingProxyType")
+        imports.line_each(LAYOUT, "FieldLayout")
         writer = layouts.LayoutWriter(imports, self.package)
         views = [writer.field(field) for field in self.dialect.fields]
         sources = _files(self.dialect.fields)
@@ -233,8 +233,8 @@ class _Modules:
         blocks = (("Header", self.dialect.header), ("Trailer", self.dialect.trailer))
         sources = _files(member for _, members in blocks for member in members)
         of_classes, of_layouts = Imports(), Imports()
-        of_classes.fixed("kalshi_fix_sansio.base", "Block", "Message")
-        of_classes.fixed(f"{self.package}.layouts", "blocks")
+        of_classes.in_one_line("kalshi_fix_sansio.base", "Block", "Message")
+        of_classes.in_one_line(f"{self.package}.layouts", "blocks")
         class_writer = self._class_writer(of_classes)
         layout_writer = layouts.LayoutWriter(of_layouts, self.package)
         class_views, layout_views = [], []
@@ -257,9 +257,9 @@ class _Modules:
         sources = _files(groups)
         of_classes, of_layouts = Imports(), Imports()
         if groups:
-            of_classes.fixed("kalshi_fix_sansio.base", "Block")
-            of_classes.fixed(f"{self.package}.layouts", "groups")
-            of_classes.fixed("kalshi_fix_sansio.support", "to_entries")
+            of_classes.in_one_line("kalshi_fix_sansio.base", "Block")
+            of_classes.in_one_line(f"{self.package}.layouts", "groups")
+            of_classes.in_one_line("kalshi_fix_sansio.support", "to_entries")
         class_writer = self._class_writer(of_classes, in_groups=True)
         layout_writer = layouts.LayoutWriter(of_layouts, self.package, in_groups_module=True)
         class_views, layout_views = [], []

@@ -41,7 +41,7 @@ def _texts_view(texts: list[KnownText], imports: Imports, package: str) -> Texts
         if each.field is not None and each.code is not None:
             same = f"Goes with {each.field.name} {each.code.constant}."
             code = kinds.literal(each.field, each.code.value)
-            imports.name(f"{package}.codesets", code.partition(".")[0])
+            imports.line_each(f"{package}.codesets", code.partition(".")[0])
             arguments += [f"attribute={each.field.attribute!r}", f"code={code}"]
         facts = f"{prose.sentence(each.doc)} {same} {prose.pedigree_text(each.pedigree)}"
         codes.append(CodeView(each.constant, repr(each.value), docstring([facts], 4)))

@@ -16,10 +16,10 @@ def compare(block: Block) -> Iterator[Finding]:
 
     Pages are expected to name a field only where the spec has it from them, a dictionary names all fields.
     """
-    speaking = {said.sender for said in block.said} or {None}
+    speaking = {said.sender for said in block.rows} or {None}
     sides: tuple[str | None, ...] = (None,)
     if speaking != {None}:
-        sides = tuple(sender for sender in SENDERS if any(spot.sender == sender for spot in block.spots))
+        sides = tuple(sender for sender in SENDERS if any(place.sender == sender for place in block.places))
     for sender in sides:
         if sender in speaking or None in speaking:
             yield from _missing(block, sender)
@@ -30,11 +30,11 @@ def compare(block: Block) -> Iterator[Finding]:
 
 def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
     """What no row names; a group that is missing whole is told once."""
-    seen = block.seen(said for said in block.said if sender is None or said.sender in (None, sender))
+    seen = block.seen(said for said in block.rows if sender is None or said.sender in (None, sender))
     if block.message is None:
         # Pages lay out in the table of a message what the header has for that message alone.
-        seen |= {said.tag for said in block.evidence.said(MemberSaid)}
-    spots = [spot for spot in block.spots if sender in (None, spot.sender)]
+        seen |= {said.tag for said in block.evidence.facts(MemberSaid)}
+    places = [place for place in block.places if sender in (None, place.sender)]
     told: set[int] = set()
     for entry in block.entries:
         tag = entry.field.tag
@@ -42,7 +42,7 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
         over = entry.member.pedigree.is_over or entry.field.pedigree.is_over
         if tag in seen or passed_over or over or told & set(entry.path):
             continue
-        if not entry.allowed(spots) or not block.evidence.expects(entry.member.source):
+        if not entry.allowed(places) or not block.evidence.expects(entry.member.source):
             continue
         inner = {each.field.tag for each in block.entries if tag in each.path}
         if entry.member.group is not None and not inner & seen:
@@ -61,7 +61,7 @@ def _absent(block: Block, entry: Entry, sender: str | None, *, whole: bool) -> F
         f"{block.name}: {what}{field.name} ({field.tag}) is not among its fields{behind}",
         block.heading(),
         Edit(entry.member.location, write),
-        said=f"absent{behind}",
+        says=f"absent{behind}",
         expected_in=entry.member.source,
         group=f"{block.key} absent {sender}",
     )
@@ -75,15 +75,15 @@ def _silent(block: Block, sender: str) -> Finding:
         "message",
         block.name,
         f"{block.name}: there are tables of its fields, but none from the {sender}",
-        [block.said[0].place],
+        [block.rows[0].location],
         *([Edit(location, write)] if location is not None else []),
-        said=f"no fields from the {sender}",
+        says=f"no fields from the {sender}",
     )
 
 
 def _conditions(block: Block) -> Iterator[Finding]:
     """Fields that the spec requires under a condition, where tables are laid out by it without them."""
-    stated = {(said.tag, block.condition(said.when)) for said in block.said if said.when is not None}
+    stated = {(said.tag, block.condition(said.when)) for said in block.rows if said.when is not None}
     by = {condition[0] for _, condition in stated if condition is not None}
     for entry in block.entries:
         for condition in entry.member.required_when:
@@ -106,7 +106,7 @@ def _unstated(block: Block, entry: Entry, condition: str) -> Finding:
         text,
         block.heading(),
         Edit(entry.member.location, f"`required_when` of `{field.name}`: take {condition} out"),
-        said=f"absent when {condition}",
+        says=f"absent when {condition}",
         expected_in=entry.member.source,
     )
 
@@ -114,9 +114,9 @@ def _unstated(block: Block, entry: Entry, condition: str) -> Finding:
 def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
     """Messages that have a heading and no table of fields, though the spec has fields from these pages."""
     named = {
-        said.msg_type: said for said in evidence.said(MessageSaid) if said.msg_type in evidence.spec.messages
+        said.msg_type: said for said in evidence.facts(MessageSaid) if said.msg_type in evidence.spec.messages
     }
-    listed = {said.tag for said in evidence.said(MemberSaid)}
+    listed = {said.tag for said in evidence.facts(MemberSaid)}
     for key in (*named, "header", "trailer"):
         if key in laid_out:
             continue
@@ -125,7 +125,7 @@ def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
             entry
             for entry in block.entries
             if evidence.expects(entry.member.source)
-            and entry.allowed(block.spots)
+            and entry.allowed(block.places)
             and not (block.message is None and entry.field.tag in listed)
         ]
         if not expected:
@@ -138,9 +138,9 @@ def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
             "message",
             block.name,
             f"{block.name}: there is no table of its {len(expected)} fields",
-            [said.place for said in evidence.said(MessageSaid) if said.msg_type == key],
+            [said.location for said in evidence.facts(MessageSaid) if said.msg_type == key],
             Edit(location, write),
-            said="no fields",
+            says="no fields",
             expected_in=expected[0].member.source,
         )
 
@@ -148,6 +148,6 @@ def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
 def rows_of(evidence: Evidence) -> dict[str, list[MemberSaid]]:
     """The rows about each block."""
     found: dict[str, list[MemberSaid]] = {}
-    for said in evidence.said(MemberSaid):
+    for said in evidence.facts(MemberSaid):
         found.setdefault(said.block, []).append(said)
     return found

@@ -22,30 +22,30 @@ _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quan
 def member(block: Block, said: MemberSaid) -> list[Edit]:
     """What to write for a field that a block of the spec does not have: the field, if new, and the member."""
     evidence, spec, entries = block.evidence, block.spec, block.entries
-    before = _before(said, entries, block.said)
+    before = _before(said, entries, block.rows)
     edits = _field(evidence, said, before) if said.tag not in spec.fields else []
     name = spec.fields[said.tag].name if said.tag in spec.fields else said.name
     group = _group(said, entries)
     anchor = _anchor(said, group, before, spec)
-    place = (
+    among = (
         f"the members of group {group.name}"
         if group is not None
         else f"the members of {spec.block_name(said.block)}"
     )
     if not said.path and said.inside is None and before is not None and before.holders:
         inner = before.holders[-1].group
-        place += f" (or of group {inner.name}: the page does not say)" if inner is not None else ""
+        among += f" (or of group {inner.name}: the page does not say)" if inner is not None else ""
     presence, settings = _presence(said)
     plain = f"{{{', '.join(settings)}}}" if settings else presence
     message = block.message
-    if message is not None and len({spot.product for spot in spec.spots(message)}) > 1:
+    if message is not None and len({place.product for place in spec.places(message)}) > 1:
         extra = [f"presence: {presence}"] if not settings and presence != "optional" else settings
         scoped = ", ".join(["only: {products: PRODUCTS}", *extra])
         return [
             *edits,
-            Edit(anchor, f"among {place} `{name}: {plain}`", f"among {place} `{name}: {{{scoped}}}`"),
+            Edit(anchor, f"among {among} `{name}: {plain}`", f"among {among} `{name}: {{{scoped}}}`"),
         ]
-    return [*edits, Edit(anchor, f"among {place} `{name}: {plain}`")]
+    return [*edits, Edit(anchor, f"among {among} `{name}: {plain}`")]
 
 
 def of_header(block: Block, said: MemberSaid, name: str, messages: Sequence[str]) -> list[Edit]:
@@ -53,7 +53,7 @@ def of_header(block: Block, said: MemberSaid, name: str, messages: Sequence[str]
     spec = block.spec
     edits = _field(block.evidence, said, None) if said.tag not in spec.fields else []
     member = f"{name}: {{only_when: {{messages: {yaml_words(messages)}}}, source: SOURCES}}"
-    origin = block.evidence.origin_of(said.place)
+    origin = block.evidence.origin_of(said.location)
     where = spec.dialect.header[-1].location
     if not where.file.startswith(f"{spec.folder.as_posix()}/"):  # The header is another folder's so far.
         return [*edits, Edit(spec.file("header.yaml"), f"in it\nmembers:\n  {member}", sources=(origin,))]
@@ -63,14 +63,14 @@ def of_header(block: Block, said: MemberSaid, name: str, messages: Sequence[str]
 def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
     """What to write for a message that the spec does not have."""
     spec = evidence.spec
-    sections = [said for said in evidence.said(MessageSaid) if said.msg_type == msg_type]
-    origin = evidence.origin_of(sections[0].place) if sections else ""
+    sections = [said for said in evidence.facts(MessageSaid) if said.msg_type == msg_type]
+    origin = evidence.origin_of(sections[0].location) if sections else ""
     family = spec.family_of(origin)
     file = (
         spec.file(f"messages/{family}.yaml") if family else Location(f"{spec.folder.as_posix()}/messages", 1)
     )
-    rows = [said for said in evidence.said(MemberSaid) if said.block == msg_type]
-    flows = next((said for said in evidence.said(FlowsSaid) if said.msg_type == msg_type), None)
+    rows = [said for said in evidence.facts(MemberSaid) if said.block == msg_type]
+    flows = next((said for said in evidence.facts(FlowsSaid) if said.msg_type == msg_type), None)
     lines = [f"{name}:", f"  msg_type: {msg_type}", '  doc: "…"']
     if flows is not None:
         for sender in ("client", "venue"):
@@ -94,7 +94,7 @@ def text(evidence: Evidence, said: TextSaid, meaning: tuple[str, str] | None) ->
     spec = evidence.spec
     means = f"means: {{{meaning[0]}: {meaning[1]}}}, " if meaning else ""
     line = f'{said.text}: {{{means}source: SOURCES, doc: "…"}}'
-    origin = (evidence.origin_of(said.place),)
+    origin = (evidence.origin_of(said.location),)
     own = [each.location for each in spec.dialect.texts if each.message.msg_type == said.message]
     if own:
         return Edit(max(own, key=lambda each: each.line), f"after it `{line}`", sources=origin)
@@ -110,7 +110,7 @@ def _field(evidence: Evidence, said: MemberSaid, before: Entry | None) -> list[E
     kind = datatype(said, spec)
     codes = {
         code.value: code
-        for each in evidence.said(CodesSaid)
+        for each in evidence.facts(CodesSaid)
         if each.tag == said.tag and kind != "BOOLEAN"
         for code in each.codes
     }
@@ -118,7 +118,7 @@ def _field(evidence: Evidence, said: MemberSaid, before: Entry | None) -> list[E
     settings += [f"codes: {said.name}"] if codes else []
     settings += ["source: SOURCES", 'doc: "…"']
     line = f"after it `{said.name}: {{{', '.join(settings)}}}`"
-    origin = evidence.origin_of(said.place)
+    origin = evidence.origin_of(said.location)
     edits = [Edit(near if near.file == file.file else file, line, sources=(origin,))]
     if codes:
         listed = [code_line(value, code.label) for value, code in codes.items()]
@@ -170,7 +170,11 @@ def _before(said: MemberSaid, entries: Sequence[Entry], rows: Sequence[MemberSai
     by_tag = {entry.field.tag: entry for entry in entries}
     found = None
     for row in rows:
-        if row.place.file == said.place.file and row.place.line < said.place.line and row.tag in by_tag:
+        if (
+            row.location.file == said.location.file
+            and row.location.line < said.location.line
+            and row.tag in by_tag
+        ):
             found = by_tag[row.tag]
     return found
 

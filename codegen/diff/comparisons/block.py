@@ -24,7 +24,7 @@ class Block:
     evidence: Evidence
     key: str
     """A MsgType, `header` or `trailer`."""
-    said: Sequence[MemberSaid]
+    rows: Sequence[MemberSaid]
     """The rows about it."""
 
     @property
@@ -48,9 +48,9 @@ class Block:
         return self.spec.entries(self.key)
 
     @property
-    def spots(self) -> list[Place]:
+    def places(self) -> list[Place]:
         """Where it may flow, on the products spoken of."""
-        return self.spec.spots(self.message, self.evidence.product)
+        return self.spec.places(self.message, self.evidence.product)
 
     def entry(self, said: MemberSaid) -> Entry | None:
         """The member of the spec that a row is about.
@@ -86,7 +86,7 @@ class Block:
 
     def heading(self) -> list[Location]:
         """Where the block is laid out, for what is not there."""
-        return [each.place for each in self.evidence.said(MessageSaid) if each.msg_type == self.key][:1]
+        return [each.location for each in self.evidence.facts(MessageSaid) if each.msg_type == self.key][:1]
 
     def differs(self, said: MemberSaid, entry: Entry, word: str, text: str, write: str) -> Finding:
         """A finding about a member that both know."""
@@ -96,7 +96,7 @@ class Block:
             f"{self.name}.{field.name}",
             word,
             f"{self.name}: {field.name} ({field.tag}) {text}",
-            [said.place],
+            [said.location],
             Edit(entry.member.location, f"`{field.name}` of {self.name}: {write}"),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from codegen.diff.facts import EntrySaid, Unread
+from codegen.diff.facts import EntrySaid, Unread, VersionSaid
 from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.read.context import maps, text
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -45,7 +45,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     spec = evidence.spec
     versions = {(name, date) for name, (date, _) in spec.versions().items()}
     said = [
-        each for each in evidence.said(EntrySaid) if each.about and (each.version, each.date) not in versions
+        each for each in evidence.facts(EntrySaid) if each.about and (each.version, each.date) not in versions
     ]
     kept = _kept(evidence)
     exact = {(each.date, each.title_print, each.text_print) for each in said}
@@ -59,11 +59,11 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
             yield _changed(evidence, entry, judged)
         else:
             yield _new(evidence, entry)
-    oldest = min((each.date for each in evidence.said(EntrySaid)), default="")
+    oldest = min((each.date for each in evidence.facts(EntrySaid)), default="")
     for each in free:
         if oldest and each.date >= oldest:
             yield _gone(evidence, each)
-    for unread in evidence.said(Unread):
+    for unread in evidence.facts(Unread):
         yield evidence.unread(unread)
 
 
@@ -73,7 +73,7 @@ def _new(evidence: Evidence, entry: EntrySaid) -> Finding:
     edit = Edit(evidence.spec.file(FILE), f"`- {line}`; not_ours or later in place of done")
     what = f"changelog of {entry.date}{tags}: {entry.title}"
     return evidence.new(
-        "entry", f"{entry.date} {entry.title_print}", what, [entry.place], edit, group="entries"
+        "entry", f"{entry.date} {entry.title_print}", what, [entry.location], edit, group="entries"
     )
 
 
@@ -82,12 +82,50 @@ def _changed(evidence: Evidence, entry: EntrySaid, judged: _Kept) -> Finding:
     what = f"changelog of {entry.date}: the text has changed of: {entry.title}"
     address = f"{entry.date} {entry.title_print}"
     return evidence.differs(
-        "entry", address, "another text", what, [entry.place], edit, group="changed entries"
+        "entry", address, "another text", what, [entry.location], edit, group="changed entries"
     )
 
 
 def _gone(evidence: Evidence, kept: _Kept) -> Finding:
     what = f"changelog of {kept.date}: the entry {kept.title} is not in it any more"
     edit = Edit(kept.location, "see whether it was withdrawn or has another title now")
-    places = [Location(evidence.readings[0].file, 1)]
-    return evidence.gone("entry", f"{kept.date} {kept.title}", what, places, edit)
+    locations = [Location(evidence.readings[0].file, 1)]
+    return evidence.gone("entry", f"{kept.date} {kept.title}", what, locations, edit)
+
+
+def versions(evidence: Evidence) -> Iterator[Finding]:
+    """The numbered changelog on the pages about FIX, beside the `versions` of the manifest."""
+    spec = evidence.spec
+    own = spec.versions()
+    said = evidence.facts(VersionSaid)
+    dates = spec.dates()
+    for each in said:
+        if not each.version:
+            if each.date and each.date not in dates and each.date[:7] not in dates:
+                edit = Edit(
+                    spec.manifest("versions"),
+                    f"read it; give what it changes `since: {each.date}` or the like",
+                )
+                text = (
+                    f"changelog: an entry of {each.date} without a version; nothing in the spec has that date"
+                )
+                yield evidence.new("version", each.date, text, [each.location], edit)
+        elif each.version not in own:
+            edit = Edit(
+                spec.manifest("versions"), f"`{each.version}: {each.date or '…'}`, and what it changes"
+            )
+            text = f"changelog: new version {each.version}{f' of {each.date}' if each.date else ''}"
+            yield evidence.new("version", each.version, text, [each.location], edit)
+        elif each.date and own[each.version][0] != each.date:
+            edit = Edit(own[each.version][1], f"`{each.version}: {each.date}`")
+            text = (
+                f"changelog: version {each.version} is of {each.date}, in the spec of {own[each.version][0]}"
+            )
+            yield evidence.differs("version", each.version, f"date {each.date}", text, [each.location], edit)
+    listed = {each.version for each in said}
+    if listed - {""}:
+        for version, (_, location) in own.items():
+            if version not in listed:
+                text = f"changelog: version {version} is not in it any more"
+                edit = Edit(location, "nothing to change, if the venue only shortened its changelog")
+                yield evidence.gone("version", version, text, [said[0].location], edit)

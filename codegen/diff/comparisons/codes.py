@@ -6,18 +6,15 @@ from collections.abc import Iterator
 
 from codegen import model
 from codegen.diff.comparisons import advice
-from codegen.diff.facts import CodeSaid, CodesSaid, FieldSaid, MemberSaid, MessageSaid, folded
+from codegen.diff.facts import MSG_TYPE, CodeSaid, CodesSaid, FieldSaid, MemberSaid, MessageSaid, folded
 from codegen.diff.findings import Edit, Evidence, Finding, yaml_words
 from kalshi_fix_adapters.documents.mistakes import Location
-
-MSG_TYPE = 35
-"""The field whose values are the messages."""
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Every difference in the values of the fields that the spec knows."""
     by_tag: dict[int, list[CodesSaid]] = {}
-    for said in evidence.said(CodesSaid):
+    for said in evidence.facts(CodesSaid):
         by_tag.setdefault(said.tag, []).append(said)
     for tag, lists in by_tag.items():
         field = evidence.spec.fields.get(tag)
@@ -39,7 +36,7 @@ def _half_boolean(evidence: Evidence, field: model.Field, lists: list[CodesSaid]
             text = f"{field.name} ({field.tag}): {value} is the only value listed"
             edit = Edit(evidence.spec.field_location(field.name), f"a constant {value}, or nothing to change")
             yield evidence.differs(
-                "code", f"{field.name}={value}", "the only value", text, [said.place], edit
+                "code", f"{field.name}={value}", "the only value", text, [said.location], edit
             )
 
 
@@ -53,20 +50,20 @@ def _values(field: model.Field) -> dict[str, str]:
 def _new(evidence: Evidence, field: model.Field, lists: list[CodesSaid]) -> Iterator[Finding]:
     """Values that the spec does not list, and those that it calls by the name of another."""
     known = _values(field)
-    places: dict[str, list[CodeSaid]] = {}
+    locations: dict[str, list[CodeSaid]] = {}
     for said in lists:
         for code in said.codes:
             if code.value not in known:
-                places.setdefault(code.value, []).append(code)
+                locations.setdefault(code.value, []).append(code)
             elif field.codeset is not None:
                 yield from _swapped(evidence, field, field.codeset, code, known)
-    for value, codes in places.items():
+    for value, codes in locations.items():
         label = next((code.label for code in codes if code.label), "")
         yield evidence.new(
             "code",
             f"{field.name}={value}",
             f"{field.name} ({field.tag}): new value {value}{f' ({label})' if label else ''}",
-            [code.place for code in codes],
+            [code.location for code in codes],
             _code_edit(evidence, field, value, label),
         )
 
@@ -90,7 +87,7 @@ def _swapped(
             f"{field.name}={code.value}",
             f"name {code.label}",
             f"{field.name} ({field.tag}): {code.value} is {code.label}, in the spec that is {others[0]}",
-            [code.place],
+            [code.location],
             Edit(evidence.spec.code_location(codeset, known[code.value]), "correct the value"),
         )
 
@@ -110,9 +107,9 @@ def _gone(
             for said in whole:
                 known = {each.value for each in said.codes} | _excluded(evidence, field, codeset, owner)
                 if code.value not in known:
-                    yield _missing(evidence, field, codeset, code, owner, [said.place])
+                    yield _missing(evidence, field, codeset, code, owner, [said.location])
         if not _whole_lists(lists) and code.value not in stated and evidence.expects(code.source):
-            yield _missing(evidence, field, codeset, code, "", [said.place for said in lists])
+            yield _missing(evidence, field, codeset, code, "", [said.location for said in lists])
 
 
 def _belongs(evidence: Evidence, code: model.Code) -> bool:
@@ -139,7 +136,7 @@ def _missing(
     codeset: model.CodeSet,
     code: model.Code,
     owner: str,
-    places: list[Location],
+    locations: list[Location],
 ) -> Finding:
     edit = Edit(
         evidence.spec.code_location(codeset, code.name), f"remove `{code.name}`, or keep it and say why"
@@ -152,7 +149,7 @@ def _missing(
         "code",
         f"{prefix}{field.name}={code.value}",
         f"{field.name} ({field.tag}): the values{where} leave out {code.value} ({code.name})",
-        places,
+        locations,
         edit,
         expected_in=code.source,
     )
@@ -165,7 +162,7 @@ def _restriction(evidence: Evidence, field: model.Field, codeset: model.CodeSet,
     where = entry.member.location if entry is not None else spec.message_location(spec.messages[owner])
     stated = {
         code.value
-        for said in evidence.said(CodesSaid)
+        for said in evidence.facts(CodesSaid)
         if said.tag == field.tag and said.message == owner
         for code in said.codes
     }
@@ -201,9 +198,9 @@ def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
     A dictionary that gives values to few of its coded fields means to leave them open.
     """
     if evidence.is_pages:
-        laid_out = {said.tag for said in evidence.said(MemberSaid)}
+        laid_out = {said.tag for said in evidence.facts(MemberSaid)}
     else:
-        laid_out = {said.tag for said in evidence.said(FieldSaid)}
+        laid_out = {said.tag for said in evidence.facts(FieldSaid)}
         coded = {field.tag for field in evidence.spec.dialect.fields if field.codeset is not None} & laid_out
         if len(coded & spoken) <= len(coded) / 2:
             return
@@ -219,7 +216,7 @@ def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
                 f"{field.name} ({field.tag}): its values are not listed",
                 [],
                 Edit(field.codeset.location, "give the real `source`, or keep it and say why"),
-                said="no values",
+                says="no values",
                 expected_in=expected[0].source,
             )
 
@@ -228,7 +225,7 @@ def _message_types(evidence: Evidence, lists: list[CodesSaid]) -> Iterator[Findi
     """The values of MsgType, which are the messages; one that is defined is told with the messages."""
     spec = evidence.spec
     listed = {code.value: code for said in lists for code in said.codes}
-    defined = {said.msg_type for said in evidence.said(MessageSaid)}
+    defined = {said.msg_type for said in evidence.facts(MessageSaid)}
     for msg_type in defined - listed.keys():
         if msg_type in spec.messages:
             name = spec.messages[msg_type].name
@@ -236,17 +233,17 @@ def _message_types(evidence: Evidence, lists: list[CodesSaid]) -> Iterator[Findi
             edit = Edit(
                 spec.message_location(spec.messages[msg_type]), "nothing to change, if the venue forgot it"
             )
-            yield evidence.differs("message", name, "no value of MsgType", text, [lists[0].place], edit)
+            yield evidence.differs("message", name, "no value of MsgType", text, [lists[0].location], edit)
     for value, code in listed.items():
         if value not in spec.messages and value in defined:
             continue
         if value not in spec.messages:
             edit = Edit(spec.file("manifest.yaml"), "add the message to a file under messages/")
             text = f"MsgType has the value {value} ({code.label}), a message that the spec does not know"
-            yield evidence.new("message", value, text, [code.place], edit, said="listed")
+            yield evidence.new("message", value, text, [code.location], edit, says="listed")
             continue
         if folded(code.label) != folded(spec.messages[value].name):
             message = spec.messages[value]
             edit = Edit(spec.message_location(message), "rename it, or keep it and say why")
             text = f"{message.name}: the value {value} of MsgType is called {code.label}"
-            yield evidence.differs("message", message.name, f"name {code.label}", text, [code.place], edit)
+            yield evidence.differs("message", message.name, f"name {code.label}", text, [code.location], edit)

@@ -83,4 +83,6 @@ def _finding(evidence: Evidence, said: MemberSaid, name: str, field: str, word: 
         "follow it, or keep it and say why: no message of the dictionary uses the component",
     )
     address = f"component {name}.{field}" if field else f"component {name}"
-    return evidence.finding(kind, "member", address, word, f"component {name} {text}", [said.place], [edit])
+    return evidence.finding(
+        kind, "member", address, word, f"component {name} {text}", [said.location], [edit]
+    )

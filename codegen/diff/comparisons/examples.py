@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from codegen import model
-from codegen.diff.facts import ExampleSaid, MemberSaid, Pair
+from codegen.diff.facts import MSG_TYPE, ExampleSaid, MemberSaid, Pair
 from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.diff.spec_index import Entry
 from codegen.presence import Place
 
-MSG_TYPE, SENDER, TARGET = 35, 49, 56
+SENDER, TARGET = 49, 56
 _INVENTED = re.compile(r"<.*>|.*(?:\.\.\.|…).*")
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?"
 _FORMS = {
@@ -36,8 +36,8 @@ _FORMS = {
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """What the examples of the pages contradict."""
-    laid_out = {(said.block, said.tag) for said in evidence.said(MemberSaid)}
-    for example in evidence.said(ExampleSaid):
+    laid_out = {(said.block, said.tag) for said in evidence.facts(MemberSaid)}
+    for example in evidence.facts(ExampleSaid):
         key = next((pair.value for pair in example.pairs if pair.tag == MSG_TYPE), "")
         if key in evidence.spec.messages:
             yield from _Walk(evidence, evidence.spec.messages[key], example, laid_out).findings()
@@ -57,21 +57,21 @@ class _Walk:
     def findings(self) -> Iterator[Finding]:
         spec = self.evidence.spec
         outer = [*spec.entries("header"), *spec.entries("trailer")]
-        spots = self._spots()
-        if spots:
-            yield from self._block([*spec.entries(self.message.msg_type), *outer], spots)
+        places = self._places()
+        if places:
+            yield from self._block([*spec.entries(self.message.msg_type), *outer], places)
 
-    def _spots(self) -> list[Place]:
+    def _places(self) -> list[Place]:
         """Where the example may have been sent: as its CompIDs say, one of which is a session type's."""
         spec = self.evidence.spec
-        spots = spec.spots(self.message, self.evidence.product)
+        places = spec.places(self.message, self.evidence.product)
         named = {pair.tag: pair.value for pair in self.example.pairs if pair.tag in (SENDER, TARGET)}
         for tag, sender in ((TARGET, "client"), (SENDER, "venue")):
             if named.get(tag) in spec.vocabulary.sessions:
-                return [each for each in spots if each.session == named[tag] and each.sender == sender]
-        return spots
+                return [each for each in places if each.session == named[tag] and each.sender == sender]
+        return places
 
-    def _block(self, entries: Sequence[Entry], spots: Sequence[Place]) -> Iterator[Finding]:
+    def _block(self, entries: Sequence[Entry], places: Sequence[Place]) -> Iterator[Finding]:
         body = {entry.field.tag: entry for entry in entries if not entry.path}
         nested = {entry.field.tag: entry for entry in entries if entry.path}
         pairs, seen = self.example.pairs, set[int]()
@@ -87,19 +87,21 @@ class _Walk:
                     yield self._unknown(pair)
                 continue
             seen.add(pair.tag)
-            yield from self._field(pair, entry, spots)
+            yield from self._field(pair, entry, places)
             if entry.member.group is not None:
-                yield from self._group(pair, entry, entries, spots)
+                yield from self._group(pair, entry, entries, places)
         missing = [
             entry.field
             for entry in entries[: len(self.evidence.spec.entries(self.message.msg_type))]
-            if not entry.path and entry.field.tag not in seen and all(entry.required(spot) for spot in spots)
+            if not entry.path
+            and entry.field.tag not in seen
+            and all(entry.required(place) for place in places)
         ]
         if missing and not self.example.shortened:
             yield self._lacks(missing, pairs[0])
 
     def _group(
-        self, count: Pair, counter: Entry, entries: Sequence[Entry], spots: Sequence[Place]
+        self, count: Pair, counter: Entry, entries: Sequence[Entry], places: Sequence[Place]
     ) -> Iterator[Finding]:
         """The entries behind a counter."""
         group, path = counter.member.group, (*counter.path, counter.field.tag)
@@ -117,17 +119,17 @@ class _Walk:
                 opened, seen = opened + 1, set()
             seen.add(pair.tag)
             self._at += 1
-            yield from self._field(pair, entry, spots)
+            yield from self._field(pair, entry, places)
             if entry.member.group is not None:
-                yield from self._group(pair, entry, entries, spots)
+                yield from self._group(pair, entry, entries, places)
         if count.value.isdigit() and int(count.value) != opened and not self.example.shortened:
             text = f"{counter.field.name} says {count.value}, and {opened} entries follow that the spec knows"
             word = f"{count.value} in an example with {opened}"
             yield self._finding(count, counter, word, text, "see which fields belong to the group")
 
-    def _field(self, pair: Pair, entry: Entry, spots: Sequence[Place]) -> Iterator[Finding]:
+    def _field(self, pair: Pair, entry: Entry, places: Sequence[Place]) -> Iterator[Finding]:
         field = entry.field
-        if not entry.allowed(spots) and not self._is_laid_out(pair.tag):
+        if not entry.allowed(places) and not self._is_laid_out(pair.tag):
             text = f"has {field.name} ({field.tag}), where the spec forbids it"
             yield self._finding(pair, entry, "present in an example", text, "allow it")
         if _INVENTED.fullmatch(pair.value):
@@ -151,7 +153,7 @@ class _Walk:
         edit = Edit(location, f"add `{name}` to the members of {self.message.name}, if it is one")
         text = f"{self.message.name}: an example has {pair.tag}, which the spec does not have in it"
         address = f"{self.message.name}.{name}"
-        return self.evidence.new("member", address, text, [pair.place], edit, said="present in an example")
+        return self.evidence.new("member", address, text, [pair.location], edit, says="present in an example")
 
     def _outside(self, pair: Pair, entry: Entry) -> Finding:
         names = "/".join(self.evidence.spec.field_name(tag) for tag in entry.path)
@@ -165,11 +167,11 @@ class _Walk:
         location = self.evidence.spec.message_location(self.message)
         edit = Edit(location, "`optional`, if the example is more than a part of a message")
         return self.evidence.differs(
-            "message", name, word, f"{text}, required in the spec", [first.place], edit
+            "message", name, word, f"{text}, required in the spec", [first.location], edit
         )
 
     def _finding(self, pair: Pair, entry: Entry, word: str, text: str, write: str) -> Finding:
         edit = Edit(entry.member.location, f"`{entry.field.name}` of {self.message.name}: {write}")
         address = f"{self.message.name}.{entry.field.name}"
         what = f"{self.message.name}: in an example, {text}"
-        return self.evidence.differs("member", address, word, what, [pair.place], edit)
+        return self.evidence.differs("member", address, word, what, [pair.location], edit)

@@ -12,18 +12,24 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Every difference in tags, names and types; what is the same in several places is one finding."""
+    """Every difference in tags, names and types; what is the same in several lines is one finding."""
     collected: dict[tuple[str, str], tuple[Finding, list[Location]]] = {}
-    rows: list[MemberSaid | FieldSaid] = [*evidence.said(FieldSaid)]
+    rows: list[MemberSaid | FieldSaid] = [*evidence.facts(FieldSaid)]
     if evidence.is_pages:
-        rows = [*evidence.said(MemberSaid), *rows]
+        rows = [*evidence.facts(MemberSaid), *rows]
     for said in rows:
         for finding in _differences(evidence, said):
-            _, places = collected.setdefault((finding.address, finding.said), (finding, []))
-            places.extend(finding.places)
-    for finding, places in collected.values():
+            _, locations = collected.setdefault((finding.address, finding.says), (finding, []))
+            locations.extend(finding.locations)
+    for finding, locations in collected.values():
         yield evidence.finding(
-            finding.kind, finding.element, finding.address, finding.said, finding.what, places, finding.edits
+            finding.kind,
+            finding.element,
+            finding.address,
+            finding.says,
+            finding.what,
+            locations,
+            finding.edits,
         )
     yield from _mentions(evidence)
 
@@ -33,7 +39,7 @@ def _differences(evidence: Evidence, said: MemberSaid | FieldSaid) -> Iterator[F
     named = _named(evidence, said.name)
     if field is None and named is None:
         if isinstance(said, FieldSaid) and not any(
-            said.tag == each.tag for each in evidence.said(MemberSaid)
+            said.tag == each.tag for each in evidence.facts(MemberSaid)
         ):
             yield _unknown(evidence, said)
         return
@@ -82,7 +88,7 @@ def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iter
         "member",
         f"{message.name}.{field.name}",
         f"{message.name}: {field.name} ({field.tag}) is spoken of as one of its fields",
-        [said.place],
+        [said.location],
         Edit(
             message.location,
             f"`{field.name}: optional` among the members of {message.name}, if it is one",
@@ -118,7 +124,7 @@ def _differs(
         field.name,
         word,
         f"{field.name} ({field.tag}) {text}",
-        [said.place],
+        [said.location],
         Edit(evidence.spec.field_location(field.name), f"{write}, or keep it and say why"),
     )
 
@@ -129,26 +135,26 @@ def _unknown(evidence: Evidence, said: FieldSaid) -> Finding:
         "field",
         said.name or str(said.tag),
         f"{said.tag} {said.name}: a field that the spec does not know{about}",
-        [said.place],
+        [said.location],
         Edit(
             evidence.spec.file("fields.yaml"),
             f"`{said.name}: {{tag: {said.tag}, …}}` once a message has it",
         ),
-        said=f"present as {said.tag}",
+        says=f"present as {said.tag}",
     )
 
 
 def _mentions(evidence: Evidence) -> Iterator[Finding]:
     """Tags in running text that neither the spec nor a table of the source knows."""
-    laid_out = {said.tag for said in evidence.said(MemberSaid)}
-    laid_out |= {said.tag for said in evidence.said(FieldSaid)}
-    places: dict[int, list[Location]] = {}
+    laid_out = {said.tag for said in evidence.facts(MemberSaid)}
+    laid_out |= {said.tag for said in evidence.facts(FieldSaid)}
+    locations: dict[int, list[Location]] = {}
     names: dict[int, str] = {}
-    for said in evidence.said(MentionSaid):
+    for said in evidence.facts(MentionSaid):
         if said.kind == "field" and int(said.value) not in laid_out | evidence.spec.fields.keys():
-            places.setdefault(int(said.value), []).append(said.place)
+            locations.setdefault(int(said.value), []).append(said.location)
             names[int(said.value)] = names.get(int(said.value)) or said.name
-    for tag, where in places.items():
+    for tag, where in locations.items():
         name = names[tag]
         yield evidence.new(
             "field",
@@ -156,5 +162,5 @@ def _mentions(evidence: Evidence) -> Iterator[Finding]:
             f"tag {tag}{f' ({name})' if name else ''} is spoken of; the spec does not know it",
             where,
             Edit(evidence.spec.file("fields.yaml"), f"`{name or '…'}: {{tag: {tag}, …}}`, and its message"),
-            said=f"present as {tag}",
+            says=f"present as {tag}",
         )

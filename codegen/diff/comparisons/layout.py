@@ -18,12 +18,12 @@ Row = tuple[MemberSaid, Entry]
 
 def compare(block: Block) -> Iterator[Finding]:
     """Rows that stand elsewhere than the spec has the field, groups that begin otherwise, and their sizes."""
-    rows = [(said, entry) for said in block.said if (entry := block.entry(said)) is not None]
+    rows = [(said, entry) for said in block.rows if (entry := block.entry(said)) is not None]
     if any(said.path is not None for said, _ in rows):
         return  # A dictionary lays out groups, so that each of its rows says where it stands.
     tables: dict[tuple[str, int], list[Row]] = {}
     for said, entry in rows:
-        tables.setdefault((said.place.file, said.table), []).append((said, entry))
+        tables.setdefault((said.location.file, said.table), []).append((said, entry))
     for counter in (entry for entry in block.entries if entry.member.group is not None):
         own = [table for table in tables.values() if _is_of(table, counter)]
         for table in own:
@@ -108,7 +108,7 @@ def _size(block: Block, counter: Entry, rows: Sequence[Row]) -> Iterator[Finding
     """
     group, tag = counter.member.group, counter.field.tag
     everywhere: dict[str, int] = {}
-    for row in block.evidence.said(MemberSaid):
+    for row in block.evidence.facts(MemberSaid):
         if row.tag == tag:
             everywhere[row.block] = max(everywhere.get(row.block, 0), row.most or 0)
     for said, entry in rows:

@@ -23,13 +23,13 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     if evidence.is_pages:
         yield from absence.without_tables(evidence, set(rows))
         return
-    for key in {said.msg_type for said in evidence.said(MessageSaid)} - rows.keys():
+    for key in {said.msg_type for said in evidence.facts(MessageSaid)} - rows.keys():
         if key in evidence.spec.messages:
             yield from _block(Block(evidence, key, ()))
 
 
 def _block(block: Block) -> Iterator[Finding]:
-    for said in block.said:
+    for said in block.rows:
         entry, in_header = block.entry(said), block.header_entry(said)
         if entry is not None:
             yield from statements.compare(block, said, entry)
@@ -46,7 +46,7 @@ def _in_header(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding
     conditions, message = entry.member.only_when, block.message
     if message is None or not conditions:
         return
-    senders = {spot.sender for spot in block.spots}
+    senders = {place.sender for place in block.places}
     for condition in conditions:
         named = {msg_type for _, msg_type in condition.scope.messages}
         if message.msg_type in named or (not named and condition.scope.sender in (None, *senders)):
@@ -60,7 +60,7 @@ def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
     spec = evidence.spec
     known = {entry.field.tag for entry in spec.entries("header")}
     found: dict[int, list[MemberSaid]] = {}
-    for said in evidence.said(MemberSaid):
+    for said in evidence.facts(MemberSaid):
         if said.of_header and said.tag not in known and said.block in spec.messages:
             found.setdefault(said.tag, []).append(said)
     for tag, rows in found.items():
@@ -70,7 +70,7 @@ def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
             "member",
             f"header.{name}",
             f"header: {', '.join(messages)} {'has' if len(messages) == 1 else 'have'} {tag} {name} in it",
-            [row.place for row in rows],
+            [row.location for row in rows],
             *advice.of_header(Block(evidence, "header", rows), rows[0], name, messages),
         )
 
@@ -90,7 +90,7 @@ def _new(block: Block, said: MemberSaid) -> Finding:
         "member",
         f"{block.name}.{name}",
         f"{block.name}: has {about}{f' ({details})' if details else ''}{where}{side(said)}",
-        [said.place],
+        [said.location],
         *advice.member(block, said),
-        said="present" + (" as required" if said.required == "Y" else "") + side(said),
+        says="present" + (" as required" if said.required == "Y" else "") + side(said),
     )

@@ -31,7 +31,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     yield from _texts(evidence)
     yield from _pages(evidence)
     yield from _edition(evidence)
-    for unread in evidence.said(Unread):
+    for unread in evidence.facts(Unread):
         yield evidence.unread(unread)
 
 
@@ -39,20 +39,24 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
     """Messages that the spec does not know: laid out, listed, or only spoken of."""
     spec = evidence.spec
     names: dict[str, str] = {}
-    places: dict[str, list[Location]] = {}
-    said: list[MessageSaid | FlowsSaid] = [*evidence.said(MessageSaid), *evidence.said(FlowsSaid)]
+    locations: dict[str, list[Location]] = {}
+    said: list[MessageSaid | FlowsSaid] = [*evidence.facts(MessageSaid), *evidence.facts(FlowsSaid)]
     for each in said:
         if each.msg_type not in spec.messages:
             name = re.sub(r"[^A-Za-z0-9]", "", each.name)
             names[each.msg_type] = name if isinstance(each, FlowsSaid) else names.get(each.msg_type, name)
-            places.setdefault(each.msg_type, []).append(each.place)
-    for mention in evidence.said(MentionSaid):
-        if mention.kind == "message" and mention.value not in spec.messages and mention.value not in places:
+            locations.setdefault(each.msg_type, []).append(each.location)
+    for mention in evidence.facts(MentionSaid):
+        if (
+            mention.kind == "message"
+            and mention.value not in spec.messages
+            and mention.value not in locations
+        ):
             names.setdefault(mention.value, "")
-            places[mention.value] = [mention.place]
-    for msg_type, where in places.items():
+            locations[mention.value] = [mention.location]
+    for msg_type, where in locations.items():
         name = names[msg_type] or msg_type
-        count = len([each for each in evidence.said(MemberSaid) if each.block == msg_type])
+        count = len([each for each in evidence.facts(MemberSaid) if each.block == msg_type])
         laid_out = f" with {count} fields" if count else ""
         text = f"{name} (35={msg_type}): a message that the spec does not know{laid_out}"
         yield evidence.new("message", name, text, where, *advice.message(evidence, msg_type, name))
@@ -61,7 +65,7 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
 def _known(evidence: Evidence) -> Iterator[Finding]:
     """Messages of the spec under another name, of another category, on another product or on another page."""
     spec = evidence.spec
-    for said in evidence.said(MessageSaid):
+    for said in evidence.facts(MessageSaid):
         message = spec.messages.get(said.msg_type)
         if message is None:
             continue
@@ -70,16 +74,16 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
                 message.location, f"`{re.sub('[^A-Za-z0-9]', '', said.name)}:`, or keep it and say why"
             )
             text = f"{message.name} ({said.msg_type}) is called {said.name}"
-            yield evidence.differs("message", message.name, f"name {said.name}", text, [said.place], edit)
+            yield evidence.differs("message", message.name, f"name {said.name}", text, [said.location], edit)
         if said.admin is not None and said.admin != message.admin:
             word = "admin" if said.admin else "app"
             edit = Edit(spec.message_location(message), "correct `admin`, or keep it and say why")
             text = f"{message.name} is of the category {word} there"
-            yield evidence.differs("message", message.name, f"category {word}", text, [said.place], edit)
-        if evidence.is_pages and not spec.spots(message, evidence.product):
+            yield evidence.differs("message", message.name, f"category {word}", text, [said.location], edit)
+        if evidence.is_pages and not spec.places(message, evidence.product):
             edit = Edit(spec.message_location(message), f"let `flows` include {evidence.product}")
             text = f"{message.name} is on {evidence.product}, where the spec does not have it"
-            yield evidence.new("message", message.name, text, [said.place], edit)
+            yield evidence.new("message", message.name, text, [said.location], edit)
         elif evidence.is_pages and not message.admin:
             yield from _moved(evidence, said, message)
 
@@ -87,14 +91,14 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
 def _moved(evidence: Evidence, said: MessageSaid, message: model.Message) -> Iterator[Finding]:
     """A message that stands on another page than the spec says."""
     own = evidence.spec.pages_of(message.source, evidence.product or "")
-    here = evidence.origin_of(said.place)
-    others = [each for each in evidence.said(MessageSaid) if each.msg_type == said.msg_type]
-    if own and here not in own and not any(evidence.origin_of(each.place) in own for each in others):
+    here = evidence.origin_of(said.location)
+    others = [each for each in evidence.facts(MessageSaid) if each.msg_type == said.msg_type]
+    if own and here not in own and not any(evidence.origin_of(each.location) in own for each in others):
         was = " and ".join(sorted(own))
         edit = Edit(evidence.spec.message_location(message), f"`source`: {here} in place of {was}")
         text = f"{message.name} stands on {here}, in the spec it comes from {was}"
         yield evidence.differs(
-            "message", message.name, f"on {here}", text, [said.place], edit, group=f"moved from {was}"
+            "message", message.name, f"on {here}", text, [said.location], edit, group=f"moved from {was}"
         )
 
 
@@ -110,11 +114,11 @@ def _same_name(said: str, own: str, *, exact: bool) -> bool:
 def _gone(evidence: Evidence) -> Iterator[Finding]:
     """Messages that the spec has from these sources and no heading or definition names."""
     spec = evidence.spec
-    defined = {said.msg_type for said in evidence.said(MessageSaid)}
+    defined = {said.msg_type for said in evidence.facts(MessageSaid)}
     layers = {spec.messages[each].admin for each in defined if each in spec.messages}
     for message in spec.dialect.messages:
-        spots = [spot for product in evidence.products for spot in spec.spots(message, product)]
-        if message.msg_type in defined or message.pedigree.is_over or not spots:
+        places = [place for product in evidence.products for place in spec.places(message, product)]
+        if message.msg_type in defined or message.pedigree.is_over or not places:
             continue
         expected = evidence.expects(message.source) if evidence.is_pages else message.admin in layers
         if expected:
@@ -138,7 +142,7 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
 def _flows(evidence: Evidence) -> Iterator[Finding]:
     """Where the tables of messages let each flow; a product with such tables has every message in them."""
     spec = evidence.spec
-    listed = evidence.said(FlowsSaid)
+    listed = evidence.facts(FlowsSaid)
     for said in listed:
         message = spec.messages.get(said.msg_type)
         if message is None:
@@ -146,22 +150,24 @@ def _flows(evidence: Evidence) -> Iterator[Finding]:
         if folded(said.name) != folded(message.name):
             edit = Edit(spec.message_location(message), f"`{said.name}:`, or keep it and say why")
             text = f"{message.name} ({said.msg_type}) is called {said.name}"
-            yield evidence.differs("message", message.name, f"name {said.name}", text, [said.place], edit)
-        sessions = {spot.session for spot in spec.spots(None, evidence.product)}
+            yield evidence.differs("message", message.name, f"name {said.name}", text, [said.location], edit)
+        sessions = {place.session for place in spec.places(None, evidence.product)}
         theirs = {(s, sender) for name, sender in said.flows for s in ({name} if name else sessions)}
-        ours = {(spot.session, spot.sender) for spot in spec.spots(message, evidence.product)}
+        ours = {(place.session, place.sender) for place in spec.places(message, evidence.product)}
         if theirs != ours:
             word = _flow_text(theirs, sessions)
             edit = Edit(spec.message_location(message), f"make `flows` say: {word}")
             text = f"{message.name} flows {word}; in the spec {_flow_text(ours, sessions)}"
-            yield evidence.differs("message", message.name, f"flows {word}", text, [said.place], edit)
+            yield evidence.differs("message", message.name, f"flows {word}", text, [said.location], edit)
     if listed:
         names = {said.msg_type for said in listed}
         for message in spec.dialect.messages:
-            if message.msg_type not in names and spec.spots(message, evidence.product):
+            if message.msg_type not in names and spec.places(message, evidence.product):
                 edit = Edit(spec.message_location(message), "remove it, or keep it and say why")
                 text = f"{message.name} (35={message.msg_type}) is not in the tables of messages"
-                yield evidence.gone("message", message.name, text, [listed[0].place], edit, said="not listed")
+                yield evidence.gone(
+                    "message", message.name, text, [listed[0].location], edit, says="not listed"
+                )
 
 
 def _flow_text(flows: set[tuple[str, str]], sessions: set[str]) -> str:
@@ -178,7 +184,7 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
     """Values of Text, and the codes that they come with."""
     spec = evidence.spec
     known = {(each.message.msg_type, each.value): each for each in spec.dialect.texts}
-    said = evidence.said(TextSaid)
+    said = evidence.facts(TextSaid)
     for each in said:
         message = spec.messages.get(each.message)
         name = f"{message.name if message else each.message} {each.text}"
@@ -187,7 +193,7 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
             detail = f" with {each.field} {each.code}" if each.field else ""
             edit = advice.text(evidence, each, _meaning(evidence, each) if each.field else None)
             text = f"{name}: a value of Text that the spec does not list{detail}"
-            yield evidence.new("text", name, text, [each.place], edit)
+            yield evidence.new("text", name, text, [each.location], edit)
         elif each.field:
             field, code = _meaning(evidence, each)
             if (field, code) != (own.field.name if own.field else "", own.code.name if own.code else ""):
@@ -195,12 +201,12 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
                 edit = Edit(own.location, f"`means: {{{field}: {code}}}`")
                 text = f"{name} comes with {each.field} {each.code}, in the spec with {mine}"
                 word = f"with {each.field} {each.code}"
-                yield evidence.differs("text", name, word, text, [each.place], edit)
+                yield evidence.differs("text", name, word, text, [each.location], edit)
     listed = {(each.message, each.text) for each in said}
     for (msg_type, value), own in known.items():
-        spots = spec.spots(own.message, evidence.product)
+        places = spec.places(own.message, evidence.product)
         expected = evidence.is_pages and evidence.expects(own.source) and not own.pedigree.is_over
-        if (msg_type, value) not in listed and expected and spots:
+        if (msg_type, value) not in listed and expected and places:
             edit = Edit(own.location, "remove it, or keep it and say why")
             name = f"{own.message.name} {value}"
             text = f"{name}: this value of Text is not listed any more"
@@ -250,9 +256,11 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
 def _edition(evidence: Evidence) -> Iterator[Finding]:
     """A dictionary of another edition than the one that the spec was compared with."""
     editions = {o.id: o for o in evidence.spec.origins.values() if o.kind == DICTIONARY}
-    for said in evidence.said(DictionarySaid):
+    for said in evidence.facts(DictionarySaid):
         if editions and said.version not in editions:
             origin = next(iter(editions.values()))
             edit = Edit(origin.location, f"`dictionary {said.version}` once all else is done")
             text = f"the dictionary is edition {said.version}; the spec knows {', '.join(editions)}"
-            yield evidence.differs("source", origin.name, f"edition {said.version}", text, [said.place], edit)
+            yield evidence.differs(
+                "source", origin.name, f"edition {said.version}", text, [said.location], edit
+            )

@@ -14,7 +14,7 @@ from codegen.presence import Place
 
 def compare(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
     """Every difference between one row and the member that it is about."""
-    mine = [spot for spot in block.spots if said.sender in (None, spot.sender)]
+    mine = [place for place in block.places if said.sender in (None, place.sender)]
     allowed = entry.allowed(mine)
     if not allowed:
         products = " and ".join(block.evidence.products)
@@ -29,7 +29,7 @@ def compare(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
         text = f"has the default {said.default}, in the spec {own or 'none'}"
         write = f"`default: {_first_word(said.default).upper()}`"
         yield block.differs(said, entry, f"default {said.default}", text, write)
-    sessions = {spot.session for spot in allowed}
+    sessions = {place.session for place in allowed}
     if said.sessions and set(said.sessions) != sessions:
         listed = ", ".join(sorted(said.sessions))
         text = f"is for {listed} only, in the spec for {', '.join(sorted(sessions))}"
@@ -52,7 +52,7 @@ def _place(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
             said, entry, f"in {group}", f"stands in {group}, in the spec elsewhere", "move it there"
         )
     # Where a source has a counter as a plain field, which is a difference of its own, its group is not there.
-    flat = {each.tag for each in block.said if each.counts is False}
+    flat = {each.tag for each in block.rows if each.counts is False}
     if said.path is not None and said.path != tuple(tag for tag in entry.path if tag not in flat):
         counters = "/".join(map(block.spec.field_name, said.path))
         where = f"in {counters}" if counters else "in the body"
@@ -90,7 +90,7 @@ def _under_condition(
     condition, written = block.condition(when), "=".join(when)
     if condition is None:
         text = f"could not read: `{written}` in the heading is about no field of {block.name}"
-        yield block.evidence.finding(UNREAD, "source", str(said.place), "unread", text, [said.place])
+        yield block.evidence.finding(UNREAD, "source", str(said.location), "unread", text, [said.location])
         return
     name, value = condition
     matched = any(value in (dict(each.terms).get(name) or ()) for each in entry.member.required_when)
@@ -105,11 +105,11 @@ def _under_condition(
 
 
 def _everywhere(block: Block, said: MemberSaid, allowed: list[Place], holds: Callable[[Place], bool]) -> bool:
-    """Whether something holds at every spot; where a page speaks of both sides at once, of either of them."""
-    senders = {spot.sender for spot in allowed}
+    """Whether something holds at every place; of either side, where a page speaks of both at once."""
+    senders = {place.sender for place in allowed}
     if said.sender is None and len(senders) > 1 and block.evidence.is_pages:
-        return any(all(holds(spot) for spot in allowed if spot.sender == sender) for sender in senders)
-    return all(holds(spot) for spot in allowed)
+        return any(all(holds(place) for place in allowed if place.sender == sender) for sender in senders)
+    return all(holds(place) for place in allowed)
 
 
 def _limits(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:

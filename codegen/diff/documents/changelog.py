@@ -49,17 +49,17 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     return found
 
 
-def _entry(block: markdown.Component, content: str, place: Location, vocabulary: Vocabulary) -> Fact:
+def _entry(block: markdown.Component, content: str, location: Location, vocabulary: Vocabulary) -> Fact:
     label, rss = block.attributes.get("label", ""), block.attributes.get("rss", "")
     says = headings.read(label, vocabulary)
     at = _TITLE.search(rss)
     title = next(iter(_strings(rss[at.end() :])), "") if at else block.attributes.get("description", "")
     if not says.date or not title:
-        return Unread(place, f"an entry of the changelog without {'a title' if says.date else 'a date'}")
+        return Unread(location, f"an entry of the changelog without {'a title' if says.date else 'a date'}")
     tags = tuple(_strings(block.attributes.get("tags", "")))
     about = API in tags or _SPEAKS.search(plain(content)) is not None
     version = headings.read(title, vocabulary).version
-    return EntrySaid(place, says.date, title, tags, _print(title), _print(content), about, version)
+    return EntrySaid(location, says.date, title, tags, _print(title), _print(content), about, version)
 
 
 def _strings(text: str) -> list[str]:

@@ -10,11 +10,9 @@ import re
 import attrs
 
 from codegen.diff.documents.inline import CLOSE, OPEN, marked
-from codegen.diff.facts import CodeSaid, Vocabulary, folded
+from codegen.diff.facts import MSG_TYPE, CodeSaid, Vocabulary, folded
 from codegen.model import CODED_KINDS
 from kalshi_fix_adapters.documents.mistakes import Location
-
-MSG_TYPE = 35
 
 _LABEL = rf"(?P<label>[A-Za-z][^,;.:()<>{OPEN}{CLOSE}]*)"
 _IN_TEXT = tuple(
@@ -51,7 +49,7 @@ _IN_ITEM = tuple(
 _FILLER = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNORECASE)
 
 
-def of_text(text: str, tag: int, vocabulary: Vocabulary, place: Location) -> tuple[CodeSaid, ...]:
+def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> tuple[CodeSaid, ...]:
     """The codes that a description of a field lists, in their order; none for fields of other kinds."""
     if vocabulary.kinds.get(tag, "STRING") not in CODED_KINDS:
         return ()
@@ -74,25 +72,25 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, place: Location) -> tup
     if not found:
         found = _words(text, tag, vocabulary)
     ordered = sorted(found.items(), key=lambda item: item[1][0])
-    return tuple(CodeSaid(place, value, label) for value, (_, label) in ordered)
+    return tuple(CodeSaid(location, value, label) for value, (_, label) in ordered)
 
 
-def of_item(text: str, place: Location) -> CodeSaid | None:
+def of_item(text: str, location: Location) -> CodeSaid | None:
     """The code that an item of a list of codes is about; None where there is none to be seen."""
     text = marked(text)
     for pattern in _IN_ITEM:
         if match := pattern.match(text):
-            return CodeSaid(place, match["value"], match["label"].strip())
+            return CodeSaid(location, match["value"], match["label"].strip())
     return None
 
 
-def of_cells(value: str, label: str, place: Location) -> CodeSaid | None:
+def of_cells(value: str, label: str, location: Location) -> CodeSaid | None:
     """The code of a row with a column for values; `N (default)` is N. None where it is no single word."""
     match = re.match(r"([\w-]+)\s*(?:\(([^)]*)\))?\Z", re.sub(f"[{OPEN}{CLOSE}]", "", marked(value)))
     if match is None:
         return None
     text = re.sub(f"[{OPEN}{CLOSE}]", "", marked(label))
-    return CodeSaid(place, match[1], text or match[2] or "")
+    return CodeSaid(location, match[1], text or match[2] or "")
 
 
 @attrs.frozen
@@ -149,8 +147,8 @@ def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, 
             best = match
     if best is None:
         own = [value for value in vocabulary.codes.get(tag, {}) if len(value) > 1 and not value.isdigit()]
-        places = {value: re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text) for value in own}
-        bare = {value: (match.start(), "") for value, match in places.items() if match is not None}
+        locations = {value: re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text) for value in own}
+        bare = {value: (match.start(), "") for value, match in locations.items() if match is not None}
         return bare if len(bare) > 1 else {}
     start = best.start()
     words = re.findall(_WORD, best[0])

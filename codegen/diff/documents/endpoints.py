@@ -46,7 +46,7 @@ def only_sessions(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     return tuple(session_names(match[1], vocabulary)) if match else ()
 
 
-def hosts_with_roles(text: str, place: Location, environment: str) -> Iterator[HostSaid]:
+def hosts_with_roles(text: str, location: Location, environment: str) -> Iterator[HostSaid]:
     """The hosts of a line such as `Order Entry Host: fix.example.com`."""
     end = 0
     for match in _WITH_ROLE.finditer(text):
@@ -54,14 +54,14 @@ def hosts_with_roles(text: str, place: Location, environment: str) -> Iterator[H
         before = _NO_ROLE.split(text[end : match.start()].rstrip())[-1]
         end = match.end()
         if first := _LETTER.search(before):
-            yield HostSaid(place, environment, before[first.start() :].strip(), match[1])
+            yield HostSaid(location, environment, before[first.start() :].strip(), match[1])
 
 
-def hosts_of_text(text: str, place: Location) -> Iterator[HostSaid]:
+def hosts_of_text(text: str, location: Location) -> Iterator[HostSaid]:
     """The hosts of a FIX gateway in running text or examples, known by a label `fix` or `…-fix`."""
     for match in _HOST.finditer(re.sub(r"\w+://\S+", "", text)):
         if any(_FIX_LABEL.match(label) for label in match[0].split(".")):
-            yield HostSaid(place, "", "", match[0])
+            yield HostSaid(location, "", "", match[0])
 
 
 def is_host(text: str) -> bool:
@@ -69,17 +69,17 @@ def is_host(text: str) -> bool:
     return re.fullmatch(rf"{_HOST_NAME}(?::\d+)?", text) is not None
 
 
-def session_row(name: str, port: str, environment: str, place: Location) -> SessionSaid | Unread:
+def session_row(name: str, port: str, environment: str, location: Location) -> SessionSaid | Unread:
     """A row of a table of endpoints."""
     if not re.fullmatch(r"\w+", name):
-        return Unread(place, f"`{name}` is no TargetCompID")
+        return Unread(location, f"`{name}` is no TargetCompID")
     if not re.fullmatch(r"\d{2,5}", port):
-        return Unread(place, f"`{port}` is no port")
-    return SessionSaid(place, environment, name, int(port))
+        return Unread(location, f"`{port}` is no port")
+    return SessionSaid(location, environment, name, int(port))
 
 
 def flows(
-    msg_type: str, name: str, sessions: str | None, direction: str, place: Location, vocabulary: Vocabulary
+    msg_type: str, name: str, sessions: str | None, direction: str, location: Location, vocabulary: Vocabulary
 ) -> Fact:
     """Where a message flows, from a row of a table of messages.
 
@@ -88,19 +88,19 @@ def flows(
     """
     listed = session_names(sessions or "", vocabulary)
     if sessions and not listed and sessions.strip().lower() not in ("all", "any", "all sessions"):
-        return Unread(place, f"`{sessions}` names no session type")
+        return Unread(location, f"`{sessions}` names no session type")
     found: set[tuple[str, str]] = set()
     named: set[str] = set()
     for part in direction.split(";"):
         senders = _senders(part)
         if senders is None:
-            return Unread(place, f"`{part.strip()}` is no direction")
+            return Unread(location, f"`{part.strip()}` is no direction")
         own = session_names(part, vocabulary)
         named.update(own)
         found |= {(session, sender) for session in own or listed or [""] for sender in senders}
     if named and listed and named != set(listed):
-        return Unread(place, f"`{sessions}` and `{direction}` name different session types")
-    return FlowsSaid(place, msg_type, name, frozenset(found))
+        return Unread(location, f"`{sessions}` and `{direction}` name different session types")
+    return FlowsSaid(location, msg_type, name, frozenset(found))
 
 
 def _senders(text: str) -> tuple[str, ...] | None:

@@ -5,27 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from codegen.diff.facts import ExampleSaid, Pair
+from codegen.diff.facts import MSG_TYPE, ExampleSaid, Pair
 from kalshi_fix_adapters.documents.mistakes import Location
 
-MSG_TYPE = 35
 
-
-def of_lines(place: Location, lines: Sequence[str]) -> Iterator[ExampleSaid]:
+def of_lines(location: Location, lines: Sequence[str]) -> Iterator[ExampleSaid]:
     """The messages of a block of code; each begins with 8= or 35=, and may run over lines."""
     pairs: list[Pair] = []
-    for number, line in enumerate(lines, place.line + 1):
+    for number, line in enumerate(lines, location.line + 1):
         for part in re.split(r"\||\x01|\^A|␁", line):
             found = re.match(r"\s*(\d{1,6})=(.*)", part)
             if found and (found[1] == "8" or (found[1] == "35" and all(pair.tag != 8 for pair in pairs))):
                 yield from _ended(pairs, lines)
                 pairs = []
             if found and (pairs or found[1] in ("8", "35")):
-                pairs.append(Pair(Location(place.file, number), int(found[1]), found[2].strip()))
+                pairs.append(Pair(Location(location.file, number), int(found[1]), found[2].strip()))
     yield from _ended(pairs, lines)
 
 
 def _ended(pairs: list[Pair], lines: Sequence[str]) -> Iterator[ExampleSaid]:
     if any(pair.tag == MSG_TYPE for pair in pairs):
         shortened = any(re.search(r"\.\.\.|…", line) for line in lines)
-        yield ExampleSaid(pairs[0].place, tuple(pairs), shortened)
+        yield ExampleSaid(pairs[0].location, tuple(pairs), shortened)

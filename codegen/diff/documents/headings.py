@@ -14,7 +14,7 @@ from codegen.diff.facts import Vocabulary, folded
 VENUE_WORDS = frozenset({"exchange", "server", "gateway", "venue", "kalshi", "acceptor"})
 """Words for the venue's side; whoever else is named is a client."""
 
-MSG_TYPE = re.compile(r"\b(?:35\s*=|Msg ?Type\s*[=:])\s*[\"'`]?([A-Za-z0-9]{1,6})\b")
+NAMED_MSG_TYPE = re.compile(r"\b(?:35\s*=|Msg ?Type\s*[=:])\s*[\"'`]?([A-Za-z0-9]{1,6})\b")
 _MSG_TYPE_PART = re.compile(r"[(<\[]\s*(?:Msg ?Type\s*)?(?:35\s*)?[=:].*?[)>\]]|\b35\s*=\s*\w+")
 _ARROW = re.compile(r"([\w /]+?)\s*(?:→|->|⟶|⇒|=>|➜)\s*([\w ]+)")
 _TAGGED = re.compile(r"[(<](?:tag\s+)?(\d+)[)>]", re.IGNORECASE)
@@ -64,7 +64,7 @@ class Says:
 def read(text: str, vocabulary: Vocabulary) -> Says:
     """Read one heading, the title of a component, or a paragraph in bold."""
     text = NUMBER.sub("", plain(text).strip(" :"))
-    messages = tuple(dict.fromkeys(MSG_TYPE.findall(text)))
+    messages = tuple(dict.fromkeys(NAMED_MSG_TYPE.findall(text)))
     title = _MSG_TYPE_PART.sub("", text).strip(" :-\u2013")
     # A type in brackets alone, as in `Logon (A)`, counts behind a name that is known.
     named = None if messages else vocabulary.msg_type_of(re.sub(r"\s*[(<\[][A-Za-z]\w?[)>\]]\Z", "", text))

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from codegen.diff.documents import codelists
 from codegen.diff.documents.inline import plain
 from codegen.diff.documents.markdown import Item
-from codegen.diff.facts import CodesSaid, Fact, TextSaid, Unread, Vocabulary
+from codegen.diff.facts import TEXT, CodesSaid, Fact, TextSaid, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
-
-TEXT = 58
-"""The tag of Text, whose values a page may list."""
 
 _TEXT_VALUE = re.compile(r"\A([A-Z][A-Z0-9_]{2,})\b(.*)\Z", re.DOTALL)
 _MAPS_TO = re.compile(r"maps? to (\w+) [\"“]?([A-Za-z][\w ]*?)[\"”.]", re.IGNORECASE)
@@ -26,30 +23,38 @@ def read(
     `sure` is whether a heading says that it is one; then an item without a value is a puzzle. Otherwise, and
     where the field is not known to have values, the list counts only if every item has one.
     """
-    places = [Location(file, item.line) for item in items]
+    locations = [Location(file, item.line) for item in items]
     if tag == TEXT:
         return (
-            [_text(item, place, message) for item, place in zip(items, places, strict=True)] if sure else []
+            [_text(item, location, message) for item, location in zip(items, locations, strict=True)]
+            if sure
+            else []
         )
-    found = [codelists.of_item(item.text, place) for item, place in zip(items, places, strict=True)]
+    found = [codelists.of_item(item.text, location) for item, location in zip(items, locations, strict=True)]
     codes = tuple(code for code in found if code is not None)
     if not codes or (len(codes) < len(items) and not (sure and tag in vocabulary.codes)):
-        return [] if tag not in vocabulary.codes or not sure else [_puzzle(place, tag) for place in places]
-    puzzles = [_puzzle(place, tag) for place, code in zip(places, found, strict=True) if code is None]
-    return [CodesSaid(codes[0].place, tag, codes, whole=True), *puzzles]
+        return (
+            []
+            if tag not in vocabulary.codes or not sure
+            else [_puzzle(location, tag) for location in locations]
+        )
+    puzzles = [
+        _puzzle(location, tag) for location, code in zip(locations, found, strict=True) if code is None
+    ]
+    return [CodesSaid(codes[0].location, tag, codes, whole=True), *puzzles]
 
 
-def _puzzle(place: Location, tag: int) -> Unread:
-    return Unread(place, f"an item of a list of values of {tag} has no value")
+def _puzzle(location: Location, tag: int) -> Unread:
+    return Unread(location, f"an item of a list of values of {tag} has no value")
 
 
-def _text(item: Item, place: Location, message: str | None) -> Fact:
+def _text(item: Item, location: Location, message: str | None) -> Fact:
     match = _TEXT_VALUE.match(plain(item.text))
     if match is None or message is None:
-        return Unread(place, "an item of a list of values of Text names no value, or no message has it")
+        return Unread(location, "an item of a list of values of Text names no value, or no message has it")
     mapped = _MAPS_TO.search(f"{match[2]}.")
     field, code = (mapped[1], mapped[2]) if mapped else ("", "")
-    return TextSaid(place, message, match[1], field, code)
+    return TextSaid(location, message, match[1], field, code)
 
 
 def lead(text: str, vocabulary: Vocabulary) -> int | None:

@@ -14,7 +14,7 @@ from pathlib import PurePath
 import attrs
 
 from codegen.diff.documents import endpoints, examples, headings, lists, markdown, tables
-from codegen.diff.documents.headings import MSG_TYPE, Says
+from codegen.diff.documents.headings import NAMED_MSG_TYPE, Says
 from codegen.diff.documents.inline import is_bold, plain
 from codegen.diff.facts import Fact, HostSaid, MentionSaid, MessageSaid, Unread, VersionSaid, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -96,14 +96,14 @@ class _PageReader:
                     seen.add(key)
                     yield fact
 
-    def _mentioned(self, text: str, place: Location) -> Iterator[MentionSaid | HostSaid]:
-        for msg_type in MSG_TYPE.findall(text):
-            yield MentionSaid(place, "message", msg_type)
+    def _mentioned(self, text: str, location: Location) -> Iterator[MentionSaid | HostSaid]:
+        for msg_type in NAMED_MSG_TYPE.findall(text):
+            yield MentionSaid(location, "message", msg_type)
         for match in _TAG_MENTION.finditer(text):
-            yield MentionSaid(place, "field", match[1] or match[3] or match[4], match[2] or "")
+            yield MentionSaid(location, "field", match[1] or match[3] or match[4], match[2] or "")
         for name in endpoints.session_names(text, self.vocabulary):
-            yield MentionSaid(place, "session", name)
-        yield from endpoints.hosts_of_text(text, place)
+            yield MentionSaid(location, "session", name)
+        yield from endpoints.hosts_of_text(text, location)
 
     def _at(self, line: int) -> Location:
         return Location(self.file, line)

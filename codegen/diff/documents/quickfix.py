@@ -158,8 +158,8 @@ class _Reader:
                 continue
             required = "N" if optional and flag == "Y" else flag
             counts = child.kind == "group"
-            place, written = child.location, self._types[name]
-            yield MemberSaid(place, block, tag, name, written, required, path=path, counts=counts)
+            location, written = child.location, self._types[name]
+            yield MemberSaid(location, block, tag, name, written, required, path=path, counts=counts)
             if counts:
                 yield from self._members(child, block, (*path, tag), optional=False, around=around)
             elif child.children:

@@ -9,9 +9,9 @@ import attrs
 
 from codegen.diff.documents import codelists, columns, endpoints
 from codegen.diff.documents.inline import plain
-from codegen.diff.documents.lists import TEXT
 from codegen.diff.documents.markdown import Row, Table
 from codegen.diff.facts import (
+    TEXT,
     CodeSaid,
     CodesSaid,
     Fact,
@@ -135,32 +135,32 @@ class _Rows:
     """The counters met so far, the nearest last."""
 
     def read(self, row: Row) -> Iterator[Fact]:
-        context, place = self.context, self.context.at(row)
+        context, location = self.context, self.context.at(row)
         tag, name, depth = self._names(row)
         if tag is None:
-            yield Unread(place, f"`{plain(_cell(row, self.roles, 'tag') or name)}` is no tag")
+            yield Unread(location, f"`{plain(_cell(row, self.roles, 'tag') or name)}` is no tag")
             return
-        written, codes = self._type(row, tag, place)
+        written, codes = self._type(row, tag, location)
         if isinstance(written, Unread):
             yield written
             written = ""
         block = context.block or (context.messages[0] if context.messages else None)
         text = _cell(row, self.roles, "description")
         if block is None:
-            yield FieldSaid(place, tag, name, written, context.about or "")
+            yield FieldSaid(location, tag, name, written, context.about or "")
         else:
             required = self._required(row)
             if required is None:
                 yield Unread(
-                    place,
+                    location,
                     f"`{plain(_cell(row, self.roles, 'required'))}` says not whether {name} is required",
                 )
                 required = ""
             yield self._member(row, block, tag, name, written, required, depth)
-        codes = codes or codelists.of_text(text, tag, context.vocabulary, place)
+        codes = codes or codelists.of_text(text, tag, context.vocabulary, location)
         if codes:
             whole = len(codes) > 1
-            yield CodesSaid(place, tag, codes, whole, block or "")
+            yield CodesSaid(location, tag, codes, whole, block or "")
 
     def _names(self, row: Row) -> tuple[int | None, str, int]:
         """Tag, name and how deep in groups a marker in front of them puts the row."""
@@ -179,22 +179,22 @@ class _Rows:
         name_cell = re.sub(r"\s*\(.*\)\Z|\s*\*+\Z", "", name_cell)
         return (int(number[1]) if number else None), name_cell, depth
 
-    def _type(self, row: Row, tag: int, place: Location) -> tuple[str | Unread, tuple[CodeSaid, ...]]:
+    def _type(self, row: Row, tag: int, location: Location) -> tuple[str | Unread, tuple[CodeSaid, ...]]:
         """The type as written, and the codes of a column for values."""
         vocabulary = self.context.vocabulary
         values = _cell(row, self.roles, "values")
-        codes = codelists.of_text(values, tag, vocabulary, place)
+        codes = codelists.of_text(values, tag, vocabulary, location)
         if "type_or_values" in self.roles:
             cell = _cell(row, self.roles, "type_or_values")
             if columns.kind(cell):
                 return plain(cell), codes
-            codes = codelists.of_text(cell, tag, vocabulary, place)
+            codes = codelists.of_text(cell, tag, vocabulary, location)
             if not codes and plain(cell):
-                return Unread(place, f"`{plain(cell)}` is neither a type nor a list of values"), ()
+                return Unread(location, f"`{plain(cell)}` is neither a type nor a list of values"), ()
             return "", codes
         cell = _cell(row, self.roles, "type")
         if plain(cell) and columns.kind(cell) is None:
-            return Unread(place, f"`{plain(cell)}` is no type that is known here"), ()
+            return Unread(location, f"`{plain(cell)}` is no type that is known here"), ()
         return plain(cell), codes
 
     def _required(self, row: Row) -> str | None:
@@ -214,7 +214,7 @@ class _Rows:
             self._counters.append(tag)
         under = vocabulary.tag_of(self.context.group) if self.context.group else None
         return MemberSaid(
-            place=self.context.at(row),
+            location=self.context.at(row),
             block=block,
             tag=tag,
             name=name,
@@ -296,7 +296,7 @@ def _codes(table: Table, roles: dict[str, int], context: Context) -> list[Fact]:
         else:
             codes.append(code)
     if codes:
-        found.append(CodesSaid(codes[0].place, tag, tuple(codes), whole=True))
+        found.append(CodesSaid(codes[0].location, tag, tuple(codes), whole=True))
     return found
 
 
@@ -314,17 +314,17 @@ def _messages(table: Table, roles: dict[str, int], context: Context) -> Iterator
 
 def _endpoints(table: Table, roles: dict[str, int], context: Context) -> Iterator[Fact]:
     for row in table.rows:
-        place = context.at(row)
+        location = context.at(row)
         environment = plain(_cell(row, roles, "environment")).lower() or context.environment
         port = ""
         for role, index in roles.items():
             if role.startswith("host") and plain(row.cells[index]):
                 host, _, port = plain(row.cells[index]).partition(":")
                 of = role.removeprefix("host").strip() or plain(_cell(row, roles, "description"))
-                yield HostSaid(place, environment, of, host, plain(_cell(row, roles, "target")))
+                yield HostSaid(location, environment, of, host, plain(_cell(row, roles, "target")))
         if "target" in roles:
             name, port = plain(_cell(row, roles, "target")), plain(_cell(row, roles, "port")) or port
-            yield endpoints.session_row(name, port, environment, place)
+            yield endpoints.session_row(name, port, environment, location)
 
 
 def _texts(table: Table, roles: dict[str, int], context: Context) -> Iterator[Fact]:

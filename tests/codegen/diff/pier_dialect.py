@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from codegen.diff import compare, findings, known, passages, sources
+from codegen.diff import compare, differences, findings, passages, sources
 from codegen.diff.facts import Vocabulary
 from codegen.diff.findings import Finding
 from codegen.diff.spec_index import SpecIndex
@@ -67,7 +67,7 @@ class Scratch:
         index = self.index
         given = sources.gather(paths, index, product)
         evidence = findings.evidence_of(given, index, product)
-        left, _ = known.settle(compare.compare(evidence), known.read(index), evidence)
+        left, _ = differences.settle(compare.compare(evidence), differences.read(index), evidence)
         left += passages.compare(evidence, left, index)
         return findings.merged(left, index.products)
 
@@ -99,12 +99,12 @@ def _dictionaries() -> dict[str, str]:
 
 def told(found: Iterable[Finding]) -> set[Told]:
     """The findings without their texts."""
-    return {(each.kind, each.element, each.address, each.said) for each in found}
+    return {(each.kind, each.element, each.address, each.says) for each in found}
 
 
 def where(finding: Finding) -> list[str]:
     """The places of a finding, by file name and line."""
-    return [f"{Path(place.file).name}:{place.line}" for place in finding.places]
+    return [f"{Path(place.file).name}:{place.line}" for place in finding.locations]
 
 
 def line_of(path: Path, needle: str) -> int:

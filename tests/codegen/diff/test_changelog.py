@@ -64,7 +64,7 @@ def read(text: str) -> list[object]:
 def test_an_entry_is_known_by_its_date_and_title() -> None:
     (said,) = read(entry("May 3, 2024", "Longer pier", '["REST", "FIX"]'))
     assert isinstance(said, EntrySaid)
-    assert (said.date, said.title, said.tags, said.place.line) == (
+    assert (said.date, said.title, said.tags, said.location.line) == (
         "2024-05-03",
         "Longer pier",
         ("REST", "FIX"),
@@ -129,7 +129,7 @@ def test_an_entry_that_was_changed_after_it_was_judged(scratch: Scratch) -> None
     keep(scratch, *advised(scratch, write(scratch, entry("May 3, 2024", "Longer pier"))))
     path = write(scratch, entry("May 3, 2024", "Longer pier", text="The pier is not longer after all."))
     (found,) = scratch.diff(path)
-    assert (found.kind, found.said) == ("different", "another text")
+    assert (found.kind, found.says) == ("different", "another text")
     assert found.edits[0].location.file.endswith("changelog.yaml")
 
 

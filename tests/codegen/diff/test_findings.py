@@ -44,7 +44,7 @@ def test_a_deleted_row_is_gone_from_the_message_on_that_product(scratch: Scratch
     row = next(line for line in page.read_text(encoding="utf-8").splitlines() if "| 9005 |" in line)
     scratch.edit(page, f"{row}\n", "")
     (finding,) = scratch.diff_pages()
-    assert (finding.kind, finding.address, finding.said) == ("gone", "BookingRequest.Deck", "absent")
+    assert (finding.kind, finding.address, finding.says) == ("gone", "BookingRequest.Deck", "absent")
     assert finding.products == ("freight",)
     assert where(finding) == [f"bookings.md:{line_of(page, '## Booking Request')}"]
     (edit,) = finding.edits
@@ -150,7 +150,7 @@ def test_what_a_page_allows_and_the_spec_forbids(scratch: Scratch) -> None:
         "| No       | Until     | 9006 | When it ends | UTCTimestamp |\n| No       | Text      | 58   |",
     )
     (finding,) = scratch.diff_pages()
-    assert (finding.address, finding.said, finding.products) == ("BookingReport.Until", "present", ("tours",))
+    assert (finding.address, finding.says, finding.products) == ("BookingReport.Until", "present", ("tours",))
 
 
 def test_a_condition_counts_where_it_holds(scratch: Scratch) -> None:
@@ -194,7 +194,7 @@ def test_one_finding_for_what_two_products_say(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier-tours/bookings.md", "| Deck        | 9005 |", "| DeckNo      | 9005 |")
     (finding,) = scratch.diff_pages()
     assert finding.products == ("freight", "tours")
-    assert len(finding.places) == 2
+    assert len(finding.locations) == 2
 
 
 def test_what_to_write_names_the_products_only_where_it_must(scratch: Scratch) -> None:
@@ -524,7 +524,7 @@ def test_a_difference_kept_on_purpose_is_not_told_and_goes_out_of_date(scratch: 
     assert scratch.diff_pages() == []
     scratch.edit(page, RENAMED, "| 9005 | Deck        |")
     (finding,) = scratch.diff_pages()
-    assert (finding.kind, finding.address, finding.said) == ("stale", "Deck", "name DeckNo")
+    assert (finding.kind, finding.address, finding.says) == ("stale", "Deck", "name DeckNo")
     assert str(finding.edits[0].location) == f"{scratch.spec.as_posix()}/differences.yaml:2"
     # Without the page that it is about, nothing can be said of it.
     assert scratch.diff(scratch.pages / "pier/tides.md") == []

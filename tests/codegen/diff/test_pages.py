@@ -17,7 +17,7 @@ def words() -> Vocabulary:
 def facts(text: str, words: Vocabulary, *, mentions: bool = False) -> list[str]:
     """The facts of a page, with their lines, as `--facts` prints them."""
     found = pages.read(text, "page.md", words)
-    return [f"{f.place.line}: {f}" for f in found if mentions or not isinstance(f, MentionSaid)]
+    return [f"{f.location.line}: {f}" for f in found if mentions or not isinstance(f, MentionSaid)]
 
 
 def table(head: str, *rows: str) -> str:
@@ -399,7 +399,7 @@ def test_what_cannot_be_read_is_said_with_its_line(
     text: str, line: int, what: str, words: Vocabulary
 ) -> None:
     unread = [each for each in pages.read(text, "page.md", words) if isinstance(each, Unread)]
-    assert [(each.place.line, each.what) for each in unread] in (
+    assert [(each.location.line, each.what) for each in unread] in (
         [(line, what)],
         [(line, what), (line + 1, what)],
     )

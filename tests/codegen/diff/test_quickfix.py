@@ -54,7 +54,7 @@ DICTIONARY = """\
 
 
 def facts(text: str) -> list[str]:
-    return [f"{fact.place.line}: {fact}" for fact in quickfix.read(text.encode(), "d.xml")]
+    return [f"{fact.location.line}: {fact}" for fact in quickfix.read(text.encode(), "d.xml")]
 
 
 def changed(old: str, new: str) -> list[str]:

@@ -375,7 +375,7 @@ def test_a_revision_is_found_in_the_dictionary_and_mended_by_yaml(
     scratch.revise(scratch.dictionary, revision.xml)
     found = scratch.diff_dictionary()
     assert told(found) == revision.found
-    assert all(finding.places for finding in found)
+    assert all(finding.locations for finding in found)
     scratch.revise(scratch.spec, revision.spec)
     assert scratch.diff_dictionary() == []
 

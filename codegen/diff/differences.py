@@ -65,10 +65,10 @@ def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
             )
             continue
         evidence = DICTIONARY if origin.kind == DICTIONARY else f"pages {spec.product_of_page(origin.id)}"
-        for address, place in words(entry.get(elements[0])):
+        for address, location in words(entry.get(elements[0])):
             found.append(
                 Difference(
-                    source, elements[0], address, text(entry, "says"), evidence, text(entry, "why"), place
+                    source, elements[0], address, text(entry, "says"), evidence, text(entry, "why"), location
                 )
             )
     return found
@@ -91,7 +91,7 @@ def settle(
     kept: list[Finding] = []
     elsewhere: list[tuple[Finding, list[Difference]]] = []
     for finding in findings:
-        fitting = by_key.get((finding.evidence, finding.element, finding.address, finding.said), [])
+        fitting = by_key.get((finding.evidence, finding.element, finding.address, finding.says), [])
         own = [each for each in fitting if each.source in finding.sources]
         if own:
             used.update(own)
@@ -115,9 +115,9 @@ def _stale(difference: Difference) -> Finding:
         kind=STALE,
         element=difference.element,
         address=address,
-        said=says,
+        says=says,
         what=f"difference: {difference.source} does not say `{says}` of {address} any more",
-        places=(),
+        locations=(),
         edits=(edit,),
         evidence=difference.evidence,
         sources=(difference.source,),
