@@ -71,14 +71,18 @@ def main(
                 f"--out, --package and --check before `{context.invoked_subcommand}` mean nothing."
             )
         return
+    # The folder does not say under which name its package is imported, and the name not where it lies.
     if (out is None) != (package is None):
         raise click.UsageError("--out and --package go together.")
     if spec is not None and out is None:
         raise click.UsageError("--spec needs --out and --package, so that this repository's package is kept.")
+    # The head of each generated file says how to make it again.
     command = _command(spec, out, package)
     dialect = load_dialect(context.obj)
+    # Checking and writing take the same steps, so that nothing is checked that would not be written.
     act = partial(_check, command=command) if only_check else _write
     act({out or _from_here(DEFAULT_OUT): render(dialect, package or DEFAULT_PACKAGE, command)})
+    # Docs, dictionaries and the log belong to this repository's dialect alone.
     if out is None:
         act({_from_here(SHIPPED_OUT): shipped.render(dialect)})
         # The examples run on the package, which is up to date by now.
@@ -154,6 +158,7 @@ def compare_api(spec: Path, against: Path, release: bool) -> None:
     wire: what other versions read or wrote; source: programs that name something; typing: their type
     checker; venue: what the venue takes and sends. The exit status is 1 if anything may break.
     """
+    # Before --release: a spec that does not resolve must not become the API of a release.
     now = api.describe(load_dialect(spec))
     if release:
         against.write_text(api.text(now), encoding="utf-8")

@@ -59,6 +59,7 @@ class Known:
         if self.kind == "families":
             return name == found.family
         # A message that is known covers all that stands in it.
+        # `ExecutionReport.Text` is settled by `ExecutionReport` as well.
         whole = found.element.partition(".")[0] if self.kind == "messages" else found.element
         kinds = {"messages", "members", "texts"} if self.kind == "messages" else {self.kind}
         return found.kind in kinds and name in (found.element, whole)
@@ -96,10 +97,12 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
         files = [
             file for each, where in words(about.get("in")) for file in _files(root, each, where, mistakes)
         ]
+        # All kinds are looked for, and those that the area is not about left out.
         missing = _missing(dialect, name, Names.of(files))
         found |= dict.fromkeys(each for each in missing if each.kind in kinds)
     known = list(_known(node, areas, mistakes))
     mistakes.raise_any()
+    # By entry and name: of an entry that names several, one may be idle.
     used: set[tuple[int, str]] = set()
     left = []
     for each in found:
@@ -162,11 +165,15 @@ class Names:
 
     def add(self, tree: ast.AST) -> None:
         """Add the names of a module."""
+        # Docstrings, and other strings that stand as statements.
         said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and id(node) in said:
                 continue
             match node:
+                # Every way to name an attribute of a message: `report.text`,
+                # `ExecutionReport(text=…)`, `case ExecutionReport(text=…)`, a parameter of
+                # a helper, and a name in a string for getattr.
                 case ast.Attribute(value=value, attr=name):
                     self.plain.add(name)
                     if isinstance(value, ast.Name):
@@ -184,6 +191,7 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
     coded: dict[str, str] = {}
     for message in dialect.messages:
         if message.name not in names.plain:
+            # Whoever does not know a message knows nothing in it; that is told once.
             yield Unhandled(area, "messages", message.name, message.family, message.location)
             continue
         for member, holders in walk(message.members):
@@ -191,6 +199,7 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
             if member.attribute not in names.plain:
                 element = f"{owner}.{member.field.name}"
                 yield Unhandled(area, "members", element, message.family, member.location)
+            # Codes matter only to one who reads the member, and a constant has no choice.
             elif member.field.codeset is not None and member.constant is None:
                 coded.setdefault(member.field.codeset.name, message.family)
     # `TEXTS` has the code of a text, so whoever knows the one knows the other.

@@ -39,6 +39,7 @@ def format_sources(sources: Mapping[str, str]) -> dict[str, str]:
         for path, source in sources.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(source, encoding="utf-8")
+        # --no-cache: the folder is another one each time.
         command = [sys.executable, "-m", "ruff", "format", "--no-cache", "--config", str(SETTINGS)]
         result = subprocess.run(  # noqa: S603 - our own interpreter and our own sources
             [*command, "."], cwd=folder, capture_output=True, text=True, check=False

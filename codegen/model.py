@@ -17,6 +17,7 @@ INTEGER_KINDS = frozenset({"INT", "LENGTH", "SEQNUM", "NUMINGROUP"})
 """Lexical kinds of whole numbers."""
 CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
 """Lexical kinds that may have codes."""
+# The session itself is about this message, whatever the dialect; so its type is no fact of a spec.
 LOGON = "A"
 """MsgType (35) of the Logon."""
 
@@ -132,6 +133,8 @@ class Field(Element):
         return next((code for code in self.codes if written in (code.name, code.value)), None)
 
 
+# A field that may be absent or have a value has the empty text among its values, so that `absent` alone
+# needs a form of its own.
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
 """Field names with wire values: an empty one stands for absent, none at all for present, None for absent."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import keyword
 import re
 
+# In this order: each alternative would be cut short by the ones below it.
 _WORD = re.compile(
     r"""
     (?:[A-Z][A-Z0-9]*)?IDs(?![a-z])        # PartyIDs, MVEIDs
@@ -73,7 +74,9 @@ def attribute_name(name: str) -> str:
 def code_name(description: str) -> str:
     """Return a FIX-style name for what a source calls a code: `PARTIALLY_FILLED` is `PartiallyFilled`."""
     words = re.findall(r"[A-Za-z0-9]+", description)
+    # A word in capitals is lowered, one with capitals inside is left as it is: `CancelRFQ`.
     name = "".join(word[0].upper() + (word[1:].lower() if word.isupper() else word[1:]) for word in words)
+    # A name cannot begin with a digit.
     return name if name[:1].isalpha() else f"Value{name}"
 
 
@@ -95,6 +98,7 @@ def texts_class(message: str) -> str:
 
 def list_attribute(counter: str) -> str:
     """Return the attribute of a repeating group, from its counter: `NoMiscFees` is `misc_fees`."""
+    # `NotionalGrp` is no counter.
     if re.match(r"No[A-Z]", counter):
         counter = counter[2:]
     return snake_case(counter)

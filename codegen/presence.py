@@ -37,6 +37,7 @@ def everywhere(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...
     """
     return tuple(
         Place(product, session, sender)
+        # A dialect without session types or products still has places, whose names are empty.
         for session, own in (sessions or {"": ()}).items()
         for product in own or products or ("",)
         for sender in SENDERS
@@ -60,6 +61,7 @@ def places_of(message: Message, among: Iterable[Place]) -> tuple[Place, ...]:
 def presence_at(member: Member, place: Place) -> str:
     """Return the presence at a place; the last rule that applies wins."""
     presence = member.presence
+    # The last, so that a spec can say what holds in general first and then the exceptions.
     for rule in member.rules:
         if place.within(rule.scope):
             presence = rule.presence

@@ -43,11 +43,13 @@ def presence_text(member: Member, siblings: Mapping[str, Field], products: tuple
 
     `siblings` has the fields that stand beside it, by their FIX names; `products` are all of the dialect's.
     """
+    # A rule that says what holds anyway would read as an exception.
     rules = [rule for rule in member.rules if rule.presence != member.presence]
     sentences = [_rule_text(rule) for rule in rules]
     conditions = condition_sentences(member, siblings)
     if member.constant is not None:
         sentences.append(f"Always {value_text(member.field, member.constant)}.")
+    # `elsewhere` only if there is an elsewhere.
     elif not _cover_everything([rule.scope for rule in rules], products):
         if rules:
             sentences.append(f"{_PRESENCE[member.presence]} elsewhere.")
@@ -68,6 +70,7 @@ def condition_sentences(member: Member, siblings: Mapping[str, Field]) -> list[s
 
 def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str, Field]) -> str:
     """A condition on the member's own value forbids that value, not the member."""
+    # `forbidden_when: {TimeInForce: GoodTillDate}` of TimeInForce itself.
     terms = dict(condition.terms)
     own = terms.pop(member.field.name, None)
     if not own:
@@ -81,6 +84,7 @@ def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str,
 
 def _cover_everything(scopes: list[Scope], products: tuple[str, ...]) -> bool:
     """Say whether every product, or either sender, is named by a scope that says nothing else."""
+    # A scope that names a sender as well covers a part of the product only.
     named = {
         product for scope in scopes if scope == Scope(products=scope.products) for product in scope.products
     }
@@ -196,6 +200,8 @@ def limits_text(
         parts.append(f"at most {field.max_length} characters")
     if field.pattern is not None:
         parts.append(f"matches `{field.pattern}`")
+    # A member's limit takes the place of the field's under the same condition, and stands beside the
+    # others.
     instead = {limit.when for limit in own}
     limits = [limit for limit in field.limits if limit.when not in instead]
     return " ".join(

@@ -55,17 +55,20 @@ def diff(
     except (SpecError, sources.SourceError) as error:
         click.echo(str(error), err=True)
         context.exit(2)
+    # On standard error, so that JSON stays JSON.
     for skipped in gathered.skipped:
         click.echo(f"skipped {skipped}", err=True)
     if only_facts:
         for line in report.facts(gathered.readings):
             click.echo(line)
         return
+    # What has been read by then is told no more in the same run, so the spec is read again.
     if reviewed:
         click.echo(
             f"{passages.write(gathered.readings, spec)}: the text of {len(gathered.readings)} files", err=True
         )
         spec = SpecIndex(context.obj)
+    # First what the facts say, then the prose: passages leave out the lines that a finding is about.
     left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)
     left += passages.compare(evidence, left, spec, old)
     told = findings.merged(left, spec.products)

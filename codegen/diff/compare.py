@@ -8,6 +8,7 @@ from codegen.diff.comparisons import changelog, codes, endpoints, examples, fiel
 from codegen.diff.findings import Evidence, Finding
 from codegen.diff.spec_index import CHANGELOG
 
+# In the order in which findings of one kind are told: messages before what stands in them.
 _COMPARISONS = (
     messages.compare,
     members.compare,
@@ -23,6 +24,7 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
     """Every finding of every body of sources."""
     found: list[Finding] = []
     for each in evidence:
+        # It has entries alone, of which nothing else speaks.
         if each.kind == CHANGELOG:
             found += changelog.compare(each)
             continue

@@ -89,9 +89,12 @@ def settle(
     used: set[Difference] = set()
     left: list[Finding] = []
     kept: list[Finding] = []
+    # In two rounds: what a difference settles by its own source must not be used up by another page
+    # before.
     elsewhere: list[tuple[Finding, list[Difference]]] = []
     for finding in findings:
         fitting = by_key.get((finding.evidence, finding.element, finding.address, finding.says), [])
+        # Of several entries for one source all count as used, so that none is called out of date.
         own = [each for each in fitting if each.source in finding.sources]
         if own:
             used.update(own)

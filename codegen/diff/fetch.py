@@ -37,7 +37,10 @@ TIMEOUT = 30.0
 DEADLINE = 600.0
 """Seconds for all of it."""
 _BLOCK = 64 * 1024
+# A link of Markdown, with or without `<…>`, or a bare address. Bounded, so that a line without an end costs
+# no more than a long one.
 _LINK = re.compile(r"\]\(\s*<?([^\s()<>]{1,2000})|(?<![\w(<\[])(https?://[^\s()<>\]]{1,2000})")
+# What becomes the path of a file below --out: no part may begin with a dot, so that `..` leads nowhere.
 _PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}/){0,10}[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}\.mdx?")
 
 
@@ -101,6 +104,8 @@ class _Host:
         # What has come, rather than so many bytes, which a slow server may take hours for.
         while block := answer.read1(min(_BLOCK, most + 1 - len(data))):
             data += block
+            # Of all pages together, while one is read: a page that never ends is noticed in the
+            # middle.
             self._left -= len(block)
             if len(data) > most:
                 raise FetchError(f"{url}: more than {most} bytes")
@@ -193,6 +198,7 @@ def _with_address(text: str, url: str, headers: HTTPMessage) -> str:
     if markdown.front_matter(text)[0]:
         return text
     settings = {"url": url}
+    # A page that does not say when it was changed was like this at least when it was fetched.
     for name in ("Last-Modified", "Date"):
         try:
             settings["lastmod"] = parsedate_to_datetime(headers[name]).date().isoformat()

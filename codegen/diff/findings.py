@@ -16,6 +16,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 NEW, GONE, DIFFERENT = "new", "gone", "different"
 UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"
 
+# What `advice.text` writes where a page says which code comes with a text.
 _MEANS = re.compile(r"means: \{[^}]*\}, ")
 
 _Said = TypeVar("_Said", bound=Fact)
@@ -114,6 +115,7 @@ class Evidence:
 
     def expects(self, sources: str) -> bool:
         """Whether an element with these sources should be found here."""
+        # A dictionary is one file with everything in it.
         if not self.is_pages:
             return True
         return any(self.spec.pages_of(sources, product) & self.covered for product in self.products)
@@ -228,6 +230,7 @@ def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Findi
     """Findings that say the same on several of the products as one."""
     found: dict[tuple[str, str, str, str, bool], Finding] = {}
     for each in findings:
+        # Pages and the dictionary stay apart: each is kept on purpose, or followed, by itself.
         key = (each.kind, each.element, each.address, each.says, each.evidence == DICTIONARY)
         first = found.get(key)
         if first is None:
@@ -245,7 +248,9 @@ def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Findi
         attrs.evolve(
             each,
             edits=tuple(
-                edit.on(() if len(each.products) == len(products) else each.products) for edit in each.edits
+                # What holds on every product needs no restriction to some.
+                edit.on(() if len(each.products) == len(products) else each.products)
+                for edit in each.edits
             ),
         )
         for each in found.values()
@@ -260,6 +265,7 @@ def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     found: dict[tuple[str, str, str], Edit] = {}
     for each in edits:
         key = (each.location.file, _MEANS.sub("", each.text), _MEANS.sub("", each.scoped))
+        # The longer text is the one that has `means`: the keys are what remains without it.
         first = max(found.get(key, each), each, key=lambda edit: len(edit.text))
         found[key] = attrs.evolve(
             first, sources=tuple(dict.fromkeys((*found.get(key, each).sources, *each.sources)))

@@ -29,14 +29,17 @@ _HEAD = """\
 # Fingerprints of what the venue's documents say in words, as it was when somebody last read it against this
 # spec. Written by `python -m codegen diff --reviewed SOURCE…`, never by hand; the text itself is not kept.
 """
+# The nearest to a date of change first.
 _DATED = ("lastmod", "last_modified", "updated", "date")
 """Settings above a page that say when it was changed last."""
 _SHOWN = 400
 """Characters of a passage that are shown."""
 _LEAST_PAGES = 2
 """On how many pages a new passage stands that is told once."""
+# Below this the words in common are those that any two sentences share.
 _LIKE = 0.4
 """How like two passages are, from 0 to 1, of which one takes the place of the other."""
+# Comparing takes the square of the words, for each old passage of the page.
 _MOST_WORDS = 400
 """Words of a passage that is compared with the old ones, one by one."""
 _AROUND = 4
@@ -81,11 +84,13 @@ def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, 
                     yield row.line, row.line, "|".join(cells[at] for at in order), " | ".join(cells)
             case markdown.Code(line, _, lines):
                 yield line, line + len(lines) + 1, "\n".join(each.rstrip() for each in lines)
+            # The rest of a component is blocks of its own.
             case markdown.Component(line, _, attributes, _) if "title" in attributes:
                 yield line, line, plain(attributes["title"])
 
 
 def _passage(line: int, last: int, text: str, shown: str = "") -> Passage:
+    # Not line ends: in a block of code they mean something.
     words = re.sub(r"[ \t]+", " ", text).strip()
     return Passage(line, last, fingerprint(words), shown or words)
 
@@ -127,9 +132,12 @@ def compare(
         given = {key_of(reading): of_reading(reading) for reading in each.readings}
         before = {key: prints for key, prints in known.items() if _is_about(each, key)}
         now = Counter(passage.print for passages in given.values() for passage in passages)
+        # Only what was given can have lost a passage. Pages that were not given count as unchanged,
+        # so that a passage which moved to one of them is not told as gone.
         for key, prints in before.items():
             if key not in given and not _is_given(each, key):
                 now.update(prints)
+        # Counted over all pages, whatever the page: what moves from one to another changes nothing.
         then = Counter(print_ for prints in before.values() for print_ in prints)
         balance = _Balance(now - then, then - now)
         for reading in each.readings:
@@ -216,6 +224,7 @@ class _Change:
             finding = _finding(self.evidence, location, key, said, f"{key}: {word} text in {lines}")
             shown = tuple(_word_difference(each, old) for each in self.fresh)
             yield attrs.evolve(finding, shown=shown)
+        # As many new ones as gone ones are changes, told with the new ones.
         elif self.gone > self.was_fresh:
             text = f"{key}: {_count(self.gone - self.was_fresh)} gone after line {self.after}"
             yield _finding(self.evidence, Location(file, self.after), key, f"gone after {self.after}", text)
@@ -227,11 +236,15 @@ def _changes(
     """What differs between the passages of a file and those that were read."""
     passages = of_reading(reading)
     # autojunk: in a long page, a fingerprint that it has often would match nothing.
+    # Sequences, since a passage that stands twice is two: where it is new, the order says which of
+    # them.
     matcher = difflib.SequenceMatcher(None, known, [passage.print for passage in passages], autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":
             continue
+        # What differs here and is not new in the balance has only moved.
         fresh, gone = balance.take(passages[j1:j2]), balance.lose(known[i1:i2])
+        # A row that a finding is about is told by that finding.
         untold = [each for each in fresh if Location(reading.file, each.line) not in told]
         after = passages[j1 - 1].line if j1 else 1
         yield _Change(evidence, reading, untold, gone, after, len(fresh))
@@ -245,6 +258,7 @@ def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
         matcher = difflib.SequenceMatcher(None, each.text.split(), words, autojunk=False)
         # The two quick ones are upper bounds, and far cheaper.
         bounds = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+        # Each bound has to beat the best so far before the next, dearer one is asked.
         if each.print != passage.print and all(ratio() > best for ratio in bounds):
             near, best = each.text.split(), matcher.ratio()
     if not near:
@@ -287,12 +301,15 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     """Keep that these sources have been read, as they are now, and the newest of their dates."""
     known = {key: " ".join(prints) for key, prints in reviewed(spec).items()}
     readings = [each for each in readings if each.kind != CHANGELOG]
+    # A dictionary is kept under its file's name, which has the edition in it: the old one goes.
     if any(each.kind == DICTIONARY for each in readings):
         known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
     pages = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
+    # Pages that the manifest has dropped go, too.
     known = {key: prints for key, prints in known.items() if key in pages or key.startswith(DICTIONARY)}
     known.update({key_of(each): " ".join(p.print for p in of_reading(each)) for each in readings})
     path = spec.folder / FILE
+    # ISO dates sort as text; a page without one has the empty text.
     date = max(spec.dialect.pages_of, *(_date(each) for each in readings))
     listed = "".join(_lines(key, known[key]) for key in sorted(known) if known[key])
     path.write_text(

@@ -21,6 +21,7 @@ _HEADINGS = {
 }
 _MOST_SHOWN = 6
 """How many locations of a finding are shown; JSON has them all."""
+# Two are read faster one by one.
 _LEAST_GROUP = 3
 """From how many on findings of the same kind about the same thing are told in one."""
 
@@ -46,6 +47,7 @@ def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     seen: set[str] = set()
     for finding in findings:
         key = f"{finding.evidence} {finding.group}"
+        # Those of a group stand where its first one does.
         members = [each for each in findings if each.group and f"{each.evidence} {each.group}" == key]
         if not finding.group or len(members) < _LEAST_GROUP:
             yield [finding]
@@ -72,6 +74,7 @@ def _group(findings: list[Finding]) -> Iterator[str]:
             yield f"    expected  in {', '.join(finding.sources)}"
         yield from (f"    it says   {passage}" for passage in finding.shown)
         for edit in finding.edits:
+            # Several findings of a group often want the same edit.
             if str(edit) in written:
                 continue
             written.add(str(edit))
@@ -88,12 +91,15 @@ def _keep(findings: list[Finding]) -> str:
     first = findings[0]
     if first.kind not in (NEW, DIFFERENT, GONE) or first.element not in ELEMENTS or not first.sources:
         return ""
+    # The entry has to name a source of the manifest, and a page without such a name has its path.
     if any("/" in source for each in findings for source in each.sources):
         return ""  # a page that the manifest does not name yet
+    # One entry says one thing of one kind of element.
     if any((each.element, each.says) != (first.element, first.says) for each in findings):
         return ""
     addresses = [each.address for each in findings]
     sources = list(dict.fromkeys(source for each in findings for source in each.sources))
+    # What YAML would read as its own punctuation is put in quotes.
     says = json.dumps(first.says) if any(c in first.says for c in ",:#{}[]") else first.says
     listed = f"{first.element}: {yaml_words(addresses)}"
     return f'- {{source: {yaml_words(sources)}, {listed}, says: {says}, why: "…"}}'

@@ -17,6 +17,7 @@ from codegen.read.bounded_xml import MAX_XML_SIZE
 from codegen.read.nodes import read_bounded
 
 _PAGE_SUFFIXES = (".md", ".mdx", ".markdown")
+# The path of a link to a page of the venue, with or without its host.
 _LINK = re.compile(r"\]\((?:https?://[^/)]+)?/([^)#?]+)")
 
 
@@ -114,6 +115,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         raise SourceError(str(error)) from None
     if path.suffix.lower() == ".xml":
         facts = quickfix.read(data, file)
+        # XML that is something else altogether, such as a site map, is no dictionary with a fault.
         if facts and isinstance(facts[0], Unread) and facts[0].what.endswith(quickfix.OTHER):
             raise _OtherError(f"{facts[0].location}: {facts[0].what}")
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
@@ -123,6 +125,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise SourceError(f"{file}: is not UTF-8") from None
+    # Known by what is in it: its address has no folder of a product.
     if changelog.is_changelog(text):
         known = [origin.id for origin in spec.origins.values() if origin.kind == CHANGELOG]
         candidates = [*_addresses(text), *_tails(path), path.stem]
@@ -137,6 +140,8 @@ def _page(path: Path, text: str, spec: SpecIndex, product: str | None) -> tuple[
     """The name of a page, and the product it is about."""
     addresses = _addresses(text)
     candidates = [*addresses, *_tails(path)]
+    # From the surest to the weakest: the address in the page, its place in folders, then a vote of its
+    # links.
     for candidate in candidates:
         known_product = spec.product_of_page(candidate)
         if known_product:
@@ -144,6 +149,8 @@ def _page(path: Path, text: str, spec: SpecIndex, product: str | None) -> tuple[
     if not spec.dialect.products:
         ids = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
         return next((each for each in candidates if each in ids), candidates[-1]), ""
+    # A page that gives its address, and is in no known folder, is about something else whatever it
+    # links to.
     votes = path.parent.name if path.parent.name in spec.products else "" if addresses else _votes(text, spec)
     about = votes or product
     folder = next((folder for folder, name in spec.page_folders.items() if name == about), about)
@@ -167,6 +174,7 @@ def _addresses(text: str) -> list[str]:
 def _tails(path: Path) -> list[str]:
     """The page's name by its place in folders, the longest first: a/fix/orders, fix/orders."""
     parts = path.resolve().with_suffix("").parts[1:]
+    # A name of the venue's has up to four parts, folders included.
     return ["/".join(parts[-length:]) for length in range(min(len(parts), 4), 1, -1)] or [path.stem]
 
 
@@ -181,6 +189,7 @@ def _votes(text: str, spec: SpecIndex) -> str:
         if re.search(rf"(?<![\w.-]){re.escape(endpoint.host)}", text):
             counted[endpoint.product] += 1
     best = sorted(counted.values(), reverse=True)
+    # No vote, or as many for two products, tells nothing.
     if not best or best[0] == 0 or (len(best) > 1 and best[0] == best[1]):
         return ""
     return next(name for name, votes in counted.items() if votes == best[0])

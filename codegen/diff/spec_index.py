@@ -22,6 +22,8 @@ from kalshi_fix_adapters.documents.nodes import Map
 PAGE = "page"
 DICTIONARY = "dictionary"
 CHANGELOG = "changelog"
+# `page fix/order-entry`, `dictionary 1.03`, `changelog changelog`; any other text is about a source that
+# nothing is compared with.
 _ORIGIN = re.compile(r"(page|dictionary|changelog)\s+(\S+)")
 
 
@@ -131,8 +133,10 @@ class SpecIndex:
 
     def product_of_page(self, page: str) -> str | None:
         """The product of a page such as fix-margin/order-entry; None where its folder is not the venue's."""
+        # A dialect without products has one, without a name, and all pages are about it.
         if not self.dialect.products:
             return ""
+        # The longest: fix-margin/rfq is no page of a folder fix.
         folders = [each for each in self.page_folders if page.startswith(f"{each}/")]
         return self.page_folders[max(folders, key=len)] if folders else None
 
@@ -187,6 +191,8 @@ class SpecIndex:
 
     def _nearest(self, entry: Written) -> Location:
         folder = f"{self.folder.as_posix()}/"
+        # An entry that this folder extends keeps the location of its name in the base; what this
+        # folder says of it stands elsewhere.
         own = [entry.node.at(key) for key in entry.node if entry.node.at(key).file.startswith(folder)]
         if entry.location.file.startswith(folder) or not own:
             return entry.location
@@ -225,6 +231,7 @@ class SpecIndex:
     def file(self, name: str) -> Location:
         """The end of a file of the spec folder, where something new can be added."""
         path = self.folder / name
+        # Of a folder, or of a file that is not there yet, the beginning.
         lines = path.read_text(encoding="utf-8").count("\n") if path.is_file() else 1
         return Location(path.as_posix(), max(lines, 1))
 

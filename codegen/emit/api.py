@@ -24,6 +24,7 @@ from codegen.emit.kinds import annotation_of
 from codegen.model import Dialect, Member
 from codegen.naming import texts_class
 
+# Committed, and written by `python -m codegen api --release` when a release is made.
 RELEASED = Path(__file__).with_name("released.json")
 Api = dict[str, Any]
 
@@ -56,6 +57,7 @@ def describe(dialect: Dialect) -> Api:
     """Return the API: classes with their attributes, enums, session types, and what rules hold."""
     blocks = {message.name: message.members for message in dialect.messages}
     blocks |= {group.entry_class: group.members for group in dialect.groups}
+    # Not the trailer: nobody but the codec writes or reads it.
     blocks["Header"] = dialect.header
     if dialect.logon is not None:
         blocks[LOGON_FIELDS] = logon_fields(dialect.logon)
@@ -102,6 +104,8 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
             and member.group is None
             and value_unless_given(member) is None,
             "none": not always_required(member) and member.group is None and member.constant is None,
+            # As sentences, which change whenever a rule does; a reader of the difference needs
+            # no other form.
             "rules": " ".join(
                 filter(
                     None,
@@ -148,6 +152,7 @@ def _gone_and_new(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
 
 
 def _class(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+    # A tag that is known under another attribute has been renamed.
     renamed = {about["tag"]: attribute for attribute, about in new.items()}
     for attribute in sorted(old.keys() - new.keys()):
         now = renamed.get(old[attribute]["tag"])
@@ -178,6 +183,7 @@ def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
     if new["required"] != old["required"]:
         now = "has to be given" if new["required"] else "may be left out"
         yield Difference(f"{label} {now}", "source", breaking=new["required"])
+    # A type checker asks for a test against None that was not needed before.
     if new["none"] != old["none"]:
         now = "may be None" if new["none"] else "is never None"
         yield Difference(f"{label} {now}", "typing", breaking=new["none"])

@@ -39,6 +39,7 @@ def check(expected: Mapping[str, str], folder: Path) -> list[Finding]:
         difference = first_difference(expected[name], (folder / name).read_text(encoding="utf-8"))
         if difference:
             findings.append(Finding(folder / name, difference))
+    # What is not added to git passes here and is missing in a fresh clone.
     tracked = tracked_files(folder)
     if tracked is not None:
         findings += [
@@ -76,6 +77,7 @@ def write(expected: Mapping[str, str], folder: Path) -> list[Finding]:
 
 def _was_generated(path: Path) -> bool:
     """Say whether a file says at its beginning that it was written by this program."""
+    # Bytes, since a file of somebody else need not be text.
     beginning = path.read_bytes()[:500]
     return beginning.startswith(MARK.encode()) or b"<!-- Written by `python -m codegen" in beginning
 

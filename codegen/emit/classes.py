@@ -25,6 +25,7 @@ from codegen.model import (
 )
 from codegen.naming import snake_case, upper_snake
 
+# What depends on the bytes of the message, or decides which class it is.
 CODEC_TAGS = frozenset({8, 9, 10, 35})
 """BeginString, BodyLength, CheckSum and MsgType: the codec reads and writes these itself."""
 
@@ -127,6 +128,7 @@ def codeset_views(dialect: Dialect) -> tuple[CodeSetView, ...]:
 
 def _codeset_view(codeset: CodeSet, users: list[Field]) -> CodeSetView:
     tags = tuple(f"{field.name} ({field.tag})" for field in users)
+    # A field of one character that shares its codes with one of text is converted as text.
     char = all(field.datatype.kind == "CHAR" for field in users)
     facts = f"Values of {prose.listed(tags)}." if tags else ""
     if not codeset.open:
@@ -172,6 +174,7 @@ def value_unless_given(member: Member) -> str | None:
     it later makes the argument required again (`api` names that).
     """
     field = member.field
+    # A group is given as a list, empty at first.
     if member.group or field.tag in CODEC_TAGS:
         return None
     if not always_required(member):
@@ -271,6 +274,8 @@ class ClassWriter:
         ]
         entry: tuple[Member, ...] = ()
         if taken is not None and taken.group is not None:
+            # `subscribe("A", "B")` makes an entry of each value; an entry with several fields
+            # is made of arguments that have their names.
             entry = attributes_of(taken.group.members)
             if len(entry) == 1:
                 name, accepts = entry[0].attribute, kinds.accepts_of(entry[0].field)
@@ -292,12 +297,17 @@ class ClassWriter:
             if not _is_taken(member, constructor, sets):
                 continue
             required = member.attribute in constructor.requires or _is_required(member, sets)
+            # As if it were required everywhere, so that its argument has no default and no
+            # None.
             shown = attrs.evolve(member, presence="required", rules=()) if required else member
             (view,) = self._attribute_views((shown,))
+            # A group's argument has a default in every class; where it is required here, it has
+            # none.
             has_default = not (required and member.group)
             given.append(f"{view.name}: {view.accepts}{view.argument_default if has_default else ''}")
             if member in beside:
                 arguments.append(f"{view.name}={view.name}")
+        # Behind `*more` all arguments are by name already.
         star = ["*"] if given and not any(each.startswith("*") for each in first) else []
         listed = (
             f"{member.field.name} {prose.value_text(member.field, value)}"
@@ -326,6 +336,8 @@ class ClassWriter:
         return AttributeView(
             name=name,
             annotation=f"list[{entry}]",
+            # Of attrs: the constructor below takes an argument of its own, whose default is the
+            # empty tuple.
             default=" = attrs.field(factory=list)",
             accepts=f"Iterable[{entry}]",
             argument_default=" = ()",
@@ -349,6 +361,7 @@ class ClassWriter:
         unless_given = value_unless_given(member)
         if unless_given is not None:
             default = f" = {kinds.literal(field, unless_given)}"
+        # What the codec writes is None until then.
         elif field.tag in CODEC_TAGS or not always_required(member):
             default = " = None"
             annotation += " | None"
@@ -420,6 +433,7 @@ def _from_the_client(member: Member) -> str:
     for rule in member.rules:
         if rule.scope in (Scope(), Scope(sender="client")):
             presence = rule.presence
+        # It depends on product or session type, which a constructor does not know.
         elif rule.scope.sender != "venue" and rule.presence != presence:
             presence = "optional"
     return presence
@@ -436,6 +450,7 @@ def _holds(condition: Condition, sets: Mapping[str, str]) -> bool:
 def logon_fields(message: Message) -> tuple[Member, ...]:
     """Return the members of a Logon that its sender chooses: none of them has to be given."""
     return tuple(
+        # Who writes no Logon of his own still has to be able to leave them out.
         attrs.evolve(member, presence="optional") if always_required(member) else member
         for member in attributes_of(message.members)
         if member.field.name not in SESSION_WRITES and member.constant is None

@@ -15,6 +15,7 @@ def docstring(paragraphs: list[str], indent: int) -> str:
     texts = [_escape(" ".join(text.split())) for text in paragraphs if text.strip()]
     margin = " " * indent
     whole = " ".join(texts)
+    # Three quotes on either side.
     if len(margin) + len(whole) + 6 <= WIDTH:
         return f'"""{whole}"""'
     wrapped = [_wrap(text, indent, first=index == 0) for index, text in enumerate(texts)]

@@ -74,9 +74,11 @@ def encoder_view(
     if in_groups:
         imports.in_one_line("kalshi_fix_sansio.support", "require_entry")
         body.lines += [f"if type({parameter}) is not {cls}:", f"    require_entry({parameter}, {cls})"]
+    # What the codec writes itself stands in front of or behind what this function makes.
     written = [member for member in attributes_of(members) if member.field.tag not in CODEC_TAGS]
     names = list(takewhile(_is_name, written)) if is_header else []
     body.write(names, written[len(names) :])
+    # Names that a function assigns are its own unless it says otherwise.
     kept = sorted({name for name, _ in body.tables} & {_NAMES, _SECOND})
     lines = [f"global {', '.join(kept)}"] if kept else []
     return EncoderView(encoder_name(cls), parameter, title, (*lines, *body.lines), tuple(body.tables))

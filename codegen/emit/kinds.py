@@ -20,6 +20,8 @@ class PythonKind:
     """The standard library module that its type comes from."""
 
 
+# What a constructor takes, what it applies, and the module of its type. Python's own type stands in the
+# datatype, the name of the formatter follows from the kind. A number may be given as text, never as float.
 KINDS: dict[str, PythonKind] = {
     "STRING": PythonKind("str", "to_str"),
     "CHAR": PythonKind("str", "to_char"),

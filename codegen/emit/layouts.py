@@ -32,6 +32,7 @@ from codegen.model import (
 from codegen.naming import upper_snake
 
 LAYOUT = "kalshi_fix_sansio.layout"
+# The arguments of `layout.OneOf` for each mode of a rule; exactly one is what it means without any.
 _ONE_OF_FLAGS: dict[str, dict[str, str]] = {
     "exactly_one": {},
     "at_most_one": {"optional": "True"},
@@ -131,6 +132,7 @@ class LayoutWriter:
         """Return the layout of a block whose class is in `module` of the package."""
         self.imports.line_each(LAYOUT, "BlockLayout")
         place = f"{self.package}.{module}"
+        # By dotted name, since the class imports the module of its layout.
         arguments = [f"encode={f'{place}.{encoder_name(name)}'!r}"]
         if one_of:
             arguments.append(f"one_of={sequence(self._one_of(rule) for rule in one_of)}")
@@ -217,6 +219,7 @@ class LayoutWriter:
         else:
             self.imports.line_each(LAYOUT, "FieldMember")
         self.imports.line_each(f"{self.package}.layouts", "fields")
+        # To whoever validates, a constant is a required field with a default.
         presence = "required" if member.presence == "constant" else member.presence
         if presence != "optional":
             arguments["presence"] = self._presence(presence)
@@ -252,6 +255,7 @@ class LayoutWriter:
             arguments["terms"] = _terms(condition.terms)
         if condition.scope != Scope():
             arguments["scope"] = self._scope(condition.scope)
+        # By far the most common form, so the shortest.
         if list(arguments) == ["terms"]:
             return call("Condition", arguments["terms"])
         return call("Condition", **arguments)
@@ -358,6 +362,7 @@ def sequence(items: Iterable[str]) -> str:
 
 def text_literal(text: str) -> str:
     """Return a string literal, in pieces of a line each if it is long."""
+    # Spaces stay at the ends of pieces, which Python joins without any.
     pieces = textwrap.wrap(text, 80, drop_whitespace=False, break_long_words=False, break_on_hyphens=False)
     return f"({' '.join(map(repr, pieces))})" if len(pieces) > 1 else repr(text)
 

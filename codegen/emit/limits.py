@@ -23,6 +23,7 @@ class LimitView:
 
 def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
     """Return a limit as a constant. Whole numbers are int, others Decimal."""
+    # Numbers by what they are for have one type, so that one fraction makes all of them Decimal.
     whole = all("." not in number for _, number in limit.values)
     if not whole:
         imports.in_one_line("decimal", "Decimal")

@@ -40,6 +40,7 @@ def _texts_view(texts: list[KnownText], imports: Imports, package: str) -> Texts
         same, arguments = "", [f"meaning={text_literal(prose.sentence(each.doc))}"]
         if each.field is not None and each.code is not None:
             same = f"Goes with {each.field.name} {each.code.constant}."
+            # `OrdRejReason.OTHER`, whose enum has to be imported.
             code = kinds.literal(each.field, each.code.value)
             imports.line_each(f"{package}.codesets", code.partition(".")[0])
             arguments += [f"attribute={each.field.attribute!r}", f"code={code}"]

@@ -104,6 +104,8 @@ class _Dictionary:
                 continue
             if length is not None:
                 self._add(parent, "field", length, required=False)
+            # Required only where every place of the message requires it: QuickFIX has one body
+            # for all.
             required = all(presence in WANTED for presence in found)
             if member.group is None:
                 self._add(parent, "field", member.field, required=required)
@@ -116,6 +118,7 @@ class _Dictionary:
                     self._add(parent, "field", legacy, required=False)
 
     def _add(self, parent: ET.Element, kind: str, field: Field, *, required: bool) -> ET.Element:
+        # Whatever is named has to be declared, in the same file.
         self._fields[field.tag] = field
         return ET.SubElement(parent, kind, {"name": field.name, "required": "Y" if required else "N"})
 
@@ -139,4 +142,5 @@ def _add_field(parent: ET.Element, field: Field) -> None:
 
 
 def _listed(codeset: CodeSet) -> str:
+    # A comment of XML may not have two hyphens in a row.
     return ", ".join(f"{code.value} {code.constant}" for code in codeset.codes).replace("--", "- -")

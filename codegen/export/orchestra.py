@@ -32,7 +32,9 @@ from codegen.prose import condition_sentences, limits_text
 
 FIXR = "http://fixprotocol.io/2024/orchestra/repository"
 DC = "http://purl.org/dc/elements/1.1/"
+# Of scenarios, ids count from the base upwards; products follow.
 BASE = ("base", 1)
+# Ids of components, which the schema wants beside their names.
 _HEADER, _TRAILER = ("StandardHeader", 1), ("StandardTrailer", 2)
 
 Scenario = tuple[str, int]
@@ -97,6 +99,7 @@ class _Repository:
 
     def _code_sets(self) -> None:
         parent = self._part("codeSets")
+        # A codeset that fields of two datatypes use has that of the last: Orchestra has one.
         types = {f.codeset.name: f.datatype.name for f in self.dialect.fields if f.codeset is not None}
         used = [codeset for codeset in self.dialect.codesets if codeset.name in types]
         for number, codeset in enumerate(used, 1):
@@ -165,6 +168,7 @@ class _Repository:
     def _group_body(
         self, element: ET.Element, group: Group, among: tuple[Place, ...], scenario: Scenario
     ) -> None:
+        # The model has the counter where the group is used.
         counter = next(member.field for member in self._uses(group))
         ET.SubElement(element, _q("numInGroup"), _reference(counter))
         self._members(element, group.members, among, scenario)
@@ -253,6 +257,8 @@ class _Repository:
         for condition in member.forbidden_when:
             if _is_rule(condition, among):
                 yield "forbidden", self._score(condition)
+        # Allowed under one of several conditions is forbidden where none of them holds. If one of
+        # them cannot be said in Score, neither can the whole.
         allowed = _somewhere(member.only_when, among)
         if allowed and all(_is_rule(condition, among) for condition in allowed):
             yield "forbidden", f"!({' || '.join(f'({self._score(condition)})' for condition in allowed)})"
@@ -282,6 +288,7 @@ class _Repository:
         """Yield where a block stands, with its places: once in the base scenario if every product has the
         same, else for each product that has it."""
         having = {product: found for product, found in reachable.items() if found}
+        # What differs nowhere is written once.
         views = {_view(members, found) for found in having.values()}
         if len(having) == len(self.products) and len(views) == 1:
             yield BASE, tuple(place for found in having.values() for place in found)
@@ -370,6 +377,7 @@ def _common(found: frozenset[str]) -> str:
     """Return the one presence that holds at every place, `optional` where they differ."""
     if len(found) == 1:
         return next(iter(found))
+    # Required here and constant there is required everywhere.
     return "required" if all(presence in WANTED for presence in found) else "optional"
 
 
@@ -412,6 +420,7 @@ def _without_rules(member: Member, among: tuple[Place, ...]) -> Member:
     def rest(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
         return tuple(each for each in _somewhere(conditions, among) if not _is_rule(each, among))
 
+    # All or none, as in `_rules`.
     only = _somewhere(member.only_when, among)
     return attrs.evolve(
         member,

@@ -62,6 +62,8 @@ def parse(data: bytes, file: str) -> Document:
     One whose elements are nested more than `MAX_XML_DEPTH` deep is a problem, and so is one that declares
     entities or default attributes: some that stand for each other can make gigabytes of a few lines.
     """
+    # expat rather than ElementTree: it knows the line of each element, and lets a declaration be
+    # refused before it is expanded.
     parser = expat.ParserCreate()
     top = Element("", {}, Location(file, 1))
     stack = [top]
@@ -77,6 +79,7 @@ def parse(data: bytes, file: str) -> Document:
     def end(_kind: str) -> None:
         stack.pop()
 
+    # Entities can only be declared inside of the document type.
     def doctype(_name: str, _system: str | None, _public: str | None, has_internal: bool) -> None:
         if has_internal:
             raise _BoundError("declares entities or elements of its own")

@@ -48,6 +48,7 @@ class _Reader:
     def read(self) -> model.Constructor:
         """Return the constructor."""
         entry = self._entry()
+        # `requires` and `without` may name fields of the entry, which become arguments, too.
         known = {**self._members, **{_name(member): member for member in entry}}
         named = {
             key: tuple(
@@ -74,6 +75,7 @@ class _Reader:
         group = None if self._taken is None else self._taken.group
         if group is None:
             return ()
+        # Several values make as many entries, of one field each; one entry may have several fields.
         if group.maximum != 1 and len(group.members) != 1:
             what = f"{self._label} takes `{wanted}`, whose entries have several fields"
             advice = "take a group with one field, or one that has one entry at most"
@@ -94,6 +96,7 @@ class _Reader:
             member, written = plain[name], text(given, name)
             code = member.field.code(written)
             if code is None:
+                # Names first, so that they are proposed before values.
                 known = [code.name for code in member.field.codes] + [
                     code.value for code in member.field.codes
                 ]

@@ -15,6 +15,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.names import did_you_mean, nearest
 from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar, Seq
 
+# A day, or a month where the day is not known. Anything else is a version.
 _DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?\Z")
 
 
@@ -51,6 +52,7 @@ class Context:
 
     def sources(self, node: Map, default: Node | None, what: str, location: Location) -> str:
         """The `source` of an element or of its file, checked against the manifest's list."""
+        # The element's own source takes the place of the file's; they are not added up.
         own = node.get("source")
         listed = words(own if own is not None else default)
         known = self.source.merged("sources")
@@ -67,6 +69,8 @@ class Context:
         since = node.get("since")
         if isinstance(since, Scalar):
             changes.append(self._change("added", since.text, "", since.location))
+        # In the order in which they happen to an element; `since` is one moment, the others may be
+        # several.
         for key, kind in (("changed", "updated"), ("deprecated", "deprecated"), ("until", "removed")):
             each = node.get(key)
             if isinstance(each, Map):

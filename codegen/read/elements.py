@@ -48,6 +48,7 @@ def datatypes(context: Context) -> dict[str, model.Datatype]:
 
 def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str, model.CodeSet]:
     """Every codeset by name; whether it is of integers follows from the fields that use it."""
+    # By codeset, the lexical kinds of the fields that use it, each with one of these fields.
     kinds: dict[str, dict[str, Entry]] = {}
     for entry in context.source.sections["fields"].values():
         datatype = types.get(text(entry.node, "type"))
@@ -58,6 +59,7 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
     for name, entry in context.source.sections["codesets"].items():
         used_as = kinds.get(name, {})
         integers = {kind in INTEGER_KINDS for kind in used_as}
+        # An enum is of text or of numbers: members of one could not equal values of the other.
         if len(integers) > 1:
             fields = " and ".join(sorted(each.name for each in used_as.values()))
             what = f"codeset `{name}` is used by fields of text and of whole numbers ({fields})"
@@ -89,6 +91,7 @@ def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: boo
         if integer_values and not _INTEGER.match(value):
             what = f"{label} has the value `{value}`, but its field holds whole numbers"
             context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
+        # Of all fields that use it the narrowest decides.
         if chars and len(value) != 1:
             what = f"{label} has the value `{value}`, but its field holds one character"
             context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
@@ -157,6 +160,7 @@ def _field(
         codes = None
     length_field = _length_field(context, entry, datatype, types)
     length = context.source.sections["fields"][length_field] if length_field is not None else None
+    # A counter says nothing of its own.
     doc = text(node, "doc") or (_COUNTER_DOC if datatype.kind == "NUMINGROUP" else "")
     if not doc and not context.terse:
         context.mistakes.add(entry.location, f"{label} has no doc", "add `doc`: what it means, in a sentence")
@@ -202,6 +206,7 @@ def _length_field(
     if not context.require(name, known, "length field", where):
         return None
     length_type = types.get(text(known[name].node, "type"))
+    # An unknown type is noted with that field.
     if length_type is not None and length_type.kind != "LENGTH":
         what = f"{label} names `{name}` as its length, which is of type {length_type.name}"
         context.mistakes.add(where, what, "name a field of type LENGTH")
@@ -232,6 +237,7 @@ def limits(context: Context) -> tuple[model.VenueLimit, ...]:
             values=tuple(
                 (key, text(entry.node.mapping("values"), key)) for key in entry.node.mapping("values")
             )
+            # One number for all is the one for nothing in particular.
             or (("", text(entry.node, "value")),),
             unit=text(entry.node, "unit"),
             doc=text(entry.node, "doc"),

@@ -61,7 +61,9 @@ _APPL_VER_IDS = {
     "FIX.5.0SP2": "9",
 }
 """Values of ApplVerID (1128)."""
+# A value of these holds several codes with spaces between, which an enum cannot.
 _LISTS = frozenset({"MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"})
+# By name, since a dictionary does not say what must not be shown.
 _SECRET = re.compile(r"(Password|RawData|SecureData|Signature)\Z")
 _SESSION, _APPLICATION = "session", "application"
 
@@ -125,6 +127,7 @@ class _Importer:
 
     def run(self) -> Import:
         for each in self.dictionaries:
+            # The first dictionary has the last word: the session layer's fields stand in both.
             self.fields = {**each.fields, **self.fields}
             self.components = {**each.components, **self.components}
         self.types = _kinds()
@@ -232,6 +235,7 @@ class _Importer:
             name, own = self._member(item, member.owner)
             if name is None:
                 continue
+            # A reader keeps fields by tag, and could not tell the two apart.
             if own & tags:
                 self._leave_out(item, label, f"{' and '.join(sorted(own & tags))} would stand there twice")
             elif (attribute := self._attribute(item)) in attributes:
@@ -277,6 +281,7 @@ class _Importer:
             self._leave_out(item, owner, f"every message has another {self._attribute(item)}")
         elif item.kind == "group":
             return self._group(item, owner)
+        # Codegen adds the length in front of its data by itself.
         elif item.name in self.lengths.values():
             pass  # written with its data
         elif self._kind(field) == "NUMINGROUP":
@@ -297,6 +302,7 @@ class _Importer:
         self._depth += 1
         written = self._block(members(item), label)
         self._depth -= 1
+        # The first field opens an entry, as QuickFIX has it. A group cannot.
         first = next(iter(written), None)
         if first is None or first in self.groups:
             self._leave_out(item, owner, "no field of its own opens an entry")
@@ -304,9 +310,12 @@ class _Importer:
         self._use(self.fields[item.name])
         self._counted.add(item.name)
         own = {item.name, *self._below(written)}
+        # Groups that are alike wherever they stand become one; what differs in a presence has a
+        # class of its own.
         shape = (item.name, tuple((name, str(presence)) for name, presence in written.items()))
         if shape not in self._shapes:
             stem = re.sub(r"\ANo(?=[A-Z])", "", item.name)
+            # FIX names groups after the component around them: NoPartyIDs stands in Parties.
             wished = owner if owner in self.components else f"{stem}Grp"
             name = self._new_name(wished, f"{stem}Grp")
             self._shapes[shape] = name
@@ -343,6 +352,7 @@ class _Importer:
         self, blocks: Iterable[Mapping[str, Any]], families: Iterable[Mapping[str, Any]]
     ) -> None:
         """Drop the groups that stood only in what was left out."""
+        # From the messages downwards, since groups name groups.
         bodies = [*blocks, *(message["members"] for family in families for message in family.values())]
         wanted: set[str] = set()
         while bodies:
@@ -362,6 +372,8 @@ class _Importer:
         data = [name for name, field in self.fields.items() if self._kind(field) == "DATA"]
         before = dict(self._pairs())
         for name in data:
+            # RawDataLength, EncodedTextLen; else the field in front of it, which is how FIX
+            # lays out data.
             wished = (f"{name}Length", f"{name}Len", before.get(name, ""))
             length = next((each for each in wished if each in by_name), None)
             if length is not None and length not in self.lengths.values():
@@ -449,6 +461,7 @@ class _Importer:
                     Mistake(value.location, f"`{enum}` of {field.name}", "left out: it is no further value")
                 )
                 continue
+            # Two descriptions may differ in case alone.
             while snake_case(name) in constants or name in codes:
                 name = f"{name}X{len(codes)}"
             constants.add(snake_case(name))

@@ -38,6 +38,7 @@ SECTIONS = (
 )
 """What a dialect names; fields, groups and components share one set of names."""
 
+# Which definition of the schema a file has to fit.
 _KINDS = {
     "datatypes.yaml": "datatypes",
     "fields.yaml": "fields",
@@ -135,6 +136,7 @@ def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
         seen.add(current)
         if manifest is None:
             break
+        # The base comes first, so that what a later folder says is put over it.
         chain.insert(0, (current, manifest))
         base = manifest.get("extends")
         if not isinstance(base, Scalar):
@@ -177,6 +179,7 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
             stem, default = path.stem, content.get("source")
             members = Map({"members": content.mapping("members")}, {}, content.location)
             replace, known = content.get("replace"), source.blocks.get(stem)
+            # A header that says `replace` forgets the base's; any other adds to it.
             if known is None or (isinstance(replace, Scalar) and replace.value is True):
                 source.blocks[stem] = Entry(stem, members, content.location, default)
             else:
@@ -189,6 +192,7 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
             source.families.append(family)
         if content is not None:
             _take(content, "messages", source, mistakes, family)
+    # A misspelt name would else be a file that nobody reads and nobody misses.
     for path in sorted(folder.glob("*.yaml")):
         if path.name not in _KINDS and path.name not in BESIDE and path.name != "manifest.yaml":
             advice = f"rename it ({', '.join(sorted(_KINDS))}), or remove it"
@@ -238,6 +242,8 @@ def _take(content: Map, kind: str, source: Source, mistakes: Mistakes, family: s
 
 def _define(entry: Entry, section: str, source: Source, mistakes: Mistakes) -> None:
     for other in _shared(section):
+        # A member is named by its field, its group or its component, so that these three share
+        # their names.
         known = source.sections[other].get(entry.name)
         if known is not None:
             what = f"`{entry.name}` is defined twice (first at {known.location})"
@@ -267,6 +273,8 @@ def _extend(
 def _changed(known: Entry, change: Map, default: Node | None) -> Entry:
     """An entry with what a later folder says put over it; members and codes are merged by name."""
     entries, keys = dict(known.node.entries), dict(known.node.keys)
+    # Who says what must survive the merge: each member and code keeps the source of the file that said
+    # it last.
     sources = dict(known.nested_sources)
     after = change.get("source") or default
     for key, value in change.entries.items():
@@ -276,6 +284,7 @@ def _changed(known: Entry, change: Map, default: Node | None) -> Entry:
         entries[key] = value
         keys[key] = change.at(key)
     for key in _NESTED:
+        # First the sources of the members below, then those of what is added or changed.
         for name in known.node.mapping(key):
             sources.setdefault(name, known.source_of(name))
         sources.update(dict.fromkeys(change.mapping(key), after))

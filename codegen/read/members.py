@@ -17,10 +17,12 @@ from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar
 
+# The keys of a member that change its presence where a scope applies.
 _PRESENCE_KEYS = {"required_on": "required", "optional_on": "optional", "forbidden_on": "forbidden"}
 _MODES = ("exactly_one", "at_most_one", "at_least_one")
 MAX_NESTING = 32
 """How deep groups may be nested, and components may contain each other."""
+# Groups in groups, each used several times, grow exponentially; what is generated from them would, too.
 MAX_FIELDS = 1_000_000
 """Fields in all blocks of a dialect together, those of groups counted wherever the group stands."""
 _NUMBERS = ("minimum", "maximum", "step")
@@ -67,8 +69,11 @@ class Blocks:
         self, entry: Entry, label: str, places: Places
     ) -> tuple[tuple[model.Member, ...], tuple[model.OneOf, ...]]:
         """The members of a message, group, header or trailer, and the rules over several of them."""
+        # Filled by `_written`: a component brings rules over its members along.
         one_of = [(node, entry.node) for node in maps(entry.node.get("one_of"))]
         written = self._written(entry, one_of, label, {})
+        # By the name in the spec: a group is named in conditions by its own name, its counter is
+        # what they ask for.
         names = {each.name: self._sibling(each.name) for each in written}
         found: list[model.Member] = []
         for each in written:
@@ -76,6 +81,7 @@ class Blocks:
             if member is not None:
                 found.append(member)
             else:
+                # A delimiter that is missing may be this one.
                 self._incomplete.add(label)
         self._check_unique(found, label)
         rules = tuple(
@@ -115,6 +121,7 @@ class Blocks:
                     members.at(name), f"{label} has component `{name}` {how}", "remove one of the two"
                 )
                 continue
+            # Those that are not complete are the ones around this one.
             if sum(not complete for complete in included.values()) >= MAX_NESTING:
                 what = f"components are nested more than {MAX_NESTING} deep"
                 mistakes.add(members.at(name), what, "name their members instead")
@@ -149,6 +156,7 @@ class Blocks:
             self._check_plain(field, written, label)
         node = written.node if isinstance(written.node, Map) else _EMPTY
         about = context.about(node, written.source, f"`{name}` of {label}", written.location)
+        # A member that says nothing of its history came with its field.
         if not about["pedigree"].changes:
             about["pedigree"] = field.pedigree
         constant = optional_text(node, "constant")
@@ -221,12 +229,14 @@ class Blocks:
             context.mistakes.add(
                 entry.location, f"`{name}` is not a FIX name", "use letters and digits, the first a capital"
             )
+        # Groups are resolved inside of each other, in the order in which members name them.
         self._open.append(name)
         members, one_of = self.block(entry, label, Places.everywhere(context))
         self._open.pop()
         counter = self._counter(entry, label)
         delimiters = self._delimiters(entry, label, members)
         minimum, maximum = integer(entry.node, "minimum"), integer(entry.node, "maximum")
+        # A group that is there has an entry, if the spec does not allow a count of 0.
         minimum = 1 if minimum is None else minimum
         if maximum is not None and minimum > maximum:
             context.mistakes.add(
@@ -282,7 +292,10 @@ class Blocks:
         only = node.get("only")
         if isinstance(only, Map):
             scope = places.scope(self.context, only, label)
+            # `only` is short for forbidden everywhere else; rules that follow may make
+            # exceptions of that.
             rules += [model.PresenceRule(each, "forbidden") for each in places.outside(scope)]
+        # In the order of the file, for the last rule that applies holds.
         for key in node:
             if key in _PRESENCE_KEYS:
                 for each in maps(node.entries[key]):
@@ -403,6 +416,7 @@ class Blocks:
             messages=tuple(messages),
             logon=self._terms(node.mapping("logon"), f"`logon` of {label}", self._logon_fields()),
         )
+        # What is not one of the words for a place is the name of a field.
         beside = Map(
             {name: each for name, each in node.entries.items() if name not in _WHERE},
             node.keys,
@@ -433,6 +447,7 @@ class Blocks:
         if field is None:
             return None
         listed = words(condition.entries[name])
+        # Alone these two say it all; among values `absent` stands for itself, as the empty text.
         if [value for value, _ in listed] == ["absent"]:
             return field.name, None
         if [value for value, _ in listed] == ["present"]:
@@ -494,6 +509,8 @@ class Blocks:
                     advice = "a reader could not tell them apart: remove one"
                     self.context.mistakes.add(member.location, what, advice)
             name = member.group.name if member.group is not None else member.field.name
+            # Behind the check, so that a group whose own fields stand twice is noted by the
+            # group itself.
             owners.update((field.name, name) for field in [*own, *nested])
             if member.attribute in attributes:
                 other = attributes[member.attribute]

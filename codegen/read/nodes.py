@@ -8,6 +8,7 @@ from codegen.errors import Mistakes
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.nodes import Bounds, Node, parse
 
+# A spec may come from someone else: YAML of a few lines can stand for gigabytes, by aliases of aliases.
 MAX_FILE_SIZE = 8 * 1024 * 1024
 """Bytes of a YAML file."""
 BOUNDS = Bounds(depth=64, values=500_000, aliased=10_000)
@@ -35,6 +36,8 @@ def read_bounded(path: Path, most: int) -> bytes:
         SpecError: it has more bytes than `most`.
     """
     with path.open("rb") as file:
+        # One byte more than allowed tells a file that is too large, whatever size the file system
+        # reports.
         data = file.read(most + 1)
     if len(data) > most:
         where = Location(path.as_posix(), 1)

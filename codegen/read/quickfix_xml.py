@@ -15,6 +15,7 @@ from kalshi_fix_adapters.documents.mistakes import Location, Mistake
 MAX_TAG_DIGITS = 9
 """Digits of the number of a field."""
 _MEMBERS = frozenset({"field", "group", "component"})
+# Which attributes an element cannot do without, by its kind; without them nothing below would have a name.
 _NEEDED = {
     **dict.fromkeys(_MEMBERS, ("name",)),
     "message": ("name", "msgtype"),
@@ -89,6 +90,7 @@ def read(path: Path) -> DataDictionary:
     if found.root.kind != "fix":
         what = f"the outermost element is <{found.root.kind}>, so this is no QuickFIX data dictionary"
         raise _refusal(found.root.location, what, "give a file that begins with <fix ...>")
+    # Without recursion, and over everything: what is asked for later may then be taken as given.
     waiting = [found.root]
     while waiting:
         element = waiting.pop()

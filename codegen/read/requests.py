@@ -28,6 +28,7 @@ def with_requests(
     """
     if context.mistakes.found:
         return messages
+    # Reject names what it rejects by the MsgSeqNum of its header.
     number = {member.field.name: member.field for member in header if member.field.name == _NUMBER}
     by_name = {message.name: message for message in messages}
     return [_resolved(context, message, by_name, number) for message in messages]
@@ -41,6 +42,8 @@ def _resolved(
 ) -> model.Message:
     node = context.source.sections["messages"][message.name].node
     label = f"`request` of message `{message.name}`"
+    # For an answer it is the other way round: a field of the body comes before the header's of the same
+    # name.
     known = {**_plain(message), **number}
     request = [
         known[name].attribute
@@ -86,7 +89,9 @@ def _answers(
     name = text(node, "field")
     label = f"`field` of message `{message.name}`"
     found = known.get(name) if not name or _is_known(context, name, node.at("field"), known, label) else None
+    # An answer may call the id by another field than the request did: RefSeqNum for MsgSeqNum.
     repeated = text(node, "names") or name
+    # A request that is wrong is left out, so that each mistake is told once.
     asked, names = [], ""
     for request, where in words(node.get("requests")):
         if not context.require(request, by_name, "message", where):
@@ -157,6 +162,7 @@ def _condition(context: Context, message: model.Message, node: Map, key: str) ->
                 if word not in values:
                     what = f"`{word}` is not a {'known text' if name == _TEXT else 'code'} of `{name}`"
                     context.mistakes.add(where, what, did_you_mean(word, values))
+            # A set on the wire has no order; sorted, the generated file has one.
             terms.append((name, tuple(sorted({values[word] for word in given if word in values}))))
     return model.Condition(tuple(terms)) if terms else None
 

@@ -17,6 +17,7 @@ from codegen.read.texts import known_texts, refusals
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.nodes import Scalar
 
+# Tags that FIX wants in these positions, whatever the dialect.
 _HEADER_START = (8, 9, 35)
 _TRAILER_END = 10
 
@@ -38,6 +39,8 @@ def resolve(source: Source) -> model.Dialect:
     """
     mistakes = Mistakes()
     context = Context(source, mistakes)
+    # The order follows from who refers to whom: scopes name products and sessions, fields name codesets and
+    # datatypes, limits of fields name fields of the Logon, members name fields, answers name messages.
     products = elements.products(context)
     context.products = tuple(product.name for product in products)
     session_types = elements.session_types(context)
@@ -50,10 +53,12 @@ def resolve(source: Source) -> model.Dialect:
     fields = blocks.with_limits()
     header, trailer = _header_and_trailer(context, blocks)
     messages = with_requests(context, _messages(context, blocks), header)
+    # Those that no message names, so that their mistakes are told as well.
     for name in source.sections["groups"]:
         blocks.group(name)
     _check_outer_tags(context, messages, (*header, *trailer))
     _check_classes(context, messages, blocks, codesets)
+    # Where something could not be resolved, what it would have used looks unused.
     if not mistakes.found:
         _check_use(
             context, blocks, [*header, *trailer, *(m for each in messages for m in each.members)], codesets
@@ -71,6 +76,7 @@ def resolve(source: Source) -> model.Dialect:
         header=header,
         trailer=trailer,
         messages=tuple(
+            # Python sorts stably: within a family the order of the file stays.
             sorted(messages, key=lambda each: (not each.admin, source.families.index(each.family)))
         ),
         session_types=session_types,
@@ -212,6 +218,7 @@ def _check_use(
         if name not in coded:
             advice = "name it as `codes` of a field, or remove it"
             context.mistakes.add(codeset.location, f"no field uses codeset `{name}`", advice)
+    # At whatever depth.
     used = {member.group.name for member, _ in model.walk(members) if member.group is not None}
     for section, known in (("groups", used), ("components", blocks.used_components)):
         for name, entry in context.source.sections[section].items():

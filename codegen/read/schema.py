@@ -35,6 +35,7 @@ def _schema() -> Any:
 @cache
 def _validator(kind: str) -> Any:
     draft = jsonschema.Draft202012Validator
+    # With `uniqueItems` of our own: a long list of mappings would take the square of its length.
     cls: Any = jsonschema.validators.extend(draft, {"uniqueItems": _unique_items})  # type: ignore[no-untyped-call]
     return cls({**_schema(), "$ref": f"#/$defs/{kind}"}, format_checker=cls.FORMAT_CHECKER)
 
@@ -74,6 +75,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
                     at = node.at(key) if isinstance(node, Map) else where
                     yield at, f"{label} has an unknown key `{key}`", did_you_mean(key, known)
         case "required":
+            # jsonschema says which one in its message alone.
             missing = next(key for key in error.validator_value if f"'{key}'" in error.message)
             described = _description(error.schema["properties"][missing])
             yield where, f"{label} has no `{missing}`", f"add `{missing}`: {described}"
@@ -102,6 +104,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
 
 def _description(part: Any) -> str:
     """What a part of the schema, or the definition that it refers to, says about itself."""
+    # `#/$defs/name`, step by step; a part without $ref describes itself.
     target = _schema()
     for step in part.get("$ref", "").removeprefix("#/").split("/"):
         target = target[step] if step else {}

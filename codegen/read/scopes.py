@@ -24,6 +24,7 @@ class Places:
     def within(self, scopes: tuple[model.Scope, ...]) -> Places:
         """The places that any of the scopes covers; all if there is no scope, or none that makes sense."""
         covered = tuple(place for place in self.all if any(place.within(scope) for scope in scopes))
+        # A scope without any place has been noted already: from all places no more mistakes follow.
         return Places(covered) if covered else self
 
     def scope(self, context: Context, node: Map, label: str) -> model.Scope:
@@ -37,6 +38,7 @@ class Places:
             sessions=tuple(name for name, _ in sessions),
             sender=optional_text(node, "sender"),
         )
+        # Of a name that does not exist it would only be said twice.
         if all(known) and not any(place.within(scope) for place in self.all):
             what = f"a scope of {label} covers no place where it can occur"
             context.mistakes.add(

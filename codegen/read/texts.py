@@ -19,6 +19,8 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
         constants: dict[str, str] = {}
         for value in entry.node:
             constant = text_constant(value)
+            # `Unknown symbol` and `UNKNOWN_SYMBOL` are two texts on the wire and one name in
+            # Python.
             first = constants.setdefault(constant, value)
             if first is not value:
                 what = f"texts `{value}` and `{first}` of `{name}` would both be {constant}"
@@ -48,6 +50,8 @@ def refusals(context: Context) -> tuple[model.Refusal, ...]:
     for name, entry in context.source.sections["refusals"].items():
         cure = text(entry.node, "cure")
         if cure == "time":
+            # The first that time cures; from there on nothing may stand that time does not
+            # cure.
             passing = passing or name
         elif passing:
             what = f"refusal `{name}` stands after `{passing}`, which time cures"

@@ -16,6 +16,8 @@ def compare(block: Block) -> Iterator[Finding]:
 
     Pages are expected to name a field only where the spec has it from them, a dictionary names all fields.
     """
+    # None stands for tables that are about both sides. A block without rows counts as laid out for
+    # both.
     speaking = {said.sender for said in block.rows} or {None}
     sides: tuple[str | None, ...] = (None,)
     if speaking != {None}:
@@ -38,8 +40,11 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
     told: set[int] = set()
     for entry in block.entries:
         tag = entry.field.tag
+        # Pages do not list the length of a data field; a dictionary does.
         passed_over = entry.implied and block.evidence.is_pages
         over = entry.member.pedigree.is_over or entry.field.pedigree.is_over
+        # What is gone from the venue need not be there, nor what stands in a group that is told
+        # already.
         if tag in seen or passed_over or over or told & set(entry.path):
             continue
         if not entry.allowed(places) or not block.evidence.expects(entry.member.source):
@@ -84,6 +89,8 @@ def _silent(block: Block, sender: str) -> Finding:
 def _conditions(block: Block) -> Iterator[Finding]:
     """Fields that the spec requires under a condition, where tables are laid out by it without them."""
     stated = {(said.tag, block.condition(said.when)) for said in block.rows if said.when is not None}
+    # The fields by whose value the tables of this block are divided. Conditions on others have no
+    # table.
     by = {condition[0] for _, condition in stated if condition is not None}
     for entry in block.entries:
         for condition in entry.member.required_when:
@@ -117,6 +124,7 @@ def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
         said.msg_type: said for said in evidence.facts(MessageSaid) if said.msg_type in evidence.spec.messages
     }
     listed = {said.tag for said in evidence.facts(MemberSaid)}
+    # Header and trailer have no heading of their own on many pages.
     for key in (*named, "header", "trailer"):
         if key in laid_out:
             continue

@@ -16,6 +16,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 _LETTERS = (None, "CHAR", "STRING", "CODED")
 """What a page may say of a field whose values are Y and N."""
+# The end of a name says which of the decimal types it is; AMT where none of these fits.
 _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quantity": "QTY"}
 
 
@@ -32,12 +33,15 @@ def member(block: Block, said: MemberSaid) -> list[Edit]:
         if group is not None
         else f"the members of {spec.block_name(said.block)}"
     )
+    # Behind a group a page does not say where the group ends.
     if not said.path and said.inside is None and before is not None and before.holders:
         inner = before.holders[-1].group
         among += f" (or of group {inner.name}: the page does not say)" if inner is not None else ""
     presence, settings = _presence(said)
     plain = f"{{{', '.join(settings)}}}" if settings else presence
     message = block.message
+    # The product by which a source is about is put in later, once it is known whether all of them say
+    # so.
     if message is not None and len({place.product for place in spec.places(message)}) > 1:
         extra = [f"presence: {presence}"] if not settings and presence != "optional" else settings
         scoped = ", ".join(["only: {products: PRODUCTS}", *extra])
@@ -136,12 +140,15 @@ def datatype(said: MemberSaid, spec: SpecIndex) -> str:
     """The spec's datatype for a type as a source writes it; guesses by the name where the source is vague."""
     known = {each.name for each in spec.dialect.datatypes}
     written = said.type.upper()
+    # A dictionary has the names of QuickFIX's types, a page words.
     if said.path is not None:
         by_quickfix = {each.quickfix.upper(): each.name for each in spec.dialect.datatypes}
         return by_quickfix.get(written, written or "STRING")
     kind = columns.kind(said.type) if said.type else None
+    # A default of Y or N, or `Y/N` in the text, says more than the word for the type.
     if (kind is None and said.default in ("Y", "N")) or (kind in _LETTERS and said.yes_no):
         return "BOOLEAN"
+    # `NoLegs` is a counter even where its text does not say so.
     if kind == "INT" and (said.counts or re.match(r"No[A-Z]", said.name)):
         return "NUMINGROUP"
     if kind == "DECIMAL":
@@ -187,6 +194,7 @@ def _group(said: MemberSaid, entries: Sequence[Entry]) -> model.Group | None:
 def _anchor(said: MemberSaid, group: model.Group | None, before: Entry | None, spec: SpecIndex) -> Location:
     """The member to write it behind: the one before, if in the same group or body, else the last."""
     if group is not None:
+        # `before` may stand in a group around this one, or in none.
         inside = before is not None and before.member in group.members
         return before.member.location if inside and before is not None else group.members[-1].location
     if before is not None:

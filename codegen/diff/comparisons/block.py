@@ -61,6 +61,8 @@ class Block:
         for entry in self.entries:
             if said.tag in entry.tags:
                 return entry
+        # This tag is that very field in the spec, only not in this block: it is a new member, not a
+        # wrong tag.
         if folded(self.spec.vocabulary.fields.get(said.tag, "")) == folded(said.name):
             return None
         return next((each for each in self.entries if folded(each.field.name) == folded(said.name)), None)
@@ -78,6 +80,7 @@ class Block:
     def condition(self, when: tuple[str, str]) -> tuple[str, str] | None:
         """A heading's condition as the spec's field and the value on the wire; None where no field fits."""
         word, value = when
+        # Headings shorten names: `Action` is SecurityListRequestAction if no other member ends so.
         named = [each.field for each in self.entries if each.field.name.endswith(word)]
         if len(named) != 1:
             return None
@@ -86,6 +89,7 @@ class Block:
 
     def heading(self) -> list[Location]:
         """Where the block is laid out, for what is not there."""
+        # One is enough, and none where nothing has a heading.
         return [each.location for each in self.evidence.facts(MessageSaid) if each.msg_type == self.key][:1]
 
     def differs(self, said: MemberSaid, entry: Entry, word: str, text: str, write: str) -> Finding:

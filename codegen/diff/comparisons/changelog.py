@@ -48,6 +48,8 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
         each for each in evidence.facts(EntrySaid) if each.about and (each.version, each.date) not in versions
     ]
     kept = _kept(evidence)
+    # Three rounds: entries as they were judged, then those with another text under the same title, then
+    # those that are new; what is left over has gone.
     exact = {(each.date, each.title_print, each.text_print) for each in said}
     settled = {(each.date, each.title, each.content) for each in kept} & exact
     open_ = [each for each in said if (each.date, each.title_print, each.text_print) not in settled]
@@ -55,6 +57,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     for entry in open_:
         judged = next((k for k in free if (k.date, k.title) == (entry.date, entry.title_print)), None)
         if judged is not None:
+            # Two entries of one day may have one title.
             free.remove(judged)
             yield _changed(evidence, entry, judged)
         else:
@@ -100,6 +103,8 @@ def versions(evidence: Evidence) -> Iterator[Finding]:
     said = evidence.facts(VersionSaid)
     dates = spec.dates()
     for each in said:
+        # An entry with a date alone is known by it: by the day, or by the month in which something
+        # was seen.
         if not each.version:
             if each.date and each.date not in dates and each.date[:7] not in dates:
                 edit = Edit(

@@ -81,6 +81,7 @@ def _swapped(
     """A value under the name that another value has in the spec."""
     label = folded(code.label)
     others = [value for value, name in known.items() if folded(name) == label and value != code.value]
+    # Labels may be shortened, so that the beginning of the right name is no other name.
     if label and others and not folded(known[code.value]).startswith(label):
         yield evidence.differs(
             "code",
@@ -103,6 +104,8 @@ def _gone(
     for code in codeset.codes:
         if not _belongs(evidence, code) or code.pedigree.is_over:
             continue
+        # A list that reads as whole, and leaves one out, says that it is gone. Without such a list
+        # it is gone only if it stands nowhere.
         for owner, whole in _whole_lists(lists).items():
             for said in whole:
                 known = {each.value for each in said.codes} | _excluded(evidence, field, codeset, owner)
@@ -142,6 +145,7 @@ def _missing(
         evidence.spec.code_location(codeset, code.name), f"remove `{code.name}`, or keep it and say why"
     )
     if owner in evidence.spec.messages:
+        # From one message the value is not gone altogether.
         edit = _restriction(evidence, field, codeset, owner)
     prefix = f"{evidence.spec.block_name(owner)}." if owner else ""
     where = f" in {evidence.spec.block_name(owner)}" if owner else ""
@@ -167,6 +171,8 @@ def _restriction(evidence: Evidence, field: model.Field, codeset: model.CodeSet,
         for code in said.codes
     }
     names = [code.name for code in codeset.codes if code.value in stated]
+    # A member of a group is shared by all messages that have the group, so that the limit has to name
+    # the message.
     shared = f"messages: {spec.block_name(owner)}" if entry is not None and entry.path else ""
     when = f"when: {{{shared}}}, " if shared else ""
     scoped = f"when: {{{', '.join(filter(None, ('products: PRODUCTS', shared)))}}}, "
@@ -184,6 +190,8 @@ def _excluded(evidence: Evidence, field: model.Field, codeset: model.CodeSet, ow
     for entry in evidence.spec.entries(owner) if message is not None else ():
         for limit in (*field.limits, *entry.member.limits) if entry.field.tag == field.tag else ():
             scope = limit.when.scope
+            # Only limits that hold for the message as a whole: one that depends on a field
+            # leaves the value in the list.
             here = not scope.products or set(evidence.products) <= set(scope.products)
             here = here and (scope.sender is None or senders == {scope.sender})
             named = not scope.messages or owner in {key for _, key in scope.messages}
@@ -202,6 +210,7 @@ def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
     else:
         laid_out = {said.tag for said in evidence.facts(FieldSaid)}
         coded = {field.tag for field in evidence.spec.dialect.fields if field.codeset is not None} & laid_out
+        # Half is where leaving out stops to be the exception.
         if len(coded & spoken) <= len(coded) / 2:
             return
     for tag in sorted(laid_out - spoken - {MSG_TYPE}):
@@ -235,6 +244,7 @@ def _message_types(evidence: Evidence, lists: list[CodesSaid]) -> Iterator[Findi
             )
             yield evidence.differs("message", name, "no value of MsgType", text, [lists[0].location], edit)
     for value, code in listed.items():
+        # `messages` tells of it, with its fields.
         if value not in spec.messages and value in defined:
             continue
         if value not in spec.messages:

@@ -23,14 +23,18 @@ def compare(evidence: Evidence, said: Sequence[MemberSaid]) -> Iterator[Finding]
         group.name for group in groups
     }:
         yield _finding(evidence, said[0], name, "", "present", "is there, which the spec does not know")
+    # The fields outside of groups are compared nowhere: the spec has no members of a component apart
+    # from messages.
     for counter in (each for each in said if each.path == () and each.counts):
         fitting = [group for group in groups if _counter(group, evidence) == counter.tag]
+        # By name, else any group with that counter: QuickFIX has names of its own for components.
         same = [group for group in fitting if group.name == name] or fitting
         if not same:
             text = f"has a group by {counter.name}, which no message of the spec has"
             yield _finding(evidence, counter, name, counter.name, "present", text)
         else:
             inner = [each for each in said if (each.path or ())[:1] == (counter.tag,)]
+            # Whether a group must be there is each message's to say.
             if counter.required == "Y":
                 text = f"requires {counter.name}, which the spec leaves to the messages"
                 yield _finding(evidence, counter, name, counter.name, "required", text)

@@ -39,6 +39,7 @@ def _sessions(evidence: Evidence) -> Iterator[Finding]:
             own = known.get(row.name)
             if own is None:
                 yield _new_session(evidence, row.name, row.port, [row.location])
+            # A session type without products is on all of them.
             elif own.products and evidence.product not in own.products:
                 edit = Edit(
                     spec.session_location(row.name, "products"), f"add {evidence.product} to `products`"
@@ -62,6 +63,7 @@ def _no_endpoints(evidence: Evidence, spoken: set[str]) -> Iterator[Finding]:
     """Environments without a table of endpoints, where the page of the session types was given."""
     spec = evidence.spec
     sources = {each.source for each in spec.dialect.session_types}
+    # A table that names no environment is about all of them.
     if "" in spoken or not any(evidence.expects(source) for source in sources):
         return
     for environment in spec.dialect.environments:
@@ -99,6 +101,7 @@ def _session_mentions(evidence: Evidence) -> Iterator[Finding]:
 
 def _role(label: str, roles: list[str]) -> str | None:
     """The spec's role that a label means: `Order Entry` is `orders`, `Market Data` is `market_data`."""
+    # `Orders` and `Order Entry` are one role: plurals do not count, nor what every label has.
     words = [word.rstrip("s") for word in re.findall(r"[a-z]+", label.lower()) if word not in _FILLERS]
     return next((role for role in roles if [word.rstrip("s") for word in role.split("_")] == words), None)
 
@@ -115,9 +118,12 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
     said = [each for each in evidence.facts(HostSaid) if each.role or each.session]
     seen: set[tuple[str, str]] = set()
     for each in said:
+        # With one role in the spec every host has it. The row of a session type says the role for
+        # certain.
         role = _role(each.role, roles) or (roles[0] if len(roles) == 1 else None)
         if each.session in sessions:
             role = sessions[each.session].host_role
+        # Without an environment the host may be any environment's.
         environments = [each.environment] if each.environment else list(spec.dialect.environments)
         known = [own[key] for key in ((environment, role) for environment in environments) if key in own]
         seen.update((endpoint.environment, endpoint.role) for endpoint in known)

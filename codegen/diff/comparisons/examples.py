@@ -18,8 +18,11 @@ from codegen.diff.spec_index import Entry
 from codegen.presence import Place
 
 SENDER, TARGET = 49, 56
+# `<signature>`, `abc...`: to be filled in by the reader.
 _INVENTED = re.compile(r"<.*>|.*(?:\.\.\.|…).*")
+# 60 for a leap second.
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?"
+# By lexical kind. Text and data have any form.
 _FORMS = {
     "INT": r"-?\d+",
     "LENGTH": r"\d+",
@@ -66,6 +69,8 @@ class _Walk:
         spec = self.evidence.spec
         places = spec.places(self.message, self.evidence.product)
         named = {pair.tag: pair.value for pair in self.example.pairs if pair.tag in (SENDER, TARGET)}
+        # The venue's CompID is the name of a session type: as the target the client sends, as the
+        # sender the venue does.
         for tag, sender in ((TARGET, "client"), (SENDER, "venue")):
             if named.get(tag) in spec.vocabulary.sessions:
                 return [each for each in places if each.session == named[tag] and each.sender == sender]
@@ -92,6 +97,8 @@ class _Walk:
                 yield from self._group(pair, entry, entries, places)
         missing = [
             entry.field
+            # Of the body alone, which stands first in `entries`: examples leave out most of
+            # header and trailer.
             for entry in entries[: len(self.evidence.spec.entries(self.message.msg_type))]
             if not entry.path
             and entry.field.tag not in seen
@@ -108,6 +115,7 @@ class _Walk:
         own = {entry.field.tag: entry for entry in entries if entry.path == path}
         opening = [field.tag for field in group.delimiters] if group is not None else []
         pairs, opened, seen = self.example.pairs, 0, set[int]()
+        # Up to the first field that is not of the group; the caller goes on from there.
         while self._at < len(pairs) and (entry := own.get(pairs[self._at].tag)) is not None:
             pair = pairs[self._at]
             if pair.tag in seen or not opened:  # A field that comes again belongs to the next entry.
@@ -129,12 +137,14 @@ class _Walk:
 
     def _field(self, pair: Pair, entry: Entry, places: Sequence[Place]) -> Iterator[Finding]:
         field = entry.field
+        # What a table lists as well is told there.
         if not entry.allowed(places) and not self._is_laid_out(pair.tag):
             text = f"has {field.name} ({field.tag}), where the spec forbids it"
             yield self._finding(pair, entry, "present in an example", text, "allow it")
         if _INVENTED.fullmatch(pair.value):
             return
         form = _FORMS.get(field.datatype.kind)
+        # MULTIPLESTRINGVALUE and its like hold several codes with spaces between them.
         values = pair.value.split(" ") if field.datatype.name.startswith("MULTIPLE") else [pair.value]
         codes = {code.value for code in field.codes}
         if form is not None and not re.fullmatch(form, pair.value, re.ASCII):

@@ -14,6 +14,8 @@ from kalshi_fix_adapters.documents.mistakes import Location
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Every difference in tags, names and types; what is the same in several lines is one finding."""
     collected: dict[tuple[str, str], tuple[Finding, list[Location]]] = {}
+    # Rows in tables of messages count on pages; in a dictionary its list of fields has the same names
+    # and types already.
     rows: list[MemberSaid | FieldSaid] = [*evidence.facts(FieldSaid)]
     if evidence.is_pages:
         rows = [*evidence.facts(MemberSaid), *rows]
@@ -37,6 +39,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 def _differences(evidence: Evidence, said: MemberSaid | FieldSaid) -> Iterator[Finding]:
     field = evidence.spec.fields.get(said.tag)
     named = _named(evidence, said.name)
+    # A row of a message is told with the message.
     if field is None and named is None:
         if isinstance(said, FieldSaid) and not any(
             said.tag == each.tag for each in evidence.facts(MemberSaid)
@@ -111,6 +114,7 @@ def _wrong_type(evidence: Evidence, said: str, field: model.Field, *, yes_no: bo
     if not evidence.is_pages:
         return "" if said.upper() == datatype.quickfix.upper() else datatype.quickfix
     kind = columns.kind(said)
+    # Pages have no word for BOOLEAN but Char with the values Y and N.
     if yes_no and datatype.kind == "BOOLEAN" and kind in ("CHAR", "STRING"):
         return ""
     return "" if kind is None or columns.same_kind(kind, datatype.kind) else datatype.name
@@ -153,6 +157,7 @@ def _mentions(evidence: Evidence) -> Iterator[Finding]:
     for said in evidence.facts(MentionSaid):
         if said.kind == "field" and int(said.value) not in laid_out | evidence.spec.fields.keys():
             locations.setdefault(int(said.value), []).append(said.location)
+            # The first mention that has the name beside the number.
             names[int(said.value)] = names.get(int(said.value)) or said.name
     for tag, where in locations.items():
         name = names[tag]

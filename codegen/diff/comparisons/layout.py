@@ -23,11 +23,14 @@ def compare(block: Block) -> Iterator[Finding]:
         return  # A dictionary lays out groups, so that each of its rows says where it stands.
     tables: dict[tuple[str, int], list[Row]] = {}
     for said, entry in rows:
+        # Rows of one table are in one order; between tables no order means anything.
         tables.setdefault((said.location.file, said.table), []).append((said, entry))
     for counter in (entry for entry in block.entries if entry.member.group is not None):
         own = [table for table in tables.values() if _is_of(table, counter)]
         for table in own:
             yield from _first(block, table, counter)
+        # A group with tables of its own is compared with those, any other with each table that has
+        # its counter.
         for table in tables.values():
             if own and table not in own:
                 yield from _outside(block, table, counter, own)
@@ -59,6 +62,8 @@ def _outside(
 
 def _in_order(block: Block, table: Sequence[Row], counter: Entry) -> Iterator[Finding]:
     """A table with a counter and its fields, one after another."""
+    # Rows by their number in the table: the counter, the fields of the group, and those behind the
+    # counter.
     at = next((n for n, (_, entry) in enumerate(table) if entry.field.tag == counter.field.tag), None)
     inner = [n for n, (_, entry) in enumerate(table) if _holds(counter, entry)]
     if at is None or not inner:
@@ -68,6 +73,7 @@ def _in_order(block: Block, table: Sequence[Row], counter: Entry) -> Iterator[Fi
     tags = [said.tag for said, _ in table[inner[0] : at + 1]]
     if not behind and under is None and tags == sorted(tags):
         return  # Laid out by number, with the counter last: the order says nothing.
+    # In a table about another group, with no counter in front of them.
     if not behind and under is not None:
         for n in inner:
             yield _moved(block, *table[n], f"in {block.spec.field_name(under)}")
@@ -75,6 +81,7 @@ def _in_order(block: Block, table: Sequence[Row], counter: Entry) -> Iterator[Fi
     for n in inner:
         if n < at:
             yield _moved(block, *table[n], f"before {counter.field.name}")
+    # Between the counter and the last field of the group only fields of the group may stand.
     for n in range(at + 1, behind[-1] if behind else at):
         said, entry = table[n]
         if n not in behind and said.inside is None:
@@ -91,6 +98,7 @@ def _first(block: Block, rows: Sequence[Row], counter: Entry) -> Iterator[Findin
     """The field that opens an entry is the first one."""
     group = counter.member.group
     own = [(said, entry) for said, entry in rows if entry.path[-1:] == (counter.field.tag,)]
+    # One field alone has no order.
     if group is None or len(own) < 2:
         return
     opening = [field.name for field in group.delimiters]

@@ -20,6 +20,8 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
             yield from components.compare(evidence, said)
         elif key in evidence.spec.messages or key in ("header", "trailer"):
             yield from _block(Block(evidence, key, said))
+    # Pages may name a message without a table of its fields. In a dictionary such a message has no
+    # fields.
     if evidence.is_pages:
         yield from absence.without_tables(evidence, set(rows))
         return
@@ -35,6 +37,7 @@ def _block(block: Block) -> Iterator[Finding]:
             yield from statements.compare(block, said, entry)
         elif in_header is not None:
             yield from _in_header(block, said, in_header)
+        # A row that says it is of the header is told once for all messages, by `_new_in_header`.
         elif not (said.of_header and block.message is not None):
             yield _new(block, said)
     yield from layout.compare(block)
@@ -43,6 +46,7 @@ def _block(block: Block) -> Iterator[Finding]:
 
 def _in_header(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
     """A field of the header that a table of a message lists, which has to be allowed in that message."""
+    # Without `only_when` it is allowed in every message.
     conditions, message = entry.member.only_when, block.message
     if message is None or not conditions:
         return
@@ -82,6 +86,7 @@ def _new(block: Block, said: MemberSaid) -> Finding:
     details = ", ".join(part for part in (said.type, REQUIREMENTS.get(said.required, "")) if part)
     where = ""
     if said.path or said.inside is not None:
+        # A dictionary gives the whole path, a page the nearest counter.
         counters = said.path or (said.inside or 0,)
         where = " in " + "/".join(map(block.spec.field_name, counters))
     name = names.get(said.tag, said.name)

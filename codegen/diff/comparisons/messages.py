@@ -44,8 +44,11 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
     for each in said:
         if each.msg_type not in spec.messages:
             name = re.sub(r"[^A-Za-z0-9]", "", each.name)
+            # The name in a table of messages is the name alone; a heading may be shorter or
+            # longer.
             names[each.msg_type] = name if isinstance(each, FlowsSaid) else names.get(each.msg_type, name)
             locations.setdefault(each.msg_type, []).append(each.location)
+    # A mention counts only where nothing better speaks of the message.
     for mention in evidence.facts(MentionSaid):
         if (
             mention.kind == "message"
@@ -84,6 +87,7 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
             edit = Edit(spec.message_location(message), f"let `flows` include {evidence.product}")
             text = f"{message.name} is on {evidence.product}, where the spec does not have it"
             yield evidence.new("message", message.name, text, [said.location], edit)
+        # Messages of the session stand on several pages.
         elif evidence.is_pages and not message.admin:
             yield from _moved(evidence, said, message)
 
@@ -106,6 +110,8 @@ def _same_name(said: str, own: str, *, exact: bool) -> bool:
     """Whether a heading may be short for a name: `Mass Cancel Request` for OrderMassCancelRequest."""
     if exact or folded(said) == folded(own):
         return said == own if exact else True
+    # The words of the one, in their order, among those of the other; a single word such as Request
+    # would fit too many.
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", said)]
     left = iter(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", own))
     return len(words) > 1 and all(any(word == other for other in left) for word in words)
@@ -115,6 +121,7 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
     """Messages that the spec has from these sources and no heading or definition names."""
     spec = evidence.spec
     defined = {said.msg_type for said in evidence.facts(MessageSaid)}
+    # A dictionary of the session layer defines no application messages, and need not.
     layers = {spec.messages[each].admin for each in defined if each in spec.messages}
     for message in spec.dialect.messages:
         places = [place for product in evidence.products for place in spec.places(message, product)]
@@ -151,6 +158,7 @@ def _flows(evidence: Evidence) -> Iterator[Finding]:
             edit = Edit(spec.message_location(message), f"`{said.name}:`, or keep it and say why")
             text = f"{message.name} ({said.msg_type}) is called {said.name}"
             yield evidence.differs("message", message.name, f"name {said.name}", text, [said.location], edit)
+        # A row without a session type means all of the product's.
         sessions = {place.session for place in spec.places(None, evidence.product)}
         theirs = {(s, sender) for name, sender in said.flows for s in ({name} if name else sessions)}
         ours = {(place.session, place.sender) for place in spec.places(message, evidence.product)}
@@ -217,6 +225,8 @@ def _meaning(evidence: Evidence, said: TextSaid) -> tuple[str, str]:
     """The field and the code that a text comes with, by the spec's names where it knows them."""
     spec = evidence.spec
     tag = int(said.field) if said.field.isdigit() else spec.vocabulary.tag_of(said.field)
+    # Columns call a field more freely than headings do: `Execution Type` for ExecType, `OrdRejReason
+    # value`.
     if tag is None:
         starts = [
             t for t, name in spec.vocabulary.fields.items() if folded(said.field).startswith(folded(name))
@@ -234,6 +244,7 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
         return
     spec = evidence.spec
     known = {origin.id: origin for origin in spec.origins.values() if origin.kind == PAGE}
+    # A spec without sources that are pages is compared with whatever it is given.
     if not known:
         return
     given = {reading.page: reading for reading in evidence.readings}

@@ -16,6 +16,7 @@ def compare(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
     """Every difference between one row and the member that it is about."""
     mine = [place for place in block.places if said.sender in (None, place.sender)]
     allowed = entry.allowed(mine)
+    # Nothing else that the row says can be compared with a member that is not there.
     if not allowed:
         products = " and ".join(block.evidence.products)
         write = f"allow it{side(said)}{f' on {products}' if products else ''}"
@@ -25,6 +26,7 @@ def compare(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
     yield from _place(block, said, entry)
     yield from _requirement(block, said, entry, allowed)
     own = entry.member.default or ""
+    # Pages leave defaults out, so that silence says nothing.
     if said.default and _first_word(said.default) != _first_word(own):
         text = f"has the default {said.default}, in the spec {own or 'none'}"
         write = f"`default: {_first_word(said.default).upper()}`"
@@ -46,6 +48,7 @@ def _place(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
         yield block.differs(
             said, entry, theirs, f"is {theirs} there, {ours} in the spec", f"make it {theirs}"
         )
+    # At whatever depth: a page says `in NoPartyIDs` of the fields of groups inside it, too.
     if said.inside is not None and said.inside not in entry.path:
         group = block.spec.field_name(said.inside)
         yield block.differs(
@@ -64,6 +67,8 @@ def _requirement(block: Block, said: MemberSaid, entry: Entry, allowed: list[Pla
         yield from _under_condition(block, said, said.when, entry, allowed)
         return
     always = _everywhere(block, said, allowed, entry.required)
+    # `always`: in its own block or group entry, which is what a dictionary says; `in_message`: the
+    # groups around it are required, too.
     in_message = _everywhere(block, said, allowed, entry.required_in_message)
     conditional = any(
         place.within(condition.scope) for condition in entry.member.required_when for place in allowed
@@ -71,8 +76,11 @@ def _requirement(block: Block, said: MemberSaid, entry: Entry, allowed: list[Pla
     if said.required == "Y" and not always:
         own = "required under a condition" if conditional else "optional"
         yield _requires_else(block, said, entry, own)
+    # A page that calls a field of an optional group optional may mean the group. A dictionary says it
+    # of the entry.
     elif said.required in ("N", "C", "O") and (in_message or (always and not block.evidence.is_pages)):
         yield _requires_else(block, said, entry, "required")
+    # `N` with `required when …` beside it agrees with a condition.
     elif said.required == "N" and conditional and not said.conditional and block.evidence.is_pages:
         yield _requires_else(block, said, entry, "required under a condition")
 
@@ -93,6 +101,7 @@ def _under_condition(
         yield block.evidence.finding(UNREAD, "source", str(said.location), "unread", text, [said.location])
         return
     name, value = condition
+    # Required for this value among others, or for any value.
     matched = any(value in (dict(each.terms).get(name) or ()) for each in entry.member.required_when)
     always = _everywhere(block, said, allowed, entry.required)
     term = f"`required_when: {{{name}: …}}`"
@@ -117,6 +126,7 @@ def _limits(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
     field = entry.field
     low, high = said.limits or (None, None)
     differ = (low is not None and low != field.minimum) or (high is not None and high != field.maximum)
+    # Where the spec has no range, one in a text is most often of something else, such as a length.
     if differ and (field.minimum, field.maximum) != (None, None):
         span = f"from {low} to {high}" if low is not None else f"at most {high}"
         text = f"is {span}, in the spec from {field.minimum} to {field.maximum}"
@@ -130,6 +140,7 @@ def _limits(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
 
 def _ties(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
     """Fields that the text requires or forbids with this one, where no condition of the spec has both."""
+    # What the tie is, words say in too many ways: any condition that has both fields settles it.
     for name in said.ties:
         tag = block.spec.vocabulary.tag_of(name)
         other = next((each for each in block.entries if each.field.tag == tag), None)
@@ -156,6 +167,7 @@ def _tied(block: Block, one: Entry, other: Entry) -> bool:
             for member in group.members
             if "required" in (member.presence, *(rule.presence for rule in member.rules))
         }
+        # Both have to be in every entry.
         if {first, second} <= wanted | opening:
             return True
     rules = group.one_of if group is not None else block.message.one_of if block.message is not None else ()

@@ -17,7 +17,10 @@ from kalshi_fix_adapters.documents.mistakes import Location
 API = "FIX"
 """The tag of the entries that count; untagged ones, and those of another API, count if they speak of it."""
 
+# The versions of FIX have <Update> too, but neither tags nor rss (see `pages`). Within 500 characters, so
+# that a page full of `<Update` takes linear time.
 _UPDATE = re.compile(r"^<Update\b[^>]{0,500}?\b(?:tags|rss)\s*=", re.MULTILINE)
+# Possessive, as in `markdown`: the text can be taken apart in one way.
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
 _TITLE = re.compile(r"\btitle\s*:\s*")
 _SPEAKS = re.compile(rf"\b{API}\b")
@@ -37,6 +40,8 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
         match block:
             case markdown.Puzzle(line, what):
                 found.append(Unread(Location(file, line), what))
+            # An entry is kept as the lines from its tag to its end, since components inside of
+            # it are part of it.
             case markdown.Component(name="Update") | markdown.End(name="Update"):
                 if opened is not None:  # One without an end goes up to the next.
                     last = block.line if isinstance(block, markdown.End) else block.line - 1
@@ -53,6 +58,7 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     label, rss = block.attributes.get("label", ""), block.attributes.get("rss", "")
     says = headings.read(label, vocabulary)
     at = _TITLE.search(rss)
+    # The title of the feed; a page that has none says it in the description.
     title = next(iter(_strings(rss[at.end() :])), "") if at else block.attributes.get("description", "")
     if not says.date or not title:
         return Unread(location, f"an entry of the changelog without {'a title' if says.date else 'a date'}")

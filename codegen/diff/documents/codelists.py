@@ -14,38 +14,60 @@ from codegen.diff.facts import MSG_TYPE, CodeSaid, Vocabulary, folded
 from codegen.model import CODED_KINDS
 from kalshi_fix_adapters.documents.mistakes import Location
 
+# A name ends at punctuation: what follows explains it.
 _LABEL = rf"(?P<label>[A-Za-z][^,;.:()<>{OPEN}{CLOSE}]*)"
+# Forms that are told apart by their marks alone. A value has three characters at the most where no code
+# span delimits it: more would match ordinary words. Where a value is found twice, the form higher up
+# counts.
 _IN_TEXT = tuple(
     re.compile(pattern)
     for pattern in (
+        # `1`=Buy, the value alone in a code span
         rf"{OPEN}(?P<value>[A-Za-z0-9_-]+){CLOSE}\s*=\s*{OPEN}?{_LABEL}",
+        # 6 = Post Only, all of it in a code span
         rf"{OPEN}(?P<value>[A-Za-z0-9]{{1,3}})\s*=\s*{_LABEL}[^{OPEN}{CLOSE}]*{CLOSE}",
+        # `1=Buy`, but not 35=D of `8=FIXT.1.1|35=D`, nor the end of 10=1
         rf"(?<![\w=/<{OPEN}.-])(?P<value>\d{{1,3}}|[A-Z])\s?=\s?{_LABEL}",
+        # `Active<0>`
         r"(?P<label>[A-Za-z][\w /&'-]*?)\s*<(?P<value>[A-Za-z0-9]{1,3})>",
+        # `REJECTED(1)`
         r"\b(?P<label>[A-Z][A-Z0-9_]{2,})\((?P<value>[A-Za-z0-9]{1,3})\)",
+        # `1 (MANUAL)`, as all that the text says
         r"\A(?P<value>\d{1,3}|[A-Z])\s\((?P<label>[A-Za-z][\w /]*)\)",
+        # `1` (Manual), the value in a code span
         rf"{OPEN}(?P<value>[A-Za-z0-9]{{1,3}}){CLOSE}\s\((?P<label>[A-Za-z][\w /-]+)\)",
     )
 )
 _LISTED = (
+    # `Buy (1), Sell (2)`
     re.compile(r"\b(?P<label>[A-Z][A-Za-z]*(?: [A-Za-z]+)*) \((?P<value>\d{1,3}|[A-Z])\)"),
+    # `1: Buy, 2: Sell`
     re.compile(r"(?:\A|[,;]\s*)(?P<value>\d{1,3}|[A-Z])\s*[:\u2013\u2014-]\s*(?P<label>[A-Za-z][^,;]*)"),
 )
 """Forms that are read only where several values stand together."""
+# Values that are words themselves: `yes`, "yes", YES.
 _WORD = rf"(?:{OPEN}[A-Za-z][\w-]*{CLOSE}|\"[A-Za-z][\w-]*\"|\b[A-Z][A-Z_]{{2,}}\b)"
 _WORDS = re.compile(rf"{_WORD}(?:(?:\s*,\s*|\s*/\s*|,?\s+(?:or|and)\s+){_WORD})+")
+# What stands in front of a list that is one, and in front of one that only gives examples.
 _ONE_OF = re.compile(r"(?:values?|one of|either|:)\W*\Z", re.IGNORECASE)
 _EXAMPLE = re.compile(r"(?:e\.g\.,?|for example,?|such as|like|mirrors .*)[^.]*\Z", re.IGNORECASE)
+# In a list whose heading names the field every item begins with its value, so that looser forms do.
 _IN_ITEM = tuple(
     re.compile(pattern)
     for pattern in (
+        # `Active<0>`
         rf"[{OPEN}]?(?P<label>[^<>{OPEN}{CLOSE}]+?)[{CLOSE}]?\s*<[{OPEN}]?(?P<value>[^<>\s{CLOSE}]+)[{CLOSE}]?>",
+        # `1` = Buy, with or without code spans
         rf"[{OPEN}]?(?P<value>[\w-]+)[{CLOSE}]?\s*=\s*(?P<label>[^:.,;({CLOSE}]+)",
+        # `Buy (1)`
         r"(?P<label>[A-Za-z][\w /&'-]*?)\s*\((?P<value>\d{1,4}|[A-Z])\)",
+        # `1`: Buy, or `yes` alone, in a code span
         rf"{OPEN}(?P<value>[\w-]+){CLOSE}\s*(?:[:\u2013\u2014-]|\Z)\s*(?P<label>[^:.,;(]*)",
+        # `1 - Buy`
         r"(?P<value>\d{1,4}|[A-Z])\s*(?:[:\u2013\u2014-])\s*(?P<label>[^:.,;(]+)",
     )
 )
+# `1=Buy or 2=Sell`: the second name would begin with `or`.
 _FILLER = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNORECASE)
 
 
@@ -67,6 +89,8 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> 
             for each in listed
             if not _is_reference(each["value"], each["label"], tag, vocabulary)
         }
+        # One pair alone may be anything, `Section (3)` for one; two are a list, and so is one whose
+        # value is known.
         if not found and (len(named) > 1 or named & vocabulary.codes.get(tag, {}).keys()):
             found = {each["value"]: (each.start(), each["label"]) for each in listed}
     if not found:
@@ -103,6 +127,7 @@ class _Reference:
         """`Symbol<55>` and `55=Symbol` name a field, `18=E` its value, `SecurityStatus<35=f>` a message."""
         if not value.isdigit():
             return False
+        # The whole of `18=E`.
         if len(label) == 1 and int(value) in self.vocabulary.fields:
             return True  # `18=E` names a value of another field.
         is_message = value == "35" and label in self.vocabulary.messages
@@ -126,6 +151,7 @@ class _Reference:
 
 def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> bool:
     reference = _Reference(vocabulary)
+    # In the list of MsgType itself every value names a message.
     if tag != MSG_TYPE and reference.to_message(value, label):
         return True
     return reference.to_field(value, label) or reference.to_code(value, label, tag)
@@ -140,6 +166,8 @@ def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, 
     best: re.Match[str] | None = None
     for match in _WORDS.finditer(text):
         before = text[: match.start()]
+        # A new field may well have values; an old one whose values the spec leaves open needs the
+        # words for it.
         known = tag not in vocabulary.fields or tag in vocabulary.codes
         if _EXAMPLE.search(before) or not (known or _ONE_OF.search(before)):
             continue

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from codegen.diff.documents.inline import plain
 from codegen.model import INTEGER_KINDS
 
+# A role of a column, and the words that stand above it: small letters, the whole of the cell. The first
+# role that fits counts. `35` and `#` are not typing errors: pages use the number as a heading.
 _ROLES: tuple[tuple[str, str], ...] = (
     ("msg_type", r"(?:msg|message) ?types?(?: \(?35\)?)?|35"),
     ("tag", r"(?:fix |field )?tag(?: ?#| no\.?| numbers?| ids?)?|field (?:#|no\.?|numbers?|ids?)|#|no\."),
@@ -30,9 +32,12 @@ _ROLES: tuple[tuple[str, str], ...] = (
     ("description", r"purposes?|restrictions?|behaviou?rs?|common causes?|causes?|explanations?"),
     ("label", r"reasons?|labels?|status|titles?"),
 )
+# `Order Entry Host` and `Endpoint`; what stands in front says which host it is.
 _HOST = re.compile(r"(.*?)\s*(?:host(?: ?names?)?|endpoints?|address(?:es)?|domains?)\Z")
+# `Text (58)`: the column holds values of that field.
 _TAGGED = re.compile(r"(.+?)\s*[(<](?:tag )?(\d+)[)>]\Z", re.IGNORECASE)
 
+# By the flag of QuickFIX; C is required in some cases. `Y*` has its case in a note below the table.
 _REQUIRED = {
     "Y": r"y|yes|true|required|req|mandatory|m|always|✓|✔|✅|x",
     "N": r"n|no|false|optional|opt|o|not required|✗|✘|❌|-|\u2013|\u2014",
@@ -66,6 +71,8 @@ def roles(header: Sequence[str]) -> dict[str, int]:
         role = _role(text)
         if role is not None:
             found.setdefault(role, index)
+    # Above a list of codes, `Value` is the column of the codes themselves. Which of the two it is, the
+    # heading of the table says (see `tables.read`).
     if "values" in found and "code" not in found:
         found["code"] = found["values"]
     return found
@@ -89,6 +96,7 @@ def required(cell: str) -> str | None:
     for flag, words in _REQUIRED.items():
         if re.fullmatch(words, text):
             return flag
+    # `Yes (limit orders)`: required, but not always.
     if re.match(r"(?:yes|y|required|conditional|c)\b[ ,(:*]", text):
         return "C"
     return None
@@ -97,6 +105,7 @@ def required(cell: str) -> str | None:
 def kind(text: str) -> str | None:
     """The lexical kind that a page's word for a type stands for; None for an unknown word."""
     small = re.sub(r"[\s_-]+", " ", plain(text).strip().lower())
+    # `String (36)`, `Char[1]`: the length is no part of the type.
     small = re.sub(r"\s*(?:\(.*\)|\[.*\])\Z", "", small)
     return next((name for name, words in _KINDS.items() if re.fullmatch(words, small)), None)
 
@@ -111,6 +120,7 @@ def same_kind(said: str, own: str) -> bool:
 def requirement_of_heading(text: str) -> str:
     """Y or O where a heading says that the fields below it are required or optional; else nothing."""
     small = text.lower()
+    # `Required Fields`, but not `Required Permissions`.
     if not re.search(r"\b(?:fields?|tags?|parameters?|flags?)\b", small):
         return ""
     if re.search(r"\b(?:optional|conditional)\b", small):

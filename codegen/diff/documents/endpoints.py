@@ -9,12 +9,17 @@ from codegen.diff.documents.headings import sender_by_arrow
 from codegen.diff.facts import Fact, FlowsSaid, HostSaid, SessionSaid, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
+# Three labels at the least: `example.com` in running text is no gateway.
 _HOST_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.){2,}[a-z]{2,}"
+# Not part of an address of mail or of a path, and with no path behind it.
 _HOST = re.compile(rf"(?<![\w@/.-]){_HOST_NAME}(?![\w.-]*/)(?!-)\b")
+# `Order Entry Host: fix.example.com`, of which this is the part from `Host` on.
 _WITH_ROLE = re.compile(rf"(?<=\s)host(?:name)?s?\s*(?::|=|is|\u2013|-)\s*({_HOST_NAME})", re.IGNORECASE)
 _NO_ROLE = re.compile(r"[^\w /-]")
 _LETTER = re.compile("[A-Za-z]")
+# A label of a host: `fix`, `demo-fix`, `fix-margin`.
 _FIX_LABEL = re.compile(r"(?:\w[\w-]*-)?fix(?:-[\w-]+)?\Z")
+# What fewer letters begin is too often something else.
 _LEAST_PREFIX = 4
 
 
@@ -35,6 +40,7 @@ def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
 
 def _shared_start(names: tuple[str, ...]) -> str:
     """What all names begin with."""
+    # What the first and the last in order share, all of them share.
     first, last = min(names, default=""), max(names, default="")
     same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:same]
@@ -59,6 +65,7 @@ def hosts_with_roles(text: str, location: Location, environment: str) -> Iterato
 
 def hosts_of_text(text: str, location: Location) -> Iterator[HostSaid]:
     """The hosts of a FIX gateway in running text or examples, known by a label `fix` or `…-fix`."""
+    # An address with a scheme leads to a page or to another API.
     for match in _HOST.finditer(re.sub(r"\w+://\S+", "", text)):
         if any(_FIX_LABEL.match(label) for label in match[0].split(".")):
             yield HostSaid(location, "", "", match[0])
@@ -104,6 +111,7 @@ def flows(
 
 
 def _senders(text: str) -> tuple[str, ...] | None:
+    # The session types in front of a direction: `KalshiRT: Client -> Server`.
     text = re.sub(r"\A\s*[\w, ]+:", "", text)
     if re.match(r"\s*(?:both|either|bidirectional)\b|.*(?:<->|↔)", text.lower()):
         return ("client", "venue")

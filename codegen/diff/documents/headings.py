@@ -14,19 +14,28 @@ from codegen.diff.facts import Vocabulary, folded
 VENUE_WORDS = frozenset({"exchange", "server", "gateway", "venue", "kalshi", "acceptor"})
 """Words for the venue's side; whoever else is named is a client."""
 
+# `35=D`, `MsgType: D`, `MsgType="D"`.
 NAMED_MSG_TYPE = re.compile(r"\b(?:35\s*=|Msg ?Type\s*[=:])\s*[\"'`]?([A-Za-z0-9]{1,6})\b")
+# What is not part of the message's name: `(35=D)`, `[MsgType=D]`, or a bare `35=D`.
 _MSG_TYPE_PART = re.compile(r"[(<\[]\s*(?:Msg ?Type\s*)?(?:35\s*)?[=:].*?[)>\]]|\b35\s*=\s*\w+")
+# `Client → Server`, with any of the arrows that pages use.
 _ARROW = re.compile(r"([\w /]+?)\s*(?:→|->|⟶|⇒|=>|➜)\s*([\w ]+)")
+# `OrdStatus (39)`, `Side<54>`, `Text (tag 58)`.
 _TAGGED = re.compile(r"[(<](?:tag\s+)?(\d+)[)>]", re.IGNORECASE)
+# `Create (Action=1)`: the table below holds where Action is 1.
 _CONDITION = re.compile(r"\(([A-Za-z]\w*)\s*=\s*(\w+)\)")
+# `453=NoPartyIDs`, `(NoPartyIDs)`, or NoPartyIDs with one of the words of `_INSIDE`.
 _GROUP = re.compile(r"\b(?:(\d+)\s*=\s*)?(No[A-Z]\w+)\b")
 _INSIDE = re.compile(r"\b(?:inside|within|entry of|entries of|group)\b", re.IGNORECASE)
 NUMBER = re.compile(r"\A\d+(?:\.\d+)*[.)]?\s+(?=[A-Za-z])")
 """The number of a section."""
+# `v1.0.32` and `Version 1.0.32` anywhere; the number alone only where it begins the heading and nothing, a
+# date or a bracket follows, since `1.5 seconds` is no version.
 _VERSION = re.compile(
     r"\b(?:version\s+|v)(\d+(?:\.\d+)+)\b|\A(\d+(?:\.\d+)+)(?=\s*(?:\Z|[(\u2013\u2014:-]|\d{4}))",
     re.IGNORECASE,
 )
+# `2026-09-01`, `Sep 1st, 2026` and `1 September 2026`.
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _LONG_DATE = re.compile(r"\b([A-Z][a-z]{2,8})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})\b")
 _DATE_FIRST = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\s+([A-Z][a-z]{2,8})\.?,?\s+(\d{4})\b")
@@ -64,6 +73,7 @@ class Says:
 def read(text: str, vocabulary: Vocabulary) -> Says:
     """Read one heading, the title of a component, or a paragraph in bold."""
     text = NUMBER.sub("", plain(text).strip(" :"))
+    # A heading with 35=… is about that message, and what stands in its brackets is about nothing else.
     messages = tuple(dict.fromkeys(NAMED_MSG_TYPE.findall(text)))
     title = _MSG_TYPE_PART.sub("", text).strip(" :-\u2013")
     # A type in brackets alone, as in `Logon (A)`, counts behind a name that is known.
@@ -81,6 +91,7 @@ def read(text: str, vocabulary: Vocabulary) -> Says:
         title=title,
         block=_block(small),
         tag=int(tagged[1]) if tagged else _field(text, vocabulary) if named is None else None,
+        # A counter that is only mentioned in passing lays out no group.
         group=group[2] if group and (group[1] or f"({group[2]})" in text or _INSIDE.search(text)) else None,
         when=(condition[1], condition[2]) if condition else None,
         sender=sender_by_arrow(text),
@@ -119,12 +130,14 @@ def sender_by_arrow(text: str) -> str | None:
     arrow = _ARROW.search(text)
     if arrow is None:
         return None
+    # Whoever is not the venue is a client, so that an arrow between two clients says nothing.
     left, right = _sender_of(arrow[1]), _sender_of(arrow[2])
     return left if left != right else None
 
 
 def _block(small: str) -> str | None:
     for name in ("header", "trailer"):
+        # `Standard Message Header`, `FIX Trailer` and the like.
         if small in {name, f"standard{name}", f"message{name}", f"standardmessage{name}", f"fix{name}"}:
             return name
     return None

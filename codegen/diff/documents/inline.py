@@ -12,9 +12,12 @@ from markdown_it.token import Token
 
 OPEN, CLOSE = "\x01", "\x02"
 """What stands around the content of a code span in `marked` text."""
+# Emphasis and links are looked for from every mark onwards, so that the time grows with the square of a
+# text full of marks.
 MAX_TEXT = 16 * 1024
 """Characters of a text in which markup is looked for."""
 
+# Without the rule for HTML, which would take `Side<54>` for a tag.
 _PARSER = MarkdownIt("zero").enable(
     ["autolink", "backticks", "emphasis", "entity", "escape", "image", "link", "newline"]
 )
@@ -36,6 +39,7 @@ def marked(text: str) -> str:
     if len(text) <= MAX_TEXT:
         tokens: list[Token] = []
         _PARSER.inline.parse(text, _PARSER, {}, tokens)
+        # Each token with the one before it: the text of an autolink repeats its address.
         text = "".join(_shown(before, token) for before, token in zip([None, *tokens], tokens, strict=False))
     return re.sub(r"\s+", " ", text.replace("\xa0", " ")).strip()
 

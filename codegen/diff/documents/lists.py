@@ -11,7 +11,9 @@ from codegen.diff.documents.markdown import Item
 from codegen.diff.facts import TEXT, CodesSaid, Fact, TextSaid, Unread, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
+# `POST_ONLY_CROSS: the order would have …`: the value, then what it means.
 _TEXT_VALUE = re.compile(r"\A([A-Z][A-Z0-9_]{2,})\b(.*)\Z", re.DOTALL)
+# `maps to OrdRejReason "Other"`: the field and the name of its code.
 _MAPS_TO = re.compile(r"maps? to (\w+) [\"“]?([A-Za-z][\w ]*?)[\"”.]", re.IGNORECASE)
 
 
@@ -24,6 +26,7 @@ def read(
     where the field is not known to have values, the list counts only if every item has one.
     """
     locations = [Location(file, item.line) for item in items]
+    # Values of Text are words in capitals, and belong to the message that says them.
     if tag == TEXT:
         return (
             [_text(item, location, message) for item, location in zip(items, locations, strict=True)]
@@ -32,6 +35,8 @@ def read(
         )
     found = [codelists.of_item(item.text, location) for item, location in zip(items, locations, strict=True)]
     codes = tuple(code for code in found if code is not None)
+    # A list below a paragraph may be about anything, so that one item without a value speaks against
+    # it.
     if not codes or (len(codes) < len(items) and not (sure and tag in vocabulary.codes)):
         return (
             []
@@ -62,5 +67,6 @@ def lead(text: str, vocabulary: Vocabulary) -> int | None:
     words = plain(text)
     if not words.endswith(":"):
         return None
+    # Two tags, or one without values, announce something else.
     tags = {int(tag) for pair in re.findall(r"[(<](\d+)[)>]|\btag (\d+)\b", words) for tag in pair if tag}
     return tags.pop() if len(tags) == 1 and tags <= vocabulary.codes.keys() else None

@@ -100,6 +100,7 @@ class Puzzle:
 
 Block = Heading | Paragraph | Item | Table | Code | Component | End | Puzzle
 
+# Pages come from outside. Each bound keeps time and memory in proportion to what a page may sensibly hold.
 MAX_PAGE_SIZE = 1024 * 1024
 """Bytes of a page."""
 MAX_LINE = 16 * 1024
@@ -118,9 +119,15 @@ _HEADING_ID = re.compile(r"\{#[\w-]+\}\Z")
 _STRING = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
 _OBJECT = rf"\{{(?:{_STRING}|[^{{}}\"'])*+\}}"
 _EXPRESSION = rf"\{{(?:{_STRING}|{_OBJECT}|[^{{}}\"'])*+\}}"
+# Groups: the slash of an end tag, the name, the attributes, the slash of a tag without content. A component
+# has a capital, HTML has none.
 _TAG = re.compile(rf"<(/?)([A-Z][\w.]*)((?:\"[^\"]*\"|'[^']*'|{_EXPRESSION}|/(?!>)|[^<>\"'{{}}/])*+)(/?)>")
+# Groups: the name, then the value in double quotes, in single quotes or in braces. One without a value is a
+# switch, such as `required`.
 _ATTRIBUTE = re.compile(rf"(\w+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|({_EXPRESSION})))?")
+# `import X from "…"` and `export const x = …` stand above the text of a page in MDX and say nothing.
 _INCLUDE = re.compile(r"(?:import|export)\s.*(?:from\s|[=;{])")
+# `\|` is a character of a cell, `|` alone its end.
 _PIPE = re.compile(r"(?<!\\)\|")
 
 
@@ -138,6 +145,7 @@ def front_matter(text: str) -> tuple[dict[str, str], int]:
 
 def blocks(text: str) -> list[Block]:
     """Take a page apart, front matter left out."""
+    # Before anything is parsed: no page has more cells than pipes.
     if text.count("|") > MAX_CELLS:
         return [Puzzle(1, f"more than {MAX_CELLS} cells of tables")]
     lines = text.splitlines()
@@ -162,9 +170,12 @@ def blocks(text: str) -> list[Block]:
 
 
 def _parser() -> MarkdownIt:
+    # From nothing upwards, rather than CommonMark's set: it has no rule then for code by indent, nor
+    # for HTML.
     parser = MarkdownIt("zero", {"maxNesting": MAX_NESTING})
     parser.enable(["fence", "blockquote", "hr", "list", "heading", "lheading"])
     rules = parser.block.ruler
+    # `alt` names the blocks that a rule may break off. Text above a table is a paragraph of its own.
     rules.before("fence", "table in bounds", _table, {"alt": ["paragraph"]})
     for rule in (_component, _html_table):
         rules.before("fence", rule.__name__, rule, {"alt": ["paragraph", "blockquote", "list"]})
@@ -202,6 +213,7 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 def _component(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """A line of tags and what stands between them; the first may run over several lines."""
     text = _line(state, start)
+    # In the line that opens an item of a list, with its mark in front, a tag is text of the item.
     is_first_in_item = state.src[state.bMarks[start] : state.bMarks[start] + state.tShift[start]].strip()
     if is_first_in_item or not re.match(r"</?[A-Z]", text):
         return False
@@ -251,6 +263,8 @@ def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> It
                 )
             case "heading":
                 yield Heading(line, int(node.tag[1:]), _heading_text(node.children[0].content))
+            # Its own paragraph makes an item; what follows in the same item is text like any
+            # other.
             case "paragraph" if parent.type == "list_item" and node is parent.children[0]:
                 yield Item((parent.map or [first])[0] + 1, depth, _joined([node.content]))
             case "paragraph":
@@ -259,6 +273,8 @@ def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> It
                 yield from _rows([row for part in node.children for row in part.children], lines)
             case "component":
                 yield from _tags(line, node.content)
+            # The parser ends a block of code without a closing fence at the end of the page,
+            # and says nothing.
             case "fence" if last > line and lines[last - 1].strip().startswith(node.markup):
                 yield Code(line, node.info.strip(), tuple(lines[line : last - 1]))
             case "fence" | "puzzle":

@@ -19,11 +19,15 @@ from codegen.diff.documents.inline import is_bold, plain
 from codegen.diff.facts import Fact, HostSaid, MentionSaid, MessageSaid, Unread, VersionSaid, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
+# The components by which pages of APIs lay out a field, and the attributes that may hold its name.
 _FIELDS = ("ParamField", "ResponseField")
 _FIELDS_NAMED = ("name", "body", "path", "query", "header")
+# Below every heading, so that any heading ends it.
 _BOLD = 7
 """The level of a paragraph in bold."""
+# A component that is filled from another file, whose content the page does not have: `<ErrorTable/>`.
 _WITH_CONTENT_ELSEWHERE = re.compile(r"Snippet|Include|Partial|.*(?:Table|Fields|Content|Snippet)")
+# `tag 21099`; `QueueQty (21099)`; `(21099)` alone. Tags of fewer digits in brackets are as often counts.
 _TAG_MENTION = re.compile(
     r"\btags? [`\"]?(\d{1,6})\b|\b([A-Z]\w+)`?\s?[(<](\d{4,6})[)>]|\((\d{4,6})\)", re.IGNORECASE
 )
@@ -57,6 +61,7 @@ class _PageReader:
     def take(self, block: markdown.Block) -> None:
         if not isinstance(block, markdown.Item):
             self._end_list()
+        # A paragraph announces the list or table right behind it, and no later one.
         if not isinstance(block, markdown.Item | markdown.Table):
             self._lead = None
         match block:
@@ -71,12 +76,14 @@ class _PageReader:
             case markdown.Component():
                 self._component(block)
             case markdown.End(_, name):
+                # One that is closed in the wrong order closes those inside of it.
                 while self._components:
                     opened, self._stack = self._components.pop()
                     if opened == name:
                         break
             case markdown.Puzzle(line, what):
                 self.facts.append(Unread(self._at(line), what))
+            # The fence takes the first line, so that the content begins one below.
             case markdown.Code(line, _, lines):
                 self._texts += [(line + 1 + number, text) for number, text in enumerate(lines)]
                 self.facts += examples.of_lines(self._at(line), lines)
@@ -91,6 +98,7 @@ class _PageReader:
         seen: set[tuple[str, str]] = set()
         for line, text in self._texts:
             for fact in self._mentioned(plain(text), self._at(line)):
+                # Once is enough: what is new is told with the line where it comes first.
                 key = ("host", fact.host) if isinstance(fact, HostSaid) else (fact.kind, fact.value)
                 if key not in seen:
                     seen.add(key)
@@ -113,8 +121,10 @@ class _PageReader:
         self._stack = [each for each in self._stack if each[0] < level]
         says = headings.read(text, self.vocabulary)
         self._stack.append((level, says))
+        # Headings have dates for many reasons; only in a changelog is a date an entry.
         if says.version or (says.date and self._in_changelog()):
             self.facts.append(VersionSaid(self._at(line), says.version, says.date))
+        # A heading with two types lays out neither; a table below it is said to be unread.
         if len(says.messages) == 1:
             self.facts.append(MessageSaid(self._at(line), says.messages[0], says.title))
 
@@ -132,6 +142,7 @@ class _PageReader:
                 what = f"<{block.name}/> stands for something in another file"
                 self.facts.append(Unread(self._at(line), what))
             return
+        # What a component opens ends with it: the headings above it count again behind its end.
         self._components.append((block.name, list(self._stack)))
         title = attributes.get("title", "")
         if block.name == "Update":
@@ -161,6 +172,7 @@ class _PageReader:
 
     def _paragraph(self, line: int, text: str) -> None:
         self._texts.append((line, text))
+        # In bold too: `**Order Entry Host: …**` is no heading.
         found = list(endpoints.hosts_with_roles(plain(text), self._at(line), self._environment()))
         if found:
             self.facts += found
@@ -177,6 +189,7 @@ class _PageReader:
     def _end_list(self) -> None:
         """Read a list as values of a field, where the heading or the paragraph above it says so."""
         items, self._list = self._list, []
+        # A heading that names a field says so for certain, a paragraph perhaps.
         nearest = self._stack[-1][1].tag if self._stack else None
         tag = nearest if nearest is not None else self._lead
         if items and tag is not None:
@@ -193,6 +206,7 @@ class _PageReader:
         above = [says for _, says in reversed(self._stack)]
         nearest = above[0] if above else Says()
         within: list[Says] = []
+        # Up to the heading that names the message: what stands above that is about others.
         for says in above:
             within.append(says)
             if says.messages or says.named or says.block:

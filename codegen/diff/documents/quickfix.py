@@ -25,6 +25,7 @@ from codegen.read import bounded_xml
 from codegen.read.bounded_xml import Element
 from kalshi_fix_adapters.documents.mistakes import Location
 
+# `v1.03` in the comment above <fix>.
 _EDITION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)*)\b", re.IGNORECASE)
 _SECTIONS = ("header", "trailer", "messages", "components", "fields")
 _FLAGS = ("Y", "N", "C")
@@ -44,6 +45,7 @@ def read(data: bytes, file: str) -> list[Fact]:
         line, why = document.problem or (1, OTHER)
         return [Unread(Location(file, line), f"not a QuickFIX dictionary: it {why}")]
     reader = _Reader(document.root)
+    # Fields first: members are given by name, and what their tags are stands there.
     return [*reader.edition(document.comments), *reader.fields(), *reader.blocks()]
 
 
@@ -88,6 +90,7 @@ class _Reader:
             values = [
                 each
                 for child in field.children
+                # Some dictionaries put the values into a <values> element.
                 for each in (child.of("value") if child.kind == "values" else [child])
             ]
             codes = [self._code(value) for value in values]
@@ -113,6 +116,7 @@ class _Reader:
             admin = message.get("msgcat") == "admin" if message.get("msgcat") else None
             yield MessageSaid(message.location, msg_type, name, admin)
             yield from self._members(message, msg_type, (), optional=False)
+        # What a message uses has been told with the message.
         for name, component in self._components.items():
             if name not in self._used:
                 yield from self._members(component, f"component {name}", (), optional=False)

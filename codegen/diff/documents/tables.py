@@ -25,20 +25,27 @@ from codegen.diff.facts import (
 )
 from kalshi_fix_adapters.documents.mistakes import Location
 
+# Arrows, branches and bullets that pages put in front of the fields of a group, one for each level.
 _NESTED = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
+# The row is a field of some group: of the nearest one above it.
 _IN_GROUP = re.compile(
     r"\bgroup (?:field|member)\b|\bone entry per\b|\bentr(?:y|ies) only\b"
     r"|\bfield of the (?:repeating )?group\b"
 )
+# The row is a field of this group: `inside each NoPartyIDs`, `per 453=NoPartyIDs`.
 _OF_GROUP = re.compile(r"\b(?:inside|within|in|of|per|entry of) (?:each |the |an? )?(?:\d+=)?(No[A-Z]\w+)")
+# What the text of a counter says that the spec does not know yet.
 _OPENS_GROUP = re.compile(r"repeating group|number of|group counter|no\. of", re.IGNORECASE)
 _REQUIRED_WHEN = re.compile(r"\b(?:required|mandatory) (?:when|unless|for|if|with|on|only)\b", re.IGNORECASE)
+# Either `(1-100)` behind a word, or `must be 1 to 100` and `between 1 and 100`.
 _RANGE = re.compile(
     r"\((-?\d[\d,]*)\s*(?:-|\u2013|\u2014|to)\s*(\d[\d,]*)\)"
     r"|\b(?:must be|between) (\d+)\s*(?:-|\u2013|and|to)\s*(\d+)"
 )
+# A bound of time has no lower end: `max 24 hours`.
 _MOST = re.compile(r"\bmax(?:imum)?(?: of)? (\d[\d,]*) (?:hours|minutes|seconds|days)\b", re.IGNORECASE)
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10}
+# How many entries a group has; N stands for a number in digits or words.
 _ENTRIES = tuple(
     re.compile(pattern.replace("N", rf"(\d{{1,4}}|{'|'.join(_NUMBERS)})"), re.IGNORECASE)
     for pattern in (
@@ -47,6 +54,7 @@ _ENTRIES = tuple(
         r"\b(?:must be|always) N\b",
     )
 )
+# The clause behind such a word; names of fields in it are tied to the row's field.
 _TIED = re.compile(
     r"\b(?:requires?|forbids?|(?:required|mandatory) (?:when|unless|if|with))\b([^.;()]*)", re.IGNORECASE
 )
@@ -83,6 +91,7 @@ class Context:
 def read(table: Table, context: Context) -> list[Fact]:
     """The facts of a table; none where it is none of the kinds known here."""
     roles = columns.roles(table.header.cells)
+    # A column is one of hosts by what stands in it, whatever its heading: `Production`, `Demo`.
     for index, header in enumerate(table.header.cells):
         cells = [plain(row.cells[index]) for row in table.rows]
         if (
@@ -91,10 +100,13 @@ def read(table: Table, context: Context) -> list[Fact]:
             and all(endpoints.is_host(cell) for cell in cells if cell)
         ):
             roles[f"host {plain(header).lower()}"] = index
+    # From here on the order decides, for a table may fit several kinds: one of messages has a tag (35)
+    # too, one of fields a host in an example.
     if "msg_type" in roles and ("direction" in roles or "sessions" in roles):
         return list(_messages(table, roles, context))
     if "tag" in roles:
         return _fields(table, roles, context)
+    # In a table of ports the column `Session` holds the TargetCompID.
     if "port" in roles and "target" not in roles and "sessions" in roles:
         roles["target"] = roles.pop("sessions")
     if "port" in roles or "target" in roles or any(role.startswith("host") for role in roles):
@@ -103,6 +115,7 @@ def read(table: Table, context: Context) -> list[Fact]:
         return list(_texts(table, roles, context))
     if context.tag is not None and "code" in roles:
         return _codes(table, roles, context)
+    # Fields by name alone, which only the heading of a message makes one of fields.
     if {"name", "required"} <= roles.keys() and (context.messages or context.block):
         return _fields(table, roles, context)
     return []
@@ -157,8 +170,11 @@ class _Rows:
                 )
                 required = ""
             yield self._member(row, block, tag, name, written, required, depth)
+        # A column for values is more reliable than the description, in which other fields' values
+        # stand too.
         codes = codes or codelists.of_text(text, tag, context.vocabulary, location)
         if codes:
+            # One value in a description is usually the one that matters in this message.
             whole = len(codes) > 1
             yield CodesSaid(location, tag, codes, whole, block or "")
 
@@ -171,11 +187,14 @@ class _Rows:
                 depth = max(depth, len(re.findall(r"[→↳└├╰>»•▸*+-]", marker[1])))
         tag_cell, name_cell = (_NESTED.sub("", cell).strip() for cell in (tag_cell, name_cell))
         if "tag" not in self.roles:
+            # `ClOrdID (11)`, or `11: ClOrdID`.
             both = re.match(r"(\w+)\s*[(<](\d+)[)>]|(\d+)[\s:=]+(\w+)", name_cell)
             if both:
                 return int(both[2] or both[3]), both[1] or both[4], depth
             return self.context.vocabulary.tag_of(name_cell), name_cell, depth
+        # `11`, `11 (new)`, `11*`.
         number = re.fullmatch(r"([1-9]\d{0,5})\s*(?:\(.*\)|\*+)?", tag_cell)
+        # A remark or a mark of a footnote is no part of the name.
         name_cell = re.sub(r"\s*\(.*\)\Z|\s*\*+\Z", "", name_cell)
         return (int(number[1]) if number else None), name_cell, depth
 
@@ -240,8 +259,10 @@ class _Rows:
         """The counter of the group that this row is said to stand in."""
         vocabulary = self.context.vocabulary
         named = _OF_GROUP.search(text)
+        # A counter that speaks of its own group does not stand in it.
         if named and (counter := vocabulary.tag_of(named[1])) not in (None, tag):
             return counter
+        # A marker says how deep: of that many counters above. Words alone mean the nearest counter.
         if self._counters and (depth or _IN_GROUP.search(text.lower())):
             return self._counters[max(0, min(depth or len(self._counters), len(self._counters)) - 1)]
         if self.context.group is not None:
@@ -251,6 +272,7 @@ class _Rows:
 
     def _is_counter(self, tag: int, name: str, written: str, text: str) -> bool:
         """Whether a row is the counter of a group: known to be one, or called and described like one."""
+        # Only of a tag that is new the text has to be asked.
         known = self.context.vocabulary.kinds.get(tag)
         if known is not None:
             return known == "NUMINGROUP"
@@ -287,6 +309,7 @@ def _codes(table: Table, roles: dict[str, int], context: Context) -> list[Fact]:
     tag = context.tag or 0
     found: list[Fact] = []
     codes: list[CodeSaid] = []
+    # What such a table calls the column of names varies; the nearest word counts.
     label = next((role for role in ("label", "name", "description") if role in roles), "")
     for row in table.rows:
         cell = _cell(row, roles, "code")
@@ -307,6 +330,7 @@ def _messages(table: Table, roles: dict[str, int], context: Context) -> Iterator
             yield Unread(context.at(row), f"`{msg_type}` is no MsgType")
             continue
         sessions = plain(_cell(row, roles, "sessions")) if "sessions" in roles else None
+        # A table without a column for the direction is about messages that either side sends.
         direction = plain(_cell(row, roles, "direction")) if "direction" in roles else "both"
         name = plain(_cell(row, roles, "name"))
         yield endpoints.flows(msg_type, name, sessions, direction, context.at(row), context.vocabulary)
@@ -320,6 +344,7 @@ def _endpoints(table: Table, roles: dict[str, int], context: Context) -> Iterato
         for role, index in roles.items():
             if role.startswith("host") and plain(row.cells[index]):
                 host, _, port = plain(row.cells[index]).partition(":")
+                # Which host it is the heading of the column says, else the text of the row.
                 of = role.removeprefix("host").strip() or plain(_cell(row, roles, "description"))
                 yield HostSaid(location, environment, of, host, plain(_cell(row, roles, "target")))
         if "target" in roles:

@@ -69,6 +69,7 @@ def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
             mistakes.add(listed.at(name), f"there is no message `{name}`", did_you_mean(name, messages))
         else:
             found[name] = list(reader.examples(messages[name], listed.entries[name]))
+    # Every message is shown, and the log of examples has every message.
     for name in messages.keys() - found.keys():
         mistakes.add(Location(path.as_posix(), 1), f"message `{name}` has no example", "add one")
     mistakes.raise_any()
@@ -81,6 +82,7 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
     Raises:
         SpecError: an example does not run, breaks the dialect's rules, or does not come back the same.
     """
+    # In one process: importing the library takes longer than all examples.
     asked = [attrs.asdict(example) for listed in examples.values() for example in listed]
     result = subprocess.run(  # noqa: S603 - our own interpreter and our own sources
         [sys.executable, str(_RUNNER)],
@@ -88,6 +90,7 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
         capture_output=True,
         text=True,
         check=False,
+        # The library as it has just been written, not one that is installed.
         env={**os.environ, "PYTHONPATH": str(_SOURCES)},
     )
     if result.returncode:
@@ -141,6 +144,7 @@ class _Reader:
             call = self._call(message.name, message.members, item.mapping("fields"), names)
             imports = sorted(each for each in names if each[0].isupper())
             source = f"from {LIBRARY} import {', '.join(imports)}\n\nmessage = {call}\n"
+            # Classes begin with a capital; datetime, date and time do not.
             times = sorted(each for each in names if each[0].islower())
             if times:
                 source = (

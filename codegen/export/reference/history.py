@@ -32,6 +32,7 @@ def history(dialect: Dialect) -> tuple[Step, ...]:
             listed = found.setdefault((change.date or "", change.version or ""), [])
             if line not in listed:
                 listed.append(line)
+    # By date, those of one day by the numbers of their versions: 1.0.9 is older than 1.0.10.
     dated = sorted(
         found, key=lambda key: (key[0], [int(part) for part in key[1].split(".") if part.isdigit()])
     )

@@ -132,6 +132,7 @@ def _lines(wire: str) -> str:
     """Break a long message between fields."""
     found, line = [], ""
     for field in wire.removesuffix("|").split("|"):
+        # The width of a block of code on the page.
         if line and len(line) + len(field) > 100:
             found.append(line)
             line = ""
@@ -235,6 +236,7 @@ def _shown(found: frozenset[str], member: Member) -> str:
     if len(found) > 1:
         return "depends"
     (presence,) = found
+    # `no` would be wrong where a condition holds.
     if presence == "optional" and member.required_when:
         return "depends"
     return _PRESENCE[presence]

@@ -25,6 +25,7 @@ def answer(example: dict[str, Any]) -> dict[str, str]:
         exec(example["source"], made)  # noqa: S102 - the source is what this program has just written
         message = made["message"]
         session = example["session"]
+        # The CompID of the venue is the name of the session type.
         sides = (CLIENT, session) if example["sender"] == "client" else (session, CLIENT)
         layout = type(message).MESSAGE
         problems = validate(
@@ -44,6 +45,7 @@ def answer(example: dict[str, Any]) -> dict[str, str]:
             sending_time=MOMENT,
         )
         frame = encode(message, header)
+        # Also a check of codec and spec, message by message.
         if decode_strict(frame) != message:
             return {"fault": "it does not read back the same"}
     except Exception as error:  # noqa: BLE001 - whatever goes wrong belongs to this example
