@@ -170,7 +170,7 @@ class Screen:
         if self.is_terminal:
             width = self.width
             if cut:
-                lines = [_cut(line, width) for line in lines]
+                lines = [clipped(line, width) for line in lines]
             else:
                 lines = [part for line in lines for part in folded(line, width)]
         if self._styled:
@@ -206,7 +206,22 @@ def styled(lines: Sequence[Line]) -> Text:
     return Text("\n").join(Text.assemble(*((part, style) for style, part in line)) for line in lines)
 
 
-def _cut(line: Line, width: int) -> Line:
+def beside(blocks: Sequence[Sequence[Line]], width: int) -> list[Line]:
+    """Return blocks of lines side by side, each but the last in so many columns."""
+    lines: list[Line] = []
+    for row in range(max(map(len, blocks))):
+        spans: list[Span] = []
+        for number, block in enumerate(blocks):
+            line = block[row] if row < len(block) else ()
+            spans += line
+            if number + 1 < len(blocks):
+                spans.append(("", " " * (width - sum(len(part) for _, part in line))))
+        lines.append(tuple(spans))
+    return lines
+
+
+def clipped(line: Line, width: int) -> Line:
+    """Return a line, cut off where there is no room for it."""
     if sum(len(part) for _, part in line) <= width:
         return line
     shown: list[Span] = []

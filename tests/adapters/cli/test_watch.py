@@ -32,7 +32,7 @@ def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, tmp_path: Path) 
         return result.stdout
 
     shown = run("watch", MARKET, "NOPE", "--once")
-    assert "0.4300  0.4700" in shown
+    assert "0.4300    0.4700" in shown
     assert "no orders, or no such market" in shown
     run("order", "buy", MARKET, "10", "0.40", "--id", "a1", "--yes")
     shown = run("orders", "--once")

@@ -1,0 +1,110 @@
+"""Keys that are pressed while something is shown; none on a system or an input that has no such terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, Final, Self
+
+if sys.platform != "win32":
+    import termios
+    import tty
+
+_NAMES: Final = {
+    b"\x1b[A": "up",
+    b"\x1bOA": "up",
+    b"k": "up",
+    b"\x1b[B": "down",
+    b"\x1bOB": "down",
+    b"j": "down",
+    b"\x1b[5~": "page up",
+    b"b": "page up",
+    b"\x1b[6~": "page down",
+    b" ": "page down",
+    b"\x1b[H": "home",
+    b"\x1bOH": "home",
+    b"g": "home",
+    b"q": "q",
+}
+_LONGEST_FIRST: Final = sorted(_NAMES, key=len, reverse=True)
+
+
+class Keys:
+    """Takes keys one by one, without showing them, as a context manager; Ctrl-C still interrupts.
+
+    What ends or stops the process from outside (SIGTERM, SIGHUP, Ctrl-Z) gives the terminal back first.
+    """
+
+    def __init__(self) -> None:
+        self._before: list[Any] | None = None
+        self._handlers: dict[int, Any] = {}
+        self._is_suspended = False
+
+    def __enter__(self) -> Self:
+        if sys.platform != "win32":
+            self._take()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                self._handlers[number] = signal.signal(number, _end)
+            self._handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_back()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def pressed(self) -> Iterator[str]:
+        """Yield the names of keys that were pressed; never waits."""
+        if self._before is None:
+            return
+        descriptor = sys.stdin.fileno()
+        while select.select([descriptor], [], [], 0)[0]:
+            data = os.read(descriptor, 256)
+            if not data:
+                return
+            while data:
+                known = next((each for each in _LONGEST_FIRST if data.startswith(each)), data[:1])
+                data = data[len(known) :]
+                if known in _NAMES:
+                    yield _NAMES[known]
+
+    def suspended(self) -> bool:
+        """Whether Ctrl-Z was pressed."""
+        return self._is_suspended
+
+    def suspend(self) -> None:
+        """Give the terminal back and stop; return when the process goes on, with the terminal taken again."""
+        if sys.platform != "win32":
+            self._is_suspended = False
+            self._give_back()
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTSTP)
+            signal.signal(signal.SIGTSTP, self._note)
+            self._take()
+
+    def _take(self) -> None:
+        if sys.platform != "win32" and sys.stdin.isatty():
+            # A terminal that is gone, or another's, has no keys for this.
+            with contextlib.suppress(termios.error, OSError):
+                self._before = termios.tcgetattr(sys.stdin)
+                tty.setcbreak(sys.stdin)
+
+    def _give_back(self) -> None:
+        if sys.platform != "win32" and self._before is not None:
+            with contextlib.suppress(termios.error, OSError):
+                termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, self._before)
+            self._before = None
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._is_suspended = True
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del frame
+    sys.exit(128 + number)

@@ -1,0 +1,185 @@
+"""Pseudo-terminals: a command in a process of its own on one, or in this process writing to one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+
+from kalshi_fix_adapters.cli.commands import commands
+
+PATIENCE = 20.0
+"""Seconds until a test gives up; none waits for them."""
+SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+OTHER_SCREEN, BACK = "\x1b[?1049h", "\x1b[?1049l"
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+_ON_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-bb", "-m", "kalshi_fix_adapters.cli", *sys.argv[1:]])
+"""
+
+
+def resize(descriptor: int, columns: int, rows: int) -> None:
+    """Give a terminal another size."""
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def plain(text: str) -> str:
+    """What is to be read of what a terminal was sent."""
+    return SEQUENCE.sub("", text).replace("\r\n", "\n")
+
+
+class Terminal:
+    """The command on a terminal of its own, which has its size, and whose Ctrl-C interrupts it."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        columns: int = 60,
+        rows: int = 24,
+        cwd: Path | None = None,
+    ) -> None:
+        self._master, self._slave = os.openpty()
+        self.columns = columns
+        self.resize(columns, rows)
+        self._modes = termios.tcgetattr(self._slave)
+        unset = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+        inherited = {name: value for name, value in os.environ.items() if name not in unset}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _ON_TERMINAL, *arguments],
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            start_new_session=True,
+            cwd=cwd,
+            env={**inherited, "TERM": "xterm-256color", **environ},
+        )
+        self.output = ""
+        """All that has come."""
+        self._seen = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._slave)
+        os.close(self._master)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give it another size, of which its process is told."""
+        self.columns = columns
+        resize(self._master, columns, rows)
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._master, keys.encode())
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        self._process.send_signal(number)
+
+    def expect(self, text: str) -> str:
+        """Read until this can be read in what has come since the last time; return that."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in plain(self.output[self._seen :]):
+            self._read(deadline, f"{text!r} has not come")
+        found = self.output[self._seen :]
+        self._seen = len(self.output)
+        return plain(found)
+
+    def status(self) -> int:
+        """Read until the process has ended; return how it has."""
+        deadline = time.monotonic() + PATIENCE
+        while self._process.poll() is None:
+            self._take(0.05)
+            if time.monotonic() > deadline:
+                pytest.fail(f"it has not ended: {plain(self.output)[-3000:]}")
+        while self._take(0.0):
+            pass
+        return self._process.returncode
+
+    def _read(self, deadline: float, what: str) -> None:
+        is_over = self._process.poll() is not None
+        if not self._take(0.0 if is_over else 1.0) and is_over:
+            pytest.fail(f"{what}, and it is over: {plain(self.output)}")
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: {plain(self.output)[-3000:]}")
+
+    def _take(self, seconds: float) -> bool:
+        if not select.select([self._master], [], [], seconds)[0]:
+            return False
+        self.output += os.read(self._master, 65536).decode(errors="replace")
+        return True
+
+    @property
+    def is_as_before(self) -> bool:
+        """Whether its modes are those that it had at the beginning."""
+        return termios.tcgetattr(self._slave) == self._modes
+
+    def frames(self) -> list[list[str]]:
+        """The pictures that were drawn, each from the upper left corner on."""
+        pictures = self.output.split("\x1b[H")[1:]
+        return [[line.rstrip() for line in plain(each).split("\n")] for each in pictures]
+
+
+def on_terminal(
+    monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str], *, columns: int = 60
+) -> tuple[int, str, str]:
+    """Run the command in this process on a terminal; return its status, and what came on its outputs."""
+    came: list[bytes] = [b"", b""]
+    files: list[Any] = []
+    readers = []
+
+    def read(number: int, descriptor: int) -> None:
+        with contextlib.suppress(OSError):
+            while data := os.read(descriptor, 65536):
+                came[number] += data
+
+    masters = []
+    for number in range(2):
+        master, slave = os.openpty()
+        masters.append(master)
+        resize(slave, columns, 24)
+        files.append(os.fdopen(slave, "w", encoding="utf-8"))
+        readers.append(threading.Thread(target=read, args=(number, master)))
+        readers[-1].start()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", files[0])
+        patch.setattr(sys, "stderr", files[1])
+        patch.setenv("TERM", "xterm-256color")
+        patch.delenv("COLUMNS", raising=False)
+        try:
+            commands.main(list(arguments), "kalshi-fix")
+            status = 0
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        finally:
+            for file in files:
+                file.close()
+    for reader, master in zip(readers, masters, strict=True):
+        reader.join()
+        os.close(master)
+    return status, came[0].decode(), came[1].decode()
