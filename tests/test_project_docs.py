@@ -109,6 +109,37 @@ def test_the_tabs_show_the_examples_as_they_are() -> None:
         assert textwrap.dedent(shown) == script
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_that_shows_one_loop_says_how_another_is_written(page: Path) -> None:
+    blocks = "\n".join(python_of(page))
+    if not re.search(r"adapters\.blocking import|client\.(send|receive|events|messages)\(", blocks):
+        return
+    loops = set(re.findall(r"from kalshi_fix_adapters\.(asyncio|trio) import", blocks))
+    text = page.read_text("utf-8")
+    assert (
+        loops == {"asyncio", "trio"}
+        or "clients.md#one-loop-for-another" in text
+        or page.parent.name == "tutorial"  # whose first page says it
+        or page.name in {"clients.md", "session.md", "write-an-adapter.md"}  # the last two are about the core
+    )
+
+
+def test_the_tests_that_the_page_of_the_venue_shows_pass(tmp_path: Path) -> None:
+    page = (DOCS / "simulated-venue.md").read_text("utf-8")
+    tabs = re.findall(
+        r'^=== "(\w+)"\n\n    ```py title="test_fill.*?\n(.*?)^    ```$', page, re.DOTALL | re.MULTILINE
+    )
+    assert [loop for loop, _ in tabs] == ["blocking", "asyncio", "trio"]
+    for loop, test in tabs:
+        (tmp_path / f"test_{loop}.py").write_text(textwrap.dedent(test), encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    command = [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
+    ran = subprocess.run(
+        [*command, "-p", "kalshi_fix_pytest"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "4 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
 def errors(base: type[Exception]) -> set[type[Exception]]:
     """Return every class below one, as far as it is imported."""
     return {below for each in base.__subclasses__() for below in (each, *errors(each))}
