@@ -13,21 +13,15 @@ ZERO: Final = Decimal(0)
 EXACT: Final = Context(prec=min(4_000, MAX_PREC), traps=[Inexact])
 """A message's numbers have at most 38 digits, so no sum of products comes near its digits."""
 _QUOTIENT: Final = Context(prec=28, rounding=ROUND_HALF_EVEN)
-
-
-def add(one: Decimal, other: Decimal) -> Decimal:
-    """Return the sum, exactly."""
-    return EXACT.add(one, other)
-
-
-def subtract(one: Decimal, other: Decimal) -> Decimal:
-    """Return the difference, exactly."""
-    return EXACT.subtract(one, other)
-
-
-def multiply(one: Decimal, other: Decimal) -> Decimal:
-    """Return the product, exactly."""
-    return EXACT.multiply(one, other)
+# Bound methods of the context, not functions around them: half the time, and each fill takes four.
+add: Final = EXACT.add
+"""The sum, exactly."""
+subtract: Final = EXACT.subtract
+"""The difference, exactly."""
+multiply: Final = EXACT.multiply
+"""The product, exactly."""
+multiply_add: Final = EXACT.fma
+"""The product of the first two, and the third added to it, exactly."""
 
 
 def divide(one: Decimal, other: Decimal) -> Decimal:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from kalshi_fix_sansio.explained import explained
 
+_new: Final = tuple.__new__  # half of what it takes to call the class
 _FORM: Final = re.compile(r"([0-9]{1,18});([0-9]{1,18})(?:;([0-9]{1,9}))?", re.ASCII)
 _NONE: Final = re.compile(r"-1;-1(?:;[0-9]{1,9})?", re.ASCII)
 MAX_SHOWN: Final = 60
@@ -28,8 +29,8 @@ class ExecKey(NamedTuple):
     event: int
     """The second one."""
 
-    @classmethod
-    def parse(cls, text: str) -> ExecKey | None:
+    @staticmethod
+    def parse(text: str) -> ExecKey | None:
         """Read `clock;event` (shard 0) or `clock;event;shard`; None for `-1;-1`, which pending reports have.
 
         Raises:
@@ -38,7 +39,7 @@ class ExecKey(NamedTuple):
         match = _FORM.fullmatch(text)
         if match is not None:
             clock, event, shard = match.groups()
-            return cls(int(shard or 0), int(clock), int(event))
+            return _new(ExecKey, (int(shard) if shard else 0, int(clock), int(event)))
         if _NONE.fullmatch(text):
             return None
         shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import attrs
 
@@ -18,6 +18,9 @@ from kalshi_fix_sansio._generated import OrdStatus, Side
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, divide, subtract
 from kalshi_fix_sansio.trading.exec_key import ExecKey
+
+if TYPE_CHECKING:
+    from kalshi_fix_sansio.trading.order_updates import OrderUpdate
 
 NO_KEY: Final = ExecKey(-1, -1, -1)
 """Stands for the key of a report without one; it is below every other."""
@@ -97,7 +100,8 @@ class Fill(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What one report says of its order."""
+    """What one report says of its order. The newest is the greatest: of two with one key, which sessions may
+    see differently, the one that tells of an end or of more counts."""
 
     key: ExecKey
     ends: bool
@@ -106,13 +110,6 @@ class Said(NamedTuple):
     status: str
     cl_ord_id: str
     text: str
-
-    def replaces(self, other: Said | None) -> bool:
-        """Say whether it is the newer one. Of two with one key, which sessions may see differently, the one
-        that tells of an end or of more counts."""
-        if other is None or self.key != other.key:
-            return other is None or self.key > other.key
-        return self > other
 
 
 @explained
@@ -225,10 +222,16 @@ class Order:
     """Whether the user said that it is open, though no report says so."""
     indexed: tuple[str, ...] = ()
     """The ClOrdIDs by which it can be found."""
+    indexed_as: OrderState | None = None
+    """Its state when the last update of it ended; None while it is new."""
+    update: OrderUpdate | None = None
+    """The update that is being made of it; None between two calls of `Orders.apply`."""
 
     @property
     def state(self) -> OrderState:
         """Where it stands, by all that has been told."""
+        if self.last is not None and self.end is None and not (self.cut or self.closed or self.denied):
+            return OrderState.OPEN  # as most are: in half the time of what follows
         if self.ending is not None:
             return OrderState.DONE
         if self.last is not None or self.placed is None:
@@ -281,10 +284,11 @@ class Order:
     @property
     def names(self) -> tuple[str, ...]:
         """The ClOrdIDs that it has: as it was placed, now, and of its pending requests."""
-        now = self.cl_ord_id
-        if not self.pending and (self.placed is None or self.placed.cl_ord_id == now):
-            return (now,) if now else ()
+        last = self.last
         placed = "" if self.placed is None else self.placed.cl_ord_id
+        now = placed if last is None else last.cl_ord_id
+        if now and not self.pending and placed in ("", now):
+            return (now,)
         names = dict.fromkeys((placed, now, *(each.cl_ord_id for each in self.pending)))
         return tuple(filter(None, names))
 

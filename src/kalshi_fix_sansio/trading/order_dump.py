@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from kalshi_fix_sansio._generated import Side
-from kalshi_fix_sansio.trading.amounts import add, multiply
+from kalshi_fix_sansio.trading.amounts import add, multiply_add
 from kalshi_fix_sansio.trading.dumping import dump_time, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import NO_KEY, Account, Fill, Order, PendingRequest, Placed, Said
@@ -137,7 +137,7 @@ def load_order(row: Mapping[str, Any]) -> Order:
     for fill in map(load_fill, row["fills"]):
         order.fills[fill.key] = fill
         order.filled = add(order.filled, fill.quantity)
-        order.value = add(order.value, multiply(fill.price, fill.quantity))
+        order.value = multiply_add(fill.price, fill.quantity, order.value)
         order.fees = add(order.fees, fill.fee)
     order.told = Decimal(row["told"])
     order.last, order.end = _load_said(row["last"]), _load_said(row["end"])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.exec_key import ExecKey
-from kalshi_fix_sansio.trading.order import NO_KEY, Order, PendingRequest, Placed
+from kalshi_fix_sansio.trading.order import NO_KEY, Order, OrderState, PendingRequest, Placed
 from kalshi_fix_sansio.trading.order_updates import OrderDiscrepancy, OrderDiscrepancyKind, OrderUpdate
 
+_new = object.__new__
 MAX_NAMESAKES: Final = 32
 """Orders of one ClOrdID that are looked at; further ones are older, and settled unless none ever was."""
 
@@ -22,8 +25,9 @@ class OrderIndex:
     def __init__(self, max_orders: int) -> None:
         self.max_orders: int = max_orders
         self.orders: dict[int, Order] = {}
-        self.done: dict[int, None] = {}
-        """Numbers of orders that have ended, the first one first."""
+        self.done: OrderedDict[int, None] = OrderedDict()
+        """Numbers of orders that have ended, the first one first, which is found at once: a dict walks over
+        all that were taken off its front."""
         self.by_id: dict[str, Order] = {}
         self.names: dict[str, dict[int, Order]] = {}
         """By ClOrdID: whose request, or order, has it."""
@@ -33,18 +37,20 @@ class OrderIndex:
         """Those that something may be unknown of: not done, or with fills or answers to come."""
         self.floors: dict[int, ExecKey] = {}
         """By shard: what is not newer may be about an order that is no longer kept."""
-        self.touched: dict[int, OrderUpdate] = {}
-        """What is being told of, by number; 0 for what is about no order."""
+        self.touched: list[OrderUpdate] = []
+        """What is being told; each is the `update` of its order."""
 
     def named(self, cl_ord_id: str) -> Order | None:
         """Return the order of a ClOrdID; see `Orders.by_cl_ord_id`."""
-        orders = self.namesakes(cl_ord_id)
-        return max(orders, key=lambda order: (not order.is_done, order.number), default=None)
+        return max(
+            self.namesakes(cl_ord_id), key=lambda order: (not order.is_done, order.number), default=None
+        )
 
-    def namesakes(self, name: str) -> list[Order]:
+    def namesakes(self, name: str) -> Iterable[Order]:
         """Return the newest orders that have a ClOrdID, or had it when they were placed, or have a request of
         that id."""
-        return list(islice(reversed(self.names.get(name, {}).values()), MAX_NAMESAKES))
+        holders = self.names.get(name)
+        return () if holders is None else islice(reversed(holders.values()), MAX_NAMESAKES)
 
     def live_ones(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
         """Return the orders that are not done, in any state, the oldest first."""
@@ -64,9 +70,10 @@ class OrderIndex:
         found = [
             (order, order.placed)
             for order in self.namesakes(name)
-            if order.placed is not None and not (_has_outcome(order) or order.placed.refused)
+            if order.placed is not None
+            and not (order.last is not None or order.end is not None or order.placed.refused)
         ]
-        return sorted(found, key=_attempt)
+        return sorted(found, key=_attempt) if len(found) > 1 else found
 
     def rematch(self, order: Order) -> None:
         """Of orders sent under one ClOrdID, let the first that the venue has be the first that was sent.
@@ -115,91 +122,120 @@ class OrderIndex:
     def add(self, order: Order) -> None:
         """Take up an order, and begin its update."""
         self.orders[order.number] = order
-        self.touched[order.number] = OrderUpdate(order)
+        self.begin(order)
         if order.order_id is not None:
             self.by_id[order.order_id] = order
 
     def drop(self, order: Order) -> None:
         """Forget an order, which its update tells."""
         self.begin(order).forgotten = True
-        del self.orders[order.number]
+        number = order.number
+        del self.orders[number]
         if order.order_id is not None:
             del self.by_id[order.order_id]
-        self.index(order, kept=False)
+        self._name(order, ())
+        self._end(order)
+        self.unsettled.pop(number, None)
+        self.done.pop(number, None)
 
     def make_room(self) -> bool:
         """Say whether there is room for another order; the one goes that was done first."""
         if len(self.orders) < self.max_orders:
             return True
-        # One that is being told of stays for that.
-        number = next((each for each in self.done if each not in self.touched), None)
-        if number is None:
+        for number in self.done:
+            order = self.orders[number]
+            if order.update is None:  # one that is being told of stays for that
+                break
+        else:
             return False
-        order = self.orders[number]
-        for key in (order.key, *order.fills):
-            if key is not None and key > self.floors.get(key.shard, NO_KEY):
-                self.floors[key.shard] = key
+        first, last = order.first_key, order.key
+        if first is not None and last is not None:
+            # What is between them is of one shard if they are.
+            for key in (last,) if first.shard == last.shard else (last, *order.fills):
+                if key > self.floors.get(key.shard, NO_KEY):
+                    self.floors[key.shard] = key
         self.drop(order)
         return True
 
     def begin(self, order: Order) -> OrderUpdate:
         """Begin the update of an order, once for a message."""
-        update = self.touched.get(order.number)
+        update = order.update
         if update is None:
-            update = self.touched[order.number] = OrderUpdate(order, order.state)
+            # Without its constructor it takes three quarters of the time.
+            update = order.update = _new(OrderUpdate)
+            self.touched.append(update)
+            update.order = order
+            update.before = order.indexed_as
+            update.fills = []
+            update.answered = []
+            update.discrepancies = []
+            update.forgotten = False
+            update.mass_cancel = None
         return update
 
     def note(self, order: Order | None, kind: OrderDiscrepancyKind, detail: str) -> None:
         """Tell a discrepancy, of an order if it is known of which."""
-        update = self.touched.setdefault(0, OrderUpdate(None)) if order is None else self.begin(order)
+        if order is None:
+            update = next((each for each in self.touched if each.order is None), None)
+            if update is None:
+                update = OrderUpdate(None)
+                self.touched.append(update)
+        else:
+            update = self.begin(order)
         update.discrepancies.append(OrderDiscrepancy(kind, detail))
 
     def told(self) -> list[OrderUpdate]:
-        """End the updates of what was applied; return those that tell something."""
-        told, self.touched = list(self.touched.values()), {}
+        """End the updates of what was applied; return them."""
+        told, self.touched = self.touched, []
         for update in told:
-            if update.order is not None and not update.forgotten:
-                self.index(update.order)
+            order = update.order
+            if order is not None:
+                order.update = None
+                if not update.forgotten:
+                    self.index(order)
         return told
 
-    def index(self, order: Order, *, kept: bool = True) -> None:
-        """Let an order be found by what it is called now."""
-        is_live = kept and not order.is_done
-        if is_live or (kept and (order.pending or order.unseen)):
+    def index(self, order: Order) -> None:
+        """Let an order be found by what it is called now, and how it stands."""
+        before, state, names = order.indexed_as, order.state, order.names
+        order.indexed_as = state
+        if names != order.indexed:
+            self._name(order, names)
+        if state is not OrderState.DONE:
+            if before is None or before is OrderState.DONE:
+                self.unsettled[order.number] = order
+                self.live.setdefault((order.symbol, order.side), {})[order.number] = order
+                self.done.pop(order.number, None)
+            return
+        if order.pending or order.told > order.filled:
             self.unsettled[order.number] = order
         else:
             self.unsettled.pop(order.number, None)
-        now = order.names if kept else ()
-        if now == order.indexed:
-            if now and is_live is (order.number not in self.done):
-                return  # as with most reports
-        else:
-            for name in order.indexed:
-                if name not in now:
-                    holders = self.names[name]
-                    del holders[order.number]
-                    if not holders:
-                        del self.names[name]
-            for name in now:
+        if before is not OrderState.DONE:
+            self._end(order)
+            self.done[order.number] = None
+
+    def _name(self, order: Order, names: tuple[str, ...]) -> None:
+        """Let an order be found by these ClOrdIDs alone."""
+        for name in order.indexed:
+            if name not in names:
+                holders = self.names[name]
+                del holders[order.number]
+                if not holders:
+                    del self.names[name]
+        for name in names:
+            if name not in order.indexed:
                 self.names.setdefault(name, {})[order.number] = order
-            order.indexed = now
-        where = order.symbol, str(order.side)
-        orders = self.live.get(where, {})
-        if is_live and order.number not in orders:
-            self.live.setdefault(where, {})[order.number] = order
-        elif not is_live and order.number in orders:
-            del orders[order.number]
+        order.indexed = names
+
+    def _end(self, order: Order) -> None:
+        """Take an order from those that are not done."""
+        where = order.symbol, order.side
+        orders = self.live.get(where)
+        if orders is not None:
+            orders.pop(order.number, None)
             if not orders:
                 del self.live[where]
-        if kept and not is_live:
-            self.done.setdefault(order.number)
-        else:
-            self.done.pop(order.number, None)
-
-
-def _has_outcome(order: Order) -> bool:
-    """Say whether the venue has told what it made of a new order."""
-    return order.last is not None or order.end is not None
 
 
 def _is_told(order: Order) -> bool:

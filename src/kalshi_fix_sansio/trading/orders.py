@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -33,7 +33,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.trading import order_dump, order_making
-from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply
+from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply_add
 from kalshi_fix_sansio.trading.doubts import Remedy
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
@@ -50,7 +50,6 @@ from kalshi_fix_sansio.trading.order_reports import (
     missing_field,
     read_account,
     read_fill,
-    read_key,
     read_said,
     sending_time,
     too_long,
@@ -76,6 +75,7 @@ _REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
 _REJECTED: Final = ExecType.REJECTED
 _TRADE: Final = ExecType.TRADE
 _WORKING: Final = frozenset((OrderState.OPEN, OrderState.UNVERIFIED))
+_read_key: Final = ExecKey.parse
 _Change = OrderCancelReplaceRequest | OrderCancelRequest
 
 
@@ -89,6 +89,7 @@ class Orders:
 
     __slots__ = (
         "_answers",
+        "_dollars",
         "_kept",
         "_last_cut",
         "_logon",
@@ -128,7 +129,7 @@ class Orders:
         self._session_type = SESSION_TYPES[session_type]
         self._product = product
         given: Any = {"use_dollars": True} if logon is None else logon
-        self._logon: Mapping[str, Any] = values_of(given) if isinstance(given, LogonFields) else dict(given)
+        self._set_logon(values_of(given) if isinstance(given, LogonFields) else given)
         self._max_fills = max_fills
         self._kept = OrderIndex(max_orders)
         self._mass_cancels = MassCancels()
@@ -148,6 +149,10 @@ class Orders:
         self._overtaken: dict[str, None] = {}
         """ClOrdIDs of changes and cancels of orders that ended before their answer, the oldest first: a
         refusal of them says nothing new, and may name nothing that is known."""
+
+    def _set_logon(self, logon: Mapping[str, Any]) -> None:
+        self._logon = dict(logon)
+        self._dollars = self._product == MARGIN or self._logon.get("use_dollars") is True
 
     # --- to be asked ----------------------------------------------------------------------------------
 
@@ -258,7 +263,7 @@ class Orders:
     @property
     def dollars(self) -> bool:
         """Whether prices of the session are in dollars, not in cents."""
-        return self._product == MARGIN or self._logon.get("use_dollars") is True
+        return self._dollars
 
     # --- to be sent -----------------------------------------------------------------------------------
 
@@ -355,30 +360,9 @@ class Orders:
 
         Returns what it did, one update for each order. Any other event or message does nothing.
         """
-        match happened:
-            case MessageReceived(
-                message=ExecutionReport() | OrderCancelReject() | OrderMassCancelReport() as message
-            ):
-                self._take(message)
-            case Message():
-                self._take(happened)
-            case Copied(report=report, dollars=dollars):
-                self._note_time(report)
-                self._take_report(report, dollars=dollars, live=False)
-            case Covered():
-                self._take_covered(happened)
-            case RejectReceived():
-                self._take_reject(happened)
-            case OutcomesUnknown(requests=requests):
-                self._doubt((request.request_id, request.msg_type) for request in requests)
-            case LoggedOn():
-                self._take_logon(happened)
-            case SessionEnded():
-                self._take_end()
-            case MessagesLost() | SequenceSkipped(gap_fill=False):
-                self._cut()
-            case MessageRejected(comes_again=False, message=refused):
-                self._take_refused(refused)
+        take = _TAKEN.get(type(happened)) or _inherited(type(happened))
+        if take is not None:
+            take(self, happened)
         return self._told()
 
     def resolve(self, order: Order, *, is_open: bool) -> list[OrderUpdate]:
@@ -409,24 +393,17 @@ class Orders:
             told += [OrderUpdate(None, mass_cancel=each) for each in self._mass_cancels.told()]
         return told
 
-    def _take(self, message: Message) -> None:
-        self._note_time(message)
-        match message:
-            case ExecutionReport():
-                self._take_report(message, dollars=self.dollars, live=True)
-            case OrderCancelReject():
-                self._take_cancel_reject(message)
-            case OrderMassCancelReport():
-                self._take_mass_cancel_report(message)
-            case OrderMassCancelRequest():
-                if not _is_repeated(message):
-                    self._mass_cancels.send(message.cl_ord_id, self._keys_of_own())
-            case NewOrderSingle():
-                if not _is_repeated(message):
-                    self._place(message)
-            case OrderCancelReplaceRequest() | OrderCancelRequest():
-                if not _is_repeated(message):
-                    self._ask(message)
+    def _take_received(self, event: MessageReceived) -> None:
+        message = event.message
+        if isinstance(message, ExecutionReport):
+            self._take_report(message)
+        elif isinstance(message, OrderCancelReject):
+            self._take_cancel_reject(message)
+        elif isinstance(message, OrderMassCancelReport):
+            self._take_mass_cancel_report(message)
+
+    def _take_copied(self, copied: Copied) -> None:
+        self._take_report(copied.report, copied)
 
     def _note_time(self, message: Message) -> None:
         self._time = sending_time(message) or self._time
@@ -434,6 +411,9 @@ class Orders:
     # --- requests -------------------------------------------------------------------------------------
 
     def _place(self, message: NewOrderSingle) -> None:
+        self._note_time(message)
+        if _is_repeated(message):
+            return
         self._number += 1
         placed = Placed(
             self._number,
@@ -444,12 +424,15 @@ class Orders:
             message.ex_destination,
             tuple(self._newest.values()),
         )
-        order = Order(self._number, message.symbol, message.side, placed.account, placed=placed)
+        order = Order(self._number, message.symbol, message.side, placed.account, None, placed)
         # An order of one's own is kept whatever the bound: it is the user who makes them.
         self._kept.make_room()
         self._kept.add(order)
 
     def _ask(self, message: _Change) -> None:
+        self._note_time(message)
+        if _is_repeated(message):
+            return
         changes = isinstance(message, OrderCancelReplaceRequest)
         order = self._kept.by_id.get(message.order_id or "") or self.by_cl_ord_id(message.orig_cl_ord_id)
         if order is None:
@@ -472,6 +455,11 @@ class Orders:
             )
         )
 
+    def _ask_mass_cancel(self, message: OrderMassCancelRequest) -> None:
+        self._note_time(message)
+        if not _is_repeated(message):
+            self._mass_cancels.send(message.cl_ord_id, self._keys_of_own())
+
     def _keys_of_own(self) -> dict[int, ExecKey | None]:
         """Return the numbers of this side's orders that are not done, with the newest key of their shard."""
         found: dict[int, ExecKey | None] = {}
@@ -488,12 +476,15 @@ class Orders:
         return next((key for key in after if key.shard == shard), None)
 
     def _price(self, price: Decimal) -> Decimal:
-        return price if self.dollars else from_cents(price)
+        return price if self._dollars else from_cents(price)
 
     # --- reports --------------------------------------------------------------------------------------
 
-    def _take_report(self, message: ExecutionReport, *, dollars: bool, live: bool) -> None:
+    def _take_report(self, message: ExecutionReport, copied: Copied | None = None) -> None:
         report: Any = message  # a field that could not be read is None, whatever its type says
+        header = report.header
+        if header is not None:
+            self._time = header.sending_time or self._time
         missing = missing_field(report)
         if missing is not None:
             about = self._kept.by_id.get(report.order_id or "")
@@ -502,93 +493,118 @@ class Orders:
             if report.exec_type not in PENDING:
                 self._cut(None if about is None else [about])
             return
-        long = too_long(report)
-        if long is not None:
-            self._kept.note(None, OrderDiscrepancyKind.TOO_MANY, f"{long} of a report is too long")
-            return
-        rejected = report.exec_type == _REJECTED
-        if rejected and leaves_open(report):
+        kept = self._kept
+        order = kept.by_id.get(report.order_id)
+        names = (report.cl_ord_id,)
+        if order is None or order.indexed != names or order.symbol != report.symbol or report.orig_cl_ord_id:
+            # Most name a known order as it is known, which is no longer than what is kept.
+            long = too_long(report)
+            if long is not None:
+                kept.note(None, OrderDiscrepancyKind.TOO_MANY, f"{long} of a report is too long")
+                return
+        kind = report.exec_type
+        if kind == _REJECTED and leaves_open(report):
             self._leave_open(report)
             return
         key, malformed = None, ""
         try:
-            key = read_key(report)
+            key = _read_key(report.exec_id or "")
         except ValueError as error:
             malformed = str(error)
-        order = self._find_rejected(report) if rejected else self._find(report, key)
+        if kind == _REJECTED:
+            order = self._find_rejected(report)
+        elif order is None:
+            order = self._find(report, key)
         if order is None:
             return
-        self._kept.begin(order)
+        update = kept.begin(order)
         if malformed:
-            self._kept.note(order, OrderDiscrepancyKind.BAD_EXEC_ID, malformed)
-        if report.exec_type in PENDING:
+            kept.note(order, OrderDiscrepancyKind.BAD_EXEC_ID, malformed)
+        if kind in PENDING:
             return
-        self._take_said(order, report, key, dollars=dollars, live=live)
-
-    def _take_said(
-        self, order: Order, report: Any, key: ExecKey | None, *, dollars: bool, live: bool
-    ) -> None:
+        told = report.cum_qty
+        if told > order.told:
+            order.told = told
         said = read_said(report, key)
-        if said.told > order.told:
-            order.told = said.told
-        if said.ends and said.replaces(order.end):
+        if said.ends and (order.end is None or said > order.end):
             order.end = said
         if key is not None:
-            # Only something new can contradict what the user has found out.
-            if live and not said.ends and (order.last is None or key > order.last.key):
-                order.closed = False
-            self._take_key(order, key, live=live)
-            if said.replaces(order.last):
-                order.last = said
-            if report.price is not None and (order.limit is None or order.limit[0] <= key):
-                order.limit = key, report.price if dollars else from_cents(report.price)
-            if report.exec_type == _TRADE:
-                self._take_fill(order, report, key, dollars=dollars)
+            dollars = self._dollars if copied is None else copied.dollars
+            price = report.price
+            if price is not None and not dollars:
+                price = from_cents(price)
+            self._take_key(order, said, key, price, copied is None)
+            if kind == _TRADE:
+                self._take_fill(order, update, report, key, dollars)
         if report.symbol != order.symbol or report.side != order.side:
             detail = f"{report.symbol} side {report.side} in {order.order_id}"
-            self._kept.note(order, OrderDiscrepancyKind.TERMS, detail)
+            kept.note(order, OrderDiscrepancyKind.TERMS, detail)
         if order.end is not None and order.last is not None and _revives(order.last, order.end):
-            self._kept.note(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
+            kept.note(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
+        if (
+            order.indexed == names
+            and not order.pending
+            and not report.orig_cl_ord_id
+            and len(kept.names[names[0]]) == 1
+        ):
+            return  # most orders have one ClOrdID, which no other has, and nothing is asked of them
         if key is not None or order.end is not None:
             self._take_answers(order, report)
-        self._kept.rematch(order)
+        kept.rematch(order)
 
-    def _take_key(self, order: Order, key: ExecKey, *, live: bool) -> None:
-        if order.first_key is None or key < order.first_key:
-            order.first_key = key
+    def _take_key(self, order: Order, said: Said, key: ExecKey, price: Decimal | None, live: bool) -> None:
+        last, shard = order.last, key.shard
+        if last is None or key > last.key:
+            order.last = said
+            if price is not None:
+                order.limit = key, price
+            if last is None:
+                order.first_key = key
+            if last is None or last.key.shard != shard:
+                self._take_shard(order.symbol, shard)
+            # Only something new can contradict what the user has found out.
+            if order.closed and live and not said.ends:
+                order.closed = False
+        else:
+            order.last = max(last, said)
+            order.first_key = key if order.first_key is None else min(key, order.first_key)
+            if price is not None and (order.limit is None or order.limit[0] <= key):
+                order.limit = key, price
         if live:
             order.seen_live = True
-            if order.live_key is None or key > order.live_key:
+            if order.cut and (order.live_key is None or key > order.live_key):
                 order.live_key = key
-            newest = self._newest.get(key.shard)
-            if newest is None:
-                if len(self._newest) < MAX_SHARDS:
-                    self._newest[key.shard] = key
-            elif key > newest:
-                self._newest[key.shard] = key
-        if len(self._shards) < self._kept.max_orders or order.symbol in self._shards:
-            self._shards[order.symbol] = key.shard
+            newest = self._newest
+            if key > newest.get(shard, NO_KEY) and (shard in newest or len(newest) < MAX_SHARDS):
+                newest[shard] = key
 
-    def _take_fill(self, order: Order, report: Any, key: ExecKey, *, dollars: bool) -> None:
-        fill = read_fill(report, key, dollars=dollars)
-        if fill is None:
+    def _take_shard(self, symbol: str, shard: int) -> None:
+        if symbol in self._shards or len(self._shards) < self._kept.max_orders:
+            self._shards[symbol] = shard
+
+    def _take_fill(self, order: Order, update: OrderUpdate, report: Any, key: ExecKey, dollars: bool) -> None:
+        price, quantity = report.last_px, report.last_qty
+        if price is None or quantity is None or quantity <= ZERO:
             detail = f"trade {key} has no LastPx or no LastQty"
             self._kept.note(order, OrderDiscrepancyKind.UNREADABLE, detail)
             return
-        known = order.fills.get(key)
+        if not dollars:
+            price = from_cents(price)
+        fills = order.fills
+        known = fills.get(key)
         if known is not None:
-            if known[1:3] != fill[1:3]:
-                detail = f"trade {key} of {known.quantity:f} and of {fill.quantity:f}"
+            if known.price != price or known.quantity != quantity:
+                detail = f"trade {key} of {known.quantity:f} and of {quantity:f}"
                 self._kept.note(order, OrderDiscrepancyKind.CONFLICT, detail)
             return
-        if len(order.fills) >= self._max_fills:
+        if len(fills) >= self._max_fills:
             self._kept.note(order, OrderDiscrepancyKind.TOO_MANY, f"{self._max_fills} fills are kept")
             return
-        order.fills[key] = fill
-        order.filled = add(order.filled, fill.quantity)
-        order.value = add(order.value, multiply(fill.price, fill.quantity))
+        fill = fills[key] = read_fill(report, key, price, quantity)
+        order.filled = add(order.filled, quantity)
+        order.value = multiply_add(price, quantity, order.value)
         order.fees = add(order.fees, fill.fee)
-        self._kept.begin(order).fills.append(fill)
+        update.fills.append(fill)
         if order.filled > order.told:
             detail = f"{order.filled:f} in fills, CumQty is {order.told:f}"
             self._kept.note(order, OrderDiscrepancyKind.OVERFILLED, detail)
@@ -618,11 +634,8 @@ class Orders:
             done = next((each for each in order.pending if each.cl_ord_id == before), None)
 
     def _find(self, report: Any, key: ExecKey | None) -> Order | None:
-        """Return the order that a report is about: a known one, one of this side's that it tells the OrderID
-        of, or a new one that another session placed."""
-        order = self._kept.by_id.get(report.order_id)
-        if order is not None:
-            return order
+        """Return the order of a report that is the first to tell its OrderID: one of this side's, or a new
+        one that another session placed."""
         mine = self._mine(report)
         if mine is not None:
             mine.order_id = report.order_id
@@ -693,6 +706,7 @@ class Orders:
                 self._make_request_unknown(request)
 
     def _take_cancel_reject(self, message: OrderCancelReject) -> None:
+        self._note_time(message)
         if self._is_repeated_answer(message):
             return
         found = self._kept.requests(message.cl_ord_id or "")
@@ -721,6 +735,7 @@ class Orders:
             order.since = order.since or self._time
 
     def _take_mass_cancel_report(self, message: OrderMassCancelReport) -> None:
+        self._note_time(message)
         if not self._is_repeated_answer(message) and not self._mass_cancels.answer(message):
             detail = f"OrderMassCancelReport for {(message.cl_ord_id or '')[:MAX_ID_SIZE]}"
             self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
@@ -742,10 +757,11 @@ class Orders:
             detail = f"{event.reject.NAME} of number {event.ref_seq_num}"
             self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
-    def _doubt(self, requests: Iterable[tuple[str, str]]) -> None:
-        """The session says that these requests, by ClOrdID and MsgType, will have no answer."""
+    def _doubt(self, event: OutcomesUnknown) -> None:
+        """The session says that these requests will have no answer."""
         self.moment += 1
-        for name, msg_type in requests:
+        for request in event.requests:
+            name, msg_type = request.request_id, request.msg_type
             if msg_type == NewOrderSingle.MSG_TYPE:
                 waiting = [each for each in self._kept.unlinked(name) if each[0].state is OrderState.SENT]
                 for order, placed in waiting[:1]:
@@ -754,9 +770,9 @@ class Orders:
             elif msg_type == OrderMassCancelRequest.MSG_TYPE:
                 self._mass_cancels.lose(self.moment, self._time, name)
             else:
-                for order, request in self._kept.requests(name, msg_type)[:1]:
+                for order, pending in self._kept.requests(name, msg_type)[:1]:
                     self._kept.begin(order)
-                    self._make_request_unknown(request)
+                    self._make_request_unknown(pending)
 
     def _make_unknown(self, order: Order, placed: Placed) -> None:
         if not placed.unknown:
@@ -785,7 +801,7 @@ class Orders:
         # On a session with resend, a reset loses what was sent before it; otherwise the end was not told.
         if event.reset if self._session_type.resend else self._on:
             self._cut()
-        self._logon = dict(event.flags)
+        self._set_logon(event.flags)
         self._on = True
 
     def _take_end(self) -> None:
@@ -800,8 +816,15 @@ class Orders:
         for order in self.live():
             order.presumed = order.seen_live or order.placed is not None
 
-    def _take_refused(self, refused: Message | None) -> None:
+    def _take_skipped(self, event: SequenceSkipped) -> None:
+        if not event.gap_fill:
+            self._cut()
+
+    def _take_refused(self, event: MessageRejected) -> None:
         """This side has refused a message, and did not deliver it."""
+        refused = event.message
+        if event.comes_again:
+            return
         if refused is not None and refused.msg_type not in _REPORTS:
             return
         if isinstance(refused, OrderMassCancelReport):
@@ -834,7 +857,7 @@ class Orders:
                 for request in order.pending:
                     self._make_request_unknown(request)
             if order.state is not before or doubted < sum(request.is_unknown for request in order.pending):
-                self._kept.touched.setdefault(order.number, OrderUpdate(order, before))
+                self._kept.begin(order)
 
     def _take_covered(self, covered: Covered) -> None:
         # A range with an end of its own says nothing of what came after it.
@@ -864,10 +887,9 @@ class Orders:
             order.cut = order.denied = 0
             order.hole = None
         if arrived or order.state is not before:
-            update = self._kept.touched[order.number] = OrderUpdate(order, before)
-            update.answered.extend(arrived)
+            self._kept.begin(order)
             for request in arrived:
-                order.pending.remove(request)
+                self._kept.answer(order, request)
 
     def _shard(self, order: Order) -> int | None:
         shard = order.shard
@@ -923,7 +945,7 @@ class Orders:
         self._number, self.moment = int(dumped["number"]), int(dumped["moment"])
         self._last_cut = int(dumped["last_cut"])
         self._time = load_time(dumped["time"])
-        self._logon = dict(dumped["logon"])
+        self._set_logon(dumped["logon"])
         self._newest = {key.shard: key for key in map(order_dump.load_key, dumped["newest"])}
         self._kept.floors = {key.shard: key for key in map(order_dump.load_key, dumped["floors"])}
         self._shards = {str(symbol): int(shard) for symbol, shard in dumped["shards"].items()}
@@ -935,11 +957,40 @@ class Orders:
                 self._kept.by_id[order.order_id] = order
             self._kept.index(order)
         # They were done in another order than that in which they were placed.
-        self._kept.done = {int(each): None for each in dumped["done"] if int(each) in self._kept.done}
+        for number in map(int, dumped["done"]):
+            if number in self._kept.done:
+                self._kept.done.move_to_end(number)
         self._mass_cancels.load(dumped["mass_cancels"])
         if bool(dumped["on"]):
             self._take_end()
         return self._told()
+
+
+_TAKEN: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
+    MessageReceived: Orders._take_received,
+    ExecutionReport: Orders._take_report,
+    OrderCancelReject: Orders._take_cancel_reject,
+    OrderMassCancelReport: Orders._take_mass_cancel_report,
+    NewOrderSingle: Orders._place,
+    OrderCancelReplaceRequest: Orders._ask,
+    OrderCancelRequest: Orders._ask,
+    OrderMassCancelRequest: Orders._ask_mass_cancel,
+    Copied: Orders._take_copied,
+    Covered: Orders._take_covered,
+    RejectReceived: Orders._take_reject,
+    OutcomesUnknown: Orders._doubt,
+    LoggedOn: Orders._take_logon,
+    SessionEnded: lambda orders, _: orders._take_end(),
+    MessagesLost: lambda orders, _: orders._cut(),
+    SequenceSkipped: Orders._take_skipped,
+    MessageRejected: Orders._take_refused,
+    Message: Orders._note_time,
+}
+"""What `Orders.apply` takes, and how."""
+
+
+def _inherited(cls: type) -> Callable[[Orders, Any], None] | None:
+    return next((_TAKEN[each] for each in cls.__mro__ if each in _TAKEN), None)
 
 
 def _doubt(
