@@ -187,11 +187,16 @@ def open_request(message: Any, number: int = 3) -> OpenRequest:
 
 def feed(orders: Orders, *happened: object) -> list[OrderUpdate]:
     """Apply messages as the session does: those of the venue as received, our own as they are. Returns the
-    last updates."""
+    last updates. Each order is told of once, with the state that it had, and so is a changed state."""
     told: list[OrderUpdate] = []
     for each in happened:
         venue = isinstance(each, (ExecutionReport, OrderCancelReject))
+        before = {order: order.state for order in orders}
         told = orders.apply(MessageReceived(each) if isinstance(each, Message) and venue else each)
+        updates = {update.order: update for update in told if update.order is not None}
+        assert len(updates) == sum(update.order is not None for update in told)
+        assert all(update.before is before.get(order) for order, update in updates.items())
+        assert {order for order, state in before.items() if order.state is not state} <= updates.keys()
     return told
 
 

@@ -10,13 +10,16 @@ import pytest
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     BusinessRejectReason,
+    CollateralAmountType,
     ExecutionReportText,
     LogonFields,
+    NewOrderSingle,
     OrdStatus,
     Party,
     Reject,
 )
-from kalshi_fix_sansio.events import RejectReceived
+from kalshi_fix_sansio.base import values_of
+from kalshi_fix_sansio.events import CloseReason, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_sansio.trading import Account, Ending, Orders, OrderState
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from tests.trading.order_flow import (
@@ -89,6 +92,23 @@ def test_a_fill_counts_once_and_also_after_the_end(orders: Orders) -> None:
     assert seen(order, "filled") == (4,)
     assert not told.fills
     assert not orders.doubts()
+
+
+def test_of_fees_and_money_those_count_that_say_how_much(orders: Orders) -> None:
+    trade = report("trade", "1;2", cum="4", last=("4", "0.40"), fee="0.03", balance="-1.63")
+    [fee], [change] = trade.misc_fees, trade.collateral_amount_changes
+    untold = attrs.evolve(fee, misc_fee_amt="1")
+    untold.misc_fee_amt = None  # type: ignore[assignment] # as one that could not be read
+    other = attrs.evolve(change, collateral_amount_type=CollateralAmountType.PAYOUT)
+    trade.misc_fees = [untold, fee, attrs.evolve(fee, misc_fee_amt="-0.01")]
+    trade.collateral_amount_changes = [other, change, attrs.evolve(change, collateral_amount_change="0.5")]
+    [update] = feed(orders, trade)
+    [fill] = update.fills
+    assert (fill.fee, fill.balance_change) == (Decimal("0.02"), Decimal("-1.13"))
+    trade.exec_id, trade.collateral_amount_changes = "1;3", [other]
+    [update] = feed(orders, trade)
+    assert update.fills[0].balance_change is None
+    assert only(orders).fees == Decimal("0.04")
 
 
 def test_the_newest_report_is_that_with_the_highest_key(orders: Orders) -> None:
@@ -292,12 +312,27 @@ def test_what_a_log_has_twice_counts_once(orders: Orders) -> None:
 
 
 def test_other_things_do_nothing(orders: Orders) -> None:
-    assert feed(orders, "text", None, Reject(ref_seq_num=1), 7) == []
+    reject = Reject(ref_seq_num=1)
+    assert feed(orders, "text", None, reject, MessageReceived(reject), MessageReceived(place()), 7) == []
     assert orders.newest == {}
     feed(orders, place(), report("new", "1;1"), report("new", "1;7;2", "o2"))
     assert orders.newest == {0: ExecKey(0, 1, 1), 2: ExecKey(2, 1, 7)}
     shown = "Order(a, o1, KXHIGHNY-26NOV21-T55, open, 0 filled, 10 remaining at 0.40 dollars)"
     assert repr(next(iter(orders))) == shown
+
+
+def test_what_is_derived_from_a_request_or_an_event_is_taken_as_that(orders: Orders) -> None:
+    class Mine(NewOrderSingle):
+        """A user's own kind of order."""
+
+    class End(SessionEnded):
+        """And of an event."""
+
+    request = place()
+    feed(orders, Mine(**values_of(request)), report("new", "1;1"))
+    assert only(orders).placed is not None
+    feed(orders, End(CloseReason.CONNECTION_LOST, "gone", clean=False))
+    assert only(orders).state is OrderState.UNVERIFIED
 
 
 def test_of_two_orders_with_one_clordid_the_one_goes_that_was_withdrawn(orders: Orders) -> None:

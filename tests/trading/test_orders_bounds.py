@@ -58,6 +58,16 @@ def test_the_order_that_was_done_first_makes_room() -> None:
     assert [len(update.fills) for update in told] == [0, 1]
 
 
+def test_what_made_room_is_known_on_every_shard_that_told_of_it() -> None:
+    orders = Orders(max_orders=1)
+    trade: dict[str, Any] = {"last": ("4", "0.40")}
+    feed(orders, report("trade", "1;7;1", cum="4", **trade), report("trade", "1;3;2", cum="8", **trade))
+    feed(orders, report("canceled", "1;4;2", cum="8"), report("new", "1;9", "o2", "c2"))
+    assert [order.order_id for order in orders] == ["o2"]
+    for key in ("1;7;1", "1;3;2", "1;4;2"):
+        assert names(feed(orders, Copied(report("trade", key, cum="4", **trade)))) == ["FORGOTTEN"]
+
+
 def test_where_no_order_is_done_no_other_is_taken_up() -> None:
     orders = Orders(max_orders=2)
     feed(orders, report("new", "1;1", "o1", "c1"), report("new", "1;2", "o2", "c2"))
@@ -85,6 +95,15 @@ def test_ids_of_any_size_are_not_kept(orders: Orders, field: str) -> None:
     assert len(str(told[0].discrepancies[0])) < 200
     feed(orders, raw_report(**{field: "x" * MAX_ID_SIZE}))
     assert len(orders) == 1
+
+
+@pytest.mark.parametrize("field", ["cl_ord_id", "orig_cl_ord_id", "symbol"])
+def test_a_report_with_an_id_of_any_size_says_nothing_of_a_known_order(orders: Orders, field: str) -> None:
+    feed(orders, place(), report("new", "1;1"))
+    before = orders.dump()
+    told = feed(orders, raw_report(exec_id="1;2", cum_qty=Decimal(4), **{field: "x" * (MAX_ID_SIZE + 1)}))
+    assert (names(told), told[0].order) == (["TOO_MANY"], None)
+    assert orders.dump() == before
 
 
 def test_a_text_is_kept_in_part(orders: Orders) -> None:

