@@ -10,11 +10,12 @@ from fuzz.wire import KALSHI
 from kalshi_fix_adapters.cli.decoding import Asked, Decoder, Form
 from kalshi_fix_adapters.cli.explain import explain
 from kalshi_fix_adapters.logs.entries import LogEntry, entry_of
+from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.fuzzing import Choices
 
 MAX_MESSAGE = 1024
-_SEPARATORS: Final = (b"\x01", b"|", b"^A", b"\n", b"|\n", b"\r\n")
+_SEPARATORS: Final = (*SEPARATORS, b"\n", b"|\n", b"\r\n", b" \n\t")
 _BEFORE: Final = (
     b"",
     b"2026-08-21 12:00:00 sent ",

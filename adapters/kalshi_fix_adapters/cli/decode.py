@@ -56,8 +56,9 @@ def decode(
 ) -> None:
     """Print the FIX messages of log FILEs (or of standard input: -), one a line, and what is wrong with them.
 
-    Fields may be separated by SOH, | or ^A; whatever stands before 8=FIXT.1.1 on a line is taken for time and
-    direction or ignored; messages may span lines or share one. Files whose name ends with .gz are unpacked.
+    Fields may be separated by SOH or what stands for it (|, ^A, <SOH>, an escape); whatever stands before
+    8=FIXT.1.1 on a line is taken for time and direction or ignored; messages may span lines or share one.
+    Files whose name ends with .gz are unpacked.
     Signatures and passwords are not shown.
 
     The exit status is 0 if all messages were sound, 1 if one had problems, 2 if a file could not be read,

@@ -16,10 +16,13 @@ from typing import IO, Any, Final, Self, cast
 
 from kalshi_fix_adapters.cli.terminal import PROGRESS_SECONDS, StatusLine
 from kalshi_fix_adapters.logs.entries import CHUNK
+from kalshi_fix_adapters.logs.fields import SEPARATORS
 
 STDIN: Final = "-"
-_OTHER: Final = re.compile(rb"8=(FIX\.[0-9]\.[0-9](?:SP[0-9])?)(?:\x01|\||\^A)")
-_LONGEST_OTHER: Final = 16
+_OTHER: Final = re.compile(
+    rb"8=(FIX\.[0-9]\.[0-9](?:SP[0-9])?)(?:%b)" % b"|".join(map(re.escape, SEPARATORS))
+)
+_LONGEST_OTHER: Final = 20
 _MEGA: Final = 1_000_000
 
 

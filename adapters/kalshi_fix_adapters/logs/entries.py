@@ -26,8 +26,9 @@ Direction = Literal["sent", "received"]
 _OWN: Final = re.compile(rb"(.{19}\.[0-9]{6}Z)( ([0-9]{1,9}) (sent|received) +)")
 """A line of this library's wire log."""
 _OWN_SECONDS, _OWN_TIME = len("2026-11-21 12:00:00"), len("2026-11-21 12:00:00.123456Z")
-MAX_CONNECTIONS: Final = 1024
-"""Connections of a wire log whose lines are known at sight; then all of them are forgotten."""
+MAX_KNOWN: Final = 1024
+"""Connections of a wire log, and other texts around the time, that are known at sight; then all of them are
+forgotten."""
 _TIME: Final = re.compile(
     rb"(?<![0-9])([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})[-T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]{1,6}))?"
 )
@@ -82,7 +83,8 @@ _frame = fast_init(Frame)
 def read_log(log: str | Path | IO[bytes]) -> Iterator[LogEntry]:
     """Yield the FIX messages of a log, one after the other, in little memory whatever its size.
 
-    Any log that has them: with SOH, `|` or `^A` between fields, anything around them, on one line or several.
+    Any log that has them: with SOH or what stands for it (`|`, `^A`, `<SOH>`, an escape) between fields,
+    anything around them, on one line or several.
     A damaged message is yielded with its problems.
 
     Args:
@@ -135,20 +137,21 @@ def entry_of(found: LoggedMessage) -> LogEntry:
 _connections: Final[dict[bytes, tuple[Direction, int]]] = {}
 """Direction and connection by what stands behind the time in a line of a wire log: without it, what a line
 tells takes twice as long."""
+_ways: Final[dict[tuple[bytes, bytes], Direction | None]] = {}
+"""Direction by what stands before and behind the time in another log."""
 
 
 def told(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
     """Return time, direction and connection, as far as a line tells them before its message."""
     known = _connections.get(before[_OWN_TIME:])
-    # Behind the full stop are then six characters and Z: what is a time is one of a wire log.
-    if known is not None and before[_OWN_SECONDS:].startswith(b"."):
+    if known is not None and _has_own_time(before):
         try:
             return datetime.fromisoformat(before[:_OWN_TIME].decode("ascii")), *known
         except ValueError:
             pass
     own = _OWN.fullmatch(before)
     if own is not None:
-        if len(_connections) >= MAX_CONNECTIONS:
+        if len(_connections) >= MAX_KNOWN:
             _connections.clear()
         direction, connection = _connections[own[2]] = _WAYS[own[4]], int(own[3])
         try:
@@ -156,17 +159,46 @@ def told(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
         except ValueError:
             time = None
         return time, direction, connection
-    ways = [_WAYS[word] for word in _WORD.findall(before.lower()) if word in _WAYS]
-    # The one that stands next to the message: a name may be such a word, too.
-    return _time(before), ways[-1] if ways else None, None
-
-
-def _time(before: bytes) -> datetime | None:
     found = _TIME.search(before)
     if found is None:
+        return None, _way(before), None
+    return _time(found), _way_around(before[: found.start()], before[found.end() :]), None
+
+
+def own_line(before: bytes) -> tuple[bytes, Direction, int] | None:
+    """Return date and time to the second, direction and connection if a line begins as in a wire log of this
+    library does, and its connection is known; whether there is such a date, `told` says."""
+    known = _connections.get(before[_OWN_TIME:])
+    if known is None or not _has_own_time(before) or not before[_OWN_SECONDS + 1 : _OWN_TIME - 1].isdigit():
         return None
-    year, _, month, day, clock, fraction = (each.decode("ascii") for each in found.groups(b""))
+    return before[:_OWN_SECONDS], *known
+
+
+def _has_own_time(before: bytes) -> bool:
+    # What is a time, and has these at their places, is one of a wire log.
+    return before.startswith(b".", _OWN_SECONDS) and before.startswith(b"Z", _OWN_TIME - 1)
+
+
+def _way_around(head: bytes, tail: bytes) -> Direction | None:
+    key = head, tail
     try:
-        return datetime.fromisoformat(f"{year}-{month}-{day} {clock}.{fraction:0<6}").replace(tzinfo=UTC)
+        return _ways[key]
+    except KeyError:
+        pass
+    if len(_ways) >= MAX_KNOWN:
+        _ways.clear()
+    way = _ways[key] = _way(b" ".join(key))
+    return way
+
+
+def _way(before: bytes) -> Direction | None:
+    ways = [_WAYS[word] for word in _WORD.findall(before.lower()) if word in _WAYS]
+    # The one that stands next to the message: a name may be such a word, too.
+    return ways[-1] if ways else None
+
+
+def _time(found: re.Match[bytes]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(found[0].decode("ascii")).replace(tzinfo=UTC)
     except ValueError:
         return None

@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from kalshi_fix_sansio.framing import byte_sum
+
 SOH = b"\x01"
+SEPARATORS = (SOH, b"|", b"^A", rb"\x01", rb"\u0001", b"<SOH>")
+"""What stands between fields: SOH, or what programs and terminals write for it."""
 FIELD = re.compile(rb"[0-9]{1,9}=")
 """How a field begins."""
 _TEXT = b"58="
+_TEXT_BEGINS = SOH + _TEXT
+_SOUND = 2
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _ENVELOPE = re.compile(rb"8=FIXT\.1\.1\x019=([0-9]{1,9})\x01(.*\x01)10=([0-9]{1,9})\x01", re.DOTALL)
 
@@ -65,25 +71,42 @@ class Fragments:
         while not FIELD.match(self._found[end - 1]):
             end -= 1  # what follows the last separator of a log line: a bracket, an ellipsis
         found = self._found[:end]
-        readings = _READINGS if any(place < end for place in self._breaks) else _READINGS[:1]
-        # Of equals `max` takes the first: where nothing is sound, a line that begins with a tag begins a
-        # field.
-        return _unescaped(max((self._read(found, reading) for reading in readings), key=_soundness))
+        breaks = [(place, indent) for place, indent in self._breaks.items() if place < end]
+        # Of equals the first is kept: where nothing is sound, a line that begins with a tag begins a field.
+        best, most = b"", -1
+        for reading in _READINGS if breaks else _READINGS[:1]:
+            frame = self._read(found, breaks, reading)
+            soundness = _soundness(frame)
+            if soundness > most:
+                best, most = frame, soundness
+            if most == _SOUND:
+                return best
+        return _unescaped(best)
 
-    def _read(self, found: list[bytes], reading: _Reading) -> bytes:
+    def _read(self, found: list[bytes], breaks: list[tuple[int, bytes]], reading: _Reading) -> bytes:
         # Joined once at the end: a value may be in a quarter of a million pieces.
+        glued: dict[int, bytes] = {}
+        parts: list[bytes] = []
+        begin = 0
+        for place, indent in breaks:
+            glue = reading(found[place], indent)
+            if glue is not None:
+                glued[place] = glue
+                parts += (SOH.join(found[begin:place]), glue)
+                begin = place
+        frame = b"".join((*parts, SOH.join(found[begin:]), SOH))
+        if self.separator == SOH or _TEXT_BEGINS not in frame or _soundness(frame) == _SOUND:
+            return frame
         pieces: list[list[bytes]] = []
         for place, text in enumerate(found):
-            indent = self._breaks.get(place)
-            glue = None if indent is None else reading(text, indent)
-            if glue is None:
-                pieces.append([text])
+            if place in glued:
+                pieces[-1] += (glued[place], text)
             else:
-                pieces[-1] += (glue, text)
+                pieces.append([text])
         fields: list[list[bytes]] = []
         for piece in map(b"".join, pieces):
             # What does not begin like a field is the rest of a sentence that holds the separator.
-            if self.separator == SOH or FIELD.match(piece) or not fields[-1][0].startswith(_TEXT):
+            if FIELD.match(piece) or not fields[-1][0].startswith(_TEXT):
                 fields.append([piece])
             else:
                 fields[-1].append(piece)
@@ -111,6 +134,8 @@ _READINGS: tuple[_Reading, ...] = (_by_tag, _unbroken, _with_line_break)
 
 def _unescaped(frame: bytes) -> bytes:
     """Undo the escapes of a wire log, where BodyLength and CheckSum say that they are some."""
+    if b"\\x" not in frame:
+        return frame
     plain = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), frame)
     return max(frame, plain, key=_soundness)
 
@@ -120,4 +145,4 @@ def _soundness(frame: bytes) -> int:
     found = _ENVELOPE.fullmatch(frame)
     if found is None or int(found[1]) != len(found[2]):
         return 0
-    return 2 if sum(frame[: found.end(2)]) % 256 == int(found[3]) else 1
+    return _SOUND if byte_sum(frame[: found.end(2)]) & 0xFF == int(found[3]) else 1

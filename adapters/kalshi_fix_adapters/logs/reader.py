@@ -1,4 +1,4 @@
-"""Find FIX messages in logs: any junk around them, SOH, `|` or `^A` between fields, any line breaks.
+"""Find FIX messages in logs: any junk around them, SOH or what stands for it between fields, any line breaks.
 
 `LogReader` takes bytes in pieces of any size and gives each message as one frame with SOH between its
 fields, whole or not: what is missing or wrong in it is for `Codec.inspect` to say. Memory stays bounded
@@ -16,7 +16,7 @@ from enum import Enum, auto
 
 import attrs
 
-from kalshi_fix_adapters.logs.fields import FIELD, SOH, Fragments
+from kalshi_fix_adapters.logs.fields import FIELD, SEPARATORS, SOH, Fragments
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import CHECK_SUM_FIELDS, CHECK_SUM_SIZE, SUMS_WITH_CHECK_SUM, byte_sum
@@ -28,17 +28,18 @@ MAX_BEFORE = 256
 """Bytes of a line in front of a message that are given with it."""
 _BEGIN_STRING = b"8=FIXT.1.1"
 # What must not stand before a start is checked behind its first byte: so a search skips to such bytes.
-_BEGINNING = rb"8(?<![0-9]8)=FIXT\.1\.1(?:(\x01|\||\^A)|[ \t\r]{0,8}\n)"
-_START = re.compile(_BEGINNING)
+_BEGINNING = rb"8(?:(?<![0-9]8)%b)=FIXT\.1\.1(?:(%b)|[ \t\r]{0,8}\n)" % (
+    b"".join(rb"|(?<=%b8)" % re.escape(each) for each in SEPARATORS if each[-1:].isdigit()),
+    b"|".join(map(re.escape, SEPARATORS)),
+)
+START = re.compile(_BEGINNING)
+"""Where a message begins, whatever came before."""
+LONGEST_START = 20
+"""Bytes of a beginning at most."""
 # The same, with BodyLength where nothing is odd about it: a number as the framing has it, then MsgType.
-_START_WITH_LENGTH = re.compile(_BEGINNING + rb"(?:(?<=\x01|\|)9=([1-9][0-9]{0,6})\1(?=35=))?")
-_LONGEST_START = 20
-_ENDS = {
-    b"\x01": re.compile(rb"\x01|\n"),
-    b"|": re.compile(rb"\||\n"),
-    b"^A": re.compile(rb"\^A|\n"),
-    b"\n": re.compile(rb"\n"),
-}
+_LONGEST_SEPARATOR = max(map(len, SEPARATORS))
+_START_WITH_LENGTH = re.compile(_BEGINNING + rb"(?:9=([1-9][0-9]{0,6})\1(?=35=))?")
+_ENDS = {each: re.compile(re.escape(each) + rb"|\n") for each in (*SEPARATORS, b"\n")}
 """What ends a field, by what follows BeginString; a log with a line per field has nothing else there."""
 _STOPS = {
     separator: re.compile(b"\n|%b|1(?<=%b1)0=" % (_BEGINNING, re.escape(separator))) for separator in _ENDS
@@ -49,8 +50,9 @@ _SUMS_BY_END = {
 }
 """The sum of all bytes of a message modulo 256, CheckSum included, by its end from the SOH in front on."""
 _END_SIZE = 1 + CHECK_SUM_SIZE
-_TEXT_BEGINS = b"\x0158="
-_FIELDS = re.compile(rb"(?:[0-9]{1,9}=[^\x01]*\x01)+")
+_LINES = re.compile(rb"(?:[ \t]*+(?!10=|8=FIXT\.1\.1)[0-9]{1,9}=[^\n8]*+(?:8(?!=FIXT\.1\.1)[^\n8]*+)*+\n)+")
+"""Lines of a field each, in which no message begins, before that of CheckSum."""
+_CHECKSUM_LINE = re.compile(rb"[ \t]*+(10=[0-9]{3})[ \t\r]*+(?=\n)")
 _BLANKS = re.compile(rb"[ \t]*")
 _CHECKSUM_BEGINS = b"10="
 _CHECKSUM = re.compile(rb"10=[0-9]*")
@@ -101,6 +103,22 @@ class _Step(Enum):
     CUT = auto()
 
 
+def _is_whole(frame: bytes) -> bool:
+    """Say whether BodyLength and CheckSum are right."""
+    begin = _START_WITH_LENGTH.match(frame)
+    return (
+        begin is not None
+        and begin[2] is not None
+        and begin.end() + int(begin[2]) + CHECK_SUM_SIZE == len(frame)
+        and _SUMS_BY_END.get(frame[-_END_SIZE:]) == byte_sum(frame) & 0xFF
+    )
+
+
+def _fields_of(lines: bytes) -> list[bytes]:
+    """Return what is on lines of a field each, without the blanks around it."""
+    return [line.lstrip(b" \t").rstrip(b" \t\r") for line in lines.split(b"\n")]
+
+
 class LogReader:
     """Cuts messages out of a log that arrives in pieces; where the pieces end makes no difference."""
 
@@ -118,6 +136,8 @@ class LogReader:
         self._blank_to = self._looked_to = 0
         """Up to where blanks were skipped, and up to where an end was looked for in vain: what waits for the
         rest of the log is not read again with each piece."""
+        self._newline = -1
+        """The first end of a line behind where a message began, or of the buffer if there is none."""
         self._line = line
         self._before = before
         """How the line at the position begins, as far as it was read and up to `MAX_BEFORE` bytes."""
@@ -133,13 +153,14 @@ class LogReader:
 
     def feed(self, data: bytes) -> Iterator[LoggedMessage]:
         """Take the next bytes of the log; yield the messages that are complete now."""
-        # One byte before the position is kept, because a start must not follow a digit.
-        kept = max(self._at - 1, 0)
+        # A little before the position is kept: a start must not follow a digit that is in no separator.
+        kept = max(self._at - _LONGEST_SEPARATOR, 0)
         del self._buffer[:kept]
         self._buffer += data
         self._at -= kept
         self._blank_to -= kept
         self._looked_to -= kept
+        self._newline = -1
         yield from self._scan()
 
     def close(self) -> Iterator[LoggedMessage]:
@@ -184,13 +205,13 @@ class LogReader:
     def _wait(self, message: _Pending) -> _Step:
         self._looked_to = max(self._looked_to, len(self._buffer))
         # What begins within its room may be told a little behind it.
-        is_over = self._looked_to - self._at > message.room + _LONGEST_START
+        is_over = self._looked_to - self._at > message.room + LONGEST_START
         return _Step.CUT if is_over else _Step.WAIT
 
     def _seek(self) -> _Step:
-        found = _START.search(self._buffer, self._at)
+        found = START.search(self._buffer, self._at)
         if found is None:
-            end = len(self._buffer) if self._final else len(self._buffer) - _LONGEST_START
+            end = len(self._buffer) if self._final else len(self._buffer) - LONGEST_START
             self._advance(max(self._at, end))
             return _Step.WAIT
         self._advance(found.start())
@@ -201,7 +222,7 @@ class LogReader:
         return _Step.GO_ON
 
     def _take_whole(self) -> Iterator[LoggedMessage]:
-        """Yield the messages in a row that are here as a whole, each on one line.
+        """Yield the messages in a row that are here as a whole, each on one line or with a line per field.
 
         Most messages of most logs are, and are then taken at once: where BodyLength and CheckSum are right
         with SOH for each separator, that is what stood there. The other steps put the same together, and are
@@ -211,22 +232,48 @@ class LogReader:
         # long.
         buffer = self._buffer
         awaited, self._awaited = self._awaited, False
-        newline = -1
-        """The first end of a line behind the beginning of the message."""
+        newline = self._newline
+        following = -1
+        """Where BeginString stands next."""
         while True:
             at = self._at
-            found = _START_WITH_LENGTH.search(buffer, at)
-            if found is None or found[2] is None:
+            found = _START_WITH_LENGTH.match(buffer, following) if following >= 0 else None
+            if found is None:
+                found = _START_WITH_LENGTH.search(buffer, at)
+            if found is None:
                 return
             begin, body = found.start(), found.end()
-            check_sum = body + int(found[2])
-            end = check_sum + CHECK_SUM_SIZE
+            separator = found[1]
+            if separator is None:
+                lines = self._whole_lines(begin, body)
+                if lines is None:
+                    return
+                awaited, following = False, -1
+                self._advance(begin)
+                line, before = self._line, self._before
+                self._advance(lines[1])
+                yield _logged_message(lines[0], line, False, before, True)
+                continue
+            if found[2] is None:
+                return
             if newline < body:
                 newline = buffer.find(b"\n", body)
                 if newline < 0:
                     newline = len(buffer)
-            separator = found[1]
-            if newline == len(buffer) < end and not (
+                self._newline = newline
+            following = buffer.find(_BEGIN_STRING, body)
+            size = len(separator)
+            if size == 1:
+                check_sum = body + int(found[2])
+            else:
+                # What counts one is several bytes here.
+                end = newline if following < 0 else min(newline, following)
+                check_sum = buffer.find(separator + _CHECKSUM_BEGINS, body, end) + size
+                if check_sum < body:
+                    check_sum = end
+            end = check_sum + CHECK_SUM_SIZE - 1
+            whole = buffer.startswith(separator, end)
+            if newline == len(buffer) < end + size and not (
                 awaited or self._final or end - begin > self._max_message
             ):
                 # Where a log is read in large pieces, this is the last message of one. Once is enough: the
@@ -238,23 +285,21 @@ class LogReader:
                 end - begin > self._max_message
                 or newline < end
                 or not buffer.startswith(_CHECKSUM_BEGINS, check_sum)
-                # Another start is looked for first: what lies between two starts is then searched once.
-                or buffer.find(_BEGIN_STRING, body, check_sum) >= 0
+                # The other steps end a message where another one begins, or at its first CheckSum.
+                or 0 <= following < check_sum
                 or buffer.find(separator + _CHECKSUM_BEGINS, body, check_sum) >= 0
+                or not (whole or self._ends_without_separator(begin, end, newline, following))
             ):
                 return
-            frame = bytes(buffer[begin:end])
+            frame = bytes(buffer[begin : end + size]) if whole else bytes(buffer[begin:end]) + separator
             if separator != SOH:
                 frame = frame.replace(separator, SOH)
-                # What does not begin like a field is for the other steps, which take it for part of a Text
-                # that holds the separator, although the CheckSum says otherwise.
-                if _TEXT_BEGINS in frame and not _FIELDS.fullmatch(frame):
-                    return
-            if _SUMS_BY_END.get(frame[-_END_SIZE:]) != byte_sum(frame) & 0xFF:
+            if _SUMS_BY_END.get(frame[-_END_SIZE:]) != byte_sum(frame) & 0xFF or (
+                size > 1 and not _is_whole(frame)
+            ):
                 return
             newlines = buffer.count(b"\n", at, begin)
             # Not behind the last separator: where the other steps go on, too.
-            end -= 1
             if newlines:
                 self._line += newlines
                 line_begin = buffer.rfind(b"\n", at, begin) + 1
@@ -267,6 +312,25 @@ class LogReader:
                 self._advance(end)
             yield _logged_message(frame, self._line, False, before, True)
 
+    def _whole_lines(self, begin: int, body: int) -> tuple[bytes, int] | None:
+        """Return a sound message with a line per field, and where it ends; None for what is not as plain."""
+        buffer = self._buffer
+        fields = _LINES.match(buffer, body)
+        last = None if fields is None else _CHECKSUM_LINE.match(buffer, fields.end())
+        if last is None or last.end() - begin > self._max_message:
+            return None
+        frame = SOH.join((_BEGIN_STRING, *_fields_of(bytes(buffer[body : last.end(1)])), b""))
+        return (frame, last.end(1)) if _is_whole(frame) else None
+
+    def _ends_without_separator(self, begin: int, end: int, newline: int, following: int) -> bool:
+        """Say whether the other steps, too, would end a message here, with no separator behind CheckSum."""
+        return (
+            (newline < len(self._buffer) or self._final)
+            and newline - begin <= self._max_message
+            and not self._buffer[end : end + 1].isdigit()
+            and not 0 <= following < newline
+        )
+
     def _take_fields(self, message: _Pending) -> _Step:
         """Take the whole fields that stand here, up to the end of the line, the next start or CheckSum."""
         buffer, at = self._buffer, self._at
@@ -275,8 +339,8 @@ class LogReader:
         fragments, room_end = message.fragments, at + message.room
         separator = fragments.separator
         # A start, or a separator, that was not whole yet begins before what was looked at.
-        looked_to = max(at, self._looked_to - _LONGEST_START)
-        found = _STOPS[separator].search(buffer, looked_to, max(room_end, at) + _LONGEST_START)
+        looked_to = max(at, self._looked_to - LONGEST_START)
+        found = _STOPS[separator].search(buffer, looked_to, max(room_end, at) + LONGEST_START)
         if found is not None and found.start() <= room_end:
             end = found.start()
             if found[0] == _CHECKSUM_BEGINS:
@@ -306,15 +370,16 @@ class LogReader:
     def _take_checksum(self, message: _Pending) -> _Step:
         """Take CheckSum, once it is known where it ends."""
         buffer, at = self._buffer, self._at
-        # One byte back: of `^A` only the first half may have been there.
-        looked_to = max(at, self._looked_to - 1)
-        found = _ENDS[message.fragments.separator].search(buffer, looked_to)
+        separator = message.fragments.separator
+        # Of the separator only a part may have been there.
+        looked_to = max(at, self._looked_to - len(separator) + 1)
+        found = _ENDS[separator].search(buffer, looked_to)
         if found is None and not self._final:
             return self._wait(message)
         begin, end = (len(buffer), len(buffer)) if found is None else found.span()
         if begin - at > message.room:
             return _Step.CUT
-        if next_start := _START.search(buffer, at, end):
+        if next_start := START.search(buffer, at, end):
             message.fragments.end_line(bytes(buffer[at : next_start.start()]))
             self._advance(next_start.start())
             return _Step.DONE
@@ -326,13 +391,15 @@ class LogReader:
     def _begin_line(self, message: _Pending) -> _Step:
         """Decide what a line is that follows one of the message."""
         buffer, at = self._buffer, self._at
+        if message.fragments.separator == b"\n" and self._take_lines(message):
+            return _Step.GO_ON
         blanks = _BLANKS.match(buffer, self._blank_to)
         first = self._blank_to if blanks is None else blanks.end()
         self._blank_to = first
-        head = bytes(buffer[first : first + _LONGEST_START])
+        head = bytes(buffer[first : first + LONGEST_START])
         if FIELD.match(head) and not _BEGIN_STRING.startswith(head[: len(_BEGIN_STRING)]):
             return self._continue(message, first)
-        if not self._final and len(head) < _LONGEST_START and b"\n" not in head:
+        if not self._final and len(head) < LONGEST_START and b"\n" not in head:
             return self._wait(message)
         if not head.strip(b"\r\n") or head.lstrip(b"\r").startswith(b"\n"):
             return _Step.DONE
@@ -342,7 +409,7 @@ class LogReader:
         end = len(buffer) if newline < 0 else newline + 1
         if end - at > message.room:
             return _Step.CUT
-        if _START.search(buffer, at, end):
+        if START.search(buffer, at, end):
             return _Step.DONE
         if message.fragments.broken and message.fragments.separator in buffer[first:end]:
             return self._continue(message, first)
@@ -351,6 +418,18 @@ class LogReader:
             return _Step.DONE
         self._advance(end)
         return _Step.GO_ON
+
+    def _take_lines(self, message: _Pending) -> bool:
+        """Take several lines of a field each at once, if some are here; the others are taken one by one."""
+        buffer, at = self._buffer, self._at
+        found = _LINES.match(buffer, at, max(at, min(len(buffer), at + message.room)))
+        if found is None:
+            return False
+        end = found.end()
+        message.fragments.add(_fields_of(bytes(buffer[at : end - 1])))
+        message.remarks = 0
+        self._advance(end)
+        return True
 
     def _continue(self, message: _Pending, first: int) -> _Step:
         message.fragments.begin_line(bytes(self._buffer[self._at : first]))

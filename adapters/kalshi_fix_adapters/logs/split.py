@@ -121,8 +121,8 @@ def _end_of_sound(data: bytearray) -> int | None:
     """Return where a message ends that is taken at once, near the end of the data; None if there is none."""
     begin = max(0, len(data) - _END_OF_PART)
     reader = LogReader()
-    for found in reader.feed(bytes(data[begin:])):
-        # Not at the very begin, where what stands before it is not known: a digit would make it no message.
-        if found.sound and (begin == 0 or reader.position >= len(found.frame)):
+    for number, found in enumerate(reader.feed(bytes(data[begin:]))):
+        # Not the first, which may be at the very begin: a digit before it would make it no message.
+        if found.sound and (begin == 0 or number):
             return begin + reader.position
     return None

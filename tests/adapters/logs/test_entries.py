@@ -68,6 +68,12 @@ def test_other_logs_tell_what_they_do(before: str, expected: tuple[object, ...])
     assert told(before) == expected
 
 
+def test_what_is_known_of_a_wire_log_is_not_taken_for_another_log() -> None:
+    assert told("2026-11-21 12:00:00.123456Z 1 sent     ") == (NOON, "sent", 1)
+    assert told("2026-11-21 12:00:00.1234567 1 sent     ") == (NOON, "sent", None)
+    assert told("2026-11-21 12:00:00,123456Z 1 sent     ") == (NOON, "sent", None)
+
+
 def test_a_sound_message_has_no_problems() -> None:
     head = ("35=0", "49=KalshiNR", "56=me", "34=2", "52=20261121-12:00:00.000")
     entry = only(fields(*head, "112=a"))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fuzz.targets.log_reader import Careful
 from kalshi_fix_adapters.logs import reader as log_reader
+from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
 
 BODY = b"35=D|34=5|49=me|56=KalshiNR|11=a1|38=10|40=2|54=1|55=HIGHNY-23DEC31|44=75|"
@@ -26,8 +27,9 @@ def frames(log: bytes) -> list[bytes]:
 
 
 def test_each_separator_is_understood() -> None:
-    for separator in (b"\x01", b"|", b"^A"):
+    for separator in SEPARATORS:
         assert frames(ORDER.replace(b"|", separator) + b"\n") == [ORDER]
+        assert frames(b"b'%b'\n" % ORDER.replace(b"|", separator)) == [ORDER]
 
 
 def test_what_stands_around_a_message_is_ignored() -> None:
@@ -98,6 +100,29 @@ def test_body_length_tells_a_broken_value_from_two_fields() -> None:
         assert frames(ORDER[:place] + b"\n" + ORDER[place:]) == [ORDER], place
 
 
+def test_a_text_with_escapes_of_the_separator_s_kind() -> None:
+    text = fields("35=j", "58=a\\b<c^").replace(b"|", b"\x01")
+    for separator in SEPARATORS[1:]:
+        assert [found.frame for found in read(text.replace(b"\x01", separator))] == [text]
+
+
+def test_a_sound_message_is_taken_at_once_however_it_is_written() -> None:
+    for separator in SEPARATORS:
+        for end in (b"\n", b"\r\n", b"'\n", b" and more\n", b""):
+            for log in (SOUND + end, SOUND[:-1] + end):
+                [found] = read(b"12:00 " + log.replace(b"|", separator))
+                assert found.sound
+                assert found.frame == SOUND.replace(b"|", b"\x01")
+        for wrong in (SOUND.replace(b"|9=", b"|9=1"), SOUND.replace(b"35=0", b"35=1")):
+            assert not any(found.sound for found in read(wrong.replace(b"|", separator) + b"\n"))
+    for log in (SOUND.replace(b"|", b"\n"), SOUND.replace(b"|", b" \r\n\t")):
+        first, second = read(b"sent 12:00\n" + log + b"\n12:00 " + log)
+        assert (first.sound, second.sound) == (True, True)
+        assert (first.line, second.line) == (2, 2 + SOUND.count(b"|") + 1)
+        assert {first.frame, second.frame} == {SOUND.replace(b"|", b"\x01")}
+        assert not read(log.replace(b"9=", b"9=1"))[0].sound
+
+
 def test_the_checksum_tells_that_a_value_holds_a_line_break() -> None:
     text = b"8=FIXT.1.1\x019=18\x0135=5\x0158=one\n2=two\x01"
     whole = b"%s10=%03d\x01" % (text, sum(text) % 256)
@@ -156,7 +181,7 @@ class Looks:
             def search(self, buffer: bytes, start: int, end: int = 1 << 62) -> Any:
                 return looks.noted(self._pattern.search(buffer, start, end), start, min(end, len(buffer)))
 
-            def match(self, buffer: bytes, start: int, end: int = 1 << 62) -> Any:
+            def match(self, buffer: bytes, start: int = 0, end: int = 1 << 62) -> Any:
                 found = self._pattern.match(buffer, start, end)
                 return looks.noted(found, start, start)
 
@@ -177,7 +202,7 @@ class Looks:
                 looks.bytes += stop - (start if at < 0 else at)
                 return at
 
-        for name in ("_START", "_BLANKS", "_CHECKSUM"):
+        for name in ("START", "_BLANKS", "_CHECKSUM", "_CHECKSUM_LINE", "_LINES"):
             monkeypatch.setattr(log_reader, name, Pattern(getattr(log_reader, name)))
         for name in ("_STOPS", "_ENDS"):
             patterns = {key: Pattern(value) for key, value in getattr(log_reader, name).items()}
@@ -196,6 +221,11 @@ class Looks:
         b"8=FIXT.1.1|35=0|58=" + b"y" * 20_000,
         b"8=FIXT.1.1|35=0|58=" + b"|" * 20_000,
         b"8=FIXT.1.1^A35=0^A58=" + b"^" * 20_000,
+        b"8=FIXT.1.1<SOH>35=0<SOH>58=" + b"<SOH" * 5_000,
+        b"8=FIXT.1.1^A9=5^A35=0^A" * 1_000 + b"10=000^A",
+        b"8=FIXT.1.1|9=5|35=0|10=000" * 600,
+        b"8=FIXT.1.1\n" + b"35=0\n" * 2_000 + b"58=8=FIXT.1.1\n" * 1_000,
+        b"8=FIXT.1.1\n" + b" 35=0 \r\n" * 2_000 + b"35=0" + b" " * 4_000,
         b"8=FIXT.1.1|35=0|58=" + b"y|z\n" * 5_000,
         b"8=FIXT.1.1|35=0|10=" + b"1" * 20_000,
         b"8=FIXT.1.1|35=0|\n" + b" " * 20_000,
@@ -277,8 +307,10 @@ def test_byte_by_byte_is_the_same_as_whole(log: bytes) -> None:
     assert found == read(log, max_message=256)
 
 
-SEPARATOR = st.sampled_from([b"\x01", b"|", b"^A"])
-VALUE = st.text("abcXYZ0189.-:/ ^;", min_size=1, max_size=12).map(str.encode).filter(lambda v: b"^A" not in v)
+SEPARATOR = st.sampled_from(SEPARATORS)
+VALUE = (
+    st.text("abcXYZ0189.-:/ ^;\\<", min_size=1, max_size=12).map(str.encode).filter(lambda v: b"^A" not in v)
+)
 FIELDS = st.lists(st.tuples(st.integers(11, 30000), VALUE), max_size=12)
 
 
@@ -307,7 +339,10 @@ SOUND = fields("35=0", "112=a")
 NEARLY = [
     SOUND,
     SOUND.replace(b"|", b"\x01"),
-    SOUND.replace(b"|", b"^A"),
+    *(SOUND.replace(b"|", each) for each in SEPARATORS),
+    SOUND.replace(b"|", b"\n"),
+    SOUND.replace(b"|", b" \r\n\t"),
+    SOUND.replace(b"|", b"|\n"),
     SOUND.replace(b"112=a", b"112=b"),
     SOUND[:-1],
     SOUND[:-4],
@@ -353,6 +388,5 @@ def test_a_sound_message_with_something_that_is_no_field_is_read_alike_in_any_pi
     reader = LogReader()
     pieces = [message for at in range(len(log)) for message in reader.feed(log[at : at + 1])]
     assert [*pieces, *reader.close()] == whole
-    assert [message.frame.replace(b"\x01", b"/") for message in whole] == [
-        log.replace(b"|", b"/").replace(b"a/ba/b/", b"a|ba|b/")
-    ]
+    # BodyLength and CheckSum say that there was no | in the Text.
+    assert [message.frame for message in whole] == [log.replace(b"|", b"\x01")]
