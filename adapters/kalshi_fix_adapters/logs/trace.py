@@ -18,7 +18,15 @@ from typing import Final
 import attrs
 
 from kalshi_fix_adapters.logs.entries import Direction, told
-from kalshi_fix_adapters.logs.reader import MAX_BEFORE, MAX_MESSAGE, LoggedMessage, LogReader
+from kalshi_fix_adapters.logs.fields import SEPARATORS
+from kalshi_fix_adapters.logs.reader import (
+    LONGEST_START,
+    MAX_BEFORE,
+    MAX_MESSAGE,
+    START,
+    LoggedMessage,
+    LogReader,
+)
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.layout import FieldMember, MessageLayout
 
@@ -35,14 +43,15 @@ FEW: Final = 8
 """Up to so many IDs are looked for one by one."""
 
 _BEGIN = b"8=FIXT.1.1"
-_START = re.compile(rb"8(?<![0-9]8)=FIXT\.1\.1(?:\x01|\||\^A|[ \t\r]{0,8}\n)")
-"""Where `LogReader` begins a message, whatever came before."""
-_LONGEST_START = 20
-_SEPARATORS = b"\x01|^\r\n"
+_ENDS: Final = frozenset(each[:1] for each in (*SEPARATORS, b"\r", b"\n"))
+"""What may stand behind a value."""
 _CLIENT, _ORDER, _EXECUTION = "ClOrdID", "OrderID", "ExecID"
 _KINDS: Final = {b"11": _CLIENT, b"41": _CLIENT, b"379": _CLIENT, b"37": _ORDER, b"17": _EXECUTION}
 _FOLLOWED: Final = (b"11", b"41", b"37")
 _TAG_ENDS: Final = frozenset(tag[-2:] for tag in _KINDS)
+_TAGS: Final = {
+    kind: tuple(tag + b"=" for tag, each in _KINDS.items() if each == kind) for kind in _KINDS.values()
+}
 _IDS = re.compile(rb"\x01(11|17|37|379|41)=([^\x01]+)(?=\x01)")
 _HEADER = re.compile(rb"\x01(34|35|43|45|49|52|56|372)=([^\x01]*)(?=\x01)")
 _MARKS: Final = (b"45=", b"141=Y")
@@ -138,13 +147,14 @@ class _Block:
 
     def messages(self, places: Iterable[int]) -> Iterator[tuple[int, LoggedMessage]]:
         """Yield the messages around some places, with where they begin."""
-        done = 0
+        done = counted = 0
+        line = self.line
         for at in sorted(places):
             # A message may hold an ID any number of times.
             if at < done:
                 continue
             begin = last_start(self.data, 0, at)
-            following = _START.search(self.data, at)
+            following = START.search(self.data, at)
             done = len(self.data) if following is None else following.start()
             if begin < 0:
                 continue
@@ -152,7 +162,9 @@ class _Block:
             before = self.data[line_begin : min(begin, line_begin + MAX_BEFORE)]
             if not line_begin:
                 before = (self.before + before)[:MAX_BEFORE]
-            reader = LogReader(line=self.line + self.data.count(b"\n", 0, begin), before=before)
+            line += self.data.count(b"\n", counted, begin)
+            counted = begin
+            reader = LogReader(line=line, before=before)
             # With the next beginning, which tells that this message is over.
             end = len(self.data) if following is None else following.end()
             found = next(chain(reader.feed(self.data[begin:end]), reader.close()), None)
@@ -163,7 +175,7 @@ class _Block:
 def last_start(data: bytes, first: int, end: int) -> int:
     """Return where the last message begins before `end`, not before `first`; -1 if none does."""
     at = data.rfind(_BEGIN, first, end)
-    while at >= 0 and _START.match(data, at) is None:
+    while at >= 0 and START.match(data, at) is None:
         at = data.rfind(_BEGIN, first, at)
     return at
 
@@ -176,9 +188,9 @@ def _blocks(number: int, pieces: Iterable[bytes]) -> Iterator[_Block]:
             waiting += piece
             # What does not begin within this is no part of a message.
             end = last_start(waiting, max(looked_to, 1), len(waiting))
-            if end < 0 and len(waiting) > MAX_MESSAGE + _LONGEST_START:
+            if end < 0 and len(waiting) > MAX_MESSAGE + LONGEST_START:
                 end = len(waiting)
-            looked_to = max(0, len(waiting) - _LONGEST_START)
+            looked_to = max(0, len(waiting) - LONGEST_START)
             if end < 0:
                 continue
         data = waiting[:end]
@@ -191,29 +203,78 @@ def _blocks(number: int, pieces: Iterable[bytes]) -> Iterator[_Block]:
         looked_to = max(0, looked_to - end)
 
 
-def _places_of(data: bytes, values: Sequence[bytes]) -> Iterator[int]:
-    """Yield where one of the values may stand as an ID."""
-    if len(values) <= FEW:
-        for value in values:
+class _Behind:
+    """Values that may stand behind a tag."""
+
+    def __init__(self, tag: bytes) -> None:
+        self._tag = tag
+        self._values: set[bytes] = set()
+        self._sizes: set[int] = set()
+        self._heads: set[bytes] = set()
+        """How they begin, as far as the shortest of them goes."""
+        self._size = 0
+
+    def add(self, value: bytes) -> None:
+        self._values.add(value)
+        self._sizes.add(len(value))
+        if self._size and len(value) >= self._size:
+            self._heads.add(self._head(value))
+        else:
+            self._size = len(value)
+            self._heads = {*map(self._head, self._values)}
+
+    def _head(self, value: bytes) -> bytes:
+        # As much of it as is in one part, if the tag stands in it.
+        return value.partition(self._tag)[0][: self._size]
+
+    def places(self, data: bytes) -> Iterator[int]:
+        """Yield where the tag stands with one of the values behind it."""
+        size, heads, tag = self._size, self._heads, self._tag
+        parts = data.split(tag)
+        if heads.isdisjoint([part[:size] for part in parts[1:]]):
+            return
+        at = len(parts[0])
+        for part in parts[1:]:
+            begin = at + len(tag)
+            if part[:size] in heads and any(
+                data[begin : begin + each] in self._values and data[begin + each : begin + each + 1] in _ENDS
+                for each in self._sizes
+            ):
+                yield at
+            at = begin + len(part)
+
+
+class _Sought:
+    """IDs that are looked for."""
+
+    def __init__(self, ids: Iterable[_Kind]) -> None:
+        self.ids: list[_Kind] = []
+        self._behind = {kind: [_Behind(tag) for tag in tags] for kind, tags in _TAGS.items()}
+        for each in ids:
+            self.add(each)
+
+    def add(self, each: _Kind) -> None:
+        self.ids.append(each)
+        for behind in self._behind[each[0]]:
+            behind.add(each[1])
+
+    def places(self, data: bytes) -> Iterator[int]:
+        """Yield where one of them may stand."""
+        if len(self.ids) > FEW:
+            # One search for each would take a time that grows with their number.
+            kinds = {kind for kind, _ in self.ids}
+            for kind in kinds:
+                for behind in self._behind[kind]:
+                    yield from behind.places(data)
+            return
+        for value in {value for _, value in self.ids}:
             sought = b"=" + value
             at = data.find(sought)
             while at >= 0:
                 end = at + len(sought)
-                if data[at - 2 : at] in _TAG_ENDS and data[end : end + 1] in _SEPARATORS:
+                if data[at - 2 : at] in _TAG_ENDS and data[end : end + 1] in _ENDS:
                     yield at
                 at = data.find(sought, end)
-        return
-    # One search for each would take a time that grows with their number.
-    wanted = frozenset(values)
-    size = min(map(len, wanted))
-    heads = {value[:size] for value in wanted}
-    for tag in _TAG_ENDS:
-        sought = tag + b"="
-        if heads.isdisjoint([part[:size] for part in data.split(sought)[1:]]):
-            continue
-        for found in re.finditer(sought + rb"([^\x01|^\r\n]*)", data):
-            if found[1] in wanted:
-                yield found.start()
 
 
 def _places_of_marks(data: bytes) -> Iterator[int]:
@@ -227,9 +288,11 @@ def _places_of_marks(data: bytes) -> Iterator[int]:
 
 class _Tracer:
     def __init__(self, wanted: bytes) -> None:
-        self._known: set[_Kind] = {(kind, wanted) for kind in _KINDS.values()}
-        self._new: list[bytes] = [wanted]
+        self._known: set[_Kind] = {(kind, wanted) for kind in _TAGS}
+        self._new = _Sought(sorted(self._known))
         """Found in this pass."""
+        self._all = _Sought(())
+        """With those that were found in the pass before."""
         self._steps: dict[_Place, Step] = {}
         self._size = 0
         self._complete = True
@@ -239,13 +302,14 @@ class _Tracer:
         self._logons: dict[tuple[str, str], LoggedMessage] = {}
 
     def run(self, logs: Sequence[Log]) -> Trace:
-        older: list[bytes] = []
         until: _Place = (0, 0)
         """Before this place, those that were found in the last pass were not looked for."""
+        # What was asked for is looked for everywhere in the first pass.
+        asked = len(self._new.ids)
         for number in range(MAX_PASSES):
-            until = self._pass(logs, older, until, first=number == 0)
-            # What was asked for was looked for everywhere in the first pass.
-            older, self._new = self._new[number == 0 :], []
+            until = self._pass(logs, until, first=number == 0)
+            self._all = _Sought(self._new.ids[0 if number else asked :])
+            self._new = _Sought(())
             if until == (0, 0):
                 break
         else:
@@ -253,23 +317,23 @@ class _Tracer:
         self._add_rejects()
         return self._result(len(logs))
 
-    def _pass(self, logs: Sequence[Log], older: list[bytes], until: _Place, *, first: bool) -> _Place:
+    def _pass(self, logs: Sequence[Log], until: _Place, *, first: bool) -> _Place:
         """Read all logs, as far as there is something to look for; return where the last ID was found."""
         last: _Place = (0, 0)
         for number, log in enumerate(logs):
             for block in _blocks(number, log()):
                 if first:
                     self._take_marks(block)
-                values = [*older, *self._new] if block.place < until else self._new
-                if not values:
+                sought = self._all if block.place < until else self._new
+                if not sought.ids:
                     return last
-                while values:
-                    count = len(self._new)
-                    for offset, found in block.messages(_places_of(block.data, values)):
+                while sought.ids:
+                    count = len(self._new.ids)
+                    for offset, found in block.messages(sought.places(block.data)):
                         self._take(block.place[0], offset, found)
                     # In this part there may be something of those, too.
-                    values = self._new[count:]
-                    if values:
+                    sought = _Sought(self._new.ids[count:])
+                    if sought.ids:
                         last = block.place
         return last
 
@@ -289,7 +353,8 @@ class _Tracer:
                 self._complete = False
                 continue
             self._known.add(kind)
-            self._new.append(value)
+            self._new.add(kind)
+            self._all.add(kind)
 
     def _add(self, step: Step) -> None:
         place = step.log, step.offset

@@ -196,6 +196,22 @@ def test_long_chains(wanted: str) -> None:
     assert found.complete
 
 
+@pytest.mark.parametrize("prefix", ["x11=y", "11=", "^", "a<SOH", "\\x01", "=", "8=FIXT.1.1"])
+def test_many_ids_of_odd_texts(prefix: str) -> None:
+    found = traced("1;2;7", chained(30, prefix=prefix), size=1_000)
+    assert lines_of(found) == [(0, 1 + 4 * number + each) for number in range(30) for each in (0, 1)]
+    assert found.client_ids == tuple(f"{prefix}{number}" for number in range(30))
+
+
+def test_many_ids_are_whole_values() -> None:
+    log = chained(30)
+    others = b"".join(
+        line("16:00:01.000000", "D", f"11={each}|38=1|40=2|44=0.50|{DETAILS}", 900, sent=True)
+        for each in ("c", "c30", "c1x", "xc1", "c01", "c 1")
+    )
+    assert len(traced("c0", others + log + others, size=1_000).steps) == 60
+
+
 def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     log = chained(30)
     # An OrderID leads to all reports; of the requests only those are found whose ClOrdIDs are followed.
