@@ -33,9 +33,9 @@ from kalshi_fix_sansio.layout import (
     Sender,
 )
 from kalshi_fix_sansio.limits import limit_check, limit_words
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
-from kalshi_fix_sansio.validation import compiled, rules
+from kalshi_fix_sansio.validation import block_checker, compiled, presence_checker, rules
 from kalshi_fix_sansio.validation.compiled import Check, compile_rules
 from tests import tiny_dialect
 from tests.samples import value_of
@@ -161,6 +161,19 @@ def test_what_is_taken_for_plainly_sound_is_sound(drawn: tuple[Any, Any], known_
         JUDGES[key] = compile_rules(layout.body, place), without_guards(layout.body, place)
     check, expected = JUDGES[key]
     assert outcome(check, message) == outcome(expected, message)
+
+
+@given(st.sampled_from(PLACES).flatmap(lambda place: st.tuples(st.just(place), blocks(place[0].body))))
+def test_presence_alone_tells_the_same_of_what_is_missing(drawn: tuple[Any, Any]) -> None:
+    (layout, name, session, sender), message = drawn
+    place = Place(name, session, sender, layout.msg_type)
+    whole = outcome(block_checker(layout.body, place), message)
+    alone = outcome(presence_checker(layout.body, place), message)
+    if not isinstance(whole, str):
+        assert not isinstance(alone, str)
+        assert set(alone) <= set(whole)
+        missing = [problem for problem in whole if problem.reason is Reason.REQUIRED_TAG_MISSING]
+        assert [problem for problem in alone if problem.reason is Reason.REQUIRED_TAG_MISSING] == missing
 
 
 # The rules of a dialect are few: here is each kind of rule by itself, on each kind of field, with any value.

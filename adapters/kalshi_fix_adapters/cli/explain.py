@@ -18,7 +18,7 @@ from kalshi_fix_sansio.framing import Frame, encode_frame
 from kalshi_fix_sansio.layout import MessageLayout, Place, Sender
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.validation import Check, block_checker, checker
+from kalshi_fix_sansio.validation import Check, presence_checker
 
 MAX_PLACES: Final = 4096
 """Types of messages by sender and target whose rules are at hand; then all of them are forgotten."""
@@ -45,10 +45,12 @@ class Explanation:
 
 def sound_message(logged: LoggedMessage) -> Message | None:
     """Return a message, fast, if `explain` finds nothing wrong with it; None also where it has to look."""
-    if not logged.sound:
+    if logged.cut:
         return None
+    frame = logged.frame
     try:
-        message, problems = CODEC.check(_frame(logged.frame))
+        # A Frame is taken for whole without another look.
+        message, problems = CODEC.check(_frame(frame) if logged.sound else frame)
     except DecodeError:
         return None
     if problems:
@@ -124,8 +126,8 @@ def _judges(layout: MessageLayout, sender_id: str | None, target_id: str | None)
     """Return what judges such a message, for each place where it may have been sent."""
     return tuple(
         (
-            checker(layout, Place(product, session, sender, layout.msg_type)),
-            block_checker(DIALECT.header, Place(product, session, sender, "")),
+            presence_checker(layout.body, Place(product, session, sender, layout.msg_type)),
+            presence_checker(DIALECT.header, Place(product, session, sender, "")),
         )
         for product, session, sender in _contexts(layout, sender_id, target_id)
     )

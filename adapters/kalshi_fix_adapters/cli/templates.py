@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from operator import itemgetter
 from typing import Any, Final
 
 import attrs
@@ -47,21 +46,34 @@ _Codes = tuple[tuple[int, dict[str, str]], ...]
 class _Template:
     tags: list[str]
     text: str
-    """With `%s` for each value."""
-    pick: Callable[[list[str]], tuple[str, ...]]
-    """Takes the values; returns them in their order here."""
+    """With `%s` for each value that is shown."""
+    order: tuple[int, ...]
+    """The places in the message of the values that are shown, in their order here."""
     codes: _Codes
-    """By place, what is shown for a code."""
+    """By place here, what is shown for a code."""
     used: int = 0
     match: Callable[[str], re.Match[str] | None] | None = None
-    """Matches a message with these tags and plain values, once it pays to have this."""
+    """Matches a message with these tags, once it pays to have this."""
+    groups: tuple[int, ...] = ()
+    """The groups of a match, in the order in which they are shown."""
+
+    def compile(self) -> None:
+        """Make the expression."""
+        shown = sorted({*self.order})
+        parts = (
+            f"{tag}=([^\x01]*+)\x01" if n in shown else f"{tag}=[^\x01]*+\x01"
+            for n, tag in enumerate(self.tags)
+        )
+        self.match = re.compile("".join(parts)).fullmatch
+        self.groups = tuple(shown.index(place) + 1 for place in self.order)
 
     def fill(self, values: list[str]) -> str:
+        """Return the text with these values, those that are shown in their order here."""
         for place, codes in self.codes:
             value = values[place]
             if value in codes:
                 values[place] = codes[value]
-        return self.text % self.pick(values)
+        return self.text % (*values,)
 
 
 class Templates:
@@ -69,7 +81,6 @@ class Templates:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._plain = r"[ !#-\[\]-~]" if as_json else "[ -~]"
         self._escaped: Callable[[str], str] = _in_json if as_json else printable
         self._kept: dict[tuple[str, ...], _Template] = {}
         self._last: dict[str, _Template] = {}
@@ -91,20 +102,28 @@ class Templates:
         text = frame.decode("latin-1")
         template = self._last.get(name)
         if template is not None and template.match is not None:
-            # Tags and values in one go. A value that has to be escaped does not match.
+            # Tags and values in one go. A value that has to be escaped is for the other way.
             found = template.match(text)
             if found is not None:
-                return template.fill(list(found.groups()))
+                values = found.group(*template.groups)
+                if self._as_json:
+                    joined = "".join(values)
+                    if joined.isascii() and joined.isprintable() and '"' not in joined and "\\" not in joined:
+                        return template.text % values
+                else:
+                    shown = template.fill([*values])
+                    if shown.isprintable():
+                        return shown
         # What follows the first `=` of a field is its value: there may be more.
         pairs = [field.partition("=") for field in text.split("\x01")[:-1]]
-        tags, values = [pair[0] for pair in pairs], [pair[2] for pair in pairs]
+        tags = [pair[0] for pair in pairs]
         if template is None or tags != template.tags:
             template = self._last[name] = self._kept.get(tuple(tags)) or self._learn(tags, frame)
         template.used += 1
-        if template.used == USES_TO_COMPILE and len(tags) <= MAX_COMPILED:
-            value = f"=({self._plain}*)\x01"
-            template.match = re.compile("".join(tag + value for tag in tags)).fullmatch
-        return template.fill([*map(self._escaped, values)])
+        # Of one group alone a match gives no tuple.
+        if template.used == USES_TO_COMPILE and len(tags) <= MAX_COMPILED and len(template.order) > 1:
+            template.compile()
+        return template.fill([self._escaped(pairs[place][2]) for place in template.order])
 
     def _learn(self, tags: list[str], frame: bytes) -> _Template:
         inspection = CODEC.inspect(frame)
@@ -116,13 +135,13 @@ class Templates:
 
         text = json.dumps(json_fields(inspection, marked)) if self._as_json else brief(inspection, marked)
         pieces = _PLACE.split(text)
-        # Twice more, of no width: `itemgetter` gives a tuple only of two or more.
-        order = [*map(int, pieces[1::2]), 0, 0]
+        order = tuple(map(int, pieces[1::2]))
+        codes = {} if self._as_json else dict(_codes(inspection, places))
         template = _Template(
             tags,
-            "%s".join(piece.replace("%", "%%") for piece in pieces[::2]) + "%.0s%.0s",
-            itemgetter(*order),
-            () if self._as_json else tuple(_codes(inspection, places)),
+            "%s".join(piece.replace("%", "%%") for piece in pieces[::2]),
+            order,
+            tuple((n, codes[place]) for n, place in enumerate(order) if place in codes),
         )
         self._size += len(template.text)
         if self._size > MAX_SIZE:

@@ -28,9 +28,17 @@ from kalshi_fix_sansio.layout import (
 )
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.scalars import FORMATTERS
-from kalshi_fix_sansio.validation.compiled import Check, compile_rules
+from kalshi_fix_sansio.validation.compiled import Check, compile_presence, compile_rules
 
-__all__ = ["Check", "block_checker", "checker", "logon_facts", "validate", "validate_block"]
+__all__ = [
+    "Check",
+    "block_checker",
+    "checker",
+    "logon_facts",
+    "presence_checker",
+    "validate",
+    "validate_block",
+]
 
 _L = TypeVar("_L", BlockLayout, MessageLayout)
 _MAX_KEPT: Final = 1024
@@ -89,6 +97,11 @@ def block_checker(layout: BlockLayout, place: Place) -> Check:
     return _lookup(layout, compile_rules, place)
 
 
+def presence_checker(layout: BlockLayout, place: Place) -> Check:
+    """Return `block_checker` without limits of values: what is missing, and what must not be there."""
+    return _lookup(layout, compile_presence, place)
+
+
 def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
     """Return what rules of the dialect ask of the client's Logon: which fields are set, and to what."""
     facts = []
@@ -100,13 +113,13 @@ def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
     return tuple(facts)
 
 
-_kept: Final[dict[tuple[int, Place], tuple[object, Check]]] = {}
+_kept: Final[dict[tuple[int, Place, object], tuple[object, Check]]] = {}
 
 
 def _lookup(layout: _L, work_out: Callable[[_L, Place], Check], place: Place) -> Check:
     """Return the judge of a layout in one place, made when first needed."""
     # By identity, for the hash of a layout is made of all that is in it, each time.
-    key = (id(layout), place)
+    key = (id(layout), place, work_out)
     kept = _kept.get(key)
     if kept is None:
         if len(_kept) >= _MAX_KEPT:

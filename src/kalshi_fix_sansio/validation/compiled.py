@@ -67,7 +67,15 @@ def compile_rules(layout: BlockLayout, place: Place) -> Check:
     The judge raises EncodeError or TypeError where a condition or a limit is asked of a value that has no FIX
     form at all.
     """
-    writer = _Writer(place)
+    return _compiled(layout, _Writer(place))
+
+
+def compile_presence(layout: BlockLayout, place: Place) -> Check:
+    """Make a judge that asks what is there, and no limits of values."""
+    return _compiled(layout, _Writer(place, limits=False))
+
+
+def _compiled(layout: BlockLayout, writer: _Writer) -> Check:
     lines = ["p = []", *writer.block(layout, "m", "''"), "return tuple(p) if p else ()"]
     source = "def check(m):\n" + "".join(f"    {line}\n" for line in lines)
     exec(compile(source, f"<rules of {layout.name}>", "exec"), writer.names)  # noqa: S102 - from the layout alone
@@ -80,6 +88,8 @@ class _Writer:
     """Writes the source; `names` is what it refers to."""
 
     place: Place
+    limits: bool = True
+    """Whether to ask of values, and not only of what is there."""
     names: dict[str, Any] = attrs.field(factory=lambda: {"Decimal": Decimal})
 
     def block(self, layout: BlockLayout, at: str, where: str) -> list[str]:
@@ -110,7 +120,8 @@ class _Writer:
                 continue
             if must:
                 required += [f"if {value} is None: {self._say(rules.missing(member), where)}"]
-            limits += self._limits(member, at, where, by_name)
+            if self.limits:
+                limits += self._limits(member, at, where, by_name)
         choices = [
             line
             for rule in layout.one_of

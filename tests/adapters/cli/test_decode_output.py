@@ -22,6 +22,7 @@ from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.decoding import Asked, Decoder, Form
 from kalshi_fix_adapters.cli.summary import Summary
 from kalshi_fix_adapters.cli.terminal import Screen
+from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_sansio.framing import encode_frame
 from tests.adapters.cli.every_message import KEY, LOG, SYMBOL
@@ -193,6 +194,28 @@ def test_a_packed_file_that_is_torn_is_shown_as_far_as_it_goes(tmp_path: Path) -
     assert f"{path} cannot be read: " in result.stderr
 
 
+def test_times_are_shown_fast_as_they_are_with_care() -> None:
+    befores = [
+        "2026-11-21 12:00:00.131009Z 1 sent     ",
+        "2026-11-21 12:00:00.000000Z 1 sent     ",
+        "2026-11-21 12:00:00.13100 Z 1 sent     ",
+        "2026-11-21 12:00:00.1310099 1 sent     ",
+        "2026-11-21T12:00:00.131009Z 1 sent     ",
+        "2026-11-21 12:00:01,131009Z 1 sent     ",
+        "2026-99-99 12:00:00.131009Z 1 sent     ",
+        "2026-11-21 12:00:00.131009Z 2 received ",
+        "20261121-12:00:00.131 : ",
+        "",
+    ]
+    frame = next(iter(LogReader().feed(DAY))).frame.replace(b"\x01", b"|")
+    log = b"".join(before.encode() + frame + b"\n" for one in befores for before in (one, befores[0], one))
+    found = [*LogReader().feed(log)]
+    for asked in (Asked(Form.BRIEF), Asked(Form.JSON), Asked(Form.BRIEF, on_terminal=True)):
+        fast, careful = Decoder(asked).batch(found), CarefulDecoder(asked).batch(found)
+        assert (fast.text, fast.lines) == (careful.text, careful.lines)
+        assert len(fast.text or fast.lines) == len(found) == 3 * len(befores)
+
+
 def test_another_version_is_named() -> None:
     other = b"8=FIX.4.4|9=5|35=0|10=163|\n"
     result = run(log=DAY + other * 2)
@@ -205,6 +228,11 @@ def test_another_version_is_named() -> None:
     list(versions.watch(bytes([byte]) for byte in other * 2))
     assert len(list(versions.told())) == 1
     assert next(versions.told()).startswith("2 messages")
+    for separator in SEPARATORS:
+        spelt = b"8=FIX.5.0SP2|9=5|35=0|10=163|".replace(b"|", separator)
+        versions = files.OtherVersions()
+        list(versions.watch(bytes([byte]) for byte in spelt))
+        assert next(versions.told()).startswith("1 message is FIX.5.0SP2, ")
 
 
 def test_a_file_is_followed_also_when_it_is_set_aside(tmp_path: Path) -> None:
