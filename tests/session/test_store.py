@@ -121,6 +121,32 @@ def test_a_reset_is_unanswered_until_it_is_answered_and_leaves_requests_alone() 
     assert store.open_requests() == (request("a1"),)
 
 
+def test_numbers_that_are_set_hold_and_what_was_sent_under_others_is_forgotten() -> None:
+    store = filled(5)
+    store.record_request(request("a1"))
+    store.advance_incoming(9)
+    store.reset(unanswered=True)
+    store.renumber(1, 4)
+    assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (1, 4, 1)
+    assert not store.reset_unanswered
+    store.record_sent(1, stored(1))
+    store.renumber(2, 3)
+    assert store.find(1) == stored(1)
+    for outgoing in (10**18 - 1, 2):
+        store.renumber(outgoing, 7)
+        assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (outgoing, 7, outgoing)
+        assert list(store.sent_between(1, 99)) == []
+    assert store.open_requests() == (request("a1"),)
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (-1, 1)])
+def test_numbers_that_are_set_begin_at_1(numbers: tuple[int, int]) -> None:
+    store = filled(2)
+    with pytest.raises(ValueError, match="start at 1"):
+        store.renumber(*numbers)
+    assert (store.next_outgoing, store.next_incoming) == (3, 1)
+
+
 def test_requests_are_open_until_settled_the_oldest_first() -> None:
     store = MemoryStore()
     for name in ("a1", "a2", "a3"):

@@ -47,7 +47,7 @@ from kalshi_fix_adapters.engine.journal import RowBuffer, no_rows
 from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_error
 from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import OWN, EventQueue
-from kalshi_fix_adapters.engine.sequence import SequenceState
+from kalshi_fix_adapters.engine.sequence import Doubtful, SequenceNumbers, SequenceState
 from kalshi_fix_adapters.errors import AdapterError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
 from kalshi_fix_adapters.net.tls import Tls
@@ -58,6 +58,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session.states import State
 
 if TYPE_CHECKING:
     from kalshi_fix_adapters.engine.subscriptions import Subscriptions
@@ -101,6 +102,8 @@ class ClientCore:
         self._rows: RowBuffer | None = None
         """The journal's rows; None while the client is not open, and without a store that keeps them."""
         self._begun = False
+        self._open = False
+        """Whether `begin` was called and `close` was not, since."""
         self._failure: BaseException | None = None
         self._taken: ClientEvent | None = None
         """The event of the session that was handed out and is not confirmed."""
@@ -157,6 +160,47 @@ class ClientCore:
         return self._connection is not None and self._connection.can_send
 
     @property
+    def state(self) -> State:
+        """Where the session of the present connection stands; DISCONNECTED if there is none."""
+        return State.DISCONNECTED if self._connection is None else self._connection.state
+
+    @property
+    def is_reconnecting(self) -> bool:
+        """Whether a connection that was logged on is lost, and another one waited for or made."""
+        connection = self._connection
+        return (
+            self._logged_on is not None
+            and not (self.over or self.leaving)
+            and (connection is None or connection.logged_on_at is None)
+        )
+
+    @property
+    def numbers(self) -> SequenceNumbers:
+        """Where the sequence numbers stand.
+
+        Raises:
+            StoreError: the client is not open, and the file of its store cannot be read.
+        """
+        return self._sequence.numbers
+
+    def set_numbers(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[Doubtful, ...]:
+        """Have the next logon go on from these numbers; return what that costs."""
+        self._require_closed()
+        return self._sequence.set(next_outgoing, next_incoming)
+
+    def reset_numbers(self) -> tuple[Doubtful, ...]:
+        """Have the next logon restart the numbers; return what that costs."""
+        self._require_closed()
+        return self._sequence.reset()
+
+    def _require_closed(self) -> None:
+        if self._open:
+            raise LocalProtocolError(
+                "the client is open, and its numbers are in use; leave it first (the end of its context, or "
+                "logout)"
+            )
+
+    @property
     def logged_on(self) -> LoggedOn | None:
         """The last logon; None before the first."""
         return self._logged_on
@@ -187,6 +231,7 @@ class ClientCore:
         # A client that ended by itself still has its store and wire log open, until its user leaves or begins
         # anew.
         self.close(clean=False)
+        self._open = True
         # Where `close` finds it from now on, whatever comes in between: Ctrl-C may.
         self._observers = Observers(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
@@ -227,6 +272,7 @@ class ClientCore:
             if clean:
                 raise
         finally:
+            self._open = False
             self._observers.close()
 
     def logout(self, text: str | None = None) -> None:

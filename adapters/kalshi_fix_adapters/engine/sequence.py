@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import attrs
 
@@ -12,12 +14,43 @@ from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.journal import RowBuffer, RowStore
 from kalshi_fix_adapters.errors import SigningError
 from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
-from kalshi_fix_sansio.errors import KalshiFixError
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
+from kalshi_fix_sansio.events import MessagesLost, OutcomesUnknown
+from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session
+from kalshi_fix_sansio.session.sequence import LAST_NUMBER
+from kalshi_fix_sansio.value import Value
 
 if TYPE_CHECKING:
-    from kalshi_fix_adapters.store_sqlite import SqliteStore
+    from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, StoreSummary
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class SequenceNumbers(Value):
+    """Where a client's sequence numbers stand, all of one moment."""
+
+    next_outgoing: int
+    """MsgSeqNum (34) of the next message to be sent."""
+    next_incoming: int
+    """MsgSeqNum expected next from the venue. Of a client that is not open, that is `next_unconfirmed`."""
+    next_unconfirmed: int
+    """The lowest MsgSeqNum of the venue's whose message you have not taken care of: from here on messages
+    come again when the process dies, on a session type with resend."""
+    reset_due: bool
+    """Whether a reset is due, or was begun and not answered: the next Logon restarts both directions at 1."""
+
+
+Doubtful = MessagesLost | OutcomesUnknown
+"""What setting the numbers costs, as a session would tell of it."""
+
+
+@runtime_checkable
+class NumberStore(Protocol):
+    """A `MessageStore` whose numbers can be set; those of this library can."""
+
+    def renumber(self, next_outgoing: int, next_incoming: int) -> None:
+        """Go on from these numbers with the next commit; forget all messages where the outgoing one is
+        another."""
 
 
 class SequenceState:
@@ -29,7 +62,8 @@ class SequenceState:
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._plan = plan
-        self._store: MessageStore = MemoryStore()
+        own = plan.store
+        self._store: MessageStore = MemoryStore() if own is None or isinstance(own, Path) else own
         self._file: SqliteStore | None = None
         self._agreed = False
         """Whether a logon has been completed on these numbers."""
@@ -48,8 +82,6 @@ class SequenceState:
         store = self._plan.store
         if isinstance(store, Path):
             self._store = self._file = self._open_file(store)
-        elif store is not None:
-            self._store = store
 
     def rows(self) -> RowBuffer | None:
         """Return what keeps rows of the user's; None if the store does not."""
@@ -87,6 +119,105 @@ class SequenceState:
         return self.session
 
     @property
+    def numbers(self) -> SequenceNumbers:
+        """Where the numbers stand. Reads the store's file while it is not open.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        folder = self._plan.store
+        held: MessageStore | StoreSummary = self._store
+        if isinstance(folder, Path) and self._file is None:
+            from kalshi_fix_adapters.store_sqlite import read_summary, store_path
+
+            path = store_path(folder, self._owner())
+            held = read_summary(path) if path.exists() else MemoryStore()
+        incoming = held.next_incoming if self.session is None else self.session.next_incoming
+        return SequenceNumbers(
+            next_outgoing=held.next_outgoing,
+            next_incoming=incoming,
+            next_unconfirmed=held.next_incoming,
+            reset_due=held.reset_unanswered,
+        )
+
+    def set(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[Doubtful, ...]:
+        """Have the next session begin from these numbers, without a reset; None leaves one as it is. Return
+        what that costs. Only while no session goes on, nor waits to be continued.
+
+        Raises:
+            LocalProtocolError: the numbers cannot be set here, or to that; nothing has changed.
+            StoreError: the store could not be read or written.
+        """
+        self._require_numbers("set")
+        given = [number for number in (next_outgoing, next_incoming) if number is not None]
+        if not given:
+            raise LocalProtocolError("there is no number to set; give next_outgoing, next_incoming or both")
+        for number in given:
+            # A bool would pass for 0 or 1.
+            if type(number) is not int or not 1 <= number <= LAST_NUMBER:
+                raise LocalProtocolError(f"a sequence number is an int from 1 to {LAST_NUMBER}")
+        with self._closed_store() as store:
+            if not isinstance(store, NumberStore):
+                raise LocalProtocolError(
+                    f"{type(store).__name__} cannot set its numbers; give it `renumber`, as MemoryStore has"
+                )
+            outgoing = store.next_outgoing if next_outgoing is None else next_outgoing
+            incoming = store.next_incoming if next_incoming is None else next_incoming
+            lost = range(store.next_incoming, incoming)
+            found = store.open_requests()
+            # Their answers may be among what is lost, or their numbers, by which a Reject names them, are to
+            # be used again.
+            doubtful = [request for request in found if lost or request.seq_num >= outgoing]
+            self._doubt(store, doubtful)
+            store.renumber(outgoing, incoming)
+            store.commit()
+        # Not to be reset by the next logon because nobody had agreed on the numbers of before.
+        self._agreed = True
+        costs: list[Doubtful] = [MessagesLost(lost[0], lost[-1])] if lost else []
+        if doubtful:
+            why = Uncertainty.ANSWERS_LOST if lost else Uncertainty.RESET
+            costs.append(OutcomesUnknown(tuple(doubtful), why))
+        return tuple(costs)
+
+    def reset(self) -> tuple[Doubtful, ...]:
+        """Have the next logon restart both directions at 1. Return what that costs, beside what the venue
+        has sent and nobody here has seen. Only while no session goes on, nor waits to be continued.
+
+        Raises:
+            LocalProtocolError: the session type restarts its numbers anyway.
+            StoreError: the store could not be read or written.
+        """
+        self._require_numbers("reset")
+        with self._closed_store() as store:
+            found = store.open_requests()
+            self._doubt(store, found)
+            store.reset(unanswered=True)
+            store.commit()
+        return (OutcomesUnknown(found, Uncertainty.RESET),) if found else ()
+
+    @staticmethod
+    def _doubt(store: MessageStore, requests: Iterable[OpenRequest]) -> None:
+        """Have the next session name these requests (OutcomesUnknown), also if that is another process."""
+        for request in requests:
+            store.record_request(attrs.evolve(request, uncertain=True))
+
+    def _require_numbers(self, what: str) -> None:
+        session_type = self._plan.config.session_type
+        if session_type.reset_required:
+            raise LocalProtocolError(
+                f"{session_type.name} restarts its numbers at every logon, so there is nothing to {what}"
+            )
+
+    @contextmanager
+    def _closed_store(self) -> Iterator[MessageStore]:
+        """Return the store, opened if it is a file."""
+        if isinstance(self._plan.store, Path):
+            with self._open_file(self._plan.store) as file:
+                yield file
+        else:
+            yield self._store
+
+    @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """The requests of this process that have no answer yet, oldest first."""
         return () if self.session is None else self.session.open_requests
@@ -100,16 +231,21 @@ class SequenceState:
         self._agreed = False
 
     def _open_file(self, folder: Path) -> SqliteStore:
-        from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, store_path
+        from kalshi_fix_adapters.store_sqlite import SqliteStore, store_path
 
-        plan, config = self._plan, self._plan.config
-        owner = StoreOwner(
-            environment=plan.environment,
+        owner = self._owner()
+        return SqliteStore(store_path(folder, owner), owner=owner, sync=self._plan.sync)
+
+    def _owner(self) -> StoreOwner:
+        from kalshi_fix_adapters.store_sqlite import StoreOwner
+
+        config = self._plan.config
+        return StoreOwner(
+            environment=self._plan.environment,
             product=config.product,
             sender_comp_id=config.sender_comp_id,
             target_comp_id=config.session_type.name,
         )
-        return SqliteStore(store_path(folder, owner), owner=owner, sync=plan.sync)
 
 
 def _guarded(sign: SignLogon | None) -> SignLogon | None:

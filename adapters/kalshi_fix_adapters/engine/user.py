@@ -8,11 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from kalshi_fix_adapters.config.budget import Bucket
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.engine.journal import Journal
+from kalshi_fix_adapters.engine.sequence import Doubtful, SequenceNumbers
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import LoggedOn, SessionEnded
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session.states import State
 
 
 class Ended(Exception):  # noqa: N818 - it is no error, and never reaches a user
@@ -46,8 +48,84 @@ class ClientBase:
         return f"<Client {self._core}>"
 
     @property
+    def state(self) -> State:
+        """Where the session of the present connection stands; DISCONNECTED while there is none."""
+        with self._locked():
+            return self._core.state
+
+    @property
+    def is_reconnecting(self) -> bool:
+        """Whether a connection that was logged on is lost, and the client makes another or waits to."""
+        with self._locked():
+            return self._core.is_reconnecting
+
+    @property
+    def numbers(self) -> SequenceNumbers:
+        """Where the sequence numbers stand, of both directions. While the client is not open, those of its
+        store, whose file is read for that.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        with self._locked():
+            return self._core.numbers
+
+    def set_numbers(
+        self, *, next_outgoing: int | None = None, next_incoming: int | None = None
+    ) -> tuple[Doubtful, ...]:
+        """Have the next logon go on from these sequence numbers, without a reset: because the venue's support
+        named them, or to leave out a message of the venue's that ends every session.
+
+        Only on KalshiRT and KalshiPT, and while the client is not open: before it is entered, or after it was
+        left. With a store in a file they are on the disk when this returns. The venue refuses a Logon whose
+        number is too low, and asks for what is missing before one that is too high.
+
+        A higher `next_incoming` leaves out what the venue sent in between, for good. A lower one lets it come
+        again. Another `next_outgoing` forgets what is kept for resend: the venue gets gap fills in its place.
+        With a lower one, numbers are used twice.
+
+        Args:
+            next_outgoing: MsgSeqNum (34) of the next Logon; None leaves it as it is.
+            next_incoming: MsgSeqNum that is expected of the venue's; None leaves it as it is.
+
+        Returns:
+            What is lost or in doubt by it, as a session tells it, for you and for `apply` of the trading
+            machines: MessagesLost with the numbers that were left out, OutcomesUnknown with the open requests
+            whose answer may be among them, or whose numbers are to be used again. The client names these
+            requests at the next logon once more, whichever process makes it.
+
+        Raises:
+            LocalProtocolError: the client is open, the session type restarts its numbers at every logon, a
+                number is below 1 or has more than 18 digits, or a store of your own cannot set them. Nothing
+                has changed.
+            StoreError: the file is in use, or could not be read or written.
+        """
+        with self._locked():
+            return self._core.set_numbers(next_outgoing, next_incoming)
+
+    def reset_numbers(self) -> tuple[Doubtful, ...]:
+        """Have the next logon restart both directions at 1 (ResetSeqNumFlag=Y), whatever the store says, also
+        if another process makes it.
+
+        As with `set_numbers`, only on KalshiRT and KalshiPT and while the client is not open. What the venue
+        has sent and you have not taken care of does not come again, and nothing says how much that is: ask
+        drop copy. What is kept for resend is forgotten.
+
+        Returns:
+            OutcomesUnknown with all open requests; none if there are none. The client names them at the next
+            logon once more.
+
+        Raises:
+            LocalProtocolError: the client is open, or the session type restarts its numbers at every logon.
+            StoreError: the file is in use, or could not be read or written.
+        """
+        with self._locked():
+            return self._core.reset_numbers()
+
+    @property
     def logged_on(self) -> LoggedOn | None:
-        """The venue's last Logon and what was agreed; None before the first."""
+        """The venue's last Logon and what was agreed, such as `logged_on.flags["use_dollars"]`; None before
+        the first."""
         with self._locked():
             return self._core.logged_on
 

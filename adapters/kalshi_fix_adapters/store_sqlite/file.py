@@ -109,7 +109,7 @@ class StoreFile:
         database = self._database
         # Before the transaction: if the process died in between, a note with the old, higher numbers would
         # make the new ones look like damage.
-        if pending.reset:
+        if pending.renumbered:
             self._mark.clear()
         if wait_for_disk is not self._waits_for_disk:
             # Only between transactions; it holds for those that follow.

@@ -51,7 +51,7 @@ class Mark:
         self._file: int | None = None
 
     def clear(self) -> None:
-        """Take note that numbers are about to begin anew, before they do.
+        """Take note that numbers are about to begin anew, or to be set, before they are.
 
         Raises:
             OSError: it cannot be written; an old note would make the store look damaged.

@@ -14,6 +14,8 @@ class Pending:
     def __init__(self) -> None:
         self.reset: bool = False
         """Everything in the file but the open requests is void."""
+        self.renumbered: bool = False
+        """Whether numbers may be lower than before."""
         self.sent: dict[int, StoredMessage] = {}
         self.requests: dict[int, OpenRequest] = {}
         """By key."""
@@ -27,9 +29,14 @@ class Pending:
 
     def restart(self) -> None:
         """Take a reset: no message counts any more, neither here nor in the file."""
-        self.is_empty, self.must_last = False, True
+        self.renumber()
         self.reset = True
         self.sent.clear()
+
+    def renumber(self) -> None:
+        """Take other numbers, whatever they were before."""
+        self.is_empty, self.must_last = False, True
+        self.renumbered = True
 
     def take(self, seq_num: int, message: StoredMessage | None) -> None:
         """Take a number, and a message to be kept under it."""

@@ -161,6 +161,24 @@ class SqliteStore:
         # Forgetting this would mean another reset, and the loss of what the peer has sent since.
         self._pending.is_empty, self._pending.must_last = False, True
 
+    def renumber(self, next_outgoing: int, next_incoming: int) -> None:
+        """Go on from these numbers, whatever was before. Where the outgoing one is another, every message is
+        forgotten. For nobody but a user who knows that the peer expects them, and while no session uses the
+        store.
+
+        Raises:
+            ValueError: a number is below 1, or too large for the file.
+        """
+        self._check_usable()
+        if min(next_outgoing, next_incoming) < 1 or max(next_outgoing, next_incoming) > LARGEST_NUMBER:
+            raise ValueError(f"sequence numbers start at 1 and end at {LARGEST_NUMBER}")
+        if next_outgoing != self._numbers.next_outgoing:
+            self._numbers = Numbers(next_outgoing, oldest_kept=next_outgoing)
+            self._pending.restart()
+        self._numbers.next_incoming = next_incoming
+        self._numbers.reset_unanswered = False
+        self._pending.renumber()
+
     def record_request(self, request: OpenRequest) -> None:
         """Keep a request whose outcome is to become known; one with the same `key` is replaced."""
         self._check_usable()

@@ -175,6 +175,22 @@ class MemoryStore:
         """The peer has agreed to the reset."""
         self.reset_unanswered = False
 
+    def renumber(self, next_outgoing: int, next_incoming: int) -> None:
+        """Go on from these numbers, whatever was before. Where the outgoing one is another, every message is
+        forgotten. For nobody but a user who knows that the peer expects them, and while no session uses the
+        store.
+
+        Raises:
+            ValueError: a number is below 1.
+        """
+        if next_outgoing < 1 or next_incoming < 1:
+            raise ValueError("sequence numbers start at 1")
+        if next_outgoing != self.next_outgoing:
+            self.reset()
+            self.next_outgoing = self.oldest_kept = next_outgoing
+        self.next_incoming = next_incoming
+        self.reset_unanswered = False
+
     def record_request(self, request: OpenRequest) -> None:
         """Note a request; one with the same `key` is replaced."""
         self._requests[request.key] = request

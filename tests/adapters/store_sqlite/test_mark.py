@@ -115,13 +115,18 @@ def test_with_sync_normal_a_loss_of_power_may_take_back_what_it_takes(
         assert numbers(store) == (6, 1)
 
 
-def test_numbers_that_begin_anew_are_no_damage_wherever_the_process_dies(tmp_path: Path) -> None:
+@pytest.mark.parametrize("to", [None, (3, 5), (21, 4), (90, 1)])
+def test_numbers_that_begin_anew_or_are_set_are_no_damage_wherever_the_process_dies(
+    tmp_path: Path, to: tuple[int, int] | None
+) -> None:
     died = []
+    outgoing, incoming = to or (1, 1)
     for step in range(1, 40):
         folder = tmp_path / str(step)
         folder.mkdir()
         with opened(folder) as store:
             send(store, 20)
+            store.advance_incoming(9)
 
         class Dying(sqlite3.Connection):
             left = step
@@ -137,7 +142,10 @@ def test_numbers_that_begin_anew_are_no_damage_wherever_the_process_dies(tmp_pat
 
         try:
             store = DyingStore(folder / FILE, owner=store.owner)
-            store.reset()
+            if to is None:
+                store.reset()
+            else:
+                store.renumber(*to)
             store.commit()
             send(store, 1)
             store.commit()
@@ -148,8 +156,8 @@ def test_numbers_that_begin_anew_are_no_damage_wherever_the_process_dies(tmp_pat
             break
         store.close()
         with opened(folder) as store:
-            assert numbers(store) in {(21, 1), (1, 1), (2, 1)}
-    assert len(died) > 5
+            assert numbers(store) in {(21, 9), (outgoing, incoming), (outgoing + 1, incoming)}
+    assert len(died) > 3
 
 
 @pytest.mark.parametrize("note", [None, b"", b"garbage", b"\xff" * 160, b"- 99 99 99 99 1"])

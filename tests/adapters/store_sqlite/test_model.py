@@ -36,6 +36,13 @@ class Model:
         self.messages: list[StoredMessage] = []
         self.new: list[StoredMessage] = []
 
+    def renumber(self, next_outgoing: int, next_incoming: int) -> None:
+        if next_outgoing != self.next_outgoing:
+            self.reset(unanswered=False)
+            self.next_outgoing = self.oldest_kept = next_outgoing
+        self.next_incoming = next_incoming
+        self.reset_unanswered = False
+
     def record_sent(self, message: StoredMessage | None) -> None:
         self.next_outgoing += 1
         if message is not None:
@@ -118,6 +125,14 @@ class StoreMachine(RuleBasedStateMachine):
     def reset(self, unanswered: bool) -> None:
         self.store.reset(unanswered=unanswered)
         self.model.reset(unanswered=unanswered)
+        self.recorded()
+
+    @rule(change=st.integers(-20, 20) | st.just(0), next_incoming=st.integers(1, 40))
+    def renumber(self, change: int, next_incoming: int) -> None:
+        next_outgoing = max(1, self.model.next_outgoing + change)
+        renumbered: Any = self.store
+        renumbered.renumber(next_outgoing, next_incoming)
+        self.model.renumber(next_outgoing, next_incoming)
         self.recorded()
 
     @rule()

@@ -492,3 +492,17 @@ def test_a_damaged_row_is_an_error_and_no_text(tmp_path: Path) -> None:
             store.row("a")
         with pytest.raises(StoreError, match="close this store"):
             store.record_rows({"a": "1"})
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2**63])
+def test_numbers_that_do_not_fit_are_refused_and_change_nothing(tmp_path: Path, wrong: int) -> None:
+    with opened(tmp_path) as store:
+        send(store, 2)
+        for given in ((wrong, 1), (1, wrong)):
+            with pytest.raises(ValueError, match="start at 1 and end at"):
+                store.renumber(*given)
+        assert (store.next_outgoing, store.next_incoming) == (3, 1)
+    with opened(tmp_path) as store:
+        store.renumber(2**63 - 1, 2**63 - 1)
+    with opened(tmp_path) as store:
+        assert (store.next_outgoing, store.next_incoming) == (2**63 - 1, 2**63 - 1)

@@ -1,0 +1,396 @@
+"""State and sequence numbers of every client: read at any time, set where that makes sense, and nothing that
+it costs is left out."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.engine.sequence import SequenceNumbers
+from kalshi_fix_adapters.errors import LogonRefusedError
+from kalshi_fix_adapters.events import Connecting, Disconnected
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.testing import Sandbox, SeqNums
+from kalshi_fix_sansio import DIALECT, State
+from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, MessagesLost, OutcomesUnknown
+from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.session.sequence import LAST_NUMBER
+from tests.adapters.conformance.loops import Loop
+from tests.adapters.conformance.relay import Relay
+from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order
+from tests.adapters.conftest import ME
+
+SESSION = "KalshiRT"
+RESETTING = sorted(name for name, kind in DIALECT.session_types.items() if kind.reset_required)
+
+
+def at_venue(sandbox: Sandbox) -> SeqNums:
+    """The venue's numbers, of a session that it keeps."""
+    key_id = str(sandbox.options(ME, "prediction", SESSION)["key_id"])
+    found = sandbox.server.inspect(lambda model: model.seq_nums(key_id, SESSION))
+    assert found is not None
+    return found
+
+
+def stand(numbers: SequenceNumbers) -> tuple[int, int, int]:
+    return numbers.next_outgoing, numbers.next_incoming, numbers.next_unconfirmed
+
+
+def files_of(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+class Crash(Exception):
+    """What a user's code raises in the middle of an event."""
+
+
+async def trade(client: Any, count: int = 1) -> None:
+    """Send orders, and take their reports."""
+    for _ in range(count):
+        sent = order()
+        await client.send(sent)
+        await acknowledged(client, sent.cl_ord_id)
+
+
+async def unanswered(loop: Loop, settings: Any, count: int = 1) -> list[str]:
+    """Send orders, and die before anything of them is taken; return their ids."""
+    sent = [order() for _ in range(count)]
+    with suppress(Crash):
+        async with loop.client(SESSION, **settings) as client:
+            await event_of(client, LoggedOn)
+            for each in sent:
+                await client.send(each)
+            raise Crash
+    return [each.cl_ord_id for each in sent]
+
+
+# Reading
+
+
+async def test_state_and_numbers_can_be_read_at_any_time(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    client: Any = loop.client(SESSION, **settings, reset_seq_num=True)
+    assert client.state == State.DISCONNECTED
+    assert not client.is_reconnecting
+    # There is no file yet, and to look makes none.
+    assert stand(client.numbers) == (1, 1, 1)
+    assert files_of(tmp_path) == []
+    async with client:
+        assert client.state == State.ESTABLISHED
+        await event_of(client, LoggedOn)
+        assert stand(client.numbers) == (2, 2, 1)
+        await client.send(order())
+        report: Any = await acknowledged(client)
+        seen = report.header.msg_seq_num
+        # Its number is confirmed when the next event is asked for.
+        assert stand(client.numbers) == (3, seen + 1, seen)
+        assert client.logged_on.flags["use_dollars"] is True
+        assert not client.is_reconnecting
+    assert client.state == State.DISCONNECTED
+    left = client.numbers
+    assert left.next_outgoing == 4  # with the Logout
+    assert left.next_incoming == left.next_unconfirmed
+    assert not left.reset_due
+    # Another process, which has only the file, reads the same.
+    assert loop.client(SESSION, **settings).numbers == left
+    assert at_venue(sandbox).incoming == left.next_outgoing
+
+
+async def test_a_client_that_reconnects_says_so(loop: Loop, sandbox: Sandbox) -> None:
+    patient = ReconnectPolicy(initial=3600, cap=3600, maintenance=None)
+    with Relay(sandbox.server.port("prediction", SESSION)) as relay:
+        settings = options(sandbox, SESSION, port=relay.port, reconnect=patient)
+        client = loop.client(SESSION, **settings)
+        async with client:
+            await trade(client)
+            before = client.numbers
+            await loop.in_thread(relay.cut)
+            await event_of(client, Disconnected)
+            assert client.is_reconnecting
+            assert client.state == State.DISCONNECTED
+            assert client.numbers.next_outgoing == before.next_outgoing
+            with pytest.raises(LocalProtocolError, match="leave it first"):
+                client.set_numbers(next_outgoing=9)
+            with pytest.raises(LocalProtocolError, match="leave it first"):
+                client.reset_numbers()
+            assert client.numbers.next_outgoing == before.next_outgoing
+        assert not client.is_reconnecting
+
+
+async def test_a_client_that_is_back_reconnects_no_more(loop: Loop, sandbox: Sandbox) -> None:
+    with Relay(sandbox.server.port("prediction", SESSION)) as relay:
+        settings = options(sandbox, SESSION, port=relay.port, reconnect=AT_ONCE)
+        async with loop.client(SESSION, **settings) as client:
+            await event_of(client, LoggedOn)
+            await loop.in_thread(relay.cut)
+            await event_of(client, Connecting)
+            await event_of(client, LoggedOn)
+            assert not client.is_reconnecting
+            assert client.state == State.ESTABLISHED
+            client.stop_reconnecting()
+
+
+# Setting
+
+
+async def test_the_next_logon_goes_on_from_what_was_set(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Numbers of the venue's, after the file was lost: a program without a store's file is told them."""
+    settings = options(sandbox, SESSION, store=tmp_path / "lost")
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await trade(client, 2)
+    known = at_venue(sandbox)
+    for store in (tmp_path / "new", None, MemoryStore()):
+        client = loop.client(SESSION, **options(sandbox, SESSION, store=store))
+        now = at_venue(sandbox)
+        lost = client.set_numbers(next_outgoing=now.incoming, next_incoming=now.outgoing)
+        # Nothing is known of what came before, so all of it counts as left out.
+        assert lost == (MessagesLost(1, now.outgoing - 1),)
+        assert stand(client.numbers) == (now.incoming, now.outgoing, now.outgoing)
+        async with client:
+            logon = await event_of(client, LoggedOn)
+            assert not logon.reset
+            assert logon.missing is None
+            await trade(client)
+    assert at_venue(sandbox).incoming > known.incoming
+
+
+async def test_what_is_set_is_on_the_disk_and_twice_is_no_harm(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    client = loop.client(SESSION, **settings)
+    for _ in range(2):
+        client.set_numbers(next_outgoing=70, next_incoming=7)
+        # As another process would see it.
+        assert stand(loop.client(SESSION, **settings).numbers) == (70, 7, 7)
+    assert client.set_numbers(next_outgoing=70, next_incoming=7) == ()
+    assert client.set_numbers(next_outgoing=5) == ()
+    assert stand(client.numbers) == (5, 7, 7)
+    assert client.set_numbers(next_incoming=9) == (MessagesLost(7, 8),)
+    assert client.set_numbers(next_incoming=1) == ()
+    assert stand(client.numbers) == (5, 1, 1)
+    # The store is whole: nothing takes it for an older copy of itself.
+    assert client.set_numbers(next_outgoing=LAST_NUMBER, next_incoming=LAST_NUMBER) == (
+        MessagesLost(1, LAST_NUMBER - 1),
+    )
+    assert stand(loop.client(SESSION, **settings).numbers) == (LAST_NUMBER,) * 3
+
+
+@pytest.mark.parametrize("number", [0, -1, LAST_NUMBER + 1, 10**40, True, 1.0, "7"])
+async def test_what_is_no_number_is_refused_and_changes_nothing(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, number: Any
+) -> None:
+    client = loop.client(SESSION, **options(sandbox, SESSION, store=tmp_path))
+    client.set_numbers(next_outgoing=3, next_incoming=4)
+    for given in (
+        {"next_outgoing": number},
+        {"next_incoming": number},
+        {"next_outgoing": 9, "next_incoming": number},
+    ):
+        with pytest.raises(LocalProtocolError, match="an int from 1 to"):
+            client.set_numbers(**given)
+    with pytest.raises(LocalProtocolError, match="no number to set"):
+        client.set_numbers()
+    assert stand(client.numbers) == (3, 4, 4)
+
+
+@pytest.mark.parametrize("session", RESETTING)
+async def test_session_types_that_restart_their_numbers_have_none_to_set(
+    loop: Loop, sandbox: Sandbox, session: str, tmp_path: Path
+) -> None:
+    client = loop.client(session, **options(sandbox, session, store=tmp_path))
+    with pytest.raises(LocalProtocolError, match=f"{session} restarts its numbers at every logon"):
+        client.set_numbers(next_outgoing=2)
+    with pytest.raises(LocalProtocolError, match="nothing to reset"):
+        client.reset_numbers()
+    assert stand(client.numbers) == (1, 1, 1)
+    assert files_of(tmp_path) == []
+
+
+async def test_an_open_client_and_a_file_in_use_refuse(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await trade(client)
+        before = client.numbers.next_outgoing
+        with pytest.raises(LocalProtocolError, match="the client is open"):
+            client.set_numbers(next_outgoing=9)
+        with pytest.raises(LocalProtocolError, match="the client is open"):
+            client.reset_numbers()
+        other = loop.client(SESSION, **settings)
+        with pytest.raises(StoreError, match="in use"):
+            other.set_numbers(next_outgoing=9)
+        with pytest.raises(StoreError, match="in use"):
+            other.reset_numbers()
+        assert other.numbers.next_outgoing == client.numbers.next_outgoing == before
+        await trade(client)
+
+
+async def test_a_client_that_gave_up_has_to_be_left_first(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The usual case: the venue says which number it expects."""
+    settings = options(sandbox, SESSION, store=tmp_path)
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await trade(client)
+    expected = at_venue(sandbox).incoming
+    client = loop.client(SESSION, **settings)
+    client.set_numbers(next_outgoing=expected - 1)
+    with pytest.raises(LogonRefusedError) as refused:
+        async with client:
+            raise AssertionError("it was let in")
+    assert str(expected) in refused.value.text
+    client.set_numbers(next_outgoing=expected)
+    async with client:
+        await trade(client)
+
+
+async def test_a_store_of_the_users_that_cannot_set_numbers_says_so(loop: Loop, sandbox: Sandbox) -> None:
+    class Fixed(MemoryStore):
+        renumber = None  # type: ignore[assignment]
+
+    store = Fixed(next_outgoing=4)
+    client = loop.client(SESSION, **options(sandbox, SESSION, store=store))
+    with pytest.raises(LocalProtocolError, match="Fixed cannot set its numbers"):
+        client.set_numbers(next_outgoing=9)
+    assert client.numbers.next_outgoing == 4
+    assert client.reset_numbers() == ()
+    assert client.numbers.reset_due
+
+
+# What it costs
+
+
+async def test_messages_that_are_left_out_are_named_with_the_orders_they_may_answer(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await trade(client)
+    ids = await unanswered(loop, settings, 2)
+    client = loop.client(SESSION, **settings)
+    begin, end = client.numbers.next_incoming, at_venue(sandbox).outgoing
+    assert begin < end
+    lost, doubt = client.set_numbers(next_incoming=end)
+    assert lost == MessagesLost(begin, end - 1)
+    assert doubt.request_ids == tuple(ids)
+    assert doubt.why is Uncertainty.ANSWERS_LOST
+    # The process dies here; the next one names them by itself, and gets nothing of what was left out.
+    async with loop.client(SESSION, **settings) as other:
+        named = await event_of(other, OutcomesUnknown)
+        assert named.request_ids == tuple(ids)
+        logon = await event_of(other, LoggedOn)
+        assert logon.missing is None
+        await trade(other)
+        assert other.open_requests == ()
+
+
+async def test_a_lower_number_brings_back_what_was_taken_already(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await event_of(client, LoggedOn)
+        first = client.numbers.next_incoming
+        await trade(client)
+    client = loop.client(SESSION, **settings)
+    assert client.set_numbers(next_incoming=first) == ()
+    async with client:
+        again = await event_of(client, MessageReceived)
+        assert again.poss_dup
+        assert again.message.header.msg_seq_num == first
+
+
+async def test_a_higher_own_number_is_filled_by_gaps(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await trade(client)
+    client = loop.client(SESSION, **settings)
+    ahead = client.numbers.next_outgoing + 1_000_000
+    assert client.set_numbers(next_outgoing=ahead) == ()
+    async with client:
+        await trade(client)
+        assert client.numbers.next_outgoing > ahead
+    assert at_venue(sandbox).incoming == client.numbers.next_outgoing
+
+
+async def test_requests_whose_numbers_are_used_again_are_in_doubt(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await trade(client)
+        below = client.numbers.next_outgoing
+    ids = await unanswered(loop, settings)
+    client = loop.client(SESSION, **settings)
+    assert client.set_numbers(next_outgoing=client.numbers.next_outgoing + 5) == ()
+    (doubt,) = client.set_numbers(next_outgoing=below)
+    assert isinstance(doubt, OutcomesUnknown)
+    assert doubt.request_ids == tuple(ids)
+    assert doubt.why is Uncertainty.RESET
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_a_reset_is_made_at_the_next_logon_and_told(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, durable: bool
+) -> None:
+    store = tmp_path if durable else MemoryStore()
+    settings = options(sandbox, SESSION, store=store)
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await trade(client)
+    ids = await unanswered(loop, settings)
+    client = loop.client(SESSION, **settings)
+    for _ in range(2):
+        (doubt,) = client.reset_numbers()
+        assert doubt.request_ids == tuple(ids)
+        assert client.numbers == SequenceNumbers(
+            next_outgoing=1, next_incoming=1, next_unconfirmed=1, reset_due=True
+        )
+    # Whoever logs on next makes it.
+    async with loop.client(SESSION, **settings) as other:
+        named = await event_of(other, OutcomesUnknown)
+        assert named.request_ids == tuple(ids)
+        logon = await event_of(other, LoggedOn)
+        assert logon.reset
+        assert logon.reset_requested
+        assert not other.numbers.reset_due
+        await trade(other)
+    async with loop.client(SESSION, **settings) as other:
+        assert not (await event_of(other, LoggedOn)).reset
+
+
+async def test_a_reset_that_was_called_off_leaves_its_doubts(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await trade(client)
+    ids = await unanswered(loop, settings)
+    client = loop.client(SESSION, **settings)
+    before = client.numbers
+    client.reset_numbers()
+    client.set_numbers(next_outgoing=before.next_outgoing, next_incoming=before.next_incoming)
+    assert client.numbers == before
+    async with client:
+        named = await event_of(client, OutcomesUnknown)
+        assert named.request_ids == tuple(ids)
+        assert not (await event_of(client, LoggedOn)).reset
+
+
+async def test_what_was_set_goes_before_the_option_that_resets(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await trade(client)
+    now = at_venue(sandbox)
+    client = loop.client(SESSION, **settings, reset_seq_num=True)
+    client.set_numbers(next_outgoing=now.incoming)
+    async with client:
+        assert not (await event_of(client, LoggedOn)).reset
