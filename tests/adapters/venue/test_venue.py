@@ -18,7 +18,6 @@ from kalshi_fix_sansio import (
     MDReqSymbol,
     OrderMassCancelRequest,
     Reject,
-    ResendRequest,
     SecurityStatus,
     SecurityStatusRequest,
     Side,
@@ -158,39 +157,6 @@ def test_numbers_belong_to_the_key_and_the_session_type(town: Town) -> None:
     ann.logout()
     assert town.connect("ann", "KalshiPT").session.next_incoming == 2
     assert town.connect("ann-2", "KalshiRT").session.next_incoming == 2
-
-
-@pytest.mark.parametrize(("hours", "kept"), [(24, True), (12, False)])
-def test_messages_are_kept_for_the_retention_period(town: Town, hours: int, kept: bool) -> None:
-    store = MemoryStore()
-    ann = town.connect("ann", "KalshiRT", store=store, message_retention_period=hours)
-    bob = town.connect("bob")
-    ann.send(order("a1", BUY, 10, "0.40"))
-    ann.drop()
-    bob.send(order("b1", SELL, 2, "0.40"))
-    town.clients.remove(bob)
-    town.utc += timedelta(hours=13)
-    again = town.connect("ann", "KalshiRT", store=store, message_retention_period=hours)
-    resent = [m.cum_qty for m in again.take() if isinstance(m, ExecutionReport)]
-    refusals = [m.text for m in decode_all(bytes(again.wire)) if isinstance(m, Reject)]
-    if kept:
-        assert (resent, refusals) == ([d(2)], [])
-    else:
-        assert resent == []
-        assert refusals == ["BeginSeqNo 3 is before the retention window, which begins at 4"]
-
-
-def test_old_messages_are_forgotten_while_the_session_goes_on(town: Town) -> None:
-    ann = town.connect("ann", "KalshiRT", message_retention_period=1)
-    ann.send(order("a1", BUY, 10, "0.40"))
-    town.wait(2 * 3600)
-    request = ResendRequest(begin_seq_no=2, end_seq_no=0)
-    number = ann.session.next_outgoing
-    town.venue.receive_data(ann.conn, encode("ann", "KalshiRT", number, town.now, request), town.now)
-    refusals = [m for m in decode_all(town.venue.data_to_send(ann.conn)) if isinstance(m, Reject)]
-    assert [refusal.text for refusal in refusals] == [
-        "BeginSeqNo 2 is before the retention window, which begins at 3"
-    ]
 
 
 def test_a_listener_sees_the_account_live(town: Town) -> None:
