@@ -8,24 +8,22 @@ verdict is written down.
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, Final, Self
+from typing import Any, Final, ParamSpec, Self, TypeVar
 
 import attrs
 
 from kalshi_fix_adapters.venue.config import VenueConfig
-from kalshi_fix_adapters.venue.exchange import Command, PauseState
-from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.journal.digest import digest_of, state_digest
 from kalshi_fix_adapters.venue.journal.secrets import Redaction
 from kalshi_fix_adapters.venue.journal.values import to_plain
-from kalshi_fix_adapters.venue.operations import Answer, Fault, Operation, SessionOperation
-from kalshi_fix_adapters.venue.pauses import PauseWindow
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -36,6 +34,9 @@ MAX_BYTES: Final = 4 * 1024**3
 """Size at which a journal ends."""
 STATE_EVERY: Final = 1000
 """Entries after which the digest of the state is written down."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _log = logging.getLogger("kalshi_fix_adapters.venue")
 
@@ -149,6 +150,31 @@ def random_of(state: RandomState) -> Random:
     return made
 
 
+def _written(method: Callable[P, R]) -> Callable[P, R]:
+    """Return a method of a venue that is written down as an entry; its last argument is the time."""
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def written(*args: P.args, **kwargs: P.kwargs) -> R:
+        venue, *given, now = signature.bind(*args, **kwargs).args
+        with venue._entry(method.__name__, given, now):
+            return method(*args, **kwargs)
+
+    return written
+
+
+def _looked_at(method: Callable[P, R]) -> Callable[P, R]:
+    """Return a method of a venue that is written down as a look at what there is to say."""
+
+    @functools.wraps(method)
+    def looked_at(*args: P.args, **kwargs: P.kwargs) -> R:
+        venue: Any = args[0]
+        venue._look_entry()
+        return method(*args, **kwargs)
+
+    return looked_at
+
+
 class JournalledVenue(Venue):
     """A venue that writes down what comes to it, and does what it would do without. Only where `random` has
     no state that can be written down, as that of the system, ids are drawn from a seed that it gives."""
@@ -219,22 +245,32 @@ class JournalledVenue(Venue):
         for number, data in redaction.release(all_of_it=all_of_it):
             self._journal.line(data=data.decode("latin-1"), of=number)
 
-    # What comes
+    # What comes. Nothing of it is done otherwise than by a venue without a journal.
 
-    def begin(self, now: Instant) -> None:
-        """As of a venue."""
-        with self._entry("begin", (), now):
-            super().begin(now)
+    begin = _written(Venue.begin)
+    handle_timer = _written(Venue.handle_timer)
+    execute = _written(Venue.execute)
+    perform = _written(Venue.perform)
+    pause = _written(Venue.pause)
+    resume = _written(Venue.resume)
+    inject = _written(Venue.inject)
+    release = _written(Venue.release)
+    log_out = _written(Venue.log_out)
+
+    connections_with_output = _looked_at(Venue.connections_with_output)
+    connections_to_close = _looked_at(Venue.connections_to_close)
+    should_close = _looked_at(Venue.should_close)
+    next_deadline = _looked_at(Venue.next_deadline)
 
     def connection_made(self, product: str, session_type: str, now: Instant) -> int:
-        """As of a venue."""
+        """As `Venue` does."""
         with self._entry("connection_made", (product, session_type), now):
             number = super().connection_made(product, session_type, now)
         self._redactions[number] = Redaction()
         return number
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
-        """As of a venue. Bytes that may hold a secret are written down once the message is whole."""
+        """As `Venue` does. Bytes that may hold a secret are written down once the message is whole."""
         redaction = self._redactions.get(conn)
         if redaction is None or redaction.take(self._entries + 1, data):
             args: tuple[Any, ...] = (conn, data)
@@ -246,7 +282,7 @@ class JournalledVenue(Venue):
             super().receive_data(conn, data, now)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
-        """As of a venue."""
+        """As `Venue` does."""
         redaction = self._redactions.pop(conn, None)
         if redaction is not None:
             self._release(redaction, all_of_it=True)
@@ -254,7 +290,7 @@ class JournalledVenue(Venue):
             super().receive_eof(conn, now)
 
     def data_to_send(self, conn: int) -> bytes:
-        """As of a venue."""
+        """As `Venue` does."""
         data = super().data_to_send(conn)
         if data:
             self._looked = False
@@ -262,67 +298,7 @@ class JournalledVenue(Venue):
             self._journal.line(do="data_to_send", args=[conn], sent=[len(data), digest_of(data)])
         return data
 
-    def connections_with_output(self) -> set[int]:
-        """As of a venue."""
-        self._look_entry()
-        return super().connections_with_output()
-
-    def connections_to_close(self) -> set[int]:
-        """As of a venue."""
-        self._look_entry()
-        return super().connections_to_close()
-
-    def should_close(self, conn: int) -> bool:
-        """As of a venue."""
-        self._look_entry()
-        return super().should_close(conn)
-
-    def next_deadline(self) -> float | None:
-        """As of a venue."""
-        self._look_entry()
-        return super().next_deadline()
-
-    def handle_timer(self, now: Instant) -> None:
-        """As of a venue."""
-        with self._entry("handle_timer", (), now):
-            super().handle_timer(now)
-
-    def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
-        """As of a venue."""
-        with self._entry("execute", (product, command), now):
-            return super().execute(product, command, now)
-
-    def perform(self, operation: Operation, now: Instant) -> Answer:
-        """As of a venue."""
-        with self._entry("perform", (operation,), now):
-            return super().perform(operation, now)
-
-    def pause(self, window: PauseWindow, now: Instant) -> dict[str, PauseState]:
-        """As of a venue."""
-        with self._entry("pause", (window,), now):
-            return super().pause(window, now)
-
-    def resume(self, product: str | None, now: Instant) -> dict[str, PauseState]:
-        """As of a venue."""
-        with self._entry("resume", (product,), now):
-            return super().resume(product, now)
-
-    def inject(self, fault: Fault, now: Instant) -> Answer:
-        """As of a venue."""
-        with self._entry("inject", (fault,), now):
-            return super().inject(fault, now)
-
-    def release(self, name: str | None, now: Instant) -> Answer:
-        """As of a venue."""
-        with self._entry("release", (name,), now):
-            return super().release(name, now)
-
-    def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
-        """As of a venue."""
-        with self._entry("log_out", (who, text), now):
-            return super().log_out(who, text, now)
-
     def new_id(self) -> str:
-        """As of a venue."""
+        """As `Venue` does."""
         with self._entry("new_id", ()):
             return super().new_id()
