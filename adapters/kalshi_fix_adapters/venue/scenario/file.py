@@ -394,7 +394,7 @@ class _Reader:
             return None
         for ticker in section["markets"]:
             self._known_ticker(ticker, ticker.line, "the flow")
-        given = {name.replace("-", "_"): value for name, value in section.items() if value is not None}
+        given = _given(section)
         for name in ("rate", "volatility", "bursts"):
             if name in given:
                 given[name] = float(given[name])
@@ -407,9 +407,7 @@ class _Reader:
 
     def _settings(self) -> dict[str, Any]:
         found = self.found
-        settings = {
-            name.replace("-", "_"): value for name, value in found["limits"].items() if value is not None
-        }
+        settings = _given(found["limits"])
         fees = {
             product: _fees(product, section)
             for product, section in found["fees"].items()
@@ -427,9 +425,7 @@ class _Reader:
             settings["rfqs"] = _rfqs(found["rfqs"])
         if found["combos"]:
             settings["combos"] = tuple(self._combos())
-        switched = {
-            name.replace("-", "_"): value for name, value in found["assumptions"].items() if value is not None
-        }
+        switched = _given(found["assumptions"])
         if switched:
             settings["assumptions"] = Assumptions(**switched)
         return settings
@@ -485,22 +481,18 @@ class _Reader:
             )
 
 
-def _names(found: tuple[str, ...] | None) -> frozenset[str] | None:
-    return None if found is None else frozenset(str(name) for name in found)
+def _given(section: Section) -> dict[str, Any]:
+    """Return what stands in a section, by attribute. What is left out keeps its default, which is not known
+    here."""
+    return {key.replace("-", "_"): value for key, value in section.items() if value is not None}
 
 
 def _fees(product: str, section: Section) -> FeeSchedule:
-    rates = {name.replace("-", "_"): value for name, value in section.items() if value is not None}
-    return attrs.evolve(_FEES[product], **rates)
+    return attrs.evolve(_FEES[product], **_given(section))
 
 
 def _rfqs(section: Section) -> RfqSettings:
-    changes: dict[str, Any] = {
-        key.replace("-", "_"): section[key] for key in ("lifetime", "max-open") if section[key] is not None
-    }
-    for key in ("standard", "high-volatility"):
-        name = key.replace("-", "_")
-        windows = section[key] or {}
-        given = {each: value for each, value in windows.items() if value is not None}
-        changes[name] = attrs.evolve(getattr(RfqSettings(), name), **given)
+    changes = _given(section)
+    for name in changes.keys() & {"standard", "high_volatility"}:
+        changes[name] = attrs.evolve(getattr(RfqSettings(), name), **_given(changes[name]))
     return RfqSettings(**changes)
