@@ -10,6 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+
+from kalshi_fix_sansio import DIALECT
 
 ROOT = Path(__file__).resolve().parent.parent
 PINNED = sorted((ROOT / "requirements").glob("*.txt"))
@@ -93,3 +96,29 @@ def test_every_fragment_of_the_changelog_has_a_kind_that_a_section_is_made_of() 
         ), path.name
         assert path.read_text("utf-8").strip(), path.name
     assert settings["start_string"] in (ROOT / settings["filename"]).read_text("utf-8")
+
+
+def test_the_citation_names_the_sources_of_the_spec() -> None:
+    """In the form of cff 1.2.0, by which each reference has authors, a title and a type."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    for reference in cited["references"]:
+        assert {"authors", "title", "type"} <= reference.keys()
+    [kalshi, *standards] = cited["references"]
+    for date in re.findall(r"\d{4}-\d\d-\d\d", DIALECT.validated):
+        assert date in kalshi["notes"]
+    manifest = yaml.safe_load((ROOT / "spec" / "fixt11" / "manifest.yaml").read_text("utf-8"))
+    titles = {f"{each['title']}, {each['authors'][0]['name']}" for each in standards}
+    assert titles == set(manifest["sources"].values())
+
+
+def test_what_did_not_run_on_a_platform_is_said_where_it_is_meant_to() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "platforms.yml").read_text("utf-8")
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        classifiers = tomllib.load(file)["project"]["classifiers"]
+    newest = max(
+        (each.rpartition(" ")[2] for each in classifiers if re.search(r":: 3\.\d+$", each)),
+        key=lambda version: int(version.partition(".")[2]),
+    )
+    assert f'"{newest}"' in workflow
+    for place in (newest, "macOS", "Windows"):
+        assert place in workflow.partition("on:")[0]
