@@ -314,7 +314,7 @@ class RfqCreator:
         """
         if rfq.is_over:
             raise RfqRequestError(f"request {rfq.quote_req_id} is over: {rfq.state.value}")
-        rfq._canceling = True
+        # Nothing of it is kept: until the venue answers, the request is where it was, and may still trade.
         return RFQCancel(quote_req_id=rfq.quote_req_id, party_ids=_parties(rfq))
 
     def withdraw(self, request: Message) -> None:
@@ -323,10 +323,6 @@ class RfqCreator:
             rfq = self._rfqs.get(request.quote_req_id)
             if rfq is not None and rfq.state is RfqState.SENT:
                 del self._rfqs[request.quote_req_id]
-        elif isinstance(request, RFQCancel):
-            rfq = self.rfq(request.quote_req_id or request.rfq_id or "")
-            if rfq is not None:
-                rfq._canceling = False
         elif isinstance(request, AcceptQuote | NewOrderSingle):
             rfq, acceptance = self._find(request.cl_ord_id, request.quote_id)
             if rfq is not None and acceptance is not None and rfq.state is RfqState.ACCEPTING:
@@ -420,10 +416,6 @@ class RfqCreator:
                 self._take_acceptance(message)
             case NewOrderSingle() if message.quote_id:
                 self._take_acceptance(message)
-            case RFQCancel():
-                rfq = self.rfq(message.quote_req_id or message.rfq_id or "")
-                if rfq is not None:
-                    rfq._canceling = True
 
     def _make_room(self) -> None:
         if len(self._rfqs) >= self._max_rfqs:
@@ -540,7 +532,6 @@ class RfqCreator:
             self._note(None, RfqDiscrepancyKind.UNKNOWN_RFQ, detail)
             return
         update = self._update_of(rfq)
-        rfq._canceling = False
         code = status.rfq_cancel_status
         if code == RFQCancelStatusCode.CANCELED:
             rfq._canceled = True
@@ -644,7 +635,7 @@ class RfqCreator:
         elif isinstance(sent, RFQCancel):
             rfq = self.rfq(sent.quote_req_id or sent.rfq_id or "")
             if rfq is not None:
-                rfq._canceling, rfq.text = False, clipped(reject.text)
+                rfq.text = clipped(reject.text)
         elif isinstance(sent, AcceptQuote | NewOrderSingle) and sent.quote_id:
             rfq, acceptance = self._find(sent.cl_ord_id, sent.quote_id)
             if rfq is not None and acceptance is not None:
@@ -677,7 +668,7 @@ class RfqCreator:
             rfq = self.rfq(request_id)
             if rfq is not None and not rfq.is_over:
                 self._update_of(rfq)
-                rfq._lost_at, rfq._canceling = rfq._lost_at or self._now, False
+                rfq._lost_at = rfq._lost_at or self._now
 
     def _doubt_answers(self) -> None:
         """What the venue tells of any request may not come."""

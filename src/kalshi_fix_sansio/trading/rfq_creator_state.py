@@ -177,7 +177,6 @@ class CreatorRfq:
     _refused: bool = attrs.field(default=False, repr=False)
     _canceled: bool = attrs.field(default=False, repr=False)
     _expired: bool = attrs.field(default=False, repr=False)
-    _canceling: bool = attrs.field(default=False, repr=False)
     _lost_at: datetime | None = attrs.field(default=None, repr=False)
 
     @property
@@ -288,7 +287,6 @@ _RFQ_PLAIN: Final = (
     "_refused",
     "_canceled",
     "_expired",
-    "_canceling",
 )
 _ACCEPTANCE_PLAIN: Final = (
     "quote_id",
