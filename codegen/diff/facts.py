@@ -13,10 +13,16 @@ MSG_TYPE, TEXT = 35, 58
 
 
 @attrs.frozen
-class FieldSaid:
-    """A tag with its name and perhaps its type, in no message."""
+class Fact:
+    """Something that a source says, and where."""
 
     location: Location
+
+
+@attrs.frozen
+class FieldSaid(Fact):
+    """A tag with its name and perhaps its type, in no message."""
+
     tag: int
     name: str
     type: str = ""
@@ -30,10 +36,9 @@ class FieldSaid:
 
 
 @attrs.frozen
-class MemberSaid:
+class MemberSaid(Fact):
     """A field in the table of a message, the header or the trailer."""
 
-    location: Location
     block: str
     """A MsgType, `header`, `trailer`, or `component NAME`."""
     tag: int
@@ -91,19 +96,17 @@ class MemberSaid:
 
 
 @attrs.frozen
-class CodeSaid:
+class CodeSaid(Fact):
     """A value of a coded field, with what the source calls it."""
 
-    location: Location
     value: str
     label: str
 
 
 @attrs.frozen
-class CodesSaid:
+class CodesSaid(Fact):
     """Values of a coded field that stand together."""
 
-    location: Location
     tag: int
     codes: tuple[CodeSaid, ...]
     whole: bool
@@ -118,10 +121,9 @@ class CodesSaid:
 
 
 @attrs.frozen
-class MessageSaid:
+class MessageSaid(Fact):
     """A message that a heading names (with its fields below it), or a dictionary defines."""
 
-    location: Location
     msg_type: str
     name: str
     admin: bool | None = None
@@ -131,10 +133,9 @@ class MessageSaid:
 
 
 @attrs.frozen
-class FlowsSaid:
+class FlowsSaid(Fact):
     """Where a message may flow, from a table of messages."""
 
-    location: Location
     msg_type: str
     name: str
     flows: frozenset[tuple[str, str]]
@@ -146,10 +147,9 @@ class FlowsSaid:
 
 
 @attrs.frozen
-class HostSaid:
+class HostSaid(Fact):
     """A host of an environment."""
 
-    location: Location
     environment: str
     """As written; empty where none is named."""
     role: str
@@ -164,10 +164,9 @@ class HostSaid:
 
 
 @attrs.frozen
-class SessionSaid:
+class SessionSaid(Fact):
     """A session type in a table of endpoints."""
 
-    location: Location
     environment: str
     name: str
     port: int | None
@@ -177,10 +176,9 @@ class SessionSaid:
 
 
 @attrs.frozen
-class VersionSaid:
+class VersionSaid(Fact):
     """An entry of the changelog; one without a version has its date alone."""
 
-    location: Location
     version: str
     date: str
     """ISO; empty where none is given."""
@@ -190,10 +188,9 @@ class VersionSaid:
 
 
 @attrs.frozen
-class EntrySaid:
+class EntrySaid(Fact):
     """An entry of a changelog of all APIs of a venue."""
 
-    location: Location
     date: str
     """ISO."""
     title: str
@@ -213,10 +210,9 @@ class EntrySaid:
 
 
 @attrs.frozen
-class TextSaid:
+class TextSaid(Fact):
     """A value of Text (58) in a message, and the code of another field that comes with it."""
 
-    location: Location
     message: str
     text: str
     field: str = ""
@@ -229,19 +225,17 @@ class TextSaid:
 
 
 @attrs.frozen
-class Pair:
+class Pair(Fact):
     """A field of an example."""
 
-    location: Location
     tag: int
     value: str
 
 
 @attrs.frozen
-class ExampleSaid:
+class ExampleSaid(Fact):
     """An example of a message."""
 
-    location: Location
     pairs: tuple[Pair, ...]
     shortened: bool
     """Whether it says that something is left out."""
@@ -251,10 +245,9 @@ class ExampleSaid:
 
 
 @attrs.frozen
-class MentionSaid:
+class MentionSaid(Fact):
     """A message type, tag or session type named in running text."""
 
-    location: Location
     kind: str
     """`message`, `field` or `session`."""
     value: str
@@ -265,10 +258,9 @@ class MentionSaid:
 
 
 @attrs.frozen
-class DictionarySaid:
+class DictionarySaid(Fact):
     """Which edition of a dictionary this is, as a comment in it says."""
 
-    location: Location
     version: str
 
     def __str__(self) -> str:
@@ -276,32 +268,13 @@ class DictionarySaid:
 
 
 @attrs.frozen
-class Unread:
+class Unread(Fact):
     """Something that looks like a fact and could not be read."""
 
-    location: Location
     what: str
 
     def __str__(self) -> str:
         return f"could not read: {self.what}"
-
-
-Fact = (
-    FieldSaid
-    | MemberSaid
-    | CodesSaid
-    | MessageSaid
-    | FlowsSaid
-    | HostSaid
-    | SessionSaid
-    | VersionSaid
-    | EntrySaid
-    | TextSaid
-    | ExampleSaid
-    | MentionSaid
-    | DictionarySaid
-    | Unread
-)
 
 
 @attrs.frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -180,19 +181,17 @@ def _tails(path: Path) -> list[str]:
 
 def _votes(text: str, spec: SpecIndex) -> str:
     """The product that the links and hosts of a page speak of most; empty where they do not tell."""
-    counted = dict.fromkeys(spec.products, 0)
-    for link in _LINK.findall(text):
-        product = spec.product_of_page(link)
-        if product:
-            counted[product] += 1
-    for endpoint in spec.dialect.endpoints:
-        if re.search(rf"(?<![\w.-]){re.escape(endpoint.host)}", text):
-            counted[endpoint.product] += 1
-    best = sorted(counted.values(), reverse=True)
+    votes = [spec.product_of_page(link) for link in _LINK.findall(text)]
+    votes += [
+        endpoint.product
+        for endpoint in spec.dialect.endpoints
+        if re.search(rf"(?<![\w.-]){re.escape(endpoint.host)}", text)
+    ]
+    best = Counter(filter(None, votes)).most_common(2)
     # No vote, or as many for two products, tells nothing.
-    if not best or best[0] == 0 or (len(best) > 1 and best[0] == best[1]):
+    if not best or (len(best) > 1 and best[0][1] == best[1][1]):
         return ""
-    return next(name for name, votes in counted.items() if votes == best[0])
+    return best[0][0]
 
 
 def _folder(page: str) -> str:

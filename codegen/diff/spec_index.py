@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -237,11 +238,8 @@ class SpecIndex:
 
     def family_of(self, origin: str) -> str:
         """The family whose messages come from a source; empty where none does."""
-        counted: dict[str, int] = {}
-        for message in self.dialect.messages:
-            if origin in message.source.split(", "):
-                counted[message.family] = counted.get(message.family, 0) + 1
-        return max(counted, key=lambda family: counted[family]) if counted else ""
+        counted = Counter(each.family for each in self.dialect.messages if origin in each.source.split(", "))
+        return max(counted, key=counted.__getitem__, default="")
 
     def dates(self) -> set[str]:
         """Every date that the spec's history knows."""

@@ -10,6 +10,7 @@ Logon changes has no place of its own in Orchestra: the presence is then what ho
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from xml.etree import ElementTree as ET
 
 import attrs
@@ -169,7 +170,9 @@ class _Repository:
         self, element: ET.Element, group: Group, among: tuple[Place, ...], scenario: Scenario
     ) -> None:
         # The model has the counter where the group is used.
-        counter = next(member.field for member in self._uses(group))
+        blocks = (message.members for message in self.dialect.messages)
+        everything = chain(self.dialect.header, self.dialect.trailer, *blocks)
+        counter = next(member.field for member, _ in walk(everything) if member.group == group)
         ET.SubElement(element, _q("numInGroup"), _reference(counter))
         self._members(element, group.members, among, scenario)
         _document(element, group.doc)
@@ -311,13 +314,6 @@ class _Repository:
             )
             for product, everywhere in self.everywhere.items()
         }
-
-    def _uses(self, group: Group) -> Iterator[Member]:
-        blocks = [self.dialect.header, self.dialect.trailer]
-        blocks += [message.members for message in self.dialect.messages]
-        blocks += [each.members for each in self.dialect.groups]
-        for members in blocks:
-            yield from (member for member in members if member.group is not None and member.group == group)
 
     def _part(self, name: str) -> ET.Element:
         return ET.SubElement(self.root, _q(name))

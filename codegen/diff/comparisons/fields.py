@@ -51,33 +51,15 @@ def _differences(evidence: Evidence, said: MemberSaid | FieldSaid) -> Iterator[F
         and named.tag != said.tag
         and (field is None or folded(field.name) != folded(said.name))
     ):
-        yield _differs(
-            evidence,
-            said,
-            named,
-            f"tag {said.tag}",
-            f"has tag {said.tag}, in the spec {named.tag}",
-            f"tag: {said.tag}",
-        )
+        text = f"has tag {said.tag}, in the spec {named.tag}"
+        yield _differs(evidence, said, named, f"tag {said.tag}", text, f"tag: {said.tag}")
     elif field is not None and said.name and field.name != said.name:
-        yield _differs(
-            evidence,
-            said,
-            field,
-            f"name {said.name}",
-            f"is called {said.name}",
-            f"`{said.name}: {{tag: {said.tag}, …}}`",
-        )
+        write = f"`{said.name}: {{tag: {said.tag}, …}}`"
+        yield _differs(evidence, said, field, f"name {said.name}", f"is called {said.name}", write)
     yes_no = isinstance(said, MemberSaid) and said.yes_no
     if field is not None and said.type and (wrong := _wrong_type(evidence, said.type, field, yes_no=yes_no)):
-        yield _differs(
-            evidence,
-            said,
-            field,
-            f"type {said.type}",
-            f"is of type {said.type}, in the spec {wrong}",
-            "correct `type`",
-        )
+        text = f"is of type {said.type}, in the spec {wrong}"
+        yield _differs(evidence, said, field, f"type {said.type}", text, "correct `type`")
     if isinstance(said, FieldSaid) and said.message and field is not None:
         yield from _by_the_way(evidence, said, field)
 

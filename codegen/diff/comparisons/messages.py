@@ -108,8 +108,10 @@ def _moved(evidence: Evidence, said: MessageSaid, message: model.Message) -> Ite
 
 def _same_name(said: str, own: str, *, exact: bool) -> bool:
     """Whether a heading may be short for a name: `Mass Cancel Request` for OrderMassCancelRequest."""
-    if exact or folded(said) == folded(own):
-        return said == own if exact else True
+    if exact:
+        return said == own
+    if folded(said) == folded(own):
+        return True
     # The words of the one, in their order, among those of the other; a single word such as Request
     # would fit too many.
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", said)]

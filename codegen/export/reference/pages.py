@@ -41,8 +41,6 @@ class Row:
     presence: str
     """One word, or one for each product that has the message."""
     text: str
-    group: str = ""
-    """Name of the group whose members the next tables hold."""
 
 
 @attrs.frozen
