@@ -44,6 +44,17 @@ class _Written:
     source: Node | None
 
 
+@attrs.frozen
+class _Around:
+    """What stands around a rule: the block, what it may name, and where it may hold."""
+
+    label: str
+    """The block in words, for mistakes."""
+    places: Places
+    siblings: Mapping[str, model.Field | None]
+    """The members of the block by their names; None for one that could not be resolved."""
+
+
 @attrs.define
 class Blocks:
     """Resolves blocks and keeps the groups that it meets."""
@@ -70,29 +81,27 @@ class Blocks:
     ) -> tuple[tuple[model.Member, ...], tuple[model.OneOf, ...]]:
         """The members of a message, group, header or trailer, and the rules over several of them."""
         # Filled by `_written`: a component brings rules over its members along.
-        one_of = [(node, entry.node) for node in maps(entry.node.get("one_of"))]
+        one_of = maps(entry.node.get("one_of"))
         written = self._written(entry, one_of, label, {})
         # By the name in the spec: a group is named in conditions by its own name, its counter is
         # what they ask for.
-        names = {each.name: self._sibling(each.name) for each in written}
+        around = _Around(label, places, {each.name: self._sibling(each.name) for each in written})
         found: list[model.Member] = []
         for each in written:
-            member = self._member(each, label, places, names)
+            member = self._member(each, around)
             if member is not None:
                 found.append(member)
             else:
                 # A delimiter that is missing may be this one.
                 self._incomplete.add(label)
         self._check_unique(found, label)
-        rules = tuple(
-            rule for node, _ in one_of if (rule := self._one_of(node, label, places, names)) is not None
-        )
-        return tuple(found), rules
+        rules = (self._one_of(node, around) for node in one_of)
+        return tuple(found), tuple(rule for rule in rules if rule is not None)
 
     def _written(
         self,
         entry: Entry,
-        one_of: list[tuple[Map, Map]],
+        one_of: list[Map],
         label: str,
         included: dict[str, bool],
     ) -> list[_Written]:
@@ -127,7 +136,7 @@ class Blocks:
                 mistakes.add(members.at(name), what, "name their members instead")
                 continue
             included[name] = False
-            one_of += [(rule, component.node) for rule in maps(component.node.get("one_of"))]
+            one_of += maps(component.node.get("one_of"))
             found += self._written(component, one_of, label, included)
             included[name] = True
         return found
@@ -137,10 +146,8 @@ class Blocks:
         group = self.context.source.sections["groups"].get(name)
         return self.fields.get(name if group is None else text(group.node, "counter"))
 
-    def _member(
-        self, written: _Written, label: str, places: Places, siblings: Mapping[str, model.Field | None]
-    ) -> model.Member | None:
-        context, name = self.context, written.name
+    def _member(self, written: _Written, around: _Around) -> model.Member | None:
+        context, name, label = self.context, written.name, around.label
         sections = context.source.sections
         is_group = name in sections["groups"]
         if not is_group and name not in sections["fields"]:
@@ -149,7 +156,7 @@ class Blocks:
             context.mistakes.add(written.location, what, did_you_mean(name, known))
             return None
         group = self.group(name) if is_group else None
-        field = siblings[name]
+        field = around.siblings[name]
         if field is None or (is_group and group is None):
             return None
         if group is None:
@@ -178,12 +185,12 @@ class Blocks:
             presence="constant" if constant is not None else presence,
             constant=constant,
             default=optional_text(node, "default"),
-            rules=self._rules(node, f"`{name}` of {label}", places),
-            required_when=self._conditions(node, "required_when", label, siblings, places),
-            forbidden_when=self._conditions(node, "forbidden_when", label, siblings, places),
-            only_when=self._conditions(node, "only_when", label, siblings, places),
-            limits=self._limits(node, field, label, siblings, places),
-            legacy_fields=self._legacy(node, name, label, siblings),
+            rules=self._rules(node, f"`{name}` of {label}", around.places),
+            required_when=self._conditions(node, "required_when", around),
+            forbidden_when=self._conditions(node, "forbidden_when", around),
+            only_when=self._conditions(node, "only_when", around),
+            limits=self._limits(node, field, around),
+            legacy_fields=self._legacy(node, name, around),
             doc=text(node, "doc") or (group.doc if group is not None else field.doc),
             **about,
         )
@@ -303,10 +310,8 @@ class Blocks:
                     rules.append(model.PresenceRule(scope, _PRESENCE_KEYS[key]))
         return tuple(rules)
 
-    def _one_of(
-        self, node: Map, label: str, places: Places, siblings: Mapping[str, model.Field | None]
-    ) -> model.OneOf | None:
-        mistakes = self.context.mistakes
+    def _one_of(self, node: Map, around: _Around) -> model.OneOf | None:
+        mistakes, label, siblings = self.context.mistakes, around.label, around.siblings
         modes = [mode for mode in _MODES if mode in node]
         if len(modes) != 1:
             what = f"a rule of `one_of` in {label} has {'no' if not modes else 'more than one'} mode"
@@ -325,7 +330,7 @@ class Blocks:
             elif (field := siblings[name]) is not None:
                 names.append(field.name)
         on = node.get("on")
-        scope = places.scope(self.context, on, label) if isinstance(on, Map) else model.Scope()
+        scope = around.places.scope(self.context, on, label) if isinstance(on, Map) else model.Scope()
         return model.OneOf(tuple(names), modes[0], scope)
 
     def with_limits(self) -> dict[str, model.Field]:
@@ -334,23 +339,17 @@ class Blocks:
         entries = self.context.source.sections["fields"]
         self.fields = {
             name: attrs.evolve(
-                field, limits=self._limits(entries[name].node, field, f"field `{name}`", {}, everywhere)
+                field,
+                limits=self._limits(entries[name].node, field, _Around(f"field `{name}`", everywhere, {})),
             )
             for name, field in self.fields.items()
         }
         return dict(self.fields)
 
-    def _limits(
-        self,
-        node: Map,
-        field: model.Field,
-        label: str,
-        siblings: Mapping[str, model.Field | None],
-        places: Places,
-    ) -> tuple[model.Limit, ...]:
+    def _limits(self, node: Map, field: model.Field, around: _Around) -> tuple[model.Limit, ...]:
         found = []
         for each in maps(node.get("limits")):
-            when = self._condition(each.mapping("when"), f"`limits` of {label}", siblings, places)
+            when = self._condition(each.mapping("when"), f"`limits` of {around.label}", around)
             numbers = {name: optional_text(each, name) for name in _NUMBERS}
             limit = model.Limit(
                 when,
@@ -363,7 +362,7 @@ class Blocks:
                 unit=optional_text(each, "unit"),
             )
             found.append(limit)
-            self._check_limit(limit, field, each, label)
+            self._check_limit(limit, field, each, around.label)
         return tuple(found)
 
     def _check_limit(self, limit: model.Limit, field: model.Field, node: Map, label: str) -> None:
@@ -388,22 +387,11 @@ class Blocks:
                 node.at("step"), f"a limit of {label} has a step of {limit.step}", "write one above 0"
             )
 
-    def _conditions(
-        self,
-        node: Map,
-        key: str,
-        label: str,
-        siblings: Mapping[str, model.Field | None],
-        places: Places,
-    ) -> tuple[model.Condition, ...]:
-        return tuple(
-            self._condition(condition, f"`{key}` in {label}", siblings, places)
-            for condition in maps(node.get(key))
-        )
+    def _conditions(self, node: Map, key: str, around: _Around) -> tuple[model.Condition, ...]:
+        label = f"`{key}` in {around.label}"
+        return tuple(self._condition(condition, label, around) for condition in maps(node.get(key)))
 
-    def _condition(
-        self, node: Map, label: str, siblings: Mapping[str, model.Field | None], places: Places
-    ) -> model.Condition:
+    def _condition(self, node: Map, label: str, around: _Around) -> model.Condition:
         """A condition: keys in small letters say where it holds, the others are fields beside it."""
         known = self.context.source.sections["messages"]
         messages = [
@@ -412,7 +400,7 @@ class Blocks:
             if self.context.require(name, known, "message", where)
         ]
         scope = attrs.evolve(
-            places.scope(self.context, node, label),
+            around.places.scope(self.context, node, label),
             messages=tuple(messages),
             logon=self._terms(node.mapping("logon"), f"`logon` of {label}", self._logon_fields()),
         )
@@ -422,7 +410,7 @@ class Blocks:
             node.keys,
             node.location,
         )
-        return model.Condition(self._terms(beside, label, siblings), scope)
+        return model.Condition(self._terms(beside, label, around.siblings), scope)
 
     def _logon_fields(self) -> dict[str, model.Field | None]:
         """What the Logon of the dialect has, by name."""
@@ -477,13 +465,11 @@ class Blocks:
             )
         return value
 
-    def _legacy(
-        self, node: Map, name: str, label: str, siblings: Mapping[str, model.Field | None]
-    ) -> tuple[model.Field, ...]:
+    def _legacy(self, node: Map, name: str, around: _Around) -> tuple[model.Field, ...]:
         found = []
         for each, where in words(node.get("legacy")):
-            if each in siblings:
-                what = f"{label} reads `{each}` as `{name}`, but `{each}` is a member of its own"
+            if each in around.siblings:
+                what = f"{around.label} reads `{each}` as `{name}`, but `{each}` is a member of its own"
                 self.context.mistakes.add(where, what, "remove one of the two")
                 continue
             known = self.context.require(each, self.context.source.sections["fields"], "field", where)
