@@ -136,7 +136,8 @@ class Field(Element):
 # A field that may be absent or have a value has the empty text among its values, so that `absent` alone
 # needs a form of its own.
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
-"""Field names with wire values: an empty one stands for absent, none at all for present, None for absent."""
+"""Names of fields, each with what it must be: one of these wire values, of which the empty text stands for
+absent; an empty tuple for any value; None for absent."""
 
 
 @attrs.frozen
@@ -335,7 +336,7 @@ class VenueLimit(Element):
 
     name: str
     values: tuple[tuple[str, str], ...]
-    """Numbers as written, by what they are for; one for the empty string, if it is one for all."""
+    """Numbers as written, by what each is for; a number for everything has the empty text as its key."""
     unit: str
     doc: str
 

@@ -51,6 +51,7 @@ def read(spec: SpecIndex) -> list[Difference]:
 
 def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
     elements = [name for name in ELEMENTS if name in entry]
+    # Which element an entry is about its key says, so that it has exactly one.
     if len(elements) != 1:
         what = f"a difference is about {' and '.join(elements) or 'no element'}"
         mistakes.add(entry.location, what, f"give it one of {', '.join(ELEMENTS)}")
@@ -106,6 +107,7 @@ def settle(
         free = [each for each in fitting if each not in used]
         moved.update(free)
         (kept if free else left).append(finding)
+    # Of a source that was not given nothing can be out of date.
     covered = {name for each in evidence for name in each.covered}
     out_of_date = [each for each in differences if each not in used | moved and each.source in covered]
     return left + [_stale(each) for each in out_of_date], kept

@@ -82,6 +82,7 @@ class MemberSaid(Fact):
     def __str__(self) -> str:
         parts = [f"member {self.block} {self.tag} {self.name}", self.type, self.required]
         if self.path is not None:
+            # What only a page or only a dictionary says is left out where it is not said.
             parts.append(f"in {'/'.join(str(tag) for tag in self.path)}" if self.path else "")
         parts.append(f"inside {self.inside}" if self.inside is not None else "")
         parts.append(f"from the {self.sender}" if self.sender else "")
@@ -293,6 +294,7 @@ class Vocabulary:
 
     @cached_property
     def _tags(self) -> dict[str, int]:
+        # Reversed, so that of two that read alike the first in the spec counts.
         return {folded(name): tag for tag, name in reversed(self.fields.items())}
 
     @cached_property
@@ -315,4 +317,5 @@ def _in(environment: str) -> str:
 @lru_cache(maxsize=100_000)
 def folded(name: str) -> str:
     """A name without case and punctuation: `Order Cancel/Replace` and `OrderCancelReplace` are one."""
+    # Compared for every word of every page, so that it is kept.
     return "".join(c for c in name.lower() if c.isalnum())

@@ -68,11 +68,11 @@ class Finding:
     evidence: str = ""
     """Which body of sources says so; see `Evidence.name`."""
     products: tuple[str, ...] = ()
-    """Those it was found on; empty where that means nothing."""
+    """Those it was found on; empty for what no page about one product says."""
     sources: tuple[str, ...] = ()
     """The manifest's names of the sources that say so, or would have to."""
     group: str = ""
-    """Findings of one group are told together."""
+    """Findings with the same text here are told together; empty for one that stands alone."""
     shown: tuple[str, ...] = ()
     """What the source says there, passage by passage."""
 
@@ -129,6 +129,7 @@ class Evidence:
 
     def origin_of(self, location: Location) -> str:
         """The manifest's name of the source that a location is in; the page's own name where it has none."""
+        # Every location that a finding has comes from a fact of one of these.
         reading = next(each for each in self.readings if each.file == location.file)
         for origin in self.spec.origins.values():
             if origin.kind == reading.kind and (reading.kind == DICTIONARY or origin.id == reading.page):
@@ -195,6 +196,7 @@ class Evidence:
         """A finding of this evidence; `expected_in` has the sources of what has no location here."""
         locations = tuple(dict.fromkeys(locations))
         sources = dict.fromkeys(self.origin_of(location) for location in locations)
+        # What is gone has no location: the sources that should have it stand for one.
         if not sources and expected_in:
             sources = dict.fromkeys(name for name in expected_in.split(", ") if self._speaks(name))
         return Finding(

@@ -205,13 +205,13 @@ class _Change:
     evidence: Evidence
     reading: Reading
     fresh: list[Passage]
-    """Those that are to be told."""
+    """Passages that are new and told by nothing else."""
     gone: int
-    """How many are not there any more."""
+    """How many passages that were read before are missing, and not only moved."""
     after: int
-    """The line in front of it."""
+    """The line of the passage in front of the change."""
     was_fresh: int
-    """How many were new, told or not."""
+    """How many passages are new, those told by a finding included."""
 
     def findings(self, old: Sequence[Passage]) -> Iterator[Finding]:
         """The change as a finding; none where all of it is told otherwise."""

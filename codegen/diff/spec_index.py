@@ -36,7 +36,7 @@ class Entry:
     holders: tuple[model.Member, ...]
     """The groups it stands in, outermost first."""
     implied: bool = False
-    """Whether the spec does not list it: the length of a data field."""
+    """Whether it is the length of a data field, which the spec does not list."""
 
     @property
     def field(self) -> model.Field:
@@ -55,6 +55,7 @@ class Entry:
 
     def allowed(self, places: Iterable[Place]) -> list[Place]:
         """The places at which neither it nor a group around it is forbidden."""
+        # A member of a group that is forbidden somewhere is forbidden there, too.
         chain = (*self.holders, self.member)
         return [place for place in places if all(presence_at(each, place) != "forbidden" for each in chain)]
 

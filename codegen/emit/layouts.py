@@ -148,6 +148,7 @@ class LayoutWriter:
         """Return the layout of the further fields of a Logon."""
         self.imports.line_each(LAYOUT, "BlockLayout")
         self.imports.in_one_line("kalshi_fix_sansio.support", "never_encoded")
+        # What the class of these fields has; the rest of the Logon's layout is left out of theirs.
         kept = {member.attribute for member in logon_fields(message)}
         left = [member.attribute for member in attributes_of(message.members) if member.attribute not in kept]
         without = ", ".join(map(repr, left))
@@ -190,6 +191,7 @@ class LayoutWriter:
         arguments = {}
         if answers.field is not None:
             arguments = {"attribute": repr(answers.field.attribute), "names": repr(answers.names)}
+        # Model and layout call these alike, here and below.
         for name in ("when", "unless", "open_when"):
             condition: Condition | None = getattr(answers, name)
             if condition is not None:
@@ -209,6 +211,7 @@ class LayoutWriter:
         group = member.group
         if group:
             self.imports.line_each(LAYOUT, "GroupMember")
+            # Inside of its own module a layout is known without one.
             prefix = ""
             if not self.in_groups_module:
                 self.imports.line_each(f"{self.package}.layouts", "groups")
@@ -268,6 +271,7 @@ class LayoutWriter:
         for name in ("minimum", "maximum", "step"):
             number = getattr(limit, name)
             if number is not None:
+                # Of a limit each number has a type of its own: whole ones stay int.
                 whole = "." not in number
                 if not whole:
                     self.imports.line_each("decimal", "Decimal")

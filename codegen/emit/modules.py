@@ -32,6 +32,7 @@ class ModuleView:
 def modules(dialect: Dialect, package: str) -> Iterator[ModuleView]:
     """Return every file of the package."""
     found = _Modules(dialect, package)
+    # The order is that of what `python -m codegen` prints of changed files.
     yield from found.fixed()
     for family in families(dialect):
         messages = [message for message in dialect.messages if message.family == family]
@@ -80,6 +81,7 @@ class _Modules:
         imports = Imports()
         imports.in_one_line("typing", "ClassVar")
         imports.in_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
+        # What every module of messages needs; the rest comes as the views are made.
         imports.in_one_line(f"{self.package}.layouts", family)
         imports.in_one_line("kalshi_fix_sansio.problems", "Problem")
         writer = self._class_writer(imports)
@@ -92,6 +94,7 @@ class _Modules:
             views.append((writer.message_view(message), encoder))
         logon = self.dialect.logon
         further = None
+        # Beside the Logon, in whichever family that is.
         if logon is not None and logon in messages:
             imports.in_one_line("kalshi_fix_sansio.base", "Block")
             further = writer.logon_fields_view(logon)
@@ -130,6 +133,7 @@ class _Modules:
             imports.line_each(f"{self.package}.messages.{message.family}", message.name)
         if self.dialect.logon is not None:
             imports.line_each(f"{self.package}.messages.{self.dialect.logon.family}", classes.LOGON_FIELDS)
+        # Whatever is imported is exported: the template repeats the lines.
         exported = [line for section in imports.sections() for line in section]
         names = [name for line in exported for name in line.names]
         doc = f"The {self.dialect.title} dialect: its classes, its code values and its tables."
@@ -256,6 +260,7 @@ class _Modules:
         groups = self.dialect.groups
         sources = _files(groups)
         of_classes, of_layouts = Imports(), Imports()
+        # A dialect without groups has the two modules all the same, and nothing in them.
         if groups:
             of_classes.in_one_line("kalshi_fix_sansio.base", "Block")
             of_classes.in_one_line(f"{self.package}.layouts", "groups")

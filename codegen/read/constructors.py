@@ -37,6 +37,7 @@ class _Reader:
 
     def fits(self) -> bool:
         """Say whether its name can be one of a method."""
+        # A class method of the name of a field would hide the field.
         taken = {member.attribute for member in self._message.members} | RESERVED_ATTRIBUTES
         is_word = self._name.islower() and self._name.isidentifier() and not keyword.iskeyword(self._name)
         if is_word and self._name not in taken:

@@ -58,6 +58,7 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
     found: dict[str, model.CodeSet] = {}
     for name, entry in context.source.sections["codesets"].items():
         used_as = kinds.get(name, {})
+        # True and False at once if both kinds of fields use it.
         integers = {kind in INTEGER_KINDS for kind in used_as}
         # An enum is of text or of numbers: members of one could not equal values of the other.
         if len(integers) > 1:
@@ -151,6 +152,7 @@ def _field(
     if not context.require(type_name, types, "datatype", node.at("type")):
         return None
     datatype = types[type_name]
+    # None from here on, too, if there is no such codeset.
     codes = optional_text(node, "codes")
     if codes is not None and context.require(codes, sets, "codeset", node.at("codes")):
         if datatype.kind not in CODED_KINDS:
@@ -158,6 +160,7 @@ def _field(
             context.mistakes.add(node.at("codes"), what, "remove `codes`, or correct the type")
     else:
         codes = None
+    # By name for what lays out members, by tag for what writes the message.
     length_field = _length_field(context, entry, datatype, types)
     length = context.source.sections["fields"][length_field] if length_field is not None else None
     # A counter says nothing of its own.
@@ -263,6 +266,7 @@ def session_types(context: Context) -> tuple[model.SessionType, ...]:
             context.require(product, context.products, "product", where)
         role = optional_text(node, "host")
         if role is not None:
+            # Roles are not declared anywhere: they are whatever the hosts are listed by.
             context.require(role, roles, "host role", node.at("host"))
         found.append(
             model.SessionType(

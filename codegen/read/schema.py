@@ -55,6 +55,7 @@ def check(node: Node, kind: str, mistakes: Mistakes) -> bool:
     messages or sessions.
     """
     sound = True
+    # All errors of a file, each as file:line and in words of YAML: jsonschema's own speak of JSON.
     for error in _validator(kind).iter_errors(plain(node)):
         sound = False
         for location, what, advice in _explain(error, node):
@@ -68,6 +69,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
     label = _label(path)
     expected = _description(error.schema)
     match error.validator:
+        # One error for all unknown keys of a mapping, and a mistake for each.
         case "additionalProperties":
             known = error.schema["properties"]
             for key in error.instance:

@@ -54,7 +54,7 @@ class _Walk:
     message: model.Message
     example: ExampleSaid
     laid_out: set[tuple[str, int]]
-    """Message and tag of every row of a table, from which a field is told that the spec does not have."""
+    """Message and tag of every row of a table: what a table says, an example need not say again."""
     _at: int = 0
 
     def findings(self) -> Iterator[Finding]:

@@ -47,7 +47,7 @@ class Says:
 
     text: str = ""
     messages: tuple[str, ...] = ()
-    """The MsgTypes it names as 35=…; more than one is for nobody to say."""
+    """The MsgTypes it names as 35=…; with more than one, nothing below it can be read."""
     named: str | None = None
     """The MsgType of the message whose name it is, where it has no 35=."""
     about: str | None = None

@@ -205,6 +205,7 @@ class _Reader:
             return value
         names.add(function)
         parts = [int(part) for part in match.groups() if part is not None]
+        # `lastindex` is that of the last group that took part: the fraction, if there is one.
         if match.lastindex == pattern.groups and kind != "UTCDATEONLY":
             # A fraction as FIX writes it has three or six digits, Python counts microseconds.
             parts[-1] *= 10 ** (6 - len(match.group(pattern.groups)))

@@ -94,6 +94,7 @@ def render(dialect: Dialect, examples: Mapping[str, list[Example]]) -> dict[str,
             texts_class=texts_class(message.name),
             text_history={each.value: pedigree_text(each.pedigree) for each in dialect.texts},
         )
+    # A page for every tag, with the messages that it stands in.
     uses = _uses(dialect)
     for field in dialect.fields:
         pages[field_path(field)] = environment.get_template("tag.md.j2").render(
@@ -216,6 +217,7 @@ def _details(
     found: tuple[frozenset[str], ...],
 ) -> str:
     """Say in words what the columns cannot: conditions, and what depends on session type or sender."""
+    # One word for each product says it all, unless there are conditions.
     plain = all(len(each) == 1 for each in found)
     conditions = member.required_when or member.forbidden_when or member.only_when
     presence = presence_text(member, siblings, products) if conditions or not plain else ""
