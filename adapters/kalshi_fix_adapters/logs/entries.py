@@ -30,7 +30,7 @@ MAX_KNOWN: Final = 1024
 """Connections of a wire log, and other texts around the time, that are known at sight; then all of them are
 forgotten."""
 _TIME: Final = re.compile(
-    rb"(?<![0-9])([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})[-T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]{1,6}))?"
+    rb"(?<![0-9])([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})[-T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,][0-9]+)?"
 )
 _WAYS: Final[dict[bytes, Direction]] = {
     b"sent": "sent",

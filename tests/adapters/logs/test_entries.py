@@ -59,6 +59,7 @@ def test_a_wire_log_tells_time_direction_and_connection(tmp_path: Path) -> None:
         ("2026-11-21 12:00:00.5 IN: ", (NOON.replace(microsecond=500000), "received", None)),
         ("out of order, incoming: ", (None, "received", None)),
         ("2026-13-41 12:00:00 sent ", (None, "sent", None)),
+        ("20261121-12:00:00.123456789 : <- ", (NOON, "received", None)),
         ("12026-11-21 12:00:00 ", (None, None, None)),
         ("2026-99-99 12:00:00.123456Z 1 sent     ", (None, "sent", 1)),
         ("resent within ", (None, None, None)),
