@@ -28,6 +28,8 @@ LINES = {
     "memory.svg": (sizes.MEMORY, "books", f"MiB that so many books of {sizes.LEVELS} levels take"),
     "sessions.svg": (sizes.SESSIONS, "sessions", "µs to receive a report by one of so many sessions"),
     "shapes.svg": (shapes.SHAPES, "shapes", "µs to decode a report, with so many shapes in rotation"),
+    "read-log.svg": (sizes.READ_LOG, "MB", "µs to read a message of a log of so many MB"),
+    "lines.svg": (sizes.LINES, "MB", "µs to show a message of a log of so many MB on a line"),
     "flight.svg": (sizes.FLIGHT, "orders", "µs to send an order while so many are not answered"),
 }
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from benchmarks import samples
+from benchmarks.cases import logs
 from benchmarks.cases.stream import established, numbered
 from benchmarks.measure import ROOT, Contender, Result, measure, over, result
+from kalshi_fix_adapters.cli.decoding import Form
 from kalshi_fix_sansio import (
     MarketDataIncrementalRefresh,
     MarketDataSnapshotFullRefresh,
@@ -28,6 +30,7 @@ from kalshi_fix_sansio.trading import OrderBooks
 ENTRIES, FIELDS = "size: entries of a snapshot", "size: fields of a report"
 BOOKS, FLIGHT = "size: symbols with a book", "size: messages in flight"
 SESSIONS, MEMORY = "size: sessions in one process", "size: memory of books"
+READ_LOG, LINES = "size: MB of a log that is read", "size: MB of a log shown a line each"
 COUNTS = {
     FIELDS: (20, 25, 30, 40, 60, 100),
     ENTRIES: (10, 50, 100, 250, 500, 1000),
@@ -35,7 +38,10 @@ COUNTS = {
     FLIGHT: (10, 100, 1000, 3000, 10_000),
     SESSIONS: (1, 10, 100, 300, 1000),
     MEMORY: (1000, 10_000, 20_000, 50_000, 100_000),
+    READ_LOG: (1, 4, 16, 64),
+    LINES: (1, 4, 16, 64),
 }
+LOG_ROUNDS = 2
 LEVELS = 40
 """Levels of each of the books whose memory is measured."""
 _DIFFERENT = 400
@@ -48,7 +54,12 @@ _OPTIONAL = ("price", "last_px", "last_qty", "transact_time", "trd_match_id", "a
 def by_size(rounds: int = 7) -> list[Result]:
     """Measure everything at each of its sizes; the engine's name is the size."""
     makers: Iterable[Callable[[], Iterator[Contender]]] = (_fields, _entries, _books, _flight, _sessions)
-    return [*measure([contender for make in makers for contender in make()], rounds), *_memory()]
+    return [
+        *measure([contender for make in makers for contender in make()], rounds),
+        *_memory(),
+        # The largest takes some seconds.
+        *measure(_logs(), min(rounds, LOG_ROUNDS)),
+    ]
 
 
 def slopes(results: Iterable[Result], case: str) -> list[tuple[int, float]]:
@@ -128,6 +139,15 @@ def _sessions() -> Iterator[Contender]:
         yield Contender(
             SESSIONS, str(count), sessions.receive, count * len(wire), max_calls=1, prepare=sessions.log_on
         )
+
+
+def _logs() -> Iterator[Contender]:
+    """A message of a log of so many MB: the cost must not depend on where in the log it is."""
+    count = len(numbered(logs.SIZE))
+    for case, run in ((READ_LOG, logs.read), (LINES, partial(logs.shown, form=Form.BRIEF))):
+        for size in COUNTS[case]:
+            path = logs.wire_log(times=size)
+            yield Contender(case, str(size), partial(run, path), size * count, max_calls=1)
 
 
 def _update(symbol: str, size: int) -> Message:

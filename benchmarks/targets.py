@@ -155,6 +155,8 @@ TARGETS = (
             ("l/read_log", logs.READ_LOG, 4),
             ("l/lines", logs.LINES, 4),
             ("l/json", logs.JSON, 8),
+            *((f"l/read_log/{number}", name, 4) for number, name in enumerate(logs.others(logs.READ_LOG), 1)),
+            *((f"l/lines/{number}", name, 6) for number, name in enumerate(logs.others(logs.LINES), 1)),
         )
     ),
     Target(

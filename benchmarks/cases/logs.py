@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from benchmarks import samples
@@ -27,6 +27,13 @@ LOG = "l: a wire log"
 DECODE, READ_LOG, LINES, JSON = "decode() alone", "read_log", "decode, a line each", "decode --json"
 RECORDING = "m: market data to books"
 IN_MEMORY, REPLAY = "framing, decode() and book", "replay of a recording"
+KINDS = {
+    "as QuickFIX has it": (b"20260817-16:00:00.123456789 : ", b"\x01"),
+    "with ^A": (b"2026-08-17 16:00:00.123456Z 1 received ", b"^A"),
+    "with \\x01, in quotes": (b"2026-08-17 16:00:00,123 INFO [io-1] received b'", rb"\x01"),
+    "a line per field": (b"2026-08-17 16:00:00.123 <-\n", b"\n"),
+}
+"""Logs of others: what stands before a message, and between its fields."""
 SIZE = 1_000_000
 PORTION = 4096
 """Bytes of a portion, as a busy socket gives them."""
@@ -37,30 +44,48 @@ def logs(size: int = SIZE) -> list[Contender]:
     return [*_reading(size), *_replaying(size)]
 
 
+def others(name: str) -> list[str]:
+    """Return what this is called with logs of others."""
+    return [f"{name}, {kind}" for kind in KINDS]
+
+
 def _reading(size: int) -> Iterable[Contender]:
     frames = stream.numbered(size)
-    line = b"2026-08-17 16:00:00.123456Z 1 received %b\n"
-    path = _kept(b"".join(line % frame.replace(b"\x01", b"|") for frame in frames))
+    path = wire_log(size)
 
     def decode() -> None:
         for frame in frames:
             CODEC.decode(frame)
 
-    def read() -> None:
-        for _ in read_log(path):
-            pass
-
     runs: dict[str, Callable[[], None]] = {
         DECODE: decode,
-        READ_LOG: read,
-        LINES: lambda: _shown(path, Form.BRIEF),
-        JSON: lambda: _shown(path, Form.JSON),
+        READ_LOG: partial(read, path),
+        LINES: partial(shown, path, Form.BRIEF),
+        JSON: partial(shown, path, Form.JSON),
     }
+    for (before, separator), reading, showing in zip(
+        KINDS.values(), others(READ_LOG), others(LINES), strict=True
+    ):
+        other = _kept(b"".join(before + frame.replace(b"\x01", separator) + b"\n" for frame in frames))
+        runs[reading], runs[showing] = partial(read, other), partial(shown, other, Form.BRIEF)
     for name, run in runs.items():
         yield Contender(LOG, name, run, len(frames), max_calls=4)
 
 
-def _shown(path: Path, form: Form) -> None:
+@cache
+def wire_log(size: int = SIZE, times: int = 1) -> Path:
+    """Return a wire log of reports of so many bytes, all of it several times."""
+    line = b"2026-08-17 16:00:00.123456Z 1 received %b\n"
+    return _kept(b"".join(line % each.replace(b"\x01", b"|") for each in stream.numbered(size)) * times)
+
+
+def read(path: Path) -> None:
+    """Read a log to its end."""
+    for _ in read_log(path):
+        pass
+
+
+def shown(path: Path, form: Form) -> None:
     """Do what the command does, short of writing: the file system is not what is measured."""
     decoder, reader = Decoder(Asked(form)), LogReader()
     for piece in pieces_of(path):
@@ -98,6 +123,6 @@ def _folder() -> Path:
 
 
 def _kept(data: bytes) -> Path:
-    path = _folder() / f"{len(data)}"
+    path = _folder() / f"{len([*_folder().iterdir()])}"
     path.write_bytes(data)
     return path
