@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from kalshi_fix_adapters.cli.failures import INTERRUPTED, PIPE_CLOSED, sentence
+from kalshi_fix_adapters.documents.names import did_you_mean
 
 SUBCOMMANDS: Mapping[str, str] = {
     "amend": "Change price and quantity of an open order.",
@@ -86,6 +87,13 @@ class _Subcommands(click.Group):
         name = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"kalshi_fix_adapters.cli.{name}"), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in SUBCOMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command {args[0]!r}; {did_you_mean(args[0], SUBCOMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

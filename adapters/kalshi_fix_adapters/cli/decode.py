@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import click
 
 from kalshi_fix_adapters.cli import filters
-from kalshi_fix_adapters.cli.decoding import Asked, Batch, Decoder, Form
+from kalshi_fix_adapters.cli.decoding import PROBLEM, Asked, Batch, Decoder, Form
 from kalshi_fix_adapters.cli.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
 from kalshi_fix_adapters.cli.summary import Summary
-from kalshi_fix_adapters.cli.terminal import Screen, tell
+from kalshi_fix_adapters.cli.terminal import Line, Screen, tell
 from kalshi_fix_adapters.logs.entries import Direction
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.logs.split import in_processes
@@ -109,8 +110,10 @@ class _Output:
             self._summary.take(fact, wanted=is_wanted, wrong=is_wrong)
         if batch.text:
             self._screen.text(batch.text)
-        if batch.lines:
-            self._screen.lines(batch.lines, cut=self._asked.form is Form.BRIEF)
+        is_brief = self._asked.form is Form.BRIEF
+        # A message is cut where there is no room for it; what is wrong with it is not.
+        for is_problem, lines in groupby(batch.lines, _tells_problem):
+            self._screen.lines(list(lines), cut=is_brief and not is_problem)
         # A log that is still being written is shown as far as it goes.
         self._screen.flush()
 
@@ -127,6 +130,10 @@ class _Output:
             tell(f"no FIX message (8=FIXT.1.1){asked} found")
             return NOTHING_FOUND
         return PROBLEMS_FOUND if problems else 0
+
+
+def _tells_problem(line: Line) -> bool:
+    return bool(line) and line[0][1].startswith(PROBLEM)
 
 
 def _decode(name: str, asked: Asked, output: _Output, *, follow: bool, processes: int) -> None:

@@ -22,6 +22,8 @@ from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import FieldNode
 
+PROBLEM = "  ! "
+"""Begins a line that tells what is wrong with a message."""
 _ARROWS = {"sent": ">", "received": "<", None: "-"}
 _NUMBER = 34
 
@@ -159,7 +161,7 @@ class Decoder:
         shown = [_line(when, entry.direction, entry.connection, number, name, fields)]
         if explanation.problems:
             batch.problems += 1
-            where = f"  ! line {entry.line}: "
+            where = f"{PROBLEM}line {entry.line}: "
             shown += [(("bold red", where), ("red", printable(problem))) for problem in explanation.problems]
         if self._asked.on_terminal:
             batch.lines += shown

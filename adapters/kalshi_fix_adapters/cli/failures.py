@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
 from collections.abc import Iterator
 
 import click
@@ -37,3 +38,5 @@ def told_plainly() -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise CommandError(f"{where}{error.strerror or error}") from None
+    except (EOFError, zlib.error) as error:  # of a packed file, not of a question
+        raise CommandError(f"a packed file cannot be read: {error}") from None

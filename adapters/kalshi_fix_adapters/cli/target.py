@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import attrs
 import click
 
+from kalshi_fix_adapters.cli.terminal import tell
+from kalshi_fix_adapters.config.environment import KeyFileWarning
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
 from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
 from kalshi_fix_sansio import ENVIRONMENTS, PRODUCTS
@@ -48,18 +51,21 @@ class Target:
             ConfigurationError: a setting is missing or contradicts another.
             KeyFileError: the private key cannot be read or used.
         """
-        return make_plan(
-            session,
-            ClientConfig(
-                product=self.product,
-                environment=self.environment,
-                host=self.host,
-                port=self.port,
-                tls=self.tls,
-                timeout=self.timeout,
-                **more,
-            ),
+        config = ClientConfig(
+            product=self.product,
+            environment=self.environment,
+            host=self.host,
+            port=self.port,
+            tls=self.tls,
+            timeout=self.timeout,
+            **more,
         )
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always", KeyFileWarning)
+            plan = make_plan(session, config)
+        for each in found:
+            tell(f"warning: {each.message}")
+        return plan
 
 
 def target_options(command: Callable[..., None]) -> Callable[..., None]:

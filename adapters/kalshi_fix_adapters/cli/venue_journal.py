@@ -22,6 +22,8 @@ def replay_journal(file: Path) -> None:
     """
     with told_plainly():
         found = replay(file)
+    if not found.entries and found.venue is None and found.parted is None:
+        raise CommandError(f"{file} is no journal of a venue, or has nothing whole")
     screen = Screen()
     screen.lines([plain(line) for line in _told(found)])
     screen.flush()

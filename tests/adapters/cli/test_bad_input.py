@@ -1,0 +1,178 @@
+"""The page of bad inputs is what the command says: each of its rows is run, in a pipe and on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
+from kalshi_fix_adapters.recording import Recorder
+from kalshi_fix_adapters.store_sqlite import SqliteStore
+from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_adapters.venue.identities import Authority, ClientKey
+from tests.adapters.cli.terminals import on_terminal, plain
+from tests.adapters.cli.test_trace import ORDERS
+from tests.adapters.cli.venue_environ import environ_of
+from tests.adapters.store_sqlite.stores import OWNER
+
+PAGE = Path(__file__).parents[3] / "docs" / "bad-input.md"
+WITHOUT = {"PyYAML is not installed": "yaml", "the extra `cli` is not installed": "click"}
+"""What a row says: a module that is missing then."""
+WITHOUT_MODULE = """
+import sys
+sys.modules[sys.argv.pop(1)] = None
+from kalshi_fix_adapters.cli import main
+main()
+"""
+BEGIN = "kalshi-fix: "
+
+
+class Row(NamedTuple):
+    command: str
+    what: str
+    said: str
+    status: str
+
+
+def code(cell: str) -> str:
+    return cell.strip().strip("`").strip().replace("\\|", "|")
+
+
+def rows() -> list[Row]:
+    found = []
+    for line in PAGE.read_text("utf-8").splitlines():
+        if line.startswith("| `") and "kalshi-fix" in line.split("`")[1]:
+            command, what, said, status = re.split(r"(?<!\\)\|", line)[1:-1]
+            found.append(Row(code(command), what.strip(), code(said), status.strip()))
+    return found
+
+
+ROWS = rows()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(("you",)) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def place(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the files that the page names, as the current one; variables as `env.sh` sets them."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in environ_of(sandbox, "you", Path("venue")).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.outcome.SETTLING", 0.0)
+    stranger = ClientKey.generate(ed25519_key=True).private_key_pem
+    texts = {
+        "notes.txt": b"Nothing of FIX.\n",
+        "orders.log": ORDERS,
+        "wrong.log": ORDERS.replace(b"11=a1|38=10|", b"11=a1|38=1x|", 1),
+        "old.log": b"8=FIX.4.4|9=5|35=0|10=000|\n",
+        "empty.log": b"",
+        "torn.log.gz": gzip.compress(ORDERS)[:-20],
+        "public.pem": b"-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n",
+        "stranger.pem": stranger,
+        "open.pem": stranger,
+        "other-ca.pem": Authority().certificate_pem,
+        "wrong.yaml": b"flow: { rat: 5 }\n",
+        "fine.yaml": b"{}\n",
+    }
+    for name, data in texts.items():
+        Path(name).write_bytes(data)
+        Path(name).chmod(0o600)
+    Path("open.pem").chmod(0o644)
+    Recorder("empty.rec")
+    SqliteStore(Path("damaged.sqlite3").absolute(), owner=OWNER).close()
+    with contextlib.closing(sqlite3.connect("damaged.sqlite3")) as database:
+        database.execute("UPDATE session SET next_outgoing = 99")
+        database.commit()
+    with contextlib.closing(sqlite3.connect("other.sqlite3")) as database:
+        database.execute("CREATE TABLE mine (a)")
+    Path("folder").mkdir()
+
+
+def prepared(row: Row, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Set what the row's command sets; return its arguments."""
+    words = shlex.split(row.command)
+    while words[0] != "kalshi-fix":
+        name, _, value = words.pop(0).partition("=")
+        monkeypatch.setenv(name, value)
+    return words[1:]
+
+
+def masked(text: str) -> str:
+    """What differs from run to run is told by its kind."""
+    text = text.replace(str(Path.cwd()), "/home/you")
+    text = re.sub(r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT", text)
+    # In the words of the machine's OpenSSL.
+    return re.sub(r"(does\s+not\s+verify)\s+\([^)]*\)", r"\1 (REASON)", text)
+
+
+def outcome(row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Run a row; return its last line and its status."""
+    arguments = prepared(row, monkeypatch)
+    if row.what in WITHOUT:
+        command = [sys.executable, "-c", WITHOUT_MODULE, WITHOUT[row.what], *arguments]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ended.stdout == ""
+        return ended.stderr.removeprefix("kalshi-fix: ").rstrip("\n"), str(ended.returncode)
+    result = CliRunner().invoke(commands, arguments, input="")
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert "\x1b" not in result.output
+    return said(result.stdout, result.stderr), str(result.exit_code)
+
+
+def said(shown: str, told: str) -> str:
+    """What was said: sentences on standard error, else what was refused, else a problem of a message."""
+    sentences = [line.removeprefix(BEGIN) for line in masked(told).splitlines() if line.startswith(BEGIN)]
+    if sentences:
+        return " / ".join(sentences)
+    if "refused" in shown:
+        return " ".join(masked(shown).split())
+    return " / ".join(line.strip() for line in shown.splitlines() if line.startswith("  ! "))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.command[:60])
+def test_a_bad_input_is_answered_as_the_page_says(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome(row, monkeypatch) == (row.said, row.status)
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.command[:60])
+def test_on_a_terminal_it_fits_and_no_word_is_cut(
+    row: Row, no_color: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if row.what in WITHOUT:
+        return
+    monkeypatch.setenv("NO_COLOR", no_color)  # empty is as not set
+    arguments = prepared(row, monkeypatch)
+    with open(os.devnull) as nothing:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdin", nothing)
+        status, shown, told = on_terminal(monkeypatch, arguments)
+    assert str(status) == row.status
+    assert "\x1b" not in told
+    assert "\x1b" not in shown or not no_color
+    everything = plain(shown) + told
+    printed = masked(everything)
+    for line in everything.splitlines():
+        assert len(line) <= 60 or " " not in line.strip(), line
+    assert set(row.said.split()) - {"/"} <= set(printed.split()), printed
+
+
+def test_every_subcommand_is_on_the_page() -> None:
+    assert {shlex.split(row.command[row.command.index("kalshi-fix ") :])[1] for row in ROWS} >= {
+        *SUBCOMMANDS
+    } - {"demo"}
