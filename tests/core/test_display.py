@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from kalshi_fix_sansio import (
+    Header,
     Logon,
     MarketDataSnapshotFullRefresh,
     MDEntryType,
     MDFullEntry,
     NewOrderSingle,
+    Party,
     Side,
 )
+from kalshi_fix_sansio.layout import BY_SESSION
 from kalshi_fix_sansio.trading import OrderBooks, Orders
+from tests.helpers import START
 
 HOSTILE = "<script>&"
 ESCAPED = "&lt;script&gt;&amp;"
@@ -51,7 +57,44 @@ def test_orders_that_are_not_done() -> None:
     orders = Orders()
     orders.apply(orders.new("a-1", HOSTILE, Side.SELL, quantity=10, price="0.40"))
     shown = orders._repr_html_()
-    assert "1 orders that are not done" in shown
+    assert "1 order not done" in shown
+    assert "<th>price, dollars</th>" in shown
     assert (
         f"<td>a-1</td><td>{ESCAPED}</td><td>SELL</td><td>0.40</td><td>0</td><td>10</td><td>sent</td>" in shown
     )
+    (order,) = orders
+    assert order._repr_html_() == shown.replace("1 order not done", "Order 1")
+    orders.apply(orders.new("a-2", HOSTILE, Side.BUY, quantity="1.50", price="0.4000"))
+    assert "2 orders not done" in orders._repr_html_()
+    assert "<td>0.4000</td><td>0</td><td>1.50</td>" in orders._repr_html_()
+    assert "0 orders not done" in Orders()._repr_html_()
+
+
+def test_what_a_notebook_shows_of_what_nobody_expected() -> None:
+    """A message made by hand: unknown codes, a group, attributes that were set to what is none of theirs."""
+    order = NewOrderSingle(
+        cl_ord_id="1",
+        symbol="X",
+        side="9",
+        order_qty=1,
+        price="0.5",
+        time_in_force="Z",
+        party_ids=[Party(party_id=HOSTILE, party_role=999)],
+        unknown=[(9999, b"a")],
+    )
+    shown = order._repr_html_()
+    for row in (
+        "<td>side</td><td>&#x27;9&#x27;</td>",
+        f"{ESCAPED}&#x27;, party_role=999)]</td>",
+        "&lt;1 field&gt;",
+    ):
+        assert row in shown
+    # Only its session says in which unit a price is, and nobody knows which that will be.
+    assert "<tr><td>price</td><td>0.5</td></tr>" in shown
+    assert BY_SESSION not in shown + repr(order)
+    setattr(order, "side", Decimal("NaN"))  # noqa: B010 - no type checker would let it pass
+    setattr(order, "party_ids", "none")  # noqa: B010
+    assert "side=NaN" in repr(order)
+    assert "NaN" in order._repr_html_()
+    header = Header(sender_comp_id=HOSTILE, target_comp_id="x", msg_seq_num=1, sending_time=START)
+    assert ESCAPED in header._repr_html_()

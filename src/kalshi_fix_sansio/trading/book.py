@@ -278,7 +278,8 @@ class OrderBook:
         bids, offers = (side.depth(LEVELS_DISPLAYED) for side in (self.bids, self.offers))
         rows = [("", "", f"{price:f}", f"{size:f}") for price, size in reversed(offers)]
         rows += [(f"{size:f}", f"{price:f}", "", "") for price, size in bids]
-        return table(f"{self.symbol}, {self.state.value}", ("size", "bid", "offer", "size"), rows)
+        head = ("contracts", "bid, dollars", "offer, dollars", "contracts")
+        return table(f"{self.symbol}, {self.state.value}", head, rows)
 
     def __repr__(self) -> str:
         state = self.state.value

@@ -6,7 +6,7 @@ highest ExecKey, an end is an end whenever it was told, and fills are counted on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -343,9 +343,32 @@ class Order:
         """Dollars, of the fills that have come, with 28 digits; None without any."""
         return divide(self.value, self.filled) if self.filled else None
 
+    def _repr_html_(self) -> str:
+        return orders_table(f"Order {self.number}", [self])
+
     def __repr__(self) -> str:
         price = "no price" if self.price is None else f"{self.price:f} dollars"
         return (
             f"Order({self.cl_ord_id}, {self.order_id or 'no OrderID'}, {self.symbol}, {self.state.value}, "
             f"{self.filled:f} filled, {self.remaining:f} remaining at {price})"
         )
+
+
+def orders_table(title: str, orders: Iterable[Order]) -> str:
+    """Return orders as HTML, for notebooks."""
+    from kalshi_fix_sansio.display import table  # in notebooks alone
+
+    head = ("ClOrdID", "symbol", "side", "price, dollars", "filled", "remaining", "state")
+    rows = [
+        (
+            order.cl_ord_id,
+            order.symbol,
+            order.side.name if isinstance(order.side, Side) else order.side,
+            None if order.price is None else f"{order.price:f}",
+            f"{order.filled:f}",
+            f"{order.remaining:f}",
+            order.state.value,
+        )
+        for order in orders
+    ]
+    return table(title, head, rows)

@@ -38,7 +38,15 @@ from kalshi_fix_sansio.trading.doubts import Remedy
 from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.mass_cancels import MassCancel, MassCancels
-from kalshi_fix_sansio.trading.order import NO_KEY, Order, OrderState, PendingRequest, Placed, Said
+from kalshi_fix_sansio.trading.order import (
+    NO_KEY,
+    Order,
+    OrderState,
+    PendingRequest,
+    Placed,
+    Said,
+    orders_table,
+)
 from kalshi_fix_sansio.trading.order_index import OrderIndex
 from kalshi_fix_sansio.trading.order_reports import (
     CHANGES,
@@ -160,22 +168,8 @@ class Orders:
         return iter(self._kept.orders.values())
 
     def _repr_html_(self) -> str:
-        from kalshi_fix_sansio.display import table  # in notebooks alone
-
-        head = ("ClOrdID", "symbol", "side", "price", "filled", "remaining", "state")
-        rows = [
-            (
-                order.cl_ord_id,
-                order.symbol,
-                order.side.name if isinstance(order.side, Side) else order.side,
-                order.price,
-                order.filled,
-                order.remaining,
-                order.state.value,
-            )
-            for order in self.live()
-        ]
-        return table(f"{len(rows)} orders that are not done", head, rows)
+        live = list(self.live())
+        return orders_table(f"{len(live)} order{'' if len(live) == 1 else 's'} not done", live)
 
     def __len__(self) -> int:
         return len(self._kept.orders)
