@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.docs_text import EVERYDAY, Term, broken_links, terms_of, with_breaks, with_terms
+from tools.docs_text import EVERYDAY, Term, broken_links, terms_of, undocumented, with_breaks, with_terms
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
@@ -117,6 +117,24 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
         "sub/index.html: ../index.html#bottom",
         "sub/index.html: gone.svg",
     ]
+
+
+def documented(name: str, kind: str, text: str) -> str:
+    """What a page of the API has of a name."""
+    return (
+        f'<div class="doc doc-object doc-{kind}"><span class="doc doc-object-name">{name}</span>'
+        f'<pre>x: int</pre><div class="doc doc-contents first">{text}</div></div>'
+    )
+
+
+def test_names_without_a_docstring_are_found() -> None:
+    page = documented(
+        "Said", "class", '<p>Bases: <code>object</code></p>\n<p>A word.</p><div class="doc doc-children">'
+    )
+    page += documented("silent", "attribute", "\n  ")
+    page += documented("Heir", "class", '<p>Bases: <code>Said</code></p>\n<div class="doc doc-children">')
+    page += documented("said", "attribute", "<p>A word.</p>")
+    assert [*undocumented(page)] == ["silent", "Heir"]
 
 
 def anchors(page: str) -> set[str]:

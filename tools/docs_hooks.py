@@ -1,8 +1,8 @@
 """What `mkdocs build` does besides.
 
 Diagrams become pictures, terms of the glossary are linked where a page has them first, the changelog
-has what is not released yet, every page says the version, llms.txt lists the pages for programs; and links
-and search are checked.
+has what is not released yet, every page says the version, llms.txt lists the pages for programs; and links,
+docstrings and search are checked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import mmdr
 from mkdocs.exceptions import PluginError
 from mkdocs.utils import get_relative_url
 
-from tools.docs_text import Term, broken_links, terms_of, with_breaks, with_terms
+from tools.docs_text import Term, broken_links, terms_of, undocumented, with_breaks, with_terms
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = "glossary.md"
@@ -131,6 +131,9 @@ def on_post_build(config: Any, **_: object) -> None:
         raise PluginError(f"{elsewhere[0]} loads something from elsewhere")
     if broken := [*broken_links(site)]:
         raise PluginError("links that lead nowhere:\n" + "\n".join(broken))
+    for path in sorted((site / "api").glob("*.html")):
+        if unsaid := [*undocumented(path.read_text("utf-8"))]:
+            raise PluginError(f"{path.name} has nothing to say of {', '.join(unsaid)}")
     search(site)
 
 

@@ -150,3 +150,14 @@ def broken_links(site: Path) -> Iterable[str]:
                 target /= "index.html"
             if not target.exists() or (target in pages and unquote(anchor) not in pages[target].anchors):
                 yield f"{path.relative_to(site)}: {link}"
+
+
+def undocumented(page: str) -> Iterable[str]:
+    """Yield the public names that a page of the API, in HTML, shows without a word about them."""
+    names = re.split(r'<div class="doc doc-object doc-\w+">', page)[1:]
+    for name in names:
+        contents = re.search(
+            r'<div class="doc doc-contents[^"]*">(.*?)(?=<div class="doc doc-children"|$)', name, re.DOTALL
+        )
+        if contents is None or not re.sub(r"Bases:.*|\s", "", TAG.sub("", contents[1])):
+            yield html.unescape("".join(re.findall(r'<span class="doc doc-object-name[^"]*">([^<]*)', name)))

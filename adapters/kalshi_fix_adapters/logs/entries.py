@@ -23,6 +23,7 @@ from kalshi_fix_sansio.problems import Problem
 CHUNK: Final = 128 * 1024
 """Bytes read at once."""
 Direction = Literal["sent", "received"]
+"""Which way a message went, as far as its line says: seen from whoever wrote the log."""
 _OWN: Final = re.compile(rb"(.{19}\.[0-9]{6}Z)( ([0-9]{1,9}) (sent|received) +)")
 """A line of this library's wire log."""
 _OWN_SECONDS, _OWN_TIME = len("2026-11-21 12:00:00"), len("2026-11-21 12:00:00.123456Z")

@@ -27,6 +27,7 @@ from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.session.states import State
 
 Direction = Literal["sent", "received"]
+"""Which way bytes pass, seen from the client."""
 OnWire = Callable[[Direction, bytes, Instant], object]
 """Is told of all bytes as they pass, signatures included; it must be quick and must not raise."""
 

@@ -22,6 +22,7 @@ from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, StoredMessage
 
 Sync = Literal["full", "normal"]
+"""What a commit of the store outlives: "full" a loss of power, "normal" the death of the process."""
 
 
 class SqliteStore:
