@@ -125,7 +125,8 @@ def test_the_blocking_client_imports_what_every_client_needs() -> None:
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_the_command_tells_its_version_and_helps_without_the_core(option: str) -> None:
     ours = {name for name in loaded(COMMAND, option) if name.startswith("kalshi_fix")}
-    assert ours == {"kalshi_fix_adapters", "kalshi_fix_adapters.cli", "kalshi_fix_adapters.cli.commands"}
+    command = "kalshi_fix_adapters.cli"
+    assert ours == {"kalshi_fix_adapters", command, f"{command}.commands", f"{command}.failures"}
 
 
 def test_a_subcommand_imports_what_it_needs() -> None:

@@ -14,7 +14,6 @@ from typing import Any
 import click
 
 from kalshi_fix_adapters.cli.failures import INTERRUPTED, PIPE_CLOSED, sentence
-from kalshi_fix_adapters.documents.names import did_you_mean
 
 SUBCOMMANDS: Mapping[str, str] = {
     "amend": "Change price and quantity of an open order.",
@@ -92,6 +91,8 @@ class _Subcommands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in SUBCOMMANDS and not args[0].startswith("-"):
+            from kalshi_fix_adapters.documents.names import did_you_mean
+
             ctx.fail(f"there is no command {args[0]!r}; {did_you_mean(args[0], SUBCOMMANDS)}")
         return super().resolve_command(ctx, args)
 

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 
 import click
 
-from kalshi_fix_sansio.errors import KalshiFixError
-
 INTERRUPTED, PIPE_CLOSED = 130, 141
 """Exit statuses as a shell tells of a program that SIGINT or SIGPIPE has ended."""
 
@@ -29,6 +27,9 @@ def sentence(error: click.ClickException) -> str:
 @contextlib.contextmanager
 def told_plainly() -> Iterator[None]:
     """Turn what the library raises, and what the system refuses, into a sentence."""
+    # Here, because `--version` and `--help` need this module, and not the core.
+    from kalshi_fix_sansio.errors import KalshiFixError
+
     try:
         yield
     except KalshiFixError as error:
