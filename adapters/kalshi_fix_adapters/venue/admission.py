@@ -56,6 +56,8 @@ class Admission:
         """Return the Text of the Logout that refuses a Logon, or None; `logged_on` are keys."""
         if not self._pauses.takes_logons[product]:
             return MAINTENANCE
+        # Who it is comes before what it may do: the limit of Logons is that of an account, and nobody may use
+        # up that of another without its signature.
         text = refusal(request, self._keys, product)
         if text is not None:
             return text

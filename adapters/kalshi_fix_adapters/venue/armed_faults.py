@@ -94,6 +94,7 @@ class ArmedFaults:
         begins = now.monotonic + fault.after
         ends = None if fault.lasting is None else begins + fault.lasting
         skip, left = (fault.skip, fault.times or None) if isinstance(fault, Strike) else (0, None)
+        # Only now: a venue without such a fault draws the same ids as one that knows of none.
         if isinstance(fault, Strike) and fault.chance < 1 and self._random is None:
             self._random = Random(self._draw_seed())  # noqa: S311 - nothing secret is drawn from it
         armed = Armed(next(self._numbers), fault, begins, ends, skip, left)
@@ -134,6 +135,7 @@ class ArmedFaults:
 
         The occasion is a message of a type, if one is given, and concerns faults with these attributes.
         """
+        # A copy, since a fault that strikes for the last time is disarmed in the loop.
         for armed in tuple(self._by_kind.get(kind, {}).values()):
             fault: Any = armed.fault
             about = msg_type is None or not isinstance(fault, MessageStrike) or fault.is_about(msg_type)
@@ -143,6 +145,8 @@ class ArmedFaults:
                 or any(getattr(fault, name) != value for name, value in wanted.items())
             ):
                 continue
+            # Occasions are counted before chance is drawn: `skip` says which ones, `chance` which of the
+            # rest.
             if armed.skip:
                 armed.skip -= 1
                 continue

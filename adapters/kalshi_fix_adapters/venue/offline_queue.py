@@ -30,7 +30,11 @@ class OfflineQueue:
         self.store.forget_before(now.utc - self.store.max_age)
 
     def post(self, message: Message, now: Instant) -> None:
-        """Give a message its number while nobody is connected, so that it can be asked for later."""
+        """Give a message its number while nobody is connected, so that it can be asked for later.
+
+        The next session on this store goes on behind it, which the client sees as a gap and fills by a
+        ResendRequest.
+        """
         seq_num = self.store.next_outgoing
         header = Header(
             msg_type=message.MSG_TYPE,

@@ -98,6 +98,7 @@ class Pauses:
         self.takes_logons: dict[str, bool] = dict.fromkeys(PRODUCTS, True)
         self._next: datetime | None = None
         self._looked = not (self._weekly or self._windows)
+        """Whether `states` and `_next` hold; if not, `change` is due whatever the time."""
 
     def is_due(self, now: datetime) -> bool:
         """Say whether something begins or ends."""
@@ -131,6 +132,7 @@ class Pauses:
             window = self._window(weekly, now)
             if window.holds(now):
                 rest = tuple(name for name in window.products if name not in wanted)
+                # The window of this week alone, without these products: next week's begins as ever.
                 self._skipped[weekly] = attrs.evolve(window, products=rest, logs_out=False)
         self._windows = kept
         self._looked = False

@@ -56,6 +56,7 @@ class Bucket:
         """Take tokens, if there are enough; none are taken otherwise."""
         if not self.covers(cost, now):
             return False
+        # Not below 0, where rounding would take it.
         self.level = max(0.0, self.level - cost)
         return True
 
@@ -135,7 +136,8 @@ class RateLimits:
         if isinstance(message, NewOrderSingle) and message.quote_id is not None:
             return None
         named = message.ex_destination if isinstance(message, _ORDERS) else None
-        # One that does not exist has no budget: a client could name any number of them.
+        # A shard that does not exist has no budget, since a client could name any number of them. Shard 0
+        # draws on the one that is of no shard.
         return named if named is not None and named >= 1 and named in self._shards[product] else None
 
     def _cost(self, message: Message) -> int:

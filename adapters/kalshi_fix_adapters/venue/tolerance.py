@@ -26,6 +26,7 @@ _REPEATED = ("side", "self_trade_prevention_type")
 
 
 def _tolerant_member(member: Member, product: str) -> Member:
+    # Where the spec is stricter than the venue a rule goes; where the venue is stricter one comes.
     if member.attribute == "ex_destination" and product == MARGIN:
         return attrs.evolve(member, presence=Presence.OPTIONAL, rules=(), limits=())
     if member.attribute in _REPEATED and isinstance(member, FieldMember):

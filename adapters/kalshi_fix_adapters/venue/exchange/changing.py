@@ -116,6 +116,7 @@ def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
 
 def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
     market = state.markets[order.market]
+    # `less` may be 0: an amend of the expiry alone, or of nothing.
     less = order.quantity - command.quantity
     market.book.reduce(order, less)
     batch.touched[market.ticker] = market
@@ -129,6 +130,7 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     price = order.price if command.price is None else command.price
     leaves = command.quantity - order.filled
     account, market = state.account(order), state.markets[order.market]
+    # Counted as it is to be, to see what that holds back, and as it was again if it is refused.
     reserved = account.reserved
     account.work(order.market, order.side, order.price, -order.leaves)
     account.work(order.market, order.side, price, leaves)
@@ -141,6 +143,7 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
         return
     state.set_aside(order, order.price, -order.leaves)
     state.set_aside(order, price, leaves)
+    # Out of the book while it still has its old price, by which its level is found.
     state.lift(batch, order)
     order.price, order.leaves = price, leaves
     _replaced(state, batch, order, command)

@@ -168,6 +168,7 @@ class MarketData:
             case SubscriptionRequestType.DISABLE_PREVIOUS:
                 self._books.remove(login, symbols or mine)
                 return ()
+            # A snapshot takes no place among the subscriptions, so that only its own number counts.
             case SubscriptionRequestType.SNAPSHOT:
                 wanted: set[str] = set()
             case SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES:
@@ -184,6 +185,7 @@ class MarketData:
             return [_too_many(f"at most {limits.per_request} symbols per request")]
         if limits.per_session is not None and len(wanted.union(mine)) > limits.per_session:
             return [_too_many(f"at most {limits.per_session} symbols per session")]
+        # Subscribed before the snapshots are read, and both within one call: no change can come in between.
         if wanted:
             for symbol in symbols:
                 self._books.add(login, symbol)
@@ -220,6 +222,7 @@ class MarketData:
     def _updates(self, outcomes: Sequence[Outcome]) -> dict[str, _Update]:
         updates: dict[str, _Update] = {}
         for outcome in outcomes:
+            # Most markets have no subscriber most of the time: nothing is written for them.
             if not isinstance(outcome, TradePrinted | BookChanged) or not self._books.to(outcome.market):
                 continue
             update = updates.setdefault(outcome.market, _Update())

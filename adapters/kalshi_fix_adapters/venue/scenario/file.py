@@ -78,6 +78,8 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
 
 
 def _scenario(node: Node, file: str) -> Scenario:
+    # Three readings: the form of each value, then what refers to other parts of the file, and at last what
+    # the venue itself checks, which tells one mistake alone.
     mistakes = Mistakes(file)
     found = read_root(LAYOUT, node, mistakes)
     reader = _Reader(mistakes, found)
@@ -383,7 +385,7 @@ class _Reader:
         if market is not None:
             self._known_ticker(market, line, f"`{done.NAME}`")
         owners = self._owners()
-        # Those of the command line are not known here.
+        # Owners that the command line adds are not known here; they are all named after `OWNER`.
         if owner is not None and owners and owner not in owners and not owner.startswith(OWNER):
             what = f"`{done.NAME}` names `{owner}`, who has no account"
             self.mistakes.at(line, what, did_you_mean(owner, owners))
