@@ -110,7 +110,7 @@ def _validated() -> str:
 
 @click.group("kalshi-fix", cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(
-    package_name="kalshi-fix-sansio", message=f"%(prog)s %(version)s (Kalshi: {_validated()})"
+    package_name="kalshi-fix-sansio", message=f"%(prog)s %(version)s\nKalshi: {_validated()}"
 )
 def commands() -> None:
     """Kalshi over FIX: read logs, run a simulated venue, see a first order from end to end."""

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from kalshi_fix_adapters.cli.failures import told_plainly
+from kalshi_fix_adapters.cli.terminal import Screen, plain
 
 RSA_BITS = 4096
 
@@ -46,14 +47,15 @@ def keygen(file: Path, kind: str, passphrase: bool) -> None:
         except OSError:
             file.unlink()
             raise
-    click.echo(f"private key: {file} (keep it; only you can read it)")
-    click.echo(f"public key:  {public_file}\n")
-    click.echo(public.decode())
-    click.echo("Paste the public key at Kalshi under Account, API keys. Then, with the id that it shows:\n")
-    click.echo("export KALSHI_KEY_ID=...")
-    click.echo(f"export KALSHI_PRIVATE_KEY_PATH={file.absolute()}")
+    screen = Screen()
+    screen.lines([plain(f"private key: {file} (keep it; only you can read it)")])
+    screen.lines([plain(f"public key:  {public_file}"), ()])
+    screen.text([*public.decode().splitlines(), ""])
+    what_next = "Paste the public key at Kalshi under Account, API keys. Then, with the id that it shows:"
+    screen.lines([plain(what_next), ()])
+    screen.text(["export KALSHI_KEY_ID=...", f"export KALSHI_PRIVATE_KEY_PATH={file.absolute()}"])
     if passphrase:
-        click.echo("export KALSHI_PRIVATE_KEY_PASSPHRASE=...")
+        screen.text(["export KALSHI_PRIVATE_KEY_PASSPHRASE=..."])
 
 
 def _write(path: Path, data: bytes, *, mode: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -14,7 +15,7 @@ import attrs
 
 from kalshi_fix_adapters.cli.explain import Explanation, explain
 from kalshi_fix_adapters.cli.render import brief, lines, name_of
-from kalshi_fix_adapters.cli.terminal import Line, plain, printable
+from kalshi_fix_adapters.cli.terminal import PROGRESS_SECONDS, Line, StatusLine, plain, printable
 from kalshi_fix_adapters.cli.units import Units
 from kalshi_fix_adapters.logs.trace import Step, Trace
 
@@ -88,18 +89,23 @@ class Life:
     def rows(self) -> Iterator[_Row]:
         """Yield the messages in their order."""
         before: datetime | None = None
-        for step in self.steps:
-            # Not kept: a message taken apart is forty times as large.
-            explanation = explain(step.logged)
-            self.has_problems |= bool(explanation.problems)
-            gap = ""
-            if step.time is not None:
-                gap = "" if before is None else f"{(step.time - before).total_seconds():+.6f}"
-                before = step.time
-            where = f"{Path(self.names[step.log]).name}:{step.logged.line}"
-            if step.connection is not None:
-                where += f", connection {step.connection}"
-            yield _Row(step, explanation, gap, where)
+        told_at = time.monotonic()
+        with StatusLine() as line:
+            for number, step in enumerate(self.steps):
+                if time.monotonic() - told_at >= PROGRESS_SECONDS:
+                    told_at = time.monotonic()
+                    line.show(f"{number:,} of {len(self.steps):,} messages of the order")
+                # Not kept: a message taken apart is forty times as large.
+                explanation = explain(step.logged)
+                self.has_problems |= bool(explanation.problems)
+                gap = ""
+                if step.time is not None:
+                    gap = "" if before is None else f"{(step.time - before).total_seconds():+.6f}"
+                    before = step.time
+                where = f"{Path(self.names[step.log]).name}:{step.logged.line}"
+                if step.connection is not None:
+                    where += f", connection {step.connection}"
+                yield _Row(step, explanation, gap, where)
 
 
 @attrs.frozen

@@ -97,9 +97,11 @@ class StatusLine:
             return
         text = text[: columns - 1]
         # Spaces, and no sequence that erases: the terminal may have been told to be plain.
-        sys.stderr.write(f"\r{text:<{self._length}}")
+        line = f"\r{text:<{self._length}}"
+        # First: an interrupt may come as soon as it is seen.
+        self._length = max(self._length, len(text))
+        sys.stderr.write(line)
         sys.stderr.flush()
-        self._length = len(text)
 
     def clear(self) -> None:
         """Take it away."""
@@ -164,6 +166,11 @@ class Screen:
         """Columns of running text."""
         self._console = Console(file=self._stream, width=self.width, highlight=False, markup=False)
         self._styled: bool = self.is_terminal and not self._console.no_color
+        if not self._styled:
+            # NO_COLOR alone leaves bold and the like.
+            self._console = Console(
+                file=self._stream, width=self.width, highlight=False, markup=False, color_system=None
+            )
 
     def lines(self, lines: Sequence[Line], *, cut: bool = False) -> None:
         """Print lines: on a terminal folded to what it has room for, or, with `cut`, cut off there."""

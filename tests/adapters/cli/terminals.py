@@ -121,6 +121,16 @@ class Terminal:
             pass
         return self._process.returncode
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C at a question, again if it was not heard: a Python that is just about to wait for a
+        line takes notice of it with the next one."""
+        deadline = time.monotonic() + PATIENCE
+        while self._process.poll() is None and time.monotonic() < deadline:
+            self.type("\x03")
+            again = time.monotonic() + 2.0
+            while self._process.poll() is None and time.monotonic() < again:
+                self._take(0.05)
+
     def _read(self, deadline: float, what: str) -> None:
         is_over = self._process.poll() is not None
         if not self._take(0.0 if is_over else 1.0) and is_over:
@@ -168,6 +178,7 @@ def on_terminal(
         readers[-1].start()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", files[0])
+        patch.setattr(sys, "__stdout__", files[0])  # whose size is that of the terminal to `shutil`
         patch.setattr(sys, "stderr", files[1])
         patch.setenv("TERM", "xterm-256color")
         patch.delenv("COLUMNS", raising=False)

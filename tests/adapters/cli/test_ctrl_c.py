@@ -1,0 +1,190 @@
+"""Ctrl-C in whatever takes long ends it with status 130, and nothing is said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_adapters.testing import Sandbox
+from tests.adapters.cli.terminals import PATIENCE, Terminal, plain
+from tests.adapters.cli.test_trace import ORDERS
+from tests.adapters.cli.venue_environ import environ_of
+from tests.adapters.net.peers import keep_silent, listening
+
+MARKET = "KXHIGHNY-26DEC31-B50"
+LONG = 120
+"""Times `MUCH` that take some seconds."""
+MUCH = ORDERS * (512 * 1024 // len(ORDERS))
+"""More than a pipe holds: who has written it knows that it is being read."""
+
+
+@contextmanager
+def started(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+    # A test run that a shell started in the background ignores SIGINT, and so would what it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kalshi_fix_adapters.cli", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environ},
+    )
+    signal.signal(signal.SIGINT, before)
+    watchdog = threading.Timer(PATIENCE, process.kill)
+    watchdog.start()
+    with process:
+        yield process
+        process.kill()
+    watchdog.cancel()
+
+
+def interrupted(process: subprocess.Popen[bytes]) -> tuple[int, bytes]:
+    """Interrupt; return how it ended and what it said."""
+    assert process.stderr is not None
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    return process.wait(PATIENCE), said
+
+
+def drained(process: subprocess.Popen[bytes]) -> threading.Thread:
+    """Have what it prints read, so that it goes on."""
+    assert process.stdout is not None
+    reader = threading.Thread(target=process.stdout.read)
+    reader.start()
+    return reader
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("decode",), ("decode", "--json"), ("decode", "--summary"), ("decode", "--full"), ("trace", "a1", "-")],
+    ids=" ".join,
+)
+def test_while_a_log_is_read_from_a_pipe(arguments: tuple[str, ...]) -> None:
+    with started(*arguments) as process:
+        assert process.stdin is not None
+        reader = drained(process)
+        process.stdin.write(MUCH)
+        process.stdin.flush()
+        assert interrupted(process) == (130, b"")
+        reader.join()
+
+
+@pytest.mark.parametrize("arguments", [("decode",), ("trace", "a1")], ids=" ".join)
+def test_while_a_file_is_read(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    fifo = tmp_path / "long.log"
+    os.mkfifo(fifo)
+    with started(*arguments, str(fifo)) as process:
+        reader = drained(process)
+        with fifo.open("wb") as file:
+            file.write(MUCH)
+            file.flush()
+            assert interrupted(process) == (130, b"")
+        reader.join()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("replay",), " a second"),
+        (("trace", "nobody"), " MB/s"),
+        (("decode", "--summary"), " MB/s"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
+)
+def test_what_takes_long_says_how_far_it_is_and_takes_that_away(
+    arguments: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "long.log").write_bytes(MUCH * LONG)
+    with Terminal([*arguments, "long.log"], {}, cwd=tmp_path) as terminal:
+        terminal.expect(told)
+        terminal.type("\x03")
+        assert terminal.status() == 130
+        *_, line, _, rest = terminal.output.replace("^C", "").split("\r")
+        assert len(line) <= 60
+        assert rest.strip() == ""
+        assert "\x1b" not in terminal.output
+
+
+def test_while_a_log_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "growing.log"
+    path.write_bytes(ORDERS)
+    with started("decode", "--follow", str(path)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        assert interrupted(process) == (130, b"")
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    with Sandbox(("you",)) as sandbox:
+        yield environ_of(sandbox, "you", tmp_path / "venue")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "until"),
+    [
+        (["doctor"], "address      ok"),
+        (["order", "buy", MARKET, "1", "0.10", "--yes"], "prediction, demo: KalshiNR"),
+        (["watch", MARKET], None),
+        (["orders"], None),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_while_nobody_answers(environ: dict[str, str], arguments: list[str], until: str | None) -> None:
+    arrived = threading.Event()
+
+    def silent(connection: object) -> None:
+        arrived.set()
+        keep_silent(connection)  # type: ignore[arg-type]
+
+    with listening(silent) as port:
+        elsewhere = ["--host", "127.0.0.1", "--port", str(port), "--plaintext"]
+        with started(*arguments, *elsewhere, **environ) as process:
+            if until is not None:
+                stream = process.stderr if arguments[0] == "order" else process.stdout
+                assert stream is not None
+                assert any(until in line.decode() for line in stream)
+            assert arrived.wait(PATIENCE)
+            assert interrupted(process) == (130, b"")
+
+
+def test_at_a_question_nothing_is_sent(environ: dict[str, str]) -> None:
+    with Terminal(["order", "buy", MARKET, "1", "0.10"], environ) as terminal:
+        terminal.expect("Send it? [y/N]: ")
+        terminal.interrupt()
+        assert terminal.status() == 130
+        after = plain(terminal.output).partition("[y/N]: ")[2]
+        assert after.replace("^C", "") == "\nkalshi-fix: nothing was sent\n"
+
+
+def test_at_a_question_that_gets_no_answer_nothing_is_sent(environ: dict[str, str]) -> None:
+    with Terminal(["order", "buy", MARKET, "1", "0.10"], environ) as terminal:
+        terminal.expect("Send it? [y/N]: ")
+        terminal.type("\x04")
+        assert terminal.status() == 1
+        assert plain(terminal.output).endswith("\nkalshi-fix: nothing was sent\n")
+
+
+def test_where_who_reads_goes_away_it_ends_as_by_sigpipe() -> None:
+    ended: list[int] = []
+    for arguments in (["spec", "ExecutionReport"], ["decode", "-"]):
+        with started(*arguments) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            if arguments[0] == "decode":
+                with suppress(BrokenPipeError), process.stdin:
+                    process.stdin.write(MUCH)
+            said = process.stderr.read()
+            ended.append(process.wait(PATIENCE))
+            assert said == b""
+    assert ended == [141, 141]

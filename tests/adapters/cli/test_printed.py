@@ -1,0 +1,140 @@
+"""What every command prints fits a terminal of 60 columns, and is plain in a pipe and with NO_COLOR."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
+from kalshi_fix_adapters.store_sqlite import SqliteStore
+from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_sansio.outcomes import OpenRequest
+from tests.adapters.cli.terminals import on_terminal, plain
+from tests.adapters.cli.test_trace import ORDERS
+from tests.adapters.cli.venue_environ import environ_of
+from tests.adapters.store_sqlite.stores import OWNER
+
+MARKET = "KXHIGHNY-26DEC31-B50"
+PRINTED = [
+    "--help",
+    "--version",
+    "amend o-1 buy KXHIGHNY-26DEC31-B50 12 0.11 --id o-2 --yes",
+    "cancel o-2 buy KXHIGHNY-26DEC31-B50 --yes",
+    "decode orders.log",
+    "decode --full orders.log",
+    "decode --summary orders.log",
+    "decode --follow --help",
+    "demo",
+    "dictionary margin --out dictionaries",
+    "doctor",
+    "keygen key.pem",
+    "mass-cancel --yes",
+    "order buy KXHIGHNY-26DEC31-B50 10 0.10 --id o-1 --yes",
+    "order sell KXHIGHNY-26DEC31-B50 1 0.43 --yes",
+    "orders --once",
+    "replay orders.log",
+    "replay orders.log --all",
+    "spec ExecutionReport",
+    "spec 150",
+    "store store.sqlite3",
+    "trace a1 orders.log",
+    "trace a1 orders.log --full",
+    "trace a1 orders.log --html page.html",
+    "venue --help",
+    "venue check scenario.yaml",
+    "venue do status --folder venue",
+    "venue simulate --for 1m",
+    "watch KXHIGHNY-26DEC31-B50 KXNBA-27-NYK --once",
+]
+FOR_PROGRAMS = ("-----", "export ")
+"""Begins lines that are to be copied as they are."""
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(("you",), random=Random(1)) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def place(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with what the commands read, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in environ_of(sandbox, "you", Path("venue")).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.outcome.SETTLING", 0.0)
+    Path("orders.log").write_bytes(ORDERS)
+    Path("scenario.yaml").write_text("{}\n")
+    with SqliteStore(Path("store.sqlite3").absolute(), owner=OWNER) as store:
+        sent_at = datetime(2026, 11, 21, 12, tzinfo=UTC)
+        store.record_sent(1, None)
+        store.record_request(OpenRequest("my-order-with-a-long-name-17", "D", 1, sent_at, b"", 1))
+        store.record_rows({"fill 1700000000000;0;12": '{"price": "0.40", "quantity": "5.00"}'})
+        store.commit()
+
+
+def words(line: str, name: str, sandbox: Sandbox) -> list[str]:
+    """The arguments; an order that is changed or cancelled is placed first."""
+    arguments = shlex.split(line)
+    placed = {"amend": "o-1", "cancel": "o-2"}.get(arguments[0])
+    if placed is not None:
+        order = ["order", "buy", MARKET, "10", "0.10", "--id", f"{name}-{placed}", "--yes"]
+        assert CliRunner().invoke(commands, order).exit_code == 0
+        arguments[1] = f"{name}-{placed}"
+    if "--id" in arguments:
+        place = arguments.index("--id") + 1
+        arguments[place] = f"{name}-{arguments[place]}-new"
+    if arguments[:2] == ["venue", "do"]:
+        del arguments[-2:]
+    return arguments
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+@pytest.mark.parametrize("line", [each for each in PRINTED if not each.startswith(("venue do", "mass"))])
+def test_on_a_terminal_of_60_columns_every_line_fits(
+    line: str, no_color: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)  # empty is as not set
+    arguments = words(line, f"t{no_color}", sandbox)
+    status, shown, told = on_terminal(monkeypatch, arguments)
+    assert status == 0, told
+    if no_color:
+        assert "\x1b" not in shown + told
+    for each in plain(shown + told).splitlines():
+        *_, last = each.split("\r")
+        copied = last.startswith(FOR_PROGRAMS) or (" " not in last.strip() and len(last) > 60)
+        assert len(last) <= 60 or copied, last
+
+
+@pytest.mark.parametrize("line", [each for each in PRINTED if not each.startswith("venue do")])
+def test_in_a_pipe_it_is_plain(line: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for forced in ("FORCE_COLOR", "CLICOLOR_FORCE"):
+        monkeypatch.setenv(forced, "1")
+    arguments = words(line, "p", sandbox)
+    result = CliRunner().invoke(commands, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output
+    assert "\x1b" not in result.output
+
+
+def test_every_subcommand_is_here() -> None:
+    assert {line.split()[0] for line in PRINTED} >= set(SUBCOMMANDS)
+
+
+def test_a_page_of_a_long_life_says_on_a_terminal_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_adapters.cli.steps.PROGRESS_SECONDS", 0.0)
+    arguments = ["trace", "a1", "orders.log", "--html", "page.html"]
+    _, _, told = on_terminal(monkeypatch, arguments)
+    assert "\r0 of 6 messages of the order" in told
+    assert "\r5 of 6 messages of the order" in told
+    assert told.splitlines()[-1].rpartition("\r")[2] == "kalshi-fix: page.html has 6 messages of the order"
+    assert (
+        CliRunner().invoke(commands, arguments).stderr
+        == "kalshi-fix: page.html has 6 messages of the order\n"
+    )
