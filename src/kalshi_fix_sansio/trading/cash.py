@@ -127,9 +127,10 @@ class Cash(Mapping[PurseKey, Purse]):
             case OrderUpdate(order=Order() as order, fills=fills):
                 for fill in fills:
                     _remember(self._shards, order.symbol, fill.key.shard, self._max_paid)
-                    purse = self._purse(PurseKey(order.account, fill.key.shard))
+                    key = PurseKey(order.account, fill.key.shard)
+                    purse = self._purse(key)
                     if purse is not None:
-                        changed[PurseKey(purse.account, purse.shard)] = purse
+                        changed[key] = purse
                         self._take(purse, order, fill)
             case SettlementUpdate(settlement=Settlement() as settlement) | (Settlement() as settlement):
                 for purse in self._pay(settlement):

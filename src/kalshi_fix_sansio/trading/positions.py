@@ -15,7 +15,7 @@ import attrs
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading import order_dump
-from kalshi_fix_sansio.trading.amounts import ZERO, add, divide, multiply, subtract
+from kalshi_fix_sansio.trading.amounts import ZERO, add, divide, multiply, multiply_add, subtract
 from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.dumping import VERSION, reading_dump
 from kalshi_fix_sansio.trading.exec_key import ExecKey
@@ -207,19 +207,20 @@ class Positions(Mapping[PositionKey, Position]):
         return found
 
     def _take(self, update: OrderUpdate, order: Order) -> list[Position]:
-        in_doubt = bool(order.unseen) or order.state in _DOUBTFUL
-        key = PositionKey(order.account, order.symbol)
-        if not update.fills and key not in self._positions and not in_doubt:
-            return []
-        position = self._position(*key)
+        fills, in_doubt = update.fills, order.told > order.filled or order.state in _DOUBTFUL
+        position = self._positions.get(PositionKey(order.account, order.symbol))
         if position is None:
-            self.refused += len(update.fills)
-            return []
+            if not fills and not in_doubt:
+                return []
+            position = self._position(order.account, order.symbol)
+            if position is None:
+                self.refused += len(fills)
+                return []
         if in_doubt:
             position.holes[order.number] = None
         elif not update.forgotten:
             position.holes.pop(order.number, None)
-        for fill in update.fills:
+        for fill in fills:
             bought = order.side == Side.BUY
             _trade(position, fill.quantity if bought else fill.quantity.copy_negate(), fill.price)
             position.fees = add(position.fees, fill.fee)
@@ -227,7 +228,7 @@ class Positions(Mapping[PositionKey, Position]):
                 continue
             if position.told is None or fill.key > position.told[0]:
                 position.told = fill.key, subtract(fill.long_qty, fill.short_qty)
-        return [position] if update.fills else []
+        return [position] if fills else []
 
     def _settle(self, settlement: Settlement) -> list[Position]:
         found = [each for each in self._positions.values() if each.symbol == settlement.symbol]
@@ -287,12 +288,12 @@ _SUMS: Final = ("bought", "sold", "bought_value", "sold_value", "fees")
 
 
 def _trade(position: Position, quantity: Decimal, price: Decimal) -> None:
-    if quantity > 0:
+    if quantity > ZERO:
         position.bought = add(position.bought, quantity)
-        position.bought_value = add(position.bought_value, multiply(price, quantity))
+        position.bought_value = multiply_add(price, quantity, position.bought_value)
     else:
         position.sold = subtract(position.sold, quantity)
-        position.sold_value = subtract(position.sold_value, multiply(price, quantity))
+        position.sold_value = multiply_add(price, quantity.copy_negate(), position.sold_value)
 
 
 def _loaded(row: Mapping[str, Any]) -> Position:
