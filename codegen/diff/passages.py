@@ -132,8 +132,8 @@ def compare(
         given = {key_of(reading): of_reading(reading) for reading in each.readings}
         before = {key: prints for key, prints in known.items() if _is_about(each, key)}
         now = Counter(passage.print for passages in given.values() for passage in passages)
-        # Only what was given can have lost a passage. Pages that were not given count as unchanged,
-        # so that a passage which moved to one of them is not told as gone.
+        # Only what was given can have lost a passage: pages that were not given count as they were read,
+        # so that nothing of them is told as gone.
         for key, prints in before.items():
             if key not in given and not _is_given(each, key):
                 now.update(prints)

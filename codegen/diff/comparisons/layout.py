@@ -73,7 +73,7 @@ def _in_order(block: Block, table: Sequence[Row], counter: Entry) -> Iterator[Fi
     tags = [said.tag for said, _ in table[inner[0] : at + 1]]
     if not behind and under is None and tags == sorted(tags):
         return  # Laid out by number, with the counter last: the order says nothing.
-    # In a table about another group, with no counter in front of them.
+    # All in front of the counter, below a heading about another group: the page has them in that one.
     if not behind and under is not None:
         for n in inner:
             yield _moved(block, *table[n], f"in {block.spec.field_name(under)}")

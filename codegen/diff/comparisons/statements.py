@@ -66,9 +66,9 @@ def _requirement(block: Block, said: MemberSaid, entry: Entry, allowed: list[Pla
     if said.when is not None:
         yield from _under_condition(block, said, said.when, entry, allowed)
         return
+    # `always`: in its own block or group entry, which is what a dictionary says; `in_message`: the groups
+    # around it are required, too.
     always = _everywhere(block, said, allowed, entry.required)
-    # `always`: in its own block or group entry, which is what a dictionary says; `in_message`: the
-    # groups around it are required, too.
     in_message = _everywhere(block, said, allowed, entry.required_in_message)
     conditional = any(
         place.within(condition.scope) for condition in entry.member.required_when for place in allowed
@@ -101,7 +101,7 @@ def _under_condition(
         yield block.evidence.finding(UNREAD, "source", str(said.location), "unread", text, [said.location])
         return
     name, value = condition
-    # Required for this value among others, or for any value.
+    # Required for this value among others. A condition that asks for any value is none of this heading's.
     matched = any(value in (dict(each.terms).get(name) or ()) for each in entry.member.required_when)
     always = _everywhere(block, said, allowed, entry.required)
     term = f"`required_when: {{{name}: …}}`"
