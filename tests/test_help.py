@@ -113,7 +113,9 @@ def test_help_prints_it() -> None:
     assert "Price (44): Limit price of one contract." in pydoc.plain(pydoc.render_doc(NewOrderSingle))
     assert "PartyRole (452)" in pydoc.plain(pydoc.render_doc(Party))
     assert "MsgSeqNum (34)" in pydoc.plain(pydoc.render_doc(Header))
-    assert "UseDollars (21005)" in pydoc.plain(pydoc.render_doc(LogonFields))
+    fields = [each.field for each in LogonFields.LAYOUT.members if isinstance(each, FieldMember)]
+    (tag,) = (each.tag for each in fields if each.name == "UseDollars")
+    assert f"UseDollars ({tag})" in pydoc.plain(pydoc.render_doc(LogonFields))
     assert "BUY = '1'" in pydoc.plain(pydoc.render_doc(Side))
 
 

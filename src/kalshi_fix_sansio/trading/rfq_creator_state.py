@@ -157,7 +157,7 @@ class CreatorRfq:
     cash: Decimal | None = None
     """Dollars to spend, where no contracts are named."""
     rest_remainder: bool = False
-    """RestRemainder (21015): whether what does not trade may rest in the book."""
+    """RestRemainder: whether what does not trade may rest in the book."""
     alloc_account: int | None = None
     """Number of the subaccount; None for the primary one."""
     customer: str | None = None

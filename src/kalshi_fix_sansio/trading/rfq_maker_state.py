@@ -81,7 +81,7 @@ class QuoteTerms:
     post_only: bool = False
     """Whether its order must not take liquidity."""
     rest_remainder: bool = False
-    """RestRemainder (21015): whether what does not trade may rest in the book."""
+    """RestRemainder: whether what does not trade may rest in the book."""
 
     def __attrs_post_init__(self) -> None:
         prices = [price for price in (self.bid, self.offer) if price is not None]

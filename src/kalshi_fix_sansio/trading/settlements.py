@@ -97,7 +97,7 @@ class Settlement:
     clearing_business_date: date
     """ClearingBusinessDate (715)."""
     market_result: MarketResult | str
-    """MarketResult (20107)."""
+    """MarketResult as it was sent: a code, or a value that is not known yet."""
     price: Decimal
     """Dollars that a contract of YES was settled at, before fees."""
     parties: tuple[SettledParty, ...]
@@ -195,7 +195,7 @@ class _Pages:
     def is_complete(self) -> bool:
         """Say whether all pages are here: as many as were told of, or else one that says it is the last.
         Where neither is told, a report stands alone."""
-        # TotNumMarketSettlementReports (20106) and LastFragment (893) are both optional, and pages may come
+        # TotNumMarketSettlementReports and LastFragment (893) are both optional, and pages may come
         # in any order, also again after a resend.
         if self.total is not None:
             return len(self.by_id) >= self.total

@@ -175,7 +175,7 @@ class OrderEntry:
         deliveries: list[Delivery] = []
         # Looked up before the command is carried out: after it, another ClOrdID names the order, or none.
         order = self._exchange.find(command.account.owner, command.orig_cl_ord_id)
-        # With UseCapReservation (21032) one amend of an order at a time, until its answer has left the venue.
+        # With UseCapReservation one amend of an order at a time, until its answer has left the venue.
         if command.reserves_cap and isinstance(command, AmendOrder) and order is not None:
             in_flight = self._in_flight.setdefault(login, set())
             if order.order_id in in_flight:

@@ -290,7 +290,7 @@ class Creators:
         self, login: Login, quote_id: str, rfq_id: str | None, side: Side | None, *, better: bool
     ) -> Quote | str:
         """Return the quote to accept, or the Text with which it is refused."""
-        # QuoteIDs are the makers' own, so that two makers may have the same: RfqId (21023) says which is
+        # QuoteIDs are the makers' own, so that two makers may have the same: RfqId says which is
         # meant, without it the newest is.
         quote = self._context.book.quote_for_creator(login.owner, quote_id)
         if rfq_id is not None:
