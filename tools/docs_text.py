@@ -20,6 +20,11 @@ QUIET = frozenset(
 EVERYDAY = frozenset(
     [
         "FIX",
+        "book",
+        "combination",
+        "level",
+        "maker",
+        "taker",
         "cents",
         "contract",
         "dollars",
