@@ -7,9 +7,9 @@ import re
 import subprocess
 import sys
 from enum import Enum, EnumMeta
-from importlib import import_module
 from inspect import getdoc, isclass
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -40,9 +40,8 @@ API = Path(__file__).parent.parent / "docs" / "api"
 def public_classes() -> list[type[Any]]:
     found = [getattr(module, name) for module in (kalshi_fix_sansio, trading) for name in module.__all__]
     for page in API.glob("*.md"):
-        for name in re.findall(r"^::: ([\w.]+)$", page.read_text("utf-8"), re.MULTILINE):
-            module, _, attribute = name.rpartition(".")
-            found.append(getattr(import_module(module), attribute))
+        names = re.findall(r"^::: ([\w.]+)$", page.read_text("utf-8"), re.MULTILINE)
+        found += [resolve_name(name) for name in names]
     return sorted(
         {each for each in found if isclass(each)}, key=lambda cls: f"{cls.__module__}.{cls.__name__}"
     )
