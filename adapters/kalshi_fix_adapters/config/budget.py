@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from kalshi_fix_sansio import Logon
+import kalshi_fix_sansio
 from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -25,13 +25,13 @@ class Budget(Protocol):
     def lane(self, message: Message) -> str:
         """Return what tells apart messages that need not wait for each other."""
 
-    def wait(self, message: Message | type[Logon], now: Instant) -> float:
+    def wait(self, message: Message | type[kalshi_fix_sansio.Logon], now: Instant) -> float:
         """Return the seconds until a message may leave."""
 
-    def sent(self, message: Message | type[Logon], now: Instant) -> None:
+    def sent(self, message: Message | type[kalshi_fix_sansio.Logon], now: Instant) -> None:
         """Take note that a message leaves."""
 
-    def withdraw(self, message: Message | type[Logon], now: Instant) -> None:
+    def withdraw(self, message: Message | type[kalshi_fix_sansio.Logon], now: Instant) -> None:
         """Take note that it has not left after all."""
 
     def spent(self, tokens: float, now: Instant, *, bucket: Bucket, shard: int | None) -> None:

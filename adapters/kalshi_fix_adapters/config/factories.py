@@ -7,8 +7,8 @@ from typing import Generic, Protocol, TypeVar, Unpack
 
 import attrs
 
+import kalshi_fix_sansio
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, Options, make_plan, merge
-from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.base import values_of
 
 C = TypeVar("C")
@@ -66,7 +66,9 @@ class Factories(Generic[C]):
             config: settings to begin with.
             **options: see `Options`.
         """
-        fields = LogonFields(listener_session=True, skip_pending_exec_reports=True) if listener else None
+        fields = None
+        if listener:
+            fields = kalshi_fix_sansio.LogonFields(listener_session=True, skip_pending_exec_reports=True)
         return self._make("KalshiRT" if retransmission else "KalshiNR", config, options, fields)
 
     def drop_copy(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
@@ -90,7 +92,7 @@ class Factories(Generic[C]):
         session: str,
         config: ClientConfig | None,
         options: Options,
-        logon_fields: LogonFields | None = None,
+        logon_fields: kalshi_fix_sansio.LogonFields | None = None,
     ) -> C:
         merged = merge(config, options)
         if logon_fields is not None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, cast, get_args
 
 import attrs
 
+import kalshi_fix_sansio
 from kalshi_fix_adapters.config.budget import Budget
 from kalshi_fix_adapters.config.environment import find_credentials, find_endpoint, find_security
 from kalshi_fix_adapters.key_text import shown
@@ -16,7 +17,7 @@ from kalshi_fix_adapters.net.tls import InProcess, Plaintext, Security, Tls
 from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
-from kalshi_fix_sansio import DIALECT, LogonFields
+from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio._generated.sessions import Environment, Product
 from kalshi_fix_sansio.base import values_of
 from kalshi_fix_sansio.config import Role, SessionConfig, own_logon_fields
@@ -124,7 +125,7 @@ class Options(TypedDict, total=False):
     """Whom to trust, see `kalshi_fix_adapters.net.tls`."""
     heart_bt_int: int
     """HeartBtInt (108) in seconds; 30 by default."""
-    logon_fields: LogonFields
+    logon_fields: kalshi_fix_sansio.LogonFields
     """Flags of the Logon, such as `LogonFields(cancel_orders_on_disconnect=True)`. UseDollars is on for
     prediction unless this says otherwise."""
     timeout: float
@@ -165,8 +166,13 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | 
         raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}")
 
 
-def _own_logon_fields(fields: LogonFields) -> LogonFields:
-    return cast("LogonFields", own_logon_fields(fields, DIALECT) or LogonFields())
+def _no_logon_fields() -> kalshi_fix_sansio.LogonFields:
+    # By way of the package: messages are imported when one is first asked for.
+    return kalshi_fix_sansio.LogonFields()
+
+
+def _own_logon_fields(fields: kalshi_fix_sansio.LogonFields) -> kalshi_fix_sansio.LogonFields:
+    return cast("kalshi_fix_sansio.LogonFields", own_logon_fields(fields, DIALECT) or _no_logon_fields())
 
 
 def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
@@ -210,7 +216,9 @@ class ClientConfig:
     port: int | None = None
     tls: Security | None = attrs.field(default=None, validator=_known_security)
     heart_bt_int: int = 30
-    logon_fields: LogonFields = attrs.field(factory=LogonFields, converter=_own_logon_fields)
+    logon_fields: kalshi_fix_sansio.LogonFields = attrs.field(
+        factory=_no_logon_fields, converter=_own_logon_fields
+    )
     timeout: float = attrs.field(default=10.0, validator=_positive)
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     store: MessageStore | str | Path | None = None
@@ -279,7 +287,9 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         passphrase=config.passphrase,
     )
     # Margin knows no other unit than dollars.
-    logon_fields = LogonFields(use_dollars=True) if config.product == "prediction" else LogonFields()
+    logon_fields = _no_logon_fields()
+    if config.product == "prediction":
+        logon_fields.use_dollars = True
     session_config = SessionConfig(
         role=Role.INITIATOR,
         dialect=DIALECT,

@@ -11,9 +11,9 @@ import contextlib
 import os
 from collections import deque
 
+import kalshi_fix_sansio
 from kalshi_fix_adapters.config.budget import Bucket, Budget
 from kalshi_fix_adapters.locks import Lock
-from kalshi_fix_sansio import Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 
@@ -106,12 +106,12 @@ class Pacing:
     def until_logon(self, now: Instant) -> float:
         """Return the seconds until a Logon may leave."""
         with _lock:
-            return self._budget.wait(Logon, now)
+            return self._budget.wait(kalshi_fix_sansio.Logon, now)
 
     def logon_sent(self, now: Instant) -> None:
         """Take note that one leaves."""
         with _lock:
-            self._budget.sent(Logon, now)
+            self._budget.sent(kalshi_fix_sansio.Logon, now)
 
     def spent(self, tokens: float, now: Instant, bucket: Bucket, shard: int | None) -> None:
         """Take note of tokens that something else has spent."""
