@@ -187,7 +187,9 @@ class OpenOrders:
                 yield f"No report of shard {shard} since {begin}: is it an ExecID of this account?"
         for each in self._copies.wanted:
             yield f"Reports of shard {each.shard} since {each.begin}: {each.state.value}"
-            if each.why:
+            if each.why in EventResendRejectReason.__members__:
+                yield f"  {each.why}; see kalshi-fix spec {each.why}"
+            elif each.why:
                 yield f"  {printable(each.why)}"
             if each.why == EventResendRejectReason.BEGIN_TOO_SMALL.name:
                 yield "  give --since an ExecID (17) of your last hours"

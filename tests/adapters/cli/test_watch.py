@@ -44,4 +44,6 @@ def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, tmp_path: Path) 
     sandbox.server.perform(operation("refuse-drop-copy", {"reason": "begin-too-small"}))
     refused = CliRunner().invoke(commands, ["orders", "--once"], env=environ)
     assert refused.exit_code == 1
+    assert "  BEGIN_TOO_SMALL; see kalshi-fix spec BEGIN_TOO_SMALL\n" in refused.stdout
+    assert CliRunner().invoke(commands, ["spec", "BEGIN_TOO_SMALL"]).exit_code == 0
     assert "give --since an ExecID" in refused.stdout
