@@ -245,22 +245,7 @@ class JournalledVenue(Venue):
         for number, data in redaction.release(all_of_it=all_of_it):
             self._journal.line(data=data.decode("latin-1"), of=number)
 
-    # What comes. Nothing of it is done otherwise than by a venue without a journal.
-
-    begin = _written(Venue.begin)
-    handle_timer = _written(Venue.handle_timer)
-    execute = _written(Venue.execute)
-    perform = _written(Venue.perform)
-    pause = _written(Venue.pause)
-    resume = _written(Venue.resume)
-    inject = _written(Venue.inject)
-    release = _written(Venue.release)
-    log_out = _written(Venue.log_out)
-
-    connections_with_output = _looked_at(Venue.connections_with_output)
-    connections_to_close = _looked_at(Venue.connections_to_close)
-    should_close = _looked_at(Venue.should_close)
-    next_deadline = _looked_at(Venue.next_deadline)
+    # What comes, beside the methods that stand below the class
 
     def connection_made(self, product: str, session_type: str, now: Instant) -> int:
         """As `Venue` does."""
@@ -302,3 +287,25 @@ class JournalledVenue(Venue):
         """As `Venue` does."""
         with self._entry("new_id", ()):
             return super().new_id()
+
+
+# Set here and not in the class: so they have the signatures of `Venue`, for type checkers too.
+for _method in (
+    Venue.begin,
+    Venue.handle_timer,
+    Venue.execute,
+    Venue.perform,
+    Venue.pause,
+    Venue.resume,
+    Venue.inject,
+    Venue.release,
+    Venue.log_out,
+):
+    setattr(JournalledVenue, _method.__name__, _written(_method))
+for _look in (
+    Venue.connections_with_output,
+    Venue.connections_to_close,
+    Venue.should_close,
+    Venue.next_deadline,
+):
+    setattr(JournalledVenue, _look.__name__, _looked_at(_look))
