@@ -59,10 +59,11 @@ def established(name: str = samples.VENUE, store: MessageStore | None = None) ->
     return session
 
 
-def through_session(chunks: Iterable[bytes]) -> Iterator[list[Event]]:
-    """Feed the chunks to a fresh session; yield the events of each."""
+def through_session(chunks: Iterable[bytes], session: Session | None = None) -> Iterator[list[Event]]:
+    """Feed the chunks to a session that is logged on, a fresh one if none is given; yield the events of
+    each."""
     now = Instant(1.0, samples.NOON + timedelta(seconds=5))
-    session = established()
+    session = session or established()
     receive, events = session.receive_data, session.events
     for chunk in chunks:
         receive(chunk, now)
@@ -137,10 +138,22 @@ def streaming(size: int = SIZE) -> list[Contender]:
         "the session",
         {"stream": read, "session": [event.message for event in told if isinstance(event, MessageReceived)]},
     )
-    return [
+    contenders = [
         Contender(case, name, using_up(act, items), count, max_calls=1)
         for (case, name), (act, items) in runs.items()
+        if case != SESSION
     ]
+    return [*contenders, _with_session(chunks, count)]
+
+
+def _with_session(chunks: Sequence[bytes], count: int) -> Contender:
+    """Let one session after the other read the stream; its logon is no part of the time."""
+    fresh: list[Session] = []
+
+    def run() -> int:
+        return used_up(through_session(chunks, fresh.pop() if fresh else None))
+
+    return Contender(SESSION, ours.NAME, run, count, max_calls=1, prepare=lambda: fresh.append(established()))
 
 
 def using_up(act: Callable[[Any], Iterable[Sized]], items: Sequence[Any]) -> Callable[[], int]:

@@ -57,23 +57,30 @@ class AnswerBook:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        requests = core.ledger.open
         self._lookups: dict[type[Message], tuple[_Lookup, ...]] = {}
+        """By class, worked out for the first message of each; empty for what answers nothing."""
         self._made: dict[type[Message], str] = {}
         """By class, the attribute that says what a request has made."""
         for layout in core.config.dialect.messages.values():
-            if layout.answers:
-                self._lookups[layout.cls] = tuple(_lookups(layout.answers, layout.body, requests))
             for answers in layout.answers:
                 if answers.makes is not None:
-                    requests.makers.add(answers.makes[0])
+                    core.ledger.open.makers.add(answers.makes[0])
                     self._made[layout.cls] = answers.makes[1]
+
+    def _learn(self, message: Message) -> tuple[_Lookup, ...]:
+        core = self._core
+        layout = core.config.dialect.messages.get(message.msg_type)
+        lookups = () if layout is None else tuple(_lookups(layout.answers, layout.body, core.ledger.open))
+        self._lookups[message.__class__] = lookups
+        return lookups
 
     def note(self, message: Message) -> Sequence[OpenRequest] | None:
         """If the message about to be told answers requests, they are settled with it; return those whose
         outcome it leaves open."""
         lookups = self._lookups.get(message.__class__)
         if lookups is None:
+            lookups = self._learn(message)
+        if not lookups:
             return None
         ledger = self._core.ledger
         known = ledger.open.answered

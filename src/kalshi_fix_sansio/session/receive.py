@@ -89,9 +89,9 @@ class Receiver:
     __slots__ = (
         "_answers",
         "_core",
+        "_follow",
         "_handlers",
         "_own_name",
-        "_resting",
         "_served_early",
         "_simple",
         "_start",
@@ -130,7 +130,7 @@ class Receiver:
         in_turn = (TEST_REQUEST,) if core.config.protocol_options.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
         self._answers = AnswerBook(core)
-        self._resting = core.resting if core.resting.tracks else None
+        self._follow = core.resting.follow
 
     def come(self, now: Instant) -> None:
         """Take note that the caller is here; if it was held up, the peer is not blamed for silence."""
@@ -149,13 +149,20 @@ class Receiver:
     def drain(self, now: Instant) -> None:
         """Deal with every whole message, until a Logon waits for the user's answer or all is over."""
         core, lives = self._core, False
-        framer, codec, ledger, times = core.framer, core.codec, core.ledger, core.times
-        resting = self._resting
+        framer, ledger, times = core.framer, core.ledger, core.times
+        # What each message asks for, found once for all.
+        next_frame, decode, tell, mark = (
+            framer.next,
+            core.codec.decode,
+            core.events.append,
+            ledger.marks.append,
+        )
+        start, simple, strict, follow = self._start, self._simple, self._strict, self._follow
         # Before the first message is judged: it may have waited unread while the caller was held up.
         if not times.begin <= now.utc < times.end or now.monotonic >= times.end_monotonic:
             self.come(now)
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
-            found = framer.next()
+            found = next_frame()
             if not isinstance(found, Frame):
                 if found is None:
                     # Skipped bytes are told of in front of the next message, but may have to end the session
@@ -175,16 +182,16 @@ class Receiver:
                 lives = True
                 core.timers.last_received, core.timers.probed_at = now.monotonic, None
             data = found.data
-            if self._strict or not data.startswith(self._start):
+            if strict or not data.startswith(start):
                 self._take_carefully(found, now)
                 continue
-            message = codec.decode(found)
+            message = decode(found)
             header = message.header
             number, sending_time = header.msg_seq_num, header.sending_time
             if (
                 state is not _ESTABLISHED
                 or number != ledger.expected
-                or message.__class__ not in self._simple
+                or message.__class__ not in simple
                 or header.sender_comp_id not in core.peer_names
                 or header.target_comp_id != self._own_name
                 or header.poss_dup_flag
@@ -199,11 +206,11 @@ class Receiver:
             # Requests are settled with the event that is told next, so `note` comes before the event's mark.
             unsure = self._answers.note(message) if ledger.open.by_key else None
             # This is `ledger.mark`: the store is held at an earlier number only while a gap is open.
-            ledger.marks.append(number)
+            mark(number)
             ledger.expected = number + 1
-            core.events.append(_message_received(message, False, header.poss_resend is True, data))
-            if resting is not None:
-                resting.note(message, data)
+            tell(_message_received(message, False, header.poss_resend is True, data))
+            if follow and (note := follow.get(message.__class__)) is not None:
+                note(message, data)
             if unsure:
                 core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 
