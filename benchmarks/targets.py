@@ -67,12 +67,21 @@ def _faster(key: str, case: str, engine: str, times: float) -> Target:
     return Target(key, f"{case}: {engine} / ours", ((case, engine),), ((case, OURS),), at_least=times)
 
 
-def _trips(engine: str, times: float) -> Iterator[Target]:
+def _trips(engine: str, *times: float) -> Iterator[Target]:
     case = loopback.MEDIAN
-    for client in loopback.ADAPTERS:
+    for client, wanted in zip(loopback.ADAPTERS, times, strict=True):
         name = f"{case}: {engine} / our {client}"
         ours = ((case, loopback.ours(client)),)
-        yield Target(f"f/{engine}/{client}", name, ((case, engine),), ours, at_least=times)
+        yield Target(f"f/{engine}/{client}", name, ((case, engine),), ours, at_least=wanted)
+
+
+def _over_bare() -> Iterator[Target]:
+    """What a client takes beyond its session in the same loop."""
+    case = loopback.MEDIAN
+    for client, bare in zip(loopback.ADAPTERS, (loopback.BARE, *loopback.FLOORS), strict=True):
+        name = f"{case}: our {client} / {bare}"
+        ours, floor = (((case, loopback.ours(each)),) for each in (client, bare))
+        yield Target(f"f/bare/{client}", name, ours, floor, at_most=1.15)
 
 
 def _of_shapes() -> Iterator[Target]:
@@ -109,15 +118,16 @@ TARGETS = (
         "d: session / stream",
         ((stream.SESSION, OURS),),
         ((stream.STREAM, OURS),),
-        at_most=1.5,
+        at_most=1.2,
     ),
     *(
         _faster(f"{key}/kalshi-sdk", books.title(kind, books.BOOK), "kalshi-sdk", 6)
         for key, kind in zip(("e1", "e3", "e40"), books.KINDS, strict=True)
     ),
     *_of_shapes(),
-    *_trips(loopback.QUICKFIX, 1),
-    *_trips(loopback.SDK, 2),
+    *_trips(loopback.QUICKFIX, 1, 1, 1),
+    *_trips(loopback.SDK, 1.3, 1.2, 1.1),
+    *_over_bare(),
     *(
         Target(
             key,

@@ -38,9 +38,10 @@ def holds(condition: Terms, message: Any) -> bool:
 
 
 def expression(condition: Terms, at: str, names: dict[str, Any]) -> str:
-    """Return the source of an expression that says what `holds` says of the message in the variable `at`; what
-    it refers to is put into `names`. For conditions that are asked of each message: it takes a quarter of
-    the time."""
+    """Return the source of an expression that says what `holds` says of the message in the variable `at`.
+
+    What it refers to is put into `names`. It is for who asks each message, and compiles it.
+    """
     parts = []
     for attribute, values in condition:
         value = f"{at}.{attribute}"

@@ -32,8 +32,6 @@ class _Io(AsyncAdapter):
         self._task: asyncio.Task[None] | None = None
         self._dialling: asyncio.Timeout | None = None
         self._protocol: ClientProtocol | None = None
-        self._look_at = 0.0
-        """The moment from which `before` looks whether the loop has turned."""
         self._turned = True
         """Whether the loop has turned since `before` looked last."""
         super().__init__(plan)
@@ -62,15 +60,13 @@ class _Io(AsyncAdapter):
             self._protocol.flush()
 
     async def before(self) -> None:
-        """Let others run, and be cancelled, if the loop has not turned since a call `SLICE` ago or longer.
+        """Let others run, and be cancelled, if the loop has not turned since the call of this before, `SLICE`
+        ago or longer.
 
         Otherwise go on at once: a turn costs as much as a small message, and a message to be sent goes before
         what waits to be read.
         """
-        now = time.monotonic()
-        if now < self._look_at:
-            return
-        self._look_at = now + SLICE
+        self.calm_until = time.monotonic() + SLICE
         if not self._turned:
             await asyncio.sleep(0)
         else:
@@ -105,7 +101,7 @@ class _Io(AsyncAdapter):
         # Timers that are left would keep all of this alive, and are of no use in another loop.
         self.users.close()
         self.changes.close()
-        self._look_at, self._turned = 0.0, True
+        self.calm_until, self._turned = 0.0, True
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""

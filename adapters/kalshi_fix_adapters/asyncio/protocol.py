@@ -215,27 +215,28 @@ class ClientProtocol(asyncio.BufferedProtocol):
         if self._tls is not None:
             self._send(self._tls.outgoing())
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | bytearray) -> None:
         # Directly as long as nothing waits in the transport, so that the order is kept.
         transport = self._transport
         if not data or self._raw is None or transport is None:
             return
         if transport.is_closing():
             raise ConnectionAbortedError("the transport is closed")
+        taken = 0
         if not transport.get_write_buffer_size():
             try:
                 taken = self._raw.send(data)
             except (BlockingIOError, InterruptedError):
                 taken = 0
-            data = data[taken:]
-        if data:
-            transport.write(data)
+        if taken < len(data):
+            # As bytes of its own: what the transport is given it keeps.
+            transport.write(bytes(data[taken:]))
 
     def _write(self, output: bytearray) -> int:
         # As `ClientCore.flush` wants it. What the transport has is taken: it writes that, or is lost.
         if not self._may_write:
             return 0
-        chunk = bytes(output[:CHUNK])
+        chunk = output if len(output) <= CHUNK else output[:CHUNK]
         self._send(chunk if self._tls is None else self._tls.encrypt(chunk))
         return len(chunk)
 

@@ -11,7 +11,7 @@ from kalshi_fix_adapters.engine.journal import Journal
 from kalshi_fix_adapters.engine.sequence import Doubtful, SequenceNumbers
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.events import LoggedOn, SessionEnded
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.states import State
@@ -180,6 +180,9 @@ class ClientBase:
         """
         core = self._core
         while (event := core.take(self._end_of_messages)) is not None:
+            if event.__class__ is MessageReceived:  # as nearly all are; `message_of` would say the same
+                received: Message = event.message
+                return received
             message = core.message_of(event)
             if message is not None:
                 return message

@@ -51,6 +51,11 @@ class AsyncAdapter(ABC):
         self.changes: Notifier = self.notifier()
         """Notified when something else has changed for the tasks of the adapter: something is due sooner,
         reading is wanted again, all is over."""
+        self.calm_until: float = 0.0
+        """The moment, monotonic, before which a user's call goes on without `before`: for an adapter whose
+        `before` has something to do only once in a while."""
+        self.rests: bool = type(self).after is not AsyncAdapter.after
+        """Whether `after` does anything."""
         self._timed: float | None = None
         """The moment until which `keep_time` waits."""
 
@@ -205,13 +210,16 @@ class AsyncAdapter(ABC):
         """Call `ready` now and whenever users are woken, until it returns something, and return that; None
         after `timeout` seconds."""
         # From `ready` to the return nothing can be cancelled: that would lose what was taken.
-        await self.before()
+        now = time.monotonic()
+        if now >= self.calm_until:
+            await self.before()
         found = ready()
         if found is not None:
-            await self.after()
+            if self.rests:
+                await self.after()
             return found
         left = timeout
-        end = None if timeout is None else time.monotonic() + timeout
+        end = None if timeout is None else now + timeout
         while await self.users.wait(left):
             found = ready()
             if found is not None:

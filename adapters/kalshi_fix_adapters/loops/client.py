@@ -6,6 +6,7 @@ to another one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
@@ -134,14 +135,15 @@ class AsyncClient(ClientBase):
             if sent is None:
                 raise no_room() if core.congested else no_tokens()
             return sent
-        await io.before()
+        if time.monotonic() >= io.calm_until:
+            await io.before()
         waits = bool(core.output) and core.congested
         if waits and not await io.wait(lambda: not core.congested or None, timeout):
             raise no_room()
         # Nothing is awaited from here to `flush`: a message that has its number is on its way to be written.
         number = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         io.flush()
-        if not waits:
+        if io.rests and not waits:
             await io.after()
         return number
 

@@ -21,7 +21,6 @@ from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.layout import BlockLayout, Tracks
 from kalshi_fix_sansio.outcomes import RestingOrder
 
-
 Follow = Callable[[Message, bytes], None]
 """Takes a message that was delivered, and the bytes it came in."""
 _FOLLOW = """\
