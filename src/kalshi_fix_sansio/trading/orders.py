@@ -541,7 +541,9 @@ class Orders:
             and not report.orig_cl_ord_id
             and len(kept.names[names[0]]) == 1
         ):
-            return  # most orders have one ClOrdID, which no other has, and nothing is asked of them
+            # Most orders have one ClOrdID, which no other has, and nothing is asked of them: a twentieth of
+            # what following takes is saved.
+            return
         if key is not None or order.end is not None:
             self._take_answers(order, report)
         kept.rematch(order)
