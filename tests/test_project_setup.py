@@ -111,7 +111,7 @@ def test_the_citation_names_the_sources_of_the_spec() -> None:
     assert titles == set(manifest["sources"].values())
 
 
-def test_what_did_not_run_on_a_platform_is_said_where_it_is_meant_to() -> None:
+def test_the_newest_python_is_tried_on_every_platform() -> None:
     workflow = (ROOT / ".github" / "workflows" / "platforms.yml").read_text("utf-8")
     with (ROOT / "pyproject.toml").open("rb") as file:
         classifiers = tomllib.load(file)["project"]["classifiers"]
@@ -120,5 +120,3 @@ def test_what_did_not_run_on_a_platform_is_said_where_it_is_meant_to() -> None:
         key=lambda version: int(version.partition(".")[2]),
     )
     assert f'"{newest}"' in workflow
-    for place in (newest, "macOS", "Windows"):
-        assert place in workflow.partition("on:")[0]
