@@ -123,6 +123,6 @@ def _end_of_sound(data: bytearray) -> int | None:
     reader = LogReader()
     for number, found in enumerate(reader.feed(bytes(data[begin:]))):
         # Not the first, which may be at the very begin: a digit before it would make it no message.
-        if found.sound and (begin == 0 or number):
+        if number and found.sound:
             return begin + reader.position
     return None

@@ -49,6 +49,14 @@ def test_a_log_is_cut_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     assert in_parts((b"3" + SENT) * 100, 64)[0] == read((b"3" + SENT) * 100)
 
 
+def test_a_part_that_begins_behind_a_digit_begins_with_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "PART", 50)
+    # Nothing is sound in the first part, which so is cut anywhere.
+    log = b"8=FIXT.1.1^A35=0^A58=" + b"x" * 40 + b"5" + SOUND + b" more^A10=000^A\n" + SENT * 3
+    for piece in range(50, 70):
+        assert in_parts(log, piece)[0] == read(log)
+
+
 def line_of(entry: LogEntry) -> tuple[int, str] | None:
     return None if entry.message is None else (entry.line, entry.message.msg_type)
 
