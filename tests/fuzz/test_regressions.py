@@ -56,6 +56,14 @@ def test_a_long_text_of_separators_and_a_message_without_end_are_read_whole() ->
     assert len(log_reader.hold(text + b"8=FIXT.1.1|35=0|58=x" + b"y" * 5000, [7])) == 2
 
 
+def test_a_number_with_zeros_in_front_is_shown_as_the_number() -> None:
+    heartbeat = next(each for each in KALSHI.templates if each[0] == (b"35", b"0"))
+    sound = framed([(tag, b"007" if tag == b"34" else text) for tag, text in heartbeat]).replace(
+        b"\x01", b"|"
+    )
+    assert len(log_reader.hold(sound + b"\n", [7])) == 1
+
+
 def test_a_new_password_is_no_more_shown_than_a_password() -> None:
     head = b"35=A\x0149=a\x0156=b\x0134=1\x0152=20260821-14:03:07\x0198=0\x01108=30\x01"
     for field in (b"925=", b"1401=9\x011402=", b"1403=9\x011404=", b"554="):

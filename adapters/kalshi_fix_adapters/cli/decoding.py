@@ -157,6 +157,8 @@ class Decoder:
         time = entry.time
         when = _clock(time) if self._asked.on_terminal else _moment(time) or "-"
         number, name = _header(explanation, _NUMBER) or "-", name_of(explanation)
+        if number.isdecimal():  # as the message itself has it, which is a number
+            number = number.lstrip("0") or "0"
         fields = brief(explanation.inspection)
         shown = [_line(when, entry.direction, entry.connection, number, name, fields)]
         if explanation.problems:
