@@ -56,6 +56,13 @@ def test_a_long_text_of_separators_and_a_message_without_end_are_read_whole() ->
     assert len(log_reader.hold(text + b"8=FIXT.1.1|35=0|58=x" + b"y" * 5000, [7])) == 2
 
 
+def test_an_soh_among_other_separators_is_none_in_whatever_pieces_a_log_comes() -> None:
+    heartbeat = next(each for each in KALSHI.templates if each[0] == (b"35", b"0"))
+    head, _, check_sum = framed(heartbeat).rpartition(b"\x0110=")
+    log = head.replace(b"\x01", b"|") + b"\x0110=" + check_sum.replace(b"\x01", b"|") + b"\nnote\n"
+    assert len(log_reader.hold(log, [1])) == 1
+
+
 def test_a_number_with_zeros_in_front_is_shown_as_the_number() -> None:
     heartbeat = next(each for each in KALSHI.templates if each[0] == (b"35", b"0"))
     sound = framed([(tag, b"007" if tag == b"34" else text) for tag, text in heartbeat]).replace(

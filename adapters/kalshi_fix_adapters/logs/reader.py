@@ -285,7 +285,9 @@ class LogReader:
                 end - begin > self._max_message
                 or newline < end
                 or not buffer.startswith(_CHECKSUM_BEGINS, check_sum)
-                # The other steps end a message where another one begins, or at its first CheckSum.
+                # An SOH among other separators makes no field for the other steps.
+                or not buffer.startswith(separator, check_sum - size)
+                # They end a message where another one begins, or at its first CheckSum.
                 or 0 <= following < check_sum
                 or buffer.find(separator + _CHECKSUM_BEGINS, body, check_sum) >= 0
                 or not (whole or self._ends_without_separator(begin, end, newline, following))
