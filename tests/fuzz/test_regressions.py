@@ -59,7 +59,7 @@ def test_a_long_text_of_separators_and_a_message_without_end_are_read_whole() ->
 def test_an_soh_among_other_separators_is_none_in_whatever_pieces_a_log_comes() -> None:
     heartbeat = next(each for each in KALSHI.templates if each[0] == (b"35", b"0"))
     head, _, check_sum = framed(heartbeat).rpartition(b"\x0110=")
-    log = head.replace(b"\x01", b"|") + b"\x0110=" + check_sum.replace(b"\x01", b"|") + b"\nnote\n"
+    log = head.replace(b"\x01", b"|") + b"\x0110=" + check_sum.replace(b"\x01", b"|") + b"\n34=7|\n"
     assert len(log_reader.hold(log, [1])) == 1
 
 
