@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -216,6 +217,26 @@ def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_taken
         assert result.exit_code == 0, result.output
         for option in (word for word in words if word.startswith("--")):
             assert option in result.output
+
+
+def test_every_option_of_the_command_that_a_page_names_is_there() -> None:
+    named = 0
+    pages = {DOCS.parent / "README.md", *DOCS.rglob("*.md")} - {DOCS / "bad-input.md"}
+    for page in pages:
+        called = re.findall(r"kalshi-fix ((?:[a-z][a-z-]* ?)+)([^`\n|#]*)", page.read_text("utf-8"))
+        for words, rest in called:
+            command: click.Command = commands
+            context = click.Context(command)
+            for word in words.split():
+                found = command.get_command(context, word) if isinstance(command, click.Group) else None
+                if found is None:
+                    break
+                command, context = found, click.Context(found, parent=context)
+            options = {each for known in command.get_params(context) for each in known.opts}
+            used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest))
+            assert used <= options, f"{page.name}: kalshi-fix {words}"
+            named += len(used)
+    assert named > 10
 
 
 def test_completion_is_what_click_says() -> None:
