@@ -8,6 +8,8 @@ from random import Random
 
 from kalshi_fix_adapters.venue.exchange import AccountId, MarketRules, PlaceOrder, Side, TimeInForce
 
+_SMALLEST = 10
+"""Contracts at a price, at least: a first order of a few is filled whole."""
 LIQUIDITY = "liquidity"
 """Owner of the account whose orders they are."""
 
@@ -24,11 +26,12 @@ def liquidity_orders(
 ) -> tuple[PlaceOrder, ...]:
     """Return resting orders on both sides of a middle price in dollars, the best ones first.
 
-    Each side has up to `levels` prices, `spacing` dollars apart (default: the market's tick), with 1 to
-    `largest` contracts each; prices that the market does not take are left out. The orders belong
-    to the account `LIQUIDITY`, and nobody is told of their fills.
+    Each side has up to `levels` prices, `spacing` dollars apart (default: the market's tick), with 10 to
+    `largest` contracts each, or just `largest` if those are fewer; prices that the market does not take are
+    left out. The orders belong to the account `LIQUIDITY`, and nobody is told of their fills.
     """
     step = rules.tick if spacing is None else spacing
+    smallest = min(_SMALLEST, largest)
     return tuple(
         PlaceOrder(
             order_id=new_id(),
@@ -37,7 +40,7 @@ def liquidity_orders(
             origin=LIQUIDITY,
             market=rules.ticker,
             side=side,
-            quantity=Decimal(random.randint(1, largest)),
+            quantity=Decimal(random.randint(smallest, largest)),
             price=price,
             time_in_force=TimeInForce.GOOD_TILL_CANCEL,
         )

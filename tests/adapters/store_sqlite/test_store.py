@@ -429,6 +429,7 @@ store = opened(Path(sys.argv[1]))
 send(store, 1)
 store.commit()
 if not os.fork():
+    os.write(1, b"forked")
     os.close(1)
     os.close(2)
     os.read(0, 1)
@@ -448,6 +449,9 @@ def test_a_child_that_outlives_its_parent_does_not_keep_the_file(tmp_path: Path)
     command = [sys.executable, "-c", ORPHAN, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.wait(60) == 0
+        assert process.stdout is not None
+        # It gives the file up as soon as it runs, which may be after its parent has ended.
+        assert process.stdout.read() == b"forked"
         with opened(tmp_path) as store:
             assert kept(store) == [1]
 
