@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio import Side
+from kalshi_fix_sansio import BusinessMessageReject, Side
+from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.trading import Copied, OrderDiscrepancyKind, Orders, OrderState, OrderUpdate
 from kalshi_fix_sansio.trading import orders as orders_module
 from kalshi_fix_sansio.trading.exec_key import ExecKey
@@ -66,6 +67,19 @@ def test_what_made_room_is_known_on_every_shard_that_told_of_it() -> None:
     assert [order.order_id for order in orders] == ["o2"]
     for key in ("1;7;1", "1;3;2", "1;4;2"):
         assert names(feed(orders, Copied(report("trade", key, cum="4", **trade)))) == ["FORGOTTEN"]
+
+
+def test_a_request_that_was_refused_makes_room() -> None:
+    orders = Orders(max_orders=1)
+    request = place("x")
+    reject = BusinessMessageReject(ref_seq_num=3, ref_msg_type=request.MSG_TYPE, business_reject_reason="0")
+    feed(orders, request, RejectReceived(reject, 3, request))
+    told = feed(orders, report("new", "1;1", "o2", "c2"))
+    assert [(update.order and update.order.cl_ord_id, update.forgotten) for update in told] == [
+        ("x", True),
+        ("c2", False),
+    ]
+    assert [order.order_id for order in orders] == ["o2"]
 
 
 def test_where_no_order_is_done_no_other_is_taken_up() -> None:

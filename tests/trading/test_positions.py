@@ -235,6 +235,14 @@ def test_flat_positions_make_room_and_others_do_not() -> None:
     assert [key.symbol for key in desk.positions] == ["b", "c"]
 
 
+def test_what_was_held_before_may_be_told_in_parts() -> None:
+    positions = Positions()
+    positions.begin("a", Decimal(1), Decimal("0.40"))
+    positions.begin("a", Decimal(2), Decimal("0.70"))
+    assert positions.of("a").net == 3
+    assert [key.symbol for key in positions] == ["a"]
+
+
 def test_an_order_that_is_forgotten_leaves_the_hole_that_it_was() -> None:
     desk = Desk()
     desk.orders = Orders(max_orders=1)
