@@ -78,6 +78,7 @@ class Meeting:
         for told in (self.peer.inbox.logged_on, self.peer.inbox.logged_out):
             told.clear()
         if self._listener is None:
+            self.peer.wait_free()
             sock = socket.create_connection(("127.0.0.1", self.peer.port))
             config = scene.config(self.role, sign_logon=self._signer.sign_logon, **settings)
         else:

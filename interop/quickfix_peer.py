@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import quickfix
 
-from interop.peer import Desk, Fields, Inbox, Sign, free_port
+from interop.peer import PATIENCE, Desk, Fields, Inbox, Sign, free_port
 
 _SETTINGS = """\
 [DEFAULT]
@@ -120,6 +122,14 @@ class QuickfixPeer(quickfix.Application):
         """MsgSeqNum that QuickFIX expects next."""
         number: int = quickfix.Session.lookupSession(self._session_id).getExpectedTargetNum()
         return number
+
+    def wait_free(self) -> None:
+        """Wait until QuickFIX has let go of its last connection, which is after it said that it logged out. A
+        connection that comes before may be closed in place of that one."""
+        deadline = time.monotonic() + PATIENCE
+        while quickfix.Session.isSessionRegistered(self._session_id):
+            assert time.monotonic() < deadline, "QuickFIX never let go of its connection"
+            os.sched_yield()
 
     def close(self) -> None:
         """Log out if need be, end the engine's threads and free its session.
