@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from kalshi_fix_adapters.testing import Sandbox
+from tests.adapters.cli.pipes import started
 from tests.adapters.cli.terminals import PATIENCE, Terminal, plain
 from tests.adapters.cli.test_trace import ORDERS
 from tests.adapters.cli.venue_environ import environ_of
@@ -24,26 +24,6 @@ LONG = 120
 """Times `MUCH` that take some seconds."""
 MUCH = ORDERS * (512 * 1024 // len(ORDERS))
 """More than a pipe holds: who has written it knows that it is being read."""
-
-
-@contextmanager
-def started(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    # A test run that a shell started in the background ignores SIGINT, and so would what it starts.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kalshi_fix_adapters.cli", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **environ},
-    )
-    signal.signal(signal.SIGINT, before)
-    watchdog = threading.Timer(PATIENCE, process.kill)
-    watchdog.start()
-    with process:
-        yield process
-        process.kill()
-    watchdog.cancel()
 
 
 def interrupted(process: subprocess.Popen[bytes]) -> tuple[int, bytes]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,12 +20,12 @@ from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import LoggedOn
+from tests.adapters.cli.pipes import started
 from tests.adapters.cli.terminals import (
     BACK,
     COLOUR,
     HIDE_CURSOR,
     OTHER_SCREEN,
-    PATIENCE,
     SHOW_CURSOR,
     Terminal,
     plain,
@@ -229,31 +226,12 @@ def test_orders_placed_while_there_was_no_connection_are_shown_afterwards(
     run(environ, "cancel", "o-2", "buy", MARKET)
 
 
-@contextlib.contextmanager
-def in_pipe(environ: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    # A test run that a shell started in the background ignores SIGINT, and so would what it starts.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kalshi_fix_adapters.cli", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environ,
-    )
-    signal.signal(signal.SIGINT, before)
-    watchdog = threading.Timer(PATIENCE, process.kill)
-    watchdog.start()
-    with process:
-        yield process
-        process.kill()
-    watchdog.cancel()
-
-
-def lines_until(process: subprocess.Popen[str], text: str) -> list[str]:
+def lines_until(process: subprocess.Popen[bytes], text: str) -> list[str]:
     assert process.stdout is not None
     lines = []
-    for line in process.stdout:
-        lines.append(line.rstrip("\n"))
+    for data in process.stdout:
+        line = data.decode().rstrip("\n")
+        lines.append(line)
         if text in line:
             return lines
     raise AssertionError(f"{text!r} has not come: {lines}")
@@ -262,7 +240,7 @@ def lines_until(process: subprocess.Popen[str], text: str) -> list[str]:
 def test_in_a_pipe_each_change_is_a_line(
     environ: dict[str, str], theirs: dict[str, str], sandbox: Sandbox
 ) -> None:
-    with in_pipe(environ, "watch", MARKET) as process:
+    with started("watch", MARKET, **environ) as process:
         lines = lines_until(process, f"{MARKET} 0.4300x")
         run(theirs, "order", "buy", MARKET, "7", "0.44", "--id", "p-1")
         lines += lines_until(process, f"{MARKET} 0.4400x7.00 0.4700x")
@@ -273,15 +251,15 @@ def test_in_a_pipe_each_change_is_a_line(
         lines += lines_until(process, f"{MARKET} 0.4300x")
         process.send_signal(signal.SIGINT)
         rest, said = process.communicate(timeout=30)
-        assert (process.returncode, said) == (130, "")
-    assert "\x1b" not in "".join([*lines, rest])
+        assert (process.returncode, said) == (130, b"")
+    assert "\x1b" not in "".join([*lines, rest.decode()])
     assert any("connection lost, again in " in line for line in lines)
 
 
 def test_in_a_pipe_what_is_not_known_of_orders_is_a_line(
     environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
 ) -> None:
-    with in_pipe(second, "orders") as process:
+    with started("orders", **second) as process:
         lines = lines_until(process, "all is known that was asked for")
         run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "q-1")
         lines += lines_until(process, "q-1 open, 10.00 left")
@@ -293,7 +271,7 @@ def test_in_a_pipe_what_is_not_known_of_orders_is_a_line(
         lines += lines_until(process, "q-1-end canceled, 0 left")
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
-        assert (process.returncode, said) == (130, "")
+        assert (process.returncode, said) == (130, b"")
     assert "\x1b" not in "".join(lines)
 
 
