@@ -14,11 +14,11 @@ import attrs
 
 from kalshi_fix_adapters.blocking import Client, order_entry
 from kalshi_fix_adapters.config.plan import Sync
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.observe.observer import Observer
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.store_sqlite import StoreOwner, read_summary, store_path
 from kalshi_fix_sansio import (
     ExecType,

@@ -12,7 +12,15 @@ from kalshi_fix_adapters.blocking.driver import Driver
 from kalshi_fix_adapters.config.factories import ClientFactory, Factories, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.pacing import Turn
-from kalshi_fix_adapters.engine.user import ClientBase, Ended, no_answer, no_event, no_room, no_tokens
+from kalshi_fix_adapters.engine.user import (
+    ClientBase,
+    Ended,
+    no_answer,
+    no_event,
+    no_room,
+    no_tokens,
+    not_closed,
+)
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.base import Message
@@ -270,7 +278,7 @@ class Client(ClientBase):
         if not self._entered:
             self._close(clean=True)
         if not closed:
-            raise ClientTimeoutError("the connection could not be closed in time; it ends with this process")
+            raise not_closed("it ends with this process")
         return self.ended
 
     def _change(self, act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -16,9 +16,9 @@ from kalshi_fix_adapters.cli.live import clock, follow
 from kalshi_fix_adapters.cli.requests import SESSION
 from kalshi_fix_adapters.cli.target import Target, target_options
 from kalshi_fix_adapters.cli.terminal import Line, folded, plain, printable
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio import EventResendRejectReason, LogonFields, Side
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import LoggedOn

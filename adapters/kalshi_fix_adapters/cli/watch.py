@@ -15,9 +15,9 @@ from kalshi_fix_adapters.cli.live import clock, follow
 from kalshi_fix_adapters.cli.requests import ID
 from kalshi_fix_adapters.cli.target import Target, target_options
 from kalshi_fix_adapters.cli.terminal import CUT_OFF, Line, Span, beside, plain, printable
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio import MarketDataRequest, MDEntryType
 from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import BookState, BookUpdate, Level, OrderBook, OrderBooks, StaleReason

@@ -29,8 +29,8 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_adapters.key_text import looks_like_key, shown
 from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.net.key_text import looks_like_key, shown
 from kalshi_fix_adapters.net.tls import Security, Tls
 from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError

@@ -11,12 +11,12 @@ import attrs
 import kalshi_fix_sansio
 from kalshi_fix_adapters.config.budget import Budget
 from kalshi_fix_adapters.config.environment import find_credentials, find_endpoint, find_security
-from kalshi_fix_adapters.key_text import shown
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.net.key_text import shown
 from kalshi_fix_adapters.net.tls import InProcess, Plaintext, Security, Tls
 from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.observe.wire_log import WireLog
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio._generated.sessions import Environment, Product
 from kalshi_fix_sansio.base import values_of

@@ -8,13 +8,13 @@ from enum import Enum
 import attrs
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.config.reconnect import Cure, Failure, GiveUp, ReconnectPolicy, Wait
 from kalshi_fix_adapters.engine.faults import Fault
 from kalshi_fix_adapters.engine.logon_errors import cure_of, is_already_connected
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.events import ConnectFailed, Disconnected, GaveUp
 from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.net.tls import Security
-from kalshi_fix_adapters.reconnect import Cure, Failure, GiveUp, ReconnectPolicy, Wait
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import SessionEnded

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from kalshi_fix_adapters.config.reconnect import Cure, Maintenance
 from kalshi_fix_adapters.errors import (
     AdapterError,
     CertificateRejectedError,
@@ -17,7 +18,6 @@ from kalshi_fix_adapters.errors import (
     SessionClosedError,
     SigningError,
 )
-from kalshi_fix_adapters.reconnect import Cure, Maintenance
 from kalshi_fix_sansio import REFUSALS
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import CloseReason, SessionEnded

@@ -223,6 +223,11 @@ def no_event(timeout: float | None) -> ClientTimeoutError:
     return ClientTimeoutError(f"nothing came within {timeout:g} s; wait longer, or check what was sent")
 
 
+def not_closed(advice: str) -> ClientTimeoutError:
+    """Return what to raise when a connection did not end in time."""
+    return ClientTimeoutError(f"the connection could not be closed in time; {advice}")
+
+
 def no_answer(timeout: float) -> ClientTimeoutError:
     """Return what to raise when a TestRequest was not answered in time."""
     return ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the venue may be gone")

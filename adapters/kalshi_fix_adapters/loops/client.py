@@ -12,8 +12,15 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from kalshi_fix_adapters.engine.user import ClientBase, Ended, no_answer, no_event, no_room, no_tokens
-from kalshi_fix_adapters.errors import ClientTimeoutError
+from kalshi_fix_adapters.engine.user import (
+    ClientBase,
+    Ended,
+    no_answer,
+    no_event,
+    no_room,
+    no_tokens,
+    not_closed,
+)
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter
 from kalshi_fix_sansio.base import Message
@@ -91,7 +98,7 @@ class AsyncClient(ClientBase):
         # The session has its own deadline for the answer, equal to the plan's; some more for the last bytes.
         bound = self._core.plan.timeout + 3 * GOODBYE
         if not await self._io.wait(lambda: self._core.over or None, bound):
-            raise ClientTimeoutError("the connection could not be closed in time; try again")
+            raise not_closed("try again")
         if not self._entered:
             await self._leave(clean=True)
         return self._core.ended

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from kalshi_fix_adapters.key_text import looks_like_key, shown
+from kalshi_fix_adapters.net.key_text import looks_like_key, shown
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.value import Value
 

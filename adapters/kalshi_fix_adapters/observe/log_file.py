@@ -7,8 +7,19 @@ import contextlib
 import os
 from pathlib import Path
 
+from kalshi_fix_adapters.locks import Lock
+from kalshi_fix_sansio.errors import ConfigurationError
+
 _MODE = 0o600
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+
+
+def check_limits(max_bytes: int | None, backups: int) -> None:
+    """Raise ConfigurationError if these limits of a file make no sense."""
+    if max_bytes is not None and max_bytes < 1:
+        raise ConfigurationError(f"max_bytes must be 1 or more, or None for no limit, not {max_bytes}")
+    if backups < 0:
+        raise ConfigurationError(f"backups must be 0 or more, not {backups}")
 
 
 class LogFile:
@@ -21,6 +32,8 @@ class LogFile:
             OSError: it cannot be opened for writing.
         """
         self.path = path
+        self.lock: Lock = Lock()
+        """Held by whoever writes, for as long as what belongs together takes: several threads may write."""
         self._max_bytes = max_bytes
         self._backups = backups
         self._full_at = max_bytes

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from kalshi_fix_adapters.locks import Lock
-from kalshi_fix_adapters.observe.log_file import LogFile
+from kalshi_fix_adapters.observe.log_file import LogFile, check_limits
 from kalshi_fix_adapters.observe.observer import Direction
 from kalshi_fix_adapters.observe.redact import Transcript
 from kalshi_fix_sansio.clock import Instant
@@ -52,11 +52,7 @@ class WireLog:
         Raises:
             ConfigurationError: the file cannot be written, or a limit makes no sense.
         """
-        if max_bytes is not None and max_bytes < 1:
-            raise ConfigurationError(f"max_bytes must be 1 or more, or None for no limit, not {max_bytes}")
-        if backups < 0:
-            raise ConfigurationError(f"backups must be 0 or more, not {backups}")
-        self._lock = Lock()
+        check_limits(max_bytes, backups)
         self._open_connections: dict[int, str] = {}
         self._connections = 0
         self._lost = self._lost_in_a_row = 0
@@ -93,7 +89,7 @@ class WireLog:
         """Mark the beginning of a connection; return what is to be told of its bytes. Messages with a longer
         BodyLength than `max_message_size` bytes are not written down, only that they came."""
         where = where.encode("unicode_escape").decode("ascii")
-        with self._lock:
+        with self._file.lock:
             self._connections += 1
             number = self._connections
             self._open_connections[number] = where
@@ -103,7 +99,7 @@ class WireLog:
     def disconnect(self, number: int, now: Instant) -> None:
         """Mark the end of a connection."""
         self.write(number, ["disconnected"], now)
-        with self._lock:
+        with self._file.lock:
             self._open_connections.pop(number, None)
 
     def write(self, number: int, lines: Sequence[str], now: Instant) -> None:
@@ -111,7 +107,7 @@ class WireLog:
         stamp = _stamp(now)
         data = "".join(f"{stamp} {number} {line}\n" for line in lines).encode("ascii")
         told: list[str] = []
-        with self._lock:
+        with self._file.lock:
             if self._closed:
                 self._lost += len(lines)
                 return
@@ -129,7 +125,7 @@ class WireLog:
 
     def close(self) -> None:
         """Close the file; what is written afterwards counts as lost."""
-        with self._lock:
+        with self._file.lock:
             self._closed = True
             self._file.close()
 

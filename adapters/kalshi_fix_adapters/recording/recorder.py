@@ -6,8 +6,7 @@ import logging
 from pathlib import Path
 from typing import Final, Self
 
-from kalshi_fix_adapters.locks import Lock
-from kalshi_fix_adapters.observe.log_file import LogFile
+from kalshi_fix_adapters.observe.log_file import LogFile, check_limits
 from kalshi_fix_adapters.observe.observer import Direction, Observer
 from kalshi_fix_adapters.observe.redact import without_secrets
 from kalshi_fix_adapters.recording.file import MAGIC, Kind, Recording, RecordingError, pack
@@ -44,17 +43,13 @@ class Recorder(Observer):
         Raises:
             ConfigurationError: the file cannot be written or is something else, or a limit makes no sense.
         """
-        if max_bytes is not None and max_bytes < 1:
-            raise ConfigurationError(f"max_bytes must be 1 or more, or None for no limit, not {max_bytes}")
-        if backups < 0:
-            raise ConfigurationError(f"backups must be 0 or more, not {backups}")
+        check_limits(max_bytes, backups)
         self.path: Path = Path(path)
         self.cut: int = 0
         """Bytes of a torn record that were cut off when the file was opened."""
         self.lost: int = 0
         """Records that could not be written."""
         self._lost_in_a_row = 0
-        self._lock = Lock()
         self._connection = 0
         self._framer: Framer | None = None
         """Of what is sent: None between two connections."""
@@ -93,7 +88,7 @@ class Recorder(Observer):
 
     def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
         """Bytes pass."""
-        with self._lock:
+        with self._file.lock:
             if self._framer is None:
                 self._connection += 1
                 self._framer = Framer(max_body_length=MAX_BODY_LENGTH)
@@ -113,14 +108,14 @@ class Recorder(Observer):
 
     def end(self, now: Instant) -> None:
         """Note the end of the connection; a program with its own loop calls this."""
-        with self._lock:
+        with self._file.lock:
             if self._framer is not None:
                 self._framer = None
                 self._write(Kind.ENDED, b"", now)
 
     def close(self) -> None:
         """Close the file; what comes afterwards opens it again."""
-        with self._lock:
+        with self._file.lock:
             self._file.close()
 
     def _write(self, kind: Kind, data: bytes, now: Instant) -> None:

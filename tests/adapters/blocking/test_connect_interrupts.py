@@ -30,7 +30,7 @@ LOG_ON = """
 import socket, sys, threading
 from kalshi_fix_adapters.blocking import background, transport
 from kalshi_fix_adapters.blocking import order_entry
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 
 stage, port = sys.argv[1], int(sys.argv[2])

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import LogonFailedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ConnectFailed, Connecting, Disconnected
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
 from tests.adapters.conformance.loops import LONG, Loop, gather

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import AdapterError, LogonFailedError, LogonRefusedError
 from kalshi_fix_adapters.events import ConnectFailed, Connecting
 from kalshi_fix_adapters.observe.observer import Observer
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.identities import ClientKey
 from kalshi_fix_sansio import LogonFields

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.errors import (
     LogonRefusedError,
@@ -22,7 +23,6 @@ from kalshi_fix_adapters.errors import (
 )
 from kalshi_fix_adapters.events import ConnectFailed, Connecting, Disconnected, GaveUp
 from kalshi_fix_adapters.net.tls import Plaintext
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import ExecutionReport
 from kalshi_fix_sansio.errors import LocalProtocolError

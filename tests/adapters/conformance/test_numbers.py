@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.sequence import SequenceNumbers
 from kalshi_fix_adapters.errors import LogonRefusedError
 from kalshi_fix_adapters.events import Connecting, Disconnected
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.testing import Sandbox, SeqNums
 from kalshi_fix_sansio import DIALECT, State
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.connection import LINGER
 from kalshi_fix_adapters.errors import (
     ConnectionFailedError,
@@ -25,7 +26,6 @@ from kalshi_fix_adapters.events import (
     ReadingResumed,
 )
 from kalshi_fix_adapters.observe.observer import Observer
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, HeartbeatReceived, LoggedOn, MessageReceived, SessionEnded

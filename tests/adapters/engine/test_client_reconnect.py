@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import (
     CertificateRejectedError,
     ConnectionFailedError,
@@ -18,7 +19,6 @@ from kalshi_fix_adapters.errors import (
     SigningError,
 )
 from kalshi_fix_adapters.events import ConnectFailed, Connecting, Disconnected, GaveUp
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError, LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import (

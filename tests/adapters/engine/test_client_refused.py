@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.events import Disconnected, GaveUp
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio.events import MessageRejected
 from tests.adapters.engine.stage import Stage, only, opened, plan, report
 from tests.helpers import raw

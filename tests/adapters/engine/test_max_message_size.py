@@ -10,13 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.config.reconnect import GiveUp as GiveUpVerdict
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.attempts import Retries
 from kalshi_fix_adapters.engine.faults import Fault, Faults
 from kalshi_fix_adapters.errors import MessageTooLargeError, SessionClosedError
 from kalshi_fix_adapters.events import Disconnected, GaveUp
 from kalshi_fix_adapters.net.tls import Tls
-from kalshi_fix_adapters.reconnect import GiveUp as GiveUpVerdict
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio import (
     MarketDataRequest,
     MarketDataSnapshotFullRefresh,

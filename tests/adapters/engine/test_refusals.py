@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from kalshi_fix_adapters.config.reconnect import Cure
 from kalshi_fix_adapters.engine.logon_errors import _ADVICE, READ, explain_refusal, logon_error
 from kalshi_fix_adapters.errors import LogonFailedError, LogonRefusedError
-from kalshi_fix_adapters.reconnect import Cure
 from kalshi_fix_sansio import REFUSALS
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from kalshi_fix_sansio.layout import Refusal

@@ -20,7 +20,7 @@ from typing import Any
 import attrs
 import trio
 
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.testing import MARKETS, Venue
 from kalshi_fix_adapters.venue.exchange import Side as ExchangeSide
 from kalshi_fix_adapters.venue.flow import FlowConfig

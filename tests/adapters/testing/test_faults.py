@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.testing import Venue
 from kalshi_fix_adapters.venue.operations.faults import FAULTS
 from kalshi_fix_sansio import ExecType

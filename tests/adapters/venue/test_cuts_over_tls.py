@@ -12,8 +12,8 @@ import pytest
 
 from kalshi_fix_adapters.blocking import Client, order_entry
 from kalshi_fix_adapters.config.plan import Options
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import LogonFailedError
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.testing import MARKETS, Sandbox, Venue
 from kalshi_fix_adapters.venue.operations import Cut, Release, Status
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side

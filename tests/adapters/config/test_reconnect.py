@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from kalshi_fix_adapters.reconnect import Cure, Failure, GiveUp, Maintenance, ReconnectPolicy, Wait
+from kalshi_fix_adapters.config.reconnect import Cure, Failure, GiveUp, Maintenance, ReconnectPolicy, Wait
 from kalshi_fix_sansio.errors import ConfigurationError
 
 QUIET = datetime(2026, 8, 21, 14, 0, tzinfo=UTC)
