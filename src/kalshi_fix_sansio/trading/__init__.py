@@ -18,8 +18,19 @@ from kalshi_fix_sansio.trading.fees import (
     revenue,
 )
 from kalshi_fix_sansio.trading.mass_cancels import MassCancel, MassCancelState
-from kalshi_fix_sansio.trading.order import Account, Ending, Fill, Order, OrderState, PendingRequest
+from kalshi_fix_sansio.trading.order import (
+    Account,
+    Ending,
+    Fill,
+    Order,
+    OrderDiscrepancy,
+    OrderDiscrepancyKind,
+    OrderState,
+    OrderUpdate,
+    PendingRequest,
+)
 from kalshi_fix_sansio.trading.order_books import TOLERATED, OrderBooks
+from kalshi_fix_sansio.trading.order_doubts import Copied, Covered, DoubtKind, OrderDoubt
 from kalshi_fix_sansio.trading.order_groups import (
     GroupDiscrepancy,
     GroupDiscrepancyKind,
@@ -29,15 +40,6 @@ from kalshi_fix_sansio.trading.order_groups import (
     OrderGroups,
 )
 from kalshi_fix_sansio.trading.order_making import OrderRequestError
-from kalshi_fix_sansio.trading.order_updates import (
-    Copied,
-    Covered,
-    DoubtKind,
-    OrderDiscrepancy,
-    OrderDiscrepancyKind,
-    OrderDoubt,
-    OrderUpdate,
-)
 from kalshi_fix_sansio.trading.orders import Orders
 from kalshi_fix_sansio.trading.positions import Position, PositionDiscrepancy, PositionKey, Positions
 from kalshi_fix_sansio.trading.rate_budget import TOKEN_COSTS, RateBudget, TokenLimits

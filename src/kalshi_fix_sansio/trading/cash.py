@@ -14,8 +14,7 @@ from kalshi_fix_sansio.trading.amounts import ZERO, add, multiply, subtract
 from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.dumping import VERSION, reading_dump
 from kalshi_fix_sansio.trading.fees import revenue
-from kalshi_fix_sansio.trading.order import Account, Order
-from kalshi_fix_sansio.trading.order_updates import OrderUpdate
+from kalshi_fix_sansio.trading.order import Account, Order, OrderUpdate
 from kalshi_fix_sansio.trading.settlements import Settlement, SettlementUpdate
 
 NO_SHARD: Final = -1

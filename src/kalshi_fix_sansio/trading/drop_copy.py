@@ -29,11 +29,10 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.trading import order_dump
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
-from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, reading_dump
+from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_key, reading_dump
 from kalshi_fix_sansio.trading.exec_key import ExecKey
-from kalshi_fix_sansio.trading.order_updates import Copied, Covered
+from kalshi_fix_sansio.trading.order_doubts import Copied, Covered
 
 MAX_SHARDS: Final = 64
 """Shards of which ranges are asked for, or remembered."""
@@ -489,15 +488,15 @@ class DropCopy:
             # Into a new one by the same rules, so that a dump that cannot be read changes nothing here.
             fresh = DropCopy(self._session_type, product=self._product, logon=dict(dumped["logon"]))
             for each in dumped["wanted"]:
-                end = None if each["end"] is None else order_dump.load_key(each["end"])
+                end = None if each["end"] is None else load_key(each["end"])
                 since = datetime.fromisoformat(each["since"])
-                wanted = Wanted(order_dump.load_key(each["begin"]), end, int(each["moment"]), since)
+                wanted = Wanted(load_key(each["begin"]), end, int(each["moment"]), since)
                 wanted.faults, wanted.refusals = int(each["faults"]), int(each["refusals"])
                 wanted.why = str(each["why"])
                 fresh._put(fresh._failed if each["failed"] else fresh._wanted, wanted)
             for begin, end in dumped["covered"]:
-                fresh._join(CopyRange(order_dump.load_key(begin), order_dump.load_key(end)))
-            fresh.forgotten = {key.shard: key for key in map(order_dump.load_key, dumped["forgotten"])}
+                fresh._join(CopyRange(load_key(begin), load_key(end)))
+            fresh.forgotten = {key.shard: key for key in map(load_key, dumped["forgotten"])}
             fresh.left_out = int(dumped["left_out"])
         for name in ("_logon", "_wanted", "_failed", "_covered", "forgotten", "left_out"):
             setattr(self, name, getattr(fresh, name))

@@ -1,4 +1,4 @@
-"""What the dumps of all machines have in common: their version, and moments as text (ISO 8601)."""
+"""What the dumps of all machines have in common: their version, keys and moments (ISO 8601) as text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
+
+from kalshi_fix_sansio.trading.exec_key import ExecKey
 
 VERSION: Final = 1
 UNREADABLE: Final = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -47,3 +49,15 @@ def dump_time(time: datetime | None) -> str | None:
 def load_time(text: str | None) -> datetime | None:
     """Return a moment of a dump."""
     return None if text is None else datetime.fromisoformat(text)
+
+
+def load_key(text: str) -> ExecKey:
+    """Return a key of a dump.
+
+    Raises:
+        ValueError: it is none.
+    """
+    key = ExecKey.parse(text)
+    if key is None:
+        raise ValueError("a key is missing")
+    return key

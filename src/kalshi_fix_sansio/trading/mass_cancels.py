@@ -15,10 +15,8 @@ import attrs
 
 from kalshi_fix_sansio._generated import MassCancelResponse
 from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.trading import order_dump
-from kalshi_fix_sansio.trading.dumping import dump_time, load_time
+from kalshi_fix_sansio.trading.dumping import dump_time, load_key, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
-from kalshi_fix_sansio.trading.order import Order
 
 
 @explained
@@ -133,16 +131,16 @@ class MassCancels:
             each.waiting.pop(number, None)
             each.missed.discard(number)
 
-    def is_open(self, order: Order, begin: ExecKey | None = None, moment: int | None = None) -> None:
+    def is_open(self, number: int, begin: ExecKey | None = None, moment: int | None = None) -> None:
         """An order is known to be open: by drop copy from a report on, asked at a moment, or by the user."""
         for each in self.open:
-            if order.number not in each.waiting or not each.unknown:
+            if number not in each.waiting or not each.unknown:
                 continue
-            after = each.waiting[order.number]
+            after = each.waiting[number]
             if moment is None or (
                 each.unknown <= moment and begin is not None and after is not None and begin <= after
             ):
-                each.missed.add(order.number)
+                each.missed.add(number)
 
     def told(self) -> list[MassCancel]:
         """Return those of which the state is another than before, or that are new."""
@@ -186,10 +184,7 @@ class MassCancels:
             MassCancel(
                 int(each["number"]),
                 str(each["cl_ord_id"]),
-                {
-                    int(number): None if key is None else order_dump.load_key(key)
-                    for number, key in each["waiting"]
-                },
+                {int(number): None if key is None else load_key(key) for number, key in each["waiting"]},
                 MassCancelState[each["state"]],
                 unknown=int(each["unknown"]),
                 since=load_time(each["since"]),

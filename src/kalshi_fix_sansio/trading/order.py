@@ -1,4 +1,5 @@
-"""What is known of one order: facts from reports and requests, and the state that follows from them.
+"""What is known of one order: facts from reports and requests, the state that follows from them, and what a
+message did to it.
 
 Nothing here depends on the order in which facts came. The newest report of an order is the one with the
 highest ExecKey, an end is an end whenever it was told, and fills are counted once by their keys.
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -18,9 +19,7 @@ from kalshi_fix_sansio._generated import OrdStatus, Side
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, divide, subtract
 from kalshi_fix_sansio.trading.exec_key import ExecKey
-
-if TYPE_CHECKING:
-    from kalshi_fix_sansio.trading.order_updates import OrderUpdate
+from kalshi_fix_sansio.trading.mass_cancels import MassCancel
 
 NO_KEY: Final = ExecKey(-1, -1, -1)
 """Stands for the key of a report without one; it is below every other."""
@@ -352,6 +351,63 @@ class Order:
             f"Order({self.cl_ord_id}, {self.order_id or 'no OrderID'}, {self.symbol}, {self.state.value}, "
             f"{self.filled:f} filled, {self.remaining:f} remaining at {price})"
         )
+
+
+@explained
+class OrderDiscrepancyKind(Enum):
+    """In what way something that came does not fit."""
+
+    BAD_EXEC_ID = "ExecID (17) is missing or malformed"
+    """Its fill cannot be told from others, and is not counted: it is unseen."""
+    UNREADABLE = "a field that the order's state needs is missing or unreadable"
+    CONFLICT = "two reports of one ExecID tell different trades"
+    OVERFILLED = "more was filled than any report says"
+    REVIVED = "a report from after the end of an order says that it is open"
+    TERMS = "a report names another symbol or side than those of before"
+    UNKNOWN_REQUEST = "an answer to a request that is not known"
+    TOO_MANY = "there are more orders or fills than are kept, or an id is too long"
+    FORGOTTEN = "a report about an order that is no longer kept, perhaps; it is not counted"
+
+
+@explained
+@attrs.frozen
+class OrderDiscrepancy:
+    """Something in the venue's messages that does not fit."""
+
+    kind: OrderDiscrepancyKind
+    """In what way."""
+    detail: str
+    """For people."""
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}: {self.detail}"
+
+
+@explained
+@attrs.define(eq=False)
+class OrderUpdate:
+    """What one message or event did to one order."""
+
+    order: Order | None
+    """The order itself, which goes on changing: read it before the next `apply`. None for a mass cancel, and
+    for a discrepancy that is about no order."""
+    before: OrderState | None = None
+    """Its state before; None if it is new."""
+    fills: list[Fill] = attrs.field(factory=list)
+    """Those that were counted now; each is told once."""
+    answered: list[PendingRequest] = attrs.field(factory=list)
+    """Changes and cancels that are no longer pending: done, refused, or known not to have arrived."""
+    forgotten: bool = False
+    """Whether the order is not kept any longer, to make room."""
+    discrepancies: list[OrderDiscrepancy] = attrs.field(factory=list)
+    """What did not fit."""
+    mass_cancel: MassCancel | None = None
+    """The cancel of all orders of which the state changed. Each of the orders has an update of its own."""
+
+    @property
+    def state_changed(self) -> bool:
+        """Whether the order's state is another than before."""
+        return self.order is not None and self.order.state is not self.before
 
 
 def orders_table(title: str, orders: Iterable[Order]) -> str:

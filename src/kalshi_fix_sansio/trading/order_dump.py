@@ -8,23 +8,11 @@ from typing import Any, Final
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.amounts import add, multiply_add
-from kalshi_fix_sansio.trading.dumping import dump_time, load_time
+from kalshi_fix_sansio.trading.dumping import dump_time, load_key, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import NO_KEY, Account, Fill, Order, PendingRequest, Placed, Said
 
 _FLAGS: Final = ("cut", "denied", "seen_live", "presumed", "closed", "found")
-
-
-def load_key(text: str) -> ExecKey:
-    """Return a key of a dump.
-
-    Raises:
-        ValueError: it is none.
-    """
-    key = ExecKey.parse(text)
-    if key is None:
-        raise ValueError("a key is missing")
-    return key
 
 
 def dump_fill(fill: Fill) -> list[Any]:

@@ -9,8 +9,16 @@ from typing import Final
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.exec_key import ExecKey
-from kalshi_fix_sansio.trading.order import NO_KEY, Order, OrderState, PendingRequest, Placed
-from kalshi_fix_sansio.trading.order_updates import OrderDiscrepancy, OrderDiscrepancyKind, OrderUpdate
+from kalshi_fix_sansio.trading.order import (
+    NO_KEY,
+    Order,
+    OrderDiscrepancy,
+    OrderDiscrepancyKind,
+    OrderState,
+    OrderUpdate,
+    PendingRequest,
+    Placed,
+)
 
 _new = object.__new__
 MAX_NAMESAKES: Final = 32

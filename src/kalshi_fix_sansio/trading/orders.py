@@ -35,18 +35,28 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.trading import order_dump, order_making
 from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply_add
 from kalshi_fix_sansio.trading.doubts import Remedy
-from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
+from kalshi_fix_sansio.trading.dumping import (
+    UNREADABLE,
+    VERSION,
+    check_version,
+    dump_time,
+    load_key,
+    load_time,
+)
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.mass_cancels import MassCancel, MassCancels
 from kalshi_fix_sansio.trading.order import (
     NO_KEY,
     Order,
+    OrderDiscrepancyKind,
     OrderState,
+    OrderUpdate,
     PendingRequest,
     Placed,
     Said,
     orders_table,
 )
+from kalshi_fix_sansio.trading.order_doubts import Copied, Covered, DoubtKind, OrderDoubt
 from kalshi_fix_sansio.trading.order_index import OrderIndex
 from kalshi_fix_sansio.trading.order_reports import (
     CHANGES,
@@ -61,14 +71,6 @@ from kalshi_fix_sansio.trading.order_reports import (
     read_said,
     sending_time,
     too_long,
-)
-from kalshi_fix_sansio.trading.order_updates import (
-    Copied,
-    Covered,
-    DoubtKind,
-    OrderDiscrepancyKind,
-    OrderDoubt,
-    OrderUpdate,
 )
 
 MAX_SHARDS: Final = 64
@@ -374,7 +376,7 @@ class Orders:
             if request.is_unknown or not is_open:
                 self._kept.answer(order, request)
         if is_open:
-            self._mass_cancels.is_open(order)
+            self._mass_cancels.is_open(order.number)
         return self._told()
 
     def _told(self) -> list[OrderUpdate]:
@@ -863,7 +865,7 @@ class Orders:
             if self._shard(order) == covered.shard:
                 self._cover(order, covered)
                 if order.state is OrderState.OPEN:
-                    self._mass_cancels.is_open(order, covered.begin, covered.moment)
+                    self._mass_cancels.is_open(order.number, covered.begin, covered.moment)
 
     def _cover(self, order: Order, covered: Covered) -> None:
         """Take that drop copy has told all about an order, from before it came into doubt."""
@@ -942,8 +944,8 @@ class Orders:
         self._last_cut = int(dumped["last_cut"])
         self._time = load_time(dumped["time"])
         self._set_logon(dumped["logon"])
-        self._newest = {key.shard: key for key in map(order_dump.load_key, dumped["newest"])}
-        self._kept.floors = {key.shard: key for key in map(order_dump.load_key, dumped["floors"])}
+        self._newest = {key.shard: key for key in map(load_key, dumped["newest"])}
+        self._kept.floors = {key.shard: key for key in map(load_key, dumped["floors"])}
         self._shards = {str(symbol): int(shard) for symbol, shard in dumped["shards"].items()}
         self._answers = {str(each): None for each in dumped["answers"]}
         self._overtaken = {str(each): None for each in dumped["overtaken"]}

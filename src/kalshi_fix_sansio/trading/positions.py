@@ -14,13 +14,11 @@ import attrs
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.trading import order_dump
 from kalshi_fix_sansio.trading.amounts import ZERO, add, divide, multiply, multiply_add, subtract
 from kalshi_fix_sansio.trading.doubts import Doubt
-from kalshi_fix_sansio.trading.dumping import VERSION, reading_dump
+from kalshi_fix_sansio.trading.dumping import VERSION, load_key, reading_dump
 from kalshi_fix_sansio.trading.exec_key import ExecKey
-from kalshi_fix_sansio.trading.order import Account, Order, OrderState
-from kalshi_fix_sansio.trading.order_updates import OrderUpdate
+from kalshi_fix_sansio.trading.order import Account, Order, OrderState, OrderUpdate
 from kalshi_fix_sansio.trading.settlements import Settlement, SettlementUpdate
 
 _DOUBTFUL: Final = frozenset((OrderState.UNKNOWN, OrderState.UNVERIFIED))
@@ -305,6 +303,6 @@ def _loaded(row: Mapping[str, Any]) -> Position:
         position.settled_at = Decimal(row["settled_at"])
     if row["told"] is not None:
         key, told = row["told"]
-        position.told = order_dump.load_key(key), Decimal(told)
+        position.told = load_key(key), Decimal(told)
     position.holes = dict.fromkeys(map(int, row["holes"]))
     return position

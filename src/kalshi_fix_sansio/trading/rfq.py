@@ -17,7 +17,7 @@ from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply, subtract, to_cents
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
-from kalshi_fix_sansio.trading.order_updates import Copied
+from kalshi_fix_sansio.trading.order_doubts import Copied
 
 ONE: Final = Decimal(1)
 MAX_ID_SIZE: Final = 256
