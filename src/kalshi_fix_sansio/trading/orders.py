@@ -32,7 +32,6 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.trading import order_dump, order_making
 from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply_add
 from kalshi_fix_sansio.trading.doubts import Remedy
 from kalshi_fix_sansio.trading.dumping import (
@@ -44,7 +43,7 @@ from kalshi_fix_sansio.trading.dumping import (
     load_time,
 )
 from kalshi_fix_sansio.trading.exec_key import ExecKey
-from kalshi_fix_sansio.trading.mass_cancels import MassCancel, MassCancels
+from kalshi_fix_sansio.trading.mass_cancels import MassCancel, MassCancels, MassCancelState
 from kalshi_fix_sansio.trading.order import (
     NO_KEY,
     Order,
@@ -57,7 +56,17 @@ from kalshi_fix_sansio.trading.order import (
     orders_table,
 )
 from kalshi_fix_sansio.trading.order_doubts import Copied, Covered, DoubtKind, OrderDoubt
+from kalshi_fix_sansio.trading.order_dump import dump_order, load_order
 from kalshi_fix_sansio.trading.order_index import OrderIndex
+from kalshi_fix_sansio.trading.order_making import (
+    OrderRequestError,
+    check_cap,
+    check_free,
+    check_live,
+    repeated,
+    total,
+    wire_price,
+)
 from kalshi_fix_sansio.trading.order_reports import (
     CHANGES,
     GONE,
@@ -278,7 +287,15 @@ class Orders:
             OrderRequestError: an order with this ClOrdID is not done. One whose outcome is unknown is no
                 obstacle: the venue takes it again, or says that it has it.
         """
-        return order_making.new(self, cl_ord_id, symbol, side, quantity, price, fields)
+        check_free(cl_ord_id, self.by_cl_ord_id(cl_ord_id))
+        return NewOrderSingle(
+            cl_ord_id=cl_ord_id,
+            symbol=symbol,
+            side=side,
+            order_qty=quantity,
+            price=wire_price(price, dollars=self._dollars),
+            **fields,
+        )
 
     def replace(
         self,
@@ -304,7 +321,16 @@ class Orders:
         Raises:
             OrderRequestError: the order is done, or may not be changed now.
         """
-        return order_making.replace(self, order, cl_ord_id, price, remaining, time_in_force, expire_time)
+        check_live(order)
+        if self.reserves_cap:
+            check_cap(order)
+        return OrderCancelReplaceRequest(
+            order_qty=total(order, remaining),
+            price=None if price is None else wire_price(price, dollars=self._dollars),
+            time_in_force=time_in_force,
+            expire_time=expire_time,
+            **repeated(order, cl_ord_id),
+        )
 
     def cancel(self, order: Order, cl_ord_id: str) -> OrderCancelRequest:
         """Return a cancel of an order, with a ClOrdID of its own.
@@ -312,7 +338,8 @@ class Orders:
         Raises:
             OrderRequestError: the order is done.
         """
-        return order_making.cancel(order, cl_ord_id)
+        check_live(order)
+        return OrderCancelRequest(**repeated(order, cl_ord_id))
 
     def cancel_all(self, cl_ord_id: str) -> OrderMassCancelRequest:
         """Return a cancel of all orders of the session, as KalshiNR takes it at most once a second.
@@ -320,7 +347,10 @@ class Orders:
         Raises:
             OrderRequestError: another one has no answer yet.
         """
-        return order_making.cancel_all(self, cl_ord_id)
+        for other in self._mass_cancels.open:
+            if other.state is MassCancelState.SENT:
+                raise OrderRequestError(f"mass cancel {other.cl_ord_id} has no answer yet")
+        return OrderMassCancelRequest(cl_ord_id=cl_ord_id)
 
     @property
     def reserves_cap(self) -> bool:
@@ -910,7 +940,7 @@ class Orders:
             "shards": dict(self._shards),
             "answers": list(self._answers),
             "overtaken": list(self._overtaken),
-            "orders": [order_dump.dump_order(order) for order in self._kept.orders.values()],
+            "orders": [dump_order(order) for order in self._kept.orders.values()],
             "done": list(self._kept.done),
             "mass_cancels": self._mass_cancels.dump(),
         }
@@ -949,7 +979,7 @@ class Orders:
         self._shards = {str(symbol): int(shard) for symbol, shard in dumped["shards"].items()}
         self._answers = {str(each): None for each in dumped["answers"]}
         self._overtaken = {str(each): None for each in dumped["overtaken"]}
-        for order in map(order_dump.load_order, dumped["orders"]):
+        for order in map(load_order, dumped["orders"]):
             self._kept.orders[order.number] = order
             if order.order_id is not None:
                 self._kept.by_id[order.order_id] = order
