@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.venue.seen import Seen, expected, watch
-from tests.adapters.venue.town import Town
+from tests.adapters.venue.town import Client, Town
 
 FOLDER = Path(__file__).parent
 LAST = FOLDER / "test_seen.py"
@@ -19,6 +19,18 @@ SEEN = pytest.StashKey[Seen]()
 def town() -> Town:
     """A venue that nobody is connected to."""
     return Town()
+
+
+@pytest.fixture
+def ann(town: Town) -> Client:
+    """Ann on KalshiNR."""
+    return town.connect("ann")
+
+
+@pytest.fixture
+def bob(town: Town) -> Client:
+    """Bob on KalshiNR."""
+    return town.connect("bob")
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,11 @@ def venue(**changes: Any) -> Town:
     return Town(**({"accounts": ACCOUNTS, "markets": MARKETS} | changes))
 
 
+@pytest.fixture
+def town() -> Town:
+    return venue()
+
+
 def listeners(town: Town) -> tuple[Client, Client]:
     return (
         town.connect("ann", listener_session=True),
@@ -73,8 +78,7 @@ def cash(town: Town, product: str = "prediction") -> Decimal:
     return sum((account.balance for account in found.accounts()), found.fees_kept)
 
 
-def test_both_sides_are_told_and_hold_what_they_traded() -> None:
-    town = venue()
+def test_both_sides_are_told_and_hold_what_they_traded(town: Town) -> None:
     clients = listeners(town)
     printed(town)
     bought, sold = (client.take_only(ExecutionReport) for client in clients)
@@ -97,8 +101,7 @@ def test_both_sides_are_told_and_hold_what_they_traded() -> None:
     assert changes == [Decimal("-41.68"), Decimal("-61.68")]
 
 
-def test_nothing_is_lost_or_made() -> None:
-    town = venue()
+def test_nothing_is_lost_or_made(town: Town) -> None:
     before = cash(town)
     printed(town)
     held = Decimal(100)  # dollars in the contracts: each pair is worth one
@@ -110,8 +113,7 @@ def test_nothing_is_lost_or_made() -> None:
         assert account.reserved == 0
 
 
-def test_market_data_tells_it_by_its_type() -> None:
-    town = venue()
+def test_market_data_tells_it_by_its_type(town: Town) -> None:
     watcher, trader = town.connect("ann-md", "KalshiMD"), town.connect("bob")
     watcher.send(MarketDataRequest.subscribe(MARKET))
     watcher.take()
@@ -127,9 +129,7 @@ def test_market_data_tells_it_by_its_type() -> None:
     assert level.trd_type is None
 
 
-def test_the_book_is_left_alone() -> None:
-    town = venue()
-    bob = town.connect("bob")
+def test_the_book_is_left_alone(town: Town, bob: Client) -> None:
     bob.send(order("b1", SELL, 5, "0.30"))
     bob.take()
     printed(town)
@@ -165,8 +165,7 @@ def test_both_can_pay_as_makers() -> None:
     assert town.venue.exchange("prediction").account(ANN).balance == 960
 
 
-def test_on_margin() -> None:
-    town = venue()
+def test_on_margin(town: Town) -> None:
     watcher = town.connect("perp", "KalshiMD", product="margin")
     watcher.send(MarketDataRequest.subscribe(PERP))
     watcher.take()
@@ -199,8 +198,7 @@ def test_on_margin() -> None:
         ({"market": LIMITED}, "EXCEEDED_PER_MARKET_RISK_LIMIT"),
     ],
 )
-def test_a_trade_that_cannot_be_changes_nothing(changes: dict[str, Any], problem: str) -> None:
-    town = venue()
+def test_a_trade_that_cannot_be_changes_nothing(town: Town, changes: dict[str, Any], problem: str) -> None:
     clients = listeners(town)
     before = [(account.balance, account.reserved) for account in town.venue.exchange("prediction").accounts()]
     with pytest.raises(ValueError, match=problem):
@@ -210,8 +208,7 @@ def test_a_trade_that_cannot_be_changes_nothing(changes: dict[str, Any], problem
     assert [client.take() for client in clients] == [[], []]
 
 
-def test_a_market_that_is_decided_has_no_more_trades() -> None:
-    town = venue()
+def test_a_market_that_is_decided_has_no_more_trades(town: Town) -> None:
     town.venue.execute(
         "prediction", SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES), town.now
     )
@@ -219,8 +216,7 @@ def test_a_market_that_is_decided_has_no_more_trades() -> None:
         printed(town)
 
 
-def test_the_operator_prints_one_by_name() -> None:
-    town = venue()
+def test_the_operator_prints_one_by_name(town: Town) -> None:
     values = {"market": MARKET, "quantity": "10", "price": "0.25", "buyer": "ann/3", "seller": "bob"}
     town.venue.perform(operation("block-trade", values), town.now)
     assert town.venue.exchange("prediction").position(AccountId("ann", 3), MARKET).net == 10
@@ -229,9 +225,7 @@ def test_the_operator_prints_one_by_name() -> None:
             town.venue.perform(operation("block-trade", {**values, **wrong}), town.now)
 
 
-def test_the_operator_bounds_a_settlement_by_name() -> None:
-    town = venue()
-    ann = town.connect("ann")
+def test_the_operator_bounds_a_settlement_by_name(town: Town, ann: Client) -> None:
     ann.send(order("a1", BUY, 1, "0.10"))
     ann.take()
     values = {"market": MARKET, "lowest": "0.2", "highest": "0.8"}

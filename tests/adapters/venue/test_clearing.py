@@ -63,6 +63,11 @@ def cleared(**changes: Any) -> Town:
     return Town(**({"accounts": ACCOUNTS} | changes))
 
 
+@pytest.fixture
+def town() -> Town:
+    return cleared()
+
+
 def customer(party_id: str) -> list[Party]:
     return [Party(party_id=party_id, party_role=CUSTOMER)]
 
@@ -80,9 +85,7 @@ def parties(message: Message) -> list[tuple[str, int | None]]:
     return [(party.party_id, party.party_role) for party in message.party_ids]
 
 
-def test_an_order_for_a_customer_is_the_customers() -> None:
-    town = cleared()
-    ann, bob = town.connect("ann"), town.connect("bob")
+def test_an_order_for_a_customer_is_the_customers(town: Town, ann: Client, bob: Client) -> None:
     (new,) = send(ann, order("a1", BUY, 10, "0.40", party_ids=customer(ONE)))
     assert parties(new) == [(ONE, CUSTOMER)]
     bob.send(order("b1", SELL, 10, "0.40"))
@@ -100,8 +103,7 @@ def test_an_order_for_a_customer_is_the_customers() -> None:
     assert exchange.account(ONE_ACCOUNT).balance < 100
 
 
-def test_a_customers_balance_pays_for_its_orders_alone() -> None:
-    ann = cleared().connect("ann")
+def test_a_customers_balance_pays_for_its_orders_alone(ann: Client) -> None:
     (refused,) = send(ann, order("a1", BUY, 300, "0.40", party_ids=customer(ONE)))
     assert isinstance(refused, ExecutionReport)
     assert (refused.text, parties(refused)) == ("INSUFFICIENT_BALANCE", [(ONE, CUSTOMER)])
@@ -118,8 +120,7 @@ def test_a_customers_balance_pays_for_its_orders_alone() -> None:
         (OTHERS, "PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT"),
     ],
 )
-def test_other_customers_are_refused(party_id: str, text: str) -> None:
-    ann = cleared().connect("ann")
+def test_other_customers_are_refused(ann: Client, party_id: str, text: str) -> None:
     (refused,) = send(ann, order("a1", BUY, 1, "0.40", party_ids=customer(party_id)))
     assert isinstance(refused, ExecutionReport)
     expected = (ExecType.REJECTED, OrdRejReason.UNKNOWN_ACCOUNT, text)
@@ -137,8 +138,7 @@ def test_a_key_may_be_for_some_customers_alone() -> None:
     assert parties(new) == [(ONE, CUSTOMER)]
 
 
-def test_requests_about_an_order_must_name_its_customer() -> None:
-    ann = cleared().connect("ann")
+def test_requests_about_an_order_must_name_its_customer(ann: Client) -> None:
     send(ann, order("a1", BUY, 5, "0.40", party_ids=customer(ONE)))
     for fields in ({}, {"party_ids": customer(TWO)}, {"party_ids": customer(OTHERS)}):
         for message in (amend("x", "a1", 6, **fields), cancel("x", "a1", **fields)):
@@ -151,8 +151,7 @@ def test_requests_about_an_order_must_name_its_customer() -> None:
     assert (gone.exec_type, parties(gone)) == (ExecType.CANCELED, [(ONE, CUSTOMER)])
 
 
-def test_customers_of_one_member_trade_with_each_other_but_not_with_themselves() -> None:
-    ann = cleared().connect("ann")
+def test_customers_of_one_member_trade_with_each_other_but_not_with_themselves(ann: Client) -> None:
     send(ann, order("a1", SELL, 5, "0.40", party_ids=customer(ONE)))
     kinds = [m.exec_type for m in send(ann, order("a2", BUY, 2, "0.40", party_ids=customer(TWO)))]
     assert sorted(kinds) == [ExecType.TRADE, ExecType.TRADE]
@@ -162,8 +161,7 @@ def test_customers_of_one_member_trade_with_each_other_but_not_with_themselves()
     assert [m.exec_type for m in house] == [ExecType.TRADE, ExecType.TRADE]
 
 
-def test_a_listener_of_the_member_sees_its_customers() -> None:
-    town = cleared()
+def test_a_listener_of_the_member_sees_its_customers(town: Town) -> None:
     ann, listener = town.connect("ann"), town.connect("ann-2", "KalshiRT", listener_session=True)
     send(ann, order("a1", BUY, 5, "0.40", party_ids=customer(ONE)), "joe")
     assert [parties(message) for message in listener.take()] == [[(ONE, CUSTOMER), ("joe", OPERATOR)]]
@@ -172,8 +170,7 @@ def test_a_listener_of_the_member_sees_its_customers() -> None:
 # Operators
 
 
-def test_the_operator_of_an_order_is_on_its_reports_after_the_customer() -> None:
-    town = cleared()
+def test_the_operator_of_an_order_is_on_its_reports_after_the_customer(town: Town) -> None:
     ann, bob = town.connect("ann", skip_pending_exec_reports=False), town.connect("bob")
     both = [(ONE, CUSTOMER), ("joe", OPERATOR)]
     told = send(ann, order("a1", BUY, 5, "0.40", party_ids=customer(ONE)), "joe")
@@ -185,14 +182,13 @@ def test_the_operator_of_an_order_is_on_its_reports_after_the_customer() -> None
     assert (parties(pending), parties(refused)) == (both, both)
 
 
-def test_without_a_customer_the_operator_is_the_only_party() -> None:
-    ann = cleared().connect("ann")
+def test_without_a_customer_the_operator_is_the_only_party(ann: Client) -> None:
     (new,) = send(ann, order("a1", BUY, 5, "0.40"), "joe")
     assert parties(new) == [("joe", OPERATOR)]
 
 
-def test_an_amend_or_a_cancel_names_who_asked_for_it() -> None:
-    ann = cleared().connect("ann", skip_pending_exec_reports=False)
+def test_an_amend_or_a_cancel_names_who_asked_for_it(town: Town) -> None:
+    ann = town.connect("ann", skip_pending_exec_reports=False)
     send(ann, order("a1", BUY, 5, "0.40"), "joe")
     pending, replaced = send(ann, amend("a2", "a1", 6), "sue")
     assert (parties(pending), parties(replaced)) == ([("sue", OPERATOR)], [("sue", OPERATOR)])
@@ -200,17 +196,14 @@ def test_an_amend_or_a_cancel_names_who_asked_for_it() -> None:
     assert (parties(pending), parties(canceled)) == ([("sue", OPERATOR)], [("sue", OPERATOR)])
 
 
-def test_an_amend_or_a_cancel_without_operator_names_who_gave_the_order() -> None:
-    ann = cleared().connect("ann")
+def test_an_amend_or_a_cancel_without_operator_names_who_gave_the_order(ann: Client) -> None:
     send(ann, order("a1", BUY, 5, "0.40"), "joe")
     (replaced,) = send(ann, amend("a2", "a1", 6))
     (canceled,) = send(ann, cancel("a3", "a2"))
     assert (parties(replaced), parties(canceled)) == ([("joe", OPERATOR)], [("joe", OPERATOR)])
 
 
-def test_what_happens_after_an_amend_names_who_gave_the_order() -> None:
-    town = cleared()
-    ann, bob = town.connect("ann"), town.connect("bob")
+def test_what_happens_after_an_amend_names_who_gave_the_order(town: Town, ann: Client, bob: Client) -> None:
     send(ann, order("a1", BUY, 5, "0.40", time_in_force=TimeInForce.DAY), "joe")
     send(ann, amend("a2", "a1", 6), "sue")
     bob.send(order("b1", SELL, 1, "0.40"))
@@ -239,8 +232,7 @@ def test_an_operator_is_printable_ascii_of_at_most_sixteen_characters(operator: 
     assert refused.ref_tag_id == 50
 
 
-def test_a_logon_with_an_operator_is_refused() -> None:
-    town = cleared()
+def test_a_logon_with_an_operator_is_refused(town: Town) -> None:
     conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
     logon = raw_logon("ann")
     body = (

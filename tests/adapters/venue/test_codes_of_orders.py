@@ -27,13 +27,12 @@ from kalshi_fix_sansio import (
     Side,
 )
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Town, cancel, decode_all, encode, order
+from tests.adapters.venue.town import Client, Town, cancel, decode_all, encode, order
 
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def test_a_cancel_of_a_filled_order_is_too_late(town: Town) -> None:
-    ann, bob = town.connect("ann"), town.connect("bob")
+def test_a_cancel_of_a_filled_order_is_too_late(ann: Client, bob: Client) -> None:
     ann.send(order("a1", BUY, 1, "0.40"))
     bob.send(order("b1", SELL, 1, "0.40"))
     ann.take()
@@ -41,8 +40,7 @@ def test_a_cancel_of_a_filled_order_is_too_late(town: Town) -> None:
     assert ann.take_only(OrderCancelReject).cxl_rej_reason == CxlRejReason.TOO_LATE_TO_CANCEL
 
 
-def test_an_order_may_leave_self_trade_prevention_unsaid(town: Town) -> None:
-    ann = town.connect("ann")
+def test_an_order_may_leave_self_trade_prevention_unsaid(ann: Client) -> None:
     ann.send(order("a1", SELL, 1, "0.40"))
     ann.send(order("a2", BUY, 1, "0.40", self_trade_prevention_type=SelfTradePreventionType.UNKNOWN))
     *_, last = ann.take()

@@ -85,12 +85,16 @@ class Capped:
         return cap.limit - cap.reserved - cap.used
 
 
+@pytest.fixture
+def capped() -> Capped:
+    return Capped()
+
+
 def capped_amend(cl_ord_id: str, orig: str, order_id: str | None, quantity: int, **fields: Any) -> Message:
     return amend(cl_ord_id, orig, quantity, order_id=order_id, **(FOR | fields))
 
 
-def test_orders_reserve_room_and_what_exceeds_it_is_refused() -> None:
-    capped = Capped()
+def test_orders_reserve_room_and_what_exceeds_it_is_refused(capped: Capped) -> None:
     assert capped.buy("a1", 12).exec_type == ExecType.NEW  # 6 dollars of 10
     assert capped.refusal("a2", 9) == EXCEEDED
     assert capped.buy("a2", 8).exec_type == ExecType.NEW
@@ -98,23 +102,20 @@ def test_orders_reserve_room_and_what_exceeds_it_is_refused() -> None:
     assert capped.refusal("a3", 1, "0.01") == EXCEEDED
 
 
-def test_a_refused_order_holds_back_nothing() -> None:
-    capped = Capped()
+def test_a_refused_order_holds_back_nothing(capped: Capped) -> None:
     capped.refusal("a1", 21)
     for account in capped.town.venue.exchange("prediction").accounts():
         assert account.reserved == 0
     assert capped.room() == 10
 
 
-def test_a_sale_needs_room_for_what_it_costs_to_open() -> None:
-    capped = Capped()
+def test_a_sale_needs_room_for_what_it_costs_to_open(capped: Capped) -> None:
     assert capped.refusal("a1", 21, "0.50", side=SELL) == EXCEEDED
     assert capped.buy("a1", 12, "0.20", side=SELL).exec_type == ExecType.NEW
     assert capped.room() == Decimal("0.40")
 
 
-def test_what_is_cancelled_gives_its_room_back() -> None:
-    capped = Capped()
+def test_what_is_cancelled_gives_its_room_back(capped: Capped) -> None:
     capped.buy("a1", 20)
     capped.bob.send(order("b1", SELL, 5, "0.50"))
     capped.ann.take()
@@ -125,8 +126,7 @@ def test_what_is_cancelled_gives_its_room_back() -> None:
     assert capped.buy("a3", 15).exec_type == ExecType.NEW
 
 
-def test_a_fill_at_a_better_price_uses_what_it_costs() -> None:
-    capped = Capped()
+def test_a_fill_at_a_better_price_uses_what_it_costs(capped: Capped) -> None:
     capped.bob.send(order("b1", SELL, 10, "0.20"))
     capped.buy("a1", 10, "0.50")
     assert capped.room() == 8
@@ -140,8 +140,7 @@ def test_caps_can_be_in_contracts() -> None:
     assert capped.room() == 4
 
 
-def test_the_day_begins_at_midnight_in_new_york() -> None:
-    capped = Capped()
+def test_the_day_begins_at_midnight_in_new_york(capped: Capped) -> None:
     capped.bob.send(order("b1", SELL, 20, "0.50", time_in_force=TimeInForce.GOOD_TILL_CANCEL))
     capped.buy("a1", 20)
     capped.town.wait(13 * 3600 - 1)  # from 11:00 to 23:59:59
@@ -150,31 +149,27 @@ def test_the_day_begins_at_midnight_in_new_york() -> None:
     assert capped.buy("a2", 20).exec_type == ExecType.NEW
 
 
-def test_what_is_open_goes_on_reserving_the_next_day() -> None:
-    capped = Capped()
+def test_what_is_open_goes_on_reserving_the_next_day(capped: Capped) -> None:
     capped.buy("a1", 20)
     capped.town.wait(24 * 3600)
     assert capped.refusal("a2", 1) == EXCEEDED
 
 
-def test_a_customer_without_a_cap_is_refused() -> None:
-    capped = Capped()
+def test_a_customer_without_a_cap_is_refused(capped: Capped) -> None:
     free = [Party(party_id=FREE, party_role=PartyRole.CUSTOMER_ACCOUNT)]
     expected = (OrdRejReason.UNKNOWN_ACCOUNT, "EVENT_CONTRACT_DAILY_CAP_NOT_FOUND")
     assert capped.refusal("a1", 1, party_ids=free) == expected
     assert capped.refusal("a1", 1, party_ids=[]) == expected
 
 
-def test_other_sessions_do_not_reserve() -> None:
-    capped = Capped()
+def test_other_sessions_do_not_reserve(capped: Capped) -> None:
     other = capped.town.connect("ann-2")
     other.send(order("o1", BUY, 100, "0.50", **FOR))
     assert other.take_only(ExecutionReport).exec_type == ExecType.NEW
     assert capped.room() == 10
 
 
-def test_a_group_that_triggers_gives_the_room_back() -> None:
-    capped = Capped()
+def test_a_group_that_triggers_gives_the_room_back(capped: Capped) -> None:
     capped.ann.send(OrderGroupRequest.create(5))
     # Groups are of the member's own account, so that orders of a customer cannot join them.
     group = capped.ann.take()[-1].order_group_id  # type: ignore[attr-defined]
@@ -186,8 +181,7 @@ def test_a_group_that_triggers_gives_the_room_back() -> None:
 # Amends
 
 
-def test_an_amend_reserves_what_it_needs_more() -> None:
-    capped = Capped()
+def test_an_amend_reserves_what_it_needs_more(capped: Capped) -> None:
     order_id = capped.buy("a1", 12).order_id
     refused = capped.amend("a2", "a1", order_id, 21)
     assert isinstance(refused, OrderCancelReject)
@@ -204,14 +198,12 @@ def test_an_amend_reserves_what_it_needs_more() -> None:
     assert capped.room() == Decimal("8.40")
 
 
-def test_an_amend_that_needs_less_is_taken_even_where_there_is_no_room() -> None:
-    capped = Capped()
+def test_an_amend_that_needs_less_is_taken_even_where_there_is_no_room(capped: Capped) -> None:
     order_id = capped.buy("a1", 20).order_id
     assert capped.amend("a2", "a1", order_id, 20, price="0.49").exec_type == ExecType.REPLACED
 
 
-def test_an_amend_needs_the_order_id() -> None:
-    capped = Capped()
+def test_an_amend_needs_the_order_id(capped: Capped) -> None:
     capped.buy("a1", 1)
     data = encode(
         "ann",
@@ -226,8 +218,7 @@ def test_an_amend_needs_the_order_id() -> None:
     assert found.ref_tag_id == 37
 
 
-def test_an_order_must_be_routed_by_its_symbol() -> None:
-    capped = Capped()
+def test_an_order_must_be_routed_by_its_symbol(capped: Capped) -> None:
     number = capped.ann.session.next_outgoing
     data = encode(
         "ann", "KalshiNR", number, capped.town.now, order("a1", BUY, 1, "0.50", ex_destination=0, **FOR)
@@ -259,8 +250,7 @@ def two_amends(capped: Capped, client: Client, order_id: str) -> list[Any]:
     return client.take()
 
 
-def test_a_second_amend_before_the_first_is_answered_is_refused() -> None:
-    capped = Capped()
+def test_a_second_amend_before_the_first_is_answered_is_refused(capped: Capped) -> None:
     order_id = capped.buy("a1", 1).order_id
     replaced, refused = two_amends(capped, capped.ann, order_id)
     assert replaced.exec_type == ExecType.REPLACED
@@ -271,8 +261,7 @@ def test_a_second_amend_before_the_first_is_answered_is_refused() -> None:
     assert capped.amend("a3", "a2", order_id, 3).exec_type == ExecType.REPLACED
 
 
-def test_an_amend_whose_answer_is_held_up_is_in_flight() -> None:
-    capped = Capped()
+def test_an_amend_whose_answer_is_held_up_is_in_flight(capped: Capped) -> None:
     order_id = capped.buy("a1", 1).order_id
     capped.town.venue.perform(operation("delay", {"by": "5"}), capped.town.now)
     capped.ann.send(capped_amend("a2", "a1", order_id, 2))
@@ -285,8 +274,7 @@ def test_an_amend_whose_answer_is_held_up_is_in_flight() -> None:
     assert refused.text == "ORDER_AMEND_IN_PROGRESS"
 
 
-def test_amends_of_two_orders_are_not_in_each_others_way() -> None:
-    capped = Capped()
+def test_amends_of_two_orders_are_not_in_each_others_way(capped: Capped) -> None:
     first, second = capped.buy("a1", 1).order_id, capped.buy("b1", 1).order_id
     for message in (capped_amend("a2", "a1", first, 2), capped_amend("b2", "b1", second, 2)):
         capped.ann.session.send(message, capped.town.now)
@@ -294,16 +282,14 @@ def test_amends_of_two_orders_are_not_in_each_others_way() -> None:
     assert [m.exec_type for m in capped.ann.take()] == [ExecType.REPLACED] * 2  # type: ignore[attr-defined]
 
 
-def test_elsewhere_amends_follow_each_other_as_fast_as_they_come() -> None:
-    capped = Capped()
+def test_elsewhere_amends_follow_each_other_as_fast_as_they_come(capped: Capped) -> None:
     other = capped.town.connect("ann-2")
     other.send(order("a1", BUY, 1, "0.50", **FOR))
     order_id = other.take()[-1].order_id  # type: ignore[attr-defined]
     assert [m.exec_type for m in two_amends(capped, other, order_id)] == [ExecType.REPLACED] * 2
 
 
-def test_a_lost_connection_leaves_no_amend_in_flight() -> None:
-    capped = Capped()
+def test_a_lost_connection_leaves_no_amend_in_flight(capped: Capped) -> None:
     order_id = capped.buy("a1", 1).order_id
     capped.ann.session.send(capped_amend("a2", "a1", order_id, 2), capped.town.now)
     capped.town.venue.receive_data(capped.ann.conn, capped.ann.session.data_to_send(), capped.town.now)

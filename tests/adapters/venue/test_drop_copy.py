@@ -50,6 +50,11 @@ def town_with(*, enabled: bool = True, **changes: Any) -> Town:
     return Town(accounts=accounts(ann=ann, bob=bob, perp=perp), **changes)
 
 
+@pytest.fixture
+def town() -> Town:
+    return town_with()
+
+
 def ask(client: Client, begin: str, end: str | None = None) -> list[Message]:
     """What answers a request; its own number is checked."""
     number = client.session.next_outgoing
@@ -102,8 +107,7 @@ def body(report: ExecutionReport) -> bytes:
 
 
 @pytest.mark.parametrize("session_type", ["KalshiDC", "KalshiNR"])
-def test_reports_come_again_as_they_were_under_new_numbers(session_type: str) -> None:
-    town = town_with()
+def test_reports_come_again_as_they_were_under_new_numbers(town: Town, session_type: str) -> None:
     ann, bob = town.connect("ann-2"), town.connect("bob")
     ann.take()
     ann.send(order("a1", BUY, 10, "0.40"))
@@ -118,8 +122,7 @@ def test_reports_come_again_as_they_were_under_new_numbers(session_type: str) ->
     assert [body(report) for report in again] == [body(report) for report in before]
 
 
-def test_all_orders_of_the_account_count_whoever_placed_them_and_nobody_elses() -> None:
-    town = town_with()
+def test_all_orders_of_the_account_count_whoever_placed_them_and_nobody_elses(town: Town) -> None:
     first, second, bob = town.connect("ann"), town.connect("ann-2", "KalshiRT"), town.connect("bob")
     first.send(order("a1", BUY, 1, "0.40"))
     bob.send(order("b1", BUY, 1, "0.30"))
@@ -139,15 +142,13 @@ def test_all_orders_of_the_account_count_whoever_placed_them_and_nobody_elses() 
         (3, 1, []),
     ],
 )
-def test_a_range_includes_both_ends(begin: int, end: int | None, expected: list[int]) -> None:
-    town = town_with()
+def test_a_range_includes_both_ends(town: Town, begin: int, end: int | None, expected: list[int]) -> None:
     ids = some_orders(town)
     found = replayed(town.connect("ann", "KalshiDC"), ids[begin], None if end is None else ids[end])
     assert exec_ids(found) == [ids[number] for number in expected]
 
 
-def test_a_range_cuts_through_what_one_order_did_at_once() -> None:
-    town = town_with()
+def test_a_range_cuts_through_what_one_order_did_at_once(town: Town) -> None:
     bob, ann = town.connect("bob"), town.connect("ann")
     for number in range(4):
         bob.send(order(f"b{number}", SELL, 1, f"0.4{number}"))
@@ -159,8 +160,7 @@ def test_a_range_cuts_through_what_one_order_did_at_once() -> None:
     assert exec_ids(replayed(dc, ids[1], ids[2])) == ids[1:3]
 
 
-def test_rejects_and_pending_reports_are_left_out() -> None:
-    town = town_with()
+def test_rejects_and_pending_reports_are_left_out(town: Town) -> None:
     ann = town.connect("ann", skip_pending_exec_reports=False)
     ann.take()
     ann.send(order("a1", BUY, 1, "0.40"))
@@ -171,8 +171,7 @@ def test_rejects_and_pending_reports_are_left_out() -> None:
     assert [report.exec_type for report in found] == ["0", "4"]
 
 
-def test_reports_are_written_as_the_session_that_asks_has_said() -> None:
-    town = town_with()
+def test_reports_are_written_as_the_session_that_asks_has_said(town: Town) -> None:
     ann, bob = town.connect("ann", use_dollars=False), town.connect("bob")
     bob.send(order("b1", SELL, 1, "0.40"))
     ann.take()
@@ -218,8 +217,7 @@ def test_a_range_lies_on_one_shard() -> None:
 @pytest.mark.parametrize(
     "text", ["x", "1", "1;", ";1", "1;1;1;1", "-1;-1", "1;+1", "1; 1", "1;1e3", "9" * 30 + ";1"]
 )
-def test_what_is_no_exec_id_is_answered_and_the_session_goes_on(text: str) -> None:
-    town = town_with()
+def test_what_is_no_exec_id_is_answered_and_the_session_goes_on(town: Town, text: str) -> None:
     dc = town.connect("ann", "KalshiDC")
     for begin, end in ((text, None), ("0;0", text)):
         (answer,) = ask(dc, begin, end)
@@ -235,8 +233,7 @@ def test_what_is_no_exec_id_may_be_an_error_of_the_server() -> None:
     assert refusal(dc, "1;1", "1;1;7") is Reason.SERVER_ERROR
 
 
-def test_an_end_that_has_not_happened_is_too_large() -> None:
-    town = town_with()
+def test_an_end_that_has_not_happened_is_too_large(town: Town) -> None:
     ids = some_orders(town)
     dc = town.connect("ann", "KalshiDC")
     clock = int(ids[-1].partition(";")[0])
@@ -250,8 +247,7 @@ def test_an_end_that_has_not_happened_is_too_large() -> None:
     assert replayed(dc, f"{clock + 9};1") == []
 
 
-def test_the_window_is_three_hours() -> None:
-    town = town_with()
+def test_the_window_is_three_hours(town: Town) -> None:
     ids = some_orders(town, 2)
     town.wait(60)
     late = town.connect("ann")
@@ -312,8 +308,7 @@ def test_one_who_is_enabled_later_gets_what_happens_from_then_on() -> None:
     assert refusal(ann, "0;0") is Reason.NOT_ENABLED
 
 
-def test_margin_has_it_too() -> None:
-    town = town_with()
+def test_margin_has_it_too(town: Town) -> None:
     perp = town.connect("perp", product="margin")
     perp.send(order("a1", BUY, 10, "19.5", symbol=PERP))
     perp.logout()
@@ -321,8 +316,7 @@ def test_margin_has_it_too() -> None:
     assert [report.cl_ord_id for report in replayed(dc, "0;0")] == ["a1"]
 
 
-def test_a_listener_may_ask() -> None:
-    town = town_with()
+def test_a_listener_may_ask(town: Town) -> None:
     some_orders(town, 2)
     assert len(replayed(town.connect("ann-reader", listener_session=True), "0;0")) == 2
 
@@ -338,8 +332,7 @@ def test_a_key_that_is_restricted_to_a_subaccount_gets_the_reports_of_that_one()
     assert [(report.exec_type, report.cl_ord_id) for report in found] == [("0", "a2"), ("4", "a2")]
 
 
-def test_other_sessions_do_not_serve_it() -> None:
-    town = town_with()
+def test_other_sessions_do_not_serve_it(town: Town) -> None:
     rt = town.connect("ann", "KalshiRT")
     request = EventResendRequest(begin_exec_id="1;1")
     town.venue.receive_data(rt.conn, encode("ann", "KalshiRT", 2, town.now, request), town.now)
@@ -348,8 +341,7 @@ def test_other_sessions_do_not_serve_it() -> None:
     assert refused.business_reject_reason == 3
 
 
-def test_a_fault_of_the_venue_refuses_once() -> None:
-    town = town_with()
+def test_a_fault_of_the_venue_refuses_once(town: Town) -> None:
     some_orders(town, 1)
     operator = town.venue.drop_copy("prediction")
     dc = town.connect("ann", "KalshiDC")
@@ -475,9 +467,7 @@ def test_a_session_that_ends_takes_its_answer_with_it(monkeypatch: pytest.Monkey
     assert len(again.take()) == 26
 
 
-def test_orders_of_a_mass_cancel_are_among_them() -> None:
-    town = town_with()
-    ann = town.connect("ann")
+def test_orders_of_a_mass_cancel_are_among_them(ann: Client) -> None:
     for number in range(3):
         ann.send(order(f"a{number}", BUY, 1, "0.40"))
     ann.take()

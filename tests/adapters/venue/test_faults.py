@@ -133,8 +133,7 @@ def garbage(client: Client) -> int:
     ],
     ids=lambda value: "+".join(value) or "all",
 )
-def test_a_fault_concerns_those_it_names(who: dict[str, str], names: tuple[str, ...]) -> None:
-    town = Town()
+def test_a_fault_concerns_those_it_names(town: Town, who: dict[str, str], names: tuple[str, ...]) -> None:
     clients = {
         "ann": town.connect("ann"),
         "ann-2": town.connect("ann-2", "KalshiRT"),
@@ -148,9 +147,7 @@ def test_a_fault_concerns_those_it_names(who: dict[str, str], names: tuple[str, 
     assert set(book(town)) == {f"o-{name}" for name in clients if name not in names}
 
 
-def test_a_fault_lets_occasions_pass_strikes_so_often_and_is_over() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_a_fault_lets_occasions_pass_strikes_so_often_and_is_over(town: Town, ann: Client) -> None:
     inject(town, Reject(text="INTERNAL_ERROR", skip=2, times=3))
     for number in range(7):
         ann.send(order(f"o{number}", BUY, 1, "0.10"))
@@ -159,9 +156,7 @@ def test_a_fault_lets_occasions_pass_strikes_so_often_and_is_over() -> None:
     assert armed(town) == 0
 
 
-def test_a_fault_begins_and_ends_on_time() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_a_fault_begins_and_ends_on_time(town: Town, ann: Client) -> None:
     inject(town, Reject(text="INTERNAL_ERROR", times=0, after=5, lasting=10))
 
     def refused(name: str) -> bool:
@@ -196,8 +191,7 @@ def test_what_is_left_to_chance_is_the_same_for_the_same_seed() -> None:
     assert struck(2)[0] != first
 
 
-def test_release_ends_those_of_a_name_or_all() -> None:
-    town = Town()
+def test_release_ends_those_of_a_name_or_all(town: Town) -> None:
     for fault in (Busy(), Busy(), HoldKey(), Reject(text="X")):
         inject(town, fault)
     assert armed(town) == 4
@@ -209,8 +203,7 @@ def test_release_ends_those_of_a_name_or_all() -> None:
         operation("release", {"fault": "rejects"})
 
 
-def test_no_more_than_so_many_faults_are_armed() -> None:
-    town = Town()
+def test_no_more_than_so_many_faults_are_armed(town: Town) -> None:
     for _ in range(MAX_ARMED):
         town.venue.perform(Busy(), town.now)
     with pytest.raises(ConfigurationError, match="release some"):
@@ -285,8 +278,7 @@ def test_cutting_nobody_is_no_error() -> None:
     assert inject(Town(), Cut()) == {"said": "0 connections cut", "keys": []}
 
 
-def test_a_connection_is_cut_before_it_has_logged_on() -> None:
-    town = Town()
+def test_a_connection_is_cut_before_it_has_logged_on(town: Town) -> None:
     conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
     assert inject(town, Cut())["said"] == "1 connection cut"
     assert town.venue.should_close(conn)
@@ -296,17 +288,14 @@ def test_a_connection_is_cut_before_it_has_logged_on() -> None:
     assert inject(town, Cut())["said"] == "0 connections cut"
 
 
-def test_orders_are_cancelled_by_a_cut_where_the_session_has_asked_for_it() -> None:
-    town = Town()
+def test_orders_are_cancelled_by_a_cut_where_the_session_has_asked_for_it(town: Town) -> None:
     ann = town.connect("ann", cancel_orders_on_disconnect=True)
     ann.send(order("a", BUY, 5, "0.40"))
     inject(town, Cut())
     assert book(town) == {}
 
 
-def test_a_cut_comes_when_its_time_has() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_a_cut_comes_when_its_time_has(town: Town, ann: Client) -> None:
     inject(town, Cut(after=3))
     town.wait(2.9)
     assert ann.session.is_established
@@ -359,9 +348,7 @@ def test_requests_around_a_cut_are_told_apart_however_the_bytes_come() -> None:
         assert ann.ending().reason is CloseReason.CONNECTION_LOST
 
 
-def test_heartbeats_and_garbage_pass_where_a_cut_waits_for_a_request() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_heartbeats_and_garbage_pass_where_a_cut_waits_for_a_request(town: Town, ann: Client) -> None:
     inject(town, Cut(at="request", message="F"))
     ann.session.test_request(town.now, test_req_id="there?")
     town.run()
@@ -405,9 +392,7 @@ def test_what_was_read_with_a_request_at_which_the_reply_is_cut_is_not_acted_on(
 # --- late, or not at all
 
 
-def test_everything_arrives_as_late_as_said_and_in_order() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_everything_arrives_as_late_as_said_and_in_order(town: Town, ann: Client) -> None:
     inject(town, Delay(by=2))
     ann.send(order("a", BUY, 1, "0.10"))
     town.wait(1)
@@ -425,9 +410,7 @@ def test_everything_arrives_as_late_as_said_and_in_order() -> None:
     assert [report.cl_ord_id for report in reports(ann)] == ["d"]
 
 
-def test_a_logout_waits_with_the_rest_before_the_connection_closes() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_a_logout_waits_with_the_rest_before_the_connection_closes(town: Town, ann: Client) -> None:
     inject(town, Delay(by=1))
     ann.logout()
     assert not town.venue.should_close(ann.conn)
@@ -449,9 +432,7 @@ def test_a_silent_venue_acts_and_says_it_all_when_it_speaks_again() -> None:
     assert ann.session.is_established
 
 
-def test_a_client_finds_a_silent_venue_dead() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_a_client_finds_a_silent_venue_dead(town: Town, ann: Client) -> None:
     inject(town, Silence())
     ann.events.clear()
     town.wait(120)
@@ -461,9 +442,7 @@ def test_a_client_finds_a_silent_venue_dead() -> None:
     assert town.connect("ann").is_logged_on
 
 
-def test_silence_ends_by_itself() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_silence_ends_by_itself(town: Town, ann: Client) -> None:
     inject(town, Silence(lasting=5))
     ann.send(order("a", BUY, 5, "0.40"))
     town.wait(5)
@@ -481,8 +460,7 @@ def test_what_waits_to_be_said_is_bounded() -> None:
     assert ann.ending().reason is CloseReason.CONNECTION_LOST
 
 
-def test_heartbeats_are_late_and_other_messages_are_not() -> None:
-    town = Town()
+def test_heartbeats_are_late_and_other_messages_are_not(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
     inject(town, LateHeartbeats(by=4))
     before = len(ann.wire)
@@ -499,16 +477,14 @@ def test_heartbeats_are_late_and_other_messages_are_not() -> None:
     assert b"\x0135=0\x01" in bytes(ann.wire[before:])
 
 
-def test_heartbeats_that_are_late_enough_end_the_session() -> None:
-    town = Town()
+def test_heartbeats_that_are_late_enough_end_the_session(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
     inject(town, LateHeartbeats(by=60))
     town.wait(60)
     assert ann.ending().reason is CloseReason.PEER_SILENT
 
 
-def test_reports_are_withheld_while_heartbeats_go_on() -> None:
-    town = Town()
+def test_reports_are_withheld_while_heartbeats_go_on(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
     inject(town, Withhold(message="8"))
     ann.send(order("a", BUY, 5, "0.40"))
@@ -580,8 +556,7 @@ def test_a_report_that_does_not_arrive_ends_a_session_without_resend(fault: Faul
     assert town.connect("ann").is_logged_on
 
 
-def test_several_messages_are_lost_and_only_those_of_a_type() -> None:
-    town = Town()
+def test_several_messages_are_lost_and_only_those_of_a_type(town: Town) -> None:
     ann = town.connect("ann", "KalshiRT")
     inject(town, Gap(message="8", times=3))
     ann.send(cancel("c", "nothing"))
@@ -592,8 +567,7 @@ def test_several_messages_are_lost_and_only_those_of_a_type() -> None:
     assert [report.cl_ord_id for report in reports(ann)] == ["o0", "o1", "o2", "o3"]
 
 
-def test_a_heartbeat_is_lost_only_where_it_is_named() -> None:
-    town = Town()
+def test_a_heartbeat_is_lost_only_where_it_is_named(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
     inject(town, Gap())
     town.wait(35)
@@ -605,8 +579,7 @@ def test_a_heartbeat_is_lost_only_where_it_is_named() -> None:
     assert ann.ending().reason is CloseReason.SEQUENCE_GAP
 
 
-def test_a_duplicate_comes_with_its_number_and_is_delivered_once() -> None:
-    town = Town()
+def test_a_duplicate_comes_with_its_number_and_is_delivered_once(town: Town) -> None:
     ann, bob = town.connect("ann", "KalshiRT"), town.connect("bob")
     inject(town, Duplicate(times=0))
     bob.send(order("b", SELL, 5, "0.40"))
@@ -633,10 +606,8 @@ def test_a_duplicate_comes_with_its_number_and_is_delivered_once() -> None:
     ids=["sender", "target"],
 )
 def test_a_message_with_wrong_names_is_refused_by_the_client(
-    fault: Fault, fields: tuple[bytes, bytes]
+    town: Town, ann: Client, fault: Fault, fields: tuple[bytes, bytes]
 ) -> None:
-    town = Town()
-    ann = town.connect("ann")
     inject(town, fault)
     before = len(ann.wire)
     ann.send(order("a", BUY, 1, "0.10"))
@@ -655,9 +626,7 @@ _CHANGE_TEXTS = [text for kind, text in TEXTS if kind == OrderCancelReject.MSG_T
 
 
 @pytest.mark.parametrize("text", [*_ORDER_TEXTS, "SOMETHING_NEW"])
-def test_an_order_is_refused_with_any_text_and_its_code(text: str) -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_an_order_is_refused_with_any_text_and_its_code(town: Town, ann: Client, text: str) -> None:
     inject(town, Reject(text=text))
     ann.send(order("a", BUY, 5, "0.40"))
     (report,) = reports(ann)
@@ -694,8 +663,7 @@ def test_a_change_is_refused_with_any_text_and_its_code(text: str, request_: Mes
     assert book(town) == before
 
 
-def test_other_requests_are_refused_as_they_can_be() -> None:
-    town = Town()
+def test_other_requests_are_refused_as_they_can_be(town: Town) -> None:
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
     ann.send(order("a", BUY, 5, "0.40"))
     ann.take()
@@ -712,8 +680,7 @@ def test_other_requests_are_refused_as_they_can_be() -> None:
     assert (refusal.business_reject_reason, refusal.text) == (BusinessRejectReason.OTHER, "TRY_LATER")
 
 
-def test_a_listener_hears_of_orders_that_are_refused() -> None:
-    town = Town()
+def test_a_listener_hears_of_orders_that_are_refused(town: Town) -> None:
     ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
     inject(town, Reject(text="INTERNAL_ERROR"))
     ann.send(order("a", BUY, 5, "0.40"))
@@ -721,9 +688,7 @@ def test_a_listener_hears_of_orders_that_are_refused() -> None:
         assert client.take_only(ExecutionReport).text == "INTERNAL_ERROR"
 
 
-def test_only_the_message_that_is_named_is_refused() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_only_the_message_that_is_named_is_refused(town: Town, ann: Client) -> None:
     inject(town, Reject(text="INTERNAL_ERROR", message="OrderCancelRequest"))
     ann.send(order("a", BUY, 5, "0.40"))
     assert ann.take_only(ExecutionReport).exec_type == ExecType.NEW
@@ -734,8 +699,7 @@ def test_only_the_message_that_is_named_is_refused() -> None:
 
 
 @pytest.mark.parametrize("applied", [True, False])
-def test_whether_an_order_was_applied_is_left_open_and_a_retry_tells(applied: bool) -> None:
-    town = Town()
+def test_whether_an_order_was_applied_is_left_open_and_a_retry_tells(town: Town, applied: bool) -> None:
     ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
     inject(town, Unavailable(applied=applied))
     ann.send(order("a", BUY, 5, "0.40"))
@@ -766,9 +730,7 @@ def test_an_applied_order_trades_and_only_its_own_answer_is_untold() -> None:
     assert set(book(town)) == {"b"}
 
 
-def test_a_client_is_told_that_it_is_too_fast() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_a_client_is_told_that_it_is_too_fast(town: Town, ann: Client) -> None:
     inject(town, Throttle(times=2))
     for name in "ab":
         ann.send(order(name, BUY, 1, "0.10"))
@@ -801,8 +763,7 @@ def test_a_logon_is_refused_by_logout_with_the_text_and_the_next_is_taken(fault:
     assert town.connect("ann").is_logged_on
 
 
-def test_a_key_is_held_for_a_while_and_others_are_not() -> None:
-    town = Town()
+def test_a_key_is_held_for_a_while_and_others_are_not(town: Town) -> None:
     inject(town, HoldKey(key=KEYS["ann"].key_id, lasting=60))
     for _ in range(3):
         assert "already exists" in town.connect("ann").ending().text
@@ -922,9 +883,7 @@ def test_a_journal_of_trouble_replays_to_the_same(seed: int, tmp_path: Path) -> 
     assert found.sent > 5000
 
 
-def test_a_lost_connection_is_told_by_events_alone() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_a_lost_connection_is_told_by_events_alone(town: Town, ann: Client) -> None:
     inject(town, Cut())
     assert [type(event) for event in ann.events] == [LoggedOn, SessionEnded]
 

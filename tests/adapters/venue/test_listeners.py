@@ -203,8 +203,7 @@ GROUP = OrderGroupRequest(order_group_action=OrderGroupAction.CREATE, order_grou
     ],
     ids=lambda message: message.MSG_TYPE,
 )
-def test_it_may_not_change_anything(town: Town, session_type: str, message: Message) -> None:
-    ann = town.connect("ann")
+def test_it_may_not_change_anything(town: Town, ann: Client, session_type: str, message: Message) -> None:
     ann.send(order("a1", BUY, 10, "0.40"))
     # A key that may trade: the session may not.
     listener = town.connect("ann-2", session_type, listener_session=True)

@@ -224,8 +224,7 @@ def test_a_disputed_market_is_determined_again_before_it_is_settled(told: bool) 
     assert [message.security_trading_status for message in statuses(md)] == [100, *again, 101]
 
 
-def test_a_correction_of_an_amended_result_is_one_more() -> None:
-    town = Town()
+def test_a_correction_of_an_amended_result_is_one_more(town: Town) -> None:
     do(town, "determine", result="yes")
     do(town, "dispute")
     do(town, "determine", result="no")

@@ -25,7 +25,7 @@ from kalshi_fix_adapters.venue.parameters import parameters
 from kalshi_fix_sansio import PRODUCTS, ExecutionReport, Side
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import KEYS, Town, order
+from tests.adapters.venue.town import KEYS, Client, Town, order
 
 
 def test_every_operation_has_a_name_and_a_sentence_and_documented_parameters() -> None:
@@ -65,8 +65,7 @@ def test_what_is_asked_wrongly_is_told_with_what_there_is(
     assert str(caught.value).startswith(said)
 
 
-def test_a_pause_concerns_both_products_unless_it_names_one() -> None:
-    town = Town()
+def test_a_pause_concerns_both_products_unless_it_names_one(town: Town) -> None:
     venue = town.venue
     assert list(venue.perform(Pause(), town.now)["states"]) == list(PRODUCTS)
     assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.TRADING_PAUSED}
@@ -77,8 +76,7 @@ def test_a_pause_concerns_both_products_unless_it_names_one() -> None:
     assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.OPEN}
 
 
-def test_a_market_is_found_in_either_product() -> None:
-    town = Town()
+def test_a_market_is_found_in_either_product(town: Town) -> None:
     for product, market in (("prediction", MARKET), ("margin", PERP)):
         assert town.venue.perform(Halt(market=market), town.now) == {
             "said": f"{market}: inactive",
@@ -90,8 +88,7 @@ def test_a_market_is_found_in_either_product() -> None:
         assert town.venue.exchange(product).markets[market].state is MarketState.ACTIVE
 
 
-def test_a_market_settles_from_where_it_stands_and_not_back() -> None:
-    town = Town()
+def test_a_market_settles_from_where_it_stands_and_not_back(town: Town) -> None:
     with pytest.raises(ConfigurationError, match="has no result; give yes, no, or scalar"):
         town.venue.perform(Settle(market=MARKET), town.now)
     assert town.venue.exchange("prediction").markets[MARKET].state is MarketState.ACTIVE
@@ -103,8 +100,7 @@ def test_a_market_settles_from_where_it_stands_and_not_back() -> None:
         town.venue.perform(Open(market=MARKET[:-1]), town.now)
 
 
-def test_a_result_is_given_once_and_may_be_corrected() -> None:
-    town = Town()
+def test_a_result_is_given_once_and_may_be_corrected(town: Town) -> None:
     values = {"market": MARKET, "result": "scalar", "price": "0.3060"}
     assert town.venue.perform(operation("determine", values), town.now)["state"] == "determined"
     assert town.venue.exchange("prediction").markets[MARKET].settlement_price == Decimal("0.3060")
@@ -132,8 +128,7 @@ class Case:
     ],
     ids=lambda case: "+".join(case.who) or "all",
 )
-def test_those_concerned_are_logged_out_with_the_text_and_no_others(case: Case) -> None:
-    town = Town()
+def test_those_concerned_are_logged_out_with_the_text_and_no_others(town: Town, case: Case) -> None:
     clients = {
         "ann": town.connect("ann"),
         "ann-md": town.connect("ann-md", "KalshiMD"),
@@ -150,8 +145,7 @@ def test_those_concerned_are_logged_out_with_the_text_and_no_others(case: Case) 
             assert not any(type(event).__name__ == "SessionEnded" for event in client.events)
 
 
-def test_a_logout_reaches_nobody_twice() -> None:
-    town = Town()
+def test_a_logout_reaches_nobody_twice(town: Town) -> None:
     client = town.connect("ann")
     assert len(town.venue.perform(LogOut(), town.now)["keys"]) == 1
     assert town.venue.perform(LogOut(), town.now)["keys"] == []
@@ -160,9 +154,7 @@ def test_a_logout_reaches_nobody_twice() -> None:
     assert town.venue.perform(LogOut(), town.now)["said"] == "0 sessions logged out"
 
 
-def test_status_tells_orders_positions_cash_and_numbers() -> None:
-    town = Town()
-    ann, bob = town.connect("ann"), town.connect("bob")
+def test_status_tells_orders_positions_cash_and_numbers(town: Town, ann: Client, bob: Client) -> None:
     ann.send(order("a", Side.BUY, 10, "0.40"))
     bob.send(order("b", Side.SELL, 4, "0.40"))
     answer = town.venue.perform(Status(), town.now)

@@ -97,6 +97,11 @@ class Groups:
         return words(self.ann.take())
 
 
+@pytest.fixture
+def groups() -> Groups:
+    return Groups()
+
+
 def words(messages: list[Message]) -> list[str]:
     return [word(message) for message in messages]
 
@@ -133,15 +138,13 @@ def test_the_exchange_names_a_group_and_repeats_its_limit(session_type: str) -> 
 @pytest.mark.parametrize(
     "make", [OrderGroupRequest.reset, OrderGroupRequest.trigger, OrderGroupRequest.delete]
 )
-def test_only_create_and_update_repeat_the_limit(make: Any) -> None:
-    groups = Groups()
+def test_only_create_and_update_repeat_the_limit(groups: Groups, make: Any) -> None:
     group = groups.create(10)
     done = groups.ask(make(group))
     assert (done.order_group_id, done.order_group_contracts_limit, done.alloc_account) == (group, None, 0)
 
 
-def test_a_group_on_margin() -> None:
-    town = Town()
+def test_a_group_on_margin(town: Town) -> None:
     perp = town.connect("perp", product="margin")
     perp.send(OrderGroupRequest.create(5))
     group = perp.take_only(OrderGroupResponse).order_group_id
@@ -155,8 +158,7 @@ def test_a_group_on_margin() -> None:
 # The limit
 
 
-def test_the_fill_that_exceeds_the_limit_triggers_and_one_that_reaches_it_does_not() -> None:
-    groups = Groups()
+def test_the_fill_that_exceeds_the_limit_triggers_and_one_that_reaches_it_does_not(groups: Groups) -> None:
     group = groups.create(10)
     assert groups.place("a1", group, 20) == "a1 new"
     assert groups.place("a2", group, 5, "0.30") == "a2 new"
@@ -169,8 +171,7 @@ def test_the_fill_that_exceeds_the_limit_triggers_and_one_that_reaches_it_does_n
     ]
 
 
-def test_orders_outside_of_the_group_neither_count_nor_end() -> None:
-    groups = Groups()
+def test_orders_outside_of_the_group_neither_count_nor_end(groups: Groups) -> None:
     group, other = groups.create(3), groups.create(3)
     groups.ann.send(order("free", BUY, 50, "0.41"))
     assert groups.told() == ["free new"]
@@ -181,8 +182,7 @@ def test_orders_outside_of_the_group_neither_count_nor_end() -> None:
     assert groups.place("o2", other) == "o2 new"
 
 
-def test_fills_of_takers_count_and_end_the_rest_of_the_taker() -> None:
-    groups = Groups()
+def test_fills_of_takers_count_and_end_the_rest_of_the_taker(groups: Groups) -> None:
     group = groups.create(10)
     for quantity in (6, 6, 6):
         groups.sell(quantity, time_in_force=TimeInForce.GOOD_TILL_CANCEL)
@@ -220,8 +220,7 @@ def test_triggering_can_be_left_until_the_incoming_order_is_done() -> None:
     ]
 
 
-def test_an_order_that_fills_whole_or_not_at_all_fills_whole() -> None:
-    groups = Groups()
+def test_an_order_that_fills_whole_or_not_at_all_fills_whole(groups: Groups) -> None:
     group = groups.create(7)
     for name, price in (("a1", "0.42"), ("a2", "0.41"), ("a3", "0.40")):
         groups.place(name, group, 5, price)
@@ -238,8 +237,7 @@ def test_an_order_that_fills_whole_or_not_at_all_fills_whole() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "triggers"), [(14.999, True), (15, False), (15.001, False)])
-def test_a_fill_counts_for_fifteen_seconds(seconds: float, triggers: bool) -> None:
-    groups = Groups()
+def test_a_fill_counts_for_fifteen_seconds(groups: Groups, seconds: float, triggers: bool) -> None:
     group = groups.create(10)
     groups.place("a1", group, 100)
     groups.sell(10)
@@ -248,8 +246,7 @@ def test_a_fill_counts_for_fifteen_seconds(seconds: float, triggers: bool) -> No
     assert ("a1 4 ORDER_GROUP_CANCEL" in told) is triggers
 
 
-def test_the_window_rolls() -> None:
-    groups = Groups()
+def test_the_window_rolls(groups: Groups) -> None:
     group = groups.create(10)
     groups.place("a1", group, 1000)
     for _ in range(12):  # 5 every 5 seconds, 15 in all within 15 seconds if both ends counted
@@ -279,8 +276,7 @@ def test_the_window_holds_one_entry_for_each_millisecond_with_fills() -> None:
 # Actions
 
 
-def test_a_triggered_group_takes_no_orders_until_it_is_reset() -> None:
-    groups = Groups()
+def test_a_triggered_group_takes_no_orders_until_it_is_reset(groups: Groups) -> None:
     group = groups.create(10)
     groups.place("a1", group, 20)
     groups.sell(11)
@@ -291,8 +287,7 @@ def test_a_triggered_group_takes_no_orders_until_it_is_reset() -> None:
     assert groups.place("a2", group) == "a2 new"
 
 
-def test_a_reset_forgets_what_has_filled() -> None:
-    groups = Groups()
+def test_a_reset_forgets_what_has_filled(groups: Groups) -> None:
     group = groups.create(10)
     groups.place("a1", group, 100)
     groups.sell(10)
@@ -304,8 +299,7 @@ def test_a_reset_forgets_what_has_filled() -> None:
     assert "a1 4 ORDER_GROUP_CANCEL" in groups.sell(1)
 
 
-def test_trigger_cancels_whatever_has_filled() -> None:
-    groups = Groups()
+def test_trigger_cancels_whatever_has_filled(groups: Groups) -> None:
     group = groups.create(1_000_000)
     groups.place("a1", group)
     groups.place("a2", group, 5, "0.39")
@@ -316,8 +310,7 @@ def test_trigger_cancels_whatever_has_filled() -> None:
     assert groups.told() == ["done"]
 
 
-def test_an_update_below_what_has_filled_triggers() -> None:
-    groups = Groups()
+def test_an_update_below_what_has_filled_triggers(groups: Groups) -> None:
     group = groups.create(100)
     groups.place("a1", group, 50)
     groups.sell(10)
@@ -330,8 +323,7 @@ def test_an_update_below_what_has_filled_triggers() -> None:
     assert groups.place("a2", group) == "a2 3 EXCEEDED_ORDER_GROUP_RISK_LIMIT"
 
 
-def test_an_update_after_fifteen_seconds_does_not_trigger() -> None:
-    groups = Groups()
+def test_an_update_after_fifteen_seconds_does_not_trigger(groups: Groups) -> None:
     group = groups.create(100)
     groups.place("a1", group, 50)
     groups.sell(10)
@@ -340,8 +332,7 @@ def test_an_update_after_fifteen_seconds_does_not_trigger() -> None:
     assert groups.place("a2", group) == "a2 new"
 
 
-def test_delete_cancels_its_orders_and_nobody_knows_it_after() -> None:
-    groups = Groups()
+def test_delete_cancels_its_orders_and_nobody_knows_it_after(groups: Groups) -> None:
     group = groups.create()
     groups.place("a1", group)
     groups.ann.send(OrderGroupRequest.delete(group))
@@ -352,8 +343,7 @@ def test_delete_cancels_its_orders_and_nobody_knows_it_after() -> None:
         assert groups.refusal(make(group)) == unknown
 
 
-def test_orders_of_a_group_can_be_amended_and_stay_in_it() -> None:
-    groups = Groups()
+def test_orders_of_a_group_can_be_amended_and_stay_in_it(groups: Groups) -> None:
     group = groups.create(10)
     groups.place("a1", group, 5)
     groups.ann.send(amend("a2", "a1", 20, price="0.45"))
@@ -361,8 +351,7 @@ def test_orders_of_a_group_can_be_amended_and_stay_in_it() -> None:
     assert groups.sell(11, "0.45") == ["a2 fills 11", "a2 4 ORDER_GROUP_CANCEL", "b fills 11"]
 
 
-def test_what_left_the_group_is_not_cancelled_again() -> None:
-    groups = Groups()
+def test_what_left_the_group_is_not_cancelled_again(groups: Groups) -> None:
     group = groups.create(10)
     groups.place("a1", group, 5)
     groups.place("a2", group, 5, "0.39")
@@ -375,8 +364,7 @@ def test_what_left_the_group_is_not_cancelled_again() -> None:
 # Whose group it is
 
 
-def test_a_group_belongs_to_its_subaccount() -> None:
-    groups = Groups()
+def test_a_group_belongs_to_its_subaccount(groups: Groups) -> None:
     second = groups.create(alloc_account=2)
     unknown = (BusinessRejectReason.UNKNOWN_ID, "ORDER_GROUP_NOT_FOUND")
     requests = [
@@ -396,15 +384,13 @@ def test_a_group_belongs_to_its_subaccount() -> None:
         assert found.alloc_account == 2
 
 
-def test_a_group_of_the_primary_account_is_none_of_a_subaccount() -> None:
-    groups = Groups()
+def test_a_group_of_the_primary_account_is_none_of_a_subaccount(groups: Groups) -> None:
     first = groups.create()
     assert groups.place("a1", first, alloc_account=2) == "a1 11 ORDER_GROUP_NOT_FOUND"
     assert groups.refusal(OrderGroupRequest.reset(first, alloc_account=2))[1] == "ORDER_GROUP_NOT_FOUND"
 
 
-def test_a_group_belongs_to_its_shard() -> None:
-    groups = Groups()
+def test_a_group_belongs_to_its_shard(groups: Groups) -> None:
     here, there = groups.create(), groups.create(ex_destination=2)
     assert groups.place("a1", there) == "a1 11 ORDER_GROUP_NOT_FOUND"
     assert groups.place("a1", here, symbol=CRYPTO) == "a1 11 ORDER_GROUP_NOT_FOUND"
@@ -415,8 +401,7 @@ def test_a_group_belongs_to_its_shard() -> None:
     assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
 
 
-def test_a_group_belongs_to_its_owner() -> None:
-    groups = Groups()
+def test_a_group_belongs_to_its_owner(groups: Groups) -> None:
     group = groups.create()
     assert groups.refusal(OrderGroupRequest.delete(group), groups.bob)[1] == "ORDER_GROUP_NOT_FOUND"
     # Any key of the owner may.
@@ -425,8 +410,7 @@ def test_a_group_belongs_to_its_owner() -> None:
     assert other.take_only(OrderGroupResponse).order_group_id == group
 
 
-def test_cancelled_orders_are_reported_to_the_session_that_placed_them() -> None:
-    groups = Groups()
+def test_cancelled_orders_are_reported_to_the_session_that_placed_them(groups: Groups) -> None:
     group = groups.create()
     groups.place("a1", group)
     other = groups.town.connect("ann-2")
@@ -438,8 +422,7 @@ def test_cancelled_orders_are_reported_to_the_session_that_placed_them() -> None
 # Refusals
 
 
-def test_an_unknown_group_is_refused_in_orders_and_requests() -> None:
-    groups = Groups()
+def test_an_unknown_group_is_refused_in_orders_and_requests(groups: Groups) -> None:
     assert groups.place("a1", NOBODYS) == "a1 11 ORDER_GROUP_NOT_FOUND"
     expected = (BusinessRejectReason.UNKNOWN_ID, "ORDER_GROUP_NOT_FOUND")
     assert groups.refusal(OrderGroupRequest.trigger(NOBODYS)) == expected
@@ -465,8 +448,7 @@ NAME, LIMIT = TAGS["OrderGroupID"], TAGS["OrderGroupContractsLimit"]
         ({"order_group_action": CREATE, "order_group_contracts_limit": 5, "alloc_account": 64}, 79),
     ],
 )
-def test_what_is_malformed_is_rejected(fields: dict[str, Any], tag: int) -> None:
-    groups = Groups()
+def test_what_is_malformed_is_rejected(groups: Groups, fields: dict[str, Any], tag: int) -> None:
     data = encode("ann", "KalshiNR", 2, groups.town.now, OrderGroupRequest(**fields))
     groups.town.venue.receive_data(groups.ann.conn, data, groups.town.now)
     (found,) = decode_all(groups.town.venue.data_to_send(groups.ann.conn))
@@ -474,8 +456,7 @@ def test_what_is_malformed_is_rejected(fields: dict[str, Any], tag: int) -> None
     assert (found.ref_tag_id, found.ref_msg_type) == (tag, "UOG")
 
 
-def test_an_action_that_there_is_not_is_refused() -> None:
-    groups = Groups()
+def test_an_action_that_there_is_not_is_refused(groups: Groups) -> None:
     data = encode("ann", "KalshiNR", 2, groups.town.now, OrderGroupRequest(order_group_action=9))
     groups.town.venue.receive_data(groups.ann.conn, data, groups.town.now)
     (found,) = decode_all(groups.town.venue.data_to_send(groups.ann.conn))
@@ -483,16 +464,14 @@ def test_an_action_that_there_is_not_is_refused() -> None:
     assert found.text == "OrderGroupAction 9 is not supported"
 
 
-def test_who_may_not_trade_may_not_change_groups() -> None:
-    groups = Groups()
+def test_who_may_not_trade_may_not_change_groups(groups: Groups) -> None:
     reader = groups.town.connect("ann-reader")
     assert groups.refusal(OrderGroupRequest.create(5), reader)[0] == BusinessRejectReason.NOT_AUTHORIZED
     listener = groups.town.connect("ann-2", listener_session=True)
     assert groups.refusal(OrderGroupRequest.create(5), listener)[0] == BusinessRejectReason.NOT_AUTHORIZED
 
 
-def test_an_exchange_that_takes_no_cancels_changes_no_groups() -> None:
-    groups = Groups()
+def test_an_exchange_that_takes_no_cancels_changes_no_groups(groups: Groups) -> None:
     group = groups.create()
     groups.place("a1", group)
     groups.town.venue.execute("prediction", SetPause(PauseState.TRADING_PAUSED), groups.town.now)
@@ -514,8 +493,7 @@ def test_groups_can_go_on_while_the_exchange_is_paused() -> None:
     assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
 
 
-def test_an_owner_can_have_so_many_groups_and_no_more() -> None:
-    groups = Groups()
+def test_an_owner_can_have_so_many_groups_and_no_more(groups: Groups) -> None:
     assert groups.town.venue.exchange("prediction")._state.groups.most == ORDER_GROUPS["prediction"]
     assert groups.town.venue.exchange("margin")._state.groups.most == ORDER_GROUPS["margin"]
     groups.town.venue.exchange("prediction")._state.groups.most = 3
@@ -530,8 +508,7 @@ def test_an_owner_can_have_so_many_groups_and_no_more() -> None:
     groups.create()
 
 
-def test_a_report_of_a_triggered_group_says_canceled() -> None:
-    groups = Groups()
+def test_a_report_of_a_triggered_group_says_canceled(groups: Groups) -> None:
     group = groups.create()
     groups.place("a1", group, self_trade_prevention_type=SelfTradePreventionType.MAKER)
     groups.ann.send(OrderGroupRequest.trigger(group))

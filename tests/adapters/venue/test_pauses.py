@@ -140,8 +140,7 @@ def test_a_mass_cancel_works_while_trading_is_paused(trader: Client) -> None:
 # --- by command
 
 
-def test_a_pause_concerns_one_product_or_both() -> None:
-    town = Town()
+def test_a_pause_concerns_one_product_or_both(town: Town) -> None:
     assert do(town, "pause", product="margin")["states"] == {"margin": "trading paused"}
     assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.TRADING_PAUSED)
     do(town, "pause", what="exchange")
@@ -152,8 +151,7 @@ def test_a_pause_concerns_one_product_or_both() -> None:
     assert state(town, "margin") is PauseState.OPEN
 
 
-def test_a_pause_takes_the_place_of_the_one_before() -> None:
-    town = Town()
+def test_a_pause_takes_the_place_of_the_one_before(town: Town) -> None:
     for what, expected in (("exchange", PauseState.EXCHANGE_PAUSED), ("trading", PauseState.TRADING_PAUSED)):
         do(town, "pause", what=what)
         assert state(town) is expected
@@ -163,9 +161,7 @@ def test_a_pause_takes_the_place_of_the_one_before() -> None:
     assert state(town) is PauseState.OPEN
 
 
-def test_a_pause_ends_by_itself_to_the_moment() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_a_pause_ends_by_itself_to_the_moment(town: Town, ann: Client) -> None:
     do(town, "pause", lasting=10)
     town.wait(9.999)
     assert state(town) is PauseState.TRADING_PAUSED
@@ -175,9 +171,7 @@ def test_a_pause_ends_by_itself_to_the_moment() -> None:
     assert resting(town) == {"a"}
 
 
-def test_what_comes_late_finds_the_pause_that_was_due() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_what_comes_late_finds_the_pause_that_was_due(town: Town, ann: Client) -> None:
     do(town, "pause", lasting=10)
     town._move_to(town.monotonic + 11)  # nobody has called handle_timer
     ann.send(order("a", BUY, 1, "0.10"))
@@ -297,8 +291,7 @@ def test_the_most_severe_pause_holds() -> None:
     assert state(town) is PauseState.TRADING_PAUSED
 
 
-def test_maintenance_by_command_logs_out_and_pauses() -> None:
-    town = Town()
+def test_maintenance_by_command_logs_out_and_pauses(town: Town) -> None:
     ann, bob = town.connect("ann"), town.connect("perp", product="margin")
     ann.send(order("a", BUY, 5, "0.40"))
     do(town, "maintenance", what="exchange", product="prediction", lasting=60)

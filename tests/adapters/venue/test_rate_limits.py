@@ -46,6 +46,11 @@ def limited(tier: str | None = "Advanced", **changes: Any) -> Town:
     return Town(accounts=accounts(ann={"tier": tier}, perp={"tier": tier}), **changes)
 
 
+@pytest.fixture
+def town() -> Town:
+    return limited()
+
+
 def refusals(client: Client) -> list[BusinessMessageReject]:
     found = [event.reject for event in client.events if isinstance(event, RejectReceived)]
     client.events.clear()
@@ -72,9 +77,7 @@ def snapshot(number: int) -> MarketDataRequest:
 # --- the limit
 
 
-def test_a_burst_is_two_seconds_of_budget_and_comes_back_with_time() -> None:
-    town = limited("Advanced")
-    ann = town.connect("ann")
+def test_a_burst_is_two_seconds_of_budget_and_comes_back_with_time(town: Town, ann: Client) -> None:
     assert taken(ann, new, 70) == 60  # 300 tokens a second, twice, at 10
     assert taken(ann, lambda number: new(100 + number), 1) == 0
     town.wait(0.033)
@@ -88,7 +91,7 @@ def test_a_burst_is_two_seconds_of_budget_and_comes_back_with_time() -> None:
 
 
 def test_what_is_over_the_limit_is_refused_by_j_and_never_reaches_the_exchange() -> None:
-    town = limited("Advanced")
+    town = limited()
     ann = town.connect("ann")
     for number in range(61):
         ann.send(new(number))
@@ -100,9 +103,7 @@ def test_what_is_over_the_limit_is_refused_by_j_and_never_reaches_the_exchange()
     assert ann.session.is_established
 
 
-def test_an_account_without_a_tier_is_not_limited() -> None:
-    town = limited("Advanced")
-    bob = town.connect("bob")
+def test_an_account_without_a_tier_is_not_limited(bob: Client) -> None:
     assert taken(bob, new, 200) == 200
 
 
@@ -117,8 +118,7 @@ def test_nobody_is_limited_by_default() -> None:
 # --- whose
 
 
-def test_all_keys_of_an_account_share_its_buckets_and_others_do_not() -> None:
-    town = limited("Advanced")
+def test_all_keys_of_an_account_share_its_buckets_and_others_do_not(town: Town) -> None:
     ann, second, perp = (
         town.connect("ann"),
         town.connect("ann-2", "KalshiRT"),
@@ -129,16 +129,14 @@ def test_all_keys_of_an_account_share_its_buckets_and_others_do_not() -> None:
     assert taken(perp, lambda number: new(number, symbol=PERP, price="1.00"), 70) == 60
 
 
-def test_reading_and_writing_are_apart() -> None:
-    town = limited("Advanced")
+def test_reading_and_writing_are_apart(town: Town) -> None:
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
     assert taken(ann, new, 61) == 60
     assert taken(md, snapshot, 70) == 60
     assert taken(ann, lambda number: new(100 + number), 1) == 0
 
 
-def test_heartbeats_test_requests_and_logout_are_free() -> None:
-    town = limited("Advanced")
+def test_heartbeats_test_requests_and_logout_are_free(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
     assert taken(ann, new, 60) == 60
     for number in range(100):
@@ -149,9 +147,7 @@ def test_heartbeats_test_requests_and_logout_are_free() -> None:
     assert ann.ending().clean
 
 
-def test_what_is_refused_costs_nothing() -> None:
-    town = limited("Advanced")
-    ann = town.connect("ann")
+def test_what_is_refused_costs_nothing(town: Town, ann: Client) -> None:
     assert taken(ann, new, 200) == 60
     town.wait(1)
     assert taken(ann, lambda number: new(1000 + number), 40) == 30
@@ -215,7 +211,7 @@ def test_what_a_confirmation_costs_with_the_rfq_id_can_be_switched() -> None:
 
 def test_a_shard_has_the_whole_budget_and_one_that_is_not_there_has_none() -> None:
     markets = {"prediction": (prediction_market(MARKET, shard=1),), "margin": ()}
-    town = limited("Advanced", markets=markets)
+    town = limited(markets=markets)
     ann = town.connect("ann")
     assert taken(ann, lambda number: new(number, ex_destination=1), 70) == 60
     assert taken(ann, lambda number: new(100 + number), 70) == 60
@@ -225,9 +221,7 @@ def test_a_shard_has_the_whole_budget_and_one_that_is_not_there_has_none() -> No
     assert len(town.venue._rate_limits._buckets) <= 3
 
 
-def test_cancels_are_cheaper() -> None:
-    town = limited("Advanced")
-    ann = town.connect("ann")
+def test_cancels_are_cheaper(ann: Client) -> None:
     for number in range(301):
         ann.send(cancel(f"c{number}", "none"))
     assert len(refusals(ann)) == 1
@@ -240,9 +234,7 @@ def mass_cancels(number: int) -> Message:
     return mass_cancel(f"m{number}")
 
 
-def test_a_mass_cancel_is_taken_once_a_second() -> None:
-    town = limited("Advanced")
-    ann = town.connect("ann")
+def test_a_mass_cancel_is_taken_once_a_second(town: Town, ann: Client) -> None:
     assert taken(ann, mass_cancels, 3) == 1
     town.wait(0.999)
     assert taken(ann, mass_cancels, 1) == 0
@@ -275,7 +267,7 @@ def test_orders_on_margin_that_name_a_shard(per_shard: bool, shard: int | None) 
 
 
 def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_sent_again_at_once() -> None:
-    town = limited("Advanced")
+    town = limited()
     ann = town.connect("ann")
     assert taken(ann, new, 60) == 60
     assert taken(ann, mass_cancels, 1) == 0
@@ -295,7 +287,7 @@ def test_a_tier_without_fix_is_refused() -> None:
 
 
 def test_logons_are_limited_apart_from_messages() -> None:
-    town = limited("Advanced", assumptions=Assumptions(logon_burst=3, logons_per_minute=30))
+    town = limited(assumptions=Assumptions(logon_burst=3, logons_per_minute=30))
     for _ in range(3):
         client = town.connect("ann")
         assert taken(client, new, 1) == 1
@@ -314,9 +306,7 @@ def test_a_tier_that_is_none_is_refused_with_those_there_are() -> None:
         limited("premier")
 
 
-def test_the_limit_comes_before_faults() -> None:
-    town = limited("Advanced")
-    ann = town.connect("ann")
+def test_the_limit_comes_before_faults(town: Town, ann: Client) -> None:
     town.venue.perform(Unavailable(skip=60), town.now)
     assert taken(ann, new, 61) == 60
     assert town.venue.faults()[0]["fault"] == "unavailable"

@@ -47,6 +47,11 @@ def sharded(**changes: Any) -> Town:
     return Town(markets=MARKETS, accounts=ACCOUNTS, **changes)
 
 
+@pytest.fixture
+def town() -> Town:
+    return sharded()
+
+
 def crypto(cl_ord_id: str, side: Side = BUY, quantity: int = 1, price: str = "0.40", **fields: Any) -> Any:
     return order(cl_ord_id, side, quantity, price, symbol=CRYPTO, **fields)
 
@@ -87,9 +92,7 @@ def test_a_request_reaches_the_shard_of_its_symbol(symbol: str, destination: int
         assert (report.exec_type, report.last_mkt, report.exec_id) == expected
 
 
-def test_clocks_and_events_run_per_shard() -> None:
-    town = sharded()
-    ann, bob = town.connect("ann"), town.connect("bob")
+def test_clocks_and_events_run_per_shard(ann: Client, bob: Client) -> None:
     assert told(ann, order("a1", BUY, 1, "0.40")).exec_id == "1;1"
     assert told(ann, crypto("a2")).exec_id == "1;1;2"
     assert told(ann, order("a3", BUY, 1, "0.40")).exec_id == "2;1"
@@ -101,9 +104,7 @@ def test_clocks_and_events_run_per_shard() -> None:
 
 
 @pytest.mark.parametrize("destination", [0, 1, 77])
-def test_a_shard_without_the_market_does_not_know_it(destination: int) -> None:
-    town = sharded()
-    ann = town.connect("ann")
+def test_a_shard_without_the_market_does_not_know_it(ann: Client, destination: int) -> None:
     rejected = told(ann, crypto("a1", ex_destination=destination))
     assert (rejected.text, rejected.ord_rej_reason) == ("MARKET_NOT_FOUND", OrdRejReason.UNKNOWN_SYMBOL)
     assert (rejected.last_mkt, rejected.exec_id) == ("0", "1;1")
@@ -138,9 +139,7 @@ def test_that_an_absent_destination_goes_by_symbol_is_an_assumption() -> None:
     assert ann.take_only(OrderCancelReject).text == "MARKET_NOT_FOUND"
 
 
-def test_balances_are_per_shard() -> None:
-    town = sharded()
-    ann, bob = town.connect("ann"), town.connect("bob")
+def test_balances_are_per_shard(town: Town, ann: Client, bob: Client) -> None:
     rejected = told(ann, crypto("a1", quantity=120))
     assert (rejected.text, rejected.ord_rej_reason) == (
         "INSUFFICIENT_BALANCE",
@@ -169,9 +168,7 @@ def test_the_primary_account_is_on_every_shard_and_a_subaccount_where_it_was_mad
     assert told(ann, order("a3", BUY, 1, "0.40", alloc_account=4)).text == "CUSTOMER_ACCOUNT_NOT_FOUND"
 
 
-def test_a_mass_cancel_takes_the_orders_of_all_shards() -> None:
-    town = sharded()
-    ann = town.connect("ann")
+def test_a_mass_cancel_takes_the_orders_of_all_shards(ann: Client) -> None:
     told(ann, order("a1", BUY, 1, "0.40"))
     told(ann, crypto("a2"))
     ann.send(
@@ -187,8 +184,7 @@ def test_a_mass_cancel_takes_the_orders_of_all_shards() -> None:
     ]
 
 
-def test_a_cancel_on_disconnect_takes_the_orders_of_all_shards() -> None:
-    town = sharded()
+def test_a_cancel_on_disconnect_takes_the_orders_of_all_shards(town: Town) -> None:
     ann = town.connect("ann", cancel_orders_on_disconnect=True)
     told(ann, order("a1", BUY, 1, "0.40"))
     told(ann, crypto("a2"))
@@ -198,9 +194,7 @@ def test_a_cancel_on_disconnect_takes_the_orders_of_all_shards() -> None:
     assert exchange.account(ON_SHARD).available == 50
 
 
-def test_clients_cannot_make_shards() -> None:
-    town = sharded()
-    ann = town.connect("ann")
+def test_clients_cannot_make_shards(ann: Client) -> None:
     for number in count(3):
         rejected = told(ann, crypto(f"a{number}", ex_destination=number))
         assert rejected.exec_id == f"{number - 2};1"

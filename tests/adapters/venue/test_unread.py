@@ -6,12 +6,10 @@ from datetime import timedelta
 
 from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import Side
-from tests.adapters.venue.town import Town, order
+from tests.adapters.venue.town import Client, Town, order
 
 
-def test_what_waits_behind_unfetched_bytes_is_no_deadline() -> None:
-    town = Town()
-    ann = town.connect("ann")
+def test_what_waits_behind_unfetched_bytes_is_no_deadline(town: Town, ann: Client) -> None:
     venue = town.venue
     venue.perform(operation("delay", {"by": 5}), town.now)
     for name in ("a1", "a2"):

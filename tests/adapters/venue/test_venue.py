@@ -34,7 +34,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.session import MemoryStore, Session
 from tests.adapters.venue.desk import MARKET, PERP, d
-from tests.adapters.venue.town import Town, decode_all, encode, order, raw_logon
+from tests.adapters.venue.town import Client, Town, decode_all, encode, order, raw_logon
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -92,8 +92,7 @@ def test_orders_cancelled_on_disconnect_and_on_logout() -> None:
         assert exchange.find("ann", "a1") is not None
 
 
-def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next(town: Town) -> None:
-    ann = town.connect("ann")
+def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next(town: Town, ann: Client) -> None:
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.drop()
     again = town.connect("ann")
@@ -171,8 +170,7 @@ def test_a_listener_sees_the_account_live(town: Town) -> None:
     assert refused.sent == order("x1", BUY, 10, "0.40")
 
 
-def test_an_undefined_tag_is_rejected_by_the_session(town: Town) -> None:
-    ann = town.connect("ann")
+def test_an_undefined_tag_is_rejected_by_the_session(town: Town, ann: Client) -> None:
     odd = order("a1", BUY, 10, "0.40")
     odd.unknown = ((333333, b"test"),)
     data = encode("ann", "KalshiNR", 2, town.now, odd)
@@ -184,8 +182,7 @@ def test_an_undefined_tag_is_rejected_by_the_session(town: Town) -> None:
     assert town.venue.exchange("prediction").find("ann", "a1") is None
 
 
-def test_a_required_field_is_missed_by_the_session(town: Town) -> None:
-    ann = town.connect("ann")
+def test_a_required_field_is_missed_by_the_session(town: Town, ann: Client) -> None:
     gtd = order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE)
     town.venue.receive_data(ann.conn, encode("ann", "KalshiNR", 2, town.now, gtd), town.now)
     (reject,) = decode_all(town.venue.data_to_send(ann.conn))
@@ -334,8 +331,7 @@ def test_market_data_of_a_session_that_is_gone_is_forgotten(town: Town) -> None:
     assert again.take() == []
 
 
-def test_connections_that_are_gone_are_ignored(town: Town) -> None:
-    ann = town.connect("ann")
+def test_connections_that_are_gone_are_ignored(town: Town, ann: Client) -> None:
     ann.drop()
     town.venue.receive_data(ann.conn, b"8=FIXT.1.1", town.now)
     town.venue.receive_eof(ann.conn, town.now)

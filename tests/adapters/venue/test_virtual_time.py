@@ -9,8 +9,7 @@ from kalshi_fix_sansio.clock import Instant
 from tests.adapters.venue.town import START, Town
 
 
-def test_it_stops_at_each_deadline_and_at_the_end() -> None:
-    town = Town()
+def test_it_stops_at_each_deadline_and_at_the_end(town: Town) -> None:
     town.connect("ann", heart_bt_int=10)
     stops: list[Instant] = []
     end = pass_time(town.venue, town.now, 25, after=stops.append)
@@ -21,8 +20,7 @@ def test_it_stops_at_each_deadline_and_at_the_end() -> None:
     assert all(stop.utc - START == timedelta(seconds=stop.monotonic - 50) for stop in stops)
 
 
-def test_a_deadline_that_is_over_is_done_at_once_and_no_time_is_no_time() -> None:
-    town = Town()
+def test_a_deadline_that_is_over_is_done_at_once_and_no_time_is_no_time(town: Town) -> None:
     town.connect("ann", heart_bt_int=10)
     late = Instant(100.0, START + timedelta(seconds=50))
     stops: list[Instant] = []

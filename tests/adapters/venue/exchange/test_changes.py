@@ -151,8 +151,7 @@ def test_a_post_only_order_amended_to_cross_is_cancelled(desk: Desk) -> None:
 GTD, GTC, DAY = TimeInForce.GOOD_TILL_DATE, TimeInForce.GOOD_TILL_CANCEL, TimeInForce.DAY
 
 
-def test_another_expiry_alone_keeps_the_place_in_the_queue() -> None:
-    desk = Desk()
+def test_another_expiry_alone_keeps_the_place_in_the_queue(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", BUY, 5, "0.40")
     (replaced,) = desk.amend("ann", "a2", "a1", 5, "0.40", tif=GTD, expire=START + HOUR)
@@ -163,8 +162,7 @@ def test_another_expiry_alone_keeps_the_place_in_the_queue() -> None:
     assert summary(desk.exchange.apply(Advance(), desk.now)) == ["a2 canceled EXPIRED"]
 
 
-def test_an_amend_without_a_time_in_force_leaves_the_expiry_as_it_is() -> None:
-    desk = Desk()
+def test_an_amend_without_a_time_in_force_leaves_the_expiry_as_it_is(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + HOUR)
     for number, (quantity, price) in enumerate([(4, "0.40"), (6, "0.40"), (6, "0.41")], 1):
         (replaced, *_) = desk.amend("ann", f"a{number + 1}", f"a{number}", quantity, price)
@@ -174,8 +172,7 @@ def test_an_amend_without_a_time_in_force_leaves_the_expiry_as_it_is() -> None:
     assert summary(desk.exchange.apply(Advance(), desk.now)) == ["a4 canceled EXPIRED"]
 
 
-def test_an_expiry_that_was_changed_does_not_end_the_order_any_more() -> None:
-    desk = Desk()
+def test_an_expiry_that_was_changed_does_not_end_the_order_any_more(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + HOUR)
     desk.amend("ann", "a2", "a1", 5, tif=GTD, expire=START + 3 * HOUR)
     desk.amend("ann", "a3", "a2", 5, tif=GTD, expire=START + 2 * HOUR)
@@ -214,9 +211,8 @@ def test_an_amend_to_good_till_cancel_takes_the_expiry_off_and_to_day_ends_it_wi
     ],
 )
 def test_an_expiry_that_cannot_be_is_refused_and_changes_nothing(
-    tif: TimeInForce | None, expire: datetime | None
+    desk: Desk, tif: TimeInForce | None, expire: datetime | None
 ) -> None:
-    desk = Desk()
     desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + 2 * HOUR)
     assert summary(desk.amend("ann", "a2", "a1", 5, tif=tif, expire=expire)) == ["a2 refused INVALID_ORDER"]
     assert desk.exchange.next_expiry() == START + 2 * HOUR

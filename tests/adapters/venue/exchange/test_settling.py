@@ -37,7 +37,8 @@ def paid(outcome: MarketSettled) -> dict[str, Decimal]:
     return {position.account.owner: position.payout for position in outcome.positions}
 
 
-def with_positions() -> Desk:
+@pytest.fixture
+def desk() -> Desk:
     """Ann is 10 long at 40 cents, Bob 10 short, Cat has traded and holds nothing."""
     desk = Desk(balances=dict.fromkeys(("ann", "bob", "cat"), "100"))
     desk.place("bob", "b1", SELL, 10, "0.40")
@@ -61,9 +62,8 @@ def with_positions() -> Desk:
     ],
 )
 def test_positions_pay_what_the_result_says(
-    result: MarketResult, price: str | None, yes_pays: str, ann: str, bob: str
+    desk: Desk, result: MarketResult, price: str | None, yes_pays: str, ann: str, bob: str
 ) -> None:
-    desk = with_positions()
     before = {owner: desk.balance(owner) for owner in ("ann", "bob", "cat")}
     outcome = settle(desk, result, price)
     assert (outcome.result, outcome.price) == (result, d(yes_pays))
@@ -74,8 +74,7 @@ def test_positions_pay_what_the_result_says(
     assert [desk.net(owner) for owner in ("ann", "bob", "cat")] == [0, 0, 0]
 
 
-def test_what_was_paid_in_is_paid_out_and_no_more() -> None:
-    desk = with_positions()
+def test_what_was_paid_in_is_paid_out_and_no_more(desk: Desk) -> None:
     outcome = settle(desk, SCALAR, "0.0001")
     assert sum(paid(outcome).values()) == 10
     assert sum((desk.balance(owner) for owner in ("ann", "bob", "cat")), Decimal(0)) == 300
@@ -83,8 +82,7 @@ def test_what_was_paid_in_is_paid_out_and_no_more() -> None:
     assert held == {"ann": ds(10, 0), "bob": ds(0, 10)}
 
 
-def test_a_position_is_paid_once() -> None:
-    desk = with_positions()
+def test_a_position_is_paid_once(desk: Desk) -> None:
     settle(desk, YES)
     balance = desk.balance("ann")
     assert desk.market_state(SETTLED) == ()
@@ -95,8 +93,7 @@ def test_a_position_is_paid_once() -> None:
     assert desk.balance("ann") == balance
 
 
-def test_the_end_cancels_open_orders_and_gives_back_what_they_held() -> None:
-    desk = with_positions()
+def test_the_end_cancels_open_orders_and_gives_back_what_they_held(desk: Desk) -> None:
     desk.place("ann", "a2", SELL, 10, "0.90")
     desk.place("cat", "c3", BUY, 10, "0.10")
     assert desk.available("cat") == 99
@@ -108,8 +105,7 @@ def test_the_end_cancels_open_orders_and_gives_back_what_they_held() -> None:
     assert desk.available("ann") == desk.balance("ann")
 
 
-def test_a_result_may_be_corrected_until_it_is_paid_out() -> None:
-    desk = with_positions()
+def test_a_result_may_be_corrected_until_it_is_paid_out(desk: Desk) -> None:
     desk.market_state(DETERMINED, YES)
     assert desk.market_state(DETERMINED, SCALAR, "0.5") == ()
     outcome = settled(desk.market_state(SETTLED, NO))
@@ -172,8 +168,7 @@ def test_fees_and_payouts_together_are_what_was_paid_in() -> None:
         (datetime(2026, 8, 21, 4, 0, 0, tzinfo=UTC), date(2026, 8, 21)),
     ],
 )
-def test_a_settlement_clears_on_the_date_of_new_york(moment: datetime, clears: date) -> None:
-    desk = with_positions()
+def test_a_settlement_clears_on_the_date_of_new_york(desk: Desk, moment: datetime, clears: date) -> None:
     desk.now = moment
     assert settle(desk, YES).clearing_date == clears
 
@@ -195,9 +190,8 @@ def test_a_settlement_clears_on_the_date_of_new_york(moment: datetime, clears: d
     ],
 )
 def test_a_result_that_cannot_be_changes_nothing(
-    state: MarketState, result: MarketResult | None, price: str | None, says: str
+    desk: Desk, state: MarketState, result: MarketResult | None, price: str | None, says: str
 ) -> None:
-    desk = with_positions()
     desk.place("ann", "a2", SELL, 10, "0.90")
     with pytest.raises(ValueError, match=says):
         desk.market_state(state, result, price)
@@ -212,8 +206,7 @@ def test_perpetuals_do_not_settle() -> None:
         desk.market_state(DETERMINED, YES)
 
 
-def test_subscribers_hear_of_the_state_before_the_payout() -> None:
-    desk = with_positions()
+def test_subscribers_hear_of_the_state_before_the_payout(desk: Desk) -> None:
     desk.market_state(DETERMINED, YES)
     change, payout = desk.market_state(SETTLED)
     assert isinstance(change, MarketStateChanged)

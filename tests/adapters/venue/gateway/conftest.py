@@ -18,3 +18,9 @@ def desk() -> GatewayDesk:
 def ann(desk: GatewayDesk) -> Login:
     """Ann on KalshiNR, without pending reports and in dollars."""
     return desk.login("ann")
+
+
+@pytest.fixture
+def bob(desk: GatewayDesk) -> Login:
+    """Bob, like Ann."""
+    return desk.login("bob")

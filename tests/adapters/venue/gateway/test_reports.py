@@ -262,9 +262,7 @@ def test_pending_reports_have_an_exec_id_that_is_none(desk: GatewayDesk) -> None
     ]
 
 
-def test_a_replaced_report_says_how_long_the_order_stays() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_a_replaced_report_says_how_long_the_order_stays(desk: GatewayDesk, ann: Login) -> None:
     desk.send(ann, desk.order("a1", BUY, 10, "0.75"))
     hour = START + timedelta(hours=1)
     end_of_day = datetime(2026, 8, 21, 3, 59, 59, 999_000, tzinfo=UTC)
@@ -286,9 +284,7 @@ def test_a_replaced_report_says_how_long_the_order_stays() -> None:
 
 
 @pytest.mark.parametrize("kind", ["3", "4", "Z"])
-def test_an_expiry_that_no_replace_takes_is_refused(kind: str) -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_an_expiry_that_no_replace_takes_is_refused(desk: GatewayDesk, ann: Login, kind: str) -> None:
     desk.send(ann, desk.order("a1", BUY, 10, "0.75"))
     refused = only(desk.send(ann, desk.amend("a2", "a1", BUY, 10, time_in_force=kind)))
     assert isinstance(refused, OrderCancelReject)
@@ -372,8 +368,7 @@ def test_orders_cancelled_by_a_disconnect_are_told_to_listeners(desk: GatewayDes
     assert [login for login, _ in deliveries] == [listener]
 
 
-def test_average_prices_are_rounded_to_four_decimals(desk: GatewayDesk) -> None:
-    ann, bob = desk.login("ann"), desk.login("bob")
+def test_average_prices_are_rounded_to_four_decimals(desk: GatewayDesk, ann: Login, bob: Login) -> None:
     desk.send(bob, desk.order("b1", SELL, 1, "0.40"))
     desk.send(bob, desk.order("b2", SELL, 2, "0.41"))
     last = reports(desk.send(ann, desk.order("a1", BUY, 3, "0.41")), ann)[-1]

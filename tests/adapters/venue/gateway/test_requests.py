@@ -165,8 +165,7 @@ def test_a_quote_cannot_be_accepted_where_there_are_none(ann: Login, desk: Gatew
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiDC"])
-def test_no_account_is_enabled_for_past_reports(session_type: str) -> None:
-    desk = GatewayDesk()
+def test_no_account_is_enabled_for_past_reports(desk: GatewayDesk, session_type: str) -> None:
     refused = only(desk.send(desk.login("ann", session_type), EventResendRequest(begin_exec_id="1;1")))
     assert isinstance(refused, EventResendReject)
     assert refused.event_resend_reject_reason is EventResendRejectReason.NOT_ENABLED

@@ -96,27 +96,21 @@ def words(deliveries: list[Delivery]) -> list[str | None]:
     return [getattr(message, "cl_ord_id", None) for _, message in deliveries]
 
 
-def test_the_gateway_does_what_is_due_before_it_takes_a_message() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_the_gateway_does_what_is_due_before_it_takes_a_message(desk: GatewayDesk, ann: Login) -> None:
     desk.gateway.timers.at(desk.now + SECOND, a_word(ann, "due"))
     assert desk.gateway.next_deadline() == desk.now + SECOND
     desk.wait(seconds=1)
     assert words(desk.send(ann, desk.order("a1", Side.BUY, 1, "0.40"))) == ["due", "a1"]
 
 
-def test_the_gateway_leaves_what_is_not_due() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_the_gateway_leaves_what_is_not_due(desk: GatewayDesk, ann: Login) -> None:
     desk.gateway.timers.at(desk.now + SECOND, a_word(ann, "due"))
     assert desk.gateway.handle_timer(desk.now + SECOND - INSTANT) == []
     assert words(desk.gateway.handle_timer(desk.now + SECOND)) == ["due"]
     assert desk.gateway.next_deadline() is None
 
 
-def test_timers_and_expiries_of_orders_go_by_their_times() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_timers_and_expiries_of_orders_go_by_their_times(desk: GatewayDesk, ann: Login) -> None:
     for cl_ord_id, seconds in (("first", 1), ("third", 3)):
         at = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": desk.now + seconds * SECOND}
         desk.send(ann, desk.order(cl_ord_id, Side.BUY, 1, "0.40", **at))
