@@ -26,12 +26,7 @@ from kalshi_fix_sansio import (
     BusinessRejectReason,
     Logon,
     MarketDataRequest,
-    MassCancelRequestType,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrderGroupRequest,
-    OrderMassCancelRequest,
-    OrdType,
     Quote,
     QuoteCancel,
     QuoteConfirm,
@@ -43,7 +38,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.trading import RateBudget
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Client, Town, order
+from tests.adapters.venue.town import Client, Town, amend, cancel, mass_cancel, order
 
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
 LATE = 0.05
@@ -183,15 +178,15 @@ class Soak:
 
     def _kinds(self, account: Account) -> Iterator[tuple[str, list[Callable[[], Message]]]]:
         place: Callable[[], Message]
-        cancel: Callable[[], Message]
+        end: Callable[[], Message]
         if account.owner == "perp":
             place = lambda: order(self._name(), Side.BUY, 1, "0.0001", symbol=PERP, time_in_force=IOC)  # noqa: E731
-            cancel = lambda: self._cancel(None)  # noqa: E731
-            yield "perp", [place, cancel, cancel, self._group, self._mass_cancel]
+            end = lambda: self._cancel(None)  # noqa: E731
+            yield "perp", [place, end, end, self._group, self._mass_cancel]
             yield "perp-md", [lambda: MarketDataRequest.snapshot(PERP)]
         else:
-            cancel = lambda: self._cancel(self.random.choice(SHARDS))  # noqa: E731
-            yield "ann", [self._order, self._amend, cancel, cancel, self._group, self._mass_cancel]
+            end = lambda: self._cancel(self.random.choice(SHARDS))  # noqa: E731
+            yield "ann", [self._order, self._amend, end, end, self._group, self._mass_cancel]
             yield "ann-2", [self._quote, self._quote_cancel, self._quote_confirm]
             yield "ann-md", [lambda: MarketDataRequest.snapshot(MARKET)]
 
@@ -206,31 +201,16 @@ class Soak:
         )
 
     def _amend(self) -> Message:
-        return OrderCancelReplaceRequest(
-            cl_ord_id=self._name(),
-            orig_cl_ord_id="none",
-            order_qty=1,
-            ord_type=OrdType.LIMIT,
-            side=Side.BUY,
-            symbol=MARKET,
-            ex_destination=self.random.choice(SHARDS),
-        )
+        return amend(self._name(), "none", 1, ex_destination=self.random.choice(SHARDS))
 
     def _cancel(self, shard: int | None) -> Message:
-        return OrderCancelRequest(
-            cl_ord_id=self._name(),
-            orig_cl_ord_id="none",
-            side=Side.BUY,
-            symbol=MARKET,
-            ex_destination=shard,
-        )
+        return cancel(self._name(), "none", ex_destination=shard)
 
     def _group(self) -> Message:
         return self.random.choice((OrderGroupRequest.reset, OrderGroupRequest.trigger))(GROUP)
 
     def _mass_cancel(self) -> Message:
-        kind = MassCancelRequestType.CANCEL_FOR_SESSION
-        return OrderMassCancelRequest(cl_ord_id=self._name(), mass_cancel_request_type=kind)
+        return mass_cancel(self._name())
 
     def _quote(self) -> Message:
         return Quote(quote_id=self._name(), quote_req_id="none", symbol=MARKET, bid_px="0.01")

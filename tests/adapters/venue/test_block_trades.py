@@ -209,26 +209,23 @@ def test_a_trade_that_cannot_be_changes_nothing(town: Town, changes: dict[str, A
 
 
 def test_a_market_that_is_decided_has_no_more_trades(town: Town) -> None:
-    town.venue.execute(
-        "prediction", SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES), town.now
-    )
+    town.execute(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
     with pytest.raises(ValueError, match="is determined"):
         printed(town)
 
 
 def test_the_operator_prints_one_by_name(town: Town) -> None:
     values = {"market": MARKET, "quantity": "10", "price": "0.25", "buyer": "ann/3", "seller": "bob"}
-    town.venue.perform(operation("block-trade", values), town.now)
+    town.perform(operation("block-trade", values))
     assert town.venue.exchange("prediction").position(AccountId("ann", 3), MARKET).net == 10
     for wrong, problem in (({"seller": "bob/x"}, "names no account"), ({"seller": "zoe"}, "no account")):
         with pytest.raises(ConfigurationError, match=problem):
-            town.venue.perform(operation("block-trade", {**values, **wrong}), town.now)
+            town.perform(operation("block-trade", {**values, **wrong}))
 
 
 def test_the_operator_bounds_a_settlement_by_name(town: Town, ann: Client) -> None:
     ann.send(order("a1", BUY, 1, "0.10"))
     ann.take()
     values = {"market": MARKET, "lowest": "0.2", "highest": "0.8"}
-    town.venue.perform(operation("settlement-bounds", values), town.now)
-    town.run()
+    town.perform(operation("settlement-bounds", values))
     assert ann.take_only(ExecutionReport).text == "SETTLEMENT_BOUNDS_CANCEL"

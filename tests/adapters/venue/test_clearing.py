@@ -20,7 +20,6 @@ from kalshi_fix_sansio import (
     Logout,
     OrderCancelReject,
     OrdRejReason,
-    Party,
     PartyRole,
     Reject,
     Side,
@@ -29,6 +28,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
+from kalshi_fix_sansio.framing import encode_frame
 from tests.adapters.venue.desk import MARKET
 from tests.adapters.venue.town import (
     Client,
@@ -38,6 +38,7 @@ from tests.adapters.venue.town import (
     api_key,
     cancel,
     config,
+    customer,
     decode_all,
     order,
     raw_logon,
@@ -66,10 +67,6 @@ def cleared(**changes: Any) -> Town:
 @pytest.fixture
 def town() -> Town:
     return cleared()
-
-
-def customer(party_id: str) -> list[Party]:
-    return [Party(party_id=party_id, party_role=CUSTOMER)]
 
 
 def send(client: Client, message: Message, operator: str | None = None) -> list[Any]:
@@ -213,36 +210,31 @@ def test_what_happens_after_an_amend_names_who_gave_the_order(town: Town, ann: C
     assert parties(expired) == [("joe", OPERATOR)]
 
 
+def framed(message: bytes, old: bytes, new: bytes) -> bytes:
+    """A message with something else in it, and a right BodyLength and CheckSum."""
+    body = message.split(b"\x01", 2)[2].rsplit(b"10=", 1)[0].replace(old, new)
+    return encode_frame("FIXT.1.1", body)
+
+
 @pytest.mark.parametrize("operator", ["x" * 17, "joe\u00e9"])
-def test_an_operator_is_printable_ascii_of_at_most_sixteen_characters(operator: str) -> None:
-    town = cleared()
-    ann = town.connect("ann")
+def test_an_operator_is_printable_ascii_of_at_most_sixteen_characters(
+    town: Town, ann: Client, operator: str
+) -> None:
     (new,) = send(ann, order("a1", BUY, 1, "0.40"), "~ printable 16 ~"[:16])
     assert parties(new) == [("~ printable 16 ~"[:16], OPERATOR)]
     ann.session.send(order("a2", BUY, 1, "0.40"), town.now, header_fields={"sender_sub_id": "joe"})
     wire = ann.session.data_to_send()
     (_,) = decode_all(wire)
-    body = (
-        wire.split(b"\x01", 2)[2].rsplit(b"10=", 1)[0].replace(b"50=joe", b"50=" + operator.encode("latin-1"))
-    )
-    frame = b"8=FIXT.1.1\x019=%d\x01%s" % (len(body), body)
-    town.venue.receive_data(ann.conn, frame + b"10=%03d\x01" % (sum(frame) % 256), town.now)
+    changed = framed(wire, b"50=joe", b"50=" + operator.encode("latin-1"))
+    town.venue.receive_data(ann.conn, changed, town.now)
     (refused,) = decode_all(town.venue.data_to_send(ann.conn))
     assert isinstance(refused, Reject)
     assert refused.ref_tag_id == 50
 
 
 def test_a_logon_with_an_operator_is_refused(town: Town) -> None:
-    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
-    logon = raw_logon("ann")
-    body = (
-        logon.split(b"\x01", 2)[2]
-        .rsplit(b"10=", 1)[0]
-        .replace(b"56=KalshiNR\x01", b"56=KalshiNR\x0150=joe\x01")
-    )
-    frame = b"8=FIXT.1.1\x019=%d\x01%s" % (len(body), body)
-    town.venue.receive_data(conn, frame + b"10=%03d\x01" % (sum(frame) % 256), town.now)
-    (reply,) = decode_all(town.venue.data_to_send(conn))
+    logon = framed(raw_logon("ann"), b"56=KalshiNR\x01", b"56=KalshiNR\x0150=joe\x01")
+    conn, reply = town.begin(logon)
     assert isinstance(reply, Logout)
     assert reply.text is not None
     assert "SenderSubID" in reply.text

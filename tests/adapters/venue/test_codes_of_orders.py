@@ -27,7 +27,7 @@ from kalshi_fix_sansio import (
     Side,
 )
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Client, Town, cancel, decode_all, encode, order
+from tests.adapters.venue.town import Client, Town, cancel, order
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -56,11 +56,8 @@ def test_an_order_may_leave_self_trade_prevention_unsaid(ann: Client) -> None:
 def test_an_order_in_a_market_that_is_over(too_late: bool, reason: OrdRejReason) -> None:
     town = Town(assumptions=Assumptions(closed_markets_are_too_late_to_enter=too_late))
     ann = town.connect("ann")
-    town.venue.execute(
-        "prediction", SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES), town.now
-    )
-    ann.send(order("a1", BUY, 1, "0.40"))
-    report = ann.take_only(ExecutionReport)
+    town.execute(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
+    report = ann.answer_to(order("a1", BUY, 1, "0.40"), ExecutionReport)
     assert (report.text, report.ord_rej_reason) == ("MARKET_ALREADY_CLOSED", reason)
 
 
@@ -75,10 +72,9 @@ def test_a_stale_order_has_another_number_on_margin(
     town: Town, name: str, product: str, reason: OrdRejReason
 ) -> None:
     client = town.connect(name, product=product)
-    town.venue.perform(operation("reject", {"text": "EXPIRED"}), town.now)
+    town.perform(operation("reject", {"text": "EXPIRED"}))
     symbol, price = (MARKET, "0.40") if product == "prediction" else (PERP, "19")
-    client.send(order("a1", BUY, 1, price, symbol=symbol))
-    report = client.take_only(ExecutionReport)
+    report = client.answer_to(order("a1", BUY, 1, price, symbol=symbol), ExecutionReport)
     assert (report.exec_type, report.text, report.ord_rej_reason) == (ExecType.REJECTED, "EXPIRED", reason)
 
 
@@ -88,13 +84,11 @@ def test_a_stale_order_has_another_number_on_margin(
 def test_too_many_symbols_are_refused() -> None:
     town = Town(symbol_limits=SymbolLimits(per_request=2, per_session=3))
     md = town.connect("ann-md", "KalshiMD")
-    md.send(MarketDataRequest.subscribe("A", "B", "C"))
-    refused = md.take_only(MarketDataRequestReject)
+    refused = md.answer_to(MarketDataRequest.subscribe("A", "B", "C"), MarketDataRequestReject)
     assert refused.md_req_rej_reason == MDReqRejReason.INSUFFICIENT_BANDWIDTH
     md.send(MarketDataRequest.subscribe("A", "B"))
     assert [type(message) for message in md.take()] == [MarketDataSnapshotFullRefresh] * 2
-    md.send(MarketDataRequest.subscribe("C", "D"))
-    refused = md.take_only(MarketDataRequestReject)
+    refused = md.answer_to(MarketDataRequest.subscribe("C", "D"), MarketDataRequestReject)
     assert refused.md_req_rej_reason == MDReqRejReason.INSUFFICIENT_BANDWIDTH
 
 
@@ -102,9 +96,7 @@ def test_an_unknown_kind_of_subscription_is_refused(town: Town) -> None:
     md = town.connect("ann-md", "KalshiMD")
     request = MarketDataRequest.subscribe(MARKET)
     request.subscription_request_type = "7"
-    data = encode("ann-md", "KalshiMD", md.session.next_outgoing, town.now, request)
-    town.venue.receive_data(md.conn, data, town.now)
-    (refused,) = decode_all(town.venue.data_to_send(md.conn))
+    (refused,) = md.raw(request)
     assert isinstance(refused, MarketDataRequestReject)
     assert refused.md_req_rej_reason == MDReqRejReason.UNSUPPORTED_SUBSCRIPTION_REQUEST_TYPE
 
@@ -120,7 +112,7 @@ def test_the_life_of_a_market_is_told(town: Town) -> None:
         (MarketState.SETTLED,),
     ]
     for step in steps:
-        town.venue.execute("prediction", SetMarketState(MARKET, *step), town.now)
+        town.execute(SetMarketState(MARKET, *step))
     town.run()
     told = [message.security_trading_status for message in md.take() if isinstance(message, SecurityStatus)]
     assert told == [

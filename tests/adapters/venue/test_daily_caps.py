@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
@@ -20,8 +19,6 @@ from kalshi_fix_sansio import (
     OrderCancelReject,
     OrderGroupRequest,
     OrdRejReason,
-    Party,
-    PartyRole,
     Reject,
     Side,
     TimeInForce,
@@ -33,10 +30,8 @@ from tests.adapters.venue.town import (
     Town,
     accounts,
     amend,
-    api_key,
     cancel,
-    decode_all,
-    encode,
+    customer,
     order,
     raw_logon,
 )
@@ -52,7 +47,7 @@ ACCOUNTS = accounts(
         )
     }
 )
-FOR: dict[str, Any] = {"party_ids": [Party(party_id=CAPPED, party_role=PartyRole.CUSTOMER_ACCOUNT)]}
+FOR: dict[str, Any] = {"party_ids": customer(CAPPED)}
 EXCEEDED = (OrdRejReason.ORDER_EXCEEDS_LIMIT, "EVENT_CONTRACT_DAILY_CAP_EXCEEDED")
 
 
@@ -156,7 +151,7 @@ def test_what_is_open_goes_on_reserving_the_next_day(capped: Capped) -> None:
 
 
 def test_a_customer_without_a_cap_is_refused(capped: Capped) -> None:
-    free = [Party(party_id=FREE, party_role=PartyRole.CUSTOMER_ACCOUNT)]
+    free = customer(FREE)
     expected = (OrdRejReason.UNKNOWN_ACCOUNT, "EVENT_CONTRACT_DAILY_CAP_NOT_FOUND")
     assert capped.refusal("a1", 1, party_ids=free) == expected
     assert capped.refusal("a1", 1, party_ids=[]) == expected
@@ -164,8 +159,7 @@ def test_a_customer_without_a_cap_is_refused(capped: Capped) -> None:
 
 def test_other_sessions_do_not_reserve(capped: Capped) -> None:
     other = capped.town.connect("ann-2")
-    other.send(order("o1", BUY, 100, "0.50", **FOR))
-    assert other.take_only(ExecutionReport).exec_type == ExecType.NEW
+    assert other.answer_to(order("o1", BUY, 100, "0.50", **FOR), ExecutionReport).exec_type == ExecType.NEW
     assert capped.room() == 10
 
 
@@ -205,26 +199,13 @@ def test_an_amend_that_needs_less_is_taken_even_where_there_is_no_room(capped: C
 
 def test_an_amend_needs_the_order_id(capped: Capped) -> None:
     capped.buy("a1", 1)
-    data = encode(
-        "ann",
-        "KalshiNR",
-        capped.ann.session.next_outgoing,
-        capped.town.now,
-        capped_amend("a2", "a1", None, 2),
-    )
-    capped.town.venue.receive_data(capped.ann.conn, data, capped.town.now)
-    (found,) = decode_all(capped.town.venue.data_to_send(capped.ann.conn))
+    (found,) = capped.ann.raw(capped_amend("a2", "a1", None, 2))
     assert isinstance(found, Reject)
     assert found.ref_tag_id == 37
 
 
 def test_an_order_must_be_routed_by_its_symbol(capped: Capped) -> None:
-    number = capped.ann.session.next_outgoing
-    data = encode(
-        "ann", "KalshiNR", number, capped.town.now, order("a1", BUY, 1, "0.50", ex_destination=0, **FOR)
-    )
-    capped.town.venue.receive_data(capped.ann.conn, data, capped.town.now)
-    (found,) = decode_all(capped.town.venue.data_to_send(capped.ann.conn))
+    (found,) = capped.ann.raw(order("a1", BUY, 1, "0.50", ex_destination=0, **FOR))
     assert isinstance(found, Reject)
     assert found.ref_tag_id == 100
 
@@ -263,7 +244,7 @@ def test_a_second_amend_before_the_first_is_answered_is_refused(capped: Capped) 
 
 def test_an_amend_whose_answer_is_held_up_is_in_flight(capped: Capped) -> None:
     order_id = capped.buy("a1", 1).order_id
-    capped.town.venue.perform(operation("delay", {"by": "5"}), capped.town.now)
+    capped.town.perform(operation("delay", {"by": "5"}))
     capped.ann.send(capped_amend("a2", "a1", order_id, 2))
     capped.town.wait(4)
     capped.ann.send(capped_amend("a3", "a2", order_id, 3))
@@ -303,18 +284,14 @@ def test_a_lost_connection_leaves_no_amend_in_flight(capped: Capped) -> None:
 
 def test_only_clearing_members_reserve_caps() -> None:
     town = Town(accounts=ACCOUNTS)
-    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
-    town.venue.receive_data(conn, raw_logon("bob", use_cap_reservation=True), town.now)
-    (reply,) = decode_all(town.venue.data_to_send(conn))
+    _, reply = town.begin(raw_logon("bob", use_cap_reservation=True))
     assert isinstance(reply, Logout)
     assert reply.text == "UseCapReservation is not allowed: it is for clearing members"
 
 
 def test_it_is_for_order_entry_of_prediction() -> None:
     for session_type, product, name in (("KalshiMD", "prediction", "ann"), ("KalshiNR", "margin", "perp")):
-        town = Town(accounts=ACCOUNTS, api_keys=(api_key("ann"), attrs.evolve(api_key("perp"))))
-        conn = town.venue.connection_made(product, session_type, town.now)
-        town.venue.receive_data(conn, raw_logon(name, session_type, use_cap_reservation=True), town.now)
-        (reply,) = decode_all(town.venue.data_to_send(conn))
+        logon = raw_logon(name, session_type, use_cap_reservation=True)
+        _, reply = Town(accounts=ACCOUNTS).begin(logon, session_type, product)
         assert isinstance(reply, Logout)
         assert "UseCapReservation" in (reply.text or "")

@@ -31,7 +31,6 @@ from tests.adapters.venue.town import (
     api_key,
     cancel,
     decode_all,
-    encode,
     mass_cancel,
     order,
     reports,
@@ -334,9 +333,7 @@ def test_a_key_that_is_restricted_to_a_subaccount_gets_the_reports_of_that_one()
 
 def test_other_sessions_do_not_serve_it(town: Town) -> None:
     rt = town.connect("ann", "KalshiRT")
-    request = EventResendRequest(begin_exec_id="1;1")
-    town.venue.receive_data(rt.conn, encode("ann", "KalshiRT", 2, town.now, request), town.now)
-    (refused,) = decode_all(town.venue.data_to_send(rt.conn))
+    (refused,) = rt.raw(EventResendRequest(begin_exec_id="1;1"))
     assert isinstance(refused, BusinessMessageReject)
     assert refused.business_reject_reason == 3
 
@@ -355,18 +352,18 @@ def test_a_fault_of_the_venue_refuses_once(town: Town) -> None:
 def test_the_operator_refuses_for_any_reason_and_enables_accounts() -> None:
     town = town_with(enabled=False)
     dc = town.connect("ann", "KalshiDC")
-    town.venue.perform(operation("enable-drop-copy", {"owner": "ann"}), town.now)
+    town.perform(operation("enable-drop-copy", {"owner": "ann"}))
     for reason in Reason:
         name = reason.name.lower().replace("_", "-")
         values = {"reason": name, "owner": "ann", "times": "2"}
-        answer = town.venue.perform(operation("refuse-drop-copy", values), town.now)
+        answer = town.perform(operation("refuse-drop-copy", values))
         assert answer["said"] == f"the next 2 requests are refused: {name}"
         assert [refusal(dc, "0;0"), refusal(dc, "0;0")] == [reason, reason]
     assert replayed(dc, "0;0") == []
-    town.venue.perform(operation("enable-drop-copy", {"owner": "ann", "enabled": "no"}), town.now)
+    town.perform(operation("enable-drop-copy", {"owner": "ann", "enabled": "no"}))
     assert refusal(dc, "0;0") is Reason.NOT_ENABLED
     with pytest.raises(ConfigurationError, match="at most 1000 requests"):
-        town.venue.perform(operation("refuse-drop-copy", {"times": 1001}), town.now)
+        town.perform(operation("refuse-drop-copy", {"times": 1001}))
 
 
 @pytest.mark.parametrize("most", [3, None])

@@ -53,7 +53,6 @@ from kalshi_fix_sansio import (
     ExecutionReport,
     MarketDataRequest,
     MassCancelResponse,
-    MDReqSymbol,
     OrderCancelReject,
     OrderMassCancelReport,
     OrdRejReason,
@@ -79,19 +78,8 @@ from tests.adapters.venue.town import KEYS, Client, Town, amend, cancel, config,
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def inject(town: Town, fault: Fault) -> dict[str, Any]:
-    answer = town.venue.perform(fault, town.now)
-    town.run()
-    return answer
-
-
-def release(town: Town, name: str | None = None) -> None:
-    town.venue.perform(Release(fault=name), town.now)
-    town.run()
-
-
 def armed(town: Town) -> int:
-    return len(town.venue.perform(Faults(), town.now)["faults"])
+    return len(town.perform(Faults())["faults"])
 
 
 def book(town: Town) -> dict[str, OrderSnapshot]:
@@ -139,7 +127,7 @@ def test_a_fault_concerns_those_it_names(town: Town, who: dict[str, str], names:
         "ann-2": town.connect("ann-2", "KalshiRT"),
         "bob": town.connect("bob"),
     }
-    inject(town, Reject(text="INTERNAL_ERROR", times=0, **who))  # type: ignore[arg-type]
+    town.perform(Reject(text="INTERNAL_ERROR", times=0, **who))  # type: ignore[arg-type]
     for name, client in clients.items():
         client.send(order(f"o-{name}", BUY, 1, "0.10"))
         (report,) = reports(client)
@@ -148,7 +136,7 @@ def test_a_fault_concerns_those_it_names(town: Town, who: dict[str, str], names:
 
 
 def test_a_fault_lets_occasions_pass_strikes_so_often_and_is_over(town: Town, ann: Client) -> None:
-    inject(town, Reject(text="INTERNAL_ERROR", skip=2, times=3))
+    town.perform(Reject(text="INTERNAL_ERROR", skip=2, times=3))
     for number in range(7):
         ann.send(order(f"o{number}", BUY, 1, "0.10"))
     struck = [report.exec_type == ExecType.REJECTED for report in reports(ann)]
@@ -157,7 +145,7 @@ def test_a_fault_lets_occasions_pass_strikes_so_often_and_is_over(town: Town, an
 
 
 def test_a_fault_begins_and_ends_on_time(town: Town, ann: Client) -> None:
-    inject(town, Reject(text="INTERNAL_ERROR", times=0, after=5, lasting=10))
+    town.perform(Reject(text="INTERNAL_ERROR", times=0, after=5, lasting=10))
 
     def refused(name: str) -> bool:
         ann.send(order(name, BUY, 1, "0.10"))
@@ -173,14 +161,14 @@ def test_a_fault_begins_and_ends_on_time(town: Town, ann: Client) -> None:
     town.wait(0.001)
     assert not refused("late")
     assert armed(town) == 0
-    assert town.venue.perform(Faults(), town.now)["said"] == "0 faults are armed"
+    assert town.perform(Faults())["said"] == "0 faults are armed"
 
 
 def test_what_is_left_to_chance_is_the_same_for_the_same_seed() -> None:
     def struck(seed: int) -> tuple[list[bool], bytes]:
         town = Town(seed)
         ann = town.connect("ann")
-        inject(town, Reject(text="INTERNAL_ERROR", times=0, chance=0.5))
+        town.perform(Reject(text="INTERNAL_ERROR", times=0, chance=0.5))
         for number in range(40):
             ann.send(order(f"o{number}", BUY, 1, "0.10"))
         return [report.exec_type == ExecType.REJECTED for report in reports(ann)], bytes(ann.wire)
@@ -193,23 +181,23 @@ def test_what_is_left_to_chance_is_the_same_for_the_same_seed() -> None:
 
 def test_release_ends_those_of_a_name_or_all(town: Town) -> None:
     for fault in (Busy(), Busy(), HoldKey(), Reject(text="X")):
-        inject(town, fault)
+        town.perform(fault)
     assert armed(town) == 4
-    release(town, "busy")
+    town.perform(Release(fault="busy"))
     assert [each["fault"] for each in town.venue.faults()] == ["hold-key", "reject"]
-    assert town.venue.perform(Release(), town.now)["said"] == "2 faults released"
-    assert town.venue.perform(Release(), town.now)["said"] == "0 faults released"
+    assert town.perform(Release())["said"] == "2 faults released"
+    assert town.perform(Release())["said"] == "0 faults released"
     with pytest.raises(ConfigurationError, match="did you mean `reject`"):
         operation("release", {"fault": "rejects"})
 
 
 def test_no_more_than_so_many_faults_are_armed(town: Town) -> None:
     for _ in range(MAX_ARMED):
-        town.venue.perform(Busy(), town.now)
+        town.perform(Busy())
     with pytest.raises(ConfigurationError, match="release some"):
-        town.venue.perform(Busy(), town.now)
+        town.perform(Busy())
     assert armed(town) == MAX_ARMED
-    town.venue.perform(Cut(), town.now)  # what waits for nothing needs no room
+    town.perform(Cut())  # what waits for nothing needs no room
 
 
 @pytest.mark.parametrize(
@@ -263,7 +251,7 @@ def test_a_cut_connection_ends_without_a_word_and_the_key_is_free_again() -> Non
     ann, bob = town.connect("ann"), town.connect("bob")
     ann.send(order("a", BUY, 5, "0.40"))
     ann.take()
-    answer = inject(town, Cut(owner="ann"))
+    answer = town.perform(Cut(owner="ann"))
     assert answer == {"said": "1 connection cut", "keys": [KEYS["ann"].key_id]}
     assert ann.ending().reason is CloseReason.CONNECTION_LOST
     assert bob.session.is_established
@@ -275,28 +263,28 @@ def test_a_cut_connection_ends_without_a_word_and_the_key_is_free_again() -> Non
 
 
 def test_cutting_nobody_is_no_error() -> None:
-    assert inject(Town(), Cut()) == {"said": "0 connections cut", "keys": []}
+    assert Town().perform(Cut()) == {"said": "0 connections cut", "keys": []}
 
 
 def test_a_connection_is_cut_before_it_has_logged_on(town: Town) -> None:
     conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
-    assert inject(town, Cut())["said"] == "1 connection cut"
+    assert town.perform(Cut())["said"] == "1 connection cut"
     assert town.venue.should_close(conn)
     town.venue.receive_data(conn, b"anything", town.now)
     assert town.venue.data_to_send(conn) == b""
     town.venue.receive_eof(conn, town.now)
-    assert inject(town, Cut())["said"] == "0 connections cut"
+    assert town.perform(Cut())["said"] == "0 connections cut"
 
 
 def test_orders_are_cancelled_by_a_cut_where_the_session_has_asked_for_it(town: Town) -> None:
     ann = town.connect("ann", cancel_orders_on_disconnect=True)
     ann.send(order("a", BUY, 5, "0.40"))
-    inject(town, Cut())
+    town.perform(Cut())
     assert book(town) == {}
 
 
 def test_a_cut_comes_when_its_time_has(town: Town, ann: Client) -> None:
-    inject(town, Cut(after=3))
+    town.perform(Cut(after=3))
     town.wait(2.9)
     assert ann.session.is_established
     town.wait(0.2)
@@ -307,7 +295,7 @@ def test_a_cut_comes_when_its_time_has(town: Town, ann: Client) -> None:
 def test_a_cut_in_the_middle_of_a_report_leaves_half_of_it_and_resend_brings_all() -> None:
     town, store = Town(), MemoryStore()
     ann = town.connect("ann", "KalshiRT", store=store)
-    inject(town, Cut(at="frame", message="ExecutionReport"))
+    town.perform(Cut(at="frame", message="ExecutionReport"))
     before = len(ann.wire)
     ann.send(order("a", BUY, 5, "0.40"))
     arrived = bytes(ann.wire[before:])
@@ -325,7 +313,7 @@ def test_a_request_at_which_the_connection_is_cut_was_never_read() -> None:
     town, store = Town(), MemoryStore()
     ann = town.connect("ann", "KalshiRT", store=store)
     ann.send(order("a", BUY, 5, "0.40"))
-    inject(town, Cut(at="request", message="D"))
+    town.perform(Cut(at="request", message="D"))
     expected = town.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT")
     ann.send(order("b", BUY, 5, "0.41"))
     assert ann.ending().reason is CloseReason.CONNECTION_LOST
@@ -337,7 +325,7 @@ def test_requests_around_a_cut_are_told_apart_however_the_bytes_come() -> None:
     for size in (1, 7, 1000):
         town = Town()
         ann = town.connect("ann")
-        inject(town, Cut(at="request", skip=1))
+        town.perform(Cut(at="request", skip=1))
         for name in "abc":
             ann.session.send(order(name, BUY, 1, "0.10"), town.now)
         data = ann.session.data_to_send()
@@ -349,7 +337,7 @@ def test_requests_around_a_cut_are_told_apart_however_the_bytes_come() -> None:
 
 
 def test_heartbeats_and_garbage_pass_where_a_cut_waits_for_a_request(town: Town, ann: Client) -> None:
-    inject(town, Cut(at="request", message="F"))
+    town.perform(Cut(at="request", message="F"))
     ann.session.test_request(town.now, test_req_id="there?")
     town.run()
     ann.send(order("a", BUY, 1, "0.10"))
@@ -368,21 +356,20 @@ def test_a_cut_before_the_reply_leaves_the_order_applied(session_type: str) -> N
     town, store = Town(), MemoryStore()
     resend = session_type == "KalshiRT"
     ann = town.connect("ann", session_type, store=store)
-    inject(town, Cut(at="reply"))
+    town.perform(Cut(at="reply"))
     ann.send(order("a", BUY, 5, "0.40"))
     assert reports(ann) == []
     assert set(book(town)) == {"a"}
     again = town.connect("ann", session_type, store=store if resend else None)
     assert [report.cl_ord_id for report in reports(again)] == (["a"] if resend else [])
     assert again.session.is_established
-    again.send(order("a", BUY, 5, "0.40"))
-    assert again.take_only(ExecutionReport).text == "ORDER_ALREADY_EXISTS"
+    assert again.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport).text == "ORDER_ALREADY_EXISTS"
 
 
 def test_what_was_read_with_a_request_at_which_the_reply_is_cut_is_not_acted_on() -> None:
     town = Town()
     ann = town.connect("ann")
-    inject(town, Cut(at="reply"))
+    town.perform(Cut(at="reply"))
     for name in "ab":
         ann.session.send(order(name, BUY, 1, "0.10"), town.now)
     town.run()
@@ -393,7 +380,7 @@ def test_what_was_read_with_a_request_at_which_the_reply_is_cut_is_not_acted_on(
 
 
 def test_everything_arrives_as_late_as_said_and_in_order(town: Town, ann: Client) -> None:
-    inject(town, Delay(by=2))
+    town.perform(Delay(by=2))
     ann.send(order("a", BUY, 1, "0.10"))
     town.wait(1)
     ann.send(order("b", BUY, 1, "0.10"))
@@ -401,7 +388,7 @@ def test_everything_arrives_as_late_as_said_and_in_order(town: Town, ann: Client
     town.wait(1)
     assert [report.cl_ord_id for report in reports(ann)] == ["a"]
     assert set(book(town)) == {"a", "b"}
-    release(town)  # what is on its way goes on as late as it was
+    town.perform(Release())  # what is on its way goes on as late as it was
     ann.send(order("c", BUY, 1, "0.10"))
     assert ann.take() == []
     town.wait(1)
@@ -411,7 +398,7 @@ def test_everything_arrives_as_late_as_said_and_in_order(town: Town, ann: Client
 
 
 def test_a_logout_waits_with_the_rest_before_the_connection_closes(town: Town, ann: Client) -> None:
-    inject(town, Delay(by=1))
+    town.perform(Delay(by=1))
     ann.logout()
     assert not town.venue.should_close(ann.conn)
     town.wait(1)
@@ -421,29 +408,29 @@ def test_a_logout_waits_with_the_rest_before_the_connection_closes(town: Town, a
 def test_a_silent_venue_acts_and_says_it_all_when_it_speaks_again() -> None:
     town = Town()
     ann, bob = town.connect("ann"), town.connect("bob")
-    inject(town, Silence(owner="ann"))
+    town.perform(Silence(owner="ann"))
     ann.send(order("a", BUY, 5, "0.40"))
     bob.send(order("b", SELL, 2, "0.40"))
     assert len(reports(bob)) == 1
     town.wait(20)
     assert ann.take() == []
-    release(town)
+    town.perform(Release())
     assert [report.cum_qty for report in reports(ann)] == [0, 2]
     assert ann.session.is_established
 
 
 def test_a_client_finds_a_silent_venue_dead(town: Town, ann: Client) -> None:
-    inject(town, Silence())
+    town.perform(Silence())
     ann.events.clear()
     town.wait(120)
     assert any(isinstance(event, PeerSilent) for event in ann.events)
     assert ann.ending().reason is CloseReason.PEER_SILENT
-    release(town)
+    town.perform(Release())
     assert town.connect("ann").is_logged_on
 
 
 def test_silence_ends_by_itself(town: Town, ann: Client) -> None:
-    inject(town, Silence(lasting=5))
+    town.perform(Silence(lasting=5))
     ann.send(order("a", BUY, 5, "0.40"))
     town.wait(5)
     assert len(reports(ann)) == 1
@@ -453,7 +440,7 @@ def test_silence_ends_by_itself(town: Town, ann: Client) -> None:
 def test_what_waits_to_be_said_is_bounded() -> None:
     town = Town(max_unsent=4000)
     ann = town.connect("ann")
-    inject(town, Silence())
+    town.perform(Silence())
     for number in range(40):
         ann.session.send(order(f"o{number}", BUY, 1, "0.10"), town.now)
     town.run()
@@ -462,7 +449,7 @@ def test_what_waits_to_be_said_is_bounded() -> None:
 
 def test_heartbeats_are_late_and_other_messages_are_not(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
-    inject(town, LateHeartbeats(by=4))
+    town.perform(LateHeartbeats(by=4))
     before = len(ann.wire)
     town.wait(10.5)
     assert len(ann.wire) == before
@@ -479,21 +466,20 @@ def test_heartbeats_are_late_and_other_messages_are_not(town: Town) -> None:
 
 def test_heartbeats_that_are_late_enough_end_the_session(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
-    inject(town, LateHeartbeats(by=60))
+    town.perform(LateHeartbeats(by=60))
     town.wait(60)
     assert ann.ending().reason is CloseReason.PEER_SILENT
 
 
 def test_reports_are_withheld_while_heartbeats_go_on(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
-    inject(town, Withhold(message="8"))
+    town.perform(Withhold(message="8"))
     ann.send(order("a", BUY, 5, "0.40"))
-    ann.send(cancel("c", "nothing"))
-    assert isinstance(ann.take_only(OrderCancelReject), OrderCancelReject)
+    assert isinstance(ann.answer_to(cancel("c", "nothing"), OrderCancelReject), OrderCancelReject)
     town.wait(45)
     assert ann.session.is_established
     assert ann.take() == []
-    release(town)
+    town.perform(Release())
     assert [report.cl_ord_id for report in reports(ann)] == ["a"]
 
 
@@ -501,10 +487,10 @@ def test_withheld_reports_wait_for_a_client_that_can_ask_for_them() -> None:
     for session_type, expected in (("KalshiRT", ["a"]), ("KalshiNR", [])):
         town, store = Town(), MemoryStore()
         ann = town.connect("ann", session_type, store=store)
-        inject(town, Withhold())
+        town.perform(Withhold())
         ann.send(order("a", BUY, 5, "0.40"))
         ann.drop()
-        release(town)
+        town.perform(Release())
         again = town.connect("ann", session_type, store=store if expected else None)
         assert [report.cl_ord_id for report in reports(again)] == expected
 
@@ -513,7 +499,7 @@ def test_withheld_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fault_injection, "MAX_WITHHELD", 3)
     town = Town()
     ann = town.connect("ann")
-    inject(town, Withhold())
+    town.perform(Withhold())
     for number in range(4):
         assert ann.take() == []
         ann.send(order(f"o{number}", BUY, 1, "0.10"))
@@ -532,7 +518,7 @@ def test_withheld_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_report_that_does_not_arrive_is_asked_for_again_where_that_is_possible(fault: Fault) -> None:
     town = Town()
     ann = town.connect("ann", "KalshiRT")
-    inject(town, fault)
+    town.perform(fault)
     ann.send(order("a", BUY, 1, "0.10"))
     assert ann.take() == []
     ann.send(order("b", BUY, 1, "0.10"))
@@ -548,7 +534,7 @@ def test_a_report_that_does_not_arrive_is_asked_for_again_where_that_is_possible
 def test_a_report_that_does_not_arrive_ends_a_session_without_resend(fault: Fault) -> None:
     town = Town()
     ann = town.connect("ann")
-    inject(town, fault)
+    town.perform(fault)
     ann.send(order("a", BUY, 1, "0.10"))
     ann.send(order("b", BUY, 1, "0.10"))
     assert ann.ending().reason is CloseReason.SEQUENCE_GAP
@@ -558,7 +544,7 @@ def test_a_report_that_does_not_arrive_ends_a_session_without_resend(fault: Faul
 
 def test_several_messages_are_lost_and_only_those_of_a_type(town: Town) -> None:
     ann = town.connect("ann", "KalshiRT")
-    inject(town, Gap(message="8", times=3))
+    town.perform(Gap(message="8", times=3))
     ann.send(cancel("c", "nothing"))
     assert len(ann.take()) == 1
     for number in range(4):
@@ -569,11 +555,11 @@ def test_several_messages_are_lost_and_only_those_of_a_type(town: Town) -> None:
 
 def test_a_heartbeat_is_lost_only_where_it_is_named(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
-    inject(town, Gap())
+    town.perform(Gap())
     town.wait(35)
     assert armed(town) == 1
-    release(town)
-    inject(town, Gap(message="Heartbeat"))
+    town.perform(Release())
+    town.perform(Gap(message="Heartbeat"))
     town.wait(25)
     assert armed(town) == 0
     assert ann.ending().reason is CloseReason.SEQUENCE_GAP
@@ -581,7 +567,7 @@ def test_a_heartbeat_is_lost_only_where_it_is_named(town: Town) -> None:
 
 def test_a_duplicate_comes_with_its_number_and_is_delivered_once(town: Town) -> None:
     ann, bob = town.connect("ann", "KalshiRT"), town.connect("bob")
-    inject(town, Duplicate(times=0))
+    town.perform(Duplicate(times=0))
     bob.send(order("b", SELL, 5, "0.40"))
     ann.send(order("a", BUY, 2, "0.40"))
     assert len(reports(ann)) == 1
@@ -608,7 +594,7 @@ def test_a_duplicate_comes_with_its_number_and_is_delivered_once(town: Town) -> 
 def test_a_message_with_wrong_names_is_refused_by_the_client(
     town: Town, ann: Client, fault: Fault, fields: tuple[bytes, bytes]
 ) -> None:
-    inject(town, fault)
+    town.perform(fault)
     before = len(ann.wire)
     ann.send(order("a", BUY, 1, "0.10"))
     arrived = bytes(ann.wire[before:]).split(b"\x01")
@@ -627,7 +613,7 @@ _CHANGE_TEXTS = [text for kind, text in TEXTS if kind == OrderCancelReject.MSG_T
 
 @pytest.mark.parametrize("text", [*_ORDER_TEXTS, "SOMETHING_NEW"])
 def test_an_order_is_refused_with_any_text_and_its_code(town: Town, ann: Client, text: str) -> None:
-    inject(town, Reject(text=text))
+    town.perform(Reject(text=text))
     ann.send(order("a", BUY, 5, "0.40"))
     (report,) = reports(ann)
     known = TEXTS.get((ExecutionReport.MSG_TYPE, text))
@@ -651,10 +637,9 @@ def test_a_change_is_refused_with_any_text_and_its_code(text: str, request_: Mes
     ann = town.connect("ann")
     ann.send(order("a", BUY, 5, "0.40"))
     ann.take()
-    inject(town, Reject(text=text))
+    town.perform(Reject(text=text))
     before = book(town)
-    ann.send(request_)
-    refusal = ann.take_only(OrderCancelReject)
+    refusal = ann.answer_to(request_, OrderCancelReject)
     known = TEXTS.get((OrderCancelReject.MSG_TYPE, text))
     assert refusal.text == text
     assert refusal.ord_status == OrdStatus.NEW
@@ -667,48 +652,42 @@ def test_other_requests_are_refused_as_they_can_be(town: Town) -> None:
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
     ann.send(order("a", BUY, 5, "0.40"))
     ann.take()
-    inject(town, Reject(text="TRY_LATER", times=2))
-    ann.send(mass_cancel())
-    report = ann.take_only(OrderMassCancelReport)
+    town.perform(Reject(text="TRY_LATER", times=2))
+    report = ann.answer_to(mass_cancel(), OrderMassCancelReport)
     assert (report.mass_cancel_response, report.mass_cancel_reject_reason) == (
         MassCancelResponse.REJECTED,
         99,
     )
     assert set(book(town)) == {"a"}
-    md.send(MarketDataRequest(subscription_request_type="0", related_sym=[MDReqSymbol(symbol=MARKET)]))
+    md.send(MarketDataRequest.snapshot(MARKET))
     refusal = refused_by(md)
     assert (refusal.business_reject_reason, refusal.text) == (BusinessRejectReason.OTHER, "TRY_LATER")
 
 
 def test_a_listener_hears_of_orders_that_are_refused(town: Town) -> None:
     ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
-    inject(town, Reject(text="INTERNAL_ERROR"))
+    town.perform(Reject(text="INTERNAL_ERROR"))
     ann.send(order("a", BUY, 5, "0.40"))
     for client in (ann, listener):
         assert client.take_only(ExecutionReport).text == "INTERNAL_ERROR"
 
 
 def test_only_the_message_that_is_named_is_refused(town: Town, ann: Client) -> None:
-    inject(town, Reject(text="INTERNAL_ERROR", message="OrderCancelRequest"))
-    ann.send(order("a", BUY, 5, "0.40"))
-    assert ann.take_only(ExecutionReport).exec_type == ExecType.NEW
-    ann.send(cancel("c", "a"))
-    assert ann.take_only(OrderCancelReject).text == "INTERNAL_ERROR"
-    ann.send(cancel("c", "a"))
-    assert ann.take_only(ExecutionReport).exec_type == ExecType.CANCELED
+    town.perform(Reject(text="INTERNAL_ERROR", message="OrderCancelRequest"))
+    assert ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport).exec_type == ExecType.NEW
+    assert ann.answer_to(cancel("c", "a"), OrderCancelReject).text == "INTERNAL_ERROR"
+    assert ann.answer_to(cancel("c", "a"), ExecutionReport).exec_type == ExecType.CANCELED
 
 
 @pytest.mark.parametrize("applied", [True, False])
 def test_whether_an_order_was_applied_is_left_open_and_a_retry_tells(town: Town, applied: bool) -> None:
     ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
-    inject(town, Unavailable(applied=applied))
-    ann.send(order("a", BUY, 5, "0.40"))
-    report = ann.take_only(ExecutionReport)
+    town.perform(Unavailable(applied=applied))
+    report = ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport)
     assert (report.text, report.ord_rej_reason) == ("EXCHANGE_UNAVAILABLE", OrdRejReason.OTHER)
     assert set(book(town)) == ({"a"} if applied else set())
     assert [each.cl_ord_id for each in reports(listener)] == (["a"] if applied else [])
-    ann.send(order("a", BUY, 5, "0.40"))
-    retried = ann.take_only(ExecutionReport)
+    retried = ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport)
     assert retried.text == ("ORDER_ALREADY_EXISTS" if applied else None)
     assert set(book(town)) == {"a"}
 
@@ -718,20 +697,18 @@ def test_an_applied_order_trades_and_only_its_own_answer_is_untold() -> None:
     ann, bob = town.connect("ann"), town.connect("bob")
     bob.send(order("b", SELL, 5, "0.40"))
     bob.take()
-    inject(town, Unavailable(applied=True))
-    ann.send(order("a", BUY, 2, "0.40"))
-    assert ann.take_only(ExecutionReport).text == "EXCHANGE_UNAVAILABLE"
+    town.perform(Unavailable(applied=True))
+    assert ann.answer_to(order("a", BUY, 2, "0.40"), ExecutionReport).text == "EXCHANGE_UNAVAILABLE"
     assert bob.take_only(ExecutionReport).cum_qty == 2
-    inject(town, Unavailable(applied=True, message="F"))
+    town.perform(Unavailable(applied=True, message="F"))
     ann.send(order("a2", BUY, 9, "0.30"))
     ann.take()
-    ann.send(cancel("c", "a2"))
-    assert ann.take_only(OrderCancelReject).text == "EXCHANGE_UNAVAILABLE"
+    assert ann.answer_to(cancel("c", "a2"), OrderCancelReject).text == "EXCHANGE_UNAVAILABLE"
     assert set(book(town)) == {"b"}
 
 
 def test_a_client_is_told_that_it_is_too_fast(town: Town, ann: Client) -> None:
-    inject(town, Throttle(times=2))
+    town.perform(Throttle(times=2))
     for name in "ab":
         ann.send(order(name, BUY, 1, "0.10"))
         refusal = refused_by(ann)
@@ -756,7 +733,7 @@ def test_a_client_is_told_that_it_is_too_fast(town: Town, ann: Client) -> None:
 )
 def test_a_logon_is_refused_by_logout_with_the_text_and_the_next_is_taken(fault: Fault, text: str) -> None:
     town = Town()
-    inject(town, fault)
+    town.perform(fault)
     ended = town.connect("ann").ending()
     assert ended.reason is CloseReason.LOGON_REFUSED
     assert text in ended.text
@@ -764,7 +741,7 @@ def test_a_logon_is_refused_by_logout_with_the_text_and_the_next_is_taken(fault:
 
 
 def test_a_key_is_held_for_a_while_and_others_are_not(town: Town) -> None:
-    inject(town, HoldKey(key=KEYS["ann"].key_id, lasting=60))
+    town.perform(HoldKey(key=KEYS["ann"].key_id, lasting=60))
     for _ in range(3):
         assert "already exists" in town.connect("ann").ending().text
         town.wait(15)
@@ -797,8 +774,7 @@ class Trial:
             self.clients[name] = self.town.connect(name, "KalshiRT", store=self.stores[name], reset=True)
             return
         if self.random.random() < 0.3:
-            self.town.venue.perform(self._fault(), self.town.now)
-            self.town.run()
+            self.town.perform(self._fault())
             return
         self.sent += 1
         side = self.random.choice((BUY, SELL))
@@ -884,7 +860,7 @@ def test_a_journal_of_trouble_replays_to_the_same(seed: int, tmp_path: Path) -> 
 
 
 def test_a_lost_connection_is_told_by_events_alone(town: Town, ann: Client) -> None:
-    inject(town, Cut())
+    town.perform(Cut())
     assert [type(event) for event in ann.events] == [LoggedOn, SessionEnded]
 
 

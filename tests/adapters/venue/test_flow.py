@@ -30,7 +30,7 @@ from kalshi_fix_adapters.venue.identities import Authority
 from kalshi_fix_adapters.venue.server import VenueServer
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_adapters.venue.virtual_time import pass_time
-from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol
+from kalshi_fix_sansio import MarketDataRequest
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import MARKET, PERP, d
@@ -72,7 +72,7 @@ def watched(**settings: Any) -> Watched:
 
 def subscribe(town: Town) -> Any:
     client = town.connect("ann-md", "KalshiMD")
-    client.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]))
+    client.send(MarketDataRequest.subscribe(MARKET))
     return client
 
 

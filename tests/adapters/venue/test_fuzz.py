@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio import (
     MarketDataRequest,
-    MDReqSymbol,
     Side,
 )
 from kalshi_fix_sansio.base import Message
@@ -25,7 +24,7 @@ MESSAGES: dict[str, list[Message]] = {
         mass_cancel("m1"),
     ],
     "KalshiMD": [
-        MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]),
+        MarketDataRequest.subscribe(MARKET),
         MarketDataRequest(subscription_request_type="2"),
     ],
 }

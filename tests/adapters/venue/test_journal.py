@@ -28,7 +28,7 @@ from kalshi_fix_adapters.venue.scenario.file import load_scenario
 from kalshi_fix_adapters.venue.server import VenueServer
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_adapters.venue.virtual_time import pass_time
-from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, Side
+from kalshi_fix_sansio import MarketDataRequest, Side
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import encode_frame
@@ -62,19 +62,18 @@ def traded(path: Path, **changes: Any) -> Town:
         journalled(town, journal, **changes)
         ann, bob = town.connect("ann"), town.connect("bob", "KalshiRT", reset=True)
         md = town.connect("ann-md", "KalshiMD")
-        md.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]))
+        md.send(MarketDataRequest.subscribe(MARKET))
         ann.send(order("a1", Side.BUY, 10, "0.40"))
         bob.send(order("b1", Side.SELL, 4, "0.40"))
-        town.venue.execute("prediction", SetPause(PauseState.TRADING_PAUSED), town.now)
-        town.run()
+        town.execute(SetPause(PauseState.TRADING_PAUSED))
         ann.send(order("a2", Side.BUY, 10, "0.40"))
-        town.venue.perform(operation("resume"), town.now)
+        town.perform(operation("resume"))
         town.connect("ann")
         town.wait(65)
         bob.drop()
         ann.send(order("a3", Side.BUY, 3, "0.50"))
         with pytest.raises(ValueError, match="NO-SUCH"):
-            town.venue.execute("prediction", SetMarketState("NO-SUCH", MarketState.CLOSED), town.now)
+            town.execute(SetMarketState("NO-SUCH", MarketState.CLOSED))
         town.venue.new_id()
         town.connect("bob", "KalshiRT", reset=True).logout()
     return town
@@ -102,7 +101,7 @@ def test_faults_with_a_chance_and_everything_they_do_replay_too(path: Path) -> N
         venue = journalled(town, journal, flow=FlowConfig(rate=2.0))
         ann = town.connect("ann")
         md = town.connect("ann-md", "KalshiMD")
-        md.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]))
+        md.send(MarketDataRequest.subscribe(MARKET))
         for name, values in (
             ("delay", {"by": 2, "session": "KalshiMD"}),
             ("duplicate", {"owner": "ann", "times": 0, "chance": 0.5}),

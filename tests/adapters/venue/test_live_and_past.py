@@ -62,17 +62,17 @@ class Day:
         kind = random.randrange(20)
         if kind == 0:
             pause = random.choice([PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED])
-            town.venue.execute("prediction", SetPause(pause), town.now)
-            town.venue.execute("prediction", SetPause(PauseState.OPEN), town.now)
+            town.execute(SetPause(pause))
+            town.execute(SetPause(PauseState.OPEN))
         elif kind == 1:
             for state in (MarketState.INACTIVE, MarketState.ACTIVE):
-                town.venue.execute("prediction", SetMarketState(MARKET, state), town.now)
+                town.execute(SetMarketState(MARKET, state))
         elif kind == 2:
             buyer, seller = random.sample([AccountId("ann"), AccountId("bob")], 2)
             block = PrintBlockTrade(
                 market=MARKET, buyer=buyer, seller=seller, price=d("0.50"), quantity=d(number % 5 + 1)
             )
-            town.venue.execute("prediction", block, town.now)
+            town.execute(block)
         elif kind == 3:
             trader.send(mass_cancel(f"m{number}"))
         elif kind < 11 and names:

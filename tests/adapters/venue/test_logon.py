@@ -14,7 +14,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import CloseReason
 from tests.adapters.venue.desk import d
-from tests.adapters.venue.town import KEYS, START, Town, api_key, config, decode_all, encode, order, raw_logon
+from tests.adapters.venue.town import KEYS, START, Town, api_key, config, encode, order, raw_logon
 
 EVERYWHERE = [(product, kind.name) for kind in SESSION_TYPES.values() for product in kind.products]
 
@@ -22,9 +22,7 @@ EVERYWHERE = [(product, kind.name) for kind in SESSION_TYPES.values() for produc
 def answer(data: bytes, session_type: str = "KalshiNR", product: str = "prediction") -> str | None:
     """The Text of the Logout that answers these bytes; None if a Logon does."""
     town = Town()
-    conn = town.venue.connection_made(product, session_type, town.now)
-    town.venue.receive_data(conn, data, town.now)
-    (reply,) = decode_all(town.venue.data_to_send(conn))
+    conn, reply = town.begin(data, session_type, product)
     if isinstance(reply, Logon):
         assert not town.venue.should_close(conn)
         return None
@@ -60,9 +58,7 @@ def test_an_rsa_key_logs_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_gateway_calls_itself_by_the_session_type(town: Town) -> None:
-    conn = town.venue.connection_made("prediction", "KalshiMD", town.now)
-    town.venue.receive_data(conn, raw_logon("ann", "KalshiMD"), town.now)
-    (reply,) = decode_all(town.venue.data_to_send(conn))
+    _, reply = town.begin(raw_logon("ann", "KalshiMD"), "KalshiMD")
     assert (reply.header.sender_comp_id, reply.header.target_comp_id) == ("KalshiMD", "key-ann")
 
 

@@ -36,8 +36,7 @@ def sale(ann: Client, bob: Client, name: str, side: Side, price: str, market: st
     other = SELL if side is BUY else BUY
     bob.send(order(f"b-{name}", other, 10, price, symbol=market))
     ann.take()
-    ann.send(order(f"a-{name}", side, 10, price, symbol=market))
-    return ann.take_only(ExecutionReport)
+    return ann.answer_to(order(f"a-{name}", side, 10, price, symbol=market), ExecutionReport)
 
 
 def told(report: ExecutionReport) -> tuple[str | None, str | None, str]:

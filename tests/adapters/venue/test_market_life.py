@@ -41,8 +41,7 @@ UNOPENED = {"prediction": (attrs.evolve(prediction_market(MARKET), opened=False)
 
 
 def do(town: Town, name: str, **values: Any) -> str:
-    answer = town.venue.perform(operation(name, {"market": MARKET, **values}), town.now)
-    town.run()
+    answer = town.perform(operation(name, {"market": MARKET, **values}))
     return str(answer["state"])
 
 
@@ -74,12 +73,10 @@ def test_a_closed_market_refuses_everything_and_cancels_what_rests_a_little_late
     town, ann = with_an_order()
     assert do(town, "close") == "closed"
     assert ann.take() == [], "what rests is not cancelled yet"
-    ann.send(order("new", BUY, 1, "0.30"))
-    report = ann.take_only(ExecutionReport)
+    report = ann.answer_to(order("new", BUY, 1, "0.30"), ExecutionReport)
     assert (report.text, report.ord_rej_reason) == ("MARKET_INACTIVE", OrdRejReason.EXCHANGE_CLOSED)
     for request in (amend("c", "a1", 2), cancel("c", "a1")):
-        ann.send(request)
-        refusal = ann.take_only(OrderCancelReject)
+        refusal = ann.answer_to(request, OrderCancelReject)
         assert (refusal.text, refusal.cxl_rej_reason) == ("MARKET_INACTIVE", CxlRejReason.OTHER)
     town.wait(RESTS - 0.001)
     assert ann.take() == []
@@ -153,8 +150,7 @@ def test_a_closed_market_can_be_opened_again(cancels: bool) -> None:
     assert [report.exec_type for report in reports(ann)] == ([ExecType.CANCELED] if cancels else [])
     town.wait(RESTS)
     assert reports(ann) == [], "the cancel of the close is off"
-    ann.send(order("a2", BUY, 1, "0.30"))
-    assert ann.take_only(ExecutionReport).exec_type == ExecType.NEW
+    assert ann.answer_to(order("a2", BUY, 1, "0.30"), ExecutionReport).exec_type == ExecType.NEW
 
 
 # Before it opens
@@ -169,8 +165,7 @@ def test_a_market_that_is_not_open_yet_takes_nothing_and_opens_in_silence(inacti
     with pytest.raises(ConfigurationError, match="is initialized and cannot become closed"):
         do(town, "close")
     assert do(town, "open") == "active"
-    ann.send(order("a1", BUY, 1, "0.30"))
-    assert ann.take_only(ExecutionReport).exec_type == ExecType.NEW
+    assert ann.answer_to(order("a1", BUY, 1, "0.30"), ExecutionReport).exec_type == ExecType.NEW
     assert md.take() == []
 
 
@@ -239,8 +234,7 @@ def test_a_correction_of_an_amended_result_is_one_more(town: Town) -> None:
 @pytest.mark.parametrize("with_text", [True, False])
 def test_an_unknown_order_has_a_text_or_none(with_text: bool) -> None:
     _, ann = with_an_order(unknown_orders_have_text=with_text)
-    ann.send(cancel("c", "nobody"))
-    refusal = ann.take_only(OrderCancelReject)
+    refusal = ann.answer_to(cancel("c", "nobody"), OrderCancelReject)
     assert refusal.cxl_rej_reason == CxlRejReason.UNKNOWN_ORDER
     assert refusal.text == ("ORDER_NOT_FOUND" if with_text else None)
 

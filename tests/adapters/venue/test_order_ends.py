@@ -23,7 +23,7 @@ from kalshi_fix_sansio import (
 )
 from tests.adapters.venue.desk import MARKET
 from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, reports
-from tests.adapters.venue.town import Client, Town, amend, api_key, decode_all, encode, order
+from tests.adapters.venue.town import Client, Town, amend, api_key, order
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
@@ -132,10 +132,7 @@ def test_it_does_not_accept_a_quote(pair: Pair) -> None:
 
 
 def rejected_tag(pair: Pair, message: NewOrderSingle) -> int | None:
-    number = pair.one.session.next_outgoing
-    data = encode("ann", "KalshiNR", number, pair.town.now, message)
-    pair.town.venue.receive_data(pair.one.conn, data, pair.town.now)
-    (found,) = decode_all(pair.town.venue.data_to_send(pair.one.conn))
+    (found,) = pair.one.raw(message)
     assert isinstance(found, Reject), found
     return found.ref_tag_id
 
@@ -220,8 +217,7 @@ def test_other_orders_tell_it_by_the_prevention(pair: Pair) -> None:
 
 def bounds(pair: Pair, lowest: str, highest: str) -> None:
     command = SetSettlementBounds(MARKET, Decimal(lowest), Decimal(highest))
-    pair.town.venue.execute("prediction", command, pair.town.now)
-    pair.town.run()
+    pair.town.execute(command)
 
 
 def test_orders_outside_of_the_bounds_of_settlement_are_cancelled(pair: Pair) -> None:
@@ -245,5 +241,5 @@ def test_orders_outside_of_the_bounds_of_settlement_are_cancelled(pair: Pair) ->
 def test_bounds_that_cannot_be_change_nothing(pair: Pair, command: SetSettlementBounds, problem: str) -> None:
     send(pair.one, order("a1", BUY, 1, "0.10"))
     with pytest.raises(ValueError, match=problem):
-        pair.town.venue.execute("prediction", command, pair.town.now)
+        pair.town.execute(command)
     assert told(pair.one) == []

@@ -30,7 +30,7 @@ from kalshi_fix_sansio._generated.limits import ORDER_GROUPS
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import RejectReceived
 from tests.adapters.venue.desk import MARKET, PERP, START
-from tests.adapters.venue.town import Client, Town, accounts, amend, cancel, decode_all, encode, order
+from tests.adapters.venue.town import Client, Town, accounts, amend, cancel, order
 from tests.helpers import TAGS
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -67,8 +67,7 @@ class Groups:
 
     def ask(self, request: OrderGroupRequest) -> OrderGroupResponse:
         """What answers a request that does nothing to orders."""
-        self.ann.send(request)
-        return self.ann.take_only(OrderGroupResponse)
+        return self.ann.answer_to(request, OrderGroupResponse)
 
     def refusal(self, request: OrderGroupRequest, client: Client | None = None) -> tuple[object, ...]:
         client = client or self.ann
@@ -146,8 +145,7 @@ def test_only_create_and_update_repeat_the_limit(groups: Groups, make: Any) -> N
 
 def test_a_group_on_margin(town: Town) -> None:
     perp = town.connect("perp", product="margin")
-    perp.send(OrderGroupRequest.create(5))
-    group = perp.take_only(OrderGroupResponse).order_group_id
+    group = perp.answer_to(OrderGroupRequest.create(5), OrderGroupResponse).order_group_id
     placed = order("a1", BUY, 1, "19.5000", symbol=PERP, secondary_cl_ord_id=group)
     perp.send(placed)
     assert words(perp.take()) == ["a1 new"]
@@ -406,8 +404,7 @@ def test_a_group_belongs_to_its_owner(groups: Groups) -> None:
     assert groups.refusal(OrderGroupRequest.delete(group), groups.bob)[1] == "ORDER_GROUP_NOT_FOUND"
     # Any key of the owner may.
     other = groups.town.connect("ann-2", "KalshiRT")
-    other.send(OrderGroupRequest.reset(group))
-    assert other.take_only(OrderGroupResponse).order_group_id == group
+    assert other.answer_to(OrderGroupRequest.reset(group), OrderGroupResponse).order_group_id == group
 
 
 def test_cancelled_orders_are_reported_to_the_session_that_placed_them(groups: Groups) -> None:
@@ -449,17 +446,13 @@ NAME, LIMIT = TAGS["OrderGroupID"], TAGS["OrderGroupContractsLimit"]
     ],
 )
 def test_what_is_malformed_is_rejected(groups: Groups, fields: dict[str, Any], tag: int) -> None:
-    data = encode("ann", "KalshiNR", 2, groups.town.now, OrderGroupRequest(**fields))
-    groups.town.venue.receive_data(groups.ann.conn, data, groups.town.now)
-    (found,) = decode_all(groups.town.venue.data_to_send(groups.ann.conn))
+    (found,) = groups.ann.raw(OrderGroupRequest(**fields))
     assert isinstance(found, Reject)
     assert (found.ref_tag_id, found.ref_msg_type) == (tag, "UOG")
 
 
 def test_an_action_that_there_is_not_is_refused(groups: Groups) -> None:
-    data = encode("ann", "KalshiNR", 2, groups.town.now, OrderGroupRequest(order_group_action=9))
-    groups.town.venue.receive_data(groups.ann.conn, data, groups.town.now)
-    (found,) = decode_all(groups.town.venue.data_to_send(groups.ann.conn))
+    (found,) = groups.ann.raw(OrderGroupRequest(order_group_action=9))
     assert isinstance(found, BusinessMessageReject)
     assert found.text == "OrderGroupAction 9 is not supported"
 
@@ -474,12 +467,12 @@ def test_who_may_not_trade_may_not_change_groups(groups: Groups) -> None:
 def test_an_exchange_that_takes_no_cancels_changes_no_groups(groups: Groups) -> None:
     group = groups.create()
     groups.place("a1", group)
-    groups.town.venue.execute("prediction", SetPause(PauseState.TRADING_PAUSED), groups.town.now)
+    groups.town.execute(SetPause(PauseState.TRADING_PAUSED))
     groups.ask(OrderGroupRequest.reset(group))
-    groups.town.venue.execute("prediction", SetPause(PauseState.EXCHANGE_PAUSED), groups.town.now)
+    groups.town.execute(SetPause(PauseState.EXCHANGE_PAUSED))
     expected = (BusinessRejectReason.APPLICATION_NOT_AVAILABLE, "EXCHANGE_PAUSED")
     assert groups.refusal(OrderGroupRequest.trigger(group)) == expected
-    groups.town.venue.execute("prediction", SetPause(PauseState.OPEN), groups.town.now)
+    groups.town.execute(SetPause(PauseState.OPEN))
     groups.ann.send(OrderGroupRequest.trigger(group))
     assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
 
@@ -488,7 +481,7 @@ def test_groups_can_go_on_while_the_exchange_is_paused() -> None:
     groups = Groups(exchange_pause_stops_order_groups=False)
     group = groups.create()
     groups.place("a1", group)
-    groups.town.venue.execute("prediction", SetPause(PauseState.EXCHANGE_PAUSED), groups.town.now)
+    groups.town.execute(SetPause(PauseState.EXCHANGE_PAUSED))
     groups.ann.send(OrderGroupRequest.trigger(group))
     assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
 

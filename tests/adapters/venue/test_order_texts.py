@@ -33,15 +33,13 @@ from kalshi_fix_sansio import (
     OrderCancelReject,
     OrderCancelReplaceRequest,
     OrderGroupRequest,
-    Party,
-    PartyRole,
     SelfTradePreventionType,
     Side,
     TimeInForce,
 )
 from kalshi_fix_sansio.base import Message
 from tests.adapters.venue.desk import MARKET
-from tests.adapters.venue.town import Client, Town, amend, api_key, order
+from tests.adapters.venue.town import Client, Town, amend, api_key, customer, order
 
 ROOT = Path(__file__).resolve().parents[3]
 BUY, SELL = Side.BUY, Side.SELL
@@ -103,11 +101,10 @@ class Room:
         self.ann.send(amended(orig, quantity, **fields))
 
     def do(self, command: Command) -> None:
-        self.town.venue.execute("prediction", command, self.town.now)
-        self.town.run()
+        self.town.execute(command)
 
     def fault(self, name: str, **values: str) -> None:
-        self.town.venue.perform(operation(name, values), self.town.now)
+        self.town.perform(operation(name, values))
 
     def told(self) -> list[Message]:
         return self.ann.take() + ([] if self._capped is None else self._capped.take())
@@ -115,10 +112,6 @@ class Room:
 
 def amended(orig: str, quantity: int, **fields: Any) -> OrderCancelReplaceRequest:
     return amend(fields.pop("cl_ord_id", f"{orig}-amended"), orig, quantity, **fields)
-
-
-def customer(party_id: str) -> dict[str, Any]:
-    return {"party_ids": [Party(party_id=party_id, party_role=PartyRole.CUSTOMER_ACCOUNT)]}
 
 
 Scenario = Callable[[Room], None]
@@ -231,17 +224,17 @@ def too_short(room: Room) -> None:
 
 @report("CUSTOMER_ACCOUNT_NOT_FOUND")
 def no_customer(room: Room) -> None:
-    room.buy("a1", **customer(f"{MEMBER}_nobody"))
+    room.buy("a1", party_ids=customer(f"{MEMBER}_nobody"))
 
 
 @report("PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT")
 def anothers_customer(room: Room) -> None:
-    room.buy("a1", **customer(OTHERS))
+    room.buy("a1", party_ids=customer(OTHERS))
 
 
 @report("EVENT_CONTRACT_DAILY_CAP_EXCEEDED")
 def cap_exceeded(room: Room) -> None:
-    room.capped.send(order("a1", BUY, 100, "0.40", **customer(CAPPED)))
+    room.capped.send(order("a1", BUY, 100, "0.40", party_ids=customer(CAPPED)))
 
 
 @report("EVENT_CONTRACT_DAILY_CAP_NOT_FOUND")
@@ -358,7 +351,7 @@ def named_as_another(room: Room) -> None:
 
 def placed(room: Room) -> str:
     """The OrderID of an order on the session with UseCapReservation."""
-    room.capped.send(order("c1", BUY, 1, "0.40", **customer(CAPPED)))
+    room.capped.send(order("c1", BUY, 1, "0.40", party_ids=customer(CAPPED)))
     (new,) = room.capped.take()
     assert isinstance(new, ExecutionReport)
     return new.order_id
@@ -367,8 +360,8 @@ def placed(room: Room) -> str:
 @reject("ORDER_AMEND_IN_PROGRESS")
 def two_at_once(room: Room) -> None:
     order_id = placed(room)
-    first = amended("c1", 2, order_id=order_id, **customer(CAPPED))
-    second = amended("c1-amended", 3, order_id=order_id, **customer(CAPPED))
+    first = amended("c1", 2, order_id=order_id, party_ids=customer(CAPPED))
+    second = amended("c1-amended", 3, order_id=order_id, party_ids=customer(CAPPED))
     for message in (first, second):
         room.capped.session.send(message, room.town.now)
     room.town.run()
@@ -376,12 +369,12 @@ def two_at_once(room: Room) -> None:
 
 @reject("ORDER_ATTRIBUTES_MISMATCH")
 def another_side(room: Room) -> None:
-    room.capped.send(amended("c1", 2, order_id=placed(room), side=SELL, **customer(CAPPED)))
+    room.capped.send(amended("c1", 2, order_id=placed(room), side=SELL, party_ids=customer(CAPPED)))
 
 
 @reject("EVENT_CONTRACT_DAILY_CAP_EXCEEDED")
 def amended_beyond_the_cap(room: Room) -> None:
-    room.capped.send(amended("c1", 100, order_id=placed(room), **customer(CAPPED)))
+    room.capped.send(amended("c1", 100, order_id=placed(room), party_ids=customer(CAPPED)))
 
 
 ELSEWHERE: Mapping[tuple[str, str], str] = {

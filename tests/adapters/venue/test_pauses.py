@@ -59,9 +59,7 @@ def resting(town: Town) -> set[str]:
 
 
 def do(town: Town, name: str, **values: Any) -> dict[str, Any]:
-    answer = town.venue.perform(operation(name, values), town.now)
-    town.run()
-    return answer
+    return town.perform(operation(name, values))
 
 
 # --- what a pause refuses
@@ -90,27 +88,21 @@ def test_orders_that_asked_for_it_are_cancelled_when_a_pause_begins(trader: Clie
 def test_a_trading_pause_refuses_orders_and_amends_and_takes_cancels(trader: Client) -> None:
     do(trader.town, "pause")
     trader.take()
-    trader.send(order("new", BUY, 1, "0.20"))
-    report = trader.take_only(ExecutionReport)
+    report = trader.answer_to(order("new", BUY, 1, "0.20"), ExecutionReport)
     assert (report.exec_type, report.text) == (ExecType.REJECTED, "TRADING_PAUSED")
     assert report.ord_rej_reason == OrdRejReason.EXCHANGE_CLOSED
-    trader.send(amend("more", "stays", 9))
-    assert trader.take_only(OrderCancelReject).text == "TRADING_PAUSED"
-    trader.send(cancel("c", "stays"))
-    assert trader.take_only(ExecutionReport).exec_type == ExecType.CANCELED
+    assert trader.answer_to(amend("more", "stays", 9), OrderCancelReject).text == "TRADING_PAUSED"
+    assert trader.answer_to(cancel("c", "stays"), ExecutionReport).exec_type == ExecType.CANCELED
 
 
 def test_an_exchange_pause_refuses_cancels_too(trader: Client) -> None:
     do(trader.town, "pause", what="exchange")
     trader.take()
-    trader.send(order("new", BUY, 1, "0.20"))
-    assert trader.take_only(ExecutionReport).text == "EXCHANGE_PAUSED"
+    assert trader.answer_to(order("new", BUY, 1, "0.20"), ExecutionReport).text == "EXCHANGE_PAUSED"
     for request in (amend("more", "stays", 9), cancel("c", "stays")):
-        trader.send(request)
-        refusal = trader.take_only(OrderCancelReject)
+        refusal = trader.answer_to(request, OrderCancelReject)
         assert (refusal.text, refusal.cxl_rej_reason) == ("EXCHANGE_PAUSED", CxlRejReason.OTHER)
-    trader.send(mass_cancel())
-    refused = trader.take_only(OrderMassCancelReport)
+    refused = trader.answer_to(mass_cancel(), OrderMassCancelReport)
     assert (refused.mass_cancel_response, refused.mass_cancel_reject_reason) == (
         MassCancelResponse.REJECTED,
         99,
@@ -122,8 +114,7 @@ def test_what_rests_trades_again_when_the_pause_is_over(trader: Client) -> None:
     town = trader.town
     do(town, "pause", what="exchange")
     bob = town.connect("bob")
-    bob.send(order("b", SELL, 2, "0.30"))
-    assert bob.take_only(ExecutionReport).text == "EXCHANGE_PAUSED"
+    assert bob.answer_to(order("b", SELL, 2, "0.30"), ExecutionReport).text == "EXCHANGE_PAUSED"
     do(town, "resume")
     trader.take()
     bob.send(order("b", SELL, 2, "0.30"))
@@ -299,8 +290,7 @@ def test_maintenance_by_command_logs_out_and_pauses(town: Town) -> None:
     assert bob.session.is_established
     assert state(town) is PauseState.EXCHANGE_PAUSED
     again = town.connect("ann")
-    again.send(cancel("c", "a"))
-    assert again.take_only(OrderCancelReject).text == "EXCHANGE_PAUSED"
+    assert again.answer_to(cancel("c", "a"), OrderCancelReject).text == "EXCHANGE_PAUSED"
     town.wait(60)
     assert state(town) is PauseState.OPEN
     assert again.session.is_established
@@ -354,20 +344,17 @@ def test_a_pause_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_resting_orders_are_cancelled_when_a_halted_market_is_reactivated(trader: Client) -> None:
     town = trader.town
-    town.venue.perform(Halt(market=MARKET), town.now)
-    town.run()
+    town.perform(Halt(market=MARKET))
     (report,) = reports(trader)
     assert (report.cl_ord_id, report.text) == ("goes", "TRADING_PAUSED")
-    trader.send(order("new", BUY, 1, "0.20"))
-    assert trader.take_only(ExecutionReport).text == "MARKET_INACTIVE"
-    town.venue.perform(Open(market=MARKET), town.now)
-    town.run()
+    assert trader.answer_to(order("new", BUY, 1, "0.20"), ExecutionReport).text == "MARKET_INACTIVE"
+    town.perform(Open(market=MARKET))
     (report,) = reports(trader)
     assert (report.cl_ord_id, report.exec_type, report.text) == ("stays", ExecType.CANCELED, None)
     assert resting(town) == set()
     trader.send(order("new", BUY, 1, "0.20"))
     assert resting(town) == {"new"}
-    town.venue.perform(Open(market=MARKET), town.now)  # it is open already
+    town.perform(Open(market=MARKET))  # it is open already
     assert resting(town) == {"new"}
 
 

@@ -18,7 +18,6 @@ from kalshi_fix_sansio import (
     EventResendRequest,
     ExecutionReport,
     MarketDataRequest,
-    MDReqSymbol,
     NewOrderSingle,
     OrderGroupAction,
     OrderGroupRequest,
@@ -71,7 +70,7 @@ def new(number: int, **fields: Any) -> NewOrderSingle:
 
 
 def snapshot(number: int) -> MarketDataRequest:
-    return MarketDataRequest(subscription_request_type="0", related_sym=[MDReqSymbol(symbol=MARKET)])
+    return MarketDataRequest.snapshot(MARKET)
 
 
 # --- the limit
@@ -195,7 +194,7 @@ def charged(
         (AcceptQuote(quote_id="q", side=BUY), ("write", 1, 10)),
         (RFQCancel(quote_req_id="r"), ("write", 1, 10)),
         (snapshot(1), ("read", None, 10)),
-        (SecurityStatusRequest(subscription_request_type="1", symbol=MARKET), ("read", None, 10)),
+        (SecurityStatusRequest.subscribe(MARKET), ("read", None, 10)),
         (EventResendRequest(begin_exec_id="1;1"), ("read", None, 10)),
     ],
     ids=lambda value: value.MSG_TYPE if isinstance(value, Message) else "",
@@ -239,8 +238,7 @@ def test_a_mass_cancel_is_taken_once_a_second(town: Town, ann: Client) -> None:
     town.wait(0.999)
     assert taken(ann, mass_cancels, 1) == 0
     town.wait(0.001)
-    ann.send(mass_cancel("m9"))
-    assert ann.take_only(OrderMassCancelReport).cl_ord_id == "m9"
+    assert ann.answer_to(mass_cancel("m9"), OrderMassCancelReport).cl_ord_id == "m9"
     town.wait(10)
     assert taken(ann, mass_cancels, 2) == 1
 
@@ -307,7 +305,7 @@ def test_a_tier_that_is_none_is_refused_with_those_there_are() -> None:
 
 
 def test_the_limit_comes_before_faults(town: Town, ann: Client) -> None:
-    town.venue.perform(Unavailable(skip=60), town.now)
+    town.perform(Unavailable(skip=60))
     assert taken(ann, new, 61) == 60
     assert town.venue.faults()[0]["fault"] == "unavailable"
     town.wait(1)

@@ -16,8 +16,8 @@ from kalshi_fix_sansio import (
     Side,
 )
 from tests.adapters.venue.desk import MARKET, d
-from tests.adapters.venue.test_clearing import ACCOUNTS, ONE, TWO, cleared, customer
-from tests.adapters.venue.town import Client, Town, api_key, order
+from tests.adapters.venue.test_clearing import ACCOUNTS, ONE, TWO, cleared
+from tests.adapters.venue.town import Client, Town, api_key, customer, order
 
 BUY, SELL = Side.BUY, Side.SELL
 LIMITED = frozenset({ONE})
@@ -103,7 +103,7 @@ def test_a_settlement_reports_the_positions_of_its_customers_and_of_the_owner(se
     ]
     for state in (MarketState.DETERMINED, MarketState.SETTLED):
         result = MarketResult.YES if state is MarketState.DETERMINED else None
-        venue.venue.execute("prediction", SetMarketState(MARKET, state, result), venue.now)
+        venue.execute(SetMarketState(MARKET, state, result))
     venue.run()
     reports = [client.take_only(MarketSettlementReport) for client in (whole, *some)]
     told = [{party.market_settlement_party_id for party in r.market_settlement_party_ids} for r in reports]

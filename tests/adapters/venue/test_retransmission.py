@@ -20,7 +20,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.venue.town import Client, Town, decode_all, encode, order
+from tests.adapters.venue.town import Client, Town, decode_all, order
 
 BUY, SELL = Side.BUY, Side.SELL
 HOUR = 3600
@@ -57,11 +57,7 @@ def refusals(client: Client) -> list[str]:
 def resent(town: Town, client: Client, begin: int, end: int = 0) -> list[Message]:
     """What answers a ResendRequest that the client's own session knows nothing of."""
     town.run()
-    request = ResendRequest(begin_seq_no=begin, end_seq_no=end)
-    number = client.session.next_outgoing
-    data = encode(client.name, client.session.config.session_type.name, number, town.now, request)
-    town.venue.receive_data(client.conn, data, town.now)
-    return decode_all(town.venue.data_to_send(client.conn))
+    return client.raw(ResendRequest(begin_seq_no=begin, end_seq_no=end))
 
 
 @pytest.mark.parametrize(

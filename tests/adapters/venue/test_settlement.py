@@ -29,11 +29,8 @@ BUY, SELL = Side.BUY, Side.SELL
 
 def settle(town: Town, result: MarketResult = MarketResult.YES, price: str | None = None) -> None:
     dollars = None if price is None else Decimal(price)
-    town.venue.execute(
-        "prediction", SetMarketState(MARKET, MarketState.DETERMINED, result, dollars), town.now
-    )
-    town.venue.execute("prediction", SetMarketState(MARKET, MarketState.SETTLED), town.now)
-    town.run()
+    town.execute(SetMarketState(MARKET, MarketState.DETERMINED, result, dollars))
+    town.execute(SetMarketState(MARKET, MarketState.SETTLED))
 
 
 def trade(town: Town, quantity: int = 10, price: str = "0.40") -> None:
@@ -303,11 +300,9 @@ def test_a_correction_before_the_payout_is_what_is_paid(town: Town) -> None:
     ann = town.connect("ann", "KalshiPT")
     for result in (MarketResult.YES, MarketResult.NO):
         command = SetMarketState(MARKET, MarketState.DETERMINED, result)
-        town.venue.execute("prediction", command, town.now)
-        town.run()
+        town.execute(command)
         assert settlements(ann) == []
-    town.venue.execute("prediction", SetMarketState(MARKET, MarketState.SETTLED), town.now)
-    town.run()
+    town.execute(SetMarketState(MARKET, MarketState.SETTLED))
     (report,) = settlements(ann)
     assert report.market_result == "no"
 

@@ -15,19 +15,27 @@ from kalshi_fix_sansio import (
     CxlRejReason,
     ExecType,
     ExecutionReport,
-    MassCancelRequestType,
     OrderCancelReject,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
     OrderMassCancelReport,
-    OrderMassCancelRequest,
     OrdRejReason,
     Side,
 )
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Client, Town, accounts, amend, cancel, config, encode, order
+from tests.adapters.venue.town import (
+    Client,
+    Town,
+    accounts,
+    amend,
+    cancel,
+    config,
+    encode,
+    mass_cancel,
+    order,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 CRYPTO = "KXBTC-26AUG20"
@@ -66,8 +74,7 @@ def crypto_amend(cl_ord_id: str, orig: str, **fields: Any) -> OrderCancelReplace
 
 def told(client: Client, message: Any) -> ExecutionReport:
     client.take()
-    client.send(message)
-    return client.take_only(ExecutionReport)
+    return client.answer_to(message, ExecutionReport)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +120,7 @@ def test_a_shard_without_the_market_does_not_know_it(ann: Client, destination: i
         crypto_amend("a2", "a1", ex_destination=destination),
         crypto_cancel("a3", "a1", ex_destination=destination),
     ):
-        ann.send(message)
-        refused = ann.take_only(OrderCancelReject)
+        refused = ann.answer_to(message, OrderCancelReject)
         assert (refused.text, refused.cxl_rej_reason) == ("MARKET_NOT_FOUND", CxlRejReason.OTHER)
     assert told(ann, crypto_cancel("a4", "a1")).exec_type == ExecType.CANCELED
 
@@ -135,8 +141,7 @@ def test_that_an_absent_destination_goes_by_symbol_is_an_assumption() -> None:
     ann = town.connect("ann")
     assert told(ann, crypto("a1")).text == "MARKET_NOT_FOUND"
     assert told(ann, crypto("a1", ex_destination=-1)).exec_type == ExecType.NEW
-    ann.send(crypto_cancel("a2", "a1"))
-    assert ann.take_only(OrderCancelReject).text == "MARKET_NOT_FOUND"
+    assert ann.answer_to(crypto_cancel("a2", "a1"), OrderCancelReject).text == "MARKET_NOT_FOUND"
 
 
 def test_balances_are_per_shard(town: Town, ann: Client, bob: Client) -> None:
@@ -171,11 +176,7 @@ def test_the_primary_account_is_on_every_shard_and_a_subaccount_where_it_was_mad
 def test_a_mass_cancel_takes_the_orders_of_all_shards(ann: Client) -> None:
     told(ann, order("a1", BUY, 1, "0.40"))
     told(ann, crypto("a2"))
-    ann.send(
-        OrderMassCancelRequest(
-            cl_ord_id="q", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
-        )
-    )
+    ann.send(mass_cancel("q"))
     report, *canceled = ann.take()
     assert isinstance(report, OrderMassCancelReport)
     assert [(r.cl_ord_id, r.exec_id, r.last_mkt) for r in canceled if isinstance(r, ExecutionReport)] == [

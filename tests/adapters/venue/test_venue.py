@@ -15,8 +15,6 @@ from kalshi_fix_sansio import (
     MarketDataIncrementalRefresh,
     MarketDataRequest,
     MarketDataSnapshotFullRefresh,
-    MDReqSymbol,
-    OrderMassCancelRequest,
     Reject,
     SecurityStatus,
     SecurityStatusRequest,
@@ -34,7 +32,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.session import MemoryStore, Session
 from tests.adapters.venue.desk import MARKET, PERP, d
-from tests.adapters.venue.town import Client, Town, decode_all, encode, order, raw_logon
+from tests.adapters.venue.town import Client, Town, encode, mass_cancel, order, raw_logon
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -43,10 +41,9 @@ def test_an_order_lives_from_placement_to_fill_and_the_book_is_seen_moving(town:
     ann, bob, md = town.connect("ann"), town.connect("bob"), town.connect("ann-md", "KalshiMD")
     for client in (ann, bob, md):
         client.take()
-    md.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]))
+    md.send(MarketDataRequest.subscribe(MARKET))
     assert md.take_only(MarketDataSnapshotFullRefresh).md_entries == []
-    ann.send(order("a1", BUY, 10, "0.40"))
-    new = ann.take_only(ExecutionReport)
+    new = ann.answer_to(order("a1", BUY, 10, "0.40"), ExecutionReport)
     assert (new.exec_type, new.ord_status) == ("0", "0")
     (level,) = md.take_only(MarketDataIncrementalRefresh).md_entries
     assert (level.md_entry_type, str(level.md_entry_px), str(level.md_entry_size)) == ("0", "0.4000", "10.00")
@@ -59,8 +56,7 @@ def test_an_order_lives_from_placement_to_fill_and_the_book_is_seen_moving(town:
 def test_margin_trades_too(town: Town) -> None:
     perp = town.connect("perp", product="margin")
     perp.take()
-    perp.send(order("a1", BUY, 10, "19.5", symbol=PERP))
-    report = perp.take_only(ExecutionReport)
+    report = perp.answer_to(order("a1", BUY, 10, "19.5", symbol=PERP), ExecutionReport)
     assert (str(report.price), report.symbol) == ("19.5000", PERP)
 
 
@@ -97,7 +93,7 @@ def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next(tow
     ann.drop()
     again = town.connect("ann")
     again.take()
-    again.send(OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="6"))
+    again.send(mass_cancel("m1"))
     report, canceled = again.take()
     assert report.MSG_TYPE == "r"
     assert isinstance(canceled, ExecutionReport)
@@ -173,9 +169,7 @@ def test_a_listener_sees_the_account_live(town: Town) -> None:
 def test_an_undefined_tag_is_rejected_by_the_session(town: Town, ann: Client) -> None:
     odd = order("a1", BUY, 10, "0.40")
     odd.unknown = ((333333, b"test"),)
-    data = encode("ann", "KalshiNR", 2, town.now, odd)
-    town.venue.receive_data(ann.conn, data, town.now)
-    (reject,) = decode_all(town.venue.data_to_send(ann.conn))
+    (reject,) = ann.raw(odd)
     assert isinstance(reject, Reject)
     assert (reject.ref_tag_id, reject.ref_msg_type, reject.session_reject_reason) == (333333, "D", 3)
     assert reject.ref_seq_num == 2
@@ -184,8 +178,7 @@ def test_an_undefined_tag_is_rejected_by_the_session(town: Town, ann: Client) ->
 
 def test_a_required_field_is_missed_by_the_session(town: Town, ann: Client) -> None:
     gtd = order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE)
-    town.venue.receive_data(ann.conn, encode("ann", "KalshiNR", 2, town.now, gtd), town.now)
-    (reject,) = decode_all(town.venue.data_to_send(ann.conn))
+    (reject,) = ann.raw(gtd)
     assert isinstance(reject, Reject)
     assert (reject.ref_tag_id, reject.session_reject_reason) == (126, 1)
 
@@ -194,15 +187,14 @@ def test_a_required_field_is_missed_by_the_session(town: Town, ann: Client) -> N
     ("session_type", "message"),
     [
         ("KalshiMD", order("a1", BUY, 1, "0.40")),
-        ("KalshiRT", OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="6")),
+        ("KalshiRT", mass_cancel("m1")),
     ],
 )
 def test_what_a_session_does_not_serve_is_answered_and_the_session_goes_on(
     town: Town, session_type: str, message: Message
 ) -> None:
     ann = town.connect("ann", session_type)
-    town.venue.receive_data(ann.conn, encode("ann", session_type, 2, town.now, message), town.now)
-    (refused,) = decode_all(town.venue.data_to_send(ann.conn))
+    (refused,) = ann.raw(message)
     assert isinstance(refused, BusinessMessageReject)
     assert refused.business_reject_reason == BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE
     assert not town.venue.should_close(ann.conn)
@@ -272,13 +264,12 @@ def test_an_order_and_a_deadline_concern_no_more_sessions_than_they_must(
 
 def test_the_operator_pauses_and_moves_markets(town: Town) -> None:
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
-    md.send(SecurityStatusRequest(subscription_request_type="1", symbol=MARKET))
+    md.send(SecurityStatusRequest.subscribe(MARKET))
     ann.send(order("a1", BUY, 10, "0.40", cancel_order_on_pause=True))
     ann.take()
     md.take()
-    town.venue.execute("prediction", SetPause(PauseState.TRADING_PAUSED), town.now)
-    town.venue.execute("prediction", SetMarketState(MARKET, MarketState.INACTIVE), town.now)
-    town.run()
+    town.execute(SetPause(PauseState.TRADING_PAUSED))
+    town.execute(SetMarketState(MARKET, MarketState.INACTIVE))
     assert ann.take_only(ExecutionReport).text == "TRADING_PAUSED"
     assert md.take_only(SecurityStatus).security_trading_status == 2
 
@@ -323,7 +314,7 @@ def test_what_a_deaf_client_missed_on_rt_waits_for_it() -> None:
 
 def test_market_data_of_a_session_that_is_gone_is_forgotten(town: Town) -> None:
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
-    md.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]))
+    md.send(MarketDataRequest.subscribe(MARKET))
     md.drop()
     again = town.connect("ann-md", "KalshiMD")
     again.take()

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import attrs
 
 from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
-from kalshi_fix_adapters.venue.exchange import margin_market, prediction_market
+from kalshi_fix_adapters.venue.exchange import Command, margin_market, prediction_market
 from kalshi_fix_adapters.venue.identities import ClientKey
+from kalshi_fix_adapters.venue.operations import Answer, Operation
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio import (
     DIALECT,
@@ -26,6 +27,8 @@ from kalshi_fix_sansio import (
     OrderCancelRequest,
     OrderMassCancelRequest,
     OrdType,
+    Party,
+    PartyRole,
     Side,
     TimeInForce,
 )
@@ -101,6 +104,14 @@ class Client:
         self.session.send(message, self.town.now)
         self.town.run()
 
+    def raw(self, message: Message) -> list[Message]:
+        """Send what the session would not, as its next message, and return what comes back; it cannot send
+        any more."""
+        town, session_type = self.town, self.session.config.session_type.name
+        data = encode(self.name, session_type, self.session.next_outgoing, town.now, message)
+        town.venue.receive_data(self.conn, data, town.now)
+        return decode_all(town.venue.data_to_send(self.conn))
+
     def logout(self) -> None:
         self.session.logout(self.town.now)
         self.town.run()
@@ -121,6 +132,11 @@ class Client:
         (message,) = self.take()
         assert isinstance(message, kind), message
         return message
+
+    def answer_to(self, message: Message, kind: type[M]) -> M:
+        """Send a message, and return the only one that came since the last call of `take`."""
+        self.send(message)
+        return self.take_only(kind)
 
     def ending(self) -> SessionEnded:
         (ended,) = (event for event in self.events if isinstance(event, SessionEnded))
@@ -180,6 +196,26 @@ class Town:
         session.connect(self.now)
         self.run()
         return client
+
+    def begin(
+        self, data: bytes, session_type: str = "KalshiNR", product: str = "prediction"
+    ) -> tuple[int, Message]:
+        """A connection that begins with these bytes, and the one message that answers them."""
+        conn = self.venue.connection_made(product, session_type, self.now)
+        self.venue.receive_data(conn, data, self.now)
+        (reply,) = decode_all(self.venue.data_to_send(conn))
+        return conn, reply
+
+    def execute(self, command: Command, product: str = "prediction") -> None:
+        """Give the exchange of a product a command, and let everybody hear of it."""
+        self.venue.execute(product, command, self.now)
+        self.run()
+
+    def perform(self, operation: Operation) -> Answer:
+        """Do what an operator can do, and let everybody hear of it."""
+        answer = self.venue.perform(operation, self.now)
+        self.run()
+        return answer
 
     def run(self) -> None:
         """Move bytes until everybody is quiet."""
@@ -258,6 +294,11 @@ def amend(cl_ord_id: str, orig: str, quantity: int, **fields: Any) -> OrderCance
         "symbol": MARKET,
     }
     return OrderCancelReplaceRequest(**(values | fields))
+
+
+def customer(party_id: str) -> list[Party]:
+    """PartyIDs (448) of an order for a customer of a clearing member."""
+    return [Party(party_id=party_id, party_role=PartyRole.CUSTOMER_ACCOUNT)]
 
 
 def mass_cancel(cl_ord_id: str = "m") -> OrderMassCancelRequest:

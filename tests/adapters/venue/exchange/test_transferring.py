@@ -59,8 +59,6 @@ def test_what_cannot_be_moved_changes_nothing(desk: Desk, change: dict[str, Any]
 def test_an_operator_funds_a_shard() -> None:
     town: Town = sharded()
     moved = Transfer(owner="ann", amount=d(100), to_shard=2)
-    assert town.venue.perform(moved, town.now)["said"] == (
-        "ann: 100 dollars moved; 900 are left, and 150 are there"
-    )
+    assert town.perform(moved)["said"] == ("ann: 100 dollars moved; 900 are left, and 150 are there")
     with pytest.raises(ConfigurationError, match=r"account 0 of ann on shard 2 has 150 dollars"):
-        town.venue.perform(Transfer(owner="ann", amount=d(151), from_shard=2), town.now)
+        town.perform(Transfer(owner="ann", amount=d(151), from_shard=2))

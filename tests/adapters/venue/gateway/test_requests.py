@@ -21,7 +21,6 @@ from kalshi_fix_sansio import (
     EventResendRequest,
     ExecType,
     ExecutionReport,
-    MassCancelRequestType,
     MassCancelResponse,
     OrderCancelReject,
     OrderGroupAction,
@@ -30,7 +29,6 @@ from kalshi_fix_sansio import (
     OrderMassCancelRequest,
     OrdRejReason,
     OrdStatus,
-    Party,
     SelfTradePreventionType,
     Side,
     TimeInForce,
@@ -38,6 +36,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from tests.adapters.venue.desk import START
 from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, only, reports, told
+from tests.adapters.venue.town import customer, mass_cancel
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -141,16 +140,14 @@ def test_rejects_of_the_exchange_come_after_pending(desk: GatewayDesk) -> None:
 
 def test_parties_and_order_groups_of_nobody(ann: Login, desk: GatewayDesk) -> None:
     (rejected,) = reports(
-        desk.send(ann, desk.order("a1", BUY, 1, "0.40", party_ids=[Party(party_id="sub", party_role=24)])),
+        desk.send(ann, desk.order("a1", BUY, 1, "0.40", party_ids=customer("sub"))),
         ann,
     )
     assert rejected.text == "CUSTOMER_ACCOUNT_NOT_FOUND"
     assert [party.party_id for party in rejected.party_ids] == ["sub"]
     (rejected,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", secondary_cl_ord_id="group")), ann)
     assert (rejected.text, rejected.ord_rej_reason) == ("ORDER_GROUP_NOT_FOUND", 11)
-    refused = only(
-        desk.send(ann, desk.cancel("a2", "a1", BUY, party_ids=[Party(party_id="sub", party_role=24)]))
-    )
+    refused = only(desk.send(ann, desk.cancel("a2", "a1", BUY, party_ids=customer("sub"))))
     assert isinstance(refused, OrderCancelReject)
 
 
@@ -207,9 +204,7 @@ def test_a_mass_cancel_is_answered_and_a_report_follows_for_each_order(desk: Gat
     for number in (1, 2):
         desk.send(ann, desk.order(f"a{number}", BUY, 1, "0.40"))
     desk.send(other, desk.order("o1", BUY, 1, "0.40"))
-    request = OrderMassCancelRequest(
-        cl_ord_id="m1", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
-    )
+    request = mass_cancel("m1")
     answer, *rest = told(desk.send(ann, request), ann)
     assert isinstance(answer, OrderMassCancelReport)
     assert (answer.cl_ord_id, answer.mass_cancel_response) == ("m1", MassCancelResponse.ALL_ORDERS_CANCELLED)
@@ -230,7 +225,7 @@ def test_a_mass_cancel_that_cannot_be(ann: Login, desk: GatewayDesk) -> None:
     desk.send(ann, desk.order("a1", BUY, 1, "0.40", **gtd))
     desk.execute(SetPause(PauseState.EXCHANGE_PAUSED))
     desk.wait(seconds=5)
-    request = OrderMassCancelRequest(cl_ord_id="m2", mass_cancel_request_type="6")
+    request = mass_cancel("m2")
     expired, answer = told(desk.send(ann, request), ann)
     assert isinstance(answer, OrderMassCancelReport)
     assert answer.mass_cancel_response == MassCancelResponse.REJECTED

@@ -10,7 +10,6 @@ import attrs
 from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey
 from kalshi_fix_adapters.venue.exchange import (
     AccountId,
-    Command,
     MarketResult,
     MarketState,
     PauseState,
@@ -34,7 +33,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.base import Message
 from tests.adapters.venue.desk import MARKET, NO_FEES
-from tests.adapters.venue.town import KEYS, Client, Town, decode_all, encode, named
+from tests.adapters.venue.town import KEYS, Client, Town, decode_all, named
 
 VOLATILE, OTHER, SHARDED = "KXFAST-26", "KXOTHER-26", "KXSHARD-26"
 NAMES = (
@@ -111,25 +110,12 @@ class RfqTown(Town):
     def maker(self, name: str = "bob", **fields: Any) -> Client:
         return self.connect(name, "KalshiRFQ", **fields)
 
-    def operate(self, command: Command) -> None:
-        self.venue.execute("prediction", command, self.now)
-        self.run()
-
     def pause(self, state: PauseState) -> None:
-        self.operate(SetPause(state))
+        self.execute(SetPause(state))
 
     def market(self, state: MarketState, ticker: str = MARKET) -> None:
         result = MarketResult.YES if state is MarketState.DETERMINED else None
-        self.operate(SetMarketState(ticker, state, result))
-
-    def raw(self, client: Client, message: Message) -> list[Message]:
-        """Send what a client's session would not, as its next message, and return what comes back; it cannot
-        send any more."""
-        key, session_type = client.name, client.session.config.session_type.name
-        number = client.session.next_outgoing
-        data = encode(key, session_type, number, self.now, message)
-        self.venue.receive_data(client.conn, data, self.now)
-        return decode_all(self.venue.data_to_send(client.conn))
+        self.execute(SetMarketState(ticker, state, result))
 
     def balance(self, owner: str, subaccount: int = 0, shard: int = 0) -> Decimal:
         account = AccountId(owner, subaccount, shard)

@@ -9,13 +9,13 @@ import pytest
 
 from kalshi_fix_adapters.venue.config import CustomerConfig
 from kalshi_fix_adapters.venue.exchange import AccountId
-from kalshi_fix_sansio import ExecutionReport, Party, PartyRole
+from kalshi_fix_sansio import ExecutionReport
 from tests.adapters.venue.desk import MARKET
 from tests.adapters.venue.rfq.rfq_town import BUY, RfqTown, accept, accounts, ask, confirm, quote
-from tests.adapters.venue.town import order
+from tests.adapters.venue.town import customer, order
 
 CUSTOMER = "550e8400-e29b-41d4-a716-446655440000_capped"
-FOR = [Party(party_id=CUSTOMER, party_role=PartyRole.CUSTOMER_ACCOUNT)]
+FOR = customer(CUSTOMER)
 
 
 @pytest.mark.parametrize("by", ["UA", "D"])
@@ -36,7 +36,6 @@ def test_an_accepted_quote_reserves_nothing_under_a_daily_cap(by: str) -> None:
     assert cap is not None
     assert cap.reserved == cap.used == 0
     ann.take()
-    ann.send(order("a2", BUY, 20, "0.50", party_ids=FOR))
-    assert ann.take_only(ExecutionReport).text is None
+    assert ann.answer_to(order("a2", BUY, 20, "0.50", party_ids=FOR), ExecutionReport).text is None
     ann.send(order("a3", BUY, 1, "0.50", party_ids=FOR))
     assert ann.take_only(ExecutionReport).text == "EVENT_CONTRACT_DAILY_CAP_EXCEEDED"

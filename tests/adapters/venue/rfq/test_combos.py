@@ -13,7 +13,6 @@ from kalshi_fix_sansio import (
     ExecutionReport,
     MarketDataIncrementalRefresh,
     MarketDataRequest,
-    MDReqSymbol,
     MultivariateSelectedLeg,
     MVEValidationReasonCode,
     QuoteRequest,
@@ -21,7 +20,6 @@ from kalshi_fix_sansio import (
     QuoteRequestReject,
     QuoteRequestRejectReason,
     Side,
-    SubscriptionRequestType,
 )
 from tests.adapters.venue.desk import MARKET, ds
 from tests.adapters.venue.rfq.rfq_town import RfqTown, accept, ask, confirm, hear, only, quote, request
@@ -73,8 +71,7 @@ def combo(*named: Leg, collection: str = COLLECTION, **fields: Any) -> dict[str,
 
 
 def test_a_combination_becomes_a_market_that_the_ack_names(town: RfqTown, ann: Client, bob: Client) -> None:
-    ann.send(request("r1", **combo(HIGH, A)))
-    ack = ann.take_only(QuoteRequestAck)
+    ack = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck)
     assert ack.symbol is not None
     assert ack.symbol.startswith(f"{COLLECTION}-")
     assert ack.ex_destination == 1
@@ -98,17 +95,11 @@ def test_the_same_legs_are_the_same_market_in_any_order(town: RfqTown) -> None:
 
 
 def test_an_rfq_on_a_combination_runs_with_the_short_times(town: RfqTown, ann: Client, bob: Client) -> None:
-    ann.send(request("r1", 10, **combo(HIGH, A)))
-    ack = ann.take_only(QuoteRequestAck)
+    ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)
     assert ack.rfq_id is not None
     assert ack.symbol is not None
     watcher = town.connect("cat", "KalshiMD")
-    watcher.send(
-        MarketDataRequest(
-            subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
-            related_sym=[MDReqSymbol(symbol=ack.symbol)],
-        )
-    )
+    watcher.send(MarketDataRequest.subscribe(ack.symbol))
     hear(bob, watcher)
     bob.send(quote(ack.rfq_id, "q1", "0.201", "0.7", symbol=ack.symbol))
     ann.send(accept())
@@ -123,8 +114,7 @@ def test_an_rfq_on_a_combination_runs_with_the_short_times(town: RfqTown, ann: C
 
 
 def test_a_combination_trades_in_the_book_like_any_market(town: RfqTown, ann: Client) -> None:
-    ann.send(request("r1", **combo(HIGH, A)))
-    ticker = ann.take_only(QuoteRequestAck).symbol
+    ticker = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck).symbol
     assert ticker is not None
     bob = town.connect("bob", "KalshiNR")
     bob.send(order("b1", Side.BUY, 5, "0.0012", symbol=ticker))
@@ -133,20 +123,17 @@ def test_a_combination_trades_in_the_book_like_any_market(town: RfqTown, ann: Cl
 
 
 def test_an_rfq_can_name_the_ticker_of_a_combination(town: RfqTown, ann: Client, bob: Client) -> None:
-    ann.send(request("r1", **combo(HIGH, A)))
-    ticker = ann.take_only(QuoteRequestAck).symbol
+    ticker = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck).symbol
     assert ticker is not None
     dan = town.creator("dan")
-    dan.send(request("r1", symbol=ticker))
-    assert dan.take_only(QuoteRequestAck).symbol is None
+    assert dan.answer_to(request("r1", symbol=ticker), QuoteRequestAck).symbol is None
     told = bob.take()[-1]
     assert isinstance(told, QuoteRequest)
     assert (told.multivariate_collection_ticker, told.multivariate_selected_legs) == (
         COLLECTION,
         legs(HIGH, A),
     )
-    ann.send(request("r2", symbol=ticker))
-    assert ann.take_only(QuoteRequestReject).text == "RFQ already exists"
+    assert ann.answer_to(request("r2", symbol=ticker), QuoteRequestReject).text == "RFQ already exists"
 
 
 @pytest.mark.parametrize(
@@ -182,8 +169,7 @@ def test_legs_that_make_no_combination_are_told(
     town: RfqTown, ann: Client, bob: Client, named: tuple[Leg, ...], code: str, offending: list[str]
 ) -> None:
     before = set(town.venue.exchange("prediction").markets)
-    ann.send(request("r1", **combo(*named)))
-    reject = ann.take_only(QuoteRequestReject)
+    reject = ann.answer_to(request("r1", **combo(*named)), QuoteRequestReject)
     assert reject.quote_request_reject_reason == QuoteRequestRejectReason.OTHER
     assert (reject.mve_validation_reason_code, bool(reject.text)) == (code, True)
     assert [leg.mve_offending_market_ticker for leg in reject.mve_offending_legs] == offending
@@ -202,15 +188,13 @@ def test_a_leg_that_is_over_makes_no_combination(town: RfqTown, ann: Client) -> 
     ann.send(request("r1", **combo(HIGH, A)))
     assert kinds(ann.take()) == ["b"]
     town.market(MarketState.CLOSED)
-    ann.send(request("r2", **combo(HIGH, B)))
-    reject = ann.take_only(QuoteRequestReject)
+    reject = ann.answer_to(request("r2", **combo(HIGH, B)), QuoteRequestReject)
     assert reject.mve_validation_reason_code == MVEValidationReasonCode.INVALID_MARKET_COMBINATION
     assert [leg.mve_offending_market_ticker for leg in reject.mve_offending_legs] == [MARKET]
 
 
 def test_an_unknown_collection_is_an_unknown_symbol(ann: Client) -> None:
-    ann.send(request("r1", **combo(HIGH, A, collection="KXNONE")))
-    reject = ann.take_only(QuoteRequestReject)
+    reject = ann.answer_to(request("r1", **combo(HIGH, A, collection="KXNONE")), QuoteRequestReject)
     assert reject.quote_request_reject_reason == QuoteRequestRejectReason.UNKNOWN_SYMBOL
     assert reject.mve_validation_reason_code is None
 
@@ -220,8 +204,7 @@ def test_combinations_that_can_be_made_are_bounded() -> None:
     ann = town.creator()
     ann.send(request("r1", **combo(HIGH, A)))
     assert kinds(ann.take()) == ["b"]
-    ann.send(request("r2", **combo(HIGH, B)))
-    reject = ann.take_only(QuoteRequestReject)
+    reject = ann.answer_to(request("r2", **combo(HIGH, B)), QuoteRequestReject)
     assert (reject.quote_request_reject_reason, reject.text) == (
         QuoteRequestRejectReason.EXCEEDS_LIMIT,
         "too many combo markets",
@@ -232,8 +215,8 @@ def test_combinations_that_can_be_made_are_bounded() -> None:
 
 def test_a_market_cannot_be_listed_twice(town: RfqTown) -> None:
     with pytest.raises(ValueError, match=MARKET):
-        town.operate(ListMarket(prediction_market(MARKET)))
-    town.operate(ListMarket(prediction_market("KXNEW-26")))
+        town.execute(ListMarket(prediction_market(MARKET)))
+    town.execute(ListMarket(prediction_market("KXNEW-26")))
     assert ask(town.creator(), symbol="KXNEW-26")
 
 
@@ -243,8 +226,7 @@ def test_a_quoter_who_takes_what_came_into_the_book_just_now_pays_the_makers_fee
 ) -> None:
     town = RfqTown(combos=COLLECTIONS, fees={"prediction": PREDICTION_FEES})
     ann, bob, dan = town.creator(), town.maker(), town.connect("dan-nr", "KalshiNR")
-    ann.send(request("r1", 10, **combo(HIGH, A)))
-    ack = ann.take_only(QuoteRequestAck)
+    ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)
     assert ack.rfq_id is not None
     assert ack.symbol is not None
     bob.send(quote(ack.rfq_id, "q1", None, "0.55", symbol=ack.symbol))

@@ -20,8 +20,6 @@ from kalshi_fix_sansio import (
     NewOrderSingle,
     OrdRejReason,
     OrdStatus,
-    Party,
-    PartyRole,
     QuoteConfirmStatus,
     QuoteRequest,
     QuoteRequestAck,
@@ -53,7 +51,7 @@ from tests.adapters.venue.rfq.rfq_town import (
     refusal,
     request,
 )
-from tests.adapters.venue.town import Client, kinds, order
+from tests.adapters.venue.town import Client, customer, kinds, order
 
 UNKNOWN, LIMIT = QuoteRequestRejectReason.UNKNOWN_SYMBOL, QuoteRequestRejectReason.EXCEEDS_LIMIT
 CREDIT, OTHER_REASON = QuoteRequestRejectReason.INSUFFICIENT_CREDIT, QuoteRequestRejectReason.OTHER
@@ -72,18 +70,13 @@ TAKEN, REFUSED = AcceptQuoteStatusCode.ACCEPTED, AcceptQuoteStatusCode.REJECTED
         ({"cash_order_qty": "1000.01"}, CREDIT, "INSUFFICIENT_BALANCE"),
         ({"alloc_account": 9}, OTHER_REASON, "CUSTOMER_ACCOUNT_NOT_FOUND"),
         ({"alloc_account": 3, "cash_order_qty": "500.01"}, CREDIT, "INSUFFICIENT_BALANCE"),
-        (
-            {"party_ids": [Party(party_id="nobody", party_role=PartyRole.CUSTOMER_ACCOUNT)]},
-            OTHER_REASON,
-            "CUSTOMER_ACCOUNT_NOT_FOUND",
-        ),
+        ({"party_ids": customer("nobody")}, OTHER_REASON, "CUSTOMER_ACCOUNT_NOT_FOUND"),
     ],
 )
 def test_a_request_that_cannot_be_is_rejected_with_its_reason(
     town: RfqTown, ann: Client, bob: Client, asked: dict[str, Any], reason: int, text: str
 ) -> None:
-    ann.send(request("r1", **asked))
-    reject = ann.take_only(QuoteRequestReject)
+    reject = ann.answer_to(request("r1", **asked), QuoteRequestReject)
     assert (reject.quote_req_id, reject.quote_request_reject_reason, reject.text) == ("r1", reason, text)
     assert bob.take() == []
     # The id is free: nothing was made.
@@ -94,7 +87,7 @@ def test_a_request_that_cannot_be_is_rejected_with_its_reason(
 
 @pytest.mark.parametrize("quantity", ["0.001", "1.001", "0", "-1"])
 def test_a_size_that_is_none_is_rejected_however_it_comes(town: RfqTown, ann: Client, quantity: str) -> None:
-    (answer,) = town.raw(ann, request("r1", quantity))
+    (answer,) = ann.raw(request("r1", quantity))
     assert isinstance(answer, QuoteRequestReject | Reject)
 
 
@@ -115,23 +108,20 @@ def test_a_market_that_does_not_trade_takes_no_requests(
     town: RfqTown, ann: Client, state: MarketState, text: str
 ) -> None:
     town.market(state)
-    ann.send(request("r1"))
-    assert ann.take_only(QuoteRequestReject).text == text
+    assert ann.answer_to(request("r1"), QuoteRequestReject).text == text
 
 
 @pytest.mark.parametrize("state", [PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED])
 def test_a_pause_takes_no_requests(town: RfqTown, ann: Client, state: PauseState) -> None:
     town.pause(state)
-    ann.send(request("r1"))
-    assert ann.take_only(QuoteRequestReject).text == state.name
+    assert ann.answer_to(request("r1"), QuoteRequestReject).text == state.name
     town.pause(PauseState.OPEN)
     assert ask(ann, "r1")
 
 
 def test_one_request_per_market_without_replace_existing(ann: Client) -> None:
     ask(ann, "r1")
-    ann.send(request("r2"))
-    reject = ann.take_only(QuoteRequestReject)
+    reject = ann.answer_to(request("r2"), QuoteRequestReject)
     assert (reject.text, reject.quote_request_reject_reason) == ("RFQ already exists", OTHER_REASON)
     assert ask(ann, "r2", symbol=OTHER)
     assert ask(ann, "r3", alloc_account=3), "another subaccount is another requester"
@@ -139,8 +129,7 @@ def test_one_request_per_market_without_replace_existing(ann: Client) -> None:
 
 def test_a_quote_req_id_that_is_open_is_refused_and_free_again_once_it_is_closed(ann: Client) -> None:
     first = ask(ann, "r1")
-    ann.send(request("r1", symbol=OTHER))
-    assert ann.take_only(QuoteRequestReject).text == "RFQ already exists"
+    assert ann.answer_to(request("r1", symbol=OTHER), QuoteRequestReject).text == "RFQ already exists"
     ann.send(cancel_rfq(quote_req_id="r1"))
     hear(ann)
     assert ask(ann, "r1", symbol=OTHER) != first
@@ -150,8 +139,7 @@ def test_requests_of_one_account_are_bounded() -> None:
     town = RfqTown(rfqs=RfqSettings(max_open=2))
     ann = town.creator()
     ask(ann, "r1"), ask(ann, "r2", symbol=OTHER)
-    ann.send(request("r3", symbol=VOLATILE))
-    reject = ann.take_only(QuoteRequestReject)
+    reject = ann.answer_to(request("r3", symbol=VOLATILE), QuoteRequestReject)
     assert (reject.text, reject.quote_request_reject_reason) == ("too many open RFQs", LIMIT)
     ann.send(cancel_rfq(quote_req_id="r1"))
     hear(ann)
@@ -163,8 +151,7 @@ def test_a_market_or_a_combination_is_named_and_not_both(ann: Client) -> None:
         {"symbol": None},
         {"symbol": MARKET, "multivariate_collection_ticker": "KXMVE"},
     ):
-        ann.send(request("r1", **fields))
-        assert "is required" in ann.take_only(QuoteRequestReject).text
+        assert "is required" in ann.answer_to(request("r1", **fields), QuoteRequestReject).text
 
 
 @pytest.mark.parametrize(
@@ -198,10 +185,8 @@ def test_replace_existing_keeps_the_newest_one_beside_the_new_one(ann: Client, b
     assert over.quote_req_id == first
     assert isinstance(told, QuoteRequest)
     assert told.quote_req_id == ack.rfq_id
-    bob.send(quote(first, "q1"))
-    assert bob.take_only(QuoteStatusReport).text == "RFQ_CLOSED"
-    bob.send(quote(second, "q2"))
-    assert bob.take_only(QuoteStatusReport).quote_status == QuoteStatus.PENDING
+    assert bob.answer_to(quote(first, "q1"), QuoteStatusReport).text == "RFQ_CLOSED"
+    assert bob.answer_to(quote(second, "q2"), QuoteStatusReport).quote_status == QuoteStatus.PENDING
 
 
 def test_replace_existing_counts_all_markets(ann: Client) -> None:
@@ -274,10 +259,7 @@ def test_a_creator_has_one_public_id_and_can_hide_it_from_others(
         ({"quote_id": "q9"}, "NOT_FOUND"),
         ({"rfq_id": "no-such-rfq"}, "NOT_FOUND"),
         ({"order_qty": "100.01"}, "invalid_parameters"),
-        (
-            {"party_ids": [Party(party_id="nobody", party_role=PartyRole.CUSTOMER_ACCOUNT)]},
-            "CUSTOMER_ACCOUNT_NOT_FOUND",
-        ),
+        ({"party_ids": customer("nobody")}, "CUSTOMER_ACCOUNT_NOT_FOUND"),
     ],
 )
 def test_an_acceptance_that_cannot_be_is_refused_and_the_quote_stands(
@@ -285,14 +267,12 @@ def test_an_acceptance_that_cannot_be_is_refused_and_the_quote_stands(
 ) -> None:
     bob.send(quote(ask(ann)))
     hear(ann, bob)
-    ann.send(accept(**({"cl_ord_id": "mine"} | asked)))
-    refused = ann.take_only(AcceptQuoteStatus)
+    refused = ann.answer_to(accept(**({"cl_ord_id": "mine"} | asked)), AcceptQuoteStatus)
     assert (refused.accept_quote_status, refused.text) == (REFUSED, text)
     assert (refused.quote_id, refused.cl_ord_id) == (asked.get("quote_id", "q1"), "mine")
     assert refused.accepted_quote_id is None
     assert bob.take() == []
-    ann.send(accept())
-    assert ann.take_only(AcceptQuoteStatus).accept_quote_status == TAKEN
+    assert ann.answer_to(accept(), AcceptQuoteStatus).accept_quote_status == TAKEN
 
 
 def test_a_quote_of_somebody_elses_request_is_not_found(town: RfqTown, ann: Client, bob: Client) -> None:
@@ -300,15 +280,13 @@ def test_a_quote_of_somebody_elses_request_is_not_found(town: RfqTown, ann: Clie
     rfq_id = ask(ann)
     bob.send(quote(rfq_id))
     for named in (None, rfq_id):
-        dan.send(accept(rfq_id=named))
-        assert dan.take_only(AcceptQuoteStatus).text == "NOT_FOUND"
+        assert dan.answer_to(accept(rfq_id=named), AcceptQuoteStatus).text == "NOT_FOUND"
 
 
 def test_any_key_of_the_creator_may_accept(town: RfqTown, ann: Client, bob: Client) -> None:
     second = town.creator("ann-2")
     bob.send(quote(ask(ann)))
-    second.send(accept())
-    assert second.take_only(AcceptQuoteStatus).accept_quote_status == TAKEN
+    assert second.answer_to(accept(), AcceptQuoteStatus).accept_quote_status == TAKEN
     bob.send(confirm())
     hear(ann)
     town.wait(15)
@@ -321,16 +299,14 @@ def test_an_acceptance_is_refused_when_the_money_has_gone(town: RfqTown, ann: Cl
     spender = town.connect("ann-nr", "KalshiNR")
     spender.send(order("big", BUY, 2100, "0.46"))
     hear(ann)
-    ann.send(accept())
-    assert ann.take_only(AcceptQuoteStatus).text == "INSUFFICIENT_BALANCE"
+    assert ann.answer_to(accept(), AcceptQuoteStatus).text == "INSUFFICIENT_BALANCE"
 
 
 def test_a_cl_ord_id_that_is_in_use_is_refused(town: RfqTown, ann: Client, bob: Client) -> None:
     bob.send(quote(ask(ann)))
     ann.send(order("a1", BUY, 1, "0.10"))
     hear(ann)
-    ann.send(accept(cl_ord_id="a1"))
-    assert ann.take_only(AcceptQuoteStatus).text == "ORDER_ALREADY_EXISTS"
+    assert ann.answer_to(accept(cl_ord_id="a1"), AcceptQuoteStatus).text == "ORDER_ALREADY_EXISTS"
     assert town.net("ann") == 0
 
 
@@ -341,8 +317,7 @@ def test_a_second_acceptance_is_refused(ann: Client, bob: Client, cat: Client) -
     ann.send(accept("q1"))
     hear(ann)
     for quote_id in ("q1", "q2"):
-        ann.send(accept(quote_id))
-        assert ann.take_only(AcceptQuoteStatus).text == "RFQ_CLOSED"
+        assert ann.answer_to(accept(quote_id), AcceptQuoteStatus).text == "RFQ_CLOSED"
 
 
 def test_a_quote_that_is_over_has_expired(ann: Client, bob: Client) -> None:
@@ -350,8 +325,7 @@ def test_a_quote_that_is_over_has_expired(ann: Client, bob: Client) -> None:
     bob.send(quote(rfq_id, "q1"))
     bob.send(quote(rfq_id, "q2"))
     hear(ann)
-    ann.send(accept("q1"))
-    assert ann.take_only(AcceptQuoteStatus).text == "EXPIRED"
+    assert ann.answer_to(accept("q1"), AcceptQuoteStatus).text == "EXPIRED"
 
 
 def test_two_makers_may_use_one_id_on_two_requests(ann: Client, bob: Client, cat: Client) -> None:
@@ -388,8 +362,7 @@ def test_the_best_quote_is_taken_where_a_better_one_is_preferred(
     for maker, (quote_id, bid, offer) in zip(makers, quotes, strict=False):
         maker.send(quote(rfq_id, quote_id, bid, offer))
     hear(ann, *makers)
-    ann.send(accept("q1", side, prefer_better_quote=True))
-    status = ann.take_only(AcceptQuoteStatus)
+    status = ann.answer_to(accept("q1", side, prefer_better_quote=True), AcceptQuoteStatus)
     assert (status.accept_quote_status, status.quote_id, status.accepted_quote_id) == (TAKEN, "q1", accepted)
     told = [quotes[number][0] for number, maker in enumerate(makers) if maker.take()]
     assert told == [accepted]
@@ -402,8 +375,7 @@ def test_without_the_preference_the_quote_that_is_named_is_taken(
     bob.send(quote(rfq_id, "q1", "0.40", "0.55"))
     cat.send(quote(rfq_id, "q2", "0.40", "0.59"))
     hear(ann)
-    ann.send(accept("q1"))
-    assert ann.take_only(AcceptQuoteStatus).accepted_quote_id == "q1"
+    assert ann.answer_to(accept("q1"), AcceptQuoteStatus).accepted_quote_id == "q1"
 
 
 def test_a_better_quote_stands_in_for_one_that_is_gone(ann: Client, bob: Client, cat: Client) -> None:
@@ -412,8 +384,7 @@ def test_a_better_quote_stands_in_for_one_that_is_gone(ann: Client, bob: Client,
     cat.send(quote(rfq_id, "q2", "0.40", "0.55"))
     bob.drop()
     hear(ann)
-    ann.send(accept("q1", prefer_better_quote=True))
-    assert ann.take_only(AcceptQuoteStatus).accepted_quote_id == "q2"
+    assert ann.answer_to(accept("q1", prefer_better_quote=True), AcceptQuoteStatus).accepted_quote_id == "q2"
 
 
 # Acceptance by an order
@@ -487,8 +458,7 @@ def test_an_order_that_does_not_fit_the_quote_is_invalid(
 ) -> None:
     bob.send(quote(ask(ann)))
     hear(ann, bob)
-    ann.send(accept_by_order(**asked))
-    report = ann.take_only(ExecutionReport)
+    report = ann.answer_to(accept_by_order(**asked), ExecutionReport)
     assert (report.exec_type, report.text) == (ExecType.REJECTED, "INVALID_ORDER")
     assert bob.take() == []
 
@@ -498,13 +468,11 @@ def test_an_order_for_a_quote_that_is_over_is_stale(ann: Client, bob: Client) ->
     bob.send(quote(rfq_id, "q1"))
     bob.send(quote(rfq_id, "q2"))
     hear(ann)
-    ann.send(accept_by_order("q1"))
-    report = ann.take_only(ExecutionReport)
+    report = ann.answer_to(accept_by_order("q1"), ExecutionReport)
     assert (report.ord_rej_reason, report.text) == (OrdRejReason.STALE_ORDER, "EXPIRED")
     ann.send(accept_by_order("q2", cl_ord_id="other"))
     assert kinds(ann.take()) == ["UC"]
-    ann.send(accept_by_order("q2", cl_ord_id="third"))
-    assert ann.take_only(ExecutionReport).text == "EXPIRED"
+    assert ann.answer_to(accept_by_order("q2", cl_ord_id="third"), ExecutionReport).text == "EXPIRED"
 
 
 def test_an_order_for_a_quote_that_nobody_made_names_an_unknown_id(ann: Client) -> None:
@@ -522,8 +490,7 @@ def test_an_order_for_a_quote_that_nobody_made_names_an_unknown_id(ann: Client) 
 def test_an_order_without_the_money_is_rejected(ann: Client, bob: Client) -> None:
     bob.send(quote(ask(ann, "r1", 3000), "q1", "0.20", None))
     hear(ann)
-    ann.send(accept_by_order(side=SELL, price="0.20", quantity=3000))
-    report = ann.take_only(ExecutionReport)
+    report = ann.answer_to(accept_by_order(side=SELL, price="0.20", quantity=3000), ExecutionReport)
     assert (report.text, report.ord_rej_reason) == ("INSUFFICIENT_BALANCE", OrdRejReason.ORDER_EXCEEDS_LIMIT)
 
 
@@ -544,16 +511,14 @@ def test_a_creator_takes_its_request_back_by_either_id(ann: Client, bob: Client,
     assert canceled.quote_status == QuoteStatus.CANCELED
     assert isinstance(over, QuoteRequestReject)
     assert (over.quote_req_id, over.quote_request_reject_reason) == (rfq_id, OTHER_REASON)
-    ann.send(accept())
-    assert ann.take_only(AcceptQuoteStatus).text == "EXPIRED"
+    assert ann.answer_to(accept(), AcceptQuoteStatus).text == "EXPIRED"
 
 
 def test_a_request_that_is_not_there_cannot_be_taken_back(town: RfqTown, ann: Client, bob: Client) -> None:
     dan = town.creator("dan")
     rfq_id = ask(ann)
     for who, ids in ((ann, {"quote_req_id": "r9"}), (dan, {"quote_req_id": "r1"}), (dan, {"rfq_id": rfq_id})):
-        who.send(cancel_rfq(**ids))
-        status = who.take_only(RFQCancelStatus)
+        status = who.answer_to(cancel_rfq(**ids), RFQCancelStatus)
         assert (status.rfq_cancel_status, status.text) == (RFQCancelStatusCode.REJECTED, "RFQ_NOT_FOUND")
         assert status.quote_req_id == next(iter(ids.values()))
     ann.send(cancel_rfq(quote_req_id="r1"))
@@ -569,14 +534,12 @@ def test_a_request_can_be_taken_back_until_it_is_confirmed(town: RfqTown, ann: C
     ann.send(accept())
     ann.send(cancel_rfq(quote_req_id="r1"))
     hear(ann, bob)
-    bob.send(confirm())
-    assert bob.take_only(QuoteConfirmStatus).text == "EXPIRED"
+    assert bob.answer_to(confirm(), QuoteConfirmStatus).text == "EXPIRED"
     bob.send(quote(ask(ann, "r2"), "q2"))
     ann.send(accept("q2"))
     bob.send(confirm("q2"))
     hear(ann)
-    ann.send(cancel_rfq(quote_req_id="r2"))
-    status = ann.take_only(RFQCancelStatus)
+    status = ann.answer_to(cancel_rfq(quote_req_id="r2"), RFQCancelStatus)
     assert (status.rfq_cancel_status, status.text) == (
         RFQCancelStatusCode.REJECTED,
         "QUOTE_ALREADY_CONFIRMED",
@@ -620,34 +583,29 @@ def member_town() -> RfqTown:
     return RfqTown(accounts=accounts, api_keys=tuple(key(name) for name in NAMES))
 
 
-def party(party_id: str) -> list[Party]:
-    return [Party(party_id=party_id, party_role=PartyRole.CUSTOMER_ACCOUNT)]
-
-
 def test_a_clearing_member_asks_accepts_and_cancels_for_its_customers() -> None:
     town = member_town()
     ann, bob = town.creator(), town.maker()
-    rfq_id = ask(ann, "r1", 10, party_ids=party(FIRST))
-    assert ask(ann, "r2", 10, party_ids=party(SECOND)), "each customer is a requester of its own"
+    rfq_id = ask(ann, "r1", 10, party_ids=customer(FIRST))
+    assert ask(ann, "r2", 10, party_ids=customer(SECOND)), "each customer is a requester of its own"
     bob.send(quote(rfq_id))
     hear(ann)
-    ann.send(accept(party_ids=party(SECOND)))
+    ann.send(accept(party_ids=customer(SECOND)))
     assert ann.take_only(AcceptQuoteStatus).text == "CUSTOMER_ACCOUNT_NOT_FOUND"
-    ann.send(accept(party_ids=party(FIRST)))
-    assert ann.take_only(AcceptQuoteStatus).accept_quote_status == TAKEN
+    assert ann.answer_to(accept(party_ids=customer(FIRST)), AcceptQuoteStatus).accept_quote_status == TAKEN
     bob.send(confirm())
     town.wait(15)
     report = only(ann.take(), ExecutionReport)
     assert [each.party_id for each in report.party_ids] == [FIRST]
     assert town.net("ann") == 0
-    ann.send(cancel_rfq(quote_req_id="r2", party_ids=party(FIRST)))
+    ann.send(cancel_rfq(quote_req_id="r2", party_ids=customer(FIRST)))
     assert ann.take_only(RFQCancelStatus).text == "CUSTOMER_ACCOUNT_NOT_FOUND"
-    ann.send(cancel_rfq(quote_req_id="r2", party_ids=party(SECOND)))
+    ann.send(cancel_rfq(quote_req_id="r2", party_ids=customer(SECOND)))
     assert ann.take_only(RFQCancelStatus).rfq_cancel_status == RFQCancelStatusCode.CANCELED
 
 
 def test_a_customers_request_needs_the_customers_money() -> None:
     town = member_town()
     ann = town.creator()
-    ann.send(request("r1", cash_order_qty="100.01", party_ids=party(FIRST)))
+    ann.send(request("r1", cash_order_qty="100.01", party_ids=customer(FIRST)))
     assert ann.take_only(QuoteRequestReject).quote_request_reject_reason == CREDIT

@@ -79,8 +79,7 @@ def test_a_confirmation_at_the_end_of_the_window_is_too_late(
     rfq_id = accepted(ann, bob, symbol)
     town.wait(window + late)
     expect_over(ann, bob, rfq_id)
-    bob.send(confirm())
-    answer = bob.take_only(QuoteConfirmStatus)
+    answer = bob.answer_to(confirm(), QuoteConfirmStatus)
     assert (answer.quote_confirm_status, answer.text) == (QuoteConfirmStatusCode.REJECTED, "EXPIRED")
     town.wait(execution)
     assert town.net("ann", symbol) == 0
@@ -127,10 +126,8 @@ def test_an_open_request_expires(town: RfqTown, ann: Client, bob: Client) -> Non
     assert (kinds(ann.take()), kinds(bob.take())) == ([], [])
     town.wait(INSTANT)
     expect_over(ann, bob, rfq_id)
-    ann.send(accept())
-    assert ann.take_only(AcceptQuoteStatus).text == "EXPIRED"
-    bob.send(quote(rfq_id, "q2"))
-    assert bob.take_only(QuoteStatusReport).text == "RFQ_CLOSED"
+    assert ann.answer_to(accept(), AcceptQuoteStatus).text == "EXPIRED"
+    assert bob.answer_to(quote(rfq_id, "q2"), QuoteStatusReport).text == "RFQ_CLOSED"
     assert ask(ann, "r1")
 
 
@@ -166,8 +163,7 @@ def test_times_are_settings() -> None:
     ann.send(accept("q2"))
     town.wait(0.5)
     hear(ann, bob)
-    bob.send(confirm("q2"))
-    assert bob.take_only(QuoteConfirmStatus).text == "EXPIRED"
+    assert bob.answer_to(confirm("q2"), QuoteConfirmStatus).text == "EXPIRED"
 
 
 @pytest.mark.parametrize(
@@ -207,8 +203,7 @@ def test_a_request_can_be_open_again_without_a_confirmation() -> None:
     hear(ann, bob, cat)
     town.wait(30)
     assert (kinds(ann.take()), kinds(bob.take()), kinds(cat.take())) == ([], ["AI"], [])
-    ann.send(accept("q1"))
-    assert ann.take_only(AcceptQuoteStatus).text == "EXPIRED"
+    assert ann.answer_to(accept("q1"), AcceptQuoteStatus).text == "EXPIRED"
     bob.send(quote(rfq_id, "q2"))
     ann.send(accept("c1"))
     cat.send(confirm("c1"))
@@ -263,8 +258,7 @@ def test_confirmed_orders_are_refused_when_the_market_has_closed(
         report = only(client.take(), ExecutionReport)
         assert (report.exec_type, report.text) == (ExecType.REJECTED, "MARKET_INACTIVE")
     assert town.balance("ann") == town.balance("bob") == 1000
-    ann.send(cancel_rfq(quote_req_id="r1"))
-    assert ann.take_only(RFQCancelStatus).text == "RFQ_CLOSED"
+    assert ann.answer_to(cancel_rfq(quote_req_id="r1"), RFQCancelStatus).text == "RFQ_CLOSED"
 
 
 def test_confirmed_orders_are_refused_in_a_pause(town: RfqTown, ann: Client, bob: Client) -> None:
@@ -280,7 +274,6 @@ def test_confirmed_orders_are_refused_in_a_pause(town: RfqTown, ann: Client, bob
 def test_a_pause_does_not_stop_the_confirmation_window(town: RfqTown, ann: Client, bob: Client) -> None:
     rfq_id = accepted(ann, bob)
     town.pause(PauseState.TRADING_PAUSED)
-    bob.send(confirm())
-    assert bob.take_only(QuoteConfirmStatus).text == "TRADING_PAUSED"
+    assert bob.answer_to(confirm(), QuoteConfirmStatus).text == "TRADING_PAUSED"
     town.wait(30)
     expect_over(ann, bob, rfq_id)

@@ -53,8 +53,7 @@ def test_a_request_is_taken_and_told_to_every_maker(
     town: RfqTown, ann: Client, bob: Client, cat: Client
 ) -> None:
     town.utc = datetime(2026, 8, 20, 15, 0, 1, 234_567, tzinfo=UTC)
-    ann.send(request("r1", "100.25"))
-    ack = ann.take_only(QuoteRequestAck)
+    ack = ann.answer_to(request("r1", "100.25"), QuoteRequestAck)
     assert (ack.quote_req_id, ack.quote_request_type) == ("r1", QuoteRequestType.MANUAL)
     assert (ack.symbol, ack.ex_destination) == (None, 0)
     for maker in (bob, cat):
@@ -77,8 +76,7 @@ def test_a_quote_is_pending_and_the_creator_hears_of_it(town: RfqTown, ann: Clie
     rfq_id = ask(ann)
     bob.take()
     town.wait(1.5)
-    bob.send(quote(rfq_id, "q1", "0.40", "0.55"))
-    status = bob.take_only(QuoteStatusReport)
+    status = bob.answer_to(quote(rfq_id, "q1", "0.40", "0.55"), QuoteStatusReport)
     assert (status.quote_id, status.quote_req_id, status.quote_status) == ("q1", rfq_id, QuoteStatus.PENDING)
     assert (status.bid_px, status.offer_px, status.order_qty) == ds("0.40", "0.55", 100)
     assert (status.bid_size, status.offer_size) == ds(100, 100)
@@ -103,15 +101,13 @@ def test_an_accepted_and_confirmed_quote_trades_after_the_execution_timer(
     rfq_id = ask(ann)
     bob.send(quote(rfq_id, "q1", "0.40", "0.55"))
     hear(ann, bob)
-    ann.send(accept("q1", side, rfq_id=rfq_id, cl_ord_id="mine-1"))
-    taken = ann.take_only(AcceptQuoteStatus)
+    taken = ann.answer_to(accept("q1", side, rfq_id=rfq_id, cl_ord_id="mine-1"), AcceptQuoteStatus)
     assert (taken.quote_id, taken.accepted_quote_id, taken.cl_ord_id) == ("q1", "q1", "mine-1")
     assert (taken.accept_quote_status, taken.text) == (AcceptQuoteStatusCode.ACCEPTED, None)
     status = bob.take_only(QuoteStatusReport)
     assert (status.quote_status, status.side, status.order_qty) == (QuoteStatus.ACCEPTED, accepted, d(100))
     assert status.transact_time is None
-    bob.send(confirm("q1", rfq_id))
-    confirmed = bob.take_only(QuoteConfirmStatus)
+    confirmed = bob.answer_to(confirm("q1", rfq_id), QuoteConfirmStatus)
     assert (confirmed.quote_id, confirmed.quote_confirm_status) == ("q1", QuoteConfirmStatusCode.ACCEPTED)
 
     town.wait(15 - INSTANT)
@@ -156,8 +152,7 @@ def test_prices_are_in_cents_for_a_maker_without_dollars(town: RfqTown, ann: Cli
     bob = town.maker(use_dollars=False)
     rfq_id = ask(ann)
     bob.take()
-    bob.send(quote(rfq_id, "q1", 40, 55))
-    status = bob.take_only(QuoteStatusReport)
+    status = bob.answer_to(quote(rfq_id, "q1", 40, 55), QuoteStatusReport)
     assert (status.bid_px, status.offer_px) == ds(40, 55)
     told = ann.take_only(Quote)
     assert (told.bid_px, told.offer_px) == (d("0.40"), d("0.55"))
@@ -184,8 +179,7 @@ def test_a_quote_may_have_one_side(town: RfqTown, ann: Client, bob: Client, abse
     for message in (told, status):
         assert (message.bid_px, message.offer_px) == (d("0.40"), None)
         assert (message.bid_size, message.offer_size) == (d(100), None)
-    ann.send(accept("q1", BUY))
-    refused = ann.take_only(AcceptQuoteStatus)
+    refused = ann.answer_to(accept("q1", BUY), AcceptQuoteStatus)
     assert (refused.accept_quote_status, refused.text) == (
         AcceptQuoteStatusCode.REJECTED,
         "invalid_parameters",
@@ -197,8 +191,7 @@ def test_a_quote_may_have_one_side(town: RfqTown, ann: Client, bob: Client, abse
 def test_a_subaccount_trades_where_request_and_quote_say_so(town: RfqTown, ann: Client, bob: Client) -> None:
     rfq_id = ask(ann, "r1", 10, alloc_account=3)
     bob.take()
-    bob.send(quote(rfq_id, alloc_account=3))
-    assert bob.take_only(QuoteStatusReport).alloc_account == 3
+    assert bob.answer_to(quote(rfq_id, alloc_account=3), QuoteStatusReport).alloc_account == 3
     ann.send(accept())
     bob.send(confirm())
     town.wait(15)

@@ -31,12 +31,10 @@ def test_the_quotes_of_a_session_that_ends_are_cancelled(town: RfqTown, ann: Cli
     go_to("quoted", ann, bob)
     bob.drop()
     assert ann.take() == []
-    ann.send(accept())
-    assert ann.take_only(AcceptQuoteStatus).text == "EXPIRED"
+    assert ann.answer_to(accept(), AcceptQuoteStatus).text == "EXPIRED"
     bob = town.maker()
     assert bob.take() == []
-    bob.send(cancel_quote())
-    assert bob.take_only(QuoteCancelStatus).text == "EXPIRED"
+    assert bob.answer_to(cancel_quote(), QuoteCancelStatus).text == "EXPIRED"
 
 
 def test_a_maker_who_is_back_quotes_anew(town: RfqTown, ann: Client, bob: Client) -> None:
@@ -92,8 +90,7 @@ def test_an_accepted_quote_of_a_maker_who_stays_away_lapses(town: RfqTown, ann: 
     town.wait(30)
     assert kinds(ann.take()) == ["UB"]
     bob = town.maker()
-    bob.send(confirm())
-    assert bob.take_only(QuoteConfirmStatus).text == "EXPIRED"
+    assert bob.answer_to(confirm(), QuoteConfirmStatus).text == "EXPIRED"
 
 
 @pytest.mark.parametrize("who", ["ann", "bob", "both"])

@@ -67,8 +67,7 @@ def test_a_quote_that_cannot_be_is_rejected_and_the_creator_hears_nothing(
 ) -> None:
     rfq_id = ask(ann)
     hear(bob)
-    bob.send(quote(rfq_id, "q1", **asked))
-    status = bob.take_only(QuoteStatusReport)
+    status = bob.answer_to(quote(rfq_id, "q1", **asked), QuoteStatusReport)
     assert (status.quote_id, status.quote_req_id) == ("q1", rfq_id)
     assert (status.quote_status, status.text) == (QuoteStatus.REJECTED, text)
     assert (status.bid_px, status.offer_px, status.transact_time) == (None, None, None)
@@ -104,20 +103,18 @@ def test_what_is_no_price_is_rejected_however_it_comes(
 ) -> None:
     bob = town.maker(use_dollars=dollars)
     rfq_id = ask(ann, symbol=OTHER)
-    (answer,) = town.raw(bob, quote(rfq_id, "q1", bid, None, symbol=OTHER))
+    (answer,) = bob.raw(quote(rfq_id, "q1", bid, None, symbol=OTHER))
     assert isinstance(answer, QuoteStatusReport | Reject)
     assert getattr(answer, "text", "invalid_parameters")
     assert ann.take() == []
 
 
 def test_an_unknown_request_and_a_closed_one_take_no_quotes(ann: Client, bob: Client) -> None:
-    bob.send(quote("no-such-rfq"))
-    assert bob.take_only(QuoteStatusReport).text == "RFQ_NOT_FOUND"
+    assert bob.answer_to(quote("no-such-rfq"), QuoteStatusReport).text == "RFQ_NOT_FOUND"
     rfq_id = ask(ann)
     ann.send(cancel_rfq(quote_req_id="r1"))
     hear(bob)
-    bob.send(quote(rfq_id))
-    assert bob.take_only(QuoteStatusReport).text == "RFQ_CLOSED"
+    assert bob.answer_to(quote(rfq_id), QuoteStatusReport).text == "RFQ_CLOSED"
 
 
 def test_a_request_whose_quote_was_accepted_takes_no_more_quotes(
@@ -127,16 +124,14 @@ def test_a_request_whose_quote_was_accepted_takes_no_more_quotes(
     bob.send(quote(rfq_id))
     ann.send(accept())
     hear(cat)
-    cat.send(quote(rfq_id, "c1"))
-    assert cat.take_only(QuoteStatusReport).text == "RFQ_CLOSED"
+    assert cat.answer_to(quote(rfq_id, "c1"), QuoteStatusReport).text == "RFQ_CLOSED"
 
 
 def test_nobody_quotes_its_own_request(town: RfqTown, ann: Client) -> None:
     mine = town.maker("ann-maker")
     rfq_id = ask(ann)
     hear(mine)
-    mine.send(quote(rfq_id))
-    assert mine.take_only(QuoteStatusReport).text == "SELF_CROSS_ATTEMPT"
+    assert mine.answer_to(quote(rfq_id), QuoteStatusReport).text == "SELF_CROSS_ATTEMPT"
 
 
 @pytest.mark.parametrize(
@@ -154,8 +149,7 @@ def test_a_quote_needs_the_money_for_either_side(bid: str | None, offer: str | N
     ann, bob = town.creator(), town.maker()
     rfq_id = ask(ann, "r1", 2000)
     hear(bob)
-    bob.send(quote(rfq_id, "q1", bid, offer))
-    status = bob.take_only(QuoteStatusReport)
+    status = bob.answer_to(quote(rfq_id, "q1", bid, offer), QuoteStatusReport)
     assert status.text == (None if fits else "INSUFFICIENT_BALANCE")
 
 
@@ -231,14 +225,11 @@ def test_an_id_that_was_used_is_refused(ann: Client, bob: Client, cat: Client) -
     rfq_id = ask(ann)
     bob.send(quote(rfq_id, "q1"))
     hear(bob, cat)
-    bob.send(quote(rfq_id, "q1"))
-    assert bob.take_only(QuoteStatusReport).text == "QUOTE_ALREADY_EXISTS"
-    cat.send(quote(rfq_id, "q1"))
-    assert cat.take_only(QuoteStatusReport).text == "QUOTE_ALREADY_EXISTS"
+    assert bob.answer_to(quote(rfq_id, "q1"), QuoteStatusReport).text == "QUOTE_ALREADY_EXISTS"
+    assert cat.answer_to(quote(rfq_id, "q1"), QuoteStatusReport).text == "QUOTE_ALREADY_EXISTS"
     bob.send(cancel_quote("q1"))
     hear(bob)
-    bob.send(quote(rfq_id, "q1"))
-    assert bob.take_only(QuoteStatusReport).text == "QUOTE_ALREADY_EXISTS"
+    assert bob.answer_to(quote(rfq_id, "q1"), QuoteStatusReport).text == "QUOTE_ALREADY_EXISTS"
 
 
 # QuoteCancel
@@ -255,8 +246,7 @@ def test_a_maker_takes_its_quote_back(ann: Client, bob: Client, named: bool) -> 
     assert (answer.quote_id, answer.quote_cancel_status, answer.text) == ("q1", CANCELED, None)
     assert isinstance(status, QuoteStatusReport)
     assert (status.quote_id, status.quote_status) == ("q1", QuoteStatus.CANCELED)
-    ann.send(accept())
-    assert ann.take_only(AcceptQuoteStatus).text == "EXPIRED"
+    assert ann.answer_to(accept(), AcceptQuoteStatus).text == "EXPIRED"
 
 
 def test_a_quote_that_is_not_there_cannot_be_taken_back(ann: Client, bob: Client, cat: Client) -> None:
@@ -268,13 +258,11 @@ def test_a_quote_that_is_not_there_cannot_be_taken_back(ann: Client, bob: Client
         (bob, cancel_quote("q1", "another-rfq"), "NOT_FOUND"),
         (cat, cancel_quote("q1"), "NOT_FOUND"),
     ):
-        who.send(asked)
-        answer = who.take_only(QuoteCancelStatus)
+        answer = who.answer_to(asked, QuoteCancelStatus)
         assert (answer.quote_cancel_status, answer.text) == (REJECTED, text)
     bob.send(cancel_quote("q1"))
     hear(bob)
-    bob.send(cancel_quote("q1"))
-    assert bob.take_only(QuoteCancelStatus).text == "EXPIRED"
+    assert bob.answer_to(cancel_quote("q1"), QuoteCancelStatus).text == "EXPIRED"
 
 
 def test_a_quote_that_is_confirmed_cannot_be_taken_back(town: RfqTown, ann: Client, bob: Client) -> None:
@@ -282,13 +270,11 @@ def test_a_quote_that_is_confirmed_cannot_be_taken_back(town: RfqTown, ann: Clie
     ann.send(accept())
     bob.send(confirm())
     hear(bob)
-    bob.send(cancel_quote())
-    assert bob.take_only(QuoteCancelStatus).text == "QUOTE_ALREADY_CONFIRMED"
+    assert bob.answer_to(cancel_quote(), QuoteCancelStatus).text == "QUOTE_ALREADY_CONFIRMED"
     town.wait(15)
     assert town.net("bob") == -100
     hear(bob)
-    bob.send(cancel_quote())
-    assert bob.take_only(QuoteCancelStatus).text == "EXPIRED"
+    assert bob.answer_to(cancel_quote(), QuoteCancelStatus).text == "EXPIRED"
 
 
 # QuoteConfirm
@@ -304,8 +290,7 @@ def test_what_cannot_be_confirmed(ann: Client, bob: Client, cat: Client) -> None
         (cat, confirm("q1"), "NOT_FOUND"),
         (bob, confirm("q1"), "QUOTE_NOT_ACCEPTED"),
     ):
-        who.send(asked)
-        answer = who.take_only(QuoteConfirmStatus)
+        answer = who.answer_to(asked, QuoteConfirmStatus)
         assert (answer.quote_confirm_status, answer.text) == (QuoteConfirmStatusCode.REJECTED, text)
 
 
@@ -317,13 +302,11 @@ def test_a_second_confirmation_is_refused_and_trades_nothing_twice(
     bob.send(confirm())
     town.wait(10)
     hear(bob)
-    bob.send(confirm())
-    assert bob.take_only(QuoteConfirmStatus).text == "QUOTE_ALREADY_CONFIRMED"
+    assert bob.answer_to(confirm(), QuoteConfirmStatus).text == "QUOTE_ALREADY_CONFIRMED"
     town.wait(5)
     assert town.net("ann") == 100
     hear(bob)
-    bob.send(confirm())
-    assert bob.take_only(QuoteConfirmStatus).text == "EXPIRED"
+    assert bob.answer_to(confirm(), QuoteConfirmStatus).text == "EXPIRED"
     town.wait(60)
     assert town.net("ann") == 100
 
@@ -336,8 +319,7 @@ def test_a_maker_whose_money_has_gone_cannot_confirm_until_it_is_back(
     spender.send(order("big", BUY, 9900, "0.10", symbol=VOLATILE))
     ann.send(accept())
     hear(bob)
-    bob.send(confirm())
-    assert bob.take_only(QuoteConfirmStatus).text == "INSUFFICIENT_BALANCE"
+    assert bob.answer_to(confirm(), QuoteConfirmStatus).text == "INSUFFICIENT_BALANCE"
     spender.logout()
     spender = town.connect("bob-2", "KalshiNR", cancel_orders_on_disconnect=True)
     assert town.venue.exchange("prediction").find("bob", "big") is not None
@@ -366,8 +348,7 @@ def test_a_trading_pause_takes_no_quotes_but_lets_them_be_taken_back(
     bob.send(quote(rfq_id))
     hear(bob)
     town.pause(PauseState.TRADING_PAUSED)
-    bob.send(quote(rfq_id, "q2"))
-    assert bob.take_only(QuoteStatusReport).text == "TRADING_PAUSED"
+    assert bob.answer_to(quote(rfq_id, "q2"), QuoteStatusReport).text == "TRADING_PAUSED"
     bob.send(cancel_quote())
     assert kinds(bob.take()) == ["U9", "AI"]
     ann.send(cancel_rfq(quote_req_id="r1"))
@@ -397,10 +378,8 @@ def test_a_halted_market_takes_no_quotes_and_its_requests_wait(
     bob.send(quote(rfq_id))
     hear(ann, bob)
     town.market(MarketState.INACTIVE)
-    bob.send(quote(rfq_id, "q2"))
-    assert bob.take_only(QuoteStatusReport).text == "MARKET_INACTIVE"
-    ann.send(accept())
-    assert ann.take_only(AcceptQuoteStatus).text == "MARKET_INACTIVE"
+    assert bob.answer_to(quote(rfq_id, "q2"), QuoteStatusReport).text == "MARKET_INACTIVE"
+    assert ann.answer_to(accept(), AcceptQuoteStatus).text == "MARKET_INACTIVE"
     town.market(MarketState.ACTIVE)
     ann.send(accept())
     assert kinds(ann.take()) == ["UC"]
@@ -413,10 +392,8 @@ def test_a_restricted_key_quotes_for_its_subaccount_alone(town: RfqTown, ann: Cl
     sub = town.maker("bob-sub")
     rfq_id = ask(ann, "r1", 10)
     hear(bob, sub)
-    sub.send(quote(rfq_id, "q1", alloc_account=4))
-    assert "restricted" in (sub.take_only(QuoteStatusReport).text or "")
-    sub.send(quote(rfq_id, "q1"))
-    assert sub.take_only(QuoteStatusReport).alloc_account == 3
+    assert "restricted" in (sub.answer_to(quote(rfq_id, "q1", alloc_account=4), QuoteStatusReport).text or "")
+    assert sub.answer_to(quote(rfq_id, "q1"), QuoteStatusReport).alloc_account == 3
     bob.send(quote(rfq_id, "q2"))
     hear(bob)
     for asked in (cancel_quote("q2"), confirm("q2")):
@@ -460,16 +437,13 @@ def test_quotes_of_one_request_are_bounded() -> None:
     rfq_id = ask(ann)
     bob.send(quote(rfq_id, "q1"))
     hear(bob, cat)
-    cat.send(quote(rfq_id, "c1"))
-    assert cat.take_only(QuoteStatusReport).text == "too many quotes on this RFQ"
+    assert cat.answer_to(quote(rfq_id, "c1"), QuoteStatusReport).text == "too many quotes on this RFQ"
     for number in range(2, 6):
         bob.send(quote(rfq_id, f"q{number}"))
         assert bob.take()[-1].quote_status == QuoteStatus.PENDING  # type: ignore[attr-defined]
     hear(ann)
-    ann.send(accept("q4"))
-    assert ann.take_only(AcceptQuoteStatus).text == "EXPIRED"
-    ann.send(accept("q1"))
-    assert ann.take_only(AcceptQuoteStatus).text == "NOT_FOUND", "the oldest is forgotten"
+    assert ann.answer_to(accept("q4"), AcceptQuoteStatus).text == "EXPIRED"
+    assert ann.answer_to(accept("q1"), AcceptQuoteStatus).text == "NOT_FOUND", "the oldest is forgotten"
     ann.send(accept("q5", SELL))
     assert kinds(ann.take()) == ["UC"]
 
@@ -481,18 +455,14 @@ def test_requests_that_are_over_are_forgotten_one_day() -> None:
     bob.send(quote(first, "q1"))
     ann.send(cancel_rfq(quote_req_id="r1"))
     hear(ann)
-    ann.send(accept("q1"))
-    assert ann.take_only(AcceptQuoteStatus).text == "EXPIRED"
+    assert ann.answer_to(accept("q1"), AcceptQuoteStatus).text == "EXPIRED"
     for number in (2, 3):
         ask(ann, f"r{number}")
         ann.send(cancel_rfq(quote_req_id=f"r{number}"))
     hear(ann, bob)
-    ann.send(accept("q1"))
-    assert ann.take_only(AcceptQuoteStatus).text == "NOT_FOUND"
-    bob.send(cancel_quote("q1"))
-    assert bob.take_only(QuoteCancelStatus).text == "NOT_FOUND"
-    bob.send(quote(first, "q1"))
-    assert bob.take_only(QuoteStatusReport).text == "RFQ_NOT_FOUND"
+    assert ann.answer_to(accept("q1"), AcceptQuoteStatus).text == "NOT_FOUND"
+    assert bob.answer_to(cancel_quote("q1"), QuoteCancelStatus).text == "NOT_FOUND"
+    assert bob.answer_to(quote(first, "q1"), QuoteStatusReport).text == "RFQ_NOT_FOUND"
 
 
 # Where a restricted key may be, and what for
@@ -517,10 +487,8 @@ def test_a_restricted_key_is_let_in_where_it_may_be(town: RfqTown, session_type:
 
 def test_orders_of_a_restricted_key_are_of_its_subaccount(town: RfqTown) -> None:
     trader = town.connect("bob-sub", "KalshiNR")
-    trader.send(order("a1", BUY, 10, "0.40"))
-    assert trader.take_only(ExecutionReport).alloc_account == 3
-    trader.send(order("a2", BUY, 10, "0.40", alloc_account=0))
-    refused = trader.take_only(ExecutionReport)
+    assert trader.answer_to(order("a1", BUY, 10, "0.40"), ExecutionReport).alloc_account == 3
+    refused = trader.answer_to(order("a2", BUY, 10, "0.40", alloc_account=0), ExecutionReport)
     assert refused.text == "PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT"
     trader.send(OrderCancelRequest(cl_ord_id="a3", orig_cl_ord_id="a1", symbol=MARKET, side=BUY))
     assert trader.take_only(ExecutionReport).exec_type == ExecType.CANCELED

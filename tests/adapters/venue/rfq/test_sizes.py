@@ -41,8 +41,7 @@ def test_makers_see_the_cash_and_no_contracts(ann: Client, bob: Client) -> None:
 def test_each_side_is_sized_by_what_the_creator_pays_on_it(ann: Client, bob: Client) -> None:
     ask_id = ask(ann, cash_order_qty="50")
     hear(bob)
-    bob.send(quote(ask_id, "q1", "0.40", "0.55"))
-    status, told = bob.take_only(QuoteStatusReport), ann.take_only(Quote)
+    status, told = bob.answer_to(quote(ask_id, "q1", "0.40", "0.55"), QuoteStatusReport), ann.take_only(Quote)
     for message in (status, told):
         # Who takes the bid for YES pays 60 cents for each NO, who takes the other 45 cents for each YES.
         assert (message.bid_size, message.offer_size) == ds("83.33", "111.11")
@@ -109,8 +108,7 @@ def test_a_size_in_contracts_is_not_reduced_for_fees() -> None:
 def test_cash_that_buys_nothing_makes_no_quote(ann: Client, bob: Client) -> None:
     rfq_id = ask(ann, symbol=OTHER, cash_order_qty="0.01")
     hear(bob)
-    bob.send(quote(rfq_id, "q1", "0.40", "0.0001", symbol=OTHER))
-    status = bob.take_only(QuoteStatusReport)
+    status = bob.answer_to(quote(rfq_id, "q1", "0.40", "0.0001", symbol=OTHER), QuoteStatusReport)
     assert status.offer_size is None or status.offer_size >= STEP
 
 
