@@ -26,6 +26,12 @@ UNNOTICED = 14.0
 """Seconds without a call after which a session with the usual tolerance does not think of a hold-up."""
 START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
 CODEC = Codec(DIALECT)
+NEWS = "434=1|37=o|11=a|39=8|"
+"""The body of an OrderCancelReject, which stands for any application message."""
+LOGON = "98=0|108=30|96=eA==|1137=9|"
+"""The body of a Logon that either side may send."""
+DUP = {"t43": "Y", "t122": "20260821-14:03:07.123"}
+"""The header of what is sent again."""
 E = TypeVar("E")
 
 
@@ -88,6 +94,13 @@ def order(cl_ord_id: str = "a1", **changes: Any) -> NewOrderSingle:
 def of_type(events: list[Event], kind: type[E]) -> list[E]:
     """The events of one class."""
     return [event for event in events if isinstance(event, kind)]
+
+
+def one(events: list[Event], kind: type[E]) -> E:
+    """The only event that there is, which is of this class."""
+    (event,) = events
+    assert isinstance(event, kind), event
+    return event
 
 
 def messages(data: bytes) -> list[Any]:
@@ -169,6 +182,23 @@ class Wired:
         self.session.receive_data(b"".join(data), self.clock.now)
         return self.session.events()
 
+    def log_on(self, body: str = LOGON, number: int | None = None) -> list[Event]:
+        """Receive a Logon, and accept it where that is this side's part; return the events."""
+        self.session.receive_data(self.peer.logon(body, number), self.clock.now)
+        if self.session.state is State.LOGON_RECEIVED:
+            self.session.accept_logon(self.clock.now)
+        return self.session.events()
+
+    def cut(self) -> list[Event]:
+        """End the connection and return the events."""
+        self.session.receive_eof(self.clock.now)
+        return self.session.events()
+
+    def reconnect(self) -> None:
+        """Begin the next connection of the same process."""
+        self.session = Session(self.session.config, continues=self.session)
+        self.session.connect(self.clock.now)
+
     def sent(self) -> list[Any]:
         """What the session has to say, message by message."""
         return messages(self.session.data_to_send())
@@ -198,23 +228,26 @@ def wire(role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, *
     return Wired(clock, Session(settings, store), Peer(clock, theirs, ours))
 
 
+def connected(role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any) -> Wired:
+    """A session of this role that has a connection and has received nothing."""
+    wired = wire(role, name, store, **changes)
+    wired.session.connect(wired.clock.now)
+    return wired
+
+
 def established(
     role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any
 ) -> Wired:
     """A session of this role whose Logon handshake is complete; nothing waits in its buffers."""
-    wired = wire(role, name, store, **changes)
-    session, clock, peer = wired.session, wired.clock, wired.peer
+    wired = connected(role, name, store, **changes)
+    session = wired.session
     reset = "141=Y|" if session.config.session_type.reset_required else ""
-    peer.next_number = 1 if reset or store is None else store.next_incoming
-    session.connect(clock.now)
+    wired.peer.next_number = 1 if reset or store is None else store.next_incoming
     dollars = (
         f"{tag_of('UseDollars')}=Y|" if role is Role.ACCEPTOR and session.config.dialect is DIALECT else ""
     )
-    session.receive_data(peer.logon(f"98=0|108=30|96=eA==|1137=9|{reset}{dollars}"), clock.now)
-    if role is Role.ACCEPTOR:
-        session.accept_logon(clock.now)
-    assert session.state is State.ESTABLISHED, session.events()
-    session.events()
+    events = wired.log_on(f"{LOGON}{reset}{dollars}")
+    assert session.state is State.ESTABLISHED, events
     session.data_to_send()
     return wired
 

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected
 from kalshi_fix_sansio.layout import Sender
 from kalshi_fix_sansio.validation import validate
-from tests.helpers import START, Wired, established, of_type, order, wire
+from tests.helpers import START, Wired, connected, established, of_type, order, wire
 
 LATER = START + timedelta(hours=1)
 RESERVED = LogonFields(use_dollars=True, use_cap_reservation=True)
@@ -173,8 +173,7 @@ CHANGE = "11=a2|41=a1|38=1|40=2|54=1|55=K|"
 
 @pytest.mark.parametrize(("flag", "required"), [("21032=Y|", True), ("21032=N|", False), ("", False)])
 def test_a_strict_venue_asks_by_the_logon_that_it_got(flag: str, required: bool) -> None:
-    wired = wire(Role.ACCEPTOR, "KalshiNR", strict=True)
-    wired.session.connect(wired.clock.now)
+    wired = connected(Role.ACCEPTOR, "KalshiNR", strict=True)
     wired.receive(wired.peer.logon(f"98=0|108=30|95=1|96=x|1137=9|141=Y|{flag}"))
     wired.session.accept_logon(wired.clock.now)
     wired.session.events()

@@ -27,16 +27,14 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
 from kalshi_fix_sansio.session.resend import BYTES_A_TURN, MESSAGES_A_TURN
-from tests.helpers import Wired, config, established, of_type, order, wire
-
-NEWS = "434=1|37=o|11=a|39=8|"
+from tests.helpers import DUP, LOGON, NEWS, Wired, config, connected, established, of_type, one, order
 
 
 def news(wired: Wired, number: int | None = None, *, text: str = "x", again: bool = False) -> bytes:
     """An application message, as long as its text."""
     body = f"{NEWS}58={text}|"
     if again:
-        return wired.peer.message("9", body, number, t43="Y", t122="20260821-14:03:07.123")
+        return wired.peer.message("9", body, number, **DUP)
     return wired.peer.message("9", body, number)
 
 
@@ -66,8 +64,8 @@ def found(wired: Wired, numbers: list[int]) -> list[bool]:
 def test_the_record_of_what_was_sent_is_bounded_in_bytes(role: Role, spare: int, kept: list[bool]) -> None:
     _, size = answers(established(role, "KalshiNR"), 1)
     wired = established(role, "KalshiNR", max_sent_record_bytes=2 * size + spare)
-    numbers, one = answers(wired, 3)
-    assert one == size
+    numbers, length = answers(wired, 3)
+    assert length == size
     assert found(wired, numbers) == kept
 
 
@@ -137,7 +135,7 @@ def test_room_behind_a_gap_is_given_back(role: Role) -> None:
         events = wired.receive(news(wired, first, again=True))
         assert delivered(events) == [first, first + 1, first + 2]
     wired.receive(news(wired, 63, text="x" * 500))
-    reset = wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|", 1)
+    reset = wired.peer.logon(LOGON + "141=Y|", 1)
     wired.receive(reset)
     assert wired.session._receiver.recovery._held_bytes == 0
 
@@ -356,14 +354,11 @@ def test_numbers_of_the_peer_that_are_used_up_end_the_session(wired: Wired) -> N
 def test_an_initiator_resets_after_the_last_number_of_its_peer(offer: bool) -> None:
     wired = established(Role.INITIATOR, offer_next_expected=offer)
     wired.receive(wired.peer.message("4", f"36={LAST}|"), news(wired, LAST))
-    wired.session.receive_eof(wired.clock.now)
-    wired.session.events()
-    wired.session = Session(wired.session.config, continues=wired.session)
-    wired.session.connect(wired.clock.now)
+    wired.cut()
+    wired.reconnect()
     (logon,) = wired.sent()
     assert (logon.header.msg_seq_num, logon.reset_seq_num_flag) == (1, True)
-    (logged_on,) = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|", 1))
-    assert isinstance(logged_on, LoggedOn)
+    logged_on = one(wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|", 1)), LoggedOn)
     assert logged_on.reset
     assert wired.session.next_incoming == 2
 
@@ -371,34 +366,30 @@ def test_an_initiator_resets_after_the_last_number_of_its_peer(offer: bool) -> N
 @pytest.mark.parametrize("expected", [1, LAST])
 @pytest.mark.parametrize("offer", ["", "789=1|"])
 def test_an_acceptor_refuses_a_logon_with_the_last_number(expected: int, offer: str) -> None:
-    wired = wire(Role.ACCEPTOR, store=MemoryStore(next_incoming=expected))
-    wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon(f"98=0|108=30|96=eA==|1137=9|{offer}", LAST))
-    wired.session.accept_logon(wired.clock.now)
+    wired = connected(Role.ACCEPTOR, store=MemoryStore(next_incoming=expected))
+    told = wired.log_on(f"{LOGON}{offer}", LAST)
     (logout,) = wired.sent()
     assert (logout.NAME, logout.text) == (
         "Logout",
         f"the sequence numbers end at {LAST}: log on with ResetSeqNumFlag=Y",
     )
-    (ended,) = wired.session.events()
-    assert isinstance(ended, SessionEnded)
+    assert isinstance(told[-1], SessionEnded)
 
 
 def test_a_message_with_the_last_number_closes_a_gap_that_reaches_to_it() -> None:
     wired = established(Role.INITIATOR)
     wired.receive(news(wired, LAST))
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, LAST - 1)]
-    events = wired.receive(
-        wired.peer.message("4", f"123=Y|36={LAST}|", 2, t43="Y", t122="20260821-14:03:07.123")
-    )
+    events = wired.receive(wired.peer.message("4", f"123=Y|36={LAST}|", 2, **DUP))
     assert delivered(events) == [LAST]
     assert events[-1] == GapClosed(LAST + 1)
 
 
 def test_a_resend_request_for_all_numbers_there_are_is_served_as_far_as_they_go(wired: Wired) -> None:
     assert wired.receive(wired.peer.message("2", f"7=1|16={LAST}|")) == [ResendServed(1, 1, 0)]
-    (event,) = wired.receive(wired.peer.message("2", f"7={LAST}|16={LAST}|"))
-    assert isinstance(event, MessageRejected)
+    assert [type(event) for event in wired.receive(wired.peer.message("2", f"7={LAST}|16={LAST}|"))] == [
+        MessageRejected
+    ]
 
 
 def test_own_numbers_that_are_used_up_end_the_session_instead_of_raising() -> None:
@@ -441,12 +432,8 @@ def test_nothing_that_would_need_another_number_raises(role: Role, what: str) ->
 def test_a_connection_that_would_need_another_number_ends_and_one_that_resets_does_not(role: Role) -> None:
     for reset in (False, True):
         changes: dict[str, Any] = {"reset_seq_num": reset} if role is Role.INITIATOR else {}
-        wired = wire(role, store=MemoryStore(next_outgoing=LAST + 1), **changes)
-        wired.session.connect(wired.clock.now)
-        flag = "141=Y|" if reset else ""
-        wired.receive(wired.peer.logon(f"98=0|108=30|96=eA==|1137=9|{flag}"))
-        if role is Role.ACCEPTOR:
-            wired.session.accept_logon(wired.clock.now)
+        wired = connected(role, store=MemoryStore(next_outgoing=LAST + 1), **changes)
+        wired.log_on(LOGON + "141=Y|" * reset)
         assert wired.session.state is (State.ESTABLISHED if reset else State.CLOSED)
 
 
@@ -469,12 +456,9 @@ def test_times_that_cannot_be_reckoned_with_are_refused_when_they_are_set(second
 
 
 def test_a_heartbeat_interval_as_long_as_can_be_set_is_a_deadline_like_others() -> None:
-    wired = wire(Role.ACCEPTOR, max_heart_bt_int=10**9, sending_time_tolerance=None)
-    wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon(f"98=0|108={10**9}|96=eA==|1137=9|"))
-    wired.session.accept_logon(wired.clock.now)
+    wired = connected(Role.ACCEPTOR, max_heart_bt_int=10**9, sending_time_tolerance=None)
+    wired.log_on(f"98=0|108={10**9}|96=eA==|1137=9|")
     assert wired.session.next_deadline() == wired.clock.monotonic + 10**9
-    wired = wire(Role.ACCEPTOR)
-    wired.session.connect(wired.clock.now)
+    wired = connected(Role.ACCEPTOR)
     wired.receive(wired.peer.logon(f"98=0|108={LAST}|96=eA==|1137=9|"))
     assert wired.session.state is State.CLOSED

@@ -12,11 +12,9 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import Session, State
-from tests.helpers import LoggedStore, Wired, established, of_type, wire
+from tests.helpers import DUP, LOGON, NEWS, LoggedStore, Wired, connected, established, of_type
 
-NEWS = "434=1|37=o|11=a|39=8|"
-DUP = {"t43": "Y", "t122": "20260821-14:03:07"}
-RESET_LOGON = "98=0|108=30|96=eA==|1137=9|141=Y|"
+RESET_LOGON = LOGON + "141=Y|"
 
 
 def explicit(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: object) -> Wired:
@@ -203,8 +201,7 @@ def test_what_waits_while_a_reset_is_unanswered_moves_nothing(role: Role) -> Non
     wired = explicit(role)
     wired.session.reset(wired.clock.now)
     wired.receive(news(wired))
-    wired.session.receive_eof(wired.clock.now)
-    wired.session.events()
+    wired.cut()
     wired.session.confirm()
     assert wired.session.store.next_incoming == 1
 
@@ -212,34 +209,27 @@ def test_what_waits_while_a_reset_is_unanswered_moves_nothing(role: Role) -> Non
 # The next connection
 
 
-def lost(wired: Wired) -> Wired:
-    """The connection of a session ends; its user fetches what there is."""
-    wired.session.receive_eof(wired.clock.now)
-    wired.session.events()
-    return wired
-
-
-def next_of(wired: Wired) -> Wired:
+def next_of(wired: Wired) -> None:
     """The next connection of the same process, logged on with the expected numbers."""
     number = wired.session.next_incoming
-    wired.session = Session(wired.session.config, continues=wired.session)
-    wired.session.connect(wired.clock.now)
-    wired.session.receive_data(wired.peer.logon("98=0|108=30|96=eA==|1137=9|", number), wired.clock.now)
+    wired.reconnect()
+    wired.session.receive_data(wired.peer.logon(LOGON, number), wired.clock.now)
     if wired.session.state is State.LOGON_RECEIVED:
         wired.session.accept_logon(wired.clock.now)
     wired.peer.next_number = number + 1
-    return wired
 
 
 def test_events_of_several_connections_are_confirmed_in_one_row(role: Role) -> None:
     wired = explicit(role)
     store = wired.session.store
     wired.receive(news(wired), news(wired))
-    next_of(lost(wired))
+    wired.cut()
+    next_of(wired)
     assert wired.session.store is store
     assert not of_type(wired.session.events(), GapDetected)
     wired.receive(news(wired))
-    next_of(lost(wired))
+    wired.cut()
+    next_of(wired)
     assert not of_type(wired.session.events(), GapDetected)
     wired.receive(news(wired))
     assert wired.session.next_incoming == 8
@@ -271,7 +261,8 @@ def test_what_the_user_has_not_fetched_goes_over_too(role: Role) -> None:
 
 def test_a_user_that_confirms_by_fetching_goes_on_doing_so(wired: Wired) -> None:
     wired.receive(news(wired))
-    next_of(lost(wired))
+    wired.cut()
+    next_of(wired)
     assert wired.session.store.next_incoming == 3
     wired.session.events()
     assert wired.session.store.next_incoming == 3
@@ -282,13 +273,9 @@ def test_a_user_that_confirms_by_fetching_goes_on_doing_so(wired: Wired) -> None
 def test_a_reset_between_two_connections_voids_what_waits(role: Role) -> None:
     wired = explicit(role)
     wired.receive(news(wired), news(wired))
-    lost(wired)
-    wired.session = Session(wired.session.config, continues=wired.session)
-    wired.session.connect(wired.clock.now)
-    wired.session.receive_data(wired.peer.logon(RESET_LOGON, 1), wired.clock.now)
-    if role is Role.ACCEPTOR:
-        wired.session.accept_logon(wired.clock.now)
-    wired.session.events()
+    wired.cut()
+    wired.reconnect()
+    wired.log_on(RESET_LOGON, 1)
     wired.session.confirm(3)
     assert wired.session.store.next_incoming == 1
     wired.session.confirm()
@@ -296,9 +283,8 @@ def test_a_reset_between_two_connections_voids_what_waits(role: Role) -> None:
 
 
 def test_another_store_at_accepting_voids_what_waits() -> None:
-    wired = wire(Role.ACCEPTOR, explicit_confirm=True)
-    wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|", 30))
+    wired = connected(Role.ACCEPTOR, explicit_confirm=True)
+    wired.receive(wired.peer.logon(LOGON, 30))
     store = LoggedStore(next_incoming=30)
     wired.session.accept_logon(wired.clock.now, store=store)
     wired.session.events()
@@ -311,7 +297,7 @@ def test_another_store_at_accepting_voids_what_waits() -> None:
 def test_a_session_that_could_not_begin_is_continued_like_any_other() -> None:
     wired = explicit(Role.INITIATOR)
     wired.receive(news(wired), news(wired))
-    lost(wired)
+    wired.cut()
 
     def fail(logon: LogonToSign) -> bytes:
         raise ValueError(logon)
@@ -331,7 +317,7 @@ def test_only_a_session_that_is_over_can_be_continued_and_brings_its_store() -> 
     wired = established(Role.INITIATOR)
     with pytest.raises(LocalProtocolError, match="continues one that has ended"):
         Session(wired.session.config, continues=wired.session)
-    lost(wired)
+    wired.cut()
     with pytest.raises(LocalProtocolError, match="on the store that this one had"):
         Session(wired.session.config, LoggedStore(), continues=wired.session)
 
@@ -398,8 +384,7 @@ def test_a_user_who_never_confirms_is_told(role: Role) -> None:
 def test_what_the_session_before_handed_out_counts_until_it_is_confirmed() -> None:
     wired = explicit(max_events=2)
     wired.receive(news(wired))
-    wired.session.receive_eof(wired.clock.now)
-    wired.session.events()
+    wired.cut()
     later = Session(wired.session.config, continues=wired.session)
     later.connect(wired.clock.now)
     with pytest.raises(LocalProtocolError, match="2 events are not confirmed"):

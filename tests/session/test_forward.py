@@ -10,7 +10,7 @@ from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.session import State
-from tests.helpers import Wired, established, of_type, raw, wire, wire_time
+from tests.helpers import Wired, established, of_type, one, raw, wire, wire_time
 
 BODY = b"54=1\x0138=0010.00\x0155=KX\x0140=2\x0144=.5\x0111=a1\x019001=new\x01"
 """An order in an unusual order, with values that this library would write in another way."""
@@ -77,8 +77,7 @@ def test_the_event_has_the_message_as_it_came(wired: Wired) -> None:
 
 def test_what_came_can_be_passed_on() -> None:
     venue, onward = established(Role.ACCEPTOR), client()
-    (event,) = venue.receive(venue.peer.message("D", BODY.decode().replace("\x01", "|")))
-    assert isinstance(event, MessageReceived)
+    event = one(venue.receive(venue.peer.message("D", BODY.decode().replace("\x01", "|"))), MessageReceived)
     onward.session.forward(event.frame, onward.clock.now)
     assert body_of(onward.session.data_to_send()) == BODY
 

@@ -11,7 +11,7 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, GarbledReceived, MessageReceived, PeerSilent, SessionEnded
 from kalshi_fix_sansio.session import State
 from kalshi_fix_sansio.session.timers import RUNNING, Timers
-from tests.helpers import Wired, established, kinds, of_type, pair, wire
+from tests.helpers import NEWS, Wired, established, kinds, of_type, one, pair, wire
 
 
 def test_but_not_without_end(role: Role) -> None:
@@ -59,8 +59,7 @@ def test_but_not_before_the_logon(role: Role) -> None:
 def test_a_partial_message_with_nothing_behind_it_does_not_hide_silence(wired: Wired) -> None:
     wired.receive(wired.peer.message("0")[:40])
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
-    (ended,) = wired.wait(36)
-    assert isinstance(ended, SessionEnded)
+    ended = one(wired.wait(36), SessionEnded)
     assert ended.reason is CloseReason.PEER_SILENT
 
 
@@ -86,8 +85,7 @@ def test_timers_do_nothing_before_they_are_due_or_once_all_is_over(role: Role) -
     assert wired.wait(1000) == []
     wired = established(role)
     assert wired.wait(0) == []
-    wired.session.receive_eof(wired.clock.now)
-    wired.session.events()
+    wired.cut()
     assert wired.wait(1000) == []
     assert wired.sent() == []
 
@@ -95,7 +93,7 @@ def test_timers_do_nothing_before_they_are_due_or_once_all_is_over(role: Role) -
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
 def test_a_message_that_is_late_in_coming_is_waited_for(role: Role, name: str) -> None:
     wired = established(role, name, sending_time_tolerance=None)
-    message = wired.peer.message("9", "434=1|37=o|11=a|39=8|")
+    message = wired.peer.message("9", NEWS)
     assert wired.receive(message[:20]) == []
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     assert wired.receive(message[20:60]) == []

@@ -10,20 +10,14 @@ import pytest
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, PeerSilent, SessionEnded
 from kalshi_fix_sansio.session import State
-from tests.helpers import Wired, established, kinds, of_type, wire, wire_time
-
-NEWS = "434=1|37=o|11=a|39=8|"
+from tests.helpers import NEWS, Wired, connected, established, kinds, of_type, wire_time
 
 
 def logged_on(role: Role, name: str, heart_bt_int: int, **settings: Any) -> Wired:
-    wired = wire(role, name, heart_bt_int=heart_bt_int, **settings)
-    wired.session.connect(wired.clock.now)
+    wired = connected(role, name, heart_bt_int=heart_bt_int, **settings)
     reset = "" if wired.session.config.session_type.resend else "141=Y|"
-    wired.receive(wired.peer.logon(f"98=0|108={heart_bt_int}|96=eA==|1137=9|{reset}"))
-    if role is Role.ACCEPTOR:
-        wired.session.accept_logon(wired.clock.now)
+    wired.log_on(f"98=0|108={heart_bt_int}|96=eA==|1137=9|{reset}")
     assert wired.session.is_established
-    wired.session.events()
     wired.sent()
     return wired
 
@@ -159,30 +153,24 @@ def test_what_came_before_the_answer_to_our_logout_is_taken(role: Role) -> None:
 
 
 def test_an_initiator_takes_the_answer_to_its_logon_that_waited() -> None:
-    wired = wire(Role.INITIATOR, logon_timeout=60.0)
-    wired.session.connect(wired.clock.now)
+    wired = connected(Role.INITIATOR, logon_timeout=60.0)
     answer = wired.peer.logon()
     wired.held_up(33)
-    (event,) = wired.receive(answer)
-    assert isinstance(event, LoggedOn)
+    assert [type(event) for event in wired.receive(answer)] == [LoggedOn]
 
 
 def test_an_acceptor_takes_no_old_logon() -> None:
-    wired = wire(Role.ACCEPTOR, logon_timeout=60.0)
-    wired.session.connect(wired.clock.now)
+    wired = connected(Role.ACCEPTOR, logon_timeout=60.0)
     logon = wired.peer.logon()
     wired.held_up(33)
-    (event,) = wired.receive(logon)
-    assert isinstance(event, SessionEnded)
+    assert [type(event) for event in wired.receive(logon)] == [SessionEnded]
 
 
 @pytest.mark.parametrize("age", [16, 45])
 def test_a_peer_that_was_long_in_logging_on_excuses_nothing_behind_its_logon(age: float) -> None:
-    wired = wire(Role.ACCEPTOR, logon_timeout=60.0)
-    wired.session.connect(wired.clock.now)
+    wired = connected(Role.ACCEPTOR, logon_timeout=60.0)
     wired.held_up(20)
-    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|"))
-    wired.session.accept_logon(wired.clock.now)
+    wired.log_on()
     assert is_taken(wired, fill(wired, age)) == (age < 30)
 
 

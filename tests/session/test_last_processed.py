@@ -74,8 +74,7 @@ def test_the_answer_of_an_acceptor_counts_the_logon_unless_something_is_missing(
     number: int, flag: str, expected: list[tuple[str, int | None]]
 ) -> None:
     wired = connected(Role.ACCEPTOR, MemoryStore(next_incoming=7))
-    wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|{flag}", number))
-    wired.session.accept_logon(wired.clock.now)
+    wired.log_on(f"98=0|108=30|1137=9|{flag}", number)
     assert processed(wired) == expected
 
 

@@ -22,7 +22,19 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected, SessionEnded
-from tests.helpers import CODEC, START, Wired, config, established, messages, of_type, order, tag_of, wire
+from tests.helpers import (
+    CODEC,
+    LOGON,
+    START,
+    Wired,
+    config,
+    connected,
+    established,
+    of_type,
+    one,
+    order,
+    tag_of,
+)
 
 DOLLARS_TAG = tag_of("UseDollars")
 DOLLARS, CENTS, UNSAID = LogonFields(use_dollars=True), LogonFields(use_dollars=False), LogonFields()
@@ -270,26 +282,18 @@ ORDER = "11=a|55=K|54=1|38=1|40=2|44={}|"
     [(f"{DOLLARS_TAG}=Y|", "0.5", "50"), (f"{DOLLARS_TAG}=N|", "50", "0.5"), ("", "50", "0.5")],
 )
 def test_a_strict_venue_judges_by_the_logon_that_it_got(flag: str, fit: str, unfit: str) -> None:
-    wired = wire(Role.ACCEPTOR, "KalshiNR", strict=True)
-    wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon(f"98=0|108=30|95=1|96=x|1137=9|141=Y|{flag}"))
-    wired.session.accept_logon(wired.clock.now)
-    wired.session.data_to_send()
-    wired.session.events()
-    (event,) = wired.receive(wired.peer.message("D", ORDER.format(fit)))
-    assert isinstance(event, MessageReceived)
-    (event,) = wired.receive(wired.peer.message("D", ORDER.format(unfit)))
-    assert isinstance(event, MessageRejected)
+    wired = connected(Role.ACCEPTOR, "KalshiNR", strict=True)
+    wired.log_on(f"{LOGON}141=Y|{flag}")
+    assert of_type(wired.receive(wired.peer.message("D", ORDER.format(fit))), MessageReceived)
+    event = one(wired.receive(wired.peer.message("D", ORDER.format(unfit))), MessageRejected)
     assert "Price (44)" in event.problems[0].text
 
 
 def test_a_strict_venue_refuses_a_logon_with_sender_sub_id() -> None:
-    wired = wire(Role.ACCEPTOR, "KalshiNR", strict=True)
-    wired.session.connect(wired.clock.now)
-    (event,) = wired.receive(wired.peer.logon("50=ops|98=0|108=30|95=1|96=x|1137=9|141=Y|"))
-    assert isinstance(event, SessionEnded)
-    (logout,) = messages(wired.session.data_to_send())
-    assert logout.text == "SenderSubID (50) must not be sent here"
+    wired = connected(Role.ACCEPTOR, "KalshiNR", strict=True)
+    ended = one(wired.receive(wired.peer.logon("50=ops|98=0|108=30|95=1|96=x|1137=9|141=Y|")), SessionEnded)
+    assert ended.text == "SenderSubID (50) must not be sent here"
+    assert [message.text for message in wired.sent()] == [ended.text]
 
 
 def test_a_reset_with_other_flags_changes_what_is_allowed() -> None:
@@ -303,8 +307,7 @@ def test_a_reset_with_other_flags_changes_what_is_allowed() -> None:
 
 def test_the_logon_s_flags_are_those_of_this_side_alone_for_an_initiator() -> None:
     """What the venue's answer says of them does not count."""
-    wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=CENTS)
-    wired.session.connect(wired.clock.now)
+    wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=CENTS)
     wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|141=Y|{DOLLARS_TAG}=Y|"))
     wired.session.data_to_send()
     assert "1 to 99 cents" in said_of(wired, order(price="0.5"))

@@ -7,8 +7,8 @@ import pytest
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import Event, GapClosed, GapDetected, LoggedOn, LogonRequested
-from kalshi_fix_sansio.session import MemoryStore, Session
-from tests.helpers import of_type, wire
+from kalshi_fix_sansio.session import MemoryStore
+from tests.helpers import LOGON, connected, of_type, wire
 
 RESET = "98=0|108=30|1137=9|141=Y|"
 
@@ -20,8 +20,7 @@ def told(events: list[Event]) -> LoggedOn:
 
 def test_what_was_asked_for_is_there_and_no_secret_is() -> None:
     fields = LogonFields(use_dollars=True, cancel_orders_on_disconnect=False, password="hush")
-    wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=fields)
-    wired.session.connect(wired.clock.now)
+    wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=fields)
     event = told(wired.receive(wired.peer.logon(RESET)))
     assert event.flags == {"use_dollars": True, "cancel_orders_on_disconnect": False}
     assert "hush" not in repr(event)
@@ -30,17 +29,15 @@ def test_what_was_asked_for_is_there_and_no_secret_is() -> None:
 
 
 def test_an_acceptor_says_what_it_answered() -> None:
-    wired = wire(Role.ACCEPTOR, "KalshiNR")
-    wired.session.connect(wired.clock.now)
-    assert of_type(wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|")), LogonRequested)
+    wired = connected(Role.ACCEPTOR, "KalshiNR")
+    assert of_type(wired.receive(wired.peer.logon(LOGON + "141=Y|")), LogonRequested)
     wired.session.accept_logon(wired.clock.now, fields=LogonFields(use_dollars=True))
     assert told(wired.session.events()).flags == {"use_dollars": True}
 
 
 def test_nothing_is_to_come_where_nothing_is_missing() -> None:
-    wired = wire(Role.INITIATOR, store=MemoryStore(next_outgoing=5, next_incoming=7))
-    wired.session.connect(wired.clock.now)
-    event = told(wired.receive(wired.peer.logon("98=0|108=30|1137=9|", 7)))
+    wired = connected(Role.INITIATOR, store=MemoryStore(next_outgoing=5, next_incoming=7))
+    event = told(wired.receive(wired.peer.logon(number=7)))
     assert (event.missing, event.resend_expected, event.reset) == (None, False, False)
 
 
@@ -60,29 +57,23 @@ def test_what_the_peer_had_sent_and_did_not_come_is_to_come(offered: bool) -> No
 
 
 def test_an_acceptor_too_knows_what_it_lacks() -> None:
-    wired = wire(Role.ACCEPTOR, store=MemoryStore(next_outgoing=5, next_incoming=7))
-    wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|", 8))
-    wired.session.accept_logon(wired.clock.now)
-    assert told(wired.session.events()).missing == (7, 7)
+    wired = connected(Role.ACCEPTOR, store=MemoryStore(next_outgoing=5, next_incoming=7))
+    assert told(wired.log_on(number=8)).missing == (7, 7)
 
 
 def test_what_waits_for_the_user_at_a_reconnect_is_not_missing() -> None:
-    wired = wire(Role.INITIATOR)
-    wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon("98=0|108=30|1137=9|"))
+    wired = connected(Role.INITIATOR)
+    wired.receive(wired.peer.logon())
     wired.session.receive_data(wired.peer.message("j", "45=1|372=D|380=0|"), wired.clock.now)
     wired.session.receive_eof(wired.clock.now)
-    wired.session = Session(wired.session.config, continues=wired.session)
-    wired.session.connect(wired.clock.now)
-    events = wired.receive(wired.peer.logon("98=0|108=30|1137=9|"))
+    wired.reconnect()
+    events = wired.receive(wired.peer.logon())
     assert told(events).missing is None
 
 
 def test_a_reset_within_the_session_leaves_nothing_to_come() -> None:
-    wired = wire(Role.INITIATOR)
-    wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon("98=0|108=30|1137=9|"))
+    wired = connected(Role.INITIATOR)
+    wired.receive(wired.peer.logon())
     wired.session.reset(wired.clock.now)
     event = told(wired.receive(wired.peer.logon(RESET, 1)))
     assert (event.reset, event.missing) == (True, None)
@@ -93,10 +84,8 @@ def test_a_process_whose_logon_was_refused_leaves_no_reset_to_be_told_of(
     number: int, restarted: bool
 ) -> None:
     store = MemoryStore()
-    wired = wire(Role.INITIATOR, store=store)
-    wired.session.connect(wired.clock.now)
+    wired = connected(Role.INITIATOR, store=store)
     wired.receive(wired.peer.message("5", "58=Invalid signature|", 1))
-    wired = wire(Role.INITIATOR, store=store)
-    wired.session.connect(wired.clock.now)
-    (event,) = of_type(wired.receive(wired.peer.logon("98=0|108=30|1137=9|", number)), LoggedOn)
+    wired = connected(Role.INITIATOR, store=store)
+    (event,) = of_type(wired.receive(wired.peer.logon(number=number)), LoggedOn)
     assert (event.reset, event.reset_requested) == (restarted, not restarted)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kalshi_fix_sansio import LogonFields
@@ -14,24 +12,15 @@ from kalshi_fix_sansio.events import CloseReason, LogonRequested, SessionEnded
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import SessionType
 from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import KEY_ID, Wired, kinds, tag_of, wire
+from tests.helpers import KEY_ID, LOGON, connected, kinds, one, tag_of
 
-BODY = "98=0|108=30|96=eA==|1137=9|"
-RESET = BODY + "141=Y|"
+RESET = LOGON + "141=Y|"
 ORDER = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
 
 
-def waiting(name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any) -> Wired:
-    """An acceptor with a connection and no Logon yet."""
-    wired = wire(Role.ACCEPTOR, name, store, **changes)
-    wired.session.connect(wired.clock.now)
-    return wired
-
-
 def test_a_logon_waits_for_the_user_and_says_what_its_signature_covers() -> None:
-    wired = waiting("KalshiNR")
-    (event,) = wired.receive(wired.peer.logon(RESET, t52="20260821-14:03:07.123456789"))
-    assert isinstance(event, LogonRequested)
+    wired = connected(Role.ACCEPTOR, "KalshiNR")
+    event = one(wired.receive(wired.peer.logon(RESET, t52="20260821-14:03:07.123456789")), LogonRequested)
     assert event.logon.NAME == "Logon"
     assert event.signed == LogonToSign("20260821-14:03:07.123456789", "A", 1, KEY_ID, "KalshiNR")
     assert wired.session.state is State.LOGON_RECEIVED
@@ -41,19 +30,18 @@ def test_a_logon_waits_for_the_user_and_says_what_its_signature_covers() -> None
 
 @pytest.mark.parametrize("forged", ["20260821-14:00:00.000", "yesterday"])
 def test_a_sending_time_hidden_in_a_data_field_is_not_what_the_signature_covers(forged: str) -> None:
-    wired = waiting()
+    wired = connected(Role.ACCEPTOR)
     hidden = f"x\x0152={forged}"
     data = wired.peer.message("A", f"98=0|108=30|1137=9|95={len(hidden)}|96={hidden}|")
     start, end = data.index(b"52=2026"), data.index(b"98=0")
     time, data_field = data[start:end], data[data.index(b"95=") : data.index(b"10=", end)]
     body = data[data.index(b"35=") : start] + data_field + time + b"98=0\x01108=30\x011137=9\x01"
-    (event,) = wired.receive(encode_frame("FIXT.1.1", body))
-    assert isinstance(event, LogonRequested)
+    event = one(wired.receive(encode_frame("FIXT.1.1", body)), LogonRequested)
     assert event.signed.sending_time == ""
 
 
 def test_a_reset_restarts_the_store_of_the_peer_once() -> None:
-    wired = waiting()
+    wired = connected(Role.ACCEPTOR)
     wired.receive(wired.peer.logon(RESET))
     store = MemoryStore(next_outgoing=40, next_incoming=30)
     wired.session.accept_logon(wired.clock.now, store=store)
@@ -66,8 +54,8 @@ def test_a_reset_restarts_the_store_of_the_peer_once() -> None:
 
 
 def test_without_reset_the_numbers_of_the_peers_store_go_on() -> None:
-    wired = waiting()
-    wired.receive(wired.peer.logon(BODY, 30))
+    wired = connected(Role.ACCEPTOR)
+    wired.receive(wired.peer.logon(LOGON, 30))
     store = MemoryStore(next_outgoing=40, next_incoming=30)
     wired.session.accept_logon(wired.clock.now, store=store)
     (logon,) = wired.sent()
@@ -77,18 +65,19 @@ def test_without_reset_the_numbers_of_the_peers_store_go_on() -> None:
 
 
 def test_a_logon_ahead_where_nothing_can_be_resent_is_answered_by_a_logout() -> None:
-    wired = waiting(session_type=SessionType(name="KalshiRT", resend=False, reset_required=False))
-    wired.receive(wired.peer.logon(BODY, 3))
+    wired = connected(
+        Role.ACCEPTOR, session_type=SessionType(name="KalshiRT", resend=False, reset_required=False)
+    )
+    wired.receive(wired.peer.logon(LOGON, 3))
     wired.session.accept_logon(wired.clock.now)
-    (ended,) = wired.session.events()
-    assert isinstance(ended, SessionEnded)
+    ended = one(wired.session.events(), SessionEnded)
     assert ended.reason is CloseReason.SEQUENCE_GAP
     assert kinds(wired.sent()) == ["Logout"]
 
 
 def test_what_waited_for_the_answer_is_not_too_old() -> None:
-    wired = waiting(sending_time_tolerance=2.0)
-    wired.receive(wired.peer.logon(BODY), wired.peer.message("0"))
+    wired = connected(Role.ACCEPTOR, sending_time_tolerance=2.0)
+    wired.receive(wired.peer.logon(LOGON), wired.peer.message("0"))
     wired.clock.advance(5)
     wired.session.accept_logon(wired.clock.now)
     assert wired.session.is_established
@@ -100,7 +89,7 @@ def test_what_waited_for_the_answer_is_not_too_old() -> None:
     [
         ("KalshiNR", {"t52": "-"}, "SendingTime missing or unreadable"),
         ("KalshiNR", {"t52": "noon"}, "SendingTime missing or unreadable"),
-        ("KalshiNR", {"body": BODY + "141=N|"}, "ResetSeqNumFlag must be Y on KalshiNR"),
+        ("KalshiNR", {"body": LOGON + "141=N|"}, "ResetSeqNumFlag must be Y on KalshiNR"),
         ("KalshiRT", {"body": "98=0|96=eA==|1137=9|"}, "HeartBtInt must be 3 to 60 seconds"),
         ("KalshiRT", {"body": "98=0|108=2|96=eA==|1137=9|"}, "HeartBtInt must be 3 to 60 seconds"),
         ("KalshiRT", {"body": "98=0|108=-30|96=eA==|1137=9|"}, "HeartBtInt must be 3 to 60 seconds"),
@@ -109,33 +98,33 @@ def test_what_waited_for_the_answer_is_not_too_old() -> None:
 def test_a_logon_that_cannot_be_accepted_is_refused_without_asking(
     session_type: str, logon: dict[str, str], text: str
 ) -> None:
-    wired = waiting(session_type, min_heart_bt_int=3, max_heart_bt_int=60)
+    wired = connected(Role.ACCEPTOR, session_type, min_heart_bt_int=3, max_heart_bt_int=60)
     body = logon.pop("body", RESET)
-    (ended,) = wired.receive(wired.peer.message("A", body, **logon))
-    assert isinstance(ended, SessionEnded)
+    ended = one(wired.receive(wired.peer.message("A", body, **logon)), SessionEnded)
     assert ended.text == text
     (logout,) = wired.sent()
     assert (logout.NAME, logout.text) == ("Logout", text)
 
 
 def test_a_strict_acceptor_asks_the_rules_of_the_session_type_too() -> None:
-    wired = waiting("KalshiMD", strict=True)
-    (ended,) = wired.receive(wired.peer.logon(f"{RESET}{tag_of('CancelOrdersOnDisconnect')}=Y|"))
-    assert isinstance(ended, SessionEnded)
+    wired = connected(Role.ACCEPTOR, "KalshiMD", strict=True)
+    ended = one(
+        wired.receive(wired.peer.logon(f"{RESET}{tag_of('CancelOrdersOnDisconnect')}=Y|")), SessionEnded
+    )
     assert "CancelOrdersOnDisconnect" in ended.text
 
 
 @pytest.mark.parametrize("sender", ["-", "a\tb", "caf\xe9", "two words"])
 def test_a_logon_from_nobody_in_particular_gets_no_answer(sender: str) -> None:
-    wired = waiting()
-    (ended,) = wired.receive(wired.peer.logon(BODY, t49=sender))
+    wired = connected(Role.ACCEPTOR)
+    (ended,) = wired.receive(wired.peer.logon(LOGON, t49=sender))
     text = "the Logon has no usable SenderCompID to answer to"
     assert ended == SessionEnded(CloseReason.PROTOCOL_ERROR, text, clean=False)
     assert wired.sent() == []
 
 
 def test_an_answer_that_cannot_be_sent_changes_nothing() -> None:
-    wired = waiting("KalshiNR")
+    wired = connected(Role.ACCEPTOR, "KalshiNR")
     wired.receive(wired.peer.logon(RESET))
     store = MemoryStore(next_outgoing=40, next_incoming=30)
     with pytest.raises(LocalProtocolError, match=r"must be a LogonFields of .*, not dict"):

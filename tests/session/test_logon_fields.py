@@ -10,7 +10,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import ConfigurationError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn
 from tests.fix50sp2.dialect import LogonFields as OtherFields
-from tests.helpers import Wired, config, of_type, tag_of, wire
+from tests.helpers import LOGON, Wired, config, connected, of_type, tag_of, wire
 
 RESET = "98=0|108=30|1137=9|141=Y|"
 WRITTEN_BY_THE_SESSION = {"heart_bt_int", "reset_seq_num_flag", "next_expected_msg_seq_num"}
@@ -54,8 +54,7 @@ def test_secrets_are_not_shown() -> None:
 
 def test_a_flag_that_the_spec_does_not_have_yet_is_sent_and_told_to_nobody() -> None:
     fields = LogonFields(use_dollars=False, unknown=[(21099, b"hush")])
-    wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=fields)
-    wired.session.connect(wired.clock.now)
+    wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=fields)
     (logon,) = logons(wired)
     assert b"\x0121099=hush\x01" in logon
     assert b"\x01%d=N\x01" % tag_of("UseDollars") in logon
@@ -79,16 +78,15 @@ def test_a_session_goes_on_with_what_it_was_made_with() -> None:
     assert kept is not fields
     kept.use_dollars = False
     wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon("98=0|108=30|1137=9|"))
+    wired.receive(wired.peer.logon())
     wired.session.reset(wired.clock.now)
     assert [b"\x01%d=Y\x01" % tag_of("UseDollars") in logon for logon in logons(wired)] == [True, True]
 
 
 def test_an_answer_goes_before_the_settings_field_by_field() -> None:
     mine = LogonFields(use_dollars=False, test_message_indicator=True)
-    wired = wire(Role.ACCEPTOR, "KalshiNR", logon_fields=mine)
-    wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|"))
+    wired = connected(Role.ACCEPTOR, "KalshiNR", logon_fields=mine)
+    wired.receive(wired.peer.logon(LOGON + "141=Y|"))
     with pytest.raises(LocalProtocolError, match="must be a LogonFields of kalshi_fix_sansio"):
         wired.session.accept_logon(wired.clock.now, fields=OtherFields())
     wired.session.accept_logon(wired.clock.now, fields=LogonFields(use_dollars=True))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kalshi_fix_sansio import LogonFields
@@ -12,14 +10,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import Wired, kinds, of_type, order, wire
-
-
-def calling(name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any) -> Wired:
-    """An initiator whose Logon has left."""
-    wired = wire(Role.INITIATOR, name, store, **changes)
-    wired.session.connect(wired.clock.now)
-    return wired
+from tests.helpers import connected, kinds, of_type, one, order, wire
 
 
 def test_the_first_message_is_a_signed_logon_with_the_flags_of_the_settings() -> None:
@@ -29,7 +20,13 @@ def test_the_first_message_is_a_signed_logon_with_the_flags_of_the_settings() ->
         seen.append(logon)
         return b"signed"
 
-    wired = calling("KalshiNR", sign_logon=sign, logon_fields=LogonFields(use_dollars=True), heart_bt_int=20)
+    wired = connected(
+        Role.INITIATOR,
+        "KalshiNR",
+        sign_logon=sign,
+        logon_fields=LogonFields(use_dollars=True),
+        heart_bt_int=20,
+    )
     (logon,) = wired.sent()
     assert logon.NAME == "Logon"
     assert (logon.heart_bt_int, logon.reset_seq_num_flag, logon.use_dollars) == (20, True, True)
@@ -61,7 +58,7 @@ def test_every_attempt_is_signed_anew_with_its_own_time_and_number() -> None:
 
 
 def test_an_answer_completes_it() -> None:
-    wired = calling("KalshiNR")
+    wired = connected(Role.INITIATOR, "KalshiNR")
     events = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|"))
     assert events == [LoggedOn(events[0].logon, 30, reset=True, flags={"use_dollars": True})]  # type: ignore[union-attr]
     assert wired.session.is_established
@@ -70,19 +67,16 @@ def test_an_answer_completes_it() -> None:
 
 
 def test_a_strict_initiator_refuses_an_answer_that_breaks_the_rules() -> None:
-    wired = calling(strict=True)
-    (ended,) = wired.receive(wired.peer.logon("98=0|108=30|1137=9|9999=x|"))
-    assert isinstance(ended, SessionEnded)
+    wired = connected(Role.INITIATOR, strict=True)
+    ended = one(wired.receive(wired.peer.logon("98=0|108=30|1137=9|9999=x|")), SessionEnded)
     assert ended.reason is CloseReason.PROTOCOL_ERROR
     assert "9999" in ended.text
 
 
 def test_a_reject_without_text_still_counts_as_a_refusal() -> None:
-    wired = calling()
+    wired = connected(Role.INITIATOR)
     wired.receive(wired.peer.message("3", "45=1|"))
-    wired.session.receive_eof(wired.clock.now)
-    (ended,) = wired.session.events()
-    assert isinstance(ended, SessionEnded)
+    ended = one(wired.cut(), SessionEnded)
     assert (ended.reason, ended.text) == (
         CloseReason.LOGON_REFUSED,
         "the peer rejected the Logon without a reason",
@@ -136,7 +130,7 @@ def test_no_application_message_before_the_logon_is_complete_not_even_from_the_s
 
 
 def test_a_session_serves_one_connection() -> None:
-    wired = calling()
+    wired = connected(Role.INITIATOR)
     with pytest.raises(
         LocalProtocolError, match="cannot connect as the initiator: the session is logon sent"
     ):

@@ -7,9 +7,7 @@ import pytest
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
-from tests.helpers import Wired, wire
-
-NEWS = "434=1|37=o|11=a|39=8|"
+from tests.helpers import Wired, connected, one, wire
 
 
 @pytest.mark.parametrize("text", ["caf\xe9\x01\x00|", "x" * 500])
@@ -21,9 +19,7 @@ def test_a_text_is_made_to_fit(wired: Wired, text: str) -> None:
 
 def test_the_connection_may_end_at_any_time(wired: Wired) -> None:
     wired.session.test_request(wired.clock.now)
-    wired.session.receive_eof(wired.clock.now)
-    (ended,) = wired.session.events()
-    assert isinstance(ended, SessionEnded)
+    ended = one(wired.cut(), SessionEnded)
     assert (ended.reason, ended.clean) == (CloseReason.CONNECTION_LOST, False)
     assert ended.unsent > 0
     assert wired.session.data_to_send() == b""
@@ -32,8 +28,7 @@ def test_the_connection_may_end_at_any_time(wired: Wired) -> None:
 
 
 def test_an_abort_before_the_logon_sends_no_logout(role: Role) -> None:
-    wired = wire(role)
-    wired.session.connect(wired.clock.now)
+    wired = connected(role)
     wired.sent()
     wired.session.abort("no time", wired.clock.now)
     assert len(wired.session.events()) == 1

@@ -11,7 +11,19 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import Event, GapClosed, MessageReceived, MessagesLost, SequenceSkipped
 from kalshi_fix_sansio.session import MemoryStore, State, StoredMessage
 from kalshi_fix_sansio.session.recovery import Search
-from tests.helpers import CODEC, KEY_ID, START, Pair, Wired, config, established, messages, of_type, pair
+from tests.helpers import (
+    CODEC,
+    KEY_ID,
+    NEWS,
+    START,
+    Pair,
+    Wired,
+    config,
+    established,
+    messages,
+    of_type,
+    pair,
+)
 from tests.session.crash_world import report
 
 
@@ -122,7 +134,7 @@ def test_a_peer_that_fills_instead_of_refusing_loses_nothing_by_name() -> None:
 
 
 def news(wired: Wired, number: int) -> bytes:
-    return wired.peer.message("9", "434=1|37=o|11=a|39=8|", number)
+    return wired.peer.message("9", NEWS, number)
 
 
 def told(events: list[Event]) -> list[str]:
@@ -180,7 +192,7 @@ def test_a_resend_that_comes_after_a_doubtful_reject_is_as_good(wired: Wired) ->
     wired.receive(news(wired, 5))
     wired.receive(wired.peer.message("3", "58=something|", 6))
     dup = {"t43": "Y", "t122": "20260821-14:03:07"}
-    wired.receive(wired.peer.message("9", "434=1|37=o|11=a|39=8|", 2, **dup))
+    wired.receive(wired.peer.message("9", NEWS, 2, **dup))
     wired.sent()
     assert told(wired.wait(30)) == []
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"] == [(3, 4)]
@@ -191,5 +203,5 @@ def test_what_is_served_beyond_what_was_asked_for_is_no_news(wired: Wired) -> No
     wired.receive(wired.peer.message("3", "45=2|", 10))
     dup = {"t43": "Y", "t122": "20260821-14:03:07"}
     for number in (5, 6, 7):
-        wired.receive(wired.peer.message("9", "434=1|37=o|11=a|39=8|", number, **dup))
+        wired.receive(wired.peer.message("9", NEWS, number, **dup))
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 8), (5, 5), (3, 3)]

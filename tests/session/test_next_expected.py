@@ -19,7 +19,7 @@ from kalshi_fix_sansio.events import (
     RejectReceived,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State
-from tests.helpers import Pair, config, messages, of_type, order, pair, wire
+from tests.helpers import LOGON, Pair, config, connected, messages, of_type, order, pair
 
 OFFER: dict[str, Any] = {"offer_next_expected": True}
 
@@ -116,8 +116,7 @@ def test_what_the_acceptor_has_forgotten_it_does_not_offer_but_refuses() -> None
 
 @pytest.mark.parametrize("said", ["45=0|", "372=2|"])
 def test_a_reject_refuses_no_request_that_was_not_made(said: str) -> None:
-    wired = wire(Role.INITIATOR, "KalshiRT", MemoryStore(), **OFFER)
-    wired.session.connect(wired.clock.now)
+    wired = connected(Role.INITIATOR, "KalshiRT", MemoryStore(), **OFFER)
     wired.sent()
     wired.receive(wired.peer.logon("98=0|108=30|1137=9|789=2|", 4))
     assert wired.session.state is State.RECOVERING
@@ -145,14 +144,11 @@ def test_an_offer_at_a_reset_needs_one_at_all() -> None:
 
 
 def test_no_number_but_the_first_can_be_expected_beside_a_reset() -> None:
-    wired = wire(Role.ACCEPTOR, "KalshiRT", MemoryStore(next_outgoing=2000))
-    wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|789=2|"))
-    wired.session.accept_logon(wired.clock.now)
+    wired = connected(Role.ACCEPTOR, "KalshiRT", MemoryStore(next_outgoing=2000))
+    wired.log_on(LOGON + "141=Y|789=2|")
     assert [m.text for m in wired.sent()] == ["NextExpectedMsgSeqNum 2 is too high, expected 1 at most"]
     for changes, resets in ((AT_RESET, True), (OFFER, False)):
-        wired = wire(Role.INITIATOR, "KalshiRT", reset_seq_num=resets, **changes)
-        wired.session.connect(wired.clock.now)
+        wired = connected(Role.INITIATOR, "KalshiRT", reset_seq_num=resets, **changes)
         wired.sent()
         wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|789=3|"))
         assert wired.session.state is State.CLOSED

@@ -33,7 +33,7 @@ from kalshi_fix_sansio.session import requests as requests_of_sessions
 from kalshi_fix_sansio.session.requests import OpenRequests, Remembered, Several
 from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
-from tests.helpers import START, LoggedStore, Wired, established, of_type, order, wire
+from tests.helpers import LOGON, START, LoggedStore, Wired, connected, established, of_type, one, order, wire
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"
 REST = f"17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
@@ -116,10 +116,8 @@ def test_an_order_cancel_reject_answers_a_cancel_and_no_order() -> None:
 def test_a_reject_settles_what_its_number_names_once_it_is_confirmed(msg_type: str) -> None:
     wired = established(Role.INITIATOR)
     send(wired, "a1", "a2")
-    (event,) = wired.receive(
-        wired.peer.message(msg_type, "45=3|372=D|380=0|" if msg_type == "j" else "45=3|")
-    )
-    assert isinstance(event, RejectReceived)
+    told = wired.receive(wired.peer.message(msg_type, "45=3|372=D|380=0|" if msg_type == "j" else "45=3|"))
+    assert [type(event) for event in told] == [RejectReceived]
     assert open_in(wired) == ["a1", "a2"]
     wired.session.confirm()
     assert open_in(wired) == ["a1"]
@@ -129,13 +127,10 @@ def test_a_reject_of_what_has_had_its_answer_finds_it_in_the_store() -> None:
     wired = established(Role.INITIATOR)
     send(wired, "a1")
     wired.receive(report(wired, "a1"))
-    wired.session.receive_eof(wired.clock.now)
-    wired.session.events()
-    wired.session = Session(wired.session.config, continues=wired.session)
-    wired.session.connect(wired.clock.now)
+    wired.cut()
+    wired.reconnect()
     wired.receive(wired.peer.logon())
-    (event,) = wired.receive(wired.peer.message("3", "45=2|"))
-    assert isinstance(event, RejectReceived)
+    event = one(wired.receive(wired.peer.message("3", "45=2|")), RejectReceived)
     assert event.sent == order("a1")
 
 
@@ -172,8 +167,7 @@ def test_an_id_that_is_sent_several_times_is_open_as_often(first: int) -> None:
 
 def named(wired: Wired) -> list[tuple[str, int]]:
     """What is named when the connection is cut now."""
-    wired.session.receive_eof(wired.clock.now)
-    told = of_type(wired.session.events(), OutcomesUnknown)
+    told = of_type(wired.cut(), OutcomesUnknown)
     return [(request.msg_type, request.seq_num) for each in told for request in each.requests]
 
 
@@ -261,8 +255,7 @@ def test_what_the_first_order_became_is_known_on_the_next_connection_too() -> No
     send(wired, "a1")
     wired.receive(report_of(wired, "o1", "0"))
     assert named(wired) == []
-    wired.session = Session(wired.session.config, continues=wired.session)
-    wired.session.connect(wired.clock.now)
+    wired.reconnect()
     wired.peer.next_number = 1
     wired.receive(wired.peer.logon("98=0|108=30|141=Y|1137=9|"))
     send(wired, "a1")
@@ -313,9 +306,7 @@ def test_what_shares_an_id_is_named_as_often_as_it_was_sent() -> None:
     wired = established(Role.INITIATOR, "KalshiNR")
     send(wired, "a1", "a1")
     wired.receive(report(wired, "a1"))
-    wired.session.receive_eof(wired.clock.now)
-    (told,) = of_type(wired.session.events(), OutcomesUnknown)
-    assert [(request.request_id, request.seq_num) for request in told.requests] == [("a1", 3)]
+    assert named(wired) == [("D", 3)]
 
 
 def test_a_fill_says_nothing_about_a_cancel_or_a_change_that_has_the_id_of_its_order() -> None:
@@ -332,9 +323,7 @@ def test_a_fill_says_nothing_about_a_cancel_or_a_change_that_has_the_id_of_its_o
     assert [request.msg_type for request in wired.session.open_requests] == ["F", "G"]
     wired.receive(report(wired, "a1", "4"))
     assert [request.msg_type for request in wired.session.open_requests] == ["G"]
-    wired.session.receive_eof(wired.clock.now)
-    (told,) = of_type(wired.session.events(), OutcomesUnknown)
-    assert [request.msg_type for request in told.requests] == ["G"]
+    assert named(wired) == [("G", 4)]
 
 
 def test_a_cancel_of_a_quote_leaves_the_quote_itself_open() -> None:
@@ -342,9 +331,7 @@ def test_a_cancel_of_a_quote_leaves_the_quote_itself_open() -> None:
     wired.session.send(QUOTE, wired.clock.now)
     wired.session.send(QuoteCancel(quote_id="q1"), wired.clock.now)
     wired.receive(wired.peer.message("U9", "117=q1|298=1|58=unknown quote|"))
-    wired.session.receive_eof(wired.clock.now)
-    (told,) = of_type(wired.session.events(), OutcomesUnknown)
-    assert [(request.request_id, request.msg_type) for request in told.requests] == [("q1", "S")]
+    assert named(wired) == [("S", 2)]
 
 
 def test_the_end_of_a_request_for_quotes_leaves_the_request_itself_open() -> None:
@@ -476,8 +463,7 @@ def test_an_order_group_request_without_an_answer_is_named_by_its_number() -> No
     wired.session.send(group_request(1), wired.clock.now)
     wired.session.send(group_request(1), wired.clock.now)
     wired.receive(wired.peer.message("j", "45=2|372=UOG|380=8|"))
-    wired.session.receive_eof(wired.clock.now)
-    (told,) = of_type(wired.session.events(), OutcomesUnknown)
+    (told,) = of_type(wired.cut(), OutcomesUnknown)
     assert (told.request_ids, told.requests[0].seq_num) == (("3",), 3)
     assert told.requests[0].label == "MsgSeqNum 3"
 
@@ -491,8 +477,7 @@ def test_requests_for_past_reports_are_known_by_their_numbers(msg_type: str, res
     for _ in range(3):
         wired.session.send(EventResendRequest(begin_exec_id="1;1"), wired.clock.now)
     wired.receive(wired.peer.message(msg_type, f"45=3|{rest}"), wired.peer.message(msg_type, f"45=9|{rest}"))
-    wired.session.receive_eof(wired.clock.now)
-    (told,) = of_type(wired.session.events(), OutcomesUnknown)
+    (told,) = of_type(wired.cut(), OutcomesUnknown)
     assert told.request_ids == ("2", "4")
 
 
@@ -512,16 +497,14 @@ def test_an_answer_that_the_peer_does_not_know_either_names_the_request(name: st
     assert [request.request_id for request in wired.session.open_requests] == ["a2"]
     wired.session.confirm()
     assert open_in(wired) == ["a2"]
-    (late,) = wired.receive(report(wired, "a1"))
-    assert isinstance(late, MessageReceived)
+    assert [type(event) for event in wired.receive(report(wired, "a1"))] == [MessageReceived]
 
 
 @pytest.mark.parametrize("body", ["103=99|58=INTERNAL_ERROR|", "103=99|", f"{UNAVAILABLE[:-1]} soon|"])
 def test_other_refusals_are_outcomes(body: str) -> None:
     wired = established(Role.INITIATOR)
     send(wired, "a1")
-    (answer,) = wired.receive(report(wired, "a1", "8", body))
-    assert isinstance(answer, MessageReceived)
+    assert [type(event) for event in wired.receive(report(wired, "a1", "8", body))] == [MessageReceived]
     wired.session.confirm()
     assert open_in(wired) == []
 
@@ -710,8 +693,7 @@ def test_what_a_lost_connection_left_uncertain_is_told_once_it_is_known_and_no_m
     send(wired, "a1", "a2")
     wired.session.data_to_send()
     wired.receive(report(wired, "a1"))
-    wired.session.receive_eof(wired.clock.now)
-    (told,) = of_type(wired.session.events(), OutcomesUnknown)
+    (told,) = of_type(wired.cut(), OutcomesUnknown)
     assert (told.request_ids, told.why) == (("a2",), Uncertainty.CONNECTION_ENDED)
     (again,) = started_again(wired, store.after_crash(lucky=True))
     assert (again.request_ids, again.why) == (("a2",), Uncertainty.RESTARTED)
@@ -732,10 +714,8 @@ def test_an_answer_that_was_not_taken_leaves_its_request_uncertain_after_a_resta
 def test_requests_of_one_process_are_named_after_a_reset_at_its_next_logon() -> None:
     wired = established(Role.INITIATOR, reset_seq_num=True, store=MemoryStore())
     send(wired, "a1")
-    wired.session.receive_eof(wired.clock.now)
-    assert of_type(wired.session.events(), OutcomesUnknown) == []
-    wired.session = Session(wired.session.config, continues=wired.session)
-    wired.session.connect(wired.clock.now)
+    assert of_type(wired.cut(), OutcomesUnknown) == []
+    wired.reconnect()
     (told,) = of_type(wired.session.events(), OutcomesUnknown)
     assert (told.request_ids, told.why) == (("a1",), Uncertainty.RESET)
 
@@ -743,9 +723,8 @@ def test_requests_of_one_process_are_named_after_a_reset_at_its_next_logon() -> 
 def test_a_reset_by_the_acceptors_answer_names_what_was_open() -> None:
     store = MemoryStore(next_outgoing=5, next_incoming=5)
     store.record_request(OpenRequest("a1", "D", 4, wire(Role.INITIATOR).clock.utc, b"", 1))
-    wired = wire(Role.INITIATOR, store=store)
-    wired.session.connect(wired.clock.now)
-    events = wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|", 1))
+    wired = connected(Role.INITIATOR, store=store)
+    events = wired.receive(wired.peer.logon(LOGON + "141=Y|", 1))
     assert [type(event).__name__ for event in events] == ["OutcomesUnknown", "LoggedOn"]
     (told,) = of_type(events, OutcomesUnknown)
     assert (told.request_ids, told.why) == (("a1",), Uncertainty.RESET)
@@ -799,7 +778,7 @@ def test_after_a_restart_requests_with_several_names_are_found_by_each() -> None
     wired.session.data_to_send()
     wired.session = Session(wired.session.config, store.after_crash())
     wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon("98=0|108=30|1137=9|", 2))
+    wired.receive(wired.peer.logon(number=2))
     wired.peer.next_number = 3
     left = ["x1", "r1", "4", "5"]
     assert [request.request_id for request in wired.session.open_requests] == left
@@ -818,11 +797,8 @@ def test_a_request_of_a_type_that_the_dialect_has_no_more_is_answered_by_its_num
     store = MemoryStore(next_outgoing=5, next_incoming=5)
     frame = wire(Role.ACCEPTOR).peer.message("ZZ", "58=x|", 4)
     store.record_request(OpenRequest("a1", "ZZ", 4, START, frame, 8))
-    wired = wire(Role.INITIATOR, store=store)
-    wired.session.connect(wired.clock.now)
-    wired.receive(
-        wired.peer.logon("98=0|108=30|1137=9|", 5), wired.peer.message("8", f"11=a1|150=0|39=0|{REPORT}", 6)
-    )
+    wired = connected(Role.INITIATOR, store=store)
+    wired.receive(wired.peer.logon(number=5), wired.peer.message("8", f"11=a1|150=0|39=0|{REPORT}", 6))
     assert [request.key for request in wired.session.open_requests] == [8]
     send(wired, "a2")
     assert [request.key for request in wired.session.open_requests] == [8, 9]

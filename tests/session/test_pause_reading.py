@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, GapDetected, MessageReceived, PeerSilent, SessionEnded
-from tests.helpers import Wired, established, kinds
+from tests.helpers import NEWS, Wired, established, kinds
 
 
 def test_silence_is_not_held_against_the_peer_and_heartbeats_go_on(wired: Wired) -> None:
@@ -53,7 +53,7 @@ def test_to_resume_what_was_not_paused_changes_nothing() -> None:
 
 
 def test_what_waited_unread_is_not_too_old_until_something_fresh_has_come(wired: Wired) -> None:
-    old = [wired.peer.message("9", "434=1|37=o|11=a|39=8|") for _ in range(3)]
+    old = [wired.peer.message("9", NEWS) for _ in range(3)]
     older_heartbeat = wired.peer.message("0")
     wired.session.pause_reading()
     wired.wait(300)

@@ -8,7 +8,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, PeerSilent, SessionEnded
 from kalshi_fix_sansio.protocol_options import QUICKFIX, QUICKFIXJ, ProtocolOptions
 from kalshi_fix_sansio.session import State
-from tests.helpers import Wired, established, of_type, wire
+from tests.helpers import LOGON, Wired, connected, established, of_type, one
 
 
 @pytest.mark.parametrize(
@@ -20,15 +20,13 @@ def test_what_is_no_proper_logon_and_what_asks_for_too_much_are_told_apart(
 ) -> None:
     cases: list[tuple[str, dict[str, str], bool]] = [
         ("98=0|108=30|96=eA==|", {}, unsound),
-        ("98=0|108=30|96=eA==|1137=9|", {"t52": "20260821-13:00:00"}, unsound),
+        (LOGON, {"t52": "20260821-13:00:00"}, unsound),
         ("98=0|108=-10|96=eA==|1137=9|", {}, refused),
         ("98=0|108=30|96=eA==|1137=33|", {}, refused),
     ]
     for body, header, told in cases:
-        wired = wire(Role.ACCEPTOR, strict=True, protocol_options=protocol_options)
-        wired.session.connect(wired.clock.now)
-        (ended,) = wired.receive(wired.peer.logon(body, **header))
-        assert isinstance(ended, SessionEnded)
+        wired = connected(Role.ACCEPTOR, strict=True, protocol_options=protocol_options)
+        ended = one(wired.receive(wired.peer.logon(body, **header)), SessionEnded)
         assert ended.reason is CloseReason.LOGON_REFUSED
         assert [(m.NAME, m.text) for m in wired.sent()] == ([("Logout", ended.text)] if told else [])
 
@@ -36,8 +34,7 @@ def test_what_is_no_proper_logon_and_what_asks_for_too_much_are_told_apart(
 @pytest.mark.parametrize("strict", [True, False])
 def test_a_strict_session_speaks_one_version(role: Role, strict: bool) -> None:
     for version, spoken in (("9", True), ("8", not strict), ("33", not strict), ("10", not strict)):
-        wired = wire(role, strict=strict)
-        wired.session.connect(wired.clock.now)
+        wired = connected(role, strict=strict)
         wired.sent()
         wired.receive(wired.peer.logon(f"98=0|108=30|96=eA==|1137={version}|"))
         assert (wired.session.state is not State.CLOSED) is spoken
@@ -57,8 +54,7 @@ def misframed(message: bytes) -> bytes:
 def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
     role: Role, ends: bool, damage: str
 ) -> None:
-    wired = wire(role, protocol_options=ProtocolOptions(end_on_garbage_before_logon=ends))
-    wired.session.connect(wired.clock.now)
+    wired = connected(role, protocol_options=ProtocolOptions(end_on_garbage_before_logon=ends))
     wired.sent()
     logon = wired.peer.logon(number=1)
     garbage = misframed(logon) if damage == "length" else logon[:-4] + b"abc\x01"
@@ -79,8 +75,7 @@ def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
 def test_by_default_every_question_has_its_own_id(wired: Wired) -> None:
     ids = []
     for _ in range(2):
-        (silent,) = wired.wait(36)
-        assert isinstance(silent, PeerSilent)
+        silent = one(wired.wait(36), PeerSilent)
         ids.append(silent.test_req_id)
         wired.receive(wired.peer.message("0", f"112={silent.test_req_id}|"))
     assert len(set(ids)) == 2

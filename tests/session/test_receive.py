@@ -19,9 +19,8 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore
-from tests.helpers import Wired, config, established, of_type, order
+from tests.helpers import NEWS, Wired, config, established, of_type, one, order
 
-NEWS = "434=1|37=o|11=a|39=8|"
 ORDER = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
 
 
@@ -33,8 +32,7 @@ def test_such_a_message_ahead_of_a_gap_is_not_counted(wired: Wired) -> None:
 @pytest.mark.parametrize("time", ["-", "now"])
 def test_an_unreadable_sending_time_is_a_problem_of_the_message(role: Role, time: str) -> None:
     lenient = established(role)
-    (event,) = lenient.receive(lenient.peer.message("9", NEWS, t52=time))
-    assert isinstance(event, MessageReceived)
+    event = one(lenient.receive(lenient.peer.message("9", NEWS, t52=time)), MessageReceived)
     assert [problem.tag for problem in event.message.problems] == [52]
     strict = established(role, strict=True)
     strict.receive(strict.peer.message("0", "", t52=time))
@@ -65,8 +63,7 @@ def test_no_limit_is_said_a_session_accepts_what_the_venue_needs() -> None:
 
 
 def test_a_message_with_an_empty_type_is_told_or_if_strict_rejected(wired: Wired, role: Role) -> None:
-    (event,) = wired.receive(wired.peer.message(""))
-    assert isinstance(event, MessageReceived)
+    assert [type(event) for event in wired.receive(wired.peer.message(""))] == [MessageReceived]
     wired = established(role, strict=True)
     wired.receive(wired.peer.message(""))
     (reject,) = wired.sent()
@@ -75,8 +72,7 @@ def test_a_message_with_an_empty_type_is_told_or_if_strict_rejected(wired: Wired
 
 def test_a_strict_session_declines_what_its_type_does_not_serve(role: Role) -> None:
     wired = established(role, "KalshiDC", strict=True)
-    (event,) = wired.receive(wired.peer.message("V", "263=2|"))
-    assert isinstance(event, MessageRejected)
+    assert [type(event) for event in wired.receive(wired.peer.message("V", "263=2|"))] == [MessageRejected]
     (reject,) = wired.sent()
     assert (reject.NAME, reject.ref_seq_num, reject.ref_msg_type) == ("BusinessMessageReject", 2, "V")
     assert reject.business_reject_reason == 3
@@ -95,8 +91,7 @@ def test_the_record_of_what_was_sent_is_bounded_and_goes_on_in_the_store_and_in_
     store = MemoryStore()
     wired = established(Role.INITIATOR, store=store, max_sent_record=2)
     numbers = [wired.session.send(order(f"o{index}"), wired.clock.now) for index in range(4)]
-    (event,) = wired.receive(wired.peer.message("3", f"45={numbers[0]}|"))
-    assert isinstance(event, RejectReceived)
+    event = one(wired.receive(wired.peer.message("3", f"45={numbers[0]}|")), RejectReceived)
     assert event.sent == order("o0")
     bounded = established(Role.INITIATOR, "KalshiNR", max_sent_record=2)
     numbers = [bounded.session.send(order(f"o{index}"), bounded.clock.now) for index in range(4)]
@@ -114,8 +109,7 @@ def test_a_peer_that_only_asks_and_never_reads_is_ended(role: Role) -> None:
     events: list[Event] = []
     while not events:
         events = wired.receive(wired.peer.message("1", "112=x|"))
-    (ended,) = events
-    assert isinstance(ended, SessionEnded)
+    ended = one(events, SessionEnded)
     assert ended.text == "the peer has stopped reading"
     assert 4000 < ended.unsent < 4400
 
@@ -133,12 +127,10 @@ def test_a_caller_who_never_takes_events_is_told(role: Role) -> None:
 
 def test_what_waited_behind_garbage_is_not_too_old(wired: Wired) -> None:
     begun = b"8=FIXT.1.1\x019=200\x0135=0\x01"
-    first, last = (wired.peer.message("9", "434=1|37=o|11=a|39=8|") for _ in range(2))
+    first, last = (wired.peer.message("9", NEWS) for _ in range(2))
     assert wired.receive(begun, first) == []
     wired.clock.advance(33)
     late = wired.receive(last, wired.peer.message("0"))
     assert [type(event) for event in late] == [GarbledReceived, MessageReceived, MessageReceived]
-    (rejected, _) = wired.receive(
-        wired.peer.message("9", "434=1|37=o|11=a|39=8|", t52="20260821-14:03:07.123")
-    )
+    (rejected, _) = wired.receive(wired.peer.message("9", NEWS, t52="20260821-14:03:07.123"))
     assert isinstance(rejected, MessageRejected)

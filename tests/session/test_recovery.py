@@ -7,7 +7,7 @@ import pytest
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, Event, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import State
-from tests.helpers import Wired, established, of_type
+from tests.helpers import DUP, Wired, established, of_type
 
 
 def news(wired: Wired, number: int | None = None, *, again: bool = False) -> bytes:
@@ -15,12 +15,12 @@ def news(wired: Wired, number: int | None = None, *, again: bool = False) -> byt
     shown = wired.peer.next_number if number is None else number
     body = f"434=1|37=o|11=m{shown}|39=8|"
     if again:
-        return wired.peer.message("9", body, number, t43="Y", t122="20260821-14:03:07")
+        return wired.peer.message("9", body, number, **DUP)
     return wired.peer.message("9", body, number)
 
 
 def fill(wired: Wired, number: int, new_seq_no: int) -> bytes:
-    return wired.peer.message("4", f"123=Y|36={new_seq_no}|", number, t43="Y", t122="20260821-14:03:07")
+    return wired.peer.message("4", f"123=Y|36={new_seq_no}|", number, **DUP)
 
 
 def delivered(events: list[Event]) -> list[int]:
@@ -55,8 +55,7 @@ def test_such_a_session_says_why_however_it_ends(role: Role, how: str) -> None:
     if how == "deadline":
         (ended,) = wired.wait(10)
     elif how == "end of file":
-        wired.session.receive_eof(wired.clock.now)
-        (ended,) = wired.session.events()
+        (ended,) = wired.cut()
     else:
         (ended,) = wired.receive(news(wired, 1))
         text = "MsgSeqNum too low, expecting 2 but received 1"

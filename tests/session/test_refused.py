@@ -21,7 +21,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.session import Session, State
-from tests.helpers import Peer, Wired, established, kinds, of_type, order
+from tests.helpers import DUP, LOGON, Peer, Wired, established, kinds, of_type, order
 
 LATE, EARLY = "20260821-14:02:37.122", "20260821-14:03:37.124"
 WITHOUT_RESEND = ["KalshiNR", "KalshiDC", "KalshiMD", "KalshiRFQ"]
@@ -45,7 +45,7 @@ def again(wired: Wired, sender: str | None = None) -> tuple[Wired, list[Event]]:
     if reset:
         peer.next_number = 1
     session.connect(clock.now)
-    session.receive_data(peer.logon(f"98=0|108=30|96=eA==|1137=9|{reset}"), clock.now)
+    session.receive_data(peer.logon(f"{LOGON}{reset}"), clock.now)
     if session.config.role is Role.ACCEPTOR:
         session.accept_logon(clock.now)
     return Wired(clock, session, peer), [e for e in session.events() if not isinstance(e, LogonRequested)]
@@ -79,10 +79,7 @@ def test_a_message_refused_for_time_or_name_comes_again(role: Role, header: Head
     request = wired.sent()[-1]
     assert (request.NAME, request.begin_seq_no) == ("ResendRequest", 3)
     events = wired.receive(
-        *(
-            wired.peer.message("9", news(text), number, t43="Y", t122="20260821-14:03:07")
-            for number, text in ((3, "lost"), (4, "a"))
-        )
+        *(wired.peer.message("9", news(text), number, **DUP) for number, text in ((3, "lost"), (4, "a")))
     )
     assert texts(events) == ["lost", "a"]
 
@@ -156,8 +153,7 @@ def test_a_connection_that_dies_in_between_changes_nothing(role: Role, linger: b
     wired, _ = again(wired)
     events = wired.receive(wired.peer.message("9", news(), 2, t49="x"))
     assert (wired.session.state is State.ENDING) is linger
-    wired.session.receive_eof(wired.clock.now)
-    (ended,) = of_type(events + wired.session.events(), SessionEnded)
+    (ended,) = of_type(events + wired.cut(), SessionEnded)
     assert ended.advice
 
 
@@ -310,8 +306,7 @@ def test_a_request_is_not_given_up_whose_answer_may_still_come(linger: float) ->
     wired.receive(wired.peer.message("0", "", 5))
     wired.receive(wired.peer.message("4", "36=4|123=Y|", 2, **duplicate))
     events = wired.receive(wired.peer.message("9", news(), 4, t43="Y", t122=EARLY))
-    wired.session.receive_eof(wired.clock.now)
-    events += wired.session.events()
+    events += wired.cut()
     assert [type(event) for event in events] == [MessageRejected, SessionEnded]
     assert [request.request_id for request in wired.session.open_requests] == ["a"]
     wired.peer.next_number = 6

@@ -13,7 +13,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import Event, MessageRejected, OutcomesUnknown, ResendServed, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, State
 from kalshi_fix_sansio.session.resend import PAGE
-from tests.helpers import START, Wired, established, kinds, messages, of_type, order
+from tests.helpers import LOGON, START, Wired, established, kinds, messages, of_type, one, order
 
 
 def everything(message: Message, age: float) -> bool:
@@ -161,7 +161,7 @@ def test_a_reset_forgets_what_was_being_resent(role: Role) -> None:
     wired = much(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     wired.session.data_to_send()
-    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|", 1))
+    wired.receive(wired.peer.logon(LOGON + "141=Y|", 1))
     assert kinds(wired.sent()) == ["Logon"]
     wired.session.handle_timer(wired.clock.now)
     assert wired.sent() == []
@@ -181,8 +181,7 @@ def test_what_is_forgotten_during_a_resend_is_refused_not_filled(monkeypatch: py
     for number in (5, 6):
         wired.session.send(saying(Role.ACCEPTOR, number), wired.clock.now)
     assert [line[:2] for line in script(wired)] == [("OrderCancelReject", number) for number in (2, 5, 6)]
-    (event,) = wired.wait(0)
-    assert isinstance(event, MessageRejected)
+    event = one(wired.wait(0), MessageRejected)
     (reject,) = wired.sent()
     assert (reject.NAME, reject.ref_seq_num) == ("Reject", event.message.header.msg_seq_num)  # type: ignore[union-attr]
     assert reject.text == "BeginSeqNo 3 is before the retention window, which begins at 4"
@@ -250,8 +249,7 @@ def test_what_waits_beside_the_largest_message_is_bounded(role: Role) -> None:
     events: list[Event] = []
     while not events:
         events = wired.receive(wired.peer.message("1", "112=x|"))
-    (ended,) = events
-    assert isinstance(ended, SessionEnded)
+    ended = one(events, SessionEnded)
     assert ended.text == "the peer has stopped reading"
     assert 2_000 < ended.unsent - largest < 2_300
     wired = busy(role, sent=0, max_unsent=1_000)

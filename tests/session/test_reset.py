@@ -7,10 +7,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OutcomesUnknown
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import Wired, established, of_type, order, pair
-
-LOGON = "98=0|108=30|96=eA==|1137=9|"
-NEWS = "434=1|37=o|11=a|39=8|"
+from tests.helpers import NEWS, Wired, established, of_type, order, pair
 
 
 def resetting(role: Role, name: str = "KalshiRT") -> Wired:

@@ -9,9 +9,8 @@ import pytest
 
 from kalshi_fix_sansio._generated import Quote, QuoteConfirm
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import CloseReason, Event, OrdersUnverified, OutcomesUnknown, SessionEnded
+from kalshi_fix_sansio.events import CloseReason, OrdersUnverified, OutcomesUnknown, SessionEnded
 from kalshi_fix_sansio.outcomes import RestingOrder
-from kalshi_fix_sansio.session import Session
 from tests.helpers import Wired, established, of_type, order
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"
@@ -23,21 +22,16 @@ def report(wired: Wired, order_id: str, status: str, **more: Any) -> bytes:
     return wired.peer.message("8", f"{text}151=10|14=0|6=0|44=0.5|{more.get('rest', '')}")
 
 
-def cut(wired: Wired) -> list[Event]:
-    wired.session.receive_eof(wired.clock.now)
-    return wired.session.events()
-
-
 def unverified(wired: Wired) -> list[str]:
     """The orders named when the connection is cut now."""
-    return [each.order_id for told in of_type(cut(wired), OrdersUnverified) for each in told.orders]
+    return [each.order_id for told in of_type(wired.cut(), OrdersUnverified) for each in told.orders]
 
 
 def test_an_order_that_rested_is_told_with_what_is_known_of_it_between_doubts_and_end() -> None:
     wired = established(Role.INITIATOR, "KalshiNR")
     wired.session.send(order("a1"), wired.clock.now)
     wired.receive(report(wired, "o1", "0"))
-    events = cut(wired)
+    events = wired.cut()
     assert [type(event) for event in events] == [OutcomesUnknown, OrdersUnverified, SessionEnded]
     (told,) = of_type(events, OrdersUnverified)
     assert told == OrdersUnverified(
@@ -89,7 +83,7 @@ def test_what_rests_of_a_quote_that_was_executed_is_told_too() -> None:
     wired.receive(
         report(wired, "o1", "1", rest="31=0.5|32=4|"), report(wired, "o2", "2", rest="31=0.5|32=4|")
     )
-    events = cut(wired)
+    events = wired.cut()
     assert [type(event) for event in events] == [OrdersUnverified, SessionEnded]
     assert [each.order_id for told in of_type(events, OrdersUnverified) for each in told.orders] == ["o1"]
 
@@ -105,8 +99,7 @@ def test_they_are_told_once_and_those_of_the_next_connection_by_themselves() -> 
     wired = established(Role.INITIATOR, "KalshiNR")
     wired.receive(report(wired, "o1", "0"))
     assert unverified(wired) == ["o1"]
-    wired.session = Session(wired.session.config, continues=wired.session)
-    wired.session.connect(wired.clock.now)
+    wired.reconnect()
     wired.peer.next_number = 1
     wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|"), report(wired, "o2", "0"))
     assert unverified(wired) == ["o2"]
@@ -146,14 +139,14 @@ def test_beyond_their_number_orders_are_not_followed_and_that_is_said() -> None:
     wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o1", "1"))
     assert len(wired.session._core.resting) == 2
     wired.receive(report(wired, "o3", "0"), report(wired, "o1", "2"), report(wired, "o2", "2"))
-    (told,) = of_type(cut(wired), OrdersUnverified)
+    (told,) = of_type(wired.cut(), OrdersUnverified)
     assert told == OrdersUnverified((), complete=False)
 
 
 def test_at_their_number_they_are_complete() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_resting_orders=2)
     wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o2", "1"))
-    (told,) = of_type(cut(wired), OrdersUnverified)
+    (told,) = of_type(wired.cut(), OrdersUnverified)
     assert (len(told.orders), told.complete) == (2, True)
 
 
@@ -166,7 +159,7 @@ def test_the_reports_that_are_kept_are_bounded_in_bytes() -> None:
         assert resting._size == sum(map(len, resting._reports.values())) <= 1000
     wired.receive(report(wired, "o0", "1", rest=f"58={'x' * 900}|"))  # too large: the report before stays
     assert resting._size == sum(map(len, resting._reports.values())) <= 1000
-    (told,) = of_type(cut(wired), OrdersUnverified)
+    (told,) = of_type(wired.cut(), OrdersUnverified)
     assert [each.order_id for each in told.orders] == ["o0"]
     assert not told.complete
 
@@ -175,5 +168,5 @@ def test_an_order_that_is_over_makes_room() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_resting_orders=1)
     for number in range(5):
         wired.receive(report(wired, f"o{number}", "0"), report(wired, f"o{number}", "2"))
-    assert cut(wired)[:-1] == []
+    assert wired.cut()[:-1] == []
     assert wired.session._core.resting._size == 0

@@ -10,7 +10,7 @@ from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session import State, reply_route
 from tests.fix50sp2.dialect import ExecType, ExecutionReport, Header, NewOrderSingle, OrdStatus, Party
 from tests.fix50sp2.helpers import NOON, established, order, pair, sent
-from tests.helpers import Clock, Pair, Peer, of_type, wire_time
+from tests.helpers import Clock, Pair, Peer, of_type, one, wire_time
 
 ORDER = "11=id|21=3|40=1|54=1|55=INTC|60=20260821-12:00:00|"
 
@@ -108,8 +108,7 @@ def test_the_route_of_an_answer() -> None:
 def test_an_order_goes_back_as_it_came() -> None:
     wired = established(Role.ACCEPTOR)
     body = "60=20260821-12:00:00|54=1|38=002000.00|40=1|21=1|11=ID|454=0|"
-    (event,) = wired.receive(wired.peer.message("D", body, t97="Y", t115="JCD"))
-    assert isinstance(event, MessageReceived)
+    event = one(wired.receive(wired.peer.message("D", body, t97="Y", t115="JCD")), MessageReceived)
     fields = {**reply_route(event.message.header), "poss_resend": True}
     wired.session.forward(event.frame, wired.clock.now, header_fields=fields)
     data = wired.session.data_to_send().decode().replace("\x01", "|")
@@ -122,7 +121,6 @@ def test_a_logon_that_lacks_what_the_standard_requires_gets_no_answer() -> None:
     clock = Clock()
     venue.connect(clock.now)
     venue.receive_data(Peer(clock, "TW", "ISLD").logon("98=0|108=30|"), clock.now)
-    (ended,) = venue.events()
-    assert isinstance(ended, SessionEnded)
+    ended = one(venue.events(), SessionEnded)
     assert (ended.reason, ended.text) == (CloseReason.LOGON_REFUSED, "DefaultApplVerID (1137) is missing")
     assert (venue.data_to_send(), venue.next_outgoing) == (b"", 1)

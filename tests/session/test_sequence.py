@@ -8,7 +8,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import MessageReceived, SessionEnded
 from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session.sequence import Verdict, judge
-from tests.helpers import Wired, established, kinds
+from tests.helpers import Wired, established, kinds, one
 
 NEWS = "434=1|37=o|11=a|39=8|58=x|"
 """The body of an OrderCancelReject: what an application message looks like here does not matter."""
@@ -40,8 +40,7 @@ def test_a_message_without_number_ends_the_session(role: Role) -> None:
 
 
 def test_a_duplicate_in_sequence_without_its_original_time_is_delivered_and_says_so(wired: Wired) -> None:
-    (event,) = wired.receive(wired.peer.message("9", NEWS, t43="Y"))
-    assert isinstance(event, MessageReceived)
+    event = one(wired.receive(wired.peer.message("9", NEWS, t43="Y")), MessageReceived)
     assert [(problem.reason, problem.tag) for problem in event.message.problems] == [
         (Reason.REQUIRED_TAG_MISSING, 122)
     ]

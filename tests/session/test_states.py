@@ -15,7 +15,7 @@ from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.session import TRANSITIONS, Input, Source, State
 from kalshi_fix_sansio.session.timers import RUNNING
-from tests.helpers import Wired, of_type, order, wire
+from tests.helpers import DUP, LOGON, NEWS, Wired, of_type, order, wire
 
 
 def test_the_table_has_an_answer_for_every_state_and_input() -> None:
@@ -56,7 +56,6 @@ def test_every_state_that_waits_has_a_deadline() -> None:
         assert bool(RUNNING[state]) == (state not in {State.DISCONNECTED, State.CLOSED})
 
 
-NEWS = "434=1|37=o|11=a|39=8|"
 Action = Callable[[Wired], object]
 NO_HEADER: Mapping[str, str] = {}
 
@@ -76,8 +75,6 @@ def wait(seconds: float) -> Action:
     return act
 
 
-DUP = {"t43": "Y", "t122": "20260821-14:03:07"}
-LOGON = "98=0|108=30|96=eA==|1137=9|"
 PEER_ACTIONS: dict[str, Action] = {
     "logon": receive("A", LOGON),
     "logon with reset": lambda w: w.session.receive_data(w.peer.logon(LOGON + "141=Y|", 1), w.clock.now),

@@ -14,10 +14,8 @@ from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import CloseReason, Event, MessageReceived, OutcomesUnknown, SessionEnded
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, State, StoredMessage
-from tests.helpers import Wired, kinds, messages, of_type, order, wire
+from tests.helpers import DUP, LOGON, NEWS, Wired, connected, kinds, messages, of_type, one, order, wire
 
-LOGON = "98=0|108=30|96=eA==|1137=9|"
-NEWS = "434=1|37=o|11=a|39=8|"
 WHY = "the disk is full; free some space and start again"
 
 
@@ -119,7 +117,7 @@ def deeds(role: Role) -> list[Deed]:
         lambda w: w.session.test_request(w.clock.now),
         receive(news(9)),
         lambda w: w.session.handle_timer(w.clock.advance(30)),
-        receive(lambda w: w.peer.message("4", "123=Y|36=9|", 7, t43="Y", t122="20260821-14:03:07")),
+        receive(lambda w: w.peer.message("4", "123=Y|36=9|", 7, **DUP)),
         send("a2"),
         lambda w: w.session.reset(w.clock.now),
         receive(lambda w: w.peer.logon(LOGON + "141=Y|", 1)),
@@ -177,14 +175,10 @@ def failing_next(wired: Wired) -> None:
 
 def trading(role: Role = Role.INITIATOR, name: str = "KalshiRT") -> Wired:
     """A session that is logged on and has a store to fail."""
-    wired = wire(role, name, FailingStore())
-    wired.session.connect(wired.clock.now)
+    wired = connected(role, name, FailingStore())
     reset = "141=Y|" if name == "KalshiNR" else ""
-    wired.session.receive_data(wired.peer.logon(LOGON + reset), wired.clock.now)
-    if role is Role.ACCEPTOR:
-        wired.session.accept_logon(wired.clock.now)
+    wired.log_on(LOGON + reset)
     wired.session.data_to_send()
-    wired.session.events()
     return wired
 
 
@@ -217,8 +211,7 @@ def test_a_caller_that_waits_for_a_number_is_told_at_once(role: Role, call: str)
         calls[call]()
     with pytest.raises(LocalProtocolError, match="closed"):
         wired.session.send(said(role, "a"), wired.clock.now)
-    (ended,) = wired.session.events()
-    assert isinstance(ended, SessionEnded)
+    assert [type(event) for event in wired.session.events()] == [SessionEnded]
 
 
 def test_a_commit_that_fails_keeps_back_what_it_was_for() -> None:
@@ -248,8 +241,7 @@ def test_a_confirmation_that_fails_ends_the_session(role: Role) -> None:
     wired = trading(role)
     failing_next(wired)
     wired.session.confirm()
-    (ended,) = wired.session.events()
-    assert isinstance(ended, SessionEnded)
+    ended = one(wired.session.events(), SessionEnded)
     assert ended.reason is CloseReason.STORE_FAILED
     wired.session.confirm()
 
@@ -280,8 +272,7 @@ def test_a_failure_after_the_end_of_a_session_without_resend_is_no_second_end() 
     wired = trading(name="KalshiNR")
     wired.session.send(order("a1"), wired.clock.now)
     wired.session.data_to_send()
-    wired.session.receive_eof(wired.clock.now)
-    unknown, ended = wired.session.events()
+    unknown, ended = wired.cut()
     assert isinstance(unknown, OutcomesUnknown)
     assert isinstance(ended, SessionEnded)
     failing_next(wired)

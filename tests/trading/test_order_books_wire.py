@@ -21,7 +21,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import Event, GapDetected, GarbledReceived, MessageRejected, SessionEnded
 from kalshi_fix_sansio.trading import BookState, DiscrepancyKind, OrderBooks, StaleReason
-from tests.helpers import CODEC, Pair, established, of_type, pair, raw
+from tests.helpers import CODEC, Pair, established, of_type, one, pair, raw
 from tests.trading.feed import A, B, C, apply, from_wire, kinds, request, shown, snapshot, stamp, update
 
 HEAD = "49=KalshiMD|56=me|34=2|52=20260821-12:00:00.000|"
@@ -261,8 +261,7 @@ def test_a_message_that_is_corrupted_on_its_way_makes_books_stale_until_the_next
 
 def test_a_strict_session_refuses_and_the_book_knows() -> None:
     wired, books = established(Role.INITIATOR, "KalshiMD", strict=True), three()
-    (event,) = wired.receive(wired.peer.message("X", f"268=1|{GOOD}9999=new|"))
-    assert isinstance(event, MessageRejected)
+    event = one(wired.receive(wired.peer.message("X", f"268=1|{GOOD}9999=new|")), MessageRejected)
     books.apply(event)
     assert {symbol: book.state.name for symbol, book in books.items()} == {
         A: "STALE",
