@@ -780,6 +780,36 @@ def test_a_shape_gets_code_when_writing_it_costs_no_more_than_its_readings(
         assert compiled.count == max(0, number - 2 * caching.SIGHTINGS_TO_COMPILE + 3)
 
 
+def test_shapes_with_the_same_tags_are_counted_together_and_all_get_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 10)
+    compiled = Counted(monkeypatch)
+    bodies = [order("58=x|44=1|"), order("44=1|58=x|")]
+    codec = Codec(DIALECT)
+    for number in range(18):
+        sent(bodies[number % 2], codec)
+    assert compiled.count == 1
+    for number in range(12):
+        sent(bodies[number % 2], codec)
+    assert compiled.count == 2
+    assert all(taken(codec._compiled, body) is not None for body in bodies)
+
+
+def test_a_value_that_code_leaves_to_the_reader_keeps_no_other_shape_from_its_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 10)
+    codec = Codec(DIALECT)
+    plain, careful, other = order("58=x|44=1|"), order("58=x|44=+1|"), order("44=1|58=x|")
+    for _ in range(10):
+        sent(plain, codec)
+    # The count of these tags is full each time that the one comes which has its code already.
+    for number in range(20):
+        sent((other, careful)[number % 2], codec)
+    assert taken(codec._compiled, other) is not None
+
+
 def test_all_shapes_together_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching, "MAX_PATTERN_SIZE", 2000)
     cache = DecoderCache(TABLES)

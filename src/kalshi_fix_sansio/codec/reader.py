@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import Any, Final
 
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.codec.tables import BODY, HEADER, BlockTable, GroupSlot, Tables
+from kalshi_fix_sansio.codec.tables import BODY, HEADER, BlockTable, GroupSlot, Place, Tables
 from kalshi_fix_sansio.codec.tokens import TAG, Columns
 
 MIN_COLUMNS: Final = 3
@@ -31,8 +31,7 @@ def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
     try:
         if (tags[0], tags[2], texts[0]) != ("8", "35", tables.dialect.begin_string):
             return None
-        table = tables.body(tables.dialect.messages[texts[2]])
-        return _Reading(tables, columns, strict).message(table)
+        return _Reading(tables, columns, strict).message(*tables.reading[texts[2]])
     except (ValueError, LookupError):
         return None
 
@@ -48,10 +47,9 @@ class _Reading:
         self._tags, self._texts = columns
         self._strict = strict
 
-    def message(self, table: BlockTable) -> Message:
+    def message(self, table: BlockTable, places: Mapping[str, Place], required: frozenset[str]) -> Message:
         """Read header, body and trailer."""
         tags, texts, strict = self._tags, self._texts, self._strict
-        places, required = self._tables.places(table)
         find = places.get
         blocks = (self._tables.header.blank(), table.blank(), self._tables.trailer.blank())
         unknown: list[tuple[int, bytes]] = []

@@ -216,6 +216,24 @@ def always_required(member: Member) -> bool:
     )
 
 
+Reading = tuple[BlockTable, dict[str, Place], frozenset[str]]
+"""The table of a body; the places of the whole message by tag; which tags must be there. Tags are texts."""
+
+
+class _Kept(dict[str, Reading]):
+    """What `make` gives of a key, kept. One look-up serves each message: a method would take a call more."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[str], Reading]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: str) -> Reading:
+        made = self[key] = self._make(key)
+        return made
+
+
 @attrs.define(eq=False)
 class Tables:
     """The tables of a dialect, made when first needed."""
@@ -238,11 +256,12 @@ class Tables:
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
     _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
     """By the identity of a body's table, which lives as long as this does."""
-    _places: dict[int, tuple[dict[str, Place], frozenset[str]]] = attrs.field(init=False, factory=dict)
-    """The same for the reader: tags by their text."""
+    reading: Mapping[str, Reading] = attrs.field(init=False)
+    """By MsgType, what the reader goes by."""
 
     def __attrs_post_init__(self) -> None:
         """Make what every message has."""
+        self.reading = _Kept(self._reading)
         self.tags = {}
         self.header = self._table(self.dialect.header)
         self.trailer = self._table(self.dialect.trailer)
@@ -287,22 +306,20 @@ class Tables:
             }
         return sections
 
-    def places(self, body: BlockTable) -> tuple[dict[str, Place], frozenset[str]]:
-        """Return the same for the reader, by the text of the tag; and which texts must be there."""
-        found = self._places.get(id(body))
-        if found is None:
-            sections = self.sections(body)
-            places = {
-                str(tag): _place(slot, section, in_entry=False) for tag, (section, slot) in sections.items()
-            }
-            # What one part requires and another one takes is never there: the reader leaves it.
-            required = frozenset(
-                str(tag) if sections[tag][0] == section else ""
-                for section, table in ((HEADER, self.header), (BODY, body), (TRAILER, self.trailer))
-                for tag in table.required_tags
-            )
-            found = self._places[id(body)] = places, required
-        return found
+    def _reading(self, msg_type: str) -> Reading:
+        """Return what the reader goes by; LookupError for a MsgType that the dialect does not have."""
+        body = self.body(self.dialect.messages[msg_type])
+        sections = self.sections(body)
+        places = {
+            str(tag): _place(slot, section, in_entry=False) for tag, (section, slot) in sections.items()
+        }
+        # What one part requires and another one takes is never there: the reader leaves it.
+        required = frozenset(
+            str(tag) if sections[tag][0] == section else ""
+            for section, table in ((HEADER, self.header), (BODY, body), (TRAILER, self.trailer))
+            for tag in table.required_tags
+        )
+        return body, places, required
 
     def body(self, layout: MessageLayout) -> BlockTable:
         """Return the table of a message's body."""

@@ -85,7 +85,7 @@ class DecoderCache:
         """Characters of the patterns in `_shapes`."""
         self._clearances = 0
         self._sightings: dict[int, int] = {}
-        """How often each shape without code has come, by the same keys."""
+        """How often messages without code have come, by what `_run_key` gives of any of them."""
 
     def decode(self, data: bytes, framed: bool, strict: bool = False) -> Message | None:
         """Return the message if its shape is known and all its values are plain.
@@ -158,25 +158,28 @@ class DecoderCache:
 
         Takes the message as latin-1 text, as that splits into columns, and what was read of it.
         """
+        # Shapes with the same tags are counted together, which one look tells. So it is the shape that comes
+        # when the count is full that gets its code; the others count on.
+        run_key = _run_key(columns)
+        count = self._sightings.get(run_key, 0) + 1
+        if count < SIGHTINGS_TO_COMPILE:
+            if count == 1 and len(self._sightings) >= MAX_SIGHTINGS:
+                self._sightings.clear()
+            self._sightings[run_key] = count
+            return
         layout = self._tables.dialect.layout_of(message.__class__)
         if layout is None:
             return
         # One decoder serves any number of entries, so those with other numbers of them are of one kind.
         groups = self._tables.body(layout).groups
         has_run = any(len(getattr(message, attribute)) > MAX_SINGLE_ENTRIES for attribute, _ in groups)
-        key = _run_key(columns) if has_run else _key(columns)
+        key = run_key if has_run else _key(columns)
         known = self._shapes.get(key)
         # What has code already had a value that this does not take. With runs a key may stand for several
         # expressions; whether there is this one shows once it is written.
         if known is not None and (not has_run or len(known) >= MAX_SHAPES_PER_KEY):
             return
-        count = self._sightings.get(key, 0) + 1
-        if count < SIGHTINGS_TO_COMPILE:
-            if count == 1 and len(self._sightings) >= MAX_SIGHTINGS:
-                self._sightings.clear()
-            self._sightings[key] = count
-            return
-        self._sightings.pop(key, None)
+        self._sightings.pop(run_key, None)
         self._add(
             key,
             known or (),
