@@ -12,18 +12,14 @@ from kalshi_fix_adapters.cli.requests import (
     NUMBER,
     SIDES,
     carried_out,
-    check,
-    confirm,
     cost,
-    id_option,
-    new_id,
     order_id_option,
     order_plan,
+    request_options,
     say_order,
     side_argument,
-    yes_option,
 )
-from kalshi_fix_adapters.cli.target import Target, target_options
+from kalshi_fix_adapters.cli.target import Target
 from kalshi_fix_sansio import OrderCancelReplaceRequest
 
 
@@ -34,9 +30,7 @@ from kalshi_fix_sansio import OrderCancelReplaceRequest
 @click.argument("quantity", type=NUMBER)
 @click.argument("price", type=NUMBER)
 @order_id_option
-@id_option
-@yes_option
-@target_options
+@request_options
 def amend(
     target: Target,
     order: str,
@@ -45,7 +39,7 @@ def amend(
     quantity: Decimal,
     price: Decimal,
     order_id: str | None,
-    own_id: str | None,
+    own_id: str,
     yes: bool,
 ) -> None:
     """Change ORDER, which is its last ClOrdID, to QUANTITY contracts at PRICE dollars each.
@@ -57,7 +51,7 @@ def amend(
     with told_plainly():
         plan = order_plan(target)
         request = OrderCancelReplaceRequest(
-            cl_ord_id=own_id or new_id(),
+            cl_ord_id=own_id,
             orig_cl_ord_id=order,
             order_id=order_id,
             symbol=symbol,
@@ -65,14 +59,11 @@ def amend(
             order_qty=quantity,
             price=price,
         )
-        check(plan, request)
         what = [
             f"change {order}",
             f"to {side} {quantity:f} {symbol} in all",
             f"at {price:f} dollars",
             cost(target.product, side, quantity, price),
         ]
-        confirm(plan, what, yes=yes)
-
-        outcome = carried_out(plan, request, settle=True)
+        outcome = carried_out(plan, request, what, yes=yes, settle=True)
     say_order(outcome)

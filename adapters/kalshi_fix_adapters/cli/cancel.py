@@ -9,17 +9,13 @@ from kalshi_fix_adapters.cli.requests import (
     ID,
     SIDES,
     carried_out,
-    check,
-    confirm,
-    id_option,
-    new_id,
     order_id_option,
     order_plan,
+    request_options,
     say_order,
     side_argument,
-    yes_option,
 )
-from kalshi_fix_adapters.cli.target import Target, target_options
+from kalshi_fix_adapters.cli.target import Target
 from kalshi_fix_sansio import OrderCancelRequest
 
 
@@ -28,16 +24,14 @@ from kalshi_fix_sansio import OrderCancelRequest
 @side_argument
 @click.argument("symbol", type=ID)
 @order_id_option
-@id_option
-@yes_option
-@target_options
+@request_options
 def cancel(
     target: Target,
     order: str,
     side: str,
     symbol: str,
     order_id: str | None,
-    own_id: str | None,
+    own_id: str,
     yes: bool,
 ) -> None:
     """Cancel what is left of ORDER, which is its last ClOrdID; SIDE and SYMBOL are those of the order.
@@ -47,15 +41,12 @@ def cancel(
     with told_plainly():
         plan = order_plan(target)
         request = OrderCancelRequest(
-            cl_ord_id=own_id or new_id(),
+            cl_ord_id=own_id,
             orig_cl_ord_id=order,
             order_id=order_id,
             symbol=symbol,
             side=SIDES[side],
         )
-        check(plan, request)
         what = [f"cancel {order}", f"which is to {side} {symbol}", "costs nothing; what has filled stays"]
-        confirm(plan, what, yes=yes)
-
-        outcome = carried_out(plan, request)
+        outcome = carried_out(plan, request, what, yes=yes)
     say_order(outcome)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self, cast
 
-from kalshi_fix_adapters.cli.terminal import PROGRESS_SECONDS, StatusLine
+from kalshi_fix_adapters.cli.terminal import StatusLine
 from kalshi_fix_adapters.logs.entries import CHUNK
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 
@@ -136,14 +136,11 @@ class Progress:
             yield from found
             return
         done, begin = 0, time.monotonic()
-        told_at = begin
         for piece in found:
             yield piece
             done += len(piece)
-            now = time.monotonic()
-            if now - told_at >= PROGRESS_SECONDS:
-                told_at = now
-                self._tell(done, done / (now - begin))
+            if self._line.is_due():
+                self._tell(done, done / (time.monotonic() - begin))
 
     def _tell(self, done: int, speed: float) -> None:
         part = f"{done / self._size:4.0%} of {self._size / _MEGA:,.0f} MB" if self._size else ""

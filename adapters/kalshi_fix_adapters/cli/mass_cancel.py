@@ -8,39 +8,30 @@ from kalshi_fix_adapters.cli.failures import told_plainly
 from kalshi_fix_adapters.cli.requests import (
     SESSION,
     carried_out,
-    check,
-    confirm,
-    id_option,
-    new_id,
     order_plan,
+    request_options,
     say,
-    yes_option,
 )
-from kalshi_fix_adapters.cli.target import Target, target_options
+from kalshi_fix_adapters.cli.target import Target
 from kalshi_fix_sansio import ExecType, OrderMassCancelRequest
 
 
 @click.command(name="mass-cancel")
-@id_option
-@yes_option
-@target_options
-def mass_cancel(target: Target, own_id: str | None, yes: bool) -> None:
+@request_options
+def mass_cancel(target: Target, own_id: str, yes: bool) -> None:
     """Cancel all open orders that this API key has placed on KalshiNR.
 
     Exit status: 0 cancelled, 1 refused or not sent, 3 what became of it is not known.
     """
     with told_plainly():
         plan = order_plan(target)
-        request = OrderMassCancelRequest(cl_ord_id=own_id or new_id())
-        check(plan, request)
+        request = OrderMassCancelRequest(cl_ord_id=own_id)
         what = [
             f"cancel ALL open orders of this key on {SESSION}",
             f"key {plan.config.sender_comp_id}",
             "costs nothing; what has filled stays",
         ]
-        confirm(plan, what, yes=yes)
-
-        outcome = carried_out(plan, request, settle=True)
+        outcome = carried_out(plan, request, what, yes=yes, settle=True)
     ended = {each.order_id: each for each in outcome.reports if each.exec_type == ExecType.CANCELED}
     say("accepted", f"the venue cancels all; reports came of {len(ended)}")
     for report in ended.values():

@@ -13,17 +13,13 @@ from kalshi_fix_adapters.cli.requests import (
     REFUSED,
     SIDES,
     carried_out,
-    check,
-    confirm,
     cost,
-    id_option,
-    new_id,
     order_plan,
+    request_options,
     say_order,
     side_argument,
-    yes_option,
 )
-from kalshi_fix_adapters.cli.target import Target, target_options
+from kalshi_fix_adapters.cli.target import Target
 from kalshi_fix_sansio import ExecInst, NewOrderSingle, TimeInForce
 
 EXPIRIES = {
@@ -42,9 +38,7 @@ AT_ONCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
 @click.argument("price", type=NUMBER)
 @click.option("--expiry", type=click.Choice(list(EXPIRIES)), default="gtc", show_default=True)
 @click.option("--post-only", is_flag=True, help="Refused rather than filled at once.")
-@id_option
-@yes_option
-@target_options
+@request_options
 def order(
     target: Target,
     side: str,
@@ -53,7 +47,7 @@ def order(
     price: Decimal,
     expiry: str,
     post_only: bool,
-    own_id: str | None,
+    own_id: str,
     yes: bool,
 ) -> None:
     """Buy or sell QUANTITY contracts of SYMBOL at PRICE dollars each or better.
@@ -65,7 +59,7 @@ def order(
     with told_plainly():
         plan = order_plan(target)
         request = NewOrderSingle(
-            cl_ord_id=own_id or new_id(),
+            cl_ord_id=own_id,
             symbol=symbol,
             side=SIDES[side],
             order_qty=quantity,
@@ -73,17 +67,15 @@ def order(
             time_in_force=EXPIRIES[expiry],
             exec_inst=ExecInst.POST_ONLY if post_only else None,
         )
-        check(plan, request)
         more = f", {expiry}" + (", post only" if post_only else "")
         what = [
             f"{side} {quantity:f} {symbol}",
             f"at {price:f} dollars{more}",
             cost(target.product, side, quantity, price),
         ]
-        confirm(plan, what, yes=yes)
         at_once = request.time_in_force in AT_ONCE
 
-        outcome = carried_out(plan, request, settle=not at_once, at_once=at_once)
+        outcome = carried_out(plan, request, what, yes=yes, settle=not at_once, at_once=at_once)
     say_order(outcome)
     report = outcome.report
     if report is not None and not report.leaves_qty and not outcome.fills:

@@ -10,15 +10,7 @@ from typing import Any
 import click
 
 from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.cli.terminal import (
-    PROGRESS_SECONDS,
-    Line,
-    Screen,
-    StatusLine,
-    plain,
-    printable,
-    tell,
-)
+from kalshi_fix_adapters.cli.terminal import Line, Screen, StatusLine, plain, printable, tell
 from kalshi_fix_adapters.recording import happenings
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
@@ -56,13 +48,12 @@ def replay(files: tuple[str, ...], product: str, everything: bool) -> None:
     state = _State(product)
     screen = Screen()
     line = StatusLine()
-    begin = told_at = time.monotonic()
+    begin = time.monotonic()
     with told_plainly(), line:
         for happening in happenings(files):
             state.take(happening.session_type, happening.what, happening.time)
-            if not state.count % LOOKED_EVERY and time.monotonic() - told_at >= PROGRESS_SECONDS:
-                told_at = time.monotonic()
-                speed = state.count / (told_at - begin)
+            if not state.count % LOOKED_EVERY and line.is_due():
+                speed = state.count / (time.monotonic() - begin)
                 line.show(f"{state.count:,}, up to {happening.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")
     screen.lines(list(state.lines(everything=everything)))
     screen.flush()

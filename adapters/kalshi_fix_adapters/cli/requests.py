@@ -13,7 +13,7 @@ import click
 
 from kalshi_fix_adapters.cli.failures import CommandError
 from kalshi_fix_adapters.cli.outcome import Outcome, Request, carry_out
-from kalshi_fix_adapters.cli.target import Target
+from kalshi_fix_adapters.cli.target import Target, target_options
 from kalshi_fix_adapters.cli.terminal import printable, tell, wrapped
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_sansio import (
@@ -71,19 +71,24 @@ NUMBER, ID = _Number(), _Id()
 F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
 side_argument: Callable[[F], F] = click.argument("side", type=click.Choice(["buy", "sell"]))
-yes_option: Callable[[F], F] = click.option("--yes", is_flag=True, help="Do not ask before it is sent.")
-id_option: Callable[[F], F] = click.option(
-    "--id", "own_id", type=ID, help="ClOrdID of the request. Default: a new UUID."
-)
 order_id_option: Callable[[F], F] = click.option(
     "--order-id", type=ID, help="OrderID, the venue's own id of the order."
 )
+_id_option = click.option(
+    "--id",
+    "own_id",
+    type=ID,
+    default=lambda: str(uuid4()),
+    show_default=False,
+    help="ClOrdID of the request. Default: a new UUID.",
+)
+_yes_option = click.option("--yes", is_flag=True, help="Do not ask before it is sent.")
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 
 
-def new_id() -> str:
-    """Return a ClOrdID."""
-    return str(uuid4())
+def request_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of every request, and those that say where it goes (`target_options`)."""
+    return _id_option(_yes_option(target_options(command)))
 
 
 def order_plan(target: Target) -> ConnectionPlan:
@@ -92,7 +97,7 @@ def order_plan(target: Target) -> ConnectionPlan:
     return target.plan(SESSION, reconnect=None, logon_fields=fields)
 
 
-def check(plan: ConnectionPlan, request: Message) -> None:
+def _check(plan: ConnectionPlan, request: Message) -> None:
     """Find out before anybody is asked or anything is sent whether the venue would take such a request.
 
     Raises:
@@ -112,7 +117,7 @@ def check(plan: ConnectionPlan, request: Message) -> None:
         raise CommandError("nothing was sent: " + "; ".join(map(str, problems)))
 
 
-def confirm(plan: ConnectionPlan, what: Sequence[str], *, yes: bool) -> None:
+def _confirm(plan: ConnectionPlan, what: Sequence[str], *, yes: bool) -> None:
     """Say what is about to be sent, and where, and ask whether to.
 
     Raises:
@@ -150,12 +155,24 @@ def cost(product: str, side: str, quantity: Decimal, price: Decimal) -> str:
 
 
 def carried_out(
-    plan: ConnectionPlan, request: Request, *, settle: bool = False, at_once: bool = False
+    plan: ConnectionPlan,
+    request: Request,
+    what: Sequence[str],
+    *,
+    yes: bool,
+    settle: bool = False,
+    at_once: bool = False,
 ) -> Outcome:
-    """Send a request and wait for what becomes of it; say so if it was refused, or is not known.
+    """Ask whether to send a request, which `what` tells in words, unless the answer is `yes` already; send it
+    and wait for what becomes of it; say so if it was refused, or is not known.
 
     Ends the command with exit status 1 or 3 then.
+
+    Raises:
+        CommandError: nothing was sent.
     """
+    _check(plan, request)
+    _confirm(plan, what, yes=yes)
     outcome = carry_out(plan, request, settle=settle, at_once=at_once)
     if outcome.is_unknown:
         say("unknown", outcome.why)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -15,7 +14,7 @@ import attrs
 
 from kalshi_fix_adapters.cli.explain import Explanation, explain
 from kalshi_fix_adapters.cli.render import brief, lines, name_of
-from kalshi_fix_adapters.cli.terminal import PROGRESS_SECONDS, Line, StatusLine, plain, printable
+from kalshi_fix_adapters.cli.terminal import Line, StatusLine, counted, plain, printable
 from kalshi_fix_adapters.cli.units import Units
 from kalshi_fix_adapters.logs.trace import Step, Trace
 
@@ -76,11 +75,11 @@ class Life:
             yield "note", "several orders: they share a ClOrdID"
         sessions = Counter(" - ".join(sorted((each.sender, each.target))) for each in self.steps)
         for session, count in sessions.items():
-            yield "session", f"{printable(session)}: {_messages(count)}"
+            yield "session", f"{printable(session)}: {counted(count, 'message')}"
         logs = Counter(each.log for each in self.steps)
         if len(self.names) > 1:
             for log, count in sorted(logs.items()):
-                yield "log", f"{printable(self.names[log])}: {_messages(count)}"
+                yield "log", f"{printable(self.names[log])}: {counted(count, 'message')}"
         times = [each.time for each in self.steps if each.time is not None]
         if times:
             yield "from", f"{times[0]:%Y-%m-%d %H:%M:%S.%f} UTC"
@@ -89,11 +88,9 @@ class Life:
     def rows(self) -> Iterator[_Row]:
         """Yield the messages in their order."""
         before: datetime | None = None
-        told_at = time.monotonic()
         with StatusLine() as line:
             for number, step in enumerate(self.steps):
-                if time.monotonic() - told_at >= PROGRESS_SECONDS:
-                    told_at = time.monotonic()
+                if line.is_due():
                     line.show(f"{number:,} of {len(self.steps):,} messages of the order")
                 # Not kept: a message taken apart is forty times as large.
                 explanation = explain(step.logged)
@@ -173,10 +170,6 @@ def _short(comp_id: str) -> str:
 def _listed(ids: Sequence[str]) -> str:
     more = f" and {len(ids) - _MAX_IDS:,} more" if len(ids) > _MAX_IDS else ""
     return (", ".join(map(printable, ids[:_MAX_IDS])) or "-") + more
-
-
-def _messages(count: int) -> str:
-    return f"{count:,} message{'' if count == 1 else 's'}"
 
 
 _STYLE: Final = """

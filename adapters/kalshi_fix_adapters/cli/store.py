@@ -14,7 +14,7 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.cli.terminal import PROGRESS_SECONDS, Line, Screen, StatusLine, printable
+from kalshi_fix_adapters.cli.terminal import Line, Screen, StatusLine, printable
 from kalshi_fix_adapters.store_sqlite import StoreSummary, read_summary
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.outcomes import OpenRequest
@@ -88,13 +88,11 @@ class _Working:
 
     def __init__(self, line: StatusLine) -> None:
         self._line = line
-        self._begin = self._told_at = time.monotonic()
+        self._begin = time.monotonic()
 
     def __call__(self) -> None:
-        now = time.monotonic()
-        if now - self._told_at >= PROGRESS_SECONDS:
-            self._told_at = now
-            self._line.show(f"reading and checking the file: {now - self._begin:.0f} s")
+        if self._line.is_due():
+            self._line.show(f"reading and checking the file: {time.monotonic() - self._begin:.0f} s")
 
 
 def _row_lines(key: str, text: str) -> Iterator[Line]:

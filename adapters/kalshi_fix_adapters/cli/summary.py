@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from kalshi_fix_adapters.cli.terminal import Line, plain, printable
+from kalshi_fix_adapters.cli.terminal import Line, counted, plain, printable
 from kalshi_fix_adapters.logs.entries import Direction
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.layout import Sender
@@ -144,14 +144,14 @@ class Summary:
         span = ""
         if self._first is not None and self._last is not None:
             span = f", {self._first:%Y-%m-%d %H:%M:%S} to {self._last:%Y-%m-%d %H:%M:%S}"
-        yield (("bold", f"{_counted(self.found, 'message')}{span}"),)
+        yield (("bold", f"{counted(self.found, 'message')}{span}"),)
         for msg_type, count in self._types.most_common():
             layout = DIALECT.messages.get(msg_type)
             name = layout.name if layout is not None else "unknown"
             yield plain(f"  {count:>9,}  {name} ({printable(msg_type)})")
-        yield (("bold red" if self.problems else "", f"{_counted(self.problems, 'message')} with problems"),)
+        yield (("bold red" if self.problems else "", f"{counted(self.problems, 'message')} with problems"),)
         gaps = len(self._gaps) + self._untold
-        yield (("bold red" if gaps else "", f"{_counted(gaps, 'gap')} in MsgSeqNum"),)
+        yield (("bold red" if gaps else "", f"{counted(gaps, 'gap')} in MsgSeqNum"),)
         for gap in self._gaps[:MAX_GAPS_SHOWN]:
             numbers = f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}"
             who = f"{printable(gap.sender)} to {printable(gap.target)}"
@@ -164,14 +164,10 @@ class Summary:
         found = sorted(self._latencies)
         if not found:
             return
-        yield plain(f"from request to first report, {_counted(len(found), 'time')}:")
+        yield plain(f"from request to first report, {counted(len(found), 'time')}:")
         places = (("least", 0.0), ("median", 0.5), ("99 %", 0.99), ("most", 1.0))
         shown = (f"{name} {_span(found[round((len(found) - 1) * place)])}" for name, place in places)
         yield plain(f"  {', '.join(shown)}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _span(microseconds: float) -> str:

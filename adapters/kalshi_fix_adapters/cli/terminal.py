@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Final, Self, TextIO
 
@@ -49,6 +50,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return how many there are of something, in words."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def columns_of(stream: TextIO) -> int | None:
     """Return how many columns a stream has; None if it is no terminal."""
     if not stream.isatty():
@@ -78,6 +84,7 @@ class StatusLine:
 
     def __init__(self) -> None:
         self._length = 0
+        self._due = time.monotonic() + PROGRESS_SECONDS
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +96,14 @@ class StatusLine:
     def is_seen() -> bool:
         """Whether standard error is a terminal."""
         return sys.stderr.isatty()
+
+    def is_due(self) -> bool:
+        """Say whether it is time to tell how far it is; if so, it is not for the next `PROGRESS_SECONDS`."""
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self._due = now + PROGRESS_SECONDS
+        return True
 
     def show(self, text: str) -> None:
         """Print it, if it is seen."""

@@ -124,9 +124,7 @@ def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[tuple[Path, list[str
                 written.append(place / ENVIRONMENT_FILE)
                 environments.append((place / ENVIRONMENT_FILE, exports))
         except FileExistsError as error:
-            raise CommandError(
-                f"{error.filename} exists already; choose another --folder, or delete it"
-            ) from None
+            raise _in_the_way(error) from None
         yield environments
     finally:
         with _uninterrupted():
@@ -143,14 +141,16 @@ def _control(sandbox: Sandbox, folder: Path) -> Iterator[None]:
     try:
         channel = ControlServer(sandbox.server, folder).__enter__()
     except FileExistsError as error:
-        raise CommandError(
-            f"{error.filename} exists already; choose another --folder, or delete it"
-        ) from None
+        raise _in_the_way(error) from None
     try:
         yield
     finally:
         with _uninterrupted():
             channel.__exit__()
+
+
+def _in_the_way(error: FileExistsError) -> CommandError:
+    return CommandError(f"{error.filename} exists already; choose another --folder, or delete it")
 
 
 @contextlib.contextmanager

@@ -128,7 +128,7 @@ def test_every_subcommand_is_here() -> None:
 
 
 def test_a_page_of_a_long_life_says_on_a_terminal_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters.cli.steps.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.terminal.PROGRESS_SECONDS", 0.0)
     arguments = ["trace", "a1", "orders.log", "--html", "page.html"]
     _, _, told = on_terminal(monkeypatch, arguments)
     assert "\r0 of 6 messages of the order" in told

@@ -208,7 +208,7 @@ def test_a_large_store_says_on_a_terminal_that_it_is_being_read(
     with SqliteStore(path, owner=OWNER) as store:
         fill(store)
     monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._STEPS", 1)
-    monkeypatch.setattr("kalshi_fix_adapters.cli.store.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.terminal.PROGRESS_SECONDS", 0.0)
     assert look(path).stderr == ""
     monkeypatch.setattr("kalshi_fix_adapters.cli.terminal.columns_of", lambda _: 60)
     assert "reading and checking the file: 0 s" in look(path).stderr
