@@ -14,8 +14,7 @@ from codegen import model
 from codegen.diff.facts import Vocabulary
 from codegen.presence import WANTED, Place, places, places_of, presence_at
 from codegen.read.context import words
-from codegen.read.load import Entry as Written
-from codegen.read.load import Source, load
+from codegen.read.load import Definition, Source, load
 from codegen.read.resolve import resolve
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.nodes import Map
@@ -29,7 +28,7 @@ _ORIGIN = re.compile(r"(page|dictionary|changelog)\s+(\S+)")
 
 
 @attrs.frozen
-class Entry:
+class PlacedMember:
     """A field of a block, at whatever depth of groups."""
 
     member: model.Member
@@ -90,7 +89,7 @@ class SpecIndex:
         self.folder = folder
         self.fields = {field.tag: field for field in self.dialect.fields}
         self.messages = {message.msg_type: message for message in self.dialect.messages}
-        self._entries: dict[str, tuple[Entry, ...]] = {}
+        self._placed: dict[str, tuple[PlacedMember, ...]] = {}
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -156,21 +155,23 @@ class SpecIndex:
         found = places(self.dialect, product)
         return list(found if message is None else places_of(message, found))
 
-    def entries(self, block: str) -> tuple[Entry, ...]:
+    def members(self, block: str) -> tuple[PlacedMember, ...]:
         """Every field of a message, of `header` or of `trailer`, in the order of the spec."""
-        if block not in self._entries:
+        if block not in self._placed:
             named = {"header": self.dialect.header, "trailer": self.dialect.trailer}
             members = named[block] if block in named else self.messages[block].members
-            self._entries[block] = tuple(self._flat(members, ()))
-        return self._entries[block]
+            self._placed[block] = tuple(self._flat(members, ()))
+        return self._placed[block]
 
-    def _flat(self, members: tuple[model.Member, ...], holders: tuple[model.Member, ...]) -> list[Entry]:
-        found: list[Entry] = []
+    def _flat(
+        self, members: tuple[model.Member, ...], holders: tuple[model.Member, ...]
+    ) -> list[PlacedMember]:
+        found: list[PlacedMember] = []
         for member, length in self.dialect.with_lengths(members):
             if length is not None:
                 implied = attrs.evolve(member, field=length, presence="optional", constant=None, rules=())
-                found.append(Entry(implied, holders, implied=True))
-            found.append(Entry(member, holders))
+                found.append(PlacedMember(implied, holders, implied=True))
+            found.append(PlacedMember(member, holders))
             if member.group is not None:
                 found += self._flat(member.group.members, (*holders, member))
         return found
@@ -191,7 +192,7 @@ class SpecIndex:
         """Where a message stands in this folder, if it says anything about it, else in the one below."""
         return self._nearest(self.source.sections["messages"][message.name])
 
-    def _nearest(self, entry: Written) -> Location:
+    def _nearest(self, entry: Definition) -> Location:
         folder = f"{self.folder.as_posix()}/"
         # An entry that this folder extends keeps the location of its name in the base; what this
         # folder says of it stands elsewhere.

@@ -9,7 +9,7 @@ from codegen import model
 from codegen.model import CODED_KINDS, INTEGER_KINDS
 from codegen.naming import FIX_NAME, attribute_name, is_attribute, upper_snake
 from codegen.read.context import Context, flag, integer, optional_text, text, words
-from codegen.read.load import Entry
+from codegen.read.load import Definition
 from kalshi_fix_adapters.documents.nodes import Map, Scalar
 
 PYTHON = {
@@ -49,7 +49,7 @@ def datatypes(context: Context) -> dict[str, model.Datatype]:
 def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str, model.CodeSet]:
     """Every codeset by name; whether it is of integers follows from the fields that use it."""
     # By codeset, the lexical kinds of the fields that use it, each with one of these fields.
-    kinds: dict[str, dict[str, Entry]] = {}
+    kinds: dict[str, dict[str, Definition]] = {}
     for entry in context.source.sections["fields"].values():
         datatype = types.get(text(entry.node, "type"))
         name = optional_text(entry.node, "codes")
@@ -69,7 +69,7 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
     return found
 
 
-def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: bool) -> model.CodeSet:
+def _codeset(context: Context, entry: Definition, *, integer_values: bool, chars: bool) -> model.CodeSet:
     _check_name(context, entry)
     listed = entry.node.mapping("codes")
     codes: list[model.Code] = []
@@ -121,7 +121,7 @@ def fields(
 ) -> dict[str, model.Field]:
     """Every field by name; one that cannot be resolved is left out and noted."""
     found: dict[str, model.Field] = {}
-    tags: dict[int, Entry] = {}
+    tags: dict[int, Definition] = {}
     for name, entry in context.source.sections["fields"].items():
         tag = integer(entry.node, "tag") or 0
         first = tags.setdefault(tag, entry)
@@ -136,7 +136,7 @@ def fields(
 
 def _field(
     context: Context,
-    entry: Entry,
+    entry: Definition,
     types: Mapping[str, model.Datatype],
     sets: Mapping[str, model.CodeSet],
     tag: int,
@@ -191,7 +191,7 @@ def _field(
 
 
 def _length_field(
-    context: Context, entry: Entry, datatype: model.Datatype, types: Mapping[str, model.Datatype]
+    context: Context, entry: Definition, datatype: model.Datatype, types: Mapping[str, model.Datatype]
 ) -> str | None:
     name = optional_text(entry.node, "length")
     label = f"field `{entry.name}`"
@@ -217,7 +217,7 @@ def _length_field(
     return name
 
 
-def _check_name(context: Context, entry: Entry) -> None:
+def _check_name(context: Context, entry: Definition) -> None:
     if not FIX_NAME.match(entry.name):
         what = f"`{entry.name}` is not a FIX name"
         context.mistakes.add(entry.location, what, "use letters and digits, the first a capital")

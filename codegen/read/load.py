@@ -61,7 +61,7 @@ _NESTED = ("members", "codes")
 
 
 @attrs.frozen
-class Entry:
+class Definition:
     """One named element as written, with everything that later folders changed about it."""
 
     name: str
@@ -87,10 +87,10 @@ class Source:
     manifests: list[Map] = attrs.field(factory=list)
     """Base first."""
     families: list[str] = attrs.field(factory=list)
-    sections: dict[str, dict[str, Entry]] = attrs.field(factory=lambda: {name: {} for name in SECTIONS})
-    blocks: dict[str, Entry] = attrs.field(factory=dict)
+    sections: dict[str, dict[str, Definition]] = attrs.field(factory=lambda: {name: {} for name in SECTIONS})
+    blocks: dict[str, Definition] = attrs.field(factory=dict)
     """`header` and `trailer`."""
-    hosts: dict[str, Entry] = attrs.field(factory=dict)
+    hosts: dict[str, Definition] = attrs.field(factory=dict)
     """By environment."""
     notes: dict[str, list[Map]] = attrs.field(factory=lambda: {name: [] for name in _NOTES})
     """Files about the sources rather than the dialect, by kind, base first."""
@@ -181,7 +181,7 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
             replace, known = content.get("replace"), source.blocks.get(stem)
             # A header that says `replace` forgets the base's; any other adds to it.
             if known is None or (isinstance(replace, Scalar) and replace.value is True):
-                source.blocks[stem] = Entry(stem, members, content.location, default)
+                source.blocks[stem] = Definition(stem, members, content.location, default)
             else:
                 source.blocks[stem] = _changed(known, members, default)
         else:
@@ -229,18 +229,18 @@ def _take(content: Map, kind: str, source: Source, mistakes: Mistakes, family: s
         for name in node:
             if section in SECTIONS:
                 _define(
-                    Entry(name, node.mapping(name), node.at(name), default, family),
+                    Definition(name, node.mapping(name), node.at(name), default, family),
                     section,
                     source,
                     mistakes,
                 )
             elif section == "hosts":
-                source.hosts[name] = Entry(name, node.mapping(name), node.at(name), default)
+                source.hosts[name] = Definition(name, node.mapping(name), node.at(name), default)
             elif section == "extend":
                 _extend(kind, name, node, source, mistakes, default)
 
 
-def _define(entry: Entry, section: str, source: Source, mistakes: Mistakes) -> None:
+def _define(entry: Definition, section: str, source: Source, mistakes: Mistakes) -> None:
     for other in _shared(section):
         # A member is named by its field, its group or its component, so that these three share
         # their names.
@@ -270,7 +270,7 @@ def _extend(
         source.sections[section][name] = _changed(known, node.mapping(name), default)
 
 
-def _changed(known: Entry, change: Map, default: Node | None) -> Entry:
+def _changed(known: Definition, change: Map, default: Node | None) -> Definition:
     """An entry with what a later folder says put over it; members and codes are merged by name."""
     entries, keys = dict(known.node.entries), dict(known.node.keys)
     # Who says what must survive the merge: each member and code keeps the source of the file that said

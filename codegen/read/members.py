@@ -11,7 +11,7 @@ from codegen import model
 from codegen.model import INTEGER_KINDS
 from codegen.naming import FIX_NAME, is_attribute, list_attribute
 from codegen.read.context import Context, integer, maps, optional_text, text, words
-from codegen.read.load import Entry
+from codegen.read.load import Definition
 from codegen.read.scopes import Places
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.names import did_you_mean
@@ -77,7 +77,7 @@ class Blocks:
         self._lengths = {each.length_field: each.name for each in self.fields.values() if each.length_field}
 
     def block(
-        self, entry: Entry, label: str, places: Places
+        self, entry: Definition, label: str, places: Places
     ) -> tuple[tuple[model.Member, ...], tuple[model.OneOf, ...]]:
         """The members of a message, group, header or trailer, and the rules over several of them."""
         # Filled by `_written`: a component brings rules over its members along.
@@ -100,7 +100,7 @@ class Blocks:
 
     def _written(
         self,
-        entry: Entry,
+        entry: Definition,
         one_of: list[Map],
         label: str,
         included: dict[str, bool],
@@ -265,7 +265,7 @@ class Blocks:
         )
         return self.groups[name]
 
-    def _counter(self, entry: Entry, label: str) -> model.Field | None:
+    def _counter(self, entry: Definition, label: str) -> model.Field | None:
         name = text(entry.node, "counter")
         where = entry.node.at("counter")
         if not self.context.require(name, self.context.source.sections["fields"], "counter", where):
@@ -278,7 +278,7 @@ class Blocks:
         return field
 
     def _delimiters(
-        self, entry: Entry, label: str, members: tuple[model.Member, ...]
+        self, entry: Definition, label: str, members: tuple[model.Member, ...]
     ) -> tuple[model.Field, ...]:
         plain = [member.field for member in members if member.group is None]
         names = [field.name for field in plain]

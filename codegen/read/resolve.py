@@ -9,7 +9,7 @@ from codegen.errors import Mistakes
 from codegen.naming import FIX_NAME, is_class_name, texts_class
 from codegen.read import elements
 from codegen.read.context import Context, flag, maps, text
-from codegen.read.load import Entry, Source, load
+from codegen.read.load import Definition, Source, load
 from codegen.read.members import Blocks, nested_fields
 from codegen.read.requests import with_requests
 from codegen.read.scopes import Places
@@ -133,7 +133,7 @@ def _outer_block(context: Context, blocks: Blocks, name: str) -> tuple[model.Mem
 
 def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
     found = []
-    types: dict[str, Entry] = {}
+    types: dict[str, Definition] = {}
     for name, entry in context.source.sections["messages"].items():
         node = entry.node
         label = f"message `{name}`"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from codegen.diff.comparisons.block import Block
 from codegen.diff.facts import MemberSaid, MessageSaid
 from codegen.diff.findings import Edit, Evidence, Finding
-from codegen.diff.spec_index import Entry
+from codegen.diff.spec_index import PlacedMember
 from codegen.presence import SENDERS
 
 
@@ -38,25 +38,25 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
         seen |= {said.tag for said in block.evidence.facts(MemberSaid)}
     places = [place for place in block.places if sender in (None, place.sender)]
     told: set[int] = set()
-    for entry in block.entries:
-        tag = entry.field.tag
+    for placed in block.members:
+        tag = placed.field.tag
         # Pages do not list the length of a data field; a dictionary does.
-        passed_over = entry.implied and block.evidence.is_pages
-        over = entry.member.pedigree.is_over or entry.field.pedigree.is_over
+        passed_over = placed.implied and block.evidence.is_pages
+        over = placed.member.pedigree.is_over or placed.field.pedigree.is_over
         # What is gone from the venue need not be there, nor what stands in a group that is told
         # already.
-        if tag in seen or passed_over or over or told & set(entry.path):
+        if tag in seen or passed_over or over or told & set(placed.path):
             continue
-        if not entry.allowed(places) or not block.evidence.expects(entry.member.source):
+        if not placed.allowed(places) or not block.evidence.expects(placed.member.source):
             continue
-        inner = {each.field.tag for each in block.entries if tag in each.path}
-        if entry.member.group is not None and not inner & seen:
+        inner = {each.field.tag for each in block.members if tag in each.path}
+        if placed.member.group is not None and not inner & seen:
             told.add(tag)
-        yield _absent(block, entry, sender, whole=tag in told)
+        yield _absent(block, placed, sender, whole=tag in told)
 
 
-def _absent(block: Block, entry: Entry, sender: str | None, *, whole: bool) -> Finding:
-    field = entry.field
+def _absent(block: Block, placed: PlacedMember, sender: str | None, *, whole: bool) -> Finding:
+    field = placed.field
     what = "the group " if whole else ""
     behind = f" from the {sender}" if sender else ""
     write = f"remove `{field.name}` from {block.name}{behind}, or give its real `source`"
@@ -65,9 +65,9 @@ def _absent(block: Block, entry: Entry, sender: str | None, *, whole: bool) -> F
         f"{block.name}.{field.name}",
         f"{block.name}: {what}{field.name} ({field.tag}) is not among its fields{behind}",
         block.heading(),
-        Edit(entry.member.location, write),
+        Edit(placed.member.location, write),
         says=f"absent{behind}",
-        expected_in=entry.member.source,
+        expected_in=placed.member.source,
         group=f"{block.key} absent {sender}",
     )
 
@@ -92,18 +92,18 @@ def _conditions(block: Block) -> Iterator[Finding]:
     # The fields by whose value the tables of this block are divided. Conditions on others have no
     # table.
     by = {condition[0] for _, condition in stated if condition is not None}
-    for entry in block.entries:
-        for condition in entry.member.required_when:
+    for placed in block.members:
+        for condition in placed.member.required_when:
             for name, values in condition.terms:
                 for value in values or ():
-                    if name not in by or (entry.field.tag, (name, value)) in stated:
+                    if name not in by or (placed.field.tag, (name, value)) in stated:
                         continue
-                    if block.evidence.expects(entry.member.source):
-                        yield _unstated(block, entry, f"{name}={value}")
+                    if block.evidence.expects(placed.member.source):
+                        yield _unstated(block, placed, f"{name}={value}")
 
 
-def _unstated(block: Block, entry: Entry, condition: str) -> Finding:
-    field = entry.field
+def _unstated(block: Block, placed: PlacedMember, condition: str) -> Finding:
+    field = placed.field
     text = (
         f"{block.name}: {field.name} ({field.tag}) is not listed for {condition}, where the spec requires it"
     )
@@ -112,9 +112,9 @@ def _unstated(block: Block, entry: Entry, condition: str) -> Finding:
         f"{block.name}.{field.name}",
         text,
         block.heading(),
-        Edit(entry.member.location, f"`required_when` of `{field.name}`: take {condition} out"),
+        Edit(placed.member.location, f"`required_when` of `{field.name}`: take {condition} out"),
         says=f"absent when {condition}",
-        expected_in=entry.member.source,
+        expected_in=placed.member.source,
     )
 
 
@@ -130,11 +130,11 @@ def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
             continue
         block = Block(evidence, key, ())
         expected = [
-            entry
-            for entry in block.entries
-            if evidence.expects(entry.member.source)
-            and entry.allowed(block.places)
-            and not (block.message is None and entry.field.tag in listed)
+            placed
+            for placed in block.members
+            if evidence.expects(placed.member.source)
+            and placed.allowed(block.places)
+            and not (block.message is None and placed.field.tag in listed)
         ]
         if not expected:
             continue

@@ -10,7 +10,7 @@ from codegen.diff.comparisons.block import Block
 from codegen.diff.documents import columns
 from codegen.diff.facts import CodesSaid, FlowsSaid, MemberSaid, MessageSaid, TextSaid
 from codegen.diff.findings import Edit, Evidence, yaml_words
-from codegen.diff.spec_index import Entry, SpecIndex
+from codegen.diff.spec_index import PlacedMember, SpecIndex
 from codegen.naming import code_name
 from kalshi_fix_adapters.documents.mistakes import Location
 
@@ -22,11 +22,11 @@ _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quan
 
 def member(block: Block, said: MemberSaid) -> list[Edit]:
     """What to write for a field that a block of the spec does not have: the field, if new, and the member."""
-    evidence, spec, entries = block.evidence, block.spec, block.entries
-    before = _before(said, entries, block.rows)
+    evidence, spec, members = block.evidence, block.spec, block.members
+    before = _before(said, members, block.rows)
     edits = _field(evidence, said, before) if said.tag not in spec.fields else []
     name = spec.fields[said.tag].name if said.tag in spec.fields else said.name
-    group = _group(said, entries)
+    group = _group(said, members)
     anchor = _anchor(said, group, before, spec)
     among = (
         f"the members of group {group.name}"
@@ -106,7 +106,7 @@ def text(evidence: Evidence, said: TextSaid, meaning: tuple[str, str] | None) ->
     return Edit(file, f"after it\n{spec.block_name(said.message)}:\n  {line}", sources=origin)
 
 
-def _field(evidence: Evidence, said: MemberSaid, before: Entry | None) -> list[Edit]:
+def _field(evidence: Evidence, said: MemberSaid, before: PlacedMember | None) -> list[Edit]:
     """What to write for a tag that is new, and for its values where the source lists them."""
     spec = evidence.spec
     file = spec.file("fields.yaml")
@@ -172,9 +172,11 @@ def _presence(said: MemberSaid) -> tuple[str, list[str]]:
     return presence, settings
 
 
-def _before(said: MemberSaid, entries: Sequence[Entry], rows: Sequence[MemberSaid]) -> Entry | None:
+def _before(
+    said: MemberSaid, members: Sequence[PlacedMember], rows: Sequence[MemberSaid]
+) -> PlacedMember | None:
     """The field of the spec that stands last before a row, in the same file."""
-    by_tag = {entry.field.tag: entry for entry in entries}
+    by_tag = {placed.field.tag: placed for placed in members}
     found = None
     for row in rows:
         if (
@@ -186,12 +188,14 @@ def _before(said: MemberSaid, entries: Sequence[Entry], rows: Sequence[MemberSai
     return found
 
 
-def _group(said: MemberSaid, entries: Sequence[Entry]) -> model.Group | None:
+def _group(said: MemberSaid, members: Sequence[PlacedMember]) -> model.Group | None:
     counter = said.path[-1] if said.path else said.inside
-    return next((entry.member.group for entry in entries if entry.field.tag == counter), None)
+    return next((placed.member.group for placed in members if placed.field.tag == counter), None)
 
 
-def _anchor(said: MemberSaid, group: model.Group | None, before: Entry | None, spec: SpecIndex) -> Location:
+def _anchor(
+    said: MemberSaid, group: model.Group | None, before: PlacedMember | None, spec: SpecIndex
+) -> Location:
     """The member to write it behind: the one before, if in the same group or body, else the last."""
     if group is not None:
         # `before` may stand in a group around this one, or in none.

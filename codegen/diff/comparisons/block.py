@@ -9,7 +9,7 @@ import attrs
 from codegen import model
 from codegen.diff.facts import MemberSaid, MessageSaid, folded
 from codegen.diff.findings import Edit, Evidence, Finding
-from codegen.diff.spec_index import Entry, SpecIndex
+from codegen.diff.spec_index import PlacedMember, SpecIndex
 from codegen.presence import Place
 from kalshi_fix_adapters.documents.mistakes import Location
 
@@ -43,45 +43,45 @@ class Block:
         return self.spec.messages.get(self.key)
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def members(self) -> tuple[PlacedMember, ...]:
         """Every field that the spec has in it."""
-        return self.spec.entries(self.key)
+        return self.spec.members(self.key)
 
     @property
     def places(self) -> list[Place]:
         """Where it may flow, on the products spoken of."""
         return self.spec.places(self.message, self.evidence.product)
 
-    def entry(self, said: MemberSaid) -> Entry | None:
+    def member_of(self, said: MemberSaid) -> PlacedMember | None:
         """The member of the spec that a row is about.
 
         That is the one with its tag, today's or an older one; where no field of the spec has this tag and
         name, the one with its name, whose tag then differs.
         """
-        for entry in self.entries:
-            if said.tag in entry.tags:
-                return entry
+        for placed in self.members:
+            if said.tag in placed.tags:
+                return placed
         # This tag is that very field in the spec, only not in this block: it is a new member, not a
         # wrong tag.
         if folded(self.spec.vocabulary.fields.get(said.tag, "")) == folded(said.name):
             return None
-        return next((each for each in self.entries if folded(each.field.name) == folded(said.name)), None)
+        return next((each for each in self.members if folded(each.field.name) == folded(said.name)), None)
 
-    def header_entry(self, said: MemberSaid) -> Entry | None:
+    def header_member(self, said: MemberSaid) -> PlacedMember | None:
         """The field of the header that a row in the table of a message is about."""
         if self.key in ("header", "trailer"):
             return None
-        return next((each for each in self.spec.entries("header") if each.field.tag == said.tag), None)
+        return next((each for each in self.spec.members("header") if each.field.tag == said.tag), None)
 
     def seen(self, rows: Iterable[MemberSaid]) -> set[int]:
         """The tags, as the spec has them, of the members that rows are about."""
-        return {entry.field.tag for row in rows if (entry := self.entry(row)) is not None}
+        return {placed.field.tag for row in rows if (placed := self.member_of(row)) is not None}
 
     def condition(self, when: tuple[str, str]) -> tuple[str, str] | None:
         """A heading's condition as the spec's field and the value on the wire; None where no field fits."""
         word, value = when
         # Headings shorten names: `Action` is SecurityListRequestAction if no other member ends so.
-        named = [each.field for each in self.entries if each.field.name.endswith(word)]
+        named = [each.field for each in self.members if each.field.name.endswith(word)]
         if len(named) != 1:
             return None
         code = named[0].code(value)
@@ -92,16 +92,16 @@ class Block:
         # One is enough, and none where nothing has a heading.
         return [each.location for each in self.evidence.facts(MessageSaid) if each.msg_type == self.key][:1]
 
-    def differs(self, said: MemberSaid, entry: Entry, word: str, text: str, write: str) -> Finding:
+    def differs(self, said: MemberSaid, placed: PlacedMember, word: str, text: str, write: str) -> Finding:
         """A finding about a member that both know."""
-        field = entry.field
+        field = placed.field
         return self.evidence.differs(
             "member",
             f"{self.name}.{field.name}",
             word,
             f"{self.name}: {field.name} ({field.tag}) {text}",
             [said.location],
-            Edit(entry.member.location, f"`{field.name}` of {self.name}: {write}"),
+            Edit(placed.member.location, f"`{field.name}` of {self.name}: {write}"),
         )
 
 

@@ -162,8 +162,8 @@ def _missing(
 def _restriction(evidence: Evidence, field: model.Field, codeset: model.CodeSet, owner: str) -> Edit:
     """Values that a message leaves out are not gone: a limit there has those that it names."""
     spec = evidence.spec
-    entry = next((each for each in spec.entries(owner) if each.field.tag == field.tag), None)
-    where = entry.member.location if entry is not None else spec.message_location(spec.messages[owner])
+    placed = next((each for each in spec.members(owner) if each.field.tag == field.tag), None)
+    where = placed.member.location if placed is not None else spec.message_location(spec.messages[owner])
     stated = {
         code.value
         for said in evidence.facts(CodesSaid)
@@ -173,7 +173,7 @@ def _restriction(evidence: Evidence, field: model.Field, codeset: model.CodeSet,
     names = [code.name for code in codeset.codes if code.value in stated]
     # A member of a group is shared by all messages that have the group, so that the limit has to name
     # the message.
-    shared = f"messages: {spec.block_name(owner)}" if entry is not None and entry.path else ""
+    shared = f"messages: {spec.block_name(owner)}" if placed is not None and placed.path else ""
     when = f"when: {{{shared}}}, " if shared else ""
     scoped = f"when: {{{', '.join(filter(None, ('products: PRODUCTS', shared)))}}}, "
     line, line_scoped = (
@@ -187,8 +187,8 @@ def _excluded(evidence: Evidence, field: model.Field, codeset: model.CodeSet, ow
     found: set[str] = set()
     message = evidence.spec.messages.get(owner)
     senders = {flow.sender for flow in message.flows} if message is not None else set()
-    for entry in evidence.spec.entries(owner) if message is not None else ():
-        for limit in (*field.limits, *entry.member.limits) if entry.field.tag == field.tag else ():
+    for placed in evidence.spec.members(owner) if message is not None else ():
+        for limit in (*field.limits, *placed.member.limits) if placed.field.tag == field.tag else ():
             scope = limit.when.scope
             # Only limits that hold for the message as a whole: one that depends on a field
             # leaves the value in the list.

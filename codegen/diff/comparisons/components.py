@@ -44,9 +44,9 @@ def compare(evidence: Evidence, said: Sequence[MemberSaid]) -> Iterator[Finding]
 def _counter(group: model.Group, evidence: Evidence) -> int:
     """The tag of a group's counter, which the model keeps where the group is used."""
     for message in evidence.spec.messages:
-        for entry in evidence.spec.entries(message):
-            if entry.member.group is group:
-                return entry.field.tag
+        for placed in evidence.spec.members(message):
+            if placed.member.group is group:
+                return placed.field.tag
     return 0
 
 

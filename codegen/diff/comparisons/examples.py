@@ -14,7 +14,7 @@ import attrs
 from codegen import model
 from codegen.diff.facts import MSG_TYPE, ExampleSaid, MemberSaid, Pair
 from codegen.diff.findings import Edit, Evidence, Finding
-from codegen.diff.spec_index import Entry
+from codegen.diff.spec_index import PlacedMember
 from codegen.presence import Place
 
 SENDER, TARGET = 49, 56
@@ -59,10 +59,10 @@ class _Walk:
 
     def findings(self) -> Iterator[Finding]:
         spec = self.evidence.spec
-        outer = [*spec.entries("header"), *spec.entries("trailer")]
+        outer = [*spec.members("header"), *spec.members("trailer")]
         places = self._places()
         if places:
-            yield from self._block([*spec.entries(self.message.msg_type), *outer], places)
+            yield from self._block([*spec.members(self.message.msg_type), *outer], places)
 
     def _places(self) -> list[Place]:
         """Where the example may have been sent: as its CompIDs say, one of which is a session type's."""
@@ -76,15 +76,15 @@ class _Walk:
                 return [each for each in places if each.session == named[tag] and each.sender == sender]
         return places
 
-    def _block(self, entries: Sequence[Entry], places: Sequence[Place]) -> Iterator[Finding]:
-        body = {entry.field.tag: entry for entry in entries if not entry.path}
-        nested = {entry.field.tag: entry for entry in entries if entry.path}
+    def _block(self, members: Sequence[PlacedMember], places: Sequence[Place]) -> Iterator[Finding]:
+        body = {placed.field.tag: placed for placed in members if not placed.path}
+        nested = {placed.field.tag: placed for placed in members if placed.path}
         pairs, seen = self.example.pairs, set[int]()
         while self._at < len(pairs):
             pair = pairs[self._at]
             self._at += 1
-            entry = body.get(pair.tag)
-            if entry is None:
+            placed = body.get(pair.tag)
+            if placed is None:
                 inner = nested.get(pair.tag)
                 if inner is not None:
                     yield self._outside(pair, inner)
@@ -92,55 +92,55 @@ class _Walk:
                     yield self._unknown(pair)
                 continue
             seen.add(pair.tag)
-            yield from self._field(pair, entry, places)
-            if entry.member.group is not None:
-                yield from self._group(pair, entry, entries, places)
+            yield from self._field(pair, placed, places)
+            if placed.member.group is not None:
+                yield from self._group(pair, placed, members, places)
         missing = [
-            entry.field
-            # Of the body alone, which stands first in `entries`: examples leave out most of
+            placed.field
+            # Of the body alone, which stands first in `members`: examples leave out most of
             # header and trailer.
-            for entry in entries[: len(self.evidence.spec.entries(self.message.msg_type))]
-            if not entry.path
-            and entry.field.tag not in seen
-            and all(entry.required(place) for place in places)
+            for placed in members[: len(self.evidence.spec.members(self.message.msg_type))]
+            if not placed.path
+            and placed.field.tag not in seen
+            and all(placed.required(place) for place in places)
         ]
         if missing and not self.example.shortened:
             yield self._lacks(missing, pairs[0])
 
     def _group(
-        self, count: Pair, counter: Entry, entries: Sequence[Entry], places: Sequence[Place]
+        self, count: Pair, counter: PlacedMember, members: Sequence[PlacedMember], places: Sequence[Place]
     ) -> Iterator[Finding]:
         """The entries behind a counter."""
         group, path = counter.member.group, (*counter.path, counter.field.tag)
-        own = {entry.field.tag: entry for entry in entries if entry.path == path}
+        own = {placed.field.tag: placed for placed in members if placed.path == path}
         opening = [field.tag for field in group.delimiters] if group is not None else []
         pairs, opened, seen = self.example.pairs, 0, set[int]()
         # Up to the first field that is not of the group; the caller goes on from there.
-        while self._at < len(pairs) and (entry := own.get(pairs[self._at].tag)) is not None:
+        while self._at < len(pairs) and (placed := own.get(pairs[self._at].tag)) is not None:
             pair = pairs[self._at]
             if pair.tag in seen or not opened:  # A field that comes again belongs to the next entry.
                 if pair.tag not in opening:
                     names = " or ".join(self.evidence.spec.field_name(tag) for tag in opening)
-                    text = f"{entry.field.name} opens an entry of {counter.field.name}, in the spec {names}"
+                    text = f"{placed.field.name} opens an entry of {counter.field.name}, in the spec {names}"
                     word = f"first of {counter.field.name} in an example"
-                    yield self._finding(pair, entry, word, text, f"`delimiter: {entry.field.name}`")
+                    yield self._finding(pair, placed, word, text, f"`delimiter: {placed.field.name}`")
                 opened, seen = opened + 1, set()
             seen.add(pair.tag)
             self._at += 1
-            yield from self._field(pair, entry, places)
-            if entry.member.group is not None:
-                yield from self._group(pair, entry, entries, places)
+            yield from self._field(pair, placed, places)
+            if placed.member.group is not None:
+                yield from self._group(pair, placed, members, places)
         if count.value.isdigit() and int(count.value) != opened and not self.example.shortened:
             text = f"{counter.field.name} says {count.value}, and {opened} entries follow that the spec knows"
             word = f"{count.value} in an example with {opened}"
             yield self._finding(count, counter, word, text, "see which fields belong to the group")
 
-    def _field(self, pair: Pair, entry: Entry, places: Sequence[Place]) -> Iterator[Finding]:
-        field = entry.field
+    def _field(self, pair: Pair, placed: PlacedMember, places: Sequence[Place]) -> Iterator[Finding]:
+        field = placed.field
         # What a table lists as well is told there.
-        if not entry.allowed(places) and not self._is_laid_out(pair.tag):
+        if not placed.allowed(places) and not self._is_laid_out(pair.tag):
             text = f"has {field.name} ({field.tag}), where the spec forbids it"
-            yield self._finding(pair, entry, "present in an example", text, "allow it")
+            yield self._finding(pair, placed, "present in an example", text, "allow it")
         if _INVENTED.fullmatch(pair.value):
             return
         form = _FORMS.get(field.datatype.kind)
@@ -149,10 +149,10 @@ class _Walk:
         codes = {code.value for code in field.codes}
         if form is not None and not re.fullmatch(form, pair.value, re.ASCII):
             text = f"{field.name} ({field.tag}) is {pair.value}, which is no {field.datatype.name}"
-            yield self._finding(pair, entry, f"{pair.value} in an example", text, "see its `type`")
+            yield self._finding(pair, placed, f"{pair.value} in an example", text, "see its `type`")
         elif codes and not codes.issuperset(values):
             text = f"{field.name} ({field.tag}) is {pair.value}, which is none of its values"
-            yield self._finding(pair, entry, f"{pair.value} in an example", text, "add the value")
+            yield self._finding(pair, placed, f"{pair.value} in an example", text, "add the value")
 
     def _is_laid_out(self, tag: int) -> bool:
         return (self.message.msg_type, tag) in self.laid_out
@@ -165,10 +165,10 @@ class _Walk:
         address = f"{self.message.name}.{name}"
         return self.evidence.new("member", address, text, [pair.location], edit, says="present in an example")
 
-    def _outside(self, pair: Pair, entry: Entry) -> Finding:
-        names = "/".join(self.evidence.spec.field_name(tag) for tag in entry.path)
-        text = f"{entry.field.name} ({pair.tag}) stands outside of {names}, in which the spec has it"
-        return self._finding(pair, entry, f"outside of {names} in an example", text, "see which is right")
+    def _outside(self, pair: Pair, placed: PlacedMember) -> Finding:
+        names = "/".join(self.evidence.spec.field_name(tag) for tag in placed.path)
+        text = f"{placed.field.name} ({pair.tag}) stands outside of {names}, in which the spec has it"
+        return self._finding(pair, placed, f"outside of {names} in an example", text, "see which is right")
 
     def _lacks(self, fields: Sequence[model.Field], first: Pair) -> Finding:
         name = self.message.name
@@ -180,8 +180,8 @@ class _Walk:
             "message", name, word, f"{text}, required in the spec", [first.location], edit
         )
 
-    def _finding(self, pair: Pair, entry: Entry, word: str, text: str, write: str) -> Finding:
-        edit = Edit(entry.member.location, f"`{entry.field.name}` of {self.message.name}: {write}")
-        address = f"{self.message.name}.{entry.field.name}"
+    def _finding(self, pair: Pair, placed: PlacedMember, word: str, text: str, write: str) -> Finding:
+        edit = Edit(placed.member.location, f"`{placed.field.name}` of {self.message.name}: {write}")
+        address = f"{self.message.name}.{placed.field.name}"
         what = f"{self.message.name}: in an example, {text}"
         return self.evidence.differs("member", address, word, what, [pair.location], edit)

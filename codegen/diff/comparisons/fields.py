@@ -67,7 +67,7 @@ def _differences(evidence: Evidence, said: MemberSaid | FieldSaid) -> Iterator[F
 def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iterator[Finding]:
     """A field in a table that is about a message without being that message's own."""
     message = evidence.spec.messages[said.message]
-    if any(field.tag in entry.tags for entry in evidence.spec.entries(said.message)):
+    if any(field.tag in placed.tags for placed in evidence.spec.members(said.message)):
         return
     yield evidence.new(
         "member",

@@ -8,7 +8,7 @@ from codegen.diff.comparisons import absence, advice, components, layout, statem
 from codegen.diff.comparisons.block import REQUIREMENTS, Block, side
 from codegen.diff.facts import MemberSaid, MessageSaid
 from codegen.diff.findings import Evidence, Finding
-from codegen.diff.spec_index import Entry
+from codegen.diff.spec_index import PlacedMember
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
@@ -32,9 +32,9 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 
 def _block(block: Block) -> Iterator[Finding]:
     for said in block.rows:
-        entry, in_header = block.entry(said), block.header_entry(said)
-        if entry is not None:
-            yield from statements.compare(block, said, entry)
+        placed, in_header = block.member_of(said), block.header_member(said)
+        if placed is not None:
+            yield from statements.compare(block, said, placed)
         elif in_header is not None:
             yield from _in_header(block, said, in_header)
         # A row that says it is of the header is told once for all messages, by `_new_in_header`.
@@ -44,10 +44,10 @@ def _block(block: Block) -> Iterator[Finding]:
     yield from absence.compare(block)
 
 
-def _in_header(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
+def _in_header(block: Block, said: MemberSaid, placed: PlacedMember) -> Iterator[Finding]:
     """A field of the header that a table of a message lists, which has to be allowed in that message."""
     # Without `only_when` it is allowed in every message.
-    conditions, message = entry.member.only_when, block.message
+    conditions, message = placed.member.only_when, block.message
     if message is None or not conditions:
         return
     senders = {place.sender for place in block.places}
@@ -56,13 +56,13 @@ def _in_header(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding
         if message.msg_type in named or (not named and condition.scope.sender in (None, *senders)):
             return
     write = f"`only_when`: add {message.name} to `messages`"
-    yield block.differs(said, entry, "present", "is in the header there, where the spec forbids it", write)
+    yield block.differs(said, placed, "present", "is in the header there, where the spec forbids it", write)
 
 
 def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
     """New fields of the header, which tables of messages list and describe as such."""
     spec = evidence.spec
-    known = {entry.field.tag for entry in spec.entries("header")}
+    known = {placed.field.tag for placed in spec.members("header")}
     found: dict[int, list[MemberSaid]] = {}
     for said in evidence.facts(MemberSaid):
         if said.of_header and said.tag not in known and said.block in spec.messages:
