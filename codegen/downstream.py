@@ -84,10 +84,10 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
     """
     path, mistakes = folder / FILE, Mistakes()
     if not path.is_file():
-        mistakes.add(Location(path.as_posix(), 1), "there is no such file", "name the areas of code in it")
-        raise SpecError(mistakes.found)
-    node = read_yaml(path)
-    if not schema.check(node, "downstream", mistakes) or not isinstance(node, Map):
+        where = Location(path.as_posix(), 1)
+        mistakes.refuse(where, "there is no such file", "name the areas of code in it")
+    node = schema.checked(read_yaml(path), "downstream", mistakes)
+    if node is None:
         raise SpecError(mistakes.found)
     areas = node.mapping("areas")
     found: dict[Unhandled, None] = {}  # a group stands in several messages

@@ -204,9 +204,8 @@ def limits_text(
     # others.
     instead = {limit.when for limit in own}
     limits = [limit for limit in field.limits if limit.when not in instead]
-    return " ".join(
-        map(_capitalised, [*parts, *(_limit_text(limit, field, siblings) for limit in (*limits, *own))])
-    )
+    parts += [_limit_text(limit, field, siblings) for limit in (*limits, *own)]
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in parts)
 
 
 def _limit_text(limit: Limit, field: Field, siblings: Mapping[str, Field]) -> str:
@@ -234,7 +233,3 @@ def _range(least: int | str | None, most: int | str | None) -> list[str]:
     if least is not None and most is not None:
         return [f"from {least} to {most}"]
     return [f"at least {least}"] if least is not None else [f"at most {most}"] if most is not None else []
-
-
-def _capitalised(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."

@@ -226,7 +226,8 @@ class _Change:
             yield attrs.evolve(finding, shown=shown)
         # As many new ones as gone ones are changes, told with the new ones.
         elif self.gone > self.was_fresh:
-            text = f"{key}: {_count(self.gone - self.was_fresh)} gone after line {self.after}"
+            missing = self.gone - self.was_fresh
+            text = f"{key}: {missing} passage{'s' if missing > 1 else ''} gone after line {self.after}"
             yield _finding(self.evidence, Location(file, self.after), key, f"gone after {self.after}", text)
 
 
@@ -277,10 +278,6 @@ def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
-
-
-def _count(number: int) -> str:
-    return f"{number} passage{'s' if number > 1 else ''}"
 
 
 def _finding(

@@ -11,7 +11,7 @@ thread could get one of them as another thread has written it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import takewhile
 
 import attrs
@@ -39,12 +39,7 @@ class EncoderView:
     title: str
     lines: tuple[str, ...]
     tables: tuple[tuple[str, str], ...]
-    """Constants of its module: name and expression. Encoders of one module have many in common."""
-
-
-def tables_of(views: Iterable[EncoderView]) -> list[tuple[str, str]]:
-    """Return the constants of a module with these encoders, by name."""
-    return sorted({table for view in views for table in view.tables})
+    """Constants of its module: name and expression."""
 
 
 def encoder_name(cls: str) -> str:

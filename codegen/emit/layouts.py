@@ -16,7 +16,6 @@ from codegen.emit.imports import Imports
 from codegen.model import (
     Answers,
     Condition,
-    Endpoint,
     Field,
     Group,
     Limit,
@@ -115,9 +114,7 @@ class LayoutWriter:
                 arguments["open_codes"] = "False"
         if field.unit:
             arguments["unit"] = repr(field.unit)
-        for name in ("length_tag", "minimum", "maximum", "max_length"):
-            if getattr(field, name) is not None:
-                arguments[name] = str(getattr(field, name))
+        arguments |= _given(field, "length_tag", "minimum", "maximum", "max_length")
         if field.pattern is not None:
             arguments["pattern"] = raw_string(field.pattern)
         if field.limits:
@@ -202,10 +199,6 @@ class LayoutWriter:
         asked = f"frozenset({sequence(map(repr, answers.msg_types))})"
         return call("Answers", asked, **arguments)
 
-    def group(self, group: Group) -> BlockView:
-        """Return the layout of a group's entries."""
-        return self.block(group.entry_class, group.members, group.one_of, "groups")
-
     def _member(self, member: Member) -> str:
         arguments: dict[str, str] = {}
         group = member.group
@@ -234,8 +227,8 @@ class LayoutWriter:
                 arguments[name] = sequence(self._condition(condition) for condition in conditions)
         if group and group.minimum:
             arguments["minimum"] = str(group.minimum)
-        if group and group.maximum is not None:
-            arguments["maximum"] = str(group.maximum)
+        if group:
+            arguments |= _given(group, "maximum")
         if member.limits:
             arguments["limits"] = sequence(self._limit(limit) for limit in member.limits)
         if member.legacy_fields:
@@ -276,8 +269,7 @@ class LayoutWriter:
                 if not whole:
                     self.imports.line_each("decimal", "Decimal")
                 arguments[name] = number if whole else f"Decimal({number!r})"
-        if limit.max_length is not None:
-            arguments["max_length"] = str(limit.max_length)
+        arguments |= _given(limit, "max_length")
         if limit.pattern is not None:
             arguments["pattern"] = raw_string(limit.pattern)
         if limit.values:
@@ -310,6 +302,11 @@ class LayoutWriter:
         return call("OneOf", sequence(map(repr, rule.names)), **arguments)
 
 
+def _given(element: Field | Limit | Group | SessionType, *names: str) -> dict[str, str]:
+    """Return those of the numbers that an element gives; model and layout call them alike."""
+    return {name: str(value) for name in names if (value := getattr(element, name)) is not None}
+
+
 def _terms(terms: Terms) -> str:
     return sequence(
         f"({name!r}, {None if values is None else sequence(map(repr, values))})" for name, values in terms
@@ -329,9 +326,7 @@ def session_type_expression(session_type: SessionType) -> str:
         "comp_ids": sequence(map(repr, session_type.comp_ids)),
     }
     limits = ("max_message_size", "requests_per_second", "symbols_per_request", "subscriptions")
-    for name in (*limits, "past_reports_hours", "retention_hours"):
-        if (most := getattr(session_type, name)) is not None:
-            arguments[name] = str(most)
+    arguments |= _given(session_type, *limits, "past_reports_hours", "retention_hours")
     return call("SessionType", **arguments)
 
 
@@ -340,11 +335,6 @@ def refusal_expression(refusal: Refusal) -> str:
     return call(
         "Refusal", name=repr(refusal.name), pattern=text_literal(refusal.pattern), cure=repr(refusal.cure)
     )
-
-
-def endpoint_key(endpoint: Endpoint) -> str:
-    """Return the key of a host: environment, product, role."""
-    return sequence(map(repr, (endpoint.environment, endpoint.product, endpoint.role)))
 
 
 def field_constant(field: Field) -> str:

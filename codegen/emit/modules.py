@@ -9,10 +9,9 @@ import attrs
 
 from codegen.emit import classes, encoders, layouts, limits, texts
 from codegen.emit.imports import Imports, export_key
+from codegen.emit.layouts import LAYOUT
 from codegen.model import CodeSet, Dialect, Element, Message
 from codegen.naming import texts_class, upper_snake
-
-LAYOUT = "kalshi_fix_sansio.layout"
 
 
 @attrs.frozen
@@ -188,7 +187,10 @@ class _Modules:
         context = {
             "products": [(repr(product.name), repr(product.env_prefix)) for product in dialect.products],
             "environments": [repr(environment) for environment in dialect.environments],
-            "endpoints": [(layouts.endpoint_key(each), repr(each.host)) for each in dialect.endpoints],
+            "endpoints": [
+                (repr((each.environment, each.product, each.role)), repr(each.host))
+                for each in dialect.endpoints
+            ],
             "session_types": [
                 (repr(each.name), layouts.session_type_expression(each)) for each in dialect.session_types
             ],
@@ -274,7 +276,7 @@ class _Modules:
                 name, "entry", title, group.members, of_classes, self.package, in_groups=True
             )
             class_views.append((class_writer.group_view(group), encoder))
-            layout_views.append(layout_writer.group(group))
+            layout_views.append(layout_writer.block(name, group.members, group.one_of, "groups"))
         doc = "The entries of repeating groups, and their encoders."
         yield ModuleView("groups.py", "groups.py.j2", doc, of_classes, sources, _of_classes(class_views))
         doc, context = "Layouts of the entries of repeating groups.", {"blocks": layout_views}
@@ -286,7 +288,9 @@ class _Modules:
 
 def _of_classes(views: list[tuple[classes.ClassView, encoders.EncoderView]]) -> dict[str, Any]:
     """What the template of a module of classes loops over."""
-    return {"classes": views, "tables": encoders.tables_of(encoder for _, encoder in views)}
+    # By name, each once: encoders of one module have many tables in common.
+    tables = {table for _, encoder in views for table in encoder.tables}
+    return {"classes": views, "tables": sorted(tables)}
 
 
 def _of_family(messages: list[Message]) -> frozenset[str]:

@@ -6,7 +6,6 @@ import textwrap
 from pathlib import Path
 
 import attrs
-from jinja2 import Environment
 
 from codegen.emit.docstrings import docstring
 from codegen.emit.imports import ImportLine
@@ -52,7 +51,11 @@ def render(
     _refuse_reserved_families(dialect)
     environment = templates(_TEMPLATES)
     views = modules(dialect, package)
-    return format_sources({view.path: _render_module(environment, view, command) for view in views})
+    sources = {}
+    for view in views:
+        head = Head(_origin(view, command), docstring([view.doc], 0), view.imports.sections())
+        sources[view.path] = environment.get_template(view.template).render(module=head, **view.context)
+    return format_sources(sources)
 
 
 def _refuse_reserved_families(dialect: Dialect) -> None:
@@ -62,11 +65,6 @@ def _refuse_reserved_families(dialect: Dialect) -> None:
             Mistake(location, f"a file of messages cannot be called {family}.yaml", "give it another name")
             for family, location in taken.items()
         )
-
-
-def _render_module(environment: Environment, view: ModuleView, command: str) -> str:
-    head = Head(_origin(view, command), docstring([view.doc], 0), view.imports.sections())
-    return environment.get_template(view.template).render(module=head, **view.context)
 
 
 def _shown(file: str) -> str:

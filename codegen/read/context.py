@@ -10,7 +10,8 @@ import attrs
 
 from codegen import model
 from codegen.errors import Mistakes
-from codegen.read.load import Source
+from codegen.naming import FIX_NAME
+from codegen.read.load import Definition, Source
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.names import did_you_mean, nearest
 from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar, Seq
@@ -40,6 +41,12 @@ class Context:
             return True
         self.mistakes.add(location, f"{what} `{name}` is not defined", did_you_mean(name, known))
         return False
+
+    def check_name(self, defined: Definition) -> None:
+        """Note a name that is none of FIX."""
+        if not FIX_NAME.match(defined.name):
+            what = f"`{defined.name}` is not a FIX name"
+            self.mistakes.add(defined.location, what, "use letters and digits, the first a capital")
 
     def about(self, node: Map, default: Node | None, what: str, location: Location) -> dict[str, Any]:
         """What any element says: the arguments of `model.Element`; `default` is the `source` of its file."""

@@ -70,7 +70,7 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
 
 
 def _codeset(context: Context, entry: Definition, *, integer_values: bool, chars: bool) -> model.CodeSet:
-    _check_name(context, entry)
+    context.check_name(entry)
     listed = entry.node.mapping("codes")
     codes: list[model.Code] = []
     constants: dict[str, str] = {}
@@ -143,7 +143,7 @@ def _field(
 ) -> model.Field | None:
     node = entry.node
     label = f"field `{entry.name}`"
-    _check_name(context, entry)
+    context.check_name(entry)
     attribute = attribute_name(entry.name)
     if not is_attribute(attribute):
         advice = "rename the field; the generated classes need that name"
@@ -215,12 +215,6 @@ def _length_field(
         context.mistakes.add(where, what, "name a field of type LENGTH")
         return None
     return name
-
-
-def _check_name(context: Context, entry: Definition) -> None:
-    if not FIX_NAME.match(entry.name):
-        what = f"`{entry.name}` is not a FIX name"
-        context.mistakes.add(entry.location, what, "use letters and digits, the first a capital")
 
 
 def products(context: Context) -> tuple[model.Product, ...]:

@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 import yaml
 
-from codegen.errors import SpecError
+from codegen.errors import Mistakes
 from codegen.model import CODED_KINDS
 from codegen.naming import (
     FIX_NAME,
@@ -130,7 +130,8 @@ class _Importer:
             # The first dictionary has the last word: the session layer's fields stand in both.
             self.fields = {**each.fields, **self.fields}
             self.components = {**each.components, **self.components}
-        self.types = _kinds()
+        datatypes = _datatypes()
+        self.types = {name: about["kind"] for name, about in datatypes.items()}
         self._taken = {*self.fields, *(message.name for message in self._messages())}
         self._find_lengths()
         header, trailer = self._frame()
@@ -142,7 +143,7 @@ class _Importer:
         families = {family: messages for family, messages in families.items() if messages}
         files: dict[str, object] = {
             "manifest.yaml": self._manifest(families),
-            "datatypes.yaml": {"datatypes": _datatypes()},
+            "datatypes.yaml": {"datatypes": datatypes},
             "sessions.yaml": self._sessions(),
             **{file: {"source": SOURCE, "members": members} for file, members in blocks.items()},
         }
@@ -182,12 +183,12 @@ class _Importer:
         return {"source": SOURCE, "sessions": {self.dictionaries[0].root.get("type") or "FIX": session}}
 
     def _frame(self) -> tuple[list[Element], list[Element]]:
-        for each in self.dictionaries:
-            if each.block("header"):
-                return each.block("header"), each.block("trailer")
-        where = self.dictionaries[0].path.as_posix()
-        what = "no dictionary has a header with members"
-        raise SpecError([_note(where, what, "give the dictionary of the session layer as well, FIXT11.xml")])
+        found = next((each for each in self.dictionaries if each.block("header")), None)
+        if found is None:
+            where = Location(self.dictionaries[0].path.as_posix(), 1)
+            advice = "give the dictionary of the session layer as well, FIXT11.xml"
+            Mistakes().refuse(where, "no dictionary has a header with members", advice)
+        return found.block("header"), found.block("trailer")
 
     def _messages(self) -> Iterator[Element]:
         known = set()
@@ -200,7 +201,7 @@ class _Importer:
         if self.only - known:
             names = ", ".join(sorted(self.only - known))
             where = self.dictionaries[-1].path.as_posix()
-            raise SpecError([_note(where, f"has no message {names}", "name messages that it has")])
+            Mistakes().refuse(Location(where, 1), f"has no message {names}", "name messages that it has")
 
     def _family(self, *, admin: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -255,7 +256,7 @@ class _Importer:
             if self._room < 0 or len(inside) >= MAX_NESTING:
                 bound = f"{MAX_MEMBERS} members" if self._room < 0 else f"{MAX_NESTING} levels"
                 what = f"{owner} goes beyond {bound} with its components put in"
-                raise SpecError([Mistake(item.location, what, "leave out what is not needed")])
+                Mistakes().refuse(item.location, what, "leave out what is not needed")
             if item.kind != "component":
                 yield _Member(item, required and is_required(item), owner)
             elif item.name in inside:
@@ -298,7 +299,7 @@ class _Importer:
         label = f"group {item.name}"
         if self._depth >= MAX_NESTING:
             what = f"{label} is nested more than {MAX_NESTING} deep"
-            raise SpecError([Mistake(item.location, what, "leave out what is not needed")])
+            Mistakes().refuse(item.location, what, "leave out what is not needed")
         self._depth += 1
         written = self._block(members(item), label)
         self._depth -= 1
@@ -511,18 +512,10 @@ def _written_type(field: Element) -> str:
     return field.get("type").upper() or "STRING"
 
 
-def _note(file: str, what: str, advice: str) -> Mistake:
-    return Mistake(Location(file, 1), what, advice)
-
-
 def _datatypes() -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load(_STANDARD_TYPES.read_text(encoding="utf-8"))
     types: dict[str, Any] = content["datatypes"]
     return types
-
-
-def _kinds() -> dict[str, str]:
-    return {name: about["kind"] for name, about in _datatypes().items()}
 
 
 def _text(content: object) -> str:

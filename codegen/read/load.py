@@ -38,23 +38,12 @@ SECTIONS = (
 )
 """What a dialect names; fields, groups and components share one set of names."""
 
-# Which definition of the schema a file has to fit.
-_KINDS = {
-    "datatypes.yaml": "datatypes",
-    "fields.yaml": "fields",
-    "codesets.yaml": "codesets",
-    "components.yaml": "components",
-    "header.yaml": "block",
-    "trailer.yaml": "block",
-    "sessions.yaml": "sessions",
-    "texts.yaml": "texts",
-    "limits.yaml": "venue_limits",
-    "differences.yaml": "differences",
-    "changelog.yaml": "changelog",
-    "reviewed.yaml": "reviewed",
-}
 _NOTES = ("differences", "changelog", "reviewed")
 """What is kept as it is, for others to make sense of."""
+# Which definition of the schema a file has to fit.
+_NAMED_ALIKE = ("datatypes", "fields", "codesets", "components", "sessions", "texts", *_NOTES)
+_KINDS = {f"{kind}.yaml": kind for kind in _NAMED_ALIKE}
+_KINDS |= {"header.yaml": "block", "trailer.yaml": "block", "limits.yaml": "venue_limits"}
 
 _NESTED = ("members", "codes")
 """What `extend` merges by name rather than replaces."""
@@ -161,7 +150,7 @@ def _read(path: Path, kind: str, mistakes: Mistakes) -> Map | None:
     except SpecError as error:
         mistakes.found.extend(error.mistakes)
         return None
-    return node if schema.check(node, kind, mistakes) and isinstance(node, Map) else None
+    return schema.checked(node, kind, mistakes)
 
 
 def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) -> None:
@@ -241,9 +230,9 @@ def _take(content: Map, kind: str, source: Source, mistakes: Mistakes, family: s
 
 
 def _define(entry: Definition, section: str, source: Source, mistakes: Mistakes) -> None:
-    for other in _shared(section):
-        # A member is named by its field, its group or its component, so that these three share
-        # their names.
+    # A member is named by its field, its group or its component, so that these three share their names.
+    shared = ("fields", "groups", "components")
+    for other in shared if section in shared else (section,):
         known = source.sections[other].get(entry.name)
         if known is not None:
             what = f"`{entry.name}` is defined twice (first at {known.location})"
@@ -251,12 +240,6 @@ def _define(entry: Definition, section: str, source: Source, mistakes: Mistakes)
             mistakes.add(entry.location, what, advice)
             return
     source.sections[section][entry.name] = entry
-
-
-def _shared(section: str) -> tuple[str, ...]:
-    """The sections whose names must differ from those of this one."""
-    names = ("fields", "groups", "components")
-    return names if section in names else (section,)
 
 
 def _extend(

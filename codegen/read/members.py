@@ -8,8 +8,8 @@ from decimal import Decimal
 import attrs
 
 from codegen import model
-from codegen.model import INTEGER_KINDS
-from codegen.naming import FIX_NAME, is_attribute, list_attribute
+from codegen.model import INTEGER_KINDS, LOGON
+from codegen.naming import is_attribute, list_attribute
 from codegen.read.context import Context, integer, maps, optional_text, text, words
 from codegen.read.load import Definition
 from codegen.read.scopes import Places
@@ -30,7 +30,6 @@ _COUNTS = frozenset({"when", "minimum", "maximum"})
 """What a limit says of the entries of a group."""
 _WHERE = frozenset({"products", "sessions", "sender", "messages", "logon"})
 """What a condition says about where it holds; everything else in it is a field."""
-_LOGON = "A"
 _EMPTY = Map({}, {}, Location("", 1))
 
 
@@ -232,10 +231,7 @@ class Blocks:
             what = f"groups are nested more than {MAX_NESTING} deep"
             context.mistakes.add(entry.location, what, "remove some of the nestings")
             return None
-        if not FIX_NAME.match(name):
-            context.mistakes.add(
-                entry.location, f"`{name}` is not a FIX name", "use letters and digits, the first a capital"
-            )
+        context.check_name(entry)
         # Groups are resolved inside of each other, in the order in which members name them.
         self._open.append(name)
         members, one_of = self.block(entry, label, Places.everywhere(context))
@@ -417,7 +413,7 @@ class Blocks:
         return {
             name: self._sibling(name)
             for entry in self.context.source.sections["messages"].values()
-            if text(entry.node, "msg_type") == _LOGON
+            if text(entry.node, "msg_type") == LOGON
             for name in entry.node.mapping("members")
         }
 

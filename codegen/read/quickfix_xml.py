@@ -6,11 +6,11 @@ from pathlib import Path
 
 import attrs
 
-from codegen.errors import SpecError
+from codegen.errors import Mistakes
 from codegen.read import bounded_xml
 from codegen.read.bounded_xml import MAX_XML_SIZE, Element
 from codegen.read.nodes import read_bounded
-from kalshi_fix_adapters.documents.mistakes import Location, Mistake
+from kalshi_fix_adapters.documents.mistakes import Location
 
 MAX_TAG_DIGITS = 9
 """Digits of the number of a field."""
@@ -77,19 +77,19 @@ def read(path: Path) -> DataDictionary:
     Raises:
         SpecError: the file cannot be read, is not XML, or not a data dictionary.
     """
-    file = path.as_posix()
+    file, mistakes = path.as_posix(), Mistakes()
     try:
         document = bounded_xml.parse(read_bounded(path, MAX_XML_SIZE), file)
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
-        raise _refusal(Location(file, 1), what, "give the path of a QuickFIX data dictionary") from None
+        mistakes.refuse(Location(file, 1), what, "give the path of a QuickFIX data dictionary")
     if document.root is None:
         line, why = document.problem or (1, "is empty")
-        raise _refusal(Location(file, line), why, "mend the file")
+        mistakes.refuse(Location(file, line), why, "mend the file")
     found = DataDictionary(path, document.root)
     if found.root.kind != "fix":
         what = f"the outermost element is <{found.root.kind}>, so this is no QuickFIX data dictionary"
-        raise _refusal(found.root.location, what, "give a file that begins with <fix ...>")
+        mistakes.refuse(found.root.location, what, "give a file that begins with <fix ...>")
     # Without recursion, and over everything: what is asked for later may then be taken as given.
     waiting = [found.root]
     while waiting:
@@ -97,15 +97,11 @@ def read(path: Path) -> DataDictionary:
         waiting += element.children
         for attribute in _NEEDED.get(element.kind, ()):
             if attribute not in element.attributes:
-                raise _refusal(element.location, f"<{element.kind}> has no {attribute}", "add the attribute")
+                mistakes.refuse(element.location, f"<{element.kind}> has no {attribute}", "add the attribute")
     for field in found.root.of("fields", "field"):
         number = field.get("number")
         if not (number.isascii() and number.isdigit() and len(number) <= MAX_TAG_DIGITS):
             shown = number if len(number) <= 20 else f"{number[:20]}..."
             what = f"the tag `{shown}` is no number of at most {MAX_TAG_DIGITS} digits"
-            raise _refusal(field.location, what, "write its digits")
+            mistakes.refuse(field.location, what, "write its digits")
     return found
-
-
-def _refusal(location: Location, what: str, advice: str) -> SpecError:
-    return SpecError([Mistake(location, what, advice)])

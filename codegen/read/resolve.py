@@ -6,7 +6,7 @@ from pathlib import Path
 
 from codegen import model
 from codegen.errors import Mistakes
-from codegen.naming import FIX_NAME, is_class_name, texts_class
+from codegen.naming import is_class_name, texts_class
 from codegen.read import elements
 from codegen.read.context import Context, flag, maps, text
 from codegen.read.load import Definition, Source, load
@@ -142,9 +142,7 @@ def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
         if first is not entry:
             what = f"{label} has the type {msg_type}, which is `{first.name}`'s (at {first.location})"
             context.mistakes.add(node.at("msg_type"), what, "correct the type, or remove one of the two")
-        if not FIX_NAME.match(name):
-            advice = "use letters and digits, the first a capital"
-            context.mistakes.add(entry.location, f"`{name}` is not a FIX name", advice)
+        context.check_name(entry)
         everywhere = Places.everywhere(context)
         flows = tuple(everywhere.scope(context, each, label) for each in maps(node.get("flows")))
         members, one_of = blocks.block(entry, label, everywhere.within(flows))

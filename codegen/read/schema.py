@@ -48,8 +48,8 @@ def _unique_items(_validator: Any, unique: bool, instance: Any, _schema: Any) ->
             yield jsonschema.ValidationError("has non-unique elements")
 
 
-def check(node: Node, kind: str, mistakes: Mistakes) -> bool:
-    """Check one file's content; say whether it is sound.
+def checked(node: Node, kind: str, mistakes: Mistakes) -> Map | None:
+    """Check one file's content; return it if it is sound.
 
     `kind` is a definition of the schema: manifest, datatypes, fields, codesets, components, block,
     messages or sessions.
@@ -60,7 +60,8 @@ def check(node: Node, kind: str, mistakes: Mistakes) -> bool:
         sound = False
         for location, what, advice in _explain(error, node):
             mistakes.add(location, what, advice)
-    return sound
+    # The schema has no file that is anything else than a mapping.
+    return node if sound and isinstance(node, Map) else None
 
 
 def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
@@ -85,7 +86,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
             yield (
                 where,
                 f"{label} is {_shown(error.instance)}",
-                _choice(error.instance, error.validator_value),
+                did_you_mean(str(error.instance), [str(each) for each in error.validator_value]),
             )
         case "type":
             wanted = error.validator_value
@@ -139,7 +140,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "a list"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def _choice(value: Any, allowed: list[Any]) -> str:
-    return did_you_mean(str(value), [str(each) for each in allowed])

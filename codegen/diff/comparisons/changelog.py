@@ -10,7 +10,6 @@ from codegen.diff.facts import EntrySaid, Unread, VersionSaid
 from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.read.context import maps, text
 from kalshi_fix_adapters.documents.mistakes import Location
-from kalshi_fix_adapters.documents.nodes import Map
 
 FILE = "changelog.yaml"
 
@@ -27,13 +26,12 @@ class _Kept:
 
 def _kept(evidence: Evidence) -> list[_Kept]:
     """What the spec has dispositions of."""
-    notes = evidence.spec.source.notes["changelog"]
-    return [_of_yaml(entry) for note in notes for entry in maps(note.get("entries"))]
-
-
-def _of_yaml(entry: Map) -> _Kept:
-    title, _, content = text(entry, "entry").partition("-")
-    return _Kept(text(entry, "date"), title, content, entry.location)
+    found = []
+    for note in evidence.spec.source.notes["changelog"]:
+        for entry in maps(note.get("entries")):
+            title, _, content = text(entry, "entry").partition("-")
+            found.append(_Kept(text(entry, "date"), title, content, entry.location))
+    return found
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 
-import attrs
-
 from codegen.diff.documents.inline import CLOSE, OPEN, marked
 from codegen.diff.facts import MSG_TYPE, CodeSaid, Vocabulary, folded
 from codegen.model import CODED_KINDS
@@ -117,44 +115,26 @@ def of_cells(value: str, label: str, location: Location) -> CodeSaid | None:
     return CodeSaid(location, match[1], text or match[2] or "")
 
 
-@attrs.frozen
-class _Reference:
-    """How a text may name something else than a code of the field it describes."""
-
-    vocabulary: Vocabulary
-
-    def to_field(self, value: str, label: str) -> bool:
-        """`Symbol<55>` and `55=Symbol` name a field, `18=E` its value, `SecurityStatus<35=f>` a message."""
-        if not value.isdigit():
-            return False
-        # The whole of `18=E`.
-        if len(label) == 1 and int(value) in self.vocabulary.fields:
-            return True  # `18=E` names a value of another field.
-        is_message = value == "35" and label in self.vocabulary.messages
-        return is_message or folded(self.vocabulary.fields.get(int(value), "")) == folded(label)
-
-    def to_message(self, value: str, label: str) -> bool:
-        """`Seconds between Heartbeat<0>` names a message by its type."""
-        name = folded(self.vocabulary.messages.get(value, ""))
-        return name != "" and folded(label).endswith(name)
-
-    def to_code(self, value: str, label: str, tag: int) -> bool:
-        """`Present on EXPIRED(2)` names a code of another field."""
-        if value in self.vocabulary.codes.get(tag, {}):
-            return False
-        return any(
-            folded(codes.get(value, "")) == folded(label) != ""
-            for other, codes in self.vocabulary.codes.items()
-            if other != tag
-        )
-
-
 def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> bool:
-    reference = _Reference(vocabulary)
-    # In the list of MsgType itself every value names a message.
-    if tag != MSG_TYPE and reference.to_message(value, label):
+    """Whether a text names something else than a code of the field it describes."""
+    name = folded(label)
+    # `Seconds between Heartbeat<0>` names a message by its type. In the list of MsgType itself every value
+    # does.
+    message = folded(vocabulary.messages.get(value, ""))
+    if tag != MSG_TYPE and message and name.endswith(message):
         return True
-    return reference.to_field(value, label) or reference.to_code(value, label, tag)
+    # `Symbol<55>` and `55=Symbol` name a field, `18=E` a value of one, `SecurityStatus<35=f>` a message.
+    if value.isdigit():
+        is_value = len(label) == 1 and int(value) in vocabulary.fields
+        is_message = value == "35" and label in vocabulary.messages
+        if is_value or is_message or folded(vocabulary.fields.get(int(value), "")) == name:
+            return True
+    # `Present on EXPIRED(2)` names a code of another field.
+    return value not in vocabulary.codes.get(tag, {}) and any(
+        folded(codes.get(value, "")) == name != ""
+        for other, codes in vocabulary.codes.items()
+        if other != tag
+    )
 
 
 def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, str]]:

@@ -57,8 +57,9 @@ def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
         SpecError: the file names what the dialect does not have, or lacks a message.
     """
     path = folder / FILE
-    root, mistakes = read_yaml(path), Mistakes()
-    if not schema.check(root, "examples", mistakes) or not isinstance(root, Map):
+    mistakes = Mistakes()
+    root = schema.checked(read_yaml(path), "examples", mistakes)
+    if root is None:
         raise SpecError(mistakes.found)
     reader = _Reader(dialect, mistakes)
     listed = root.mapping("examples")
@@ -93,14 +94,12 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
         # The library as it has just been written, not one that is installed.
         env={**os.environ, "PYTHONPATH": str(_SOURCES)},
     )
+    mistakes = Mistakes()
     if result.returncode:
         lines = result.stderr.strip().splitlines()
-        where = Location(FILE, 1)
-        mistakes = Mistakes()
-        mistakes.add(where, f"the examples do not run: {lines[-1] if lines else ''}", "mend the example")
-        mistakes.raise_any()
+        what = f"the examples do not run: {lines[-1] if lines else ''}"
+        mistakes.refuse(Location(FILE, 1), what, "mend the example")
     answers = iter(json.loads(result.stdout))
-    mistakes = Mistakes()
     found: dict[str, list[Example]] = {}
     for name, listed in examples.items():
         for example in listed:

@@ -79,7 +79,7 @@ def render(dialect: Dialect, examples: Mapping[str, list[Example]]) -> dict[str,
         "limits.md": environment.get_template("limits.md.j2").render(limits=dialect.limits),
         "history.md": environment.get_template("history.md.j2").render(steps=history(dialect)),
         "tags.md": environment.get_template("tags.md.j2").render(
-            fields=dialect.fields, links=field_links(dialect)
+            fields=dialect.fields, links={field.name: field_path(field) for field in dialect.fields}
         ),
     }
     for message in dialect.messages:
@@ -115,11 +115,6 @@ def message_path(message: Message) -> str:
 def field_path(field: Field) -> str:
     """Return the path of a tag's page."""
     return f"tags/{field.tag}.md"
-
-
-def field_links(dialect: Dialect) -> dict[str, str]:
-    """Return the page of every field by its name."""
-    return {field.name: field_path(field) for field in dialect.fields}
 
 
 def cell(text: str) -> str:
