@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from kalshi_fix_sansio import (
     AggressorSide,
-    Header,
     MarketDataIncrementalRefresh,
     MarketDataRequest,
     MarketDataSnapshotFullRefresh,
@@ -23,10 +22,10 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import BookUpdate, Level, OrderBook, OrderBooks
 from tests.helpers import CODEC, KEY_ID, raw
+from tests.trading.order_flow import over_the_wire
 
 A, B, C = "KXHIGHNY-26AUG21-B80", "KXHIGHNY-26AUG21-B82", "BTC-PERP"
 NOON = datetime(2026, 8, 21, 12, tzinfo=UTC)
-M = TypeVar("M", bound=Message)
 
 _TYPES = {"bid": MDEntryType.BID, "offer": MDEntryType.OFFER, "trade": MDEntryType.TRADE}
 _ACTIONS = {"new": MDUpdateAction.NEW, "change": MDUpdateAction.CHANGE, "delete": MDUpdateAction.DELETE}
@@ -34,21 +33,6 @@ _ENTRY = re.compile(
     r"(?:(?P<action>new|change|delete|[3-9]) )?(?P<type>bid|offer|trade|[A-Za-z3-9])(?: (?P<size>[-0-9.]+))?"
     r" at (?P<price>[-0-9.]+)(?: by (?P<by>buy|sell))?(?: in (?P<symbol>\S+))?"
 )
-
-
-def over_the_wire(message: M) -> M:
-    """The same message as the other side reads it."""
-    header = Header(
-        msg_type=message.MSG_TYPE,
-        sender_comp_id="KalshiMD",
-        target_comp_id=KEY_ID,
-        msg_seq_num=2,
-        sending_time=NOON,
-    )
-    decoded = CODEC.decode(CODEC.encode(message, header))
-    assert isinstance(decoded, type(message))
-    assert not decoded.problems
-    return decoded
 
 
 def from_wire(fields: str) -> Message:

@@ -14,7 +14,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.events import GapDetected, MessageReceived
 from kalshi_fix_sansio.trading import BookUpdate, DiscrepancyKind, OrderBooks
-from tests.trading.feed import over_the_wire
+from tests.trading.order_flow import over_the_wire
 from tests.trading.slow_books import Entry, Row, SlowBooks, Told
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +10,6 @@ from kalshi_fix_sansio import (
     AcceptQuoteStatus,
     ExecType,
     ExecutionReport,
-    Header,
-    LogonFields,
     MultivariateSelectedLeg,
     OrdStatus,
     Party,
@@ -27,11 +25,12 @@ from kalshi_fix_sansio import (
     Side,
 )
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, OutcomesUnknown, SessionEnded
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OutcomesUnknown
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
-from tests.helpers import CODEC, KEY_ID, raw
+from tests.helpers import CODEC, raw
+from tests.trading import order_flow
+from tests.trading.order_flow import NOON, over_the_wire
 
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MARKET = "KXHIGHNY-26NOV21-T55"
 COMBO = "KXCOMBO-26NOV21-A1"
 LEG = MultivariateSelectedLeg(
@@ -53,14 +52,7 @@ def at(seconds: float) -> datetime:
 def received(message: Message, seconds: float | None = None, number: int = 2) -> MessageReceived:
     """A message as the session delivers it: sent at a time, or without a header."""
     if seconds is not None:
-        header = Header(
-            msg_type=message.MSG_TYPE,
-            sender_comp_id="Kalshi",
-            target_comp_id=KEY_ID,
-            msg_seq_num=number,
-            sending_time=at(seconds),
-        )
-        message = CODEC.decode(CODEC.encode(message, header))
+        message = over_the_wire(message, number, at=at(seconds))
     return MessageReceived(message)
 
 
@@ -70,16 +62,7 @@ def unreadable(text: str) -> MessageReceived:
 
 
 def logged_on(*, dollars: bool = True, reset: bool = False) -> LoggedOn:
-    fields = LogonFields(use_dollars=dollars)
-    return LoggedOn(
-        QuoteRequestReject(quote_req_id="-", quote_request_reject_reason=99, text="-"),
-        30,
-        reset,
-        {"use_dollars": fields.use_dollars},
-    )
-
-
-ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "", False)
+    return order_flow.logged_on(reset=reset, use_dollars=dollars)
 
 
 def unknown(*requests: tuple[str, str]) -> OutcomesUnknown:

@@ -76,6 +76,12 @@ class Desk:
         return [(each.about, each.what, each.remedies[0]) for each in self.copies.doubts()]
 
 
+@pytest.fixture
+def desk() -> Desk:
+    """A drop copy on its own session."""
+    return Desk()
+
+
 def copy(event: int, shard: int = 0, **fields: Any) -> ExecutionReport:
     return report("new", str(key(event, shard)), f"o{event}", f"c{event}", **fields)
 
@@ -88,13 +94,10 @@ def refused(reason: EventResendRejectReason | int) -> EventResendReject:
     return EventResendReject(ref_seq_num=2, event_resend_reject_reason=reason)
 
 
-def test_a_range_is_asked_for_and_covered_once_all_of_it_has_come() -> None:
-    desk = Desk()
+def test_a_range_is_asked_for_and_covered_once_all_of_it_has_come(desk: Desk) -> None:
     desk.ask(key(3), moment=7)
     assert desk.copies.next_deadline() == at().monotonic
-    request = desk.due()
-    assert request is not None
-    assert (request.begin_exec_id, request.end_exec_id) == ("1;3", None)
+    assert desk.due() == EventResendRequest(begin_exec_id="1;3")
     assert desk.copies.asked is not None
     assert desk.copies.next_deadline() is None
     first = desk.apply(copy(3))
@@ -105,28 +108,23 @@ def test_a_range_is_asked_for_and_covered_once_all_of_it_has_come() -> None:
     assert (desk.copies.wanted, desk.copies.doubts()) == ([], [])
 
 
-def test_it_goes_on_where_it_has_come_to_and_joins_the_pages() -> None:
-    desk = Desk()
+def test_it_goes_on_where_it_has_come_to_and_joins_the_pages(desk: Desk) -> None:
     desk.asked(key(3), end=key(5))
     assert desk.apply(copy(4), complete(1))[1:] == [Covered(0, key(3), 1, key(5))]
     desk.asked(key(5), end=key(8))
     desk.apply(copy(5), copy(8), complete(2))
     desk.copies.follow(9, at())
-    request = desk.due()
-    assert request is not None
-    assert request.begin_exec_id == "1;8"
+    assert desk.due() == EventResendRequest(begin_exec_id="1;8")
     assert desk.apply(copy(8), copy(11), complete(2))[-1] == Covered(0, key(3), 9)
     assert desk.copies.covered(0) == [CopyRange(key(3), key(11))]
 
 
-def test_an_end_is_that_of_its_shard() -> None:
-    desk = Desk()
+def test_an_end_is_that_of_its_shard(desk: Desk) -> None:
     desk.ask(key(3), key(3, 1), end=key(9, 1))
     assert [(each.shard, each.end) for each in desk.copies.wanted] == [(0, None), (1, key(9, 1))]
 
 
-def test_ranges_that_do_not_meet_stay_apart() -> None:
-    desk = Desk()
+def test_ranges_that_do_not_meet_stay_apart(desk: Desk) -> None:
     for begin, end in ((1, 2), (7, 9), (4, 5), (5, 7)):
         desk.asked(key(begin), end=key(end))
         desk.apply(complete(0))
@@ -134,8 +132,7 @@ def test_ranges_that_do_not_meet_stay_apart() -> None:
     assert desk.copies.covered(5) == []
 
 
-def test_shards_are_asked_one_after_the_other() -> None:
-    desk = Desk()
+def test_shards_are_asked_one_after_the_other(desk: Desk) -> None:
     desk.ask(key(3), key(4, 2))
     asked = []
     for _ in range(2):
@@ -147,24 +144,20 @@ def test_shards_are_asked_one_after_the_other() -> None:
     assert asked == ["1;3", "1;4;2"]
 
 
-def test_what_is_wanted_twice_is_asked_for_once() -> None:
-    desk = Desk()
+def test_what_is_wanted_twice_is_asked_for_once(desk: Desk) -> None:
     desk.ask(key(6), moment=2, end=key(9))
     desk.ask(key(4), moment=3, end=key(7))
     [wanted] = desk.copies.wanted
     assert (wanted.begin, wanted.end, wanted.moment) == (key(4), key(9), 3)
     desk.ask(key(8), moment=4)
-    request = desk.due()
-    assert request is not None
-    assert (request.begin_exec_id, request.end_exec_id) == ("1;4", None)
+    assert desk.due() == EventResendRequest(begin_exec_id="1;4")
     desk.ask(key(2), moment=5)  # too late for the one that is on its way
     assert desk.apply(complete(0)) == [Covered(0, key(4), 4)]
     assert [each.begin for each in desk.copies.wanted] == [key(2)]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, None, -1])
-def test_another_count_than_what_came_covers_nothing(count: int | None) -> None:
-    desk = Desk()
+def test_another_count_than_what_came_covers_nothing(desk: Desk, count: int | None) -> None:
     desk.asked(key(3))
     told = complete(2)
     told.resend_event_count = count  # type: ignore[assignment]
@@ -176,15 +169,13 @@ def test_another_count_than_what_came_covers_nothing(count: int | None) -> None:
     assert desk.due() is not None
 
 
-def test_one_report_twice_does_not_stand_for_another() -> None:
-    desk = Desk()
+def test_one_report_twice_does_not_stand_for_another(desk: Desk) -> None:
     desk.asked(key(3))
     assert len(desk.apply(copy(3), copy(3), complete(2))) == 2
     assert desk.copies.doubts()
 
 
-def test_both_sides_of_a_trade_may_be_ones_own() -> None:
-    desk = Desk()
+def test_both_sides_of_a_trade_may_be_ones_own(desk: Desk) -> None:
     desk.asked(key(3))
     both = report("new", "1;3", "other", "c")
     assert desk.apply(copy(3), both, complete(2))[-1] == Covered(0, key(3), 1)
@@ -230,8 +221,7 @@ def test_faults_of_the_venue_are_backed_off_from_and_then_told(reason: EventRese
     assert desk.copies.doubts() == []
 
 
-def test_a_range_that_is_too_old_is_for_rest_and_in_the_way_of_nothing() -> None:
-    desk = Desk()
+def test_a_range_that_is_too_old_is_for_rest_and_in_the_way_of_nothing(desk: Desk) -> None:
     desk.asked(key(3))
     desk.apply(refused(REASON.BEGIN_TOO_SMALL))
     assert desk.copies.forgotten == {0: key(3)}
@@ -246,8 +236,7 @@ def test_a_range_that_is_too_old_is_for_rest_and_in_the_way_of_nothing() -> None
 
 
 @pytest.mark.parametrize(("end", "failed"), [(key(6), 0), (key(5), 1), (None, 0)])
-def test_what_failed_is_no_doubt_once_it_has_come(end: ExecKey | None, failed: int) -> None:
-    desk = Desk()
+def test_what_failed_is_no_doubt_once_it_has_come(desk: Desk, end: ExecKey | None, failed: int) -> None:
     desk.asked(key(3), end=key(6))
     desk.apply(refused(REASON.NOT_ENABLED))
     desk.asked(key(2), end=end)
@@ -255,17 +244,13 @@ def test_what_failed_is_no_doubt_once_it_has_come(end: ExecKey | None, failed: i
     assert len(desk.copies.doubts()) == failed
 
 
-def test_an_end_that_has_not_happened_is_dropped() -> None:
-    desk = Desk()
+def test_an_end_that_has_not_happened_is_dropped(desk: Desk) -> None:
     desk.asked(key(3), end=key(9))
     desk.apply(refused(REASON.END_TOO_LARGE))
-    request = desk.due()
-    assert request is not None
-    assert (request.begin_exec_id, request.end_exec_id) == ("1;3", None)
+    assert desk.due() == EventResendRequest(begin_exec_id="1;3")
 
 
-def test_an_account_that_is_not_enabled_asks_for_nothing_more() -> None:
-    desk = Desk()
+def test_an_account_that_is_not_enabled_asks_for_nothing_more(desk: Desk) -> None:
     desk.ask(key(3), key(3, 1), key(3, 2))
     assert desk.due() is not None
     desk.apply(refused(REASON.NOT_ENABLED))
@@ -282,8 +267,7 @@ def test_an_account_that_is_not_enabled_asks_for_nothing_more() -> None:
         (BusinessRejectReason.NOT_AUTHORIZED, CopyState.FAILED),
     ],
 )
-def test_other_refusals(reason: BusinessRejectReason, state: CopyState) -> None:
-    desk = Desk()
+def test_other_refusals(desk: Desk, reason: BusinessRejectReason, state: CopyState) -> None:
     desk.ask(key(3))
     [request] = desk.copies.handle_timer(at())
     reject = BusinessMessageReject(
@@ -298,8 +282,7 @@ def test_other_refusals(reason: BusinessRejectReason, state: CopyState) -> None:
     assert len(wanted.why) == drop_copy_module.MAX_TEXT
 
 
-def test_answers_to_nothing_do_nothing() -> None:
-    desk = Desk()
+def test_answers_to_nothing_do_nothing(desk: Desk) -> None:
     assert desk.apply(complete(3), refused(REASON.SERVER_ERROR)) == []
     assert desk.copies.covered(0) == []
 
@@ -307,8 +290,7 @@ def test_answers_to_nothing_do_nothing() -> None:
 # --- the session ------------------------------------------------------------------------------------------
 
 
-def test_what_the_connection_took_with_it_is_asked_for_again() -> None:
-    desk = Desk()
+def test_what_the_connection_took_with_it_is_asked_for_again(desk: Desk) -> None:
     desk.asked(key(3))
     desk.apply(copy(3))
     desk.ask(key(2), moment=4)
@@ -316,16 +298,13 @@ def test_what_the_connection_took_with_it_is_asked_for_again() -> None:
     assert desk.due() is None
     assert desk.copies.next_deadline() is None
     desk.apply(logged_on())
-    request = desk.due()
-    assert request is not None
-    assert request.begin_exec_id == "1;2"
+    assert desk.due() == EventResendRequest(begin_exec_id="1;2")
     assert desk.apply(complete(0)) == [Covered(0, key(2), 4)]
     desk.apply(ENDED)
     assert desk.copies.wanted == []
 
 
-def test_a_request_that_send_refused_is_taken_back() -> None:
-    desk = Desk()
+def test_a_request_that_send_refused_is_taken_back(desk: Desk) -> None:
     desk.ask(key(3))
     [request] = desk.copies.handle_timer(at())
     desk.copies.withdraw(request)
@@ -336,8 +315,7 @@ def test_a_request_that_send_refused_is_taken_back() -> None:
     assert desk.due() is not None
 
 
-def test_ones_own_request_is_taken_and_settles_no_doubt() -> None:
-    desk = Desk()
+def test_ones_own_request_is_taken_and_settles_no_doubt(desk: Desk) -> None:
     desk.apply(EventResendRequest(begin_exec_id="1;3", end_exec_id="1;5"))
     with pytest.raises(LocalProtocolError, match="one at a time"):
         desk.apply(EventResendRequest(begin_exec_id="1;3"))
@@ -349,15 +327,13 @@ def test_ones_own_request_is_taken_and_settles_no_doubt() -> None:
 
 
 @pytest.mark.parametrize("exec_id", ["-1;-1", "abc"])
-def test_an_exec_id_that_no_report_has_is_refused(exec_id: str) -> None:
-    desk = Desk()
+def test_an_exec_id_that_no_report_has_is_refused(desk: Desk, exec_id: str) -> None:
     with pytest.raises(LocalProtocolError):
         desk.apply(EventResendRequest(begin_exec_id=exec_id))
     assert desk.copies.asked is None
 
 
-def test_on_a_session_of_copies_everything_is_one() -> None:
-    desk = Desk()
+def test_on_a_session_of_copies_everything_is_one(desk: Desk) -> None:
     bad = raw_report(exec_id="?")
     assert desk.apply(copy(3), bad) == [Copied(copy(3)), Copied(bad)]
     assert desk.apply(place()) == []
@@ -468,8 +444,7 @@ def test_an_answer_has_a_bound_beyond_which_it_covers_nothing() -> None:
 # --- what is kept -----------------------------------------------------------------------------------------
 
 
-def test_a_dump_is_taken_up_by_the_next_process() -> None:
-    desk = Desk()
+def test_a_dump_is_taken_up_by_the_next_process(desk: Desk) -> None:
     desk.asked(key(1), end=key(2))
     desk.apply(complete(0))
     desk.asked(key(1, 4))
@@ -493,8 +468,7 @@ def test_a_dump_is_taken_up_by_the_next_process() -> None:
 
 
 @pytest.mark.parametrize("broken", [{}, {"version": 2}, {"version": 1}, {"version": 1, "logon": 7}])
-def test_what_is_no_dump_is_refused_and_changes_nothing(broken: dict[str, Any]) -> None:
-    desk = Desk()
+def test_what_is_no_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
     desk.ask(key(3))
     before = desk.copies.dump()
     with pytest.raises(ValueError, match=r"version|DropCopy\.dump"):

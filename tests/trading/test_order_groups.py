@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,16 +13,11 @@ from hypothesis import strategies as st
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     BusinessRejectReason,
-    ExecType,
     ExecutionReport,
     ExecutionReportText,
-    Header,
     NewOrderSingle,
     OrderGroupRequest,
     OrderGroupResponse,
-    OrdStatus,
-    OrdType,
-    Side,
 )
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError
@@ -31,16 +25,14 @@ from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectRec
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.trading import GroupDiscrepancyKind, GroupState, GroupUpdate, OrderGroup, OrderGroups
 from kalshi_fix_sansio.trading.order_groups import MAX_ID_SIZE, WINDOW
-from tests.helpers import CODEC, KEY_ID, raw
+from tests.helpers import CODEC, raw
+from tests.trading.order_flow import NOON, over_the_wire, place
+from tests.trading.order_flow import report as reported
+from tests.trading.rfq_flow import at, d
 
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 G, H = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11", "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c12"
 Kind = GroupDiscrepancyKind
 LONG = "n" * (MAX_ID_SIZE + 1)
-
-
-def d(text: str | int) -> Decimal:
-    return Decimal(text)
 
 
 def state(group: OrderGroup) -> GroupState:
@@ -48,76 +40,29 @@ def state(group: OrderGroup) -> GroupState:
     return group.state
 
 
-def at(seconds: float) -> datetime:
-    return NOON + timedelta(seconds=seconds)
-
-
-def over_the_wire(message: Message, seconds: float) -> Message:
-    header = Header(
-        msg_type=message.MSG_TYPE,
-        sender_comp_id="KalshiNR",
-        target_comp_id=KEY_ID,
-        msg_seq_num=2,
-        sending_time=at(seconds),
-    )
-    return CODEC.decode(CODEC.encode(message, header))
-
-
 def response(group_id: str = G, limit: int | None = None, *, seconds: float = 0, account: int = 0) -> Message:
     return over_the_wire(
         OrderGroupResponse(order_group_id=group_id, order_group_contracts_limit=limit, alloc_account=account),
-        seconds,
+        at=at(seconds),
     )
 
 
 def order(cl_ord_id: str, group_id: str | None = G) -> NewOrderSingle:
-    return NewOrderSingle(
-        cl_ord_id=cl_ord_id,
-        order_qty=d(10),
-        ord_type=OrdType.LIMIT,
-        price=d("0.5"),
-        side=Side.BUY,
-        symbol="A",
-        secondary_cl_ord_id=group_id,
-    )
+    return place(cl_ord_id, secondary_cl_ord_id=group_id)
 
 
-def report(cl_ord_id: str, exec_id: str, **more: Any) -> ExecutionReport:
-    values: dict[str, Any] = {
-        "order_id": f"order-{cl_ord_id}",
-        "cl_ord_id": cl_ord_id,
-        "exec_id": exec_id,
-        "exec_type": ExecType.NEW,
-        "ord_status": OrdStatus.NEW,
-        "side": Side.BUY,
-        "symbol": "A",
-        "order_qty": d(10),
-        "leaves_qty": d(10),
-        "cum_qty": d(0),
-        "avg_px": d(0),
-    }
-    return ExecutionReport(**(values | more))
+def report(cl_ord_id: str, exec_id: str, kind: str = "new", **more: Any) -> ExecutionReport:
+    return reported(kind, exec_id, more.pop("order_id", f"order-{cl_ord_id}"), cl_ord_id, **more)
 
 
 def fill(cl_ord_id: str, exec_id: str, quantity: str, seconds: float, **more: Any) -> ExecutionReport:
-    values: dict[str, Any] = {
-        "exec_type": ExecType.TRADE,
-        "ord_status": OrdStatus.PARTIALLY_FILLED,
-        "last_qty": d(quantity),
-        "transact_time": at(seconds),
-    }
-    return report(cl_ord_id, exec_id, **(values | more))
+    values: dict[str, Any] = {"last": (quantity, "0.5"), "transact_time": at(seconds)}
+    return report(cl_ord_id, exec_id, "trade", **(values | more))
 
 
 def cancel(cl_ord_id: str, seconds: float) -> ExecutionReport:
-    return report(
-        cl_ord_id,
-        "9;9",
-        exec_type=ExecType.CANCELED,
-        ord_status=OrdStatus.CANCELED,
-        text=ExecutionReportText.ORDER_GROUP_CANCEL,
-        transact_time=at(seconds),
-    )
+    why = ExecutionReportText.ORDER_GROUP_CANCEL
+    return report(cl_ord_id, "9;9", "canceled", text=why, transact_time=at(seconds))
 
 
 def unknown(request: OrderGroupRequest) -> OutcomesUnknown:
@@ -125,10 +70,16 @@ def unknown(request: OrderGroupRequest) -> OutcomesUnknown:
     return OutcomesUnknown((open_request,), Uncertainty.CONNECTION_ENDED)
 
 
+def told(groups: OrderGroups, happened: object) -> GroupUpdate:
+    """The update that something makes."""
+    update = groups.apply(happened)
+    assert update is not None
+    return update
+
+
 def create(groups: OrderGroups, group_id: str = G, limit: int = 10, **more: Any) -> OrderGroup:
     groups.apply(OrderGroupRequest.create(limit, **more))
-    update = groups.apply(response(group_id, limit, account=more.get("alloc_account", 0)))
-    assert update is not None
+    update = told(groups, response(group_id, limit, account=more.get("alloc_account", 0)))
     assert update.group is not None
     assert not update.discrepancies
     return update.group
@@ -138,14 +89,12 @@ def ask(
     groups: OrderGroups, request: OrderGroupRequest, limit: int | None = None, seconds: float = 0
 ) -> None:
     assert groups.apply(request) is None
-    update = groups.apply(response(request.order_group_id or "", limit, seconds=seconds))
-    assert update is not None
+    update = told(groups, response(request.order_group_id or "", limit, seconds=seconds))
     assert (update.request, update.discrepancies) == (request, [])
 
 
-def kinds(update: GroupUpdate | None) -> list[Kind]:
-    assert update is not None
-    return [each.kind for each in update.discrepancies]
+def kinds(groups: OrderGroups, happened: object) -> list[Kind]:
+    return [each.kind for each in told(groups, happened).discrepancies]
 
 
 @pytest.fixture
@@ -161,8 +110,7 @@ def test_the_answer_to_a_create_names_the_group(groups: OrderGroups) -> None:
     groups.apply(request)
     assert (groups.in_flight, len(groups)) == (request, 0)
     event = MessageReceived(response(G, 25, account=3), False, False, b"")
-    update = groups.apply(event)
-    assert update is not None
+    update = told(groups, event)
     assert (update.group, update.request, groups.in_flight) == (groups[G], request, None)
     group = groups[G]
     assert (group.limit, group.alloc_account, group.state, group.orphan) == (25, 3, GroupState.ACTIVE, False)
@@ -209,8 +157,7 @@ def test_a_refused_request_changes_nothing(groups: OrderGroups) -> None:
         ref_seq_num=2, ref_msg_type="UOG", business_reject_reason=BusinessRejectReason.OTHER
     )
     assert groups.apply(RejectReceived(reject, 1, order("a"))) is None
-    update = groups.apply(RejectReceived(reject, 2, request))
-    assert update is not None
+    update = told(groups, RejectReceived(reject, 2, request))
     assert (update.group, update.request) == (group, request)
     assert groups.in_flight is None
     assert state(group) is GroupState.ACTIVE
@@ -218,11 +165,9 @@ def test_a_refused_request_changes_nothing(groups: OrderGroups) -> None:
 
 def test_a_limit_that_is_not_the_one_asked_for_is_told_and_holds(groups: OrderGroups) -> None:
     groups.apply(OrderGroupRequest.create(25))
-    update = groups.apply(response(G, 20))
-    assert kinds(update) == [Kind.OTHER_LIMIT]
-    assert groups[G].limit == 20
-    assert update is not None
-    assert str(update.discrepancies[0]) == f"order group {G}: {Kind.OTHER_LIMIT.value}: 20 and not 25"
+    [found] = told(groups, response(G, 20)).discrepancies
+    assert (found.kind, groups[G].limit) == (Kind.OTHER_LIMIT, 20)
+    assert str(found) == f"order group {G}: {Kind.OTHER_LIMIT.value}: 20 and not 25"
 
 
 def test_without_a_limit_in_the_answer_the_one_asked_for_holds_of_a_group_that_had_none(
@@ -241,12 +186,11 @@ def test_without_a_limit_in_the_answer_the_one_asked_for_holds_of_a_group_that_h
 def test_a_create_of_unknown_outcome_may_have_made_a_group(groups: OrderGroups) -> None:
     request = OrderGroupRequest.create(10)
     groups.apply(request)
-    update = groups.apply(unknown(request))
-    assert update is not None
+    update = told(groups, unknown(request))
     assert (update.group, update.request) == (None, request)
     assert (groups.lost_creates, groups.in_flight, len(groups)) == (1, None, 0)
     # Its answer after all.
-    assert kinds(groups.apply(response(G, 10))) == [Kind.ORPHAN]
+    assert kinds(groups, response(G, 10)) == [Kind.ORPHAN]
     assert (groups.lost_creates, groups[G].orphan, groups[G].state) == (0, True, GroupState.UNKNOWN)
 
 
@@ -267,8 +211,7 @@ def test_a_group_is_unknown_after_a_request_without_an_outcome(groups: OrderGrou
 def test_an_unknown_outcome_about_a_group_that_is_not_kept_is_told(groups: OrderGroups) -> None:
     request = OrderGroupRequest.trigger(G)
     groups.apply(request)
-    update = groups.apply(unknown(request))
-    assert update is not None
+    update = told(groups, unknown(request))
     assert (update.group, update.request) == (None, request)
     assert (len(groups), groups.lost_creates) == (0, 0)
 
@@ -293,9 +236,8 @@ def test_what_another_source_says_is_learnt(groups: OrderGroups) -> None:
 
 
 def test_a_response_to_nothing_is_an_orphan(groups: OrderGroups) -> None:
-    update = groups.apply(response(G, 10))
-    assert kinds(update) == [Kind.ORPHAN]
-    assert kinds(groups.apply(response(G, 12))) == []
+    assert kinds(groups, response(G, 10)) == [Kind.ORPHAN]
+    assert kinds(groups, response(G, 12)) == []
     assert (groups[G].limit, groups.lost_creates) == (12, 0)
 
 
@@ -303,7 +245,7 @@ def test_a_response_about_another_group_is_not_the_answer(groups: OrderGroups) -
     create(groups)
     request = OrderGroupRequest.trigger(G)
     groups.apply(request)
-    assert kinds(groups.apply(response(H))) == [Kind.ORPHAN]
+    assert kinds(groups, response(H)) == [Kind.ORPHAN]
     assert groups.in_flight is request
 
 
@@ -318,10 +260,10 @@ def test_the_answer_about_a_group_that_was_not_known_tells_of_it(groups: OrderGr
 
 def test_a_response_that_cannot_be_read_is_told(groups: OrderGroups) -> None:
     groups.apply(OrderGroupRequest.create(10))
-    assert kinds(groups.apply(CODEC.decode(raw("35=UOH|34=2|")))) == [Kind.TOO_MANY]
+    assert kinds(groups, CODEC.decode(raw("35=UOH|34=2|"))) == [Kind.TOO_MANY]
     assert len(groups) == 0
     groups = OrderGroups()
-    assert kinds(groups.apply(response(LONG))) == [Kind.TOO_MANY]
+    assert kinds(groups, response(LONG)) == [Kind.TOO_MANY]
 
 
 # What fills
@@ -331,8 +273,7 @@ def test_room_is_the_limit_less_what_filled_within_the_window(groups: OrderGroup
     create(groups)
     groups.apply(order("a"))
     groups.apply(report("a", "1;1"))
-    update = groups.apply(fill("a", "2;1", "2.5", 1))
-    assert update is not None
+    update = told(groups, fill("a", "2;1", "2.5", 1))
     assert update.group is groups[G]
     groups.apply(fill("a", "3;1", "3", 4))
     assert groups.room(G, at(4)) == d("4.5")
@@ -400,7 +341,7 @@ def test_a_reset_forgets_what_filled_before_it_however_late_it_is_told(groups: O
         {"last_qty": None},
         {"last_qty": d(0)},
         {"exec_id": LONG},
-        {"transact_time": None},
+        {"transact_time": None, "header": None},
     ],
 )
 def test_a_fill_that_cannot_be_read_leaves_more_room_than_there_is(
@@ -418,15 +359,14 @@ def test_a_fill_that_cannot_be_read_leaves_more_room_than_there_is(
 def test_a_fill_without_a_time_of_its_own_happened_when_it_was_told(groups: OrderGroups) -> None:
     create(groups)
     groups.apply(order("a"))
-    groups.apply(over_the_wire(fill("a", "2;1", "3", 1, transact_time=None), 2))
+    groups.apply(fill("a", "2;1", "3", 1, transact_time=None, at=at(2)))
     assert (groups.room(G, at(2)), groups.room(G, at(2) + WINDOW)) == (d(7), d(10))
 
 
 def test_cancels_show_that_a_group_has_triggered(groups: OrderGroups) -> None:
     group = create(groups)
     groups.apply(order("a"))
-    update = groups.apply(cancel("a", 3))
-    assert update is not None
+    update = told(groups, cancel("a", 3))
     assert (update.group, group.state) == (group, GroupState.TRIGGERED)
     assert groups.apply(cancel("a", 3)) is None
 
@@ -468,7 +408,7 @@ def test_groups_are_bounded() -> None:
     with pytest.raises(LocalProtocolError, match="max_groups"):
         groups.learn(H, limit=10)
     assert groups.in_flight is None
-    assert kinds(groups.apply(response(H))) == [Kind.TOO_MANY]
+    assert kinds(groups, response(H)) == [Kind.TOO_MANY]
     assert list(groups) == [G]
 
 

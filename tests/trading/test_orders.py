@@ -41,11 +41,6 @@ from tests.trading.order_flow import (
 )
 
 
-@pytest.fixture
-def orders() -> Orders:
-    return Orders()
-
-
 def test_an_order_is_sent_open_and_done(orders: Orders) -> None:
     [told] = feed(orders, place())
     order = only(orders)

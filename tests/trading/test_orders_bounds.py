@@ -30,11 +30,6 @@ from tests.trading.order_flow import (
 )
 
 
-@pytest.fixture
-def orders() -> Orders:
-    return Orders()
-
-
 def names(told: list[OrderUpdate]) -> list[str]:
     return [kind.name for kind in kinds(told)]
 

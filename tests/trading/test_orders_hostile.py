@@ -11,70 +11,44 @@ from hypothesis import strategies as st
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.trading import Cash, Copied, FeeTerms, Orders, Positions, check_fees
-from tests.helpers import CODEC, KEY_ID
+from tests.helpers import KEY_ID
 from tests.trading.order_flow import (
     ENDED,
     cancel,
     change,
     feed,
-    header,
     logged_on,
     place,
     refusal,
     report,
     views,
 )
+from tests.trading.spoilt import spoilt
 
-WIRE = [
-    CODEC.encode(message, header(message))
-    for message in (
-        report("new", "1;1"),
-        report("pending cancel", "-1;-1", cl_ord_id="c", orig_cl_ord_id="a"),
-        report(
-            "trade",
-            "1;2;1",
-            cum="4",
-            last=("4", "0.40"),
-            fee="0.07",
-            balance="-1.67",
-            long_qty="4",
-            short_qty="0",
-        ),
-        report("replaced", "1;3", cl_ord_id="b", orig_cl_ord_id="a", qty="20"),
-        report("rejected", "1;4", "o2", "b2", text="EXCHANGE_UNAVAILABLE"),
-        report("canceled", "1;5", cl_ord_id="c", orig_cl_ord_id="b"),
-        refusal("c"),
-    )
-]
-FIELDS = [[field.split(b"=", 1) for field in wire.split(b"\x01")[3:-2]] for wire in WIRE]
-"""From the MsgType on, without the trailer."""
-TYPES = [wire.split(b"\x01")[2] for wire in WIRE]
-SHORT = b"|0|-1|1;1|1;2;1|a|b|c|o1|2|4|8|F|A|Z|1e5|NaN|0.0000000000000000001|EXCHANGE_UNAVAILABLE"
-VALUES = st.sampled_from([*SHORT.split(b"|"), b"999999999999999999.9999999999999999999", b"x" * 300])
-
-
-@st.composite
-def spoilt(draw: st.DrawFn) -> bytes:
-    """A message about orders, with some of its fields changed, lost or twice."""
-    which = draw(st.integers(0, len(FIELDS) - 1))
-    fields = [list(each) for each in FIELDS[which]]
-    for _ in range(draw(st.integers(0, 4))):
-        at = draw(st.integers(0, len(fields) - 1))
-        match draw(st.sampled_from(["change", "lose", "twice"])):
-            case "change":
-                fields[at][1] = draw(VALUES)
-            case "lose" if len(fields) > 1:
-                del fields[at]
-            case _:
-                fields.append(fields[at])
-    body = b"\x01".join([TYPES[which], *(b"=".join(each) for each in fields)]) + b"\x01"
-    return encode_frame("FIXT.1.1", body)
+MESSAGES = (
+    report("new", "1;1"),
+    report("pending cancel", "-1;-1", cl_ord_id="c", orig_cl_ord_id="a"),
+    report(
+        "trade",
+        "1;2;1",
+        cum="4",
+        last=("4", "0.40"),
+        fee="0.07",
+        balance="-1.67",
+        long_qty="4",
+        short_qty="0",
+    ),
+    report("replaced", "1;3", cl_ord_id="b", orig_cl_ord_id="a", qty="20"),
+    report("rejected", "1;4", "o2", "b2", text="EXCHANGE_UNAVAILABLE"),
+    report("canceled", "1;5", cl_ord_id="c", orig_cl_ord_id="b"),
+    refusal("c"),
+)
+VALUES = b"|0|-1|1;1|1;2;1|a|b|c|o1|2|4|8|F|A|Z|1e5|NaN|0.0000000000000000001|EXCHANGE_UNAVAILABLE"
 
 
 @settings(max_examples=120)
-@given(st.lists(spoilt(), max_size=8), st.data())
+@given(st.lists(spoilt(MESSAGES, VALUES, 4), max_size=8), st.data())
 def test_nothing_that_a_venue_sends_raises(messages: list[bytes], data: st.DataObject) -> None:
     codec = Codec(DIALECT)
     orders, positions, cash = Orders(), Positions(), Cash()

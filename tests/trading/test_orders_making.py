@@ -30,11 +30,6 @@ from tests.trading.order_flow import (
 )
 
 
-@pytest.fixture
-def orders() -> Orders:
-    return Orders()
-
-
 def values(message: Message) -> dict[str, object]:
     """What is set of it, once it was on the wire."""
     found = values_of(over_the_wire(message))

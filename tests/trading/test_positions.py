@@ -48,6 +48,12 @@ class Desk:
                 self.cash.apply(told)
 
 
+@pytest.fixture
+def desk() -> Desk:
+    """A desk that has heard of nothing."""
+    return Desk()
+
+
 def trades(seed: int, count: int) -> list[Any]:
     """Fills of one account in one market, with positions and money as the venue tells them."""
     random = Random(seed)
@@ -117,8 +123,7 @@ def fill(number: int, side: Any, quantity: str, price: str, **fields: Any) -> An
     )  # fmt: skip
 
 
-def test_what_was_bought_and_sold_is_set_off_at_average_prices() -> None:
-    desk = Desk()
+def test_what_was_bought_and_sold_is_set_off_at_average_prices(desk: Desk) -> None:
     assert desk.positions.of(SYMBOL).average_price is None
     desk.take(fill(1, BUY, "10", "0.40"), fill(2, BUY, "10", "0.50"))
     position = desk.positions[PositionKey(PRIMARY, SYMBOL)]
@@ -132,8 +137,7 @@ def test_what_was_bought_and_sold_is_set_off_at_average_prices() -> None:
     assert (position.net, position.realised) == (ZERO, Decimal("4.50"))
 
 
-def test_what_was_held_before_counts() -> None:
-    desk = Desk()
+def test_what_was_held_before_counts(desk: Desk) -> None:
     desk.positions.begin(SYMBOL, Decimal(-10), Decimal("0.60"))
     desk.take(fill(1, BUY, "10", "0.40", long_qty="0", short_qty="0"))
     position = desk.positions.of(SYMBOL)
@@ -142,8 +146,7 @@ def test_what_was_held_before_counts() -> None:
 
 @pytest.mark.parametrize(("price", "gain"), [("1", "6.0"), ("0", "-4.0"), ("0.306", "-0.94")])
 @pytest.mark.parametrize("late", [False, True])
-def test_a_settlement_closes_positions(price: str, gain: str, late: bool) -> None:
-    desk = Desk()
+def test_a_settlement_closes_positions(desk: Desk, price: str, gain: str, late: bool) -> None:
     settled = Settlement(SYMBOL, date(2026, 11, 21), MarketResult.YES, Decimal(price), (), 1)
     bought = fill(1, BUY, "10", "0.40", long_qty="10", short_qty="0")
     desk.take(fill(9, BUY, "1", "0.10", symbol=OTHER), fill(2, SELL, "1", "0.40"), fill(3, BUY, "1", "0.40"))
@@ -160,8 +163,7 @@ def test_a_settlement_closes_positions(price: str, gain: str, late: bool) -> Non
     assert desk.positions.of(OTHER).net == 1
 
 
-def test_another_position_than_counted_is_told_where_no_hole_is_known() -> None:
-    desk = Desk()
+def test_another_position_than_counted_is_told_where_no_hole_is_known(desk: Desk) -> None:
     desk.take(logged_on(), fill(1, BUY, "10", "0.40", long_qty="12", short_qty="0"))
     [found] = desk.positions.discrepancies()
     assert (found.counted, found.told, found.key) == (Decimal(10), Decimal(12), ExecKey(0, 1, 1))
@@ -173,8 +175,7 @@ def test_another_position_than_counted_is_told_where_no_hole_is_known() -> None:
     assert len(desk.positions.discrepancies()) == 1
 
 
-def test_a_fill_that_is_missing_is_a_hole_until_it_comes() -> None:
-    desk = Desk()
+def test_a_fill_that_is_missing_is_a_hole_until_it_comes(desk: Desk) -> None:
     both: dict[str, Any] = {"short_qty": "0", "qty": "10"}
     desk.take(logged_on(), place())
     desk.take(report("trade", "1;3", cum="7", last=("3", "0.40"), long_qty="7", **both))
@@ -190,8 +191,7 @@ def test_a_fill_that_is_missing_is_a_hole_until_it_comes() -> None:
     assert list(position.holes) == []
 
 
-def test_accounts_and_shards_are_apart() -> None:
-    desk = Desk()
+def test_accounts_and_shards_are_apart(desk: Desk) -> None:
     desk.take(
         fill(1, BUY, "10", "0.40", alloc_account=3, balance="-4"),
         report("filled", "1;1;2", "o2", "c2", cum="10", symbol=OTHER, last=("10", "0.20"), fee="0.02"),
@@ -205,8 +205,7 @@ def test_accounts_and_shards_are_apart() -> None:
     assert desk.cash.of(7).fills == 0
 
 
-def test_what_groups_of_markets_give_back_is_not_explained_by_price_and_position() -> None:
-    desk = Desk()
+def test_what_groups_of_markets_give_back_is_not_explained_by_price_and_position(desk: Desk) -> None:
     desk.take(fill(1, BUY, "10", "0.40", fee="0.17", balance="1.83", long_qty="10", short_qty="0"))
     assert desk.cash.of().unexplained == Decimal("6.00")
     margin, orders = Cash(product="margin"), Orders(product="margin")
@@ -215,8 +214,7 @@ def test_what_groups_of_markets_give_back_is_not_explained_by_price_and_position
     assert (margin.of().unexplained, margin.of().change) == (ZERO, Decimal("1.83"))
 
 
-def test_other_things_do_nothing() -> None:
-    desk = Desk()
+def test_other_things_do_nothing(desk: Desk) -> None:
     for each in (None, "text", SettlementUpdate(SYMBOL)):
         assert not desk.positions.apply(each)
         assert not desk.cash.apply(each)
@@ -224,8 +222,7 @@ def test_other_things_do_nothing() -> None:
     assert len(desk.positions) == len(desk.cash) == 0
 
 
-def test_flat_positions_make_room_and_others_do_not() -> None:
-    desk = Desk()
+def test_flat_positions_make_room_and_others_do_not(desk: Desk) -> None:
     desk.positions = Positions(max_positions=2)
     desk.take(fill(1, BUY, "1", "0.4", symbol="a"), fill(2, BUY, "1", "0.4", symbol="b"))
     desk.take(fill(3, BUY, "1", "0.4", symbol="c"))
@@ -243,8 +240,7 @@ def test_what_was_held_before_may_be_told_in_parts() -> None:
     assert [key.symbol for key in positions] == ["a"]
 
 
-def test_an_order_that_is_forgotten_leaves_the_hole_that_it_was() -> None:
-    desk = Desk()
+def test_an_order_that_is_forgotten_leaves_the_hole_that_it_was(desk: Desk) -> None:
     desk.orders = Orders(max_orders=1)
     desk.take(report("canceled", "1;3", cum="7"))
     position = desk.positions.of(SYMBOL)
@@ -252,8 +248,7 @@ def test_an_order_that_is_forgotten_leaves_the_hole_that_it_was() -> None:
     assert (position.net, list(position.holes)) == (Decimal(2), [1])
 
 
-def test_purses_have_a_bound() -> None:
-    desk = Desk()
+def test_purses_have_a_bound(desk: Desk) -> None:
     desk.cash = Cash(max_purses=1)
     desk.take(fill(1, BUY, "1", "0.4"), fill(2, BUY, "1", "0.4", alloc_account=1), fill(3, BUY, "1", "0.4"))
     assert (desk.cash.refused, desk.cash.of().fills) == (1, 2)

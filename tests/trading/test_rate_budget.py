@@ -79,6 +79,12 @@ def amend(shard: int | None = None) -> OrderCancelReplaceRequest:
     )
 
 
+@pytest.fixture
+def budget() -> RateBudget:
+    """A budget of the Advanced tier."""
+    return exact()
+
+
 def at_once(budget: RateBudget, message: Message | type[Logon], clock: Clock) -> int:
     """Send a message as often as need not wait; return how often that was."""
     count = 0
@@ -158,9 +164,8 @@ def test_limits_that_are_no_tier_are_taken_as_they_are(clock: Clock) -> None:
     ids=lambda value: value.MSG_TYPE if isinstance(value, Message) else "",
 )
 def test_each_message_draws_on_its_bucket(
-    message: Message, shard: int | str | None, cost: int, clock: Clock
+    budget: RateBudget, message: Message, shard: int | str | None, cost: int, clock: Clock
 ) -> None:
-    budget = exact()
     assert not budget.wait(message, clock.now)
     budget.sent(message, clock.now)
     assert budget.cost(message) == cost
@@ -171,15 +176,13 @@ def test_each_message_draws_on_its_bucket(
     )
 
 
-def test_heartbeats_leave_when_nothing_is_left(clock: Clock) -> None:
-    budget = exact()
+def test_heartbeats_leave_when_nothing_is_left(budget: RateBudget, clock: Clock) -> None:
     budget.spent(600, clock.now, bucket="read")
     budget.spent(600, clock.now)
     assert [budget.wait(each, clock.now) for each in (Heartbeat(), Logout())] == [0, 0]
 
 
-def test_shards_have_the_whole_budget_and_beyond_a_number_share_one(clock: Clock) -> None:
-    budget = exact()
+def test_shards_have_the_whole_budget_and_beyond_a_number_share_one(budget: RateBudget, clock: Clock) -> None:
     for shard in range(1, MAX_SHARDS + 1):
         budget.sent(order(ex_destination=shard), clock.now)
     for shard in range(1000, 100_000, 999):
@@ -236,8 +239,7 @@ def test_waiting_to_the_letter_agrees_with_exact_arithmetic(clock: Clock) -> Non
     assert 30 < len(history) < 140
 
 
-def test_a_clock_that_goes_back_gives_nothing(clock: Clock) -> None:
-    budget = exact()
+def test_a_clock_that_goes_back_gives_nothing(budget: RateBudget, clock: Clock) -> None:
     budget.spent(600, clock.now)
     clock.advance(-10)
     assert budget.left(clock.now) == 0
@@ -275,8 +277,7 @@ def test_what_cancels_may_take_what_is_kept_back(message: Message, clock: Clock)
     assert budget.wait(message, clock.now) == 0
 
 
-def test_messages_that_need_not_wait_for_each_other_have_other_lanes() -> None:
-    budget = exact()
+def test_messages_that_need_not_wait_for_each_other_have_other_lanes(budget: RateBudget) -> None:
     messages: tuple[Any, ...] = (order(), QUOTE, cancel(), cancel(1), MASS_CANCEL, SNAPSHOT, Logon)
     assert len({budget.lane(each) for each in messages}) == 7
     assert budget.lane(cancel()) == budget.lane(OrderGroupRequest.trigger("g"))
@@ -288,8 +289,7 @@ def test_nothing_is_kept_back_of_reading(clock: Clock) -> None:
     assert at_once(budget, SNAPSHOT, clock) == 60
 
 
-def test_a_mass_cancel_leaves_once_a_second(clock: Clock) -> None:
-    budget = exact()
+def test_a_mass_cancel_leaves_once_a_second(budget: RateBudget, clock: Clock) -> None:
     assert at_once(budget, MASS_CANCEL, clock) == 1
     assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(1)
     assert budget.wait(cancel(), clock.now) == 0
@@ -307,8 +307,7 @@ def test_a_mass_cancel_that_costs_nothing_waits_for_its_interval_alone(clock: Cl
     assert budget.left(clock.now) == 0
 
 
-def test_logons_have_a_bucket_of_their_own(clock: Clock) -> None:
-    budget = exact()
+def test_logons_have_a_bucket_of_their_own(budget: RateBudget, clock: Clock) -> None:
     budget.spent(600, clock.now)
     assert at_once(budget, Logon, clock) == LOGON_BURST
     assert budget.wait(Logon(encrypt_method="0", heart_bt_int=30), clock.now) == pytest.approx(1)
@@ -318,8 +317,7 @@ def test_logons_have_a_bucket_of_their_own(clock: Clock) -> None:
 # --- what happened
 
 
-def test_a_refusal_empties_the_bucket_of_its_message(clock: Clock) -> None:
-    budget = exact()
+def test_a_refusal_empties_the_bucket_of_its_message(budget: RateBudget, clock: Clock) -> None:
     assert budget.apply(RejectReceived(refusal("D"), 7, order(ex_destination=1)), clock.now)
     assert budget.left(clock.now, shard=1) == 0
     assert budget.left(clock.now) == 600
@@ -330,9 +328,8 @@ def test_a_refusal_empties_the_bucket_of_its_message(clock: Clock) -> None:
 
 @pytest.mark.parametrize(("msg_type", "emptied"), [("D", {None, 1}), ("q", {None, 1}), ("V", {"read"})])
 def test_a_refusal_of_something_forgotten_empties_all_that_it_may_have_drawn_on(
-    msg_type: str, emptied: set[Any], clock: Clock
+    budget: RateBudget, msg_type: str, emptied: set[Any], clock: Clock
 ) -> None:
-    budget = exact()
     for message in (order(), order(ex_destination=1), SNAPSHOT, MASS_CANCEL):
         budget.sent(message, clock.now)
     clock.advance(60)
@@ -343,8 +340,9 @@ def test_a_refusal_of_something_forgotten_empties_all_that_it_may_have_drawn_on(
     assert (budget.wait(MASS_CANCEL, clock.now) >= 1) is (msg_type == "q")
 
 
-def test_a_refusal_gives_nothing_back_and_others_are_none_of_the_limit(clock: Clock) -> None:
-    budget = exact()
+def test_a_refusal_gives_nothing_back_and_others_are_none_of_the_limit(
+    budget: RateBudget, clock: Clock
+) -> None:
     budget.spent(700, clock.now)
     assert budget.apply(refusal("D"), clock.now)
     assert budget.left(clock.now) == -100
@@ -353,8 +351,7 @@ def test_a_refusal_gives_nothing_back_and_others_are_none_of_the_limit(clock: Cl
     assert budget.left(clock.now, bucket="read") == 600
 
 
-def test_what_rest_spends_is_missing_here(clock: Clock) -> None:
-    budget = exact()
+def test_what_rest_spends_is_missing_here(budget: RateBudget, clock: Clock) -> None:
     budget.spent(595, clock.now)
     budget.spent(10, clock.now, shard=2)
     budget.spent(10, clock.now, bucket="read", shard=2)
@@ -363,8 +360,9 @@ def test_what_rest_spends_is_missing_here(clock: Clock) -> None:
     assert budget.left(clock.now, bucket="read") == 590
 
 
-def test_what_was_spent_beyond_the_bucket_is_waited_for_but_no_more_than_a_bucket(clock: Clock) -> None:
-    budget = exact()
+def test_what_was_spent_beyond_the_bucket_is_waited_for_but_no_more_than_a_bucket(
+    budget: RateBudget, clock: Clock
+) -> None:
     budget.spent(800, clock.now)
     assert budget.wait(order(), clock.now) == pytest.approx(0.7)
     budget.spent(1e300, clock.now)
@@ -374,8 +372,7 @@ def test_what_was_spent_beyond_the_bucket_is_waited_for_but_no_more_than_a_bucke
             budget.spent(tokens, clock.now)
 
 
-def test_what_a_session_has_refused_is_given_back(clock: Clock) -> None:
-    budget = exact()
+def test_what_a_session_has_refused_is_given_back(budget: RateBudget, clock: Clock) -> None:
     for message in (order(), MASS_CANCEL, SNAPSHOT):
         budget.sent(message, clock.now)
         budget.withdraw(message, clock.now)
@@ -461,8 +458,9 @@ def test_a_dump_of_a_higher_tier_fills_the_bucket_and_no_more(clock: Clock) -> N
         {"levels": None},
     ],
 )
-def test_what_is_no_dump_is_refused_and_changes_nothing(changes: dict[str, Any], clock: Clock) -> None:
-    budget = exact()
+def test_what_is_no_dump_is_refused_and_changes_nothing(
+    budget: RateBudget, changes: dict[str, Any], clock: Clock
+) -> None:
     budget.sent(order(), clock.now)
     with pytest.raises(ValueError, match=r"cannot be read|was not given by"):
         budget.load({**budget.dump(clock.now), **changes}, clock.now)

@@ -46,9 +46,9 @@ from kalshi_fix_sansio.trading import (
     RfqState,
 )
 from kalshi_fix_sansio.trading.rfq_creator import MAX_ACCEPTANCES, MAX_EARLY
+from tests.trading.order_flow import ENDED
 from tests.trading.rfq_flow import (
     COMBO,
-    ENDED,
     LEG,
     LONG,
     MARKET,

@@ -8,15 +8,12 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio import DIALECT, ExecType, Header, QuoteStatus, Side
+from kalshi_fix_sansio import DIALECT, ExecType, QuoteStatus, Side
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.trading import QuoteTerms, RfqCreator, RfqMaker
-from tests.helpers import CODEC, KEY_ID
+from tests.trading.order_flow import ENDED, NOON
 from tests.trading.rfq_flow import (
-    ENDED,
-    NOON,
     accept_status,
     ack,
     at,
@@ -31,6 +28,7 @@ from tests.trading.rfq_flow import (
     status,
     told,
 )
+from tests.trading.spoilt import spoilt
 from tests.trading.test_rfq_creator import request
 
 MESSAGES = (
@@ -50,42 +48,11 @@ MESSAGES = (
     accept_status("q1", 0, "c1", accepted_quote_id="q1"),
     ended(rfq_id="R1"),
 )
-FIELDS = [
-    [field.split(b"=", 1) for field in CODEC.encode(message, header).split(b"\x01")[2:-2]]
-    for message in MESSAGES
-    for header in [
-        Header(
-            msg_type=message.MSG_TYPE,
-            sender_comp_id="Kalshi",
-            target_comp_id=KEY_ID,
-            msg_seq_num=2,
-            sending_time=NOON,
-        )
-    ]
-]
-"""From the MsgType on, without the trailer."""
-SHORT = b"|0|-1|1|2|5|7|10|17|q1|R1|r1|c1|8|F|A|Z|1e5|NaN|0.9999999999999999|20261121-12:00:00.000"
-VALUES = st.sampled_from([*SHORT.split(b"|"), b"999999999999999999.9999999999999999999", b"x" * 300])
-
-
-@st.composite
-def spoilt(draw: st.DrawFn) -> bytes:
-    """A message about a request for quotes, with some of its fields changed, lost or twice."""
-    kind, *fields = [list(each) for each in draw(st.sampled_from(FIELDS))]
-    for _ in range(draw(st.integers(0, 3))):
-        index = draw(st.integers(0, len(fields) - 1))
-        match draw(st.sampled_from(["change", "lose", "twice"])):
-            case "change":
-                fields[index][1] = draw(VALUES)
-            case "lose" if len(fields) > 1:
-                del fields[index]
-            case _:
-                fields.append(fields[index])
-    return encode_frame("FIXT.1.1", b"".join(b"=".join(each) + b"\x01" for each in [kind, *fields]))
+VALUES = b"|0|-1|1|2|5|7|10|17|q1|R1|r1|c1|8|F|A|Z|1e5|NaN|0.9999999999999999|20261121-12:00:00.000"
 
 
 @settings(max_examples=60)
-@given(st.lists(st.one_of(spoilt(), st.integers(-5, 40)), max_size=10))
+@given(st.lists(st.one_of(spoilt(MESSAGES, VALUES, 3), st.integers(-5, 40)), max_size=10))
 def test_nothing_that_a_venue_sends_raises(happened: list[bytes | int]) -> None:
     codec, ids, now = Codec(DIALECT), count(1), NOON
     maker = RfqMaker(lambda _: QuoteTerms("0.4", "0.5"), lambda _: True, lambda: f"q{next(ids)}", max_rfqs=3)

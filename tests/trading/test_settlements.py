@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from kalshi_fix_sansio import (
     CollateralAmountChange,
     CollateralAmountType,
-    Header,
     MarketResult,
     MarketSettlementParty,
     MarketSettlementReport,
@@ -33,16 +32,14 @@ from kalshi_fix_sansio.trading import (
 )
 from kalshi_fix_sansio.trading.settlements import MAX_NAME_SIZE
 from tests.helpers import CODEC, KEY_ID, by_tags, raw
+from tests.trading.order_flow import over_the_wire
+from tests.trading.rfq_flow import d
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MARKET = "KXHIGHNY-26NOV20-T55"
 LONG = "n" * (MAX_NAME_SIZE + 1)
 Kind = SettlementDiscrepancyKind
-
-
-def d(text: str | int) -> Decimal:
-    return Decimal(text)
 
 
 def party(party_id: str, payout: str = "1", fee: str = "0", *, long: str = "1") -> MarketSettlementParty:
@@ -66,13 +63,6 @@ def party(party_id: str, payout: str = "1", fee: str = "0", *, long: str = "1") 
 
 
 def report(report_id: str, *parties: MarketSettlementParty, at: int | None = 0, **more: Any) -> Message:
-    header = Header(
-        msg_type="UMS",
-        sender_comp_id="KalshiPT",
-        target_comp_id=KEY_ID,
-        msg_seq_num=2,
-        sending_time=NOON + timedelta(seconds=at or 0),
-    )
     values: dict[str, Any] = {
         "symbol": MARKET,
         "clearing_business_date": DAY,
@@ -84,21 +74,31 @@ def report(report_id: str, *parties: MarketSettlementParty, at: int | None = 0, 
         market_settlement_party_ids=parties,
         **(values | more),
     )
-    decoded = CODEC.decode(CODEC.encode(message, header))
+    decoded = over_the_wire(message, at=NOON + timedelta(seconds=at or 0))
     if at is None:
         decoded.header = None
     return decoded
 
 
-def kinds(update: SettlementUpdate | None) -> list[Kind]:
+def told(settlements: Settlements, happened: object) -> SettlementUpdate:
+    """The update that something makes."""
+    update = settlements.apply(happened)
     assert update is not None
+    return update
+
+
+def kinds(update: SettlementUpdate) -> list[Kind]:
     return [each.kind for each in update.discrepancies]
 
 
-def test_a_report_that_says_nothing_of_pages_is_a_whole_settlement() -> None:
-    settlements = Settlements()
-    update = settlements.apply(report("r1", party("ann", "41.10", "0.00006", long="42.5")))
-    assert update is not None
+@pytest.fixture
+def settlements() -> Settlements:
+    """Settlements of nothing yet."""
+    return Settlements()
+
+
+def test_a_report_that_says_nothing_of_pages_is_a_whole_settlement(settlements: Settlements) -> None:
+    update = told(settlements, report("r1", party("ann", "41.10", "0.00006", long="42.5")))
     settled = Settlement(
         MARKET,
         DAY,
@@ -114,114 +114,99 @@ def test_a_report_that_says_nothing_of_pages_is_a_whole_settlement() -> None:
     assert settled.parties[0].gross == d("41.10006")
 
 
-def test_what_is_no_report_does_nothing() -> None:
-    settlements = Settlements()
+def test_what_is_no_report_does_nothing(settlements: Settlements) -> None:
     assert settlements.apply(object()) is None
     assert settlements.apply(MessageReceived(CODEC.decode(raw("35=0|34=2|")), False, False, b"")) is None
 
 
-def test_events_of_a_session_are_taken() -> None:
-    settlements = Settlements()
+def test_events_of_a_session_are_taken(settlements: Settlements) -> None:
     settlements.apply(MessageReceived(report("r1", party("ann")), False, False, b""))
     assert settlements[MARKET, DAY].payout == 1
 
 
-def test_pages_are_joined_until_the_last() -> None:
-    settlements = Settlements()
-    first = settlements.apply(report("r1", party("bob"), last_fragment=False, at=7))
-    assert first is not None
+def test_pages_are_joined_until_the_last(settlements: Settlements) -> None:
+    first = told(settlements, report("r1", party("bob"), last_fragment=False, at=7))
     assert (first.settlement, len(settlements)) == (None, 0)
     assert settlements.incomplete() == [
         IncompleteSettlement(MARKET, DAY, NOON + timedelta(seconds=7), pages=1, of=None)
     ]
     with pytest.raises(KeyError):
         settlements[MARKET, DAY]
-    last = settlements.apply(report("r2", party("ann"), last_fragment=True, at=9))
-    assert last is not None
+    last = told(settlements, report("r2", party("ann"), last_fragment=True, at=9))
     assert last.settlement is not None
     assert [each.party_id for each in last.settlement.parties] == ["ann", "bob"]
     assert (last.settlement.pages, settlements.incomplete()) == (2, [])
 
 
-def test_the_last_page_does_not_complete_what_others_are_missing_of() -> None:
-    settlements = Settlements()
+def test_the_last_page_does_not_complete_what_others_are_missing_of(settlements: Settlements) -> None:
     count: dict[str, Any] = {"tot_num_market_settlement_reports": 3}
     settlements.apply(report("r3", party("cat"), last_fragment=True, **count, at=5))
     settlements.apply(report("r1", party("ann"), last_fragment=False, **count, at=3))
     assert settlements.incomplete() == [
         IncompleteSettlement(MARKET, DAY, NOON + timedelta(seconds=3), pages=2, of=3)
     ]
-    update = settlements.apply(report("r2", party("bob"), last_fragment=False, **count))
-    assert update is not None
+    update = told(settlements, report("r2", party("bob"), last_fragment=False, **count))
     assert update.settlement is not None
     assert update.settlement.pages == 3
 
 
-def test_the_count_is_enough_without_a_mark() -> None:
-    settlements = Settlements()
+def test_the_count_is_enough_without_a_mark(settlements: Settlements) -> None:
     settlements.apply(report("r1", tot_num_market_settlement_reports=2))
     assert len(settlements) == 0
     settlements.apply(report("r2", tot_num_market_settlement_reports=2))
     assert len(settlements) == 1
 
 
-def test_what_comes_again_counts_once_also_when_it_was_sent_later() -> None:
-    settlements = Settlements()
+def test_what_comes_again_counts_once_also_when_it_was_sent_later(settlements: Settlements) -> None:
     settlements.apply(report("r1", party("ann", "5")))
     assert settlements.apply(report("r1", party("ann", "5"), at=60)) is None
     assert settlements[MARKET, DAY].payout == 5
 
 
-def test_a_report_that_changed_under_its_id_is_told_and_what_came_first_holds() -> None:
-    settlements = Settlements()
+def test_a_report_that_changed_under_its_id_is_told_and_what_came_first_holds(
+    settlements: Settlements,
+) -> None:
     settlements.apply(report("r1", party("ann", "5")))
-    update = settlements.apply(report("r1", party("ann", "6")))
+    update = told(settlements, report("r1", party("ann", "6")))
     assert kinds(update) == [Kind.CHANGED]
     assert settlements[MARKET, DAY].payout == 5
-    assert update is not None
     assert str(update.discrepancies[0]) == f"{MARKET}: {Kind.CHANGED.value}: report r1"
 
 
-def test_pages_that_disagree_are_told() -> None:
-    settlements = Settlements()
+def test_pages_that_disagree_are_told(settlements: Settlements) -> None:
     settlements.apply(report("r1", last_fragment=False))
-    update = settlements.apply(
-        report("r2", settlement_price="30.60", market_result="scalar", last_fragment=True)
+    update = told(
+        settlements,
+        report("r2", settlement_price="30.60", market_result="scalar", last_fragment=True),
     )
     assert kinds(update) == [Kind.CONFLICT]
-    assert update is not None
     assert "yes at 1, and scalar at 0.306" in update.discrepancies[0].detail
 
 
-def test_a_party_that_stands_there_twice_is_told_and_counted() -> None:
-    settlements = Settlements()
-    assert kinds(settlements.apply(report("r1", party("ann"), party("ann"), last_fragment=False))) == [
+def test_a_party_that_stands_there_twice_is_told_and_counted(settlements: Settlements) -> None:
+    assert kinds(told(settlements, report("r1", party("ann"), party("ann"), last_fragment=False))) == [
         Kind.PARTY_TWICE
     ]
-    assert kinds(settlements.apply(report("r2", party("ann"), last_fragment=True))) == [Kind.PARTY_TWICE]
+    assert kinds(told(settlements, report("r2", party("ann"), last_fragment=True))) == [Kind.PARTY_TWICE]
     assert settlements[MARKET, DAY].payout == 3
 
 
-def test_a_page_after_the_last_is_told_and_counted() -> None:
-    settlements = Settlements()
+def test_a_page_after_the_last_is_told_and_counted(settlements: Settlements) -> None:
     settlements.apply(report("r1", party("ann")))
-    update = settlements.apply(report("r2", party("bob")))
+    update = told(settlements, report("r2", party("bob")))
     assert kinds(update) == [Kind.TOO_MANY_PAGES]
-    assert update is not None
     assert update.settlement == settlements[MARKET, DAY]
     assert settlements[MARKET, DAY].payout == 2
 
 
-def test_markets_and_dates_are_kept_apart() -> None:
-    settlements = Settlements()
+def test_markets_and_dates_are_kept_apart(settlements: Settlements) -> None:
     settlements.apply(report("r1", party("ann")))
     settlements.apply(report("r2", party("ann", "2"), clearing_business_date=DAY + timedelta(days=1)))
     settlements.apply(report("r3", party("ann", "4"), symbol="OTHER"))
     assert [settlement.payout for settlement in settlements.values()] == [1, 2, 4]
 
 
-def test_a_result_that_is_not_known_yet_is_kept_as_it_came() -> None:
-    settlements = Settlements()
+def test_a_result_that_is_not_known_yet_is_kept_as_it_came(settlements: Settlements) -> None:
     settlements.apply(report("r1", market_result="void"))
     assert settlements[MARKET, DAY].market_result == "void"
     settlements.apply(report("r1", symbol="OTHER", market_result="no"))
@@ -242,19 +227,16 @@ def test_a_result_that_is_not_known_yet_is_kept_as_it_came() -> None:
         f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|730=100|NoMarketSettlementPartyIDs=1|MarketSettlementPartyID={LONG}|MarketSettlementPartyRole=24|",
     ],
 )
-def test_a_report_that_cannot_be_read_is_told_and_not_counted(fields: str) -> None:
-    settlements = Settlements()
+def test_a_report_that_cannot_be_read_is_told_and_not_counted(settlements: Settlements, fields: str) -> None:
     head = f"35=UMS|49=KalshiPT|56={KEY_ID}|34=2|52=20261120-12:00:00.000|"
     message = CODEC.decode(raw(head + by_tags(fields)))
-    update = settlements.apply(message)
+    update = told(settlements, message)
     assert kinds(update) == [Kind.UNREADABLE]
     assert (len(settlements), settlements.incomplete()) == (0, [])
-    assert update is not None
     assert len(str(update.discrepancies[0])) < 3 * MAX_NAME_SIZE
 
 
-def test_a_report_without_a_header_has_no_time() -> None:
-    settlements = Settlements()
+def test_a_report_without_a_header_has_no_time(settlements: Settlements) -> None:
     settlements.apply(report("r1", last_fragment=False, at=None))
     settlements.apply(report("r1", symbol="OTHER", last_fragment=False))
     assert [each.since for each in settlements.incomplete()] == [NOON, None]
@@ -267,14 +249,14 @@ def test_one_settlement_more_takes_the_place_of_the_oldest_complete_one() -> Non
     settlements = Settlements(max_settlements=2)
     settlements.apply(report("r1", symbol="WAITS", last_fragment=False))
     for symbol in ("A", "B"):
-        assert kinds(settlements.apply(report("r1", symbol=symbol))) == []
+        assert kinds(told(settlements, report("r1", symbol=symbol))) == []
     assert ([symbol for symbol, _ in settlements], len(settlements.incomplete())) == (["B"], 1)
 
 
 def test_what_is_incomplete_is_not_dropped_for_something_new() -> None:
     settlements = Settlements(max_settlements=1)
     settlements.apply(report("r1", party("ann"), last_fragment=False))
-    assert kinds(settlements.apply(report("r1", party("bob"), symbol="OTHER"))) == [Kind.TOO_MANY]
+    assert kinds(told(settlements, report("r1", party("bob"), symbol="OTHER"))) == [Kind.TOO_MANY]
     settlements.apply(report("r2", last_fragment=True))
     assert settlements[MARKET, DAY].payout == 1
 
@@ -284,20 +266,20 @@ def test_parties_are_bounded_over_all_settlements() -> None:
     settlements.apply(report("r1", party("ann"), party("bob"), symbol="A"))
     settlements.apply(report("r1", party("ann"), symbol="B"))
     # Complete ones leave, the oldest first, but no more of them than it takes.
-    assert kinds(settlements.apply(report("r1", party("ann"), party("bob"), symbol="C"))) == []
+    assert kinds(told(settlements, report("r1", party("ann"), party("bob"), symbol="C"))) == []
     assert [symbol for symbol, _ in settlements] == ["B", "C"]
     trio = [party(str(number)) for number in range(3)]
-    assert kinds(settlements.apply(report("r1", *trio, symbol="E"))) == []
+    assert kinds(told(settlements, report("r1", *trio, symbol="E"))) == []
     assert [symbol for symbol, _ in settlements] == ["E"]
     crowd = [party(str(number)) for number in range(5)]
-    assert kinds(settlements.apply(report("r1", *crowd, symbol="D"))) == [Kind.TOO_MANY]
+    assert kinds(told(settlements, report("r1", *crowd, symbol="D"))) == [Kind.TOO_MANY]
     assert [symbol for symbol, _ in settlements] == ["E"]
 
 
 def test_pages_without_parties_are_bounded_too() -> None:
     settlements = Settlements(max_parties=3)
-    told = [kinds(settlements.apply(report(f"r{n}", last_fragment=False))) for n in range(5)]
-    assert told == [[], [], [], [Kind.TOO_MANY], [Kind.TOO_MANY]]
+    found = [kinds(told(settlements, report(f"r{n}", last_fragment=False))) for n in range(5)]
+    assert found == [[], [], [], [Kind.TOO_MANY], [Kind.TOO_MANY]]
 
 
 # What the user keeps
@@ -347,8 +329,9 @@ def test_what_was_dumped_is_known_again_and_goes_on() -> None:
         },
     ],
 )
-def test_what_dump_did_not_give_is_refused_and_changes_nothing(dumped: dict[str, Any]) -> None:
-    settlements = Settlements()
+def test_what_dump_did_not_give_is_refused_and_changes_nothing(
+    settlements: Settlements, dumped: dict[str, Any]
+) -> None:
     settlements.apply(report("r1", party("ann")))
     with pytest.raises(ValueError, match=r"version|not given by Settlements\.dump"):
         settlements.load(dumped)

@@ -1,0 +1,32 @@
+"""Messages as they stand on the wire, with some of their fields changed, lost or twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.framing import encode_frame
+from tests.helpers import CODEC
+from tests.trading.order_flow import header
+
+LONG = (b"999999999999999999.9999999999999999999", b"x" * 300)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, sound: Sequence[Message], values: bytes, most: int) -> bytes:
+    """One of these messages after at most so many changes, to any of the values, `|` between them."""
+    message = draw(st.sampled_from(sound))
+    wire = CODEC.encode(message, header(message))
+    kind, *fields = [field.split(b"=", 1) for field in wire.split(b"\x01")[2:-2]]
+    for _ in range(draw(st.integers(0, most))):
+        at = draw(st.integers(0, len(fields) - 1))
+        match draw(st.sampled_from(["change", "lose", "twice"])):
+            case "change":
+                fields[at][1] = draw(st.sampled_from([*values.split(b"|"), *LONG]))
+            case "lose" if len(fields) > 1:
+                del fields[at]
+            case _:
+                fields.append(fields[at])
+    return encode_frame("FIXT.1.1", b"".join(b"=".join(each) + b"\x01" for each in [kind, *fields]))
