@@ -12,9 +12,10 @@ from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, add, multiply, subtract
 from kalshi_fix_sansio.trading.doubts import Doubt
-from kalshi_fix_sansio.trading.dumping import VERSION, reading_dump
+from kalshi_fix_sansio.trading.dumping import VERSION, dump_fields, reading_dump
 from kalshi_fix_sansio.trading.fees import revenue
 from kalshi_fix_sansio.trading.order import Account, Order, OrderUpdate
+from kalshi_fix_sansio.trading.order_dump import load_account
 from kalshi_fix_sansio.trading.settlements import Settlement, SettlementUpdate
 
 NO_SHARD: Final = -1
@@ -198,16 +199,7 @@ class Cash(Mapping[PurseKey, Purse]):
             "refused": self.refused,
             "paid": [list(each) for each in self._paid],
             "shards": dict(self._shards),
-            "purses": [
-                {
-                    "account": list(each.account),
-                    "shard": each.shard,
-                    **{name: str(getattr(each, name)) for name in _SUMS},
-                    "fills": each.fills,
-                    "untold": each.untold,
-                }
-                for each in self._purses.values()
-            ],
+            "purses": list(map(dump_fields, self._purses.values())),
         }
 
     def load(self, dumped: Mapping[str, Any]) -> None:
@@ -234,8 +226,7 @@ def _remember(known: dict[Any, Any], key: Any, value: Any, most: int) -> None:
 
 
 def _loaded(row: Mapping[str, Any]) -> Purse:
-    subaccount, customer = row["account"]
-    purse = Purse(Account(int(subaccount), customer), int(row["shard"]))
+    purse = Purse(load_account(row["account"]), int(row["shard"]))
     for name in _SUMS:
         setattr(purse, name, Decimal(row[name]))
     purse.fills, purse.untold = int(row["fills"]), int(row["untold"])

@@ -30,7 +30,14 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
-from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_key, reading_dump
+from kalshi_fix_sansio.trading.dumping import (
+    VERSION,
+    dump_text,
+    dump_time,
+    load_key,
+    load_optional_key,
+    reading_dump,
+)
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order_doubts import Copied, Covered
 
@@ -253,8 +260,7 @@ class DropCopy:
         # It stays in `_wanted` until `apply` is told that it is sent: a request that never left is asked for
         # again.
         first = min(self._wanted.values(), key=_due)
-        end = None if first.end is None else str(first.end)
-        return [EventResendRequest(begin_exec_id=str(first.begin), end_exec_id=end)]
+        return [EventResendRequest(begin_exec_id=str(first.begin), end_exec_id=dump_text(first.end))]
 
     def withdraw(self, request: EventResendRequest) -> None:
         """Take back a request that `send` has refused, so that nothing of it left."""
@@ -460,7 +466,7 @@ class DropCopy:
             "wanted": [
                 {
                     "begin": str(each.begin),
-                    "end": None if each.end is None else str(each.end),
+                    "end": dump_text(each.end),
                     "moment": each.moment,
                     "since": dump_time(each.since),
                     "failed": each.state is CopyState.FAILED,
@@ -488,7 +494,7 @@ class DropCopy:
             # Into a new one by the same rules, so that a dump that cannot be read changes nothing here.
             fresh = DropCopy(self._session_type, product=self._product, logon=dict(dumped["logon"]))
             for each in dumped["wanted"]:
-                end = None if each["end"] is None else load_key(each["end"])
+                end = load_optional_key(each["end"])
                 since = datetime.fromisoformat(each["since"])
                 wanted = Wanted(load_key(each["begin"]), end, int(each["moment"]), since)
                 wanted.faults, wanted.refusals = int(each["faults"]), int(each["refusals"])

@@ -1,11 +1,14 @@
-"""What the dumps of all machines have in common: their version, keys and moments (ISO 8601) as text."""
+"""What the dumps of all machines have in common: their version, and numbers, keys and moments as text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
+
+import attrs
 
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 
@@ -42,7 +45,7 @@ def reading_dump(dumped: Mapping[str, Any], what: str, machine: str) -> Iterator
 
 
 def dump_time(time: datetime | None) -> str | None:
-    """Return a moment as text."""
+    """Return a moment as text, in ISO 8601."""
     return None if time is None else time.isoformat()
 
 
@@ -61,3 +64,31 @@ def load_key(text: str) -> ExecKey:
     if key is None:
         raise ValueError("a key is missing")
     return key
+
+
+def dump_text(value: Decimal | ExecKey | None) -> str | None:
+    """Return a number or a key as text."""
+    return None if value is None else str(value)
+
+
+def load_optional_key(text: str | None) -> ExecKey | None:
+    """Return a key of a dump that may have none there."""
+    return None if text is None else load_key(text)
+
+
+def load_number(text: str | None) -> Decimal | None:
+    """Return a number of a dump."""
+    return None if text is None else Decimal(text)
+
+
+def dump_fields(instance: attrs.AttrsInstance) -> dict[str, Any]:
+    """Return the attributes of an instance by name, as values that JSON has."""
+    return {name: _plain(value) for name, value in attrs.asdict(instance, recurse=False).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal | ExecKey):
+        return str(value)
+    return list(map(_plain, value)) if isinstance(value, tuple) else value

@@ -15,7 +15,7 @@ import attrs
 
 from kalshi_fix_sansio._generated import MassCancelResponse
 from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.trading.dumping import dump_time, load_key, load_time
+from kalshi_fix_sansio.trading.dumping import dump_text, dump_time, load_optional_key, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 
 
@@ -167,9 +167,7 @@ class MassCancels:
             {
                 "number": each.number,
                 "cl_ord_id": each.cl_ord_id,
-                "waiting": [
-                    [number, None if key is None else str(key)] for number, key in each.waiting.items()
-                ],
+                "waiting": [[number, dump_text(key)] for number, key in each.waiting.items()],
                 "state": each.state.name,
                 "unknown": each.unknown,
                 "since": dump_time(each.since),
@@ -184,7 +182,7 @@ class MassCancels:
             MassCancel(
                 int(each["number"]),
                 str(each["cl_ord_id"]),
-                {int(number): None if key is None else load_key(key) for number, key in each["waiting"]},
+                {int(number): load_optional_key(key) for number, key in each["waiting"]},
                 MassCancelState[each["state"]],
                 unknown=int(each["unknown"]),
                 since=load_time(each["since"]),

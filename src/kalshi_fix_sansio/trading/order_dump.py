@@ -8,16 +8,29 @@ from typing import Any, Final
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.amounts import add, multiply_add
-from kalshi_fix_sansio.trading.dumping import dump_time, load_key, load_time
-from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.dumping import (
+    dump_fields,
+    dump_text,
+    dump_time,
+    load_key,
+    load_number,
+    load_optional_key,
+    load_time,
+)
 from kalshi_fix_sansio.trading.order import NO_KEY, Account, Fill, Order, PendingRequest, Placed, Said
 
 _FLAGS: Final = ("cut", "denied", "seen_live", "presumed", "closed", "found")
 
 
+def load_account(row: list[Any]) -> Account:
+    """Return an account of a dump."""
+    subaccount, customer = row
+    return Account(int(subaccount), customer)
+
+
 def dump_fill(fill: Fill) -> list[Any]:
     """Return a fill as a row."""
-    return [str(fill.key), *(_text(amount) for amount in fill[1:7]), fill.aggressor]
+    return [str(fill.key), *(dump_text(amount) for amount in fill[1:7]), fill.aggressor]
 
 
 def load_fill(row: list[Any]) -> Fill:
@@ -29,60 +42,32 @@ def load_fill(row: list[Any]) -> Fill:
         Decimal(price),
         Decimal(quantity),
         Decimal(fee),
-        _decimal(balance_change),
-        _decimal(long_qty),
-        _decimal(short_qty),
+        load_number(balance_change),
+        load_number(long_qty),
+        load_number(short_qty),
         aggressor,
     )
 
 
 def dump_order(order: Order) -> dict[str, Any]:
     """Return an order with all that it was made of."""
-    placed = order.placed
     return {
         "number": order.number,
         "symbol": order.symbol,
         "side": str(order.side),
         "account": list(order.account),
         "order_id": order.order_id,
-        "placed": None
-        if placed is None
-        else {
-            "number": placed.number,
-            "cl_ord_id": placed.cl_ord_id,
-            "price": str(placed.price),
-            "quantity": str(placed.quantity),
-            "account": list(placed.account),
-            "ex_destination": placed.ex_destination,
-            "after": [str(key) for key in placed.after],
-            "unknown": placed.unknown,
-            "since": dump_time(placed.since),
-            "unsure": placed.unsure,
-            "refused": placed.refused,
-            "missing": placed.missing,
-        },
-        "pending": [
-            {
-                "msg_type": request.msg_type,
-                "cl_ord_id": request.cl_ord_id,
-                "orig_cl_ord_id": request.orig_cl_ord_id,
-                "price": _text(request.price),
-                "quantity": _text(request.quantity),
-                "after": _key_text(request.after),
-                "unknown": request.unknown,
-                "since": dump_time(request.since),
-            }
-            for request in order.pending
-        ],
+        "placed": None if order.placed is None else dump_fields(order.placed),
+        "pending": list(map(dump_fields, order.pending)),
         "fills": [dump_fill(fill) for fill in order.fills.values()],
         "told": str(order.told),
         "last": _dump_said(order.last),
         "end": _dump_said(order.end),
-        "first_key": _key_text(order.first_key),
+        "first_key": dump_text(order.first_key),
         "limit": None if order.limit is None else [str(order.limit[0]), str(order.limit[1])],
-        "hole": _key_text(order.hole),
-        "cut_key": _key_text(order.cut_key),
-        "live_key": _key_text(order.live_key),
+        "hole": dump_text(order.hole),
+        "cut_key": dump_text(order.cut_key),
+        "live_key": dump_text(order.live_key),
         "since": dump_time(order.since),
         **{name: getattr(order, name) for name in _FLAGS},
     }
@@ -91,7 +76,7 @@ def dump_order(order: Order) -> dict[str, Any]:
 def load_order(row: Mapping[str, Any]) -> Order:
     """Return an order of a dump."""
     order = Order(
-        int(row["number"]), row["symbol"], _side(row["side"]), _account(row["account"]), row["order_id"]
+        int(row["number"]), row["symbol"], _side(row["side"]), load_account(row["account"]), row["order_id"]
     )
     placed = row["placed"]
     if placed is not None:
@@ -100,7 +85,7 @@ def load_order(row: Mapping[str, Any]) -> Order:
             placed["cl_ord_id"],
             Decimal(placed["price"]),
             Decimal(placed["quantity"]),
-            _account(placed["account"]),
+            load_account(placed["account"]),
             placed["ex_destination"],
             tuple(load_key(key) for key in placed["after"]),
             placed["unknown"],
@@ -114,9 +99,9 @@ def load_order(row: Mapping[str, Any]) -> Order:
             each["msg_type"],
             each["cl_ord_id"],
             each["orig_cl_ord_id"],
-            _decimal(each["price"]),
-            _decimal(each["quantity"]),
-            _key(each["after"]),
+            load_number(each["price"]),
+            load_number(each["quantity"]),
+            load_optional_key(each["after"]),
             each["unknown"],
             load_time(each["since"]),
         )
@@ -129,11 +114,11 @@ def load_order(row: Mapping[str, Any]) -> Order:
         order.fees = add(order.fees, fill.fee)
     order.told = Decimal(row["told"])
     order.last, order.end = _load_said(row["last"]), _load_said(row["end"])
-    order.first_key = _key(row["first_key"])
+    order.first_key = load_optional_key(row["first_key"])
     limit = row["limit"]
     order.limit = None if limit is None else (load_key(limit[0]), Decimal(limit[1]))
-    order.hole = _key(row["hole"])
-    order.cut_key, order.live_key = _key(row["cut_key"]), _key(row["live_key"])
+    order.hole = load_optional_key(row["hole"])
+    order.cut_key, order.live_key = load_optional_key(row["cut_key"]), load_optional_key(row["live_key"])
     order.since = load_time(row["since"])
     for name in _FLAGS:
         setattr(order, name, row[name])
@@ -151,29 +136,9 @@ def _load_said(row: list[Any] | None) -> Said | None:
     if row is None:
         return None
     key, ends, told, leaves, status, cl_ord_id, text = row
-    return Said(_key(key) or NO_KEY, ends, Decimal(told), Decimal(leaves), status, cl_ord_id, text)
-
-
-def _account(row: list[Any]) -> Account:
-    subaccount, customer = row
-    return Account(int(subaccount), customer)
+    key = load_optional_key(key) or NO_KEY
+    return Said(key, ends, Decimal(told), Decimal(leaves), status, cl_ord_id, text)
 
 
 def _side(text: str) -> Side | str:
     return Side(text) if text in {each.value for each in Side} else text
-
-
-def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else str(amount)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def _key_text(key: ExecKey | None) -> str | None:
-    return None if key is None else str(key)
-
-
-def _key(text: str | None) -> ExecKey | None:
-    return None if text is None else load_key(text)

@@ -16,9 +16,10 @@ from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, add, divide, multiply, multiply_add, subtract
 from kalshi_fix_sansio.trading.doubts import Doubt
-from kalshi_fix_sansio.trading.dumping import VERSION, load_key, reading_dump
+from kalshi_fix_sansio.trading.dumping import VERSION, dump_fields, load_key, load_number, reading_dump
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import Account, Order, OrderState, OrderUpdate
+from kalshi_fix_sansio.trading.order_dump import load_account
 from kalshi_fix_sansio.trading.settlements import Settlement, SettlementUpdate
 
 _DOUBTFUL: Final = frozenset((OrderState.UNKNOWN, OrderState.UNVERIFIED))
@@ -256,15 +257,7 @@ class Positions(Mapping[PositionKey, Position]):
             "version": VERSION,
             "refused": self.refused,
             "positions": [
-                {
-                    "account": list(each.account),
-                    "symbol": each.symbol,
-                    **{name: str(getattr(each, name)) for name in _SUMS},
-                    "settled_at": None if each.settled_at is None else str(each.settled_at),
-                    "told": None if each.told is None else [str(each.told[0]), str(each.told[1])],
-                    "holes": list(each.holes),
-                }
-                for each in self._positions.values()
+                {**dump_fields(each), "holes": list(each.holes)} for each in self._positions.values()
             ],
         }
 
@@ -295,12 +288,10 @@ def _trade(position: Position, quantity: Decimal, price: Decimal) -> None:
 
 
 def _loaded(row: Mapping[str, Any]) -> Position:
-    subaccount, customer = row["account"]
-    position = Position(Account(int(subaccount), customer), str(row["symbol"]))
+    position = Position(load_account(row["account"]), str(row["symbol"]))
     for name in _SUMS:
         setattr(position, name, Decimal(row[name]))
-    if row["settled_at"] is not None:
-        position.settled_at = Decimal(row["settled_at"])
+    position.settled_at = load_number(row["settled_at"])
     if row["told"] is not None:
         key, told = row["told"]
         position.told = load_key(key), Decimal(told)

@@ -207,16 +207,6 @@ def wire_price(price: Decimal | None, *, dollars: bool) -> Decimal | None:
     return cents
 
 
-def dump_number(number: Decimal | None) -> str | None:
-    """Return a number as text."""
-    return None if number is None else str(number)
-
-
-def load_number(text: str | None) -> Decimal | None:
-    """Return a number of a dump."""
-    return None if text is None else Decimal(text)
-
-
 def dump_legs(legs: Iterable[MultivariateSelectedLeg]) -> list[list[str]]:
     """Return the legs of a combination as text."""
     return [

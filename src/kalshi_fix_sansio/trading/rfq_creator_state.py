@@ -16,15 +16,13 @@ from kalshi_fix_sansio._generated import (
 )
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, subtract
-from kalshi_fix_sansio.trading.dumping import dump_time, load_time
+from kalshi_fix_sansio.trading.dumping import dump_text, dump_time, load_number, load_time
 from kalshi_fix_sansio.trading.rfq import (
     ONE,
     RfqDiscrepancy,
     clipped,
     dump_legs,
-    dump_number,
     load_legs,
-    load_number,
     readable,
 )
 
@@ -306,8 +304,8 @@ def dump_rfq(rfq: CreatorRfq) -> dict[str, Any]:
     """Return a request as values that JSON has."""
     return {
         **{name: getattr(rfq, name) for name in _RFQ_PLAIN},
-        "contracts": dump_number(rfq.contracts),
-        "cash": dump_number(rfq.cash),
+        "contracts": dump_text(rfq.contracts),
+        "cash": dump_text(rfq.cash),
         "legs": dump_legs(rfq.legs),
         "lost_at": dump_time(rfq._lost_at),
         "quotes": [dump_quote(quote) for quote in rfq.quotes.values()],
@@ -338,7 +336,7 @@ def dump_quote(quote: CreatorQuote) -> dict[str, Any]:
     return {
         "quote_id": quote.quote_id,
         "symbol": quote.symbol,
-        **{name: dump_number(getattr(quote, name)) for name in _NUMBERS},
+        **{name: dump_text(getattr(quote, name)) for name in _NUMBERS},
         "maker": quote.maker,
         "made": dump_time(quote.made),
         "gone": quote.gone,
@@ -366,7 +364,7 @@ def _dump_acceptance(acceptance: Acceptance) -> dict[str, Any]:
     return {
         **{name: getattr(acceptance, name) for name in _ACCEPTANCE_PLAIN},
         "side": acceptance.side.value,
-        "price": dump_number(acceptance.price),
+        "price": dump_text(acceptance.price),
         "quantity": str(acceptance.quantity),
         "filled": str(acceptance.filled),
         "deadline": dump_time(acceptance.deadline),

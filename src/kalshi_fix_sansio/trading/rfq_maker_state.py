@@ -18,14 +18,12 @@ from kalshi_fix_sansio._generated import (
 )
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, divide, subtract
-from kalshi_fix_sansio.trading.dumping import dump_time, load_time
+from kalshi_fix_sansio.trading.dumping import dump_text, dump_time, load_number, load_time
 from kalshi_fix_sansio.trading.rfq import (
     ONE,
     RfqDiscrepancy,
     dump_legs,
-    dump_number,
     load_legs,
-    load_number,
 )
 
 
@@ -264,8 +262,8 @@ def dump_rfq(rfq: MakerRfq) -> dict[str, Any]:
     return {
         "rfq_id": rfq.rfq_id,
         "symbol": rfq.symbol,
-        "contracts": dump_number(rfq.contracts),
-        "cash": dump_number(rfq.cash),
+        "contracts": dump_text(rfq.contracts),
+        "cash": dump_text(rfq.cash),
         "collection": rfq.collection,
         "legs": dump_legs(rfq.legs),
         "requester": rfq.requester,
@@ -300,14 +298,14 @@ def _dump_quote(quote: MakerQuote) -> dict[str, Any]:
     terms = quote.terms
     return {
         "quote_id": quote.quote_id,
-        "terms": [dump_number(terms.bid), dump_number(terms.offer), terms.post_only, terms.rest_remainder],
+        "terms": [dump_text(terms.bid), dump_text(terms.offer), terms.post_only, terms.rest_remainder],
         "alloc_account": quote.alloc_account,
         "side": None if quote.side is None else quote.side.value,
         "deadline": dump_time(quote.deadline),
         "filled": str(quote.filled),
         "text": quote.text,
-        "sizes": [dump_number(size) for size in quote._sizes],
-        "taken": dump_number(quote._taken),
+        "sizes": [dump_text(size) for size in quote._sizes],
+        "taken": dump_text(quote._taken),
         "refusals": sorted(quote._refusals),
         "lost_at": dump_time(quote._lost_at),
         **{name: getattr(quote, name) for name in _FLAGS},
