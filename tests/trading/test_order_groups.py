@@ -24,7 +24,8 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.trading import GroupDiscrepancyKind, GroupState, GroupUpdate, OrderGroup, OrderGroups
-from kalshi_fix_sansio.trading.order_groups import MAX_ID_SIZE, WINDOW
+from kalshi_fix_sansio.trading.order_groups import WINDOW
+from kalshi_fix_sansio.trading.received import MAX_ID_SIZE
 from tests.helpers import CODEC, raw
 from tests.trading.order_flow import NOON, over_the_wire, place
 from tests.trading.order_flow import report as reported

@@ -13,8 +13,8 @@ from kalshi_fix_sansio.trading import Copied, OrderDiscrepancyKind, Orders, Orde
 from kalshi_fix_sansio.trading import orders as orders_module
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order_index import MAX_NAMESAKES
-from kalshi_fix_sansio.trading.order_reports import MAX_ID_SIZE
 from kalshi_fix_sansio.trading.orders import MAX_SHARDS
+from kalshi_fix_sansio.trading.received import MAX_ID_SIZE
 from tests.trading.order_flow import (
     OTHER,
     cancel,

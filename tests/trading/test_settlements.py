@@ -30,7 +30,7 @@ from kalshi_fix_sansio.trading import (
     Settlements,
     SettlementUpdate,
 )
-from kalshi_fix_sansio.trading.settlements import MAX_NAME_SIZE
+from kalshi_fix_sansio.trading.received import MAX_ID_SIZE
 from tests.helpers import CODEC, KEY_ID, by_tags, raw
 from tests.trading.order_flow import over_the_wire
 from tests.trading.rfq_flow import d
@@ -38,7 +38,7 @@ from tests.trading.rfq_flow import d
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MARKET = "KXHIGHNY-26NOV20-T55"
-LONG = "n" * (MAX_NAME_SIZE + 1)
+LONG = "n" * (MAX_ID_SIZE + 1)
 Kind = SettlementDiscrepancyKind
 
 
@@ -233,7 +233,7 @@ def test_a_report_that_cannot_be_read_is_told_and_not_counted(settlements: Settl
     update = told(settlements, message)
     assert kinds(update) == [Kind.UNREADABLE]
     assert (len(settlements), settlements.incomplete()) == (0, [])
-    assert len(str(update.discrepancies[0])) < 3 * MAX_NAME_SIZE
+    assert len(str(update.discrepancies[0])) < 3 * MAX_ID_SIZE
 
 
 def test_a_report_without_a_header_has_no_time(settlements: Settlements) -> None:

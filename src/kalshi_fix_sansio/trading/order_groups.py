@@ -33,11 +33,10 @@ from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_time, reading_dump
+from kalshi_fix_sansio.trading.received import clipped, readable, remember, sending_time
 
 WINDOW: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
 """How long a fill counts."""
-MAX_ID_SIZE: Final = 256
-"""Characters of an id that is kept."""
 
 
 @explained
@@ -255,7 +254,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             case NewOrderSingle():
                 group_id = message.secondary_cl_ord_id or message.order_group_id
                 if group_id:
-                    _remember(self._by_cl_ord_id, message.cl_ord_id, group_id, self._max_orders)
+                    remember(self._by_cl_ord_id, message.cl_ord_id, group_id, self._max_orders)
             case RejectReceived(sent=OrderGroupRequest() as sent) if sent is self._in_flight:
                 self._in_flight = None
                 return GroupUpdate(self._groups.get(sent.order_group_id or ""), sent)
@@ -338,9 +337,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self, update: GroupUpdate, response: OrderGroupResponse, group_id: str, *, made: bool, asked: bool
     ) -> OrderGroup | None:
         """Take in a group that is not known yet."""
-        if not group_id or len(group_id) > MAX_ID_SIZE or len(self._groups) >= self._max_groups:
+        if not readable(group_id) or len(self._groups) >= self._max_groups:
             detail = f"{len(self._groups)} groups, and an id of {len(group_id)} characters"
-            _note(update, GroupDiscrepancyKind.TOO_MANY, group_id[:MAX_ID_SIZE], detail)
+            _note(update, GroupDiscrepancyKind.TOO_MANY, clipped(group_id), detail)
             return None
         group = OrderGroup(
             group_id, response.order_group_contracts_limit, response.alloc_account or 0, orphan=not made
@@ -348,7 +347,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._groups[group_id] = group
         if not made:
             # What else was done to it is not known.
-            group.state, group.since = GroupState.UNKNOWN, _sent_at(response)
+            group.state, group.since = GroupState.UNKNOWN, sending_time(response)
         if not asked:
             # It may be the one of a request whose answer was lost.
             self.lost_creates = max(0, self.lost_creates - 1)
@@ -360,7 +359,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             case OrderGroupAction.CREATE:
                 group.state = GroupState.ACTIVE
             case OrderGroupAction.RESET:
-                group._reset(_sent_at(response))
+                group._reset(sending_time(response))
             case OrderGroupAction.TRIGGER:
                 group.state = GroupState.TRIGGERED
             case OrderGroupAction.DELETE:
@@ -389,16 +388,16 @@ class OrderGroups(Mapping[str, OrderGroup]):
             group_id = self._by_cl_ord_id.get(report.cl_ord_id)
             if group_id is None:
                 return None
-            if report.order_id and len(report.order_id) <= MAX_ID_SIZE:
-                _remember(self._by_order_id, report.order_id, group_id, self._max_orders)
+            if readable(report.order_id):
+                remember(self._by_order_id, report.order_id, group_id, self._max_orders)
                 del self._by_cl_ord_id[report.cl_ord_id]
         group = self._groups.get(group_id)
         if group is None:
             return None
-        time = report.transact_time or _sent_at(report)
+        time = report.transact_time or sending_time(report)
         if report.exec_type == ExecType.TRADE:
             # What cannot be read leaves more room than there is, as what is not told does.
-            if time is None or not report.last_qty or not 0 < len(report.exec_id or "") <= MAX_ID_SIZE:
+            if time is None or not report.last_qty or not readable(report.exec_id):
                 return None
             before = group.filled
             group._count(time, report.exec_id, report.last_qty, self._max_fills)
@@ -472,17 +471,6 @@ def _loaded(each: Mapping[str, Any]) -> OrderGroup:
     for time, exec_id, quantity in each["fills"]:
         group._count(datetime.fromisoformat(time), exec_id, Decimal(quantity), len(each["fills"]))
     return group
-
-
-def _remember(known: dict[str, str], key: str, group_id: str, most: int) -> None:
-    known.pop(key, None)
-    while len(known) >= most:
-        del known[next(iter(known))]
-    known[key] = group_id
-
-
-def _sent_at(message: Any) -> datetime | None:
-    return None if message.header is None else message.header.sending_time
 
 
 def _note(update: GroupUpdate, kind: GroupDiscrepancyKind, group_id: str, detail: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final
@@ -20,9 +19,8 @@ from kalshi_fix_sansio.conditions import Terms, holds, terms
 from kalshi_fix_sansio.trading.amounts import ZERO, add
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import ENDS, NO_KEY, Account, Fill, Said
+from kalshi_fix_sansio.trading.received import MAX_ID_SIZE
 
-MAX_ID_SIZE: Final = 256
-"""Characters of an id, symbol or text of the venue's that is kept."""
 PENDING: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
 """Reports that say that a request is on its way. They have no key, and prove nothing."""
 CHANGES: Final = frozenset((ExecType.CANCELED, ExecType.REPLACED, ExecType.EXPIRED))
@@ -134,11 +132,6 @@ def read_account(message: Any) -> Account:
         None,
     )
     return Account(message.alloc_account or 0, None if customer is None else customer[:MAX_ID_SIZE])
-
-
-def sending_time(message: Any) -> datetime | None:
-    """Return when a message was sent, in UTC; None if that cannot be read."""
-    return None if message.header is None else message.header.sending_time
 
 
 def identity(message: Any) -> str:

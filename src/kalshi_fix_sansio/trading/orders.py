@@ -70,7 +70,6 @@ from kalshi_fix_sansio.trading.order_making import (
 from kalshi_fix_sansio.trading.order_reports import (
     CHANGES,
     GONE,
-    MAX_ID_SIZE,
     PENDING,
     identity,
     leaves_open,
@@ -78,9 +77,9 @@ from kalshi_fix_sansio.trading.order_reports import (
     read_account,
     read_fill,
     read_said,
-    sending_time,
     too_long,
 )
+from kalshi_fix_sansio.trading.received import clipped, remember, sending_time
 
 MAX_SHARDS: Final = 64
 """Shards whose newest report is remembered."""
@@ -466,7 +465,7 @@ class Orders:
             self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
         if order.is_done:  # nothing can come of it
-            _remember(self._overtaken, message.cl_ord_id)
+            remember(self._overtaken, message.cl_ord_id, None, MAX_ANSWERS)
             return
         self._kept.begin(order)
         fields: Any = message
@@ -642,7 +641,7 @@ class Orders:
         if order.is_done:
             for request in list(order.pending):
                 self._kept.answer(order, request)
-                _remember(self._overtaken, request.cl_ord_id)
+                remember(self._overtaken, request.cl_ord_id, None, MAX_ANSWERS)
             return
         settles = report.exec_type in CHANGES
         for name in (report.cl_ord_id, report.orig_cl_ord_id):
@@ -741,7 +740,7 @@ class Orders:
         if not found and message.cl_ord_id in self._overtaken:
             return
         if not found:
-            detail = f"OrderCancelReject for {(message.cl_ord_id or '')[:MAX_ID_SIZE]}"
+            detail = f"OrderCancelReject for {clipped(message.cl_ord_id)}"
             order = self._kept.by_id.get(message.order_id or "")
             order = order or self._kept.named(message.orig_cl_ord_id or "")
             # The answer to a request about an order that is done says nothing new.
@@ -765,7 +764,7 @@ class Orders:
     def _take_mass_cancel_report(self, message: OrderMassCancelReport) -> None:
         self._note_time(message)
         if not self._is_repeated_answer(message) and not self._mass_cancels.answer(message):
-            detail = f"OrderMassCancelReport for {(message.cl_ord_id or '')[:MAX_ID_SIZE]}"
+            detail = f"OrderMassCancelReport for {clipped(message.cl_ord_id)}"
             self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _take_reject(self, event: RejectReceived) -> None:
@@ -780,7 +779,7 @@ class Orders:
                 self._kept.answer(order, request)
         elif isinstance(sent, OrderMassCancelRequest):
             text: Any = getattr(event.reject, "text", None)
-            self._mass_cancels.refuse(sent.cl_ord_id, (text or event.reject.NAME)[:MAX_ID_SIZE])
+            self._mass_cancels.refuse(sent.cl_ord_id, clipped(text or event.reject.NAME))
         elif sent is None and getattr(event.reject, "ref_msg_type", None) in _REQUESTS:
             detail = f"{event.reject.NAME} of number {event.ref_seq_num}"
             self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
@@ -819,7 +818,7 @@ class Orders:
         known = identity(message)
         if known in self._answers:
             return True
-        _remember(self._answers, known)
+        remember(self._answers, known, None, MAX_ANSWERS)
         return False
 
     # --- what becomes of the session ------------------------------------------------------------------
@@ -1039,13 +1038,6 @@ def _doubt(
         request=request,
         begin=begin,
     )
-
-
-def _remember(known: dict[str, None], name: str) -> None:
-    known.pop(name, None)
-    if len(known) >= MAX_ANSWERS:
-        del known[next(iter(known))]
-    known[name] = None
 
 
 def _covers(covered: Covered, key: ExecKey | None) -> bool:

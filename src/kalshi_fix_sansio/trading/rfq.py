@@ -20,8 +20,6 @@ from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.order_doubts import Copied
 
 ONE: Final = Decimal(1)
-MAX_ID_SIZE: Final = 256
-"""Characters of an id, a symbol or a text of the venue's that is kept."""
 
 
 class RfqRequestError(LocalProtocolError):
@@ -172,18 +170,6 @@ def answer_key(message: Any, number: int) -> str:
     if header is None:
         return str(number)
     return f"{header.msg_seq_num} {header.orig_sending_time or header.sending_time}"
-
-
-def readable(text: str | None) -> bool:
-    """Say whether an id is there and short enough to be kept whole: one that is cut off would name
-    another."""
-    return bool(text) and len(text or "") <= MAX_ID_SIZE
-
-
-def clipped(text: str | None) -> str:
-    """Return the first `MAX_ID_SIZE` characters of a text, empty for None: the venue's texts have no bound of
-    their own, and are kept and shown."""
-    return (text or "")[:MAX_ID_SIZE]
 
 
 def read_price(price: Decimal | None, *, dollars: bool) -> Decimal | None:

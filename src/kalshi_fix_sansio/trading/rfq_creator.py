@@ -40,6 +40,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.trading.amounts import ZERO, divide, subtract, to_cents
 from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_time, reading_dump
 from kalshi_fix_sansio.trading.order_reports import PENDING, leaves_open
+from kalshi_fix_sansio.trading.received import clipped, readable
 from kalshi_fix_sansio.trading.rfq import (
     HIGH_VOLATILITY,
     ONE,
@@ -51,8 +52,6 @@ from kalshi_fix_sansio.trading.rfq import (
     RfqDoubtKind,
     RfqRequestError,
     RfqWindows,
-    clipped,
-    readable,
     rfq_doubt,
     unwrapped,
     window_end,

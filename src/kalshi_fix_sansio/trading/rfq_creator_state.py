@@ -17,13 +17,12 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, subtract
 from kalshi_fix_sansio.trading.dumping import dump_text, dump_time, load_number, load_time
+from kalshi_fix_sansio.trading.received import clipped, readable
 from kalshi_fix_sansio.trading.rfq import (
     ONE,
     RfqDiscrepancy,
-    clipped,
     dump_legs,
     load_legs,
-    readable,
 )
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)

@@ -37,6 +37,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.trading.amounts import ZERO
 from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_time, reading_dump
 from kalshi_fix_sansio.trading.order_reports import PENDING
+from kalshi_fix_sansio.trading.received import clipped, readable
 from kalshi_fix_sansio.trading.rfq import (
     HIGH_VOLATILITY,
     STANDARD,
@@ -48,9 +49,7 @@ from kalshi_fix_sansio.trading.rfq import (
     RfqRequestError,
     RfqWindows,
     answer_key,
-    clipped,
     read_price,
-    readable,
     rfq_doubt,
     unwrapped,
     window_end,

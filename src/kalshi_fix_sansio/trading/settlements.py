@@ -26,11 +26,10 @@ from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO
 from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_time, reading_dump
+from kalshi_fix_sansio.trading.received import clipped, readable, sending_time
 
 CENTS: Final = Decimal(100)
 """Cents in a dollar: SettlementPrice (730) is in cents on every session."""
-MAX_NAME_SIZE: Final = 256
-"""Characters of a Symbol, a report id or a party id that is kept."""
 _NO_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -288,7 +287,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             return None
         report: Any = message
         # A field that a lenient session could not read is None, whatever its type says.
-        update = SettlementUpdate(_clipped(report.symbol))
+        update = SettlementUpdate(clipped(report.symbol))
         page = _page(report)
         if isinstance(page, str):
             _note(update, SettlementDiscrepancyKind.UNREADABLE, page)
@@ -414,8 +413,8 @@ def _page(report: Any) -> _Page | str:
     """Return what is kept of a report, or what is wrong with it."""
     for name in ("market_settlement_report_id", "symbol", "market_result"):
         value = getattr(report, name)
-        if not value or len(value) > MAX_NAME_SIZE:
-            return f"{name} is {_clipped(value)!r}"
+        if not readable(value):
+            return f"{name} is {clipped(value)!r}"
     if report.clearing_business_date is None or report.settlement_price is None:
         return "no ClearingBusinessDate" if report.clearing_business_date is None else "no SettlementPrice"
     # A lenient session passes on what it could not read in full. With a payout missing all sums were wrong.
@@ -423,16 +422,15 @@ def _page(report: Any) -> _Page | str:
         return str(report.problems[0])
     parties: list[SettledParty] = []
     for party in report.market_settlement_party_ids:
-        if not party.market_settlement_party_id or len(party.market_settlement_party_id) > MAX_NAME_SIZE:
-            return f"MarketSettlementPartyID is {_clipped(party.market_settlement_party_id)!r}"
+        if not readable(party.market_settlement_party_id):
+            return f"MarketSettlementPartyID is {clipped(party.market_settlement_party_id)!r}"
         parties.append(_party(party))
-    header = report.header
     return _Page(
         _result(report.market_result),
         report.settlement_price / CENTS,
         report.tot_num_market_settlement_reports,
         report.last_fragment,
-        None if header is None else header.sending_time,
+        sending_time(report),
         tuple(parties),
     )
 
@@ -461,8 +459,3 @@ def _result(value: str) -> MarketResult | str:
 
 def _note(update: SettlementUpdate, kind: SettlementDiscrepancyKind, detail: str) -> None:
     update.discrepancies.append(SettlementDiscrepancy(kind, update.symbol, detail))
-
-
-def _clipped(name: str | None) -> str:
-    """Return a name as it may be kept and shown."""
-    return (name or "")[:MAX_NAME_SIZE]
