@@ -1,6 +1,6 @@
 """Cash and contracts over long random histories with everything on: two shards, subaccounts, customers, whole
-cents and less, market groups, order groups, quotes, block trades, transfers, halts, pauses, settlements. Each
-amount is counted by hand from the outcomes, beside the exchange."""
+cents and less, daily caps, market groups, order groups, quotes, block trades, transfers, halts, pauses,
+settlements. Each amount is counted by hand from the outcomes, beside the exchange."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from kalshi_fix_adapters.venue.exchange import (
     SetMarketState,
     SetPause,
     SetSettlementBounds,
+    Side,
     TimeInForce,
     TradeQuote,
     margin_market,
@@ -48,6 +49,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     OrderAccepted,
     OrderCanceled,
     OrderOutcome,
+    OrderRejected,
     OrderTraded,
     Outcome,
 )
@@ -63,7 +65,7 @@ PREDICTIONS = (
     prediction_market(ELSEWHERE, shard=2),
 )
 OWNERS = ("ann", "bob", "cat", "dee")
-FUNDS = Decimal(200)
+FUNDS, CAP = Decimal(60), Decimal(20)
 
 
 def purses(product: str) -> dict[AccountId, Decimal]:
@@ -91,6 +93,7 @@ class History:
             new_id=lambda: f"id-{next(numbers)}",
             terms={"bob": AccountTerms(direct_member=False)},
             market_groups=() if product == MARGIN else (MarketGroup(name="race", markets=RACE),),
+            daily_caps={} if product == MARGIN else {CUSTOMER: CAP},
         )
         self.now = START
         self.numbers = count(1)
@@ -99,6 +102,8 @@ class History:
         self.fees = Decimal(0)
         self.open: dict[str, PlaceOrder] = {}
         """By OrderID, as placed."""
+        self.quoted: set[str] = set()
+        """OrderIDs of orders that came of quotes, which reserve nothing under a daily cap."""
         self.groups: list[tuple[AccountId, str]] = []
         self.seen: Counter[str] = Counter()
         winner = self.random.choice([*RACE, None])
@@ -107,7 +112,7 @@ class History:
     # What happens
 
     def step(self) -> None:
-        self.now += timedelta(seconds=self.random.choice([0, 0, 1, 5, 600]))
+        self.now += timedelta(seconds=self.random.choice([0, 0, 0.001, 1, 5, 600]))
         command = self._command()
         if command is not None:
             self.play(command)
@@ -133,19 +138,19 @@ class History:
         kind = self.random.randrange(100)
         if kind < 62 or not self.open:
             return self._place()
-        if kind < 70:
+        if kind < 68:
             return self._cancel()
-        if kind < 80:
+        if kind < 76:
             return self._amend()
-        if kind < 86 and self.product == PREDICTION:
+        if kind < 82 and self.product == PREDICTION:
             return self._quote()
-        if kind < 88:
+        if kind < 89:
             return self._operate()
         if kind < 90:
             return CancelAll(origin=self.random.choice(OWNERS), cause=CancelCause.MASS_CANCELED)
         if kind < 92:
             return SetPause(self.random.choice(list(PauseState)))
-        if kind < 97:
+        if kind < 95:
             return self._group()
         return self._market()
 
@@ -173,7 +178,9 @@ class History:
             "reduce_only": False,
             "self_trade_prevention": random.choice(list(SelfTradePrevention)),
             "cancel_on_pause": random.randrange(4) == 0,
-            "group": random.choice(groups) if groups and random.randrange(3) == 0 else None,
+            "group": random.choice(groups) if groups and random.randrange(2) else None,
+            "max_execution_cost": d(3) if random.randrange(20) == 0 else None,
+            "reserves_cap": account.customer == CUSTOMER,
         }
         if values["time_in_force"] is TimeInForce.IMMEDIATE_OR_CANCEL:
             values["post_only"], values["reduce_only"] = False, random.randrange(3) == 0
@@ -201,6 +208,8 @@ class History:
             origin=placed.origin,
             market=placed.market,
             side=placed.side,
+            order_id=placed.order_id,
+            reserves_cap=placed.reserves_cap,
         )
 
     def _amend(self) -> AmendOrder:
@@ -215,10 +224,14 @@ class History:
             side=placed.side,
             quantity=self._quantity(rules),
             price=self.random.choice([None, self._price(rules)]),
+            order_id=placed.order_id,
+            reserves_cap=placed.reserves_cap,
         )
 
     def _quote(self) -> TradeQuote:
-        maker = self._place(time_in_force=TimeInForce.GOOD_TILL_CANCEL, post_only=False, group=None)
+        plain: dict[str, object] = dict.fromkeys(("post_only", "reduce_only", "reserves_cap"), False)
+        plain |= {"group": None, "max_execution_cost": None}
+        maker = self._place(time_in_force=TimeInForce.GOOD_TILL_CANCEL, **plain)
         takers = [
             p for p in self.funded if p.shard == maker.account.shard and p.trader != maker.account.trader
         ]
@@ -229,10 +242,9 @@ class History:
             quantity=maker.quantity,
             price=maker.price,
             time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
-            post_only=False,
-            reduce_only=False,
-            group=None,
+            **plain,
         )
+        self.quoted |= {maker.order_id, creator.order_id}
         return TradeQuote(maker=maker, maker_rests=self.random.randrange(2) == 0, creator=creator)
 
     def _operate(self) -> Command:
@@ -261,26 +273,34 @@ class History:
         random = self.random
         if not self.groups or random.randrange(2):
             account = random.choice(list(self.funded))
-            self.groups.append((account, f"{len(self.groups):08}-0000-0000-0000-000000000000"))
+            self.groups.append((account, f"{next(self.numbers):08}-0000-0000-0000-000000000000"))
             return ChangeGroup(
                 action=GroupAction.CREATE,
                 group_id=self.groups[-1][1],
                 account=account,
-                limit=random.randint(5, 40),
+                limit=random.randint(3, 20),
             )
         account, group_id = random.choice(self.groups)
-        action = random.choice([GroupAction.TRIGGER, GroupAction.RESET])
-        return ChangeGroup(action=action, group_id=group_id, account=account)
+        action = random.choice(
+            [GroupAction.RESET] * 3 + [GroupAction.TRIGGER, GroupAction.UPDATE, GroupAction.DELETE]
+        )
+        if action is GroupAction.DELETE:
+            self.groups.remove((account, group_id))
+        limit = random.randint(1, 20) if action is GroupAction.UPDATE else None
+        return ChangeGroup(action=action, group_id=group_id, account=account, limit=limit)
 
     def _market(self) -> SetMarketState | None:
         if self.product == MARGIN:
             return None
-        market = self.exchange.markets[self.random.choice(self.rules).ticker]
-        if market.state is MarketState.ACTIVE and self.random.randrange(4):
-            away = MarketState.INACTIVE if self.random.randrange(4) else MarketState.CLOSED
-            return SetMarketState(market.ticker, away)
-        if market.state in (MarketState.INACTIVE, MarketState.CLOSED):
-            return SetMarketState(market.ticker, MarketState.ACTIVE)
+        markets = self.exchange.markets
+        away = [each for each in markets.values() if each.state in (MarketState.INACTIVE, MarketState.CLOSED)]
+        if away:
+            return SetMarketState(self.random.choice(away).ticker, MarketState.ACTIVE)
+        market = markets[self.random.choice(self.rules).ticker]
+        if market.state is MarketState.ACTIVE and self.random.randrange(12):
+            return SetMarketState(
+                market.ticker, self.random.choice([MarketState.INACTIVE] * 3 + [MarketState.CLOSED])
+            )
         if market.state is MarketState.DETERMINED and self.random.randrange(2):
             return SetMarketState(market.ticker, MarketState.DISPUTED)
         return self._end(market.ticker)
@@ -298,6 +318,8 @@ class History:
 
     def _count(self, outcome: Outcome) -> None:
         self.seen[type(outcome).__name__] += 1
+        if isinstance(outcome, OrderRejected | OrderCanceled):
+            self.seen[outcome.cause.name] += 1
         if isinstance(outcome, MarketSettled):
             assert sum(p.long_quantity - p.short_quantity for p in outcome.positions) == 0
             for paid in outcome.positions:
@@ -326,6 +348,7 @@ class History:
                 side=order.side,
                 quantity=order.quantity,
                 price=order.price,
+                reserves_cap=order.account.customer == CUSTOMER and order.order_id not in self.quoted,
             )
 
     def check(self) -> None:
@@ -341,6 +364,33 @@ class History:
         assert held == {key: net for key, net in self.nets.items() if net}
         assert exchange.fees_kept == self.fees
         assert self.total() == sum(self.funded.values())
+        self.check_orders()
+
+    def check_orders(self) -> None:
+        """Whatever ended was told of, and books, accounts and the daily cap agree on what is open."""
+        orders = self.exchange.open_orders()
+        assert self.open.keys() == {order.order_id for order in orders}
+        working: dict[tuple[AccountId, str, Side], Decimal] = defaultdict(Decimal)
+        in_books: dict[tuple[str, Side], Decimal] = defaultdict(Decimal)
+        reserved = Decimal(0)
+        for order in orders:
+            working[order.account, order.market, order.side] += order.leaves
+            in_books[order.market, order.side] += order.leaves
+            if self.open[order.order_id].reserves_cap:
+                reserved += order.leaves * (order.price if order.side is BUY else 1 - order.price)
+        assert working == {
+            (account.id, ticker, side): quantity
+            for account in self.exchange.accounts()
+            for ticker, holding in account.holdings.items()
+            for side in Side
+            if (quantity := holding.working(side).quantity)
+        }
+        for rules in self.rules:
+            for side in Side:
+                levels = self.exchange.levels(rules.ticker, side)
+                assert sum((size for _, size in levels), Decimal(0)) == in_books[rules.ticker, side]
+        cap = self.exchange.daily_cap(CUSTOMER)
+        assert (Decimal(0) if cap is None else cap.reserved) == reserved
 
     def total(self) -> Decimal:
         """Everything that anybody has, and what the exchange keeps."""
@@ -369,12 +419,15 @@ class History:
             for rules in self.rules:
                 while self.exchange.markets[rules.ticker].state is not MarketState.SETTLED:
                     self.play(self._end(rules.ticker))
+        self.now += timedelta(seconds=15)
+        self.play(CancelAll(origin="nobody", cause=CancelCause.MASS_CANCELED))
+        assert not self.exchange._state.groups._fills
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_nothing_is_made_or_lost_on_prediction(seed: int) -> None:
     history = History(PREDICTION, seed)
-    for _ in range(500):
+    for _ in range(1000):
         history.step()
     history.end()
     accounts = history.exchange.accounts()
@@ -385,12 +438,22 @@ def test_nothing_is_made_or_lost_on_prediction(seed: int) -> None:
     assert sum(account.balance for account in accounts) + history.exchange.fees_kept == FUNDS * len(accounts)
     assert history.seen["OrderTraded"] > 50
     assert history.seen["MarketSettled"] == len(PREDICTIONS)
+    # All of it did happen, or the checks are of nothing.
+    for what in (
+        "PrintBlockTrade",
+        "ORDER_GROUP",
+        "REDUCE_ONLY",
+        "EXCEEDED_ORDER_GROUP_RISK_LIMIT",
+        "INSUFFICIENT_BALANCE",
+        "EVENT_CONTRACT_DAILY_CAP_EXCEEDED",
+    ):
+        assert history.seen[what], history.seen
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_nothing_is_made_or_lost_on_margin(seed: int) -> None:
     history = History(MARGIN, seed)
-    for _ in range(500):
+    for _ in range(1000):
         history.step()
     history.end()
     assert history.seen["OrderTraded"] > 50
