@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import (
-    MARGIN,
     PREDICTION,
-    AccountId,
     Command,
-    Exchange,
-    MarketRules,
-    margin_market,
-    prediction_market,
 )
-from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
-from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
-from kalshi_fix_adapters.venue.exchange.netting import MarketGroup
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
@@ -39,40 +28,24 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.layout import Sender
 from kalshi_fix_sansio.validation import validate
-from tests.adapters.venue.desk import EASTERN, MARKET, NO_FEES, PERP, START
+from tests.adapters.venue.desk import START, Desk
 
 
 class GatewayDesk:
-    """Everything a login is told is checked against the dialect, as a session would do."""
+    """Everything a login is told is checked against the dialect, as a session would do. `settings` are those
+    of the exchange (see `Desk`)."""
 
     def __init__(
         self,
         product: str = PREDICTION,
         *,
-        fees: FeeSchedule | None = NO_FEES,
         limits: SymbolLimits | None = None,
-        markets: tuple[MarketRules, ...] | None = None,
-        terms: dict[str, AccountTerms] | None = None,
-        assumptions: Assumptions | None = None,
-        market_groups: tuple[MarketGroup, ...] = (),
+        **settings: Any,
     ) -> None:
-        trades, ids = count(1), count(1)
-        if markets is None:
-            markets = (margin_market(PERP) if product == MARGIN else prediction_market(MARKET),)
-        self.symbol = markets[0].ticker
-        exchange = Exchange(
-            product,
-            markets,
-            {AccountId(owner): Decimal(10_000) for owner in ("ann", "bob")}
-            | {AccountId("ann", 3): Decimal(10)},
-            zone=EASTERN,
-            new_id=lambda: f"trade-{next(trades)}",
-            fees=fees,
-            terms=terms,
-            assumptions=assumptions,
-            market_groups=market_groups,
-        )
-        self.gateway = ProductGateway(exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
+        balances, ids = {"ann": "10000", "bob": "10000", "ann/3": "10"}, count(1)
+        desk = Desk(product=product, balances=balances, **settings)
+        self.symbol = desk.market
+        self.gateway = ProductGateway(desk.exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
         self.product = product
         self.now = START
         self._seq_num = count(2)

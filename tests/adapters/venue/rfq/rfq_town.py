@@ -169,6 +169,13 @@ def accept(quote_id: str = "q1", side: Side = BUY, **fields: Any) -> AcceptQuote
     return AcceptQuote(quote_id=quote_id, side=side, **fields)
 
 
+def trade(creator: Client, maker: Client, **accepted: Any) -> None:
+    """The creator accepts quote `q1`, the maker confirms it, and their orders are executed in time."""
+    creator.send(accept(**accepted))
+    maker.send(confirm())
+    creator.town.wait(15)
+
+
 def confirm(quote_id: str = "q1", rfq_id: str | None = None) -> QuoteConfirm:
     return QuoteConfirm(quote_id=quote_id, rfq_id=rfq_id)
 

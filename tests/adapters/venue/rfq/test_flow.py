@@ -43,6 +43,7 @@ from tests.adapters.venue.rfq.rfq_town import (
     only,
     quote,
     request,
+    trade,
 )
 from tests.adapters.venue.town import Client, decode_all, kinds, order
 
@@ -164,9 +165,7 @@ def test_the_creator_hears_dollars_on_a_session_in_cents(town: RfqTown, bob: Cli
     rfq_id = ask(ann)
     bob.send(quote(rfq_id, "q1", "0.40", "0.55"))
     assert ann.take_only(Quote).bid_px == d("0.40")
-    ann.send(accept())
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob)
     assert only(ann.take(), ExecutionReport).last_px == 45
 
 
@@ -192,9 +191,7 @@ def test_a_subaccount_trades_where_request_and_quote_say_so(town: RfqTown, ann: 
     rfq_id = ask(ann, "r1", 10, alloc_account=3)
     bob.take()
     assert bob.answer_to(quote(rfq_id, alloc_account=3), QuoteStatusReport).alloc_account == 3
-    ann.send(accept())
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob)
     assert only(ann.take(), ExecutionReport).alloc_account == 3
     assert (town.net("ann", subaccount=3), town.net("bob", subaccount=3)) == ds(10, -10)
     assert (town.balance("ann", 3), town.balance("bob", 3)) == (d("495.50"), d("494.50"))
@@ -219,9 +216,7 @@ def test_with_rest_remainder_of_the_creator_its_rest_stays_in_the_book(
 ) -> None:
     rfq_id = ask(ann, rest_remainder=True)
     bob.send(quote(rfq_id))
-    ann.send(accept(order_qty=60))
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob, order_qty=60)
     assert (town.net("ann"), town.bids(), town.asks()) == (d(60), [ds("0.45", 40)], [])
 
 
@@ -316,9 +311,7 @@ def test_a_quote_without_post_only_takes_what_rests(town: RfqTown, ann: Client, 
     cat.send(order("c1", BUY, 30, "0.46"))
     rfq_id = ask(ann)
     bob.send(quote(rfq_id))
-    ann.send(accept(cl_ord_id="a1"))
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob, cl_ord_id="a1")
     assert [town.net(owner) for owner in ("ann", "bob", "cat")] == [70, -100, 30]
 
 
@@ -326,9 +319,7 @@ def test_listeners_of_both_owners_hear_the_fills(town: RfqTown, ann: Client, bob
     listener = town.connect("ann-listener", "KalshiNR", listener_session=True)
     rfq_id = ask(ann)
     bob.send(quote(rfq_id))
-    ann.send(accept())
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob)
     assert kinds(listener.take()) == ["8"]
 
 

@@ -8,7 +8,7 @@ from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_sansio import AcceptQuoteStatus, QuoteCancelStatus, QuoteConfirmStatus, QuoteStatusReport
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import ds
-from tests.adapters.venue.rfq.rfq_town import RfqTown, accept, ask, cancel_quote, confirm, hear, quote
+from tests.adapters.venue.rfq.rfq_town import RfqTown, accept, ask, cancel_quote, confirm, hear, quote, trade
 from tests.adapters.venue.town import Client, kinds
 
 STEPS = ["asked", "quoted", "accepted", "confirmed"]
@@ -135,9 +135,7 @@ def test_the_rest_of_a_quote_stays_in_the_book_without_its_session(
 ) -> None:
     rfq_id = ask(ann)
     bob.send(quote(rfq_id, rest_remainder=True))
-    ann.send(accept(order_qty=40))
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob, order_qty=40)
     bob.drop()
     assert town.asks() == [ds("0.45", 60)]
 

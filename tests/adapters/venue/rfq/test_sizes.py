@@ -14,13 +14,12 @@ from tests.adapters.venue.rfq.rfq_town import (
     OTHER,
     SELL,
     RfqTown,
-    accept,
     accounts,
     ask,
-    confirm,
     hear,
     only,
     quote,
+    trade,
 )
 from tests.adapters.venue.town import Client
 
@@ -53,9 +52,7 @@ def test_the_size_of_the_quote_trades(
     town: RfqTown, ann: Client, bob: Client, side: Side, size: str, paid: str
 ) -> None:
     bob.send(quote(ask(ann, cash_order_qty="50")))
-    ann.send(accept(side=side))
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob, side=side)
     assert only(ann.take(), ExecutionReport).last_qty == d(size)
     assert 1000 - town.balance("ann") == d(paid)
 
@@ -72,9 +69,7 @@ def test_cash_includes_the_fees_and_not_a_hundredth_more_fits(side: Side, price:
     assert size is not None
     each = 1 - d(price)
     assert size < d(cash) / each, "fees are reserved"
-    ann.send(accept(side=side))
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob, side=side)
     spent = 1000 - town.balance("ann")
     assert spent <= d(cash)
     more = size + STEP
@@ -86,9 +81,7 @@ def test_fees_come_on_top_where_the_cash_excludes_them() -> None:
     ann, bob = town.creator(), town.maker()
     bob.send(quote(ask(ann, cash_order_qty="50", target_cost_excludes_fees=True)))
     assert ann.take_only(Quote).offer_size == d("111.11")
-    ann.send(accept())
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob)
     fee = PREDICTION_FEES.fee(d("0.45"), d("111.11"), aggressor=True)
     assert fee > 0
     assert 1000 - town.balance("ann") == d("49.9995") + fee
@@ -99,9 +92,7 @@ def test_a_size_in_contracts_is_not_reduced_for_fees() -> None:
     ann, bob = town.creator(), town.maker()
     bob.send(quote(ask(ann)))
     assert ann.take_only(Quote).offer_size == 100
-    ann.send(accept())
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob)
     assert town.net("ann") == 100
 
 
@@ -114,7 +105,5 @@ def test_cash_that_buys_nothing_makes_no_quote(ann: Client, bob: Client) -> None
 
 def test_a_part_of_what_the_cash_buys_can_be_accepted(town: RfqTown, ann: Client, bob: Client) -> None:
     bob.send(quote(ask(ann, cash_order_qty="50", rest_remainder=True)))
-    ann.send(accept(order_qty="11.11"))
-    bob.send(confirm())
-    town.wait(15)
+    trade(ann, bob, order_qty="11.11")
     assert (town.net("ann"), town.bids()) == (d("11.11"), [ds("0.45", 100)])
