@@ -86,8 +86,7 @@ def test_an_order_for_a_customer_is_the_customers(town: Town, ann: Client, bob: 
     (new,) = send(ann, order("a1", BUY, 10, "0.40", party_ids=customer(ONE)))
     assert parties(new) == [(ONE, CUSTOMER)]
     bob.send(order("b1", SELL, 10, "0.40"))
-    (trade,) = ann.take()
-    assert isinstance(trade, ExecutionReport)
+    trade = ann.take_only(ExecutionReport)
     assert (trade.exec_type, trade.long_qty, parties(trade)) == (
         ExecType.TRADE,
         Decimal(10),

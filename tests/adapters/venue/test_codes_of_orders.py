@@ -96,8 +96,7 @@ def test_an_unknown_kind_of_subscription_is_refused(town: Town) -> None:
     md = town.connect("ann-md", "KalshiMD")
     request = MarketDataRequest.subscribe(MARKET)
     request.subscription_request_type = "7"
-    (refused,) = md.raw(request)
-    assert isinstance(refused, MarketDataRequestReject)
+    refused = md.answer_to_raw(request, MarketDataRequestReject)
     assert refused.md_req_rej_reason == MDReqRejReason.UNSUPPORTED_SUBSCRIPTION_REQUEST_TYPE
 
 

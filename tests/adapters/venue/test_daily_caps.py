@@ -199,14 +199,12 @@ def test_an_amend_that_needs_less_is_taken_even_where_there_is_no_room(capped: C
 
 def test_an_amend_needs_the_order_id(capped: Capped) -> None:
     capped.buy("a1", 1)
-    (found,) = capped.ann.raw(capped_amend("a2", "a1", None, 2))
-    assert isinstance(found, Reject)
+    found = capped.ann.answer_to_raw(capped_amend("a2", "a1", None, 2), Reject)
     assert found.ref_tag_id == 37
 
 
 def test_an_order_must_be_routed_by_its_symbol(capped: Capped) -> None:
-    (found,) = capped.ann.raw(order("a1", BUY, 1, "0.50", ex_destination=0, **FOR))
-    assert isinstance(found, Reject)
+    found = capped.ann.answer_to_raw(order("a1", BUY, 1, "0.50", ex_destination=0, **FOR), Reject)
     assert found.ref_tag_id == 100
 
 

@@ -333,8 +333,7 @@ def test_a_key_that_is_restricted_to_a_subaccount_gets_the_reports_of_that_one()
 
 def test_other_sessions_do_not_serve_it(town: Town) -> None:
     rt = town.connect("ann", "KalshiRT")
-    (refused,) = rt.raw(EventResendRequest(begin_exec_id="1;1"))
-    assert isinstance(refused, BusinessMessageReject)
+    refused = rt.answer_to_raw(EventResendRequest(begin_exec_id="1;1"), BusinessMessageReject)
     assert refused.business_reject_reason == 3
 
 

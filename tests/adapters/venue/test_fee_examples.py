@@ -7,13 +7,12 @@ from decimal import Decimal
 import attrs
 import pytest
 
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import AccountId, prediction_market
 from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
 from kalshi_fix_adapters.venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_sansio import ExecType, ExecutionReport, Side
 from tests.adapters.venue.desk import MARKET, d
-from tests.adapters.venue.town import Town, order
+from tests.adapters.venue.town import Town, accounts, order
 
 BOB = AccountId("bob")
 
@@ -62,13 +61,7 @@ def town_for(example: Example) -> Town:
     market = attrs.evolve(prediction_market(MARKET, subpenny=True), fees=fees)
     return Town(
         markets={"prediction": (market,), "margin": ()},
-        accounts=(
-            AccountConfig(owner="ann", product="prediction", balance=d(1000)),
-            AccountConfig(
-                owner="bob", product="prediction", balance=d(1000), terms=AccountTerms(direct_member=False)
-            ),
-            AccountConfig(owner="perp", product="margin", balance=d(0)),
-        ),
+        accounts=accounts(bob={"terms": AccountTerms(direct_member=False)}),
     )
 
 

@@ -205,8 +205,7 @@ def test_it_may_not_change_anything(town: Town, ann: Client, session_type: str, 
     ann.send(order("a1", BUY, 10, "0.40"))
     # A key that may trade: the session may not.
     listener = town.connect("ann-2", session_type, listener_session=True)
-    (refused,) = listener.raw(message)
-    assert isinstance(refused, BusinessMessageReject)
+    refused = listener.answer_to_raw(message, BusinessMessageReject)
     assert refused.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
     assert (refused.ref_msg_type, refused.text) == (message.MSG_TYPE, "Listener sessions are read-only")
     exchange = town.venue.exchange("prediction")
@@ -232,8 +231,7 @@ def test_it_may_neither_ask_for_quotes_nor_accept_them_nor_cancel_all(
     town: Town, session_type: str, message: Message
 ) -> None:
     listener = town.connect("ann-2", session_type, listener_session=True)
-    (refused,) = listener.raw(message)
-    assert isinstance(refused, BusinessMessageReject)
+    refused = listener.answer_to_raw(message, BusinessMessageReject)
     assert refused.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
     assert refused.ref_msg_type == message.MSG_TYPE
 

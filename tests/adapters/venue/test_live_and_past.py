@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import (
     AccountId,
     MarketState,
@@ -26,13 +25,11 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, d
-from tests.adapters.venue.town import Client, Town, amend, cancel, mass_cancel, order
+from tests.adapters.venue.town import Client, Town, accounts, amend, cancel, mass_cancel, order
 
 BUY, SELL = Side.BUY, Side.SELL
-ACCOUNTS = (
-    AccountConfig(owner="ann", product="prediction", balance=d(500), subaccounts={3: d(100)}, drop_copy=True),
-    AccountConfig(owner="bob", product="prediction", balance=d(500)),
-    AccountConfig(owner="perp", product="margin", balance=d(1)),
+ACCOUNTS = accounts(
+    ann={"balance": d(500), "subaccounts": {3: d(100)}, "drop_copy": True}, bob={"balance": d(500)}
 )
 
 

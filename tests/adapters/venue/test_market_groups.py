@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import GroupKind, MarketGroup, prediction_market
 from kalshi_fix_sansio import ExecutionReport, Side
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -23,12 +21,7 @@ MARKETS = {"prediction": (prediction_market(A), prediction_market(B), prediction
 
 
 def grouped(**changes: Any) -> dict[str, Any]:
-    accounts = tuple(
-        AccountConfig(owner=owner, product=product, balance=Decimal(100))
-        for owner, product in (("ann", "prediction"), ("bob", "prediction"), ("perp", "margin"))
-    )
-    fees = {"prediction": NO_FEES}
-    return {"markets": MARKETS, "accounts": accounts, "market_groups": (GROUP,), "fees": fees, **changes}
+    return {"markets": MARKETS, "market_groups": (GROUP,), "fees": {"prediction": NO_FEES}, **changes}
 
 
 def sale(ann: Client, bob: Client, name: str, side: Side, price: str, market: str) -> ExecutionReport:

@@ -9,7 +9,6 @@ import pytest
 
 from kalshi_fix_adapters.venue import exchange
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import AccountId, SetSettlementBounds
 from kalshi_fix_sansio import (
     ExecInst,
@@ -23,7 +22,7 @@ from kalshi_fix_sansio import (
 )
 from tests.adapters.venue.desk import MARKET
 from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, reports
-from tests.adapters.venue.town import Client, Town, amend, api_key, order
+from tests.adapters.venue.town import Client, Town, accounts, amend, order
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
@@ -55,12 +54,7 @@ class Pair:
     """Ann, who is long 10 YES, and Bob, who trades with her."""
 
     def __init__(self, balance: int = 1000, **changes: Any) -> None:
-        accounts = tuple(
-            AccountConfig(owner=owner, product="prediction", balance=Decimal(amount))
-            for owner, amount in (("ann", balance), ("bob", 1000))
-        )
-        keys = tuple(api_key(name) for name in ("ann", "bob"))
-        self.town = Town(accounts=accounts, api_keys=keys, **changes)
+        self.town = Town(accounts=accounts(ann={"balance": Decimal(balance)}), **changes)
         self.one, self.other = self.town.connect("ann"), self.town.connect("bob")
         self.other.send(order("b0", SELL, 10, "0.40"))
         self.one.send(order("a0", BUY, 10, "0.40"))

@@ -446,14 +446,12 @@ NAME, LIMIT = TAGS["OrderGroupID"], TAGS["OrderGroupContractsLimit"]
     ],
 )
 def test_what_is_malformed_is_rejected(groups: Groups, fields: dict[str, Any], tag: int) -> None:
-    (found,) = groups.ann.raw(OrderGroupRequest(**fields))
-    assert isinstance(found, Reject)
+    found = groups.ann.answer_to_raw(OrderGroupRequest(**fields), Reject)
     assert (found.ref_tag_id, found.ref_msg_type) == (tag, "UOG")
 
 
 def test_an_action_that_there_is_not_is_refused(groups: Groups) -> None:
-    (found,) = groups.ann.raw(OrderGroupRequest(order_group_action=9))
-    assert isinstance(found, BusinessMessageReject)
+    found = groups.ann.answer_to_raw(OrderGroupRequest(order_group_action=9), BusinessMessageReject)
     assert found.text == "OrderGroupAction 9 is not supported"
 
 

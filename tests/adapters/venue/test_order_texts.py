@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.venue.config import AccountConfig, CustomerConfig
+from kalshi_fix_adapters.venue.config import CustomerConfig
 from kalshi_fix_adapters.venue.exchange import (
     Command,
     MarketResult,
@@ -39,7 +39,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.base import Message
 from tests.adapters.venue.desk import MARKET
-from tests.adapters.venue.town import Client, Town, amend, api_key, customer, order
+from tests.adapters.venue.town import Client, Town, accounts, amend, customer, order
 
 ROOT = Path(__file__).resolve().parents[3]
 BUY, SELL = Side.BUY, Side.SELL
@@ -55,19 +55,9 @@ MARKETS = {
         prediction_market(FLOORED, sell_position_floor=Decimal(-5)),
     )
 }
-ACCOUNTS = (
-    AccountConfig(
-        owner="ann",
-        product="prediction",
-        balance=Decimal(1000),
-        customers=(CustomerConfig(party_id=CAPPED, balance=Decimal(1000), daily_cap=Decimal(10)),),
-    ),
-    AccountConfig(
-        owner="bob",
-        product="prediction",
-        balance=Decimal(1000),
-        customers=(CustomerConfig(party_id=OTHERS, balance=Decimal(10)),),
-    ),
+ACCOUNTS = accounts(
+    ann={"customers": (CustomerConfig(party_id=CAPPED, balance=Decimal(1000), daily_cap=Decimal(10)),)},
+    bob={"customers": (CustomerConfig(party_id=OTHERS, balance=Decimal(10)),)},
 )
 
 
@@ -75,8 +65,7 @@ class Room:
     """Ann, who is told things, on two sessions, and Bob."""
 
     def __init__(self) -> None:
-        keys = tuple(api_key(name) for name in ("ann", "ann-2", "bob"))
-        self.town = Town(accounts=ACCOUNTS, markets=MARKETS, api_keys=keys)
+        self.town = Town(accounts=ACCOUNTS, markets=MARKETS)
         self.ann, self.bob = self.town.connect("ann"), self.town.connect("bob")
         self._capped: Client | None = None
 
@@ -352,8 +341,7 @@ def named_as_another(room: Room) -> None:
 def placed(room: Room) -> str:
     """The OrderID of an order on the session with UseCapReservation."""
     room.capped.send(order("c1", BUY, 1, "0.40", party_ids=customer(CAPPED)))
-    (new,) = room.capped.take()
-    assert isinstance(new, ExecutionReport)
+    new = room.capped.take_only(ExecutionReport)
     return new.order_id
 
 

@@ -111,8 +111,7 @@ def test_trades_name_no_order(watched: Watched) -> None:
     watched.ann.send(order("a1", SELL, 5, "0.40"))
     watched.mine.take()
     watched.bob.send(order("b1", BUY, 5, "0.40", time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL))
-    (update,) = watched.mine.take()
-    assert isinstance(update, MarketDataIncrementalRefresh)
+    update = watched.mine.take_only(MarketDataIncrementalRefresh)
     (trade,) = (each for each in update.md_entries if each.md_entry_type == MDEntryType.TRADE)
     assert (trade.cl_ord_id, trade.alloc_account, trade.trd_type) == (None, None, None)
     (report, *_) = watched.ann.take()[-1:]

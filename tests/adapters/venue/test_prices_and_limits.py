@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from kalshi_fix_adapters.venue import exchange as exchange_model
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import (
     COMBO,
     STRUCTURES,
@@ -26,20 +24,14 @@ from kalshi_fix_sansio import (
     Side,
 )
 from tests.adapters.venue.desk import MARKET, PERP, d
-from tests.adapters.venue.town import Client, Town, amend, api_key, encode, order
+from tests.adapters.venue.town import Client, Town, amend, encode, order
 
 BUY, SELL = Side.BUY, Side.SELL
 
 
 def town_with(rules: MarketRules, **changes: Any) -> Town:
     product = "margin" if rules.ticker == PERP else "prediction"
-    accounts = tuple(
-        AccountConfig(owner=owner, product=product, balance=Decimal(1000)) for owner in ("ann", "bob", "perp")
-    )
-    keys = tuple(api_key(name) for name in ("perp", *(() if product == "margin" else ("ann", "bob"))))
-    if product != "margin":
-        keys = keys[1:]
-    return Town(markets={product: (rules,)}, **{"accounts": accounts, "api_keys": keys, **changes})
+    return Town(markets={product: (rules,)}, **changes)
 
 
 def answer(client: Client, message: Any) -> Any:

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig, CustomerConfig
+from kalshi_fix_adapters.venue.config import CustomerConfig
 from kalshi_fix_adapters.venue.exchange import (
     AccountId,
     MarketResult,
@@ -21,7 +21,7 @@ from kalshi_fix_adapters.venue.exchange import (
 from kalshi_fix_sansio import ExecutionReport, MarketSettlementReport, Party, PartyRole, Side
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, d
-from tests.adapters.venue.town import Client, Town, api_key, order
+from tests.adapters.venue.town import Client, Town, accounts, api_key, order
 from tests.helpers import by_tags
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -103,11 +103,6 @@ def test_each_side_is_told_its_own_payout(
 def test_the_price_is_before_and_the_payout_after_the_fee() -> None:
     town = Town(
         markets={"prediction": (prediction_market(MARKET, subpenny=True),)},
-        accounts=(
-            AccountConfig(owner="ann", product="prediction", balance=d("1000")),
-            AccountConfig(owner="bob", product="prediction", balance=d("1000")),
-            AccountConfig(owner="perp", product="margin", balance=d(1)),
-        ),
     )
     bob, ann = town.connect("bob"), town.connect("ann")
     bob.send(attrs.evolve(order("b1", SELL, 1, "0.5"), order_qty=d("100.01")))
@@ -175,16 +170,7 @@ def test_a_report_waits_for_a_session_with_resend(town: Town, session_type: str)
     assert town.connect("ann-2", "KalshiNR", receive_settlement_reports=True).take() == []
 
 
-SUBACCOUNTS = (
-    AccountConfig(
-        owner="ann",
-        product="prediction",
-        balance=d(100),
-        subaccounts=dict.fromkeys(range(1, 5), d(100)),
-    ),
-    AccountConfig(owner="bob", product="prediction", balance=d(1000)),
-    AccountConfig(owner="perp", product="margin", balance=d(1)),
-)
+SUBACCOUNTS = accounts(ann={"subaccounts": dict.fromkeys(range(1, 5), d(100))})
 
 
 def settled_for_subaccounts(**assumptions: Any) -> list[MarketSettlementReport]:
@@ -236,18 +222,8 @@ def test_subaccounts_may_be_one_party() -> None:
 def test_a_clearing_member_gets_one_party_for_each_customer_account() -> None:
     member = "550e8400-e29b-41d4-a716-446655440000"
     customers = (f"{member}_one", f"{member}_2")
-    town = Town(
-        accounts=(
-            AccountConfig(
-                owner="ann",
-                product="prediction",
-                balance=d(100),
-                customers=tuple(CustomerConfig(party_id=name, balance=d(100)) for name in customers),
-            ),
-            AccountConfig(owner="bob", product="prediction", balance=d(100)),
-            AccountConfig(owner="perp", product="margin", balance=d(1)),
-        )
-    )
+    held = tuple(CustomerConfig(party_id=name, balance=d(100)) for name in customers)
+    town = Town(accounts=accounts(ann={"customers": held}))
     ann, post_trade, bob = town.connect("ann"), town.connect("ann-2", "KalshiPT"), town.connect("bob")
     bob.send(order("b1", SELL, 5, "0.40"))
     for number, name in enumerate(customers, 2):
@@ -265,14 +241,9 @@ def test_a_clearing_member_gets_one_party_for_each_customer_account() -> None:
 
 
 def test_a_market_off_shard_0_is_settled_there() -> None:
-    town = Town(
-        markets={"prediction": (prediction_market(MARKET, shard=2),)},
-        accounts=(
-            AccountConfig(owner="ann", product="prediction", balance=d(7), on_shards={2: {0: d(100)}}),
-            AccountConfig(owner="bob", product="prediction", balance=d(7), on_shards={2: {0: d(100)}}),
-            AccountConfig(owner="perp", product="margin", balance=d(1)),
-        ),
-    )
+    there = {"balance": d(7), "on_shards": {2: {0: d(100)}}}
+    markets = {"prediction": (prediction_market(MARKET, shard=2),)}
+    town = Town(markets=markets, accounts=accounts(ann=there, bob=there))
     trade(town)
     ann = town.connect("ann", "KalshiPT")
     exchange = town.venue.exchange("prediction")

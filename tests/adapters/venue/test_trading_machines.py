@@ -23,19 +23,15 @@ from kalshi_fix_sansio.trading import (
     check_fees,
 )
 from tests.adapters.venue.desk import MARKET
-from tests.adapters.venue.town import Client, Town, order
+from tests.adapters.venue.town import Client, Town, accounts, order
 
 BUY, SELL = Side.BUY, Side.SELL
 START = Decimal(1000)
 
 
-def accounts(*, direct: bool = True) -> tuple[AccountConfig, ...]:
-    terms = AccountTerms(direct_member=direct)
-    return (
-        AccountConfig(owner="ann", product="prediction", balance=START, drop_copy=True, terms=terms),
-        AccountConfig(owner="bob", product="prediction", balance=START, drop_copy=True, terms=terms),
-        AccountConfig(owner="perp", product="margin", balance=START),
-    )
+def on_terms(*, direct: bool = True) -> tuple[AccountConfig, ...]:
+    changes = {"balance": START, "drop_copy": True, "terms": AccountTerms(direct_member=direct)}
+    return accounts(ann=changes, bob=changes)
 
 
 Wire = dict[str, Any]
@@ -175,7 +171,7 @@ def act(trader: Trader, random: Random) -> None:
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("seed", range(2))
 def test_what_a_trader_keeps_is_the_ledger_of_the_venue(seed: int, direct: bool, pending: bool) -> None:
-    town, random = Town(seed, accounts=accounts(direct=direct)), Random(seed)
+    town, random = Town(seed, accounts=on_terms(direct=direct)), Random(seed)
     traders = [Trader(town, name, skip_pending_exec_reports=not pending) for name in ("ann", "bob")]
     for trader in traders:
         trader.precision = Decimal("0.0001" if direct else "0.01")
@@ -193,7 +189,7 @@ def test_what_a_trader_keeps_is_the_ledger_of_the_venue(seed: int, direct: bool,
 @pytest.mark.parametrize("cancel_on_disconnect", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_lost_is_in_doubt_until_drop_copy_has_told_it(seed: int, cancel_on_disconnect: bool) -> None:
-    town, random = Town(seed, accounts=accounts()), Random(seed)
+    town, random = Town(seed, accounts=on_terms()), Random(seed)
     ann = Trader(town, "ann", cancel_orders_on_disconnect=cancel_on_disconnect)
     bob = Trader(town, "bob")
     unverified = 0
@@ -226,7 +222,7 @@ def test_what_is_lost_is_in_doubt_until_drop_copy_has_told_it(seed: int, cancel_
 
 
 def test_the_orders_of_the_process_of_before_are_taken_up_from_its_dump() -> None:
-    town = Town(accounts=accounts())
+    town = Town(accounts=on_terms())
     ann, bob = Trader(town, "ann"), Trader(town, "bob")
     ann.log_on()
     bob.log_on()

@@ -169,8 +169,7 @@ def test_a_listener_sees_the_account_live(town: Town) -> None:
 def test_an_undefined_tag_is_rejected_by_the_session(town: Town, ann: Client) -> None:
     odd = order("a1", BUY, 10, "0.40")
     odd.unknown = ((333333, b"test"),)
-    (reject,) = ann.raw(odd)
-    assert isinstance(reject, Reject)
+    reject = ann.answer_to_raw(odd, Reject)
     assert (reject.ref_tag_id, reject.ref_msg_type, reject.session_reject_reason) == (333333, "D", 3)
     assert reject.ref_seq_num == 2
     assert town.venue.exchange("prediction").find("ann", "a1") is None
@@ -178,8 +177,7 @@ def test_an_undefined_tag_is_rejected_by_the_session(town: Town, ann: Client) ->
 
 def test_a_required_field_is_missed_by_the_session(town: Town, ann: Client) -> None:
     gtd = order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE)
-    (reject,) = ann.raw(gtd)
-    assert isinstance(reject, Reject)
+    reject = ann.answer_to_raw(gtd, Reject)
     assert (reject.ref_tag_id, reject.session_reject_reason) == (126, 1)
 
 
@@ -194,8 +192,7 @@ def test_what_a_session_does_not_serve_is_answered_and_the_session_goes_on(
     town: Town, session_type: str, message: Message
 ) -> None:
     ann = town.connect("ann", session_type)
-    (refused,) = ann.raw(message)
-    assert isinstance(refused, BusinessMessageReject)
+    refused = ann.answer_to_raw(message, BusinessMessageReject)
     assert refused.business_reject_reason == BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE
     assert not town.venue.should_close(ann.conn)
 

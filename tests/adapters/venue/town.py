@@ -112,6 +112,12 @@ class Client:
         town.venue.receive_data(self.conn, data, town.now)
         return decode_all(town.venue.data_to_send(self.conn))
 
+    def answer_to_raw(self, message: Message, kind: type[M]) -> M:
+        """As `raw`, if one message comes back."""
+        (answer,) = self.raw(message)
+        assert isinstance(answer, kind), answer
+        return answer
+
     def logout(self) -> None:
         self.session.logout(self.town.now)
         self.town.run()

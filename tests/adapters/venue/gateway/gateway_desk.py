@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
@@ -29,6 +29,8 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.layout import Sender
 from kalshi_fix_sansio.validation import validate
 from tests.adapters.venue.desk import START, Desk
+
+M = TypeVar("M", bound=Message)
 
 
 class GatewayDesk:
@@ -158,7 +160,8 @@ def line(report: ExecutionReport) -> str:
     return f"{report.exec_type}/{report.ord_status} {report.leaves_qty}+{report.cum_qty}"
 
 
-def only(deliveries: Sequence[Delivery]) -> Message:
+def only(deliveries: Sequence[Delivery], kind: type[M]) -> M:
     """The one message there is."""
     ((_, message),) = deliveries
+    assert isinstance(message, kind), message
     return message

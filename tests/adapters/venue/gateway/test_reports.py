@@ -286,8 +286,7 @@ def test_a_replaced_report_says_how_long_the_order_stays(desk: GatewayDesk, ann:
 @pytest.mark.parametrize("kind", ["3", "4", "Z"])
 def test_an_expiry_that_no_replace_takes_is_refused(desk: GatewayDesk, ann: Login, kind: str) -> None:
     desk.send(ann, desk.order("a1", BUY, 10, "0.75"))
-    refused = only(desk.send(ann, desk.amend("a2", "a1", BUY, 10, time_in_force=kind)))
-    assert isinstance(refused, OrderCancelReject)
+    refused = only(desk.send(ann, desk.amend("a2", "a1", BUY, 10, time_in_force=kind)), OrderCancelReject)
     assert refused.text == "INVALID_ORDER"
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig, CustomerConfig
+from kalshi_fix_adapters.venue.config import CustomerConfig
 from kalshi_fix_adapters.venue.exchange import MarketState, PauseState
 from kalshi_fix_adapters.venue.gateway.rfq import RfqSettings
 from kalshi_fix_sansio import (
@@ -35,17 +36,16 @@ from kalshi_fix_sansio import (
 from tests.adapters.venue.desk import MARKET, d, ds
 from tests.adapters.venue.rfq.rfq_town import (
     BUY,
-    NAMES,
     OTHER,
     SELL,
     VOLATILE,
     RfqTown,
     accept,
+    accounts,
     ask,
     cancel_rfq,
     confirm,
     hear,
-    key,
     only,
     quote,
     refusal,
@@ -564,23 +564,9 @@ FIRST, SECOND = f"{MEMBER}_A1", f"{MEMBER}_B2"
 
 
 def member_town() -> RfqTown:
-    accounts = tuple(
-        AccountConfig(
-            owner=owner,
-            product="prediction",
-            balance=Decimal(1000),
-            customers=(
-                (
-                    CustomerConfig(party_id=FIRST, balance=Decimal(100)),
-                    CustomerConfig(party_id=SECOND, balance=Decimal(100)),
-                )
-                if owner == "ann"
-                else ()
-            ),
-        )
-        for owner in ("ann", "bob", "cat", "dan")
-    )
-    return RfqTown(accounts=accounts, api_keys=tuple(key(name) for name in NAMES))
+    member, *others = accounts()
+    customers = tuple(CustomerConfig(party_id=each, balance=Decimal(100)) for each in (FIRST, SECOND))
+    return RfqTown(accounts=(attrs.evolve(member, customers=customers), *others))
 
 
 def test_a_clearing_member_asks_accepts_and_cancels_for_its_customers() -> None:
