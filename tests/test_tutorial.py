@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kalshi_fix_adapters.testing import Sandbox
-from kalshi_fix_sansio import PRODUCTS
+from tests.adapters.cli.venue_environ import environ_of
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "tutorial"
 
@@ -21,16 +21,7 @@ PAGES = Path(__file__).resolve().parent.parent / "docs" / "tutorial"
 def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A venue, and the variables that its env.sh sets."""
     with Sandbox(("you",)) as sandbox:
-        found = {"PATH": os.environ["PATH"]}
-        for product, files in sandbox.write_files(tmp_path / "venue", "you").items():
-            prefix = PRODUCTS[product]
-            found |= {
-                f"{prefix}_FIX_ENDPOINTS": sandbox.endpoints(product),
-                f"{prefix}_FIX_CA_FILE": str(sandbox.ca_path(tmp_path / "venue")),
-            }
-            for suffix, (key_id, path) in zip(("", "_2"), files, strict=True):
-                found |= {f"{prefix}_KEY_ID{suffix}": key_id, f"{prefix}_PRIVATE_KEY_PATH{suffix}": str(path)}
-        yield found
+        yield {"PATH": os.environ["PATH"]} | environ_of(sandbox, "you", tmp_path / "venue")
 
 
 def blocks(page: str, fence: str) -> list[str]:

@@ -7,19 +7,24 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from tests.adapters.cli.terminals import PATIENCE
 
+COMMAND = ("-m", "kalshi_fix_adapters.cli")
+
 
 @contextmanager
-def started(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    *arguments: str, program: tuple[str, str] = COMMAND, environ: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command with these arguments, and these variables beside our own; it is killed in the end."""
     # A test run that a shell started in the background ignores SIGINT, and so would what it starts.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [sys.executable, "-m", "kalshi_fix_adapters.cli", *arguments],
+        [sys.executable, *program, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -32,3 +37,23 @@ def started(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[bytes]
         yield process
         process.kill()
     watchdog.cancel()
+
+
+def interrupted(process: subprocess.Popen[bytes], by: signal.Signals = signal.SIGINT) -> tuple[int, bytes]:
+    """Interrupt; return how it ended and what it said."""
+    assert process.stderr is not None
+    process.send_signal(by)
+    said = process.stderr.read()
+    return process.wait(PATIENCE), said
+
+
+def lines_until(process: subprocess.Popen[bytes], text: str) -> list[str]:
+    """Read what it prints up to the line that has this in it."""
+    assert process.stdout is not None
+    lines = []
+    for data in process.stdout:
+        line = data.decode().rstrip("\n")
+        lines.append(line)
+        if text in line:
+            return lines
+    raise AssertionError(f"{text!r} has not come: {lines}")

@@ -10,7 +10,6 @@ import shlex
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,11 +19,9 @@ from click.testing import CliRunner
 from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
 from kalshi_fix_adapters.recording import Recorder
 from kalshi_fix_adapters.store_sqlite import SqliteStore
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
+from tests.adapters.cli.order_logs import ORDERS
 from tests.adapters.cli.terminals import on_terminal, plain
-from tests.adapters.cli.test_trace import ORDERS
-from tests.adapters.cli.venue_environ import environ_of
 from tests.adapters.store_sqlite.stores import OWNER
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-input.md"
@@ -62,23 +59,12 @@ def rows() -> list[Row]:
 ROWS = rows()
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(("you",)) as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def place(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder with the files that the page names, as the current one; variables as `env.sh` sets them."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in environ_of(sandbox, "you", Path("venue")).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("kalshi_fix_adapters.cli.outcome.SETTLING", 0.0)
+def _files(place: None) -> None:
+    """The files that the page names."""
     stranger = ClientKey.generate(ed25519_key=True).private_key_pem
     texts = {
         "notes.txt": b"Nothing of FIX.\n",
-        "orders.log": ORDERS,
         "wrong.log": ORDERS.replace(b"11=a1|38=10|", b"11=a1|38=1x|", 1),
         "old.log": b"8=FIX.4.4|9=5|35=0|10=000|\n",
         "empty.log": b"",

@@ -1,49 +1,25 @@
 from __future__ import annotations
 
-import builtins
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from kalshi_fix_adapters.cli import main
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
-from tests.adapters.net.peers import hang_up, keep_silent, listening, unused_port
+from tests.adapters.cli.pipes import interrupted, lines_until, started
+from tests.adapters.net.peers import hang_up, keep_silent, listening
 
-OWNER = "you"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox((OWNER,)) as running:
-        yield running
-
-
-@pytest.fixture
-def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    """What `kalshi-fix venue` tells to export."""
-    folder = tmp_path / "venue"
-    found: dict[str, str] = {}
-    for product, files in sandbox.write_files(folder, OWNER).items():
-        prefix = {"prediction": "KALSHI", "margin": "KALSHI_PERPS"}[product]
-        key_id, path = files[0]
-        found |= {
-            f"{prefix}_KEY_ID": key_id,
-            f"{prefix}_PRIVATE_KEY_PATH": str(path),
-            f"{prefix}_FIX_ENDPOINTS": sandbox.endpoints(product),
-            f"{prefix}_FIX_CA_FILE": str(Sandbox.ca_path(folder)),
-        }
-    return found
+STRANGER = ClientKey.generate(ed25519_key=True).private_key_pem.decode()
+"""A key of nobody's API key."""
 
 
 def doctor(environ: dict[str, Any], *args: str) -> Result:
@@ -88,7 +64,7 @@ def test_the_doctor_says_of_each_step_that_it_worked(environ: dict[str, str]) ->
     assert "KalshiMD margin" in result.stdout
 
 
-def test_doctor_with_a_pinned_certificate(environ: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
+def test_doctor_with_a_pinned_certificate(environ: dict[str, str], sandbox: Sandbox) -> None:
     port = str(sandbox.server.port("prediction", "KalshiNR"))
     elsewhere = ("--host", "127.0.0.1", "--port", port)
     assert "is not the pinned one" in failed("certificate", doctor(environ, *elsewhere, "--pin", "00" * 32))
@@ -97,50 +73,40 @@ def test_doctor_with_a_pinned_certificate(environ: dict[str, str], sandbox: Sand
     )
     assert fingerprint is not None
     assert doctor(environ, *elsewhere, "--pin", fingerprint[1]).exit_code == 0
-    other = tmp_path / "other.pem"
-    other.write_bytes(Authority().issue().certificate_pem)
-    assert "is not the pinned one" in failed("certificate", doctor(environ, "--pin", str(other)))
 
 
-def test_doctor_with_a_wrong_key_file(environ: dict[str, str], tmp_path: Path) -> None:
-    path = tmp_path / "no-key.pem"
-    sentence = failed("key", doctor(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
-    assert f"{path} cannot be read" in sentence
-    path.touch(0o600)
-    path.write_text("-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n")
-    assert "public key" in failed("key", doctor(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
-    path.write_text("nothing")
-    assert "not a PEM private key" in failed("key", doctor(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
-
-
-def test_doctor_with_a_key_that_does_not_match(environ: dict[str, str]) -> None:
-    stranger = ClientKey.generate(ed25519_key=True).private_key_pem.decode()
-    sentence = failed(
-        "logon", doctor({**environ, "KALSHI_PRIVATE_KEY_PATH": None, "KALSHI_PRIVATE_KEY": stranger})
-    )
-    assert "check that the private key belongs to this API key id" in sentence
-
-
-def test_doctor_without_a_key(environ: dict[str, str]) -> None:
-    assert "KALSHI_KEY_ID is not set" in failed("key", doctor({**environ, "KALSHI_KEY_ID": None}))
-
-
-def test_doctor_to_a_host_that_cannot_be_reached(environ: dict[str, str]) -> None:
-    assert "refused the connection" in failed(
-        "TCP", doctor(environ, "--host", "127.0.0.1", "--port", str(unused_port()))
-    )
-    assert "has no known address" in failed("address", doctor(environ, "--host", "venue.invalid"))
-
-
-def test_doctor_to_a_venue_whose_certificate_does_not_verify(environ: dict[str, str], tmp_path: Path) -> None:
-    path = tmp_path / "ca.pem"
-    path.write_bytes(Authority().certificate_pem)
-    assert "does not verify" in failed("certificate", doctor(environ, "--ca-file", str(path)))
-    assert "does not exist" in failed("TCP", doctor(environ, "--ca-file", str(tmp_path / "none.pem")))
-    assert "is not for venue.example" in failed(
-        "certificate",
-        doctor(environ, "--ca-file", environ["KALSHI_FIX_CA_FILE"], "--server-name", "venue.example"),
-    )
+@pytest.mark.parametrize(
+    ("step", "changes", "arguments", "said"),
+    [
+        ("key", {"KALSHI_PRIVATE_KEY_PATH": "missing.pem"}, [], "missing.pem cannot be read"),
+        ("key", {"KALSHI_KEY_ID": None}, [], "KALSHI_KEY_ID is not set"),
+        ("key", {}, ["--environment", "production"], "KALSHI_FIX_ENDPOINTS points elsewhere"),
+        ("address", {}, ["--host", "venue.invalid"], "has no known address"),
+        ("TCP", {}, ["--host", "127.0.0.1", "--port", "1"], "refused the connection"),
+        ("TCP", {}, ["--ca-file", "missing.pem"], "does not exist"),
+        ("certificate", {}, ["--ca-file", "other.pem"], "does not verify"),
+        (
+            "certificate",
+            {},
+            ["--ca-file", "venue/ca.pem", "--server-name", "venue.example"],
+            "is not for venue.example",
+        ),
+        ("certificate", {}, ["--pin", "other.pem"], "is not the pinned one"),
+        ("logon", {"KALSHI_PRIVATE_KEY_PATH": None, "KALSHI_PRIVATE_KEY": STRANGER}, [], "Invalid signature"),
+    ],
+)
+def test_doctor_says_which_step_failed_and_why(
+    environ: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    changes: dict[str, str | None],
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("other.pem").write_bytes(Authority().certificate_pem)
+    assert said in failed(step, doctor(environ | changes, *arguments))
 
 
 def test_doctor_that_the_venue_refuses(environ: dict[str, str], sandbox: Sandbox) -> None:
@@ -155,31 +121,7 @@ def test_doctor_to_something_that_is_no_venue(environ: dict[str, str]) -> None:
             assert said in failed("logon", doctor(environ, *elsewhere))
 
 
-def test_doctor_to_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str]) -> None:
-    assert "KALSHI_FIX_ENDPOINTS points elsewhere" in failed(
-        "key", doctor(environ, "--environment", "production")
-    )
-
-
-def test_doctor_takes_either_tls_or_plaintext(environ: dict[str, str]) -> None:
-    result = doctor(environ, "--plaintext", "--pin", "00" * 32)
-    assert result.exit_code == 2
-    assert "--plaintext goes without" in result.stderr
-
-
 # --- venue
-
-
-@pytest.fixture
-def venue(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    folder = tmp_path / "sandbox"
-    command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "venue", "--folder", str(folder)]
-    # A test run that a shell started in the background ignores SIGINT, and so would what it starts.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        signal.signal(signal.SIGINT, before)
-        yield process, folder
-        process.kill()
 
 
 SLOW_TO_STOP = """
@@ -198,55 +140,32 @@ main()
 
 def test_a_second_interrupt_ends_the_venue_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "sandbox"
-    command = [sys.executable, "-c", SLOW_TO_STOP, "venue", "--folder", str(folder)]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        signal.signal(signal.SIGINT, before)
-        assert process.stdout is not None
-        assert process.stderr is not None
-        for line in process.stdout:
-            if line.startswith("export KALSHI_PRIVATE_KEY_PATH_2="):
-                break
+    with started("venue", "--folder", str(folder), program=("-c", SLOW_TO_STOP)) as process:
+        lines_until(process, "export KALSHI_PRIVATE_KEY_PATH_2=")
         process.send_signal(signal.SIGINT)
-        assert any(line == "stopping\n" for line in process.stdout)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-        said = process.stderr.read()
-    assert said == ""
+        lines_until(process, "stopping")
+        assert interrupted(process) == (130, b"")
     assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_venue_serves_what_it_prints_until_it_is_stopped(
-    venue: tuple[subprocess.Popen[str], Path], stop: signal.Signals, status: int
+    tmp_path: Path, stop: signal.Signals, status: int
 ) -> None:
-    process, folder = venue
-    assert process.stdout is not None
-    assert process.stderr is not None
-    printed = []
-    for line in process.stdout:
-        printed.append(line.rstrip())
-        if line.startswith("export KALSHI_PERPS_PRIVATE_KEY_PATH_2="):
-            break
-    exports = [line for line in printed if line.startswith("export ")]
-    assert f"source {folder / 'env.sh'}" in printed
-    assert [
-        line for line in (folder / "env.sh").read_text().splitlines() if line.startswith("export ")
-    ] == exports
-    environ = dict(line.removeprefix("export ").split("=", 1) for line in exports)
-    for product in ("prediction", "margin"):
-        result = doctor(environ, "--product", product)
-        assert result.exit_code == 0, result.stderr
-    process.send_signal(stop)
-    assert process.wait(30) == status
-    assert process.stderr.read() == ""
+    folder = tmp_path / "sandbox"
+    with started("venue", "--folder", str(folder)) as process:
+        printed = lines_until(process, "export KALSHI_PERPS_PRIVATE_KEY_PATH_2=")
+        exports = [line for line in printed if line.startswith("export ")]
+        assert f"source {folder / 'env.sh'}" in printed
+        assert [
+            line for line in (folder / "env.sh").read_text().splitlines() if line.startswith("export ")
+        ] == exports
+        environ = dict(line.removeprefix("export ").split("=", 1) for line in exports)
+        for product in ("prediction", "margin"):
+            result = doctor(environ, "--product", product)
+            assert result.exit_code == 0, result.stderr
+        assert interrupted(process, stop) == (status, b"")
     assert list(folder.iterdir()) == []
-
-
-def test_venue_does_not_overwrite_files(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").touch()
-    result = CliRunner().invoke(commands, ["venue", "--folder", str(tmp_path)])
-    assert "ca.pem exists already" in refused(result)
 
 
 def test_venue_cannot_listen_where_another_does(tmp_path: Path) -> None:
@@ -257,19 +176,6 @@ def test_venue_cannot_listen_where_another_does(tmp_path: Path) -> None:
 
 
 # --- the command itself
-
-
-def test_the_command_without_its_packages_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    real_import = builtins.__import__
-
-    def without_click(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith(("click", "kalshi_fix_adapters.cli.commands")):
-            raise ModuleNotFoundError(name="click")
-        return real_import(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_click)
-    with pytest.raises(SystemExit, match=re.escape("kalshi-fix-sansio[cli]")):
-        main()
 
 
 def test_help_names_every_command() -> None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from kalshi_fix_adapters.testing import Sandbox
-from tests.adapters.cli.pipes import started
+from tests.adapters.cli.order_logs import ORDERS
+from tests.adapters.cli.pipes import interrupted, started
 from tests.adapters.cli.terminals import PATIENCE, Terminal, plain
-from tests.adapters.cli.test_trace import ORDERS
-from tests.adapters.cli.venue_environ import environ_of
 from tests.adapters.net.peers import keep_silent, listening
 
 MARKET = "KXHIGHNY-26DEC31-B50"
@@ -24,14 +20,6 @@ LONG = 120
 """Times `MUCH` that take some seconds."""
 MUCH = ORDERS * (512 * 1024 // len(ORDERS))
 """More than a pipe holds: who has written it knows that it is being read."""
-
-
-def interrupted(process: subprocess.Popen[bytes]) -> tuple[int, bytes]:
-    """Interrupt; return how it ended and what it said."""
-    assert process.stderr is not None
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    return process.wait(PATIENCE), said
 
 
 def drained(process: subprocess.Popen[bytes]) -> threading.Thread:
@@ -114,12 +102,6 @@ def test_while_a_log_is_followed(tmp_path: Path) -> None:
         assert interrupted(process) == (130, b"")
 
 
-@pytest.fixture
-def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    with Sandbox(("you",)) as sandbox:
-        yield environ_of(sandbox, "you", tmp_path / "venue")
-
-
 @pytest.mark.parametrize(
     ("arguments", "until"),
     [
@@ -139,7 +121,7 @@ def test_while_nobody_answers(environ: dict[str, str], arguments: list[str], unt
 
     with listening(silent) as port:
         elsewhere = ["--host", "127.0.0.1", "--port", str(port), "--plaintext"]
-        with started(*arguments, *elsewhere, **environ) as process:
+        with started(*arguments, *elsewhere, environ=environ) as process:
             if until is not None:
                 stream = process.stderr if arguments[0] == "order" else process.stdout
                 assert stream is not None
@@ -165,18 +147,16 @@ def test_at_a_question_that_gets_no_answer_nothing_is_sent(environ: dict[str, st
         assert plain(terminal.output).endswith("\nkalshi-fix: nothing was sent\n")
 
 
-def test_where_who_reads_goes_away_it_ends_as_by_sigpipe() -> None:
-    ended: list[int] = []
-    for arguments in (["spec", "ExecutionReport"], ["decode", "-"]):
-        with started(*arguments) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            assert process.stderr is not None
-            process.stdout.close()
-            if arguments[0] == "decode":
-                with suppress(BrokenPipeError), process.stdin:
-                    process.stdin.write(MUCH)
-            said = process.stderr.read()
-            ended.append(process.wait(PATIENCE))
-            assert said == b""
-    assert ended == [141, 141]
+@pytest.mark.parametrize(
+    "arguments", [("spec", "ExecutionReport"), ("decode", "-"), ("trace", "a1", "-")], ids=" ".join
+)
+def test_where_who_reads_goes_away_it_ends_as_by_sigpipe(arguments: tuple[str, ...]) -> None:
+    with started(*arguments) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        with suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(MUCH)
+        assert process.stderr.read() == b""
+        assert process.wait(PATIENCE) == 141

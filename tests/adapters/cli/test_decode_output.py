@@ -9,14 +9,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from fuzz.targets.log_reader import CarefulDecoder
-from kalshi_fix_adapters.cli import decode as decode_module
 from kalshi_fix_adapters.cli import files, templates
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.decoding import Asked, Decoder, Form
@@ -24,26 +22,12 @@ from kalshi_fix_adapters.cli.summary import Summary
 from kalshi_fix_adapters.cli.terminal import Screen
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LogReader
-from kalshi_fix_sansio.framing import encode_frame
-from tests.adapters.cli.every_message import KEY, LOG, SYMBOL
+from tests.adapters.cli.every_message import LOG, SYMBOL
+from tests.adapters.cli.order_logs import line, wire
 
 ORDER = f"11=a1|38=10|40=2|44=0.75|54=1|55={SYMBOL}|"
 REPORT = f"37=o|11=a1|17=1;1|150=0|39=0|54=1|55={SYMBOL}|38=10.00|151=10.00|14=0.00|6=0.0000|"
 REPORT += "60=20260817-16:00:00.000|"
-
-
-def wire(msg_type: str, body: str, number: int = 2, *, sent: bool = True, header: str = "") -> bytes:
-    """A sound message with | for SOH."""
-    sender, target = (KEY, "KalshiNR") if sent else ("KalshiNR", KEY)
-    head = f"35={msg_type}|34={number}|49={sender}|56={target}|52=20260817-16:00:00.000|{header}"
-    return encode_frame("FIXT.1.1", (head + body).replace("|", "\x01").encode("latin-1")).replace(
-        b"\x01", b"|"
-    )
-
-
-def line(at: str, frame: bytes, *, sent: bool = True, connection: int = 1) -> bytes:
-    """A line of a wire log."""
-    return f"2026-08-17 {at}Z {connection} {'sent    ' if sent else 'received'} ".encode() + frame + b"\n"
 
 
 def run(*args: str, log: bytes = b"") -> Result:
@@ -51,10 +35,10 @@ def run(*args: str, log: bytes = b"") -> Result:
 
 
 DAY = (
-    line("16:00:00.000001", wire("D", ORDER))
-    + line("16:00:00.004001", wire("8", REPORT, sent=False), sent=False)
-    + line("16:00:02.000000", wire("0", "", 3))
-    + line("17:00:00.000000", wire("8", REPORT.replace("a1", "b2"), 5, sent=False), sent=False, connection=2)
+    line("16:00:00.000001", "D", ORDER, sent=True)
+    + line("16:00:00.004001", "8", REPORT)
+    + line("16:00:02.000000", "0", "", 3, sent=True)
+    + line("17:00:00.000000", "8", REPORT.replace("a1", "b2"), 5, connection=2)
 )
 
 
@@ -85,25 +69,23 @@ def test_json_and_full_say_it_too() -> None:
 
 
 def test_a_log_without_times_has_lines_all_the_same() -> None:
-    assert run(log=wire("0", "112=x|")).stdout == "- - #2 Heartbeat TestReqID=x\n"
+    assert run(log=wire("0", "112=x|", sent=True)).stdout == "- - #2 Heartbeat TestReqID=x\n"
 
 
 def test_problems_stand_below_the_line() -> None:
-    result = run(log=b"\n" + wire("D", ORDER.replace("54=1|", "")))
+    result = run(log=b"\n" + wire("D", ORDER.replace("54=1|", ""), sent=True))
     assert result.exit_code == 1
     assert result.stdout.splitlines()[1] == "  ! line 2: Side (54) is missing"
 
 
 ODD = (
-    *(
-        "58=a=b|",
-        "58=50% %s %(x)s|",
-        '58="quoted" \\ back|',
-        "58=caf\xe9 \x1b[2J|",
-        "58=\x00|",
-        "58==|",
-        "58=10=5|",
-    ),
+    "58=a=b|",
+    "58=50% %s %(x)s|",
+    '58="quoted" \\ back|',
+    "58=caf\xe9 \x1b[2J|",
+    "58=\x00|",
+    "58==|",
+    "58=10=5|",
 )
 
 
@@ -111,7 +93,7 @@ ODD = (
 def test_what_is_shown_fast_is_what_the_careful_renderers_show(form: Form) -> None:
     """Again and again: a template is learned from the first, and has an expression after some."""
     messages = [*LogReader().feed(LOG.read_bytes() * 10)]
-    messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text, sent=False) for text in ODD * 12))
+    messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD * 12))
     fast, careful = Decoder(Asked(form)), CarefulDecoder(Asked(form))
     assert fast.batch(messages) == careful.batch(messages)
     assert fast.batch(reversed(messages)) == careful.batch(reversed(messages))
@@ -154,7 +136,7 @@ def test_filters(args: list[str], expected: str) -> None:
 
 
 def test_what_is_not_asked_for_is_not_counted() -> None:
-    wrong = wire("D", ORDER.replace("54=1|", ""))
+    wrong = wire("D", ORDER.replace("54=1|", ""), sent=True)
     assert run(log=wrong + DAY).exit_code == 1
     assert run("--type", "8", log=wrong + DAY).exit_code == 0
     result = run("--type", "Z", log=DAY)
@@ -261,30 +243,6 @@ def test_a_file_is_followed_also_when_it_is_set_aside(tmp_path: Path) -> None:
     assert b" ".join(shown) == b"one  two  three four five six"
 
 
-def test_following_ends_with_ctrl_c_and_says_nothing_odd(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(_: float) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(time, "sleep", interrupted)
-    path = tmp_path / "wire.log"
-    path.write_bytes(DAY)
-    result = run("--follow", str(path))
-    assert (result.exit_code, result.stderr) == (130, "")
-    assert len(result.stdout.splitlines()) == 4
-
-
-def test_ctrl_c_says_nothing_odd(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> Iterator[bytes]:
-        yield DAY
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(decode_module, "pieces", interrupted)
-    result = run(log=DAY)
-    assert (result.exit_code, result.stderr) == (130, "")
-
-
 @pytest.mark.parametrize(
     "args",
     [["-f", "a", "b"], ["-f", "--processes", "2", "a"], ["-f", "a.gz"], ["--full", "--processes", "2"]],
@@ -330,21 +288,21 @@ def test_a_summary_counts_and_times() -> None:
 
 def test_a_gap_that_is_filled_is_none() -> None:
     def report(number: int, header: str = "") -> bytes:
-        return wire("8", REPORT, number, sent=False, header=header)
+        return wire("8", REPORT, number, header=header)
 
     again = "43=Y|122=20260817-16:00:00.000|"
-    reset = wire("4", "123=Y|36=9|", 7, sent=False, header=again)
+    reset = wire("4", "123=Y|36=9|", 7, header=again)
     assert "0 gaps" in summary(report(2) + report(5) + report(3, again) + report(4, again) + report(6))
     assert "0 gaps" in summary(
         report(2) + report(9) + b"".join(report(n, again) for n in range(3, 7)) + reset
     )
     assert ": 4, KalshiNR" in summary(report(2) + report(5) + report(3, again))
-    assert "0 gaps" in summary(report(7) + wire("A", "98=0|108=30|1137=9|141=Y|", 1, sent=False) + report(2))
+    assert "0 gaps" in summary(report(7) + wire("A", "98=0|108=30|1137=9|141=Y|", 1) + report(2))
 
 
 def test_a_damaged_message_counts_with_its_number() -> None:
-    damaged = wire("0", "", 3, sent=False)[:-4] + b"000|"
-    told = summary(wire("0", "", 2, sent=False) + b"\n" + damaged + b"\n" + wire("0", "", 4, sent=False))
+    damaged = wire("0", "", 3)[:-4] + b"000|"
+    told = summary(wire("0", "", 2) + b"\n" + damaged + b"\n" + wire("0", "", 4))
     assert "1 message with problems" in told
     assert "0 gaps" in told
 
@@ -353,7 +311,7 @@ def test_a_summary_of_much_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MAX_KEPT", "MAX_WAITING", "MAX_LATENCIES"):
         monkeypatch.setattr(f"kalshi_fix_adapters.cli.summary.{name}", 3)
     log = b"".join(
-        line(f"16:00:{n:02}.000000", wire("D", ORDER.replace("a1", f"c{n}"), 2 * n)) for n in range(1, 9)
+        line(f"16:00:{n:02}.000000", "D", ORDER.replace("a1", f"c{n}"), 2 * n, sent=True) for n in range(1, 9)
     )
     taken = Summary()
     for fact, wanted, wrong in Decoder(Asked(Form.NONE)).batch(LogReader().feed(log)).facts:

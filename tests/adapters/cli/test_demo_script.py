@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -20,18 +19,10 @@ from kalshi_fix_sansio import (
     OrderGroupRequest,
 )
 
-WHO = "somebody"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox((WHO,)) as running:
-        yield running
-
 
 def participant(sandbox: Sandbox, session: str) -> Participant:
-    plan = make_plan(session, ClientConfig(**sandbox.options(WHO, PREDICTION, session)))
-    return Participant(WHO, plan, lambda *_: None)
+    plan = make_plan(session, ClientConfig(**sandbox.options("you", PREDICTION, session)))
+    return Participant("somebody", plan, lambda *_: None)
 
 
 def order() -> NewOrderSingle:

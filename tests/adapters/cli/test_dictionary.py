@@ -28,10 +28,3 @@ def test_each_product_and_the_repository_are_written_as_the_spec_has_them(tmp_pa
     del expected[shipped.VALIDATED_FILE]
     assert written == set(expected)
     assert all((tmp_path / name).read_text(encoding="utf-8") == text for name, text in expected.items())
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    result = run("margin", "--out", tmp_path / "file" / "folder")
-    assert result.exit_code == 1
-    assert "cannot be written (Not a directory); choose another folder" in result.stderr

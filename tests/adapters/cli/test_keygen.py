@@ -43,9 +43,3 @@ def test_a_file_that_is_there_stays_and_no_half_is_left(tmp_path: Path, there: s
     assert f"{there}: File exists" in result.stderr
     assert [each.name for each in tmp_path.iterdir()] == [there]
     assert (tmp_path / there).read_text() == "kept"
-
-
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    result = CliRunner().invoke(keygen, [str(tmp_path / "none" / "key.pem")])
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "No such file or directory" in result.stderr

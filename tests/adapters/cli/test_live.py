@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import LoggedOn
-from tests.adapters.cli.pipes import started
+from tests.adapters.cli.pipes import lines_until, started
 from tests.adapters.cli.terminals import (
     BACK,
     COLOUR,
@@ -35,21 +33,12 @@ from tests.adapters.cli.venue_environ import environ_of
 MARKET, OTHER = "KXHIGHNY-26DEC31-B50", "KXNBA-27-NYK"
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(("you", "them")) as running:
-        yield running
-
-
 @pytest.fixture
-def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    return environ_of(sandbox, "you", tmp_path / "venue")
-
-
-@pytest.fixture
-def second(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+def second(environ: dict[str, str]) -> dict[str, str]:
     """The variables of another key of the same account."""
-    return environ_of(sandbox, "you", tmp_path / "venue", 1)
+    return environ | {
+        name.removesuffix("_2"): value for name, value in environ.items() if name.endswith("_2")
+    }
 
 
 @pytest.fixture
@@ -226,21 +215,10 @@ def test_orders_placed_while_there_was_no_connection_are_shown_afterwards(
     run(environ, "cancel", "o-2", "buy", MARKET)
 
 
-def lines_until(process: subprocess.Popen[bytes], text: str) -> list[str]:
-    assert process.stdout is not None
-    lines = []
-    for data in process.stdout:
-        line = data.decode().rstrip("\n")
-        lines.append(line)
-        if text in line:
-            return lines
-    raise AssertionError(f"{text!r} has not come: {lines}")
-
-
 def test_in_a_pipe_each_change_is_a_line(
     environ: dict[str, str], theirs: dict[str, str], sandbox: Sandbox
 ) -> None:
-    with started("watch", MARKET, **environ) as process:
+    with started("watch", MARKET, environ=environ) as process:
         lines = lines_until(process, f"{MARKET} 0.4300x")
         run(theirs, "order", "buy", MARKET, "7", "0.44", "--id", "p-1")
         lines += lines_until(process, f"{MARKET} 0.4400x7.00 0.4700x")
@@ -259,7 +237,7 @@ def test_in_a_pipe_each_change_is_a_line(
 def test_in_a_pipe_what_is_not_known_of_orders_is_a_line(
     environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
 ) -> None:
-    with started("orders", **second) as process:
+    with started("orders", environ=second) as process:
         lines = lines_until(process, "all is known that was asked for")
         run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "q-1")
         lines += lines_until(process, "q-1 open, 10.00 left")

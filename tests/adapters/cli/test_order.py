@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner, Result
 
@@ -12,29 +9,9 @@ from kalshi_fix_adapters.cli import requests
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.operations import operation
-from tests.adapters.cli.venue_environ import environ_of
-from tests.adapters.net.peers import unused_port
 
-OWNER = "you"
 MARKET = "KXHIGHNY-26DEC31-B50"
 BUY = ("order", "buy", MARKET, "10", "0.40")
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox((OWNER,)) as running:
-        yield running
-
-
-@pytest.fixture
-def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    return environ_of(sandbox, OWNER, tmp_path / "venue")
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the simulated venue all reports of an answer come together."""
-    monkeypatch.setattr("kalshi_fix_adapters.cli.outcome.SETTLING", 0.0)
 
 
 def run(environ: dict[str, str], *arguments: str, typed: str | None = None) -> Result:
@@ -136,30 +113,19 @@ def test_without_a_terminal_and_without_yes_nothing_is_sent(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "said"),
     [
-        (("order", "buy", MARKET, "5", "40"), 1, "expected 0.0001 to 0.9999 dollars"),
-        (("order", "buy", MARKET, "0", "0.40"), 1, "OrderQty"),
-        (("order", "buy", MARKET, "0.001", "0.40"), 1, "OrderQty"),
-        (("order", "buy", MARKET, "1e3", "0.40"), 2, "'1e3' is no number such as 10 or 0.40"),
-        (("order", "buy", MARKET, "NaN", "0.40"), 2, "is no number"),
-        (("order", "hold", MARKET, "1", "0.40"), 2, "'hold' is not one of"),
-        (("order", "buy", "A\x01B", "1", "0.40"), 2, "printable"),
-        (("cancel", "", "buy", MARKET), 2, "printable"),
+        (("order", "buy", MARKET, "1e3", "0.40"), "'1e3' is no number such as 10 or 0.40"),
+        (("order", "buy", MARKET, "NaN", "0.40"), "is no number"),
+        (("order", "buy", "A\x01B", "1", "0.40"), "printable"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_sent(
-    environ: dict[str, str], arguments: tuple[str, ...], status: int, said: str
+    environ: dict[str, str], arguments: tuple[str, ...], said: str
 ) -> None:
     result = run(environ, *arguments, "--yes")
-    assert (result.exit_code, result.stdout) == (status, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
-
-
-def test_what_cannot_be_reached_is_said_not_to_be_sent_to(environ: dict[str, str]) -> None:
-    result = run(environ, *BUY, "--yes", "--host", "127.0.0.1", "--port", str(unused_port()))
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "refused the connection" in result.stderr
 
 
 def test_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str]) -> None:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 
 import pytest
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
 from kalshi_fix_adapters.store_sqlite import SqliteStore
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.outcomes import OpenRequest
 from tests.adapters.cli.terminals import on_terminal, plain
-from tests.adapters.cli.test_trace import ORDERS
-from tests.adapters.cli.venue_environ import environ_of
 from tests.adapters.store_sqlite.stores import OWNER
 
 MARKET = "KXHIGHNY-26DEC31-B50"
@@ -56,20 +51,9 @@ FOR_PROGRAMS = ("-----", "export ")
 """Begins lines that are to be copied as they are."""
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(("you",), random=Random(1)) as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def place(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder with what the commands read, as the current one."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in environ_of(sandbox, "you", Path("venue")).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("kalshi_fix_adapters.cli.outcome.SETTLING", 0.0)
-    Path("orders.log").write_bytes(ORDERS)
+def _files(place: None) -> None:
+    """What the commands read."""
     Path("scenario.yaml").write_text("{}\n")
     with SqliteStore(Path("store.sqlite3").absolute(), owner=OWNER) as store:
         sent_at = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -79,7 +63,7 @@ def place(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         store.commit()
 
 
-def words(line: str, name: str, sandbox: Sandbox) -> list[str]:
+def words(line: str, name: str) -> list[str]:
     """The arguments; an order that is changed or cancelled is placed first."""
     arguments = shlex.split(line)
     placed = {"amend": "o-1", "cancel": "o-2"}.get(arguments[0])
@@ -98,10 +82,10 @@ def words(line: str, name: str, sandbox: Sandbox) -> list[str]:
 @pytest.mark.parametrize("no_color", ["", "1"])
 @pytest.mark.parametrize("line", [each for each in PRINTED if not each.startswith(("venue do", "mass"))])
 def test_on_a_terminal_of_60_columns_every_line_fits(
-    line: str, no_color: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    line: str, no_color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)  # empty is as not set
-    arguments = words(line, f"t{no_color}", sandbox)
+    arguments = words(line, f"t{no_color}")
     status, shown, told = on_terminal(monkeypatch, arguments)
     assert status == 0, told
     if no_color:
@@ -113,10 +97,10 @@ def test_on_a_terminal_of_60_columns_every_line_fits(
 
 
 @pytest.mark.parametrize("line", [each for each in PRINTED if not each.startswith("venue do")])
-def test_in_a_pipe_it_is_plain(line: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_pipe_it_is_plain(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for forced in ("FORCE_COLOR", "CLICOLOR_FORCE"):
         monkeypatch.setenv(forced, "1")
-    arguments = words(line, "p", sandbox)
+    arguments = words(line, "p")
     result = CliRunner().invoke(commands, arguments)
     assert result.exit_code == 0, result.output
     assert result.output

@@ -38,12 +38,6 @@ def test_a_message_lists_its_fields_and_what_is_required() -> None:
     assert "ClOrdID (11)\n      required. " in shown
 
 
-def test_what_is_not_there_is_told_with_what_is_near() -> None:
-    result = CliRunner().invoke(spec, ["sied"])
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "near it: side" in result.stderr
-
-
 @pytest.mark.parametrize("columns", [60, 80])
 def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
     for entry in _entries():

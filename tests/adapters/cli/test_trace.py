@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import random
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,61 +16,9 @@ from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.logs import LoggedMessage, LogReader
 from kalshi_fix_adapters.logs import trace as tracing
 from kalshi_fix_adapters.logs.trace import Trace, trace
-from kalshi_fix_sansio.framing import encode_frame
-from tests.adapters.cli.every_message import KEY, SYMBOL
+from tests.adapters.cli.order_logs import DETAILS, ORDER_ID, ORDERS, OTHER, line, report
 from tests.helpers import tag_of
 
-ORDER_ID = "9b1f6c2e-order"
-DETAILS = f"54=1|55={SYMBOL}|"
-
-
-def wire(msg_type: str, body: str, number: int, *, sent: bool = False, venue: str = "KalshiNR") -> bytes:
-    """A sound message with | for SOH."""
-    sender, target = (KEY, venue) if sent else (venue, KEY)
-    head = f"35={msg_type}|34={number}|49={sender}|56={target}|52=20260817-16:00:00.000|"
-    frame = encode_frame("FIXT.1.1", (head + body).replace("|", "\x01").encode("latin-1"))
-    return frame.replace(b"\x01", b"|")
-
-
-def line(
-    at: str,
-    msg_type: str,
-    body: str,
-    number: int,
-    *,
-    sent: bool = False,
-    connection: int = 1,
-    venue: str = "KalshiNR",
-) -> bytes:
-    """A line of a wire log."""
-    way = "sent    " if sent else "received"
-    return (
-        f"2026-08-17 {at}Z {connection} {way} ".encode()
-        + wire(msg_type, body, number, sent=sent, venue=venue)
-        + b"\n"
-    )
-
-
-def report(client_id: str, exec_id: str, exec_type: str, more: str = "", order_id: str = ORDER_ID) -> str:
-    left, status = "0.00" if exec_type == "4" else "10.00", exec_type.replace("5", "0")
-    return (
-        f"37={order_id}|11={client_id}|17={exec_id}|150={exec_type}|39={status}|{DETAILS}59=1|"
-        f"60=20260817-16:00:00|38=10.00|151={left}|14=0.00|6=0.0000|{more}"
-    )
-
-
-OTHER = line("16:00:02.000000", "D", f"11=b1|38=1|40=2|44=0.10|{DETAILS}", 8, sent=True) + line(
-    "16:00:02.100000", "8", report("b1", "1;1;2", "0", order_id="another"), 8
-)
-ORDERS = (
-    line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}", 7, sent=True)
-    + line("16:00:01.004000", "8", report("a1", "1;1;1", "0"), 7)
-    + OTHER
-    + line("16:00:03.000000", "G", f"11=a2|41=a1|38=10|40=2|44=0.51|{DETAILS}", 9, sent=True)
-    + line("16:00:03.004000", "8", report("a2", "1;1;3", "5", "41=a1|"), 9)
-    + line("16:00:09.000000", "F", f"11=a3|41=a2|{DETAILS}", 2, sent=True, connection=2)
-    + line("16:00:09.004000", "8", report("a3", "1;1;4", "4", "41=a2|"), 2, connection=2)
-)
 COPY = line("16:00:01.005000", "8", report("a1", "1;1;1", "0"), 2, venue="KalshiDC") + line(
     "16:00:09.005000", "8", report("a3", "1;1;4", "4", "41=a2|"), 3, venue="KalshiDC"
 )
@@ -231,34 +177,30 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not traced("c29", log + reject(900) * 3, size=1_000).complete
 
 
-def test_what_is_around_is_not_read_as_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    fed = 0
+@pytest.fixture
+def fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes were given to readers, each time."""
+    sizes = []
 
     class Counting(LogReader):
         def feed(self, data: bytes) -> Iterator[LoggedMessage]:
-            nonlocal fed
-            fed += len(data)
+            sizes.append(len(data))
             return super().feed(data)
 
     monkeypatch.setattr(tracing, "LogReader", Counting)
+    return sizes
+
+
+def test_what_is_around_is_not_read_as_messages(fed: list[int]) -> None:
     assert len(traced("a2", OTHER * 2_000 + ORDERS + OTHER * 2_000).steps) == 6
-    assert fed < 10 * len(ORDERS)
+    assert sum(fed) < 10 * len(ORDERS)
 
 
-def test_a_huge_message_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    fed = 0
-
-    class Counting(LogReader):
-        def feed(self, data: bytes) -> Iterator[LoggedMessage]:
-            nonlocal fed
-            fed += len(data)
-            return super().feed(data)
-
-    monkeypatch.setattr(tracing, "LogReader", Counting)
+def test_a_huge_message_is_read_once(fed: list[int]) -> None:
     huge = b"8=FIXT.1.1|35=8|" + b"11=a1|" * 100_000 + b"\n\n"
     found = traced("a1", ORDERS + huge + OTHER)
     assert len(found.steps) == 7
-    assert fed < 3 * len(huge)
+    assert sum(fed) < 3 * len(huge)
     endless = b"8=FIXT.1.1|35=D|11=a1|58=" + b"x" * (3 * 1024 * 1024) + b"\n" + ORDERS
     found = traced("a1", endless)
     assert found.steps[0].logged.cut
@@ -314,9 +256,7 @@ def test_an_order_that_is_nowhere(logs: list[str], tmp_path: Path) -> None:
     assert "1 message is FIX.4.4" in run("gone", "-", log=b"8=FIX.4.4|9=5|35=0|10=000|\n").stderr
 
 
-def test_an_id_must_be_given(logs: list[str]) -> None:
-    assert run("", *logs).exit_code == 2
-    assert run("a1").exit_code == 2
+def test_standard_input_is_one_log() -> None:
     assert run("a1", "-", "-").exit_code == 2
 
 
@@ -394,33 +334,3 @@ def test_prices_have_the_unit_that_the_logon_asked_for(tmp_path: Path) -> None:
         begin = b"" if asked is None else line("15:00:00.000000", "A", logon, 1, sent=True)
         run("a1", "--html", str(page), "-", log=begin + ORDERS)
         assert f"0.50{unit}\n" in page.read_text("utf-8")
-
-
-def test_a_page_that_cannot_be_written(logs: list[str], tmp_path: Path) -> None:
-    result = run("a3", "--html", str(tmp_path / "none" / "page.html"), *logs)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "page.html cannot be written: No such file or directory" in result.stderr
-
-
-def test_a_reader_that_goes_away_is_no_error(logs: list[str]) -> None:
-    command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "trace", "a1", "-"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        process.stdin.write(ORDERS)
-        process.stdin.close()
-        assert process.stderr.read() == b""
-        assert process.wait() == 141
-
-
-def test_an_interrupt_says_nothing(logs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_args: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("kalshi_fix_adapters.cli.trace.trace_order", interrupted)
-    result = run("a1", *logs)
-    assert (result.exit_code, result.output) == (130, "")

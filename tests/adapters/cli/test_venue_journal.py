@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
+from tests.adapters.cli.pipes import lines_until, started
 
 SCENARIO = """
 seed: 3
@@ -19,7 +16,6 @@ flow: {rate: 200}
 schedule:
 - {do: pause, product: margin}
 """
-LAST_LINE = "In another shell"
 
 
 @pytest.fixture
@@ -27,22 +23,10 @@ def journal(tmp_path: Path) -> Path:
     """That of a venue that traded with itself for a moment and was killed."""
     scenario, journal = tmp_path / "scenario.yaml", tmp_path / "venue.journal"
     scenario.write_text(SCENARIO)
-    command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "venue", "--folder", str(tmp_path / "venue")]
-    process = subprocess.Popen(
-        [*command, "--scenario", str(scenario), "--journal", str(journal)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            if line.startswith(LAST_LINE):
-                break
-        process.send_signal(signal.SIGKILL)
-    finally:
-        process.wait()
-        process.stdout.close()
+    arguments = ["--folder", str(tmp_path / "venue"), "--scenario", str(scenario), "--journal", str(journal)]
+    with started("venue", *arguments, environ={"PYTHONUNBUFFERED": "1"}) as process:
+        lines_until(process, "In another shell")
+        process.kill()
     return journal
 
 

@@ -24,16 +24,6 @@ def test_check_says_that_a_file_is_in_order() -> None:
     assert "5 markets, 2 owners, 8 API keys; it is in order" in result.output
 
 
-@pytest.mark.parametrize("command", [["venue", "check"], ["venue", "--scenario"]])
-def test_a_bad_file_ends_with_file_line_and_what_to_do(command: list[str], tmp_path: Path) -> None:
-    path = tmp_path / "bad.yaml"
-    path.write_text("seed: 1\nflow:\n  rat: 5\n")
-    result = CliRunner().invoke(commands, [*command, str(path)])
-    assert result.exit_code == 1
-    assert f"{path}:3: flow has an unknown key `rat`; did you mean `rate`?" in result.stderr
-    assert "Traceback" not in result.output
-
-
 def test_schema_prints_the_json_schema() -> None:
     result = CliRunner().invoke(commands, ["venue", "schema"])
     assert json.loads(result.output) == json_schema()
@@ -103,17 +93,10 @@ def test_a_time_that_is_none_is_told(wrong: str) -> None:
     assert "write a time such as" in " ".join(result.output.split())
 
 
-def test_without_pyyaml_the_venue_runs_and_a_file_says_what_to_install() -> None:
+def test_without_pyyaml_a_venue_without_a_file_runs() -> None:
     program = (
         "import sys; sys.modules['yaml'] = None; sys.argv = ['kalshi-fix', *sys.argv[1:]]; "
         "import kalshi_fix_adapters.testing; from kalshi_fix_adapters.cli import main; main()"
     )
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", program, "venue", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    told = run("check", str(EXAMPLE))
-    assert (told.returncode, "pip install 'kalshi-fix-sansio[scenario]'" in told.stderr) == (1, True)
-    assert "Traceback" not in told.stderr
-    assert run("simulate", "--for", "1s").returncode == 0
+    command = [sys.executable, "-c", program, "venue", "simulate", "--for", "1s"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0

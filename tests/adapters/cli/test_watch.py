@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.operations import operation
-from tests.adapters.cli.venue_environ import environ_of
 
 MARKET = "KXHIGHNY-26DEC31-B50"
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(("you",)) as running:
-        yield running
-
-
-def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, tmp_path: Path) -> None:
-    environ = environ_of(sandbox, "you", tmp_path / "venue")
-
+def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, environ: dict[str, str]) -> None:
     def run(*arguments: str) -> str:
         result = CliRunner().invoke(commands, arguments, env=environ)
         assert result.exit_code == 0, result.output

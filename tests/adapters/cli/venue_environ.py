@@ -1,22 +1,22 @@
-"""What `kalshi-fix venue` tells to export, for one of an owner's keys at a sandbox."""
+"""What `kalshi-fix venue` tells an owner to export, at a sandbox."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_sansio import PRODUCTS
 
 
-def environ_of(sandbox: Sandbox, owner: str, folder: Path, key: int = 0) -> dict[str, str]:
+def environ_of(sandbox: Sandbox, owner: str, folder: Path) -> dict[str, str]:
     """Write the files into a folder and return the variables."""
-    if not Sandbox.ca_path(folder).exists():
-        sandbox.write_files(folder, owner)
     found: dict[str, str] = {}
-    for product, prefix in (("prediction", "KALSHI"), ("margin", "KALSHI_PERPS")):
+    for product, files in sandbox.write_files(folder, owner).items():
+        prefix = PRODUCTS[product]
         found |= {
-            f"{prefix}_KEY_ID": sandbox.keys[owner, product][key].key_id,
-            f"{prefix}_PRIVATE_KEY_PATH": str(folder / f"{product}-{key + 1}.pem"),
             f"{prefix}_FIX_ENDPOINTS": sandbox.endpoints(product),
             f"{prefix}_FIX_CA_FILE": str(Sandbox.ca_path(folder)),
         }
+        for suffix, (key_id, path) in zip(("", "_2"), files, strict=True):
+            found |= {f"{prefix}_KEY_ID{suffix}": key_id, f"{prefix}_PRIVATE_KEY_PATH{suffix}": str(path)}
     return found

@@ -1,0 +1,38 @@
+"""A simulated venue for each file of tests, and the variables that lead the command to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_adapters.testing import Sandbox
+from tests.adapters.cli.order_logs import ORDERS
+from tests.adapters.cli.venue_environ import environ_of
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(("you", "them")) as running:
+        yield running
+
+
+@pytest.fixture
+def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    return environ_of(sandbox, "you", tmp_path / "venue")
+
+
+@pytest.fixture
+def place(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with a log as the current one; variables as `env.sh` sets them."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    Path("orders.log").write_bytes(ORDERS)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the simulated venue all reports of an answer come together."""
+    monkeypatch.setattr("kalshi_fix_adapters.cli.outcome.SETTLING", 0.0)
