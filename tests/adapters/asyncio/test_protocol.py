@@ -17,14 +17,11 @@ from kalshi_fix_adapters.asyncio.notifier import LoopNotifier
 from kalshi_fix_adapters.asyncio.protocol import ClientProtocol
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.net.dial import Dialer
-from kalshi_fix_adapters.net.tls import Plaintext, Tls
-from kalshi_fix_adapters.venue.identities import Authority
+from kalshi_fix_adapters.net.tls import Plaintext
+from tests.adapters.conformance.loops import LONG
 from tests.adapters.net.peers import Handler, keep_silent, listening
+from tests.adapters.net.tls_cases import GOOD, HOST, TRUST
 
-LONG = 30.0
-HOST = "127.0.0.1"
-AUTHORITY = Authority()
-TRUST = Tls(ca_data=AUTHORITY.certificate_pem.decode())
 BIG = bytes(range(256)) * 4_000
 pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 
@@ -108,7 +105,7 @@ def run(
         finally:
             protocol.drop()
 
-    server = AUTHORITY.issue().ssl_context() if secure else None
+    server = GOOD.ssl_context() if secure else None
     with listening(handler, server) as port:
         asyncio.run(main(port), debug=True)
 

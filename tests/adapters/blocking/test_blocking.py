@@ -8,62 +8,37 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-from uuid import uuid4
+from typing import TypeVar
 
 import pytest
 
 from kalshi_fix_adapters.blocking import Client, market_data, order_entry
-from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, Options, make_plan
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.errors import ConnectionFailedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import Disconnected, Resubscribed
-from kalshi_fix_adapters.net.tls import Plaintext
-from kalshi_fix_adapters.testing import MARKETS, Sandbox
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import (
     ExecType,
     ExecutionReport,
     MarketDataRequest,
     MarketDataSnapshotFullRefresh,
     MDReqSymbol,
-    NewOrderSingle,
-    OrdType,
-    Side,
 )
-from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
+from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
+from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.support import SYMBOL, order
+from tests.adapters.conformance.support import options as of_one_connection
 from tests.adapters.conftest import ME
-from tests.adapters.engine.stage import report
-from tests.adapters.net.peers import Acceptor, keep_silent, listening, logged_on_peer, unused_port
+from tests.adapters.net.peers import unused_port
 
-SYMBOL = MARKETS["prediction"][0].rules.ticker
-LONG = 30.0
-"""Seconds after which a test gives up waiting for what must come."""
 E = TypeVar("E")
-
-
-def options(sandbox: Sandbox, session: str = "KalshiNR", key: int = 0, **changes: Any) -> Options:
-    chosen: Options = {**sandbox.options(ME, "prediction", session, key), **changes}  # type: ignore[typeddict-item]
-    return chosen
-
-
-def by_hand(sandbox: Sandbox, port: int, **changes: Any) -> ConnectionPlan:
-    """What a client of a peer without TLS does; it connects once."""
-    chosen = options(sandbox, port=port, tls=Plaintext(), reconnect=None, **changes)
-    return make_plan("KalshiNR", ClientConfig(**chosen))
-
-
-def order() -> NewOrderSingle:
-    return NewOrderSingle(
-        cl_ord_id=str(uuid4()),
-        symbol=SYMBOL,
-        side=Side.BUY,
-        ord_type=OrdType.LIMIT,
-        price="0.01",
-        order_qty=1,
-    )
+options = partial(of_one_connection, reconnect=ReconnectPolicy())
+"""Arguments of a client of the sandbox's venue that connects again."""
 
 
 def next_of(client: Client, kind: type[E]) -> E:
@@ -92,28 +67,6 @@ def test_several_threads_may_send(sandbox: Sandbox) -> None:
         reports = [next(client.messages(LONG)) for _ in range(80)]
     assert sorted(numbers) == list(range(2, 42))
     assert {type(report) for report in reports} == {ExecutionReport}
-
-
-def test_a_second_thread_that_takes_is_refused_and_confirms_nothing(sandbox: Sandbox) -> None:
-    def speak(peer: Acceptor) -> None:
-        for number in range(3):
-            peer.send(report(str(number)))
-        list(peer.received())
-
-    def taken() -> str | None:
-        cl_ord_id: str | None = next_of(client, MessageReceived).message.cl_ord_id  # type: ignore[attr-defined]
-        return cl_ord_id
-
-    with logged_on_peer(speak) as port, Client(by_hand(sandbox, port)) as client:
-        with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(taken).result(LONG) == "0"
-            for take in (client.receive, lambda: next(client.events()), lambda: next(client.messages())):
-                with pytest.raises(LocalProtocolError, match="another thread or task has taken an event"):
-                    take()
-            assert client.send(order()) == 2
-            assert pool.submit(taken).result(LONG) == "1"
-        # That thread has ended.
-        assert taken() == "2"
 
 
 def test_what_says_nothing_of_messages_may_be_taken_by_any_thread(sandbox: Sandbox) -> None:
@@ -185,16 +138,6 @@ def _fail(*_: object, **__: object) -> None:
     raise OwnError
 
 
-@pytest.mark.parametrize("error", [OwnError, KeyboardInterrupt])
-def test_an_exception_of_the_user_logs_out_and_goes_on(sandbox: Sandbox, error: type[BaseException]) -> None:
-    client = order_entry(**options(sandbox))
-    with pytest.raises(error), client:  # noqa: PT012
-        client.send(order())
-        raise error
-    assert client.ended is not None
-    assert client.ended.clean
-
-
 CALLS: dict[str, Callable[[Client], object]] = {
     "send": lambda client: client.send(order()),
     "test_request": lambda client: client.test_request(),
@@ -251,51 +194,6 @@ def test_an_interrupt_while_waiting_for_the_logout_ends_it(
             with pytest.raises(KeyboardInterrupt):
                 client.logout()
         assert client._join(LONG)
-
-
-def test_an_interrupted_logon_leaves_nothing_behind(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = client_threads()
-    with monkeypatch.context() as patch:
-        patch.setattr(Client, "_wait_logged_on", _interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            order_entry(**options(sandbox)).open()
-    assert client_threads() == before
-
-
-def test_an_interrupt_before_the_thread_runs(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = order_entry(**options(sandbox))
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", _interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            client.open()
-    with client:
-        assert client.is_logged_on
-
-
-def test_an_interrupted_wait_for_a_venue_that_never_answers(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = client_threads()
-
-    sent = threading.Event()
-    flush = ClientCore.flush
-
-    def tell_that_the_logon_was_sent(core: ClientCore, write: Callable[[bytearray], int]) -> None:
-        flush(core, write)
-        sent.set()
-
-    def interrupt_after_the_logon_was_sent(_: Client) -> None:
-        assert sent.wait(LONG)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(ClientCore, "flush", tell_that_the_logon_was_sent)
-    with listening(keep_silent) as port:
-        monkeypatch.setattr(Client, "_wait_logged_on", interrupt_after_the_logon_was_sent)
-        with pytest.raises(KeyboardInterrupt):
-            Client(by_hand(sandbox, port)).open()
-    assert client_threads() == before
 
 
 # --- the thread itself fails

@@ -21,15 +21,16 @@ from kalshi_fix_adapters.blocking.driver import Background, Driver
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.engine.connection import read_clocks
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, SessionClosedError
-from kalshi_fix_adapters.events import ClientEvent, ReadingPaused, ReadingResumed
 from kalshi_fix_adapters.net import sleeper as sleeping
 from kalshi_fix_adapters.net.sleeper import READ, READY, WOKEN, WRITE, Poll, SelectPoll, Sleeper, make_poll
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import Heartbeat
 from kalshi_fix_sansio.events import HeartbeatReceived, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session.timers import Timers
-from tests.adapters.blocking.test_blocking import LONG, by_hand, next_of, options, order
-from tests.adapters.engine.stage import report
+from tests.adapters.blocking.test_blocking import next_of, options
+from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.support import by_hand, order
+from tests.adapters.engine.stage import plan, report
 from tests.adapters.net.peers import Acceptor, logged_on_peer
 
 AWAY, DRIVING, STANDING_BY, RESTING = Background
@@ -118,7 +119,7 @@ def trading(sandbox: Sandbox, **changes: Any) -> Iterator[tuple[Client, Orders]]
     """A client that is logged on, and its peer; what came with the logon was taken."""
     orders = Orders()
     with logged_on_peer(orders) as port:
-        client = Client(by_hand(sandbox, port, **changes))
+        client = order_entry(**by_hand(sandbox, port, **changes))
         try:
             with client:
                 list(client.events(0))
@@ -418,19 +419,6 @@ def test_what_waits_inside_the_tls_layer_is_read(sandbox: Sandbox, monkeypatch: 
                 next_of(client, MessageReceived)
 
 
-def test_nobody_reads_while_the_queue_is_full(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    with trading(sandbox, queue_limit=4) as (client, orders):
-        orders.report(*map(str, range(20)))
-        events: list[ClientEvent] = []
-        while len([event for event in events if isinstance(event, MessageReceived)]) < 20:
-            events.append(client.receive(LONG))
-        assert any(isinstance(event, ReadingPaused) for event in events) is any(
-            isinstance(event, ReadingResumed) for event in events
-        )
-        names = [event.message.cl_ord_id for event in events if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
-        assert names == list(map(str, range(20)))
-
-
 @pytest.mark.parametrize("output", [b"", b"x"])
 def test_while_the_queue_is_full_a_renegotiation_wakes_nobody(sandbox: Sandbox, output: bytes) -> None:
     """TLS 1.2: reading goes on only once TLS has written, and nobody reads."""
@@ -478,7 +466,7 @@ def test_heartbeats_leave_whatever_the_user_does(
                 heard.set()
                 peer.log_out("enough")
 
-    with logged_on_peer(listen) as port, Client(by_hand(sandbox, port, heart_bt_int=3)) as client:
+    with logged_on_peer(listen) as port, order_entry(**by_hand(sandbox, port, heart_bt_int=3)) as client:
         behave(client, heard)
     assert heard.is_set()
 
@@ -525,8 +513,8 @@ class Asked:
         self._lock.release()
 
 
-def test_a_change_under_way_does_not_end_a_connection_in_the_making(sandbox: Sandbox) -> None:
-    sharing, asked = Driver(by_hand(sandbox, 1)), threading.Event()
+def test_a_change_under_way_does_not_end_a_connection_in_the_making() -> None:
+    sharing, asked = Driver(plan()), threading.Event()
     sharing.open()
     waits = background._WaitsWhileWanted(sharing)
     sharing.lock = Asked(sharing.lock, asked.set)  # type: ignore[assignment]

@@ -13,10 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -31,9 +28,12 @@ from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits
-from tests.adapters.blocking.test_blocking import LONG, next_of, options, order
+from tests.adapters.blocking.test_blocking import next_of, options
 from tests.adapters.blocking.test_driving import trading
+from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.support import order
 from tests.adapters.engine.stage import report
+from tests.adapters.interrupter import Interrupter
 from tests.adapters.net.peers import Acceptor
 
 FILES = {module.__file__ for module in (driver, transport, sleeper, client, user)}
@@ -44,38 +44,6 @@ MOST = 2_000
 
 class Alarm(Exception):
     """What a program's own signal handler raises, as for a time that is over."""
-
-
-class Interrupter:
-    """Raises something, as a signal handler does, at the `at`th point where CPython looks for signals: when a
-    function of ours begins, and after one of ours has called one that is written in C."""
-
-    def __init__(
-        self,
-        at: int,
-        files: AbstractSet[str | None] = FILES,
-        raises: type[BaseException] = KeyboardInterrupt,
-    ) -> None:
-        self._left = at
-        self._files = files
-        self._raises = raises
-        self.struck: str | None = None
-        """Where it did."""
-
-    def __enter__(self) -> None:
-        sys.setprofile(self._point)
-
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
-
-    def _point(self, frame: FrameType, event: str, what: Any) -> None:
-        if frame.f_code.co_filename not in self._files or event not in {"call", "c_return"}:
-            return
-        if self._left == 0:
-            self.struck = f"{frame.f_code.co_qualname}:{frame.f_lineno} {event} {what}"
-            sys.setprofile(None)
-            raise self._raises
-        self._left -= 1
 
 
 def assert_let_go(client: Client, struck: str | None = None) -> None:
@@ -151,7 +119,7 @@ def test_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> 
     for at in range(MOST):
         other = threading.Thread(target=_ask if beside else bool, args=(client,))
         other.start()
-        interrupter = Interrupter(at)
+        interrupter = Interrupter(at, FILES)
         try:
             with interrupter:
                 CALLS[name](client)
@@ -201,7 +169,7 @@ def test_what_an_interrupt_keeps_from_its_user_comes_again(
             while struck:
                 orders.wanted.put(speak)
                 seen: list[str | None] = []
-                interrupter = Interrupter(at, raises=raises)
+                interrupter = Interrupter(at, FILES, raises)
                 with contextlib.suppress(raises, SessionClosedError), interrupter:
                     seen.append(look(client))
                 # A client that is over already gives nothing, and no such point.

@@ -266,7 +266,9 @@ class _Iterator:
             raise StopAsyncIteration from None
 
 
-LOOPS: tuple[Loop, ...] = (Blocking(), Asyncio(), Trio(), AnyIo("asyncio"), AnyIo("trio"))
+TASKS: tuple[Loop, ...] = (Asyncio(), Trio(), AnyIo("asyncio"), AnyIo("trio"))
+"""Those that have tasks, which can be cancelled."""
+LOOPS: tuple[Loop, ...] = (Blocking(), *TASKS)
 
 
 async def first(stream: Any) -> Any:

@@ -69,3 +69,11 @@ async def event_of(client: Any, kind: type) -> Any:
         if isinstance(event, kind):
             return event
     raise AssertionError(f"no {kind.__name__} came")
+
+
+async def trade(client: Any) -> int:
+    """Place an order and wait for the report that it is new; return its MsgSeqNum."""
+    placed = order()
+    number: int = await client.send(placed)
+    await acknowledged(client, placed.cl_ord_id)
+    return number

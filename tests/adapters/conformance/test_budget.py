@@ -15,11 +15,9 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits
-from tests.adapters.conformance.loops import LONG, LOOPS, Loop
+from tests.adapters.conformance.loops import LONG, TASKS, Loop
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order
-
-TASKS = tuple(loop for loop in LOOPS if loop.name != "blocking")
 
 
 def budget(rate: float) -> RateBudget:
@@ -92,9 +90,7 @@ async def test_what_does_not_leave_in_time_is_not_sent(loop: Loop, sandbox: Sand
         assert await client.send(first) == 2
 
 
-@pytest.mark.parametrize(
-    "loop", [each for each in LOOPS if each.name != "blocking"], ids=lambda loop: loop.name
-)
+@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 async def test_a_wait_that_is_cancelled_has_sent_nothing(loop: Loop, sandbox: Sandbox) -> None:
     rates = budget(0.001)
     async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:

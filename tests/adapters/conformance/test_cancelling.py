@@ -22,13 +22,12 @@ import trio
 from kalshi_fix_adapters.errors import SessionInterruptedError
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import LoggedOn
-from tests.adapters.conformance.loops import LONG, LOOPS, Loop, first, gather
+from tests.adapters.conformance.loops import LONG, TASKS, Loop, first, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import AT_ONCE, acknowledged, by_hand, event_of, options, order
 from tests.adapters.net.peers import Acceptor, keep_silent, logged_on_peer
 
 T = TypeVar("T")
-TASKS = tuple(loop for loop in LOOPS if loop.name != "blocking")
 MOST = 1000
 """Points at which a scenario may wait, at the most."""
 pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)

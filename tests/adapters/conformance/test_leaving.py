@@ -39,7 +39,7 @@ class OwnError(Exception):
 
 @pytest.mark.parametrize(
     "error",
-    [OwnError(), ExceptionGroup("own", [OwnError()]), SystemExit(3)],
+    [OwnError(), ExceptionGroup("own", [OwnError()]), SystemExit(3), KeyboardInterrupt()],
     ids=lambda error: type(error).__name__,
 )
 async def test_an_exception_leaves_as_itself_after_an_orderly_logout(

@@ -47,6 +47,7 @@ from tests.adapters.conformance.support import (
     options,
     order,
     report,
+    trade,
 )
 from tests.adapters.conftest import ME
 from tests.adapters.net.peers import Acceptor, listening, logged_on_peer
@@ -57,14 +58,6 @@ SOON = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
 
 def relay_to(sandbox: Sandbox, session: str = "KalshiNR") -> Relay:
     return Relay(sandbox.server.port("prediction", session))
-
-
-async def trade(client: Any) -> int:
-    """Place an order and wait for its report; return its MsgSeqNum."""
-    placed = order()
-    number: int = await client.send(placed)
-    await acknowledged(client, placed.cl_ord_id)
-    return number
 
 
 async def test_every_step_of_a_reconnection_is_told_in_order(

@@ -22,7 +22,7 @@ from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.session.sequence import LAST_NUMBER
 from tests.adapters.conformance.loops import Loop
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order
+from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order, trade
 from tests.adapters.conftest import ME
 
 SESSION = "KalshiRT"
@@ -47,14 +47,6 @@ def files_of(folder: Path) -> list[Path]:
 
 class Crash(Exception):
     """What a user's code raises in the middle of an event."""
-
-
-async def trade(client: Any, count: int = 1) -> None:
-    """Send orders, and take their reports."""
-    for _ in range(count):
-        sent = order()
-        await client.send(sent)
-        await acknowledged(client, sent.cl_ord_id)
 
 
 async def unanswered(loop: Loop, settings: Any, count: int = 1) -> list[str]:
@@ -144,7 +136,8 @@ async def test_the_next_logon_goes_on_from_what_was_set(loop: Loop, sandbox: San
     """Numbers of the venue's, after the file was lost: a program without a store's file is told them."""
     settings = options(sandbox, SESSION, store=tmp_path / "lost")
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client, 2)
+        await trade(client)
+        await trade(client)
     known = at_venue(sandbox)
     for store in (tmp_path / "new", None, MemoryStore()):
         client = loop.client(SESSION, **options(sandbox, SESSION, store=store))

@@ -24,7 +24,7 @@ from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.identities import Authority
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.support import acknowledged, event_of, options, order
+from tests.adapters.conformance.support import event_of, options, trade
 from tests.adapters.net.peers import unused_port
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "kalshi-fix-sansio"
@@ -117,9 +117,7 @@ def to_venue(binary: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tunnel]:
 
 async def test_an_order_through_stunnel(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
     async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
-        placed = order()
-        await client.send(placed)
-        await acknowledged(client, placed.cl_ord_id)
+        await trade(client)
     assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
 from tests.adapters.conformance.loops import Loop
-from tests.adapters.conformance.support import acknowledged, options, order
+from tests.adapters.conformance.support import options, trade
 from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import HOST, TLS_CASES, TlsCase
 
@@ -88,6 +88,4 @@ async def test_a_pinned_venue(loop: Loop, sandbox: Sandbox) -> None:
     pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
     for tls in (Tls(pinned_sha256=pin), Tls(pinned_sha256=pin, ca_data=sandbox.ca_pem)):
         async with loop.client("KalshiNR", **options(sandbox, tls=tls)) as client:
-            placed = order()
-            await client.send(placed)
-            await acknowledged(client, placed.cl_ord_id)
+            await trade(client)

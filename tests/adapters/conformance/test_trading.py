@@ -25,7 +25,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from tests.adapters.conformance.loops import LONG, Loop, first, gather
-from tests.adapters.conformance.support import acknowledged, by_hand, event_of, options, order, report
+from tests.adapters.conformance.support import by_hand, event_of, options, order, report, trade
 from tests.adapters.net.peers import Acceptor, logged_on_peer
 
 SESSIONS = ("KalshiNR", "KalshiRT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
@@ -78,11 +78,6 @@ async def test_what_the_venue_rejects_is_tied_to_what_was_sent(loop: Loop, sandb
 
 
 async def test_a_client_can_be_opened_again_and_without_a_context(loop: Loop, sandbox: Sandbox) -> None:
-    async def acknowledged_after(client: Any) -> None:
-        placed = order()
-        await client.send(placed)
-        await acknowledged(client, placed.cl_ord_id)
-
     client = loop.client("KalshiNR", **options(sandbox))
     for _ in range(2):
         async with client:
@@ -96,11 +91,11 @@ async def test_a_client_can_be_opened_again_and_without_a_context(loop: Loop, sa
             # Nobody has taken the answer to that order.
             with pytest.raises(OutcomesUnknownError):
                 await gather(client.messages(LONG))
-            await acknowledged_after(client)
+            await trade(client)
     if "trio" in loop.name or "anyio" in loop.name:
         return
     await client.open()
-    await acknowledged_after(client)
+    await trade(client)
     assert (await client.logout()).clean
 
 

@@ -17,7 +17,7 @@ from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.errors import LocalProtocolError
 from tests.adapters.conformance.loops import gather
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import acknowledged, options, order
+from tests.adapters.conformance.support import options, order, trade
 
 
 def test_tasks_of_trio_need_an_owner(sandbox: Sandbox) -> None:
@@ -38,9 +38,7 @@ def test_asyncio_in_debug_mode_and_with_eager_tasks(sandbox: Sandbox, factory: s
         if factory == "eager" and hasattr(asyncio, "eager_task_factory"):
             asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
-            placed = order()
-            await client.send(placed)
-            await acknowledged(client, placed.cl_ord_id)
+            await trade(client)
         assert client.ended is not None
         assert client.ended.clean
 
@@ -114,16 +112,14 @@ def test_an_asyncio_client_that_was_left_is_held_by_no_timer(sandbox: Sandbox) -
 def test_an_asyncio_client_goes_on_in_another_loop(sandbox: Sandbox) -> None:
     client = kalshi_fix_adapters.asyncio.order_entry(**options(sandbox))
 
-    async def trade() -> None:
+    async def open_and_trade() -> None:
         async with client:
-            placed = order()
-            await client.send(placed)
-            await acknowledged(client, placed.cl_ord_id)
+            await trade(client)
             with pytest.raises(ClientTimeoutError):
                 await client.receive(0.01)
 
     for _ in range(2):
-        asyncio.run(trade())
+        asyncio.run(open_and_trade())
 
 
 def test_every_call_of_trios_client_is_one_checkpoint(sandbox: Sandbox) -> None:

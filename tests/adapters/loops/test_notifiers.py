@@ -10,9 +10,8 @@ import pytest
 import trio
 
 from kalshi_fix_adapters.loops.adapter import Notifier
-from tests.adapters.conformance.loops import LONG, LOOPS, AnyIo, Loop
+from tests.adapters.conformance.loops import LONG, TASKS, AnyIo, Loop
 
-TASKS = tuple(loop for loop in LOOPS if loop.name != "blocking")
 pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 
 

@@ -12,13 +12,11 @@ from typing import Any
 import pytest
 import trio
 
-from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.trio.transport import TlsTransport, Transport
-from kalshi_fix_adapters.venue.identities import Authority
+from tests.adapters.conformance.loops import LONG
 from tests.adapters.net.peers import Handler, keep_silent, listening
+from tests.adapters.net.tls_cases import GOOD, HOST, TRUST
 
-LONG = 30.0
-AUTHORITY = Authority()
 BIG = bytes(range(256)) * 4_000
 Use = Callable[[Any], Awaitable[None]]
 pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
@@ -28,12 +26,11 @@ def run(secure: bool, handler: Handler, use: Use) -> None:
     """Connect to a peer, and use the connection."""
 
     async def main(port: int) -> None:
-        raw = socket.create_connection(("127.0.0.1", port))
+        raw = socket.create_connection((HOST, port))
         # Little fits into the kernel, so that writing has to stop.
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         raw.setblocking(False)
-        context = Tls(ca_data=AUTHORITY.certificate_pem.decode()).context()
-        transport = TlsTransport(raw, context, "127.0.0.1") if secure else Transport(raw)
+        transport = TlsTransport(raw, TRUST.context(), HOST) if secure else Transport(raw)
         try:
             with trio.fail_after(LONG):
                 if isinstance(transport, TlsTransport):
@@ -42,7 +39,7 @@ def run(secure: bool, handler: Handler, use: Use) -> None:
         finally:
             transport.close()
 
-    server = AUTHORITY.issue().ssl_context() if secure else None
+    server = GOOD.ssl_context() if secure else None
     with listening(handler, server) as port:
         trio.run(main, port)
 

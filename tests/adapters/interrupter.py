@@ -1,0 +1,40 @@
+"""Signals at chosen points, for tests of what an interrupt may leave behind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Set as AbstractSet
+from types import FrameType
+from typing import Any
+
+
+class Interrupter:
+    """Raises something, as a signal handler does, at the `at`th point where CPython looks for signals: when a
+    function of these files begins, and after one of them has called one that is written in C."""
+
+    def __init__(
+        self,
+        at: int,
+        files: AbstractSet[str | None],
+        raises: type[BaseException] = KeyboardInterrupt,
+    ) -> None:
+        self._left = at
+        self._files = files
+        self._raises = raises
+        self.struck: str | None = None
+        """Where it did."""
+
+    def __enter__(self) -> None:
+        sys.setprofile(self._point)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _point(self, frame: FrameType, event: str, what: Any) -> None:
+        if frame.f_code.co_filename not in self._files or event not in {"call", "c_return"}:
+            return
+        if self._left == 0:
+            self.struck = f"{frame.f_code.co_qualname}:{frame.f_lineno} {event} {what}"
+            sys.setprofile(None)
+            raise self._raises
+        self._left -= 1
