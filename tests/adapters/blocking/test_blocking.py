@@ -15,10 +15,10 @@ from typing import TypeVar
 import pytest
 
 from kalshi_fix_adapters.blocking import Client, market_data, order_entry
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.errors import ConnectionFailedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import Disconnected, Resubscribed
-from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import (
     ExecType,
