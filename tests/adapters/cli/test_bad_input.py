@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import os
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +20,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
 from tests.adapters.cli.order_logs import ORDERS
 from tests.adapters.cli.terminals import on_terminal, plain
-from tests.adapters.store_sqlite.stores import OWNER
+from tests.adapters.store_sqlite.stores import OWNER, execute
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-input.md"
 WITHOUT = {"PyYAML is not installed": "yaml", "the extra `cli` is not installed": "click"}
@@ -82,11 +80,8 @@ def _files(place: None) -> None:
     Path("open.pem").chmod(0o644)
     Recorder("empty.rec")
     SqliteStore(Path("damaged.sqlite3").absolute(), owner=OWNER).close()
-    with contextlib.closing(sqlite3.connect("damaged.sqlite3")) as database:
-        database.execute("UPDATE session SET next_outgoing = 99")
-        database.commit()
-    with contextlib.closing(sqlite3.connect("other.sqlite3")) as database:
-        database.execute("CREATE TABLE mine (a)")
+    execute(Path("damaged.sqlite3"), "UPDATE session SET next_outgoing = 99")
+    execute(Path("other.sqlite3"), "CREATE TABLE mine (a)")
     Path("folder").mkdir()
 
 

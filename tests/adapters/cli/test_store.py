@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +14,7 @@ from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.store_sqlite import SqliteStore, store_path
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
-from tests.adapters.store_sqlite.stores import OWNER
+from tests.adapters.store_sqlite.stores import OWNER, execute
 from tests.helpers import KEY_ID, START
 
 SECRET = b"96=not-to-be-shown"
@@ -194,9 +192,7 @@ def test_a_damaged_row_is_told(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         store.record_rows({"mine": '"0.40"'})
         store.commit()
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("""UPDATE journal SET value = '"0.41"'""")
-        database.commit()
+    execute(path, """UPDATE journal SET value = '"0.41"'""")
     result = look(path)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "damaged" in result.stderr

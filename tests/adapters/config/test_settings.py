@@ -43,6 +43,8 @@ PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decod
 ENCRYPTED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"sesame")).decode()
 PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 NR, PT = SESSION_TYPES["KalshiNR"], SESSION_TYPES["KalshiPT"]
+CONFIG = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
+"""Needs nothing of the environment."""
 
 
 def signs_like_the_key(signer: Signer) -> bool:
@@ -251,10 +253,10 @@ def test_the_private_key_never_shows() -> None:
 
 
 def test_kalshis_demo_is_the_default_environment() -> None:
-    plan = make_plan("KalshiNR", ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls()))
+    plan = make_plan("KalshiNR", CONFIG)
     assert plan.endpoint == Endpoint("fix.demo.kalshi.co", 8228)
     assert plan.config.logon_fields == LogonFields(use_dollars=True)
-    plan = make_plan("KalshiMD", ClientConfig(product="margin", key_id=KEY_ID, private_key=PEM, tls=Tls()))
+    plan = make_plan("KalshiMD", attrs.evolve(CONFIG, product="margin"))
     assert str(plan.endpoint) == "margin-marketdata.fix.demo.kalshi.co:8233"
     assert plan.config.logon_fields == LogonFields()
 
@@ -337,7 +339,7 @@ def test_settings_that_make_no_sense_are_refused(changes: dict[str, Any], text: 
 
 
 def test_a_budget_of_the_other_product_is_refused() -> None:
-    config = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls(), budget=RateBudget("Prime"))
+    config = attrs.evolve(CONFIG, budget=RateBudget("Prime"))
     assert make_plan("KalshiNR", config).budget is config.budget
     with pytest.raises(ConfigurationError, match="the budget is for prediction, and the client for margin"):
         make_plan("KalshiNR", attrs.evolve(config, product="margin"))
@@ -402,14 +404,13 @@ FACTORIES = Factories(lambda plan: plan)
 
 
 def test_each_function_makes_the_client_of_its_session_type() -> None:
-    config = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
     plans = [
-        FACTORIES.order_entry(config=config),
-        FACTORIES.order_entry(retransmission=True, config=config),
-        FACTORIES.drop_copy(config=config),
-        FACTORIES.market_data(config=config),
-        FACTORIES.post_trade(config=config),
-        FACTORIES.rfq(config=config),
+        FACTORIES.order_entry(config=CONFIG),
+        FACTORIES.order_entry(retransmission=True, config=CONFIG),
+        FACTORIES.drop_copy(config=CONFIG),
+        FACTORIES.market_data(config=CONFIG),
+        FACTORIES.post_trade(config=CONFIG),
+        FACTORIES.rfq(config=CONFIG),
     ]
     assert [plan.config.session_type.name for plan in plans] == [
         *("KalshiNR", "KalshiRT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
@@ -417,8 +418,7 @@ def test_each_function_makes_the_client_of_its_session_type() -> None:
 
 
 def test_a_listener_says_so_in_its_logon() -> None:
-    config = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
-    found = FACTORIES.order_entry(listener=True, config=config, logon_fields=LogonFields(use_dollars=False))
+    found = FACTORIES.order_entry(listener=True, config=CONFIG, logon_fields=LogonFields(use_dollars=False))
     assert found.config.logon_fields == LogonFields(
         listener_session=True, skip_pending_exec_reports=True, use_dollars=False
     )
@@ -476,12 +476,10 @@ def test_settings_reach_the_session(name: str) -> None:
     wanted = cast("dict[str, Any]", SETTINGS)[name]
     # One of them is of no use without another.
     settings = cast("SessionSettings", {"offer_next_expected": True, name: wanted})
-    config = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls(), session=settings)
+    config = attrs.evolve(CONFIG, session=settings)
     for found in (
         FACTORIES.order_entry(retransmission=True, config=config),
-        FACTORIES.order_entry(
-            retransmission=True, key_id=KEY_ID, private_key=PEM, tls=Tls(), session=settings
-        ),
+        FACTORIES.order_entry(retransmission=True, config=CONFIG, session=settings),
     ):
         assert getattr(found.config, name) == wanted
 
@@ -495,15 +493,12 @@ def test_a_setting_that_a_session_of_a_client_does_not_have_is_refused(name: str
 
 def test_a_setting_of_no_sense_is_refused_by_name() -> None:
     with pytest.raises(ConfigurationError, match="max_held must be"):
-        FACTORIES.order_entry(key_id=KEY_ID, private_key=PEM, tls=Tls(), session={"max_held": 0})
+        FACTORIES.order_entry(config=CONFIG, session={"max_held": 0})
 
 
 def test_what_a_plan_keeps_of_the_settings(tmp_path: Path) -> None:
     found = FACTORIES.order_entry(
-        key_id=KEY_ID,
-        private_key=PEM,
-        environment="production",
-        tls=Tls(),
+        config=attrs.evolve(CONFIG, environment="production"),
         store=str(tmp_path),
         sync="normal",
         reconnect=None,

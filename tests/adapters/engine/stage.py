@@ -14,9 +14,9 @@ from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_sansio import ExecutionReport
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.errors import KalshiFixError
+from kalshi_fix_sansio.errors import KalshiFixError, StoreError
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived
-from kalshi_fix_sansio.session import MemoryStore, Session
+from kalshi_fix_sansio.session import MemoryStore, Session, StoredMessage
 from tests.helpers import Clock, config
 
 E = TypeVar("E")
@@ -43,6 +43,28 @@ def report(cl_ord_id: str) -> ExecutionReport:
         cum_qty=0,
         avg_px=0,
     )
+
+
+class FailingStore(MemoryStore):
+    """A store whose disk is full from when a test says so, in one of its methods."""
+
+    fails: str | None = None
+    """Its name."""
+
+    def _call(self, name: str) -> None:
+        if name == self.fails:
+            raise StoreError("the disk is full")
+
+    def commit(self) -> None:
+        self._call("commit")
+
+    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
+        self._call("record_sent")
+        super().record_sent(seq_num, message)
+
+    def advance_incoming(self, next_incoming: int) -> None:
+        self._call("advance_incoming")
+        super().advance_incoming(next_incoming)
 
 
 class Stage:
@@ -175,6 +197,12 @@ class Stage:
         """The connection breaks."""
         self.core.receive(b"")
         self.run()
+
+    def leave(self) -> None:
+        """The user logs out and closes the client."""
+        self.core.logout()
+        self.run()
+        self.core.close(clean=True)
 
     def say(self, *messages: Message) -> None:
         """The venue sends messages."""

@@ -25,7 +25,6 @@ from kalshi_fix_adapters.events import (
     ReadingPaused,
     ReadingResumed,
 )
-from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, HeartbeatReceived, LoggedOn, MessageReceived, SessionEnded
@@ -75,9 +74,7 @@ def test_a_client_may_begin_anew_but_not_twice(stage: Stage) -> None:
     with pytest.raises(LocalProtocolError, match="open already"):
         stage.core.begin()
     stage.say(report("a"))
-    stage.core.logout()
-    stage.run()
-    stage.core.close(clean=True)
+    stage.leave()
     stage.open()
     assert stage.kinds() == ["Connecting", "LoggedOn"]
     assert stage.core.send(order()) == 2
@@ -98,12 +95,6 @@ def test_before_it_begins_nothing_can_be_sent_or_comes() -> None:
     core.tick()
     core.logout()
     core.close(clean=True)
-
-
-def test_a_message_that_may_not_be_sent_changes_nothing(stage: Stage) -> None:
-    with pytest.raises(InvalidMessageError):
-        stage.core.send(report("a"))
-    assert stage.core.send(order()) == 2
 
 
 def test_what_is_sent_while_disconnected_is_refused_and_not_kept(stage: Stage) -> None:
@@ -160,30 +151,7 @@ def test_a_logon_that_may_not_be_sent_is_the_callers_mistake() -> None:
     assert stage.kinds() == ["Connecting"]
 
 
-def test_the_first_connection_is_tried_again_if_the_policy_says_so() -> None:
-    stage = Stage(plan(reconnect=ReconnectPolicy(retry_first=True)))
-    stage.fails = DOWN
-    stage.open()
-    assert not stage.core.over
-    stage.fails = None
-    stage.advance(1)
-    assert stage.core.is_logged_on
-    assert stage.take()[:3] == [
-        Connecting(ENDPOINT, 1),
-        ConnectFailed(DOWN, 0.5),
-        Connecting(ENDPOINT, 2),
-    ]
-
-
 # --- leaving
-
-
-def test_leaving_while_an_attempt_is_waited_for(stage: Stage) -> None:
-    stage.cut()
-    stage.core.logout()
-    assert stage.core.over
-    assert not stage.core.ended_as_wanted
-    assert len(stage.attempts) == 1
 
 
 @pytest.mark.parametrize("comes_up", [True, False])
@@ -241,21 +209,6 @@ def test_a_venue_that_stops_reading_cannot_hold_the_end_up(stage: Stage) -> None
     stage.clock.advance(LINGER)
     assert stage.core.finished
     assert stage.core.output
-
-
-def test_who_stops_reconnecting_keeps_the_connection_but_gets_no_other(stage: Stage) -> None:
-    stage.core.stop_reconnecting()
-    assert stage.core.is_logged_on
-    stage.cut()
-    assert stage.core.over
-    assert stage.kinds() == ["SessionEnded"]
-
-
-def test_stopping_gives_up_an_attempt_that_is_waited_for(stage: Stage) -> None:
-    stage.cut()
-    stage.core.stop_reconnecting()
-    assert stage.core.over
-    assert stage.core.next_attempt() is None
 
 
 def test_without_a_policy_there_is_one_connection() -> None:
@@ -542,44 +495,6 @@ def test_confirming_goes_on_after_the_end() -> None:
     stage.take()
     assert stage.core.take() is None
     assert confirmed(stage) == 3
-
-
-# --- looking on
-
-
-class Witness(Observer):
-    def __init__(self) -> None:
-        self.seen: list[Any] = []
-
-    def on_wire(self, direction: Any, data: bytes, now: Any) -> None:
-        self.seen.append((direction, data[:2]))
-
-    def on_state(self, old: Any, new: Any, now: Any) -> None:
-        self.seen.append(new.name)
-
-    def on_event(self, event: object, now: Any) -> None:
-        self.seen.append(type(event).__name__)
-
-    def on_timing(self, timing: Any, now: Any) -> None:
-        self.seen.append(type(timing).__name__)
-
-
-def test_observers_are_told() -> None:
-    witness = Witness()
-    stage = opened(plan(observer=witness))
-    stage.core.send(order())
-    stage.core.test_request()
-    stage.run()
-    stage.say(report("a1"))
-    stage.core.logout()
-    stage.run()
-    for expected in (
-        *("Connecting", "LOGON_SENT", "LoggedOn", "LogonTiming", "ESTABLISHED", "HeartbeatTiming"),
-        *("MessageReceived", "OrderTiming", "LOGOUT_SENT", "SessionEnded", "CLOSED", "DISCONNECTED"),
-        *(("sent", b"8="), ("received", b"8=")),
-    ):
-        assert expected in witness.seen
-    stage.core.close(clean=True)
 
 
 def test_a_wire_log_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: Any) -> None:

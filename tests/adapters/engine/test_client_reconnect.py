@@ -30,7 +30,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.engine.stage import ENDPOINT, Stage, only, opened, plan, report
+from tests.adapters.engine.stage import ENDPOINT, FailingStore, Stage, only, opened, plan, report
 from tests.helpers import KEY_ID, Peer, order
 
 DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
@@ -288,14 +288,6 @@ def test_during_maintenance_unclear_refusals_end_nothing(stage: Stage, text: str
     assert stage.core.is_logged_on
 
 
-def test_a_bad_signature_ends_it_even_then(stage: Stage) -> None:
-    stage.clock.utc = WINDOW
-    stage.refuses = "Signature verification failed"
-    stage.cut()
-    stage.advance(60)
-    only(stage.take(), GaveUp)
-
-
 # --- what signs the Logon fails
 
 
@@ -430,9 +422,7 @@ def test_memory_goes_on_over_connections_and_openings_but_begins_with_a_reset() 
         report("b"),
     ]
     only(events, GapClosed)
-    stage.core.logout()
-    stage.run()
-    stage.core.close(clean=True)
+    stage.leave()
     stage.open()
     assert resets(stage) == [False]
     stage.core.send(order())
@@ -449,9 +439,7 @@ def test_a_store_goes_on_without_a_reset() -> None:
         assert resets(stage) == [False]
         stage.say(report(f"r{begun}"))
         assert stage.ids() == [f"r{begun}"]
-        stage.core.logout()
-        stage.run()
-        stage.core.close(clean=True)
+        stage.leave()
     assert store.next_incoming > 5
 
 
@@ -506,9 +494,7 @@ def test_a_folder_holds_the_numbers_for_the_next_process(tmp_path: Path) -> None
         seen.append(stage.kinds())
         with pytest.raises(StoreError, match="in use"):
             rt(store=tmp_path / "numbers").core.begin()
-        stage.core.logout()
-        stage.run()
-        stage.core.close(clean=True)
+        stage.leave()
         stage.core.close(clean=True)
     assert seen == [["Connecting", "LoggedOn", "MessageReceived", "MessageReceived"]] * 2
     assert venue_store.next_incoming == 5
@@ -544,18 +530,10 @@ def test_a_store_that_cannot_be_opened_closes_the_wire_log(tmp_path: Path) -> No
     assert stage.core.over
 
 
-class Failing(MemoryStore):
-    broken = False
-
-    def commit(self) -> None:
-        if self.broken:
-            raise StoreError("the disk is full")
-
-
 def test_a_store_that_fails_ends_the_client() -> None:
-    store = Failing()
+    store = FailingStore()
     stage = opened(plan("KalshiRT", store=store))
-    store.broken = True
+    store.fails = "commit"
     woken = stage.woken
     stage.core.send(order())
     assert stage.woken > woken
@@ -567,20 +545,11 @@ def test_a_store_that_fails_ends_the_client() -> None:
     assert stage.core.over
 
 
-class Mute(MemoryStore):
-    broken = False
-
-    def record_sent(self, *arguments: Any) -> None:
-        if self.broken:
-            raise StoreError("the disk is gone")
-        super().record_sent(*arguments)
-
-
 @pytest.mark.parametrize("send", [lambda core: core.send(order()), lambda core: core.test_request()])
 def test_a_store_that_takes_no_number_ends_the_client(send: Any) -> None:
-    store = Mute()
+    store = FailingStore()
     stage = opened(plan("KalshiRT", store=store))
-    store.broken = True
+    store.fails = "record_sent"
     woken = stage.woken
     with pytest.raises(LocalProtocolError, match="nothing was sent"):
         send(stage.core)
@@ -591,21 +560,12 @@ def test_a_store_that_takes_no_number_ends_the_client(send: Any) -> None:
     only(events, GaveUp)
 
 
-class Stuck(MemoryStore):
-    broken = False
-
-    def advance_incoming(self, next_incoming: int) -> None:
-        if self.broken:
-            raise StoreError("the disk is gone")
-        super().advance_incoming(next_incoming)
-
-
 def test_a_store_that_fails_at_a_confirmation_ends_the_client() -> None:
-    store = Stuck()
+    store = FailingStore()
     stage = opened(plan("KalshiRT", store=store))
     stage.say(report("a"))
     stage.core.take()
-    store.broken = True
+    store.fails = "advance_incoming"
     woken = stage.woken
     ended = stage.core.take()
     assert isinstance(ended, SessionEnded)

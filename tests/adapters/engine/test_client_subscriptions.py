@@ -346,9 +346,7 @@ def test_what_is_to_be_asked_later_waits_for_the_next_connection_if_this_one_end
 def test_a_client_that_begins_anew_is_subscribed_to_nothing() -> None:
     stage = md()
     stage.core.send(status("A"))
-    stage.core.logout()
-    stage.run()
-    stage.core.close(clean=True)
+    stage.leave()
     stage.open()
     assert come_back(stage) == []
 

@@ -22,8 +22,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_COMPILE
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
-from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.engine.stage import Stage, only, opened, plan, report
+from tests.adapters.engine.stage import FailingStore, Stage, only, opened, plan, report
 from tests.helpers import Clock, order, raw
 
 PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("kalshi_fix_sansio", "kalshi_fix_adapters"))
@@ -199,21 +198,13 @@ def test_written_in_pieces_everything_arrives_once(stage: Stage) -> None:
     assert arrived == [f"o{number}" for number in range(sent)]
 
 
-class Failing(MemoryStore):
-    broken = False
-
-    def commit(self) -> None:
-        if self.broken:
-            raise StoreError("the disk is full")
-
-
 def test_a_store_that_fails_for_what_was_held_back_ends_the_client() -> None:
-    store = Failing()
+    store = FailingStore()
     stage = opened(plan("KalshiRT", store=store))
     while not stage.core.congested:
         stage.core.send(order())
     stage.core.send(order("held-back"))
-    store.broken = True
+    store.fails = "commit"
     stage.core.wrote(len(stage.core.output))
     assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
     assert not stage.core.is_logged_on
@@ -264,12 +255,12 @@ def test_a_write_that_fails_ends_writing_and_not_reading(stage: Stage) -> None:
 
 
 def test_a_store_that_fails_while_writing_says_that_all_has_changed() -> None:
-    store = Failing()
+    store = FailingStore()
     stage = opened(plan("KalshiRT", store=store))
     while not stage.core.congested:
         stage.core.send(order())
     stage.core.send(order("held-back"))
-    store.broken = True
+    store.fails = "commit"
     assert not stage.core.flush(len)
     assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
     assert stage.core.finished

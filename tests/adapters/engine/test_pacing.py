@@ -21,7 +21,7 @@ from kalshi_fix_sansio import (
     Side,
 )
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import MessageReceived, RejectReceived
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits
 from tests.adapters.engine.stage import Stage, opened, plan
@@ -251,12 +251,6 @@ def test_two_clients_of_an_account_share_its_budget() -> None:
     first.wait(1)
     second.look()
     assert second.sent[-1] == (2, "b2")
-
-
-def test_a_client_without_a_budget_has_none_to_be_told() -> None:
-    stage = opened()
-    with pytest.raises(LocalProtocolError, match="no rate budget"):
-        stage.core.spent(10, "write", None)
 
 
 def test_the_end_of_a_wait_is_no_reason_to_look_for_ever() -> None:

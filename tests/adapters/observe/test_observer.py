@@ -31,7 +31,6 @@ from kalshi_fix_adapters.observe.observer import (
     Timing,
 )
 from kalshi_fix_adapters.observe.redact import Transcript
-from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_sansio import BusinessMessageReject, Heartbeat, Logon, OrderCancelRequest
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import (
@@ -56,7 +55,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.states import State
-from tests.helpers import START, Clock, messages, order, pair, raw
+from tests.helpers import START, Clock, messages, order, raw
 
 LOGON = LoggedOn(Logon(heart_bt_int=30), 30, reset=True)
 ENDPOINT = Endpoint("fix.example", 8228)
@@ -321,57 +320,7 @@ def test_a_filter_that_raises_ends_no_session(clock: Clock, caplog: pytest.LogCa
     assert not caplog.records
 
 
-# --- a whole session
-
-
-def watched(observers: Observers, signature: bytes) -> None:
-    """A session from logon to logout, seen from the client."""
-    both = pair(client={"sign_logon": lambda _: signature})
-    clock, client = both.clock, both.client
-
-    observers.event(Connecting(ENDPOINT, 1), clock.now)
-    observers.connected(str(ENDPOINT), clock.now, secured=True)
-
-    def cut(data: bytes) -> list[bytes]:
-        direction: Direction = "sent" if b"\x0149=3a6b0c1e" in data else "received"
-        pieces = [data[:70], data[70:]] if len(data) > 70 else [data]
-        for piece in pieces:
-            observers.wire(direction, piece, clock.now)
-        return pieces
-
-    both.cut = cut
-    both.connect()
-    for event in both.client_events:
-        observers.event(event, clock.now)
-    observers.state(client.state, clock.now)
-    assert client.state is State.ESTABLISHED
-    placed = order("a")
-    client.send(placed, clock.now)
-    observers.sent(placed, clock.now)
-    both.settle()
-    client.logout(clock.now)
-    both.settle()
-    for event in both.client_events[1:]:
-        observers.event(event, clock.now)
-    observers.state(client.state, clock.now)
-    observers.disconnected(clock.now)
-    observers.close()
-
-
-def test_no_log_shows_the_signature(tmp_path: Path, caplog: pytest.LogCaptureFixture, notes: Notes) -> None:
-    signature = b"c2lnbmF0dXJlIG9mIG5vYm9keSwgYnV0IGxvbmcgZW5vdWdo"
-    with WireLog(tmp_path / "wire.log") as log:
-        watched(Observers("KalshiRT", notes, log), signature)
-    text = (tmp_path / "wire.log").read_text()
-    logged = caplog.text
-    assert signature.decode() not in text + logged
-    assert signature in b"".join(data for _, data in notes.wire)
-    for name in ("connection", "session", "wire"):
-        assert f"kalshi_fix_adapters.{name}" in {record.name for record in caplog.records}
-    assert f"|96={'*' * len(signature)}|" in text
-    assert f"|96={'*' * len(signature)}|" in logged
-    assert text.count("|35=D|") == logged.count("|35=D|") == 1
-    assert {record.args[0] for record in caplog.records if record.args} == {"KalshiRT"}  # type: ignore[index]
+# --- messages
 
 
 def test_messages_are_logged_only_when_asked_for(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

@@ -319,16 +319,6 @@ def test_the_command_prints_the_state(tmp_path: Path) -> None:
     assert "of which 2 shown" in run(day).stdout
 
 
-def test_the_command_says_what_it_cannot_do(tmp_path: Path) -> None:
-    empty = tmp_path / "empty"
-    empty.write_bytes(b"nothing")
-    assert run(empty).exit_code == 3
-    missing = run(tmp_path / "missing")
-    assert missing.exit_code == 1
-    assert str(tmp_path / "missing") in missing.stderr
-    assert run().exit_code == 2
-
-
 # --- tables
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,8 @@ from tests.helpers import KEY_ID, START
 
 OWNER = StoreOwner(environment="demo", product="prediction", sender_comp_id=KEY_ID, target_comp_id="KalshiRT")
 FILE = "store.sqlite3"
+ROOT = Path(__file__).resolve().parents[3]
+"""From where programs find the tests' own modules."""
 
 
 def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
@@ -55,3 +61,20 @@ def contents(store: MessageStore) -> tuple[Any, ...]:
 def opened(path: Path, **options: Any) -> SqliteStore:
     """Open a store of OWNER; a file where a folder is given."""
     return SqliteStore(path / FILE if path.is_dir() else path, owner=OWNER, **options)
+
+
+def execute(path: Path, *statements: str) -> list[Any]:
+    """Have SQLite run statements on a file, as another program would; return the last one's first row."""
+    row: tuple[Any, ...] | None = None
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for statement in statements:
+            row = database.execute(statement).fetchone()
+    return list(row or ())
+
+
+def python(program: str, *arguments: str | Path) -> str:
+    """Run a program in another process; return what it prints."""
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()

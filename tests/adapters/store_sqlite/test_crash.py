@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import IO, Any
@@ -18,9 +17,8 @@ import pytest
 from kalshi_fix_adapters.store_sqlite import read_summary
 from tests.adapters.store_sqlite.power_loss import Disk
 from tests.adapters.store_sqlite.steps import KEEP, states, step
-from tests.adapters.store_sqlite.stores import FILE, OWNER, contents, opened
+from tests.adapters.store_sqlite.stores import FILE, OWNER, ROOT, contents, execute, opened
 
-ROOT = Path(__file__).resolve().parents[3]
 State = tuple[Any, ...]
 
 
@@ -122,10 +120,9 @@ def test_a_look_at_a_store_that_is_being_written_sees_one_moment_of_it(tmp_path:
 def with_small_pages(path: Path) -> None:
     """Let an empty store have pages of 512 bytes, so that every byte of a commit can be tried."""
     opened(path).close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.executescript(
-            "PRAGMA journal_mode = DELETE; PRAGMA page_size = 512; VACUUM; PRAGMA journal_mode = WAL"
-        )
+    execute(
+        path, "PRAGMA journal_mode = DELETE", "PRAGMA page_size = 512", "VACUUM", "PRAGMA journal_mode = WAL"
+    )
 
 
 @pytest.mark.parametrize("rest", [b"", bytes(600), bytes(range(256)) * 3], ids=["cut", "zeros", "garbage"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -19,9 +18,17 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
 from kalshi_fix_adapters.store_sqlite.layout import APPLICATION_ID, VERSION
 from kalshi_fix_sansio.errors import StoreError
 from tests.adapters.store_sqlite.power_loss import log_of
-from tests.adapters.store_sqlite.stores import FILE, OWNER, asked, contents, kept, opened, send
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.adapters.store_sqlite.stores import (
+    FILE,
+    OWNER,
+    asked,
+    contents,
+    execute,
+    kept,
+    opened,
+    python,
+    send,
+)
 
 
 def refused(path: Path) -> str:
@@ -37,12 +44,6 @@ def refused(path: Path) -> str:
         opened(path)
     assert str(again.value) == str(opening.value)
     return str(opening.value)
-
-
-def execute(path: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        for statement in statements:
-            database.execute(statement)
 
 
 @pytest.fixture
@@ -296,14 +297,7 @@ store.close()
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on this system")
 @pytest.mark.parametrize("limit", [40_000, 300_001, 5_000_000])
 def test_a_file_that_may_not_grow(tmp_path: Path, limit: int) -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(tmp_path), str(limit)],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-    )
-    committed, said = result.stdout.split(" ", 1)
+    committed, said = python(LIMITED, tmp_path, str(limit)).split(" ", 1)
     assert "look whether the disk is full or failing and how large a file may grow" in said
     with opened(tmp_path) as store:
         assert store.next_outgoing in (int(committed), int(committed) + 1)

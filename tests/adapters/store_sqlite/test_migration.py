@@ -3,10 +3,8 @@ whatever happens while it is brought up to date."""
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +17,8 @@ from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.outcomes import OpenRequest
 from tests.adapters.store_sqlite.migration import write_layout_1
 from tests.adapters.store_sqlite.power_loss import Files, log_of
-from tests.adapters.store_sqlite.stores import FILE, asked, contents, opened, send, stored
+from tests.adapters.store_sqlite.stores import FILE, ROOT, asked, contents, execute, opened, send, stored
 from tests.helpers import START
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def request(place: int, name: str, msg_type: str, number: int, seconds: int, frame: bytes) -> OpenRequest:
@@ -49,8 +45,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def version(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as database:
-        found: int = database.execute("PRAGMA user_version").fetchone()[0]
+    [found] = execute(path, "PRAGMA user_version")
+    assert isinstance(found, int)
     return found
 
 
@@ -130,8 +126,7 @@ def test_a_machine_that_goes_dark_leaves_the_old_store_or_the_new_one(path: Path
 
 
 def test_an_old_store_that_is_damaged_is_refused_and_stays_as_it_is(path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("UPDATE request SET seq_num = 3 WHERE place = 2")
+    execute(path, "UPDATE request SET seq_num = 3 WHERE place = 2")
     for _ in range(2):
         with pytest.raises(StoreError, match="is damaged"):
             opened(path)
@@ -145,8 +140,7 @@ def test_a_store_without_a_journal_gets_one(tmp_path: Path) -> None:
         store.record_request(asked(7, 2))
         store.commit()
         before = contents(store)
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.executescript("DROP TABLE journal; PRAGMA user_version = 2")
+    execute(path, "DROP TABLE journal", "PRAGMA user_version = 2")
     assert read_summary(path).next_outgoing == 3
     assert version(path) == 2
     with opened(path) as store:

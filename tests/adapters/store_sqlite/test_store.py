@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import stat
 import subprocess
 import sys
 import threading
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,23 +19,19 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summa
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.session import MessageStore
 from tests.adapters.store_sqlite.power_loss import Files
-from tests.adapters.store_sqlite.stores import FILE, OWNER, asked, contents, kept, opened, send, stored
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def python(program: str, *arguments: str | Path) -> str:
-    """Run a program in another process; return what it prints."""
-    result = subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
-
+from tests.adapters.store_sqlite.stores import (
+    FILE,
+    OWNER,
+    ROOT,
+    asked,
+    contents,
+    execute,
+    kept,
+    opened,
+    python,
+    send,
+    stored,
+)
 
 # --- files and owners
 
@@ -312,8 +306,7 @@ def test_large_messages_leave_the_file_soon_after_they_are_forgotten(tmp_path: P
         for _ in range(40):
             send(store, 1, size=200_000)
             store.commit()
-        with closing(sqlite3.connect(store.path)) as database:
-            [size] = database.execute("SELECT SUM(LENGTH(frame)) FROM sent").fetchone()
+        [size] = execute(store.path, "SELECT SUM(LENGTH(frame)) FROM sent")
         assert kept(store) == [36, 37, 38, 39, 40]
         assert size <= 2_100_000
 
@@ -344,8 +337,7 @@ def test_forgotten_messages_leave_the_file_also_after_a_reset(tmp_path: Path) ->
             for _ in range(count // 10):
                 send(store, 10)
                 store.commit()
-            with closing(sqlite3.connect(store.path)) as database:
-                [rows] = database.execute("SELECT count(*) FROM sent").fetchone()
+            [rows] = execute(store.path, "SELECT count(*) FROM sent")
             assert rows < 300
             store.reset()
 
@@ -488,8 +480,7 @@ def test_rows_are_written_by_the_next_commit_with_all_else(tmp_path: Path) -> No
 def test_a_damaged_row_is_an_error_and_no_text(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.record_rows({"a": "1", "b": "2"})
-    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as database:
-        database.execute("UPDATE journal SET value = '7' WHERE key = 'a'")
+    execute(tmp_path / FILE, "UPDATE journal SET value = '7' WHERE key = 'a'")
     with opened(tmp_path) as store:
         assert store.row("b") == "2"
         with pytest.raises(StoreError, match="is damaged"):
