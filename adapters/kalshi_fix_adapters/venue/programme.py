@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import attrs
 
+from kalshi_fix_adapters.venue.operations import Operation
 from kalshi_fix_sansio.clock import Instant
-
-if TYPE_CHECKING:
-    from kalshi_fix_adapters.venue.operations import Operation
 
 
 @attrs.frozen(kw_only=True)

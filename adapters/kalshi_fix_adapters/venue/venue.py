@@ -17,10 +17,7 @@ from uuid import UUID
 import attrs
 
 from kalshi_fix_adapters.documents.names import did_you_mean
-from kalshi_fix_adapters.venue import admission
-from kalshi_fix_adapters.venue.armed_faults import ArmedFaults
 from kalshi_fix_adapters.venue.config import VenueConfig
-from kalshi_fix_adapters.venue.connections import Connection, Connections
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
     AccountId,
@@ -32,15 +29,14 @@ from kalshi_fix_adapters.venue.exchange import (
     SetPause,
 )
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
-from kalshi_fix_adapters.venue.fault_injection import FaultInjection
 from kalshi_fix_adapters.venue.flow import Flow
 from kalshi_fix_adapters.venue.gateway.drop_copy import DropCopy
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
 from kalshi_fix_adapters.venue.gateway.refusals import over_the_limit
+from kalshi_fix_adapters.venue.gateway.texts import MAINTENANCE
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
-from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
 from kalshi_fix_adapters.venue.operations import (
     Answer,
     Fault,
@@ -51,7 +47,12 @@ from kalshi_fix_adapters.venue.operations import (
 from kalshi_fix_adapters.venue.pauses import Pauses, PauseWindow
 from kalshi_fix_adapters.venue.programme import Agenda
 from kalshi_fix_adapters.venue.rate_limits import RateLimits
-from kalshi_fix_adapters.venue.tolerance import CODECS
+from kalshi_fix_adapters.venue.sessions import admission
+from kalshi_fix_adapters.venue.sessions.armed_faults import ArmedFaults
+from kalshi_fix_adapters.venue.sessions.connections import Connection, Connections
+from kalshi_fix_adapters.venue.sessions.fault_injection import FaultInjection
+from kalshi_fix_adapters.venue.sessions.offline_queue import OfflineQueue
+from kalshi_fix_adapters.venue.sessions.tolerance import CODECS
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -366,7 +367,7 @@ class Venue:
         for window in begun:
             if window.logs_out:
                 for product in window.products:
-                    self.log_out(LogOut(product=product), admission.MAINTENANCE, now)
+                    self.log_out(LogOut(product=product), MAINTENANCE, now)
 
     # The operator
 

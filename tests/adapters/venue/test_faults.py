@@ -11,8 +11,6 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_adapters.venue import fault_injection
-from kalshi_fix_adapters.venue.armed_faults import MAX_ARMED
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
     MarketResult,
@@ -44,6 +42,8 @@ from kalshi_fix_adapters.venue.operations import (
     operation,
 )
 from kalshi_fix_adapters.venue.scenario.file import parse_scenario
+from kalshi_fix_adapters.venue.sessions import fault_injection
+from kalshi_fix_adapters.venue.sessions.armed_faults import MAX_ARMED
 from kalshi_fix_sansio import (
     TEXTS,
     BusinessMessageReject,

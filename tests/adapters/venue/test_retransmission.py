@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
+from kalshi_fix_adapters.venue.sessions.offline_queue import OfflineQueue
 from kalshi_fix_sansio import (
     SESSION_TYPES,
     ExecutionReport,

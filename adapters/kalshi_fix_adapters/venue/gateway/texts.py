@@ -1,4 +1,5 @@
-"""The venue's words and codes for the exchange's reasons (the page on order entry, Text values)."""
+"""The venue's words and codes for the exchange's reasons (the page on order entry, Text values), and its
+words for Logons that it does not take."""
 
 from __future__ import annotations
 
@@ -64,3 +65,14 @@ CANCEL_TEXTS: dict[CancelCause, str | None] = {
 }
 """Text (58) of a report that an order was cancelled. The venue documents those of its own causes;
 a pause and a cost limit are told likewise, by their own names."""
+
+ALREADY_EXISTS = "already exists"
+"""Text of the Logout for a second connection with the same key."""
+LOGON_BUSY = "FIX logon service busy; retry with backoff"
+"""Text of the Logout while the venue takes nobody's Logon."""
+MAINTENANCE = "Scheduled maintenance"
+"""Text of the Logout when a pause begins that ends sessions, and for Logons that it does not take."""
+NO_FIX = "API usage level is not allowed for FIX"
+"""Text of the Logout for an account whose tier has no FIX."""
+RATE_LIMIT_EXCEEDED = "rate limit exceeded"
+"""Text of the Logout for Logons that come too fast."""

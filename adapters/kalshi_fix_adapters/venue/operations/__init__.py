@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kalshi_fix_adapters.documents.names import did_you_mean
-from kalshi_fix_adapters.venue.operations.base import Answer, Operation, SessionOperation
+from kalshi_fix_adapters.venue.operations.base import Answer, Fault, Operation, SessionOperation
 from kalshi_fix_adapters.venue.operations.drop_copy import DROP_COPY, EnableDropCopy, RefuseDropCopy
 from kalshi_fix_adapters.venue.operations.faults import (
     FAULTS,
@@ -19,7 +19,6 @@ from kalshi_fix_adapters.venue.operations.faults import (
     Cut,
     Delay,
     Duplicate,
-    Fault,
     Faults,
     Gap,
     Garble,

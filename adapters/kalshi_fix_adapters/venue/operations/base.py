@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import attrs
 
 from kalshi_fix_adapters.documents.names import did_you_mean
-from kalshi_fix_adapters.venue.parameters import TEXT, Kind, choice, parameter, parameters, shown
+from kalshi_fix_adapters.venue.exchange import Command, Exchange, PauseState
+from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
+from kalshi_fix_adapters.venue.gateway.drop_copy import DropCopy
+from kalshi_fix_adapters.venue.parameters import SECONDS, TEXT, Kind, choice, parameter, parameters, shown
+from kalshi_fix_adapters.venue.pauses import PauseWindow
 from kalshi_fix_sansio import DIALECT, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
-
-if TYPE_CHECKING:
-    from kalshi_fix_adapters.venue.venue import Venue
 
 Answer = dict[str, Any]
 """What came of an operation, in what JSON can hold; `said` is a sentence about it."""
@@ -37,6 +40,48 @@ MESSAGE = Kind("MSGTYPE", _msg_type)
 """A MsgType, given by its code or by the name of its message."""
 
 
+class Operable(Protocol):
+    """What operations are done to: a `Venue`, which stands above them, or a part in its place."""
+
+    @property
+    def journal_path(self) -> Path | None:
+        """The file that what comes to it is written to, if one is."""
+
+    @property
+    def not_done(self) -> Sequence[str]:
+        """Operations of its programme that could not be done, and why."""
+
+    def exchange(self, product: str) -> Exchange:
+        """Return a product's exchange, to be looked at."""
+
+    def drop_copy(self, product: str) -> DropCopy:
+        """Return a product's drop copy."""
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Return who is logged on."""
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the faults that are armed."""
+
+    def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
+        """Do something at a product's exchange."""
+
+    def pause(self, window: PauseWindow, now: Instant) -> Mapping[str, PauseState]:
+        """Pause; return what holds for each product then."""
+
+    def resume(self, product: str | None, now: Instant) -> Mapping[str, PauseState]:
+        """End pauses; return what holds then."""
+
+    def inject(self, fault: Fault, now: Instant) -> Answer:
+        """Arm a fault."""
+
+    def release(self, name: str | None, now: Instant) -> Answer:
+        """End the faults of a name, or all."""
+
+    def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
+        """Log out the sessions concerned; return the ids of their keys."""
+
+
 @attrs.frozen(kw_only=True)
 class Operation(ABC):
     """Something to be done to a venue."""
@@ -44,7 +89,7 @@ class Operation(ABC):
     NAME: ClassVar[str]
 
     @abstractmethod
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """Do it; say what came of it.
 
         Raises:
@@ -88,3 +133,17 @@ class SessionOperation(Operation):
             and self.session in (None, who.session)
             and self.product in (None, who.product)
         )
+
+
+@attrs.frozen(kw_only=True)
+class Fault(SessionOperation):
+    """Something that goes wrong."""
+
+    after: float = parameter(SECONDS, "seconds until it begins", default=0.0)
+    lasting: float | None = parameter(
+        SECONDS, "seconds until it ends; without, it lasts until `release`", optional=True
+    )
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Arm it, or where it waits for nothing, let it happen."""
+        return venue.inject(self, now)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import attrs
 
-from kalshi_fix_adapters.venue.operations.base import PRODUCT, Answer, Operation
+from kalshi_fix_adapters.venue.operations.base import PRODUCT, Answer, Operable, Operation
 from kalshi_fix_adapters.venue.parameters import COUNT, FLAG, TEXT, choice, parameter
 from kalshi_fix_sansio import PRODUCTS, EventResendRejectReason
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from kalshi_fix_adapters.venue.venue import Venue
 
 REASONS = {reason.name.lower().replace("_", "-"): reason for reason in EventResendRejectReason}
 MOST_REFUSALS = 1000
@@ -31,7 +28,7 @@ class EnableDropCopy(Operation):
     enabled: bool = parameter(FLAG, "no takes it off the list", default=True)
     product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
         """Enable."""
         products = [self.product] if self.product else list(PRODUCTS)
         for product in products:
@@ -50,7 +47,7 @@ class RefuseDropCopy(Operation):
     times: int = parameter(COUNT, "how many requests", default=1)
     product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
         """Refuse.
 
         Raises:

@@ -8,32 +8,15 @@ whom it concerns, from when and until when, how many occasions it lets pass, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import attrs
 
-from kalshi_fix_adapters.venue.admission import ALREADY_EXISTS, LOGON_BUSY
-from kalshi_fix_adapters.venue.operations.base import MESSAGE, Answer, Operation, SessionOperation
+from kalshi_fix_adapters.venue.gateway.texts import ALREADY_EXISTS, LOGON_BUSY
+from kalshi_fix_adapters.venue.operations.base import MESSAGE, Answer, Fault, Operable, Operation
 from kalshi_fix_adapters.venue.parameters import CHANCE, COUNT, FLAG, SECONDS, TEXT, choice, parameter
 from kalshi_fix_sansio import DIALECT, ExecutionReportText
 from kalshi_fix_sansio.clock import Instant
-
-if TYPE_CHECKING:
-    from kalshi_fix_adapters.venue.venue import Venue
-
-
-@attrs.frozen(kw_only=True)
-class Fault(SessionOperation):
-    """Something that goes wrong."""
-
-    after: float = parameter(SECONDS, "seconds until it begins", default=0.0)
-    lasting: float | None = parameter(
-        SECONDS, "seconds until it ends; without, it lasts until `release`", optional=True
-    )
-
-    def perform(self, venue: Venue, now: Instant) -> Answer:
-        """Arm it, or where it waits for nothing, let it happen."""
-        return venue.inject(self, now)
 
 
 @attrs.frozen(kw_only=True)
@@ -265,7 +248,7 @@ class Release(Operation):
         choice(*FAULTS), "only the faults of this name", positional=True, optional=True
     )
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """End them."""
         return venue.release(self.fault, now)
 
@@ -276,7 +259,7 @@ class Faults(Operation):
 
     NAME: ClassVar[str] = "faults"
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
         """Look."""
         armed = venue.faults()
         return {"said": f"{len(armed)} faults are armed", "faults": armed}

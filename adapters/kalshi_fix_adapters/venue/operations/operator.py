@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import attrs
 
@@ -23,16 +23,13 @@ from kalshi_fix_adapters.venue.exchange import (
     SetMarketState,
     SetSettlementBounds,
 )
-from kalshi_fix_adapters.venue.operations.base import PRODUCT, Answer, Operation, SessionOperation
+from kalshi_fix_adapters.venue.operations.base import PRODUCT, Answer, Operable, Operation, SessionOperation
+from kalshi_fix_adapters.venue.operations.status import status_of
 from kalshi_fix_adapters.venue.parameters import AMOUNT, COUNT, SECONDS, TEXT, choice, parameter
 from kalshi_fix_adapters.venue.pauses import PauseWindow
-from kalshi_fix_adapters.venue.status import status_of
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from kalshi_fix_adapters.venue.venue import Venue
 
 RESULT = choice(*MarketResult)
 _AFTER_DISPUTE = (MarketState.DISPUTED, MarketState.AMENDED)
@@ -51,7 +48,7 @@ class Pause(Operation):
     lasting: float | None = parameter(SECONDS, "seconds until it ends; if not said, `resume`", optional=True)
     LOGS_OUT: ClassVar[bool] = False
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """Pause."""
         window = PauseWindow(
             begins=now.utc,
@@ -78,7 +75,7 @@ class Resume(Operation):
     NAME: ClassVar[str] = "resume"
     product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """Resume."""
         return _told(venue.resume(self.product, now))
 
@@ -98,11 +95,11 @@ class MarketOperation(Operation):
     market: str = parameter(TEXT, "its ticker", positional=True)
     STATE: ClassVar[MarketState]
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """Move the market on to a state."""
         return self._move(venue, now, SetMarketState(self.market, self.STATE))
 
-    def _move(self, venue: Venue, now: Instant, *commands: Command) -> Answer:
+    def _move(self, venue: Operable, now: Instant, *commands: Command) -> Answer:
         product = self._product(venue)
         for command in commands:
             try:
@@ -112,7 +109,7 @@ class MarketOperation(Operation):
         state = venue.exchange(product).markets[self.market].state
         return {"said": f"{self.market}: {state.value}", "market": self.market, "state": state.value}
 
-    def _product(self, venue: Venue) -> str:
+    def _product(self, venue: Operable) -> str:
         tickers = {ticker: product for product in PRODUCTS for ticker in venue.exchange(product).markets}
         if self.market not in tickers:
             raise ConfigurationError(
@@ -174,7 +171,7 @@ class Determine(MarketEnd):
 
     NAME: ClassVar[str] = "determine"
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """Determine."""
         market = venue.exchange(self._product(venue)).markets[self.market]
         amends = market.state in _AFTER_DISPUTE and self.result is not None
@@ -189,7 +186,7 @@ class Settle(MarketEnd):
 
     NAME: ClassVar[str] = "settle"
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """Determine and settle."""
         market = venue.exchange(self._product(venue)).markets[self.market]
         settled = self._decided(MarketState.SETTLED)
@@ -207,7 +204,7 @@ class SettlementBounds(MarketOperation):
     lowest: Decimal = parameter(AMOUNT, "the lowest price that may be", positional=True)  # noqa: RUF009
     highest: Decimal = parameter(AMOUNT, "the highest price that may be", positional=True)  # noqa: RUF009
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """Set the bounds."""
         return self._move(venue, now, SetSettlementBounds(self.market, self.lowest, self.highest))
 
@@ -225,7 +222,7 @@ class BlockTrade(MarketOperation):
     )
     seller: str = parameter(TEXT, "who sells", positional=True)
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """Print the trade."""
         exchange = venue.exchange(self._product(venue))
         command = PrintBlockTrade(
@@ -266,7 +263,7 @@ class Transfer(Operation):
     to_subaccount: int = parameter(COUNT, "the subaccount that it goes to", default=0)
     product: str = parameter(PRODUCT, "on which exchange", default=PREDICTION)
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """Move it."""
         source = AccountId(self.owner, self.from_subaccount, self.from_shard)
         target = AccountId(self.owner, self.to_subaccount, self.to_shard)
@@ -290,7 +287,7 @@ class LogOut(SessionOperation):
     NAME: ClassVar[str] = "logout"
     text: str | None = parameter(TEXT, "Text (58) of the Logout", optional=True)
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:
+    def perform(self, venue: Operable, now: Instant) -> Answer:
         """Log out."""
         keys = venue.log_out(self, self.text, now)
         return {"said": f"{len(keys)} {'session' if len(keys) == 1 else 'sessions'} logged out", "keys": keys}
@@ -305,7 +302,7 @@ class Status(Operation):
 
     NAME: ClassVar[str] = "status"
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
         """Look."""
         return status_of(venue)
 
@@ -316,7 +313,7 @@ class ShowJournal(Operation):
 
     NAME: ClassVar[str] = "journal"
 
-    def perform(self, venue: Venue, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
         """Look."""
         # No error where there is none: a replay of the journal, which is not journalled, does this too.
         path = None if venue.journal_path is None else str(venue.journal_path.absolute())

@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 
 import attrs
 
-from kalshi_fix_adapters.venue.operations.base import Who
+from kalshi_fix_adapters.venue.operations.base import Fault, Who
 from kalshi_fix_adapters.venue.operations.faults import (
     Cut,
     Delay,
     Duplicate,
-    Fault,
     Gap,
     Garble,
     LateHeartbeats,

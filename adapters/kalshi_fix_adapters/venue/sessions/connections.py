@@ -8,10 +8,10 @@ from itertools import count
 
 import attrs
 
-from kalshi_fix_adapters.venue.byte_faults import ByteFaults
 from kalshi_fix_adapters.venue.gateway.logins import Login
 from kalshi_fix_adapters.venue.operations import Cut
 from kalshi_fix_adapters.venue.operations.base import Who
+from kalshi_fix_adapters.venue.sessions.byte_faults import ByteFaults
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.session import Session
 

@@ -13,6 +13,7 @@ import attrs
 
 from kalshi_fix_adapters.venue.config import WRITE, ApiKey
 from kalshi_fix_adapters.venue.exchange import Exchange
+from kalshi_fix_adapters.venue.gateway.texts import ALREADY_EXISTS, MAINTENANCE, NO_FIX, RATE_LIMIT_EXCEEDED
 from kalshi_fix_adapters.venue.pauses import Pauses
 from kalshi_fix_adapters.venue.rate_limits import RateLimits
 from kalshi_fix_sansio import ApplVerID, EncryptMethod
@@ -22,19 +23,9 @@ from kalshi_fix_sansio.signing import verify_logon
 
 MIN_HEART_BT_INT = {"prediction": 4, "margin": 3}
 """Seconds: more than 3 on prediction, 3 or more on margin."""
-ALREADY_EXISTS = "already exists"
-"""Text of the Logout for a second connection with the same key."""
 RESTRICTED_KEYS_USE = ("KalshiNR", "KalshiMD", "KalshiRFQ")
 """The session types of keys that are restricted to a subaccount (the page on subaccounts, and the venue's
 changelog of May and July 2026)."""
-LOGON_BUSY = "FIX logon service busy; retry with backoff"
-"""Text of the Logout while the venue takes nobody's Logon."""
-MAINTENANCE = "Scheduled maintenance"
-"""Text of the Logout when a pause begins that ends sessions, and for Logons that it does not take."""
-NO_FIX = "API usage level is not allowed for FIX"
-"""Text of the Logout for an account whose tier has no FIX."""
-RATE_LIMIT_EXCEEDED = "rate limit exceeded"
-"""Text of the Logout for Logons that come too fast."""
 
 
 @attrs.frozen

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kalshi_fix_adapters.venue.operations.base import Operable
 from kalshi_fix_sansio import PRODUCTS
-
-if TYPE_CHECKING:
-    from kalshi_fix_adapters.venue.venue import Venue
 
 ORDERS_SHOWN = 1000
 """Open orders of a product that are listed; the rest is counted."""
 
 
-def status_of(venue: Venue) -> dict[str, Any]:
+def status_of(venue: Operable) -> dict[str, Any]:
     """Return pauses, markets, cash, positions, open orders and sessions of every product."""
     sessions = venue.sessions()
     return {
@@ -25,7 +23,7 @@ def status_of(venue: Venue) -> dict[str, Any]:
     }
 
 
-def _product(venue: Venue, product: str) -> dict[str, Any]:
+def _product(venue: Operable, product: str) -> dict[str, Any]:
     exchange = venue.exchange(product)
     orders = exchange.open_orders()
     return {

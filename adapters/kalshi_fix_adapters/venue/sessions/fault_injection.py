@@ -7,10 +7,7 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_adapters.venue.armed_faults import ArmedFaults
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.byte_faults import ByteFaults
-from kalshi_fix_adapters.venue.connections import Connection, Connections
 from kalshi_fix_adapters.venue.gateway.fake_answers import without_answer
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
@@ -28,6 +25,9 @@ from kalshi_fix_adapters.venue.operations import (
     Withhold,
 )
 from kalshi_fix_adapters.venue.operations.base import Who
+from kalshi_fix_adapters.venue.sessions.armed_faults import ArmedFaults
+from kalshi_fix_adapters.venue.sessions.byte_faults import ByteFaults
+from kalshi_fix_adapters.venue.sessions.connections import Connection, Connections
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 

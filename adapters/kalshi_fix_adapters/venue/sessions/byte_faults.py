@@ -9,7 +9,6 @@ from typing import cast
 
 import attrs
 
-from kalshi_fix_adapters.venue.armed_faults import ArmedFaults
 from kalshi_fix_adapters.venue.operations.base import Who
 from kalshi_fix_adapters.venue.operations.faults import (
     Cut,
@@ -21,6 +20,7 @@ from kalshi_fix_adapters.venue.operations.faults import (
     Silence,
     WrongCompIds,
 )
+from kalshi_fix_adapters.venue.sessions.armed_faults import ArmedFaults
 from kalshi_fix_sansio import SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE, MAX_BODY_LENGTH, SOH, encode_frame
