@@ -16,7 +16,7 @@ import anyio.lowlevel
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter, Attempt, Factories, Notifier
+from kalshi_fix_adapters.loops.adapter import CLOSE_TIMEOUT, AsyncAdapter, Attempt, Factories, Notifier
 from kalshi_fix_adapters.loops.client import AsyncClient
 from kalshi_fix_adapters.net.dial import Dialer, Stage
 from kalshi_fix_sansio.errors import KalshiFixError
@@ -42,11 +42,11 @@ class AnyNotifier(Notifier):
         return False
 
 
-class Io(AsyncAdapter):
+class AnyioAdapter(AsyncAdapter):
     """Makes the connections of a client in a task group of its context."""
 
     notifier = AnyNotifier
-    task = staticmethod(anyio.get_current_task)
+    current_task = staticmethod(anyio.get_current_task)
     before = staticmethod(anyio.lowlevel.checkpoint_if_cancelled)
     after = staticmethod(anyio.lowlevel.cancel_shielded_checkpoint)
     broken = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
@@ -90,7 +90,7 @@ class Io(AsyncAdapter):
                 tasks.start_soon(self.write_by, stream.send)
                 await self.keep_time()
                 tasks.cancel_scope.cancel()
-            with anyio.move_on_after(GOODBYE), contextlib.suppress(*self.broken):
+            with anyio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(*self.broken):
                 await stream.aclose()
         finally:
             await anyio.aclose_forcefully(stream)
@@ -139,7 +139,7 @@ class Client(AsyncClient):
     """A client of one session type, as an asynchronous context manager."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        super().__init__(Io(plan))
+        super().__init__(AnyioAdapter(plan))
 
 
 _factories = Factories(Client)

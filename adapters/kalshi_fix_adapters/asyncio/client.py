@@ -20,11 +20,11 @@ SLICE = 0.005
 """Seconds after which tasks that are served without ever waiting let others run."""
 
 
-class _Io(AsyncAdapter):
+class _Adapter(AsyncAdapter):
     """Makes the connections in a task of its own."""
 
     notifier = LoopNotifier
-    task = staticmethod(asyncio.current_task)
+    current_task = staticmethod(asyncio.current_task)
     users: LoopNotifier
     changes: LoopNotifier
 
@@ -37,7 +37,7 @@ class _Io(AsyncAdapter):
         super().__init__(plan)
 
     @staticmethod
-    def is_over(task: asyncio.Task[Any]) -> bool:
+    def has_ended(task: asyncio.Task[Any]) -> bool:
         """Say whether a task has ended."""
         return task.done()
 
@@ -66,7 +66,7 @@ class _Io(AsyncAdapter):
         Otherwise go on at once: a turn costs as much as a small message, and a message to be sent goes before
         what waits to be read.
         """
-        self.calm_until = time.monotonic() + SLICE
+        self.before_due = time.monotonic() + SLICE
         if not self._turned:
             await asyncio.sleep(0)
         else:
@@ -101,7 +101,7 @@ class _Io(AsyncAdapter):
         # Timers that are left would keep all of this alive, and are of no use in another loop.
         self.users.close()
         self.changes.close()
-        self.calm_until, self._turned = 0.0, True
+        self.before_due, self._turned = 0.0, True
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""
@@ -114,7 +114,7 @@ class _Io(AsyncAdapter):
             await protocol.close()
         finally:
             self._protocol = None
-            protocol.drop()
+            protocol.abort()
             # After `failure` the core is over, and has no connection.
             if not self.core.over:
                 self.core.disconnected()
@@ -153,7 +153,7 @@ class Client(AsyncClient):
     left. In between it connects again by itself (`reconnect`). Once it is over it may be entered again."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        super().__init__(_Io(plan))
+        super().__init__(_Adapter(plan))
 
 
 _factories = Factories(Client)

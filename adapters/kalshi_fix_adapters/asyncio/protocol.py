@@ -16,7 +16,7 @@ from typing import cast
 
 from kalshi_fix_adapters.asyncio.notifier import Timer
 from kalshi_fix_adapters.engine.client import ClientCore
-from kalshi_fix_adapters.loops.adapter import CHUNK, GOODBYE, Notifier
+from kalshi_fix_adapters.loops.adapter import CHUNK, CLOSE_TIMEOUT, Notifier
 from kalshi_fix_adapters.net.dial import Dialer
 from kalshi_fix_adapters.net.tls_buffer import TlsBytes
 
@@ -30,9 +30,9 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._raw: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
         self._tls: TlsBytes | None = None
-        self._talks = False
-        """Whether TLS speaks for itself: the handshake, or the goodbye."""
-        self._came = asyncio.Event()
+        self._in_tls_exchange = False
+        """Whether TLS has_outgoing for itself: the handshake, or the goodbye."""
+        self._tls_input = asyncio.Event()
         """Set when something has come for that."""
         self._timer = Timer(lambda: self.step(core.tick))
         self._room = memoryview(bytearray(CHUNK))
@@ -57,10 +57,10 @@ class ClientProtocol(asyncio.BufferedProtocol):
                 self._tls = TlsBytes(dialer.context, dialer.server_name)
             await asyncio.get_running_loop().create_connection(lambda: self, sock=raw)
             if self._tls is not None:
-                await self._converse(self._tls.shake_hands)
+                await self._converse(self._tls.do_handshake)
                 dialer.check_certificate(self._tls.certificate)
         except BaseException:
-            self.drop()
+            self.abort()
             raise
 
     def begin(self) -> None:
@@ -83,14 +83,14 @@ class ClientProtocol(asyncio.BufferedProtocol):
         if self._transport is None:
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 if self._tls is not None and not self._transport.is_closing():
                     with contextlib.suppress(OSError):
-                        await self._converse(self._tls.say_goodbye)
+                        await self._converse(self._tls.close_notify)
                 self._transport.close()
                 await self._lost.wait()
 
-    def drop(self) -> None:
+    def abort(self) -> None:
         """Close at once."""
         self.finished.set()
         self._timer.cancel()
@@ -107,16 +107,16 @@ class ClientProtocol(asyncio.BufferedProtocol):
         async def more() -> None:
             if self._lost_by is not None:
                 raise self._lost_by
-            self._came.clear()
-            await self._came.wait()
+            self._tls_input.clear()
+            await self._tls_input.wait()
 
         # TLS needs to read for itself, whether the core wants to read or not.
         transport.resume_reading()
-        self._talks = True
+        self._in_tls_exchange = True
         try:
             await tls.converse(step, self._push, more)
         finally:
-            self._talks = False
+            self._in_tls_exchange = False
         # What more has come is for the core, which is not ready for it yet.
         if not transport.is_closing():
             transport.pause_reading()
@@ -159,7 +159,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         """Say that it is over."""
         self._lost_by = exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file")
         self._lost.set()
-        self._came.set()
+        self._tls_input.set()
         # In this order: what the venue said last, then the end.
         if self._begun and not self.finished.is_set():
             self._read_what_is_left()
@@ -182,8 +182,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
         if tls is None or tls.ended:
             return
         tls.feed(encrypted)
-        if self._talks:
-            self._came.set()
+        if self._in_tls_exchange:
+            self._tls_input.set()
         elif self._begun and not self.finished.is_set():
             self.step(self._decrypt)
 
@@ -192,7 +192,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         if tls is None:
             return
         data = tls.decrypt()
-        if tls.speaks:
+        if tls.has_outgoing:
             # That it could not be written is seen when something else is.
             with contextlib.suppress(OSError):
                 self._push()

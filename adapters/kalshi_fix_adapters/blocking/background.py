@@ -79,7 +79,7 @@ class BackgroundThread:
                     return None
                 attempt = core.next_attempt()
                 seconds = core.timeout()
-                driver.tell()
+                driver.notify()
             if attempt is not None:
                 return attempt
             driver.background_sleeper.sleep(seconds)

@@ -27,9 +27,6 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import SessionEnded
 
-_SLACK = 5.0
-"""Seconds beyond the deadlines of the session that closing may take: last bytes, end of TLS."""
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -62,7 +59,7 @@ class Client(ClientBase):
         thread = BackgroundThread(self._driver)
         try:
             self._start(thread)
-            self._wait_logged_on()
+            self._driver.wait(self._first_logon, None)
         except BaseException:
             # An interrupt may come anywhere. Nothing was begun here if another thread has the client open.
             if self._thread is thread:
@@ -83,13 +80,6 @@ class Client(ClientBase):
             driver.open()
             self._core.begin()
             thread.start()
-
-    def _wait_logged_on(self) -> None:
-        driver, core = self._driver, self._core
-        driver.wait(self._has_begun, None)
-        with driver.lock:
-            if core.logged_on is None:
-                raise core.error or core.closed_error()
 
     def __enter__(self) -> Self:
         self.open()
@@ -195,9 +185,7 @@ class Client(ClientBase):
             LocalProtocolError: another thread has taken a message and may still be busy with it.
             SessionClosedError: the client is over, and its last event was taken.
         """
-        core = self._core
-        look: Callable[[], ClientEvent | None] = partial(core.take, core.closed_error)
-        event = self._driver.wait(look, timeout)
+        event = self._driver.wait(self._take, timeout)
         if event is None:
             raise no_event(timeout)
         return event
@@ -207,7 +195,7 @@ class Client(ClientBase):
 
         Asking for the next one says that you are done with the one before.
         """
-        return self._each(partial(self._core.take, Ended), timeout)
+        return self._each(self._take_until_over, timeout)
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
         """Iterate over what the venue sends: application messages, and rejects of your own messages.
@@ -268,8 +256,7 @@ class Client(ClientBase):
         """
         try:
             self._change(self._core.logout, text)
-            # The session has its own deadline for the answer, equal to the plan's; some more for the bytes.
-            closed = self._join(self._plan.timeout + _SLACK)
+            closed = self._join(self._longest_logout())
         except BaseException:
             # Interrupted while waiting: no second wait.
             self._change(self._core.abort, "interrupted")
@@ -287,7 +274,7 @@ class Client(ClientBase):
         with driver.lock:
             if not driver.poisoned:
                 driver.change(act, *args, **kwargs)
-            driver.tell()
+            driver.notify()
             driver.wake()
 
     def _join(self, timeout: float) -> bool:

@@ -77,7 +77,9 @@ class Driver:
     """What the threads of one client share. All of it but `wait` is to be used under `lock`."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        self.core: ClientCore = ClientCore(plan, wake=self.wake, taker=threading.get_ident, is_over=_is_over)
+        self.core: ClientCore = ClientCore(
+            plan, wake=self.wake, current_task=threading.get_ident, has_ended=_has_ended
+        )
         self.lock: ReentrantLock = ReentrantLock()
         self.poisoned: bool = False
         """Whether a change to core or stream is under way. It is seen true by whoever has just taken the lock
@@ -93,12 +95,12 @@ class Driver:
         """Whether the background thread has to drive as soon as no user does."""
         self.background_sleeper: Sleeper = Sleeper()
         self._users_sleeper = self.background_sleeper
-        self.turns: int = 0
+        self.user_turns: int = 0
         """How often users have driven."""
         self._lease = _NOBODY
         self._due: float | None = None
         """Until when the driver sleeps at most, monotonic."""
-        self._waiting: set[threading.Lock] = set()
+        self._waiters: set[threading.Lock] = set()
         """Users that wait without driving and were not told since; each sleeps by acquiring its lock a second
         time."""
         # The sleeper stands in until `open` makes two; `wake` may be called before, and does nothing when
@@ -116,7 +118,7 @@ class Driver:
         self.background = Background.AWAY
         self.background_sleeper.close()
         self._users_sleeper.close()
-        self.tell()
+        self.notify()
 
     def forked_off(self) -> None:
         """In a forked child: leave the connection to the parent, whatever its threads were about to do."""
@@ -126,9 +128,9 @@ class Driver:
         self._lease = _NOBODY
         if self._transport is not None:
             # No goodbye of TLS: it would go out on the parent's connection and end that.
-            self._transport.abandon()
+            self._transport.abort()
             self._transport = self.write = None
-        self._waiting.clear()
+        self._waiters.clear()
         self.close()
 
     def wake(self) -> None:
@@ -142,15 +144,15 @@ class Driver:
         self._needed = True
         self.background_sleeper.wake()
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Let users that wait without driving look again."""
-        for each in self._waiting:
+        for each in self._waiters:
             # One that is free was told by a call that was cut off; to release it again would raise.
             if each.locked():
                 each.release()
         # Who goes on waiting comes with another lock. An interrupt may have kept others from taking theirs
         # out.
-        self._waiting.clear()
+        self._waiters.clear()
 
     @property
     def lease(self) -> Lock | None:
@@ -241,8 +243,8 @@ class Driver:
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's calls
             core.failure(error)
         self.poisoned = False
-        if self._waiting:
-            self.tell()
+        if self._waiters:
+            self.notify()
 
     # The background thread
 
@@ -271,7 +273,7 @@ class Driver:
                 return True
             self.background = Background.DRIVING
             # Of those that waited for a user that was interrupted, one drives.
-            self.tell()
+            self.notify()
         ready = False
         while True:
             with self.lock:
@@ -293,12 +295,12 @@ class Driver:
         while True:
             with self.lock:
                 self.background = Background.STANDING_BY
-                seen = self.turns
+                seen = self.user_turns
                 needed = self._needed and self.lease is None
             if not needed:
                 self.background_sleeper.sleep(GRACE)
             with self.lock:
-                lease, idle = self.lease, self.turns == seen
+                lease, idle = self.lease, self.user_turns == seen
                 if lease is None and (idle or self._needed):
                     return
                 if lease is None or not idle:
@@ -323,7 +325,7 @@ class Driver:
         with self.lock:
             for sleeper in (self.background_sleeper, self._users_sleeper):
                 sleeper.watch(transport.number, 0)
-        transport.hang_up()
+        transport.close()
 
     # Users that wait
 
@@ -345,7 +347,7 @@ class Driver:
         core, sleeper = self.core, self._users_sleeper
         deadline = None if timeout is None else time.monotonic() + timeout
         has_waited = False
-        before = core.handed
+        before = core.last_taken
         try:
             while True:
                 transport: Transport | None = None
@@ -379,15 +381,15 @@ class Driver:
                                         self.background = Background.STANDING_BY
                                         self.background_sleeper.wake()
                                 if transport is not None and transport is present:
-                                    self.turns += 1
+                                    self.user_turns += 1
                                     seconds = self._prepare(transport, sleeper, deadline)
                                     drives = True
                                 elif transport is None:
                                     waiting = threading.Lock()
-                                    # Taken here, so that the second time blocks until `tell`; a `tell` in
+                                    # Taken here, so that the second time blocks until `notify`; a `notify` in
                                     # between is not missed.
                                     waiting.acquire()
-                                    self._waiting.add(waiting)
+                                    self._waiters.add(waiting)
                             except _OWN_ERRORS:
                                 self.poisoned = False
                                 raise
@@ -414,8 +416,8 @@ class Driver:
 
     def _let_go(self) -> None:
         self._lease = _NOBODY
-        if self._waiting:
-            self.tell()
+        if self._waiters:
+            self.notify()
         # What cannot wait for GRACE: an end, or bytes that the socket has not taken yet.
         core = self.core
         if self.poisoned or core.output or (not core.wants_read and core.finished):
@@ -427,7 +429,7 @@ class Driver:
         else:
             waiting.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX))
         with self.lock:
-            self._waiting.discard(waiting)
+            self._waiters.discard(waiting)
 
 
 def _wait_for(lease: Lock) -> None:
@@ -436,7 +438,7 @@ def _wait_for(lease: Lock) -> None:
         pass
 
 
-def _is_over(thread: int) -> bool:
+def _has_ended(thread: int) -> bool:
     return all(each.ident != thread for each in threading.enumerate())
 
 

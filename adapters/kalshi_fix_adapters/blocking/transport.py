@@ -59,13 +59,13 @@ class Transport:
         except (BlockingIOError, ssl.SSLWantWriteError):
             return 0
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         """Close the connection."""
         with contextlib.suppress(OSError, ValueError):
             if isinstance(self._socket, ssl.SSLSocket):
                 self._socket.unwrap()  # says goodbye, and does not wait for the answer
-        self.abandon()
+        self.abort()
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Close the socket at once, without telling the peer in TLS."""
         self._socket.close()

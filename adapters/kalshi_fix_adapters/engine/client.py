@@ -46,12 +46,12 @@ from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.engine.journal import RowBuffer, no_rows
 from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_error
 from kalshi_fix_adapters.engine.pacing import Pacing, Turn
-from kalshi_fix_adapters.engine.queue import OWN, EventQueue
+from kalshi_fix_adapters.engine.queue import CONNECTION_EVENTS, EventQueue
 from kalshi_fix_adapters.engine.sequence import Doubtful, SequenceNumbers, SequenceState
 from kalshi_fix_adapters.errors import AdapterError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
 from kalshi_fix_adapters.net.tls import Tls
-from kalshi_fix_adapters.observe.dispatch import Observers
+from kalshi_fix_adapters.observe.dispatch import Dispatcher
 from kalshi_fix_sansio import SESSION_TYPES
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -82,15 +82,16 @@ class ClientCore:
         wake: Callable[[], object] = lambda: None,
         clocks: Callable[[], Instant] = read_clocks,
         random: Callable[[], float] = system_random.random,
-        taker: Callable[[], object] = lambda: None,
-        is_over: Callable[[Any], bool] = lambda _: False,
+        current_task: Callable[[], object] = lambda: None,
+        has_ended: Callable[[Any], bool] = lambda _: False,
     ) -> None:
         """Prepare a client.
 
         `wake` is called when the task that moves the bytes has to look again because of something the
         user's side did; `send` and `test_request` leave that to their caller, who sees in `output` whether
-        something is left to be written. `taker` returns the thread or task that runs now, and `is_over` says
-        of one of before whether it has ended.
+        something is left to be written. `current_task` returns the thread or task that runs now, and
+        `has_ended` says whether one that was returned before has ended. `random` draws from 0 up to, but not
+        including, 1, and spreads the waits before an attempt.
         """
         self.plan = plan
         self._wake = wake
@@ -101,21 +102,24 @@ class ClientCore:
         """Who waits for the rate budget; None without one."""
         self._rows: RowBuffer | None = None
         """The journal's rows; None while the client is not open, and without a store that keeps them."""
-        self._begun = False
+        self._ever_opened = False
+        """Whether `begin` was ever called."""
         self._open = False
         """Whether `begin` was called and `close` was not, since."""
         self._failure: BaseException | None = None
-        self._taken: ClientEvent | None = None
-        """The event of the session that was handed out and is not confirmed."""
-        self.handed: ClientEvent | None = None
-        """The event that was handed out last, the session's or not."""
-        self._taker = taker
-        self._taken_by: object = None
-        self._is_over = is_over
-        self._start(Observers(plan.name))
+        """What `failure` was told: a mistake of the adapter or of this class."""
+        self._unconfirmed: ClientEvent | None = None
+        """The session's event that was taken last; the next `take` confirms it, or `close`."""
+        self._unconfirmed_by: object = None
+        """The thread or task that took it."""
+        self.last_taken: ClientEvent | None = None
+        """The event that was taken last, the session's or the client's own, for `give_back`."""
+        self._current_task = current_task
+        self._has_ended = has_ended
+        self._reset(Dispatcher(plan.name))
 
-    def _start(self, observers: Observers) -> None:
-        """Forget everything but the numbers."""
+    def _reset(self, observers: Dispatcher) -> None:
+        """Forget everything but the numbers, which `_sequence` keeps from one opening to the next."""
         plan = self.plan
         self._observers = observers
         self._queue = EventQueue(plan.queue_limit, plan.queue_bytes)
@@ -123,7 +127,7 @@ class ClientCore:
         session_type = plan.config.session_type
         self._subscriptions: Subscriptions | None = None
         if session_type.name == MARKET_DATA:
-            # Here, because it needs the messages of market data.
+            # Imported here: it needs the messages of market data, which other clients then do not load.
             from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 
             self._subscriptions = Subscriptions(session_type.symbols_per_request)
@@ -131,17 +135,20 @@ class ClientCore:
         """When subscriptions are asked for once more, monotonic."""
         self._connection: Connection | None = None
         self.output: bytearray = bytearray()
-        """What waits to be written, oldest first."""
+        """What waits to be written, oldest first. The connection's own bytearray, and not a property: an
+        adapter looks at it after each message."""
         self.wants_read: bool = False
         """Whether to read from the transport now: its session goes on, and the queue has room."""
         self._faults = Faults()
-        self._broken: KalshiFixError | None = None
+        self._begin_error: KalshiFixError | None = None
         """Why the session of this connection could not begin."""
         self._logged_on: LoggedOn | None = None
+        """The last logon, of this connection or an earlier one."""
         self._ended: SessionEnded | None = None
+        """How the last session ended, of this connection or an earlier one."""
 
     def __str__(self) -> str:
-        state = "new" if not self._begun else "over" if self.over else "open"
+        state = "new" if not self._ever_opened else "over" if self.over else "open"
         return f"{self.plan}, {state}"
 
     @property
@@ -233,12 +240,12 @@ class ClientCore:
         self.close(clean=False)
         self._open = True
         # Where `close` finds it from now on, whatever comes in between: Ctrl-C may.
-        self._observers = Observers(self.plan.name, self.plan.observer, self.plan.wire_log)
+        self._observers = Dispatcher(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
             self._sequence.open()
-            self._start(self._observers)
+            self._reset(self._observers)
             self._rows = self._sequence.rows()
-            self._begun, self._failure, self._taken = True, None, None
+            self._ever_opened, self._failure, self._unconfirmed = True, None, None
         except BaseException:
             self.close(clean=False)
             raise
@@ -256,17 +263,19 @@ class ClientCore:
                 otherwise the user has an error of his own, and nothing was confirmed here.
         """
         try:
-            taken = self._taken
-            if clean and (taken is None or self._taker() == self._taken_by or self._is_done_with(taken)):
+            taken = self._unconfirmed
+            if clean and (
+                taken is None or self._current_task() == self._unconfirmed_by or self._is_done_with(taken)
+            ):
                 if taken is not None:
                     self._confirm()
-                # A user who only sends takes no events. What says nothing of messages (Logons, Heartbeats) is
-                # confirmed for him, or the next process would have all these numbers sent again.
-                for _ in range(self._queue.harmless()):
+                # Who only sends takes no events. What says nothing of messages (Logons, Heartbeats) is
+                # confirmed for such a user, or the next process would have all these numbers sent again.
+                for _ in range(self._queue.without_message()):
                     self._confirm()
                 if self._rows is not None and self._rows.changes:
                     self._rows.write()
-            self._taken = self._rows = None
+            self._unconfirmed = self._rows = None
             self._sequence.close()
         except StoreError:
             if clean:
@@ -342,10 +351,10 @@ class ClientCore:
     def connected(self) -> None:
         """The attempt's connection is up: the logon begins."""
         self._attempts.phase = Phase.CONNECTED
-        self._broken = None
+        self._begin_error = None
         self._faults = Faults()
-        # The user left while the connection was made: with no session `finished` is true, and `disconnected`
-        # makes the client over.
+        # The user left while the connection was made: without a session `finished` is true, so that the
+        # adapter closes the connection, and `disconnected` ends the client.
         if self.leaving:
             return
         now, where = self._clocks(), str(self.plan.endpoint)
@@ -361,8 +370,9 @@ class ClientCore:
             connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
             session.connect(now)
         except KalshiFixError as error:
-            # Told by `disconnected`; until then there is no connection, so that `finished` is true.
-            self._broken = error
+            # Not raised, because the adapter has a transport to close: without a connection `finished` is
+            # true, and `disconnected` tells this error as that of a failed attempt.
+            self._begin_error = error
             return
         if self.pacing is not None:
             self.pacing.logon_sent(now)
@@ -388,21 +398,21 @@ class ClientCore:
                 return False
             if not size:
                 break
-            # First, because HIGH_WATER is measured by what `output` holds, and `_go_on` adds to it.
+            # Before `_collect_held_back`, which compares what `output` holds with HIGH_WATER and adds to it.
             del self.output[:size]
             if self._connection is not None and self._connection.holds_back:
-                as_before = self._go_on(self._connection) and as_before
+                as_before = self._collect_held_back(self._connection) and as_before
         return as_before
 
     def wrote(self, size: int) -> None:
         """Note that the transport took the first `size` bytes of `output`."""
         del self.output[:size]
         if self._connection is not None and self._connection.holds_back:
-            self._go_on(self._connection)
+            self._collect_held_back(self._connection)
 
-    def _go_on(self, connection: Connection) -> bool:
+    def _collect_held_back(self, connection: Connection) -> bool:
         """Take what the session has held back until there was room; say whether the session goes on."""
-        # This commits the store. Only a store that fails has something to tell: it ends the session.
+        # This commits the store, so it may end the session; it brings no other events.
         connection.collect()
         if not connection.session.wants_close:
             return True
@@ -413,6 +423,8 @@ class ClientCore:
         """Note that the transport takes nothing any more; what the venue said before may still be read."""
         if self._connection is not None:
             self._connection.fail_writing()
+            # The session may have held bytes back while `output` was full. They are taken and dropped now, or
+            # they would reach `max_unsent` and end the session before what the venue said is read.
             self._deliver(self._connection, self._clocks())
 
     def receive(self, data: bytes) -> None:
@@ -427,7 +439,9 @@ class ClientCore:
                     session.receive_data(data, now)
                 else:
                     session.receive_eof(now)
-            except KalshiFixError as error:  # of what signs the Logon that answers a reset by the venue
+            except KalshiFixError as error:
+                # The peer's bytes raise nothing, but what signs our Logon may: that is needed for the answer
+                # to a Logon with ResetSeqNumFlag (141) in the middle of the session.
                 session.abort(str(error), now)
             self._deliver(connection, now)
 
@@ -440,7 +454,7 @@ class ClientCore:
         if due <= now.monotonic:
             connection.session.handle_timer(now)
             if self.pacing is not None:
-                self.pacing.passed(now)
+                self.pacing.clear_due(now)
             again, subscriptions = self._subscribe_at, self._subscriptions
             if subscriptions is not None and again is not None and again <= now.monotonic:
                 self._subscribe(subscriptions, connection, now)
@@ -455,13 +469,15 @@ class ClientCore:
         connection = self._connection
         if connection is not None:
             due, again = connection.close_by, self._subscribe_at
-            if due is None:  # once the session is over there is nothing else to wait for
+            # Once the session is over, only the closing of the transport is waited for.
+            if due is None:
                 due = connection.session.next_deadline()
-                if self.pacing is not None and self.pacing.at is not None:
-                    due = self.pacing.at if due is None else min(due, self.pacing.at)
+                if self.pacing is not None and self.pacing.due is not None:
+                    due = self.pacing.due if due is None else min(due, self.pacing.due)
             return due if again is None else again if due is None else min(due, again)
         if self._attempts.phase is Phase.WAITING and not self._queue.paused:
             due = self._attempts.due
+            # A Logon counts towards the venue's rate limit as well.
             if self.pacing is not None:
                 now = self._clocks()
                 seconds = self.pacing.until_logon(now)
@@ -478,7 +494,10 @@ class ClientCore:
     def finished(self) -> bool:
         """Whether the transport is to be closed now; never while `wants_read`."""
         connection = self._connection
-        return connection is None or (connection.close_by is not None and connection.finished)
+        if connection is None or connection.close_by is None:
+            return connection is None
+        # The session is over. Its last bytes, such as the Logout, have LINGER seconds to leave.
+        return not self.output or self._clocks().monotonic >= connection.close_by
 
     def disconnected(self) -> None:
         """The transport is closed, whoever wanted it."""
@@ -491,8 +510,9 @@ class ClientCore:
             self._deliver(connection, now)
             self._connection, self.output, self.wants_read = None, bytearray(), False
         self._observers.disconnected(now)
+        # There was no session, or it was never logged on, or it was; the first two are failed attempts.
         if connection is None or self._ended is None:
-            self._tell_outcome(self._attempts.failed(self._broken, now))
+            self._tell_outcome(self._attempts.failed(self._begin_error, now))
         elif connection.logged_on_at is None:
             error = logon_error(self._ended, str(self.plan.endpoint))
             self._tell_outcome(self._attempts.failed(error, now))
@@ -509,7 +529,7 @@ class ClientCore:
         *,
         allow_unknown_codes: bool = False,
     ) -> int:
-        """Queue a message; return its MsgSeqNum.
+        """Put a message into `output`; return its MsgSeqNum (34). The caller writes: see `flush`.
 
         Raises:
             NotConnectedError: the client is not logged on.
@@ -518,7 +538,7 @@ class ClientCore:
         connection = self._connection
         if connection is None or not connection.can_send:
             raise self.closed_error(NotConnectedError)
-        session, number = connection.session, 0
+        session, has_left = connection.session, False
         try:
             number = session.send(
                 message,
@@ -526,11 +546,12 @@ class ClientCore:
                 header_fields=header_fields,
                 allow_unknown_codes=allow_unknown_codes,
             )
+            has_left = connection.collect()
         finally:
-            # A store that has failed, in `send` or as it is committed here, ends the session, and who waits
-            # has to be told. Where there are bytes to write it has not.
-            if not (number and connection.collect()) and session.wants_close:
-                self._look_at(connection)
+            # A store that fails, in `send` or in the commit of `collect`, ends the session, and whoever waits
+            # has to be told. Where bytes were collected it has not failed, and nobody need ask.
+            if not has_left and session.wants_close:
+                self._deliver_and_wake(connection)
         if self._observers.follows_orders:
             self._observers.sent(message, self._clocks())
         if self._subscriptions is not None:
@@ -587,7 +608,7 @@ class ClientCore:
             test_req_id = connection.test_request(now)
         finally:
             if connection.session.wants_close:
-                self._look_at(connection)
+                self._deliver_and_wake(connection)
         self._observers.tested(test_req_id, now)
         return test_req_id
 
@@ -602,22 +623,25 @@ class ClientCore:
 
     @property
     def congested(self) -> bool:
-        """Whether a sender had better wait because the venue does not read what was sent before."""
+        """Whether a sender had better wait because the venue does not read what was sent before. Never while
+        `output` is empty, and never when nothing can be sent: then waiting would not help."""
         connection = self._connection
-        # Asked before each message is sent, mostly with nothing waiting.
-        return bool(self.output) and connection is not None and connection.congested and connection.can_send
+        return connection is not None and connection.congested and connection.can_send
 
     def take(self, at_end: Callable[[], Exception] | None = None) -> ClientEvent | None:
         """Confirm the event taken before, and return the next one; None if there is none now.
+
+        Asking for the next event is how a user says that the one before was taken care of. Only then the
+        store moves on: after a crash in between, a session with resend has the venue send it again.
 
         Raises:
             LocalProtocolError: another thread or task may still be busy with the event taken before.
             SessionClosedError: the client has failed by itself, and nothing waits any more.
             What `at_end` returns: the client is over, and nothing waits any more.
         """
-        taker = self._taker()
-        if self._taken is not None:
-            if taker != self._taken_by and not self._is_done_with(self._taken):
+        task = self._current_task()
+        if self._unconfirmed is not None:
+            if task != self._unconfirmed_by and not self._is_done_with(self._unconfirmed):
                 raise LocalProtocolError(
                     "another thread or task has taken an event and may still be busy with it, so that asking "
                     "for the next one would confirm it too early; take events in one thread or task, and "
@@ -625,7 +649,7 @@ class ClientCore:
                 )
             self._confirm()
         elif self._rows is not None and self._rows.changes:
-            # What was noted of an event that is not the session's.
+            # The event before was the client's own: nothing is confirmed, but its rows are kept all the same.
             self._rows.write()
         queue = self._queue
         if not queue.events:
@@ -634,32 +658,32 @@ class ClientCore:
             if at_end is not None and self._attempts.phase is Phase.OVER:
                 raise at_end()
             return None
-        event = self.handed = queue.take()
+        event = self.last_taken = queue.take()
         # The session confirms by count, so an event that is not its own must never be counted.
-        if event.__class__ not in OWN:
-            self._taken, self._taken_by = event, taker
+        if event.__class__ not in CONNECTION_EVENTS:
+            self._unconfirmed, self._unconfirmed_by = event, task
         # Only taking makes the queue shorter; from half of its bounds on reading goes on.
         if queue.paused:
-            self._watch_queue()
+            self._pace_reading()
         return event
 
     def give_back(self, before: ClientEvent | None) -> None:
         """Let what the caller has taken come again, because he was cut off before he had it; `before` is what
         was `handed` when he began."""
-        event = self.handed
+        event = self.last_taken
         if event is None or event is before:
             return
-        if event.__class__ not in OWN:
-            if event is not self._taken or self._taker() != self._taken_by:
-                return  # somebody else's by now
-            self._taken = None
-        self.handed = None
+        if event.__class__ not in CONNECTION_EVENTS:
+            if event is not self._unconfirmed or self._current_task() != self._unconfirmed_by:
+                return  # somebody else took the next event meanwhile, which has confirmed this one
+            self._unconfirmed = None
+        self.last_taken = None
         self._queue.put_back(event)
 
     def _is_done_with(self, taken: ClientEvent) -> bool:
         """Say whether nobody can be busy with the event that another thread or task has taken: it has no
         message and no doubt in it, or whoever took it has ended."""
-        return message_or_error(taken) is None or self._is_over(self._taken_by)
+        return message_or_error(taken) is None or self._has_ended(self._unconfirmed_by)
 
     def rows(self) -> RowBuffer:
         """Return the journal's rows.
@@ -693,7 +717,7 @@ class ClientCore:
         if self._failure is not None:
             error = kind(f"the client failed by itself ({type(self._failure).__name__}); please report it")
             error.__cause__ = self._failure
-        elif not self._begun:
+        elif not self._ever_opened:
             error = kind("the client is not open; use it as a context manager, or call open()")
         elif not self.over:
             error = kind("the client is not logged on, so nothing was sent; wait for LoggedOn", self._ended)
@@ -707,11 +731,12 @@ class ClientCore:
 
     def _confirm(self) -> None:
         """The oldest event of the session that is not confirmed has been taken care of."""
-        self._taken = None
+        # First: a store that fails below must not have the event confirmed a second time by the next `take`.
+        self._unconfirmed = None
         session, connection = self._sequence.session, self._connection
         rows = self._rows if self._rows is not None and self._rows.changes else None
-        # Before it is confirmed, and written with that: what the commit of a message that was sent meanwhile
-        # had taken along would be ahead of what is confirmed.
+        # Handed over only now, to be written by the same commit as the confirmation. Had they gone to the
+        # store when the user changed them, a message sent in between would have committed them without it.
         if rows is not None:
             rows.hand_over()
         try:
@@ -724,9 +749,9 @@ class ClientCore:
             # Confirming writes to the store; one that fails ends the session, whose events nobody has fetched
             # yet.
             if connection is not None and connection.session.wants_close:
-                self._look_at(connection)
+                self._deliver_and_wake(connection)
 
-    def _look_at(self, connection: Connection) -> None:
+    def _deliver_and_wake(self, connection: Connection) -> None:
         """Take what the user's side made the session tell: a store that fails ends it."""
         self._deliver(connection, self._clocks())
         self._wake()
@@ -740,14 +765,16 @@ class ClientCore:
         self._tell(event)
 
     def _tell(self, event: ConnectionEvent) -> None:
-        self._queue.tell(event)
+        self._queue.put_connection_event(event)
         self._observers.event(event, self._clocks())
 
     def _deliver(self, connection: Connection, now: Instant) -> None:
-        """Take what the session has to say to the peer and to the user, and act on it."""
+        """Take what the session has to say to the peer and to the user, and act on it. To be called after
+        every input to the session; the order of the lines matters."""
+        # Looked up once, because a read brings many messages.
         queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
         session = connection.session
-        # First: this commits the store, and one that fails ends the session.
+        # Before the events are taken: this commits the store, and one that fails adds SessionEnded to them.
         connection.collect()
         events, state = session.events(), session.state
         moved = state is not connection.state
@@ -757,6 +784,8 @@ class ClientCore:
         for event in events:
             # Queued before it is acted on, so that Resubscribed stands behind its LoggedOn.
             queue.put(event)
+            # By class and not by isinstance, here and below: nearly every event is a message, and this is the
+            # cheapest way to see it.
             if event.__class__ is not MessageReceived:
                 connection.note(event, now)
                 self._faults.note(event)
@@ -769,15 +798,17 @@ class ClientCore:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
         if moved:
             observers.state(state, now)
-            # Subscribing again has ended it: the store failed. Only now, so that the events keep their order.
+            # Subscribing again has ended the session: the store failed. What it tells of that comes after the
+            # events above, so it is taken only now.
             if session.state is not state:
                 self._deliver(connection, now)
-        if queue.unsettled:
-            self._watch_queue()
+        if queue.at_bound:
+            self._pace_reading()
 
     def _act_on(self, event: Event, connection: Connection, now: Instant) -> None:
         if isinstance(event, LoggedOn):
             self._logged_on = event
+            # Once a connection: a reset within the session tells LoggedOn again, and loses no subscription.
             if self._attempts.logged_on():
                 self._sequence.agreed()
                 if self._subscriptions is not None:
@@ -785,8 +816,9 @@ class ClientCore:
                     self._subscribe(self._subscriptions, connection, now)
         elif isinstance(event, SessionEnded):
             self._ended, self.wants_read = event, False
+        # The venue's refusal for rate says that the budget was wrong.
         elif self.pacing is not None and isinstance(event, RejectReceived):
-            self.pacing.heard(event, now)
+            self.pacing.apply(event, now)
 
     def _subscribe(self, subscriptions: Subscriptions, connection: Connection, now: Instant) -> None:
         """Ask for the next subscriptions that are alive and that this connection does not know of; the rest
@@ -808,8 +840,9 @@ class ClientCore:
             subscriptions.sent(request, number, again=True)
             self._tell(Resubscribed(request, number))
 
-    def _watch_queue(self) -> None:
-        event = self._queue.judge(bounded=not self.leaving)
+    def _pace_reading(self) -> None:
+        """Stop reading from the bounds of the queue on, and read again from half of them."""
+        event = self._queue.update_paused(bounded=not self.leaving)
         if event is None:
             return
         now = self._clocks()

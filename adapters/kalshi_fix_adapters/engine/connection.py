@@ -60,6 +60,7 @@ class Connection:
         self._tests: dict[str, float] = {}
         """When each TestRequest left, by TestReqID."""
         self._answers: dict[str, float] = {}
+        """The seconds that each answer took, by TestReqID, until `round_trip` asks."""
 
     def test_request(self, now: Instant) -> str:
         """Ask the peer for a Heartbeat; return the TestReqID that it will carry."""
@@ -81,6 +82,7 @@ class Connection:
             begun = self._tests.pop(event.test_req_id, None)
             if begun is not None:
                 self._answers[event.test_req_id] = now.monotonic - begun
+        # The first LoggedOn alone: a reset within the session tells another one.
         elif isinstance(event, LoggedOn) and self.logged_on_at is None:
             self.logged_on_at = now.monotonic
         elif isinstance(event, SessionEnded):
@@ -102,11 +104,6 @@ class Connection:
         self.can_send = False
         # Cleared and not replaced: `ClientCore.output` is this same bytearray.
         self.output.clear()
-
-    @property
-    def finished(self) -> bool:
-        """Whether a connection whose session is over has written what there was, or has had time enough."""
-        return not self.output or (self.close_by is not None and self._clocks().monotonic >= self.close_by)
 
     def collect(self) -> bool:
         """Take what the session has to say, unless much waits to be written already; say whether that was

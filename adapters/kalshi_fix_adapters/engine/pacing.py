@@ -40,7 +40,7 @@ class Pacing:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._lines: dict[str, deque[Turn]] = {}
-        self.at: float | None = None
+        self.due: float | None = None
         """When the next of them has to look again, monotonic."""
 
     def turn(self, message: Message) -> Turn:
@@ -49,7 +49,7 @@ class Pacing:
 
     def take(self, turn: Turn, now: Instant) -> bool:
         """Take the tokens for a message, if it is its turn and they are there; get in line otherwise, and
-        look again when `at` has come."""
+        look again when `due` has come."""
         line = self._lines.setdefault(turn.lane, deque())
         if not turn.waits:
             turn.waits = True
@@ -80,13 +80,13 @@ class Pacing:
             del self._lines[turn.lane]
 
     def _look(self, at: float) -> None:
-        if self.at is None or at < self.at:
-            self.at = at
+        if self.due is None or at < self.due:
+            self.due = at
 
-    def passed(self, now: Instant) -> None:
+    def clear_due(self, now: Instant) -> None:
         """All that wait are about to look."""
-        if self.at is not None and self.at <= now.monotonic:
-            self.at = None
+        if self.due is not None and self.due <= now.monotonic:
+            self.due = None
 
     # The budget
 
@@ -118,7 +118,7 @@ class Pacing:
         with _lock:
             self._budget.spent(tokens, now, bucket=bucket, shard=shard)
 
-    def heard(self, happened: object, now: Instant) -> None:
+    def apply(self, happened: object, now: Instant) -> None:
         """Take an event."""
         with _lock:
             self._budget.apply(happened, now)

@@ -16,9 +16,9 @@ from kalshi_fix_adapters.events import (
 )
 from kalshi_fix_sansio.events import Event, MessageReceived
 
-OWN: Final = frozenset(get_args(ConnectionEvent))
+CONNECTION_EVENTS: Final = frozenset(get_args(ConnectionEvent))
 """The client's own events, by class; all others are the session's."""
-MAX_OWN = 1_000
+MAX_CONNECTION_EVENTS = 1_000
 """Events of the client's own that may wait before failed attempts are told by the last of them alone."""
 
 
@@ -37,9 +37,9 @@ class EventQueue:
         """Bytes of the messages in it, as they stood on the wire."""
         self.paused: bool = False
         """Whether nothing more should be read."""
-        self.unsettled: bool = False
-        """Whether `judge` has to be asked. While this is false its answer is None, so that most messages are
-        spared the call."""
+        self.at_bound: bool = False
+        """Whether `update_paused` has to be asked: a bound was reached, and not left since. While this is
+        false its answer is None, so that most messages are spared the call."""
 
     def __len__(self) -> int:
         return len(self.events)
@@ -51,12 +51,12 @@ class EventQueue:
         if event.__class__ is MessageReceived:
             self.held += len(event.frame)
         if self.waiting >= self._limit or self.held >= self._max_bytes:
-            self.unsettled = True
+            self.at_bound = True
 
-    def tell(self, event: ConnectionEvent) -> None:
+    def put_connection_event(self, event: ConnectionEvent) -> None:
         """Add an event of the client's own; the queue stays bounded when nobody takes them."""
         events = self.events
-        crowded = isinstance(event, Connecting) and len(events) - self.waiting > MAX_OWN
+        crowded = isinstance(event, Connecting) and len(events) - self.waiting > MAX_CONNECTION_EVENTS
         # The last attempt that failed (Connecting, ConnectFailed) makes room for the one that begins.
         if crowded and isinstance(events[-1], ConnectFailed) and isinstance(events[-2], Connecting):
             events.pop()
@@ -66,7 +66,7 @@ class EventQueue:
     def take(self) -> ClientEvent:
         """Remove the next event and return it; there must be one."""
         event = self.events.popleft()
-        if event.__class__ not in OWN:
+        if event.__class__ not in CONNECTION_EVENTS:
             self.waiting -= 1
             if event.__class__ is MessageReceived:
                 self.held -= len(event.frame)
@@ -75,16 +75,16 @@ class EventQueue:
     def put_back(self, event: ClientEvent) -> None:
         """Add an event that was taken, in front of all."""
         self.events.appendleft(event)
-        if event.__class__ not in OWN:
+        if event.__class__ not in CONNECTION_EVENTS:
             self.waiting += 1
             if event.__class__ is MessageReceived:
                 self.held += len(event.frame)
 
-    def harmless(self) -> int:
+    def without_message(self) -> int:
         """Return how many events of the session stand before the first that somebody has to take care of."""
         found = 0
         for event in self.events:
-            if event.__class__ in OWN:
+            if event.__class__ in CONNECTION_EVENTS:
                 continue
             # The session confirms the oldest so many: nothing behind this one can be confirmed by itself.
             if message_or_error(event) is not None:
@@ -92,7 +92,7 @@ class EventQueue:
             found += 1
         return found
 
-    def judge(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
+    def update_paused(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
         """Decide whether to read on: not from one of the limits on, and again from half of both.
 
         When that changes, the event that says so is put before what waits, and returned.
@@ -101,7 +101,7 @@ class EventQueue:
             full = self.waiting > self._limit // 2 or self.held > self._max_bytes // 2
         else:
             full = self.waiting >= self._limit or self.held >= self._max_bytes
-        paused = self.unsettled = bounded and full
+        paused = self.at_bound = bounded and full
         if paused is self.paused:
             return None
         self.paused = paused

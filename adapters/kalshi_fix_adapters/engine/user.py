@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from kalshi_fix_adapters.config.budget import Bucket
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.engine.journal import Journal
 from kalshi_fix_adapters.engine.sequence import Doubtful, SequenceNumbers
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.states import State
+
+CLOSING = 6.0
+"""Seconds beyond the session's own deadline for the Logout that closing may take: the last bytes
+(`connection.LINGER`), the end of TLS, and a machine that is busy."""
 
 
 class Ended(Exception):  # noqa: N818 - it is no error, and never reaches a user
@@ -38,6 +44,9 @@ class ClientBase:
         """Stand before a core; `lock` returns what has to be held to ask it, if anything."""
         self._core = core
         self._locked = lock
+        # `take` itself, for `receive` and for `events`: a method around it would cost each message a call.
+        self._take: Callable[[], ClientEvent | None] = partial(core.take, core.closed_error)
+        self._take_until_over: Callable[[], ClientEvent | None] = partial(core.take, Ended)
         self.journal: Journal = Journal(core.rows, lock)
         """Rows of yours that are written in the commit that confirms an event."""
 
@@ -164,11 +173,16 @@ class ClientBase:
 
     # What is looked for
 
-    def _has_begun(self) -> bool | None:
-        """Look for the first logon, or the end."""
-        return self._core.logged_on is not None or self._core.over or None
+    def _first_logon(self) -> LoggedOn | None:
+        """Look for the first logon.
 
-    # The next event is found by `core.take` itself: a method around it would cost each message a call or two.
+        Raises:
+            KalshiFixError: the client is over without one; it says why.
+        """
+        core = self._core
+        if core.logged_on is None and core.over:
+            raise core.error or core.closed_error()
+        return core.logged_on
 
     def _next_message(self) -> Message | None:
         """Look for the next message.
@@ -190,6 +204,11 @@ class ClientBase:
 
     def _end_of_messages(self) -> Exception:
         return Ended() if self._core.ended_as_wanted else self._core.closed_error()
+
+    def _longest_logout(self) -> float:
+        """Return the seconds after which a logout that is not over has failed. The session's own deadline for
+        the venue's answer is the plan's `timeout`."""
+        return self._core.plan.timeout + CLOSING
 
     def _answer(self, test_req_id: str) -> float | None:
         """Look for the answer to a TestRequest.

@@ -17,11 +17,11 @@ from kalshi_fix_adapters.engine.attempts import Attempt
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_sansio.errors import KalshiFixError
 
-__all__ = ["CHUNK", "GOODBYE", "AsyncAdapter", "Attempt", "Factories", "Notifier"]
+__all__ = ["CHUNK", "CLOSE_TIMEOUT", "AsyncAdapter", "Attempt", "Factories", "Notifier"]
 
 CHUNK = 64 * 1024
 """Bytes to read or write at once."""
-GOODBYE = 2.0
+CLOSE_TIMEOUT = 2.0
 """Seconds that closing a transport may take before it is dropped."""
 T = TypeVar("T")
 
@@ -43,7 +43,9 @@ class AsyncAdapter(ABC):
     """Moves the bytes of a client in one event loop. All its methods are called in that loop."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        self.core: ClientCore = ClientCore(plan, wake=self.wake, taker=self.task, is_over=self.is_over)
+        self.core: ClientCore = ClientCore(
+            plan, wake=self.wake, current_task=self.current_task, has_ended=self.has_ended
+        )
         self.users: Notifier = self.notifier()
         """Notified when there may be something for a user: an event, room to send, the logon, the end."""
         self.output: Notifier = self.notifier()
@@ -51,12 +53,12 @@ class AsyncAdapter(ABC):
         self.changes: Notifier = self.notifier()
         """Notified when something else has changed for the tasks of the adapter: something is due sooner,
         reading is wanted again, all is over."""
-        self.calm_until: float = 0.0
+        self.before_due: float = 0.0
         """The moment, monotonic, before which a user's call goes on without `before`: for an adapter whose
         `before` has something to do only once in a while."""
-        self.rests: bool = type(self).after is not AsyncAdapter.after
+        self.has_after: bool = type(self).after is not AsyncAdapter.after
         """Whether `after` does anything."""
-        self._timed: float | None = None
+        self._timer_at: float | None = None
         """The moment until which `keep_time` waits."""
 
     # What a loop has to give
@@ -76,11 +78,11 @@ class AsyncAdapter(ABC):
 
     @staticmethod
     @abstractmethod
-    def task() -> object:
+    def current_task() -> object:
         """Return the task that runs now; it equals itself alone."""
 
     @staticmethod
-    def is_over(task: Any) -> bool:
+    def has_ended(task: Any) -> bool:
         """Say whether a task has ended; this one asks the coroutine that it has as `coro`."""
         return inspect.getcoroutinestate(task.coro) == inspect.CORO_CLOSED
 
@@ -109,7 +111,7 @@ class AsyncAdapter(ABC):
 
     def flush(self) -> None:
         """See to it that `core.output` gets written; the user has put something there."""
-        self.moved()
+        self.notify_tasks()
 
     # What it can use
 
@@ -121,14 +123,14 @@ class AsyncAdapter(ABC):
         if self.core.leaving:
             self.give_up()
 
-    def moved(self) -> None:
+    def notify_tasks(self) -> None:
         """Let those look again whom a call into the core may concern, but the users."""
         core = self.core
         if core.output:
             self.output.notify()
         due = core.due()
         if (not core.wants_read and core.finished) or (
-            due is not None and (self._timed is None or due < self._timed)
+            due is not None and (self._timer_at is None or due < self._timer_at)
         ):
             self.changes.notify()
 
@@ -171,7 +173,7 @@ class AsyncAdapter(ABC):
                 data = b""
             self.core.receive(bytes(data))
             self.users.notify()
-            self.moved()
+            self.notify_tasks()
 
     async def write_by(self, send: Callable[[bytes], Awaitable[object]]) -> None:
         """Write what the core has to say by `send`, for ever."""
@@ -189,18 +191,18 @@ class AsyncAdapter(ABC):
             else:
                 self.core.wrote(len(chunk))
             self.users.notify()
-            self.moved()
+            self.notify_tasks()
 
     async def keep_time(self) -> None:
         """Do what is due, until the transport is to be closed."""
         core = self.core
         while not core.finished:
-            # Noted for `moved`, which wakes this only for something that is due sooner.
-            self._timed = core.due()
+            # Noted for `notify_tasks`, which wakes this only for something that is due sooner.
+            self._timer_at = core.due()
             if not await self.changes.wait(core.timeout()):
                 core.tick()
                 self.users.notify()
-                self.moved()
+                self.notify_tasks()
 
     async def wait(
         self,
@@ -211,11 +213,11 @@ class AsyncAdapter(ABC):
         after `timeout` seconds."""
         # From `ready` to the return nothing can be cancelled: that would lose what was taken.
         now = time.monotonic()
-        if now >= self.calm_until:
+        if now >= self.before_due:
             await self.before()
         found = ready()
         if found is not None:
-            if self.rests:
+            if self.has_after:
                 await self.after()
             return found
         left = timeout

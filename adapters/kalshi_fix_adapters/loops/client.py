@@ -22,7 +22,7 @@ from kalshi_fix_adapters.engine.user import (
     not_closed,
 )
 from kalshi_fix_adapters.events import ClientEvent
-from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter
+from kalshi_fix_adapters.loops.adapter import AsyncAdapter
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import SessionEnded
 
@@ -37,7 +37,7 @@ class AsyncClient(ClientBase):
 
     def __init__(self, adapter: AsyncAdapter) -> None:
         super().__init__(adapter.core)
-        self._io = adapter
+        self._adapter = adapter
         self._entered = False
 
     async def open(self) -> Self:
@@ -54,21 +54,19 @@ class AsyncClient(ClientBase):
         """
         self._core.begin()
         try:
-            await self._io.start()
-            await self._io.wait(self._has_begun, None)
-            if self._core.logged_on is None:
-                raise self._core.error or self._core.closed_error()
+            await self._adapter.start()
+            await self._adapter.wait(self._first_logon, None)
         except BaseException:
             await self._leave(clean=False)
             raise
         return self
 
     async def __aenter__(self) -> Self:
-        await self._io.enter()
+        await self._adapter.enter()
         try:
             await self.open()
         except BaseException:
-            await self._io.exit()
+            await self._adapter.exit()
             raise
         self._entered = True
         return self
@@ -83,7 +81,7 @@ class AsyncClient(ClientBase):
         try:
             await self._leave(clean=error is None)
         finally:
-            await self._io.exit()
+            await self._adapter.exit()
 
     async def logout(self, text: str | None = None) -> SessionEnded | None:
         """Log out, wait for the venue's answer and close the connection; leaving the context does this.
@@ -95,9 +93,7 @@ class AsyncClient(ClientBase):
             ClientTimeoutError: the connection could not be closed in time.
         """
         self._core.logout(text)
-        # The session has its own deadline for the answer, equal to the plan's; some more for the last bytes.
-        bound = self._core.plan.timeout + 3 * GOODBYE
-        if not await self._io.wait(lambda: self._core.over or None, bound):
+        if not await self._adapter.wait(lambda: self._core.over or None, self._longest_logout()):
             raise not_closed("try again")
         if not self._entered:
             await self._leave(clean=True)
@@ -122,36 +118,36 @@ class AsyncClient(ClientBase):
             ClientTimeoutError: it could not leave in time; nothing was sent.
             NotConnectedError: the client is not logged on, or not any more; nothing was sent.
         """
-        io, core = self._io, self._core
+        adapter, core = self._adapter, self._core
         if core.pacing is not None:
             turn = core.pacing.turn(message)
 
             def send_in_turn() -> int | None:
                 number = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
                 # Writes what was sent, or sees to it that there is a look at the right time.
-                io.flush()
+                adapter.flush()
                 return number
 
             with turn.held:
                 try:
-                    sent = await io.wait(send_in_turn, timeout)
+                    sent = await adapter.wait(send_in_turn, timeout)
                 finally:
                     if turn.waits:
                         core.leave_line(turn)
-                        io.flush()
+                        adapter.flush()
             if sent is None:
                 raise no_room() if core.congested else no_tokens()
             return sent
-        if time.monotonic() >= io.calm_until:
-            await io.before()
+        if time.monotonic() >= adapter.before_due:
+            await adapter.before()
         waits = bool(core.output) and core.congested
-        if waits and not await io.wait(lambda: not core.congested or None, timeout):
+        if waits and not await adapter.wait(lambda: not core.congested or None, timeout):
             raise no_room()
         # Nothing is awaited from here to `flush`: a message that has its number is on its way to be written.
         number = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        io.flush()
-        if io.rests and not waits:
-            await io.after()
+        adapter.flush()
+        if adapter.has_after and not waits:
+            await adapter.after()
         return number
 
     async def receive(self, timeout: float | None = None) -> ClientEvent:  # noqa: ASYNC109
@@ -164,16 +160,14 @@ class AsyncClient(ClientBase):
             LocalProtocolError: another task has taken a message and may still be busy with it.
             SessionClosedError: the client is over, and its last event was taken.
         """
-        core = self._core
-        look: Callable[[], ClientEvent | None] = partial(core.take, core.closed_error)
-        event = await self._io.wait(look, timeout)
+        event = await self._adapter.wait(self._take, timeout)
         if event is None:
             raise no_event(timeout)
         return event
 
     def events(self, timeout: float | None = None) -> Stream[ClientEvent]:
         """Iterate over events until the client is over; stop early when none comes for `timeout` seconds."""
-        return Stream(self._io, partial(self._core.take, Ended), timeout)
+        return Stream(self._adapter, self._take_until_over, timeout)
 
     def messages(self, timeout: float | None = None) -> Stream[Message]:
         """Iterate over what the venue sends: application messages, and rejects of your own messages.
@@ -191,7 +185,7 @@ class AsyncClient(ClientBase):
             GarbledReceivedError: bytes came that are no message.
             SessionClosedError: the client is over for another reason than your logout.
         """
-        return Stream(self._io, self._next_message, timeout)
+        return Stream(self._adapter, self._next_message, timeout)
 
     async def test_request(self, timeout: float = 10.0) -> float:  # noqa: ASYNC109
         """Ask the venue for a Heartbeat; return the seconds it took.
@@ -201,8 +195,8 @@ class AsyncClient(ClientBase):
             NotConnectedError: the client is not logged on, or not any more.
         """
         test_req_id = self._core.test_request()
-        self._io.flush()
-        seconds = await self._io.wait(partial(self._answer, test_req_id), timeout)
+        self._adapter.flush()
+        seconds = await self._adapter.wait(partial(self._answer, test_req_id), timeout)
         if seconds is None:
             raise no_answer(timeout)
         return seconds
@@ -214,7 +208,7 @@ class AsyncClient(ClientBase):
     async def _leave(self, *, clean: bool) -> None:
         self._core.logout()
         try:
-            await self._io.finish()
+            await self._adapter.finish()
         finally:
             self._core.close(clean=clean)
 
@@ -224,7 +218,7 @@ class Stream(Generic[T]):
     time, and a cancellation or an exception does not end it."""
 
     def __init__(self, adapter: AsyncAdapter, look: Callable[[], T | None], timeout: float | None) -> None:
-        self._io = adapter
+        self._adapter = adapter
         self._look = look
         """Raises Ended at the end."""
         self._timeout = timeout
@@ -234,7 +228,7 @@ class Stream(Generic[T]):
 
     async def __anext__(self) -> T:
         try:
-            found = await self._io.wait(self._look, self._timeout)
+            found = await self._adapter.wait(self._look, self._timeout)
         except Ended:
             raise StopAsyncIteration from None
         if found is None:

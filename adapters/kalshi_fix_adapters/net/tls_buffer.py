@@ -29,7 +29,7 @@ class TlsBytes:
         self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
         self.ended: bool = False
         """Whether the peer will say nothing more, and all it said was decrypted."""
-        self.speaks: bool = False
+        self.has_outgoing: bool = False
         """Whether there were `outgoing` bytes when something was decrypted last."""
         self._held = b""
         """What could not be encrypted yet: in TLS 1.2 a peer may ask to renegotiate, and until that is done
@@ -48,7 +48,7 @@ class TlsBytes:
         push: Callable[[], object],
         more: Callable[[], Awaitable[object]],
     ) -> None:
-        """Repeat `shake_hands` or `say_goodbye` until it is done; after each step `push` writes what is
+        """Repeat `do_handshake` or `close_notify` until it is done; after each step `push` writes what is
         `outgoing`, and before the next one `more` waits for something to `feed`.
 
         Raises:
@@ -77,7 +77,7 @@ class TlsBytes:
         """Return what is to be written to the transport now."""
         return self._to_peer.read()
 
-    def shake_hands(self) -> bool:
+    def do_handshake(self) -> bool:
         """Go on with the handshake; say whether it is done.
 
         Raises:
@@ -85,7 +85,7 @@ class TlsBytes:
         """
         return _goes_through(self._tls.do_handshake)
 
-    def say_goodbye(self) -> bool:
+    def close_notify(self) -> bool:
         """Tell the peer that nothing more comes; say whether it has said the same.
 
         Raises:
@@ -136,7 +136,7 @@ class TlsBytes:
                 self._go_on_writing()
         except OSError:
             self.ended = True
-        self.speaks = self._to_peer.pending > 0
+        self.has_outgoing = self._to_peer.pending > 0
         return b"".join(parts)
 
 

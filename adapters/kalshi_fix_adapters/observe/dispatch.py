@@ -1,6 +1,6 @@
 """Everything that looks on while a client works: observers, wire log, `logging`, timings.
 
-A client has one `Observers` and tells it what happens:
+A client has one `Dispatcher` and tells it what happens:
 
 | call | when |
 | --- | --- |
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from kalshi_fix_adapters.events import ClientEvent, Connecting
-from kalshi_fix_adapters.observe.logging import DEBUG, WIRE, Journal
+from kalshi_fix_adapters.observe.logging import DEBUG, WIRE, EventLog
 from kalshi_fix_adapters.observe.observer import Direction, Observer, OnWire
 from kalshi_fix_adapters.observe.redact import Transcript
 from kalshi_fix_adapters.observe.timing import Timings
@@ -38,7 +38,7 @@ from kalshi_fix_sansio.session.states import State
 HOOKS: Final = ("on_wire", "on_state", "on_event", "on_timing")
 
 
-class Observers:
+class Dispatcher:
     """Looks on for one client, over all its connections."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Observers:
         # back.
         self._borrowed = None if wire_log is None or isinstance(wire_log, WireLog) else borrow(wire_log)
         self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._borrowed
-        self._journal = Journal(name)
+        self._log = EventLog(name)
         self._name = name
         self._timings = Timings()
         self._state = State.DISCONNECTED
@@ -77,7 +77,7 @@ class Observers:
 
     def event(self, event: ClientEvent, now: Instant) -> None:
         """An event is put into the queue."""
-        self._journal.event(event)
+        self._log.event(event)
         if self._hooks["on_event"]:
             self._tell("on_event", event, now)
         if isinstance(event, Connecting):
@@ -87,7 +87,7 @@ class Observers:
             self.tested(event.test_req_id, now)
         timing = self._timings.event(event, now.monotonic)
         if timing is not None:
-            self._journal.timing(timing)
+            self._log.timing(timing)
             self._tell("on_timing", timing, now)
 
     def tcp_connected(self, now: Instant) -> None:
@@ -100,7 +100,7 @@ class Observers:
         """The transport is up, with TLS if it is `secured`; `where` is the venue's address."""
         self._connected = True
         self._timings.connected(now.monotonic, secured=secured)
-        self._journal.connected(where)
+        self._log.connected(where)
         if self._wire_log is not None:
             self._logged = self._wire_log.connect(
                 f"{self._name} at {where}", now, max_message_size=max_message_size
@@ -124,7 +124,7 @@ class Observers:
                 self._logged.wire(direction, data, now)
             if self._transcript is not None:
                 for line in self._transcript.feed(direction, data, now):
-                    self._journal.wire(line)
+                    self._log.wire(line)
         except Exception as error:  # noqa: BLE001 - a log must not end a session
             self._stop_logging(error)
 
@@ -133,7 +133,7 @@ class Observers:
         old = self._state
         if state is not old:
             self._state = state
-            self._journal.state(old, state)
+            self._log.state(old, state)
             self._tell("on_state", old, state, now)
 
     def sent(self, message: Message, now: Instant) -> None:
@@ -155,11 +155,11 @@ class Observers:
                 self._logged.close(now)
             if self._transcript is not None:
                 for line in self._transcript.end():
-                    self._journal.wire(line)
+                    self._log.wire(line)
         except Exception as error:  # noqa: BLE001 - as above
             self._stop_logging(error)
         self._logged = self._transcript = None
-        self._journal.disconnected()
+        self._log.disconnected()
         self.state(State.DISCONNECTED, now)
 
     def close(self) -> None:
@@ -170,7 +170,7 @@ class Observers:
 
     def _stop_logging(self, error: Exception) -> None:
         self._logged = self._transcript = None
-        self._journal.failed("the wire log", error)
+        self._log.failed("the wire log", error)
 
     def _tell(self, hook: str, *arguments: object) -> None:
         for observer in self._hooks[hook]:
@@ -181,7 +181,7 @@ class Observers:
                 for name, listed in self._hooks.items():
                     self._hooks[name] = [each for each in listed if each is not observer]
                 self._note_hooks()
-                self._journal.failed(f"the observer's {type(observer).__name__}.{hook}", error)
+                self._log.failed(f"the observer's {type(observer).__name__}.{hook}", error)
 
     def _note_hooks(self) -> None:
         self.follows_orders = bool(self._hooks["on_timing"])

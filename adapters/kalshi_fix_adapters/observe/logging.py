@@ -54,7 +54,7 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _Entry = tuple[logging.Logger, int, str]
 
 
-class Journal:
+class EventLog:
     """Writes down what happens to one client; `name` begins each line."""
 
     def __init__(self, name: str) -> None:

@@ -14,7 +14,7 @@ from trio.lowlevel import enable_ki_protection
 
 from kalshi_fix_adapters.config.factories import ClientFactory, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter, Attempt, Factories, Notifier
+from kalshi_fix_adapters.loops.adapter import CLOSE_TIMEOUT, AsyncAdapter, Attempt, Factories, Notifier
 from kalshi_fix_adapters.loops.client import AsyncClient
 from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
 from kalshi_fix_adapters.trio.transport import TlsTransport, Transport
@@ -83,11 +83,11 @@ class _Notifier(Notifier):
                 trio.lowlevel.reschedule(task)
 
 
-class _Io(AsyncAdapter):
+class _Adapter(AsyncAdapter):
     """Makes the connections in a task of the context's nursery."""
 
     notifier = _Notifier
-    task = staticmethod(trio.lowlevel.current_task)
+    current_task = staticmethod(trio.lowlevel.current_task)
     users: _Notifier
     changes: _Notifier
     before = staticmethod(trio.lowlevel.checkpoint_if_cancelled)
@@ -128,10 +128,10 @@ class _Io(AsyncAdapter):
             core.failure(error)
             self.users.notify()
         # Mostly nobody has to look again, and `due` alone tells. 0.0: bytes are left, or the session has
-        # changed, and `moved` has to be asked.
+        # changed, and `notify_tasks` has to be asked.
         due = core.due() if as_before and not core.output else 0.0
-        if due is not None and (self._timed is None or due < self._timed):
-            self.moved()
+        if due is not None and (self._timer_at is None or due < self._timer_at):
+            self.notify_tasks()
 
     async def start(self) -> None:
         """Start the task that moves the bytes."""
@@ -177,11 +177,11 @@ class _Io(AsyncAdapter):
                 nursery.cancel_scope.cancel()
             # After the tasks have ended: to say goodbye reads and writes, too, and each of that is for one
             # task.
-            with trio.move_on_after(GOODBYE), contextlib.suppress(OSError):
-                await transport.say_goodbye()
+            with trio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(OSError):
+                await transport.close_notify()
         finally:
             self._transport = None
-            transport.close()
+            transport.abort()
             if not self.core.over:
                 self.core.disconnected()
 
@@ -200,7 +200,7 @@ class _Io(AsyncAdapter):
             self.users.notify()
             if core.output:
                 self.flush()
-            self.moved()
+            self.notify_tasks()
             if transport.ended:
                 return
 
@@ -215,7 +215,7 @@ class _Io(AsyncAdapter):
             except OSError:
                 self.core.write_failed()
             self.flush()
-            self.moved()
+            self.notify_tasks()
             self.users.notify()
 
     async def _dial(self, attempt: Attempt) -> Transport:
@@ -246,9 +246,9 @@ class _Io(AsyncAdapter):
             return Transport(raw)
         transport = TlsTransport(raw, dialer.context, dialer.server_name)
         try:
-            dialer.check_certificate(await transport.shake_hands())
+            dialer.check_certificate(await transport.do_handshake())
         except BaseException:
-            transport.close()
+            transport.abort()
             raise
         return transport
 
@@ -258,7 +258,7 @@ class Client(AsyncClient):
     left. In between it connects again by itself (`reconnect`). Once it is over it may be entered again."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        super().__init__(_Io(plan))
+        super().__init__(_Adapter(plan))
 
 
 _factories = Factories(Client)
@@ -277,7 +277,7 @@ for _method in (
         AsyncClient.logout,
         AsyncClient.test_request,
     ),
-    *(_Io.run, _Io.wait, _Io.read_by, _Io.write_by, _Io.keep_time),
-    *(_Io._read, _Io._write, _Notifier.keep_time),
+    *(_Adapter.run, _Adapter.wait, _Adapter.read_by, _Adapter.write_by, _Adapter.keep_time),
+    *(_Adapter._read, _Adapter._write, _Notifier.keep_time),
 ):
     enable_ki_protection(_method)

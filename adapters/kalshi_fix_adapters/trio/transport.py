@@ -66,11 +66,11 @@ class Transport:
         finally:
             self.full = False
 
-    async def say_goodbye(self) -> None:
+    async def close_notify(self) -> None:
         """End it in the way that the peer can tell from an accident, and wait for the peer's answer."""
         await trio.lowlevel.checkpoint()
 
-    def close(self) -> None:
+    def abort(self) -> None:
         """Close it at once."""
         trio.lowlevel.notify_closing(self._raw)
         self._raw.close()
@@ -85,13 +85,13 @@ class TlsTransport(Transport):
         self._left = b""
         """What is encrypted and not written."""
 
-    async def shake_hands(self) -> bytes | None:
+    async def do_handshake(self) -> bytes | None:
         """Do the TLS handshake; return the peer's certificate.
 
         Raises:
             OSError: it failed.
         """
-        await self._converse(self._tls.shake_hands)
+        await self._converse(self._tls.do_handshake)
         return self._tls.certificate
 
     def write(self, data: bytes | bytearray) -> int:
@@ -112,7 +112,7 @@ class TlsTransport(Transport):
             self._tls.feed(encrypted)
         data = self._tls.decrypt()
         self.ended: bool = self._tls.ended
-        if self._tls.speaks:
+        if self._tls.has_outgoing:
             # That it could not be written is seen when something else is.
             with contextlib.suppress(OSError):
                 self._push()
@@ -123,9 +123,9 @@ class TlsTransport(Transport):
         await super().writable()
         self._push()
 
-    async def say_goodbye(self) -> None:
+    async def close_notify(self) -> None:
         """Tell the peer that nothing more comes, and wait for it to say the same."""
-        await self._converse(self._tls.say_goodbye)
+        await self._converse(self._tls.close_notify)
 
     def _push(self) -> None:
         encrypted = self._left + self._tls.outgoing()

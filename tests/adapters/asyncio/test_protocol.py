@@ -103,7 +103,7 @@ def run(
                 await use(protocol, core, raw)
                 await protocol.close()
         finally:
-            protocol.drop()
+            protocol.abort()
 
     server = GOOD.ssl_context() if secure else None
     with listening(handler, server) as port:

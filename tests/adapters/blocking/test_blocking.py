@@ -141,7 +141,7 @@ def _fail(*_: object, **__: object) -> None:
 CALLS: dict[str, Callable[[Client], object]] = {
     "send": lambda client: client.send(order()),
     "test_request": lambda client: client.test_request(),
-    "take": lambda client: client.receive(LONG),
+    "_current_task": lambda client: client.receive(LONG),
     "stop_reconnecting": lambda client: client.stop_reconnecting(),
 }
 

@@ -144,12 +144,12 @@ def grace(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 def test_the_thread_drives_while_no_user_waits(sandbox: Sandbox) -> None:
     with trading(sandbox) as (client, orders):
         shared(client).until(DRIVING)
-        seen = shared(client).turns
+        seen = shared(client).user_turns
         orders.report("1")
         # It is read although nobody asks.
         while not queued(client):
             pass
-        assert shared(client).turns == seen
+        assert shared(client).user_turns == seen
         assert taken(client) == "1"
 
 
@@ -256,10 +256,10 @@ def test_who_waits_is_told_when_the_one_that_drives_is_interrupted(
         assert driving.wait(LONG)
         second = pool.submit(taken, client)
         with io.lock:
-            waits = bool(io._waiting)
+            waits = bool(io._waiters)
         while not waits:
             with io.lock:
-                waits = bool(io._waiting)
+                waits = bool(io._waiters)
         go.set()
         with pytest.raises(KeyboardInterrupt):
             first.result(LONG)
@@ -281,10 +281,10 @@ def test_who_is_interrupted_while_another_user_drives_waits_no_longer(
             patch.setattr(io, "_wait_for_others", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 pool.submit(taken, client).result(LONG)
-        assert len(io._waiting) == 1
+        assert len(io._waiters) == 1
         orders.report("1")
         assert driving.result(LONG) == "1"
-        assert not io._waiting
+        assert not io._waiters
 
 
 def test_a_logout_while_another_user_drives(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,9 +47,9 @@ def relay(sandbox: Sandbox) -> Iterator[Relay]:
 
 @pytest.fixture(autouse=True)
 def _brief_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("engine.connection.LINGER", "asyncio.protocol.GOODBYE", "trio.client.GOODBYE"):
+    for name in ("engine.connection.LINGER", "asyncio.protocol.CLOSE_TIMEOUT", "trio.client.CLOSE_TIMEOUT"):
         monkeypatch.setattr(f"kalshi_fix_adapters.{name}", BRIEF)
-    monkeypatch.setattr("anyio_client.GOODBYE", BRIEF)
+    monkeypatch.setattr("anyio_client.CLOSE_TIMEOUT", BRIEF)
 
 
 @pytest.fixture(autouse=True)

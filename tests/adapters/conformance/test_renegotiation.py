@@ -140,7 +140,7 @@ def test_openssl_renegotiates_while_we_write(tmp_path: Path) -> None:
                 raw.sendall(tls.outgoing())
                 return data
 
-            while not tls.shake_hands():
+            while not tls.do_handshake():
                 raw.sendall(tls.outgoing())
                 tls.feed(raw.recv(65536))
             raw.sendall(tls.outgoing() + tls.encrypt(b"hello\n"))

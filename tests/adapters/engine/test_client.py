@@ -396,7 +396,7 @@ def test_no_attempt_is_made_while_nothing_would_be_read() -> None:
 
 
 def test_attempts_nobody_looks_at_are_told_by_the_last_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters.engine.queue.MAX_OWN", 6)
+    monkeypatch.setattr("kalshi_fix_adapters.engine.queue.MAX_CONNECTION_EVENTS", 6)
     stage = opened(plan(reconnect=ReconnectPolicy(cap=2.0)))
     stage.fails = DOWN
     stage.cut()
@@ -456,14 +456,14 @@ def test_leaving_without_an_exception_confirms_the_last_event(clean: bool, reach
 def test_leaving_does_not_confirm_what_another_thread_may_be_busy_with(is_over: bool, reached: int) -> None:
     stage = opened(plan("KalshiRT"))
     core = stage.core
-    core._is_over = lambda _: is_over
-    core._taker = lambda: "busy"
+    core._has_ended = lambda _: is_over
+    core._current_task = lambda: "busy"
     stage.say(report("a"))
     assert isinstance(core.take(), MessageReceived)
     assert stage.venue is not None
     stage.venue.test_request(stage.clock.now)
     stage.run()
-    core._taker = lambda: "leaving"
+    core._current_task = lambda: "leaving"
     store = core._sequence._store
     core.close(clean=True)
     assert store.next_incoming == reached

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.engine.connection import HIGH_WATER
-from kalshi_fix_adapters.observe.dispatch import Observers
+from kalshi_fix_adapters.observe.dispatch import Dispatcher
 from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
 from kalshi_fix_sansio import Reject
 from kalshi_fix_sansio.clock import Instant
@@ -154,7 +154,7 @@ def test_an_observer_of_bytes_is_told_of_all_of_them() -> None:
 def test_bytes_are_of_no_interest_unless_somebody_looks_at_them(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Observers, "wire", lambda *_: pytest.fail("nobody looks"))
+    monkeypatch.setattr(Dispatcher, "wire", lambda *_: pytest.fail("nobody looks"))
     stage = opened(plan(observer=Observer()))
     stage.say(report("a"))
     monkeypatch.undo()

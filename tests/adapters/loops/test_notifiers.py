@@ -20,7 +20,7 @@ def run(loop: Loop, use: Callable[[Notifier, Callable[[], Awaitable[None]]], Awa
 
     async def main() -> None:
         module: Any = loop.module
-        notifier = (module.Io if isinstance(loop, AnyIo) else module.client._Io).notifier()
+        notifier = (module.AnyioAdapter if isinstance(loop, AnyIo) else module.client._Adapter).notifier()
 
         async def turn() -> None:
             for _ in range(10):

@@ -21,7 +21,7 @@ from kalshi_fix_adapters.events import (
 )
 from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.observe import timing
-from kalshi_fix_adapters.observe.dispatch import Observers
+from kalshi_fix_adapters.observe.dispatch import Dispatcher
 from kalshi_fix_adapters.observe.observer import (
     Direction,
     HeartbeatTiming,
@@ -140,7 +140,7 @@ def cancel(cl_ord_id: str) -> OrderCancelRequest:
 
 
 def test_a_logon_is_timed_in_three_parts(clock: Clock, notes: Notes) -> None:
-    observers = Observers("KalshiNR", notes)
+    observers = Dispatcher("KalshiNR", notes)
     observers.event(Connecting(ENDPOINT, 1), clock.now)
     observers.tcp_connected(clock.advance(0.25))
     observers.connected("fix.example", clock.advance(0.5), secured=True)
@@ -153,7 +153,7 @@ def test_a_logon_is_timed_in_three_parts(clock: Clock, notes: Notes) -> None:
 
 
 def test_without_tls_the_handshake_takes_no_time(clock: Clock, notes: Notes) -> None:
-    observers = Observers("KalshiNR", notes)
+    observers = Dispatcher("KalshiNR", notes)
     for _ in range(2):
         observers.event(Connecting(ENDPOINT, 1), clock.now)
         observers.connected("fix.example", clock.advance(0.5), secured=False)
@@ -163,7 +163,7 @@ def test_without_tls_the_handshake_takes_no_time(clock: Clock, notes: Notes) -> 
 
 
 def test_an_order_is_timed_up_to_the_first_that_names_it(clock: Clock, notes: Notes) -> None:
-    observers = Observers("KalshiNR", notes)
+    observers = Dispatcher("KalshiNR", notes)
     observers.sent(order("a"), clock.now)
     observers.sent(order("b"), clock.advance(1))
     observers.sent(cancel("c"), clock.advance(1))
@@ -192,7 +192,7 @@ def test_orders_that_are_never_answered_take_bounded_memory(
     clock: Clock, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "MAX_WAITING", 3)
-    observers = Observers("KalshiNR", notes)
+    observers = Dispatcher("KalshiNR", notes)
     for number in range(5):
         observers.sent(order(str(number)), clock.now)
         observers.tested(str(number), clock.now)
@@ -204,7 +204,7 @@ def test_orders_that_are_never_answered_take_bounded_memory(
 
 
 def test_a_test_request_is_timed_whoever_asked(clock: Clock, notes: Notes) -> None:
-    observers = Observers("KalshiNR", notes)
+    observers = Dispatcher("KalshiNR", notes)
     observers.tested("mine", clock.now)
     observers.event(PeerSilent("its own"), clock.advance(1))
     observers.event(HeartbeatReceived("nobody's"), clock.now)
@@ -218,7 +218,7 @@ def test_a_test_request_is_timed_whoever_asked(clock: Clock, notes: Notes) -> No
 
 
 def test_orders_are_not_remembered_when_nobody_asks(clock: Clock) -> None:
-    observers = Observers("KalshiNR")
+    observers = Dispatcher("KalshiNR")
     observers.sent(order("a"), clock.now)
     assert not observers._timings._orders
 
@@ -228,7 +228,7 @@ def test_orders_are_not_remembered_when_nobody_asks(clock: Clock) -> None:
 
 def test_observers_are_told_of_everything_with_the_time(clock: Clock, notes: Notes) -> None:
     other = Notes()
-    observers = Observers("KalshiNR", [notes, other])
+    observers = Dispatcher("KalshiNR", [notes, other])
     observers.connected("fix.example", clock.now, secured=True)
     observers.wire("sent", b"abc", clock.now)
     observers.state(State.LOGON_SENT, clock.now)
@@ -251,7 +251,7 @@ def test_an_observer_that_raises_is_switched_off_and_harms_nobody(
     clock: Clock, notes: Notes, caplog: pytest.LogCaptureFixture
 ) -> None:
     raising, same = Raising(), Raising()
-    observers = Observers("KalshiNR", [raising, notes])
+    observers = Dispatcher("KalshiNR", [raising, notes])
     observers.event(ENDED, clock.now)
     for _ in range(2):
         observers.wire("sent", b"the signature", clock.now)
@@ -266,7 +266,7 @@ def test_an_observer_that_raises_is_switched_off_and_harms_nobody(
 
 
 def test_for_observers_that_are_switched_off_nothing_is_done(clock: Clock) -> None:
-    observers = Observers("KalshiNR", Raising())
+    observers = Dispatcher("KalshiNR", Raising())
     assert (observers.follows_messages, observers.follows_orders) == (True, False)
     assert observers.on_wire is not None
     observers.wire("sent", b"", clock.now)
@@ -280,7 +280,7 @@ def test_the_hooks_of_an_observer_do_nothing_by_themselves(clock: Clock) -> None
     observer.on_state(State.DISCONNECTED, State.CLOSED, clock.now)
     observer.on_event(ENDED, clock.now)
     observer.on_timing(HeartbeatTiming(1, "x"), clock.now)
-    assert not any(Observers("x", observer)._hooks.values())
+    assert not any(Dispatcher("x", observer)._hooks.values())
 
 
 def test_a_wire_log_that_fails_ends_no_session(
@@ -291,7 +291,7 @@ def test_a_wire_log_that_fails_ends_no_session(
     def fail(*_: object) -> None:
         raise RuntimeError(secret)
 
-    observers = Observers("KalshiNR", None, tmp_path / "wire.log")
+    observers = Dispatcher("KalshiNR", None, tmp_path / "wire.log")
     monkeypatch.setattr(Transcript, "feed", fail)
     observers.connected("fix.example", clock.now, secured=True)
     observers.wire("sent", b"abc", clock.now)
@@ -314,7 +314,7 @@ def test_a_filter_that_raises_ends_no_session(clock: Clock, caplog: pytest.LogCa
     logger = logging.getLogger("kalshi_fix_adapters.session")
     logger.addFilter(fail)
     try:
-        Observers("KalshiNR").event(ENDED, clock.now)
+        Dispatcher("KalshiNR").event(ENDED, clock.now)
     finally:
         logger.removeFilter(fail)
     assert not caplog.records
@@ -324,7 +324,7 @@ def test_a_filter_that_raises_ends_no_session(clock: Clock, caplog: pytest.LogCa
 
 
 def test_messages_are_logged_only_when_asked_for(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    observers = Observers("KalshiNR")
+    observers = Dispatcher("KalshiNR")
     message = raw("35=0|49=me|56=KalshiNR|34=2|52=20261121-12:00:30.000")
     observers.wire("sent", message, clock.now)
     with caplog.at_level(logging.INFO, "kalshi_fix_adapters.wire"):
@@ -455,13 +455,13 @@ def test_what_an_event_is_logged_as(
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    Observers("KalshiNR").event(event, clock.now)
+    Dispatcher("KalshiNR").event(event, clock.now)
     found = [(record.name, record.levelname, record.message) for record in caplog.records]
     assert found == ([(f"kalshi_fix_adapters.{logger}", level, f"KalshiNR: {text}")] if level else [])
 
 
 def test_states_connections_and_logons_are_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    observers = Observers("KalshiNR")
+    observers = Dispatcher("KalshiNR")
     observers.event(Connecting(ENDPOINT, 1), clock.now)
     observers.connected("fix.example:8228", clock.advance(0.5), secured=False)
     observers.state(State.LOGON_SENT, clock.now)

@@ -34,10 +34,10 @@ def run(secure: bool, handler: Handler, use: Use) -> None:
         try:
             with trio.fail_after(LONG):
                 if isinstance(transport, TlsTransport):
-                    assert await transport.shake_hands()
+                    assert await transport.do_handshake()
                 await use(transport)
         finally:
-            transport.close()
+            transport.abort()
 
     server = GOOD.ssl_context() if secure else None
     with listening(handler, server) as port:
@@ -99,7 +99,7 @@ def test_what_came_before_the_end_is_read_with_it(secure: bool) -> None:
         assert found == BIG
         assert transport.read() == b""
         with contextlib.suppress(OSError):
-            await transport.say_goodbye()
+            await transport.close_notify()
 
     run(secure, say_and_go, use)
 
@@ -141,7 +141,7 @@ def test_a_goodbye_is_answered(secure: bool) -> None:
         while said != b"welcome":
             await transport.readable()
             said += transport.read()
-        await transport.say_goodbye()
+        await transport.close_notify()
 
     run(secure, answer, use)
     assert heard == [b""]
