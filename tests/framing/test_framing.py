@@ -27,6 +27,12 @@ WITH_SOH = encode_frame("FIXT.1.1", b"35=A\x0195=16\x0196=x\x0110=000\x018=FIX\x
 OTHER_VERSION = encode_frame("FIX.4.4", b"35=0\x01")
 
 
+@pytest.fixture
+def framer() -> Framer:
+    """A framer that was fed nothing."""
+    return Framer()
+
+
 def frames_of(portions: Iterable[bytes], framer: Framer | None = None) -> list[Frame | Garbled | Oversized]:
     framer = framer or Framer()
     found = []
@@ -64,8 +70,7 @@ def test_messages_come_out_however_the_stream_is_cut(size: int) -> None:
     assert frames_of(cut(b"".join(messages), size)) == [Frame(message) for message in messages]
 
 
-def test_a_message_is_not_given_before_its_last_byte() -> None:
-    framer = Framer()
+def test_a_message_is_not_given_before_its_last_byte(framer: Framer) -> None:
     assert frames_of([ORDER[:-1]], framer) == []
     assert framer.pending == len(ORDER) - 1
     assert frames_of([ORDER[-1:]], framer) == [Frame(ORDER)]
@@ -211,8 +216,7 @@ def test_garbage_is_searched_for_the_expected_version_only() -> None:
     assert frames_of([b"?" + OTHER_VERSION], other)[1:] == [Frame(OTHER_VERSION)]
 
 
-def test_a_length_that_never_arrives_can_be_given_up() -> None:
-    framer = Framer()
+def test_a_length_that_never_arrives_can_be_given_up(framer: Framer) -> None:
     hanging = b"8=FIXT.1.1\x019=200000\x0135=D\x01"
     assert frames_of([hanging, HEARTBEAT, ORDER], framer) == []
     assert framer.pending == len(hanging + HEARTBEAT + ORDER)
@@ -222,8 +226,7 @@ def test_a_length_that_never_arrives_can_be_given_up() -> None:
     assert framer.pending == 0
 
 
-def test_giving_up_tells_what_was_skipped_before_too() -> None:
-    framer = Framer()
+def test_giving_up_tells_what_was_skipped_before_too(framer: Framer) -> None:
     assert frames_of([b"garbage8=FIXT"], framer) == []
     assert framer.pending == 6
     framer.resync()
@@ -233,8 +236,7 @@ def test_giving_up_tells_what_was_skipped_before_too() -> None:
     assert framer.next() is None
 
 
-def test_giving_up_when_nothing_is_pending_changes_nothing() -> None:
-    framer = Framer()
+def test_giving_up_when_nothing_is_pending_changes_nothing(framer: Framer) -> None:
     framer.resync()
     assert framer.next() is None
     assert frames_of([b"x"], framer) == []
@@ -342,16 +344,14 @@ def test_beginnings_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch
         assert len(framer._sizes) <= 5
 
 
-def test_only_messages_of_the_version_are_remembered() -> None:
-    framer = Framer()
+def test_only_messages_of_the_version_are_remembered(framer: Framer) -> None:
     versions = ("FIX.4.4", "FIXT.1.1", "FIX" + "T" * 20)
     data = [encode_frame(version, b"35=0\x0158=abc\x01") for version in versions]
     assert frames_of(data * 3, framer) == [Frame(each) for each in data * 3]
     assert len(framer._sizes) == 1
 
 
-def test_a_message_like_one_before_is_not_given_before_its_last_byte() -> None:
-    framer = Framer()
+def test_a_message_like_one_before_is_not_given_before_its_last_byte(framer: Framer) -> None:
     framer.feed(ORDER)
     assert framer.next() == Frame(ORDER)
     for byte in cut(ORDER, 1)[:-1]:

@@ -66,6 +66,12 @@ def logged_on(name: str, product: str, fields: LogonFields) -> Wired:
     return established(Role.INITIATOR, name, product=product, logon_fields=fields)
 
 
+@pytest.fixture
+def wired() -> Wired:
+    """A client on KalshiNR, with prices in dollars."""
+    return logged_on("KalshiNR", "prediction", DOLLARS)
+
+
 def said_of(wired: Wired, message: Message, **settings: Any) -> str:
     """Why a message is refused; nothing of it may have happened."""
     wired.session.data_to_send()
@@ -128,8 +134,7 @@ def test_a_quantity_is_one_that_some_market_takes(product: str, fit: list[str], 
         assert f"OrderQty (38) is '{quantity}': expected " in said_of(wired, order(order_qty=quantity))
 
 
-def test_the_new_total_of_an_order_may_be_zero_for_that_cancels_one_without_fills() -> None:
-    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+def test_the_new_total_of_an_order_may_be_zero_for_that_cancels_one_without_fills(wired: Wired) -> None:
     wired.session.send(amended(order_qty=0), wired.clock.now)
     assert "OrderQty (38) is '-1': expected 0 or more in steps of 0.01" in said_of(
         wired, amended(order_qty=-1)
@@ -167,8 +172,7 @@ def test_a_step_is_judged_exactly_whatever_the_decimal_context() -> None:
 
 
 @pytest.mark.parametrize("value", [0.55, "0.55", Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), [1]])
-def test_what_was_put_into_a_message_past_its_constructor_is_refused_too(value: Any) -> None:
-    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+def test_what_was_put_into_a_message_past_its_constructor_is_refused_too(wired: Wired, value: Any) -> None:
     message = order()
     message.price = value
     assert "Price (44): expected a Decimal" in said_of(wired, message) or "NaN and Infinity" in said_of(
@@ -176,8 +180,7 @@ def test_what_was_put_into_a_message_past_its_constructor_is_refused_too(value: 
     )
 
 
-def test_more_prices_than_are_remembered_are_judged_all_the_same() -> None:
-    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+def test_more_prices_than_are_remembered_are_judged_all_the_same(wired: Wired) -> None:
     for ticks in range(1, 5000):
         wired.session.send(order(price=Decimal(ticks) / 10000), wired.clock.now)
     wired.session.data_to_send()
@@ -187,8 +190,7 @@ def test_more_prices_than_are_remembered_are_judged_all_the_same() -> None:
 # Code values
 
 
-def test_a_code_value_that_nobody_knows_leaves_only_when_the_caller_says_so() -> None:
-    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+def test_a_code_value_that_nobody_knows_leaves_only_when_the_caller_says_so(wired: Wired) -> None:
     text = said_of(wired, order(side="9"))
     assert (
         "Side (54) is '9': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes lets others leave" in text
@@ -201,15 +203,13 @@ def test_a_code_value_that_nobody_knows_leaves_only_when_the_caller_says_so() ->
     assert "Price (44)" in said_of(wired, order(side="9", price=2), allow_unknown_codes=True)
 
 
-def test_several_codes_in_one_field_are_known_one_by_one() -> None:
-    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+def test_several_codes_in_one_field_are_known_one_by_one(wired: Wired) -> None:
     wired.session.send(order(exec_inst="6 6"), wired.clock.now)
     wired.session.data_to_send()
     assert "ExecInst (18) is '6 Z'" in said_of(wired, order(exec_inst="6 Z"))
 
 
-def test_forwarding_asks_the_same() -> None:
-    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+def test_forwarding_asks_the_same(wired: Wired) -> None:
     head = Header(sender_comp_id="x", target_comp_id="y", msg_seq_num=1, sending_time=START)
     for message in (order(side="9"), order(price=55)):
         with pytest.raises(InvalidMessageError):
@@ -222,8 +222,7 @@ def test_forwarding_asks_the_same() -> None:
 
 
 @pytest.mark.parametrize("make", [order, amended, cancelled])
-def test_sender_sub_id_is_sixteen_printable_characters_on_orders(make: Any) -> None:
-    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+def test_sender_sub_id_is_sixteen_printable_characters_on_orders(wired: Wired, make: Any) -> None:
     wired.session.send(make(), wired.clock.now, header_fields={"sender_sub_id": "~operator 16 ch "})
     (sent,) = wired.sent()
     assert sent.header.sender_sub_id == "~operator 16 ch "
@@ -238,15 +237,13 @@ def test_sender_sub_id_stands_on_no_other_message() -> None:
     assert "SenderSubID (50) must not be sent here" in text
 
 
-def test_what_is_wrong_with_body_and_header_is_told_at_once() -> None:
-    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+def test_what_is_wrong_with_body_and_header_is_told_at_once(wired: Wired) -> None:
     text = said_of(wired, order(price=55), header_fields={"sender_sub_id": "a" * 17})
     assert "Price (44)" in text
     assert "SenderSubID (50)" in text
 
 
-def test_a_header_field_that_has_no_form_is_named() -> None:
-    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+def test_a_header_field_that_has_no_form_is_named(wired: Wired) -> None:
     with pytest.raises(TypeError, match=r"^Header.sender_sub_id, SenderSubID \(50\), cannot be 5: "):
         wired.session.send(order(), wired.clock.now, header_fields={"sender_sub_id": 5})
     assert wired.session.next_outgoing == 2

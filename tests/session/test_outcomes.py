@@ -44,6 +44,24 @@ QUOTE_REQUEST = QuoteRequest(quote_req_id="r1", related_sym=[QuoteRequestSymbol(
 QUOTE = Quote(quote_id="q1", quote_req_id="r1", symbol=SYMBOL, bid_px="0.5")
 
 
+@pytest.fixture
+def wired() -> Wired:
+    """A client on KalshiRT."""
+    return established(Role.INITIATOR)
+
+
+@pytest.fixture
+def nr() -> Wired:
+    """A client on KalshiNR, where nothing is sent again."""
+    return established(Role.INITIATOR, "KalshiNR")
+
+
+@pytest.fixture
+def rfq() -> Wired:
+    """A client on KalshiRFQ."""
+    return established(Role.INITIATOR, "KalshiRFQ")
+
+
 def report(wired: Wired, cl_ord_id: str, exec_type: str = "0", rest: str = "") -> bytes:
     return wired.peer.message("8", f"11={cl_ord_id}|150={exec_type}|39={exec_type}|{REPORT}{rest}")
 
@@ -75,8 +93,7 @@ def test_a_request_is_recorded_before_it_leaves_with_all_that_identifies_it() ->
 
 
 @pytest.mark.parametrize("exec_type", ["0", "8", "F", "4", "Z"])
-def test_an_answer_settles_once_it_is_confirmed(exec_type: str) -> None:
-    wired = established(Role.INITIATOR)
+def test_an_answer_settles_once_it_is_confirmed(wired: Wired, exec_type: str) -> None:
     send(wired, "a1", "a2")
     wired.receive(report(wired, "a1", exec_type))
     assert open_in(wired) == ["a1", "a2"]
@@ -85,24 +102,21 @@ def test_an_answer_settles_once_it_is_confirmed(exec_type: str) -> None:
 
 
 @pytest.mark.parametrize("exec_type", ["A", "6", "E"])
-def test_a_pending_report_settles_nothing(exec_type: str) -> None:
-    wired = established(Role.INITIATOR)
+def test_a_pending_report_settles_nothing(wired: Wired, exec_type: str) -> None:
     send(wired, "a1")
     wired.receive(report(wired, "a1", exec_type))
     wired.session.confirm()
     assert open_in(wired) == ["a1"]
 
 
-def test_a_second_report_and_one_of_nothing_we_sent_change_nothing() -> None:
-    wired = established(Role.INITIATOR)
+def test_a_second_report_and_one_of_nothing_we_sent_change_nothing(wired: Wired) -> None:
     send(wired, "a1", "a2")
     wired.receive(report(wired, "a1"), report(wired, "a1", "F"), report(wired, "other"))
     wired.session.confirm()
     assert open_in(wired) == ["a2"]
 
 
-def test_an_order_cancel_reject_answers_a_cancel_and_no_order() -> None:
-    wired = established(Role.INITIATOR)
+def test_an_order_cancel_reject_answers_a_cancel_and_no_order(wired: Wired) -> None:
     send(wired, "a1")
     cancel = OrderCancelRequest(cl_ord_id="c1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
     wired.session.send(cancel, wired.clock.now)
@@ -113,8 +127,7 @@ def test_an_order_cancel_reject_answers_a_cancel_and_no_order() -> None:
 
 
 @pytest.mark.parametrize("msg_type", ["3", "j"])
-def test_a_reject_settles_what_its_number_names_once_it_is_confirmed(msg_type: str) -> None:
-    wired = established(Role.INITIATOR)
+def test_a_reject_settles_what_its_number_names_once_it_is_confirmed(wired: Wired, msg_type: str) -> None:
     send(wired, "a1", "a2")
     told = wired.receive(wired.peer.message(msg_type, "45=3|372=D|380=0|" if msg_type == "j" else "45=3|"))
     assert [type(event) for event in told] == [RejectReceived]
@@ -123,8 +136,7 @@ def test_a_reject_settles_what_its_number_names_once_it_is_confirmed(msg_type: s
     assert open_in(wired) == ["a1"]
 
 
-def test_a_reject_of_what_has_had_its_answer_finds_it_in_the_store() -> None:
-    wired = established(Role.INITIATOR)
+def test_a_reject_of_what_has_had_its_answer_finds_it_in_the_store(wired: Wired) -> None:
     send(wired, "a1")
     wired.receive(report(wired, "a1"))
     wired.cut()
@@ -134,8 +146,7 @@ def test_a_reject_of_what_has_had_its_answer_finds_it_in_the_store() -> None:
     assert event.sent == order("a1")
 
 
-def test_an_id_that_is_sent_again_is_open_again() -> None:
-    wired = established(Role.INITIATOR)
+def test_an_id_that_is_sent_again_is_open_again(wired: Wired) -> None:
     send(wired, "a1")
     wired.receive(report(wired, "a1", "8"))
     send(wired, "a1")
@@ -150,8 +161,7 @@ def test_an_id_that_is_sent_again_is_open_again() -> None:
 
 
 @pytest.mark.parametrize("first", [2, 3, 4])
-def test_an_id_that_is_sent_several_times_is_open_as_often(first: int) -> None:
-    wired = established(Role.INITIATOR)
+def test_an_id_that_is_sent_several_times_is_open_as_often(wired: Wired, first: int) -> None:
     send(wired, "a1", "a1", "a1")
     assert open_in(wired) == ["a1", "a1", "a1"]
     wired.receive(wired.peer.message("3", f"45={first}|"))
@@ -174,93 +184,84 @@ def named(wired: Wired) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("later", ["F", "4", "C", "5", "Z"])
 @pytest.mark.parametrize("sent_first", [1, 2, 3])
 def test_reports_of_one_order_say_nothing_of_another_that_was_sent_under_its_id(
-    later: str, sent_first: int
+    nr: Wired, later: str, sent_first: int
 ) -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    send(wired, *["a1"] * sent_first)
-    wired.receive(report_of(wired, "o1", "0"))
-    send(wired, *["a1"] * (3 - sent_first))
-    wired.receive(report_of(wired, "o1", "F"), report_of(wired, "o1", later), report_of(wired, "o1", "0"))
-    assert [request.seq_num for request in wired.session.open_requests] == [3, 4]
-    wired.receive(report_of(wired, "o2", "F"), report_of(wired, "o2", "F"), report_of(wired, "o1", "F"))
-    assert named(wired) == [("D", 4)]
+    send(nr, *["a1"] * sent_first)
+    nr.receive(report_of(nr, "o1", "0"))
+    send(nr, *["a1"] * (3 - sent_first))
+    nr.receive(report_of(nr, "o1", "F"), report_of(nr, "o1", later), report_of(nr, "o1", "0"))
+    assert [request.seq_num for request in nr.session.open_requests] == [3, 4]
+    nr.receive(report_of(nr, "o2", "F"), report_of(nr, "o2", "F"), report_of(nr, "o1", "F"))
+    assert named(nr) == [("D", 4)]
 
 
 @pytest.mark.parametrize("order_id", ["", "o1", "o2"])
-def test_a_refusal_answers_the_next_order_of_an_id_whatever_order_it_names(order_id: str) -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    send(wired, "a1", "a1", "a1")
-    wired.receive(report_of(wired, "o1", "0"), report_of(wired, order_id, "8"), report_of(wired, "o1", "F"))
-    assert [request.seq_num for request in wired.session.open_requests] == [4]
+def test_a_refusal_answers_the_next_order_of_an_id_whatever_order_it_names(nr: Wired, order_id: str) -> None:
+    send(nr, "a1", "a1", "a1")
+    nr.receive(report_of(nr, "o1", "0"), report_of(nr, order_id, "8"), report_of(nr, "o1", "F"))
+    assert [request.seq_num for request in nr.session.open_requests] == [4]
 
 
-def test_a_refusal_that_names_the_order_in_its_way_may_come_before_that_orders_answer() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    send(wired, "a1", "a1", "a1")
-    wired.receive(report_of(wired, "o1", "8"), report_of(wired, "o1", "0"), report_of(wired, "o1", "F"))
-    assert [request.seq_num for request in wired.session.open_requests] == [4]
+def test_a_refusal_that_names_the_order_in_its_way_may_come_before_that_orders_answer(nr: Wired) -> None:
+    send(nr, "a1", "a1", "a1")
+    nr.receive(report_of(nr, "o1", "8"), report_of(nr, "o1", "0"), report_of(nr, "o1", "F"))
+    assert [request.seq_num for request in nr.session.open_requests] == [4]
 
 
-def test_an_order_that_nobody_knew_of_answers_no_other_when_it_is_filled_after_all() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    send(wired, "a1", "a1")
+def test_an_order_that_nobody_knew_of_answers_no_other_when_it_is_filled_after_all(nr: Wired) -> None:
+    send(nr, "a1", "a1")
     unknown = f"11=a1|150=8|39=8|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|103=99|37=o1|{REST}"
-    wired.receive(wired.peer.message("8", unknown), report_of(wired, "o1", "F"))
-    assert named(wired) == [("D", 3)]
+    nr.receive(nr.peer.message("8", unknown), report_of(nr, "o1", "F"))
+    assert named(nr) == [("D", 3)]
 
 
-def test_reports_without_an_order_id_each_answer_an_order() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    send(wired, "a1", "a1", "a1")
-    wired.receive(report_of(wired, "", "0"), report_of(wired, "", "0"))
-    assert [request.seq_num for request in wired.session.open_requests] == [4]
+def test_reports_without_an_order_id_each_answer_an_order(nr: Wired) -> None:
+    send(nr, "a1", "a1", "a1")
+    nr.receive(report_of(nr, "", "0"), report_of(nr, "", "0"))
+    assert [request.seq_num for request in nr.session.open_requests] == [4]
 
 
-def test_one_order_id_may_answer_orders_of_different_ids() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    send(wired, "a1", "a2")
-    wired.receive(report_of(wired, "NONE", "0"), report_of(wired, "NONE", "0", "a2"))
-    assert wired.session.open_requests == ()
+def test_one_order_id_may_answer_orders_of_different_ids(nr: Wired) -> None:
+    send(nr, "a1", "a2")
+    nr.receive(report_of(nr, "NONE", "0"), report_of(nr, "NONE", "0", "a2"))
+    assert nr.session.open_requests == ()
 
 
-def test_reports_of_one_order_answer_each_change_and_cancel_of_it_though_they_share_an_id() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    send(wired, "a1")
-    wired.receive(report_of(wired, "o1", "0"))
+def test_reports_of_one_order_answer_each_change_and_cancel_of_it_though_they_share_an_id(nr: Wired) -> None:
+    send(nr, "a1")
+    nr.receive(report_of(nr, "o1", "0"))
     change = OrderCancelReplaceRequest(
         cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL, order_qty=5, ord_type="2", price="0.5"
     )
     cancel = OrderCancelRequest(cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
     for request in (change, change, cancel):
-        wired.session.send(request, wired.clock.now)
-    send(wired, "a1")
-    wired.receive(report_of(wired, "o1", "5"), report_of(wired, "o1", "5"), report_of(wired, "o1", "4"))
-    assert [request.msg_type for request in wired.session.open_requests] == ["D"]
+        nr.session.send(request, nr.clock.now)
+    send(nr, "a1")
+    nr.receive(report_of(nr, "o1", "5"), report_of(nr, "o1", "5"), report_of(nr, "o1", "4"))
+    assert [request.msg_type for request in nr.session.open_requests] == ["D"]
 
 
-def test_an_order_under_the_id_of_a_change_is_not_answered_by_fills_of_what_was_changed() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
+def test_an_order_under_the_id_of_a_change_is_not_answered_by_fills_of_what_was_changed(nr: Wired) -> None:
     change = OrderCancelReplaceRequest(
         cl_ord_id="a2", orig_cl_ord_id="a1", side="1", symbol=SYMBOL, order_qty=5, ord_type="2", price="0.5"
     )
-    wired.session.send(change, wired.clock.now)
-    wired.receive(report_of(wired, "o1", "5", "a2"))
-    send(wired, "a2")
-    wired.receive(report_of(wired, "o1", "F", "a2"))
-    assert named(wired) == [("D", 3)]
+    nr.session.send(change, nr.clock.now)
+    nr.receive(report_of(nr, "o1", "5", "a2"))
+    send(nr, "a2")
+    nr.receive(report_of(nr, "o1", "F", "a2"))
+    assert named(nr) == [("D", 3)]
 
 
-def test_what_the_first_order_became_is_known_on_the_next_connection_too() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    send(wired, "a1")
-    wired.receive(report_of(wired, "o1", "0"))
-    assert named(wired) == []
-    wired.reconnect()
-    wired.peer.next_number = 1
-    wired.receive(wired.peer.logon("98=0|108=30|141=Y|1137=9|"))
-    send(wired, "a1")
-    wired.receive(report_of(wired, "o1", "F"))
-    assert named(wired) == [("D", 2)]
+def test_what_the_first_order_became_is_known_on_the_next_connection_too(nr: Wired) -> None:
+    send(nr, "a1")
+    nr.receive(report_of(nr, "o1", "0"))
+    assert named(nr) == []
+    nr.reconnect()
+    nr.peer.next_number = 1
+    nr.receive(nr.peer.logon("98=0|108=30|141=Y|1137=9|"))
+    send(nr, "a1")
+    nr.receive(report_of(nr, "o1", "F"))
+    assert named(nr) == [("D", 2)]
 
 
 @pytest.mark.parametrize("first_answer", ["before", "after"])
@@ -281,8 +282,7 @@ def test_a_later_process_names_the_second_order_of_an_id_and_waits_for_the_first
     assert [request.seq_num for request in wired.session.open_requests] == left
 
 
-def test_the_second_order_of_an_id_has_its_outcome_where_the_process_lives_on() -> None:
-    wired = established(Role.INITIATOR)
+def test_the_second_order_of_an_id_has_its_outcome_where_the_process_lives_on(wired: Wired) -> None:
     send(wired, "a1", "a1")
     wired.receive(report_of(wired, "o1", "0"), report_of(wired, "", "8"))
     wired.session.confirm()
@@ -302,40 +302,36 @@ def test_what_orders_became_is_remembered_within_bounds(monkeypatch: pytest.Monk
     assert ("a", "o2") not in known
 
 
-def test_what_shares_an_id_is_named_as_often_as_it_was_sent() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    send(wired, "a1", "a1")
-    wired.receive(report(wired, "a1"))
-    assert named(wired) == [("D", 3)]
+def test_what_shares_an_id_is_named_as_often_as_it_was_sent(nr: Wired) -> None:
+    send(nr, "a1", "a1")
+    nr.receive(report(nr, "a1"))
+    assert named(nr) == [("D", 3)]
 
 
-def test_a_fill_says_nothing_about_a_cancel_or_a_change_that_has_the_id_of_its_order() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    send(wired, "a1")
-    wired.receive(report(wired, "a1"))
+def test_a_fill_says_nothing_about_a_cancel_or_a_change_that_has_the_id_of_its_order(nr: Wired) -> None:
+    send(nr, "a1")
+    nr.receive(report(nr, "a1"))
     cancel = OrderCancelRequest(cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
     change = OrderCancelReplaceRequest(
         cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL, order_qty=5, ord_type="2"
     )
-    wired.session.send(cancel, wired.clock.now)
-    wired.session.send(change, wired.clock.now)
-    wired.receive(report(wired, "a1", "F"), report(wired, "a1", "0"))
-    assert [request.msg_type for request in wired.session.open_requests] == ["F", "G"]
-    wired.receive(report(wired, "a1", "4"))
-    assert [request.msg_type for request in wired.session.open_requests] == ["G"]
-    assert named(wired) == [("G", 4)]
+    nr.session.send(cancel, nr.clock.now)
+    nr.session.send(change, nr.clock.now)
+    nr.receive(report(nr, "a1", "F"), report(nr, "a1", "0"))
+    assert [request.msg_type for request in nr.session.open_requests] == ["F", "G"]
+    nr.receive(report(nr, "a1", "4"))
+    assert [request.msg_type for request in nr.session.open_requests] == ["G"]
+    assert named(nr) == [("G", 4)]
 
 
-def test_a_cancel_of_a_quote_leaves_the_quote_itself_open() -> None:
-    wired = established(Role.INITIATOR, "KalshiRFQ")
-    wired.session.send(QUOTE, wired.clock.now)
-    wired.session.send(QuoteCancel(quote_id="q1"), wired.clock.now)
-    wired.receive(wired.peer.message("U9", "117=q1|298=1|58=unknown quote|"))
-    assert named(wired) == [("S", 2)]
+def test_a_cancel_of_a_quote_leaves_the_quote_itself_open(rfq: Wired) -> None:
+    rfq.session.send(QUOTE, rfq.clock.now)
+    rfq.session.send(QuoteCancel(quote_id="q1"), rfq.clock.now)
+    rfq.receive(rfq.peer.message("U9", "117=q1|298=1|58=unknown quote|"))
+    assert named(rfq) == [("S", 2)]
 
 
-def test_the_end_of_a_request_for_quotes_leaves_the_request_itself_open() -> None:
-    wired = established(Role.INITIATOR)
+def test_the_end_of_a_request_for_quotes_leaves_the_request_itself_open(wired: Wired) -> None:
     wired.session.send(QUOTE_REQUEST, wired.clock.now)
     wired.session.send(RFQCancel(quote_req_id="r1"), wired.clock.now)
     assert [request.msg_type for request in wired.session.open_requests] == ["R", "UE"]
@@ -347,39 +343,36 @@ def test_the_end_of_a_request_for_quotes_leaves_the_request_itself_open() -> Non
 # Answers that name no id, or another one
 
 
-def test_a_quote_refused_without_its_id_is_known_by_the_request_that_it_was_for() -> None:
-    wired = established(Role.INITIATOR, "KalshiRFQ")
+def test_a_quote_refused_without_its_id_is_known_by_the_request_that_it_was_for(rfq: Wired) -> None:
     for quote_id, quote_req_id in (("q1", "r1"), ("q2", "r2"), ("q3", "r2")):
-        wired.session.send(
-            Quote(quote_id=quote_id, quote_req_id=quote_req_id, symbol=SYMBOL, bid_px="0.5"), wired.clock.now
+        rfq.session.send(
+            Quote(quote_id=quote_id, quote_req_id=quote_req_id, symbol=SYMBOL, bid_px="0.5"), rfq.clock.now
         )
-    wired.receive(wired.peer.message("AI", "117=|131=r2|297=5|58=no|"))
-    assert [request.request_id for request in wired.session.open_requests] == ["q1", "q3"]
-    wired.receive(wired.peer.message("AI", "117=q9|131=r1|297=17|"))
-    assert [request.request_id for request in wired.session.open_requests] == ["q1", "q3"]
-    wired.receive(
-        wired.peer.message("AI", "131=r1|297=5|58=no|"), wired.peer.message("AI", "117=q3|131=r2|297=10|")
+    rfq.receive(rfq.peer.message("AI", "117=|131=r2|297=5|58=no|"))
+    assert [request.request_id for request in rfq.session.open_requests] == ["q1", "q3"]
+    rfq.receive(rfq.peer.message("AI", "117=q9|131=r1|297=17|"))
+    assert [request.request_id for request in rfq.session.open_requests] == ["q1", "q3"]
+    rfq.receive(
+        rfq.peer.message("AI", "131=r1|297=5|58=no|"), rfq.peer.message("AI", "117=q3|131=r2|297=10|")
     )
-    assert wired.session.open_requests == ()
+    assert rfq.session.open_requests == ()
 
 
-def test_a_quote_that_is_reported_cancelled_answers_the_cancel() -> None:
-    wired = established(Role.INITIATOR, "KalshiRFQ")
-    wired.session.send(QUOTE, wired.clock.now)
-    wired.session.send(QuoteCancel(quote_id="q1"), wired.clock.now)
-    wired.receive(wired.peer.message("AI", "117=q1|131=r1|297=10|"))
-    assert [request.msg_type for request in wired.session.open_requests] == ["Z"]
-    wired.receive(wired.peer.message("AI", "117=q1|131=r1|297=17|"))
-    assert wired.session.open_requests == ()
+def test_a_quote_that_is_reported_cancelled_answers_the_cancel(rfq: Wired) -> None:
+    rfq.session.send(QUOTE, rfq.clock.now)
+    rfq.session.send(QuoteCancel(quote_id="q1"), rfq.clock.now)
+    rfq.receive(rfq.peer.message("AI", "117=q1|131=r1|297=10|"))
+    assert [request.msg_type for request in rfq.session.open_requests] == ["Z"]
+    rfq.receive(rfq.peer.message("AI", "117=q1|131=r1|297=17|"))
+    assert rfq.session.open_requests == ()
 
 
-def test_a_quote_whose_first_news_is_its_end_is_answered_as_its_cancel_is() -> None:
-    wired = established(Role.INITIATOR, "KalshiRFQ")
-    wired.session.send(QUOTE, wired.clock.now)
-    wired.session.send(QuoteCancel(quote_id="q1"), wired.clock.now)
-    wired.receive(wired.peer.message("AI", "117=q1|131=r1|297=17|"))
-    wired.session.confirm()
-    assert open_in(wired) == []
+def test_a_quote_whose_first_news_is_its_end_is_answered_as_its_cancel_is(rfq: Wired) -> None:
+    rfq.session.send(QUOTE, rfq.clock.now)
+    rfq.session.send(QuoteCancel(quote_id="q1"), rfq.clock.now)
+    rfq.receive(rfq.peer.message("AI", "117=q1|131=r1|297=17|"))
+    rfq.session.confirm()
+    assert open_in(rfq) == []
 
 
 def test_quotes_that_are_refused_without_their_ids_never_keep_others_from_being_sent() -> None:
@@ -421,8 +414,7 @@ def test_bytes_of_requests_whose_answer_is_not_confirmed_are_bounded_too() -> No
 
 
 @pytest.mark.parametrize("body", ["131=x1|RFQCancelStatus=0|", "131=r1|RfqId=x1|RFQCancelStatus=2|"])
-def test_the_end_of_a_request_known_by_the_exchanges_id_is_followed_too(body: str) -> None:
-    wired = established(Role.INITIATOR)
+def test_the_end_of_a_request_known_by_the_exchanges_id_is_followed_too(wired: Wired, body: str) -> None:
     wired.session.send(RFQCancel(rfq_id="x1"), wired.clock.now)
     assert open_in(wired) == ["x1"]
     wired.receive(wired.peer.message("UB", body))
@@ -440,8 +432,7 @@ def group_request(action: int, group: str | None = None) -> OrderGroupRequest:
     )
 
 
-def test_order_group_requests_are_known_by_their_numbers() -> None:
-    wired = established(Role.INITIATOR)
+def test_order_group_requests_are_known_by_their_numbers(wired: Wired) -> None:
     for request in (group_request(1), group_request(2, GROUP), group_request(1), group_request(3, GROUP)):
         wired.session.send(request, wired.clock.now)
     assert open_in(wired) == ["2", "3", "4", "5"]
@@ -458,12 +449,11 @@ def test_order_group_requests_are_known_by_their_numbers() -> None:
     assert open_in(wired) == []
 
 
-def test_an_order_group_request_without_an_answer_is_named_by_its_number() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
-    wired.session.send(group_request(1), wired.clock.now)
-    wired.session.send(group_request(1), wired.clock.now)
-    wired.receive(wired.peer.message("j", "45=2|372=UOG|380=8|"))
-    (told,) = of_type(wired.cut(), OutcomesUnknown)
+def test_an_order_group_request_without_an_answer_is_named_by_its_number(nr: Wired) -> None:
+    nr.session.send(group_request(1), nr.clock.now)
+    nr.session.send(group_request(1), nr.clock.now)
+    nr.receive(nr.peer.message("j", "45=2|372=UOG|380=8|"))
+    (told,) = of_type(nr.cut(), OutcomesUnknown)
     assert (told.request_ids, told.requests[0].seq_num) == (("3",), 3)
     assert told.requests[0].label == "MsgSeqNum 3"
 
@@ -501,16 +491,14 @@ def test_an_answer_that_the_peer_does_not_know_either_names_the_request(name: st
 
 
 @pytest.mark.parametrize("body", ["103=99|58=INTERNAL_ERROR|", "103=99|", f"{UNAVAILABLE[:-1]} soon|"])
-def test_other_refusals_are_outcomes(body: str) -> None:
-    wired = established(Role.INITIATOR)
+def test_other_refusals_are_outcomes(wired: Wired, body: str) -> None:
     send(wired, "a1")
     assert [type(event) for event in wired.receive(report(wired, "a1", "8", body))] == [MessageReceived]
     wired.session.confirm()
     assert open_in(wired) == []
 
 
-def test_a_cancel_that_nobody_knows_about_is_named_too() -> None:
-    wired = established(Role.INITIATOR)
+def test_a_cancel_that_nobody_knows_about_is_named_too(wired: Wired) -> None:
     cancel = OrderCancelRequest(cl_ord_id="c1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
     wired.session.send(cancel, wired.clock.now)
     events = wired.receive(
@@ -540,8 +528,7 @@ def test_what_the_peer_does_not_know_is_told_again_until_it_is_confirmed(taken: 
     assert [told.request_ids for told in named] == ([] if taken == 2 else [("a1",)])
 
 
-def test_what_the_peer_does_not_know_of_is_told_in_its_turn_behind_a_gap() -> None:
-    wired = established(Role.INITIATOR)
+def test_what_the_peer_does_not_know_of_is_told_in_its_turn_behind_a_gap(wired: Wired) -> None:
     send(wired, "a1")
     unavailable = wired.peer.message("8", f"11=a1|150=8|39=8|{REPORT}{UNAVAILABLE}", 3)
     wired.receive(unavailable)
@@ -602,8 +589,7 @@ def test_ten_thousand_requests_of_one_id_are_settled_in_as_many_steps() -> None:
     assert (len(requests.by_key), requests.size) == (2 * count - 1000, 2 * (2 * count - 1000))
 
 
-def test_a_forwarded_order_is_a_request_too() -> None:
-    wired = established(Role.INITIATOR)
+def test_a_forwarded_order_is_a_request_too(wired: Wired) -> None:
     codec = wired.session.config.codec
     frame = codec.encode(order("f1"), wired.session._core.outbound.header("D", 9, wired.clock.now))
     assert wired.session.forward(frame, wired.clock.now) == 2
@@ -670,12 +656,11 @@ def test_requests_of_every_kind_are_settled_by_their_answer(case: str) -> None:
     assert open_in(wired) == []
 
 
-def test_an_answer_to_another_kind_of_request_settles_nothing() -> None:
-    wired = established(Role.INITIATOR, "KalshiRFQ")
-    wired.session.send(QuoteCancel(quote_id="q1"), wired.clock.now)
-    wired.receive(wired.peer.message("AI", "117=q1|131=r1|297=10|"))
-    wired.session.confirm()
-    assert open_in(wired) == ["q1"]
+def test_an_answer_to_another_kind_of_request_settles_nothing(rfq: Wired) -> None:
+    rfq.session.send(QuoteCancel(quote_id="q1"), rfq.clock.now)
+    rfq.receive(rfq.peer.message("AI", "117=q1|131=r1|297=10|"))
+    rfq.session.confirm()
+    assert open_in(rfq) == ["q1"]
 
 
 # What the next process finds

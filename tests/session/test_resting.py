@@ -16,6 +16,12 @@ from tests.helpers import Wired, established, of_type, order
 SYMBOL = "KXHIGHNY-26AUG21-B80"
 
 
+@pytest.fixture
+def wired() -> Wired:
+    """A client on KalshiNR, where nothing is sent again."""
+    return established(Role.INITIATOR, "KalshiNR")
+
+
 def report(wired: Wired, order_id: str, status: str, **more: Any) -> bytes:
     exec_type = {"1": "F", "2": "F"}.get(status, status)
     text = f"37={order_id}|11=c-{order_id}|17=1;1|150={exec_type}|39={status}|54=1|55={SYMBOL}|38=10|"
@@ -27,8 +33,7 @@ def unverified(wired: Wired) -> list[str]:
     return [each.order_id for told in of_type(wired.cut(), OrdersUnverified) for each in told.orders]
 
 
-def test_an_order_that_rested_is_told_with_what_is_known_of_it_between_doubts_and_end() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
+def test_an_order_that_rested_is_told_with_what_is_known_of_it_between_doubts_and_end(wired: Wired) -> None:
     wired.session.send(order("a1"), wired.clock.now)
     wired.receive(report(wired, "o1", "0"))
     events = wired.cut()
@@ -40,29 +45,25 @@ def test_an_order_that_rested_is_told_with_what_is_known_of_it_between_doubts_an
 
 
 @pytest.mark.parametrize("status", ["0", "1", "5", "6", "E"])
-def test_what_is_open_rests(status: str) -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
+def test_what_is_open_rests(wired: Wired, status: str) -> None:
     wired.receive(report(wired, "o1", status))
     assert unverified(wired) == ["o1"]
 
 
 @pytest.mark.parametrize("status", ["2", "4", "8", "C"])
-def test_what_is_over_rests_no_more(status: str) -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
+def test_what_is_over_rests_no_more(wired: Wired, status: str) -> None:
     wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o1", status))
     wired.receive(report(wired, "o3", status))
     assert unverified(wired) == ["o2"]
 
 
 @pytest.mark.parametrize("status", ["A", "Z"])
-def test_what_is_on_its_way_or_in_a_state_nobody_knows_changes_nothing(status: str) -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
+def test_what_is_on_its_way_or_in_a_state_nobody_knows_changes_nothing(wired: Wired, status: str) -> None:
     wired.receive(report(wired, "o1", "0"), report(wired, "o1", status), report(wired, "o2", status))
     assert unverified(wired) == ["o1"]
 
 
-def test_a_report_without_an_order_id_is_about_no_order() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
+def test_a_report_without_an_order_id_is_about_no_order(wired: Wired) -> None:
     wired.receive(report(wired, "", "0"))
     assert unverified(wired) == []
 
@@ -95,8 +96,7 @@ def test_where_they_are_sent_again_or_are_not_ours_nothing_is_told(name: str) ->
     assert unverified(wired) == []
 
 
-def test_they_are_told_once_and_those_of_the_next_connection_by_themselves() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
+def test_they_are_told_once_and_those_of_the_next_connection_by_themselves(wired: Wired) -> None:
     wired.receive(report(wired, "o1", "0"))
     assert unverified(wired) == ["o1"]
     wired.reconnect()
@@ -105,8 +105,7 @@ def test_they_are_told_once_and_those_of_the_next_connection_by_themselves() -> 
     assert unverified(wired) == ["o2"]
 
 
-def test_whoever_logs_out_knows_what_rests() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
+def test_whoever_logs_out_knows_what_rests(wired: Wired) -> None:
     wired.receive(report(wired, "o1", "0"))
     wired.session.logout(wired.clock.now)
     events = wired.receive(wired.peer.message("5"))
@@ -127,8 +126,7 @@ def test_a_logout_that_the_peer_began_or_never_answered_is_an_end_like_any_other
         assert ended.reason is CloseReason.LOGGED_OUT
 
 
-def test_a_gap_is_an_end_like_any_other() -> None:
-    wired = established(Role.INITIATOR, "KalshiNR")
+def test_a_gap_is_an_end_like_any_other(wired: Wired) -> None:
     wired.receive(report(wired, "o1", "0"))
     wired.receive(wired.peer.message("0", "", 9))
     assert of_type(wired.receive(wired.peer.message("5", "", 10)), OrdersUnverified)
