@@ -17,6 +17,7 @@ from kalshi_fix_sansio.messages import inspect
 from tests.fix50sp2.dialect import DIALECT as FIX50SP2
 from tests.samples import full, minimal
 from tests.strategies import any_message, headers, hostile_fields, messages, unknown_fields
+from tests.tiny_dialect import DIALECT as TINY
 
 every_message = pytest.mark.parametrize(
     "layout", DIALECT.messages.values(), ids=[layout.name for layout in DIALECT.messages.values()]
@@ -122,7 +123,7 @@ def test_inspection_shows_every_field(extra: Any, message: Any) -> None:
     assert {8, 9, 35, 10} <= shown
 
 
-@pytest.mark.parametrize("dialect", [DIALECT, FIX50SP2], ids=["kalshi", "fix50sp2"])
+@pytest.mark.parametrize("dialect", [DIALECT, FIX50SP2, TINY], ids=["kalshi", "fix50sp2", "tiny"])
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_hostile_unknown_fields_are_refused_or_come_back(dialect: Dialect, data: st.DataObject) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
@@ -19,19 +18,19 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import is_frame
 from tests.codec.wire import SOUND, fields_of, joined
+from tests.strategies import messages
 from tests.tiny_dialect import (
+    BOOK,
     DIALECT,
+    LOGON,
     ORDER,
     SENT,
     Book,
-    Entry,
     Hop,
     Logon,
     Order,
     Party,
     PartySub,
-    RelatedSym,
-    Request,
     Trailer,
     frame,
     header,
@@ -282,71 +281,8 @@ def test_a_message_of_another_dialect_is_refused() -> None:
         Codec(KALSHI).encode(order())
 
 
-UNKNOWN = st.lists(
-    st.tuples(
-        st.sampled_from([9001, 9002, 383, 269, 999_999_999]),
-        st.binary(min_size=1).filter(lambda v: b"\x01" not in v),
-    ),
-    max_size=3,
-)
-STRINGS = st.text(st.characters(min_codepoint=2, max_codepoint=255), min_size=1, max_size=5)
-DECIMALS = st.decimals(-(10**6), 10**6, places=4)
-TIMES = st.datetimes(timezones=st.just(UTC)).map(
-    lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000)
-)
-OPTIONAL = st.none
-SUBS = st.builds(
-    PartySub, party_sub_id=STRINGS, party_sub_id_type=OPTIONAL() | st.integers(-5, 5), unknown=UNKNOWN
-)
-PARTY = st.builds(
-    Party,
-    party_id=STRINGS,
-    party_role=OPTIONAL() | st.sampled_from([3, 35, 99]),
-    party_sub_ids=st.lists(SUBS, max_size=3),
-    encoded_text=OPTIONAL() | st.binary(min_size=1, max_size=5),
-    unknown=UNKNOWN,
-)
-ENTRY = st.builds(
-    Entry,
-    md_entry_type=st.sampled_from(["1", "2", "Z"]),
-    md_entry_px=DECIMALS,
-    md_entry_size=OPTIONAL() | DECIMALS,
-    md_entry_date=OPTIONAL() | st.dates(),
-    unknown=UNKNOWN.map(lambda fields: [field for field in fields if field[0] != 269]),
-)
-ORDERS = st.builds(
-    Order,
-    cl_ord_id=STRINGS,
-    order_qty=DECIMALS,
-    ord_type=OPTIONAL() | st.sampled_from("12Z"),
-    price=OPTIONAL() | DECIMALS,
-    side=OPTIONAL() | st.sampled_from("12Z"),
-    symbol=OPTIONAL() | STRINGS,
-    text=OPTIONAL() | STRINGS,
-    expire_time=OPTIONAL() | TIMES,
-    settl_date=OPTIONAL() | st.dates(),
-    ref_seq_num=OPTIONAL() | st.integers(0, 10**9),
-    party_ids=st.lists(PARTY, max_size=3),
-    alloc_account=OPTIONAL() | st.integers(-5, 5),
-    encoded_text=OPTIONAL() | st.binary(min_size=1, max_size=5),
-    unknown=UNKNOWN,
-)
-BOOKS = st.builds(
-    Book,
-    symbol=STRINGS,
-    md_entries=st.lists(ENTRY, max_size=5),
-    party_ids=st.lists(PARTY, max_size=2),
-    text=OPTIONAL() | STRINGS,
-    unknown=UNKNOWN,
-)
-SYMBOLS = st.builds(RelatedSym, symbol=STRINGS, order_qty=OPTIONAL() | DECIMALS, unknown=UNKNOWN)
-REQUESTS = st.builds(
-    Request, related_sym=st.lists(SYMBOLS, max_size=3), text=OPTIONAL() | STRINGS, unknown=UNKNOWN
-)
-
-
 @settings(max_examples=400)
-@given(ORDERS | BOOKS | REQUESTS)
+@given(st.sampled_from([LOGON, ORDER, BOOK]).flatmap(lambda layout: messages(layout, DIALECT)))
 def test_decoding_what_was_encoded_gives_it_back(message: Message) -> None:
     again = CODEC.decode(CODEC.encode(message, header(message.msg_type)))
     assert again == message

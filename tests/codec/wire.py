@@ -15,6 +15,7 @@ from kalshi_fix_sansio.codec.tokens import split
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import FieldMember
 from kalshi_fix_sansio.problems import Problem
+from tests.tiny_dialect import FIELDS
 
 Fields = list[tuple[str, str]]
 
@@ -75,55 +76,7 @@ VALUES = [
     "2",
     "3",
 ]
-TAGS = [
-    "0",
-    "-1",
-    "007",
-    "",
-    "x",
-    "99999999999",
-    "8",
-    "9",
-    "35",
-    "10",
-    "11",
-    "34",
-    "38",
-    "44",
-    "52",
-    "55",
-    "58",
-    "64",
-    "79",
-    "93",
-    "89",
-    "95",
-    "96",
-    "126",
-    "146",
-    "152",
-    "268",
-    "269",
-    "270",
-    "272",
-    "273",
-    "354",
-    "355",
-    "383",
-    "448",
-    "452",
-    "453",
-    "523",
-    "554",
-    "627",
-    "628",
-    "802",
-    "803",
-    "5001",
-    "5002",
-    "9001",
-    "1137",
-]
+TAGS = ["0", "-1", "007", "", "x", "99999999999", "9001", "1137", *map(str, FIELDS)]
 
 
 def fields_of(body: str) -> Fields:
