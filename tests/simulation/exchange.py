@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -193,52 +194,36 @@ class Exchange:
         pending = self._reporting(uid, PENDING_CANCEL)
         if self._random.random() < 0.5:
             return [pending, self._reporting(uid, CANCELED, key)]
-        return [pending, lambda: self._says_of(key, self._cancel_reject(uid))]
+        return [pending, self._answering(message, lambda: self._cancel_reject(uid))]
 
     def _quote(self, message: Any) -> list[Make]:
         status = QUOTE_REFUSED if self._random.random() < 0.2 else QUOTE_STANDS
-        key = key_of(message)
-        return [lambda: self._says_of(key, self._quote_status(message.quote_id, status))]
+        return [self._answering(message, lambda: self._quote_status(message.quote_id, status))]
 
     def _quote_cancel(self, message: Any) -> list[Make]:
-        key, refused = key_of(message), self._random.random() < 0.2
+        name, refused = message.quote_id, self._random.random() < 0.2
         if not refused and self._random.random() < 0.5:
-            return [lambda: self._says_of(key, self._quote_status(message.quote_id, QUOTE_CANCELED))]
-        return [
-            lambda: self._says_of(
-                key,
-                QuoteCancelStatus(
-                    quote_id=message.quote_id, quote_cancel_status=int(refused), text=self._uid()
-                ),
-            )
-        ]
+            return [self._answering(message, lambda: self._quote_status(name, QUOTE_CANCELED))]
+        status = partial(QuoteCancelStatus, quote_id=name, quote_cancel_status=int(refused))
+        return [self._answering(message, lambda: status(text=self._uid()))]
 
     def _quote_request(self, message: Any) -> list[Make]:
-        key = key_of(message)
-        return [
-            lambda: self._says_of(
-                key,
-                QuoteRequestAck(
-                    quote_req_id=message.quote_req_id,
-                    quote_request_type=1,
-                    rfq_id=self._uid(),
-                    ex_destination=0,
-                ),
-            )
-        ]
+        ack = partial(
+            QuoteRequestAck, quote_req_id=message.quote_req_id, quote_request_type=1, ex_destination=0
+        )
+        return [self._answering(message, lambda: ack(rfq_id=self._uid()))]
 
     def _rfq_cancel(self, message: Any) -> list[Make]:
-        key, refused = key_of(message), self._random.random() < 0.2
-        return [
-            lambda: self._says_of(
-                key,
-                RFQCancelStatus(
-                    quote_req_id=message.quote_req_id, rfq_cancel_status=int(refused), rfq_id=self._uid()
-                ),
-            )
-        ]
+        refused = self._random.random() < 0.2
+        status = partial(RFQCancelStatus, quote_req_id=message.quote_req_id, rfq_cancel_status=int(refused))
+        return [self._answering(message, lambda: status(rfq_id=self._uid()))]
 
     # Messages
+
+    def _answering(self, request: Message, make: Make) -> Make:
+        """What says the outcome of a request, made when it is its time."""
+        key = key_of(request)
+        return lambda: self._says_of(key, make())
 
     def _says_of(self, key: Key | None, message: Message) -> Message:
         """Note that this message says what became of a request."""

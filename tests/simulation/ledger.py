@@ -39,38 +39,23 @@ class Entry:
         return f"{self.uid} (number {self.number} of epoch {self.epoch})"
 
 
+_NAMES = {"D": "cl_ord_id", "F": "cl_ord_id", "8": "exec_id", "9": "order_id", "W": "symbol"}
+_NAMES |= {"S": "quote_id", "Z": "quote_id", "AI": "quote_req_id", "U9": "text"}
+_NAMES |= {"R": "quote_req_id", "UE": "quote_req_id", "UMS": "market_settlement_report_id"}
+"""Which attribute tells a message from others of its MsgType; of any other it is `rfq_id`."""
+_CANCELS = frozenset({"F", "Z", "UE"})
+"""These have the id of what they cancel, or one that it may have too."""
+
+
 def uid_of(message: Any) -> str:
     """What tells a simulated message from every other."""
-    match message.MSG_TYPE:
-        case "D" if message.order_qty != QUANTITY:
-            return f"{message.cl_ord_id} of {message.order_qty}"
-        case "D":
-            return str(message.cl_ord_id)
-        case "F":
-            return f"cancel {message.cl_ord_id}"
-        case "8":
-            return str(message.exec_id)
-        case "9":
-            return str(message.order_id)
-        case "UMS":
-            return str(message.market_settlement_report_id)
-        case "V":
-            return str(message.related_sym[0].symbol)
-        case "W":
-            return str(message.symbol)
-        case "S":
-            return str(message.quote_id)
-        case "Z":
-            return f"cancel {message.quote_id}"
-        case "R":
-            return str(message.quote_req_id)
-        case "UE":
-            return f"cancel {message.quote_req_id}"
-        case "AI":
-            return str(message.quote_req_id)
-        case "U9":
-            return str(message.text)
-    return str(message.rfq_id)
+    kind = message.MSG_TYPE
+    if kind == "V":
+        return str(message.related_sym[0].symbol)
+    uid = str(getattr(message, _NAMES.get(kind, "rfq_id")))
+    if kind == "D" and message.order_qty != QUANTITY:
+        return f"{uid} of {message.order_qty}"
+    return f"cancel {uid}" if kind in _CANCELS else uid
 
 
 class Ledger:
