@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from codegen.errors import SpecError
+from codegen.read.resolve import load_dialect
+from kalshi_fix_adapters.documents.mistakes import Mistake
+
 FILES = {
     "manifest.yaml": """\
 name: mini
@@ -178,6 +184,14 @@ def write(folder: Path, **changes: str | None) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     return folder
+
+
+def mistakes_of(folder: Path) -> tuple[Mistake, ...]:
+    """What is wrong with a spec folder."""
+    with pytest.raises(SpecError) as caught:
+        load_dialect(folder)
+    assert str(caught.value) == "\n".join(map(str, caught.value.mistakes))
+    return caught.value.mistakes
 
 
 def path_of(name: str) -> str:

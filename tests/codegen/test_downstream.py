@@ -8,12 +8,11 @@ from typing import Any
 import attrs
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from codegen import downstream
-from codegen.cli import main
 from codegen.errors import SpecError
 from codegen.read.resolve import load_dialect
+from tests.codegen.command import run
 from tests.codegen.harbour_spec import SpecCopy
 
 SOURCE = '''
@@ -147,7 +146,7 @@ def test_mistakes_are_told_with_their_line(place: Place, about: dict[str, Any], 
 
 
 def test_a_spec_without_the_file_says_so(place: Place) -> None:
-    result = CliRunner().invoke(main, ["--spec", str(place.spec.spec), "downstream"])
+    result = run("--spec", place.spec.spec, "downstream")
     assert result.exit_code == 1
     assert "downstream.yaml:1: there is no such file" in result.output
 
@@ -155,15 +154,15 @@ def test_a_spec_without_the_file_says_so(place: Place) -> None:
 def test_the_command_ends_with_what_is_left(monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
     monkeypatch.setattr("codegen.cli.REPOSITORY", place.root)
     place.report(areas=KINDS, known=[SESSION])
-    some = CliRunner().invoke(main, ["--spec", str(place.spec.spec), "downstream"])
+    some = run("--spec", place.spec.spec, "downstream")
     assert (some.exit_code, len(some.output.splitlines())) == (1, 14)
     assert some.output.endswith(" known not to be handled; 13 left to look at.\n")
     messages = {"desk": {"in": "code", "kinds": "messages"}}
     place.report(areas=messages, known=[SESSION, {"area": "desk", "families": "berths", "why": "Closed."}])
-    none = CliRunner().invoke(main, ["--spec", str(place.spec.spec), "downstream"])
+    none = run("--spec", place.spec.spec, "downstream")
     assert (none.exit_code, none.output.endswith("; nothing left to look at.\n")) == (0, True)
 
 
 def test_what_this_repository_says_of_itself_can_be_read() -> None:
-    result = CliRunner().invoke(main, ["downstream"])
+    result = run("downstream")
     assert "left to look at.\n" in result.output

@@ -17,16 +17,21 @@ from codegen.read.nodes import read_yaml
 from codegen.read.resolve import load_dialect
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.names import nearest
-from tests.codegen.spec_folder import edited, write
+from tests.codegen.spec_folder import edited, mistakes_of, write
+
+
+def accept(tmp_path: Path, text: str) -> None:
+    """Read a YAML file that keeps within all bounds."""
+    path = tmp_path / "fields.yaml"
+    path.write_text(text, encoding="utf-8")
+    read_yaml(path)
 
 
 def refused(tmp_path: Path, text: str) -> str:
     """What is wrong with a YAML file."""
-    path = tmp_path / "fields.yaml"
-    path.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError) as caught:
-        read_yaml(path)
-    return str(caught.value).removeprefix(path.as_posix())
+        accept(tmp_path, text)
+    return str(caught.value).removeprefix(f"{tmp_path.as_posix()}/fields.yaml")
 
 
 # --- YAML ----------------------------------------------------------------------------------------------
@@ -42,18 +47,14 @@ def test_aliases_that_double_are_refused(tmp_path: Path, levels: int) -> None:
 
 def test_aliases_are_counted_by_what_they_stand_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, aliased=5))
-    path = tmp_path / "fields.yaml"
     # An alias is one value of the file, and stands for four.
-    path.write_text("a: &a [1, 2, 3]\nb: *a\n", encoding="utf-8")
-    read_yaml(path)
+    accept(tmp_path, "a: &a [1, 2, 3]\nb: *a\n")
     assert ":1: aliases stand for more than 5 values" in refused(tmp_path, "a: &a [1, 2, 3]\nb: [*a, *a]\n")
 
 
 def test_values_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, values=9))
-    path = tmp_path / "fields.yaml"
-    path.write_text("a: [1, 2, 3, 4]\nb:\n", encoding="utf-8")
-    read_yaml(path)
+    accept(tmp_path, "a: [1, 2, 3, 4]\nb:\n")
     assert refused(tmp_path, "a: [1, 2, 3, 4]\nb: [\n5]\n").startswith(":3: is not valid YAML: it has more")
 
 
@@ -65,9 +66,7 @@ def test_deep_nesting_is_refused_where_it_is_too_deep(tmp_path: Path, opening: s
 
 
 def test_the_deepest_nesting_allowed(tmp_path: Path) -> None:
-    path = tmp_path / "fields.yaml"
-    path.write_text("[" * nodes.BOUNDS.depth + "]" * nodes.BOUNDS.depth, encoding="utf-8")
-    read_yaml(path)
+    accept(tmp_path, "[" * nodes.BOUNDS.depth + "]" * nodes.BOUNDS.depth)
     assert "nested more" in refused(tmp_path, "[" * (nodes.BOUNDS.depth + 1) + "]" * (nodes.BOUNDS.depth + 1))
 
 
@@ -79,16 +78,12 @@ def test_aliases_may_not_nest_deeper_than_what_is_written(tmp_path: Path) -> Non
 @pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 19, "1" * 19])
 def test_numbers_have_a_bounded_length(tmp_path: Path, number: str) -> None:
     assert refused(tmp_path, f"a: 1\nb: {number}\n").startswith(":2: a number has more than 18 digits;")
-    path = tmp_path / "fields.yaml"
-    path.write_text(f"a: {'9' * 18}\nb: -{'9' * 18}\nc: '{number}'\n", encoding="utf-8")
-    read_yaml(path)
+    accept(tmp_path, f"a: {'9' * 18}\nb: -{'9' * 18}\nc: '{number}'\n")
 
 
 def test_files_have_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "MAX_FILE_SIZE", 100)
-    path = tmp_path / "fields.yaml"
-    path.write_text("a: " + "x" * 97, encoding="utf-8")
-    read_yaml(path)
+    accept(tmp_path, "a: " + "x" * 97)
     assert refused(tmp_path, "a: " + "x" * 98).startswith(":1: has more than 100 bytes;")
 
 
@@ -125,10 +120,9 @@ def test_many_unlike_items_are_compared_in_linear_time() -> None:
 # --- components and groups of a spec ---------------------------------------------------------------------
 
 
-def mistakes_of(folder: Path) -> str:
-    with pytest.raises(SpecError) as caught:
-        load_dialect(folder)
-    return str(caught.value)
+def told(folder: Path) -> str:
+    """What is wrong with a spec folder, as it is told."""
+    return "\n".join(map(str, mistakes_of(folder)))
 
 
 def chained(levels: int, *, both: bool) -> str:
@@ -152,7 +146,7 @@ def with_components(tmp_path: Path, text: str) -> Path:
 
 
 def test_components_that_double_with_each_level_are_named(tmp_path: Path) -> None:
-    found = mistakes_of(with_components(tmp_path, chained(28, both=True)))
+    found = told(with_components(tmp_path, chained(28, both=True)))
     assert "components.yaml:" in found
     assert "message `OrderReport` has component `A28` twice; remove one of the two" in found
     assert len(found.split("\n")) < 100
@@ -160,13 +154,13 @@ def test_components_that_double_with_each_level_are_named(tmp_path: Path) -> Non
 
 def test_a_component_inside_itself_is_named(tmp_path: Path) -> None:
     loop = "components:\n  A0: {members: {B0: include}}\n  B0: {members: {A0: include}}\n"
-    found = mistakes_of(with_components(tmp_path, loop))
+    found = told(with_components(tmp_path, loop))
     assert "message `OrderReport` has component `A0` inside itself" in found
 
 
 @pytest.mark.parametrize("levels", [members.MAX_NESTING - 1, members.MAX_NESTING, 300])
 def test_components_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
-    found = mistakes_of(with_components(tmp_path, chained(levels, both=False)))
+    found = told(with_components(tmp_path, chained(levels, both=False)))
     assert ("components are nested more than 32 deep" in found) is (levels >= members.MAX_NESTING)
 
 
@@ -179,14 +173,14 @@ def test_groups_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
     )
     components = edited("components", "groups:\n", f"groups:\n{groups}")
     orders = edited("messages_orders", "Legs:    {", "G0:    {")
-    found = mistakes_of(write(tmp_path, components=components, messages_orders=orders))
+    found = told(write(tmp_path, components=components, messages_orders=orders))
     assert ("groups are nested more than 32 deep" in found) is (levels > members.MAX_NESTING)
 
 
 def test_all_fields_of_a_dialect_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_dialect(write(tmp_path))
     monkeypatch.setattr(members, "MAX_FIELDS", 10)
-    assert "the dialect has more than 10 fields in its blocks" in mistakes_of(write(tmp_path))
+    assert "the dialect has more than 10 fields in its blocks" in told(write(tmp_path))
 
 
 # --- dictionaries --------------------------------------------------------------------------------------

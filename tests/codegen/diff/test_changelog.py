@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from codegen.cli import main
 from codegen.diff.documents import changelog
 from codegen.diff.facts import EntrySaid
 from codegen.read.resolve import load_dialect
+from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import Scratch, original, told
 
 HEAD = """\
@@ -177,9 +176,9 @@ def test_an_entry_has_one_disposition(scratch: Scratch) -> None:
     (line,) = advised(scratch, path)
     for wrong in (f'{line}, later: "Both."', line.partition(", done")[0]):
         keep(scratch, wrong)
-        run = CliRunner().invoke(main, ["--spec", str(scratch.spec), "diff", str(path)])
-        assert run.exit_code == 2
-        assert "changelog.yaml:2: `entries[1]` is a mapping; write an entry: date" in run.stderr
+        result = run("--spec", scratch.spec, "diff", path)
+        assert result.exit_code == 2
+        assert "changelog.yaml:2: `entries[1]` is a mapping; write an entry: date" in result.stderr
 
 
 def test_the_dialect_says_how_far_it_was_compared(scratch: Scratch) -> None:
@@ -189,11 +188,11 @@ def test_the_dialect_says_how_far_it_was_compared(scratch: Scratch) -> None:
     assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03"
     page = scratch.pages / "pier/tides.md"
     scratch.edit(page, "\n---\n# Tides", "\nlastmod: 2024-06-07T08:09:10.111Z\n---\n# Tides")
-    arguments = ["--spec", str(scratch.spec), "diff", "--reviewed", str(scratch.pages), str(path)]
-    assert CliRunner().invoke(main, arguments).exit_code == 0
+    review = ("--spec", scratch.spec, "diff", "--reviewed")
+    assert run(*review, scratch.pages, path).exit_code == 0
     assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03, pages of 2024-06-07"
     # The pages of one folder alone, which do not say: the date stays.
-    assert CliRunner().invoke(main, [*arguments[:4], str(scratch.pages / "pier-tours")]).exit_code == 0
+    assert run(*review, scratch.pages / "pier-tours").exit_code == 0
     assert load_dialect(scratch.spec).pages_of == "2024-06-07"
 
 

@@ -6,25 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from codegen.cli import main
 from codegen.diff import sources
 from codegen.diff.sources import SourceError
+from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import PAGES, SPEC, Scratch, line_of, original
 
 
-@pytest.fixture
-def scratch(tmp_path: Path) -> Scratch:
-    return Scratch(tmp_path)
-
-
-def run(spec: Path, *arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, ["--spec", str(spec), "diff", *(str(each) for each in arguments)])
+def diff(spec: Path, *arguments: str | Path) -> Result:
+    return run("--spec", spec, "diff", *arguments)
 
 
 def test_nothing_left_to_do(scratch: Scratch) -> None:
-    result = run(scratch.spec, scratch.pages)
+    result = diff(scratch.spec, scratch.pages)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == "117 facts read from 7 files; nothing left to do.\n"
 
@@ -32,7 +27,7 @@ def test_nothing_left_to_do(scratch: Scratch) -> None:
 def test_something_left_to_do_is_told_with_its_places(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9003 | Length      | Decimal      | Y ", "| 9003 | Length      | Decimal      | N ")
-    result = run(scratch.spec, scratch.pages)
+    result = diff(scratch.spec, scratch.pages)
     assert result.exit_code == 1
     line = line_of(scratch.spec / "messages/bookings.yaml", "Length:")
     write = (
@@ -53,7 +48,7 @@ def test_something_left_to_do_is_told_with_its_places(scratch: Scratch) -> None:
 def test_the_same_as_json(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9003 | Length      | Decimal      | Y ", "| 9003 | Length      | Decimal      | N ")
-    result = run(scratch.spec, "--json", page)
+    result = diff(scratch.spec, "--json", page)
     assert result.exit_code == 1
     content = json.loads(result.stdout)
     assert content["read"] == [{"file": page.as_posix(), "facts": 32}]
@@ -78,17 +73,17 @@ def test_the_same_as_json(scratch: Scratch) -> None:
 def test_a_difference_can_be_kept_as_the_report_says(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9005 | Deck        |", "| 9005 | DeckNo      |")
     scratch.edit(scratch.pages / "pier/sessions.md", "**PierBK only.**", "**PierBK and PierTD only.**")
-    lines = run(scratch.spec, scratch.pages).stdout.splitlines()
+    lines = diff(scratch.spec, scratch.pages).stdout.splitlines()
     entries = [line.partition("or keep   ")[2] for line in lines if "or keep   -" in line]
     assert len(entries) == 2
     kept = "".join(f"  {entry}\n" for entry in entries)
     (scratch.spec / "differences.yaml").write_text(f"differences:\n{kept}", encoding="utf-8")
-    unfinished = run(scratch.spec, scratch.pages)
+    unfinished = diff(scratch.spec, scratch.pages)
     assert unfinished.exit_code == 2
     assert "why` is `…`; write a sentence or two" in unfinished.stderr
     kept = kept.replace("…", "Because.")
     (scratch.spec / "differences.yaml").write_text(f"differences:\n{kept}", encoding="utf-8")
-    result = run(scratch.spec, scratch.pages)
+    result = diff(scratch.spec, scratch.pages)
     assert (result.exit_code, result.stdout) == (
         0,
         "117 facts read from 7 files; 2 differ on purpose; nothing left to do.\n",
@@ -97,13 +92,13 @@ def test_a_difference_can_be_kept_as_the_report_says(scratch: Scratch) -> None:
 
 def test_what_cannot_be_read_is_left_to_do(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9003 | Length ", "| 9003-9005 | Length ")
-    result = run(scratch.spec, scratch.pages / "pier/bookings.md")
+    result = diff(scratch.spec, scratch.pages / "pier/bookings.md")
     assert result.exit_code == 1
     assert "could not read: `9003-9005` is no tag" in result.stdout
 
 
 def test_every_fact_on_demand() -> None:
-    result = run(SPEC, "--facts", PAGES / "pier/tides.md")
+    result = diff(SPEC, "--facts", PAGES / "pier/tides.md")
     assert result.exit_code == 0
     lines = [line.rpartition("tides.md:")[2] for line in result.stdout.splitlines()]
     assert lines == [
@@ -177,18 +172,18 @@ def test_what_cannot_be_used_ends_with_2(tmp_path: Path, scratch: Scratch) -> No
         (): "Missing argument",
     }
     for (*names,), line in lines.items():
-        result = run(SPEC, *(tmp_path / name if "." in name or name == "empty" else name for name in names))
+        result = diff(SPEC, *(tmp_path / name if "." in name or name == "empty" else name for name in names))
         assert result.exit_code == 2, names
         assert line in result.stderr
         assert result.stdout == ""
     (scratch.spec / "fields.yaml").write_text("fields: 3\n", encoding="utf-8")
-    assert run(scratch.spec, scratch.pages).exit_code == 2
+    assert diff(scratch.spec, scratch.pages).exit_code == 2
 
 
 def test_a_file_that_is_no_dictionary_is_left_to_do(tmp_path: Path) -> None:
     path = tmp_path / "d.xml"
     path.write_text("<fix>\n<fields>", encoding="utf-8")
-    result = run(SPEC, path)
+    result = diff(SPEC, path)
     assert result.exit_code == 1
     assert f"said at   {path}:2" in result.stdout
 
@@ -203,7 +198,7 @@ def test_what_is_about_something_else_is_said_and_skipped(tmp_path: Path, scratc
         "---\nurl: https://pier.example.org/rest/orders\n---\n# REST\n", encoding="utf-8"
     )
     (other / "fees.md").write_text("# Fees\n", encoding="utf-8")
-    result = run(scratch.spec, scratch.pages, other)
+    result = diff(scratch.spec, scratch.pages, other)
     assert result.exit_code == 0
     assert result.stderr.splitlines() == [
         f"skipped {folder}/rss.xml:1: not a QuickFIX dictionary: it does not begin with <fix>",

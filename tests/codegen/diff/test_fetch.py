@@ -9,11 +9,11 @@ from pathlib import Path
 
 import attrs
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from codegen.cli import main
 from codegen.diff import fetch
 from codegen.diff.documents import markdown
+from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import PAGES, SPEC, original
 
 
@@ -78,19 +78,18 @@ def site() -> Iterator[Site]:
     made.server.server_close()
 
 
-def run(site: Site, out: Path, index: str = "") -> Result:
-    arguments = ["fetch", "--index", index or f"{site.url}/llms.txt", "--out", str(out)]
-    return CliRunner().invoke(main, ["--spec", str(SPEC), *arguments])
+def fetched(site: Site, out: Path) -> Result:
+    return run("--spec", SPEC, "fetch", "--index", f"{site.url}/llms.txt", "--out", out)
 
 
 def test_the_pages_about_the_dialect_are_fetched_and_agree_with_the_spec(site: Site, tmp_path: Path) -> None:
-    result = run(site, tmp_path / "out")
+    result = fetched(site, tmp_path / "out")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         str(tmp_path / "out" / page.relative_to(PAGES)) for page in sorted(PAGES.rglob("*.md"))
     ]
     assert "/rest/orders.md" not in site.asked
-    compared = CliRunner().invoke(main, ["--spec", str(SPEC), "diff", str(tmp_path / "out")])
+    compared = run("--spec", SPEC, "diff", tmp_path / "out")
     assert compared.exit_code == 0
 
 
@@ -126,7 +125,7 @@ def test_a_page_without_address_and_date_gets_them(site: Site) -> None:
 def test_a_redirect_is_followed_on_the_same_host_alone(site: Site, tmp_path: Path) -> None:
     site.answers["/pier/tides.md"] = Answer(b"", 308, {"Location": "/moved/tides.md"})
     site.put("/moved/tides.md", "# Tides moved\n")
-    assert run(site, tmp_path / "out").exit_code == 0
+    assert fetched(site, tmp_path / "out").exit_code == 0
     assert "# Tides moved" in (tmp_path / "out/pier/tides.md").read_text(encoding="utf-8")
     for target in (
         "http://127.0.0.1:1/tides.md",
@@ -134,11 +133,11 @@ def test_a_redirect_is_followed_on_the_same_host_alone(site: Site, tmp_path: Pat
         "file:///etc/hostname",
     ):
         site.answers["/pier/tides.md"] = Answer(b"", 302, {"Location": target})
-        result = run(site, tmp_path / "other")
+        result = fetched(site, tmp_path / "other")
         assert (result.exit_code, result.stdout) == (2, "")
         assert "/pier/tides.md: " in result.stderr
     site.answers["/pier/tides.md"] = Answer(b"", 302, {"Location": "/pier/tides.md"})
-    assert run(site, tmp_path / "other").exit_code == 2
+    assert fetched(site, tmp_path / "other").exit_code == 2
     assert site.asked.count("/pier/tides.md") < 20
 
 
@@ -170,7 +169,7 @@ def test_nothing_is_written_when_not_all_can_be_had(
     site: Site, tmp_path: Path, change: Callable[[Site], None], said: str
 ) -> None:
     change(site)
-    result = run(site, tmp_path / "out")
+    result = fetched(site, tmp_path / "out")
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
     assert not (tmp_path / "out").exists()
@@ -178,7 +177,7 @@ def test_nothing_is_written_when_not_all_can_be_had(
 
 def test_a_page_of_the_greatest_size_is_taken(site: Site, tmp_path: Path) -> None:
     site.answers["/pier/tides.md"] = Answer(b"x" * markdown.MAX_PAGE_SIZE)
-    assert run(site, tmp_path / "out").exit_code == 0
+    assert fetched(site, tmp_path / "out").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -230,9 +229,9 @@ def test_a_server_that_is_not_there(site: Site) -> None:
 
 def test_a_folder_that_holds_something_is_left_alone(site: Site, tmp_path: Path) -> None:
     (tmp_path / "mine.md").write_text("Mine.", encoding="utf-8")
-    result = run(site, tmp_path)
+    result = fetched(site, tmp_path)
     assert result.exit_code == 2
     assert result.stderr == f"{tmp_path}: is not empty\n"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.md"]
-    result = run(site, tmp_path / "mine.md" / "below")
+    result = fetched(site, tmp_path / "mine.md" / "below")
     assert result.exit_code == 2

@@ -21,11 +21,6 @@ SPARE = """
 """A component that no message of the dictionary uses."""
 
 
-@pytest.fixture
-def scratch(tmp_path: Path) -> Scratch:
-    return Scratch(tmp_path)
-
-
 def without_section(path: Path, heading: str) -> None:
     """Take a section of the second level out of a page."""
     page = path.read_text(encoding="utf-8")

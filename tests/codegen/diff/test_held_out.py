@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from codegen.cli import main
+from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import Scratch, Told, told
 
 BOOKINGS, TIDES = "pier/bookings.md", "pier/tides.md"
@@ -26,8 +25,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
     made.edit(made.spec / "messages/tides.yaml", "      Tides: required", members)
     row = "| 9006 | Until | UTCTimestamp | N | How far it looks. |\n"
     made.edit(made.pages / TIDES, "| 9020 | NoTides ", f"{row}| 9020 | NoTides ")
-    arguments = ["--spec", str(made.spec), "diff", "--reviewed", str(made.pages)]
-    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert run("--spec", made.spec, "diff", "--reviewed", made.pages).exit_code == 0
     assert made.diff_pages() == []
     return made
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import attrs
-import pytest
 
 from codegen.diff import compare, findings, passages, sources
 from codegen.diff.documents import pages, quickfix
@@ -50,11 +49,6 @@ class Trial:
 
 def kinds(unnoticed: Iterable[tuple[str, Mutation]]) -> list[tuple[str, int, str]]:
     return [(page, mutation.line, mutation.what) for page, mutation in unnoticed]
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> Scratch:
-    return Scratch(tmp_path)
 
 
 def test_every_change_of_a_page_is_noticed(scratch: Scratch) -> None:

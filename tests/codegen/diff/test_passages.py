@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from codegen.cli import main
+from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import Scratch, line_of
 
 
@@ -25,7 +25,7 @@ def review(scratch: Scratch) -> Result:
 
 
 def diff(scratch: Scratch, *options: str) -> Result:
-    return CliRunner().invoke(main, ["--spec", str(scratch.spec), "diff", *options, str(scratch.pages)])
+    return run("--spec", scratch.spec, "diff", *options, scratch.pages)
 
 
 def left(scratch: Scratch) -> list[str]:
@@ -140,9 +140,8 @@ def test_a_page_nobody_has_read(scratch: Scratch) -> None:
 
 
 def test_comments_of_a_dictionary(scratch: Scratch) -> None:
-    arguments = ["--spec", str(scratch.spec), "diff", "--product", "freight", str(scratch.dictionary)]
-    run = CliRunner().invoke(main, [*arguments, "--reviewed"])
-    assert run.exit_code == 0
+    arguments = ("--product", "freight", scratch.dictionary, "--reviewed")
+    assert run("--spec", scratch.spec, "diff", *arguments).exit_code == 0
     path = scratch.dictionary / "FIX50SP2.xml"
     scratch.edit(path, "<components />", "<!-- Seals may come. -->\n <components />")
     (finding,) = scratch.diff_dictionary()

@@ -337,11 +337,6 @@ REVISIONS = [
 ]
 
 
-@pytest.fixture
-def scratch(tmp_path: Path) -> Scratch:
-    return Scratch(tmp_path)
-
-
 @pytest.fixture(scope="module")
 def package() -> dict[str, str]:
     """What is generated from the dialect as it is."""

@@ -10,12 +10,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from codegen.cli import main
 from codegen.emit import api
 from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio.codec import Codec
+from tests.codegen.command import run
 from tests.codegen.harbour_spec import HARBOUR, SpecCopy, imported
 
 
@@ -190,10 +189,6 @@ def test_what_breaks_comes_first_and_by_whom_it_concerns(old: api.Api) -> None:
     order = [f"{how} {kind}" for how in ("BREAKING", "compatible") for kind in api.WHOM]
     assert list(dict.fromkeys(kinds)) == [each for each in order if each in kinds]
     assert len(set(kinds)) == 7
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_the_command_compares_with_the_last_release(tmp_path: Path) -> None:

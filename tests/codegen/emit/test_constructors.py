@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,6 +45,10 @@ FIELDS = """
 """
 
 
+ARRIVAL = datetime(2026, 1, 1, tzinfo=UTC)
+AT_ANCHOR: dict[str, Any] = {"ship_id": "DE1", "length": 9, "flag": "F", "arrival": ARRIVAL, "draught": 2}
+
+
 @pytest.fixture
 def harbour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = SpecCopy(tmp_path)
@@ -78,11 +83,9 @@ def test_what_is_set_decides_which_arguments_there_are(harbour: ModuleType) -> N
 
 
 def test_the_message_is_the_one_that_its_class_makes(harbour: ModuleType) -> None:
-    from datetime import UTC, date, datetime
-
     about: dict[str, Any] = {
         "length": "90",
-        "arrival": datetime(2026, 1, 1, tzinfo=UTC),
+        "arrival": ARRIVAL,
         "first_day": date(2026, 1, 2),
     }
     made = harbour.BerthRequest.at_quay("DE123", **about)
@@ -94,15 +97,7 @@ def test_the_message_is_the_one_that_its_class_makes(harbour: ModuleType) -> Non
 
 
 def test_one_value_or_more_become_entries_and_none_is_a_mistake(harbour: ModuleType) -> None:
-    from datetime import UTC, datetime
-
-    about: dict[str, Any] = {
-        "ship_id": "DE1",
-        "length": 9,
-        "flag": "F",
-        "arrival": datetime(2026, 1, 1, tzinfo=UTC),
-        "draught": 2,
-    }
+    about = AT_ANCHOR
     make = harbour.BerthRequest.at_anchor
     names = [f"p{number}" for number in range(1000)]
     assert [entry.pilot_name for entry in make(*names, **about).pilots] == names
@@ -128,8 +123,4 @@ def test_a_subclass_makes_its_own(harbour: ModuleType) -> None:
     class Mine(harbour.BerthRequest):  # type: ignore[misc, name-defined]
         __slots__ = ()
 
-    from datetime import UTC, datetime
-
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    made = Mine.at_anchor("Ann", ship_id="DE1", length=9, flag="F", arrival=at, draught=2)
-    assert type(made) is Mine
+    assert type(Mine.at_anchor("Ann", **AT_ANCHOR)) is Mine

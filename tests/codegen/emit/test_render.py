@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -18,7 +16,7 @@ from codegen.errors import SpecError
 from codegen.format import FormatError, format_sources
 from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio.layout import Kind, Presence
-from tests.codegen.harbour_spec import HARBOUR, PACKAGE, SpecCopy, rendered
+from tests.codegen.harbour_spec import HARBOUR, PACKAGE, SpecCopy, imported, rendered
 
 
 @pytest.fixture(scope="module")
@@ -27,18 +25,10 @@ def files() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def harbour(files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+def harbour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     """The generated package, imported."""
-    root = tmp_path_factory.mktemp("generated")
-    for name, text in files.items():
-        path = root / PACKAGE / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    sys.path.insert(0, str(root))
-    yield importlib.import_module(PACKAGE)
-    sys.path.remove(str(root))
-    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
-        del sys.modules[name]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield imported(HARBOUR, tmp_path_factory.mktemp("generated") / "made", monkeypatch)
 
 
 def changes(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[list[str], list[str]]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,24 +14,18 @@ import attrs
 import pytest
 
 from codegen.export import dictionary
-from codegen.model import Dialect
-from codegen.read.resolve import load_dialect
+from codegen.model import Dialect, Member
 
 ROOT = Path(__file__).resolve().parents[3]
 PRODUCTS = ("prediction", "margin")
 
 
 @pytest.fixture(scope="module")
-def dialect() -> Dialect:
-    return load_dialect(ROOT / "spec" / "kalshi")
-
-
-@pytest.fixture(scope="module")
-def parsed(dialect: Dialect) -> dict[tuple[str, str], ET.Element]:
+def parsed(kalshi: Dialect) -> dict[tuple[str, str], ET.Element]:
     return {
         (product, name): ET.fromstring(text)
         for product in PRODUCTS
-        for name, text in dictionary.render(dialect, product).items()
+        for name, text in dictionary.render(kalshi, product).items()
     }
 
 
@@ -48,6 +43,12 @@ def required(parent: ET.Element, name: str) -> str | None:
 
 def names(parent: ET.Element) -> list[str]:
     return [child.attrib["name"] for child in parent]
+
+
+def changed(dialect: Dialect, change: Callable[[Member], Member]) -> Dialect:
+    """A dialect with each member of its messages changed."""
+    messages = (attrs.evolve(each, members=tuple(map(change, each.members))) for each in dialect.messages)
+    return attrs.evolve(dialect, messages=tuple(messages))
 
 
 def test_both_files_have_the_names_and_versions_that_quickfix_goes_by(
@@ -82,12 +83,12 @@ def test_no_block_names_a_member_twice_and_every_group_has_members(
 
 
 def test_each_message_stands_in_one_file_of_the_products_that_have_it(
-    dialect: Dialect, parsed: dict[tuple[str, str], ET.Element]
+    kalshi: Dialect, parsed: dict[tuple[str, str], ET.Element]
 ) -> None:
     for product in PRODUCTS:
         wanted = {
             each.msg_type
-            for each in dialect.messages
+            for each in kalshi.messages
             if not each.flows or any(not flow.products or product in flow.products for flow in each.flows)
         }
         found = [
@@ -124,25 +125,13 @@ def test_a_constant_is_required(parsed: dict[tuple[str, str], ET.Element]) -> No
     assert required(message(parsed["margin", "FIXT11.xml"], "Logon"), "EncryptMethod") == "Y"
 
 
-def test_the_first_member_of_a_group_opens_its_entries(dialect: Dialect) -> None:
-    turned = attrs.evolve(
-        dialect,
-        messages=tuple(
-            attrs.evolve(
-                each,
-                members=tuple(
-                    member
-                    if member.group is None
-                    else attrs.evolve(
-                        member, group=attrs.evolve(member.group, members=member.group.members[::-1])
-                    )
-                    for member in each.members
-                ),
-            )
-            for each in dialect.messages
-        ),
-    )
-    root = ET.fromstring(dictionary.render(turned, "prediction")["FIX50SP2.xml"])
+def test_the_first_member_of_a_group_opens_its_entries(kalshi: Dialect) -> None:
+    def turned(member: Member) -> Member:
+        if member.group is None:
+            return member
+        return attrs.evolve(member, group=attrs.evolve(member.group, members=member.group.members[::-1]))
+
+    root = ET.fromstring(dictionary.render(changed(kalshi, turned), "prediction")["FIX50SP2.xml"])
     [group] = message(root, "MarketDataIncrementalRefresh").findall("group")
     assert names(group)[0] == "MDUpdateAction"
     assert names(group)[-1] == "Symbol"
@@ -156,33 +145,19 @@ def test_the_length_stands_before_its_data(parsed: dict[tuple[str, str], ET.Elem
     assert names(trailer) == ["SignatureLength", "Signature", "CheckSum"]
 
 
-def test_an_open_codeset_restricts_nothing_and_a_closed_one_lists_its_values(dialect: Dialect) -> None:
-    text = dictionary.render(dialect, "prediction")["FIX50SP2.xml"]
+def test_an_open_codeset_restricts_nothing_and_a_closed_one_lists_its_values(kalshi: Dialect) -> None:
+    text = dictionary.render(kalshi, "prediction")["FIX50SP2.xml"]
     [side] = ET.fromstring(text).findall("fields/field[@name='Side']")
     assert len(side) == 0
     assert "<!-- known values, others may come: 1 BUY, 2 SELL -->" in text
 
-    closed = attrs.evolve(
-        dialect,
-        messages=tuple(
-            attrs.evolve(
-                each,
-                members=tuple(
-                    attrs.evolve(
-                        member,
-                        field=attrs.evolve(
-                            member.field, codeset=attrs.evolve(member.field.codeset, open=False)
-                        ),
-                    )
-                    if member.field.codeset is not None
-                    else member
-                    for member in each.members
-                ),
-            )
-            for each in dialect.messages
-        ),
-    )
-    root = ET.fromstring(dictionary.render(closed, "prediction")["FIX50SP2.xml"])
+    def closed(member: Member) -> Member:
+        if member.field.codeset is None:
+            return member
+        codeset = attrs.evolve(member.field.codeset, open=False)
+        return attrs.evolve(member, field=attrs.evolve(member.field, codeset=codeset))
+
+    root = ET.fromstring(dictionary.render(changed(kalshi, closed), "prediction")["FIX50SP2.xml"])
     [side] = root.findall("fields/field[@name='Side']")
     assert [value.attrib for value in side] == [
         {"enum": "1", "description": "BUY"},
@@ -199,9 +174,9 @@ def test_an_old_tag_is_allowed_beside_the_new_one_unless_it_means_something_else
     assert required(logon, "ResendEventCount") is None
 
 
-def test_files_are_written_and_an_unknown_product_is_named(dialect: Dialect, tmp_path: Path) -> None:
-    paths = dictionary.write(dialect, "margin", tmp_path / "new")
+def test_files_are_written_and_an_unknown_product_is_named(kalshi: Dialect, tmp_path: Path) -> None:
+    paths = dictionary.write(kalshi, "margin", tmp_path / "new")
     assert [path.name for path in paths] == ["FIXT11.xml", "FIX50SP2.xml"]
-    assert paths[1].read_text(encoding="utf-8") == dictionary.render(dialect, "margin")["FIX50SP2.xml"]
+    assert paths[1].read_text(encoding="utf-8") == dictionary.render(kalshi, "margin")["FIX50SP2.xml"]
     with pytest.raises(ValueError, match="no product 'spot'; it has prediction, margin"):
-        dictionary.render(dialect, "spot")
+        dictionary.render(kalshi, "spot")

@@ -22,13 +22,8 @@ N = f"{{{orchestra.FIXR}}}"
 
 
 @pytest.fixture(scope="module")
-def dialect() -> Dialect:
-    return load_dialect(REPOSITORY / "spec" / "kalshi")
-
-
-@pytest.fixture(scope="module")
-def root(dialect: Dialect) -> ET.Element:
-    return ET.fromstring(orchestra.render(dialect))
+def root(kalshi: Dialect) -> ET.Element:
+    return ET.fromstring(orchestra.render(kalshi))
 
 
 def part(root: ET.Element, *path: str) -> list[ET.Element]:
@@ -89,20 +84,20 @@ def test_every_reference_leads_somewhere_and_every_id_is_unique(root: ET.Element
             assert (each.attrib["scenario"], each.attrib["scenarioId"]) in scenarios
 
 
-def test_every_message_stands_for_each_product_that_has_it(dialect: Dialect, root: ET.Element) -> None:
+def test_every_message_stands_for_each_product_that_has_it(kalshi: Dialect, root: ET.Element) -> None:
     found: dict[str, set[str]] = {}
     for each in part(root, "messages", "message"):
         found.setdefault(each.attrib["msgType"], set()).add(each.get("scenario", "base"))
-    assert set(found) == {each.msg_type for each in dialect.messages}
+    assert set(found) == {each.msg_type for each in kalshi.messages}
     assert found["0"] == {"base"}
     assert found["D"] == {"prediction", "margin"}
     assert found["S"] == {"prediction"}  # quotes
     assert all(len(where) == 1 or "base" not in where for where in found.values())
 
 
-def test_every_field_with_its_values(dialect: Dialect, root: ET.Element) -> None:
+def test_every_field_with_its_values(kalshi: Dialect, root: ET.Element) -> None:
     assert {int(each.attrib["id"]) for each in part(root, "fields", "field")} == {
-        each.tag for each in dialect.fields
+        each.tag for each in kalshi.fields
     }
     sides = next(each for each in part(root, "codeSets", "codeSet") if each.attrib["name"] == "SideCodeSet")
     assert [(code.attrib["name"], code.attrib["value"]) for code in sides.findall(f"{N}code")] == [
@@ -194,10 +189,10 @@ def test_what_a_session_type_or_sender_changes_is_told_in_words(root: ET.Element
 
 
 def test_groups_have_their_counter_and_stand_once_where_the_products_agree(
-    root: ET.Element, dialect: Dialect
+    root: ET.Element, kalshi: Dialect
 ) -> None:
     groups = part(root, "groups", "group")
-    known = {group.name: group for group in dialect.groups}
+    known = {group.name: group for group in kalshi.groups}
     references = [ref for each in part(root, "messages", "message") for ref in each.iter(N + "groupRef")]
     for reference in references:
         [group] = [each for each in groups if key(each) == key(reference)]

@@ -12,7 +12,6 @@ from codegen.export.reference import examples, pages
 from codegen.export.reference.examples import Example
 from codegen.export.reference.history import history
 from codegen.model import Dialect
-from codegen.read.resolve import load_dialect
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_sansio import decode_strict
 from tests.codegen.harbour_spec import REPOSITORY
@@ -21,18 +20,13 @@ SPEC = REPOSITORY / "spec" / "kalshi"
 
 
 @pytest.fixture(scope="module")
-def dialect() -> Dialect:
-    return load_dialect(SPEC)
+def shown(kalshi: Dialect) -> dict[str, list[Example]]:
+    return examples.run(examples.load(kalshi, SPEC))
 
 
 @pytest.fixture(scope="module")
-def shown(dialect: Dialect) -> dict[str, list[Example]]:
-    return examples.run(examples.load(dialect, SPEC))
-
-
-@pytest.fixture(scope="module")
-def written(dialect: Dialect, shown: dict[str, list[Example]]) -> dict[str, str]:
-    return pages.render(dialect, shown)
+def written(kalshi: Dialect, shown: dict[str, list[Example]]) -> dict[str, str]:
+    return pages.render(kalshi, shown)
 
 
 def rows(page: str) -> dict[str, list[str]]:
@@ -42,12 +36,12 @@ def rows(page: str) -> dict[str, list[str]]:
 
 
 def test_every_message_and_every_tag_has_a_page_and_every_link_leads_to_one(
-    dialect: Dialect, written: dict[str, str]
+    kalshi: Dialect, written: dict[str, str]
 ) -> None:
     assert {name for name in written if name.startswith("tags/")} == {
-        f"tags/{field.tag}.md" for field in dialect.fields
+        f"tags/{field.tag}.md" for field in kalshi.fields
     }
-    assert sum(name.startswith("messages/") for name in written) == len(dialect.messages)
+    assert sum(name.startswith("messages/") for name in written) == len(kalshi.messages)
     for name, page in written.items():
         for link in re.findall(r"\]\(([^)]+)\)", page):
             target = (Path("/") / name).parent / link
@@ -55,9 +49,9 @@ def test_every_message_and_every_tag_has_a_page_and_every_link_leads_to_one(
 
 
 def test_every_field_of_a_message_stands_on_its_page_with_its_presence_by_product(
-    dialect: Dialect, written: dict[str, str]
+    kalshi: Dialect, written: dict[str, str]
 ) -> None:
-    for message in dialect.messages:
+    for message in kalshi.messages:
         found = rows(written[pages.message_path(message)])
         for member in message.members:
             assert str(member.field.tag) in found, (message.name, member.field.name)
@@ -82,20 +76,20 @@ def test_a_tags_page_has_its_values_and_the_messages_it_stands_in(written: dict[
     assert "NoPartyIDs" in written["tags/448.md"]
 
 
-def test_sessions_hosts_and_history(dialect: Dialect, written: dict[str, str]) -> None:
+def test_sessions_hosts_and_history(kalshi: Dialect, written: dict[str, str]) -> None:
     found = rows(written["sessions.md"])
-    for session in dialect.session_types:
+    for session in kalshi.session_types:
         assert found[session.name][0] == str(session.port)
-    assert all(endpoint.host in written["sessions.md"] for endpoint in dialect.endpoints)
-    steps = history(dialect)
+    assert all(endpoint.host in written["sessions.md"] for endpoint in kalshi.endpoints)
+    steps = history(kalshi)
     assert [step.date for step in steps] == sorted((step.date for step in steps), reverse=True)
     assert any("MDEntryDate (272) added." in step.lines for step in steps)
 
 
 def test_the_examples_are_what_the_library_sends_and_reads(
-    dialect: Dialect, shown: dict[str, list[Example]], written: dict[str, str]
+    kalshi: Dialect, shown: dict[str, list[Example]], written: dict[str, str]
 ) -> None:
-    for message in dialect.messages:
+    for message in kalshi.messages:
         page = written[pages.message_path(message)]
         for example in shown[message.name]:
             assert (
@@ -125,21 +119,21 @@ def test_the_examples_are_what_the_library_sends_and_reads(
     ],
 )
 def test_a_mistake_in_an_example_is_named_with_its_place(
-    dialect: Dialect, tmp_path: Path, before: str, after: str, complaint: str
+    kalshi: Dialect, tmp_path: Path, before: str, after: str, complaint: str
 ) -> None:
     text = (SPEC / examples.FILE).read_text(encoding="utf-8")
     assert before in text
     (tmp_path / examples.FILE).write_text(text.replace(before, after, 1), encoding="utf-8")
     with pytest.raises(SpecError, match=re.escape(complaint)):
-        examples.load(dialect, tmp_path)
+        examples.load(kalshi, tmp_path)
 
 
-def test_a_message_without_an_example_is_named(dialect: Dialect, tmp_path: Path) -> None:
+def test_a_message_without_an_example_is_named(kalshi: Dialect, tmp_path: Path) -> None:
     (tmp_path / examples.FILE).write_text(
         "examples:\n  Heartbeat:\n    - {session: KalshiNR, sender: client, fields: {}}\n", encoding="utf-8"
     )
     with pytest.raises(SpecError, match="message `NewOrderSingle` has no example; add one"):
-        examples.load(dialect, tmp_path)
+        examples.load(kalshi, tmp_path)
 
 
 @pytest.mark.parametrize(

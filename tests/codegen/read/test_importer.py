@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import attrs
 import pytest
-from click.testing import CliRunner, Result
 
-from codegen.cli import main
 from codegen.errors import SpecError
 from codegen.export import dictionary
-from codegen.model import Product
+from codegen.model import Dialect, Product
 from codegen.read.quickfix_xml import read
 from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio import Role, Session, SessionConfig
 from kalshi_fix_sansio.events import LoggedOn, LogonRequested, MessageReceived
-from tests.codegen.harbour_spec import REPOSITORY
+from tests.codegen.command import run
+from tests.codegen.harbour_spec import imported
 from tests.helpers import Clock
 
 OLD = """<fix type="FIX" major="4" minor="2">
@@ -109,21 +105,6 @@ def old(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def generated(spec: Path, folder: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    result = run("--spec", spec, "--out", folder / package, "--package", package)
-    assert result.exit_code == 0, result.output
-    monkeypatch.syspath_prepend(str(folder))
-    try:
-        return importlib.import_module(package)
-    finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == package]:
-            del sys.modules[name]
-
-
 def pair(dialect: Any) -> tuple[Session, Session, Clock]:
     """Two sessions of a dialect, logged on to each other."""
     clock = Clock()
@@ -156,7 +137,7 @@ def test_a_session_runs_on_what_was_imported(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("import", old, "--out", tmp_path / "spec", "--title", "Old").exit_code == 0
-    package = generated(tmp_path / "spec", tmp_path, "old_dialect", monkeypatch)
+    package = imported(tmp_path / "spec", tmp_path / "made", monkeypatch)
     client, venue, clock = pair(package.DIALECT)
     news = package.DIALECT.messages["B"].cls
     [group] = [member for member in package.DIALECT.messages["B"].body.members if member.name != "Headline"]
@@ -243,11 +224,10 @@ def test_only_the_messages_asked_for(old: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("product", ["prediction", "margin"])
-def test_our_own_dictionaries_come_back_as_they_were(product: str, tmp_path: Path) -> None:
-    kalshi = load_dialect(REPOSITORY / "spec" / "kalshi")
+def test_our_own_dictionaries_come_back_as_they_were(product: str, kalshi: Dialect, tmp_path: Path) -> None:
     session, application = dictionary.write(kalshi, product, tmp_path)
     assert run("import", session, application, "--out", tmp_path / "spec").exit_code == 0
-    imported = load_dialect(tmp_path / "spec")
+    back = load_dialect(tmp_path / "spec")
 
     def facts(paths: list[Path]) -> dict[str, list[tuple[str, str, str]]]:
         found = {}
@@ -260,7 +240,7 @@ def test_our_own_dictionaries_come_back_as_they_were(product: str, tmp_path: Pat
                 ]
         return found
 
-    with_product = attrs.evolve(imported, products=(Product(product, "", ""),))
+    with_product = attrs.evolve(back, products=(Product(product, "", ""),))
     again = dictionary.write(with_product, product, tmp_path / "again")
     assert facts(again) == facts([session, application])
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from codegen import model
-from codegen.errors import SpecError
 from codegen.read.resolve import load_dialect
-from kalshi_fix_adapters.documents.mistakes import Location, Mistake
-from tests.codegen.spec_folder import FILES, edited, line_of, write
+from kalshi_fix_adapters.documents.mistakes import Location
+from tests.codegen.spec_folder import FILES, edited, line_of, mistakes_of, write
 
 CHILD = {
     "manifest": """\
@@ -64,12 +63,6 @@ def child(tmp_path: Path, **changes: str) -> Path:
     write(tmp_path / "base")
     absent = dict.fromkeys(_PARENT_ONLY)
     return write(tmp_path / "child", **{**absent, **CHILD, **changes})
-
-
-def mistakes_of(folder: Path) -> tuple[Mistake, ...]:
-    with pytest.raises(SpecError) as caught:
-        load_dialect(folder)
-    return caught.value.mistakes
 
 
 def message(dialect: model.Dialect, name: str) -> model.Message:

@@ -8,18 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from codegen.errors import SpecError
-from codegen.read.resolve import load_dialect
-from kalshi_fix_adapters.documents.mistakes import Mistake
-from tests.codegen.spec_folder import FILES, edited, line_of, path_of, write
+from tests.codegen.spec_folder import FILES, edited, line_of, mistakes_of, path_of, write
 
 SLIPS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("mistakes.yaml").read_text(encoding="utf-8"))
-
-
-def mistakes_of(folder: Path) -> tuple[Mistake, ...]:
-    with pytest.raises(SpecError) as caught:
-        load_dialect(folder)
-    return caught.value.mistakes
 
 
 @pytest.mark.parametrize("kind", SLIPS, ids=lambda kind: kind.replace(" ", "-"))
@@ -102,9 +93,8 @@ def test_independent_mistakes_are_found_in_one_run(tmp_path: Path) -> None:
 
 def test_an_error_reads_file_line_what_and_advice(tmp_path: Path) -> None:
     folder = write(tmp_path, fields=edited("fields", ", length: NoteLength", ""))
-    with pytest.raises(SpecError) as caught:
-        load_dialect(folder)
-    assert str(caught.value) == (
+    (mistake,) = mistakes_of(folder)
+    assert str(mistake) == (
         f"{folder.as_posix()}/fields.yaml:16: data field `Note` has no length field; "
         "add `length` with the name of its LENGTH field"
     )

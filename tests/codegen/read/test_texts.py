@@ -10,7 +10,7 @@ from codegen.errors import SpecError
 from codegen.model import Change
 from codegen.naming import text_constant
 from codegen.read.resolve import load_dialect
-from tests.codegen.spec_folder import edited, line_of, write
+from tests.codegen.spec_folder import edited, line_of, mistakes_of, write
 
 TEXTS = """\
 source: manual
@@ -75,9 +75,8 @@ def test_a_condition_of_an_answer_takes_texts_that_are_known(tmp_path: Path, sai
     ],
 )
 def test_mistakes(tmp_path: Path, old: str, new: str, mistake: str) -> None:
-    with pytest.raises(SpecError) as caught:
-        load_dialect(write(tmp_path, texts=TEXTS.replace(old, new)))
-    assert f"texts.yaml:{mistake}" in str(caught.value)
+    found = mistakes_of(write(tmp_path, texts=TEXTS.replace(old, new)))
+    assert any(f"texts.yaml:{mistake}" in str(each) for each in found)
 
 
 REFUSALS = """\
@@ -113,6 +112,5 @@ def test_what_the_text_of_a_refused_logon_means(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_in_refusals(tmp_path: Path, old: str, new: str, mistake: str) -> None:
-    with pytest.raises(SpecError) as caught:
-        load_dialect(write(tmp_path, texts=REFUSALS.replace(old, new)))
-    assert f"texts.yaml:{mistake}" in str(caught.value)
+    found = mistakes_of(write(tmp_path, texts=REFUSALS.replace(old, new)))
+    assert any(f"texts.yaml:{mistake}" in str(each) for each in found)

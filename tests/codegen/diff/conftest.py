@@ -1,0 +1,15 @@
+"""What most tests of `diff` begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.codegen.diff.pier_dialect import Scratch
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    """The dialect with its pages and dictionary, which agree."""
+    return Scratch(tmp_path)
