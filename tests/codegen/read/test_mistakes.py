@@ -1,4 +1,4 @@
-"""Every kind of mistake in the meaning of a spec: its line, what is wrong, what to do."""
+"""Every kind of mistake in a spec: its line, what is wrong, what to do."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_everything_has_a_source(tmp_path: Path) -> None:
     assert {each.advice.partition(",")[0] for each in found} == {"add `source`"}
 
 
-def test_independent_mistakes_are_found_in_one_run(tmp_path: Path) -> None:
+def test_independent_mistakes_in_meaning_are_found_in_one_run(tmp_path: Path) -> None:
     found = mistakes_of(
         write(
             tmp_path,
@@ -91,10 +91,22 @@ def test_independent_mistakes_are_found_in_one_run(tmp_path: Path) -> None:
     ]
 
 
-def test_an_error_reads_file_line_what_and_advice(tmp_path: Path) -> None:
-    folder = write(tmp_path, fields=edited("fields", ", length: NoteLength", ""))
-    (mistake,) = mistakes_of(folder)
-    assert str(mistake) == (
-        f"{folder.as_posix()}/fields.yaml:16: data field `Note` has no length field; "
-        "add `length` with the name of its LENGTH field"
+def test_all_slips_in_the_shape_of_files_are_found_in_one_run(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        fields=edited("fields", "tag: 54, type: CHAR", "tag: x, typ: CHAR"),
+        codesets=edited("codesets", 'value: 1, doc: "Low."', 'doc: "Low."'),
+        messages_orders=edited("messages_orders", "    msg_type: D\n", ""),
+    )
+    found = mistakes_of(folder)
+    assert [(Path(m.location.file).name, m.location.line, m.what) for m in found] == [
+        ("codesets.yaml", 12, "`codesets.Level.codes.Low` has no `value`"),
+        ("fields.yaml", 8, "`fields.Side` has an unknown key `typ`"),
+        ("fields.yaml", 8, "`fields.Side` has no `type`"),
+        ("fields.yaml", 8, "`fields.Side.tag` is `x`, not a whole number"),
+        ("orders.yaml", 3, "`messages.NewOrder` has no `msg_type`"),
+    ]
+    assert str(found[0]) == (
+        f"{folder.as_posix()}/codesets.yaml:12: `codesets.Level.codes.Low` has no `value`; "
+        "add `value`: a value as it looks on the wire"
     )
