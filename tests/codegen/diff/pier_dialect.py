@@ -57,6 +57,15 @@ class Scratch:
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
         path.write_text(text.replace(old, new), encoding="utf-8")
 
+    def append(self, path: Path, more: str) -> None:
+        """Add to the end of a file."""
+        path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+
+    def keep(self, *entries: str) -> None:
+        """Keep these differences on purpose, and no others."""
+        listed = "".join(f"  - {entry}\n" for entry in entries)
+        (self.spec / "differences.yaml").write_text(f"differences:\n{listed}", encoding="utf-8")
+
     def revise(self, folder: Path, edits: Iterable[tuple[str, str, str]]) -> None:
         """Change places of files of a folder."""
         for name, old, new in edits:
@@ -105,6 +114,13 @@ def told(found: Iterable[Finding]) -> set[Told]:
 def where(finding: Finding) -> list[str]:
     """The places of a finding, by file name and line."""
     return [f"{Path(place.file).name}:{place.line}" for place in finding.locations]
+
+
+def row_of(path: Path, start: str) -> str:
+    """The row of a page that begins so, with its line's end."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    (row,) = [line for line in lines if line.startswith(start)]
+    return row
 
 
 def line_of(path: Path, needle: str) -> int:

@@ -76,13 +76,12 @@ def test_a_difference_can_be_kept_as_the_report_says(scratch: Scratch) -> None:
     lines = diff(scratch.spec, scratch.pages).stdout.splitlines()
     entries = [line.partition("or keep   ")[2] for line in lines if "or keep   -" in line]
     assert len(entries) == 2
-    kept = "".join(f"  {entry}\n" for entry in entries)
-    (scratch.spec / "differences.yaml").write_text(f"differences:\n{kept}", encoding="utf-8")
+    kept = [entry.removeprefix("- ") for entry in entries]
+    scratch.keep(*kept)
     unfinished = diff(scratch.spec, scratch.pages)
     assert unfinished.exit_code == 2
     assert "why` is `…`; write a sentence or two" in unfinished.stderr
-    kept = kept.replace("…", "Because.")
-    (scratch.spec / "differences.yaml").write_text(f"differences:\n{kept}", encoding="utf-8")
+    scratch.keep(*(entry.replace("…", "Because.") for entry in kept))
     result = diff(scratch.spec, scratch.pages)
     assert (result.exit_code, result.stdout) == (
         0,

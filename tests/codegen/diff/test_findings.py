@@ -9,7 +9,7 @@ import pytest
 
 from codegen.diff.report import text
 from codegen.errors import SpecError
-from tests.codegen.diff.pier_dialect import Scratch, line_of, told, where
+from tests.codegen.diff.pier_dialect import Scratch, line_of, row_of, told, where
 
 SPARE = """
 <component name='Seals'>
@@ -36,8 +36,7 @@ def test_a_page_speaks_only_of_what_it_covers(scratch: Scratch) -> None:
 
 def test_a_deleted_row_is_gone_from_the_message_on_that_product(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
-    row = next(line for line in page.read_text(encoding="utf-8").splitlines() if "| 9005 |" in line)
-    scratch.edit(page, f"{row}\n", "")
+    scratch.edit(page, row_of(page, "| 9005 |"), "")
     (finding,) = scratch.diff_pages()
     assert (finding.kind, finding.address, finding.says) == ("gone", "BookingRequest.Deck", "absent")
     assert finding.products == ("freight",)
@@ -48,8 +47,7 @@ def test_a_deleted_row_is_gone_from_the_message_on_that_product(scratch: Scratch
 
 def test_what_the_spec_says_is_gone_is_not_expected(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
-    row = next(line for line in page.read_text(encoding="utf-8").splitlines() if "| 9005 |" in line)
-    scratch.edit(page, f"{row}\n", "")
+    scratch.edit(page, row_of(page, "| 9005 |"), "")
     scratch.edit(
         scratch.spec / "messages/bookings.yaml",
         "Deck:        optional",
@@ -74,9 +72,7 @@ def test_a_message_that_is_gone_is_told_once_for_all_its_fields(scratch: Scratch
 def test_a_message_without_a_table_of_fields(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
     without_section(page, "Tide Request (35=T1)")
-    page.write_text(
-        page.read_text(encoding="utf-8") + "\n## Tide Request (35=T1)\n\nJust ask.\n", encoding="utf-8"
-    )
+    scratch.append(page, "\n## Tide Request (35=T1)\n\nJust ask.\n")
     assert told(scratch.diff_pages()) == {("gone", "message", "TideRequest", "no fields")}
 
 
@@ -103,7 +99,7 @@ def test_a_section_on_another_page_has_moved(scratch: Scratch) -> None:
     page = tides.read_text(encoding="utf-8")
     section = page[page.index("## Tide Request") : page.index("## Tide Report")]
     without_section(tides, "Tide Request (35=T1)")
-    bookings.write_text(bookings.read_text(encoding="utf-8") + "\n" + section, encoding="utf-8")
+    scratch.append(bookings, f"\n{section}")
     assert told(scratch.diff_pages()) == {("different", "message", "TideRequest", "on bookings")}
     scratch.edit(
         scratch.spec / "messages/tides.yaml",
@@ -359,12 +355,7 @@ def test_what_differs(scratch: Scratch, old: str, new: str, expected: tuple[str,
 def test_what_else_is_noticed(
     scratch: Scratch, file: str, old: str, new: str, expected: tuple[str, str, str, str]
 ) -> None:
-    path = scratch.pages / "pier" / file
-    if path.read_text(encoding="utf-8").count(old) > 1:
-        page = path.read_text(encoding="utf-8")
-        path.write_text(page.replace(old, new, 1), encoding="utf-8")
-    else:
-        scratch.edit(path, old, new)
+    scratch.edit(scratch.pages / "pier" / file, old, new)
     assert expected in told(scratch.diff_pages())
 
 
@@ -433,18 +424,15 @@ def test_values_that_are_listed_no_more(scratch: Scratch) -> None:
 def test_a_flag_with_one_value(scratch: Scratch) -> None:
     page = scratch.pages / "pier/sessions.md"
     table = "\n## QuietReports\n\n| Value | Meaning |\n| ----- | ------- |\n| Y | Quiet |\n"
-    page.write_text(page.read_text(encoding="utf-8") + table, encoding="utf-8")
+    scratch.append(page, table)
     assert told(scratch.diff_pages()) == {("different", "code", "QuietReports=Y", "the only value")}
-    page.write_text(page.read_text(encoding="utf-8") + "| M | Middling |\n| N | Loud |\n", encoding="utf-8")
+    scratch.append(page, "| M | Middling |\n| N | Loud |\n")
     assert told(scratch.diff_pages()) == {("new", "code", "QuietReports=M", "present")}
 
 
 def test_a_table_about_a_message_that_is_not_its_own(scratch: Scratch) -> None:
-    page = scratch.pages / "pier/tides.md"
-    table = (
-        "\n## Logon for tides\n\n| Tag | Name |\n| --- | ---- |\n| 9030 | QuietReports |\n| 9003 | Length |\n"
-    )
-    page.write_text(page.read_text(encoding="utf-8") + table, encoding="utf-8")
+    rows = "| Tag | Name |\n| --- | ---- |\n| 9030 | QuietReports |\n| 9003 | Length |\n"
+    scratch.append(scratch.pages / "pier/tides.md", f"\n## Logon for tides\n\n{rows}")
     assert told(scratch.diff_pages()) == {("new", "member", "Logon.Length", "present")}
 
 
@@ -509,13 +497,13 @@ def test_components_that_no_message_uses(scratch: Scratch) -> None:
 
 
 RENAMED = "| 9005 | DeckNo      |"
-KEPT = 'differences:\n  - {source: bookings, field: Deck, says: name DeckNo, why: "The old name is kept."}\n'
+KEPT = '{source: bookings, field: Deck, says: name DeckNo, why: "The old name is kept."}'
 
 
 def test_a_difference_kept_on_purpose_is_not_told_and_goes_out_of_date(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9005 | Deck        |", RENAMED)
-    (scratch.spec / "differences.yaml").write_text(KEPT, encoding="utf-8")
+    scratch.keep(KEPT)
     assert scratch.diff_pages() == []
     scratch.edit(page, RENAMED, "| 9005 | Deck        |")
     (finding,) = scratch.diff_pages()
@@ -528,22 +516,16 @@ def test_a_difference_kept_on_purpose_is_not_told_and_goes_out_of_date(scratch: 
 def test_a_difference_holds_for_its_product_and_moves_with_its_section(scratch: Scratch) -> None:
     tours = scratch.pages / "pier-tours/bookings.md"
     scratch.edit(tours, "| Deck        | 9005 |", "| DeckNo      | 9005 |")
-    (scratch.spec / "differences.yaml").write_text(KEPT, encoding="utf-8")
+    scratch.keep(KEPT)
     assert {finding.kind for finding in scratch.diff_pages()} == {"different", "stale"}
-    (scratch.spec / "differences.yaml").write_text(
-        KEPT.replace("source: bookings", "source: tours sessions"), encoding="utf-8"
-    )
+    scratch.keep(KEPT.replace("source: bookings", "source: tours sessions"))
     assert scratch.diff_pages() == []
 
 
 def test_a_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> None:
-    kept = 'differences:\n  - {source: tides, code: RefusalReason=2, says: absent, why: "The short list."}\n'
-    (scratch.spec / "differences.yaml").write_text(kept, encoding="utf-8")
-    tides = scratch.pages / "pier/tides.md"
-    tides.write_text(
-        tides.read_text(encoding="utf-8") + "\n## Reasons (9008)\n\n* No berth (1)\n* Other (99)\n",
-        encoding="utf-8",
-    )
+    scratch.keep('{source: tides, code: RefusalReason=2, says: absent, why: "The short list."}')
+    reasons = "\n## Reasons (9008)\n\n* No berth (1)\n* Other (99)\n"
+    scratch.append(scratch.pages / "pier/tides.md", reasons)
     assert scratch.diff_pages() == []
     scratch.edit(scratch.pages / "pier/bookings.md", "| 2    | Too long | The ship is.    |\n", "")
     assert told(scratch.diff_pages()) == {("gone", "code", "RefusalReason=2", "absent")}
@@ -562,7 +544,7 @@ def test_a_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> Non
     ],
 )
 def test_mistakes_in_differences(scratch: Scratch, entry: str, mistake: str) -> None:
-    (scratch.spec / "differences.yaml").write_text(f"differences:\n  - {entry}\n", encoding="utf-8")
+    scratch.keep(entry)
     with pytest.raises(SpecError) as caught:
         scratch.diff_pages()
     assert mistake in str(caught.value)

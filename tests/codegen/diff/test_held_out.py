@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.codegen.command import run
-from tests.codegen.diff.pier_dialect import Scratch, Told, told
+from tests.codegen.diff.pier_dialect import Scratch, Told, row_of, told
 
 BOOKINGS, TIDES = "pier/bookings.md", "pier/tides.md"
 Change = Callable[[Scratch], None]
@@ -39,36 +39,28 @@ def scratch(base: Scratch, tmp_path: Path) -> Scratch:
     return made
 
 
-def row_of(scratch: Scratch, page: str, start: str) -> str:
-    """The row that begins so, with its line's end."""
-    (row,) = [line for line in text_of(scratch, page).splitlines(keepends=True) if line.startswith(start)]
-    return row
-
-
 def text_of(scratch: Scratch, page: str) -> str:
     return (scratch.pages / page).read_text(encoding="utf-8")
 
 
-def move(page: str, row: str, before: str) -> Change:
-    """A row goes in front of another one."""
-
+def moved(page: str, row: str, other: str, lay: Callable[[str, str], str]) -> Change:
     def change(scratch: Scratch) -> None:
-        line, path = row_of(scratch, page, row), scratch.pages / page
+        path = scratch.pages / page
+        line = row_of(path, row)
         scratch.edit(path, line, "")
-        target = row_of(scratch, page, before)
-        scratch.edit(path, target, line + target)
+        target = row_of(path, other)
+        scratch.edit(path, target, lay(line, target))
 
     return change
+
+
+def move(page: str, row: str, before: str) -> Change:
+    """A row goes in front of another one."""
+    return moved(page, row, before, lambda line, target: line + target)
 
 
 def move_behind(page: str, row: str, after: str) -> Change:
-    def change(scratch: Scratch) -> None:
-        line, path = row_of(scratch, page, row), scratch.pages / page
-        scratch.edit(path, line, "")
-        target = row_of(scratch, page, after)
-        scratch.edit(path, target, target + line)
-
-    return change
+    return moved(page, row, after, lambda line, target: target + line)
 
 
 def replace(page: str, old: str, new: str) -> Change:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import pytest
 
 from codegen.diff.documents import pages
-from codegen.diff.facts import MentionSaid, Unread, Vocabulary
+from codegen.diff.facts import MentionSaid, Unread
 from tests.codegen.diff.pier_dialect import vocabulary
 
 
-@pytest.fixture(scope="module")
-def words() -> Vocabulary:
-    return vocabulary()
-
-
-def facts(text: str, words: Vocabulary, *, mentions: bool = False) -> list[str]:
+def facts(text: str, *, mentions: bool = False) -> list[str]:
     """The facts of a page, with their lines, as `--facts` prints them."""
-    found = pages.read(text, "page.md", words)
+    found = pages.read(text, "page.md", vocabulary())
     return [f"{f.location.line}: {f}" for f in found if mentions or not isinstance(f, MentionSaid)]
 
 
@@ -72,8 +67,8 @@ B1 = "# Booking Request (35=B1)\n"
         ("Tag | Name | Description", "9099 (new) | Sort* | A pipe: a \\| b", "9099 Sort"),
     ],
 )
-def test_a_row_of_fields(head: str, row: str, expected: str, words: Vocabulary) -> None:
-    assert facts(B1 + table(head, row), words) == [
+def test_a_row_of_fields(head: str, row: str, expected: str) -> None:
+    assert facts(B1 + table(head, row)) == [
         "1: message B1 Booking Request",
         f"4: member B1 {expected}",
     ]
@@ -97,8 +92,8 @@ def test_a_row_of_fields(head: str, row: str, expected: str, words: Vocabulary) 
         ("TAKE or LEAVE", "codes of 9004 in B1: TAKE=, LEAVE="),
     ],
 )
-def test_codes_in_a_description(text: str, expected: str, words: Vocabulary) -> None:
-    found = facts(B1 + table("Tag | Name | Description", f"9004 | BookingKind | {text}"), words)
+def test_codes_in_a_description(text: str, expected: str) -> None:
+    found = facts(B1 + table("Tag | Name | Description", f"9004 | BookingKind | {text}"))
     assert found[1:] == ["4: member B1 9004 BookingKind", f"4: {expected}"]
 
 
@@ -113,9 +108,9 @@ def test_codes_in_a_description(text: str, expected: str, words: Vocabulary) -> 
         (9006, "Expires as Over\\<O>, `1`=Take"),
     ],
 )
-def test_what_is_no_code_of_the_field(tag: int, text: str, words: Vocabulary) -> None:
+def test_what_is_no_code_of_the_field(tag: int, text: str) -> None:
     """References to fields, messages and codes of other fields; fields of kinds that have no codes."""
-    found = facts(B1 + table("Tag | Name | Description", f"{tag} | X | {text}"), words)
+    found = facts(B1 + table("Tag | Name | Description", f"{tag} | X | {text}"))
     assert [each for each in found if "code" in each] == []
 
 
@@ -138,37 +133,37 @@ def test_what_is_no_code_of_the_field(tag: int, text: str, words: Vocabulary) ->
         ("Since then (2024)", "* Whatever else", []),
     ],
 )
-def test_a_list_of_codes(heading: str, list_: str, expected: list[str], words: Vocabulary) -> None:
-    assert facts(f"## {heading}\n\n{list_}\n", words) == expected
+def test_a_list_of_codes(heading: str, list_: str, expected: list[str]) -> None:
+    assert facts(f"## {heading}\n\n{list_}\n") == expected
 
 
-def test_a_paragraph_can_announce_codes(words: Vocabulary) -> None:
+def test_a_paragraph_can_announce_codes() -> None:
     text = (
         "# Kinds\n\nValues of BookingKind (9004):\n\n* `1`=Take\n* `2`=Extend\n\nMore (9004):\n\n* whatever\n"
     )
-    assert facts(text, words) == ["5: codes of 9004: 1=Take, 2=Extend"]
+    assert facts(text) == ["5: codes of 9004: 1=Take, 2=Extend"]
 
 
 @pytest.mark.parametrize("head", ["Code | Reason | Description", "Value | Meaning", "Enum | Name"])
-def test_a_table_of_codes(head: str, words: Vocabulary) -> None:
+def test_a_table_of_codes(head: str) -> None:
     rest = " | x" * (head.count("|") - 1)
     text = "## Kinds (9004)\n" + table(
         head, f"1 | Take{rest}", f"2 (default) | Extend{rest}", f"and so on | x{rest}"
     )
-    assert facts(text, words) == [
+    assert facts(text) == [
         "6: could not read: `and so on` is no value of 9004",
         "4: codes of 9004: 1=Take, 2=Extend",
     ]
 
 
-def test_values_in_a_column_of_their_own(words: Vocabulary) -> None:
+def test_values_in_a_column_of_their_own() -> None:
     text = B1 + table(
         "Tag | Name | Type/Values",
         "9004 | BookingKind | Take\\<1>, Leave\\<3>",
         "9005 | Deck | Integer",
         "9002 | Berth | ?",
     )
-    assert facts(text, words)[1:] == [
+    assert facts(text)[1:] == [
         "4: member B1 9004 BookingKind",
         "4: codes of 9004 in B1: 1=Take, 3=Leave",
         "5: member B1 9005 Deck Integer",
@@ -177,11 +172,11 @@ def test_values_in_a_column_of_their_own(words: Vocabulary) -> None:
     ]
 
 
-def test_sub_headings_belong_to_the_message_above_until_the_next(words: Vocabulary) -> None:
+def test_sub_headings_belong_to_the_message_above_until_the_next() -> None:
     row = table("Tag | Name", "9002 | Berth")
     headings = ("## Report (35=B2)\n\n### Berths", "### Request (35=B1)", "### Again", "## Other")
     text = "".join(f"{heading}\n\n{row}\n\n" for heading in headings)
-    found = [each.partition(": ")[2] for each in facts(text, words)]
+    found = [each.partition(": ")[2] for each in facts(text)]
     assert found == [
         "message B2 Report",
         "member B2 9002 Berth",
@@ -192,22 +187,22 @@ def test_sub_headings_belong_to_the_message_above_until_the_next(words: Vocabula
     ]
 
 
-def test_a_message_by_its_name_alone(words: Vocabulary) -> None:
+def test_a_message_by_its_name_alone() -> None:
     row = table("Tag | Name", "9002 | Berth")
-    assert facts(f"## Booking Request\n\n{row}\n\n## Logon flags\n\n{row}\n", words) == [
+    assert facts(f"## Booking Request\n\n{row}\n\n## Logon flags\n\n{row}\n") == [
         "5: member B1 9002 Berth",
         "11: field 9002 Berth of A, by the way",
     ]
 
 
-def test_header_and_trailer(words: Vocabulary) -> None:
+def test_header_and_trailer() -> None:
     text = (
         "## Standard Header\n\n"
         + table("Tag | Name", "8 | BeginString")
         + "\n\n## Trailer\n\n"
         + table("Tag | Name", "10 | CheckSum")
     )
-    assert facts(text, words) == ["5: member header 8 BeginString", "11: member trailer 10 CheckSum"]
+    assert facts(text) == ["5: member header 8 BeginString", "11: member trailer 10 CheckSum"]
 
 
 @pytest.mark.parametrize(
@@ -223,12 +218,12 @@ def test_header_and_trailer(words: Vocabulary) -> None:
         ("**Message body**", ""),
     ],
 )
-def test_what_a_sub_heading_says_of_the_rows(heading: str, expected: str, words: Vocabulary) -> None:
-    found = facts(f"{B1}\n{heading}\n\n" + table("Tag | Name", "9012 | LotWeight"), words)
+def test_what_a_sub_heading_says_of_the_rows(heading: str, expected: str) -> None:
+    found = facts(f"{B1}\n{heading}\n\n" + table("Tag | Name", "9012 | LotWeight"))
     assert found[-1] == f"7: member B1 9012 LotWeight {expected}".rstrip()
 
 
-def test_markers_of_groups(words: Vocabulary) -> None:
+def test_markers_of_groups() -> None:
     text = B1 + table(
         "Tag | Name | Type | Description",
         "9010 | NoLots | Integer | Number of lots",
@@ -240,7 +235,7 @@ def test_markers_of_groups(words: Vocabulary) -> None:
         "9100 | NoFlags | Integer | Repeating group of flags",
         "9101 | FlagName | String | Group member. Name",
     )
-    assert [each.partition("B1 ")[2] for each in facts(text, words)[1:]] == [
+    assert [each.partition("B1 ")[2] for each in facts(text)[1:]] == [
         "9010 NoLots Integer",
         "9011 LotName String inside 9010",
         "9012 LotWeight Decimal inside 9010",
@@ -252,7 +247,7 @@ def test_markers_of_groups(words: Vocabulary) -> None:
     ]
 
 
-def test_messages_and_where_they_flow(words: Vocabulary) -> None:
+def test_messages_and_where_they_flow() -> None:
     text = table(
         "MsgType | Name | Sessions | Direction",
         "A | Logon | All | Both",
@@ -263,7 +258,7 @@ def test_messages_and_where_they_flow(words: Vocabulary) -> None:
         "T3 | TideAlarm | PierTD | sideways",
         "? | TideAlarm | PierTD | Both",
     )
-    assert facts(text, words) == [
+    assert facts(text) == [
         "3: flows of A Logon: client on any; venue on any",
         "4: flows of B1 BookingRequest: client on PierBK; client on PierTD",
         "5: flows of B2 BookingReport: venue on PierBK; venue on PierTD",
@@ -274,11 +269,11 @@ def test_messages_and_where_they_flow(words: Vocabulary) -> None:
     ]
 
 
-def test_a_direction_may_name_the_sessions(words: Vocabulary) -> None:
+def test_a_direction_may_name_the_sessions() -> None:
     text = table(
         "MsgType | Name | Direction", "2 | ResendRequest | Both (PierBK only)", "0 | Heartbeat | Both"
     )
-    assert facts(text, words)[0] == "3: flows of 2 ResendRequest: client on PierBK; venue on PierBK"
+    assert facts(text)[0] == "3: flows of 2 ResendRequest: client on PierBK; venue on PierBK"
 
 
 @pytest.mark.parametrize(
@@ -312,8 +307,8 @@ def test_a_direction_may_name_the_sessions(words: Vocabulary) -> None:
         ),
     ],
 )
-def test_endpoints(text: str, expected: list[str], words: Vocabulary) -> None:
-    found = [each for each in facts(text, words) if not each.endswith("host t.fix.pier.org")]
+def test_endpoints(text: str, expected: list[str]) -> None:
+    found = [each for each in facts(text) if not each.endswith("host t.fix.pier.org")]
     assert found == expected
 
 
@@ -332,17 +327,17 @@ def test_endpoints(text: str, expected: list[str], words: Vocabulary) -> None:
         ('<Update label="September 1, 2024">\nText\n</Update>\n', "1: version (none) of 2024-09-01"),
     ],
 )
-def test_entries_of_the_changelog(text: str, expected: str, words: Vocabulary) -> None:
-    assert facts(text, words) == [expected]
+def test_entries_of_the_changelog(text: str, expected: str) -> None:
+    assert facts(text) == [expected]
 
 
-def test_values_of_text(words: Vocabulary) -> None:
+def test_values_of_text() -> None:
     text = (
         "## Report (35=B2)\n\n### Texts (58)\n\n"
         '* **NO\\_BERTH** - maps to Answer "Refused"\n* `TOO_LONG`\n* or so\n\n'
         + table("Text (58) | Reason (9008)", "`NO_WAY` | Other", "a, b | Other")
     )
-    assert facts(text, words)[1:] == [
+    assert facts(text)[1:] == [
         "5: text NO_BERTH in B2 with Answer Refused",
         "6: text TOO_LONG in B2",
         "7: could not read: an item of a list of values of Text names no value, or no message has it",
@@ -351,12 +346,12 @@ def test_values_of_text(words: Vocabulary) -> None:
     ]
 
 
-def test_what_running_text_mentions(words: Vocabulary) -> None:
+def test_what_running_text_mentions() -> None:
     text = (
         "Tag 9099, `Speed` (9098), `Size<9097>` in (35=B9) on PierXX at `new-fix.pier.org`, not `9096`.\n\n"
         "```bash\nconnect old.fix.pier.org:7001 # docs at https://fix.pier.org/x\n```\n\nAgain tag 9099.\n"
     )
-    assert facts(text, words, mentions=True) == [
+    assert facts(text, mentions=True) == [
         "1: mention of message B9",
         "1: mention of field 9099",
         "1: mention of field 9098 Speed",
@@ -395,29 +390,27 @@ def test_what_running_text_mentions(words: Vocabulary) -> None:
         ("<Note\nnever ends\n\n", 1, "the component <Note has no end"),
     ],
 )
-def test_what_cannot_be_read_is_said_with_its_line(
-    text: str, line: int, what: str, words: Vocabulary
-) -> None:
-    unread = [each for each in pages.read(text, "page.md", words) if isinstance(each, Unread)]
+def test_what_cannot_be_read_is_said_with_its_line(text: str, line: int, what: str) -> None:
+    unread = [each for each in pages.read(text, "page.md", vocabulary()) if isinstance(each, Unread)]
     assert [(each.location.line, each.what) for each in unread] in (
         [(line, what)],
         [(line, what), (line + 1, what)],
     )
 
 
-def test_fields_as_components(words: Vocabulary) -> None:
+def test_fields_as_components() -> None:
     text = (
         B1
         + '<ParamField body="BookingID (9001)" type="String" required>\n  An id.\n</ParamField>\n'
         + '<ResponseField name="Deck" type="Int" />\n'
     )
-    assert facts(text, words)[1:] == ["2: member B1 9001 BookingID String Y", "5: member B1 9005 Deck Int N"]
+    assert facts(text)[1:] == ["2: member B1 9001 BookingID String Y", "5: member B1 9005 Deck Int N"]
 
 
-def test_headings_in_titles_of_components(words: Vocabulary) -> None:
+def test_headings_in_titles_of_components() -> None:
     row = table("Tag | Name", "9002 | Berth")
     text = f'<Accordion title="Booking Report (35=B2)">\n\n{row}\n\n</Accordion>\n\n{row}\n'
-    assert [each.partition(": ")[2] for each in facts(text, words)] == [
+    assert [each.partition(": ")[2] for each in facts(text)] == [
         "message B2 Booking Report",
         "member B2 9002 Berth",
         "field 9002 Berth",

@@ -59,7 +59,7 @@ def test_what_differs_from_the_page_as_it_was_is_shown_word_by_word(scratch: Scr
 def test_text_that_is_new_on_several_pages_is_told_once(scratch: Scratch) -> None:
     pages = [scratch.pages / f"pier/{name}.md" for name in ("tides", "bookings")]
     for page in pages:
-        page.write_text(page.read_text("utf-8") + "\nShips wait their turn.\n", "utf-8")
+        scratch.append(page, "\nShips wait their turn.\n")
     assert left(scratch) == ["the same new text on 2 pages"]
     shown = diff(scratch).stdout
     assert shown.count("Ships wait their turn.") == 1
@@ -102,7 +102,7 @@ def test_a_section_that_only_moved_need_not_be_read_again(scratch: Scratch) -> N
     tides, bookings = scratch.pages / "pier/tides.md", scratch.pages / "pier/bookings.md"
     sentence = "Tides are told on the **PierTD** session.\n\n"
     scratch.edit(tides, sentence, "")
-    bookings.write_text(bookings.read_text(encoding="utf-8") + "\n" + sentence, encoding="utf-8")
+    scratch.append(bookings, f"\n{sentence}")
     assert left(scratch) == []
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -19,14 +19,13 @@ from tests.codegen.harbour_spec import HARBOUR, SpecCopy, imported
 
 
 @pytest.fixture
-def deprecated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def deprecated(copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The dialect with a deprecated field, a deprecated group and a deprecated message, generated."""
-    spec = SpecCopy(tmp_path)
     note = 'deprecated: {2024-01: "Nobody asks."}'
-    spec.replace("messages/berths.yaml", "Draught:   {since: 2020-03}", f"Draught: {{{note}}}")
-    spec.replace("messages/berths.yaml", "Cargo:     optional", f"Cargo: {{{note}}}")
-    spec.replace("messages/berths.yaml", "    msg_type: U2\n", f"    msg_type: U2\n    {note}\n")
-    return imported(spec.spec, tmp_path / "made", monkeypatch)
+    copy.replace("messages/berths.yaml", "Draught:   {since: 2020-03}", f"Draught: {{{note}}}")
+    copy.replace("messages/berths.yaml", "Cargo:     optional", f"Cargo: {{{note}}}")
+    copy.replace("messages/berths.yaml", "    msg_type: U2\n", f"    msg_type: U2\n    {note}\n")
+    return imported(copy.spec, tmp_path / "made", monkeypatch)
 
 
 def request(package: ModuleType, **given: Any) -> Any:
@@ -59,13 +58,12 @@ def test_setting_what_is_deprecated_warns_where_it_was_set_and_nothing_else_does
 
 
 def test_setting_what_the_venue_has_no_more_warns_and_it_can_still_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = SpecCopy(tmp_path)
-    spec.replace(
+    copy.replace(
         "messages/berths.yaml", "Draught:   {since: 2020-03}", 'Draught: {until: {2024-01: "Unused."}}'
     )
-    made = imported(spec.spec, tmp_path / "made", monkeypatch)
+    made = imported(copy.spec, tmp_path / "made", monkeypatch)
     with pytest.warns(DeprecationWarning, match=r"^Draught \(5003\): Gone since 2024-01: Unused\."):
         message = request(made, draught="2.5", arrival=datetime(2026, 1, 1, tzinfo=UTC))
     codec = Codec(made.DIALECT)
@@ -140,7 +138,7 @@ EACH += [(f"compatible {words}", path, value) for words, path, value in COMPATIB
 
 def changed(old: api.Api, *changes: tuple[str, Any]) -> api.Api:
     """A copy with what stands at each path replaced, or taken away."""
-    new = copy.deepcopy(old)
+    new = deepcopy(old)
     for path, value in changes:
         *steps, last = path.split()
         place: Any = new
@@ -191,16 +189,15 @@ def test_what_breaks_comes_first_and_by_whom_it_concerns(old: api.Api) -> None:
     assert len(set(kinds)) == 7
 
 
-def test_the_command_compares_with_the_last_release(tmp_path: Path) -> None:
+def test_the_command_compares_with_the_last_release(copy: SpecCopy, tmp_path: Path) -> None:
     released = tmp_path / "released.json"
     released.touch()
     assert run("--spec", HARBOUR, "api", "--against", released, "--release").exit_code == 0
     same = run("--spec", HARBOUR, "api", "--against", released)
     assert (same.exit_code, same.output) == (0, "")
-    spec = SpecCopy(tmp_path)
-    spec.replace("messages/berths.yaml", "      Draught:   {since: 2020-03}\n", "")
-    spec.replace("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
-    other = run("--spec", spec.spec, "api", "--against", released)
+    copy.replace("messages/berths.yaml", "      Draught:   {since: 2020-03}\n", "")
+    copy.replace("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
+    other = run("--spec", copy.spec, "api", "--against", released)
     assert other.exit_code == 1
     assert other.output.splitlines() == [
         "BREAKING source: BerthRequest.draught is gone",

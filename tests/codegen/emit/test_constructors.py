@@ -50,18 +50,17 @@ AT_ANCHOR: dict[str, Any] = {"ship_id": "DE1", "length": 9, "flag": "F", "arriva
 
 
 @pytest.fixture
-def harbour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = SpecCopy(tmp_path)
+def harbour(copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     old = "    one_of:\n      - at_least_one: [FirstDay, HighWater]\n"
-    spec.replace("messages/berths.yaml", old, CONSTRUCTORS)
-    spec.replace(
+    copy.replace("messages/berths.yaml", old, CONSTRUCTORS)
+    copy.replace(
         "messages/berths.yaml",
         "      Manifest:  optional\n",
         "      Manifest:  optional\n      Pilots:    optional\n      Tugs:      optional\n",
     )
-    spec.append("components.yaml", GROUPS)
-    spec.append("fields.yaml", FIELDS)
-    return imported(spec.spec, tmp_path / "made", monkeypatch)
+    copy.append("components.yaml", GROUPS)
+    copy.append("fields.yaml", FIELDS)
+    return imported(copy.spec, tmp_path / "made", monkeypatch)
 
 
 def parameters(method: Any) -> dict[str, Any]:

@@ -19,11 +19,10 @@ limits:
 
 
 def test_limits_are_constants_whole_numbers_as_int_and_others_exactly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = SpecCopy(tmp_path)
-    (spec.spec / "limits.yaml").write_text(LIMITS, encoding="utf-8")
-    harbour = imported(spec.spec, tmp_path / "made", monkeypatch)
+    (copy.spec / "limits.yaml").write_text(LIMITS, encoding="utf-8")
+    harbour = imported(copy.spec, tmp_path / "made", monkeypatch)
     limits = importlib.import_module(f"{harbour.__name__}.limits")
     assert (limits.EBB, type(limits.EBB)) == (6, int)
     assert {"inner": Decimal(4), "outer": Decimal("7.50")} == limits.DEPTH
@@ -45,7 +44,6 @@ def test_limits_are_constants_whole_numbers_as_int_and_others_exactly(
         ("source: rules", "source: rumour", "1: source `rumour` is not defined"),
     ],
 )
-def test_mistakes(tmp_path: Path, old: str, new: str, mistake: str) -> None:
-    spec = SpecCopy(tmp_path)
-    (spec.spec / "limits.yaml").write_text(LIMITS.replace(old, new), encoding="utf-8")
-    assert any(f"limits.yaml:{mistake}" in str(each) for each in mistakes_of(spec.spec))
+def test_mistakes(copy: SpecCopy, old: str, new: str, mistake: str) -> None:
+    (copy.spec / "limits.yaml").write_text(LIMITS.replace(old, new), encoding="utf-8")
+    assert any(f"limits.yaml:{mistake}" in str(each) for each in mistakes_of(copy.spec))

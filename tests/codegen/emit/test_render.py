@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -83,8 +82,7 @@ def test_the_head_names_the_command_and_the_source(files: dict[str, str]) -> Non
     )
 
 
-def test_a_changed_doc_changes_the_lines_that_quote_it(tmp_path: Path) -> None:
-    copy = SpecCopy(tmp_path)
+def test_a_changed_doc_changes_the_lines_that_quote_it(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
     copy.replace("fields.yaml", "Draught when loaded.", "How deep the ship goes.")
     removed = '"""Draught (5003): Draught when loaded. In metres. Optional. Since 2020-03."""'
@@ -93,8 +91,7 @@ def test_a_changed_doc_changes_the_lines_that_quote_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("presence", ["optional", "required"])
-def test_a_new_field_adds_lines_and_changes_none(tmp_path: Path, presence: str) -> None:
-    copy = SpecCopy(tmp_path)
+def test_a_new_field_adds_lines_and_changes_none(copy: SpecCopy, presence: str) -> None:
     before = rendered(copy.spec)
     field = '  Beam: {tag: 5099, type: QTY, unit: metres, doc: "Width."}\n  Draught: '
     copy.replace("fields.yaml", "  Draught:       ", field)
@@ -116,16 +113,14 @@ def test_a_new_field_adds_lines_and_changes_none(tmp_path: Path, presence: str) 
         assert [line for line in added if line not in {"if (", "):"}] == named
 
 
-def test_a_new_code_adds_lines_to_its_enum_alone(tmp_path: Path) -> None:
-    copy = SpecCopy(tmp_path)
+def test_a_new_code_adds_lines_to_its_enum_alone(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
     copy.replace("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
     found = changes(before, rendered(copy.spec))
     assert found == {"codesets.py": ([], ["BUOY = 3", '"""At a buoy."""'])}
 
 
-def test_the_first_field_of_a_type_adds_its_imports(tmp_path: Path) -> None:
-    copy = SpecCopy(tmp_path)
+def test_the_first_field_of_a_type_adds_its_imports(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
     copy.replace(
         "messages/berths.yaml",
@@ -144,8 +139,7 @@ def test_the_first_field_of_a_type_adds_its_imports(tmp_path: Path) -> None:
     ]
 
 
-def test_a_family_may_not_be_called_like_a_module_of_every_dialect(tmp_path: Path) -> None:
-    copy = SpecCopy(tmp_path)
+def test_a_family_may_not_be_called_like_a_module_of_every_dialect(copy: SpecCopy) -> None:
     copy.replace("manifest.yaml", "[session, berths]", "[session, groups]")
     (copy.spec / "messages" / "berths.yaml").rename(copy.spec / "messages" / "groups.yaml")
     with pytest.raises(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import attrs
 import pytest
@@ -13,7 +12,7 @@ from codegen.emit.docstrings import docstring
 from codegen.emit.modules import modules
 from codegen.model import Change, Condition, Limit, Pedigree, Scope
 from codegen.read.resolve import load_dialect
-from tests.codegen.harbour_spec import SpecCopy
+from tests.codegen.harbour_spec import HARBOUR, SpecCopy
 
 
 @pytest.mark.parametrize(
@@ -94,9 +93,9 @@ def test_where_a_condition_holds_as_text() -> None:
         ),
     ],
 )
-def test_limits_as_text(tmp_path: Path, limit: Limit, text: str) -> None:
+def test_limits_as_text(limit: Limit, text: str) -> None:
     plain = attrs.evolve(
-        load_dialect(SpecCopy(tmp_path).spec).fields[0],
+        load_dialect(HARBOUR).fields[0],
         minimum=None,
         maximum=None,
         max_length=None,
@@ -108,8 +107,8 @@ def test_limits_as_text(tmp_path: Path, limit: Limit, text: str) -> None:
     assert prose.limits_text(attrs.evolve(plain, limits=(limit,)), (own,)) == prose.limits_text(plain, (own,))
 
 
-def test_the_only_values_as_text(tmp_path: Path) -> None:
-    fields = {field.name: field for field in load_dialect(SpecCopy(tmp_path).spec).fields}
+def test_the_only_values_as_text() -> None:
+    fields = {field.name: field for field in load_dialect(HARBOUR).fields}
     kind = fields["BerthKind"]
     beside = Condition((("Flag", ("H",)), ("FirstDay", None)))
     limit = Limit(beside, None, None, None, None, None, ("1", "2", "7"), None)
@@ -119,8 +118,8 @@ def test_the_only_values_as_text(tmp_path: Path) -> None:
     assert prose.limits_text(kind, (limit,)).endswith("when Flag is H and FirstDay is absent.")
 
 
-def test_limits_of_a_counter_count_entries(tmp_path: Path) -> None:
-    fields = load_dialect(SpecCopy(tmp_path).spec).fields
+def test_limits_of_a_counter_count_entries() -> None:
+    fields = load_dialect(HARBOUR).fields
     counter = next(field for field in fields if field.datatype.kind == "NUMINGROUP")
     client = Condition(scope=Scope(sender="client"))
     one, two = (Limit(client, None, most, None, None, None, (), None) for most in ("1", "2"))
@@ -128,8 +127,8 @@ def test_limits_of_a_counter_count_entries(tmp_path: Path) -> None:
     assert prose.limits_text(counter, (two,)) == "At most 2 entries from the client."
 
 
-def test_conditions_as_text(tmp_path: Path) -> None:
-    dialect = load_dialect(SpecCopy(tmp_path).spec)
+def test_conditions_as_text() -> None:
+    dialect = load_dialect(HARBOUR)
     siblings = {field.name: field for field in dialect.fields}
     conditions = (
         Condition((("BerthKind", ("1", "2", "7")), ("Draught", ()))),
@@ -159,8 +158,7 @@ def test_conditions_as_text(tmp_path: Path) -> None:
         ("{deprecated: {2024-01: Nobody asks.}}", "Optional. Deprecated since 2024-01: Nobody asks."),
     ],
 )
-def test_presence_is_told_in_the_docstring(tmp_path: Path, yaml: str, text: str) -> None:
-    copy = SpecCopy(tmp_path)
+def test_presence_is_told_in_the_docstring(copy: SpecCopy, yaml: str, text: str) -> None:
     copy.replace("messages/berths.yaml", "      BerthKind: {default: 1}\n", f"      BerthKind: {yaml}\n")
     copy.replace(
         "messages/berths.yaml",

@@ -18,10 +18,11 @@ texts:
 """
 
 
-def test_a_text_is_a_constant_with_its_meaning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = SpecCopy(tmp_path)
-    (spec.spec / "texts.yaml").write_text(HARBOUR_TEXTS.replace('" or', " or"), encoding="utf-8")
-    harbour = imported(spec.spec, tmp_path / "made", monkeypatch)
+def test_a_text_is_a_constant_with_its_meaning(
+    copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copy.spec / "texts.yaml").write_text(HARBOUR_TEXTS.replace('" or', " or"), encoding="utf-8")
+    harbour = imported(copy.spec, tmp_path / "made", monkeypatch)
     assert list(harbour.BerthOfferText) == ["NO_ROOM", "Draught 2.5m \\ too much"]
     assert harbour.BerthOfferText.DRAUGHT_2_5M_TOO_MUCH == "Draught 2.5m \\ too much"
     refused = harbour.BerthOffer(ship_id="x", answer="refused", text=harbour.BerthOfferText.NO_ROOM)
