@@ -216,15 +216,11 @@ def _take(content: Map, kind: str, source: Source, mistakes: Mistakes, family: s
         if not isinstance(node, Map):
             continue
         for name in node:
+            defined = Definition(name, node.mapping(name), node.at(name), default, family)
             if section in SECTIONS:
-                _define(
-                    Definition(name, node.mapping(name), node.at(name), default, family),
-                    section,
-                    source,
-                    mistakes,
-                )
+                _define(defined, section, source, mistakes)
             elif section == "hosts":
-                source.hosts[name] = Definition(name, node.mapping(name), node.at(name), default)
+                source.hosts[name] = defined
             elif section == "extend":
                 _extend(kind, name, node, source, mistakes, default)
 

@@ -199,13 +199,6 @@ def test_what_to_write_names_the_products_only_where_it_must(scratch: Scratch) -
     assert finding.edits[1].location.line == line_of(
         scratch.spec / "messages/bookings.yaml", "Until:       {"
     )
-    scratch.edit(
-        scratch.pages / "pier-tours/bookings.md",
-        "| Yes      | Length ",
-        "| No       | Draught     | 9040 | x | Decimal |\n| Yes      | Length ",
-    )
-    (finding,) = scratch.diff_pages()
-    assert "among the members of BookingRequest `Draught: optional`" in [edit.text for edit in finding.edits]
 
 
 def test_a_new_tag_behind_a_group_may_belong_to_it(scratch: Scratch) -> None:

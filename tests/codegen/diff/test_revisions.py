@@ -343,11 +343,6 @@ def package() -> dict[str, str]:
     return render(load_dialect(SPEC), "pier_dialect")
 
 
-def test_the_sources_and_the_spec_agree_at_first(scratch: Scratch) -> None:
-    assert scratch.diff_pages() == []
-    assert scratch.diff_dictionary() == []
-
-
 @pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revision.name)
 def test_a_revision_is_found_in_the_pages_and_mended_by_yaml(scratch: Scratch, revision: Revision) -> None:
     scratch.revise(scratch.pages, revision.pages)

@@ -310,11 +310,6 @@ def test_session_types_and_hosts(dialect: model.Dialect, tmp_path: Path) -> None
     ]
 
 
-def test_loading_twice_gives_equal_models(tmp_path: Path) -> None:
-    folder = write(tmp_path)
-    assert load_dialect(folder) == load_dialect(folder)
-
-
 def test_a_terse_dialect_leaves_the_meaning_of_fields_to_a_standard(tmp_path: Path) -> None:
     manifest = edited("manifest", "appl_ver_id: 9\n", "appl_ver_id: 9\nterse: true\n")
     fields = edited("fields", ', doc: "Stop price."', "")
