@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.testing import Venue
 from kalshi_fix_adapters.venue.operations.faults import FAULTS
 from kalshi_fix_sansio import ExecType
-from tests.adapters.conformance.loops import LONG, LOOPS, Loop
+from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import acknowledged, order
 
 AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-3, maintenance=None)
@@ -21,26 +20,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "reject": {"text": "INTERNAL_ERROR"},
     "refuse-logon": {"text": "not today"},
 }
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Venue]:
-    with Venue() as running:
-        yield running
-
-
-@pytest.fixture
-def venue(shared: Venue) -> Iterator[Venue]:
-    yield shared
-    shared.reset()
-
-
-@pytest.fixture(
-    params=[each for each in LOOPS if not each.name.startswith("anyio")], ids=lambda loop: loop.name
-)
-def loop(request: pytest.FixtureRequest) -> Loop:
-    found: Loop = request.param
-    return found
 
 
 @pytest.mark.parametrize("at", ["now", "frame", "request", "reply"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -25,18 +24,6 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import InvalidMessageError
 from tests.adapters.conformance.loops import LONG
 from tests.adapters.conformance.support import SYMBOL
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Venue]:
-    with Venue() as running:
-        yield running
-
-
-@pytest.fixture
-def venue(shared: Venue) -> Iterator[Venue]:
-    yield shared
-    shared.reset()
 
 
 def heard(client: Client, kind: type[Message], **values: object) -> Message:

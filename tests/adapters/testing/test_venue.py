@@ -25,16 +25,12 @@ from kalshi_fix_sansio import (
     MarketDataIncrementalRefresh,
     MarketDataRequest,
     MarketDataSnapshotFullRefresh,
-    MDReqSymbol,
     OrdStatus,
 )
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import MessageReceived, SessionEnded
-from tests.adapters.conformance.loops import LONG, LOOPS, Loop
+from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import SYMBOL, acknowledged, event_of, order
-
-BY_DIAL = [each for each in LOOPS if not each.name.startswith("anyio")]
-"""The clients of this project; the example's has a transport of its own."""
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["in process", "TLS"])
@@ -47,12 +43,6 @@ def either(request: pytest.FixtureRequest) -> Iterator[Venue]:
 def venue(either: Venue) -> Iterator[Venue]:
     yield either
     either.reset()
-
-
-@pytest.fixture(params=BY_DIAL, ids=lambda loop: loop.name)
-def loop(request: pytest.FixtureRequest) -> Loop:
-    found: Loop = request.param
-    return found
 
 
 def options(venue: Venue, session: str = "KalshiNR", owner: str = "me", **changes: Any) -> dict[str, Any]:
@@ -96,12 +86,7 @@ async def test_orders_and_market_data_at_once(loop: Loop, venue: Venue) -> None:
         loop.client("KalshiMD", **options(venue, "KalshiMD")) as data,
     ):
         venue.rest_liquidity(levels=1)
-        await data.send(
-            MarketDataRequest(
-                subscription_request_type="1",
-                related_sym=[MDReqSymbol(symbol=SYMBOL)],
-            )
-        )
+        await data.send(MarketDataRequest.subscribe(SYMBOL))
         snapshot = (await event_of(data, MessageReceived)).message
         assert isinstance(snapshot, MarketDataSnapshotFullRefresh)
         assert len(snapshot.md_entries or ()) == 2
@@ -284,16 +269,10 @@ def test_time_that_is_skipped() -> None:
 # The other side
 
 
-@pytest.fixture(scope="module")
-def one() -> Iterator[Venue]:
-    with Venue() as running:
-        yield running
-
-
 @pytest.fixture
-def books(one: Venue) -> Iterator[Venue]:
-    yield one
-    one.reset()
+def books(shared: Venue) -> Iterator[Venue]:
+    yield shared
+    shared.reset()
 
 
 def test_a_trader_buys_sells_and_cancels(books: Venue) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import MarketState, PauseState
@@ -109,37 +108,32 @@ def test_a_result_is_given_once_and_may_be_corrected(town: Town) -> None:
     assert town.venue.exchange("prediction").markets[MARKET].settlement_price == 1
 
 
-@attrs.frozen
-class Case:
-    who: dict[str, str]
-    names: tuple[str, ...]
-
-
 @pytest.mark.parametrize(
-    "case",
+    ("who", "names"),
     [
-        Case({}, ("ann", "ann-md", "bob", "perp")),
-        Case({"owner": "ann"}, ("ann", "ann-md")),
-        Case({"key": KEYS["bob"].key_id}, ("bob",)),
-        Case({"session": "KalshiMD"}, ("ann-md",)),
-        Case({"product": "margin"}, ("perp",)),
-        Case({"owner": "ann", "session": "KalshiNR"}, ("ann",)),
-        Case({"owner": "bob", "session": "KalshiMD"}, ()),
+        ({}, ("ann", "ann-md", "bob", "perp")),
+        ({"owner": "ann"}, ("ann", "ann-md")),
+        ({"key": KEYS["bob"].key_id}, ("bob",)),
+        ({"session": "KalshiMD"}, ("ann-md",)),
+        ({"product": "margin"}, ("perp",)),
+        ({"owner": "ann", "session": "KalshiNR"}, ("ann",)),
+        ({"owner": "bob", "session": "KalshiMD"}, ()),
     ],
-    ids=lambda case: "+".join(case.who) or "all",
+    ids=lambda value: "+".join(value) or "all",
 )
-def test_those_concerned_are_logged_out_with_the_text_and_no_others(town: Town, case: Case) -> None:
+def test_those_concerned_are_logged_out_with_the_text_and_no_others(
+    town: Town, who: dict[str, str], names: tuple[str, ...]
+) -> None:
     clients = {
         "ann": town.connect("ann"),
         "ann-md": town.connect("ann-md", "KalshiMD"),
         "bob": town.connect("bob"),
         "perp": town.connect("perp", product="margin"),
     }
-    answer = town.venue.perform(LogOut(text="see you", **case.who), town.now)
-    town.run()
-    assert answer["keys"] == [KEYS[name].key_id for name in case.names]
+    answer = town.perform(LogOut(text="see you", **who))
+    assert answer["keys"] == [KEYS[name].key_id for name in names]
     for name, client in clients.items():
-        if name in case.names:
+        if name in names:
             assert "see you" in client.ending().text
         else:
             assert not any(type(event).__name__ == "SessionEnded" for event in client.events)

@@ -188,34 +188,17 @@ def test_fills_of_takers_count_and_end_the_rest_of_the_taker(groups: Groups) -> 
     assert groups.place("a2", group) == "a2 3 EXCEEDED_ORDER_GROUP_RISK_LIMIT"
 
 
-def sweep(**assumptions: Any) -> list[str]:
-    """Bob sells all at once into three orders of a group that may fill 7."""
-    groups = Groups(**assumptions)
+@pytest.mark.parametrize(
+    ("between_trades", "last"), [(True, ["a3 4 ORDER_GROUP_CANCEL"]), (False, ["a3 fills 5", "b fills 5"])]
+)
+def test_what_an_incoming_order_has_not_reached_yet_is_cancelled_if_triggering_does_not_wait_for_it(
+    between_trades: bool, last: list[str]
+) -> None:
+    groups = Groups(order_groups_trigger_between_trades=between_trades)
     group = groups.create(7)
     for name, price in (("a1", "0.42"), ("a2", "0.41"), ("a3", "0.40")):
         groups.place(name, group, 5, price)
-    return groups.sell(15)
-
-
-def test_what_an_incoming_order_has_not_reached_yet_is_cancelled() -> None:
-    assert sweep() == [
-        "a1 fills 5",
-        "a2 fills 5",
-        "a3 4 ORDER_GROUP_CANCEL",
-        "b fills 5",
-        "b fills 5",
-    ]
-
-
-def test_triggering_can_be_left_until_the_incoming_order_is_done() -> None:
-    assert sweep(order_groups_trigger_between_trades=False) == [
-        "a1 fills 5",
-        "a2 fills 5",
-        "a3 fills 5",
-        "b fills 5",
-        "b fills 5",
-        "b fills 5",
-    ]
+    assert groups.sell(15) == ["a1 fills 5", "a2 fills 5", last[0], "b fills 5", "b fills 5", *last[1:]]
 
 
 def test_an_order_that_fills_whole_or_not_at_all_fills_whole(groups: Groups) -> None:
