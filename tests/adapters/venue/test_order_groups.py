@@ -82,8 +82,7 @@ class Groups:
 
     def place(self, cl_ord_id: str, group: str, quantity: Any = 5, price: str = "0.40", **fields: Any) -> str:
         """Ann buys; what she is told, in a word."""
-        self.ann.send(order(cl_ord_id, BUY, quantity, price, secondary_cl_ord_id=group, **fields))
-        return " ".join(self.told())
+        return " ".join(self.do(order(cl_ord_id, BUY, quantity, price, secondary_cl_ord_id=group, **fields)))
 
     def sell(self, quantity: Any, price: str = "0.40", **fields: Any) -> list[str]:
         """Bob sells to her; what both are told."""
@@ -91,6 +90,11 @@ class Groups:
         fields.setdefault("time_in_force", TimeInForce.IMMEDIATE_OR_CANCEL)
         self.bob.send(order(name, SELL, quantity, price, **fields))
         return self.told() + words(self.bob.take())
+
+    def do(self, message: Message) -> list[str]:
+        """What Ann is told of what she sends."""
+        self.ann.send(message)
+        return self.told()
 
     def told(self) -> list[str]:
         return words(self.ann.take())
@@ -171,8 +175,7 @@ def test_the_fill_that_exceeds_the_limit_triggers_and_one_that_reaches_it_does_n
 
 def test_orders_outside_of_the_group_neither_count_nor_end(groups: Groups) -> None:
     group, other = groups.create(3), groups.create(3)
-    groups.ann.send(order("free", BUY, 50, "0.41"))
-    assert groups.told() == ["free new"]
+    assert groups.do(order("free", BUY, 50, "0.41")) == ["free new"]
     groups.place("a1", group, 20)
     groups.place("o1", other, 20, "0.30")
     assert groups.sell(50, "0.41") == ["free fills 50", "b fills 50"]
@@ -284,11 +287,13 @@ def test_trigger_cancels_whatever_has_filled(groups: Groups) -> None:
     group = groups.create(1_000_000)
     groups.place("a1", group)
     groups.place("a2", group, 5, "0.39")
-    groups.ann.send(OrderGroupRequest.trigger(group))
-    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL", "a2 4 ORDER_GROUP_CANCEL"]
+    assert groups.do(OrderGroupRequest.trigger(group)) == [
+        "done",
+        "a1 4 ORDER_GROUP_CANCEL",
+        "a2 4 ORDER_GROUP_CANCEL",
+    ]
     assert groups.place("a3", group) == "a3 3 EXCEEDED_ORDER_GROUP_RISK_LIMIT"
-    groups.ann.send(OrderGroupRequest.trigger(group))
-    assert groups.told() == ["done"]
+    assert groups.do(OrderGroupRequest.trigger(group)) == ["done"]
 
 
 def test_an_update_below_what_has_filled_triggers(groups: Groups) -> None:
@@ -296,8 +301,10 @@ def test_an_update_below_what_has_filled_triggers(groups: Groups) -> None:
     groups.place("a1", group, 50)
     groups.sell(10)
     groups.ask(OrderGroupRequest.update(group, order_group_contracts_limit=10))
-    groups.ann.send(OrderGroupRequest.update(group, order_group_contracts_limit=9))
-    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+    assert groups.do(OrderGroupRequest.update(group, order_group_contracts_limit=9)) == [
+        "done",
+        "a1 4 ORDER_GROUP_CANCEL",
+    ]
     assert groups.place("a2", group) == "a2 3 EXCEEDED_ORDER_GROUP_RISK_LIMIT"
     # More room alone does not let it take orders again.
     groups.ask(OrderGroupRequest.update(group, order_group_contracts_limit=1000))
@@ -316,8 +323,7 @@ def test_an_update_after_fifteen_seconds_does_not_trigger(groups: Groups) -> Non
 def test_delete_cancels_its_orders_and_nobody_knows_it_after(groups: Groups) -> None:
     group = groups.create()
     groups.place("a1", group)
-    groups.ann.send(OrderGroupRequest.delete(group))
-    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+    assert groups.do(OrderGroupRequest.delete(group)) == ["done", "a1 4 ORDER_GROUP_CANCEL"]
     assert groups.place("a2", group) == "a2 11 ORDER_GROUP_NOT_FOUND"
     unknown = (BusinessRejectReason.UNKNOWN_ID, "ORDER_GROUP_NOT_FOUND")
     for make in (OrderGroupRequest.delete, OrderGroupRequest.reset, OrderGroupRequest.trigger):
@@ -327,8 +333,7 @@ def test_delete_cancels_its_orders_and_nobody_knows_it_after(groups: Groups) -> 
 def test_orders_of_a_group_can_be_amended_and_stay_in_it(groups: Groups) -> None:
     group = groups.create(10)
     groups.place("a1", group, 5)
-    groups.ann.send(amend("a2", "a1", 20, price="0.45"))
-    assert groups.told() == ["a2 5 None"]
+    assert groups.do(amend("a2", "a1", 20, price="0.45")) == ["a2 5 None"]
     assert groups.sell(11, "0.45") == ["a2 fills 11", "a2 4 ORDER_GROUP_CANCEL", "b fills 11"]
 
 
@@ -336,10 +341,8 @@ def test_what_left_the_group_is_not_cancelled_again(groups: Groups) -> None:
     group = groups.create(10)
     groups.place("a1", group, 5)
     groups.place("a2", group, 5, "0.39")
-    groups.ann.send(cancel("c", "a1"))
-    groups.told()
-    groups.ann.send(OrderGroupRequest.trigger(group))
-    assert groups.told() == ["done", "a2 4 ORDER_GROUP_CANCEL"]
+    groups.do(cancel("c", "a1"))
+    assert groups.do(OrderGroupRequest.trigger(group)) == ["done", "a2 4 ORDER_GROUP_CANCEL"]
 
 
 # Whose group it is
@@ -378,8 +381,10 @@ def test_a_group_belongs_to_its_shard(groups: Groups) -> None:
     assert groups.place("a1", there, symbol=CRYPTO) == "a1 new"
     assert groups.refusal(OrderGroupRequest.trigger(there))[1] == "ORDER_GROUP_NOT_FOUND"
     assert groups.refusal(OrderGroupRequest.trigger(here, ex_destination=2))[1] == "ORDER_GROUP_NOT_FOUND"
-    groups.ann.send(OrderGroupRequest.trigger(there, ex_destination=2))
-    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+    assert groups.do(OrderGroupRequest.trigger(there, ex_destination=2)) == [
+        "done",
+        "a1 4 ORDER_GROUP_CANCEL",
+    ]
 
 
 def test_a_group_belongs_to_its_owner(groups: Groups) -> None:
@@ -454,8 +459,7 @@ def test_an_exchange_that_takes_no_cancels_changes_no_groups(groups: Groups) -> 
     expected = (BusinessRejectReason.APPLICATION_NOT_AVAILABLE, "EXCHANGE_PAUSED")
     assert groups.refusal(OrderGroupRequest.trigger(group)) == expected
     groups.town.execute(SetPause(PauseState.OPEN))
-    groups.ann.send(OrderGroupRequest.trigger(group))
-    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+    assert groups.do(OrderGroupRequest.trigger(group)) == ["done", "a1 4 ORDER_GROUP_CANCEL"]
 
 
 def test_groups_can_go_on_while_the_exchange_is_paused() -> None:
@@ -463,8 +467,7 @@ def test_groups_can_go_on_while_the_exchange_is_paused() -> None:
     group = groups.create()
     groups.place("a1", group)
     groups.town.execute(SetPause(PauseState.EXCHANGE_PAUSED))
-    groups.ann.send(OrderGroupRequest.trigger(group))
-    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+    assert groups.do(OrderGroupRequest.trigger(group)) == ["done", "a1 4 ORDER_GROUP_CANCEL"]
 
 
 def test_an_owner_can_have_so_many_groups_and_no_more(groups: Groups) -> None:

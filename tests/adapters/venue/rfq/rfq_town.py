@@ -165,6 +165,15 @@ def quote(
     return Quote(quote_id=quote_id, quote_req_id=rfq_id, symbol=symbol, bid_px=bid, offer_px=offer, **fields)
 
 
+def quoted(creator: Client, maker: Client) -> str:
+    """The creator asks as `r1`, the maker quotes it as `q1`, and both have heard of that; the venue's id of the
+    request."""
+    rfq_id = ask(creator)
+    maker.send(quote(rfq_id))
+    hear(creator, maker)
+    return rfq_id
+
+
 def accept(quote_id: str = "q1", side: Side = BUY, **fields: Any) -> AcceptQuote:
     return AcceptQuote(quote_id=quote_id, side=side, **fields)
 

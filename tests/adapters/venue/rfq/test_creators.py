@@ -48,6 +48,7 @@ from tests.adapters.venue.rfq.rfq_town import (
     hear,
     only,
     quote,
+    quoted,
     refusal,
     request,
 )
@@ -265,8 +266,7 @@ def test_a_creator_has_one_public_id_and_can_hide_it_from_others(
 def test_an_acceptance_that_cannot_be_is_refused_and_the_quote_stands(
     ann: Client, bob: Client, asked: dict[str, Any], text: str
 ) -> None:
-    bob.send(quote(ask(ann)))
-    hear(ann, bob)
+    quoted(ann, bob)
     refused = ann.answer_to(accept(**({"cl_ord_id": "mine"} | asked)), AcceptQuoteStatus)
     assert (refused.accept_quote_status, refused.text) == (REFUSED, text)
     assert (refused.quote_id, refused.cl_ord_id) == (asked.get("quote_id", "q1"), "mine")
@@ -277,8 +277,7 @@ def test_an_acceptance_that_cannot_be_is_refused_and_the_quote_stands(
 
 def test_a_quote_of_somebody_elses_request_is_not_found(town: RfqTown, ann: Client, bob: Client) -> None:
     dan = town.creator("dan")
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id))
+    rfq_id = quoted(ann, bob)
     for named in (None, rfq_id):
         assert dan.answer_to(accept(rfq_id=named), AcceptQuoteStatus).text == "NOT_FOUND"
 
@@ -311,8 +310,7 @@ def test_a_cl_ord_id_that_is_in_use_is_refused(town: RfqTown, ann: Client, bob: 
 
 
 def test_a_second_acceptance_is_refused(ann: Client, bob: Client, cat: Client) -> None:
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id, "q1"))
+    rfq_id = quoted(ann, bob)
     cat.send(quote(rfq_id, "q2"))
     ann.send(accept("q1"))
     hear(ann)
@@ -321,8 +319,7 @@ def test_a_second_acceptance_is_refused(ann: Client, bob: Client, cat: Client) -
 
 
 def test_a_quote_that_is_over_has_expired(ann: Client, bob: Client) -> None:
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id, "q1"))
+    rfq_id = quoted(ann, bob)
     bob.send(quote(rfq_id, "q2"))
     hear(ann)
     assert ann.answer_to(accept("q1"), AcceptQuoteStatus).text == "EXPIRED"
@@ -407,9 +404,7 @@ def test_an_order_with_quote_id_accepts_a_quote(
     town: RfqTown, ann: Client, bob: Client, session_type: str, named: bool
 ) -> None:
     trader = ann if session_type == "KalshiRT" else town.connect("ann-nr", session_type)
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id))
-    hear(ann, bob)
+    rfq_id = quoted(ann, bob)
     trader.send(accept_by_order(rfq_id=rfq_id if named else None))
     assert kinds(trader.take()) == (["UC"] if trader is ann else [])
     assert only(bob.take(), QuoteStatusReport).quote_status == QuoteStatus.ACCEPTED
@@ -422,8 +417,7 @@ def test_an_order_with_quote_id_accepts_a_quote(
 
 def test_an_order_with_quote_id_is_pending_where_that_is_reported(town: RfqTown, bob: Client) -> None:
     ann = town.creator(skip_pending_exec_reports=False)
-    bob.send(quote(ask(ann)))
-    hear(ann)
+    quoted(ann, bob)
     ann.send(accept_by_order())
     pending, taken = ann.take()
     assert isinstance(pending, ExecutionReport)
@@ -456,16 +450,14 @@ def test_an_order_trades_at_the_price_of_the_quote(town: RfqTown, ann: Client, b
 def test_an_order_that_does_not_fit_the_quote_is_invalid(
     ann: Client, bob: Client, asked: dict[str, Any]
 ) -> None:
-    bob.send(quote(ask(ann)))
-    hear(ann, bob)
+    quoted(ann, bob)
     report = ann.answer_to(accept_by_order(**asked), ExecutionReport)
     assert (report.exec_type, report.text) == (ExecType.REJECTED, "INVALID_ORDER")
     assert bob.take() == []
 
 
 def test_an_order_for_a_quote_that_is_over_is_stale(ann: Client, bob: Client) -> None:
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id, "q1"))
+    rfq_id = quoted(ann, bob)
     bob.send(quote(rfq_id, "q2"))
     hear(ann)
     report = ann.answer_to(accept_by_order("q1"), ExecutionReport)
@@ -499,9 +491,7 @@ def test_an_order_without_the_money_is_rejected(ann: Client, bob: Client) -> Non
 
 @pytest.mark.parametrize("by_rfq_id", [False, True])
 def test_a_creator_takes_its_request_back_by_either_id(ann: Client, bob: Client, by_rfq_id: bool) -> None:
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id))
-    hear(ann, bob)
+    rfq_id = quoted(ann, bob)
     ann.send(cancel_rfq(rfq_id=rfq_id) if by_rfq_id else cancel_rfq(quote_req_id="r1"))
     status = ann.take_only(RFQCancelStatus)
     assert status.rfq_cancel_status == RFQCancelStatusCode.CANCELED

@@ -32,6 +32,7 @@ from tests.adapters.venue.rfq.rfq_town import (
     hear,
     only,
     quote,
+    quoted,
 )
 from tests.adapters.venue.town import Client, kinds
 
@@ -119,9 +120,7 @@ def test_the_venue_asks_to_be_woken_for_each_timer(town: RfqTown, ann: Client, b
 
 
 def test_an_open_request_expires(town: RfqTown, ann: Client, bob: Client) -> None:
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id))
-    hear(ann, bob)
+    rfq_id = quoted(ann, bob)
     town.wait(3600 - INSTANT)
     assert (kinds(ann.take()), kinds(bob.take())) == ([], [])
     town.wait(INSTANT)
@@ -196,8 +195,7 @@ def test_an_accepted_quote_that_its_maker_takes_back_ends_the_request(ann: Clien
 def test_a_request_can_be_open_again_without_a_confirmation() -> None:
     town = RfqTown(assumptions=Assumptions(unconfirmed_acceptance_closes_rfq=False))
     ann, bob, cat = town.creator(), town.maker(), town.maker("cat")
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id, "q1"))
+    rfq_id = quoted(ann, bob)
     cat.send(quote(rfq_id, "c1"))
     ann.send(accept("q1"))
     hear(ann, bob, cat)

@@ -42,6 +42,7 @@ from tests.adapters.venue.rfq.rfq_town import (
     hear,
     only,
     quote,
+    quoted,
     request,
     trade,
 )
@@ -199,8 +200,7 @@ def test_a_subaccount_trades_where_request_and_quote_say_so(town: RfqTown, ann: 
 
 
 def test_a_part_can_be_accepted(town: RfqTown, ann: Client, bob: Client) -> None:
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id))
+    quoted(ann, bob)
     bob.take()
     ann.send(accept(order_qty="60.5"))
     status = bob.take_only(QuoteStatusReport)
@@ -238,8 +238,7 @@ def test_what_rests_in_the_book_already_trades_by_its_price(town: RfqTown, ann: 
     """The orders go into the public book: a better ask is there before the maker's."""
     cat = town.connect("cat", "KalshiNR")
     cat.send(order("c1", SELL, 30, "0.44"))
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id))
+    quoted(ann, bob)
     ann.send(accept(cl_ord_id="a1"))
     bob.send(confirm())
     hear(ann, bob, cat)
@@ -309,16 +308,14 @@ def test_post_only_quotes_that_cross_again_and_again_are_over_the_rate_limit(mos
 def test_a_quote_without_post_only_takes_what_rests(town: RfqTown, ann: Client, bob: Client) -> None:
     cat = town.connect("cat", "KalshiNR")
     cat.send(order("c1", BUY, 30, "0.46"))
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id))
+    quoted(ann, bob)
     trade(ann, bob, cl_ord_id="a1")
     assert [town.net(owner) for owner in ("ann", "bob", "cat")] == [70, -100, 30]
 
 
 def test_listeners_of_both_owners_hear_the_fills(town: RfqTown, ann: Client, bob: Client) -> None:
     listener = town.connect("ann-listener", "KalshiNR", listener_session=True)
-    rfq_id = ask(ann)
-    bob.send(quote(rfq_id))
+    quoted(ann, bob)
     trade(ann, bob)
     assert kinds(listener.take()) == ["8"]
 
