@@ -166,8 +166,8 @@ def quote(
 
 
 def quoted(creator: Client, maker: Client) -> str:
-    """The creator asks as `r1`, the maker quotes it as `q1`, and both have heard of that; the venue's id of the
-    request."""
+    """The creator asks as `r1`, the maker quotes that as `q1`, and both have heard of it; return the venue's
+    id of the request."""
     rfq_id = ask(creator)
     maker.send(quote(rfq_id))
     hear(creator, maker)
