@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
@@ -43,6 +44,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     RequestRefused,
 )
 
+T = TypeVar("T", bound=Outcome)
 BUY, SELL = Side.BUY, Side.SELL
 START = datetime(2026, 8, 20, 15, 0, tzinfo=UTC)
 NO_FEES = FeeSchedule(taker_rate=Decimal(0), maker_rate=Decimal(0), variance=True)
@@ -225,6 +227,18 @@ class Desk:
 def account(name: str) -> AccountId:
     owner, _, number = name.partition("/")
     return AccountId(owner, int(number or 0))
+
+
+def first(outcomes: tuple[Outcome, ...], kind: type[T]) -> T:
+    """The first of them, which is of this kind."""
+    assert isinstance(outcomes[0], kind), outcomes
+    return outcomes[0]
+
+
+def only(outcomes: tuple[Outcome, ...], kind: type[T]) -> T:
+    """The one outcome there is, which is of this kind."""
+    assert len(outcomes) == 1, outcomes
+    return first(outcomes, kind)
 
 
 def summary(outcomes: tuple[Outcome, ...]) -> list[str]:

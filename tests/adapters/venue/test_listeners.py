@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import ApiKey, CustomerConfig
+from kalshi_fix_adapters.venue.config import CustomerConfig
 from kalshi_fix_sansio import (
     AcceptQuote,
     BusinessMessageReject,
@@ -169,15 +169,8 @@ def test_on_rt_what_was_missed_comes_after_the_reconnect(town: Town) -> None:
 
 
 def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = named("perp-reader")
-    monkeypatch.setitem(KEYS, "perp-reader", key)
-    reader = ApiKey(
-        key_id=key.key_id,
-        public_key=key.public_key,
-        owner="perp",
-        product="margin",
-        scopes=frozenset({"read"}),
-    )
+    monkeypatch.setitem(KEYS, "perp-reader", named("perp-reader"))
+    reader = attrs.evolve(api_key("perp-reader"), scopes=frozenset({"read"}))
     town = Town(accounts=ACCOUNTS, api_keys=(api_key("perp"), reader))
     listener = town.connect("perp-reader", product="margin", listener_session=True)
     listener.take()

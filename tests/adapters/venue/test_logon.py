@@ -31,6 +31,13 @@ def answer(data: bytes, session_type: str = "KalshiNR", product: str = "predicti
     return reply.text
 
 
+def refusal(*args: Any) -> str:
+    """The Text of the Logout that answers these bytes."""
+    text = answer(*args)
+    assert text is not None
+    return text
+
+
 @pytest.mark.parametrize(("product", "session_type"), EVERYWHERE)
 def test_every_session_type_of_both_products_takes_a_logon_and_keeps_the_session(
     town: Town, product: str, session_type: str
@@ -85,9 +92,7 @@ def test_a_wrong_signature_is_refused(signature: dict[str, Any]) -> None:
 
 
 def test_a_missing_signature_is_refused() -> None:
-    text = answer(raw_logon("ann", raw_data=None))
-    assert text is not None
-    assert "RawData" in text
+    assert "RawData" in refusal(raw_logon("ann", raw_data=None))
 
 
 def test_keys_are_not_shared_between_products() -> None:
@@ -104,17 +109,15 @@ def test_the_sending_time_must_be_within_thirty_seconds(seconds: int, refused: b
 @pytest.mark.parametrize("flag", [None, False])
 def test_sessions_without_resend_must_reset(flag: bool | None) -> None:
     for session_type in ("KalshiNR", "KalshiDC", "KalshiRFQ", "KalshiMD"):
-        text = answer(raw_logon("ann", session_type, reset_seq_num_flag=flag), session_type)
-        assert text is not None
-        assert "ResetSeqNumFlag" in text
+        assert "ResetSeqNumFlag" in refusal(
+            raw_logon("ann", session_type, reset_seq_num_flag=flag), session_type
+        )
     for session_type in ("KalshiRT", "KalshiPT"):
         assert answer(raw_logon("ann", session_type, reset_seq_num_flag=flag), session_type) is None
 
 
 def test_heartbeats_have_a_least_interval() -> None:
-    refused = answer(raw_logon("ann", heart_bt_int=3))
-    assert refused is not None
-    assert "HeartBtInt" in refused
+    assert "HeartBtInt" in refusal(raw_logon("ann", heart_bt_int=3))
     assert answer(raw_logon("ann", heart_bt_int=4)) is None
     assert answer(raw_logon("perp", heart_bt_int=3), product="margin") is None
     assert answer(raw_logon("perp", heart_bt_int=2), product="margin") is not None
@@ -125,9 +128,7 @@ def test_heartbeats_have_a_least_interval() -> None:
     [({"default_appl_ver_id": "8"}, "DefaultApplVerID"), ({"encrypt_method": 1}, "EncryptMethod")],
 )
 def test_constants_of_the_logon_are_checked(fields: dict[str, Any], word: str) -> None:
-    text = answer(raw_logon("ann", **fields))
-    assert text is not None
-    assert word in text
+    assert word in refusal(raw_logon("ann", **fields))
 
 
 @pytest.mark.parametrize(
@@ -145,9 +146,7 @@ def test_constants_of_the_logon_are_checked(fields: dict[str, Any], word: str) -
     ],
 )
 def test_listeners_have_rules(fields: dict[str, Any], word: str) -> None:
-    text = answer(raw_logon("ann", **fields))
-    assert text is not None
-    assert word in text
+    assert word in refusal(raw_logon("ann", **fields))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from random import Random
+from typing import TypeVar
 
 import pytest
 
@@ -18,7 +19,7 @@ from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, SetMarke
 from kalshi_fix_adapters.venue.identities import Authority
 from kalshi_fix_adapters.venue.server import VenueServer, all_ports
 from kalshi_fix_adapters.venue.venue import Venue
-from kalshi_fix_sansio import DIALECT, ExecutionReport, LogonFields, Side
+from kalshi_fix_sansio import DIALECT, ExecutionReport, LogonFields, NewOrderSingle, Side
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
@@ -30,6 +31,7 @@ from tests.adapters.venue.town import KEYS, config, order, raw_logon
 PATIENCE = 20.0
 """Seconds that a test waits for what must come; it never waits for nothing to come."""
 NR = ("prediction", "KalshiNR")
+E = TypeVar("E", bound=Event)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def initiator(name: str, session_type: str = "KalshiNR") -> Session:
 
 
 class Wire:
-    """A blocking client as small as it gets."""
+    """A blocking client as small as it gets, which is logged on."""
 
     def __init__(self, server: VenueServer, authority: Authority, name: str) -> None:
         raw = socket.create_connection((server.host, server.port(*NR)), PATIENCE)
@@ -76,8 +78,9 @@ class Wire:
         self.session = initiator(name)
         self.session.connect(now())
         self.events: list[Event] = []
+        self.wait_for(LoggedOn)
 
-    def wait_for(self, kind: type[Event]) -> Event:
+    def wait_for(self, kind: type[E]) -> E:
         while True:
             while self.events:
                 event = self.events.pop(0)
@@ -93,9 +96,13 @@ class Wire:
 
     def report(self) -> ExecutionReport:
         event = self.wait_for(MessageReceived)
-        assert isinstance(event, MessageReceived)
         assert isinstance(event.message, ExecutionReport)
         return event.message
+
+    def told_of(self, placed: NewOrderSingle) -> list[str]:
+        """The ExecTypes of the first two reports of an order."""
+        self.session.send(placed, now())
+        return [self.report().exec_type for _ in range(2)]
 
     def close(self) -> None:
         self.socket.close()
@@ -103,16 +110,11 @@ class Wire:
 
 def test_a_client_trades_over_tls_and_logs_out(server: VenueServer, authority: Authority) -> None:
     with closing(Wire(server, authority, "ann")) as ann, closing(Wire(server, authority, "bob")) as bob:
-        ann.wait_for(LoggedOn)
-        bob.wait_for(LoggedOn)
-        ann.session.send(order("a1", Side.BUY, 5, "0.40"), now())
-        assert [ann.report().exec_type for _ in range(2)] == ["A", "0"]
-        bob.session.send(order("b1", Side.SELL, 5, "0.40"), now())
-        assert [bob.report().exec_type for _ in range(2)] == ["A", "F"]
+        assert ann.told_of(order("a1", Side.BUY, 5, "0.40")) == ["A", "0"]
+        assert bob.told_of(order("b1", Side.SELL, 5, "0.40")) == ["A", "F"]
         assert ann.report().ord_status == "2"
         ann.session.logout(now())
         ended = ann.wait_for(SessionEnded)
-        assert isinstance(ended, SessionEnded)
         assert ended.clean
         assert ann.socket.recv(1) == b""
 
@@ -121,9 +123,7 @@ def test_the_operator_reaches_the_venue_from_another_thread(
     server: VenueServer, authority: Authority
 ) -> None:
     with closing(Wire(server, authority, "ann")) as ann:
-        ann.wait_for(LoggedOn)
-        ann.session.send(order("a1", Side.BUY, 5, "0.40", cancel_order_on_pause=True), now())
-        assert [ann.report().exec_type for _ in range(2)] == ["A", "0"]
+        assert ann.told_of(order("a1", Side.BUY, 5, "0.40", cancel_order_on_pause=True)) == ["A", "0"]
         server.execute("prediction", SetPause(PauseState.TRADING_PAUSED))
         assert ann.report().text == "TRADING_PAUSED"
         assert server.inspect(lambda venue: venue.exchange("prediction").pause) is PauseState.TRADING_PAUSED
@@ -176,10 +176,8 @@ def test_a_server_can_be_started_in_an_event_loop(authority: Authority) -> None:
 def test_stopping_cuts_the_connections(authority: Authority) -> None:
     with VenueServer(config(), authority.issue(), ports={NR: 0}) as server:
         wire = Wire(server, authority, "ann")
-        wire.wait_for(LoggedOn)
     with closing(wire):
         ended = wire.wait_for(SessionEnded)
-        assert isinstance(ended, SessionEnded)
         assert not ended.clean
     with pytest.raises(RuntimeError, match="not running"):
         server.inspect(lambda venue: venue)
@@ -189,18 +187,14 @@ def test_a_server_that_was_down_goes_on_with_what_was_traded(authority: Authorit
     with VenueServer(config(), authority.issue(), ports={NR: 0}) as server:
         port = server.port(*NR)
         with closing(Wire(server, authority, "ann")) as ann:
-            ann.wait_for(LoggedOn)
-            ann.session.send(order("a1", Side.BUY, 5, "0.40"), now())
-            assert [ann.report().exec_type for _ in range(2)] == ["A", "0"]
+            assert ann.told_of(order("a1", Side.BUY, 5, "0.40")) == ["A", "0"]
             with server.down():
                 assert ann.socket.recv(1) == b""
                 with pytest.raises(ConnectionRefusedError):
                     socket.create_connection((server.host, port), PATIENCE)
         assert server.port(*NR) == port
         with closing(Wire(server, authority, "bob")) as bob:
-            bob.wait_for(LoggedOn)
-            bob.session.send(order("b1", Side.SELL, 5, "0.40"), now())
-            assert [bob.report().exec_type for _ in range(2)] == ["A", "F"]
+            assert bob.told_of(order("b1", Side.SELL, 5, "0.40")) == ["A", "F"]
 
 
 def test_a_port_that_is_taken_is_told_and_leaves_nothing_behind(authority: Authority) -> None:

@@ -30,7 +30,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     RequestRefused,
 )
 from kalshi_fix_adapters.venue.exchange.registry import MOST_OUT_OF_DATE, OrderRegistry
-from tests.adapters.venue.desk import BUY, MARKET, SELL, START, Desk, d, ds, summary
+from tests.adapters.venue.desk import BUY, MARKET, SELL, START, Desk, d, ds, first, only, summary
 
 HOUR = timedelta(hours=1)
 
@@ -74,17 +74,15 @@ def test_a_cancel_must_name_the_order_rightly() -> None:
 def test_a_cancel_of_what_is_done_is_told_how_it_ended(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 3, "0.40")
     desk.place("bob", "b1", SELL, 3, "0.40")
-    (refused,) = desk.cancel("ann", "c", "a1")
+    refused = only(desk.cancel("ann", "c", "a1"), RequestRefused)
     assert summary((refused,)) == ["c refused ORDER_ALREADY_FILLED"]
-    assert isinstance(refused, RequestRefused)
     assert refused.order is not None
     assert refused.order.filled == 3
     desk.place("ann", "a2", BUY, 3, "0.40")
     desk.cancel("ann", "a3", "a2")
     for known in ("a2", "a3"):
-        (refused,) = desk.cancel("ann", "c", known)
+        refused = only(desk.cancel("ann", "c", known), RequestRefused)
         assert summary((refused,)) == ["c refused ORDER_NOT_FOUND"]
-        assert isinstance(refused, RequestRefused)
         assert refused.order is not None
 
 
@@ -154,8 +152,7 @@ GTD, GTC, DAY = TimeInForce.GOOD_TILL_DATE, TimeInForce.GOOD_TILL_CANCEL, TimeIn
 def test_another_expiry_alone_keeps_the_place_in_the_queue(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", BUY, 5, "0.40")
-    (replaced,) = desk.amend("ann", "a2", "a1", 5, "0.40", tif=GTD, expire=START + HOUR)
-    assert isinstance(replaced, OrderReplaced)
+    replaced = only(desk.amend("ann", "a2", "a1", 5, "0.40", tif=GTD, expire=START + HOUR), OrderReplaced)
     assert replaced.order.expire_time == START + HOUR
     assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "a2 makes 2 at 0.40"
     desk.wait(hours=1)
@@ -165,8 +162,7 @@ def test_another_expiry_alone_keeps_the_place_in_the_queue(desk: Desk) -> None:
 def test_an_amend_without_a_time_in_force_leaves_the_expiry_as_it_is(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + HOUR)
     for number, (quantity, price) in enumerate([(4, "0.40"), (6, "0.40"), (6, "0.41")], 1):
-        (replaced, *_) = desk.amend("ann", f"a{number + 1}", f"a{number}", quantity, price)
-        assert isinstance(replaced, OrderReplaced)
+        replaced = first(desk.amend("ann", f"a{number + 1}", f"a{number}", quantity, price), OrderReplaced)
         assert replaced.order.expire_time == START + HOUR
     desk.wait(hours=1)
     assert summary(desk.exchange.apply(Advance(), desk.now)) == ["a4 canceled EXPIRED"]
@@ -187,12 +183,10 @@ def test_an_expiry_that_was_changed_does_not_end_the_order_any_more(desk: Desk) 
 def test_an_amend_to_good_till_cancel_takes_the_expiry_off_and_to_day_ends_it_with_the_day() -> None:
     desk = Desk()
     desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + HOUR)
-    (replaced,) = desk.amend("ann", "a2", "a1", 5, tif=GTC)
-    assert isinstance(replaced, OrderReplaced)
+    replaced = only(desk.amend("ann", "a2", "a1", 5, tif=GTC), OrderReplaced)
     assert replaced.order.expire_time is None
     assert desk.exchange.next_expiry() is None
-    (replaced,) = desk.amend("ann", "a3", "a2", 5, tif=DAY)
-    assert isinstance(replaced, OrderReplaced)
+    replaced = only(desk.amend("ann", "a3", "a2", 5, tif=DAY), OrderReplaced)
     assert replaced.order.expire_time == datetime(2026, 8, 21, 3, 59, 59, 999_000, tzinfo=UTC)
 
 
@@ -240,12 +234,10 @@ def test_expiries_that_are_out_of_date_are_not_kept_without_end() -> None:
 def test_the_new_quantity_is_a_total(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", SELL, 2, "0.40")
-    (replaced, *_) = desk.amend("ann", "a2", "a1", 6)
-    assert isinstance(replaced, OrderReplaced)
+    replaced = first(desk.amend("ann", "a2", "a1", 6), OrderReplaced)
     assert (replaced.order.quantity, replaced.order.filled, replaced.order.leaves) == ds(6, 2, 4)
     assert summary(desk.amend("ann", "a3", "a2", 1)) == ["a3 refused INVALID_AMEND_QTY_FOR_ORDER"]
-    (canceled, *_) = desk.amend("ann", "a4", "a2", 2)
-    assert isinstance(canceled, OrderCanceled)
+    canceled = first(desk.amend("ann", "a4", "a2", 2), OrderCanceled)
     assert (canceled.cause, canceled.orig_cl_ord_id) == (CancelCause.AMENDED_TO_FILLED, "a2")
     assert canceled.order.cl_ord_id == "a4"
     assert canceled.order.filled == 2
@@ -321,12 +313,10 @@ def test_a_trading_pause_lets_cancels_through_and_an_exchange_pause_does_not(des
     assert summary(desk.cancel("ann", "c", "a1")) == ["c canceled REQUESTED"]
     desk.pause(PauseState.EXCHANGE_PAUSED)
     assert summary(desk.amend("ann", "c", "a2", 4)) == ["c refused EXCHANGE_PAUSED"]
-    (refused,) = desk.cancel("ann", "c", "a2")
+    refused = only(desk.cancel("ann", "c", "a2"), RequestRefused)
     assert summary((refused,)) == ["c refused EXCHANGE_PAUSED"]
-    assert isinstance(refused, RequestRefused)
     assert refused.order is not None
-    (mass,) = desk.mass_cancel("ann")
-    assert isinstance(mass, MassCancelRefused)
+    only(desk.mass_cancel("ann"), MassCancelRefused)
     assert desk.bids() == "5@0.40"
 
 
@@ -353,9 +343,9 @@ def test_a_halt_keeps_orders_and_its_end_does_not(desk: Desk) -> None:
 
 
 def test_a_markets_life_goes_one_way(desk: Desk) -> None:
-    assert isinstance(desk.market_state(MarketState.CLOSED)[0], MarketStateChanged)
-    assert isinstance(desk.market_state(MarketState.DETERMINED, MarketResult.YES)[0], MarketStateChanged)
-    assert isinstance(desk.market_state(MarketState.SETTLED)[0], MarketStateChanged)
+    first(desk.market_state(MarketState.CLOSED), MarketStateChanged)
+    first(desk.market_state(MarketState.DETERMINED, MarketResult.YES), MarketStateChanged)
+    first(desk.market_state(MarketState.SETTLED), MarketStateChanged)
     with pytest.raises(ValueError, match="is settled and cannot become active"):
         desk.market_state(MarketState.ACTIVE)
     with pytest.raises(ValueError, match="no market NO-SUCH"):

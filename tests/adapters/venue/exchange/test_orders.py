@@ -19,7 +19,7 @@ from kalshi_fix_adapters.venue.exchange import (
 )
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderTraded, TradePrinted
 from kalshi_fix_adapters.venue.exchange.placing import end_of_day
-from tests.adapters.venue.desk import BUY, EASTERN, MARKET, SELL, START, Desk, d, ds, summary
+from tests.adapters.venue.desk import BUY, EASTERN, MARKET, SELL, START, Desk, d, ds, first, summary
 
 
 def test_an_order_that_does_not_cross_rests(desk: Desk) -> None:
@@ -65,8 +65,7 @@ def test_both_sides_of_a_trade_are_told_the_same_trade_and_their_own_role(desk: 
 
 
 def test_events_are_numbered_within_the_command_that_brought_them_about(desk: Desk) -> None:
-    (accepted,) = desk.place("ann", "a1", BUY, 3, "0.60")[:1]
-    assert isinstance(accepted, OrderAccepted)
+    accepted = first(desk.place("ann", "a1", BUY, 3, "0.60"), OrderAccepted)
     outcomes = desk.place("bob", "b1", SELL, 3, "0.60")
     numbers = [str(o.exec_id) for o in outcomes if isinstance(o, OrderAccepted | OrderTraded)]
     assert str(accepted.exec_id) == "1;1"
@@ -114,8 +113,7 @@ def test_an_fok_order_does_not_count_on_its_owners_orders(desk: Desk) -> None:
 
 
 def test_a_day_order_ends_with_the_day_in_new_york(desk: Desk) -> None:
-    (accepted, *_) = desk.place("ann", "a1", BUY, 1, "0.40", tif=TimeInForce.DAY)
-    assert isinstance(accepted, OrderAccepted)
+    accepted = first(desk.place("ann", "a1", BUY, 1, "0.40", tif=TimeInForce.DAY), OrderAccepted)
     end = datetime(2026, 8, 21, 3, 59, 59, 999_000, tzinfo=UTC)
     assert accepted.order.expire_time == desk.exchange.next_expiry() == end
     desk.now = end - timedelta(milliseconds=1)

@@ -33,7 +33,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.base import Message
 from tests.adapters.venue.desk import MARKET, NO_FEES
-from tests.adapters.venue.town import KEYS, Client, Town, decode_all, named
+from tests.adapters.venue.town import KEYS, Client, Town, api_key, decode_all, named
 
 VOLATILE, OTHER, SHARDED = "KXFAST-26", "KXOTHER-26", "KXSHARD-26"
 NAMES = (
@@ -68,14 +68,7 @@ def rules(ticker: str, **changes: Any) -> MarketRules:
 
 
 def key(name: str) -> ApiKey:
-    return ApiKey(
-        key_id=KEYS[name].key_id,
-        public_key=KEYS[name].public_key,
-        owner=name.partition("-")[0],
-        product="prediction",
-        scopes=frozenset({"read"} if name == "ann-reader" else {"read", "write"}),
-        restricted_to=3 if name == "bob-sub" else None,
-    )
+    return attrs.evolve(api_key(name), restricted_to=3 if name == "bob-sub" else None)
 
 
 def accounts(**balances: int) -> tuple[AccountConfig, ...]:
