@@ -1,9 +1,12 @@
 """One connection under asyncio: carries bytes and time to the core as they come, and writes what it says.
 
-A transport of asyncio reads and, when a write fails, reads no more: what the venue had said and was not read
-yet would be lost. So the transport is there for reading, and the socket is written to directly. What the
-socket does not take at once waits in the transport. TLS is done here, because asyncio's own sits on a
-transport that is written to.
+When a write fails, a transport of asyncio closes and reads no more: a fill that the venue had sent, and that
+was not read yet, would be lost. So the transport is there for reading, and the socket is written to directly.
+What the socket does not take at once waits in the transport. TLS is done here (`net.tls_buffer`), because
+asyncio's own sits on a transport that is written to.
+
+A protocol and no task that reads, because what comes then goes to the core within the callback that has read
+it: to wake a task takes a turn of the loop for each read.
 """
 
 from __future__ import annotations
@@ -31,19 +34,23 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._tls: TlsBytes | None = None
         self._in_tls_exchange = False
-        """Whether TLS has_outgoing for itself: the handshake, or the goodbye."""
+        """Whether TLS speaks for itself: the handshake, or close_notify."""
         self._tls_input = asyncio.Event()
-        """Set when something has come for that."""
+        """Set when something has come for that, or the connection was lost."""
         self._timer = Timer(lambda: self.step(core.tick))
         self._room = memoryview(bytearray(CHUNK))
         self._begun = False
-        """Whether the core is connected."""
+        """Whether the core is connected. What comes before waits: in TLS, or in `_early`."""
         self._early = b""
         """What came before: uvloop reads once although it was told not to."""
         self._may_write = True
+        """Whether the transport takes more: false from `pause_writing` to `resume_writing`."""
         self._reads = False
+        """Whether the transport reads; it begins paused."""
         self._lost = asyncio.Event()
+        """Set by `connection_lost`, after which nothing more comes."""
         self._lost_by: OSError | None = None
+        """Why it was lost; an end of file, too."""
         self.finished: asyncio.Event = asyncio.Event()
         """Set once the core wants the transport closed."""
 
@@ -78,7 +85,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self.step(self._core.receive, b"")
 
     async def close(self) -> None:
-        """Write what is left, say goodbye, and wait for that, but not for long."""
+        """Write what is left, exchange close_notify and wait for the end, for CLOSE_TIMEOUT at the most."""
         self._timer.cancel()
         if self._transport is None:
             return
@@ -110,14 +117,14 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._tls_input.clear()
             await self._tls_input.wait()
 
-        # TLS needs to read for itself, whether the core wants to read or not.
+        # TLS needs to read for itself, whether the core wants that or not (`wants_read`).
         transport.resume_reading()
         self._in_tls_exchange = True
         try:
             await tls.converse(step, self._push, more)
         finally:
             self._in_tls_exchange = False
-        # What more has come is for the core, which is not ready for it yet.
+        # After the handshake what comes is for the core, which is not connected yet: `_settle` resumes.
         if not transport.is_closing():
             transport.pause_reading()
 
@@ -127,7 +134,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
         """Begin, without reading yet."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.pause_reading()
-        # The core does not see what waits in the transport. Beyond this it keeps its bytes, and `send` waits.
+        # The core does not see what waits in the transport. From this many bytes on `_write` takes no more,
+        # so that they stay in the core's `output`, and `send` waits.
         self._transport.set_write_buffer_limits(CHUNK)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
@@ -160,7 +168,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._lost_by = exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file")
         self._lost.set()
         self._tls_input.set()
-        # In this order: what the venue said last, then the end.
+        # In this order: what the venue said last, which may be a fill, then the end.
         if self._begun and not self.finished.is_set():
             self._read_what_is_left()
         if self._begun and not self.finished.is_set():
@@ -193,7 +201,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
             return
         data = tls.decrypt()
         if tls.has_outgoing:
-            # That it could not be written is seen when something else is.
+            # Answers of TLS, such as to a renegotiation. If they cannot be written, neither can the next
+            # message, which says so to the core; what was decrypted goes there first.
             with contextlib.suppress(OSError):
                 self._push()
         if data:
@@ -202,8 +211,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._core.receive(b"")
 
     def _read_what_is_left(self) -> None:
-        # The transport has given up, perhaps because it could not write what had waited there; the socket is
-        # closed only after this.
+        # The transport has given up, perhaps because it could not write what had waited there. asyncio closes
+        # the socket only after `connection_lost`, so what the venue had sent can still be read from it.
         raw = self._raw
         with contextlib.suppress(OSError, ValueError):
             while raw is not None and not self.finished.is_set() and (size := raw.recv_into(self._room)):
@@ -216,7 +225,12 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._send(self._tls.outgoing())
 
     def _send(self, data: bytes | bytearray) -> None:
-        # Directly as long as nothing waits in the transport, so that the order is kept.
+        """Write encrypted or plain bytes: all of them, as far as the core is concerned.
+
+        Raises:
+            OSError: nothing can be written any more.
+        """
+        # Past the transport, unless something waits in it: the bytes would leave in another order.
         transport = self._transport
         if not data or self._raw is None or transport is None:
             return
@@ -229,11 +243,12 @@ class ClientProtocol(asyncio.BufferedProtocol):
             except (BlockingIOError, InterruptedError):
                 taken = 0
         if taken < len(data):
-            # As bytes of its own: what the transport is given it keeps.
+            # A copy: the transport keeps what it is given, and `output` changes.
             transport.write(bytes(data[taken:]))
 
     def _write(self, output: bytearray) -> int:
-        # As `ClientCore.flush` wants it. What the transport has is taken: it writes that, or is lost.
+        """Write some of `output`; return how much, as `ClientCore.flush` wants it. What waits in the
+        transport counts as taken: it is written, or the connection is lost."""
         if not self._may_write:
             return 0
         chunk = output if len(output) <= CHUNK else output[:CHUNK]
@@ -254,13 +269,14 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._users.notify()
 
     def flush(self) -> None:
-        """Write what the user has put into the core."""
+        """Write what the user has put into the core. `_settle` for the usual case, in which a send changes
+        nothing else."""
         if self._transport is None or self.finished.is_set():
             return
         core = self._core
         try:
             if core.flush(self._write):
-                # All goes on as before: nothing else can have changed than what is due, which may be sooner.
+                # Only what is due can have changed, and only to a sooner moment is the timer set.
                 due = core.due()
                 if due is not None and due < self._timer.moment:
                     self._timer.set(due)
@@ -275,11 +291,12 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._users.notify()
 
     def _settle(self) -> None:
-        # Write what there is to write, read or not, keep time, and see whether all is over.
+        """Bring the transport and the timer to what the core wants after it has changed."""
         core, transport = self._core, self._transport
         if transport is None or self.finished.is_set():
             return
-        # It may be closing because a write has failed; that takes no more, but what has come is still read.
+        # It may be closing because its own write has failed, which asyncio tells nobody before
+        # `connection_lost`. What has come is still read there.
         if transport.is_closing():
             core.write_failed()
         if core.output:

@@ -55,6 +55,7 @@ class BackgroundThread:
             if self._called_off:
                 return
             self._runs = True
+        # BaseException, because without this thread no call of a user would ever return.
         try:
             while (attempt := self._next_attempt()) is not None:
                 self._connect(attempt)
@@ -85,7 +86,7 @@ class BackgroundThread:
             driver.background_sleeper.sleep(seconds)
 
     def _connect(self, attempt: Attempt) -> None:
-        # Here, because they need TLS, which is long to import.
+        # Imported here: they need TLS, which takes long to import, and a client may never connect.
         from kalshi_fix_adapters.blocking.transport import Transport
         from kalshi_fix_adapters.net.dial import open_socket
 

@@ -128,10 +128,11 @@ class Client(ClientBase):
             logged on, or not any more. Nothing was sent, whichever of them it is.
         """
         driver, core = self._driver, self._core
+        # The usual case, in one step under the lock: there is room, and no budget.
         with driver.lock:
             if driver.poisoned:
                 driver.refuse(NotConnectedError)
-            # `congested` says no without output; asking only with some saves each message a call.
+            # `congested` says no without output; looking at that first saves nearly every message a call.
             if core.pacing is None and not (core.output and core.congested):
                 return driver.change(
                     core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes
@@ -143,8 +144,8 @@ class Client(ClientBase):
         def send_if_there_is_room() -> int | None:
             if core.congested:
                 return None
-            # What sends also writes, within one change: an interrupt must not leave a message that has its
-            # number and that nobody writes.
+            # A change of its own inside of `wait`, which writes as well: an interrupt must not leave a
+            # message that has its number and that nobody writes.
             return driver.change(core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes)
 
         sent = driver.wait(send_if_there_is_room, timeout, NotConnectedError)
@@ -166,6 +167,7 @@ class Client(ClientBase):
                 core.send_in_turn, turn, header_fields, allow_unknown_codes=allow_unknown_codes
             )
 
+        # By `with`, so that an interrupt at any point frees the place in line (`pacing.Turn`).
         with turn.held:
             try:
                 sent = driver.wait(send_in_turn, timeout, NotConnectedError)
@@ -285,7 +287,7 @@ class Client(ClientBase):
         """Let go of store and wire log; say if what was confirmed last could not be written."""
         driver = self._driver
         with driver.lock:
-            # In a forked child the store is the parent's, too.
+            # In a forked child the store's file is the parent's, which goes on with it.
             if not driver.forked:
                 self._core.close(clean=clean and not driver.poisoned)
 

@@ -50,14 +50,18 @@ if TYPE_CHECKING:
     from kalshi_fix_adapters.blocking.transport import Transport
 
 GRACE = 0.02
-"""Seconds for which a connection may be left alone after a user has driven, before the thread drives."""
+"""Seconds for which a connection may be left alone after a user has driven, before the background thread
+drives. A user who calls again within that time finds the connection free; waking a thread and waiting for it
+costs 12 µs there and back on an idle machine, and far more on a busy one."""
 _READS_PER_TURN = 8
-"""Reads after which the driver looks at the time and writes, however much more there is to be read."""
+"""Reads after which the driver looks at the time and writes, however much more there is to be read: a venue
+that never pauses must not keep heartbeats from leaving."""
 _NOBODY = Lock()
 """The lease while no user drives; never held."""
 _OWN_ERRORS = (KalshiFixError, Ended, TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
-"""What a change raises by itself, and is whole: what the caller did wrong or is told, and what Python raises
-for odd values. All else a signal handler has thrown in: Ctrl-C's, or one of the program's own."""
+"""What a change raises by itself, after which the core is as before: what the caller did wrong or is told,
+and what Python raises for odd values. Anything else counts as thrown in by a signal handler. That may be any
+class, an Exception too, so what is listed here is what is known to be harmless and not what is harmful."""
 P = ParamSpec("P")
 T = TypeVar("T")
 _INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile what was sent last"
@@ -89,22 +93,27 @@ class Driver:
         self._transport: Transport | None = None
         """The connection, while there is one to be driven."""
         self.write: Callable[[bytearray], int] | None = None
-        """How to write to that."""
+        """How to write to that: bound once a connection, because every `send` calls it."""
         self.background: Background = Background.AWAY
+        """What the background thread does."""
         self._needed = False
         """Whether the background thread has to drive as soon as no user does."""
         self.background_sleeper: Sleeper = Sleeper()
+        """Where the background thread sleeps, whatever it does."""
         self._users_sleeper = self.background_sleeper
+        """Where the user that drives sleeps. Two, because a sleeper is for one thread at a time, and the
+        background thread sleeps while a user drives."""
         self.user_turns: int = 0
-        """How often users have driven."""
+        """How often users have driven; the background thread sees by it whether one has since its last
+        look."""
         self._lease = _NOBODY
+        """The lock of the user that drives, or that drove last; locked as long as it does."""
         self._due: float | None = None
-        """Until when the driver sleeps at most, monotonic."""
+        """When `core.tick` is due as the driver knows it, monotonic: it sleeps no longer than that."""
         self._waiters: set[threading.Lock] = set()
         """Users that wait without driving and were not told since; each sleeps by acquiring its lock a second
         time."""
-        # The sleeper stands in until `open` makes two; `wake` may be called before, and does nothing when
-        # closed.
+        # `wake` may be called before `open` makes the sleepers; on one that is closed it does nothing.
         self.close()
         _all.add(self)
 
@@ -145,7 +154,8 @@ class Driver:
         self.background_sleeper.wake()
 
     def notify(self) -> None:
-        """Let users that wait without driving look again."""
+        """Let users that wait without driving look again: with all of them, since each looks for something
+        else."""
         for each in self._waiters:
             # One that is free was told by a call that was cut off; to release it again would raise.
             if each.locked():
@@ -176,11 +186,12 @@ class Driver:
                 try:
                     core.flush(self.write)
                 except Exception as error:  # noqa: BLE001 - it is raised again in the user's calls
-                    # Not out of this call, whose message has its number, and would be sent once more.
+                    # Not raised here: the message has its number and may have left. Whoever sees an error
+                    # from `send` sends again, and that would be a second order.
                     core.failure(error)
                     self.wake()
-            # Here, where an interrupt ends the client: what the socket has not taken would wait until
-            # something else wakes the driver.
+            # The socket has not taken all, so the driver has to watch for room. Inside of the change: an
+            # interrupt between the two would leave bytes that nobody writes until something else wakes it.
             if core.output:
                 self.wake()
         except _OWN_ERRORS:
@@ -191,7 +202,8 @@ class Driver:
             self.wake()
             raise
         self.poisoned = False
-        # Otherwise nobody sleeps until a deadline: the background thread looks again after GRACE.
+        # A change may have a deadline before the one until which the driver sleeps: that of a Logout, say.
+        # Without a driver the background thread looks after GRACE by itself, and need not be woken.
         if self.background is Background.DRIVING or self._lease.locked():
             due = core.due()
             if due is not None and (self._due is None or due < self._due):
@@ -204,30 +216,32 @@ class Driver:
         raise kind(_FORKED if self.forked else _INTERRUPTED)
 
     def _prepare(self, transport: Transport, sleeper: Sleeper, deadline: float | None = None) -> float | None:
-        """Say how long to sleep for the next turn, at most until a deadline."""
+        """Have the sleeper watch for what the next turn needs; return the seconds to sleep, None for any
+        time. `deadline` is the user's, monotonic."""
         core = self.core
         until = self._due = core.due()
         if deadline is not None and (until is None or deadline < until):
             until = deadline
         reading = core.wants_read
         interest = READ if reading else 0
-        # The socket is writable nearly always, so the sleep would spin if nobody wrote: while TLS has to read
-        # first, or would have to write only to read on, which nobody does.
+        # Watched for writing only where a write will follow: a socket is writable nearly always, and the
+        # driver would spin. So not while TLS has to read before it can write (`write_wants_read`).
         if (reading and transport.read_wants_write) or (core.output and not transport.write_wants_read):
             interest |= WRITE
         if interest != sleeper.interest:
             sleeper.watch(transport.number, interest)
-        # Bytes inside the TLS layer do not show on the socket.
+        # Bytes inside the TLS layer do not show on the socket, so there is nothing to sleep for.
         if reading and transport.unread:
             return 0.0
         return None if until is None else max(0.0, until - time.monotonic())
 
     def _turn(self, transport: Transport, ready: bool) -> None:
-        """Do what can be done after a sleep."""
+        """Do what can be done after a sleep: read, do what is due, write. `ready` says that the socket is."""
         core = self.core
+        # An interrupt from here to the last line leaves this true: bytes may have been read and not received.
         self.poisoned = True
         try:
-            # Read first: a message that has come may move the deadline, such as that of a silent peer.
+            # Before the deadline is looked at: what has come may move it, such as that of a silent peer.
             if ready or transport.unread:
                 for _ in range(_READS_PER_TURN):
                     if not core.wants_read or (data := transport.read()) is None:
@@ -272,14 +286,14 @@ class Driver:
             if self.lease is not None:
                 return True
             self.background = Background.DRIVING
-            # Of those that waited for a user that was interrupted, one drives.
+            # Users may wait for one that was interrupted and never told them: now one of them can drive.
             self.notify()
         ready = False
         while True:
             with self.lock:
                 if self.background is not Background.DRIVING:
-                    # The user that has taken over reads from now on; what comes must not wake this thread,
-                    # too.
+                    # A user has taken over (`wait`) and reads from now on. What comes must not wake this
+                    # thread as well.
                     sleeper.watch(transport.number, 0)
                     return True
                 self._needed = False
@@ -288,6 +302,7 @@ class Driver:
                 if self.poisoned or self.core.finished:
                     return False
                 seconds = self._prepare(transport, sleeper)
+            # Without the lock: a `send` goes on meanwhile.
             ready = bool(sleeper.sleep(seconds) & READY)
 
     def _stand_by(self) -> None:
@@ -305,8 +320,8 @@ class Driver:
                     return
                 if lease is None or not idle:
                     continue
-                # The same user has slept since the last look: better wait for its lease than look fifty times
-                # a second.
+                # One and the same user has slept since the last look. It may sleep for hours: rest until it
+                # lets go, rather than look fifty times a second.
                 self.background = Background.RESTING
             _wait_for(lease)
 
@@ -315,13 +330,13 @@ class Driver:
         with self.lock:
             self.background = Background.AWAY
             self._transport = self.write = None
-            # The user that drives wakes up, finds that its connection is not the present one, and lets go.
+            # The user that drives wakes up, sees that its connection is not the present one, and lets go.
             lease = self.lease
             self.wake()
         if lease is not None:
             _wait_for(lease)
-        # Before the socket is closed: its number may come back as that of another file, which `poll` would
-        # watch.
+        # Before the socket is closed. The system may give its number to the next file that is opened, and
+        # `poll` would watch that.
         with self.lock:
             for sleeper in (self.background_sleeper, self._users_sleeper):
                 sleeper.watch(transport.number, 0)
@@ -346,9 +361,11 @@ class Driver:
         """
         core, sleeper = self.core, self._users_sleeper
         deadline = None if timeout is None else time.monotonic() + timeout
+        # A timeout of 0 still sleeps once, for no time: that is what reads the socket.
         has_waited = False
         before = core.last_taken
         try:
+            # One round for each time that this thread begins to drive, or waits for another one that does.
             while True:
                 transport: Transport | None = None
                 """What this thread drives."""
@@ -359,6 +376,7 @@ class Driver:
                 # the thread that rests on it.
                 mine = Lock()
                 with mine:
+                    # One round for each sleep on the connection.
                     while True:
                         with self.lock:
                             if self.poisoned:
@@ -367,6 +385,7 @@ class Driver:
                             try:
                                 if transport is not None:
                                     self._turn(transport, ready)
+                                # `look` may take something of the core, or send.
                                 self.poisoned = True
                                 found = look()
                                 self.poisoned = False
@@ -374,12 +393,18 @@ class Driver:
                                     return found
                                 if has_waited and deadline is not None and time.monotonic() >= deadline:
                                     return None
+                                # To be driven, unless only its closing is left, which is the background
+                                # thread's. `wants_read` first: while it is true `finished` is false.
                                 present = self._transport if core.wants_read or not core.finished else None
+                                # Nobody drives: this thread does from now on.
                                 if transport is None and present is not None and not self._lease.locked():
                                     transport, self._lease = present, mine
+                                    # Or the background thread does: it sleeps, since this one has the
+                                    # lock, and sees what it is now as soon as it wakes.
                                     if self.background is Background.DRIVING:
                                         self.background = Background.STANDING_BY
                                         self.background_sleeper.wake()
+                                # Not if the connection has ended, or was replaced, while this one slept.
                                 if transport is not None and transport is present:
                                     self.user_turns += 1
                                     seconds = self._prepare(transport, sleeper, deadline)
@@ -394,8 +419,11 @@ class Driver:
                                 self.poisoned = False
                                 raise
                             finally:
+                                # However this turn was left. Before the lock is: nobody may see a lease
+                                # of one that does not sleep any more.
                                 if transport is not None and not drives:
                                     self._let_go()
+                                # Interrupted while it did not drive: whoever does has to end the client.
                                 elif self.poisoned:
                                     self.wake()
                         if not drives:
@@ -408,13 +436,15 @@ class Driver:
         except _OWN_ERRORS:
             raise
         except BaseException:
-            # It may have come when `look` was through: leaving a lock is a call of its own.
+            # An interrupt. It may have come after `look` was through, while the lock was left, which is a
+            # call of its own: what was taken then has not reached the caller, and goes back.
             with self.lock:
                 if not self.poisoned:
                     core.give_back(before)
             raise
 
     def _let_go(self) -> None:
+        """Stop driving; the next one may be another user, or the background thread after GRACE."""
         self._lease = _NOBODY
         if self._waiters:
             self.notify()
@@ -443,6 +473,7 @@ def _has_ended(thread: int) -> bool:
 
 
 _all: weakref.WeakSet[Driver] = weakref.WeakSet()
+"""Those of this process. Weak, so that a client that is dropped can be freed."""
 
 
 def _forked() -> None:

@@ -1,6 +1,7 @@
 """The loop's side of `AsyncClient`: what an adapter to an event loop gives, and what it gets for that.
 
-docs/write-an-adapter.md leads through it.
+docs/write-an-adapter.md leads through it. Figures here and in `asyncio` and `trio` are of CPython 3.11 on one
+machine; read them as ratios, beside some 3 µs for a turn of either loop.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kalshi_fix_sansio.errors import KalshiFixError
 __all__ = ["CHUNK", "CLOSE_TIMEOUT", "AsyncAdapter", "Attempt", "Factories", "Notifier"]
 
 CHUNK = 64 * 1024
-"""Bytes to read or write at once."""
+"""Bytes to read or write at once, at the most."""
 CLOSE_TIMEOUT = 2.0
 """Seconds that closing a transport may take before it is dropped."""
 T = TypeVar("T")
@@ -54,12 +55,12 @@ class AsyncAdapter(ABC):
         """Notified when something else has changed for the tasks of the adapter: something is due sooner,
         reading is wanted again, all is over."""
         self.before_due: float = 0.0
-        """The moment, monotonic, before which a user's call goes on without `before`: for an adapter whose
-        `before` has something to do only once in a while."""
+        """The moment, monotonic, before which a user's call goes on without `before`. An adapter whose
+        `before` has something to do only once in a while sets it there, and saves most calls a coroutine."""
         self.has_after: bool = type(self).after is not AsyncAdapter.after
-        """Whether `after` does anything."""
+        """Whether `after` does anything; looked up once, not to make a coroutine that does nothing."""
         self._timer_at: float | None = None
-        """The moment until which `keep_time` waits."""
+        """The moment until which `keep_time` waits, monotonic; None for ever."""
 
     # What a loop has to give
 
@@ -124,7 +125,8 @@ class AsyncAdapter(ABC):
             self.give_up()
 
     def notify_tasks(self) -> None:
-        """Let those look again whom a call into the core may concern, but the users."""
+        """Wake those tasks of the adapter that a call into the core may concern. Mostly none: a message that
+        was read or sent leaves nothing to write, and moves what is due to a later moment."""
         core = self.core
         if core.output:
             self.output.notify()
@@ -143,6 +145,7 @@ class AsyncAdapter(ABC):
                 if attempt is None:
                     await self.changes.wait(core.timeout())
                     continue
+                # There is a new event: Connecting.
                 self.users.notify()
                 try:
                     await self.connect(attempt)
@@ -161,9 +164,7 @@ class AsyncAdapter(ABC):
 
     async def read_by(self, receive: Callable[[int], Awaitable[bytes | bytearray]]) -> None:
         """Hand the core what `receive` returns of at most so many bytes, up to the end of the stream."""
-        # Anything but nothing, which is the end.
-        data: bytes | bytearray = b"-"
-        while data:
+        while True:
             if not self.core.wants_read:
                 await self.changes.wait(None)
                 continue
@@ -171,9 +172,12 @@ class AsyncAdapter(ABC):
                 data = await receive(CHUNK)
             except self.broken:
                 data = b""
+            # Nothing read is the end of the stream, for the core as well.
             self.core.receive(bytes(data))
             self.users.notify()
             self.notify_tasks()
+            if not data:
+                return
 
     async def write_by(self, send: Callable[[bytes], Awaitable[object]]) -> None:
         """Write what the core has to say by `send`, for ever."""
@@ -181,12 +185,13 @@ class AsyncAdapter(ABC):
             if not self.core.output:
                 await self.output.wait(None)
                 continue
-            # A copy, because `output` grows meanwhile. It keeps these bytes until they were written: how much
+            # A copy, because `output` grows while this waits. The bytes leave it by `wrote` alone: how much
             # it holds is what makes `send` wait.
             chunk = bytes(self.core.output[:CHUNK])
             try:
                 await send(chunk)
             except self.broken:
+                # The task goes on: `output` stays empty from now on, and `read_by` finds the end.
                 self.core.write_failed()
             else:
                 self.core.wrote(len(chunk))
@@ -211,10 +216,11 @@ class AsyncAdapter(ABC):
     ) -> T | None:
         """Call `ready` now and whenever users are woken, until it returns something, and return that; None
         after `timeout` seconds."""
-        # From `ready` to the return nothing can be cancelled: that would lose what was taken.
         now = time.monotonic()
         if now >= self.before_due:
             await self.before()
+        # Between a `ready` that has found something and the return nothing is awaited that can be cancelled:
+        # an event that was taken would be lost.
         found = ready()
         if found is not None:
             if self.has_after:
@@ -224,8 +230,10 @@ class AsyncAdapter(ABC):
         end = None if timeout is None else now + timeout
         while await self.users.wait(left):
             found = ready()
+            # Without `after`: the wait has let others run.
             if found is not None:
                 return found
+            # Woken for somebody else, as mostly.
             if end is not None:
                 left = end - time.monotonic()
                 if left <= 0:

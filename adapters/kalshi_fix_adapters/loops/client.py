@@ -119,6 +119,7 @@ class AsyncClient(ClientBase):
             NotConnectedError: the client is not logged on, or not any more; nothing was sent.
         """
         adapter, core = self._adapter, self._core
+        # With a rate budget: `send_in_turn` is asked again whenever users are woken.
         if core.pacing is not None:
             turn = core.pacing.turn(message)
 
@@ -138,12 +139,14 @@ class AsyncClient(ClientBase):
             if sent is None:
                 raise no_room() if core.congested else no_tokens()
             return sent
+        # As `AsyncAdapter.wait` does, said again here: a send that need not wait is spared that call.
         if time.monotonic() >= adapter.before_due:
             await adapter.before()
         waits = bool(core.output) and core.congested
         if waits and not await adapter.wait(lambda: not core.congested or None, timeout):
             raise no_room()
-        # Nothing is awaited from here to `flush`: a message that has its number is on its way to be written.
+        # Nothing is awaited from here to `flush`, so that no cancellation can come between: a message that
+        # has its number is written, or waits in `output`.
         number = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         adapter.flush()
         if adapter.has_after and not waits:

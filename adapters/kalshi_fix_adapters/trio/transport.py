@@ -1,7 +1,7 @@
 """A connection under trio that can be written to without waiting.
 
 trio's own streams are written to by calls that wait, and that spoil the stream when they are cancelled. They
-need a task that does nothing but write, and so two turns of the scheduler for each message.
+need a task that does nothing but write, and so two turns of the scheduler (3 µs each) for each message.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Transport:
         return taken
 
     def read(self) -> bytes:
-        """Return what has come; nothing if that is no message yet, or if `ended`."""
+        """Return what has come; nothing if that was too early, or if `ended`."""
         try:
             data = self._raw.recv(CHUNK)
         except BlockingIOError:
@@ -67,7 +67,7 @@ class Transport:
             self.full = False
 
     async def close_notify(self) -> None:
-        """End it in the way that the peer can tell from an accident, and wait for the peer's answer."""
+        """Tell the peer that nothing more comes. Only TLS can, but every wait is a checkpoint."""
         await trio.lowlevel.checkpoint()
 
     def abort(self) -> None:
@@ -106,14 +106,14 @@ class TlsTransport(Transport):
         return len(chunk)
 
     def read(self) -> bytes:
-        """Return what has come; nothing if that is no message yet, or if `ended`."""
+        """Return what has come; nothing if that is no whole record of TLS yet, or if `ended`."""
         encrypted = super().read()
         if encrypted or self.ended:
             self._tls.feed(encrypted)
         data = self._tls.decrypt()
         self.ended: bool = self._tls.ended
         if self._tls.has_outgoing:
-            # That it could not be written is seen when something else is.
+            # If that cannot be written, neither can the next message, which says so to the core.
             with contextlib.suppress(OSError):
                 self._push()
         return data
