@@ -11,8 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
-from kalshi_fix_sansio._generated import NewOrderSingle
-from kalshi_fix_sansio._generated import Party as KalshiParty
 from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
@@ -245,22 +243,6 @@ def order(**values: Any) -> Order:
 def test_what_has_no_form_is_named(message: Message, pattern: str) -> None:
     with pytest.raises(EncodeError, match=pattern):
         CODEC.encode(message)
-
-
-def test_generated_encoders_fail_with_the_field_named_too() -> None:
-    codec = Codec(KALSHI)
-    single = NewOrderSingle(
-        cl_ord_id="a", order_qty=1, ord_type="2", price="0.45", side="1", symbol="K", party_ids=[]
-    )
-    assert is_frame(codec.encode(single))
-    with pytest.raises(EncodeError, match=r"^Price \(44\): expected a Decimal, not float"):
-        codec.encode(changed(single, price=0.45))
-    with pytest.raises(EncodeError, match=r"^expected Party, not dict, in entry 1"):
-        codec.encode(changed(single, price=Decimal(1), party_ids=[{}]))
-    with pytest.raises(EncodeError, match=r"^PartyID \(448\) in entry 1 of NoPartyIDs \(453\) is required"):
-        codec.encode(
-            changed(single, party_ids=[changed(KalshiParty(party_id="p"), party_id=None, party_role=5)])
-        )
 
 
 def test_a_failure_that_is_no_field_s_is_not_swallowed() -> None:

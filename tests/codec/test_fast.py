@@ -25,7 +25,7 @@ from kalshi_fix_sansio.codec.tokens import split
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.layout import Dialect, FieldMember, GroupMember
-from kalshi_fix_sansio.scalars import Decimals, converting
+from kalshi_fix_sansio.scalars import Decimals
 from tests import tiny_dialect
 from tests.codec.wire import HEAD, SOUND, Fields, carefully, damaged, dump, fields_of, joined
 from tests.samples import full, minimal
@@ -892,14 +892,6 @@ def test_messages_with_problems_and_of_unknown_type_are_never_learnt(monkeypatch
         codec.decode(frame("D", "11=a|38=1|11=b|"))
         codec.decode(frame("ZZ", "11=a|"))
     assert compiled.count == 0
-
-
-def test_decimals_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(converting, "MAX_DECIMALS", 3)
-    decimals = Decimals(Decimal)
-    assert decimals["0.50"] is decimals["0.50"]
-    assert [str(decimals[value]) for value in ("1", "2", "3", "0.50")] == ["1", "2", "3", "0.50"]
-    assert len(decimals) <= 3
 
 
 def test_a_known_shape_with_a_wrong_length_or_sum_is_no_message() -> None:

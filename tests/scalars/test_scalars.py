@@ -332,6 +332,7 @@ def test_decimals_are_remembered_by_their_text_up_to_a_limit(monkeypatch: pytest
     known = converting.Decimals(scalars.parse_decimal)
     for text in ("1", "1.0", "1.00"):
         assert str(known[text]) == text
+    assert known["1.00"] is known["1.00"]
     assert list(known) == ["1.00"]
     for _ in range(2):
         with pytest.raises(ValueError, match="expected a decimal"):

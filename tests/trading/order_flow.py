@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -54,6 +54,14 @@ _KINDS: dict[str, tuple[ExecType, OrdStatus]] = {
     "pending cancel": (ExecType.PENDING_CANCEL, OrdStatus.PENDING_CANCEL),
     "pending replace": (ExecType.PENDING_REPLACE, OrdStatus.PENDING_REPLACE),
 }
+
+
+def d(number: str | int) -> Decimal:
+    return Decimal(number)
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
 
 
 def header(message: Message, number: int = 2, *, at: datetime = NOON) -> Header:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from kalshi_fix_sansio import (
@@ -29,7 +27,7 @@ from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OutcomesUnknown
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from tests.helpers import CODEC, raw
 from tests.trading import order_flow
-from tests.trading.order_flow import NOON, over_the_wire
+from tests.trading.order_flow import NOON, at, d, over_the_wire
 
 MARKET = "KXHIGHNY-26NOV21-T55"
 COMBO = "KXCOMBO-26NOV21-A1"
@@ -39,14 +37,6 @@ LEG = MultivariateSelectedLeg(
     multivariate_selected_side="yes",
 )
 LONG = "n" * 257
-
-
-def d(number: str | int) -> Decimal:
-    return Decimal(number)
-
-
-def at(seconds: float) -> datetime:
-    return NOON + timedelta(seconds=seconds)
 
 
 def received(message: Message, seconds: float | None = None, number: int = 2) -> MessageReceived:

@@ -20,12 +20,9 @@ from kalshi_fix_sansio.trading import (
     Trade,
 )
 from tests.trading.feed import A, B, C, apply, kinds, shown, snapshot, update
+from tests.trading.order_flow import d
 
 FULL = snapshot("bid 5 at 0.40", "bid 10 at 0.39", "bid 1.25 at 0.3", "offer 3 at 0.41", "offer 8 at 0.45")
-
-
-def d(text: str) -> Decimal:
-    return Decimal(text)
 
 
 def full() -> OrderBooks:

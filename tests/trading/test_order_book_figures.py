@@ -9,10 +9,7 @@ import pytest
 from kalshi_fix_sansio import Side
 from kalshi_fix_sansio.trading import BookState, OrderBook, OrderBooks, Sweep
 from tests.trading.feed import A, shown, snapshot, update
-
-
-def d(text: str) -> Decimal:
-    return Decimal(text)
+from tests.trading.order_flow import d
 
 
 def book_of(*entries: str) -> OrderBook:

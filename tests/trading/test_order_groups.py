@@ -27,9 +27,8 @@ from kalshi_fix_sansio.trading import GroupDiscrepancyKind, GroupState, GroupUpd
 from kalshi_fix_sansio.trading.order_groups import WINDOW
 from kalshi_fix_sansio.trading.received import MAX_ID_SIZE
 from tests.helpers import CODEC, raw
-from tests.trading.order_flow import NOON, over_the_wire, place
+from tests.trading.order_flow import NOON, at, d, over_the_wire, place
 from tests.trading.order_flow import report as reported
-from tests.trading.rfq_flow import at, d
 
 G, H = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11", "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c12"
 Kind = GroupDiscrepancyKind

@@ -46,7 +46,7 @@ from kalshi_fix_sansio.trading import (
     RfqState,
 )
 from kalshi_fix_sansio.trading.rfq_creator import MAX_ACCEPTANCES, MAX_EARLY
-from tests.trading.order_flow import ENDED
+from tests.trading.order_flow import ENDED, at, d
 from tests.trading.rfq_flow import (
     COMBO,
     LEG,
@@ -54,8 +54,6 @@ from tests.trading.rfq_flow import (
     MARKET,
     accept_status,
     ack,
-    at,
-    d,
     ended,
     heard,
     logged_on,

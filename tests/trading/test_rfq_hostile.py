@@ -12,11 +12,10 @@ from kalshi_fix_sansio import DIALECT, ExecType, QuoteStatus, Side
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import QuoteTerms, RfqCreator, RfqMaker
-from tests.trading.order_flow import ENDED, NOON
+from tests.trading.order_flow import ENDED, NOON, at
 from tests.trading.rfq_flow import (
     accept_status,
     ack,
-    at,
     cancel_status,
     confirm_status,
     ended,

@@ -38,15 +38,13 @@ from kalshi_fix_sansio.trading import (
 )
 from kalshi_fix_sansio.trading.rfq_maker import MAX_QUOTES
 from tests.helpers import KEY_ID, by_tags
-from tests.trading.order_flow import ENDED, NOON
+from tests.trading.order_flow import ENDED, NOON, at, d
 from tests.trading.rfq_flow import (
     COMBO,
     LONG,
     MARKET,
-    at,
     cancel_status,
     confirm_status,
-    d,
     heard,
     heard_combo,
     logged_on,

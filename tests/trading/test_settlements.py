@@ -32,8 +32,7 @@ from kalshi_fix_sansio.trading import (
 )
 from kalshi_fix_sansio.trading.received import MAX_ID_SIZE
 from tests.helpers import CODEC, KEY_ID, by_tags, raw
-from tests.trading.order_flow import over_the_wire
-from tests.trading.rfq_flow import d
+from tests.trading.order_flow import d, over_the_wire
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
