@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +65,7 @@ RARELY: Final = 128
 LARGE: Final = 700
 """Messages of more bytes come rarely, or they would take nearly all the time."""
 CHANGES: Final = (0, 1, 1, 1, 2, 2, 3, 5)
+MOST_PORTIONS: Final = 256
 HUGE: Final = 40
 """How often something is repeated, rarely."""
 
@@ -191,3 +193,14 @@ def damaged(choices: Choices, data: bytes) -> bytes:
             case _:
                 found[at:at] = found[: choices.below(len(found) + 1)]
     return bytes(found)
+
+
+def cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
+    """Return it in portions of these sizes in turn, and after very many the rest in one."""
+    found: list[bytes] = []
+    at = 0
+    while sizes and at < len(data) and len(found) < MOST_PORTIONS:
+        size = sizes[len(found) % len(sizes)]
+        found.append(data[at : at + size])
+        at += size
+    return [*found, data[at:]]

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from interop.fixcore_peer import FixcorePeer
 from interop.quickfix_peer import QuickfixPeer
+from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.signing import Signer, load_private_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,3 +51,10 @@ def signer() -> Signer:
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return load_private_key(pem)
+
+
+@pytest.fixture(params=Role, ids=lambda role: role.value)
+def role(request: pytest.FixtureRequest) -> Role:
+    """Our side's role."""
+    found: Role = request.param
+    return found

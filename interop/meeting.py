@@ -14,7 +14,7 @@ from interop.peer import PATIENCE, Fields, Inbox
 from interop.quickfix_peer import QuickfixPeer
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import Event, LoggedOn, LogonRequested
+from kalshi_fix_sansio.events import Event, LoggedOn, LogonRequested, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.session.store import StoredMessage
 from kalshi_fix_sansio.signing import Signer, logon_payload, verify_logon
@@ -53,7 +53,7 @@ class Meeting:
             dictionaries[scene.PRODUCT],
             sender=scene.VENUE if role is Role.INITIATOR else scene.CLIENT,
             target=scene.CLIENT if role is Role.INITIATOR else scene.VENUE,
-            sign=None if role is Role.INITIATOR else self._sign,
+            sign=None if role is Role.INITIATOR else lambda *logon: signer(logon_payload(*logon)),
             connect_to=None if self._listener is None else self._listener.getsockname()[1],
             inbox=inbox,
             waiting=(self.theirs(name) for name in waiting),
@@ -116,6 +116,16 @@ class Meeting:
         """MsgType of what QuickFIX sends."""
         return "8" if self.role is Role.INITIATOR else "D"
 
+    def exchange(self, ours: OurSide, *names: str) -> None:
+        """Have both sides send messages under these names, which arrive at once."""
+        for name in names:
+            ours.send(self.our(name))
+            assert self.peer.inbox.take(self.our_type)[11] == name
+            self.peer.send(*self.theirs(name))
+            event = ours.expect(MessageReceived)
+            assert event.message.cl_ord_id == name  # type: ignore[attr-defined]
+            assert not event.poss_dup
+
     def store(self, names: Iterable[str]) -> MemoryStore:
         """Return a store as a session of ours leaves it that sent these messages to nobody."""
         config, store, sent_at = scene.config(self.role), MemoryStore(), now().utc
@@ -131,6 +141,3 @@ class Meeting:
             frame = config.codec.encode(message, header)
             store.record_sent(seq_num, StoredMessage(seq_num, sent_at, frame))
         return store
-
-    def _sign(self, sending_time: str, msg_seq_num: int, sender: str, target: str) -> bytes:
-        return self._signer(logon_payload(sending_time, msg_seq_num, sender, target))

@@ -16,7 +16,7 @@ from interop.peer import PATIENCE
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import SessionConfig
-from kalshi_fix_sansio.events import Event, HeartbeatReceived
+from kalshi_fix_sansio.events import CloseReason, Event, HeartbeatReceived, SessionEnded
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.session import MessageStore, Session
 
@@ -111,6 +111,12 @@ class OurSide:
     def send(self, message: Message) -> int:
         """Send an application message; return its MsgSeqNum."""
         return self.call(lambda session, instant: session.send(message, instant))
+
+    def log_out(self) -> None:
+        """Log out, and see that the peer agrees."""
+        self.call(lambda session, instant: session.logout(instant))
+        ended = self.expect(SessionEnded)
+        assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True), ended
 
     def expect(self, kind: type[E]) -> E:
         """Return the next event, which must be of this kind."""

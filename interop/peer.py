@@ -6,7 +6,6 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 Fields = Mapping[int, str]
 Desk = Callable[[str, Fields], tuple[str, Fields] | None]
@@ -17,24 +16,6 @@ Sign = Callable[[str, int, str, str], bytes]
 
 PATIENCE = 30.0
 """Seconds after which a step that did not happen fails its test; no step waits for time to pass."""
-
-
-class Peer(Protocol):
-    """The other engine, either side of a connection, running in threads of its own."""
-
-    @property
-    def port(self) -> int:
-        """The port it listens on, as an acceptor."""
-
-    @property
-    def inbox(self) -> Inbox:
-        """What it has received and reported."""
-
-    def send(self, msg_type: str, body: Fields) -> None:
-        """Send an application message."""
-
-    def close(self) -> None:
-        """End whatever still runs; a second call does nothing."""
 
 
 class Inbox:

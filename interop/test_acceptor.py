@@ -36,10 +36,6 @@ Pair = tuple[QuickfixPeer | FixcorePeer, OurSide]
 @pytest.fixture
 def pair(engine: Engine, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Pair]:
     """A client built on the other engine, logged on to our venue with a signed Logon."""
-
-    def sign(sending_time: str, msg_seq_num: int, sender: str, target: str) -> bytes:
-        return signer(logon_payload(sending_time, msg_seq_num, sender, target))
-
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         listener.settimeout(PATIENCE)
@@ -48,7 +44,7 @@ def pair(engine: Engine, tmp_path: Path, dictionaries: dict[str, Path], signer: 
             dictionaries[scene.PRODUCT],
             sender=scene.CLIENT,
             target=scene.VENUE,
-            sign=sign,
+            sign=lambda *logon: signer(logon_payload(*logon)),
             connect_to=listener.getsockname()[1],
         )
         stack.callback(peer.close)

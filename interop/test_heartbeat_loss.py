@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 
 from interop.meeting import Meeting
-from interop.ours import OurSide
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import (
     CloseReason,
     GapClosed,
     GapDetected,
-    MessageReceived,
     PeerSilent,
     ResendServed,
     SequenceSkipped,
@@ -28,12 +26,10 @@ HEART_BT_INT = 3
 its ticks of a second; our side asks after 1.2 and gives up 1.2 later."""
 
 
-@pytest.fixture(params=Role, ids=lambda role: role.value)
-def meeting(
-    request: pytest.FixtureRequest, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer
-) -> Iterator[Meeting]:
+@pytest.fixture
+def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Meeting]:
     settings = {"HeartBtInt": str(HEART_BT_INT)}
-    with Meeting(request.param, tmp_path, dictionaries, signer, settings=settings) as meeting:
+    with Meeting(role, tmp_path, dictionaries, signer, settings=settings) as meeting:
         yield meeting
 
 
@@ -78,7 +74,8 @@ def test_one_lost_heartbeat_of_ours_is_asked_after(meeting: Meeting) -> None:
     # QuickFIX asks, and the answer shows it that a number is missing, which is filled over.
     assert ours.expect(ResendServed).resent == 0
     assert ours.incoming.passed["1"] == 1
-    go_on(meeting, ours)
+    meeting.exchange(ours, "after")
+    ours.log_out()
 
 
 def test_one_lost_heartbeat_of_the_peer_is_asked_after(meeting: Meeting) -> None:
@@ -89,14 +86,5 @@ def test_one_lost_heartbeat_of_the_peer_is_asked_after(meeting: Meeting) -> None
     assert ours.expect(SequenceSkipped).gap_fill
     ours.expect(GapClosed)
     assert gap.begin == gap.end == 2
-    go_on(meeting, ours)
-
-
-def go_on(meeting: Meeting, ours: OurSide) -> None:
-    """See that the session stands as before."""
-    ours.send(meeting.our("after"))
-    assert meeting.peer.inbox.take(meeting.our_type)[11] == "after"
-    meeting.peer.send(*meeting.theirs("after"))
-    ours.expect(MessageReceived)
-    ours.call(lambda session, now: session.logout(now))
-    assert ours.expect(SessionEnded).clean
+    meeting.exchange(ours, "after")
+    ours.log_out()

@@ -9,7 +9,6 @@ from pathlib import Path
 from interop.meeting import Meeting
 from interop.ours import OurSide
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import SessionEnded
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.signing import Signer
 
@@ -40,8 +39,7 @@ def test_a_minute_without_a_message(tmp_path: Path, dictionaries: dict[str, Path
 
 
 def check(meeting: Meeting, ours: OurSide) -> None:
-    ours.call(lambda session, now: session.logout(now))
-    assert ours.expect(SessionEnded).clean
+    ours.log_out()
     meeting.peer.inbox.wait_logged_out()
     assert meeting.peer.inbox.is_empty()
     for passed, number_after in (

@@ -18,14 +18,12 @@ from interop.quickfix_peer import QuickfixPeer
 from kalshi_fix_sansio import ExecType, OrdStatus, Side
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import (
-    CloseReason,
     GapClosed,
     GapDetected,
     LoggedOn,
     MessageReceived,
     OutcomesUnknown,
     ResendServed,
-    SessionEnded,
 )
 from kalshi_fix_sansio.resend_policy import ResendFresh
 from kalshi_fix_sansio.session import MemoryStore
@@ -58,13 +56,6 @@ def logged_on(
         yield ours
 
 
-def log_out(ours: OurSide) -> None:
-    ours.call(lambda session, now: session.logout(now))
-    ended = ours.expect(SessionEnded)
-    assert ended.reason is CloseReason.LOGGED_OUT
-    assert ended.clean
-
-
 def test_an_order_and_its_report(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
     with logged_on(peer, signer, MemoryStore()) as ours:
         ours.send(scene.order("a-1"))
@@ -80,7 +71,7 @@ def test_an_order_and_its_report(peer: QuickfixPeer | FixcorePeer, signer: Signe
         assert received.message.leaves_qty == Decimal(10)
         assert not received.poss_dup
 
-        log_out(ours)
+        ours.log_out()
         peer.inbox.wait_logged_out()
 
 
@@ -89,12 +80,12 @@ def test_the_numbers_go_on_in_the_next_connection(peer: QuickfixPeer | FixcorePe
     with logged_on(peer, signer, store) as ours:
         assert ours.send(scene.order("a-1")) == 2
         ours.expect(MessageReceived)
-        log_out(ours)
+        ours.log_out()
         peer.inbox.wait_logged_out()
     with logged_on(peer, signer, store) as ours:
         assert ours.send(scene.order("a-2")) == 5
         assert ours.expect(MessageReceived).message == scene.report("a-2")
-        log_out(ours)
+        ours.log_out()
 
 
 def test_a_report_that_we_missed_is_asked_for(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
@@ -114,7 +105,7 @@ def test_a_report_that_we_missed_is_asked_for(peer: QuickfixPeer | FixcorePeer, 
 
         ours.send(scene.order("a-3"))
         assert ours.expect(MessageReceived).message == scene.report("a-3")
-        log_out(ours)
+        ours.log_out()
 
 
 def test_an_order_that_the_peer_missed_is_resent(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
@@ -132,7 +123,7 @@ def test_an_order_that_the_peer_missed_is_resent(peer: QuickfixPeer | FixcorePee
         assert served.begin == 2
         for cl_ord_id in ("a-1", "a-2"):
             assert ours.expect(MessageReceived).message == scene.report(cl_ord_id)
-        log_out(ours)
+        ours.log_out()
 
 
 def test_an_order_too_old_to_resend_is_filled_over(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
@@ -147,4 +138,4 @@ def test_an_order_too_old_to_resend_is_filled_over(peer: QuickfixPeer | FixcoreP
         assert peer.inbox.take("D")[11] == "a-2"
         assert ours.expect(MessageReceived).message == scene.report("a-2")
         assert peer.inbox.is_empty()
-        log_out(ours)
+        ours.log_out()

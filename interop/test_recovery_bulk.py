@@ -24,7 +24,6 @@ from kalshi_fix_sansio.events import (
     GapDetected,
     MessageReceived,
     ResendServed,
-    SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.signing import Signer
@@ -82,13 +81,6 @@ class RollInbox(Inbox):
             self.roll.tick(fields[11], int(fields[34]), size, again=fields.get(43) == "Y")
 
 
-@pytest.fixture(params=Role, ids=lambda role: role.value)
-def role(request: pytest.FixtureRequest) -> Role:
-    """Our side's role."""
-    found: Role = request.param
-    return found
-
-
 @pytest.fixture
 def begin() -> Iterator[Callable[[], None]]:
     """What begins to measure; the end of the test ends it."""
@@ -118,8 +110,7 @@ def test_resend_to_the_peer(
         after = inbox.take(meeting.our_type)
         assert after[11] == "after"
         assert 43 not in after
-        ours.call(lambda session, now: session.logout(now))
-        assert ours.expect(SessionEnded).clean
+        ours.log_out()
         assert inbox.is_empty()
 
 
@@ -148,5 +139,4 @@ def test_resend_from_the_peer(
         after = ours.expect(MessageReceived)
         assert after.message.cl_ord_id == "after"  # type: ignore[attr-defined]
         assert not after.poss_dup
-        ours.call(lambda session, now: session.logout(now))
-        assert ours.expect(SessionEnded).clean
+        ours.log_out()

@@ -17,7 +17,6 @@ from kalshi_fix_sansio.events import (
     GapDetected,
     MessageReceived,
     ResendServed,
-    SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.signing import Signer
@@ -82,18 +81,10 @@ class Desk:
         assert self.ours.session.next_incoming == peer.next_outgoing
         self.send("last")
         assert peer.inbox.take(self.meeting.our_type)[11] == "last"
-        self.ours.call(lambda session, now: session.logout(now))
-        assert self.ours.expect(SessionEnded).clean
+        self.ours.log_out()
         peer.inbox.wait_logged_out()
         assert peer.inbox.is_empty()
         assert self.ours.session.next_outgoing == peer.next_incoming
-
-
-@pytest.fixture(params=Role, ids=lambda role: role.value)
-def role(request: pytest.FixtureRequest) -> Role:
-    """Our side's role."""
-    found: Role = request.param
-    return found
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from kalshi_fix_sansio.events import (
     CloseReason,
     GapDetected,
     LoggedOn,
-    MessageReceived,
     MessagesLost,
     SequenceSkipped,
     SessionEnded,
@@ -40,19 +39,8 @@ def start(tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iter
         meeting.close()
 
 
-def exchange(meeting: Meeting, ours: OurSide, *names: str) -> None:
-    for name in names:
-        ours.send(meeting.our(name))
-        assert meeting.peer.inbox.take(meeting.our_type)[11] == name
-        meeting.peer.send(*meeting.theirs(name))
-        event = ours.expect(MessageReceived)
-        assert event.message.cl_ord_id == name  # type: ignore[attr-defined]
-        assert not event.poss_dup
-
-
 def log_out(meeting: Meeting, ours: OurSide) -> None:
-    ours.call(lambda session, now: session.logout(now))
-    assert ours.expect(SessionEnded).clean
+    ours.log_out()
     meeting.peer.inbox.wait_logged_out()
     assert meeting.peer.inbox.is_empty()
 
@@ -60,12 +48,12 @@ def log_out(meeting: Meeting, ours: OurSide) -> None:
 def test_the_peers_logon_resets_in_the_middle(start: Start) -> None:
     meeting = start(Role.ACCEPTOR)
     ours, _logged_on = meeting.connect(MemoryStore())
-    exchange(meeting, ours, "before-1", "before-2")
+    meeting.exchange(ours, "before-1", "before-2")
     meeting.peer.send(*RESETTING_LOGON)
 
     assert ours.expect(LoggedOn).reset
     assert (ours.session.next_outgoing, ours.session.next_incoming) == (2, 2)
-    exchange(meeting, ours, "after-1", "after-2")
+    meeting.exchange(ours, "after-1", "after-2")
     assert (ours.session.next_outgoing, ours.session.next_incoming) == (4, 4)
     log_out(meeting, ours)
     assert meeting.peer.next_incoming == ours.session.next_outgoing == 5
@@ -74,7 +62,7 @@ def test_the_peers_logon_resets_in_the_middle(start: Start) -> None:
 def test_the_peers_logon_resets_in_a_gap(start: Start) -> None:
     meeting = start(Role.ACCEPTOR)
     ours, _logged_on = meeting.connect(MemoryStore())
-    exchange(meeting, ours, "before")
+    meeting.exchange(ours, "before")
     ours.outgoing.lose_next("2")
     ours.incoming.lose_next("D")
     meeting.peer.send(*meeting.theirs("lost"))
@@ -85,20 +73,19 @@ def test_the_peers_logon_resets_in_a_gap(start: Start) -> None:
     # What was missing has no number any more, and neither has what was held behind it.
     assert ours.expect(MessagesLost) == MessagesLost(3, 4)
     assert ours.expect(LoggedOn).reset
-    exchange(meeting, ours, "after")
+    meeting.exchange(ours, "after")
     log_out(meeting, ours)
 
 
-@pytest.mark.parametrize("role", Role, ids=lambda role: role.value)
 def test_our_logon_resets_in_the_middle(start: Start, role: Role) -> None:
     meeting = start(role)
     ours, _logged_on = meeting.connect(MemoryStore())
-    exchange(meeting, ours, "before-1", "before-2")
+    meeting.exchange(ours, "before-1", "before-2")
     ours.call(lambda session, now: session.reset(now))
 
     assert ours.expect(LoggedOn).reset
     assert (ours.session.next_outgoing, ours.session.next_incoming) == (2, 2)
-    exchange(meeting, ours, "after-1", "after-2")
+    meeting.exchange(ours, "after-1", "after-2")
     assert (ours.session.next_outgoing, ours.session.next_incoming) == (4, 4)
     log_out(meeting, ours)
 
@@ -107,7 +94,7 @@ def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
     """QuickFIX's acceptor cannot reset in the middle: it answers our answer by one more such Logon."""
     meeting = start(Role.INITIATOR)
     ours, _logged_on = meeting.connect(MemoryStore())
-    exchange(meeting, ours, "before")
+    meeting.exchange(ours, "before")
     meeting.peer.send(*RESETTING_LOGON)
 
     assert ours.expect(LoggedOn).reset
@@ -119,32 +106,30 @@ def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
     assert ours.outgoing.passed["5"] == 1
 
 
-@pytest.mark.parametrize("role", Role, ids=lambda role: role.value)
 def test_the_peers_sequence_reset_in_the_middle(start: Start, role: Role) -> None:
     meeting = start(role)
     ours, _logged_on = meeting.connect(MemoryStore())
-    exchange(meeting, ours, "before")
+    meeting.exchange(ours, "before")
     meeting.peer.send("4", {36: "1000", 123: "N"})
     meeting.peer.next_outgoing = 1000
 
     assert ours.expect(SequenceSkipped) == SequenceSkipped(3, 999, gap_fill=False)
-    exchange(meeting, ours, "after")
+    meeting.exchange(ours, "after")
     assert (ours.session.next_outgoing, ours.session.next_incoming) == (4, 1001)
     log_out(meeting, ours)
 
 
-@pytest.mark.parametrize("role", Role, ids=lambda role: role.value)
 def test_the_next_logon_resets(start: Start, role: Role) -> None:
     store = MemoryStore()
     meeting = start(role, ResetOnLogon="Y" if role is Role.ACCEPTOR else "N")
     ours, _logged_on = meeting.connect(store, reset_seq_num=False)
-    exchange(meeting, ours, "before-1", "before-2")
+    meeting.exchange(ours, "before-1", "before-2")
     log_out(meeting, ours)
     assert (store.next_outgoing, store.next_incoming) == (5, 5)
 
     ours, logged_on = meeting.connect(store, reset_seq_num=True)
     assert logged_on.reset
     assert (store.next_outgoing, store.next_incoming) == (2, 2)
-    exchange(meeting, ours, "after")
+    meeting.exchange(ours, "after")
     log_out(meeting, ours)
     assert (store.next_outgoing, store.next_incoming) == (4, 4)

@@ -202,7 +202,7 @@ def quickfix_at(
             sender=options["key_id"],
             target=name,
             connect_to=door.port,
-            sign=lambda time, number, sender, target: signer(logon_payload(time, number, sender, target)),
+            sign=lambda *logon: signer(logon_payload(*logon)),
             logon=logon,
         )
         with contextlib.closing(peer):

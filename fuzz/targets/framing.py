@@ -54,7 +54,7 @@ def hold(
     pieces(warm, [message for message in before if is_frame(message)])
     if warm.pending or warm.skipped:  # a message that is too long is garbage
         warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
-    assert pieces(warm, _cut(stream, sizes)) == expected, (
+    assert pieces(warm, wire.cut(stream, sizes)) == expected, (
         "the portions, or what came before, made a difference"
     )
     assert (warm.pending, warm.skipped) == (cold.pending, cold.skipped)
@@ -82,13 +82,3 @@ def size_of(piece: Frame | Garbled | Oversized) -> int:
     if isinstance(piece, Oversized):
         return 0
     return len(piece.data) if isinstance(piece, Frame) else piece.size
-
-
-def _cut(stream: bytes, sizes: Sequence[int]) -> list[bytes]:
-    found, at, turn = [], 0, 0
-    while sizes and at < len(stream) and turn < 64:
-        size = sizes[turn % len(sizes)]
-        found.append(stream[at : at + size])
-        at += size
-        turn += 1
-    return [*found, stream[at:]]

@@ -63,7 +63,7 @@ def check(data: bytes) -> None:
 def hold(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> list[LoggedMessage]:
     """Hold the invariant to one log, read in pieces of these sizes in turn; return what is in it."""
     expected = read([log], max_message)
-    assert read(_cut(log, sizes), max_message) == expected, "the pieces made a difference"
+    assert read(wire.cut(log, sizes), max_message) == expected, "the pieces made a difference"
     assert read([log], max_message, Careful) == expected, "what is taken at once made a difference"
     line = 1
     for logged in expected:
@@ -87,14 +87,4 @@ def read(pieces: Sequence[bytes], max_message: int, kind: type[LogReader] = LogR
         kept = len(reader._buffer) - reader._at
         assert kept <= max_message + len(piece) + 64, f"{kept} bytes are kept"
     found += reader.close()
-    return found
-
-
-def _cut(log: bytes, sizes: Sequence[int]) -> list[bytes]:
-    found, at, turn = [], 0, 0
-    while at < len(log):
-        size = sizes[turn % len(sizes)] if turn < 256 else len(log)
-        found.append(log[at : at + size])
-        at += size
-        turn += 1
     return found

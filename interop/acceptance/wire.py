@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+
+from kalshi_fix_sansio.layout import BlockLayout, FieldMember
+from tests.fix50sp2.dialect import DIALECT
 
 SOH = "\x01"
 _TIME = re.compile(r"<TIME(?:([+-])([0-9]+))?>")
@@ -18,38 +22,20 @@ _ENVELOPE = frozenset({9, 10})
 """Tags whose value depends on all others, and is checked against them."""
 _WORDING = frozenset({58})
 """Text for people: that it is there counts, not what it says."""
-HEADER = frozenset(
-    {
-        *(
-            8,
-            9,
-            35,
-            34,
-            43,
-            49,
-            50,
-            52,
-            56,
-            57,
-            90,
-            91,
-            97,
-            115,
-            116,
-            122,
-            128,
-            129,
-            142,
-            143,
-            144,
-            145,
-            212,
-            213,
-        )
-    }
-    | {*(347, 369, 627, 628, 629, 630, 1128, 1129, 1156)}
-)
 Field = tuple[int, str]
+
+
+def _tags(block: BlockLayout) -> Iterator[int]:
+    for member in block.members:
+        yield member.tag
+        if not isinstance(member, FieldMember):
+            yield from _tags(member.entry)
+        elif member.field.length_tag:
+            yield member.field.length_tag
+
+
+HEADER = frozenset(_tags(DIALECT.header))
+"""Tags of the standard header."""
 
 
 def to_wire(text: str) -> bytes:

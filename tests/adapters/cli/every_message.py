@@ -12,7 +12,6 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.layout import Sender
 
 ROOT = Path(__file__).resolve().parents[3]
-LOG = ROOT / "tests" / "data" / "every_message.log"
 KEY = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
 SYMBOL = "KXHIGHNY-26AUG17-B80.5"
 Spoken = tuple[str, str, Sender, Message]
@@ -36,9 +35,3 @@ def _made(source: str) -> Message:
     exec(source, names)
     message: Message = names["message"]
     return message
-
-
-def frames() -> list[bytes]:
-    """Return the messages of the log, as on the wire."""
-    lines = LOG.read_text("utf-8").splitlines()
-    return [line.split(" ", 2)[2].replace("|", "\x01").encode("latin-1") for line in lines]

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fuzz.wire import LOG, logged
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.explain import explain
 from kalshi_fix_adapters.cli.render import json_fields, lines
@@ -18,7 +19,7 @@ from kalshi_fix_sansio import DIALECT, TEXTS, decode_strict
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember
 from kalshi_fix_sansio.validation import validate
-from tests.adapters.cli.every_message import KEY, LOG, SYMBOL, conversation, frames
+from tests.adapters.cli.every_message import KEY, SYMBOL, conversation
 from tests.helpers import tag_of
 
 HOSTILE = (
@@ -76,7 +77,7 @@ def problems(log: bytes) -> list[str]:
 
 def test_the_log_with_every_message_is_up_to_date_and_sound() -> None:
     assert {spoken.MSG_TYPE for *_, spoken in conversation()} == set(DIALECT.messages)
-    for (product, session, sender, spoken), frame in zip(conversation(), frames(), strict=True):
+    for (product, session, sender, spoken), frame in zip(conversation(), logged(), strict=True):
         layout = type(spoken).MESSAGE
         assert validate(spoken, layout, product=product, session=session, sender=sender) == ()
         assert decode_strict(frame) == spoken
@@ -108,7 +109,7 @@ def wire(block: Any) -> dict[str, Any]:
 def test_json_says_what_the_messages_say() -> None:
     found = objects(LOG.read_bytes())
     assert len(found) == len(conversation())
-    for shown, (*_, spoken), frame in zip(found, conversation(), frames(), strict=True):
+    for shown, (*_, spoken), frame in zip(found, conversation(), logged(), strict=True):
         assert list(shown) == [
             *("line", "time", "direction", "connection", "msg_type", "name", "fields", "problems")
         ]
@@ -306,8 +307,8 @@ def test_an_endless_message_is_cut() -> None:
     )
 )
 def test_nothing_in_a_message_stops_the_reader(junk: bytes) -> None:
-    for logged in LogReader().feed(b"8=FIXT.1.1|" + junk + b"\n\n"):
-        explanation = explain(logged)
+    for found in LogReader().feed(b"8=FIXT.1.1|" + junk + b"\n\n"):
+        explanation = explain(found)
         json.dumps(json_fields(explanation.inspection))
         assert list(lines(explanation, Units()))
 

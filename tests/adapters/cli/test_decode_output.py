@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fuzz.targets.log_reader import CarefulDecoder
+from fuzz.wire import LOG
 from kalshi_fix_adapters.cli import files, templates
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.decoding import Asked, Decoder, Form
@@ -22,7 +23,7 @@ from kalshi_fix_adapters.cli.summary import Summary
 from kalshi_fix_adapters.cli.terminal import Screen
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LogReader
-from tests.adapters.cli.every_message import LOG, SYMBOL
+from tests.adapters.cli.every_message import SYMBOL
 from tests.adapters.cli.order_logs import line, wire
 
 ORDER = f"11=a1|38=10|40=2|44=0.75|54=1|55={SYMBOL}|"

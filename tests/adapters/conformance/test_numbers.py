@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.sequence import SequenceNumbers
 from kalshi_fix_adapters.errors import LogonRefusedError
@@ -47,6 +48,14 @@ def files_of(folder: Path) -> list[Path]:
 
 class Crash(Exception):
     """What a user's code raises in the middle of an event."""
+
+
+async def begun(loop: Loop, sandbox: Sandbox, store: Path | MemoryStore) -> Options:
+    """Trade under new numbers, and leave; return the options that go on with them."""
+    settings = options(sandbox, SESSION, store=store)
+    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+        await trade(client)
+    return settings
 
 
 async def unanswered(loop: Loop, settings: Any, count: int = 1) -> list[str]:
@@ -229,9 +238,7 @@ async def test_a_client_that_gave_up_has_to_be_left_first(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """The usual case: the venue says which number it expects."""
-    settings = options(sandbox, SESSION, store=tmp_path)
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client)
+    settings = await begun(loop, sandbox, tmp_path)
     expected = at_venue(sandbox).incoming
     client = loop.client(SESSION, **settings)
     client.set_numbers(next_outgoing=expected - 1)
@@ -263,9 +270,7 @@ async def test_a_store_of_the_users_that_cannot_set_numbers_says_so(loop: Loop, 
 async def test_messages_that_are_left_out_are_named_with_the_orders_they_may_answer(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client)
+    settings = await begun(loop, sandbox, tmp_path)
     ids = await unanswered(loop, settings, 2)
     client = loop.client(SESSION, **settings)
     begin, end = client.numbers.next_incoming, at_venue(sandbox).outgoing
@@ -301,9 +306,7 @@ async def test_a_lower_number_brings_back_what_was_taken_already(
 
 
 async def test_a_higher_own_number_is_filled_by_gaps(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client)
+    settings = await begun(loop, sandbox, tmp_path)
     client = loop.client(SESSION, **settings)
     ahead = client.numbers.next_outgoing + 1_000_000
     assert client.set_numbers(next_outgoing=ahead) == ()
@@ -333,10 +336,7 @@ async def test_requests_whose_numbers_are_used_again_are_in_doubt(
 async def test_a_reset_is_made_at_the_next_logon_and_told(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, durable: bool
 ) -> None:
-    store = tmp_path if durable else MemoryStore()
-    settings = options(sandbox, SESSION, store=store)
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client)
+    settings = await begun(loop, sandbox, tmp_path if durable else MemoryStore())
     ids = await unanswered(loop, settings)
     client = loop.client(SESSION, **settings)
     for _ in range(2):
@@ -361,9 +361,7 @@ async def test_a_reset_is_made_at_the_next_logon_and_told(
 async def test_a_reset_that_was_called_off_leaves_its_doubts(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client)
+    settings = await begun(loop, sandbox, tmp_path)
     ids = await unanswered(loop, settings)
     client = loop.client(SESSION, **settings)
     before = client.numbers
@@ -379,9 +377,7 @@ async def test_a_reset_that_was_called_off_leaves_its_doubts(
 async def test_what_was_set_goes_before_the_option_that_resets(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
-        await trade(client)
+    settings = await begun(loop, sandbox, tmp_path)
     now = at_venue(sandbox)
     client = loop.client(SESSION, **settings, reset_seq_num=True)
     client.set_numbers(next_outgoing=now.incoming)
