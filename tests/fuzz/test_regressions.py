@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,19 +12,15 @@ from fuzz.cost import _components
 from fuzz.targets import decode, diff, encode, framing, log_reader, secrets, session, spec, store
 from fuzz.targets.session import Player, Setting
 from fuzz.wire import KALSHI, fields_of, framed
-from kalshi_fix_sansio import MarketDataIncrementalRefresh, NewOrderSingle, Quote, QuoteCancel
+from kalshi_fix_sansio import MarketDataIncrementalRefresh, Quote, QuoteCancel
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, MessageTooLarge, SessionEnded
 from kalshi_fix_sansio.framing import Frame, byte_sum, encode_frame
 from tests import samples
+from tests.helpers import order
 
 HEADER = samples.minimal(KALSHI.dialect.header)
-
-
-def order(**changes: object) -> NewOrderSingle:
-    values = {"cl_ord_id": "a", "symbol": "M", "side": "1", "order_qty": 1, "ord_type": "2", "price": "0.5"}
-    return NewOrderSingle(**(values | changes))  # type: ignore[arg-type]
 
 
 def test_a_length_among_unknown_fields_that_lies_swallows_nothing() -> None:
@@ -217,7 +214,7 @@ def test_requests_whose_answer_is_not_confirmed_are_bounded() -> None:
         {"order_qty": "0"},
     ],
 )
-def test_what_no_market_takes_does_not_leave(changes: dict[str, object]) -> None:
+def test_what_no_market_takes_does_not_leave(changes: dict[str, Any]) -> None:
     player = established()
     with pytest.raises(LocalProtocolError):
         player.session.send(order(**changes), player.now)
@@ -228,7 +225,7 @@ def test_what_no_market_takes_does_not_leave(changes: dict[str, object]) -> None
 def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on() -> None:
     player = established()
     fields = fields_of(KALSHI.codec.encode(order(), HEADER))
-    at = fields.index((b"44", b"0.5"))
+    at = fields.index((b"44", b"0.75"))
     hostile = [*fields[:at], (b"95", b"10"), (b"43", b"N"), (b"96", b"abc"), *fields[at:]]
     with pytest.raises(LocalProtocolError):
         player.forward(framed(hostile))

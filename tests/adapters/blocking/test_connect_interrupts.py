@@ -6,26 +6,19 @@ The signals are real, and the deadline of each connection is days away.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from kalshi_fix_adapters.venue.identities import ClientKey
+from tests.adapters.cli.pipes import Piped, started
 from tests.adapters.conformance.loops import LONG
 from tests.adapters.net.peers import full_backlog, keep_silent, listening
-from tests.helpers import KEY_ID
 
-PEM = (
-    ed25519.Ed25519PrivateKey.generate()
-    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    .decode()
-)
+KEY = ClientKey.generate(ed25519_key=True)
+ENVIRON = {"KALSHI_KEY_ID": KEY.key_id, "KALSHI_PRIVATE_KEY": KEY.private_key_pem.decode()}
 LOG_ON = """
 import socket, sys, threading
 from kalshi_fix_adapters.blocking import background, transport
@@ -67,25 +60,6 @@ except KeyboardInterrupt:
     left = [thread.name for thread in threading.enumerate() if thread.name == "kalshi-fix"]
     print("interrupted", left, flush=True)
 """
-COMMAND = "import sys; from kalshi_fix_adapters.cli import main; main()"
-
-
-@contextlib.contextmanager
-def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A process with an API key, in which Ctrl-C works."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PEM},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @contextlib.contextmanager
@@ -97,18 +71,20 @@ def nobody_answers(stage: str) -> Iterator[int]:
 
 @pytest.mark.parametrize("stage", ["resolve", "connect", "handshake", "logon"])
 def test_an_interrupt_ends_a_connection_that_is_being_made(stage: str) -> None:
-    with nobody_answers(stage) as port, running(LOG_ON, stage, str(port)) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "waiting\n"
+    with (
+        nobody_answers(stage) as port,
+        started(stage, str(port), program=("-c", LOG_ON), environ=ENVIRON) as process,
+    ):
+        assert process.stdout.readline() == b"waiting\n"
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=LONG)
-        assert output.splitlines()[-1] == "interrupted []"
-        assert "Traceback" not in errors
+        assert output.splitlines()[-1] == b"interrupted []"
+        assert b"Traceback" not in errors
         assert process.returncode == 0
 
 
 def test_an_interrupt_ends_the_doctor() -> None:
-    accepted: list[subprocess.Popen[str]] = []
+    accepted: list[Piped] = []
 
     def interrupt(connection: socket.socket) -> None:
         assert connection.recv(1)  # the handshake has begun
@@ -117,9 +93,9 @@ def test_an_interrupt_ends_the_doctor() -> None:
 
     with listening(interrupt) as port:
         arguments = ("doctor", "--host", "127.0.0.1", "--port", str(port), "--timeout", "1000000")
-        with running(COMMAND, *arguments) as process:
+        with started(*arguments, environ=ENVIRON) as process:
             accepted.append(process)
             output, errors = process.communicate(timeout=LONG)
-            assert output.splitlines()[-1].startswith("address")
+            assert output.splitlines()[-1].startswith(b"address")
             assert not errors
             assert process.returncode == 130

@@ -10,20 +10,29 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
+from typing import IO
 
 from tests.adapters.cli.terminals import PATIENCE
 
 COMMAND = ("-m", "kalshi_fix_adapters.cli")
 
 
+class Piped(subprocess.Popen[bytes]):
+    """A process with three pipes."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+
 @contextmanager
 def started(
     *arguments: str, program: tuple[str, str] = COMMAND, environ: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Iterator[Piped]:
     """Run the command with these arguments, and these variables beside our own; it is killed in the end."""
     # A test run that a shell started in the background ignores SIGINT, and so would what it starts.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
+    process = Piped(
         [sys.executable, *program, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -39,17 +48,15 @@ def started(
     watchdog.cancel()
 
 
-def interrupted(process: subprocess.Popen[bytes], by: signal.Signals = signal.SIGINT) -> tuple[int, bytes]:
+def interrupted(process: Piped, by: signal.Signals = signal.SIGINT) -> tuple[int, bytes]:
     """Interrupt; return how it ended and what it said."""
-    assert process.stderr is not None
     process.send_signal(by)
     said = process.stderr.read()
     return process.wait(PATIENCE), said
 
 
-def lines_until(process: subprocess.Popen[bytes], text: str) -> list[str]:
+def lines_until(process: Piped, text: str) -> list[str]:
     """Read what it prints up to the line that has this in it."""
-    assert process.stdout is not None
     lines = []
     for data in process.stdout:
         line = data.decode().rstrip("\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.cli.order_logs import ORDERS
-from tests.adapters.cli.pipes import interrupted, started
+from tests.adapters.cli.pipes import Piped, interrupted, started
 from tests.adapters.cli.terminals import PATIENCE, Terminal, plain
 from tests.adapters.net.peers import keep_silent, listening
 
@@ -22,9 +21,8 @@ MUCH = ORDERS * (512 * 1024 // len(ORDERS))
 """More than a pipe holds: who has written it knows that it is being read."""
 
 
-def drained(process: subprocess.Popen[bytes]) -> threading.Thread:
+def drained(process: Piped) -> threading.Thread:
     """Have what it prints read, so that it goes on."""
-    assert process.stdout is not None
     reader = threading.Thread(target=process.stdout.read)
     reader.start()
     return reader
@@ -37,7 +35,6 @@ def drained(process: subprocess.Popen[bytes]) -> threading.Thread:
 )
 def test_while_a_log_is_read_from_a_pipe(arguments: tuple[str, ...]) -> None:
     with started(*arguments) as process:
-        assert process.stdin is not None
         reader = drained(process)
         process.stdin.write(MUCH)
         process.stdin.flush()
@@ -97,7 +94,6 @@ def test_while_a_log_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "growing.log"
     path.write_bytes(ORDERS)
     with started("decode", "--follow", str(path)) as process:
-        assert process.stdout is not None
         assert process.stdout.readline()
         assert interrupted(process) == (130, b"")
 
@@ -124,7 +120,6 @@ def test_while_nobody_answers(environ: dict[str, str], arguments: list[str], unt
         with started(*arguments, *elsewhere, environ=environ) as process:
             if until is not None:
                 stream = process.stderr if arguments[0] == "order" else process.stdout
-                assert stream is not None
                 assert any(until in line.decode() for line in stream)
             assert arrived.wait(PATIENCE)
             assert interrupted(process) == (130, b"")
@@ -152,9 +147,6 @@ def test_at_a_question_that_gets_no_answer_nothing_is_sent(environ: dict[str, st
 )
 def test_where_who_reads_goes_away_it_ends_as_by_sigpipe(arguments: tuple[str, ...]) -> None:
     with started(*arguments) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
         process.stdout.close()
         with suppress(BrokenPipeError), process.stdin:
             process.stdin.write(MUCH)

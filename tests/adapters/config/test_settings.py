@@ -329,6 +329,8 @@ def test_what_does_not_exist_is_refused(product: str, environment: str, text: st
     ("changes", "text"),
     [
         ({"timeout": 0}, "timeout must be above 0"),
+        ({"max_message_size": 0}, "max_message_size must be above 0"),
+        ({"max_message_size": -1}, "max_message_size must be above 0"),
         ({"queue_limit": 0}, "queue_limit must be above 0"),
         ({"sync": "sometimes"}, "sync must be full or normal"),
     ],

@@ -78,8 +78,7 @@ class Stage:
         self.core = ClientCore(
             the_plan or plan(), wake=self._wake, clocks=lambda: self.clock.now, random=lambda: self.drawn
         )
-        self.venue: Session | None = None
-        """The venue's end of the connection."""
+        self._venue: Session | None = None
         self.venue_store = MemoryStore()
         self.venue_settings: dict[str, Any] = {}
         self.at_venue: list[Event] = []
@@ -94,6 +93,16 @@ class Stage:
         self.mute = False
         """Whether nothing reaches the client any more."""
         self._begin = self.clock.monotonic
+
+    @property
+    def venue(self) -> Session:
+        """The venue's end of the connection that there is."""
+        assert self._venue is not None, "there is no connection"
+        return self._venue
+
+    @property
+    def is_connected(self) -> bool:
+        return self._venue is not None
 
     def _wake(self) -> None:
         self.woken += 1
@@ -119,7 +128,7 @@ class Stage:
             else:
                 self.accept()
             return True
-        if self.venue is None:
+        if not self.is_connected:
             return False
         core.tick()
         self.venue.handle_timer(self.clock.now)
@@ -127,7 +136,7 @@ class Stage:
         if core.finished:
             self.venue.receive_eof(self.clock.now)
             self.at_venue += self.venue.events()
-            self.venue = None
+            self._venue = None
             core.disconnected()
             return True
         return moved
@@ -146,8 +155,8 @@ class Stage:
     def accept(self) -> None:
         """The transport of an attempt comes up."""
         settings = config(Role.ACCEPTOR, self.core.plan.config.session_type.name, **self.venue_settings)
-        self.venue = Session(settings, self.venue_store)
-        self.venue.connect(self.clock.now)
+        self._venue = Session(settings, self.venue_store)
+        self._venue.connect(self.clock.now)
         self.core.connected()
 
     def _carry_to_venue(self, venue: Session) -> bool:
@@ -178,7 +187,7 @@ class Stage:
         """Let time pass, and everything happen when it is due."""
         end = self.clock.monotonic + seconds
         while True:
-            due = [self.core.timeout(), None if self.venue is None else self._venue_timeout(self.venue)]
+            due = [self.core.timeout(), self._venue_timeout(self.venue) if self.is_connected else None]
             step = min([each for each in due if each is not None], default=seconds)
             if self.clock.monotonic + step > end:
                 break
@@ -206,7 +215,6 @@ class Stage:
 
     def say(self, *messages: Message) -> None:
         """The venue sends messages."""
-        assert self.venue is not None
         for message in messages:
             self.venue.send(message, self.clock.now)
         self.run()

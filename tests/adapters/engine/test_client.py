@@ -311,7 +311,6 @@ def test_senders_are_to_wait_while_the_venue_does_not_read(stage: Stage) -> None
 
 
 def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(stage: Stage) -> None:
-    assert stage.venue is not None
     stage.core.write_failed()
     assert not stage.core.is_logged_on
     with pytest.raises(NotConnectedError):
@@ -366,7 +365,6 @@ def test_heartbeats_go_on_whatever_the_user_does() -> None:
     heard = [event for event in stage.at_venue if isinstance(event, SessionEnded)]
     assert heard == []
     assert stage.core.is_logged_on
-    assert stage.venue is not None
     assert stage.venue.next_incoming == 5
     assert len(stage.ids()) == 4
     stage.run()
@@ -460,7 +458,6 @@ def test_leaving_does_not_confirm_what_another_thread_may_be_busy_with(is_over: 
     core._current_task = lambda: "busy"
     stage.say(report("a"))
     assert isinstance(core.take(), MessageReceived)
-    assert stage.venue is not None
     stage.venue.test_request(stage.clock.now)
     stage.run()
     core._current_task = lambda: "leaving"
@@ -563,3 +560,5 @@ def test_what_time_does_not_cure_ends_the_client(stage: Stage) -> None:
     assert gave_up.error is stage.core.error
     with pytest.raises(NotConnectedError, match="gave up"):
         stage.core.send(order())
+    stage.advance(10_000)
+    assert len(stage.attempts) == 2

@@ -191,7 +191,6 @@ def test_a_store_that_fails_while_subscriptions_are_repeated_ends_the_client_as_
     assert core.next_attempt() is not None
     stage.accept()
     venue = stage.venue
-    assert venue is not None
     stage._carry_to_venue(venue)
     venue.send(SecurityStatus(symbol="S0", security_trading_status=2), stage.clock.now)
     if later:
@@ -244,7 +243,6 @@ def test_what_was_refused_by_number_is_not_asked_for_again(answer: Message) -> N
     stage.core.send(books("A", "B"))
     stage.core.send(status("C"))
     if isinstance(answer, Reject):
-        assert stage.venue is not None
         stage.venue._core.outbound.post(answer, stage.clock.now, keep=False)
         stage.run()
     else:
@@ -366,14 +364,13 @@ def test_a_subscription_lost_in_the_logon_is_repeated_on_the_next_connection() -
     attempt = stage.core.next_attempt()
     assert attempt is not None
     stage.accept()
-    assert stage.venue is not None
     # The Logon and the Logout come in one piece, so there is no moment at which to ask.
     stage.venue.receive_data(bytes(stage.core.output), stage.clock.now)
     stage.venue.accept_logon(stage.clock.now)
     stage.venue.abort("not now", stage.clock.now)
     stage.core.receive(stage.venue.data_to_send())
     stage.core.disconnected()
-    stage.venue = None
+    stage._venue = None
     assert "Resubscribed" not in stage.kinds()
     stage.advance(10)
     assert "Resubscribed" in stage.kinds()

@@ -40,7 +40,6 @@ class Counting(Clock):
 
 
 def test_no_call_reads_the_clocks_twice(stage: Stage) -> None:
-    assert stage.venue is not None
     stage.clock = clock = Counting(stage.clock.monotonic, stage.clock.utc)
     core = stage.core
 
@@ -83,7 +82,6 @@ def calls(act: Callable[[], object]) -> int:
 
 def test_the_way_of_an_order_and_its_report_is_short() -> None:
     stage = opened()
-    assert stage.venue is not None
     core, venue = stage.core, stage.venue
 
     def go(name: str) -> tuple[int, int]:
@@ -166,7 +164,6 @@ def test_bytes_are_of_no_interest_unless_somebody_looks_at_them(
 
 def test_a_message_with_problems_is_logged_even_if_nobody_looks_on(caplog: pytest.LogCaptureFixture) -> None:
     stage = opened(plan(session={"strict": False}))
-    assert stage.venue is not None
     stage.venue.send(report("a"), stage.clock.now)
     [body] = re.findall(b"\\x01(35=.*\\x01)10=", stage.venue.data_to_send())
     with caplog.at_level(logging.DEBUG, "kalshi_fix_adapters.session"):
@@ -182,7 +179,6 @@ def test_a_message_with_problems_is_logged_even_if_nobody_looks_on(caplog: pytes
 
 def test_written_in_pieces_everything_arrives_once(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
-    assert venue is not None
     sent = 0
     while len(core.output) < HIGH_WATER:
         core.send(order(f"o{sent}"))
@@ -213,7 +209,6 @@ def test_a_store_that_fails_for_what_was_held_back_ends_the_client() -> None:
 
 def test_a_transport_that_takes_a_little_at_a_time_gets_everything_in_order(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
-    assert venue is not None
     sent = 0
     while not core.congested or sent < 500:
         core.send(order(f"o{sent}"))
@@ -235,7 +230,6 @@ def test_a_transport_that_takes_a_little_at_a_time_gets_everything_in_order(stag
 
 def test_a_write_that_fails_ends_writing_and_not_reading(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
-    assert venue is not None
     core.send(order())
     pieces = iter([5])
 
@@ -288,7 +282,6 @@ def test_reading_again_moves_a_deadline_closer() -> None:
     settings = {"heart_bt_int": 60, "resend_timeout": 5.0, "sending_time_tolerance": None}
     stage = opened(plan("KalshiRT", queue_limit=1, session=settings))
     core, venue, clock = stage.core, stage.venue, stage.clock
-    assert venue is not None
     venue.send(report("lost"), clock.now)
     venue.data_to_send()
     venue.send(report("b"), clock.now)
@@ -308,7 +301,6 @@ def test_reading_again_moves_a_deadline_closer() -> None:
 
 def test_a_reset_within_the_session_begins_no_connection() -> None:
     stage = opened(plan("KalshiRT"))
-    assert stage.venue is not None
     stage.venue.reset(stage.clock.now)
     stage.run()
     assert only(stage.take(), LoggedOn).reset
@@ -318,7 +310,6 @@ def test_a_reset_within_the_session_begins_no_connection() -> None:
 
 
 def test_what_a_reject_says_is_a_message_too(stage: Stage) -> None:
-    assert stage.venue is not None
     stage.core.send(order())
     stage.run()
     refused = Reject(ref_seq_num=2)

@@ -174,7 +174,6 @@ def test_messages_that_the_venue_has_forgotten_are_named() -> None:
     stage = opened(plan("KalshiRT"))
     stage.mute = True
     stage.say(*[report(f"f{number}") for number in range(5)])
-    assert stage.venue is not None
     stage.venue.data_to_send()
     stage.mute = False
     stage.venue_store._max_messages = 2
@@ -219,7 +218,6 @@ def test_who_never_looked_is_told_again(stage: Stage, clean: bool) -> None:
 
 def test_a_message_that_was_refused_is_named() -> None:
     stage = opened(plan(session={"strict": True}))
-    assert stage.venue is not None
     stage.venue._core.outbound.post(order("not for a client"), stage.clock.now, keep=False)
     stage.run()
     (error,) = iterate(stage)

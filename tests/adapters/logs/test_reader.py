@@ -17,9 +17,10 @@ ORDER = b"8=FIXT.1.1|9=%d|%s10=123|" % (len(BODY), BODY)
 LOGON = b"8=FIXT.1.1|9=10|35=A|98=0|10=001|"
 
 
-def read(log: bytes, *, max_message: int = 1024) -> list[LoggedMessage]:
+def read(log: bytes, *, max_message: int = 1024, piece: int = 1 << 30) -> list[LoggedMessage]:
     reader = LogReader(max_message)
-    return [*reader.feed(log), *reader.close()]
+    pieces = (log[at : at + piece] for at in range(0, len(log), piece))
+    return [*(message for each in pieces for message in reader.feed(each)), *reader.close()]
 
 
 def frames(log: bytes) -> list[bytes]:
@@ -308,10 +309,7 @@ def test_how_a_log_is_cut_into_pieces_makes_no_difference(log: bytes, cuts: list
 
 @given(st.binary(max_size=300) | st.lists(PIECES, max_size=25).map(b"".join))
 def test_byte_by_byte_is_the_same_as_whole(log: bytes) -> None:
-    reader = LogReader(256)
-    found = [message for byte in log for message in reader.feed(bytes([byte]))]
-    found += reader.close()
-    assert found == read(log, max_message=256)
+    assert read(log, max_message=256, piece=1) == read(log, max_message=256)
 
 
 SEPARATOR = st.sampled_from(SEPARATORS)
@@ -373,27 +371,21 @@ NEARLY = [
 
 @given(st.lists(st.sampled_from(NEARLY), max_size=12).map(b"".join), st.integers(1, 60))
 def test_what_is_taken_at_once_is_what_the_careful_steps_put_together(log: bytes, piece: int) -> None:
-    quick, careful = LogReader(), Careful()
-    found = [message for at in range(0, len(log), piece) for message in quick.feed(log[at : at + piece])]
-    found += quick.close()
-    assert found == [*careful.feed(log), *careful.close()]
+    careful = Careful(1024)
+    assert read(log, piece=piece) == [*careful.feed(log), *careful.close()]
 
 
 def test_a_message_is_given_with_what_stands_before_it_on_its_line() -> None:
     stamp = b"2026-11-21 12:00:00.123456Z 1 sent     "
     log = b"begin\n" + stamp + SOUND + b" and " + SOUND + b"\n" + SOUND + b"\n" + b"x" * 1000 + SOUND
     expected = [stamp, (stamp + SOUND + b" and ")[:MAX_BEFORE], b"", b"x" * MAX_BEFORE]
-    assert [message.before for message in read(log)] == expected
-    reader = LogReader()
-    pieces = [message for at in range(len(log)) for message in reader.feed(log[at : at + 1])]
-    assert [message.before for message in (*pieces, *reader.close())] == expected
+    for piece in (len(log), 1):
+        assert [message.before for message in read(log, piece=piece)] == expected
 
 
 def test_a_sound_message_with_something_that_is_no_field_is_read_alike_in_any_pieces() -> None:
     log = fields("35=5", "58=a", "ba", "b")
     whole = read(log)
-    reader = LogReader()
-    pieces = [message for at in range(len(log)) for message in reader.feed(log[at : at + 1])]
-    assert [*pieces, *reader.close()] == whole
+    assert read(log, piece=1) == whole
     # BodyLength and CheckSum say that there was no | in the Text.
     assert [message.frame for message in whole] == [log.replace(b"|", b"\x01")]
