@@ -99,7 +99,7 @@ class LayoutWriter:
 
     def field(self, field: Field) -> FieldView:
         """Return the layout of a field."""
-        self.imports.line_each(LAYOUT, "FieldLayout", "Kind")
+        self.imports.line_each(LAYOUT, "Kind")
         arguments: dict[str, str] = {
             "tag": str(field.tag),
             "name": repr(field.name),
@@ -121,7 +121,7 @@ class LayoutWriter:
             arguments["limits"] = sequence(self._limit(limit) for limit in field.limits)
         if field.secret:
             arguments["secret"] = "True"  # noqa: S105 - the flag, not a secret
-        return FieldView(field_constant(field), call("FieldLayout", **arguments), field.name)
+        return FieldView(field_constant(field), self._call("FieldLayout", **arguments), field.name)
 
     def block(
         self, name: str, members: tuple[Member, ...], one_of: tuple[OneOf, ...], module: str
@@ -175,14 +175,12 @@ class LayoutWriter:
         if message.request:
             yield f"request={sequence(map(repr, message.request))}"
         if message.answers:
-            self.imports.line_each(LAYOUT, "Answers")
             yield f"answers={sequence(map(self._answers, message.answers))}"
         tracks = message.tracks
         if tracks is not None:
-            self.imports.line_each(LAYOUT, "Tracks")
             conditions = (self._condition(tracks.resting), self._condition(tracks.done))
             sessions = sequence(map(repr, tracks.sessions))
-            yield f"tracks={call('Tracks', repr(tracks.field.attribute), sessions, *conditions)}"
+            yield f"tracks={self._call('Tracks', repr(tracks.field.attribute), sessions, *conditions)}"
 
     def _answers(self, answers: Answers) -> str:
         arguments = {}
@@ -197,13 +195,12 @@ class LayoutWriter:
             msg_type, field = answers.makes
             arguments["makes"] = sequence((repr(msg_type), repr(field.attribute)))
         asked = f"frozenset({sequence(map(repr, answers.msg_types))})"
-        return call("Answers", asked, **arguments)
+        return self._call("Answers", asked, **arguments)
 
     def _member(self, member: Member) -> str:
         arguments: dict[str, str] = {}
         group = member.group
         if group:
-            self.imports.line_each(LAYOUT, "GroupMember")
             # Inside of its own module a layout is known without one.
             prefix = ""
             if not self.in_groups_module:
@@ -212,8 +209,6 @@ class LayoutWriter:
             arguments["attribute"] = repr(member.attribute)
             arguments["entry"] = f"{prefix}{upper_snake(group.entry_class)}"
             arguments["delimiters"] = sequence(str(field.tag) for field in group.delimiters)
-        else:
-            self.imports.line_each(LAYOUT, "FieldMember")
         self.imports.line_each(f"{self.package}.layouts", "fields")
         # To whoever validates, a constant is a required field with a default.
         presence = "required" if member.presence == "constant" else member.presence
@@ -234,18 +229,21 @@ class LayoutWriter:
         if member.legacy_fields:
             arguments["legacy_tags"] = sequence(str(field.tag) for field in member.legacy_fields)
         cls = "GroupMember" if group else "FieldMember"
-        return call(cls, f"fields.{field_constant(member.field)}", **arguments)
+        return self._call(cls, f"fields.{field_constant(member.field)}", **arguments)
+
+    def _call(self, cls: str, *positional: str, **named: str) -> str:
+        """Return a call of one of the layout's classes, which the module imports then."""
+        self.imports.line_each(LAYOUT, cls)
+        return call(cls, *positional, **named)
 
     def _presence(self, presence: str) -> str:
         self.imports.line_each(LAYOUT, "Presence")
         return f"Presence.{presence.upper()}"
 
     def _rule(self, rule: PresenceRule) -> str:
-        self.imports.line_each(LAYOUT, "PresenceRule")
-        return call("PresenceRule", self._scope(rule.scope), self._presence(rule.presence))
+        return self._call("PresenceRule", self._scope(rule.scope), self._presence(rule.presence))
 
     def _condition(self, condition: Condition) -> str:
-        self.imports.line_each(LAYOUT, "Condition")
         arguments: dict[str, str] = {}
         if condition.terms:
             arguments["terms"] = _terms(condition.terms)
@@ -253,11 +251,10 @@ class LayoutWriter:
             arguments["scope"] = self._scope(condition.scope)
         # By far the most common form, so the shortest.
         if list(arguments) == ["terms"]:
-            return call("Condition", arguments["terms"])
-        return call("Condition", **arguments)
+            return self._call("Condition", arguments["terms"])
+        return self._call("Condition", **arguments)
 
     def _limit(self, limit: Limit) -> str:
-        self.imports.line_each(LAYOUT, "Limit")
         arguments: dict[str, str] = {}
         if limit.when != Condition():
             arguments["when"] = self._condition(limit.when)
@@ -276,10 +273,9 @@ class LayoutWriter:
             arguments["values"] = sequence(map(repr, limit.values))
         if limit.unit is not None:
             arguments["unit"] = repr(limit.unit)
-        return call("Limit", **arguments)
+        return self._call("Limit", **arguments)
 
     def _scope(self, scope: Scope) -> str:
-        self.imports.line_each(LAYOUT, "Scope")
         arguments: dict[str, str] = {}
         if scope.products:
             arguments["products"] = sequence(map(repr, scope.products))
@@ -292,14 +288,13 @@ class LayoutWriter:
             arguments["messages"] = sequence(repr(msg_type) for _, msg_type in scope.messages)
         if scope.logon:
             arguments["logon"] = _terms(scope.logon)
-        return call("Scope", **arguments)
+        return self._call("Scope", **arguments)
 
     def _one_of(self, rule: OneOf) -> str:
-        self.imports.line_each(LAYOUT, "OneOf")
         arguments = dict(_ONE_OF_FLAGS[rule.mode])
         if rule.scope != Scope():
             arguments["scope"] = self._scope(rule.scope)
-        return call("OneOf", sequence(map(repr, rule.names)), **arguments)
+        return self._call("OneOf", sequence(map(repr, rule.names)), **arguments)
 
 
 def _given(element: Field | Limit | Group | SessionType, *names: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from codegen.errors import SpecError
+from codegen.model import Dialect, Field, Member, Message
 from codegen.read.resolve import load_dialect
 from kalshi_fix_adapters.documents.mistakes import Mistake
 
@@ -192,6 +193,21 @@ def mistakes_of(folder: Path) -> tuple[Mistake, ...]:
         load_dialect(folder)
     assert str(caught.value) == "\n".join(map(str, caught.value.mistakes))
     return caught.value.mistakes
+
+
+def message(dialect: Dialect, name: str) -> Message:
+    """A message by its name."""
+    return next(each for each in dialect.messages if each.name == name)
+
+
+def member(dialect: Dialect, name: str, owner: str = "NewOrder") -> Member:
+    """A member of a message by its field's name."""
+    return next(each for each in message(dialect, owner).members if each.field.name == name)
+
+
+def field(dialect: Dialect, name: str) -> Field:
+    """A field by its name."""
+    return next(each for each in dialect.fields if each.name == name)
 
 
 def path_of(name: str) -> str:

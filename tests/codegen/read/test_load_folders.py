@@ -9,7 +9,7 @@ import pytest
 from codegen import model
 from codegen.read.resolve import load_dialect
 from kalshi_fix_adapters.documents.mistakes import Location
-from tests.codegen.spec_folder import FILES, edited, line_of, mistakes_of, write
+from tests.codegen.spec_folder import FILES, edited, field, line_of, member, message, mistakes_of, write
 
 CHILD = {
     "manifest": """\
@@ -65,15 +65,15 @@ def child(tmp_path: Path, **changes: str) -> Path:
     return write(tmp_path / "child", **{**absent, **CHILD, **changes})
 
 
-def message(dialect: model.Dialect, name: str) -> model.Message:
-    return next(each for each in dialect.messages if each.name == name)
+@pytest.fixture
+def extended(tmp_path: Path) -> model.Dialect:
+    return load_dialect(child(tmp_path))
 
 
-def test_a_dialect_has_what_it_extends_and_its_own(tmp_path: Path) -> None:
-    dialect = load_dialect(child(tmp_path))
-    assert (dialect.name, dialect.begin_string, dialect.appl_ver_id) == ("child", "FIXT.1.1", "10")
-    assert [each.name for each in dialect.products] == ["spot", "futures"]
-    assert [(each.name, each.family) for each in dialect.messages] == [
+def test_a_dialect_has_what_it_extends_and_its_own(extended: model.Dialect) -> None:
+    assert (extended.name, extended.begin_string, extended.appl_ver_id) == ("child", "FIXT.1.1", "10")
+    assert [each.name for each in extended.products] == ["spot", "futures"]
+    assert [(each.name, each.family) for each in extended.messages] == [
         ("Heartbeat", "session"),
         ("NewOrder", "orders"),
         ("OrderReport", "orders"),
@@ -81,14 +81,14 @@ def test_a_dialect_has_what_it_extends_and_its_own(tmp_path: Path) -> None:
     ]
 
 
-def test_extending_a_field_changes_what_is_said_and_keeps_the_rest(tmp_path: Path) -> None:
-    field = next(each for each in load_dialect(child(tmp_path)).fields if each.name == "ClOrdID")
-    assert (field.tag, field.max_length, field.pattern, field.source) == (11, 20, "[a-z]+", "notice")
-    assert field.pedigree.changes == (model.Change("updated", "2.0.0", "2026-09", "Longer."),)
+def test_extending_a_field_changes_what_is_said_and_keeps_the_rest(extended: model.Dialect) -> None:
+    found = field(extended, "ClOrdID")
+    assert (found.tag, found.max_length, found.pattern, found.source) == (11, 20, "[a-z]+", "notice")
+    assert found.pedigree.changes == (model.Change("updated", "2.0.0", "2026-09", "Longer."),)
 
 
-def test_extending_a_codeset_adds_codes(tmp_path: Path) -> None:
-    codeset = next(each for each in load_dialect(child(tmp_path)).codesets if each.name == "Side")
+def test_extending_a_codeset_adds_codes(extended: model.Dialect) -> None:
+    codeset = next(each for each in extended.codesets if each.name == "Side")
     assert [(code.constant, code.value) for code in codeset.codes] == [
         ("BUY", "1"),
         ("SELL", "2"),
@@ -98,12 +98,11 @@ def test_extending_a_codeset_adds_codes(tmp_path: Path) -> None:
 
 
 def test_extending_a_message_replaces_members_in_place_and_adds_the_others(tmp_path: Path) -> None:
-    folder = child(tmp_path, messages_session=CHILD["messages_session"] + "      Extra2: required\n")
     fields = CHILD["fields"].replace(
         "extend:", '  Extra2: {tag: 6001, type: STRING, doc: "Yet more."}\nextend:'
     )
-    folder = child(tmp_path, fields=fields, messages_session=(folder / "messages/session.yaml").read_text())
-    order = message(load_dialect(folder), "NewOrder")
+    session = CHILD["messages_session"] + "      Extra2: required\n"
+    order = message(load_dialect(child(tmp_path, fields=fields, messages_session=session)), "NewOrder")
     assert order.doc == "An order."
     assert order.flows == (model.Scope(sender="client"),)
     assert [(m.field.name, m.presence, m.source) for m in order.members] == [
@@ -119,9 +118,8 @@ def test_extending_a_message_replaces_members_in_place_and_adds_the_others(tmp_p
     ]
 
 
-def test_a_header_that_extends_another_adds_to_it(tmp_path: Path) -> None:
-    header = load_dialect(child(tmp_path)).header
-    assert [(member.field.name, member.source) for member in header] == [
+def test_a_header_that_extends_another_adds_to_it(extended: model.Dialect) -> None:
+    assert [(each.field.name, each.source) for each in extended.header] == [
         ("BeginString", "manual"),
         ("BodyLength", "manual"),
         ("MsgType", "manual"),
@@ -140,13 +138,9 @@ def test_a_header_can_take_the_place_of_the_base_s(tmp_path: Path) -> None:
     ]
 
 
-def test_locations_name_the_folder_that_says_it(tmp_path: Path) -> None:
-    dialect = load_dialect(child(tmp_path))
-    side, urgent = (
-        next(m for m in message(dialect, "NewOrder").members if m.field.name == n)
-        for n in ("Level", "Urgent")
-    )
-    assert side.location.file == f"{tmp_path.as_posix()}/base/messages/orders.yaml"
+def test_locations_name_the_folder_that_says_it(extended: model.Dialect, tmp_path: Path) -> None:
+    level, urgent = (member(extended, name) for name in ("Level", "Urgent"))
+    assert level.location.file == f"{tmp_path.as_posix()}/base/messages/orders.yaml"
     assert urgent.location == Location(f"{tmp_path.as_posix()}/child/messages/session.yaml", 7)
 
 

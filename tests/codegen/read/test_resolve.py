@@ -9,24 +9,12 @@ import pytest
 from codegen import model
 from codegen.read.resolve import load_dialect
 from kalshi_fix_adapters.documents.mistakes import Location
-from tests.codegen.spec_folder import FILES, edited, line_of, mistakes_of, write
+from tests.codegen.spec_folder import FILES, edited, field, line_of, member, message, mistakes_of, write
 
 
 @pytest.fixture
 def dialect(tmp_path: Path) -> model.Dialect:
     return load_dialect(write(tmp_path))
-
-
-def message(dialect: model.Dialect, name: str) -> model.Message:
-    return next(each for each in dialect.messages if each.name == name)
-
-
-def member(dialect: model.Dialect, name: str, owner: str = "NewOrder") -> model.Member:
-    return next(each for each in message(dialect, owner).members if each.field.name == name)
-
-
-def field(dialect: model.Dialect, name: str) -> model.Field:
-    return next(each for each in dialect.fields if each.name == name)
 
 
 def test_fields_stand_by_tag_with_everything_filled_in(dialect: model.Dialect, tmp_path: Path) -> None:
