@@ -21,6 +21,8 @@ _HEADINGS = {
 }
 _MOST_SHOWN = 6
 """How many locations of a finding are shown; JSON has them all."""
+_AS_THEY_ARE = ("kind", "element", "address", "says", "what", "products", "sources", "shown")
+"""What JSON has of a finding by the same names."""
 # Two are read faster one by one.
 _LEAST_GROUP = 3
 """From how many on findings of the same kind about the same thing are told in one."""
@@ -110,14 +112,7 @@ def as_json(findings: Iterable[Finding], kept: int, readings: Sequence[Reading])
     content = {
         "findings": [
             {
-                "kind": finding.kind,
-                "element": finding.element,
-                "address": finding.address,
-                "says": finding.says,
-                "what": finding.what,
-                "products": list(finding.products),
-                "sources": list(finding.sources),
-                "shown": list(finding.shown),
+                **{name: getattr(finding, name) for name in _AS_THEY_ARE},
                 "places": [{"file": each.file, "line": each.line} for each in finding.locations],
                 "edits": [
                     {"file": edit.location.file, "line": edit.location.line, "write": edit.text}
