@@ -14,11 +14,15 @@ from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.scalars import Decimals
 
 SIGHTINGS_TO_COMPILE: Final = 100
-"""How often a shape is read carefully before it gets code. Writing and compiling the code takes as long as
-some hundred readings, so this never takes more than twice what it would have taken to know beforehand which
-shapes come again, and a peer that sends ever new shapes cannot make this side compile more than it reads."""
+"""How many messages with the same set of tags are read until the shape of the last of them gets code.
+
+Writing and compiling the code takes as long as some hundred readings. So making code never takes longer than
+reading has, even if a peer sends ever new shapes. A shape that is alone with its tags gets its code after
+these hundred readings, which is at most twice the work of knowing beforehand that it comes again. Shapes that
+share their tags (updates of one to four levels) share the count, and those that come most get code first.
+"""
 MAX_SIGHTINGS: Final = 1024
-"""Shapes without code whose sightings are counted; then all of them are forgotten."""
+"""Sets of tags that are counted; with one more, all counts begin anew."""
 MAX_SHAPES: Final = 512
 """Shapes that have code."""
 MAX_PATTERN_SIZE: Final = 512 * 1024
@@ -85,7 +89,7 @@ class DecoderCache:
         """Characters of the patterns in `_shapes`."""
         self._clearances = 0
         self._sightings: dict[int, int] = {}
-        """How often messages without code have come, by what `_run_key` gives of any of them."""
+        """How many messages without code have come with a set of tags, by what `_run_key` gives of it."""
 
     def decode(self, data: bytes, framed: bool, strict: bool = False) -> Message | None:
         """Return the message if its shape is known and all its values are plain.
@@ -154,12 +158,13 @@ class DecoderCache:
         return None
 
     def learn(self, text: str, columns: Columns, message: Message) -> None:
-        """Count the shape of a message, which must have no problems, and make code when it has come often.
+        """Count a message that the reader took, and make code for its shape when its tags have come often.
 
-        Takes the message as latin-1 text, as that splits into columns, and what was read of it.
+        Takes the message as latin-1 text, as that splits into columns, and what was read of it, which must
+        have no problems.
         """
-        # Shapes with the same tags are counted together, which one look tells. So it is the shape that comes
-        # when the count is full that gets its code; the others count on.
+        # Counted by the set of tags rather than by the shape, because one look-up then tells whether to go
+        # on. When a count is full, the shape that has just come gets code; the others begin to count anew.
         run_key = _run_key(columns)
         count = self._sightings.get(run_key, 0) + 1
         if count < SIGHTINGS_TO_COMPILE:
