@@ -67,6 +67,7 @@ class FieldSlot:
     codes: CodeValues | None
     """What `read` looks up, if the field has code values."""
     limit: LimitCheck | None
+    """What only strict decoding asks of the value; None where any value will do."""
 
 
 @attrs.frozen(eq=False)
@@ -93,9 +94,9 @@ class GroupSlot:
 Slot = FieldSlot | LengthSlot | GroupSlot
 
 
-Place = tuple[int, str, Read, "LimitCheck | GroupSlot | None"]
-"""A slot as the reader goes by it: the part of the message or, in an entry, the index; the attribute; how it
-is read; its limit, or the slot if it is a group's.
+ReaderSlot = tuple[int, str, Read, "LimitCheck | GroupSlot | None"]
+"""A slot as the reader goes by it. In a message: HEADER, BODY or TRAILER; in an entry: the index of the
+member. Then the attribute, what reads the value, and the field's limit or, for a counter, its `GroupSlot`.
 
 A tuple, because each field takes all of them: one by one, the attributes of a slot take twice as long.
 """
@@ -114,8 +115,8 @@ def is_repeated(slot: FieldSlot, *, in_entry: bool) -> bool:
     return slot.field.fix_type in (_REPEATED_IN_ENTRIES if in_entry else _REPEATED)
 
 
-def _leave(raw: str) -> Any:
-    """Read nothing: the explainer is to take the message."""
+def _leave_to_explainer(raw: str) -> Any:
+    """Stand for what reads a value that the reader does not judge."""
     raise ValueError(raw)
 
 
@@ -125,26 +126,27 @@ def _moment(raw: str) -> datetime:
 
 
 _is_plain_moment: Final = re.compile(LEXICAL_PLAIN[Kind.UTCTIMESTAMP]).fullmatch
-_QUICK: Final[Mapping[Kind, Read]] = MappingProxyType(
+_SHORT_WAYS: Final[Mapping[Kind, Read]] = MappingProxyType(
     {
         Kind.STRING: str,  # the reader has seen that no value is empty
         Kind.BOOLEAN: {"Y": True, "N": False}.__getitem__,
         Kind.UTCTIMESTAMP: _moment,
     }
 )
-"""What reads as `PARSERS` do, or raises another error, in less time: a call of Python takes 0.3 µs."""
+"""In place of `PARSERS`: the same values, but other errors. Nobody sees those: the explainer reads again.
+Each saves a call of Python, which takes 0.3 µs."""
 
 
-def _place(slot: Slot, first: int, *, in_entry: bool) -> Place:
+def _reader_slot(slot: Slot, first: int, *, in_entry: bool) -> ReaderSlot:
     if isinstance(slot, GroupSlot):
         return first, slot.member.attribute, slot.read, slot
     if isinstance(slot, LengthSlot) or slot.legacy or slot.field.length_tag is not None:
         # Data may have SOH in it, and an older tag counts only if nothing else says the same.
-        return first, "", _leave, None
+        return first, "", _leave_to_explainer, None
     read = slot.read
     if slot.codes is None:
-        is_known = slot.field.kind is Kind.DECIMAL and is_repeated(slot, in_entry=in_entry)
-        read = remembered_decimal if is_known else _QUICK.get(slot.field.kind, read)
+        repeats = slot.field.kind is Kind.DECIMAL and is_repeated(slot, in_entry=in_entry)
+        read = remembered_decimal if repeats else _SHORT_WAYS.get(slot.field.kind, read)
     return first, slot.member.attribute, read, slot.limit
 
 
@@ -158,23 +160,23 @@ class BlockTable:
     required: tuple[Member, ...]
     """What must be present wherever the block is used."""
     required_tags: frozenset[int]
-    """Its tags."""
+    """The tags of `required`."""
     fields: tuple[str, ...]
     """Attributes that are None when absent."""
     groups: tuple[tuple[str, BlockTable], ...]
     """Attributes that are an empty list when absent, with the tables of their entries."""
     required_attributes: tuple[str, ...] = attrs.field(init=False)
     """Those of what must be present."""
-    places: dict[str, Place] = attrs.field(init=False)
-    """The slots by the text of the tag, with their indexes."""
+    reader_slots: dict[str, ReaderSlot] = attrs.field(init=False)
+    """The slots as the reader of an entry goes by them, by the text of the tag."""
     blank: Callable[[], Any] = attrs.field(init=False)
     """Makes an instance with nothing set."""
 
     def __attrs_post_init__(self) -> None:
         """Work out what follows from the rest."""
-        places = {str(tag): _place(slot, slot.index, in_entry=True) for tag, slot in self.slots.items()}
+        slots = {str(tag): _reader_slot(slot, slot.index, in_entry=True) for tag, slot in self.slots.items()}
         object.__setattr__(self, "required_attributes", tuple(member.attribute for member in self.required))
-        object.__setattr__(self, "places", places)
+        object.__setattr__(self, "reader_slots", slots)
         object.__setattr__(self, "blank", self._make_blank)
 
     def _make_blank(self) -> Any:
@@ -216,20 +218,21 @@ def always_required(member: Member) -> bool:
     )
 
 
-Reading = tuple[BlockTable, dict[str, Place], frozenset[str]]
-"""The table of a body; the places of the whole message by tag; which tags must be there. Tags are texts."""
+ReaderTable = tuple[BlockTable, dict[str, ReaderSlot], frozenset[str]]
+"""The table of a body; the slots of the whole message, header and trailer included, by tag; which tags must
+be there. Tags are texts here, as they stand on the wire: that saves the reader an `int` for each field."""
 
 
-class _Kept(dict[str, Reading]):
-    """What `make` gives of a key, kept. One look-up serves each message: a method would take a call more."""
+class _ReaderTables(dict[str, ReaderTable]):
+    """By MsgType, made when first asked for. A dict, so that each message takes one look-up and no call."""
 
     __slots__ = ("_make",)
 
-    def __init__(self, make: Callable[[str], Reading]) -> None:
+    def __init__(self, make: Callable[[str], ReaderTable]) -> None:
         super().__init__()
         self._make = make
 
-    def __missing__(self, key: str) -> Reading:
+    def __missing__(self, key: str) -> ReaderTable:
         made = self[key] = self._make(key)
         return made
 
@@ -256,12 +259,12 @@ class Tables:
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
     _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
     """By the identity of a body's table, which lives as long as this does."""
-    reading: Mapping[str, Reading] = attrs.field(init=False)
+    reader_tables: Mapping[str, ReaderTable] = attrs.field(init=False)
     """By MsgType, what the reader goes by."""
 
     def __attrs_post_init__(self) -> None:
         """Make what every message has."""
-        self.reading = _Kept(self._reading)
+        self.reader_tables = _ReaderTables(self._reader_table)
         self.tags = {}
         self.header = self._table(self.dialect.header)
         self.trailer = self._table(self.dialect.trailer)
@@ -299,27 +302,29 @@ class Tables:
         header and trailer as its own."""
         sections = self._sections.get(id(body))
         if sections is None:
-            # The last part that has a tag gets it, so the body stands last.
+            # Of a tag in several parts the last entry stays, so the body's own fields go before those of
+            # header and trailer.
             parts = ((TRAILER, self.trailer), (HEADER, self.header), (BODY, body))
             sections = self._sections[id(body)] = {
                 tag: (section, slot) for section, table in parts for tag, slot in table.slots.items()
             }
         return sections
 
-    def _reading(self, msg_type: str) -> Reading:
+    def _reader_table(self, msg_type: str) -> ReaderTable:
         """Return what the reader goes by; LookupError for a MsgType that the dialect does not have."""
         body = self.body(self.dialect.messages[msg_type])
         sections = self.sections(body)
-        places = {
-            str(tag): _place(slot, section, in_entry=False) for tag, (section, slot) in sections.items()
+        slots = {
+            str(tag): _reader_slot(slot, section, in_entry=False) for tag, (section, slot) in sections.items()
         }
-        # What one part requires and another one takes is never there: the reader leaves it.
+        # A tag that one part requires and a later one takes as its own never comes to where it is required.
+        # "" is no tag, so the reader never finds it and leaves the message to the explainer.
         required = frozenset(
             str(tag) if sections[tag][0] == section else ""
             for section, table in ((HEADER, self.header), (BODY, body), (TRAILER, self.trailer))
             for tag in table.required_tags
         )
-        return body, places, required
+        return body, slots, required
 
     def body(self, layout: MessageLayout) -> BlockTable:
         """Return the table of a message's body."""
