@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "write-an-adapter.md").read_text("utf-8")
+STEPS, TRY_IT = PAGE.split("\n## Try it\n")
 EXAMPLE = (ROOT / "examples" / "anyio_client.py").read_text("utf-8")
 
 
+def blocks(page: str) -> list[str]:
+    """The code of a page, indented as it stands there."""
+    return re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+
+
 def lines(text: str) -> list[str]:
-    """Lines without their indentation: a method stands alone on the page."""
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    """What is on its lines, but for those that are empty."""
+    return [line for line in text.splitlines() if line.strip()]
 
 
 def test_the_pieces_of_the_page_are_the_example() -> None:
-    pieces = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert lines("".join(pieces)) == lines(EXAMPLE)
+    assert lines("".join(blocks(STEPS))) == lines(EXAMPLE)
+
+
+def test_who_follows_the_page_has_a_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "anyio_client.py").write_text("\n".join(blocks(STEPS)), "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "anyio_client", raising=False)
+    (tried,) = blocks(TRY_IT)
+    exec(compile(tried, "try it", "exec"), {})
+    shown = capsys.readouterr().out
+    assert shown.count("answered within") == shown.count("clean=True") == 2
 
 
 def test_the_example_is_as_short_as_an_adapter_should_be() -> None:
