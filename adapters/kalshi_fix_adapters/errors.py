@@ -60,6 +60,7 @@ class LogonRefusedError(AdapterError):
         self.text = text
         """The venue's Text (58)."""
         self.advice = advice
+        """What to do about it."""
         self.retryable = retryable
         """Whether time alone can cure it."""
         super().__init__(f"the venue refused the logon: {text or 'no reason given'}; {advice}")
@@ -70,6 +71,7 @@ class LogonFailedError(AdapterError):
 
     def __init__(self, text: str, ended: SessionEnded | None = None) -> None:
         self.ended = ended
+        """How the session ended, if it had begun."""
         super().__init__(text)
 
 

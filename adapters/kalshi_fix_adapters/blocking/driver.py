@@ -367,15 +367,15 @@ class Driver:
         try:
             # One round for each time that this thread begins to drive, or waits for another one that does.
             while True:
+                # What this thread drives, if it does.
                 transport: Transport | None = None
-                """What this thread drives."""
-                waiting: threading.Lock | None = None
-                """What it waits for while another one does, or while there is no connection."""
+                # What it waits for while another one does, or while there is no connection.
+                waiter: threading.Lock | None = None
                 seconds, ready = None, False
-                # Held by `with` before it is shown as the lease: an interrupt at any point frees it, and so
-                # the thread that rests on it.
-                mine = Lock()
-                with mine:
+                # Held by `with` before it is shown as `_lease`: an interrupt at any point frees it, and so
+                # the background thread that rests on it.
+                lease = Lock()
+                with lease:
                     # One round for each sleep on the connection.
                     while True:
                         with self.lock:
@@ -396,11 +396,11 @@ class Driver:
                                 # To be driven, unless only its closing is left, which is the background
                                 # thread's. `wants_read` first: while it is true `finished` is false.
                                 present = self._transport if core.wants_read or not core.finished else None
-                                # Nobody drives: this thread does from now on.
+                                # No user drives: this one does from now on.
                                 if transport is None and present is not None and not self._lease.locked():
-                                    transport, self._lease = present, mine
-                                    # Or the background thread does: it sleeps, since this one has the
-                                    # lock, and sees what it is now as soon as it wakes.
+                                    transport, self._lease = present, lease
+                                    # In place of the background thread. That sleeps, since this one has
+                                    # the lock, and once awake sees that it stands by.
                                     if self.background is Background.DRIVING:
                                         self.background = Background.STANDING_BY
                                         self.background_sleeper.wake()
@@ -410,11 +410,11 @@ class Driver:
                                     seconds = self._prepare(transport, sleeper, deadline)
                                     drives = True
                                 elif transport is None:
-                                    waiting = threading.Lock()
-                                    # Taken here, so that the second time blocks until `notify`; a `notify` in
-                                    # between is not missed.
-                                    waiting.acquire()
-                                    self._waiters.add(waiting)
+                                    # Taken once here, and once more to wait: that blocks until `notify`
+                                    # releases it, and one that comes in between is not missed.
+                                    waiter = threading.Lock()
+                                    waiter.acquire()
+                                    self._waiters.add(waiter)
                             except _OWN_ERRORS:
                                 self.poisoned = False
                                 raise
@@ -430,8 +430,8 @@ class Driver:
                             break
                         ready = bool(sleeper.sleep(seconds) & READY)
                         has_waited = True
-                if waiting is not None:
-                    self._wait_for_others(waiting, deadline)
+                if waiter is not None:
+                    self._wait_for_others(waiter, deadline)
                     has_waited = True
         except _OWN_ERRORS:
             raise
@@ -453,13 +453,14 @@ class Driver:
         if self.poisoned or core.output or (not core.wants_read and core.finished):
             self._wake_background()
 
-    def _wait_for_others(self, waiting: threading.Lock, deadline: float | None) -> None:
+    def _wait_for_others(self, waiter: threading.Lock, deadline: float | None) -> None:
         if deadline is None:
-            waiting.acquire()
+            waiter.acquire()
         else:
-            waiting.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX))
+            # A lock takes no timeout beyond TIMEOUT_MAX; a user may give one, as for ever.
+            waiter.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX))
         with self.lock:
-            self._waiters.discard(waiting)
+            self._waiters.discard(waiter)
 
 
 def _wait_for(lease: Lock) -> None:

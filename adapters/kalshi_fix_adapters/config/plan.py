@@ -286,7 +286,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         private_key_path=config.private_key_path,
         passphrase=config.passphrase,
     )
-    # Margin knows no other unit than dollars.
+    # Prices come in dollars on prediction only if that is asked for; margin knows no other unit.
     logon_fields = _no_logon_fields()
     if config.product == "prediction":
         logon_fields.use_dollars = True
@@ -297,6 +297,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         session_type=session_type,
         product=config.product,
         sender_comp_id=credentials.key_id,
+        # Kalshi names the session type by TargetCompID (56); SenderCompID (49) is the API key's id.
         target_comp_id=session_type.name,
         heart_bt_int=config.heart_bt_int,
         logon_fields=attrs.evolve(logon_fields, **values_of(config.logon_fields)),
@@ -305,6 +306,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         logout_timeout=config.timeout,
         **cast("dict[str, Any]", config.session),
     )
+    # Not passed above: None stands for what the session type needs, which is the default of SessionConfig.
     if config.max_message_size is not None:
         session_config = attrs.evolve(session_config, max_message_size=config.max_message_size)
     return ConnectionPlan(

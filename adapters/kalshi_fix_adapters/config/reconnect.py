@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 _DOUBLINGS = 30
-"""More than that no cap allows; it keeps the arithmetic small."""
+"""Times that the bound doubles at the most: 34 years, from one second. After 1,024 a float would overflow."""
 
 
 class Cure(Enum):
@@ -157,6 +157,8 @@ class ReconnectPolicy(Value):
             return GiveUp(failure.why)
         # Before the limits: during maintenance no failure counts, and none ends the client.
         if self.maintenance is not None and self.maintenance.contains(now):
+            # Between half of the cap and all of it: hours may have to be passed, and clients spread all the
+            # same.
             wait = max(failure.at_least, self.cap * (0.5 + 0.5 * random()))
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)
         limits = {Cure.UNCLEAR: self.unclear_attempts, Cure.SAME: self.same_failures}
@@ -164,6 +166,7 @@ class ReconnectPolicy(Value):
             return GiveUp(f"{failure.times} in a row have failed in this way: {failure.why}")
         if self.attempts is not None and failures > self.attempts:
             return GiveUp(f"{self.attempts} attempts in a row have failed; the last: {failure.why}")
+        # Full jitter, as the module says.
         bound = min(self.cap, self.initial * 2.0 ** min(failures - 1, _DOUBLINGS))
         wait = random() * bound
         if failure.at_least > wait:

@@ -40,10 +40,13 @@ class Phase(Enum):
     """Where a client stands between its connections."""
 
     OVER = "over"
-    """Not begun, or over for good."""
+    """Not begun, or over until it is opened again."""
     WAITING = "waiting"
+    """For the moment at which the next attempt is due."""
     CONNECTING = "connecting"
+    """The adapter makes a transport."""
     CONNECTED = "connected"
+    """It has one, whether its session is logged on or not."""
 
 
 class Retries:
@@ -56,20 +59,26 @@ class Retries:
         self.due: float = now.monotonic
         """When the next attempt is due, monotonic."""
         self._expiry = OLD_CONNECTION * heart_bt_int
+        """Seconds after which the venue gives up a connection that is dead."""
         self._random = random
         self._failures = 0
+        """Failures in a row that count, since a logon that has lasted (`ReconnectPolicy.stable_after`)."""
         self._unclear = 0
         """Unclear failures in a row, without a logon between them."""
         self._fault: Fault | None = None
+        """What ended the last connection that was logged on, if that is known to come again."""
         self._same = 0
         """Connections in a row that this fault has ended."""
         self._lost_at: float | None = None
+        """When the last one that was logged on was lost, monotonic."""
 
     def lost(
         self, error: KalshiFixError, fault: Fault | None, logged_on_at: float, now: Instant
     ) -> Wait | GiveUp:
         """A connection that was logged on is over."""
         self._lost_at = now.monotonic
+        # A logon that is lost at once does not begin the waits anew: a venue that takes every Logon and ends
+        # every session would be called once a second for ever.
         stable = now.monotonic - logged_on_at >= self.policy.stable_after
         if stable:
             self._failures = 0
@@ -126,8 +135,12 @@ class Attempts:
         self._plan = plan
         self._retries = Retries(plan.reconnect or ReconnectPolicy(), plan.config.heart_bt_int, random, now)
         self._number = 0
+        """Of the present attempt, or the last; 0 from its logon on."""
         self._stopped = False
+        """Whether the user wants no other connection than the present one."""
         self._ever_logged_on = False
+        """Whether a logon was completed; until then a failure is raised by `open`, unless
+        `ReconnectPolicy.retry_first` says otherwise."""
 
     @property
     def due(self) -> float:
@@ -143,7 +156,7 @@ class Attempts:
 
     def logged_on(self) -> bool:
         """A logon is complete; say whether it is the connection's first, and not a reset within it."""
-        # A LoggedOn after a reset within the session finds 0 here: `next` has made no attempt since.
+        # A reset within the session tells LoggedOn again and finds 0 here: no attempt was made since.
         first, self._number = self._number > 0, 0
         self._ever_logged_on = True
         return first

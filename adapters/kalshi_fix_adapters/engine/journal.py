@@ -18,6 +18,7 @@ class RowStore(Protocol):
     """A `MessageStore` that keeps rows, too; `store_sqlite.SqliteStore` is one."""
 
     max_row_bytes: int
+    """Bytes that all rows, keys and texts, may take."""
     max_rows: int
 
     def row(self, key: str) -> str | None:
@@ -44,6 +45,7 @@ class RowBuffer:
         self._sizes = dict(store.row_sizes)
         """Of all rows, as changed."""
         self._bytes = sum(self._sizes.values())
+        """Of all of them together."""
 
     def get(self, key: str) -> str | None:
         """Return the text of a row."""

@@ -49,7 +49,7 @@ _ADVICE = {
 }
 _UNKNOWN = "see what the venue says, and check API key, product, environment and session type"
 
-READ = 256
+MAX_SEARCHED = 256
 """Characters of a Text that are looked at: it may be as long as a message, and a pattern may take the square
 of its length."""
 _PATTERNS = [(refusal, re.compile(refusal.pattern, re.IGNORECASE)) for refusal in REFUSALS]
@@ -59,7 +59,7 @@ def _refusal(text: str) -> Refusal | None:
     """Return what a Text means; None if it is unknown."""
     # The first that fits. In the spec reasons that stay stand before those that pass, so that "Invalid
     # signature, please try again" is not tried for ever.
-    return next((refusal for refusal, pattern in _PATTERNS if pattern.search(text, 0, READ)), None)
+    return next((refusal for refusal, pattern in _PATTERNS if pattern.search(text, 0, MAX_SEARCHED)), None)
 
 
 def explain_refusal(text: str) -> tuple[str, Cure]:

@@ -18,6 +18,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 
 _lock = Lock()
+"""For every budget of the process: one that clients share belongs to none of them. Held for microseconds."""
 
 
 class Turn:
@@ -54,7 +55,7 @@ class Pacing:
         if not turn.waits:
             turn.waits = True
             line.append(turn)
-        # Those that an interrupt has kept from leaving.
+        # Those in front that an interrupt has kept from leaving: nobody holds their place any more.
         while not line[0].held.locked():
             line.popleft()
         if line[0] is not turn:

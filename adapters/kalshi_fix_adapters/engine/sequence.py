@@ -64,7 +64,10 @@ class SequenceState:
         self._plan = plan
         own = plan.store
         self._store: MessageStore = MemoryStore() if own is None or isinstance(own, Path) else own
+        """What sessions use: the user's, `_file` while that is open, or memory."""
         self._file: SqliteStore | None = None
+        """What `open` has made of a folder, and `close` closes; a store of the user's is the user's to
+        close."""
         self._agreed = False
         """Whether a logon has been completed on these numbers."""
         self.session: Session | None = None
@@ -108,8 +111,8 @@ class SequenceState:
         config = attrs.evolve(
             config,
             reset_seq_num=reset,
-            explicit_confirm=True,
-            max_events=sys.maxsize,  # the queue bounds what waits
+            explicit_confirm=True,  # an event is done with when the user asks for the next one
+            max_events=sys.maxsize,  # `EventQueue` bounds what waits, and stops reading
             sign_logon=_guarded(config.sign_logon),
         )
         if self.session is None:
@@ -127,6 +130,7 @@ class SequenceState:
         """
         folder = self._plan.store
         held: MessageStore | StoreSummary = self._store
+        # Imported here, and below: who has no file does without SQLite.
         if isinstance(folder, Path) and self._file is None:
             from kalshi_fix_adapters.store_sqlite import read_summary, store_path
 
@@ -171,7 +175,8 @@ class SequenceState:
             self._doubt(store, doubtful)
             store.renumber(outgoing, incoming)
             store.commit()
-        # Not to be reset by the next logon because nobody had agreed on the numbers of before.
+        # Or the next logon would reset what was just set: a client without a store does that until a logon
+        # has agreed on its numbers.
         self._agreed = True
         costs: list[Doubtful] = [MessagesLost(lost[0], lost[-1])] if lost else []
         if doubtful:

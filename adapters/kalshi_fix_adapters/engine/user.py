@@ -51,6 +51,7 @@ class ClientBase:
         """Rows of yours that are written in the commit that confirms an event."""
 
     def __init_subclass__(cls) -> None:
+        # `help` of the client of each loop lists the attributes, as `explained` does for this class.
         explained(cls)
 
     def __repr__(self) -> str:

@@ -47,7 +47,9 @@ _HOSTNAME_MISMATCH = frozenset({62, 64})
 _OUT_OF_DATE = frozenset({9, 10})
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+"""What the versions of OpenSSL call an answer that is no TLS."""
 _MAX_CAUSES = 10
+"""Errors of a chain of causes that are looked at; a chain may go round."""
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 """What `socket.getaddrinfo` has for each address."""
 Carrier_co = TypeVar("Carrier_co", covariant=True)
@@ -83,6 +85,7 @@ class Dialer:
         self.stage = Stage.RESOLVE
         """How far `dial` has come."""
         self._end = math.inf
+        """When `timeout` is over, monotonic, once `start_clock` was called."""
         self.peer: str = str(Endpoint(host, port))
         self._plaintext = security if isinstance(security, Plaintext) else None
         self._in_process = security if isinstance(security, InProcess) else None
@@ -140,7 +143,8 @@ class Dialer:
             )
 
     def check_certificate(self, certificate: bytes | None) -> None:
-        """Compare the pin, if there is one; to be called after the handshake, before a byte is sent.
+        """Compare the pin, if there is one; to be called after the handshake and before a byte is sent, since
+        with a pin alone the handshake has verified nothing (`Tls.context`).
 
         Args:
             certificate: the venue's own certificate in DER form, as `getpeercert(binary_form=True)` has it.
@@ -325,7 +329,7 @@ async def _reach(dialer: Dialer, steps: Steps[Any]) -> socket.socket:
         raise dialer.not_resolved() from None
     if not found:
         raise dialer.late()
-    # A thread that asks the system for a name by itself cannot be kept from waiting too long for it.
+    # Raises if the lookup took too long: one that blocks its thread (`_Waiting`) could not be ended in time.
     dialer.seconds_left()
     dialer.stage = Stage.CONNECT
     return await _reach_one_of(found, dialer, steps)

@@ -18,6 +18,7 @@ READ, WRITE = 1, 4
 READY, WOKEN = 1, 2
 """Why a sleep was over: the socket can be read or written, another thread wants attention."""
 _UNKNOWN = -1
+"""The interest while it is being changed."""
 _MAX_SLEEP = 86_400.0
 """Seconds; some systems take no more than some days at once, and who sleeps has to be ready to wake early."""
 
@@ -26,10 +27,12 @@ class Sleeper:
     """Watches at most one socket. One thread at a time may `watch` and `sleep`, any may `wake`."""
 
     def __init__(self) -> None:
+        # A byte through it ends a sleep: `poll` waits for files alone, and not for a threading.Event.
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
         self._own = self._receiver.fileno()
+        """Told from the watched socket by this number."""
         self._poll = make_poll()
         self._poll.register(self._own, READ)
         self._watched = -1
@@ -63,6 +66,7 @@ class Sleeper:
         ):
             if number == self._own:
                 found |= WOKEN
+                # All wake-ups at once: any number of them is one reason to look.
                 with contextlib.suppress(OSError):  # another thread may have closed it
                     self._receiver.recv(4096)
             else:

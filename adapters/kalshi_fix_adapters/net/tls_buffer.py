@@ -111,7 +111,7 @@ class TlsBytes:
             self._behind += data
         return self._to_peer.read()
 
-    def _go_on_writing(self) -> None:
+    def _write_held(self) -> None:
         try:
             # The bytes that OpenSSL has refused go first, alone; what came behind them follows in one piece.
             while self._held:
@@ -120,6 +120,7 @@ class TlsBytes:
                 self._behind.clear()
         except ssl.SSLWantReadError:
             pass
+        # Not raised, because `decrypt` has data to return: the end is told after that.
         except OSError:
             self.ended = True
 
@@ -127,13 +128,14 @@ class TlsBytes:
         """Return what has come; nothing if that is no record yet, or if `ended`."""
         parts = []
         try:
+            # Each call returns one record at the most, and nothing shows how many have come.
             while part := self._tls.read(_RECORD):
                 parts.append(part)
             self.ended = True
         # Reading is what takes a renegotiation further, so try again to write here.
         except ssl.SSLWantReadError:
             if self._held:
-                self._go_on_writing()
+                self._write_held()
         except OSError:
             self.ended = True
         self.has_outgoing = self._to_peer.pending > 0

@@ -36,6 +36,7 @@ from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 from kalshi_fix_sansio.session.states import State
 
 HOOKS: Final = ("on_wire", "on_state", "on_event", "on_timing")
+"""The methods of `Observer`."""
 
 
 class Dispatcher:
@@ -58,10 +59,12 @@ class Dispatcher:
             ConfigurationError: the wire log cannot be written.
         """
         observers = (observer,) if isinstance(observer, Observer) else tuple(observer or ())
+        # Only what is overridden is listed, so that what nobody wants costs no call for each message.
         self._hooks = {hook: [each for each in observers if _is_overridden(each, hook)] for hook in HOOKS}
         self.follows_orders: bool = False
+        """Whether `sent` has something to do."""
         self.follows_messages: bool = False
-        """Whether `sent`, and `event` for a message without problems, have something to do."""
+        """Whether `event` has, for a message without problems."""
         self._note_hooks()
         # A log that the user has made is his to close; one that is named by its path is shared, and given
         # back.
@@ -73,7 +76,9 @@ class Dispatcher:
         self._state = State.DISCONNECTED
         self._connected = False
         self._logged: WireLogConnection | None = None
+        """The present connection in the wire log."""
         self._transcript: Transcript | None = None
+        """The present connection for the logger `kalshi_fix_adapters.wire`, if that is switched on."""
 
     def event(self, event: ClientEvent, now: Instant) -> None:
         """An event is put into the queue."""

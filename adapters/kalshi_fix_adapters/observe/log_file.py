@@ -11,6 +11,8 @@ from kalshi_fix_adapters.locks import Lock
 from kalshi_fix_sansio.errors import ConfigurationError
 
 _MODE = 0o600
+"""For its owner alone: what is written shows accounts, orders and positions."""
+# O_BINARY: without it Windows makes two bytes of each line end, and the size kept here is wrong.
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
@@ -37,8 +39,11 @@ class LogFile:
         self._max_bytes = max_bytes
         self._backups = backups
         self._full_at = max_bytes
+        """Size in bytes at which it is set aside: `max_bytes`, or more after that has failed."""
         self._file: int | None = None
+        """Descriptor; None while it is closed."""
         self._size = 0
+        """Bytes in it, kept here not to ask the system for each line."""
         self._open()
 
     def needs_room(self, size: int) -> bool:
@@ -77,6 +82,7 @@ class LogFile:
         names = [self.path, *(Path(f"{self.path}.{number}") for number in range(1, self._backups + 1))]
         if self._backups == 0:
             self.path.unlink()
+        # From the oldest on, which is overwritten: each makes room for the one after it.
         for older, newer in zip(names[:0:-1], names[-2::-1], strict=True):
             if newer.exists():
                 newer.replace(older)
@@ -96,6 +102,7 @@ class LogFile:
             raise OSError(0, "it is no regular file")
         file = os.open(self.path, _FLAGS, _MODE)
         try:
+            # `open` sets the mode of a new file alone.
             if hasattr(os, "fchmod"):  # not on every system
                 os.fchmod(file, _MODE)
             self._size = os.fstat(file).st_size

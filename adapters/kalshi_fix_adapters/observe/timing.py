@@ -20,10 +20,17 @@ class Timings:
     """The moments at which something began, until it ends. All times are seconds of the monotonic clock."""
 
     def __init__(self) -> None:
-        self._connecting = self._tcp = 0.0
+        self._connecting = 0.0
+        """When the attempt began."""
+        self._tcp = 0.0
+        """When TCP was up."""
         self._connected: float | None = None
+        """When the transport was up; None once its logon was measured."""
         self._orders: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        """When each request was sent, and as what message, by ClOrdID (11). They stay when a connection is
+        lost: the answer may come on the next one."""
         self._tests: OrderedDict[str, float] = OrderedDict()
+        """When each TestRequest left, by TestReqID (112), on this connection."""
 
     def connecting(self, now: float) -> None:
         """An attempt to connect begins."""
@@ -38,11 +45,13 @@ class Timings:
     def connected(self, now: float, *, secured: bool) -> None:
         """The transport is up."""
         self._connected = now
+        # Without TLS there is no time between the two, and an adapter may not have told of `tcp_connected`.
         if not secured:
             self._tcp = now
 
     def sent(self, message: Message, now: float) -> None:
         """The session has taken a message of the user."""
+        # Any message may be sent; many have no ClOrdID.
         cl_ord_id = getattr(message, "cl_ord_id", None)
         if cl_ord_id:
             _remember(self._orders, cl_ord_id, (now, message.NAME))

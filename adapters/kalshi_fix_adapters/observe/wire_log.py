@@ -26,7 +26,9 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 
 MAX_BYTES = 64 * 1024 * 1024
+"""Size in bytes at which the file is set aside, by default."""
 BACKUPS = 5
+"""Files that were set aside and are kept, by default."""
 
 _log = logging.getLogger("kalshi_fix_adapters.wire")
 
@@ -54,8 +56,12 @@ class WireLog:
         """
         check_limits(max_bytes, backups)
         self._open_connections: dict[int, str] = {}
+        """Where each leads to, by number; a new file begins with them."""
         self._connections = 0
-        self._lost = self._lost_in_a_row = 0
+        """How many there have been; the number of the newest."""
+        self._lost = 0
+        self._lost_in_a_row = 0
+        """Lines lost since the last one that was written; the next one that is says how many."""
         self._closed = False
         try:
             self._file = LogFile(Path(path), max_bytes, backups)
@@ -88,6 +94,7 @@ class WireLog:
     ) -> WireLogConnection:
         """Mark the beginning of a connection; return what is to be told of its bytes. Messages with a longer
         BodyLength than `max_message_size` bytes are not written down, only that they came."""
+        # What users name may hold line ends, with which a line could be forged.
         where = where.encode("unicode_escape").decode("ascii")
         with self._file.lock:
             self._connections += 1
@@ -120,6 +127,7 @@ class WireLog:
                     told.append(f"cannot be written ({error.strerror}); the session goes on without it")
                 self._lost += len(lines)
                 self._lost_in_a_row += len(lines)
+        # Without the lock: a handler of the user's may write to this log, too.
         for text in told:
             _log.warning("the wire log %s %s", self.path, text)
 
@@ -175,7 +183,9 @@ class WireLogConnection:
 
 
 _borrowed: dict[Path, tuple[WireLog, int]] = {}
+"""The logs that clients share, each with the number of its clients."""
 _borrowing = Lock()
+"""For `_borrowed`: clients of several threads open and close."""
 
 
 def borrow(path: str | Path) -> WireLog:
@@ -205,4 +215,5 @@ def give_back(log: WireLog) -> None:
 
 
 def _stamp(now: Instant) -> str:
+    # The first 26 characters are date and time; the offset behind them is written as Z.
     return now.utc.astimezone(UTC).isoformat(" ", "microseconds")[:26] + "Z"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_adapters.config.reconnect import Cure
-from kalshi_fix_adapters.engine.logon_errors import _ADVICE, READ, explain_refusal, logon_error
+from kalshi_fix_adapters.engine.logon_errors import _ADVICE, MAX_SEARCHED, explain_refusal, logon_error
 from kalshi_fix_adapters.errors import LogonFailedError, LogonRefusedError
 from kalshi_fix_sansio import REFUSALS
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
@@ -63,8 +63,8 @@ def test_reasons_that_stay_stand_before_those_that_pass() -> None:
 def test_of_a_text_as_long_as_a_message_only_the_beginning_is_looked_at() -> None:
     """Patterns may take the square of the length: 40 KB of these words took half a minute."""
     assert explain_refusal("key " * 100_000)[1] is Cure.UNCLEAR
-    assert explain_refusal("x" * (READ - 4) + "busy" + "y" * 100_000)[1] is Cure.TIME
-    assert explain_refusal("x" * (READ - 3) + "busy")[1] is Cure.UNCLEAR
+    assert explain_refusal("x" * (MAX_SEARCHED - 4) + "busy" + "y" * 100_000)[1] is Cure.TIME
+    assert explain_refusal("x" * (MAX_SEARCHED - 3) + "busy")[1] is Cure.UNCLEAR
 
 
 def ended(reason: CloseReason, text: str = "text of the venue") -> SessionEnded:
