@@ -62,6 +62,12 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 2)
 
 
+@pytest.fixture
+def codec() -> Codec:
+    """A codec that has seen no message."""
+    return Codec(DIALECT)
+
+
 def trained(dialect: Dialect, sound: list[Fields]) -> Codec:
     """A codec that knows the shape of every sound message."""
     codec = Codec(dialect)
@@ -583,8 +589,7 @@ def sent(body: str, codec: Codec) -> Message:
     return found
 
 
-def test_messages_with_the_same_head_and_other_shapes_are_told_apart() -> None:
-    codec = Codec(DIALECT)
+def test_messages_with_the_same_head_and_other_shapes_are_told_apart(codec: Codec) -> None:
     bodies = [order("58=xyz|"), order("79=123|"), order("44=1.5|"), order("355=xy|"), order("58=abc|")]
     heads = {joined(fields_of(body)).partition(b"34=")[0] for body in bodies}
     assert len(heads) == 1
@@ -593,8 +598,7 @@ def test_messages_with_the_same_head_and_other_shapes_are_told_apart() -> None:
     assert len(codec._compiled._heads) == 1
 
 
-def test_a_shape_is_guessed_while_it_comes_again() -> None:
-    codec = Codec(DIALECT)
+def test_a_shape_is_guessed_while_it_comes_again(codec: Codec) -> None:
     first, second = order("58=xyz|"), order("79=123|")
     for body in [first, second] * 3:
         sent(body, codec)
@@ -612,8 +616,7 @@ def test_a_shape_is_guessed_while_it_comes_again() -> None:
     assert codec._compiled._heads[head][5] == 1
 
 
-def test_messages_of_other_sessions_are_told_apart() -> None:
-    codec = Codec(DIALECT)
+def test_messages_of_other_sessions_are_told_apart(codec: Codec) -> None:
     for number in range(40):
         body = order("58=x|").replace("49=a", f"49={number % 5}")
         header = sent(body, codec).header
@@ -621,17 +624,15 @@ def test_messages_of_other_sessions_are_told_apart() -> None:
     assert len(codec._compiled._heads) == 5
 
 
-def test_heads_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heads_are_remembered_up_to_a_bound(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching, "MAX_HEADS", 7)
-    codec = Codec(DIALECT)
     for number in range(100):
         sent(order(f"58={'x' * (number % 23 + 1)}|"), codec)
         assert len(codec._compiled._heads) <= 7
 
 
 @pytest.mark.parametrize("size", [caching.MAX_HEAD_SIZE, caching.MAX_HEAD_SIZE + 1, 250_000])
-def test_long_heads_are_not_remembered(size: int) -> None:
-    codec = Codec(DIALECT)
+def test_long_heads_are_not_remembered(codec: Codec, size: int) -> None:
     body = order("58=x|")
     usual = joined(fields_of(body)).index(b"34=")
     for filler in ("a" * (size - usual + 1), "b" * (size - usual + 1)):
@@ -664,16 +665,14 @@ def test_heads_that_seldom_come_again_are_not_remembered(head: str) -> None:
     assert not cache._heads
 
 
-def test_data_in_front_of_the_number_has_its_length_checked() -> None:
+def test_data_in_front_of_the_number_has_its_length_checked(codec: Codec) -> None:
     body = f"35=D|95=3|96=abc|{HEAD}11=a|38=1|"
-    codec = Codec(DIALECT)
     for value in ("abc", "xyz", "a=c"):
         sent(body.replace("abc", value), codec)
     sent(body.replace("95=3", "95=2"), codec)
 
 
-def test_a_message_without_a_number_is_read_carefully() -> None:
-    codec = Codec(DIALECT)
+def test_a_message_without_a_number_is_read_carefully(codec: Codec) -> None:
     for _ in range(3):
         found = sent(order("").replace("34=7|", ""), codec)
         assert [problem.tag for problem in found.problems] == [34]
@@ -689,8 +688,7 @@ def test_subclasses_of_bytes_are_read_too() -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 80, "x" * 230, "x" * 600, "é" * 80, "é" * 230, "é" * 600])
-def test_sums_are_right_whatever_the_length(text: str) -> None:
-    codec = Codec(DIALECT)
+def test_sums_are_right_whatever_the_length(codec: Codec, text: str) -> None:
     for _ in range(3):
         sent(order(f"58={text}|"), codec)
     wrong = bytearray(joined(fields_of(order(f"58={text}|"))))
@@ -708,8 +706,7 @@ def test_a_sum_that_none_can_be_is_refused(total: bytes) -> None:
         TRAINED.decode(whole[:-4] + total + b"\x01")
 
 
-def test_messages_share_nothing_that_can_be_changed() -> None:
-    codec = Codec(DIALECT)
+def test_messages_share_nothing_that_can_be_changed(codec: Codec) -> None:
     body = book(*["269=1|270=0.40|271=5|"] * 6, rest="453=1|448=p|")
     made: list[Any] = [sent(body, codec) for _ in range(5)]
     first, second = made[3:]
@@ -757,10 +754,9 @@ def test_shapes_that_come_once_cost_no_code_and_little_memory(monkeypatch: pytes
     assert compiled.count == 0
 
 
-def test_code_is_made_for_a_bounded_number_of_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_is_made_for_a_bounded_number_of_shapes(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = Counted(monkeypatch)
     monkeypatch.setattr(caching, "MAX_SHAPES", 5)
-    codec = Codec(DIALECT)
     bodies = [body for _, body in zip(range(60), shapes_of_orders(), strict=False)]
     for body in [body for body in bodies for _ in range(3)] * 2:
         sent(body, codec)
@@ -770,23 +766,21 @@ def test_code_is_made_for_a_bounded_number_of_shapes(monkeypatch: pytest.MonkeyP
 
 
 def test_a_shape_gets_code_when_writing_it_costs_no_more_than_its_readings(
-    monkeypatch: pytest.MonkeyPatch,
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
     compiled = Counted(monkeypatch)
-    codec = Codec(DIALECT)
     for number in range(2 * caching.SIGHTINGS_TO_COMPILE):
         sent(order("58=x|" if number % 2 else "44=1|"), codec)
         assert compiled.count == max(0, number - 2 * caching.SIGHTINGS_TO_COMPILE + 3)
 
 
 def test_shapes_with_the_same_tags_are_counted_together_and_all_get_code(
-    monkeypatch: pytest.MonkeyPatch,
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 10)
     compiled = Counted(monkeypatch)
     bodies = [order("58=x|44=1|"), order("44=1|58=x|")]
-    codec = Codec(DIALECT)
     for number in range(18):
         sent(bodies[number % 2], codec)
     assert compiled.count == 1
@@ -797,10 +791,9 @@ def test_shapes_with_the_same_tags_are_counted_together_and_all_get_code(
 
 
 def test_a_value_that_code_leaves_to_the_reader_keeps_no_other_shape_from_its_code(
-    monkeypatch: pytest.MonkeyPatch,
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 10)
-    codec = Codec(DIALECT)
     plain, careful, other = order("58=x|44=1|"), order("58=x|44=+1|"), order("44=1|58=x|")
     for _ in range(10):
         sent(plain, codec)
@@ -876,17 +869,19 @@ def test_a_message_is_tried_with_shapes_of_its_tags_alone(count: int) -> None:
     assert tried == [8]
 
 
-def test_a_shape_whose_values_never_fit_is_given_code_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shape_whose_values_never_fit_is_given_code_once(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     compiled = Counted(monkeypatch)
-    codec = Codec(DIALECT)
     for _ in range(5):
         codec.decode(frame("D", "11=a|38=.5|"))
     assert compiled.count == 1
 
 
-def test_messages_with_problems_and_of_unknown_type_are_never_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_with_problems_and_of_unknown_type_are_never_learnt(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     compiled = Counted(monkeypatch)
-    codec = Codec(DIALECT)
     for _ in range(5):
         codec.decode(frame("D", "11=a|"))
         codec.decode(frame("D", "11=a|38=1|11=b|"))
@@ -894,8 +889,7 @@ def test_messages_with_problems_and_of_unknown_type_are_never_learnt(monkeypatch
     assert compiled.count == 0
 
 
-def test_a_known_shape_with_a_wrong_length_or_sum_is_no_message() -> None:
-    codec = Codec(DIALECT)
+def test_a_known_shape_with_a_wrong_length_or_sum_is_no_message(codec: Codec) -> None:
     whole = joined(fields_of(order("58=x|")))
     for _ in range(3):
         codec.decode(whole)
@@ -916,13 +910,12 @@ def test_a_known_shape_with_a_wrong_length_or_sum_is_no_message() -> None:
 
 
 @pytest.mark.parametrize(("place", "tag"), [(3, b"35="), (4, b"10=")])
-def test_a_message_that_is_no_frame_gets_no_code(place: int, tag: bytes) -> None:
+def test_a_message_that_is_no_frame_gets_no_code(codec: Codec, place: int, tag: bytes) -> None:
     fields = joined(fields_of(order(""))).split(b"\x01")[:-1]
     moved = next(field for field in fields if field.startswith(tag))
     fields.remove(moved)
     fields.insert(place, moved)
     data = b"".join(field + b"\x01" for field in fields)
-    codec = Codec(DIALECT)
     for _ in range(3):
         assert codec.decode(Frame(data)).problems == ()
     assert [*codec._compiled._shapes.values()] == [()]

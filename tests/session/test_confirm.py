@@ -24,11 +24,18 @@ def explicit(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: obj
     return wired
 
 
+@pytest.fixture
+def wired(role: Role) -> Wired:
+    """The same in each role."""
+    return explicit(role)
+
+
 def news(wired: Wired, number: int | None = None, **header: str) -> bytes:
     return wired.peer.message("9", NEWS, number, **header)
 
 
-def test_each_call_of_events_confirms_what_the_one_before_returned(wired: Wired, role: Role) -> None:
+def test_each_call_of_events_confirms_what_the_one_before_returned(role: Role) -> None:
+    wired = established(role)
     store = wired.session.store
     assert store.next_incoming == 1
     assert wired.session.unconfirmed == (1 if role is Role.INITIATOR else 2)
@@ -42,16 +49,14 @@ def test_each_call_of_events_confirms_what_the_one_before_returned(wired: Wired,
     assert wired.session.unconfirmed == 0
 
 
-def test_events_that_wait_are_not_confirmed(role: Role) -> None:
-    wired = explicit(role)
+def test_events_that_wait_are_not_confirmed(wired: Wired) -> None:
     wired.session.receive_data(news(wired), wired.clock.now)
     wired.session.confirm()
     assert wired.session.store.next_incoming == 2
     assert wired.session.unconfirmed == 0
 
 
-def test_an_explicit_user_confirms_event_by_event(role: Role) -> None:
-    wired = explicit(role)
+def test_an_explicit_user_confirms_event_by_event(wired: Wired) -> None:
     store = wired.session.store
     wired.receive(news(wired), wired.peer.message("0"), news(wired), news(wired))
     assert wired.session.events() == []
@@ -65,22 +70,19 @@ def test_an_explicit_user_confirms_event_by_event(role: Role) -> None:
 
 
 @pytest.mark.parametrize("count", [2, -1])
-def test_only_what_was_handed_out_can_be_confirmed(role: Role, count: int) -> None:
-    wired = explicit(role)
+def test_only_what_was_handed_out_can_be_confirmed(wired: Wired, count: int) -> None:
     wired.receive(news(wired))
     with pytest.raises(LocalProtocolError, match=f"cannot confirm {count} events: 1 wait for it"):
         wired.session.confirm(count)
     assert wired.session.unconfirmed == 1
 
 
-def test_session_messages_alone_are_nothing_to_wait_for(role: Role) -> None:
-    wired = explicit(role)
+def test_session_messages_alone_are_nothing_to_wait_for(wired: Wired) -> None:
     wired.receive(wired.peer.message("0"), wired.peer.message("1", "112=x|"))
     assert wired.session.store.next_incoming == 4
 
 
-def test_the_store_is_told_once_for_any_number_of_events(role: Role) -> None:
-    wired = explicit(role)
+def test_the_store_is_told_once_for_any_number_of_events(wired: Wired) -> None:
     store = wired.session.store
     assert isinstance(store, LoggedStore)
     before = len(store.log)
@@ -142,9 +144,8 @@ CASES: dict[str, tuple[Callable[[Wired], bytes], list[tuple[str, int]], int]] = 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_no_event_lets_the_store_pass_its_own_number(role: Role, case: str) -> None:
+def test_no_event_lets_the_store_pass_its_own_number(wired: Wired, case: str) -> None:
     write, expected, end = CASES[case]
-    wired = explicit(role)
     wired.session.receive_data(write(wired), wired.clock.now)
     found = marks(wired)
     if expected:
@@ -159,8 +160,7 @@ def test_a_message_that_a_strict_side_refuses_counts_once_the_user_knows(role: R
     assert wired.session.store.next_incoming == 3
 
 
-def test_what_is_lost_counts_once_the_user_knows(role: Role) -> None:
-    wired = explicit(role)
+def test_what_is_lost_counts_once_the_user_knows(wired: Wired) -> None:
     wired.session.receive_data(news(wired, 3), wired.clock.now)
     wired.session.receive_data(wired.peer.message("3", "45=2|", 4), wired.clock.now)
     assert marks(wired) == [
@@ -180,8 +180,7 @@ def test_an_acceptors_logon_counts_once_both_its_events_are_confirmed(role: Role
     assert wired.session.store.next_incoming == 2
 
 
-def test_what_waits_from_before_a_reset_moves_nothing(role: Role) -> None:
-    wired = explicit(role)
+def test_what_waits_from_before_a_reset_moves_nothing(wired: Wired) -> None:
     wired.receive(news(wired), news(wired), news(wired))
     wired.session.reset(wired.clock.now)
     wired.receive(news(wired), news(wired))
@@ -197,8 +196,7 @@ def test_what_waits_from_before_a_reset_moves_nothing(role: Role) -> None:
     assert wired.session.store.next_incoming == 3
 
 
-def test_what_waits_while_a_reset_is_unanswered_moves_nothing(role: Role) -> None:
-    wired = explicit(role)
+def test_what_waits_while_a_reset_is_unanswered_moves_nothing(wired: Wired) -> None:
     wired.session.reset(wired.clock.now)
     wired.receive(news(wired))
     wired.cut()
@@ -219,8 +217,7 @@ def next_of(wired: Wired) -> None:
     wired.peer.next_number = number + 1
 
 
-def test_events_of_several_connections_are_confirmed_in_one_row(role: Role) -> None:
-    wired = explicit(role)
+def test_events_of_several_connections_are_confirmed_in_one_row(wired: Wired) -> None:
     store = wired.session.store
     wired.receive(news(wired), news(wired))
     wired.cut()
@@ -241,8 +238,7 @@ def test_events_of_several_connections_are_confirmed_in_one_row(role: Role) -> N
     assert store.next_incoming == 8
 
 
-def test_what_the_user_has_not_fetched_goes_over_too(role: Role) -> None:
-    wired = explicit(role)
+def test_what_the_user_has_not_fetched_goes_over_too(wired: Wired) -> None:
     wired.receive(news(wired))
     wired.session.receive_data(news(wired), wired.clock.now)
     wired.session.receive_eof(wired.clock.now)
@@ -259,7 +255,8 @@ def test_what_the_user_has_not_fetched_goes_over_too(role: Role) -> None:
     assert wired.session.store.next_incoming == 5
 
 
-def test_a_user_that_confirms_by_fetching_goes_on_doing_so(wired: Wired) -> None:
+def test_a_user_that_confirms_by_fetching_goes_on_doing_so(role: Role) -> None:
+    wired = established(role)
     wired.receive(news(wired))
     wired.cut()
     next_of(wired)
@@ -270,8 +267,7 @@ def test_a_user_that_confirms_by_fetching_goes_on_doing_so(wired: Wired) -> None
     assert wired.session.store.next_incoming == 4
 
 
-def test_a_reset_between_two_connections_voids_what_waits(role: Role) -> None:
-    wired = explicit(role)
+def test_a_reset_between_two_connections_voids_what_waits(wired: Wired) -> None:
     wired.receive(news(wired), news(wired))
     wired.cut()
     wired.reconnect()

@@ -24,44 +24,43 @@ def body_of(data: bytes) -> bytes:
     return data[data.index(b"54=1\x01") : data.rindex(b"10=")]
 
 
+@pytest.fixture
 def client() -> Wired:
+    """A client that sends everything again."""
     return established(Role.INITIATOR, resend_policy=resend_everything)
 
 
-def test_the_body_stays_and_the_header_is_ours() -> None:
-    wired = client()
-    assert wired.session.forward(ORDER, wired.clock.now, header_fields={"poss_resend": True}) == 2
-    data = wired.session.data_to_send()
+def test_the_body_stays_and_the_header_is_ours(client: Wired) -> None:
+    assert client.session.forward(ORDER, client.clock.now, header_fields={"poss_resend": True}) == 2
+    data = client.session.data_to_send()
     assert body_of(data) == BODY
-    wired.session.receive_data(wired.peer.message("2", "7=2|16=0|"), wired.clock.now)
-    (header,) = [found.header for found in wired.sent()]
+    client.session.receive_data(client.peer.message("2", "7=2|16=0|"), client.clock.now)
+    (header,) = [found.header for found in client.sent()]
     assert (header.msg_seq_num, header.poss_resend, header.poss_dup_flag) == (2, True, True)
-    assert (header.sender_comp_id, header.target_comp_id) == (wired.peer.target, wired.peer.sender)
+    assert (header.sender_comp_id, header.target_comp_id) == (client.peer.target, client.peer.sender)
     assert b"elsewhere" not in data
     assert b"34=77" not in data
 
 
-def test_what_is_sent_again_is_the_same_byte_for_byte() -> None:
-    wired = client()
-    wired.session.forward(ORDER, wired.clock.now)
-    first = wired.session.data_to_send()
-    wired.clock.advance(5)
-    wired.receive(wired.peer.message("2", "7=2|16=2|"))
-    again = wired.session.data_to_send()
+def test_what_is_sent_again_is_the_same_byte_for_byte(client: Wired) -> None:
+    client.session.forward(ORDER, client.clock.now)
+    first = client.session.data_to_send()
+    client.clock.advance(5)
+    client.receive(client.peer.message("2", "7=2|16=2|"))
+    again = client.session.data_to_send()
     assert body_of(again) == body_of(first) == BODY
     assert b"\x0143=Y\x01" in again
     assert b"\x01122=20260821-14:03:07.123\x01" in again
 
 
-def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on() -> None:
+def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on(client: Wired) -> None:
     """A field of the header kept RawData away from a length that counts the price as well."""
-    wired = client()
     hostile = raw(
         "35=D|34=7|49=x|56=y|52=20260101-00:00:00|11=a|55=K|54=1|40=2|38=1|95=10|43=N|96=abc|44=0.5|59=1|"
     )
     with pytest.raises(EncodeError, match="a length would count fields as data"):
-        wired.session.forward(hostile, wired.clock.now)
-    assert (wired.session.next_outgoing, wired.session.data_to_send()) == (2, b"")
+        client.session.forward(hostile, client.clock.now)
+    assert (client.session.next_outgoing, client.session.data_to_send()) == (2, b"")
 
 
 def test_the_event_has_the_message_as_it_came(wired: Wired) -> None:
@@ -75,8 +74,8 @@ def test_the_event_has_the_message_as_it_came(wired: Wired) -> None:
     assert "37=o" not in repr(events)
 
 
-def test_what_came_can_be_passed_on() -> None:
-    venue, onward = established(Role.ACCEPTOR), client()
+def test_what_came_can_be_passed_on(client: Wired) -> None:
+    venue, onward = established(Role.ACCEPTOR), client
     event = one(venue.receive(venue.peer.message("D", BODY.decode().replace("\x01", "|"))), MessageReceived)
     onward.session.forward(event.frame, onward.clock.now)
     assert body_of(onward.session.data_to_send()) == BODY
@@ -96,17 +95,17 @@ def test_what_came_can_be_passed_on() -> None:
         (raw("35=D|49=a|56=b|34=1|52=20260101-00:00:00|11=a|"), InvalidMessageError, "OrderQty"),
     ],
 )
-def test_what_may_not_be_sent_is_not_passed_on(frame: bytes, error: type[Exception], says: str) -> None:
-    wired = client()
+def test_what_may_not_be_sent_is_not_passed_on(
+    client: Wired, frame: bytes, error: type[Exception], says: str
+) -> None:
     with pytest.raises(error, match=says):
-        wired.session.forward(frame, wired.clock.now)
-    assert (wired.session.next_outgoing, wired.session.data_to_send()) == (2, b"")
+        client.session.forward(frame, client.clock.now)
+    assert (client.session.next_outgoing, client.session.data_to_send()) == (2, b"")
 
 
-def test_the_header_is_guarded_as_in_send() -> None:
-    wired = client()
+def test_the_header_is_guarded_as_in_send(client: Wired) -> None:
     with pytest.raises(LocalProtocolError, match="the session itself writes msg_seq_num"):
-        wired.session.forward(ORDER, wired.clock.now, header_fields={"msg_seq_num": 5})
+        client.session.forward(ORDER, client.clock.now, header_fields={"msg_seq_num": 5})
 
 
 def test_nothing_is_passed_on_before_the_logon() -> None:
@@ -122,20 +121,18 @@ def test_a_session_without_resend_keeps_nothing() -> None:
     assert wired.session.store.find(2) is None
 
 
-def test_another_version_s_frame_is_sent_as_this_version_s() -> None:
-    wired = client()
+def test_another_version_s_frame_is_sent_as_this_version_s(client: Wired) -> None:
     other = encode_frame("FIX.4.4", ORDER.split(b"\x01", 2)[2][: -len(b"10=000\x01")])
-    wired.session.forward(other, wired.clock.now)
-    data = wired.session.data_to_send()
+    client.session.forward(other, client.clock.now)
+    data = client.session.data_to_send()
     assert data.startswith(b"8=FIXT.1.1\x01")
     assert body_of(data) == BODY
 
 
 @pytest.mark.parametrize("field", ["102=|", "38=many|", "54=1|"])
-def test_a_body_with_problems_is_not_passed_on(field: str) -> None:
-    wired = client()
+def test_a_body_with_problems_is_not_passed_on(client: Wired, field: str) -> None:
     frame = raw(f"35=D|34=7|49=a|52=20260101-00:00:00|56=b|11=a1|55=KX|54=1|38=1|40=2|44=0.5|{field}")
     with pytest.raises(InvalidMessageError, match="cannot be sent"):
-        wired.session.forward(frame, wired.clock.now)
-    assert wired.session.data_to_send() == b""
-    assert wired.session.next_outgoing == 2
+        client.session.forward(frame, client.clock.now)
+    assert client.session.data_to_send() == b""
+    assert client.session.next_outgoing == 2

@@ -25,7 +25,9 @@ from tests.trading.order_flow import d
 FULL = snapshot("bid 5 at 0.40", "bid 10 at 0.39", "bid 1.25 at 0.3", "offer 3 at 0.41", "offer 8 at 0.45")
 
 
+@pytest.fixture
 def full() -> OrderBooks:
+    """Books of one market, of five levels."""
     books = OrderBooks()
     books.apply(FULL)
     return books
@@ -49,8 +51,8 @@ def test_levels_in_the_order_of_a_message_are_put_in_the_order_of_prices(books: 
     assert shown(books[A]) == "1@0.10 3@0.20 2@0.30 | 2@0.60 1@0.90"
 
 
-def test_depth_is_given_from_the_best_price_on() -> None:
-    book = full()[A]
+def test_depth_is_given_from_the_best_price_on(full: OrderBooks) -> None:
+    book = full[A]
     bids = [Level(d("0.40"), d("5")), Level(d("0.39"), d("10")), Level(d("0.3"), d("1.25"))]
     for depth in range(5):
         assert book.bids.depth(depth) == bids[:depth]
@@ -94,16 +96,15 @@ def test_an_empty_snapshot_makes_an_empty_live_book(books: OrderBooks) -> None:
     ],
 )
 def test_an_update_changes_one_level(
-    entry: str, change: tuple[str, str, str | int, str | int], best: bool, after: str
+    full: OrderBooks, entry: str, change: tuple[str, str, str | int, str | int], best: bool, after: str
 ) -> None:
-    books = full()
-    told = apply(books, update(entry))
+    told = apply(full, update(entry))
     side, price, before, size = change
     assert told.levels == [LevelChange(MDEntryType[side], d(price), Decimal(before), Decimal(size))]
     assert type(told.levels[0]) is LevelChange
     assert (told.best_changed, told.snapshot, told.state_changed) == (best, False, False)
     assert (told.trades, told.discrepancies) == ([], [])
-    assert shown(books[A]) == after
+    assert shown(full[A]) == after
 
 
 def test_a_new_best_price_is_told(books: OrderBooks) -> None:
@@ -120,37 +121,34 @@ def test_a_new_best_price_is_told(books: OrderBooks) -> None:
     assert shown(books[A]) == "1@0.39 1@0.40 1@0.41 | 1@0.49 1@0.50 1@0.51"
 
 
-def test_several_changes_of_one_message_are_told_in_their_order() -> None:
-    books = full()
-    told = apply(books, update("delete bid at 0.40", "change bid 4 at 0.39", "new bid 1 at 0.38"))
+def test_several_changes_of_one_message_are_told_in_their_order(full: OrderBooks) -> None:
+    told = apply(full, update("delete bid at 0.40", "change bid 4 at 0.39", "new bid 1 at 0.38"))
     assert [(change.price, change.before, change.size) for change in told.levels] == [
         (d("0.40"), d("5"), d("0")),
         (d("0.39"), d("10"), d("4")),
         (d("0.38"), d("0"), d("1")),
     ]
-    assert shown(books[A]) == "1.25@0.30 1@0.38 4@0.39 | 3@0.41 8@0.45"
+    assert shown(full[A]) == "1.25@0.30 1@0.38 4@0.39 | 3@0.41 8@0.45"
 
 
-def test_one_message_about_several_markets_makes_one_update_for_each() -> None:
-    books = full()
-    books.apply(snapshot("bid 1 at 0.10", symbol=B))
+def test_one_message_about_several_markets_makes_one_update_for_each(full: OrderBooks) -> None:
+    full.apply(snapshot("bid 1 at 0.10", symbol=B))
     entries = ["change bid 6 at 0.40", f"change bid 2 at 0.10 in {B}", "change offer 4 at 0.41"]
-    first, second = books.apply(MessageReceived(update(*entries)))
+    first, second = full.apply(MessageReceived(update(*entries)))
     assert (first.symbol, [change.size for change in first.levels]) == (A, [d("6"), d("4")])
     assert (second.symbol, [change.size for change in second.levels]) == (B, [d("2")])
 
 
-def test_trades_are_handed_on_and_change_no_level() -> None:
-    books = full()
-    before = shown(books[A])
-    told = apply(books, update("trade 3 at 0.41 by buy", "trade 1 at 0.40 by sell", at=90.5))
+def test_trades_are_handed_on_and_change_no_level(full: OrderBooks) -> None:
+    before = shown(full[A])
+    told = apply(full, update("trade 3 at 0.41 by buy", "trade 1 at 0.40 by sell", at=90.5))
     first, second = told.trades
     assert first == Trade(A, d("0.41"), d("3"), AggressorSide.BUY, first.utc_date, first.utc_time)
     assert first.moment == datetime(2026, 8, 21, 12, 1, 30, 500_000, tzinfo=UTC)
     assert (second.price, second.aggressor) == (d("0.40"), AggressorSide.SELL)
     assert (told.levels, told.best_changed) == ([], False)
-    assert books[A].last_trade is second
-    assert shown(books[A]) == before
+    assert full[A].last_trade is second
+    assert shown(full[A]) == before
 
 
 def test_on_margin_nothing_has_a_time(books: OrderBooks) -> None:
@@ -161,34 +159,30 @@ def test_on_margin_nothing_has_a_time(books: OrderBooks) -> None:
     assert shown(books[C]) == "10@19.50 | 2@19.51"
 
 
-def test_a_book_knows_when_its_newest_change_happened() -> None:
-    books = full()
-    assert books[A].updated is None
-    apply(books, update("change bid 6 at 0.40", at=1), update("trade 1 at 0.40", at=5))
-    assert books[A].updated == datetime(2026, 8, 21, 12, 0, 1, tzinfo=UTC)
-    apply(books, snapshot("bid 1 at 0.40"))
-    assert books[A].updated is None
+def test_a_book_knows_when_its_newest_change_happened(full: OrderBooks) -> None:
+    assert full[A].updated is None
+    apply(full, update("change bid 6 at 0.40", at=1), update("trade 1 at 0.40", at=5))
+    assert full[A].updated == datetime(2026, 8, 21, 12, 0, 1, tzinfo=UTC)
+    apply(full, snapshot("bid 1 at 0.40"))
+    assert full[A].updated is None
 
 
-def test_prices_are_compared_by_value_whatever_zeros_they_come_with() -> None:
-    books = full()
-    assert kinds(apply(books, update("change bid 6 at 0.4"))) == []
-    assert kinds(apply(books, update("delete bid at 0.4000"))) == []
-    assert shown(books[A]) == "1.25@0.30 10@0.39 | 3@0.41 8@0.45"
+def test_prices_are_compared_by_value_whatever_zeros_they_come_with(full: OrderBooks) -> None:
+    assert kinds(apply(full, update("change bid 6 at 0.4"))) == []
+    assert kinds(apply(full, update("delete bid at 0.4000"))) == []
+    assert shown(full[A]) == "1.25@0.30 10@0.39 | 3@0.41 8@0.45"
 
 
-def test_a_second_snapshot_replaces_the_book() -> None:
-    books = full()
-    told = apply(books, snapshot("bid 1 at 0.20"))
+def test_a_second_snapshot_replaces_the_book(full: OrderBooks) -> None:
+    told = apply(full, snapshot("bid 1 at 0.20"))
     assert (told.snapshot, told.best_changed, told.state_changed) == (True, True, False)
-    assert shown(books[A]) == "1@0.20 |"
+    assert shown(full[A]) == "1@0.20 |"
 
 
-def test_a_book_shows_itself_with_units() -> None:
-    books = full()
-    assert repr(books[A]) == f"OrderBook({A}, live, bid 5 at 0.40 dollars, offer 3 at 0.41 dollars)"
-    apply(books, update("delete bid at 0.99"))
-    assert repr(books[A]) == f"OrderBook({A}, stale: what came does not fit, bid none, offer none)"
+def test_a_book_shows_itself_with_units(full: OrderBooks) -> None:
+    assert repr(full[A]) == f"OrderBook({A}, live, bid 5 at 0.40 dollars, offer 3 at 0.41 dollars)"
+    apply(full, update("delete bid at 0.99"))
+    assert repr(full[A]) == f"OrderBook({A}, stale: what came does not fit, bid none, offer none)"
 
 
 MISFITS = [
@@ -214,19 +208,18 @@ MISFITS = [
 
 
 @pytest.mark.parametrize(("entry", "kind"), MISFITS)
-def test_what_does_not_fit_is_told_and_makes_the_book_stale(entry: str, kind: str) -> None:
-    books = full()
-    books.apply(snapshot("bid 1 at 0.10", symbol=B))
-    told = apply(books, update(entry))
+def test_what_does_not_fit_is_told_and_makes_the_book_stale(full: OrderBooks, entry: str, kind: str) -> None:
+    full.apply(snapshot("bid 1 at 0.10", symbol=B))
+    told = apply(full, update(entry))
     (found,) = told.discrepancies
     assert (found.kind.name, found.symbol) == (kind, A)
     assert str(found).startswith(f"{A}: {found.kind.value}: ")
     assert (told.levels, told.trades, told.state_changed, told.best_changed) == ([], [], True, True)
-    book = books[A]
+    book = full[A]
     assert (book.state, book.stale_reason) == (BookState.STALE, StaleReason.DISCREPANCY)
     assert shown(book) == "|"
-    assert books.stale() == [A]
-    assert books[B].is_live
+    assert full.stale() == [A]
+    assert full[B].is_live
 
 
 @pytest.mark.parametrize(
@@ -251,50 +244,46 @@ def test_what_is_tolerated_is_told_and_applied_as_far_as_it_goes(entry: str, kin
     assert shown(books[A]) == after
 
 
-def test_a_discrepancy_carries_its_entry() -> None:
+def test_a_discrepancy_carries_its_entry(full: OrderBooks) -> None:
     message = update("change bid 6 at 0.40", "change bid 1 at 0.20")
-    told = apply(full(), message)
+    told = apply(full, message)
     assert told.discrepancies[0].entry is message.md_entries[1]
     assert told.discrepancies[0].detail == "nothing to change at 0.20"
 
 
-def test_prices_may_cross_between_the_entries_of_one_message() -> None:
-    books = full()
-    told = apply(books, update("new bid 2 at 0.41", "delete offer at 0.41"))
+def test_prices_may_cross_between_the_entries_of_one_message(full: OrderBooks) -> None:
+    told = apply(full, update("new bid 2 at 0.41", "delete offer at 0.41"))
     assert kinds(told) == []
-    assert shown(books[A]) == "1.25@0.30 10@0.39 5@0.40 2@0.41 | 8@0.45"
+    assert shown(full[A]) == "1.25@0.30 10@0.39 5@0.40 2@0.41 | 8@0.45"
 
 
-def test_a_kind_of_entry_that_is_new_leaves_the_book_live() -> None:
-    books = full()
+def test_a_kind_of_entry_that_is_new_leaves_the_book_live(full: OrderBooks) -> None:
     message = update("new B 1 at 0.41", "change bid 6 at 0.40")
-    told = apply(books, message)
+    told = apply(full, message)
     assert kinds(told) == ["UNKNOWN_ENTRY_TYPE"]
     assert told.discrepancies[0].entry is message.md_entries[0]
     assert [change.size for change in told.levels] == [6]
-    assert books[A].is_live
+    assert full[A].is_live
     strict = OrderBooks(tolerated=frozenset())
     assert not apply(strict, FULL, message).book.is_live
 
 
-def test_updates_of_a_stale_book_are_left_out_and_its_trades_are_not() -> None:
-    books = full()
-    apply(books, update("delete bid at 0.20"))
-    assert books.apply(update("change bid 6 at 0.40", "delete bid at 0.20", "new B 1 at 1")) == []
-    told = apply(books, update("trade 3 at 0.41", "change bid 6 at 0.40"))
+def test_updates_of_a_stale_book_are_left_out_and_its_trades_are_not(full: OrderBooks) -> None:
+    apply(full, update("delete bid at 0.20"))
+    assert full.apply(update("change bid 6 at 0.40", "delete bid at 0.20", "new B 1 at 1")) == []
+    told = apply(full, update("trade 3 at 0.41", "change bid 6 at 0.40"))
     assert (len(told.trades), told.levels, told.discrepancies) == (1, [], [])
-    told = apply(books, FULL)
+    told = apply(full, FULL)
     assert told.state_changed
-    assert books[A].is_live
-    assert books[A].stale_reason is None
-    assert kinds(apply(books, update("change bid 6 at 0.40"))) == []
+    assert full[A].is_live
+    assert full[A].stale_reason is None
+    assert kinds(apply(full, update("change bid 6 at 0.40"))) == []
 
 
-def test_what_comes_behind_a_misfit_in_the_same_message_is_left_out_too() -> None:
-    books = full()
-    books.apply(snapshot("bid 1 at 0.10", symbol=B))
+def test_what_comes_behind_a_misfit_in_the_same_message_is_left_out_too(full: OrderBooks) -> None:
+    full.apply(snapshot("bid 1 at 0.10", symbol=B))
     entries = ["change bid 6 at 0.40", "delete bid at 0.20", "new bid 1 at 0.15", "trade 1 at 0.40"]
-    first, second = books.apply(update(*entries, f"change bid 2 at 0.10 in {B}"))
+    first, second = full.apply(update(*entries, f"change bid 2 at 0.10 in {B}"))
     assert (kinds(first), first.levels, len(first.trades), shown(first.book)) == (
         ["LEVEL_MISSING"],
         [],
@@ -330,13 +319,14 @@ def test_a_trade_needs_no_snapshot(books: OrderBooks) -> None:
         (1, 86_000, False),
     ],
 )
-def test_updates_that_go_back_in_time_are_told(before: float, after: float, out_of_order: bool) -> None:
-    books = full()
-    apply(books, update("change bid 6 at 0.40", at=before))
-    told = apply(books, update("change bid 7 at 0.40", at=after))
+def test_updates_that_go_back_in_time_are_told(
+    full: OrderBooks, before: float, after: float, out_of_order: bool
+) -> None:
+    apply(full, update("change bid 6 at 0.40", at=before))
+    told = apply(full, update("change bid 7 at 0.40", at=after))
     assert kinds(told) == ["OUT_OF_ORDER"] * out_of_order
-    assert books[A].is_live
-    assert shown(books[A]).startswith("1.25@0.30 10@0.39 7@0.40 |")
+    assert full[A].is_live
+    assert shown(full[A]).startswith("1.25@0.30 10@0.39 7@0.40 |")
     particular = OrderBooks(tolerated=frozenset())
     particular.apply(FULL)
     apply(particular, update("change bid 6 at 0.40", at=before))
@@ -344,22 +334,22 @@ def test_updates_that_go_back_in_time_are_told(before: float, after: float, out_
     assert particular[A].is_live is not out_of_order
 
 
-def test_two_levels_with_clocks_a_millisecond_apart_leave_the_book_live_and_its_time_at_the_newest() -> None:
-    books = full()
-    apply(books, update("change bid 6 at 0.40", at=1.0))
-    newest = books[A].updated
-    told = apply(books, update("change offer 4 at 0.41", at=0.999))
+def test_two_levels_with_clocks_a_millisecond_apart_leave_the_book_live_and_its_time_at_the_newest(
+    full: OrderBooks,
+) -> None:
+    apply(full, update("change bid 6 at 0.40", at=1.0))
+    newest = full[A].updated
+    told = apply(full, update("change offer 4 at 0.41", at=0.999))
     assert kinds(told) == ["OUT_OF_ORDER"]
     assert [change.size for change in told.levels] == [d("4")]
-    assert books[A].is_live
-    assert books[A].updated == newest
+    assert full[A].is_live
+    assert full[A].updated == newest
 
 
-def test_a_snapshot_is_dated_by_another_clock() -> None:
-    books = full()
-    assert kinds(apply(books, update("change bid 6 at 0.40", at=-3600))) == []
-    assert kinds(apply(books, FULL, update("change bid 7 at 0.40", at=-7200))) == []
-    assert kinds(apply(books, update("trade 1 at 0.40", at=-9000))) == []
+def test_a_snapshot_is_dated_by_another_clock(full: OrderBooks) -> None:
+    assert kinds(apply(full, update("change bid 6 at 0.40", at=-3600))) == []
+    assert kinds(apply(full, FULL, update("change bid 7 at 0.40", at=-7200))) == []
+    assert kinds(apply(full, update("trade 1 at 0.40", at=-9000))) == []
 
 
 @pytest.mark.parametrize(
@@ -373,8 +363,10 @@ def test_a_snapshot_is_dated_by_another_clock() -> None:
         (("bid 1 at 0.40", "bid 1 at -1"), "BAD_PRICE"),
     ],
 )
-def test_a_snapshot_that_makes_no_sense_makes_no_book(levels: tuple[str, ...], kind: str) -> None:
-    for books in (OrderBooks(), full()):
+def test_a_snapshot_that_makes_no_sense_makes_no_book(
+    full: OrderBooks, levels: tuple[str, ...], kind: str
+) -> None:
+    for books in (OrderBooks(), full):
         told = apply(books, snapshot(*levels))
         assert kinds(told) == [kind]
         assert (told.snapshot, told.best_changed, told.state_changed) == (True, True, True)
@@ -401,7 +393,6 @@ def test_updates_can_be_told_apart_and_shown() -> None:
 
 
 @pytest.mark.parametrize("other", [None, 3, "text", object()])
-def test_what_is_neither_event_nor_message_does_nothing(other: object) -> None:
-    books = full()
-    assert books.apply(other) == []
-    assert books[A].is_live
+def test_what_is_neither_event_nor_message_does_nothing(full: OrderBooks, other: object) -> None:
+    assert full.apply(other) == []
+    assert full[A].is_live
