@@ -11,7 +11,7 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, GarbledReceived, MessageReceived, PeerSilent, SessionEnded
 from kalshi_fix_sansio.session import State
 from kalshi_fix_sansio.session.timers import RUNNING, Timers
-from tests.helpers import NEWS, Wired, established, kinds, of_type, one, pair, wire
+from tests.helpers import NEWS, Wired, established, kinds, of_type, one, wire
 
 
 def test_but_not_without_end(role: Role) -> None:
@@ -67,16 +67,6 @@ def test_two_partial_messages_do_not_hide_silence_either(wired: Wired) -> None:
     broken = wired.peer.message("0", "58=x|").replace(b"\x0135=", b"9\x0135=", 1)
     wired.receive(broken, wired.peer.message("0")[:40])
     assert [type(event) for event in wired.wait(36)] == [GarbledReceived, PeerSilent]
-
-
-def test_two_sessions_keep_each_other_alive_for_an_hour() -> None:
-    both = pair("KalshiMD")
-    both.connect()
-    both.advance(3600, step=5)
-    assert both.client.is_established
-    assert both.venue.is_established
-    assert of_type(both.client_events + both.venue_events, PeerSilent) == []
-    assert both.client.next_outgoing > 100
 
 
 def test_timers_do_nothing_before_they_are_due_or_once_all_is_over(role: Role) -> None:

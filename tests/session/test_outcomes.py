@@ -12,7 +12,6 @@ from kalshi_fix_sansio import ExecutionReportText
 from kalshi_fix_sansio._generated import (
     AcceptQuote,
     EventResendRequest,
-    ExecutionReport,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
     OrderGroupRequest,
@@ -34,6 +33,7 @@ from kalshi_fix_sansio.session.requests import OpenRequests, Remembered, Several
 from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import LOGON, START, LoggedStore, Wired, connected, established, of_type, one, order, wire
+from tests.session.crash_world import report as answer
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"
 REST = f"17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
@@ -598,11 +598,7 @@ def test_a_forwarded_order_is_a_request_too(wired: Wired) -> None:
 
 def test_what_a_venue_sends_is_no_request() -> None:
     wired = established(Role.ACCEPTOR)
-    answer = ExecutionReport(
-        order_id="o", cl_ord_id="a1", exec_id="1;1", exec_type="0", ord_status="0", side="1", symbol=SYMBOL,
-        order_qty=10, leaves_qty=10, cum_qty=0, avg_px="0",
-    )  # fmt: skip
-    wired.session.send(answer, wired.clock.now)
+    wired.session.send(answer("a1", 1), wired.clock.now)
     assert open_in(wired) == []
 
 

@@ -2,68 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import CloseReason, LoggedOn, LogoutReceived, MessageReceived, SessionEnded
+from kalshi_fix_sansio.events import CloseReason, MessageReceived, SessionEnded
 from kalshi_fix_sansio.problems import Reason
-from kalshi_fix_sansio.session import State, reply_route
-from tests.fix50sp2.dialect import ExecType, ExecutionReport, Header, NewOrderSingle, OrdStatus, Party
-from tests.fix50sp2.helpers import NOON, established, order, pair, sent
-from tests.helpers import Clock, Pair, Peer, of_type, one, wire_time
+from kalshi_fix_sansio.session import reply_route
+from tests.fix50sp2.dialect import Header
+from tests.fix50sp2.helpers import NOON, established, pair, sent
+from tests.helpers import Clock, Peer, one, wire_time
 
 ORDER = "11=id|21=3|40=1|54=1|55=INTC|60=20260821-12:00:00|"
-
-
-def report(asked: NewOrderSingle) -> ExecutionReport:
-    """The answer to an order."""
-    return ExecutionReport(
-        order_id="1",
-        exec_id="2",
-        cl_ord_id=asked.cl_ord_id,
-        exec_type=ExecType.NEW,
-        ord_status=OrdStatus.NEW,
-        side=asked.side,
-        leaves_qty=100,
-        cum_qty=0,
-        party_ids=asked.party_ids,
-    )
-
-
-def logged_on(**changes: Any) -> Pair:
-    """A connected pair with nothing left to tell."""
-    both = pair(**changes)
-    both.connect()
-    assert of_type(both.client_events, LoggedOn)
-    assert of_type(both.venue_events, LoggedOn)
-    both.client_events.clear()
-    both.venue_events.clear()
-    return both
-
-
-def test_a_session_from_logon_to_logout() -> None:
-    both = logged_on()
-    asked = order(party_ids=[Party(party_id="desk", party_role=36)])
-    both.client.send(asked, both.clock.now, header_fields={"target_sub_id": "book"})
-    both.settle()
-    (received,) = both.venue_events
-    assert isinstance(received, MessageReceived)
-    assert received.message == asked
-    header: Any = received.message.header
-    assert header.target_sub_id == "book"
-    both.venue.send(report(asked), both.clock.now)
-    both.settle()
-    (answered,) = both.client_events
-    assert isinstance(answered, MessageReceived)
-    assert answered.message == report(asked)
-    both.advance(65)
-    assert both.client.state is both.venue.state is State.ESTABLISHED
-    both.client.logout(both.clock.now)
-    both.settle()
-    assert [type(event) for event in both.venue_events[1:]] == [LogoutReceived, SessionEnded]
-    (ended,) = both.client_events[1:]
-    assert isinstance(ended, SessionEnded)
-    assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
 def test_a_route_that_cannot_be_sent_is_left_out_of_the_answer(role: Role) -> None:

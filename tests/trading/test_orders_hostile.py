@@ -13,17 +13,7 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import Cash, Copied, FeeTerms, Orders, Positions, check_fees
 from tests.helpers import KEY_ID
-from tests.trading.order_flow import (
-    ENDED,
-    cancel,
-    change,
-    feed,
-    logged_on,
-    place,
-    refusal,
-    report,
-    views,
-)
+from tests.trading.order_flow import ENDED, cancel, change, feed, logged_on, place, refusal, report, views
 from tests.trading.spoilt import spoilt
 
 MESSAGES = (
