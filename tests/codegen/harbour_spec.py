@@ -1,4 +1,4 @@
-"""The made-up dialect of `tests/codegen/harbour`: where it is, and how to change a copy of it."""
+"""The made-up dialect of `tests/codegen/harbour`: where it is, and how to change a copy of it or another."""
 
 from __future__ import annotations
 
@@ -38,21 +38,25 @@ def imported(spec: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Modul
 
 
 class SpecCopy:
-    """A copy of the dialect and of the folder it extends, to be changed at will."""
+    """A copy of a made-up dialect and of the folder it extends, to be changed at will.
 
-    def __init__(self, folder: Path) -> None:
-        self.spec = folder / "tests" / "codegen" / "harbour"
-        shutil.copytree(HARBOUR, self.spec)
+    Files are named as the spec folder has them; those that lie elsewhere by their whole path.
+    """
+
+    def __init__(self, folder: Path, original: Path = HARBOUR) -> None:
+        self.folder = folder
+        self.spec = folder / original.relative_to(REPOSITORY)
+        shutil.copytree(original, self.spec)
         shutil.copytree(REPOSITORY / "spec" / "fixt11", folder / "spec" / "fixt11")
 
-    def replace(self, file: str, old: str, new: str) -> None:
-        """Change one place in one file."""
+    def edit(self, file: str | Path, old: str, new: str) -> None:
+        """Change one place of a file."""
         path = self.spec / file
         text = path.read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
         path.write_text(text.replace(old, new), encoding="utf-8")
 
-    def append(self, file: str, more: str) -> None:
-        """Add lines to the end of one file."""
+    def append(self, file: str | Path, more: str) -> None:
+        """Add to the end of a file."""
         path = self.spec / file
         path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")

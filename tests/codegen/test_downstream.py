@@ -68,8 +68,8 @@ def test_everything_that_nothing_names_is_listed_once(place: Place) -> None:
 def test_what_is_new_is_told_with_its_line(place: Place) -> None:
     before = place.left(areas=KINDS, known=[SESSION])
     spec = place.spec
-    spec.replace("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
-    spec.replace("messages/berths.yaml", "      Draught:", "      Seen: optional\n      Draught:")
+    spec.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
+    spec.edit("messages/berths.yaml", "      Draught:", "      Seen: optional\n      Draught:")
     spec.append("fields.yaml", '  Seen: {tag: 5900, type: BOOLEAN, doc: "Seen."}\n')
     assert place.left(areas=KINDS, known=[SESSION]) - before == {
         "codes BerthKind.Buoy",

@@ -13,9 +13,10 @@ from codegen.diff.findings import Finding
 from codegen.diff.spec_index import SpecIndex
 from codegen.export import dictionary
 from codegen.read.resolve import load_dialect
+from tests.codegen import spec_folder
+from tests.codegen.harbour_spec import SpecCopy
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[2]
 SPEC = HERE / "pier"
 PAGES = HERE / "pages"
 
@@ -23,16 +24,13 @@ Told = tuple[str, str, str, str]
 """Kind, element, address and what the source says."""
 
 
-class Scratch:
+class Scratch(SpecCopy):
     """Copies of the spec and of both kinds of sources, which agree until one is edited."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.spec = folder / SPEC.relative_to(REPOSITORY)
+        super().__init__(folder, SPEC)
         self.pages = folder / "pages"
         self.dictionary = folder / "dictionary"
-        shutil.copytree(SPEC, self.spec)
-        shutil.copytree(REPOSITORY / "spec" / "fixt11", folder / "spec" / "fixt11")
         shutil.copytree(PAGES, self.pages)
         self.dictionary.mkdir()
         for name, text in _dictionaries().items():
@@ -50,16 +48,6 @@ class Scratch:
         if self._view is None or self._view[0] != edits:
             self._view = edits, SpecIndex(self.spec)
         return self._view[1]
-
-    def edit(self, path: Path, old: str, new: str) -> None:
-        """Change one place of a file."""
-        text = path.read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
-        path.write_text(text.replace(old, new), encoding="utf-8")
-
-    def append(self, path: Path, more: str) -> None:
-        """Add to the end of a file."""
-        path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
 
     def keep(self, *entries: str) -> None:
         """Keep these differences on purpose, and no others."""
@@ -125,9 +113,7 @@ def row_of(path: Path, start: str) -> str:
 
 def line_of(path: Path, needle: str) -> int:
     """The line in which a passage that stands once begins."""
-    text = path.read_text(encoding="utf-8")
-    assert text.count(needle) == 1, f"{needle!r} stands {text.count(needle)} times in {path.name}"
-    return text[: text.index(needle)].count("\n") + 1
+    return spec_folder.line_of(path.read_text(encoding="utf-8"), needle)
 
 
 def vocabulary() -> Vocabulary:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codegen.diff.documents import changelog
-from codegen.diff.facts import EntrySaid
+from codegen.diff.facts import EntrySaid, Fact
 from codegen.read.resolve import load_dialect
 from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import Scratch, original, told
@@ -56,13 +56,18 @@ def advised(scratch: Scratch, path: Path) -> list[str]:
     return [each.split("`")[1][3:-1].replace('"…"', '"Seen to."') for each in found]
 
 
-def read(text: str) -> list[object]:
-    return list(changelog.read(HEAD + text, "news.md", original().vocabulary))
+def read(text: str) -> list[Fact]:
+    return changelog.read(HEAD + text, "news.md", original().vocabulary)
+
+
+def the_entry(text: str) -> EntrySaid:
+    (said,) = read(text)
+    assert isinstance(said, EntrySaid)
+    return said
 
 
 def test_an_entry_is_known_by_its_date_and_title() -> None:
-    (said,) = read(entry("May 3, 2024", "Longer pier", '["REST", "FIX"]'))
-    assert isinstance(said, EntrySaid)
+    said = the_entry(entry("May 3, 2024", "Longer pier", '["REST", "FIX"]'))
     assert (said.date, said.title, said.tags, said.location.line) == (
         "2024-05-03",
         "Longer pier",
@@ -75,8 +80,7 @@ def test_an_entry_is_known_by_its_date_and_title() -> None:
     "title", ["GET /berths/{id} and {more}", "a > b, <b>", "it's `x`", 'say \\"berth\\"']
 )
 def test_a_title_holds_what_it_likes(title: str) -> None:
-    (said,) = read(entry("May 3, 2024", title))
-    assert isinstance(said, EntrySaid)
+    said = the_entry(entry("May 3, 2024", title))
     assert said.title == title.replace("\\", "")
 
 
@@ -198,13 +202,11 @@ def test_the_dialect_says_how_far_it_was_compared(scratch: Scratch) -> None:
 
 def test_a_long_changelog_takes_time_linear_in_its_length() -> None:
     """An object without an end, and one with ten thousand strings."""
-    (said,) = read(entry("May 3, 2024", "x " * 3000))
-    assert isinstance(said, EntrySaid)
+    said = the_entry(entry("May 3, 2024", "x " * 3000))
     strings = ", ".join('"FIX"' for _ in range(2000))
-    (said,) = read(
+    said = the_entry(
         f'<Update label="May 3, 2024" tags={{[{strings}]}} rss={{{{title: "Many"}}}}>\n</Update>\n'
     )
-    assert isinstance(said, EntrySaid)
     assert len(said.tags) == 2000
     unended = '<Update label="May 3, 2024" rss={{' + '"a" ' * 3000 + "\n" * 3
     assert [type(each).__name__ for each in read(unended)] == ["Unread"]

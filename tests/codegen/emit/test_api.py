@@ -22,9 +22,9 @@ from tests.codegen.harbour_spec import HARBOUR, SpecCopy, imported
 def deprecated(copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The dialect with a deprecated field, a deprecated group and a deprecated message, generated."""
     note = 'deprecated: {2024-01: "Nobody asks."}'
-    copy.replace("messages/berths.yaml", "Draught:   {since: 2020-03}", f"Draught: {{{note}}}")
-    copy.replace("messages/berths.yaml", "Cargo:     optional", f"Cargo: {{{note}}}")
-    copy.replace("messages/berths.yaml", "    msg_type: U2\n", f"    msg_type: U2\n    {note}\n")
+    copy.edit("messages/berths.yaml", "Draught:   {since: 2020-03}", f"Draught: {{{note}}}")
+    copy.edit("messages/berths.yaml", "Cargo:     optional", f"Cargo: {{{note}}}")
+    copy.edit("messages/berths.yaml", "    msg_type: U2\n", f"    msg_type: U2\n    {note}\n")
     return imported(copy.spec, tmp_path / "made", monkeypatch)
 
 
@@ -60,9 +60,7 @@ def test_setting_what_is_deprecated_warns_where_it_was_set_and_nothing_else_does
 def test_setting_what_the_venue_has_no_more_warns_and_it_can_still_be_read(
     copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy.replace(
-        "messages/berths.yaml", "Draught:   {since: 2020-03}", 'Draught: {until: {2024-01: "Unused."}}'
-    )
+    copy.edit("messages/berths.yaml", "Draught:   {since: 2020-03}", 'Draught: {until: {2024-01: "Unused."}}')
     made = imported(copy.spec, tmp_path / "made", monkeypatch)
     with pytest.warns(DeprecationWarning, match=r"^Draught \(5003\): Gone since 2024-01: Unused\."):
         message = request(made, draught="2.5", arrival=datetime(2026, 1, 1, tzinfo=UTC))
@@ -195,8 +193,8 @@ def test_the_command_compares_with_the_last_release(copy: SpecCopy, tmp_path: Pa
     assert run("--spec", HARBOUR, "api", "--against", released, "--release").exit_code == 0
     same = run("--spec", HARBOUR, "api", "--against", released)
     assert (same.exit_code, same.output) == (0, "")
-    copy.replace("messages/berths.yaml", "      Draught:   {since: 2020-03}\n", "")
-    copy.replace("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
+    copy.edit("messages/berths.yaml", "      Draught:   {since: 2020-03}\n", "")
+    copy.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
     other = run("--spec", copy.spec, "api", "--against", released)
     assert other.exit_code == 1
     assert other.output.splitlines() == [

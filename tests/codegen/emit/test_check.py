@@ -147,7 +147,7 @@ def test_the_first_difference_is_told(expected: str, actual: str, text: str) -> 
 
 
 def test_a_mistake_in_the_spec_is_told_with_file_and_line(copy: SpecCopy, tmp_path: Path) -> None:
-    copy.replace("fields.yaml", "codes: Flag,", "codes: Flagg,")
+    copy.edit("fields.yaml", "codes: Flag,", "codes: Flagg,")
     result = generate(copy.spec, tmp_path / "out")
     assert result.exit_code == 1
     assert result.exception is None or isinstance(result.exception, SystemExit)

@@ -52,8 +52,8 @@ AT_ANCHOR: dict[str, Any] = {"ship_id": "DE1", "length": 9, "flag": "F", "arriva
 @pytest.fixture
 def harbour(copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     old = "    one_of:\n      - at_least_one: [FirstDay, HighWater]\n"
-    copy.replace("messages/berths.yaml", old, CONSTRUCTORS)
-    copy.replace(
+    copy.edit("messages/berths.yaml", old, CONSTRUCTORS)
+    copy.edit(
         "messages/berths.yaml",
         "      Manifest:  optional\n",
         "      Manifest:  optional\n      Pilots:    optional\n      Tugs:      optional\n",

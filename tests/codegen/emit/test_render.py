@@ -84,7 +84,7 @@ def test_the_head_names_the_command_and_the_source(files: dict[str, str]) -> Non
 
 def test_a_changed_doc_changes_the_lines_that_quote_it(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
-    copy.replace("fields.yaml", "Draught when loaded.", "How deep the ship goes.")
+    copy.edit("fields.yaml", "Draught when loaded.", "How deep the ship goes.")
     removed = '"""Draught (5003): Draught when loaded. In metres. Optional. Since 2020-03."""'
     added = '"""Draught (5003): How deep the ship goes. In metres. Optional. Since 2020-03."""'
     assert changes(before, rendered(copy.spec)) == {"messages/berths.py": ([removed], [added])}
@@ -94,8 +94,8 @@ def test_a_changed_doc_changes_the_lines_that_quote_it(copy: SpecCopy) -> None:
 def test_a_new_field_adds_lines_and_changes_none(copy: SpecCopy, presence: str) -> None:
     before = rendered(copy.spec)
     field = '  Beam: {tag: 5099, type: QTY, unit: metres, doc: "Width."}\n  Draught: '
-    copy.replace("fields.yaml", "  Draught:       ", field)
-    copy.replace(
+    copy.edit("fields.yaml", "  Draught:       ", field)
+    copy.edit(
         "messages/berths.yaml",
         "      Flag:      required",
         f"      Beam: {presence}\n      Flag:      required",
@@ -115,14 +115,14 @@ def test_a_new_field_adds_lines_and_changes_none(copy: SpecCopy, presence: str) 
 
 def test_a_new_code_adds_lines_to_its_enum_alone(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
-    copy.replace("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
+    copy.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
     found = changes(before, rendered(copy.spec))
     assert found == {"codesets.py": ([], ["BUOY = 3", '"""At a buoy."""'])}
 
 
 def test_the_first_field_of_a_type_adds_its_imports(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
-    copy.replace(
+    copy.edit(
         "messages/berths.yaml",
         "      Text:     optional",
         "      Text:     optional\n      FirstDay: optional",
@@ -140,7 +140,7 @@ def test_the_first_field_of_a_type_adds_its_imports(copy: SpecCopy) -> None:
 
 
 def test_a_family_may_not_be_called_like_a_module_of_every_dialect(copy: SpecCopy) -> None:
-    copy.replace("manifest.yaml", "[session, berths]", "[session, groups]")
+    copy.edit("manifest.yaml", "[session, berths]", "[session, groups]")
     (copy.spec / "messages" / "berths.yaml").rename(copy.spec / "messages" / "groups.yaml")
     with pytest.raises(
         SpecError, match=r"groups\.yaml:\d+: .*cannot be called groups\.yaml; give it another"

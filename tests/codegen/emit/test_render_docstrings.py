@@ -159,13 +159,13 @@ def test_conditions_as_text() -> None:
     ],
 )
 def test_presence_is_told_in_the_docstring(copy: SpecCopy, yaml: str, text: str) -> None:
-    copy.replace("messages/berths.yaml", "      BerthKind: {default: 1}\n", f"      BerthKind: {yaml}\n")
-    copy.replace(
+    copy.edit("messages/berths.yaml", "      BerthKind: {default: 1}\n", f"      BerthKind: {yaml}\n")
+    copy.edit(
         "messages/berths.yaml",
         "      FirstDay:  {required_when: {BerthKind: Quay}}",
         "      FirstDay:  optional",
     )
-    copy.replace("messages/berths.yaml", "    flows: {sessions: DESK, sender: client}\n", "")
+    copy.edit("messages/berths.yaml", "    flows: {sessions: DESK, sender: client}\n", "")
     (view,) = (each for each in modules(load_dialect(copy.spec), "x") if each.path == "messages/berths.py")
     request, _ = view.context["classes"][0]
     (doc,) = (attribute.doc for attribute in request.attributes if attribute.name == "berth_kind")
