@@ -48,7 +48,7 @@ from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_erro
 from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import CONNECTION_EVENTS, EventQueue
 from kalshi_fix_adapters.engine.sequence import Doubtful, SequenceNumbers, SequenceState
-from kalshi_fix_adapters.errors import AdapterError, NotConnectedError, SessionClosedError
+from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
@@ -566,7 +566,7 @@ class ClientCore:
         allow_unknown_codes: bool = False,
     ) -> int | None:
         """Send a message as `send` does, unless it has to wait for the venue or for the budget; return None
-        then. To be called again whenever users are told to look, while `turn.held` is held."""
+        then. To be called again whenever users are woken, while `turn.held` is held."""
         connection, pacing = self._connection, self.pacing
         if pacing is None or connection is None or not connection.can_send:
             return self.send(turn.message, header_fields, allow_unknown_codes=allow_unknown_codes)
@@ -580,7 +580,7 @@ class ClientCore:
             raise
 
     def leave_line(self, turn: Turn) -> None:
-        """A sender has ended to wait, whether its message has left or not."""
+        """A sender waits no longer, whether its message has left or not."""
         if self.pacing is not None:
             self.pacing.leave(turn, self._clocks())
 
@@ -668,8 +668,8 @@ class ClientCore:
         return event
 
     def give_back(self, before: ClientEvent | None) -> None:
-        """Let what the caller has taken come again, because he was cut off before he had it; `before` is what
-        was `handed` when he began."""
+        """Let the event that a call has taken come again, because an interrupt has kept it from its caller.
+        `before` is what `last_taken` was when the call began."""
         event = self.last_taken
         if event is None or event is before:
             return
@@ -694,18 +694,6 @@ class ClientCore:
         if self._rows is None:
             raise no_rows()
         return self._rows
-
-    def message_of(self, event: ClientEvent) -> Message | None:
-        """Return the message in an event, for those who iterate over messages; None if it has none.
-
-        Raises:
-            SessionInterruptedError: the event is the loss of the connection.
-            ReconcileError: or one of its kinds: it tells of loss or doubt.
-        """
-        found = message_or_error(event)
-        if isinstance(found, AdapterError):
-            raise found
-        return found
 
     @property
     def ended_as_wanted(self) -> bool:

@@ -8,9 +8,10 @@ from functools import partial
 
 from kalshi_fix_adapters.config.budget import Bucket
 from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.engine.journal import Journal
 from kalshi_fix_adapters.engine.sequence import Doubtful, SequenceNumbers
-from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_adapters.errors import AdapterError, ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, SessionEnded
@@ -195,12 +196,14 @@ class ClientBase:
         """
         core = self._core
         while (event := core.take(self._end_of_messages)) is not None:
-            if event.__class__ is MessageReceived:  # as nearly all are; `message_of` would say the same
+            if event.__class__ is MessageReceived:  # as nearly all are, which saves them the call below
                 received: Message = event.message
                 return received
-            message = core.message_of(event)
-            if message is not None:
-                return message
+            found = message_or_error(event)
+            if isinstance(found, AdapterError):
+                raise found
+            if found is not None:
+                return found
         return None
 
     def _end_of_messages(self) -> Exception:

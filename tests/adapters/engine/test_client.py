@@ -9,18 +9,19 @@ import pytest
 
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.connection import LINGER
+from kalshi_fix_adapters.engine.user import ClientBase
 from kalshi_fix_adapters.errors import (
     ConnectionFailedError,
     LogonFailedError,
     LogonRefusedError,
     NotConnectedError,
+    OrdersUnverifiedError,
     SessionClosedError,
     SessionInterruptedError,
 )
 from kalshi_fix_adapters.events import (
     ConnectFailed,
     Connecting,
-    Disconnected,
     GaveUp,
     ReadingPaused,
     ReadingResumed,
@@ -258,16 +259,17 @@ def test_the_bytes_that_wait_are_bounded_too() -> None:
 
 
 def test_messages_of_events(stage: Stage) -> None:
+    reader = ClientBase(stage.core)
     stage.say(report("a"))
-    (event,) = stage.take()
-    assert stage.core.message_of(event) == report("a")
-    assert stage.core.message_of(ReadingResumed()) is None
+    assert reader._next_message() == report("a")
+    assert reader._next_message() is None
     stage.cut()
-    *_, lost = stage.take()
-    assert isinstance(lost, Disconnected)
+    with pytest.raises(OrdersUnverifiedError):
+        reader._next_message()
     with pytest.raises(SessionInterruptedError, match=r"connects again in 0\.5 s, iterate again") as caught:
-        stage.core.message_of(lost)
-    assert caught.value.ended == lost.ended
+        reader._next_message()
+    assert caught.value.ended is not None
+    assert caught.value.ended.reason is CloseReason.CONNECTION_LOST
 
 
 def test_how_long_a_heartbeat_takes(stage: Stage) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.engine.connection import HIGH_WATER
+from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
 from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
 from kalshi_fix_sansio import Reject
@@ -315,8 +316,7 @@ def test_what_a_reject_says_is_a_message_too(stage: Stage) -> None:
     refused = Reject(ref_seq_num=2)
     stage.venue._core.outbound.post(refused, stage.clock.now, keep=False)
     stage.run()
-    event = only(stage.take(), RejectReceived)
-    assert stage.core.message_of(event) == refused
+    assert message_or_error(only(stage.take(), RejectReceived)) == refused
 
 
 def test_who_takes_nothing_gets_what_says_nothing_of_orders_no_second_time() -> None:

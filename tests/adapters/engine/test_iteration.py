@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from kalshi_fix_adapters.engine.iteration import message_or_error
+from kalshi_fix_adapters.engine.user import ClientBase
 from kalshi_fix_adapters.errors import (
     AdapterError,
     GarbledReceivedError,
@@ -157,12 +158,10 @@ def test_a_text_names_ten_of_many() -> None:
 
 def iterate(stage: Stage) -> list[Any]:
     """What `messages` gives until nothing waits: messages, and the errors that it raises."""
-    found: list[Any] = []
+    reader, found = ClientBase(stage.core), list[Any]()
     while len(stage.core._queue):
-        event = stage.core.take()
-        assert event is not None
         try:
-            message = stage.core.message_of(event)
+            message = reader._next_message()
         except AdapterError as error:
             found.append(error)
         else:
@@ -195,10 +194,10 @@ def test_what_is_raised_counts_as_taken_care_of_once_the_next_is_asked_for(stage
     stage.run()
     stage.cut()
     store = stage.core._sequence._store
-    while not isinstance(event := stage.core.take(), OutcomesUnknown):
-        assert event is not None
-    with pytest.raises(OutcomesUnknownError) as caught:
-        stage.core.message_of(event)
+    reader = ClientBase(stage.core)
+    with pytest.raises(OutcomesUnknownError) as caught:  # noqa: PT012
+        while reader._next_message() is not None:
+            pass
     assert caught.value.request_ids == ("a1", "a2")
     assert [each.request_id for each in store.open_requests()] == ["a1", "a2"]
     stage.core.take()

@@ -14,6 +14,7 @@ from kalshi_fix_adapters.config.reconnect import GiveUp as GiveUpVerdict
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.attempts import Retries
 from kalshi_fix_adapters.engine.faults import Fault, Faults
+from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.errors import MessageTooLargeError, SessionClosedError
 from kalshi_fix_adapters.events import Disconnected, GaveUp
 from kalshi_fix_adapters.net.tls import Tls
@@ -137,9 +138,10 @@ def test_who_iterates_over_messages_is_told_the_option_to_set() -> None:
     stage = watching()
     watch_large_book(stage, 1)
     event = only(stage.take(), MessageTooLarge)
-    with pytest.raises(MessageTooLargeError, match="max_message_size is 4096; set that option") as caught:
-        stage.core.message_of(event)
-    assert (caught.value.size, caught.value.limit, caught.value.msg_type) == (event.size, 4096, "W")
+    error = message_or_error(event)
+    assert isinstance(error, MessageTooLargeError)
+    assert "max_message_size is 4096; set that option" in str(error)
+    assert (error.size, error.limit, error.msg_type) == (event.size, 4096, "W")
     assert "a message of 9 bytes" in str(MessageTooLargeError(MessageTooLarge(9, 8, None)))
 
 
