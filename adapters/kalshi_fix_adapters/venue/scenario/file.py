@@ -273,11 +273,8 @@ class _Reader:
                 self.mistakes.at(owner.line, what, "choose another one")
                 continue
             if products.sound and all(products[product] is None for product in (PREDICTION, MARGIN)):
-                what, advice = (
-                    f"accounts.{owner} has no account",
-                    "add `prediction` or `margin` with a balance",
-                )
-                self.mistakes.at(owner.line, what, advice)
+                what = f"accounts.{owner} has no account"
+                self.mistakes.at(owner.line, what, "add `prediction` or `margin` with a balance")
             for product in (PREDICTION, MARGIN):
                 section = products[product]
                 if section is None:
@@ -296,19 +293,16 @@ class _Reader:
                         CustomerConfig(
                             party_id=str(party_id),
                             balance=customer["balance"],
-                            on_shards={int(shard): held for shard, held in customer["shards"].items()},
+                            on_shards=dict(customer["shards"]),
                             daily_cap=customer["daily-cap"],
                         )
                         for party_id, customer in section["customers"].items()
                     ),
                     tier=section["tier"],
-                    allocation={int(shard): share for shard, share in section.get("allocation", {}).items()},
-                    subaccounts={int(number): balance for number, balance in section["subaccounts"].items()},
+                    allocation=dict(section.get("allocation", {})),
+                    subaccounts=dict(section["subaccounts"]),
                     on_shards={
-                        int(shard): {
-                            0: on["balance"],
-                            **{int(number): balance for number, balance in on["subaccounts"].items()},
-                        }
+                        shard: {0: on["balance"], **on["subaccounts"]}
                         for shard, on in section.get("shards", {}).items()
                     },
                 )
@@ -409,28 +403,16 @@ class _Reader:
 
     def _settings(self) -> dict[str, Any]:
         found = self.found
-        settings = _given(found["limits"])
-        fees = {
-            product: _fees(product, section)
-            for product, section in found["fees"].items()
-            if section is not None
+        settings: dict[str, Any] = {
+            "fees": {product: _fees(product, section) for product, section in _given(found["fees"]).items()},
+            "pauses": tuple(self._pauses()),
+            "market_groups": tuple(self._groups()),
+            "rfqs": found["rfqs"] and _rfqs(found["rfqs"]),
+            "combos": tuple(self._combos()),
+            "assumptions": found["assumptions"] and Assumptions(**_given(found["assumptions"])),
         }
-        if fees:
-            settings["fees"] = fees
-        pauses = tuple(self._pauses())
-        if pauses:
-            settings["pauses"] = pauses
-        groups = tuple(self._groups())
-        if groups:
-            settings["market_groups"] = groups
-        if found["rfqs"]:
-            settings["rfqs"] = _rfqs(found["rfqs"])
-        if found["combos"]:
-            settings["combos"] = tuple(self._combos())
-        switched = _given(found["assumptions"])
-        if switched:
-            settings["assumptions"] = Assumptions(**switched)
-        return settings
+        # What the file says nothing of has the default of `VenueConfig`.
+        return _given(found["limits"]) | {name: value for name, value in settings.items() if value}
 
     def _pauses(self) -> Iterator[WeeklyPause]:
         if self.found["maintenance"]:

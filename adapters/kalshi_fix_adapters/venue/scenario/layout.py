@@ -1,4 +1,8 @@
-"""What a scenario file may hold: every key with its shape and its meaning. The JSON Schema is made of it."""
+"""What a scenario file may hold: every key with its shape and its meaning. The JSON Schema is made of it.
+
+A default stands here only where the reader (`file`) is to see it for a key that was left out. Elsewhere it
+is None, and the class that the key ends up in has the default, which the text tells.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ from kalshi_fix_adapters.venue.operations import OPERATIONS, Operation, operatio
 from kalshi_fix_adapters.venue.parameters import parameters, shown
 from kalshi_fix_adapters.venue.rate_limits import TIERS
 from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes
-from kalshi_fix_adapters.venue.scenario.nodes import Map, Node, Scalar, Seq
+from kalshi_fix_adapters.venue.scenario.nodes import Map, Node, Scalar, plain
 from kalshi_fix_adapters.venue.scenario.scenario import KEYS_EACH
 from kalshi_fix_adapters.venue.scenario.shapes import (
     WRONG,
@@ -45,6 +49,10 @@ OWNER = Text("a name of letters, digits, `.`, `_` and `-`", r"[A-Za-z0-9][A-Za-z
 _DOLLARS = Amount("dollars")
 _SHARD = Whole(1, 99)
 
+# The docs of fields are published: `kalshi-fix venue schema` prints them, and editors show them.
+
+_RATE = Field(Amount("a rate", most=_ONE), "of the value at stake")
+_RATES = {"taker-rate": _RATE, "maker-rate": _RATE}
 _MARKET: dict[str, Field] = {
     "tick": Field(
         Amount("dollars", most=Decimal(1000), above=True),
@@ -56,7 +64,6 @@ _MARKET: dict[str, Field] = {
     ),
     "liquidity": Field(
         Record(
-            "Orders that rest at the start.",
             {
                 "levels": Field(Whole(0, 100), "prices on each side; 0 for an empty book", 2),
                 "spacing": Field(
@@ -75,21 +82,15 @@ _MARKET: dict[str, Field] = {
     ),
     "result": Field(Choice(tuple(MarketResult)), "how it was decided, for one that is so at the start"),
     "result-price": Field(Amount("dollars", most=_ONE), "what a YES contract pays, for the result `scalar`"),
-}
-_RATES = {
-    "taker-rate": Field(Amount("a rate", most=_ONE), "of the value at stake"),
-    "maker-rate": Field(Amount("a rate", most=_ONE), "of the value at stake"),
-}
-_MARKET |= {
     "sell-position-floor": Field(
         Amount("contracts, 0 or negative", least=Decimal(-(10**12)), most=Decimal(0)),
         "the position, negative for short, below which an account may not sell; 0 allows no short positions",
     ),
-    "fees": Field(Record("The fees of one market.", _RATES), "where they differ from those of the product"),
+    "fees": Field(Record(_RATES), "where they differ from those of the product"),
 }
 _PREDICTION_MARKET = Record(
-    "An event contract.",
-    {
+    doc="An event contract.",
+    fields={
         **_MARKET,
         "structure": Field(
             Choice(tuple(STRUCTURES)), "price level structure, in place of `tick`; linear_cent by default"
@@ -104,28 +105,22 @@ _WINDOWS = {
     "execution": Field(Duration(), "the time from there to the orders in the book"),
 }
 _RFQS = Record(
-    "Times and limits of RFQs.",
     {
-        "standard": Field(
-            Record("The times of most markets: 30s and 15s.", _WINDOWS), "times of most markets"
-        ),
-        "high-volatility": Field(
-            Record("The times of high volatility markets: 3s and 1s.", _WINDOWS),
-            "times of high volatility markets, among them all combos",
-        ),
+        "standard": Field(Record(_WINDOWS), "times of most markets"),
+        "high-volatility": Field(Record(_WINDOWS), "times of high volatility markets, among them all combos"),
         "lifetime": Field(Duration(), "after which an RFQ that nobody has accepted expires; 1h"),
         "max-open": Field(Whole(1, 100_000), "RFQs that one account may have open; 100"),
     },
 )
 _COMBO = Record(
-    "A collection of events whose markets can be combined.",
-    {
+    doc="A collection of events whose markets can be combined.",
+    fields={
         "events": Field(
             Entries(
                 _TICKER,
                 Record(
-                    "An event.",
-                    {
+                    doc="An event.",
+                    fields={
                         "markets": Field(Items(_TICKER, unique=True), "its markets", required=True),
                         "exclusive": Field(Flag(), "whether at most one of them comes out YES", True),
                     },
@@ -140,15 +135,14 @@ _COMBO = Record(
     },
 )
 _MARGIN_MARKET = Record(
-    "A perpetual.",
-    {
+    doc="A perpetual.",
+    fields={
         **_MARKET,
         "maximum-price": Field(
             Amount("dollars", above=True), "the highest price of an order; a million dollars"
         ),
         "band": Field(
             Record(
-                "How far an order may be away from the best price of its side: whichever allows more.",
                 {
                     "share": Field(Amount("a share", most=_ONE), "a part of the best price", Decimal("0.2")),
                     "ticks": Field(Whole(0, 1_000_000), "ticks", 1000),
@@ -166,8 +160,8 @@ _POSITIONS = Field(
     Entries(
         _TICKER,
         Record(
-            "A position.",
-            {
+            doc="A position.",
+            fields={
                 "quantity": Field(
                     Amount("contracts, negative for short (NO)", least=Decimal(-(10**12))),
                     "contracts; negative for short (NO)",
@@ -202,8 +196,8 @@ _ACCOUNT = {
                 r"[0-9a-fA-F-]{36}_[A-Za-z0-9]{1,16}",
             ),
             Record(
-                "A customer account.",
-                {
+                doc="A customer account.",
+                fields={
                     "balance": Field(_DOLLARS, "dollars", required=True),
                     "shards": Field(Entries(_SHARD, _DOLLARS), "balances on further shards, by index", {}),
                     "daily-cap": Field(_DOLLARS, "dollars that it may order in a day with UseCapReservation"),
@@ -215,13 +209,12 @@ _ACCOUNT = {
     ),
 }
 _PREDICTION_ACCOUNT = Record(
-    "An account on prediction.",
     {
         **_ACCOUNT,
         "shards": Field(
             Entries(
                 _SHARD,
-                Record("Balances on a shard.", {"balance": _BALANCE, "subaccounts": _SUBACCOUNTS}),
+                Record(doc="Balances on a shard.", fields={"balance": _BALANCE, "subaccounts": _SUBACCOUNTS}),
             ),
             "balances on further shards, by index",
             {},
@@ -233,10 +226,10 @@ _PREDICTION_ACCOUNT = Record(
         ),
     },
 )
-_MARGIN_ACCOUNT = Record("An account on margin.", _ACCOUNT)
+_MARGIN_ACCOUNT = Record(_ACCOUNT)
 _KEY = Record(
-    "API keys of one owner.",
-    {
+    doc="API keys of one owner.",
+    fields={
         "owner": Field(OWNER, "whose account they belong to", required=True),
         "product": Field(Choice(tuple(PRODUCTS)), "on which product; by default on each with an account"),
         "count": Field(Whole(1, 1000), "how many, on each of these products", KEYS_EACH),
@@ -253,8 +246,8 @@ _KEY = Record(
     },
 )
 _GROUP = Record(
-    "Prediction markets that net with one another.",
-    {
+    doc="Prediction markets that net with one another.",
+    fields={
         "markets": Field(
             Items(_TICKER, unique=True),
             "their tickers; for directional ones from the one that is likeliest to be decided YES",
@@ -271,8 +264,8 @@ _GROUP = Record(
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TIME = Text("a time of the day such as `03:00`", r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _PAUSE = Record(
-    "A pause of every week, by the clock of New York.",
-    {
+    doc="A pause of every week, by the clock of New York.",
+    fields={
         "weekday": Field(Choice(WEEKDAYS), "the day", required=True),
         "begins": Field(_TIME, "when it begins", required=True),
         "ends": Field(_TIME, "when it ends, on the same day", required=True),
@@ -287,41 +280,42 @@ _PAUSE = Record(
 
 
 def _flow() -> Record:
-    numbers: dict[str, Shape] = {
-        "rate": Amount("actions a second", most=Decimal(10_000)),
-        "makers": Whole(0, 1000),
-        "takers": Whole(0, 1000),
-        "levels": Whole(1, 100),
-        "largest": Whole(1, 1_000_000),
-        "volatility": Amount("a standard deviation", most=Decimal(100)),
-        "bursts": Amount("a share", most=_ONE),
-        "burst-length": Whole(1, 1000),
-        "balance": _DOLLARS,
+    numbers = {
+        "rate": Field(
+            Amount("actions a second", most=Decimal(10_000)),
+            "orders, amends and cancels a second, on average, over all markets",
+        ),
+        "makers": Field(
+            Whole(0, 1000),
+            "traders on each product who keep quotes on both sides of a fair price that moves",
+        ),
+        "takers": Field(Whole(0, 1000), "traders on each product who take them"),
+        "levels": Field(Whole(1, 100), "prices that a maker quotes on each side"),
+        "largest": Field(Whole(1, 1_000_000), "contracts of an order, at most"),
+        "volatility": Field(
+            Amount("a standard deviation", most=Decimal(100)),
+            "how far the fair price moves in an hour (one standard deviation): in dollars on "
+            "prediction, as a fraction of itself on margin",
+        ),
+        "bursts": Field(Amount("a share", most=_ONE), "the share of actions that begin a burst of takers"),
+        "burst-length": Field(Whole(1, 1000), "orders of a burst"),
+        "balance": Field(_DOLLARS, "dollars that each trader begins with, on each shard"),
     }
-    docs = {
-        "rate": "orders, amends and cancels a second, on average, over all markets",
-        "makers": "traders on each product who keep quotes on both sides of a fair price that moves",
-        "takers": "traders on each product who take them",
-        "levels": "prices that a maker quotes on each side",
-        "largest": "contracts of an order, at most",
-        "volatility": "how far the fair price moves in an hour (one standard deviation): in dollars on "
-        "prediction, as a fraction of itself on margin",
-        "bursts": "the share of actions that begin a burst of takers",
-        "burst-length": "orders of a burst",
-        "balance": "dollars that each trader begins with, on each shard",
-    }
+    # No defaults of fields: what is left out is not passed on to `FlowConfig`, whose defaults are told here.
     defaults = FlowConfig()
+    told = {name: getattr(defaults, name.replace("-", "_")) for name in numbers}
     fields = {
-        name: Field(shape, f"{docs[name]}; {getattr(defaults, name.replace('-', '_'))} by default")
-        for name, shape in numbers.items()
+        name: attrs.evolve(field, doc=f"{field.doc}; {told[name]} by default")
+        for name, field in numbers.items()
     }
     markets = Field(Items(_TICKER, unique=True), "the tickers to trade; all by default", ())
-    return Record("Simulated traders.", {**fields, "markets": markets})
+    return Record({**fields, "markets": markets})
 
 
 def _switch(default: object) -> Shape:
+    """Return the shape of an assumption, which has none of its own, by its default."""
     match default:
-        case bool():
+        case bool():  # before the numbers: True is an int
             return Flag()
         case str():
             return Text("a text")
@@ -332,7 +326,6 @@ def _switch(default: object) -> Shape:
 
 def _assumptions() -> Record:
     return Record(
-        "What is so where the venue's documents are silent; docs/simulated-venue.md lists it.",
         {
             shown(field.name): Field(
                 _switch(field.default),
@@ -343,22 +336,17 @@ def _assumptions() -> Record:
     )
 
 
-def plain(node: Node) -> Any:
-    """Return a node as ordinary values, numbers that are not whole as text."""
-    if isinstance(node, Scalar):
-        return node.value
-    if isinstance(node, Seq):
-        return [plain(item) for item in node.items]
-    return {name: plain(value) for name, value in node.entries.items()}
-
-
 _WHEN = "when"
 _DO = "do"
 
 
 @attrs.frozen
 class Step(Shape):
-    """An operation with its time and its parameters."""
+    """An operation with its time and its parameters.
+
+    No Record, since which keys there may be depends on the value of one of them, and since parameters have
+    kinds (`parameters`) rather than shapes: a command line gives the same ones.
+    """
 
     def read(self, node: Node, where: str, mistakes: Mistakes) -> Any:
         """Return the seconds after which it happens and the `Operation`."""
@@ -383,6 +371,7 @@ class Step(Shape):
         self, name: str, values: Mapping[str, object], node: Map, where: str, mistakes: Mistakes
     ) -> Operation | None:
         cls = OPERATIONS[shown(name)]
+        # `operation` checks all of this too, but tells the first mistake alone, without its line.
         known = {shown(each.name): each for each in parameters(cls)}
         sound = True
         for each, value in values.items():
@@ -438,12 +427,11 @@ class Step(Shape):
 
 
 LAYOUT: Final = Record(
-    "A simulated venue as it is at the start, for `kalshi-fix venue --scenario FILE`.",
-    {
+    doc="A simulated venue as it is at the start, for `kalshi-fix venue --scenario FILE`.",
+    fields={
         "seed": Field(Whole(0, 2**53), "of everything random; another one each time by default"),
         "markets": Field(
             Record(
-                "The markets by product; those of the default scenario where none are named.",
                 {
                     "prediction": Field(
                         Entries(_TICKER, _PREDICTION_MARKET), "event contracts by ticker", {}
@@ -458,8 +446,8 @@ LAYOUT: Final = Record(
             Entries(
                 OWNER,
                 Record(
-                    "Who trades.",
-                    {
+                    doc="Who trades.",
+                    fields={
                         "prediction": Field(_PREDICTION_ACCOUNT, "the account on prediction"),
                         "margin": Field(_MARGIN_ACCOUNT, "the account on margin"),
                     },
@@ -472,19 +460,12 @@ LAYOUT: Final = Record(
             Items(_KEY), f"API keys; {KEYS_EACH} for each owner on each product where none are named", ()
         ),
         "fees": Field(
-            Record(
-                "Fees by product, where they differ from the published ones.",
-                {
-                    product: Field(Record("A fee schedule.", _RATES), f"fees on {product}")
-                    for product in PRODUCTS
-                },
-            ),
+            Record({product: Field(Record(_RATES), f"fees on {product}") for product in PRODUCTS}),
             "fees by product, where they differ from the published ones",
             {},
         ),
         "limits": Field(
             Record(
-                "What the gateway allows.",
                 {
                     "sending-time-tolerance": Field(Duration(), "how far SendingTime (52) may be off; 30s"),
                     "logon-timeout": Field(Duration(), "how long a connection may take to log on; 10s"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -47,6 +47,14 @@ class Section(dict[str, Any]):
     """Keys whose values were left out, for what is wrong with them."""
     sound: bool = True
     """Whether nothing in it was wrong."""
+
+    @classmethod
+    def of(cls, node: Map, defaults: Mapping[str, Any]) -> Section:
+        """Return what a mapping has before any of its values is read."""
+        section = cls(defaults)
+        section.line = node.line
+        section.lines = {name: where.line for name, where in node.keys.items()}
+        return section
 
     def at(self, key: str) -> int:
         """Return the line of a key, or of the mapping where it was left out."""
@@ -221,9 +229,8 @@ class Duration(Shape):
 
     def read(self, node: Node, where: str, mistakes: Mistakes) -> Any:
         """Return seconds."""
-        if isinstance(node, Scalar) and re.fullmatch(DURATION, node.text):
-            return seconds_of(node.text)
-        return self.refuse(node, where, mistakes)
+        seconds = seconds_of(node.text) if isinstance(node, Scalar) else None
+        return self.refuse(node, where, mistakes) if seconds is None else seconds
 
     def schema(self) -> dict[str, Any]:
         """Return a string with a pattern."""
@@ -270,26 +277,27 @@ class Items(Shape):
 class Entries(Shape):
     """A mapping from names of the user's to one shape."""
 
-    key: Text | Choice | Whole
+    key: Text | Whole
     of: Shape
 
     def read(self, node: Node, where: str, mistakes: Mistakes) -> Any:
         """Return a Section; what is wrong is left out of it."""
         if not isinstance(node, Map) or len(node.entries) > MAX_ENTRIES:
             return self.refuse(node, where, mistakes)
-        found = Section()
-        found.line = node.line
-        found.lines = {name: where.line for name, where in node.keys.items()}
+        found = Section.of(node, {})
+        wrong: set[str] = set()
         before = len(mistakes.found)
         for name, value in node.entries.items():
-            line = node.keys[name].line
+            # Keys of YAML mappings are text here, also where they look like numbers.
             numeral = isinstance(self.key, Whole) and re.fullmatch(r"[0-9]{1,9}", name)
             scalar = Scalar(int(name) if numeral else name, name, node.keys[name])
             key = self.key.read(scalar, f"the key `{name}` of {where}", mistakes)
             read = self.of.read(value, f"{where}.{name}", mistakes)
-            if key is not WRONG and read is not WRONG:
-                found[Name.at(name, line)] = read
-        found.wrong = frozenset(node.entries.keys() - found.keys())
+            if key is WRONG or read is WRONG:
+                wrong.add(name)
+            else:
+                found[key] = read
+        found.wrong = frozenset(wrong)
         found.sound = len(mistakes.found) == before
         return found
 
@@ -324,8 +332,9 @@ class Field:
 class Record(Shape):
     """A mapping with known keys."""
 
-    doc: str
     fields: Mapping[str, Field]
+    doc: str = ""
+    """What it is, where no `Field` says so: as an item of a list, an entry, or the file."""
 
     def read(self, node: Node, where: str, mistakes: Mistakes) -> Any:
         """Return a Section with a value for each key; WRONG if one that is required is missing."""
@@ -334,9 +343,7 @@ class Record(Shape):
             node = Map({}, {}, node.location)
         if not isinstance(node, Map):
             return self.refuse(node, where, mistakes)
-        found = Section({name: field.default for name, field in self.fields.items()})
-        found.line = node.line
-        found.lines = {name: where.line for name, where in node.keys.items()}
+        found = Section.of(node, {name: field.default for name, field in self.fields.items()})
         whole = True
         wrong: set[str] = set()
         before = len(mistakes.found)
@@ -352,16 +359,13 @@ class Record(Shape):
                 continue
             wrong.add(name)
             whole = whole and not field.required
-        for name in self._missing(node):
-            field = self.fields[name]
-            mistakes.at(node.line, f"{where} has no `{name}`", f"add it: {field.doc}")
-            whole = False
+        for name, field in self.fields.items():
+            if field.required and name not in node.entries:
+                mistakes.at(node.line, f"{where} has no `{name}`", f"add it: {field.doc}")
+                whole = False
         found.wrong = frozenset(wrong)
         found.sound = len(mistakes.found) == before
         return found if whole else WRONG
-
-    def _missing(self, node: Map) -> Iterator[str]:
-        return (name for name, field in self.fields.items() if field.required and name not in node.entries)
 
     def schema(self) -> dict[str, Any]:
         """Return an object with its properties."""

@@ -19,9 +19,9 @@ from kalshi_fix_adapters.venue.parameters import parameters
 from kalshi_fix_adapters.venue.pauses import MAINTENANCE, WeeklyPause
 from kalshi_fix_adapters.venue.scenario import MARKETS, Scenario
 from kalshi_fix_adapters.venue.scenario.file import load_scenario, parse_scenario
-from kalshi_fix_adapters.venue.scenario.layout import json_schema, plain
+from kalshi_fix_adapters.venue.scenario.layout import json_schema
 from kalshi_fix_adapters.venue.scenario.mistakes import ScenarioError
-from kalshi_fix_adapters.venue.scenario.nodes import read_bytes, read_file
+from kalshi_fix_adapters.venue.scenario.nodes import plain, read_bytes, read_file
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_adapters.venue.virtual_time import pass_time
 from kalshi_fix_sansio.clock import Instant
