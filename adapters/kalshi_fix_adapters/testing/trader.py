@@ -123,7 +123,7 @@ class Trader:
             exchange = venue.exchange(self.product)
             order = _open_order(exchange, owner, cl_ord_id)
             missing = order.leaves if wanted is None else wanted
-            side = Side.SELL if order.side is Side.BUY else Side.BUY
+            side = order.side.opposite
             done: list[OrderSnapshot] = []
             while missing > 0:
                 outcomes = self._execute(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from uuid import UUID
 
 import attrs
@@ -32,8 +32,6 @@ from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
-
-T = TypeVar("T")
 
 
 class Venue:
@@ -245,7 +243,7 @@ class Venue:
             ConfigurationError: there is no such owner.
         """
         self._require_owner(owner, product)
-        return self._look(
+        return self.server.inspect(
             lambda model: tuple(
                 order for order in model.exchange(product).open_orders() if order.account.owner == owner
             )
@@ -260,7 +258,7 @@ class Venue:
             ConfigurationError: there is no such owner.
         """
         self._require_owner(owner, product)
-        return self._look(
+        return self.server.inspect(
             lambda model: {
                 ticker: holding.position.net
                 for account in model.exchange(product).accounts()
@@ -281,7 +279,7 @@ class Venue:
         account = AccountId(owner, subaccount, shard)
         self._require_owner(owner, product)
         try:
-            return self._look(lambda model: model.exchange(product).account(account).balance)
+            return self.server.inspect(lambda model: model.exchange(product).account(account).balance)
         except KeyError:
             raise ConfigurationError(
                 f"{owner!r} has no subaccount {subaccount} on shard {shard} of {product}"
@@ -298,7 +296,7 @@ class Venue:
         """Return the venue's next MsgSeqNums (34) with a key on a session type; None if it is not logged on
         and the session type does not keep them."""
         chosen = self._key(owner, product, session if key is None else key)
-        return self._look(lambda model: model.seq_nums(chosen.key_id, session))
+        return self.server.inspect(lambda model: model.seq_nums(chosen.key_id, session))
 
     def logged_on(self, owner: str = "me", *, product: Product = "prediction") -> tuple[str, ...]:
         """Return the session types that an owner is logged on to."""
@@ -308,7 +306,7 @@ class Venue:
             if (of, on) == (owner, product)
             for key in keys.values()
         }
-        found = self._look(Model.logged_on)
+        found = self.server.inspect(Model.logged_on)
         return tuple(session for key_id, session in found.items() if key_id in ids)
 
     def _require_owner(self, owner: str, product: str) -> None:
@@ -326,9 +324,6 @@ class Venue:
                 f"{owner!r} has no key for {session!r} on {product}; {did_you_mean(session, keys)}"
             )
         return keys[session]
-
-    def _look(self, look: Callable[[Model], T]) -> T:
-        return self.server.inspect(look)
 
 
 _IN_PROCESS = "simulated"

@@ -17,7 +17,7 @@ from uuid import UUID
 import attrs
 
 from kalshi_fix_adapters.documents.names import did_you_mean
-from kalshi_fix_adapters.venue.config import VenueConfig
+from kalshi_fix_adapters.venue.config import WRITE, VenueConfig
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
     AccountId,
@@ -592,7 +592,7 @@ class Venue:
             key.owner,
             session_type.name,
             connection.product,
-            admission.may_write(key),
+            WRITE in key.scopes,
             session_type.resend,
             key.customers,
             key.restricted_to,

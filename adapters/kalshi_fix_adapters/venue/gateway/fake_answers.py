@@ -23,7 +23,6 @@ from kalshi_fix_sansio import (
     OrderCancelReject,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
-    OrderMassCancelReport,
     OrderMassCancelRequest,
     OrdRejReason,
     OrdStatus,
@@ -57,13 +56,7 @@ class FakeAnswers:
             refusal.text = text
             return [(login, refusal)]
         if isinstance(message, OrderMassCancelRequest):
-            report = OrderMassCancelReport(
-                cl_ord_id=message.cl_ord_id,
-                order_id=self._new_id(),
-                mass_cancel_response=MassCancelResponse.REJECTED,
-                mass_cancel_reject_reason=self._exchange.assumptions.mass_cancel_reject_reason,
-            )
-            return [(login, report)]
+            return [(login, self._orders.mass_cancel_report(message, MassCancelResponse.REJECTED))]
         return [(login, business_reject(message, BusinessRejectReason.OTHER, text))]
 
     def _order_refusal(

@@ -71,8 +71,10 @@ Delivery = tuple[Login, Message]
 """A message on its way to a login."""
 Result = tuple[list[Delivery], Sequence[Outcome]]
 """What is to be delivered, in order, and what happened at the exchange (for market data)."""
-Handlers = Mapping[tuple[str, type[Message]], Callable[[Any, Login, datetime], Result]]
-"""What takes an application message, by session type and class of the message."""
+Handler = Callable[[Any, Login, datetime], Result]
+"""What takes an application message of a class."""
+Handlers = Mapping[tuple[str, type[Message]], Handler]
+"""By session type and class of the message."""
 
 
 @attrs.define(eq=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from kalshi_fix_adapters.venue.exchange import (
     AccountId,
@@ -30,7 +29,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
 )
 from kalshi_fix_adapters.venue.gateway import reports
 from kalshi_fix_adapters.venue.gateway.clearing import OrderMessage, operator_of
-from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins, Result
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handler, Handlers, Login, Logins, Result
 from kalshi_fix_adapters.venue.gateway.permissions import permitted
 from kalshi_fix_adapters.venue.gateway.refusals import business_reject, not_authorized
 from kalshi_fix_adapters.venue.gateway.requests import amend_order, cancel_order, place_order, shard_of
@@ -66,7 +65,7 @@ class OrderEntry:
 
     def handlers(self) -> Handlers:
         """Return what takes each message, by session type and class."""
-        handlers: dict[type[Message], Callable[[Any, Login, datetime], Result]] = {
+        handlers: dict[type[Message], Handler] = {
             NewOrderSingle: partial(self._operated, self._place),
             OrderCancelRequest: partial(self._operated, self._change),
             OrderCancelReplaceRequest: partial(self._operated, self._change),
@@ -103,13 +102,7 @@ class OrderEntry:
             for report in reports.reports_of(events, login.flags)
         ]
 
-    def _operated(
-        self,
-        handler: Callable[[Any, Login, datetime], Result],
-        message: OrderMessage,
-        login: Login,
-        now: datetime,
-    ) -> Result:
+    def _operated(self, handler: Handler, message: OrderMessage, login: Login, now: datetime) -> Result:
         """Handle a message unless it names an operator for somebody who has none. Where an order accepts a
         quote, the operator is ignored."""
         if (
@@ -204,7 +197,7 @@ class OrderEntry:
 
     def _mass_cancel(self, message: OrderMassCancelRequest, login: Login, now: datetime) -> Result:
         if message.mass_cancel_request_type != MassCancelRequestType.CANCEL_FOR_SESSION:
-            return [(login, self._mass_cancel_report(message, MassCancelResponse.REJECTED))], ()
+            return [(login, self.mass_cancel_report(message, MassCancelResponse.REJECTED))], ()
         outcomes = self._exchange.apply(CancelAll(origin=login.origin, cause=CancelCause.MASS_CANCELED), now)
         deliveries: list[Delivery] = []
         for outcome in outcomes:
@@ -214,12 +207,13 @@ class OrderEntry:
                 response = MassCancelResponse.REJECTED
             else:
                 continue
-            deliveries.append((login, self._mass_cancel_report(message, response)))
+            deliveries.append((login, self.mass_cancel_report(message, response)))
         return deliveries + self.distribute(outcomes), outcomes
 
-    def _mass_cancel_report(
+    def mass_cancel_report(
         self, message: OrderMassCancelRequest, response: MassCancelResponse
     ) -> OrderMassCancelReport:
+        """Report what came of a mass cancel."""
         refused = response == MassCancelResponse.REJECTED
         return OrderMassCancelReport(
             cl_ord_id=message.cl_ord_id,

@@ -21,11 +21,7 @@ from kalshi_fix_sansio import (
 )
 
 ACTIONS: dict[int, exchange.GroupAction] = {
-    OrderGroupAction.CREATE: exchange.GroupAction.CREATE,
-    OrderGroupAction.RESET: exchange.GroupAction.RESET,
-    OrderGroupAction.DELETE: exchange.GroupAction.DELETE,
-    OrderGroupAction.TRIGGER: exchange.GroupAction.TRIGGER,
-    OrderGroupAction.UPDATE: exchange.GroupAction.UPDATE,
+    OrderGroupAction[action.name]: action for action in exchange.GroupAction
 }
 _REASONS = {
     GroupRefusal.ORDER_GROUP_NOT_FOUND: BusinessRejectReason.UNKNOWN_ID,

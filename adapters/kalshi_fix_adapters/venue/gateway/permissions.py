@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-from kalshi_fix_adapters.venue.gateway.logins import Login, Result
+from kalshi_fix_adapters.venue.gateway.logins import Handler, Login, Result
 from kalshi_fix_adapters.venue.gateway.refusals import not_authorized
 from kalshi_fix_sansio.base import Message
 
 
-def permitted(
-    handler: Callable[[Any, Login, datetime], Result], message: Message, login: Login, now: datetime
-) -> Result:
+def permitted(handler: Handler, message: Message, login: Login, now: datetime) -> Result:
     """Handle a message if its session and its key may send it."""
     if login.flags.listener:
         return [(login, not_authorized(message, "Listener sessions are read-only"))], ()

@@ -25,16 +25,19 @@ from kalshi_fix_adapters.venue.gateway.texts import (
     ORD_REJ_REASONS,
     REJECT_TEXTS,
 )
-from kalshi_fix_adapters.venue.gateway.units import contracts, money, price_in_other_unit, price_to_wire
+from kalshi_fix_adapters.venue.gateway.units import (
+    collateral_changes,
+    contracts,
+    exchange_fees,
+    money,
+    price_in_other_unit,
+    price_to_wire,
+)
 from kalshi_fix_sansio import (
-    CollateralAmountChange,
     CollateralAmountType,
     CxlRejResponseTo,
     ExecType,
     ExecutionReport,
-    MiscFee,
-    MiscFeeBasis,
-    MiscFeeType,
     NewOrderSingle,
     OrderCancelReject,
     OrderCancelReplaceRequest,
@@ -71,7 +74,7 @@ def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[
             case OrderAccepted():
                 before_trade = isinstance(following, OrderTraded)
                 if following is None or (before_trade and flags.new_before_trade):
-                    yield _accepted(outcome, flags)
+                    yield _happened(outcome, flags, exec_type=ExecType.NEW, ord_status=OrdStatus.NEW)
             case OrderReplaced():
                 yield _replaced(outcome, flags)
             case OrderTraded():
@@ -174,10 +177,6 @@ def refused(
     )
 
 
-def _accepted(outcome: OrderAccepted, flags: LogonFlags) -> ExecutionReport:
-    return _happened(outcome, flags, exec_type=ExecType.NEW, ord_status=OrdStatus.NEW)
-
-
 def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
     return _happened(
         outcome,
@@ -223,20 +222,8 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> Execution
         aggressor_indicator=outcome.aggressor,
         long_qty=contracts(outcome.long_quantity),
         short_qty=contracts(outcome.short_quantity),
-        misc_fees=[
-            MiscFee(
-                misc_fee_amt=money(outcome.fee),
-                misc_fee_curr="USD",
-                misc_fee_type=MiscFeeType.EXCHANGE_FEES,
-                misc_fee_basis=MiscFeeBasis.ABSOLUTE,
-            )
-        ],
-        collateral_amount_changes=[
-            CollateralAmountChange(
-                collateral_amount_change=money(change),
-                collateral_amount_type=CollateralAmountType.BALANCE,
-            )
-        ],
+        misc_fees=exchange_fees(outcome.fee),
+        collateral_amount_changes=collateral_changes(change, CollateralAmountType.BALANCE),
         single_market_collateral_return=money(split) if split else None,
         ranged_market_collateral_return=money(ranged) if ranged else None,
     )

@@ -31,13 +31,9 @@ from kalshi_fix_sansio import (
 SIDES: dict[str, exchange.Side] = {Side.BUY: exchange.Side.BUY, Side.SELL: exchange.Side.SELL}
 TIMES_IN_FORCE: dict[str | None, exchange.TimeInForce] = {
     None: exchange.TimeInForce.DAY,
-    TimeInForce.DAY: exchange.TimeInForce.DAY,
-    TimeInForce.GOOD_TILL_CANCEL: exchange.TimeInForce.GOOD_TILL_CANCEL,
-    TimeInForce.IMMEDIATE_OR_CANCEL: exchange.TimeInForce.IMMEDIATE_OR_CANCEL,
-    TimeInForce.FILL_OR_KILL: exchange.TimeInForce.FILL_OR_KILL,
-    TimeInForce.GOOD_TILL_DATE: exchange.TimeInForce.GOOD_TILL_DATE,
+    **{TimeInForce[each.name]: each for each in exchange.TimeInForce},
 }
-"""An absent TimeInForce is Day (FIX 5.0 SP2, field 59)."""
+"""An absent TimeInForce is Day (FIX 5.0 SP2, field 59). The exchange has the names of FIX for the others."""
 SELF_TRADE_PREVENTIONS: dict[int | None, exchange.SelfTradePrevention] = {
     None: exchange.SelfTradePrevention.TAKER_AT_CROSS,
     SelfTradePreventionType.UNKNOWN: exchange.SelfTradePrevention.TAKER_AT_CROSS,

@@ -11,16 +11,12 @@ from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketSettled, Outcome, PositionSettled
 from kalshi_fix_adapters.venue.exchange.terms import AccountId
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Logins
-from kalshi_fix_adapters.venue.gateway.units import contracts, money
+from kalshi_fix_adapters.venue.gateway.units import collateral_changes, contracts, exchange_fees
 from kalshi_fix_sansio import (
-    CollateralAmountChange,
     CollateralAmountType,
     MarketSettlementParty,
     MarketSettlementPartyRole,
     MarketSettlementReport,
-    MiscFee,
-    MiscFeeBasis,
-    MiscFeeType,
 )
 
 SESSION_TYPES = ("KalshiNR", "KalshiRT", "KalshiPT")
@@ -132,18 +128,6 @@ def _party(position: PositionSettled) -> MarketSettlementParty:
         market_settlement_party_role=MarketSettlementPartyRole.CUSTOMER_ACCOUNT,
         long_qty=contracts(position.long_quantity),
         short_qty=contracts(position.short_quantity),
-        collateral_amount_changes=[
-            CollateralAmountChange(
-                collateral_amount_change=money(position.payout),
-                collateral_amount_type=CollateralAmountType.PAYOUT,
-            )
-        ],
-        misc_fees=[
-            MiscFee(
-                misc_fee_amt=money(position.fee),
-                misc_fee_curr="USD",
-                misc_fee_type=MiscFeeType.EXCHANGE_FEES,
-                misc_fee_basis=MiscFeeBasis.ABSOLUTE,
-            )
-        ],
+        collateral_amount_changes=collateral_changes(position.payout, CollateralAmountType.PAYOUT),
+        misc_fees=exchange_fees(position.fee),
     )

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
 
+from kalshi_fix_sansio import (
+    CollateralAmountChange,
+    CollateralAmountType,
+    MiscFee,
+    MiscFeeBasis,
+    MiscFeeType,
+)
+
 _FOUR_PLACES = Decimal("0.0001")
 _TWO_PLACES = Decimal("0.01")
 _CENTS_PER_DOLLAR = 100
@@ -44,6 +52,25 @@ def money(amount: Decimal) -> Decimal:
     """Return dollars with two decimals, or with more where the amount has them."""
     rounded = amount.quantize(_TWO_PLACES)
     return rounded if rounded == amount else _trim(amount)
+
+
+def exchange_fees(amount: Decimal) -> list[MiscFee]:
+    """Return the only fee that a report has, in dollars."""
+    return [
+        MiscFee(
+            misc_fee_amt=money(amount),
+            misc_fee_curr="USD",
+            misc_fee_type=MiscFeeType.EXCHANGE_FEES,
+            misc_fee_basis=MiscFeeBasis.ABSOLUTE,
+        )
+    ]
+
+
+def collateral_changes(amount: Decimal, kind: CollateralAmountType) -> list[CollateralAmountChange]:
+    """Return the only change of collateral that a report has, in dollars."""
+    return [
+        CollateralAmountChange(collateral_amount_change=money(amount), collateral_amount_type=kind),
+    ]
 
 
 def _trim(value: Decimal) -> Decimal:

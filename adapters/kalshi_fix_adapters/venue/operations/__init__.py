@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue.operations.base import Answer, Fault, Operation, SessionOperation
-from kalshi_fix_adapters.venue.operations.drop_copy import DROP_COPY, EnableDropCopy, RefuseDropCopy
+from kalshi_fix_adapters.venue.operations.drop_copy import EnableDropCopy, RefuseDropCopy
 from kalshi_fix_adapters.venue.operations.faults import (
     FAULTS,
     Busy,
@@ -34,10 +34,10 @@ from kalshi_fix_adapters.venue.operations.faults import (
     WrongCompIds,
 )
 from kalshi_fix_adapters.venue.operations.operator import (
-    OPERATOR,
     BlockTrade,
     Close,
     Determine,
+    Dispute,
     Halt,
     LogOut,
     Maintenance,
@@ -46,20 +46,37 @@ from kalshi_fix_adapters.venue.operations.operator import (
     Resume,
     Settle,
     SettlementBounds,
+    ShowJournal,
     Status,
     Transfer,
 )
 from kalshi_fix_adapters.venue.parameters import build, shown
 from kalshi_fix_sansio.errors import ConfigurationError
 
-OPERATIONS: Mapping[str, type[Operation]] = {
-    **OPERATOR,
-    **DROP_COPY,
-    **FAULTS,
-    Release.NAME: Release,
-    Faults.NAME: Faults,
-}
-"""Everything that can be done, by name."""
+_ALL: tuple[type[Operation], ...] = (
+    Pause,
+    Maintenance,
+    Resume,
+    Halt,
+    Open,
+    Close,
+    Dispute,
+    Determine,
+    Settle,
+    SettlementBounds,
+    BlockTrade,
+    Transfer,
+    LogOut,
+    ShowJournal,
+    Status,
+    EnableDropCopy,
+    RefuseDropCopy,
+    *FAULTS.values(),
+    Release,
+    Faults,
+)
+OPERATIONS: Mapping[str, type[Operation]] = {cls.NAME: cls for cls in _ALL}
+"""Everything that can be done, by name, in the order of help and schema."""
 
 __all__ = [
     "FAULTS",

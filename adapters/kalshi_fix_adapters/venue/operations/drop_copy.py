@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import attrs
@@ -61,7 +60,3 @@ class RefuseDropCopy(Operation):
         for product in products:
             venue.drop_copy(product).refuse_next(REASONS[self.reason], self.owner, count=self.times)
         return {"said": f"the next {self.times} requests are refused: {self.reason}", "products": products}
-
-
-DROP_COPY: Mapping[str, type[Operation]] = {cls.NAME: cls for cls in (EnableDropCopy, RefuseDropCopy)}
-"""By name."""

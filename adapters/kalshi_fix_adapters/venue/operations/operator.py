@@ -318,26 +318,3 @@ class ShowJournal(Operation):
         # No error where there is none: a replay of the journal, which is not journalled, does this too.
         path = None if venue.journal_path is None else str(venue.journal_path.absolute())
         return {"said": path or "nothing is journalled; run the venue with --journal FILE", "path": path}
-
-
-OPERATOR: Mapping[str, type[Operation]] = {
-    cls.NAME: cls
-    for cls in (
-        Pause,
-        Maintenance,
-        Resume,
-        Halt,
-        Open,
-        Close,
-        Dispute,
-        Determine,
-        Settle,
-        SettlementBounds,
-        BlockTrade,
-        Transfer,
-        LogOut,
-        ShowJournal,
-        Status,
-    )
-}
-"""By name."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_adapters.venue.config import WRITE, ApiKey
+from kalshi_fix_adapters.venue.config import ApiKey
 from kalshi_fix_adapters.venue.exchange import Exchange
 from kalshi_fix_adapters.venue.gateway.texts import ALREADY_EXISTS, MAINTENANCE, NO_FIX, RATE_LIMIT_EXCEEDED
 from kalshi_fix_adapters.venue.pauses import Pauses
@@ -59,7 +59,10 @@ class Admission:
             return RATE_LIMIT_EXCEEDED
         if key.key_id in logged_on:
             return ALREADY_EXISTS
-        return cap_refusal(request, member=exchange.is_clearing_member(key.owner))
+        logon: Any = request.logon
+        if logon.use_cap_reservation is True and not exchange.is_clearing_member(key.owner):
+            return "UseCapReservation is not allowed: it is for clearing members"
+        return None
 
 
 def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -> str | None:
@@ -81,17 +84,3 @@ def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -
     ):
         return "API key is restricted to a subaccount, which is not permitted here"
     return None
-
-
-def cap_refusal(request: LogonRequested, *, member: bool) -> str | None:
-    """Return the Text of the Logout that refuses a Logon with UseCapReservation, or None; `member` is
-    whether the owner of the key is a clearing member."""
-    logon: Any = request.logon
-    if logon.use_cap_reservation is True and not member:
-        return "UseCapReservation is not allowed: it is for clearing members"
-    return None
-
-
-def may_write(key: ApiKey) -> bool:
-    """Say whether the key may send orders."""
-    return WRITE in key.scopes

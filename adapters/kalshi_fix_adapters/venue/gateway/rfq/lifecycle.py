@@ -71,8 +71,7 @@ class Lifecycle:
         """Take a quote back. One that was accepted takes its request with it."""
         if quote.state is QuoteState.ACCEPTED:
             return self._void(quote.rfq)
-        self._context.book.end_quote(quote, QuoteState.CANCELED)
-        return [(quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED))]
+        return [self._end_quote(quote)]
 
     def expire(self, rfq: Rfq) -> list[Delivery]:
         """Close a request because the exchange ends it; everybody concerned is told."""
@@ -103,9 +102,7 @@ class Lifecycle:
         acceptance, rfq.acceptance = rfq.acceptance, None
         deliveries: list[Delivery] = []
         if acceptance is not None:
-            quote = acceptance.quote
-            self._context.book.end_quote(quote, QuoteState.CANCELED)
-            deliveries.append((quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED)))
+            deliveries.append(self._end_quote(acceptance.quote))
         if not self._context.assumptions.unconfirmed_acceptance_closes_rfq:
             rfq.state = RfqState.OPEN
             self._context.timers.cancel(rfq.timer)
@@ -150,12 +147,13 @@ class Lifecycle:
         return self._orders.rejected(order, request.order_id, outcome.exec_id, outcome.cause, login, now)
 
     def _cancel_quotes(self, rfq: Rfq, *, spared: Quote | None) -> list[Delivery]:
-        deliveries: list[Delivery] = []
-        for quote in tuple(rfq.standing.values()):
-            if quote is not spared:
-                self._context.book.end_quote(quote, QuoteState.CANCELED)
-                deliveries.append((quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED)))
-        return deliveries
+        # A copy: a quote that ends stands no more.
+        standing = tuple(rfq.standing.values())
+        return [self._end_quote(quote) for quote in standing if quote is not spared]
+
+    def _end_quote(self, quote: Quote) -> Delivery:
+        self._context.book.end_quote(quote, QuoteState.CANCELED)
+        return quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED)
 
     def _set_timer(self, rfq: Rfq, when: datetime, action: Callable[[datetime], Result]) -> None:
         # One timer for each request: what ends its state of before no longer counts.

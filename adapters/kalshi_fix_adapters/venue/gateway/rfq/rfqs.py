@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from kalshi_fix_adapters.venue.exchange import Exchange, MarketState
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketStateChanged, Outcome
-from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins, Result
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handler, Handlers, Login, Logins, Result
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.permissions import permitted
 from kalshi_fix_adapters.venue.gateway.refusals import not_authorized
@@ -62,22 +61,15 @@ class Rfqs:
 
     def handlers(self) -> Handlers:
         """Return what takes each message, by session type and class."""
-        creators: dict[type[Message], Callable[[Any, Login, datetime], Result]] = {
-            QuoteRequest: self._creators.request,
-            AcceptQuote: self._creators.accept,
-            RFQCancel: self._creators.cancel,
+        handlers: Handlers = {
+            (CREATORS, QuoteRequest): partial(_unrestricted, self._creators.request),
+            (CREATORS, AcceptQuote): partial(_unrestricted, self._creators.accept),
+            (CREATORS, RFQCancel): partial(_unrestricted, self._creators.cancel),
+            (MAKERS, Quote): self._makers.quote,
+            (MAKERS, QuoteCancel): self._makers.cancel,
+            (MAKERS, QuoteConfirm): self._makers.confirm,
         }
-        makers: dict[type[Message], Callable[[Any, Login, datetime], Result]] = {
-            Quote: self._makers.quote,
-            QuoteCancel: self._makers.cancel,
-            QuoteConfirm: self._makers.confirm,
-        }
-        handlers: dict[tuple[str, type[Message]], Callable[[Any, Login, datetime], Result]] = {
-            (CREATORS, cls): partial(permitted, partial(_unrestricted, handler))
-            for cls, handler in creators.items()
-        }
-        handlers.update({(MAKERS, cls): partial(permitted, handler) for cls, handler in makers.items()})
-        return handlers
+        return {place: partial(permitted, handler) for place, handler in handlers.items()}
 
     def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
         """Take an order that names a quote. Whether the login may place orders is known."""
@@ -101,9 +93,7 @@ class Rfqs:
             self._makers.leave(login)
 
 
-def _unrestricted(
-    handler: Callable[[Any, Login, datetime], Result], message: Message, login: Login, now: datetime
-) -> Result:
+def _unrestricted(handler: Handler, message: Message, login: Login, now: datetime) -> Result:
     """Handle a message if its key is not restricted to a subaccount: those keys are makers alone."""
     if login.restricted_to is not None:
         return [(login, not_authorized(message, "The API key is restricted to one subaccount"))], ()
