@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kalshi_fix_adapters.venue.exchange.commands import PrintBlockTrade
-from kalshi_fix_adapters.venue.exchange.orders import Order
+from kalshi_fix_adapters.venue.exchange.commands import PlaceOrder, PrintBlockTrade
 from kalshi_fix_adapters.venue.exchange.outcomes import TradePrinted
-from kalshi_fix_adapters.venue.exchange.placing import affordability_refusal
+from kalshi_fix_adapters.venue.exchange.placing import affordability_refusal, open_order
 from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
-from kalshi_fix_adapters.venue.exchange.terms import (
-    AccountId,
-    MarketState,
-    SelfTradePrevention,
-    Side,
-    TimeInForce,
-)
+from kalshi_fix_adapters.venue.exchange.terms import AccountId, MarketState, Side, TimeInForce
 
 
 def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
@@ -58,7 +51,7 @@ def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTra
     market = state.markets[command.market]
     trade_id = state.new_id()
     for side, account in _sides(command):
-        order = Order(
+        agreed = PlaceOrder(
             order_id=state.new_id(),
             cl_ord_id=state.new_id(),
             account=account,
@@ -67,14 +60,9 @@ def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTra
             side=side,
             price=command.price,
             quantity=command.quantity,
-            leaves=command.quantity,
             time_in_force=TimeInForce.FILL_OR_KILL,
-            expire_time=None,
-            post_only=False,
-            self_trade_prevention=SelfTradePrevention.TAKER_AT_CROSS,
-            cancel_on_pause=False,
-            max_execution_cost=None,
         )
+        order = open_order(agreed, None)
         # An order of its own for each side, since a Trade is reported of an order, and `fill` counts one out.
         state.orders.add(order)
         state.accounts[account].work(command.market, side, command.price, command.quantity)

@@ -36,35 +36,12 @@ _WITHOUT_TIME = (None, TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL)
 
 def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
     """Cancel an order for its owner, or refuse to."""
-    if state.pause is PauseState.EXCHANGE_PAUSED:
-        _refuse(state, batch, command, RefusalCause.EXCHANGE_PAUSED)
-        return
-    misrouted = _misrouted(state, command)
-    if misrouted is not None:
-        _refuse(state, batch, command, misrouted)
-        return
-    closed = cancel_refusal(state, state.markets[command.market])
-    if closed is not None:
-        _refuse(state, batch, command, RefusalCause[closed.name])
-        return
     order = _find(state, command)
-    if order is None:
-        filled = _was_filled(state, command)
-        _refuse(
-            state,
-            batch,
-            command,
-            RefusalCause.ORDER_ALREADY_FILLED if filled else _unknown(state, command),
-        )
+    cause = _cancel_refusal(state, command, order)
+    if cause is not None or order is None:
+        _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
         return
-    state.cancel(
-        batch,
-        order,
-        CancelCause.REQUESTED,
-        requester=command.origin,
-        cl_ord_id=command.cl_ord_id,
-        operator=command.operator,
-    )
+    _cancel_as_asked(state, batch, order, CancelCause.REQUESTED, command)
 
 
 def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
@@ -98,20 +75,26 @@ def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
         _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
         return
     if command.quantity == order.filled:
-        state.cancel(
-            batch,
-            order,
-            CancelCause.AMENDED_TO_FILLED,
-            requester=command.origin,
-            cl_ord_id=command.cl_ord_id,
-            operator=command.operator,
-        )
+        _cancel_as_asked(state, batch, order, CancelCause.AMENDED_TO_FILLED, command)
         return
     keeps_place = command.quantity <= order.quantity and command.price in (None, order.price)
     if keeps_place:
         _shrink(state, batch, order, command)
     else:
         _requeue(state, batch, order, command)
+
+
+def _cancel_as_asked(
+    state: ExchangeState, batch: Batch, order: Order, cause: CancelCause, command: OrderRequest
+) -> None:
+    state.cancel(
+        batch,
+        order,
+        cause,
+        requester=command.origin,
+        cl_ord_id=command.cl_ord_id,
+        operator=command.operator,
+    )
 
 
 def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
@@ -176,6 +159,21 @@ def _replaced(state: ExchangeState, batch: Batch, order: Order, command: AmendOr
             operator=command.operator,
         )
     )
+
+
+def _cancel_refusal(state: ExchangeState, command: CancelOrder, order: Order | None) -> RefusalCause | None:
+    if state.pause is PauseState.EXCHANGE_PAUSED:
+        return RefusalCause.EXCHANGE_PAUSED
+    misrouted = _misrouted(state, command)
+    if misrouted is not None:
+        return misrouted
+    closed = cancel_refusal(state, state.markets[command.market])
+    if closed is not None:
+        return RefusalCause[closed.name]
+    if order is None:
+        filled = _was_filled(state, command)
+        return RefusalCause.ORDER_ALREADY_FILLED if filled else _unknown(state, command)
+    return None
 
 
 def _amend_refusal(

@@ -107,15 +107,17 @@ class Exchange:
         )
         if fees is None:
             fees = MARGIN_FEES if margin else PREDICTION_FEES
+        exact = margin and not self.assumptions.margin_balances_are_rounded
+
+        def open_account(key: AccountId, balance: Decimal) -> Account:
+            own = (terms or {}).get(key.owner, AccountTerms())
+            netted = {} if key.subaccount in own.without_netting else results
+            return Account(key, collateral, balance, EXACT if exact else own.precision, results=netted)
+
         self._state = ExchangeState(
             product=product,
             markets={rules.ticker: Market(rules) for rules in markets},
-            accounts={
-                key: self._open(
-                    key, balance, collateral, (terms or {}).get(key.owner, AccountTerms()), results
-                )
-                for key, balance in balances.items()
-            },
+            accounts={key: open_account(key, balance) for key, balance in balances.items()},
             results=results,
             fees=fees,
             zone=zone,
@@ -306,18 +308,6 @@ class Exchange:
         if found is None:
             return ()
         return tuple((level.price, level.size) for level in found.book.side(side))
-
-    def _open(
-        self,
-        key: AccountId,
-        balance: Decimal,
-        collateral: Collateral,
-        terms: AccountTerms,
-        results: Mapping[str, GroupResults],
-    ) -> Account:
-        netted = results if key.subaccount not in terms.without_netting else {}
-        exact = self.product == MARGIN and not self.assumptions.margin_balances_are_rounded
-        return Account(key, collateral, balance, EXACT if exact else terms.precision, results=netted)
 
     def _expire(self, batch: Batch) -> None:
         while (moment := self.next_expiry()) is not None and moment <= batch.now:

@@ -51,7 +51,7 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
         )
         return
     until = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
-    order = _order(command, until)
+    order = open_order(command, until)
     state.orders.add(order)
     state.set_aside(order, order.price, order.leaves)
     batch.outcomes.append(
@@ -249,7 +249,8 @@ def _ill_formed(state: ExchangeState, market: Market, command: PlaceOrder) -> Re
     return None if well_formed else RejectCause.INVALID_ORDER
 
 
-def _order(command: PlaceOrder, until: datetime | None) -> Order:
+def open_order(command: PlaceOrder, until: datetime | None) -> Order:
+    """Return the order that a command asks for; it ends at `until`."""
     return Order(
         order_id=command.order_id,
         cl_ord_id=command.cl_ord_id,

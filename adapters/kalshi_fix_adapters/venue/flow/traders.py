@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import attrs
 
@@ -129,29 +130,20 @@ class Maker(Trader):
             order = self.place(turn, side, price, TimeInForce.GOOD_TILL_CANCEL, post_only=True)
             self._quotes[slot] = (order.cl_ord_id,)
             return order
-        request = CancelOrder(
-            cl_ord_id=self.cl_ord_id(),
-            orig_cl_ord_id=open_order.cl_ord_id,
-            account=open_order.account,
-            origin=self.name,
-            market=open_order.market,
-            side=side,
-        )
+        request: dict[str, Any] = {
+            "cl_ord_id": self.cl_ord_id(),
+            "orig_cl_ord_id": open_order.cl_ord_id,
+            "account": open_order.account,
+            "origin": self.name,
+            "market": open_order.market,
+            "side": side,
+        }
         if price is None or turn.random.random() < _CANCEL:
-            return request
+            return CancelOrder(**request)
         if abs(price - open_order.price) * _NEAR < turn.fair.step:
             price = open_order.price
-        self._quotes[slot] = (request.cl_ord_id, open_order.cl_ord_id)
-        return AmendOrder(
-            cl_ord_id=request.cl_ord_id,
-            orig_cl_ord_id=request.orig_cl_ord_id,
-            account=request.account,
-            origin=self.name,
-            market=request.market,
-            side=side,
-            quantity=open_order.filled + turn.quantity(),
-            price=price,
-        )
+        self._quotes[slot] = (request["cl_ord_id"], open_order.cl_ord_id)
+        return AmendOrder(**request, quantity=open_order.filled + turn.quantity(), price=price)
 
     def _skew(self, turn: Turn, side: Side) -> float:
         """Return by how many steps more to keep away, so that the position does not grow for ever."""
