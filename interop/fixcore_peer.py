@@ -14,7 +14,8 @@ from fixcore.session import SessionID, SessionSettings
 from fixcore.transport.acceptor import SocketAcceptor
 from fixcore.transport.initiator import SocketInitiator
 
-from interop.peer import PATIENCE, Desk, Fields, Inbox, Sign, free_port
+from interop.peer import PATIENCE, Desk, Fields, Inbox, Sign
+from tests.adapters.net.peers import unused_port
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class FixcorePeer(Application):
     ) -> None:
         """Listen on a port of its own, or connect to the port `connect_to`; files go to `folder`."""
         self.inbox = Inbox()
-        self.port = free_port() if connect_to is None else connect_to
+        self.port = unused_port() if connect_to is None else connect_to
         self._desk = desk
         self._sign = sign
         initiator = connect_to is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import socket
 import threading
 from collections.abc import Callable, Mapping
 
@@ -50,11 +49,3 @@ class Inbox:
     def wait_logged_out(self) -> None:
         """Wait for that side to notice the end of the session."""
         assert self.logged_out.wait(PATIENCE), "the other engine never logged out"
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

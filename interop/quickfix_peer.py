@@ -10,7 +10,8 @@ from pathlib import Path
 
 import quickfix
 
-from interop.peer import PATIENCE, Desk, Fields, Inbox, Sign, free_port
+from interop.peer import PATIENCE, Desk, Fields, Inbox, Sign
+from tests.adapters.net.peers import unused_port
 
 _SETTINGS = """\
 [DEFAULT]
@@ -70,7 +71,7 @@ class QuickfixPeer(quickfix.Application):
         """
         super().__init__()
         self.inbox = Inbox() if inbox is None else inbox
-        self.port = free_port() if connect_to is None else connect_to
+        self.port = unused_port() if connect_to is None else connect_to
         self._desk = desk
         self._sign = sign
         self._logon = logon or {}

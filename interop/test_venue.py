@@ -21,11 +21,11 @@ from kalshi.fix.orderbook import FixOrderBook
 from kalshi.fix.session import FixSession
 
 from interop.peer import PATIENCE, Fields
-from interop.plain_door import PlainDoor
 from interop.quickfix_peer import QuickfixPeer
 from kalshi_fix_adapters.testing import MARKETS, Venue
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
 from kalshi_fix_sansio.signing import load_private_key, logon_payload
+from tests.adapters.conformance.relay import Relay
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker
 TAGS = {field.name: field.tag for field in FIELDS.values()}
@@ -195,7 +195,7 @@ def quickfix_at(
 ) -> Iterator[QuickfixPeer]:
     options: Any = venue.options(session=name)
     signer = load_private_key(options["private_key"])
-    with PlainDoor(venue, name) as door:
+    with Relay(lambda: venue.server.connect("prediction", name)) as door:
         peer = QuickfixPeer(
             folder,
             dictionaries["prediction"],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from interop.acceptance.player import PATIENCE
-from interop.peer import free_port
+from tests.adapters.net.peers import unused_port
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 COMP_ID, PEER_COMP_ID = "ISLD", "TW"
@@ -48,7 +48,7 @@ class InitiatorEngine:
     """examples/fixt_initiator.py: the player listens, it connects and comes back."""
 
     def __init__(self, heart_bt_int: str, *options: str) -> None:
-        self._port = free_port()
+        self._port = unused_port()
         arguments = ("--host", "127.0.0.1", "--port", str(self._port), "--heartbeat", heart_bt_int)
         self._process = _start("fixt_initiator.py", *arguments, *options)
 

@@ -9,16 +9,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Self
 
-from tests.adapters.conformance.loops import LONG
-
 _CHUNK = 64 * 1024
+_PATIENCE = 30.0
+"""Seconds after which a wait has failed."""
 
 
 class Relay:
     """Carries bytes both ways, until told otherwise."""
 
-    def __init__(self, port: int) -> None:
-        self._target = port
+    def __init__(self, target: int | Callable[[], socket.socket]) -> None:
+        """Lead to a port, or to what a function connects to."""
+        self._target = target
         self._changed = threading.Condition()
         self._swallows: frozenset[str] = frozenset()
         self.swallowed = 0
@@ -39,7 +40,7 @@ class Relay:
     def __exit__(self, *_: object) -> None:
         self.go_away()
         for thread in self._threads:
-            thread.join(LONG)
+            thread.join(_PATIENCE)
 
     def retarget(self, port: int) -> None:
         """Lead the next connections to another server."""
@@ -79,7 +80,7 @@ class Relay:
     def wait(self, condition: Callable[[], bool]) -> None:
         """Wait until something is the case."""
         with self._changed:
-            assert self._changed.wait_for(condition, LONG)
+            assert self._changed.wait_for(condition, _PATIENCE)
 
     def _start(self, run: Callable[[], object]) -> None:
         thread = threading.Thread(target=run, name="relay", daemon=True)
@@ -91,7 +92,7 @@ class Relay:
             while True:
                 client, _ = listener.accept()
                 try:
-                    server = socket.create_connection(("127.0.0.1", self._target))
+                    server = self._connect()
                 except OSError:
                     client.close()
                     continue
@@ -100,6 +101,11 @@ class Relay:
                     self._pairs[number] = client, server
                     self._changed.notify_all()
                 self._start(partial(self._carry, number, client, server))
+
+    def _connect(self) -> socket.socket:
+        if isinstance(self._target, int):
+            return socket.create_connection(("127.0.0.1", self._target))
+        return self._target()
 
     def _carry(self, number: int, client: socket.socket, server: socket.socket) -> None:
         back = threading.Thread(

@@ -1,4 +1,7 @@
-"""The durable store as its users meet it: names, owners, retention, one process at a time, errors."""
+"""The durable store as its users meet it: names, owners, retention, one process at a time, errors.
+
+That it tells what it was told, also after a restart, is in `test_model`.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,12 @@ import pytest
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
-from kalshi_fix_sansio.session import MessageStore
 from tests.adapters.store_sqlite.power_loss import Files
 from tests.adapters.store_sqlite.stores import (
     FILE,
     OWNER,
     ROOT,
     asked,
-    contents,
     execute,
     kept,
     opened,
@@ -34,28 +35,6 @@ from tests.adapters.store_sqlite.stores import (
 )
 
 # --- files and owners
-
-
-def test_a_store_is_a_message_store(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
-        as_protocol: MessageStore = store
-        assert (as_protocol.next_outgoing, as_protocol.next_incoming, as_protocol.oldest_kept) == (1, 1, 1)
-        assert store.path == (tmp_path / FILE).resolve()
-        assert store.owner == OWNER
-
-
-def test_everything_is_there_again_when_it_is_opened_again(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
-        send(store, 3)
-        store.record_sent(4, None)
-        store.advance_incoming(7)
-        store.record_request(asked(1, 2))
-        before = contents(store)
-    with opened(tmp_path) as store:
-        assert contents(store) == before
-        store.reset(unanswered=True)
-    with opened(tmp_path) as store:
-        assert contents(store) == (1, 1, 1, True, (), (asked(1, 2),))
 
 
 def test_each_owner_has_a_file_of_a_plain_name(tmp_path: Path) -> None:
@@ -119,18 +98,6 @@ def test_a_file_may_have_any_name(tmp_path: Path) -> None:
 
 
 # --- recording, committing, closing
-
-
-def test_what_is_recorded_can_be_read_before_it_is_committed(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
-        send(store, 2)
-        store.commit()
-        send(store, 2)
-        store.record_request(asked(2))
-        assert kept(store) == [1, 2, 3, 4]
-        assert store.find(4) == stored(4, 4)
-        assert store.open_requests() == (asked(2),)
-        assert read_summary(store.path).next_outgoing == 3
 
 
 def test_a_resend_goes_on_while_more_is_recorded_and_committed(tmp_path: Path) -> None:
@@ -262,19 +229,6 @@ def test_an_interrupted_commit_ends_the_use_of_the_store(
 
 
 # --- retention
-
-
-def test_messages_that_are_too_many_or_too_old_are_forgotten_at_a_commit(tmp_path: Path) -> None:
-    with opened(tmp_path, max_messages=3) as store:
-        send(store, 5)
-        assert kept(store) == [1, 2, 3, 4, 5]
-        store.commit()
-        assert (kept(store), store.oldest_kept) == ([3, 4, 5], 3)
-        assert store.find(2) is None
-    with opened(tmp_path, max_age=timedelta(seconds=10)) as store:
-        store.record_sent(6, stored(6, 14.5))
-        store.commit()
-        assert (kept(store), store.oldest_kept) == ([5, 6], 5)
 
 
 def test_messages_of_too_many_bytes_are_forgotten_at_a_commit_also_after_a_restart(tmp_path: Path) -> None:
