@@ -61,15 +61,3 @@ def test_a_type_checker_knows_what_a_message_takes_and_holds(tmp_path: Path) -> 
     wrong = {line.split(":")[1] for line in result.stdout.splitlines() if ": error: " in line}
     marked = {str(number) for number, line in enumerate(SCRIPT.splitlines(), start=1) if line.count("  # ")}
     assert wrong == marked, result.stdout
-
-
-def test_the_core_imports_without_cryptography_and_input_output() -> None:
-    code = (
-        "import sys, kalshi_fix_sansio; "
-        "print(sorted({'cryptography', 'asyncio', 'socket', 'ssl', 'yaml', 'click'} & set(sys.modules)))"
-    )
-    environment = {"PYTHONPATH": str(REPOSITORY / "src")}
-    result = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
-    )
-    assert (result.stdout.strip(), result.stderr) == ("[]", "")
