@@ -97,13 +97,6 @@ def test_orders_reserve_room_and_what_exceeds_it_is_refused(capped: Capped) -> N
     assert capped.refusal("a3", 1, "0.01") == EXCEEDED
 
 
-def test_a_refused_order_holds_back_nothing(capped: Capped) -> None:
-    capped.refusal("a1", 21)
-    for account in capped.town.venue.exchange("prediction").accounts():
-        assert account.reserved == 0
-    assert capped.room() == 10
-
-
 def test_a_sale_needs_room_for_what_it_costs_to_open(capped: Capped) -> None:
     assert capped.refusal("a1", 21, "0.50", side=SELL) == EXCEEDED
     assert capped.buy("a1", 12, "0.20", side=SELL).exec_type == ExecType.NEW

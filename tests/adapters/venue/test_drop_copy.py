@@ -315,11 +315,6 @@ def test_margin_has_it_too(town: Town) -> None:
     assert [report.cl_ord_id for report in replayed(dc, "0;0")] == ["a1"]
 
 
-def test_a_listener_may_ask(town: Town) -> None:
-    some_orders(town, 2)
-    assert len(replayed(town.connect("ann-reader", listener_session=True), "0;0")) == 2
-
-
 def test_a_key_that_is_restricted_to_a_subaccount_gets_the_reports_of_that_one() -> None:
     keys = (api_key("ann"), attrs.evolve(api_key("ann-2"), restricted_to=3))
     town = town_with(api_keys=keys)

@@ -449,6 +449,7 @@ def test_every_setting_and_every_operation_can_be_journalled() -> None:
             },
         )
         assert from_plain(json.loads(json.dumps(to_plain(made)))) == made, name
+        assert operation(name, made.values()) == made, "it is made again by what it says of itself"
 
 
 def test_what_has_no_form_is_refused() -> None:

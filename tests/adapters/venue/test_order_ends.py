@@ -76,13 +76,6 @@ def pair() -> Pair:
 # Reduce only
 
 
-def test_a_reduce_only_order_closes_the_position(pair: Pair) -> None:
-    pair.other.send(order("b1", BUY, 20, "0.40"))
-    assert send(pair.one, reducing("a1", SELL, 4, "0.40")) == ["a1 fills 4.00"]
-    assert send(pair.one, reducing("a2", SELL, 6, "0.40")) == ["a2 fills 6.00"]
-    assert pair.net() == 0
-
-
 def test_what_goes_beyond_the_position_is_cancelled(pair: Pair) -> None:
     pair.other.send(order("b1", BUY, 20, "0.40"))
     assert send(pair.one, reducing("a1", SELL, 15, "0.40")) == ["a1 fills 10.00", "a1 CANCELED REDUCE_ONLY"]

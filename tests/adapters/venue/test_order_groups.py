@@ -16,20 +16,17 @@ from kalshi_fix_sansio import (
     BusinessRejectReason,
     ExecType,
     ExecutionReport,
-    ExecutionReportText,
     OrderGroupAction,
     OrderGroupRequest,
     OrderGroupResponse,
-    OrdStatus,
     Reject,
-    SelfTradePreventionType,
     Side,
     TimeInForce,
 )
 from kalshi_fix_sansio._generated.limits import ORDER_GROUPS
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import RejectReceived
-from tests.adapters.venue.desk import MARKET, PERP, START
+from tests.adapters.venue.desk import MARKET, PERP
 from tests.adapters.venue.town import Client, Town, accounts, amend, cancel, order
 from tests.helpers import TAGS
 
@@ -483,15 +480,3 @@ def test_an_owner_can_have_so_many_groups_and_no_more(groups: Groups) -> None:
     groups.bob.take_only(OrderGroupResponse)
     groups.ask(OrderGroupRequest.delete(first))
     groups.create()
-
-
-def test_a_report_of_a_triggered_group_says_canceled(groups: Groups) -> None:
-    group = groups.create()
-    groups.place("a1", group, self_trade_prevention_type=SelfTradePreventionType.MAKER)
-    groups.ann.send(OrderGroupRequest.trigger(group))
-    report = groups.ann.take()[1]
-    assert isinstance(report, ExecutionReport)
-    assert (report.exec_type, report.ord_status) == (ExecType.CANCELED, OrdStatus.CANCELED)
-    assert report.text == ExecutionReportText.ORDER_GROUP_CANCEL
-    assert (report.leaves_qty, report.cum_qty) == (Decimal(0), Decimal(0))
-    assert report.transact_time == START

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import PREDICTION, PauseState, SetPause
-from kalshi_fix_adapters.venue.operations import Halt, Maintenance, Open, Pause, Resume, operation
+from kalshi_fix_adapters.venue.operations import Halt, Open, operation
 from kalshi_fix_adapters.venue.pauses import MAINTENANCE, MAX_COMMANDED, Pauses, PauseWindow, WeeklyPause
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio import (
@@ -356,8 +356,3 @@ def test_resting_orders_are_cancelled_when_a_halted_market_is_reactivated(trader
     assert resting(town) == {"new"}
     town.perform(Open(market=MARKET))  # it is open already
     assert resting(town) == {"new"}
-
-
-def test_operations_of_pauses_have_their_values() -> None:
-    for made in (Pause(what="exchange", lasting=5), Maintenance(), Resume(product="margin")):
-        assert operation(made.NAME, made.values()) == made

@@ -247,12 +247,3 @@ def test_limits_of_money_and_positions() -> None:
         None,
         "EXCEEDED_SELL_POSITION_FLOOR",
     ]
-
-
-def test_an_order_beyond_the_balance_is_refused() -> None:
-    ann = town_with(prediction_market(MARKET)).connect("ann")
-    rejected = answer(ann, order("a1", BUY, 2000, "0.51"))
-    assert (rejected.text, rejected.ord_rej_reason) == (
-        "INSUFFICIENT_BALANCE",
-        OrdRejReason.ORDER_EXCEEDS_LIMIT,
-    )

@@ -237,7 +237,9 @@ def test_what_waits_is_bounded_in_bytes() -> None:
 def test_a_number_that_is_too_low_ends_the_session_and_nothing_is_lost(town: Town) -> None:
     store = MemoryStore()
     fill_while_away(town, store)
-    assert town.connect("ann", "KalshiRT").ending().reason is CloseReason.LOGON_REFUSED
+    ended = town.connect("ann", "KalshiRT").ending()
+    assert ended.reason is CloseReason.LOGON_REFUSED
+    assert "MsgSeqNum too low" in ended.text
     assert filled(town.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
 
 

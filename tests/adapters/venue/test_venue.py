@@ -7,31 +7,22 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, SetMarketState, SetPause
 from kalshi_fix_sansio import (
-    BusinessMessageReject,
-    BusinessRejectReason,
     ExecutionReport,
     MarketDataIncrementalRefresh,
     MarketDataRequest,
     MarketDataSnapshotFullRefresh,
-    Reject,
-    SecurityStatus,
-    SecurityStatusRequest,
     Side,
     TimeInForce,
 )
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import (
-    CloseReason,
     GapDetected,
     MessageReceived,
-    RejectReceived,
     SequenceSkipped,
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session
-from tests.adapters.venue.desk import MARKET, PERP, d
+from tests.adapters.venue.desk import MARKET, d
 from tests.adapters.venue.town import Client, Town, encode, mass_cancel, order, raw_logon
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -51,13 +42,6 @@ def test_an_order_lives_from_placement_to_fill_and_the_book_is_seen_moving(town:
     assert ann.take_only(ExecutionReport).cum_qty == bob.take_only(ExecutionReport).cum_qty == 4
     trade, level = md.take_only(MarketDataIncrementalRefresh).md_entries
     assert (trade.md_entry_type, trade.aggressor_side, str(level.md_entry_size)) == ("2", "2", "6.00")
-
-
-def test_margin_trades_too(town: Town) -> None:
-    perp = town.connect("perp", product="margin")
-    perp.take()
-    report = perp.answer_to(order("a1", BUY, 10, "19.5", symbol=PERP), ExecutionReport)
-    assert (str(report.price), report.symbol) == ("19.5000", PERP)
 
 
 def test_the_same_calls_with_the_same_seed_give_the_same_bytes() -> None:
@@ -136,67 +120,6 @@ def test_numbers_go_on_over_reconnects_without_reset_and_restart_with_it(town: T
     assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
 
 
-def test_a_client_that_forgot_its_numbers_is_turned_away_on_rt(town: Town) -> None:
-    ann = town.connect("ann", "KalshiRT")
-    ann.send(order("a1", BUY, 10, "0.40"))
-    ann.logout()
-    ended = town.connect("ann", "KalshiRT").ending()
-    assert ended.reason is CloseReason.LOGON_REFUSED
-    assert "MsgSeqNum too low" in ended.text
-    assert town.connect("ann", "KalshiRT", reset=True).is_logged_on
-
-
-def test_numbers_belong_to_the_key_and_the_session_type(town: Town) -> None:
-    ann = town.connect("ann", "KalshiRT")
-    ann.send(order("a1", BUY, 10, "0.40"))
-    ann.logout()
-    assert town.connect("ann", "KalshiPT").session.next_incoming == 2
-    assert town.connect("ann-2", "KalshiRT").session.next_incoming == 2
-
-
-def test_a_listener_sees_the_account_live(town: Town) -> None:
-    ann, listener = town.connect("ann"), town.connect("ann-reader", listener_session=True)
-    listener.take()
-    ann.send(order("a1", BUY, 10, "0.40"))
-    assert listener.take_only(ExecutionReport).cl_ord_id == "a1"
-    listener.send(order("x1", BUY, 10, "0.40"))
-    (refused,) = (event for event in listener.events if isinstance(event, RejectReceived))
-    assert isinstance(refused.reject, BusinessMessageReject)
-    assert refused.reject.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
-    assert refused.sent == order("x1", BUY, 10, "0.40")
-
-
-def test_an_undefined_tag_is_rejected_by_the_session(town: Town, ann: Client) -> None:
-    odd = order("a1", BUY, 10, "0.40")
-    odd.unknown = ((333333, b"test"),)
-    reject = ann.answer_to_raw(odd, Reject)
-    assert (reject.ref_tag_id, reject.ref_msg_type, reject.session_reject_reason) == (333333, "D", 3)
-    assert reject.ref_seq_num == 2
-    assert town.venue.exchange("prediction").find("ann", "a1") is None
-
-
-def test_a_required_field_is_missed_by_the_session(town: Town, ann: Client) -> None:
-    gtd = order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE)
-    reject = ann.answer_to_raw(gtd, Reject)
-    assert (reject.ref_tag_id, reject.session_reject_reason) == (126, 1)
-
-
-@pytest.mark.parametrize(
-    ("session_type", "message"),
-    [
-        ("KalshiMD", order("a1", BUY, 1, "0.40")),
-        ("KalshiRT", mass_cancel("m1")),
-    ],
-)
-def test_what_a_session_does_not_serve_is_answered_and_the_session_goes_on(
-    town: Town, session_type: str, message: Message
-) -> None:
-    ann = town.connect("ann", session_type)
-    refused = ann.answer_to_raw(message, BusinessMessageReject)
-    assert refused.business_reject_reason == BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE
-    assert not town.venue.should_close(ann.conn)
-
-
 def test_orders_expire_when_their_time_comes(town: Town) -> None:
     ann = town.connect("ann", use_expired_ord_status=True)
     end = town.utc + timedelta(seconds=45)
@@ -257,18 +180,6 @@ def test_an_order_and_a_deadline_concern_no_more_sessions_than_they_must(
     town.venue.handle_timer(town.now)
     assert len(idle) <= look() <= len(idle) + len(others) + 1  # theirs has been put off since they logged on
     assert town.venue.connections_to_close() == set(idle)
-
-
-def test_the_operator_pauses_and_moves_markets(town: Town) -> None:
-    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
-    md.send(SecurityStatusRequest.subscribe(MARKET))
-    ann.send(order("a1", BUY, 10, "0.40", cancel_order_on_pause=True))
-    ann.take()
-    md.take()
-    town.execute(SetPause(PauseState.TRADING_PAUSED))
-    town.execute(SetMarketState(MARKET, MarketState.INACTIVE))
-    assert ann.take_only(ExecutionReport).text == "TRADING_PAUSED"
-    assert md.take_only(SecurityStatus).security_trading_status == 2
 
 
 def test_a_client_that_stops_reading_loses_its_connection_and_nobody_else_does() -> None:

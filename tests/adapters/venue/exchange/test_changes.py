@@ -127,15 +127,6 @@ def test_an_amend_may_keep_its_id_and_change_nothing(desk: Desk) -> None:
     assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "a1 makes 2 at 0.40"
 
 
-def test_an_amended_price_that_crosses_trades(desk: Desk) -> None:
-    desk.place("ann", "a1", BUY, 5, "0.39")
-    desk.place("bob", "b1", SELL, 3, "0.45")
-    outcomes = desk.amend("ann", "a2", "a1", 5, "0.45")
-    assert summary(outcomes) == ["a2 replaces a1", "a2 takes 3 at 0.45", "b1 makes 3 at 0.45"]
-    assert (desk.bids(), desk.asks()) == ("2@0.45", "")
-    assert summary(desk.place("cat", "c1", SELL, 2, "0.45"))[-1] == "a2 makes 2 at 0.45"
-
-
 def test_a_post_only_order_amended_to_cross_is_cancelled(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.39", post_only=True)
     desk.place("bob", "b1", SELL, 3, "0.45")
@@ -317,14 +308,6 @@ def test_a_trading_pause_lets_cancels_through_and_an_exchange_pause_does_not(des
     assert summary((refused,)) == ["c refused EXCHANGE_PAUSED"]
     assert refused.order is not None
     only(desk.mass_cancel("ann"), MassCancelRefused)
-    assert desk.bids() == "5@0.40"
-
-
-@pytest.mark.parametrize("state", [PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED])
-def test_a_pause_cancels_the_orders_that_asked_for_it(desk: Desk, state: PauseState) -> None:
-    desk.place("ann", "a1", BUY, 5, "0.40", on_pause=True)
-    desk.place("ann", "a2", BUY, 5, "0.40")
-    assert summary(desk.pause(state)) == [f"a1 canceled {state.name}"]
     assert desk.bids() == "5@0.40"
 
 

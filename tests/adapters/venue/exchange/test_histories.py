@@ -355,6 +355,8 @@ class History:
         exchange = self.exchange
         accounts = {account.id: account for account in exchange.accounts()}
         assert {key: account.balance for key, account in accounts.items()} == self.cash
+        if self.product == PREDICTION:  # on margin a loss may be larger than what is there
+            assert all(account.available >= 0 for account in accounts.values())
         held: dict[tuple[AccountId, str], Decimal] = {
             (key, ticker): holding.position.net
             for key, account in accounts.items()

@@ -9,9 +9,6 @@ import pytest
 from kalshi_fix_adapters.venue.exchange import (
     MARGIN,
     Advance,
-    MarketResult,
-    MarketState,
-    PauseState,
     SelfTradePrevention,
     TimeInForce,
     margin_market,
@@ -20,12 +17,6 @@ from kalshi_fix_adapters.venue.exchange import (
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderTraded, TradePrinted
 from kalshi_fix_adapters.venue.exchange.placing import end_of_day
 from tests.adapters.venue.desk import BUY, EASTERN, MARKET, SELL, START, Desk, d, ds, first, summary
-
-
-def test_an_order_that_does_not_cross_rests(desk: Desk) -> None:
-    assert summary(desk.place("ann", "a1", BUY, 10, "0.40")) == ["a1 accepted"]
-    assert summary(desk.place("bob", "b1", SELL, 5, "0.41")) == ["b1 accepted"]
-    assert (desk.bids(), desk.asks()) == ("10@0.40", "5@0.41")
 
 
 def test_better_prices_trade_first_then_older_orders(desk: Desk) -> None:
@@ -42,12 +33,6 @@ def test_better_prices_trade_first_then_older_orders(desk: Desk) -> None:
         "b2 makes 1 at 0.50",
     ]
     assert (desk.bids(), desk.asks()) == ("", "1@0.50")
-
-
-def test_the_rest_of_an_order_rests_at_its_own_price(desk: Desk) -> None:
-    desk.place("ann", "a1", BUY, 3, "0.60")
-    desk.place("bob", "b1", SELL, 10, "0.55")
-    assert (desk.bids(), desk.asks()) == ("", "7@0.55")
 
 
 def test_both_sides_of_a_trade_are_told_the_same_trade_and_their_own_role(desk: Desk) -> None:
@@ -261,42 +246,12 @@ def test_settings_that_contradict_each_other_are_invalid(desk: Desk) -> None:
     assert [summary(outcomes) for outcomes in refused] == [["a1 rejected INVALID_ORDER"]] * 5
 
 
-def test_an_unknown_market_account_or_group_is_refused(desk: Desk) -> None:
-    assert summary(desk.place("ann", "a1", BUY, 1, "0.5", market="NO-SUCH")) == [
-        "a1 rejected MARKET_NOT_FOUND"
-    ]
-    assert summary(desk.place("ann/7", "a1", BUY, 1, "0.5")) == ["a1 rejected CUSTOMER_ACCOUNT_NOT_FOUND"]
-    assert summary(desk.place("ann", "a1", BUY, 1, "0.5", group="g")) == ["a1 rejected ORDER_GROUP_NOT_FOUND"]
-
-
 def test_a_cl_ord_id_may_come_again_only_when_its_order_is_done(desk: Desk) -> None:
     desk.place("ann", "x", BUY, 1, "0.40")
     assert summary(desk.place("ann", "x", BUY, 1, "0.30")) == ["x rejected ORDER_ALREADY_EXISTS"]
     assert summary(desk.place("bob", "x", BUY, 1, "0.30")) == ["x accepted"]
     desk.cancel("ann", "x2", "x")
     assert summary(desk.place("ann", "x", BUY, 1, "0.30")) == ["x accepted"]
-
-
-@pytest.mark.parametrize(
-    ("state", "cause"),
-    [
-        (MarketState.INACTIVE, "MARKET_INACTIVE"),
-        (MarketState.CLOSED, "MARKET_INACTIVE"),
-        (MarketState.DETERMINED, "MARKET_ALREADY_CLOSED"),
-    ],
-)
-def test_a_market_that_is_not_active_takes_no_orders(desk: Desk, state: MarketState, cause: str) -> None:
-    desk.market_state(state, MarketResult.YES if state is MarketState.DETERMINED else None)
-    assert summary(desk.place("ann", "a1", BUY, 1, "0.5")) == [f"a1 rejected {cause}"]
-
-
-@pytest.mark.parametrize("state", [PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED])
-def test_a_paused_exchange_takes_no_orders(desk: Desk, state: PauseState) -> None:
-    desk.pause(state)
-    assert summary(desk.place("ann", "a1", BUY, 1, "0.5")) == [f"a1 rejected {state.name}"]
-    desk.pause(PauseState.OPEN)
-    assert desk.exchange.pause is PauseState.OPEN
-    assert summary(desk.place("ann", "a1", BUY, 1, "0.5")) == ["a1 accepted"]
 
 
 def test_the_position_limit_counts_open_orders() -> None:

@@ -16,7 +16,7 @@ from kalshi_fix_adapters.venue.exchange import (
 )
 from kalshi_fix_adapters.venue.exchange.netting import GroupKind
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketSettled, MarketStateChanged, Outcome
-from tests.adapters.venue.desk import BUY, SELL, Desk, account, d, ds, summary
+from tests.adapters.venue.desk import BUY, SELL, Desk, d, ds, summary
 
 DETERMINED, SETTLED = MarketState.DETERMINED, MarketState.SETTLED
 YES, NO, SCALAR = MarketResult
@@ -111,16 +111,6 @@ def test_a_result_may_be_corrected_until_it_is_paid_out(desk: Desk) -> None:
     outcome = settled(desk.market_state(SETTLED, NO))
     assert (outcome.result, outcome.price) == (NO, d(0))
     assert paid(outcome) == {"ann": d(0), "bob": d(10)}
-
-
-def test_another_market_keeps_its_positions_and_orders() -> None:
-    markets = (prediction_market("HIGHNY-26AUG20"), prediction_market(OTHER))
-    desk = Desk(markets=markets)
-    desk.place("bob", "b1", SELL, 10, "0.40", market=OTHER)
-    desk.place("ann", "a1", BUY, 4, "0.40", market=OTHER)
-    assert settle(desk, YES).positions == ()
-    assert desk.exchange.position(account("ann"), OTHER).net == 4
-    assert desk.exchange.levels(OTHER, SELL) == ((d("0.40"), d(6)),)
 
 
 def test_each_subaccount_is_paid_by_itself() -> None:

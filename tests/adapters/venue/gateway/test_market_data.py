@@ -122,13 +122,6 @@ def test_unsubscribing_from_one_and_from_all() -> None:
     assert updates(desk.send(ann, desk.order("a3", BUY, 5, "0.40", symbol=OTHER)), md) == []
 
 
-def test_a_session_that_ends_is_told_no_more(desk: GatewayDesk) -> None:
-    ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
-    desk.send(md, request("1", MARKET))
-    desk.gateway.leave(md)
-    assert told(desk.send(ann, desk.order("a1", BUY, 5, "0.40")), md) == []
-
-
 def test_entries_carry_date_and_time_and_trades_their_id(desk: GatewayDesk) -> None:
     ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     desk.send(ann, desk.order("a1", BUY, 5, "0.40"))

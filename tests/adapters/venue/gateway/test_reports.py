@@ -51,12 +51,6 @@ def test_a_new_order_is_pending_and_then_new(desk: GatewayDesk) -> None:
     assert new.orig_cl_ord_id is None
 
 
-def test_skip_pending_leaves_pending_reports_out(ann: Login, desk: GatewayDesk) -> None:
-    assert [line(r) for r in reports(desk.send(ann, desk.order("a1", BUY, 10, "0.75")), ann)] == [
-        "0/0 10.00+0.00"
-    ]
-
-
 def test_without_use_dollars_prices_are_whole_cents(desk: GatewayDesk) -> None:
     ann, bob = desk.login("ann", use_dollars=False), desk.login("bob")
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 10, 75)), ann)
@@ -349,14 +343,6 @@ def test_reports_go_to_the_session_that_placed_the_one_that_changed_and_listener
     assert [login for login, _ in deliveries] == [ann, second, listener]
     assert len({str(r.exec_id) for _, r in deliveries if isinstance(r, ExecutionReport)}) == 1
     assert told(deliveries, stranger) == []
-
-
-def test_a_listener_sees_no_pending_reports_but_refused_orders(desk: GatewayDesk) -> None:
-    ann, listener = desk.login("ann", skip_pending=False), desk.login("ann", key="key-3", listener=True)
-    deliveries = desk.send(ann, desk.order("a1", BUY, 1, "0.40"))
-    assert [line(r) for r in reports(deliveries, listener)] == ["0/0 1.00+0.00"]
-    deliveries = desk.send(ann, desk.order("a1", BUY, 1, "0.40"))
-    assert [line(r) for r in reports(deliveries, listener)] == ["8/8 0.00+0.00"]
 
 
 def test_orders_cancelled_by_a_disconnect_are_told_to_listeners(desk: GatewayDesk) -> None:

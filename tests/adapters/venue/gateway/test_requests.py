@@ -16,9 +16,6 @@ from kalshi_fix_sansio import (
     BusinessRejectReason,
     CxlRejReason,
     CxlRejResponseTo,
-    EventResendReject,
-    EventResendRejectReason,
-    EventResendRequest,
     ExecType,
     ExecutionReport,
     MassCancelResponse,
@@ -36,7 +33,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from tests.adapters.venue.desk import START
 from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, only, reports, told
-from tests.adapters.venue.town import customer, mass_cancel
+from tests.adapters.venue.town import mass_cancel
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -121,12 +118,6 @@ def test_values_that_the_venue_does_not_know_make_an_order_invalid(
     assert rejected.exec_id == "1;1"
 
 
-@pytest.mark.parametrize("route", [None, -1, 0])
-def test_every_market_is_on_shard_zero(ann: Login, desk: GatewayDesk, route: int | None) -> None:
-    (new,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", ex_destination=route)), ann)
-    assert new.exec_type == ExecType.NEW
-
-
 def test_rejects_of_the_exchange_come_after_pending(desk: GatewayDesk) -> None:
     ann = desk.login("ann", skip_pending=False)
     pending, rejected = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", symbol="NO-SUCH")), ann)
@@ -134,36 +125,6 @@ def test_rejects_of_the_exchange_come_after_pending(desk: GatewayDesk) -> None:
     assert (rejected.ord_rej_reason, rejected.text) == (OrdRejReason.UNKNOWN_SYMBOL, "MARKET_NOT_FOUND")
     assert (rejected.order_id, rejected.symbol) == (pending.order_id, "NO-SUCH")
     assert [str(q) for q in (rejected.order_qty, rejected.leaves_qty, rejected.cum_qty)] == ["0.00"] * 3
-
-
-def test_parties_and_order_groups_of_nobody(ann: Login, desk: GatewayDesk) -> None:
-    (rejected,) = reports(
-        desk.send(ann, desk.order("a1", BUY, 1, "0.40", party_ids=customer("sub"))),
-        ann,
-    )
-    assert rejected.text == "CUSTOMER_ACCOUNT_NOT_FOUND"
-    assert [party.party_id for party in rejected.party_ids] == ["sub"]
-    (rejected,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", secondary_cl_ord_id="group")), ann)
-    assert (rejected.text, rejected.ord_rej_reason) == ("ORDER_GROUP_NOT_FOUND", 11)
-    only(desk.send(ann, desk.cancel("a2", "a1", BUY, party_ids=customer("sub"))), OrderCancelReject)
-
-
-def test_a_quote_cannot_be_accepted_where_there_are_none(ann: Login, desk: GatewayDesk) -> None:
-    refused = only(desk.send(ann, desk.order("a1", BUY, 1, "0.40", quote_id="q")), BusinessMessageReject)
-    assert (refused.business_reject_reason, refused.business_reject_ref_id) == (
-        BusinessRejectReason.UNKNOWN_ID,
-        "a1",
-    )
-    assert (refused.ref_msg_type, refused.ref_seq_num) == ("D", 2)
-
-
-@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiDC"])
-def test_no_account_is_enabled_for_past_reports(desk: GatewayDesk, session_type: str) -> None:
-    refused = only(
-        desk.send(desk.login("ann", session_type), EventResendRequest(begin_exec_id="1;1")), EventResendReject
-    )
-    assert refused.event_resend_reject_reason is EventResendRejectReason.NOT_ENABLED
-    assert refused.ref_seq_num == 2
 
 
 def test_an_expire_time_without_gtd_is_not_heeded(ann: Login, desk: GatewayDesk) -> None:
@@ -225,20 +186,6 @@ def test_a_mass_cancel_that_cannot_be(ann: Login, desk: GatewayDesk) -> None:
     assert isinstance(refused, OrderMassCancelReport)
     assert refused.mass_cancel_response == MassCancelResponse.REJECTED
     assert isinstance(expired, ExecutionReport)
-
-
-@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
-def test_listeners_and_read_only_keys_send_nothing(desk: GatewayDesk, session_type: str) -> None:
-    listener = desk.login("ann", session_type, listener=True)
-    reader = desk.login("bob", session_type, write=False)
-    for login in (listener, reader):
-        for message in (
-            desk.order("a1", BUY, 1, "0.40"),
-            desk.cancel("a2", "a1", BUY),
-            desk.amend("a2", "a1", BUY, 1),
-        ):
-            refused = only(desk.send(login, message), BusinessMessageReject)
-            assert refused.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
 
 
 def test_what_is_not_modelled_is_refused_as_such(desk: GatewayDesk) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
 
@@ -28,12 +27,10 @@ from kalshi_fix_sansio import (
     Side,
 )
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, d, ds
 from tests.adapters.venue.rfq.rfq_town import (
     BUY,
     SELL,
-    VOLATILE,
     RfqTown,
     accept,
     ask,
@@ -133,21 +130,6 @@ def test_an_accepted_and_confirmed_quote_trades_after_the_execution_timer(
     assert town.balance("ann") == 1000 - paid
     town.wait(3600 * 2)
     assert (kinds(ann.take()), kinds(bob.take())) == ([], [])
-
-
-def test_a_volatile_market_has_short_times(town: RfqTown, ann: Client, bob: Client) -> None:
-    rfq_id = ask(ann, symbol=VOLATILE)
-    bob.send(quote(rfq_id, symbol=VOLATILE))
-    ann.send(accept())
-    town.wait(3 - INSTANT)
-    hear(ann, bob)
-    bob.send(confirm())
-    assert bob.take_only(QuoteConfirmStatus).quote_confirm_status == QuoteConfirmStatusCode.ACCEPTED
-    town.wait(1 - INSTANT)
-    assert (ann.take(), bob.take()) == ([], [])
-    town.wait(INSTANT)
-    assert kinds(ann.take()) == kinds(bob.take()) == ["8"]
-    assert town.net("ann", VOLATILE) == 100
 
 
 def test_prices_are_in_cents_for_a_maker_without_dollars(town: RfqTown, ann: Client) -> None:
@@ -318,22 +300,3 @@ def test_listeners_of_both_owners_hear_the_fills(town: RfqTown, ann: Client, bob
     quoted(ann, bob)
     trade(ann, bob)
     assert kinds(listener.take()) == ["8"]
-
-
-def test_a_creator_who_is_away_hears_everything_later(town: RfqTown, ann: Client, bob: Client) -> None:
-    ann.logout()
-    store = MemoryStore()
-    ann = town.creator("ann-2", store=store)
-    rfq_id = ask(ann)
-    ann.drop()
-    bob.send(quote(rfq_id))
-    again = town.connect("ann-2", "KalshiRT", store=store)
-    assert "S" in kinds(again.take())
-    again.send(accept())
-    bob.send(confirm())
-    again.take()
-    again.drop()
-    town.wait(15)
-    last = town.connect("ann-2", "KalshiRT", store=store)
-    assert "8" in kinds(last.take())
-    assert town.net("ann") == Decimal(100)
