@@ -127,6 +127,15 @@ def test_rejects_of_the_exchange_come_after_pending(desk: GatewayDesk) -> None:
     assert [str(q) for q in (rejected.order_qty, rejected.leaves_qty, rejected.cum_qty)] == ["0.00"] * 3
 
 
+def test_a_quote_cannot_be_accepted_where_there_are_none(ann: Login, desk: GatewayDesk) -> None:
+    refused = only(desk.send(ann, desk.order("a1", BUY, 1, "0.40", quote_id="q")), BusinessMessageReject)
+    assert (refused.business_reject_reason, refused.business_reject_ref_id) == (
+        BusinessRejectReason.UNKNOWN_ID,
+        "a1",
+    )
+    assert (refused.ref_msg_type, refused.ref_seq_num) == ("D", 2)
+
+
 def test_an_expire_time_without_gtd_is_not_heeded(ann: Login, desk: GatewayDesk) -> None:
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", expire_time=START)), ann)
     assert (new.exec_type, new.expire_time) == (ExecType.NEW, None)
