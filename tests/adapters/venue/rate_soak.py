@@ -18,7 +18,6 @@ from typing import Any
 import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import margin_market, prediction_market
 from kalshi_fix_adapters.venue.rate_limits import Bucket
 from kalshi_fix_sansio import (
@@ -38,7 +37,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.trading import RateBudget
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Client, Town, amend, cancel, mass_cancel, order
+from tests.adapters.venue.town import Client, Town, accounts, amend, cancel, mass_cancel, order
 
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
 LATE = 0.05
@@ -104,13 +103,9 @@ class Soak:
                 ),
                 "margin": (margin_market(PERP),),
             },
-            accounts=tuple(
-                AccountConfig(owner=owner, product=product, balance=Decimal(10**9), tier=tier)
-                for owner, product, tier in (
-                    ("ann", "prediction", tiers[0]),
-                    ("bob", "prediction", None),
-                    ("perp", "margin", tiers[1]),
-                )
+            accounts=accounts(
+                ann={"balance": Decimal(10**9), "tier": tiers[0]},
+                perp={"balance": Decimal(10**9), "tier": tiers[1]},
             ),
             assumptions=Assumptions(basic_tier_has_fix=True),
         )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.rate_limits import TIERS
 from kalshi_fix_sansio import (
     BusinessMessageReject,
@@ -17,7 +15,7 @@ from kalshi_fix_sansio import (
     OrderGroupRequest,
 )
 from kalshi_fix_sansio.base import Message
-from tests.adapters.venue.town import Client, Town, decode_all
+from tests.adapters.venue.town import Client, Town, accounts, decode_all
 
 # Tokens a second for reading and for writing on prediction; from Premier up a fifth more than the page says,
 # since September 2026.
@@ -65,10 +63,7 @@ def test_a_tier_may_send_so_many_requests_at_once_and_so_many_a_second(tier: str
     """Two seconds of budget at once for writing above Basic and for reading up to Advanced, else one."""
     reading, writing = BUDGETS[tier]
     town = Town(
-        accounts=tuple(
-            AccountConfig(owner=owner, product=product, balance=Decimal(0), tier=tier)
-            for owner, product in (("ann", "prediction"), ("bob", "prediction"), ("perp", "margin"))
-        ),
+        accounts=accounts(ann={"tier": tier}, perp={"tier": tier}),
         assumptions=Assumptions(basic_tier_has_fix=True),
         max_unsent=64 * 1024 * 1024,
     )
