@@ -246,6 +246,10 @@ def summary(outcomes: tuple[Outcome, ...]) -> list[str]:
     return [line for outcome in outcomes if (line := _line(outcome)) is not None]
 
 
+def trades(outcomes: tuple[Outcome, ...]) -> list[OrderTraded]:
+    return [o for o in outcomes if isinstance(o, OrderTraded)]
+
+
 def _line(outcome: Outcome) -> str | None:
     match outcome:
         case OrderAccepted():

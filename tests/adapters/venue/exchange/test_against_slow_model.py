@@ -30,6 +30,19 @@ class Place:
     post_only: bool
     stp: SelfTradePrevention
 
+    def on(self, desk: Desk, name: str, price: Decimal) -> tuple[Outcome, ...]:
+        """Place it at the exchange model, at this price."""
+        return desk.place(
+            self.owner,
+            name,
+            self.side,
+            str(self.quantity),
+            str(price),
+            tif=self.tif,
+            post_only=self.post_only,
+            stp=self.stp,
+        )
+
 
 @attrs.frozen
 class Cancel:
@@ -139,18 +152,7 @@ class Match:
 
     def _place(self, name: str, place: Place) -> None:
         self.stps[name] = place.stp
-        self._take(
-            self.desk.place(
-                place.owner,
-                name,
-                place.side,
-                str(place.quantity),
-                str(place.price),
-                tif=place.tif,
-                post_only=place.post_only,
-                stp=place.stp,
-            )
-        )
+        self._take(place.on(self.desk, name, place.price))
         self.slow.place(
             name,
             place.owner,

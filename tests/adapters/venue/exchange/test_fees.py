@@ -20,8 +20,8 @@ from kalshi_fix_adapters.venue.exchange.fees import (
     Charge,
     FeeAccumulator,
 )
-from kalshi_fix_adapters.venue.exchange.outcomes import OrderTraded, Outcome
-from tests.adapters.venue.desk import BUY, MARKET, SELL, Desk, d, ds, summary
+from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
+from tests.adapters.venue.desk import BUY, MARKET, SELL, Desk, d, ds, summary, trades
 from tests.adapters.venue.exchange.slow_fees import SlowFees
 from tests.adapters.venue.exchange.test_against_slow_model import (
     OWNERS,
@@ -35,10 +35,6 @@ from tests.adapters.venue.exchange.test_against_slow_model import (
 PRECISIONS = {"ann": CENTICENT, "bob": CENT, "cat": CENT}
 TERMS = {owner: AccountTerms(direct_member=step == CENTICENT) for owner, step in PRECISIONS.items()}
 SUBPENNY = (prediction_market(MARKET, subpenny=True),)
-
-
-def trades(outcomes: tuple[Outcome, ...]) -> list[OrderTraded]:
-    return [o for o in outcomes if isinstance(o, OrderTraded)]
 
 
 def test_a_rebate_waits_until_the_fee_is_as_large() -> None:
@@ -163,17 +159,7 @@ def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) 
         outcomes: tuple[Outcome, ...] = ()
         if isinstance(request, Place):
             placed.append((f"o{number}", request.owner, request.side))
-            price = request.price + step * (number % 7)
-            outcomes = desk.place(
-                request.owner,
-                f"o{number}",
-                request.side,
-                str(request.quantity),
-                str(price),
-                tif=request.tif,
-                post_only=request.post_only,
-                stp=request.stp,
-            )
+            outcomes = request.on(desk, f"o{number}", request.price + step * (number % 7))
         elif placed:
             name, owner, side = placed[request.which % len(placed)]
             if isinstance(request, Cancel):

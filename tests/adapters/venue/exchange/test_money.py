@@ -9,12 +9,7 @@ import pytest
 from kalshi_fix_adapters.venue.exchange import MARGIN
 from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES
 from kalshi_fix_adapters.venue.exchange.money import MarginCollateral, Position
-from kalshi_fix_adapters.venue.exchange.outcomes import OrderTraded, Outcome
-from tests.adapters.venue.desk import BUY, SELL, Desk, d, ds, summary
-
-
-def trades(outcomes: tuple[Outcome, ...]) -> list[OrderTraded]:
-    return [o for o in outcomes if isinstance(o, OrderTraded)]
+from tests.adapters.venue.desk import BUY, SELL, Desk, d, ds, summary, trades
 
 
 def test_open_orders_hold_money_back_and_cancels_free_it() -> None:
