@@ -20,7 +20,6 @@ from kalshi_fix_adapters.venue.exchange import (
     margin_market,
     prediction_market,
 )
-from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import (
     EventResendComplete,
     EventResendRequest,
@@ -216,16 +215,15 @@ def test_a_market_that_is_decided_has_no_more_trades(town: Town) -> None:
 
 def test_the_operator_prints_one_by_name(town: Town) -> None:
     values = {"market": MARKET, "quantity": "10", "price": "0.25", "buyer": "ann/3", "seller": "bob"}
-    town.perform(operation("block-trade", values))
+    town.do("block-trade", **values)
     assert town.venue.exchange("prediction").position(AccountId("ann", 3), MARKET).net == 10
     for wrong, problem in (({"seller": "bob/x"}, "names no account"), ({"seller": "zoe"}, "no account")):
         with pytest.raises(ConfigurationError, match=problem):
-            town.perform(operation("block-trade", {**values, **wrong}))
+            town.do("block-trade", **{**values, **wrong})
 
 
 def test_the_operator_bounds_a_settlement_by_name(town: Town, ann: Client) -> None:
     ann.send(order("a1", BUY, 1, "0.10"))
     ann.take()
-    values = {"market": MARKET, "lowest": "0.2", "highest": "0.8"}
-    town.perform(operation("settlement-bounds", values))
+    town.do("settlement-bounds", market=MARKET, lowest="0.2", highest="0.8")
     assert ann.take_only(ExecutionReport).text == "SETTLEMENT_BOUNDS_CANCEL"

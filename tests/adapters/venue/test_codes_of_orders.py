@@ -9,7 +9,6 @@ import pytest
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import MarketResult, MarketState, SetMarketState
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
-from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import (
     CxlRejReason,
     ExecType,
@@ -72,7 +71,7 @@ def test_a_stale_order_has_another_number_on_margin(
     town: Town, name: str, product: str, reason: OrdRejReason
 ) -> None:
     client = town.connect(name, product=product)
-    town.perform(operation("reject", {"text": "EXPIRED"}))
+    town.do("reject", text="EXPIRED")
     symbol, price = (MARKET, "0.40") if product == "prediction" else (PERP, "19")
     report = client.answer_to(order("a1", BUY, 1, price, symbol=symbol), ExecutionReport)
     assert (report.exec_type, report.text, report.ord_rej_reason) == (ExecType.REJECTED, "EXPIRED", reason)

@@ -10,7 +10,6 @@ import pytest
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.config import CustomerConfig
 from kalshi_fix_adapters.venue.exchange import prediction_market
-from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import (
     CxlRejReason,
     ExecType,
@@ -235,7 +234,7 @@ def test_a_second_amend_before_the_first_is_answered_is_refused(capped: Capped) 
 
 def test_an_amend_whose_answer_is_held_up_is_in_flight(capped: Capped) -> None:
     order_id = capped.buy("a1", 1).order_id
-    capped.town.perform(operation("delay", {"by": "5"}))
+    capped.town.do("delay", by="5")
     capped.ann.send(capped_amend("a2", "a1", order_id, 2))
     capped.town.wait(4)
     capped.ann.send(capped_amend("a3", "a2", order_id, 3))

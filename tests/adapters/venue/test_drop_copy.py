@@ -10,7 +10,6 @@ import pytest
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import prediction_market
 from kalshi_fix_adapters.venue.gateway import drop_copy
-from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     EventResendComplete,
@@ -346,18 +345,17 @@ def test_a_fault_of_the_venue_refuses_once(town: Town) -> None:
 def test_the_operator_refuses_for_any_reason_and_enables_accounts() -> None:
     town = town_with(enabled=False)
     dc = town.connect("ann", "KalshiDC")
-    town.perform(operation("enable-drop-copy", {"owner": "ann"}))
+    town.do("enable-drop-copy", owner="ann")
     for reason in Reason:
         name = reason.name.lower().replace("_", "-")
-        values = {"reason": name, "owner": "ann", "times": "2"}
-        answer = town.perform(operation("refuse-drop-copy", values))
+        answer = town.do("refuse-drop-copy", reason=name, owner="ann", times="2")
         assert answer["said"] == f"the next 2 requests are refused: {name}"
         assert [refusal(dc, "0;0"), refusal(dc, "0;0")] == [reason, reason]
     assert replayed(dc, "0;0") == []
-    town.perform(operation("enable-drop-copy", {"owner": "ann", "enabled": "no"}))
+    town.do("enable-drop-copy", owner="ann", enabled="no")
     assert refusal(dc, "0;0") is Reason.NOT_ENABLED
     with pytest.raises(ConfigurationError, match="at most 1000 requests"):
-        town.perform(operation("refuse-drop-copy", {"times": 1001}))
+        town.do("refuse-drop-copy", times=1001)
 
 
 @pytest.mark.parametrize("most", [3, None])

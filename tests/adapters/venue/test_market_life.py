@@ -17,7 +17,6 @@ from kalshi_fix_adapters.venue.exchange import (
     TimeInForce,
     prediction_market,
 )
-from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import (
     CxlRejReason,
     ExecType,
@@ -41,8 +40,7 @@ UNOPENED = {"prediction": (attrs.evolve(prediction_market(MARKET), opened=False)
 
 
 def do(town: Town, name: str, **values: Any) -> str:
-    answer = town.perform(operation(name, {"market": MARKET, **values}))
-    return str(answer["state"])
+    return str(town.do(name, market=MARKET, **values)["state"])
 
 
 def with_an_order(fields: Any = None, **assumptions: Any) -> tuple[Town, Client]:

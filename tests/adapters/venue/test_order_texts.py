@@ -15,7 +15,6 @@ import pytest
 
 from kalshi_fix_adapters.venue.config import CustomerConfig
 from kalshi_fix_adapters.venue.exchange import (
-    Command,
     MarketResult,
     MarketState,
     PauseState,
@@ -24,7 +23,6 @@ from kalshi_fix_adapters.venue.exchange import (
     SetSettlementBounds,
     prediction_market,
 )
-from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import (
     TEXTS,
     ExecInst,
@@ -89,12 +87,6 @@ class Room:
     def amend(self, orig: str, quantity: int, **fields: Any) -> None:
         self.ann.send(amended(orig, quantity, **fields))
 
-    def do(self, command: Command) -> None:
-        self.town.execute(command)
-
-    def fault(self, name: str, **values: str) -> None:
-        self.town.perform(operation(name, values))
-
     def told(self) -> list[Message]:
         return self.ann.take() + ([] if self._capped is None else self._capped.take())
 
@@ -131,25 +123,25 @@ def _reaches(msg_type: str, text: str) -> Callable[[Scenario], Scenario]:
 
 @report("EXCHANGE_UNAVAILABLE")
 def unavailable(room: Room) -> None:
-    room.fault("unavailable")
+    room.town.do("unavailable")
     room.buy("a1")
 
 
 @report("INTERNAL_ERROR")
 def internal(room: Room) -> None:
-    room.fault("reject", text="INTERNAL_ERROR")
+    room.town.do("reject", text="INTERNAL_ERROR")
     room.buy("a1")
 
 
 @report("MARKET_ALREADY_CLOSED")
 def closed(room: Room) -> None:
-    room.do(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
+    room.town.execute(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
     room.buy("a1")
 
 
 @report("MARKET_INACTIVE")
 def inactive(room: Room) -> None:
-    room.do(SetMarketState(MARKET, MarketState.INACTIVE))
+    room.town.execute(SetMarketState(MARKET, MarketState.INACTIVE))
     room.buy("a1")
 
 
@@ -181,13 +173,13 @@ def poor(room: Room) -> None:
 
 @report("EXCHANGE_PAUSED")
 def exchange_paused(room: Room) -> None:
-    room.do(SetPause(PauseState.EXCHANGE_PAUSED))
+    room.town.execute(SetPause(PauseState.EXCHANGE_PAUSED))
     room.buy("a1")
 
 
 @report("TRADING_PAUSED")
 def trading_paused(room: Room) -> None:
-    room.do(SetPause(PauseState.TRADING_PAUSED))
+    room.town.execute(SetPause(PauseState.TRADING_PAUSED))
     room.buy("a1")
 
 
@@ -292,7 +284,7 @@ def nothing_to_reduce(room: Room) -> None:
 @report("SETTLEMENT_BOUNDS_CANCEL")
 def out_of_bounds(room: Room) -> None:
     room.buy("a1")
-    room.do(SetSettlementBounds(MARKET, Decimal("0.50"), Decimal("0.60")))
+    room.town.execute(SetSettlementBounds(MARKET, Decimal("0.50"), Decimal("0.60")))
 
 
 # Amends

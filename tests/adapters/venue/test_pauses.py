@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import PREDICTION, PauseState, SetPause
-from kalshi_fix_adapters.venue.operations import Halt, Open, operation
+from kalshi_fix_adapters.venue.operations import Halt, Open
 from kalshi_fix_adapters.venue.pauses import MAINTENANCE, MAX_COMMANDED, Pauses, PauseWindow, WeeklyPause
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio import (
@@ -58,10 +58,6 @@ def resting(town: Town) -> set[str]:
     return {each.cl_ord_id for each in town.venue.exchange(PREDICTION).open_orders()}
 
 
-def do(town: Town, name: str, **values: Any) -> dict[str, Any]:
-    return town.perform(operation(name, values))
-
-
 # --- what a pause refuses
 
 
@@ -78,7 +74,7 @@ def trader() -> Client:
 
 @pytest.mark.parametrize("what", ["trading", "exchange"])
 def test_orders_that_asked_for_it_are_cancelled_when_a_pause_begins(trader: Client, what: str) -> None:
-    do(trader.town, "pause", what=what)
+    trader.town.do("pause", what=what)
     (report,) = reports(trader)
     assert (report.cl_ord_id, report.exec_type) == ("goes", ExecType.CANCELED)
     assert report.text == f"{what.upper()}_PAUSED"
@@ -86,7 +82,7 @@ def test_orders_that_asked_for_it_are_cancelled_when_a_pause_begins(trader: Clie
 
 
 def test_a_trading_pause_refuses_orders_and_amends_and_takes_cancels(trader: Client) -> None:
-    do(trader.town, "pause")
+    trader.town.do("pause")
     trader.take()
     report = trader.answer_to(order("new", BUY, 1, "0.20"), ExecutionReport)
     assert (report.exec_type, report.text) == (ExecType.REJECTED, "TRADING_PAUSED")
@@ -96,7 +92,7 @@ def test_a_trading_pause_refuses_orders_and_amends_and_takes_cancels(trader: Cli
 
 
 def test_an_exchange_pause_refuses_cancels_too(trader: Client) -> None:
-    do(trader.town, "pause", what="exchange")
+    trader.town.do("pause", what="exchange")
     trader.take()
     assert trader.answer_to(order("new", BUY, 1, "0.20"), ExecutionReport).text == "EXCHANGE_PAUSED"
     for request in (amend("more", "stays", 9), cancel("c", "stays")):
@@ -112,17 +108,17 @@ def test_an_exchange_pause_refuses_cancels_too(trader: Client) -> None:
 
 def test_what_rests_trades_again_when_the_pause_is_over(trader: Client) -> None:
     town = trader.town
-    do(town, "pause", what="exchange")
+    town.do("pause", what="exchange")
     bob = town.connect("bob")
     assert bob.answer_to(order("b", SELL, 2, "0.30"), ExecutionReport).text == "EXCHANGE_PAUSED"
-    do(town, "resume")
+    town.do("resume")
     trader.take()
     bob.send(order("b", SELL, 2, "0.30"))
     assert trader.take_only(ExecutionReport).cum_qty == 2
 
 
 def test_a_mass_cancel_works_while_trading_is_paused(trader: Client) -> None:
-    do(trader.town, "pause")
+    trader.town.do("pause")
     trader.take()
     trader.send(mass_cancel())
     assert resting(trader.town) == set()
@@ -132,28 +128,28 @@ def test_a_mass_cancel_works_while_trading_is_paused(trader: Client) -> None:
 
 
 def test_a_pause_concerns_one_product_or_both(town: Town) -> None:
-    assert do(town, "pause", product="margin")["states"] == {"margin": "trading paused"}
+    assert town.do("pause", product="margin")["states"] == {"margin": "trading paused"}
     assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.TRADING_PAUSED)
-    do(town, "pause", what="exchange")
+    town.do("pause", what="exchange")
     assert {state(town), state(town, "margin")} == {PauseState.EXCHANGE_PAUSED}
-    do(town, "resume", product="prediction")
+    town.do("resume", product="prediction")
     assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.EXCHANGE_PAUSED)
-    do(town, "resume", product="margin")
+    town.do("resume", product="margin")
     assert state(town, "margin") is PauseState.OPEN
 
 
 def test_a_pause_takes_the_place_of_the_one_before(town: Town) -> None:
     for what, expected in (("exchange", PauseState.EXCHANGE_PAUSED), ("trading", PauseState.TRADING_PAUSED)):
-        do(town, "pause", what=what)
+        town.do("pause", what=what)
         assert state(town) is expected
-    do(town, "resume")
+    town.do("resume")
     assert state(town) is PauseState.OPEN
-    do(town, "resume")
+    town.do("resume")
     assert state(town) is PauseState.OPEN
 
 
 def test_a_pause_ends_by_itself_to_the_moment(town: Town, ann: Client) -> None:
-    do(town, "pause", lasting=10)
+    town.do("pause", lasting=10)
     town.wait(9.999)
     assert state(town) is PauseState.TRADING_PAUSED
     town.wait(0.001)
@@ -163,7 +159,7 @@ def test_a_pause_ends_by_itself_to_the_moment(town: Town, ann: Client) -> None:
 
 
 def test_what_comes_late_finds_the_pause_that_was_due(town: Town, ann: Client) -> None:
-    do(town, "pause", lasting=10)
+    town.do("pause", lasting=10)
     town._move_to(town.monotonic + 11)  # nobody has called handle_timer
     ann.send(order("a", BUY, 1, "0.10"))
     assert resting(town) == {"a"}
@@ -264,7 +260,7 @@ def test_maintenance_is_ended_early_and_comes_again_next_week() -> None:
     town = eve(pauses=(MAINTENANCE,))
     town.connect("ann")
     town.wait(60 + 60)
-    do(town, "resume", product="prediction")
+    town.do("resume", product="prediction")
     assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.TRADING_PAUSED)
     town.wait(60)
     assert state(town) is PauseState.OPEN
@@ -275,7 +271,7 @@ def test_maintenance_is_ended_early_and_comes_again_next_week() -> None:
 def test_the_most_severe_pause_holds() -> None:
     town = eve(pauses=(MAINTENANCE,))
     town.connect("ann")
-    do(town, "pause", what="exchange", lasting=120)
+    town.do("pause", what="exchange", lasting=120)
     town.wait(90)
     assert state(town) is PauseState.EXCHANGE_PAUSED
     town.wait(30)
@@ -285,7 +281,7 @@ def test_the_most_severe_pause_holds() -> None:
 def test_maintenance_by_command_logs_out_and_pauses(town: Town) -> None:
     ann, bob = town.connect("ann"), town.connect("perp", product="margin")
     ann.send(order("a", BUY, 5, "0.40"))
-    do(town, "maintenance", what="exchange", product="prediction", lasting=60)
+    town.do("maintenance", what="exchange", product="prediction", lasting=60)
     assert "maintenance" in ann.ending().text
     assert bob.session.is_established
     assert state(town) is PauseState.EXCHANGE_PAUSED

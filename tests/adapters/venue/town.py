@@ -13,7 +13,7 @@ import attrs
 from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
 from kalshi_fix_adapters.venue.exchange import Command, margin_market, prediction_market
 from kalshi_fix_adapters.venue.identities import ClientKey
-from kalshi_fix_adapters.venue.operations import Answer, Operation
+from kalshi_fix_adapters.venue.operations import Answer, Operation, operation
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio import (
     DIALECT,
@@ -222,6 +222,10 @@ class Town:
         answer = self.venue.perform(operation, self.now)
         self.run()
         return answer
+
+    def do(self, name: str, **values: Any) -> Answer:
+        """As `perform`, by name."""
+        return self.perform(operation(name, values))
 
     def run(self) -> None:
         """Move bytes until everybody is quiet."""
