@@ -31,8 +31,11 @@ class _Adapter(AsyncAdapter):
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._task: asyncio.Task[None] | None = None
+        """Runs `run`."""
         self._dialling: asyncio.Timeout | None = None
+        """Around the making of a connection."""
         self._protocol: ClientProtocol | None = None
+        """The connection, once it is up."""
         self._turned = True
         """Whether the loop has turned since `before` looked last."""
         super().__init__(plan)
@@ -118,7 +121,7 @@ class _Adapter(AsyncAdapter):
         finally:
             self._protocol = None
             protocol.abort()
-            # After `failure` the core is over, and has no connection.
+            # After `failure` the core is over, and has no connection that could be told of.
             if not self.core.over:
                 self.core.disconnected()
 

@@ -24,7 +24,10 @@ class BackgroundThread:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._thread = threading.Thread(target=self._run, name="kalshi-fix", daemon=True)
-        self._runs = self._called_off = False
+        self._runs = False
+        """Whether `_run` has begun, which then closes the driver."""
+        self._called_off = False
+        """Whether `call_off` has closed the driver, so that `_run` must not begin."""
 
     def start(self) -> None:
         """Start; once."""

@@ -2,6 +2,6 @@
 
 `environment` finds credentials and endpoints, `plan` checks the options of a session and puts them together,
 `reconnect` says when to connect again, `budget` is the rate budget as an option, `factories` has the
-functions that users call (`order_entry` and the like). It may import `observe`, `net` and what lies beside
-the wings.
+functions that users call (`order_entry` and the like). It may import `observe`, `net`, `events`, `errors` and
+the core.
 """

@@ -37,7 +37,9 @@ class Faults:
 
     def __init__(self) -> None:
         self._too_large: MessageTooLarge | None = None
+        """The last one that was skipped on this connection."""
         self._gap: GapDetected | None = None
+        """The gap that is open."""
 
     def note(self, event: Event) -> None:
         """Take note of an event of the session."""
@@ -66,6 +68,7 @@ class Faults:
             )
         if ended.reason is CloseReason.SEQUENCE_TOO_LOW:
             return Fault((ended.reason, ended.text), RESET_ADVICE)
+        # The venue broke the protocol, mostly by something that has no number: only the text tells.
         if ended.reason is CloseReason.PROTOCOL_ERROR:
             return Fault(
                 (ended.reason, ended.text),

@@ -42,6 +42,7 @@ def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
     or with MessagesLost, the end of a session with `Disconnected`, or with the SessionClosedError at the end
     of the iteration.
     """
+    # What is not listed is None: a new event that tells of loss or doubt has to be added here.
     match event:
         case MessageReceived():
             return event.message

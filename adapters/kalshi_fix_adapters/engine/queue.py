@@ -32,9 +32,10 @@ class EventQueue:
         self.events: deque[ClientEvent] = deque()
         """Oldest first; only methods of this class change it."""
         self.waiting: int = 0
-        """How many that count are in it."""
+        """How many of the session's are in it."""
         self.held: int = 0
-        """Bytes of the messages in it, as they stood on the wire."""
+        """Bytes of the messages in it, as they stood on the wire. Bounded as well, since a single message may
+        be as large as `max_message_size`."""
         self.paused: bool = False
         """Whether nothing more should be read."""
         self.at_bound: bool = False

@@ -44,8 +44,11 @@ class _Asked:
 
     seq_num: int
     subscribes: bool
+    """Whether it asks for updates, and not for one snapshot alone."""
     awaited: set[str]
+    """Its symbols whose snapshot has not come."""
     begun: bool = False
+    """Whether one has."""
 
 
 class Subscriptions:
@@ -55,8 +58,11 @@ class Subscriptions:
         """Know of none; the venue takes so many symbols in a request, any number if None."""
         self._per_request = per_request
         self._books: _Live = {}
+        """Subscriptions of MarketDataRequest (V)."""
         self._statuses: _Live = {}
+        """Subscriptions of SecurityStatusRequest (e)."""
         self._asked: deque[_Asked] = deque()
+        """MarketDataRequests of this connection, oldest first, which is the order of their answers."""
         self._again: set[int] = set()
         """MsgSeqNums of the requests that the client has repeated by itself on this connection."""
 

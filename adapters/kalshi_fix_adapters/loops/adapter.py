@@ -154,7 +154,7 @@ class AsyncAdapter(ABC):
                 self.users.notify()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             core.failure(_alone(error))
-        # Ended from outside before the client was over: those who wait are told.
+        # Cancelled from outside before the client was over: users who wait would wait for ever.
         except BaseException as error:
             if not core.over:
                 core.failure(error)

@@ -77,6 +77,7 @@ class Tls(Value):
         Raises:
             ConfigurationError: the CA file or text cannot be read.
         """
+        # Imported here, as everywhere in this module: it takes long, and settings are made without it.
         import ssl
 
         try:

@@ -52,6 +52,7 @@ MAX_IDS: Final = 10
 """Requests of unknown outcome that a line names."""
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _Entry = tuple[logging.Logger, int, str]
+"""Where to, at which level, and what."""
 
 
 class EventLog:
@@ -62,6 +63,7 @@ class EventLog:
 
     def event(self, event: ClientEvent) -> None:
         """Write down an event, if it is one worth a line."""
+        # The usual message is no news: whoever wants each looks at the logger `kalshi_fix_adapters.wire`.
         if type(event) is MessageReceived and not event.message.problems:
             return
         entry = _connection_entry(event) or _session_entry(event)

@@ -96,11 +96,16 @@ class _Adapter(AsyncAdapter):
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._nursery: trio.Nursery | None = None
+        """That of the context; None outside of it."""
         self._running = trio.CancelScope()
+        """Around `run`; cancelled by Ctrl-C alone, while the end is waited for."""
         self._finished = trio.Event()
+        """Set while no task runs."""
         self._finished.set()
         self._dialling: trio.CancelScope | None = None
+        """Around the making of a connection."""
         self._transport: Transport | None = None
+        """The connection, from logon to its end."""
         super().__init__(plan)
 
     async def enter(self) -> None:
@@ -190,7 +195,8 @@ class _Adapter(AsyncAdapter):
         core = self.core
         while True:
             await (transport.readable() if core.wants_read else self.changes.wait(None))
-            # Looked at again: while the socket was waited for, the queue may have become full.
+            # Looked at again: while the socket was waited for, the queue may have become full, or this was
+            # woken for something else.
             if not core.wants_read:
                 continue
             data = transport.read()
