@@ -1,0 +1,38 @@
+"""A market maker in an event loop, whichever that is: two clients, and what follows each of them."""
+
+from contextlib import suppress
+
+from quoting import Quoter
+
+from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_adapters.loops.client import AsyncClient
+from kalshi_fix_sansio import MarketDataRequest
+
+
+class MarketMaker:
+    """Two clients, and what is to be quoted."""
+
+    def __init__(self, symbol: str, orders: AsyncClient, prices: AsyncClient) -> None:
+        self.quoter, self.orders, self.prices = Quoter(symbol), orders, prices
+
+    async def requote(self) -> None:
+        """Send what brings the quotes to where they belong."""
+        for message in self.quoter.requests() if self.orders.is_logged_on else []:
+            print(message, flush=True)
+            with suppress(NotConnectedError):  # the next logon begins afresh
+                await self.orders.send(message)
+
+    async def follow_orders(self) -> None:
+        """Take in what the venue says about the orders."""
+        async for event in self.orders.events():
+            self.quoter.follow(event)
+            await self.requote()
+
+    async def follow_prices(self) -> None:
+        """Keep the book."""
+        books, request = self.quoter.books, MarketDataRequest.subscribe(self.quoter.symbol)
+        books.apply(request)
+        await self.prices.send(request)
+        async for event in self.prices.events():
+            if any(update.best_changed or update.state_changed for update in books.apply(event)):
+                await self.requote()
