@@ -11,9 +11,11 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from kalshi_fix_sansio import (
+    DIALECT,
     CollateralAmountChange,
     ExecutionReport,
     Header,
+    LogonFields,
     MarketDataIncrementalRefresh,
     MarketDataSnapshotFullRefresh,
     MDFullEntry,
@@ -23,6 +25,7 @@ from kalshi_fix_sansio import (
     NewOrderSingle,
     encode,
 )
+from kalshi_fix_sansio.config import Role, SessionConfig
 
 KEY_ID = "0b3f9c1e-6a37-4a7c-9d1b-2f6f1d1f0c11"
 VENUE = "KalshiNR"
@@ -97,6 +100,23 @@ def header(
         sender_comp_id=names[0],
         target_comp_id=names[1],
         sending_time=sending_time,
+    )
+
+
+def session_config(session_type: str = VENUE, **more: Any) -> SessionConfig:
+    """Return the settings of a client's session; `more` are further ones, or others."""
+    settings: dict[str, Any] = {
+        "sender_comp_id": KEY_ID,
+        "sign_logon": lambda _: b"c2lnbmF0dXJl",
+        "logon_fields": LogonFields(use_dollars=True),
+    }
+    return SessionConfig(
+        role=Role.INITIATOR,
+        dialect=DIALECT,
+        session_type=DIALECT.session_types[session_type],
+        product="prediction",
+        target_comp_id=session_type,
+        **(settings | more),
     )
 
 

@@ -12,9 +12,8 @@ from benchmarks.canonical import require_equal
 from benchmarks.engines import ours
 from benchmarks.engines.present import engine
 from benchmarks.measure import Contender
-from kalshi_fix_sansio import DIALECT, Logon, LogonFields, Message, encode
+from kalshi_fix_sansio import Logon, Message, encode
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
@@ -35,20 +34,7 @@ def cut(data: bytes) -> list[bytes]:
 def established(name: str = samples.VENUE, store: MessageStore | None = None) -> Session:
     """Return a session that is logged on and waits for the message with number 2."""
     session = Session(
-        SessionConfig(
-            role=Role.INITIATOR,
-            dialect=DIALECT,
-            codec=CODEC,
-            session_type=DIALECT.session_types[name],
-            product="prediction",
-            sender_comp_id=samples.KEY_ID,
-            target_comp_id=name,
-            reset_seq_num=True,
-            max_open_requests=10_000_000,
-            sign_logon=lambda _: b"c2lnbmF0dXJl",
-            logon_fields=LogonFields(use_dollars=True),
-        ),
-        store,
+        samples.session_config(name, codec=CODEC, reset_seq_num=True, max_open_requests=10_000_000), store
     )
     now = Instant(0.0, samples.NOON)
     session.connect(now)

@@ -9,13 +9,13 @@ from random import Random
 
 import attrs
 
+from benchmarks import samples
 from benchmarks.measure import Contender, Result, measure
 from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
 from kalshi_fix_adapters.venue.exchange import prediction_market
 from kalshi_fix_adapters.venue.identities import ClientKey
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio import (
-    DIALECT,
     LogonFields,
     MarketDataRequest,
     Message,
@@ -24,7 +24,6 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.authentication import SignLogon
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.signing import load_private_key
 
@@ -87,13 +86,9 @@ class Floor:
 
     def _log_on(self, name: str, session_type: str, sign: SignLogon) -> _Client:
         session = Session(
-            SessionConfig(
-                role=Role.INITIATOR,
-                dialect=DIALECT,
-                session_type=DIALECT.session_types[session_type],
-                product="prediction",
+            samples.session_config(
+                session_type,
                 sender_comp_id=name,
-                target_comp_id=session_type,
                 logon_fields=LogonFields(
                     use_dollars=True, skip_pending_exec_reports=True if session_type == "KalshiNR" else None
                 ),

@@ -15,9 +15,7 @@ from benchmarks import samples
 from benchmarks.clients import trace
 from benchmarks.clients.drive import Measured, drive, drive_async
 from benchmarks.clients.ours import make_order
-from kalshi_fix_sansio import DIALECT, LogonFields
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 from kalshi_fix_sansio.session import Session
 
@@ -27,18 +25,7 @@ class _Bare:
 
     def __init__(self) -> None:
         trace.watch_session()
-        self.session = Session(
-            SessionConfig(
-                role=Role.INITIATOR,
-                dialect=DIALECT,
-                session_type=DIALECT.session_types[samples.VENUE],
-                product="prediction",
-                sender_comp_id=samples.KEY_ID,
-                target_comp_id=samples.VENUE,
-                sign_logon=lambda _: b"c2lnbmF0dXJl",
-                logon_fields=LogonFields(use_dollars=True),
-            )
-        )
+        self.session = Session(samples.session_config())
         self.reports: deque[str | None] = deque()
         self.logged_on = False
 
