@@ -138,11 +138,7 @@ class StoreFile:
             database.executemany(_NOTE, texts)
         database.execute(_NUMBERS, numbers_row(self._owner, numbers))
         database.execute("COMMIT")
-        for key, text in pending.rows.items():
-            if text is None:
-                self.row_sizes.pop(key, None)
-            else:
-                self.row_sizes[key] = len(key.encode()) + len(text)
+        pending.resize(self.row_sizes)
         # After the commit: a note that was ahead of the file when the process died would make it look
         # damaged.
         self._mark.note(numbers, durable=wait_for_disk)

@@ -218,11 +218,7 @@ class SqliteStore:
     def row_sizes(self) -> dict[str, int]:
         """The bytes of each row, with its key, by key."""
         sizes = dict(self._file.row_sizes)
-        for key, text in self._pending.rows.items():
-            if text is None:
-                sizes.pop(key, None)
-            else:
-                sizes[key] = len(key.encode()) + len(text)
+        self._pending.resize(sizes)
         return sizes
 
     def row(self, key: str) -> str | None:
