@@ -38,8 +38,8 @@ POLL_SECONDS = 0.2
 )
 @click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only of this market: KX*.")
 @click.option("--direction", type=click.Choice(["sent", "received"]), help="Only what went this way.")
-@click.option("--since", type=filters.MomentType(), help="Only from this time on, in UTC: 14:30, 2026-11-21.")
-@click.option("--until", type=filters.MomentType(), help="Only before this time, in UTC.")
+@click.option("--since", type=filters.MOMENT, help="Only from this time on, in UTC: 14:30, 2026-11-21.")
+@click.option("--until", type=filters.MOMENT, help="Only before this time, in UTC.")
 @click.option("-f", "--follow", is_flag=True, help="Go on when the end is reached: the log is being written.")
 @click.option("--processes", type=click.IntRange(1), default=1, help="Share the work among so many.")
 def decode(

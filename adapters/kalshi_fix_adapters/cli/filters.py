@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import click
 
+from kalshi_fix_adapters.cli.values import Value
 from kalshi_fix_adapters.logs.entries import Direction, told
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT
@@ -105,24 +106,19 @@ def _tag(name: str) -> int:
     return found[0]
 
 
-class MomentType(click.ParamType[Moment]):
-    """A time of day, or a date with or without one, in UTC."""
+def _moment(text: str) -> Moment:
+    """Read a time of day, or a date with or without one, in UTC."""
+    parse: tuple[Callable[[str], Moment], ...] = (time.fromisoformat, datetime.fromisoformat)
+    for each in parse:
+        try:
+            found = each(text.strip())
+        except ValueError:
+            continue
+        if isinstance(found, datetime):
+            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        if found.tzinfo is None:
+            return found
+    raise ValueError(f"{text.strip()!r} is no time: 14:30, 2026-11-21 or '2026-11-21 14:30:05.5'")
 
-    name = "time"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Moment:
-        """Read what was given."""
-        text = str(value).strip()
-        parse: tuple[Callable[[str], Moment], ...] = (time.fromisoformat, datetime.fromisoformat)
-        for each in parse:
-            try:
-                found = each(text)
-            except ValueError:
-                continue
-            if isinstance(found, datetime):
-                return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-            if found.tzinfo is None:
-                return found
-        raise click.BadParameter(
-            f"{text!r} is no time: 14:30, 2026-11-21 or '2026-11-21 14:30:05.5'", ctx, param
-        )
+MOMENT = Value("time", _moment)

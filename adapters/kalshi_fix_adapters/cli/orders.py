@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -16,6 +16,7 @@ from kalshi_fix_adapters.cli.live import clock, follow
 from kalshi_fix_adapters.cli.requests import SESSION
 from kalshi_fix_adapters.cli.target import Target, target_options
 from kalshi_fix_adapters.cli.terminal import Line, folded, plain, printable
+from kalshi_fix_adapters.cli.values import Value
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
@@ -31,21 +32,17 @@ MAX_CHANGED: Final = 10_000
 """Orders whose times are kept; then those of orders that are over are forgotten."""
 
 
-class _ExecId(click.ParamType[ExecKey]):
-    name = "execid"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ExecKey:
-        try:
-            key = ExecKey.parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if key is None:
-            self.fail("pending reports have this ExecID; take another one", param, ctx)
-        return key
+def _key(text: str) -> ExecKey:
+    key = ExecKey.parse(text)
+    if key is None:
+        raise ValueError("pending reports have this ExecID; take another one")
+    return key
 
 
 @click.command()
-@click.option("--since", type=_ExecId(), multiple=True, help="ExecID of the last hours, one for each shard.")
+@click.option(
+    "--since", type=Value("execid", _key), multiple=True, help="ExecID of the last hours, one for each shard."
+)
 @click.option("--once", is_flag=True, help="Print what is open, and end.")
 @target_options
 def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:

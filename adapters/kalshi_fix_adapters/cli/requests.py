@@ -15,6 +15,7 @@ from kalshi_fix_adapters.cli.failures import CommandError
 from kalshi_fix_adapters.cli.outcome import Outcome, Request, carry_out
 from kalshi_fix_adapters.cli.target import Target, target_options
 from kalshi_fix_adapters.cli.terminal import printable, tell, wrapped
+from kalshi_fix_adapters.cli.values import Value
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_sansio import (
     DIALECT,
@@ -43,31 +44,23 @@ MAX_TEXT: Final = 256
 ONE, ZERO, CENTICENT = Decimal(1), Decimal(0), Decimal("0.0001")
 
 
-class _Number(click.ParamType[Decimal]):
-    """An exact number in plain digits."""
-
-    name = "number"
-    _form = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        if isinstance(value, Decimal):
-            return value
-        if self._form.fullmatch(value) is None:
-            self.fail(f"{value!r} is no number such as 10 or 0.40", param, ctx)
-        return Decimal(value)
+_NUMBER: Final = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 
 
-class _Id(click.ParamType[str]):
-    name = "id"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value)
-        if not 0 < len(text) <= MAX_ID or not text.isascii() or not text.isprintable():
-            self.fail(f"an id has 1 to {MAX_ID} printable ASCII characters", param, ctx)
-        return text
+def _number(text: str) -> Decimal:
+    """Read an exact number in plain digits."""
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no number such as 10 or 0.40")
+    return Decimal(text)
 
 
-NUMBER, ID = _Number(), _Id()
+def _id(text: str) -> str:
+    if not 0 < len(text) <= MAX_ID or not text.isascii() or not text.isprintable():
+        raise ValueError(f"an id has 1 to {MAX_ID} printable ASCII characters")
+    return text
+
+
+NUMBER, ID = Value("number", _number), Value("id", _id)
 F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
 side_argument: Callable[[F], F] = click.argument("side", type=click.Choice(["buy", "sell"]))

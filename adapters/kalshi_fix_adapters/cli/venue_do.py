@@ -10,24 +10,11 @@ import click
 
 from kalshi_fix_adapters.cli.failures import told_plainly
 from kalshi_fix_adapters.cli.terminal import Screen, plain, printable
+from kalshi_fix_adapters.cli.values import Value
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.venue.control import FOLDER_VARIABLE, ask, running_venue
 from kalshi_fix_adapters.venue.operations import OPERATIONS, Operation, operation
-from kalshi_fix_adapters.venue.parameters import Kind, Parameter, parameters, shown
-
-
-class _Value(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 has not
-    """A parameter's value, checked before anything is sent."""
-
-    def __init__(self, kind: Kind) -> None:
-        self.name = kind.word
-        self._kind = kind
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return self._kind.read(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+from kalshi_fix_adapters.venue.parameters import Parameter, parameters, shown
 
 
 class _Operations(click.Group):
@@ -115,7 +102,7 @@ def _command(name: str, cls: type[Operation]) -> click.Command:
 
 
 def _click(each: Parameter) -> click.Parameter:
-    value = _Value(each.kind)
+    value = Value(each.kind.word, each.kind.read)  # checked before anything is sent
     if each.positional:
         metavar = each.name.upper() if each.required else f"[{each.name.upper()}]"
         return click.Argument([each.name], type=value, required=each.required, metavar=metavar)

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any, Unpack
+from typing import Unpack
 
 import click
 
 from kalshi_fix_adapters.cli.failures import told_plainly
 from kalshi_fix_adapters.cli.terminal import Screen, plain
+from kalshi_fix_adapters.cli.values import Value
 from kalshi_fix_adapters.cli.venue_scenario import ScenarioOptions, chosen_scenario, scenario_options
 from kalshi_fix_adapters.venue.exchange import Side
 from kalshi_fix_adapters.venue.journal import Journal
@@ -28,37 +29,38 @@ START = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
 MOST = 366 * 86400.0
 
 
-class _Duration(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 has not
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        seconds = seconds_of(str(value))
-        if seconds is None or not 0 < seconds <= MOST:
-            self.fail(f"{value!r} is no time of up to a year; write {DURATION_WISH}", param, ctx)
-        return seconds
+def _duration(text: str) -> float:
+    seconds = seconds_of(text)
+    if seconds is None or not 0 < seconds <= MOST:
+        raise ValueError(f"{text!r} is no time of up to a year; write {DURATION_WISH}")
+    return seconds
 
 
-class _Moment(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 has not
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, datetime):
-            return value
-        moment = None
-        with contextlib.suppress(ValueError):
-            moment = datetime.fromisoformat(str(value))
-        if moment is None or moment.tzinfo is None or not 1970 < moment.year < 9000:
-            wish = "a time with its zone, such as 2026-11-05T14:30:00Z"
-            self.fail(f"{value!r} is not {wish}", param, ctx)
-        return moment.astimezone(UTC)
+def _moment(text: str) -> datetime:
+    moment = None
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+    if moment is None or moment.tzinfo is None or not 1970 < moment.year < 9000:
+        raise ValueError(f"{text!r} is not a time with its zone, such as 2026-11-05T14:30:00Z")
+    return moment.astimezone(UTC)
 
 
 @click.command()
 @scenario_options
 @click.option(
-    "--start", type=_Moment(), default=START, help="When it begins, by default 2026-01-05T14:30:00Z."
+    "--start",
+    type=Value("time", _moment),
+    default=START,
+    help="When it begins, by default 2026-01-05T14:30:00Z.",
 )
-@click.option("--for", "seconds", type=_Duration(), default="1h", show_default=True, help="How long it runs.")
+@click.option(
+    "--for",
+    "seconds",
+    type=Value("duration", _duration),
+    default="1h",
+    show_default=True,
+    help="How long it runs.",
+)
 @click.option(
     "--journal",
     type=click.Path(path_type=Path, dir_okay=False),

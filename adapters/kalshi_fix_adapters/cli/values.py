@@ -1,0 +1,26 @@
+"""Values of arguments and options that are more than text, as click takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+class Value(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 has not
+    """What a function makes of a text; its ValueError says what is wrong with that."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        """Take the name, which help shows in capitals, and the function."""
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read what was given; a default may be no text."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
