@@ -37,24 +37,6 @@ def holds(condition: Terms, message: Any) -> bool:
     return True
 
 
-def expression(condition: Terms, at: str, names: dict[str, Any]) -> str:
-    """Return the source of an expression that says what `holds` says of the message in the variable `at`.
-
-    What it refers to is put into `names`. It is for who asks each message, and compiles it.
-    """
-    parts = []
-    for attribute, values in condition:
-        value = f"{at}.{attribute}"
-        if values:
-            name = f"values{len(names)}"
-            names[name] = frozenset(values)
-            parts.append(f"{value} in {name}")
-        else:
-            absent = f"(not {value} and {value} != 0)"
-            parts.append(absent if values is None else f"not {absent}")
-    return " and ".join(parts) or "True"
-
-
 class Choice(Generic[T]):
     """Things that go with conditions: which of them go with a message.
 

@@ -188,7 +188,8 @@ class Framer:
             return self._told(self._next or self._search())
         if len(buffer) < self._wanted:
             return None
-        # A message that begins like one before it is as long, and so its end and sum tell all.
+        # A message that begins like one before it is as long, and so its end and sum tell all. By `_search` a
+        # report that comes by itself takes 1.13 times as long.
         size = self._sizes.get(bytes(buffer[at : at + self._head_size]))
         if size is None:
             return self._told(self._search())

@@ -145,7 +145,7 @@ class Handshake:
             options = core.config.protocol_options
             core.refuse(reason, text, now, tell=options.tell_why if unsound else options.tell_why_refused)
             return
-        core.met(header.sender_comp_id)
+        core.learn_peer(header.sender_comp_id)
         self._request = message
         core.move(Input.PEER_LOGON)
         signed = LogonToSign(
@@ -266,7 +266,7 @@ class Handshake:
         if failure is not None:
             core.refuse(*failure, now, tell=core.config.protocol_options.tell_why)
             return
-        core.met(logon.header.sender_comp_id)
+        core.learn_peer(logon.header.sender_comp_id)
         if logon.reset_seq_num_flag is True and not self._resetting:
             self.resets.take(logon, now)
             return

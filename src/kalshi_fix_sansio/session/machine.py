@@ -21,7 +21,7 @@ from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
 from kalshi_fix_sansio.session.timers import RUNNING, Rule, Timers
 
 STORE_LOST = "nothing was sent: the store failed, and the session is over"
-# A global is found faster than a member of an enum.
+# Looked up once, for speed: see `receive`.
 _CLOSED: Final = State.CLOSED
 _LOGON_RECEIVED: Final = State.LOGON_RECEIVED
 
@@ -137,7 +137,7 @@ class Session:
         whatever `sign_logon` raises.
         """
         core = self._core
-        core.times.come(now)
+        core.times.note_call(now)
         if core.config.role is Role.INITIATOR:
             with core:
                 self._receiver.handshake.begin(now)
@@ -198,7 +198,7 @@ class Session:
             )
         core.event_bytes += len(data)
         core.framer.feed(data)
-        try:  # not `with core`, which takes longer, where each message passes
+        try:  # not `with core`: see `Core.__enter__`
             self._receiver.drain(now)
             if core.state is _LOGON_RECEIVED and core.framer.pending > core.config.max_message_size:
                 core.fail(CloseReason.PROTOCOL_ERROR, "too much was sent before the Logon was answered", now)
@@ -238,7 +238,7 @@ class Session:
         if timers.reading_paused:
             timers.reading_paused = False
             self._core.times.catch_up()
-            self._receiver.read_on(now)
+            self._receiver.restart_waits(now)
 
     def events(self) -> list[Event]:
         """Return what has happened since the last call, in order.
@@ -424,7 +424,7 @@ class Session:
         """Do what is due: heartbeats, probes of a silent peer, timeouts. Harmless when nothing is."""
         core, state = self._core, self._core.state
         # This moves `call_at` ahead, so `Timers.call_due` is never among what is due below.
-        self._receiver.come(now)
+        self._receiver.note_call(now)
         first = core.timers.next_deadline(state)
         try:
             if first is not None and first <= now.monotonic:

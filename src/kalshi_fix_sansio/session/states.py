@@ -42,8 +42,8 @@ class State(Enum):
     CLOSED = "closed"
     """Over; the transport is to be closed once everything is sent."""
 
-    # States are keys of tables that are looked into for each message. There is one object of each, so its
-    # identity will do, and that hash is made in C, unlike Enum's own.
+    # States are looked up in a set for each read. There is one object of each, so its identity will do, and
+    # that hash is made in C, unlike Enum's own: 2 % of a report for this one line.
     __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
 
@@ -81,8 +81,6 @@ class Input(Enum):
     RESEND_OVERDUE = "a resend that never comes"
     SILENCE = "a TestRequest without answer"
     STORE_FAILED = "a store that fails"
-
-    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
     @property
     def source(self) -> Source:

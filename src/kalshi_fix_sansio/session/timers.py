@@ -29,6 +29,7 @@ class Timers:
     heart_bt_int: float = 0.0
     """As agreed; 0 while there are no heartbeats."""
     last_sent: float = 0.0
+    """When the last message was queued for the transport."""
     last_received: float = 0.0
     """When the last whole message came."""
     call_at: float = NEVER
@@ -39,7 +40,9 @@ class Timers:
     probed_at: float | None = None
     """When a TestRequest was sent because nothing came, while it is unanswered."""
     logon_at: float | None = None
+    """When the Logon handshake, or the answer to a reset, has taken too long."""
     logout_at: float | None = None
+    """When the answer to a Logout has taken too long."""
     resend_at: float | None = None
     """When the resend that this side waits for has stalled."""
     page_at: float | None = None
@@ -93,8 +96,8 @@ class Timers:
             and self.page_at is None
             and not self.reading_paused
         ):
-            # Asked several times for each message, so this says at once what the rules of `RUNNING` say for
-            # this state: whoever changes one changes both.
+            # Asked for each message, so this says at once what the rules of `RUNNING` say for this state, by
+            # which a report takes 10 % longer: whoever changes one changes both.
             silence = self.last_received + self.heart_bt_int * SILENCE_FACTOR
             heartbeat = self.last_sent + self.heart_bt_int
             first = heartbeat if heartbeat < silence else silence  # noqa: FURB136 - min() takes five times as long

@@ -104,7 +104,7 @@ MUTANTS = {
         instead(SendingTimes, "may_have_waited", lambda *_: False), "unexplained"
     ),
     "a session that knows its peer by one name": caught_by(
-        around(Core, "met", _know_one_name), "unexplained"
+        around(Core, "learn_peer", _know_one_name), "unexplained"
     ),
     "a gap that is not asked about": caught_by(instead(Recovery, "_request", _ask_nothing), "unsettled"),
 }
