@@ -67,14 +67,16 @@ class Place:
     """Where a message is to be judged."""
 
     product: str
+    """The product that is spoken; empty for a dialect that has only one."""
     session: str
+    """The session type's name, such as KalshiNR."""
     sender: Sender
     msg_type: str = ""
     """MsgType (35) of the message, for rules about its header; empty if they do not matter."""
     logon: LogonFacts | None = None
     """What the session was logged on with. None if it is not known: what depends on it is not asked then."""
-    known_codes: bool = False
-    """Whether a code value that the dialect does not know is wrong, even where values may be added."""
+    allow_unknown_codes: bool = True
+    """Whether a code value that the dialect does not know is right where the venue may add values."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -83,7 +85,9 @@ class Scope(Value):
 
     products: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
+    """Names of session types."""
     sender: Sender | None = None
+    """The side that sends; None for either."""
     messages: tuple[str, ...] = ()
     """MsgTypes (35)."""
     logon: Terms = ()
@@ -131,11 +135,14 @@ class Limit(Value):
 
     when: Condition = Condition()
     minimum: Decimal | int | None = None
+    """The least value that is allowed, in `unit`. So is `maximum` the largest."""
     maximum: Decimal | int | None = None
     step: Decimal | int | None = None
     """Values are multiples of it."""
     max_length: int | None = None
+    """The most characters of the wire value."""
     pattern: str | None = None
+    """A regular expression that the whole wire value must match."""
     values: tuple[str, ...] = ()
     """The wire values that are allowed, if there are any."""
     unit: str | None = None
@@ -167,8 +174,10 @@ class FieldLayout(Value):
     length_tag: int | None = None
     """For data fields, the tag that carries the length."""
     minimum: int | None = None
+    """The least value, in `unit`; None for any. So is `maximum` the largest."""
     maximum: int | None = None
     max_length: int | None = None
+    """The most characters of the wire value."""
     pattern: str | None = None
     """A regular expression the whole value must match; checked on what is sent and by strict decoding."""
     limits: tuple[Limit, ...] = ()

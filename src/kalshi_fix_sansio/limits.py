@@ -28,16 +28,16 @@ _Check = tuple[Callable[[Any, str], bool], str]
 def limit_check(
     field: FieldLayout,
     *limits: Limit,
-    known_codes: bool = False,
+    allow_unknown_codes: bool = True,
     beside: Mapping[str, Member] = NOTHING_BESIDE,
 ) -> LimitCheck | None:
     """Return the check of what holds for a field everywhere, and of these limits; None if there is nothing.
 
-    With `known_codes` a value that no code has is wrong also where the venue may add some. `beside` are the
-    members of its block by name, for what is said of a limit.
+    Without `allow_unknown_codes` a value that no code has is wrong also where the venue may add some.
+    `beside` are the members of its block by name, for what is said of a limit.
     """
     checks = (
-        *_checks(field, known_codes=known_codes),
+        *_checks(field, allow_unknown_codes=allow_unknown_codes),
         *(_limited(field, limit, beside) for limit in limits),
     )
     if not checks:
@@ -52,9 +52,9 @@ def limit_check(
     return check
 
 
-def _checks(field: FieldLayout, *, known_codes: bool) -> list[_Check]:
+def _checks(field: FieldLayout, *, allow_unknown_codes: bool) -> list[_Check]:
     checks: list[_Check] = []
-    if field.codes is not None and (known_codes or not field.open_codes):
+    if field.codes is not None and not (allow_unknown_codes and field.open_codes):
         checks.append(_known(field))
     if field.pattern is not None:
         form = re.compile(field.pattern)

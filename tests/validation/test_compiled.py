@@ -153,9 +153,9 @@ JUDGES: dict[Any, tuple[Check, Check]] = {}
     st.sampled_from(PLACES).flatmap(lambda place: st.tuples(st.just(place), blocks(place[0].body))),
     st.booleans(),
 )
-def test_what_is_taken_for_plainly_sound_is_sound(drawn: tuple[Any, Any], known_codes: bool) -> None:
+def test_what_is_taken_for_plainly_sound_is_sound(drawn: tuple[Any, Any], allow_unknown_codes: bool) -> None:
     (layout, name, session, sender), message = drawn
-    place = Place(name, session, sender, layout.msg_type, (), known_codes)
+    place = Place(name, session, sender, layout.msg_type, (), allow_unknown_codes)
     key = (id(layout), place)
     if key not in JUDGES:
         JUDGES[key] = compile_rules(layout.body, place), without_guards(layout.body, place)

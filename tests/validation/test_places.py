@@ -218,11 +218,11 @@ def test_facts_of_a_logon_are_what_rules_ask_for() -> None:
     assert logon_facts(dialect, unwritable) == ()
 
 
-def test_only_presence_and_known_codes_matter_in_a_place_that_asks_for_them() -> None:
+def test_only_presence_and_unknown_codes_matter_in_a_place_that_asks_for_them() -> None:
     member = FieldMember(FIELDS[54], Presence.REQUIRED)
     assert judged(member, priced(1, side="Z")) == ""
-    said = judged(member, priced(1, side="Z"), known_codes=True)
+    said = judged(member, priced(1, side="Z"), allow_unknown_codes=False)
     assert (
         said == "Side (54) is 'Z': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes lets others leave"
     )
-    assert judged(member, priced(1, side="2"), known_codes=True) == ""
+    assert judged(member, priced(1, side="2"), allow_unknown_codes=False) == ""

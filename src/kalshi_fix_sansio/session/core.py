@@ -188,11 +188,11 @@ class Core:
             return ((layout.request[0], request.request_id),)
         return names_of(self.codec.decode(Frame(request.frame)), layout)
 
-    def place(self, sender: Sender, msg_type: str, *, known_codes: bool = False) -> Place:
+    def place(self, sender: Sender, msg_type: str, *, allow_unknown_codes: bool = True) -> Place:
         """Return where a message of this type is judged."""
         config = self.config
         name = config.session_type.name
-        return Place(config.product, name, sender, msg_type, self.client_logon, known_codes)
+        return Place(config.product, name, sender, msg_type, self.client_logon, allow_unknown_codes)
 
     def learn_logon(self, logon: Message) -> None:
         """Take note of what the initiator logs on with."""

@@ -89,7 +89,7 @@ class SendValidator:
         problems = rules.lenient(message) if allow_unknown_codes else rules.check(message)
         if header_fields:
             problems += self._header_problems(
-                rules.layout, header_fields, known_codes=not allow_unknown_codes
+                rules.layout, header_fields, allow_unknown_codes=allow_unknown_codes
             )
         if problems:
             raise InvalidMessageError(rules.layout.name, problems)
@@ -119,10 +119,9 @@ class SendValidator:
             raise LocalProtocolError(f"{type(message).__name__} is not a message of {config.dialect.name}")
         if layout.admin:
             raise LocalProtocolError(f"{layout.name} belongs to the session, which sends it by itself")
-        lenient, check = (
-            checker(layout, self._core.place(config.role.sender, layout.msg_type, known_codes=known_codes))
-            for known_codes in (False, True)
-        )
+        place = self._core.place(config.role.sender, layout.msg_type)
+        lenient = checker(layout, place)
+        check = checker(layout, attrs.evolve(place, allow_unknown_codes=False))
         # The dialect says which types are requests. An acceptor that sends one waits for no answer.
         is_request = config.role is Role.INITIATOR and bool(layout.request)
         rules = _SendRules(layout, check, lenient, is_request, _only_name(layout))
@@ -130,7 +129,7 @@ class SendValidator:
         return rules
 
     def _header_problems(
-        self, layout: MessageLayout, fields: Mapping[str, Any], *, known_codes: bool
+        self, layout: MessageLayout, fields: Mapping[str, Any], *, allow_unknown_codes: bool
     ) -> tuple[Problem, ...]:
         """Find what is wrong with the attributes that the user gives the header."""
         for attribute in fields:
@@ -139,7 +138,7 @@ class SendValidator:
             if attribute not in self._header_fields:
                 raise LocalProtocolError(f"the header has no attribute {attribute}")
         core = self._core
-        place = core.place(core.config.role.sender, layout.msg_type, known_codes=known_codes)
+        place = core.place(core.config.role.sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes)
         header = core.outbound.header(layout.msg_type, core.store.next_outgoing, _ANY_TIME, fields=fields)
         header.begin_string, header.body_length = core.config.dialect.begin_string, 0  # the codec writes both
         return block_checker(core.config.dialect.header, place)(header)

@@ -53,7 +53,7 @@ def validate(
     session: str,
     sender: Sender,
     logon: LogonFacts | None = None,
-    known_codes: bool = False,
+    allow_unknown_codes: bool = True,
 ) -> tuple[Problem, ...]:
     """Return everything that is wrong with a message to be sent by this side; empty if it may go.
 
@@ -64,10 +64,12 @@ def validate(
         session: the session type's name, such as KalshiNR.
         sender: which side sends the message.
         logon: what the session was logged on with (`logon_facts`); with None what depends on it is not asked.
-        known_codes: whether code values that the dialect does not know are wrong, even where a venue may add
-            some.
+        allow_unknown_codes: whether code values that the dialect does not know may be sent where a venue may
+            add some. `Session.send` has it False by default, since they are most likely slips.
     """
-    return checker(layout, Place(product, session, sender, layout.msg_type, logon, known_codes))(message)
+    return checker(layout, Place(product, session, sender, layout.msg_type, logon, allow_unknown_codes))(
+        message
+    )
 
 
 def checker(layout: MessageLayout, place: Place) -> Check:

@@ -176,7 +176,8 @@ class _Writer:
     def _judge(
         self, member: FieldMember, limits: tuple[Limit, ...], by_name: Mapping[str, Member] = NOTHING_BESIDE
     ) -> rules.ValueJudge:
-        check = limit_check(member.field, *limits, known_codes=self.place.known_codes, beside=by_name)
+        allowed = self.place.allow_unknown_codes
+        check = limit_check(member.field, *limits, allow_unknown_codes=allowed, beside=by_name)
         return rules.ValueJudge(member.field, check)
 
     def _plainly(
