@@ -123,9 +123,11 @@ class Client(ClientBase):
                 `budget` has no tokens for it.
 
         Raises:
-            InvalidMessageError: it breaks the dialect's rules here; EncodeError for a value without FIX
-            form. ClientTimeoutError: it could not leave in time. NotConnectedError: the client is not
-            logged on, or not any more. Nothing was sent, whichever of them it is.
+            InvalidMessageError: it breaks the dialect's rules here; like the others, this means that nothing
+                was sent.
+            EncodeError: a value has no form in FIX.
+            ClientTimeoutError: it could not leave in time.
+            NotConnectedError: the client is not logged on, or not any more.
         """
         driver, core = self._driver, self._core
         # The usual case, in one step under the lock: there is room, and no budget.
