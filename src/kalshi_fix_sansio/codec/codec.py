@@ -90,7 +90,7 @@ class Codec:
 
         Raises:
             DecodeError: with what was found in `problems`, as SessionRejectReason (373) has it: of what
-            `decode` notes and of the rest at most 1,000 each, and how many more there are.
+                `decode` notes and of the rest at most 1,000 each, and how many more there are.
         """
         message, problems = self.check(frame)
         if problems:
