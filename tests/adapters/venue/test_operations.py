@@ -18,6 +18,7 @@ from kalshi_fix_adapters.venue.operations import (
     Resume,
     Settle,
     Status,
+    Unavailable,
     operation,
 )
 from kalshi_fix_adapters.venue.parameters import parameters
@@ -41,6 +42,8 @@ def test_values_of_an_operation_make_it_again() -> None:
     assert made == Pause(what="exchange", product="margin")
     assert operation(made.NAME, made.values()) == made
     assert operation("pause").values() == {}
+    texts = {"applied": "yes", "times": "0", "after": "1.5"}
+    assert operation("unavailable", texts) == Unavailable(applied=True, times=0, after=1.5)
 
 
 @pytest.mark.parametrize(
