@@ -54,7 +54,9 @@ def run_page(page: Path) -> dict[str, object]:
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if python_of(page) and page.parent.name != "tutorial" and page != METRICS]
 )
-def test_the_python_of_a_page_runs(page: Path) -> None:
+def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A page may import the example that it leads to.
+    monkeypatch.syspath_prepend(str(DOCS.parent / "examples"))
     run_page(page)
 
 

@@ -81,7 +81,7 @@ def simulate(
             venue = make(scenario.config(scenario.make_keys()), random)
             now = Instant(0.0, start)
             venue.begin(now)
-            end = pass_time(venue, now, seconds)
+            end = pass_time(venue, seconds, now)
             _tell(venue, now, end)
 
 

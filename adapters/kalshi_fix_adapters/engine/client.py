@@ -593,7 +593,7 @@ class ClientCore:
         """
         if self.pacing is None:
             raise LocalProtocolError("the client has no rate budget; give it one by the option `budget`")
-        self.pacing.spent(tokens, self._clocks(), bucket, shard)
+        self.pacing.spent(tokens, bucket, shard, self._clocks())
 
     def test_request(self) -> str:
         """Ask the venue for a Heartbeat; return the id by which `round_trip` knows it.

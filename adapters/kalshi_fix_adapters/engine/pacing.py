@@ -114,7 +114,7 @@ class Pacing:
         with _lock:
             self._budget.sent(kalshi_fix_sansio.Logon, now)
 
-    def spent(self, tokens: float, now: Instant, bucket: Bucket, shard: int | None) -> None:
+    def spent(self, tokens: float, bucket: Bucket, shard: int | None, now: Instant) -> None:
         """Take note of tokens that something else has spent."""
         with _lock:
             self._budget.spent(tokens, now, bucket=bucket, shard=shard)

@@ -96,7 +96,7 @@ class Driver:
 
     def skip(self, seconds: float) -> None:
         """Let seconds pass at once for the venue: all that is due in them happens, each at its time."""
-        pass_time(self.venue, self.now(), seconds, after=lambda _: self._write())
+        pass_time(self.venue, seconds, self.now(), after=lambda _: self._write())
         self.ahead += seconds
         self.flush()
 

@@ -61,7 +61,7 @@ class WeeklyPause:
         if self.begins >= self.ends:
             raise ValueError(f"a pause cannot end at {self.ends}, before it begins at {self.begins}")
 
-    def window(self, now: datetime, zone: tzinfo) -> PauseWindow:
+    def window(self, zone: tzinfo, now: datetime) -> PauseWindow:
         """Return the one of this week, or of the next if that is over."""
         local = now.astimezone(zone)
         day = local.date() + timedelta(days=(self.weekday - local.weekday()) % 7)
@@ -153,7 +153,7 @@ class Pauses:
         return [each for each in self._on if each not in before]
 
     def _window(self, weekly: WeeklyPause, now: datetime) -> PauseWindow:
-        window = weekly.window(now, self._zone)
+        window = weekly.window(self._zone, now)
         skipped = self._skipped.get(weekly)
         if skipped is not None and skipped.begins == window.begins:
             return skipped

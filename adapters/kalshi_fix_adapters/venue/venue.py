@@ -294,7 +294,7 @@ class Venue:
     def _refresh(self) -> None:
         """Note what has become of the connections that something happened to."""
         # In order where a fault may strike one of them and not the others.
-        self._connections.refresh(self._last, self._faults.cut, in_order=self._armed.touch_bytes)
+        self._connections.refresh(self._faults.cut, self._last, in_order=self._armed.touch_bytes)
 
     # Time
 
@@ -568,7 +568,7 @@ class Venue:
         text = self._faults.logon_refusal(connection, key_id, None if key is None else key.owner, now)
         if text is None:
             exchange = self.exchange(connection.product)
-            text = self._admission.refusal(request, connection.product, now, self._logged_on, exchange)
+            text = self._admission.refusal(request, connection.product, self._logged_on, exchange, now)
         if text is not None:
             connection.session.refuse_logon(text, now)
             return

@@ -10,7 +10,7 @@ from kalshi_fix_sansio.clock import Instant
 
 
 def pass_time(
-    venue: Venue, now: Instant, seconds: float, *, after: Callable[[Instant], None] | None = None
+    venue: Venue, seconds: float, now: Instant, *, after: Callable[[Instant], None] | None = None
 ) -> Instant:
     """Let seconds pass for a venue, stopping at each of its deadlines; return the time it is then.
 

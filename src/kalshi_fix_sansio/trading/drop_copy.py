@@ -354,7 +354,7 @@ class DropCopy:
         # On KalshiDC exactly as many have to have come. On KalshiNR more may have: live ones of the same
         # range.
         if count is None or not 0 <= count <= came or (count < came and not more):
-            self._try_again(wanted, now, f"{came} reports came, and were to be {count}")
+            self._try_again(wanted, f"{came} reports came, and were to be {count}", now)
             return []
         # What came live meanwhile is newer than all that was copied, so the first `count` are the copies;
         # only as far as these reach is nothing missing.
@@ -387,7 +387,7 @@ class DropCopy:
         name = getattr(reason, "name", str(reason)[:MAX_TEXT])
         match reason:
             case EventResendRejectReason.TOO_MANY_REQUESTS:
-                self._wait(wanted, now, name)
+                self._wait(wanted, name, now)
             case EventResendRejectReason.BEGIN_TOO_SMALL:
                 # It will not be had later either: reports only get older. Out and in again: the newest is
                 # last.
@@ -406,7 +406,7 @@ class DropCopy:
                 wanted.end = None
                 self._put(self._wanted, wanted)
             case _:
-                self._try_again(wanted, now, name)
+                self._try_again(wanted, name, now)
 
     def _take_other_reject(self, reject: Any, now: Instant) -> None:
         if self._reply is None:
@@ -414,18 +414,18 @@ class DropCopy:
         wanted, self._reply = self._reply.wanted, None
         why = f"{reject.NAME}: {reject.text or ''}"[:MAX_TEXT]
         if getattr(reject, "business_reject_reason", None) in _LATER:
-            self._wait(wanted, now, why)
+            self._wait(wanted, why, now)
         else:
             self._fail(wanted, why)
 
-    def _try_again(self, wanted: Wanted, now: Instant, why: str) -> None:
+    def _try_again(self, wanted: Wanted, why: str, now: Instant) -> None:
         wanted.faults += 1
         if wanted.faults >= self._max_faults:
             self._fail(wanted, why)
         else:
-            self._wait(wanted, now, why)
+            self._wait(wanted, why, now)
 
-    def _wait(self, wanted: Wanted, now: Instant, why: str) -> None:
+    def _wait(self, wanted: Wanted, why: str, now: Instant) -> None:
         # The exponent is bounded, or a venue that refuses for long enough would make it overflow.
         pause = min(self._max_pause, self._pause * 2.0 ** min(wanted.refusals, 30))
         wanted.refusals, wanted.why, wanted.due = wanted.refusals + 1, why, now.monotonic + pause

@@ -152,7 +152,7 @@ def unwrapped(happened: object) -> object:
     return happened.report if isinstance(happened, Copied) else happened
 
 
-def window_end(now: datetime, message: Any, seconds: float) -> datetime:
+def window_end(message: Any, seconds: float, now: datetime) -> datetime:
     """Return the end of a window that the venue began when it sent a message, which has come by now.
 
     Of a message that was sent later than it came, or that does not say when, it is counted from now.

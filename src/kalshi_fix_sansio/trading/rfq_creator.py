@@ -348,7 +348,7 @@ class RfqCreator:
             if state is RfqState.OPEN:
                 acceptance._taken, acceptance._refused = False, True
             if state is RfqState.ACCEPTED and self._now is not None:
-                acceptance.deadline = self._deadline(rfq, self._now, None)
+                acceptance.deadline = self._deadline(rfq, None, self._now)
         rfq._canceled |= state is RfqState.CANCELED
         rfq._expired |= state is RfqState.EXPIRED
         self._reindex(rfq)
@@ -586,7 +586,7 @@ class RfqCreator:
             if not acceptance._taken:
                 acceptance._taken, acceptance._lost_at = True, None
                 self._take_better(rfq, acceptance, status.accepted_quote_id)
-                acceptance.deadline = self._deadline(rfq, now, status)
+                acceptance.deadline = self._deadline(rfq, status, now)
                 update.answered = acceptance
                 self._reindex(rfq)
         elif code == AcceptQuoteStatusCode.REJECTED:
@@ -705,11 +705,11 @@ class RfqCreator:
                 acceptance._lost_at = self._now
         return self._now
 
-    def _deadline(self, rfq: CreatorRfq, now: datetime, status: Any) -> datetime:
+    def _deadline(self, rfq: CreatorRfq, status: Any, now: datetime) -> datetime:
         volatile = rfq.collection is not None or rfq.symbol in self._is_volatile
         windows = self._high_volatility if volatile else self._standard
         seconds = windows.confirmation + windows.execution + self._grace
-        return now + timedelta(seconds=seconds) if status is None else window_end(now, status, seconds)
+        return now + timedelta(seconds=seconds) if status is None else window_end(status, seconds, now)
 
     # --- what is kept, and told -----------------------------------------------------------------------
 

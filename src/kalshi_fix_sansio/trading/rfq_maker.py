@@ -519,7 +519,7 @@ class RfqMaker:
         # A confirmation may be answered before this copy of the acceptance comes: its deadline is a later
         # one.
         if not quote._confirmed:
-            quote.deadline = window_end(now, report, windows.confirmation)
+            quote.deadline = window_end(report, windows.confirmation, now)
             quote._lapsed = quote.deadline <= now
             quote._lost_at = None
         quote._accepted = True
@@ -546,7 +546,7 @@ class RfqMaker:
             if not quote._confirmed:
                 quote._confirmed, quote._lost_at = True, None
                 seconds = self._windows(quote.rfq).execution + self._grace
-                quote.deadline = window_end(now, status, seconds)
+                quote.deadline = window_end(status, seconds, now)
                 if quote._canceled:
                     self._note(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
         elif code == QuoteConfirmStatusCode.REJECTED:

@@ -95,15 +95,15 @@ def test_what_the_traders_do_is_decided_by_the_seed_and_not_by_how_often_the_ven
     often, seldom = watched(), watched()
     now = NOW
     for _ in range(100):
-        now = pass_time(often, now, 6)
-    pass_time(seldom, NOW, 600)
+        now = pass_time(often, 6, now)
+    pass_time(seldom, 600, NOW)
     assert often.commands == seldom.commands
     assert len(often.commands) > 300
 
 
 def test_every_kind_of_command_comes_in_every_market_and_much_of_it_trades() -> None:
     venue = watched(rate=5.0)
-    pass_time(venue, NOW, HOUR / 4)
+    pass_time(venue, HOUR / 4, NOW)
     kinds = Counter((product, type(command).__name__) for product, command in venue.commands)
     for product in ("prediction", "margin"):
         for kind in ("PlaceOrder", "AmendOrder", "CancelOrder", "CancelAll"):
@@ -130,7 +130,7 @@ def test_in_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
     }
     now = NOW
     for _ in range(24):
-        now = pass_time(venue, now, HOUR)
+        now = pass_time(venue, HOUR, now)
         for product, rules in MARKETS.items():
             exchange = venue.exchange(product)
             resting = sum(
@@ -179,15 +179,15 @@ def test_a_machine_that_slept_makes_up_for_so_many_actions_and_no_more() -> None
 def test_nobody_trades_while_trading_is_paused_or_the_market_is_closed() -> None:
     venue = watched(rate=5.0, markets=(MARKET,))
     venue.execute("prediction", SetPause(PauseState.TRADING_PAUSED), NOW)
-    now = pass_time(venue, NOW, 60)
+    now = pass_time(venue, 60, NOW)
     assert len(venue.commands) == 1
     venue.execute("prediction", SetPause(PauseState.OPEN), now)
-    now = pass_time(venue, now, 60)
+    now = pass_time(venue, 60, now)
     count = len(venue.commands)
     assert count > 100
     assert {command.market for _, command in venue.commands if hasattr(command, "market")} == {MARKET}
     venue.execute("prediction", SetMarketState(MARKET, MarketState.CLOSED), now)
-    pass_time(venue, now, 60)
+    pass_time(venue, 60, now)
     assert len(venue.commands) == count + 1
 
 
@@ -204,10 +204,10 @@ def test_without_a_rate_or_before_it_has_begun_nothing_moves() -> None:
 
 def test_the_fair_price_begins_where_it_is_told_and_stays_inside_the_market() -> None:
     venue = watched(rate=5.0, volatility=3.0, middles={MARKET: d("0.98")}, markets=(MARKET,), takers=0)
-    now = pass_time(venue, NOW, 5)
+    now = pass_time(venue, 5, NOW)
     best = venue.exchange("prediction").levels(MARKET, Side.BUY)[0][0]
     assert d("0.9") < best <= d("0.98")
-    pass_time(venue, now, 600)
+    pass_time(venue, 600, now)
     refused = [o for o in venue.outcomes["prediction"] if type(o).__name__ == "OrderRejected"]
     assert not refused
 
@@ -260,7 +260,7 @@ def test_a_venue_and_a_flow_of_the_same_seed_draw_different_ids() -> None:
     quiet, busy = Venue(settings, Random(7)), Venue(settings, Random(7))
     drawn = {quiet.new_id() for _ in range(5000)}
     busy.begin(NOW)
-    pass_time(busy, NOW, 100.0)
+    pass_time(busy, 100.0, NOW)
     orders = {order.order_id for order in busy.exchange("prediction").open_orders()}
     assert len(orders) > 5
     assert drawn.isdisjoint(orders)

@@ -223,7 +223,7 @@ def test_what_is_no_sound_logon_replays_too(path: Path, data: bytes) -> None:
         conn = venue.connection_made("prediction", "KalshiNR", NOW)
         venue.receive_data(conn, data, NOW)
         venue.data_to_send(conn)
-        pass_time(venue, NOW, 60)
+        pass_time(venue, 60, NOW)
         venue.data_to_send(conn)
     found = replay(path)
     assert found.is_same, found.parted
@@ -294,10 +294,10 @@ scenario = Scenario(flow=FlowConfig(rate=5.0))
 venue = Journal(Path(sys.argv[1])).venue(scenario.config({}), Random(1))
 now = Instant(0.0, datetime(2026, 11, 5, tzinfo=UTC))
 venue.begin(now)
-now = pass_time(venue, now, 10)
+now = pass_time(venue, 10, now)
 print("begun", flush=True)
 while True:
-    now = pass_time(venue, now, 1)
+    now = pass_time(venue, 1, now)
 """
     process = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
     assert process.stdout is not None

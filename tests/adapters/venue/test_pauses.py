@@ -230,7 +230,7 @@ def test_without_a_schedule_nothing_is_paused() -> None:
 def test_the_hours_are_those_of_new_york_on_either_side_of_summer_time(
     now: datetime, begins: datetime
 ) -> None:
-    window = MAINTENANCE.window(now.astimezone(UTC), EASTERN)
+    window = MAINTENANCE.window(EASTERN, now.astimezone(UTC))
     assert window.begins == begins
     assert window.ends == begins + timedelta(hours=2)
 

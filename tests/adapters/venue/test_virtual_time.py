@@ -12,7 +12,7 @@ from tests.adapters.venue.town import START, Town
 def test_it_stops_at_each_deadline_and_at_the_end(town: Town) -> None:
     town.connect("ann", heart_bt_int=10)
     stops: list[Instant] = []
-    end = pass_time(town.venue, town.now, 25, after=stops.append)
+    end = pass_time(town.venue, 25, town.now, after=stops.append)
     assert end == Instant(75.0, START + timedelta(seconds=25))
     # The heartbeats, the test request for a client that says nothing, and the end.
     assert [stop.monotonic for stop in stops][:1] == [60.0]
@@ -24,6 +24,6 @@ def test_a_deadline_that_is_over_is_done_at_once_and_no_time_is_no_time(town: To
     town.connect("ann", heart_bt_int=10)
     late = Instant(100.0, START + timedelta(seconds=50))
     stops: list[Instant] = []
-    assert pass_time(town.venue, late, 0, after=stops.append) == late
+    assert pass_time(town.venue, 0, late, after=stops.append) == late
     assert {stop.monotonic for stop in stops} == {100.0}
-    assert pass_time(Town().venue, late, 0) == late
+    assert pass_time(Town().venue, 0, late) == late

@@ -40,9 +40,9 @@ class Admission:
         self,
         request: LogonRequested,
         product: str,
-        now: Instant,
         logged_on: Container[str],
         exchange: Exchange,
+        now: Instant,
     ) -> str | None:
         """Return the Text of the Logout that refuses a Logon, or None; `logged_on` are keys."""
         if not self._pauses.takes_logons[product]:

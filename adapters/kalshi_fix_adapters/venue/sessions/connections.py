@@ -124,17 +124,17 @@ class Connections:
         return output
 
     def refresh(
-        self, now: Instant, cut: Callable[[Connection, Cut, Instant], None], *, in_order: bool
+        self, cut: Callable[[Connection, Cut, Instant], None], now: Instant, *, in_order: bool
     ) -> None:
         """Note what has become of those that something happened to; `cut` ends what a fault has cut."""
         # A cut gives others something to say, such as reports to listeners of orders that it cancels.
         while self._changed:
             changed, self._changed = self._changed, set()
             for connection in sorted(changed, key=_number) if in_order else changed:
-                self._refresh_one(connection, now, cut)
+                self._refresh_one(connection, cut, now)
 
     def _refresh_one(
-        self, connection: Connection, now: Instant, cut: Callable[[Connection, Cut, Instant], None]
+        self, connection: Connection, cut: Callable[[Connection, Cut, Instant], None], now: Instant
     ) -> None:
         if connection.has_output(now):
             self.with_output.add(connection.id)

@@ -104,11 +104,11 @@ def test_the_example_is_what_it_says() -> None:
     assert {account.owner: account.tier for account in config.accounts}["ann"] is None
     assert config.accounts[0].tier == "Premier"
     assert {key.scopes for key in config.api_keys if key.owner == "bob"} == {frozenset({"read"})}
-    now = pass_time(venue, NOW, 599)
+    now = pass_time(venue, 599, NOW)
     assert prediction.pause is PauseState.OPEN
-    now = pass_time(venue, now, 1)
+    now = pass_time(venue, 1, now)
     assert (prediction.pause, margin.pause) == (PauseState.TRADING_PAUSED, PauseState.TRADING_PAUSED)
-    now = pass_time(venue, now, 120)
+    now = pass_time(venue, 120, now)
     assert prediction.pause is PauseState.OPEN
     assert venue.not_done == []
 
@@ -116,7 +116,7 @@ def test_the_example_is_what_it_says() -> None:
 def test_the_same_scenario_gives_the_same_day() -> None:
     def books() -> list[Any]:
         venue = begun(load_scenario(EXAMPLE))
-        pass_time(venue, NOW, 60)
+        pass_time(venue, 60, NOW)
         exchange = venue.exchange("prediction")
         return [exchange.levels(ticker, side) for ticker in exchange.markets for side in Side] + [
             order.order_id for order in exchange.open_orders()
@@ -171,7 +171,7 @@ def test_what_cannot_be_done_when_its_time_comes_is_noted_and_stops_nothing() ->
             "- {when: 2s, do: halt, market: ETH-PERP}\n"
         )
     )
-    pass_time(venue, NOW, 10)
+    pass_time(venue, 10, NOW)
     assert venue.not_done == ["halt: market BTC-PERP is closed and cannot become inactive"]
     assert venue.perform(operation("status"), NOW)["not_done"] == [{"of_the_schedule": venue.not_done[0]}]
     assert venue.exchange("margin").markets["ETH-PERP"].state is MarketState.INACTIVE
@@ -181,7 +181,7 @@ def test_an_allocation_divides_the_free_cash() -> None:
     shards = "shards: {1: {balance: 100}}, allocation: {0: 25.5, 1: 74.5}"
     market = "markets: {prediction: {M-1: {shard: 1}}}\n"
     venue = begun(parse(f"{market}accounts: {{ann: {{prediction: {{balance: 300, {shards}}}}}}}"))
-    pass_time(venue, NOW, 10)
+    pass_time(venue, 10, NOW)
     accounts = [venue.exchange("prediction").account(AccountId("ann", 0, shard)) for shard in (0, 1)]
     assert [account.balance for account in accounts] == [102, 298]
     with pytest.raises(ScenarioError, match="allocation of ann does not add up to 100 percent"):
@@ -365,9 +365,9 @@ def test_a_sandbox_takes_a_scenario() -> None:
 
 def test_a_fault_of_the_schedule_is_armed_at_its_time_with_its_own_parameters() -> None:
     venue = begun(parse("schedule: [{when: 5s, do: cut, at: reply, times: 3}]"))
-    now = pass_time(venue, NOW, 4)
+    now = pass_time(venue, 4, NOW)
     assert venue.faults() == []
-    pass_time(venue, now, 1)
+    pass_time(venue, 1, now)
     (fault,) = venue.faults()
     assert (fault["fault"], fault["left"]) == ("cut", 3)
     assert "at reply" in fault["with"]
