@@ -13,7 +13,7 @@ from benchmarks import samples
 from benchmarks.cases import logs
 from benchmarks.cases.stream import established, numbered
 from benchmarks.measure import ROOT, Contender, Result, measure, over, result
-from kalshi_fix_adapters.cli.decoding import Form
+from kalshi_fix_adapters.cli.logs.decoding import Form
 from kalshi_fix_sansio import (
     MarketDataIncrementalRefresh,
     MarketDataSnapshotFullRefresh,

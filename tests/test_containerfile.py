@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli import venue as module
 from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.cli.venue import venue as module
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.server import all_ports
 

@@ -131,7 +131,7 @@ def test_the_command_tells_its_version_and_helps_without_the_core(option: str) -
 
 def test_a_subcommand_imports_what_it_needs() -> None:
     modules = loaded(COMMAND, "decode", "--help")
-    assert "kalshi_fix_adapters.cli.decode" in modules
+    assert "kalshi_fix_adapters.cli.logs.decode" in modules
     assert not modules & {"kalshi_fix_adapters.venue", "kalshi_fix_adapters.blocking", "cryptography", "ssl"}
 
 

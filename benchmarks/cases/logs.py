@@ -14,7 +14,7 @@ from benchmarks import samples
 from benchmarks.cases import stream
 from benchmarks.cases.books import LEVELS
 from benchmarks.measure import Contender
-from kalshi_fix_adapters.cli.decoding import Asked, Decoder, Form
+from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
 from kalshi_fix_adapters.logs import LogReader, read_log
 from kalshi_fix_adapters.logs.entries import pieces_of
 from kalshi_fix_adapters.recording import replay

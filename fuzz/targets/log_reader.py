@@ -7,8 +7,8 @@ from typing import Final
 
 from fuzz import wire
 from fuzz.wire import KALSHI
-from kalshi_fix_adapters.cli.decoding import Asked, Decoder, Form
-from kalshi_fix_adapters.cli.explain import explain
+from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
+from kalshi_fix_adapters.cli.logs.explain import explain
 from kalshi_fix_adapters.logs.entries import LogEntry, entry_of
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader

@@ -7,7 +7,7 @@ from typing import Final
 
 from fuzz.targets.session import START
 from fuzz.wire import KALSHI, SOH
-from kalshi_fix_adapters.cli.decoding import Asked, Decoder, Form
+from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_adapters.observe.redact import Transcript, without_secrets
 from kalshi_fix_sansio.clock import Instant

@@ -9,31 +9,39 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from kalshi_fix_adapters.cli.failures import INTERRUPTED, PIPE_CLOSED, sentence
 
-SUBCOMMANDS: Mapping[str, str] = {
-    "amend": "Change price and quantity of an open order.",
-    "cancel": "Cancel an open order.",
-    "decode": "Print the FIX messages of a log, and what is wrong with them.",
-    "demo": "Show a first order from end to end.",
-    "dictionary": "Write QuickFIX dictionaries, or a FIX Orchestra repository.",
-    "doctor": "Say step by step whether a session can be had.",
-    "keygen": "Make a private key and its public half.",
-    "mass-cancel": "Cancel all orders of the key's session.",
-    "order": "Buy or sell, after a question.",
-    "orders": "Show open orders live, as far as it is told.",
-    "replay": "Put a recording or wire log through books, orders and positions.",
-    "spec": "Say what a tag, message, code or Text means.",
-    "store": "Print what a message store holds.",
-    "trace": "Show the life of an order in logs.",
-    "venue": "Run the simulated Kalshi.",
-    "watch": "Show order books live.",
+
+class Subcommand(NamedTuple):
+    """Where a subcommand is, and what `--help` says of it."""
+
+    module: str
+    """Below this package; its last part is also the name of the function."""
+    says: str
+
+
+SUBCOMMANDS: Mapping[str, Subcommand] = {
+    "amend": Subcommand("sessions.amend", "Change price and quantity of an open order."),
+    "cancel": Subcommand("sessions.cancel", "Cancel an open order."),
+    "decode": Subcommand("logs.decode", "Print the FIX messages of a log, and what is wrong with them."),
+    "demo": Subcommand("demo.demo", "Show a first order from end to end."),
+    "dictionary": Subcommand("dictionary", "Write QuickFIX dictionaries, or a FIX Orchestra repository."),
+    "doctor": Subcommand("sessions.doctor", "Say step by step whether a session can be had."),
+    "keygen": Subcommand("keygen", "Make a private key and its public half."),
+    "mass-cancel": Subcommand("sessions.mass_cancel", "Cancel all orders of the key's session."),
+    "order": Subcommand("sessions.order", "Buy or sell, after a question."),
+    "orders": Subcommand("sessions.orders", "Show open orders live, as far as it is told."),
+    "replay": Subcommand("logs.replay", "Put a recording or wire log through books, orders and positions."),
+    "spec": Subcommand("spec", "Say what a tag, message, code or Text means."),
+    "store": Subcommand("store", "Print what a message store holds."),
+    "trace": Subcommand("logs.trace", "Show the life of an order in logs."),
+    "venue": Subcommand("venue.venue", "Run the simulated Kalshi."),
+    "watch": Subcommand("sessions.watch", "Show order books live."),
 }
-"""In a module of this name each (with `_` for `-`), with what `--help` says of them."""
 
 
 class _Subcommands(click.Group):
@@ -83,9 +91,11 @@ class _Subcommands(click.Group):
         del ctx
         if cmd_name not in SUBCOMMANDS:
             return None
-        name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(import_module(f"kalshi_fix_adapters.cli.{name}"), name)
-        return command
+        module = SUBCOMMANDS[cmd_name].module
+        found: click.Command = getattr(
+            import_module(f"kalshi_fix_adapters.cli.{module}"), module.rpartition(".")[2]
+        )
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -99,7 +109,7 @@ class _Subcommands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(list(SUBCOMMANDS.items()))
+            formatter.write_dl([(name, each.says) for name, each in SUBCOMMANDS.items()])
 
 
 def _validated() -> str:

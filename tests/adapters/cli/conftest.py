@@ -35,4 +35,4 @@ def place(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the simulated venue all reports of an answer come together."""
-    monkeypatch.setattr("kalshi_fix_adapters.cli.outcome.SETTLING", 0.0)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.sessions.outcome.SETTLING", 0.0)

@@ -12,7 +12,7 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.decode import decode
+from kalshi_fix_adapters.cli.logs.decode import decode
 from kalshi_fix_adapters.events import ClientEvent, Connecting, Disconnected
 from kalshi_fix_adapters.observe.observer import (
     Direction,

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_fix_adapters.cli.decode import decode
+from kalshi_fix_adapters.cli.logs.decode import decode
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.observe import log_file
 from kalshi_fix_adapters.observe.observer import Direction

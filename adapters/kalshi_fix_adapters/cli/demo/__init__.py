@@ -1,0 +1,1 @@
+"""`kalshi-fix demo`: a first order on each product, told as it happens."""

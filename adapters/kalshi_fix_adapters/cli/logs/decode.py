@@ -1,0 +1,156 @@
+"""`kalshi-fix decode`: what FIX messages in logs say, and what is wrong with them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import click
+
+from kalshi_fix_adapters.cli.logs import filters
+from kalshi_fix_adapters.cli.logs.decoding import PROBLEM, Asked, Batch, Decoder, Form
+from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
+from kalshi_fix_adapters.cli.logs.summary import Summary
+from kalshi_fix_adapters.cli.terminal import Line, Screen, tell
+from kalshi_fix_adapters.logs.entries import Direction
+from kalshi_fix_adapters.logs.reader import LogReader
+from kalshi_fix_adapters.logs.split import in_processes
+
+PROBLEMS_FOUND, UNREADABLE, NOTHING_FOUND = 1, 2, 3
+POLL_SECONDS = 0.2
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("--full", "form", flag_value=Form.FULL, type=Form, help="Print all fields, a line each.")
+@click.option("--json", "form", flag_value=Form.JSON, type=Form, help="Print one JSON object a line.")
+@click.option(
+    "--summary", "form", flag_value=Form.NONE, type=Form, help="Print counts, gaps, problems and latencies."
+)
+@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only such messages: D, NewOrderSingle.")
+@click.option(
+    "--tag", "tags", multiple=True, metavar="TAG[=VALUE]", help="Only with this: 58, Side=1, 55=KX*."
+)
+@click.option(
+    "--id", "client_ids", multiple=True, metavar="ID", help="Only with this ClOrdID or OrigClOrdID."
+)
+@click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only of this market: KX*.")
+@click.option("--direction", type=click.Choice(["sent", "received"]), help="Only what went this way.")
+@click.option("--since", type=filters.MOMENT, help="Only from this time on, in UTC: 14:30, 2026-11-21.")
+@click.option("--until", type=filters.MOMENT, help="Only before this time, in UTC.")
+@click.option("-f", "--follow", is_flag=True, help="Go on when the end is reached: the log is being written.")
+@click.option("--processes", type=click.IntRange(1), default=1, help="Share the work among so many.")
+def decode(
+    files: tuple[str, ...],
+    form: Form | None,
+    types: Sequence[str],
+    tags: Sequence[str],
+    client_ids: Sequence[str],
+    symbols: Sequence[str],
+    direction: Direction | None,
+    since: filters.Moment | None,
+    until: filters.Moment | None,
+    follow: bool,
+    processes: int,
+) -> None:
+    """Print the FIX messages of log FILEs (or of standard input: -), one a line, and what is wrong with them.
+
+    Fields may be separated by SOH or what stands for it (|, ^A, <SOH>, an escape); whatever stands before
+    8=FIXT.1.1 on a line is taken for time and direction or ignored; messages may span lines or share one.
+    Files whose name ends with .gz are unpacked.
+    Signatures and passwords are not shown.
+
+    The exit status is 0 if all messages were sound, 1 if one had problems, 2 if a file could not be read,
+    3 if no message was found, 130 after Ctrl-C, and 141 if who reads the output went away.
+    """
+    names = files or (STDIN,)
+    if follow and (len(names) > 1 or processes > 1 or names[0].endswith(".gz")):
+        raise click.UsageError("--follow takes one file that is not packed, and one process")
+    if processes > 1 and form is Form.FULL:
+        raise click.UsageError("--full takes one process: the unit of prices is told by what came before")
+    wanted = filters.make(types, tags, client_ids, symbols, direction, since, until)
+    asked = Asked(form or Form.BRIEF, wanted, on_terminal=sys.stdout.isatty())
+    output = _Output(asked, titled=len(names) > 1)
+    try:
+        for name in names:
+            _decode(name, asked, output, follow=follow, processes=processes)
+        sys.exit(output.finish())
+    except UnreadableError as error:
+        tell(str(error))
+        sys.exit(UNREADABLE)
+    except KeyboardInterrupt:
+        if follow:
+            output.finish()
+        raise
+
+
+class _Output:
+    """What was found in all files."""
+
+    def __init__(self, asked: Asked, *, titled: bool) -> None:
+        self._screen = Screen()
+        self._asked = asked
+        self._titled = titled
+        self._found = self._problems = 0
+        self._summary = Summary()
+        self.versions = OtherVersions()
+
+    def begin(self, name: str) -> None:
+        """Say which file comes now, if there are several."""
+        if self._titled and self._asked.form in (Form.BRIEF, Form.FULL):
+            self._screen.lines([(("bold", f"==> {name} <=="),)])
+
+    def take(self, batch: Batch) -> None:
+        """Print what came of some messages."""
+        self._found += batch.found
+        self._problems += batch.problems
+        for fact, is_wanted, is_wrong in batch.facts:
+            self._summary.take(fact, wanted=is_wanted, wrong=is_wrong)
+        if batch.text:
+            self._screen.text(batch.text)
+        is_brief = self._asked.form is Form.BRIEF
+        # A message is cut where there is no room for it; what is wrong with it is not.
+        for is_problem, lines in groupby(batch.lines, _tells_problem):
+            self._screen.lines(list(lines), cut=is_brief and not is_problem)
+        # A log that is still being written is shown as far as it goes.
+        self._screen.flush()
+
+    def finish(self) -> int:
+        """Print what is told in the end; return the exit status."""
+        found, problems = self._found + self._summary.found, self._problems + self._summary.problems
+        if self._asked.form is Form.NONE and found:
+            self._screen.lines(list(self._summary.lines()))
+            self._screen.flush()
+        for text in self.versions.told():
+            tell(text)
+        if not found:
+            asked = " that was asked for" if self._asked.filters.any else ""
+            tell(f"no FIX message (8=FIXT.1.1){asked} found")
+            return NOTHING_FOUND
+        return PROBLEMS_FOUND if problems else 0
+
+
+def _tells_problem(line: Line) -> bool:
+    return bool(line) and line[0][1].startswith(PROBLEM)
+
+
+def _decode(name: str, asked: Asked, output: _Output, *, follow: bool, processes: int) -> None:
+    output.begin(name)
+    with Progress(name, shown=asked.form is Form.NONE or not asked.on_terminal) as progress:
+        waiting = (lambda: time.sleep(POLL_SECONDS)) if follow else None
+        found = output.versions.watch(progress.watch(pieces(name, waiting)))
+        if processes == 1:
+            for batch in _batches(found, asked):
+                output.take(batch)
+        else:
+            for batch in in_processes(Decoder(asked).batch, found, processes):
+                output.take(batch)
+
+
+def _batches(found: Iterator[bytes], asked: Asked) -> Iterator[Batch]:
+    decoder, reader = Decoder(asked), LogReader()
+    for piece in found:
+        yield decoder.batch(reader.feed(piece))
+    yield decoder.batch(reader.close())

@@ -1,0 +1,171 @@
+"""Messages as text for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any, Final
+
+from kalshi_fix_adapters.cli.logs.explain import Explanation
+from kalshi_fix_adapters.cli.logs.units import Units
+from kalshi_fix_adapters.cli.terminal import Line, printable
+from kalshi_fix_adapters.logs.entries import LogEntry
+from kalshi_fix_sansio import TEXTS
+from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
+from kalshi_fix_sansio.layout import FieldLayout, Kind
+
+TEXT = "Text"
+HIDDEN = "<hidden>"
+"""Stands for the value of a secret: a signature, a password."""
+INDENT = "  "
+_LABEL_WIDTH = 36
+_JSON = dict[str, Any]
+_Show = Callable[[Node], str]
+_FIRST: Final = (
+    *("ClOrdID", "OrigClOrdID", "ExecType", "OrdStatus", "Side", "OrderQty", "Price", "Symbol", "LastQty"),
+    *("LastPx", "LeavesQty", "CumQty", "Text"),
+)
+"""What stands first on a line, since a terminal may have no room for the rest."""
+_RANKS: Final = {name: rank for rank, name in enumerate(_FIRST)}
+_SHOWN_OF_HEADER: Final = frozenset({"PossDupFlag", "PossResend"})
+
+
+def heading(explanation: Explanation, passed: str = "") -> Line:
+    """Return the line that stands above a message; `passed` says when and which way it did."""
+    msg_type = explanation.inspection.msg_type
+    kind = f" (35={printable(msg_type)})" if msg_type else ""
+    told = f", {passed}" if passed else ""
+    return (("dim", f"line {explanation.line}: "), ("bold", name_of(explanation)), ("", kind), ("dim", told))
+
+
+def name_of(explanation: Explanation) -> str:
+    """Return a message's name, or what it is called without one."""
+    unnamed = "unknown message" if explanation.inspection.msg_type else "message without MsgType"
+    return explanation.name or unnamed
+
+
+def passed(entry: LogEntry) -> str:
+    """Return what a log tells of when and which way a message passed."""
+    told: list[str] = [entry.direction or ""]
+    if entry.time is not None:
+        told.append(f"{entry.time:%Y-%m-%d %H:%M:%S.%f}")
+    if entry.connection is not None:
+        told.append(f"on connection {entry.connection}")
+    return " ".join(filter(None, told))
+
+
+def lines(explanation: Explanation, units: Units, passed: str = "") -> Iterator[Line]:
+    """Yield a message as indented lines: fields by name, code values decoded, units, then its problems."""
+    inspection = explanation.inspection
+    yield heading(explanation, passed)
+    for part in (inspection.header, inspection.body, inspection.trailer):
+        yield from _node_lines(part, inspection, units, INDENT)
+    for problem in explanation.problems:
+        yield (("bold red", f"{INDENT}! "), ("red", printable(problem)))
+
+
+def _node_lines(nodes: Iterable[Node], inspection: Inspection, units: Units, indent: str) -> Iterator[Line]:
+    for node in nodes:
+        if isinstance(node, FieldNode):
+            yield (("cyan", _padded(indent + label(node))), ("", value(node, inspection, units)))
+            continue
+        counted = printable(node.raw.decode("latin-1"))
+        yield (("cyan", _padded(f"{indent}{node.layout.counter.label}")), ("", counted))
+        for number, entry in enumerate(node.entries, 1):
+            yield (("dim", f"{indent}{INDENT}entry {number}"),)
+            yield from _node_lines(entry, inspection, units, indent + INDENT * 2)
+
+
+def _padded(text: str) -> str:
+    return f"{text:<{_LABEL_WIDTH}} "
+
+
+def label(node: FieldNode) -> str:
+    """Return a field's name and tag."""
+    if node.layout is None:
+        return f"tag {node.tag}, unknown"
+    return node.layout.label if node.placed else f"{node.layout.label}, misplaced"
+
+
+def value(node: FieldNode, inspection: Inspection, units: Units) -> str:
+    """Return a field's value with what a code means, or with its unit."""
+    field = node.layout
+    if field is None:
+        return printable(node.text)
+    if field.secret:
+        return HIDDEN
+    meaning = code_name(field, node.text) or text_meaning(field, node.text, inspection)
+    if meaning is None and field.kind is Kind.STRING and field.tag == 35 and inspection.layout is not None:
+        meaning = inspection.layout.name
+    unit = units.of(field, inspection)
+    return printable(node.text) + (f" ({meaning})" if meaning else f" {unit}" if unit else "")
+
+
+def code_name(field: FieldLayout, text: str) -> str | None:
+    """Return the name of a code value; None for a value that is no known code."""
+    return None if field.codes is None else names_of_codes(field.codes).get(text)
+
+
+@cache
+def names_of_codes(codes: Any) -> dict[str, str]:
+    """Return the names of a codeset by the values on the wire."""
+    return {str(member.value): str(member.name) for member in codes}
+
+
+def brief(inspection: Inspection, show: _Show | None = None) -> str:
+    """Return the fields of a message's body on one line, the most telling ones first; `show` gives values."""
+    header = [node for node in inspection.header if _name(node) in _SHOWN_OF_HEADER]
+    body = sorted(inspection.body, key=lambda node: _RANKS.get(_name(node), len(_RANKS)))
+    return " ".join(_brief((*header, *body), show or _short_value))
+
+
+def _brief(nodes: Iterable[Node], show: _Show) -> Iterator[str]:
+    for node in nodes:
+        yield f"{_name(node)}={show(node)}"
+        if not isinstance(node, FieldNode):
+            for entry in node.entries:
+                yield f"[{' '.join(_brief(entry, show))}]"
+
+
+def _name(node: Node) -> str:
+    return str(node.tag) if node.layout is None else node.layout.name
+
+
+def _short_value(node: Node) -> str:
+    text = node.raw.decode("latin-1")
+    field = node.layout
+    if isinstance(field, FieldLayout):
+        if field.secret:
+            return HIDDEN
+        text = code_name(field, text) or text
+    return printable(text)
+
+
+def text_meaning(field: FieldLayout, text: str, inspection: Inspection) -> str | None:
+    """Return what a known Text says; None for one that is not known, and for other fields."""
+    known = TEXTS.get((inspection.msg_type or "", text)) if field.name == TEXT else None
+    return None if known is None else known.meaning
+
+
+def json_fields(inspection: Inspection, show: _Show | None = None) -> _JSON:
+    """Return the fields of a message: by FIX name, wire values as strings, groups as arrays of objects.
+
+    `show` gives values.
+    """
+    return _json_fields((*inspection.header, *inspection.body, *inspection.trailer), show or _wire_value)
+
+
+def _json_fields(nodes: Iterable[Node], show: _Show) -> _JSON:
+    fields: _JSON = {}
+    for node in nodes:
+        # A field that stands here twice is told of among the problems.
+        if isinstance(node, FieldNode):
+            fields.setdefault(_name(node), show(node))
+        else:
+            fields.setdefault(_name(node), [_json_fields(entry, show) for entry in node.entries])
+    return fields
+
+
+def _wire_value(node: Node) -> str:
+    secret = isinstance(node.layout, FieldLayout) and node.layout.secret
+    return HIDDEN if secret else node.raw.decode("latin-1")

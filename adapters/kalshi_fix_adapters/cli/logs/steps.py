@@ -1,0 +1,239 @@
+"""The life of an order as text for a terminal, and as a page that loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from html import escape
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
+from kalshi_fix_adapters.cli.logs.render import brief, lines, name_of
+from kalshi_fix_adapters.cli.logs.units import Units
+from kalshi_fix_adapters.cli.terminal import Line, StatusLine, counted, plain, printable
+from kalshi_fix_adapters.logs.trace import Step, Trace
+
+_TELLING: Final = frozenset(
+    (
+        *(
+            "ClOrdID",
+            "OrigClOrdID",
+            "ExecType",
+            "OrdStatus",
+            "Side",
+            "OrderQty",
+            "Price",
+            "LastQty",
+            "LastPx",
+        ),
+        *(
+            "LeavesQty",
+            "CumQty",
+            "Text",
+            "OrdRejReason",
+            "CxlRejReason",
+            "ExecRestatementReason",
+            "RefSeqNum",
+        ),
+        *("RefTagID", "SessionRejectReason", "BusinessRejectReason", "BusinessRejectRefID", "TimeInForce"),
+    )
+)
+"""What is shown of a message unless all is asked for."""
+_MAX_NAME: Final = 14
+"""CompIDs that are longer are cut on a terminal; the lines above tell them in full."""
+_MAX_IDS: Final = 20
+"""ClOrdIDs, and OrderIDs, that are named above."""
+
+
+class Life:
+    """What is told of an order."""
+
+    def __init__(self, wanted: str, found: Trace, names: Sequence[str]) -> None:
+        """Take what was found in logs of these names."""
+        self.steps: tuple[Step, ...] = found.steps
+        self.complete: bool = found.complete
+        self.names = names
+        self.title: str = f"Order {printable(wanted)}"
+        self.has_problems: bool = False
+        """Whether a message has some, of those that `rows` has given."""
+        self.units: Units = Units()
+        for logon in found.logons:
+            self.units.learn(explain(logon).inspection)
+        self._found = found
+
+    def summary(self) -> Iterator[tuple[str, str]]:
+        """Yield what is told of all of it: a name, and what is said."""
+        found = self._found
+        yield "ClOrdID", _listed(found.client_ids)
+        yield "OrderID", _listed(found.order_ids)
+        if len(found.order_ids) > 1:
+            yield "note", "several orders: they share a ClOrdID"
+        sessions = Counter(" - ".join(sorted((each.sender, each.target))) for each in self.steps)
+        for session, count in sessions.items():
+            yield "session", f"{printable(session)}: {counted(count, 'message')}"
+        logs = Counter(each.log for each in self.steps)
+        if len(self.names) > 1:
+            for log, count in sorted(logs.items()):
+                yield "log", f"{printable(self.names[log])}: {counted(count, 'message')}"
+        times = [each.time for each in self.steps if each.time is not None]
+        if times:
+            yield "from", f"{times[0]:%Y-%m-%d %H:%M:%S.%f} UTC"
+            yield "lasts", f"{(times[-1] - times[0]).total_seconds():.6f} s"
+
+    def rows(self) -> Iterator[_Row]:
+        """Yield the messages in their order."""
+        before: datetime | None = None
+        with StatusLine() as line:
+            for number, step in enumerate(self.steps):
+                if line.is_due():
+                    line.show(f"{number:,} of {len(self.steps):,} messages of the order")
+                # Not kept: a message taken apart is forty times as large.
+                explanation = explain(step.logged)
+                self.has_problems |= bool(explanation.problems)
+                gap = ""
+                if step.time is not None:
+                    gap = "" if before is None else f"{(step.time - before).total_seconds():+.6f}"
+                    before = step.time
+                where = f"{Path(self.names[step.log]).name}:{step.logged.line}"
+                if step.connection is not None:
+                    where += f", connection {step.connection}"
+                yield _Row(step, explanation, gap, where)
+
+
+@attrs.frozen
+class _Row:
+    step: Step
+    explanation: Explanation
+    gap: str
+    """Seconds since the one before; empty where that is not known."""
+    where: str
+    """File, line and connection."""
+
+    @property
+    def clock(self) -> str:
+        return "-" if self.step.time is None else f"{self.step.time:%H:%M:%S.%f}"
+
+    @property
+    def day(self) -> date | None:
+        return None if self.step.time is None else self.step.time.date()
+
+    def fields(self, *, full: bool) -> str:
+        inspection = self.explanation.inspection
+        if not full:
+            body = tuple(
+                node for node in inspection.body if node.layout is not None and node.layout.name in _TELLING
+            )
+            inspection = attrs.evolve(inspection, body=body)
+        return brief(inspection)
+
+
+def terminal_lines(life: Life, width: int, *, full: bool) -> Iterator[Line]:
+    """Yield lines of at most so many columns."""
+    yield (("bold", life.title),)
+    for name, text in life.summary():
+        for number, part in enumerate(_wrapped(text, width - 10)):
+            yield (("dim", f"  {'' if number else name:<7} "), ("", part))
+    day: date | None = None
+    for row in life.rows():
+        yield ()
+        if row.day is not None and row.day != day:
+            day = row.day
+            yield (("bold", f"{day}"),)
+        who = f"{_short(row.step.sender)} > {_short(row.step.target)}"
+        yield (("dim", f"{row.clock:<15} {row.gap:>11}  "), ("bold cyan", who))
+        name = name_of(row.explanation)
+        text = f"{name} {row.fields(full=full)} ({printable(row.where)})"
+        for number, part in enumerate(_wrapped(text, width - 2)):
+            if not number and part.startswith(name):
+                yield (("", "  "), ("bold", name), ("", part[len(name) :]))
+            else:
+                yield plain(f"  {part}")
+        for problem in row.explanation.problems:
+            for number, part in enumerate(_wrapped(printable(problem), width - 4)):
+                yield (("bold red", "    " if number else "  ! "), ("red", part))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, 20), break_on_hyphens=False) or [""]
+
+
+def _short(comp_id: str) -> str:
+    text = printable(comp_id) or "-"
+    return text if len(text) <= _MAX_NAME else f"{text[: _MAX_NAME - 2]}.."
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - _MAX_IDS:,} more" if len(ids) > _MAX_IDS else ""
+    return (", ".join(map(printable, ids[:_MAX_IDS])) or "-") + more
+
+
+_STYLE: Final = """
+:root { color-scheme: light dark; --dim: #667; --line: #ddd; --name: #067; --bad: #b00020; }
+@media (prefers-color-scheme: dark) {
+  :root { --dim: #99a; --line: #334; --name: #6cd; --bad: #ff8a80; }
+  body { background: #15171c; color: #e6e6ea; }
+}
+body { font: 15px/1.45 system-ui, sans-serif; margin: 1rem auto; max-width: 70rem; padding: 0 1rem; }
+h1 { font-size: 1.3rem; overflow-wrap: anywhere; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; }
+dt, .dim { color: var(--dim); }
+dd { margin: 0; overflow-wrap: anywhere; }
+ol { list-style: none; padding: 0; }
+li { border-top: 1px solid var(--line); padding: .5rem 0; overflow-wrap: anywhere; }
+time, .gap { font-variant-numeric: tabular-nums; }
+.who { color: var(--name); }
+.bad { color: var(--bad); }
+pre { overflow-x: auto; font-size: .85rem; }
+"""
+
+
+def page(life: Life) -> str:
+    """Return a page with all fields of each message."""
+    title = escape(life.title)
+    facts = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in life.summary())
+    steps = "\n".join(_item(row, life.units) for row in life.rows())
+    cut = "" if life.complete else '<p class="bad">There is more of this order than is shown.</p>\n'
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>{title}</h1>
+{cut}<dl>
+{facts}
+</dl>
+<ol>
+{steps}
+</ol>
+</body>
+</html>
+"""
+
+
+def _item(row: _Row, units: Units) -> str:
+    time = "-" if row.step.time is None else f"{row.step.time:%Y-%m-%d %H:%M:%S.%f}"
+    gap = f"{row.gap} s" if row.gap else ""
+    who = f"{printable(row.step.sender) or '-'} → {printable(row.step.target) or '-'}"
+    _, *told = lines(row.explanation, units)
+    full = "\n".join("".join(part for _, part in line).rstrip() for line in told)
+    problems = [f'<div class="bad">{escape(printable(text))}</div>' for text in row.explanation.problems]
+    return "\n".join(
+        (
+            f'<li><time>{time}</time> <span class="gap dim">{gap}</span>',
+            f'<span class="who">{escape(who)}</span>',
+            f"<div><b>{escape(name_of(row.explanation))}</b> {escape(row.fields(full=False))}</div>",
+            *problems,
+            f'<details><summary class="dim">{escape(printable(row.where))}</summary>',
+            f"<pre>{escape(full)}</pre></details></li>",
+        )
+    )

@@ -1,0 +1,175 @@
+"""Sound messages as one line or as JSON, fast: those with the same tags in the same order share a template.
+
+A template is what the careful renderers make of the first of them, with places for the values. What is not
+sound, or may hold a secret or data, in which anything can stand, never comes here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_adapters.cli.logs.render import brief, json_fields, names_of_codes
+from kalshi_fix_adapters.cli.terminal import printable
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
+from kalshi_fix_sansio.layout import BlockLayout, FieldMember, Kind
+from kalshi_fix_sansio.messages import CODEC
+
+MAX_SIZE: Final = 4 * 1024 * 1024
+"""Characters of all templates that are kept; then all of them are forgotten."""
+USES_TO_COMPILE: Final = 8
+"""How often a template is used before it gets an expression: that takes as long as a hundred uses."""
+MAX_COMPILED: Final = 200
+"""Fields of a message that a template with an expression has at most."""
+_PLACE: Final = re.compile(r"(?:\0|\\u0000)([0-9]+)(?:\0|\\u0000)")
+"""Stands for a value while a template is made, also as JSON shows it."""
+
+
+def _may_hide(layout: BlockLayout) -> bool:
+    """Say whether secrets or data may stand in the fields of a block."""
+    return any(
+        member.field.secret or member.field.kind is Kind.DATA or member.field.length_tag is not None
+        for member in layout.members
+        if isinstance(member, FieldMember)
+    )
+
+
+_Codes = tuple[tuple[int, dict[str, str]], ...]
+
+
+@attrs.define
+class _Template:
+    tags: list[str]
+    text: str
+    """With `%s` for each value that is shown."""
+    order: tuple[int, ...]
+    """The places in the message of the values that are shown, in their order here."""
+    codes: _Codes
+    """By place here, what is shown for a code."""
+    used: int = 0
+    match: Callable[[str], re.Match[str] | None] | None = None
+    """Matches a message with these tags, once it pays to have this."""
+    groups: tuple[int, ...] = ()
+    """The groups of a match, in the order in which they are shown."""
+
+    def compile(self) -> None:
+        """Make the expression."""
+        shown = sorted({*self.order})
+        parts = (
+            f"{tag}=([^\x01]*+)\x01" if n in shown else f"{tag}=[^\x01]*+\x01"
+            for n, tag in enumerate(self.tags)
+        )
+        self.match = re.compile("".join(parts)).fullmatch
+        self.groups = tuple(shown.index(place) + 1 for place in self.order)
+
+    def fill(self, values: list[str]) -> str:
+        """Return the text with these values, those that are shown in their order here."""
+        for place, codes in self.codes:
+            value = values[place]
+            if value in codes:
+                values[place] = codes[value]
+        return self.text % (*values,)
+
+
+class Templates:
+    """Writes the fields of sound messages as `brief` does, or, with `as_json`, as `json_fields` does."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._escaped: Callable[[str], str] = _in_json if as_json else printable
+        self._kept: dict[tuple[str, ...], _Template] = {}
+        self._last: dict[str, _Template] = {}
+        """By the name of the message: mostly the next one is like the one before."""
+        self._size = 0
+        self._fits: dict[type[Message], bool] = {}
+        """Whether messages of a class have neither secrets nor data."""
+
+    def fits(self, message: Message) -> bool:
+        """Say whether a sound message is for these templates, and has neither secrets nor data."""
+        cls = message.__class__
+        fits = self._fits.get(cls)
+        if fits is None:
+            fits = self._fits[cls] = not _may_hide(cls.LAYOUT)
+        return fits and message.trailer.signature is None
+
+    def fields(self, frame: bytes, name: str) -> str:
+        """Return the fields of a sound message that fits; `name` is the message's."""
+        text = frame.decode("latin-1")
+        template = self._last.get(name)
+        if template is not None and template.match is not None:
+            # Tags and values in one go. A value that has to be escaped is for the other way.
+            found = template.match(text)
+            if found is not None:
+                values = found.group(*template.groups)
+                if self._as_json:
+                    joined = "".join(values)
+                    if joined.isascii() and joined.isprintable() and '"' not in joined and "\\" not in joined:
+                        return template.text % values
+                else:
+                    shown = template.fill([*values])
+                    if shown.isprintable():
+                        return shown
+        # What follows the first `=` of a field is its value: there may be more.
+        pairs = [field.partition("=") for field in text.split("\x01")[:-1]]
+        tags = [pair[0] for pair in pairs]
+        if template is None or tags != template.tags:
+            template = self._last[name] = self._kept.get(tuple(tags)) or self._learn(tags, frame)
+        template.used += 1
+        # Of one group alone a match gives no tuple.
+        if template.used == USES_TO_COMPILE and len(tags) <= MAX_COMPILED and len(template.order) > 1:
+            template.compile()
+        return template.fill([self._escaped(pairs[place][2]) for place in template.order])
+
+    def _learn(self, tags: list[str], frame: bytes) -> _Template:
+        inspection = CODEC.inspect(frame)
+        # By identity: two fields may be equal.
+        places = {id(node): number for number, node in enumerate(_walk(inspection))}
+
+        def marked(node: Node) -> str:
+            return f"\0{places[id(node)]}\0"
+
+        text = json.dumps(json_fields(inspection, marked)) if self._as_json else brief(inspection, marked)
+        pieces = _PLACE.split(text)
+        order = tuple(map(int, pieces[1::2]))
+        codes = {} if self._as_json else dict(_codes(inspection, places))
+        template = _Template(
+            tags,
+            "%s".join(piece.replace("%", "%%") for piece in pieces[::2]),
+            order,
+            tuple((n, codes[place]) for n, place in enumerate(order) if place in codes),
+        )
+        self._size += len(template.text)
+        if self._size > MAX_SIZE:
+            self._kept.clear()
+            self._last.clear()
+            self._size = len(template.text)
+        self._kept[tuple(tags)] = template
+        return template
+
+
+def _walk(inspection: Inspection) -> Iterator[Node]:
+    """Yield all nodes in the order of the wire."""
+    yield from _walked((*inspection.header, *inspection.body, *inspection.trailer))
+
+
+def _walked(nodes: Iterable[Node]) -> Iterator[Node]:
+    for node in nodes:
+        yield node
+        if not isinstance(node, FieldNode):
+            for entry in node.entries:
+                yield from _walked(entry)
+
+
+def _codes(inspection: Inspection, places: dict[int, int]) -> Iterator[tuple[int, dict[str, str]]]:
+    for node in _walk(inspection):
+        if isinstance(node, FieldNode) and node.layout is not None and node.layout.codes is not None:
+            yield places[id(node)], names_of_codes(node.layout.codes)
+
+
+def _in_json(text: Any) -> str:
+    return json.dumps(text)[1:-1]

@@ -1,0 +1,122 @@
+"""`kalshi-fix trace`: the life of an order in logs, on the terminal or as a page."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+import click
+
+from kalshi_fix_adapters.cli.logs.decode import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
+from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
+from kalshi_fix_adapters.cli.logs.steps import Life, page, terminal_lines
+from kalshi_fix_adapters.cli.terminal import Screen, printable, tell
+from kalshi_fix_adapters.logs.entries import CHUNK
+from kalshi_fix_adapters.logs.trace import trace as trace_order
+
+
+@click.command()
+@click.argument("wanted", metavar="ID")
+@click.argument("files", nargs=-1, required=True, metavar="LOG...")
+@click.option("--full", is_flag=True, help="Print all fields of the messages.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page instead, with all fields.",
+)
+def trace(wanted: str, files: tuple[str, ...], *, full: bool, html: Path | None) -> None:
+    """Print the life of the order that has this ClOrdID, OrderID or ExecID, from LOGs (- for standard input).
+
+    What belongs to it is found through its chain of ClOrdIDs, its OrderID, and the Rejects that name its
+    messages by number. Logs are read as `kalshi-fix decode` reads them. Signatures and passwords are not
+    shown.
+
+    The exit status is 0 if the order was found, 1 if one of its messages has problems, 2 if a log could not
+    be read, 3 if the order was not found, 130 after Ctrl-C, and 141 if who reads the output went away.
+    """
+    if not wanted:
+        raise click.UsageError("ID is empty")
+    if files.count(STDIN) > 1:
+        raise click.UsageError("standard input is one log")
+    versions = OtherVersions()
+    logs = [_Log(name, versions) for name in files]
+    with contextlib.ExitStack() as copies:
+        for log in logs:
+            copies.callback(log.close)
+        sys.exit(_tell(wanted, logs, versions, full=full, html=html))
+
+
+def _tell(wanted: str, logs: list[_Log], versions: OtherVersions, *, full: bool, html: Path | None) -> int:
+    life = Life(wanted, trace_order(wanted, logs), [log.name for log in logs])
+    if not life.steps:
+        pass
+    elif html is None:
+        screen = Screen()
+        screen.lines(list(terminal_lines(life, screen.text_width, full=full)))
+        screen.flush()
+    else:
+        try:
+            html.write_text(page(life), encoding="utf-8")
+        except OSError as error:
+            tell(f"{html} cannot be written: {error.strerror or error}")
+            return UNREADABLE
+        tell(f"{html} has {len(life.steps)} messages of the order")
+    for text in versions.told():
+        tell(text)
+    unread = [log.problem for log in logs if log.problem]
+    for text in unread:
+        tell(text)
+    if not life.steps:
+        tell(f"no message has the ClOrdID, OrderID or ExecID {printable(wanted)}")
+    if not life.complete:
+        tell("there is more of this order than is followed: not all of it is shown")
+    if unread:
+        return UNREADABLE
+    if not life.steps:
+        return NOTHING_FOUND
+    return PROBLEMS_FOUND if life.has_problems else 0
+
+
+class _Log:
+    """A log that can be read again and again: what is no file is copied into one that has no name."""
+
+    def __init__(self, name: str, versions: OtherVersions) -> None:
+        self.name = name
+        self.problem = ""
+        """Why it could not be read to its end."""
+        self._versions: OtherVersions | None = versions
+        self._copy: IO[bytes] | None = None
+
+    def __call__(self) -> Iterator[bytes]:
+        try:
+            with Progress(self.name, shown=True) as progress:
+                yield from progress.watch(self._pieces())
+        except UnreadableError as error:
+            self.problem = str(error)
+
+    def close(self) -> None:
+        """Give up the copy."""
+        if self._copy is not None:
+            self._copy.close()
+
+    def _pieces(self) -> Iterator[bytes]:
+        if self._copy is not None:
+            self._copy.seek(0)
+            while data := self._copy.read(CHUNK):
+                yield data
+            return
+        found = pieces(self.name)
+        if self._versions is not None:
+            found, self._versions = self._versions.watch(found), None
+        if self.name != STDIN and Path(self.name).is_file():
+            yield from found
+            return
+        copy = self._copy = TemporaryFile()  # noqa: SIM115  # until `close`
+        for data in found:
+            copy.write(data)
+            yield data

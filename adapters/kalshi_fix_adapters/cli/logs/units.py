@@ -1,0 +1,44 @@
+"""The unit of prices that follow UseDollars, learned from the Logons in a log."""
+
+from __future__ import annotations
+
+from kalshi_fix_adapters.cli.logs.explain import comp_ids
+from kalshi_fix_sansio import DIALECT, SESSION_TYPES
+from kalshi_fix_sansio.codec import FieldNode, Inspection
+from kalshi_fix_sansio.layout import BY_SESSION, FieldLayout
+
+_LOGON = "A"
+_USE_DOLLARS = next(tag for tag, field in DIALECT.fields.items() if field.attribute == "use_dollars")
+_VENUE_IDS = frozenset(comp_id for kind in SESSION_TYPES.values() for comp_id in kind.comp_ids)
+_MAX_CLIENTS = 10_000
+
+
+class Units:
+    """Remembers which API keys have asked for dollars, and which have not.
+
+    With `always_dollars` there is nothing to learn: so it is on margin.
+    """
+
+    def __init__(self, *, always_dollars: bool = False) -> None:
+        self._always_dollars = always_dollars
+        self._units: dict[str, str] = {}
+        """By API key."""
+
+    def learn(self, inspection: Inspection) -> None:
+        """Take note of a message; the Logons of clients tell."""
+        client, _ = comp_ids(inspection)
+        if inspection.msg_type != _LOGON or client is None or client in _VENUE_IDS:
+            return
+        flags = [
+            node.text for node in inspection.body if isinstance(node, FieldNode) and node.tag == _USE_DOLLARS
+        ]
+        if client in self._units or len(self._units) < _MAX_CLIENTS:
+            self._units[client] = "dollars" if flags == ["Y"] else "cents"
+
+    def of(self, field: FieldLayout, inspection: Inspection) -> str | None:
+        """Return the unit of a field in a message, for people; None where the log does not tell."""
+        if field.unit != BY_SESSION:
+            return field.unit
+        if self._always_dollars:
+            return "dollars"
+        return next((self._units[each] for each in comp_ids(inspection) if each in self._units), None)

@@ -1,0 +1,69 @@
+"""`kalshi-fix amend`: change price and quantity of an open order, and say what became of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import click
+
+from kalshi_fix_adapters.cli.failures import told_plainly
+from kalshi_fix_adapters.cli.sessions.requests import (
+    ID,
+    NUMBER,
+    SIDES,
+    carried_out,
+    cost,
+    order_id_option,
+    order_plan,
+    request_options,
+    say_order,
+    side_argument,
+)
+from kalshi_fix_adapters.cli.sessions.target import Target
+from kalshi_fix_sansio import OrderCancelReplaceRequest
+
+
+@click.command()
+@click.argument("order", type=ID)
+@side_argument
+@click.argument("symbol", type=ID)
+@click.argument("quantity", type=NUMBER)
+@click.argument("price", type=NUMBER)
+@order_id_option
+@request_options
+def amend(
+    target: Target,
+    order: str,
+    side: str,
+    symbol: str,
+    quantity: Decimal,
+    price: Decimal,
+    order_id: str | None,
+    own_id: str,
+    yes: bool,
+) -> None:
+    """Change ORDER, which is its last ClOrdID, to QUANTITY contracts at PRICE dollars each.
+
+    QUANTITY is a total: what has filled counts. SIDE and SYMBOL are those of the order. It has the ClOrdID
+    of the change from then on, which is printed. Exit status: 0 changed, 1 refused or not sent, 3 what
+    became of it is not known.
+    """
+    with told_plainly():
+        plan = order_plan(target)
+        request = OrderCancelReplaceRequest(
+            cl_ord_id=own_id,
+            orig_cl_ord_id=order,
+            order_id=order_id,
+            symbol=symbol,
+            side=SIDES[side],
+            order_qty=quantity,
+            price=price,
+        )
+        what = [
+            f"change {order}",
+            f"to {side} {quantity:f} {symbol} in all",
+            f"at {price:f} dollars",
+            cost(target.product, side, quantity, price),
+        ]
+        outcome = carried_out(plan, request, what, yes=yes, settle=True)
+    say_order(outcome)

@@ -1,0 +1,52 @@
+"""`kalshi-fix cancel`: cancel an open order, and say what became of it."""
+
+from __future__ import annotations
+
+import click
+
+from kalshi_fix_adapters.cli.failures import told_plainly
+from kalshi_fix_adapters.cli.sessions.requests import (
+    ID,
+    SIDES,
+    carried_out,
+    order_id_option,
+    order_plan,
+    request_options,
+    say_order,
+    side_argument,
+)
+from kalshi_fix_adapters.cli.sessions.target import Target
+from kalshi_fix_sansio import OrderCancelRequest
+
+
+@click.command()
+@click.argument("order", type=ID)
+@side_argument
+@click.argument("symbol", type=ID)
+@order_id_option
+@request_options
+def cancel(
+    target: Target,
+    order: str,
+    side: str,
+    symbol: str,
+    order_id: str | None,
+    own_id: str,
+    yes: bool,
+) -> None:
+    """Cancel what is left of ORDER, which is its last ClOrdID; SIDE and SYMBOL are those of the order.
+
+    Exit status: 0 cancelled, 1 refused or not sent, 3 what became of it is not known.
+    """
+    with told_plainly():
+        plan = order_plan(target)
+        request = OrderCancelRequest(
+            cl_ord_id=own_id,
+            orig_cl_ord_id=order,
+            order_id=order_id,
+            symbol=symbol,
+            side=SIDES[side],
+        )
+        what = [f"cancel {order}", f"which is to {side} {symbol}", "costs nothing; what has filled stays"]
+        outcome = carried_out(plan, request, what, yes=yes)
+    say_order(outcome)

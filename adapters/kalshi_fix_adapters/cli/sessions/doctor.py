@@ -1,0 +1,144 @@
+"""`kalshi-fix doctor`: whether key, network, certificate, clock and permission are right, without trading."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import attrs
+import click
+from cryptography.x509 import load_der_x509_certificate
+
+from kalshi_fix_adapters.blocking import Client
+from kalshi_fix_adapters.cli.failures import told_plainly
+from kalshi_fix_adapters.cli.sessions.target import Target, target_options
+from kalshi_fix_adapters.cli.terminal import columns_of, wrapped
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.errors import CertificateRejectedError
+from kalshi_fix_adapters.events import ClientEvent
+from kalshi_fix_adapters.net.dial import open_socket
+from kalshi_fix_adapters.net.tls import Plaintext
+from kalshi_fix_adapters.observe.observer import Observer
+from kalshi_fix_sansio import SESSION_TYPES, Instant
+from kalshi_fix_sansio.events import LoggedOn
+
+WIDTH = len("certificate")
+"""Columns of the longest step's name."""
+CLOCK_MARGIN = 0.5
+"""The part of the tolerance for SendingTime beyond which a clock is worth a warning."""
+EXPIRY_MARGIN = 3
+"""Days before the end of the venue's certificate from which on it is worth a warning."""
+
+
+@click.command()
+@click.option("--session", type=click.Choice(list(SESSION_TYPES)), default="KalshiNR", show_default=True)
+@target_options
+def doctor(session: str, target: Target) -> None:
+    """Go the way to a session step by step, say how each step went, and what to do about the one that failed.
+
+    The API key is that of KALSHI_KEY_ID, KALSHI_PRIVATE_KEY or KALSHI_PRIVATE_KEY_PATH, and
+    KALSHI_PRIVATE_KEY_PASSPHRASE; for margin they begin with KALSHI_PERPS_. No order is sent.
+    """
+    seen = _Seen()
+    with told_plainly():
+        with _step("key"):
+            plan = target.plan(session, reconnect=None, observer=seen)
+        _say("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")
+        _reach(plan)
+        with _step("logon"), Client(plan) as client:
+            agreed = client.logged_on
+            _say("logon", "ok", "" if agreed is None else f"HeartBtInt {agreed.heart_bt_int} seconds")
+            _compare_clocks(seen.ahead, plan.config.sending_time_tolerance)
+        ended = client.ended
+        clean = ended is None or ended.clean
+        _say("logout", "ok" if clean else "warning", "" if clean or ended is None else ended.text)
+
+
+@attrs.define
+class _Seen(Observer):
+    """What the first answer tells of the clocks."""
+
+    ahead: float = 0.0
+    """Seconds that this machine's clock is ahead of the venue's."""
+
+    def on_event(self, event: ClientEvent, now: Instant) -> None:
+        """Compare the venue's SendingTime with the time at which its Logon came."""
+        if isinstance(event, LoggedOn) and event.logon.header.sending_time is not None:
+            self.ahead = (now.utc - event.logon.header.sending_time).total_seconds()
+
+
+def _say(name: str, verdict: str, details: str = "") -> None:
+    line = f"{name:<{WIDTH}}  {verdict:<7}  {details}".rstrip()
+    click.echo(wrapped(line, columns_of(sys.stdout) or len(line), indent=WIDTH + 11))
+
+
+@contextlib.contextmanager
+def _step(name: str) -> Iterator[None]:
+    """Say that a step failed, if it does; why, and what to do, is what it raises."""
+    try:
+        yield
+    except click.Abort:
+        raise
+    except Exception:
+        _say(name, "FAILED")
+        raise
+
+
+def _reach(plan: ConnectionPlan) -> None:
+    """Look up the host, connect, and look at the certificate, each by itself.
+
+    Without TLS there is nothing more to see than the Logon will show.
+    """
+    host, port = plan.endpoint.host, plan.endpoint.port
+    begun, step = time.monotonic(), "address"
+    up: list[float] = []
+    with contextlib.suppress(OSError):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        _say("address", "ok", ", ".join(dict.fromkeys(str(each[4][0]) for each in found)))
+        begun, step = time.monotonic(), "TCP"
+    if isinstance(plan.security, Plaintext):
+        return
+    try:
+        with open_socket(
+            host, port, plan.security, plan.timeout, on_tcp=lambda: up.append(time.monotonic())
+        ) as connection:
+            _say("TCP", "ok", _milliseconds(up[0] - begun))
+            _say_tls(connection, time.monotonic() - up[0])
+    except CertificateRejectedError:
+        _say("TCP", "ok")
+        _say("certificate", "FAILED")
+        raise
+    except Exception:
+        if up:
+            _say("TCP", "ok", _milliseconds(up[0] - begun))
+        _say("TLS" if up else step, "FAILED")
+        raise
+
+
+def _say_tls(connection: socket.socket, seconds: float) -> None:
+    if not isinstance(connection, ssl.SSLSocket):
+        return
+    _say("TLS", "ok", f"{connection.version()}, {_milliseconds(seconds)}")
+    der = connection.getpeercert(binary_form=True)
+    if der is None:
+        return
+    certificate = load_der_x509_certificate(der)
+    left = (certificate.not_valid_after_utc - datetime.now(UTC)).days
+    until = f"{certificate.not_valid_after_utc:%Y-%m-%d}, {left} days"
+    _say("certificate", "ok" if left > EXPIRY_MARGIN else "warning", f"until {until}")
+
+
+def _compare_clocks(ahead: float, tolerance: float | None) -> None:
+    off = f"{abs(ahead):.3f} s {'ahead of' if ahead > 0 else 'behind'} the venue's, the way included"
+    fine = tolerance is None or abs(ahead) < tolerance * CLOCK_MARGIN
+    advice = "" if fine else f"; set it by NTP: at {tolerance:g} s messages are refused"
+    _say("clock", "ok" if fine else "warning", off + advice)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms"

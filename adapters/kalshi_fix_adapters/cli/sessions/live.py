@@ -1,0 +1,207 @@
+"""What is followed live: redrawn in place on a terminal, line by line in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from kalshi_fix_adapters.blocking import Client
+from kalshi_fix_adapters.cli.sessions.keys import Keys
+from kalshi_fix_adapters.cli.terminal import Line, Screen, clipped, folded, plain, printable, styled
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.errors import ClientTimeoutError, SessionClosedError
+from kalshi_fix_adapters.events import ClientEvent, ConnectFailed, Connecting, Disconnected, GaveUp
+from kalshi_fix_sansio.events import LoggedOn
+
+REDRAWN_EVERY: Final = 0.1
+"""Seconds at least between two pictures."""
+LINE_WIDTH: Final = 60
+"""Columns of a picture that is printed once, where there is no terminal."""
+MAX_REASON: Final = 300
+"""Characters of why there is no connection."""
+
+
+class View(Protocol):
+    """What is shown."""
+
+    def apply(self, event: ClientEvent) -> Sequence[str]:
+        """Take an event; return the lines that tell what it has changed."""
+
+    def tick(self) -> Sequence[str]:
+        """Do what is due by the clock, as often as something is looked at; return lines as `apply` does."""
+
+    def picture(self, width: int, height: int | None) -> Sequence[Line]:
+        """Return how all of it stands, in so many columns and, if it can be, so many rows."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was asked for has come."""
+
+
+def clock() -> str:
+    """Return the time of day, in UTC as in messages and logs."""
+    return f"{datetime.now(UTC):%H:%M:%S}"
+
+
+def follow(client: Client, plan: ConnectionPlan, view: View, *, once: bool) -> bool:
+    """Show what comes until it ends or is interrupted; with `once`, one picture as soon as it is complete.
+
+    Returns whether it was complete.
+
+    Raises:
+        SessionClosedError: the client is over.
+        KeyboardInterrupt: it was interrupted.
+    """
+    connection = _Connection(plan)
+    if once:
+        deadline = time.monotonic() + plan.timeout
+        while not view.is_complete and time.monotonic() < deadline:
+            _take(client, view, connection, max(0.0, min(REDRAWN_EVERY, deadline - time.monotonic())))
+        screen = Screen()
+        width = screen.width if screen.is_terminal else LINE_WIDTH
+        screen.lines(view.picture(width, None))
+        return view.is_complete
+    if sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown"):
+        _Display(client, view, connection).run()
+        return view.is_complete
+    while True:
+        lines = _take(client, view, connection, REDRAWN_EVERY)
+        if lines:
+            click.echo("\n".join(lines))
+
+
+def _take(client: Client, view: View, connection: _Connection, timeout: float) -> list[str]:
+    """Return what the next event changes; nothing if none comes in time."""
+    lines: list[str] = []
+    # A timeout says that it is time to look at the clock.
+    with contextlib.suppress(ClientTimeoutError):
+        event = client.receive(timeout)
+        lines += connection.apply(event)
+        lines += view.apply(event)
+    return [*lines, *view.tick()]
+
+
+class _Connection:
+    """How the connection stands."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        config = plan.config
+        self.name: str = f"{config.session_type.name} {config.product}, {plan.environment}"
+        self._is_on = False
+        self._since = clock()
+        self._why = ""
+        self._again: float | None = None
+        self._attempt = 0
+
+    def apply(self, event: ClientEvent) -> list[str]:
+        """Take an event; return the lines that tell of it.
+
+        Raises:
+            SessionClosedError: there will be no other connection.
+        """
+        match event:
+            case Connecting(attempt=attempt):
+                self._attempt, self._again = attempt, None
+                return []
+            case LoggedOn():
+                self._is_on, self._since, self._why, self._attempt = True, clock(), "", 0
+                return [f"{self._since} connected"]
+            case Disconnected(ended=ended, retry_in=seconds, note=note):
+                return self._wait(ended.text or ended.reason.value, seconds, note)
+            case ConnectFailed(error=error, retry_in=seconds, note=note):
+                return self._wait(str(error), seconds, note)
+            case GaveUp(reason=reason):
+                raise SessionClosedError(reason)
+        return []
+
+    def _wait(self, why: str, seconds: float, note: str) -> list[str]:
+        what = "connection lost" if self._is_on else "no connection"
+        if self._is_on:
+            self._is_on, self._since = False, clock()
+        told = printable(f"{why}; {note}" if note else why)
+        self._why = told if len(told) <= MAX_REASON else f"{told[:MAX_REASON]}..."
+        self._again = time.monotonic() + seconds
+        return [f"{clock()} {what}, again in {seconds:.0f} s: {self._why}"]
+
+    def lines(self, width: int) -> list[Line]:
+        """Return what stands above a picture."""
+        now = f"{clock()} UTC"
+        head: Line = (("bold", f"{self.name:<{width - len(now)}}"), ("", now))
+        if self._is_on:
+            return [head, (("green", f"connected since {self._since}"),), ()]
+        if self._again is None:
+            state = f"connecting, attempt {self._attempt}" if self._attempt else "connecting"
+        else:
+            state = f"next attempt in {max(0.0, self._again - time.monotonic()):.0f} s"
+        lost = f"NO CONNECTION since {self._since}, {state}"
+        reason = folded((("yellow", self._why),), width) if self._why else []
+        return [head, (("bold red", lost),), *reason, ()]
+
+
+class _Display:
+    """A terminal that is drawn upon while it lasts, and left as it was."""
+
+    def __init__(self, client: Client, view: View, connection: _Connection) -> None:
+        self._client, self._view, self._connection = client, view, connection
+        self._console = Console(highlight=False, markup=False)
+        self._is_plain = self._console.no_color
+        self._top = 0
+        self._drawn: object = None
+
+    def run(self) -> None:
+        """Draw until `q` is pressed."""
+        with Keys() as keys, self._live() as live:
+            drawn_at = 0.0
+            while True:
+                _take(self._client, self._view, self._connection, REDRAWN_EVERY)
+                for key in keys.pressed():
+                    if key == "q":
+                        return
+                    self._scroll(key)
+                if keys.suspended():
+                    live.stop()
+                    keys.suspend()
+                    self._drawn = None
+                    live.start()
+                if time.monotonic() - drawn_at >= REDRAWN_EVERY:
+                    drawn_at = time.monotonic()
+                    self._draw(live)
+
+    def _live(self) -> Live:
+        # On the terminal's other screen, which it leaves at the end: what was printed before stays.
+        return Live(console=self._console, auto_refresh=False, screen=True, vertical_overflow="crop")
+
+    def _scroll(self, key: str) -> None:
+        page = max(1, self._console.height // 2)
+        steps = {"down": 1, "up": -1, "page down": page, "page up": -page}
+        self._top = 0 if key == "home" else max(0, self._top + steps.get(key, 0))
+
+    def _draw(self, live: Live) -> None:
+        width, height = self._console.size
+        above = self._connection.lines(width)
+        room = max(1, height - len(above) - 1)
+        body = self._view.picture(width, room)
+        # Who scrolled down stays where he is while it grows, and is taken along when it shrinks.
+        self._top = min(self._top, max(0, len(body) - room))
+        shown = list(body[self._top : self._top + room])
+        foot = "q or Ctrl-C ends it"
+        if len(body) > room:
+            last = self._top + len(shown)
+            foot += f"; rows {self._top + 1} to {last} of {len(body)}, arrows scroll"
+        blank: list[Line] = [()] * (room - len(shown))
+        lines = [clipped(line, width) for line in (*above, *shown, *blank, (("dim", foot),))][:height]
+        if self._is_plain:
+            lines = [plain("".join(part for _, part in line)) for line in lines]
+        # A terminal of another size is drawn anew although the lines are the same.
+        if self._drawn != (width, height, lines):
+            self._drawn = (width, height, lines)
+            live.update(styled(lines), refresh=True)

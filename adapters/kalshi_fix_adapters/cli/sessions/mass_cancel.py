@@ -1,0 +1,38 @@
+"""`kalshi-fix mass-cancel`: cancel all orders of the session, and say what became of them."""
+
+from __future__ import annotations
+
+import click
+
+from kalshi_fix_adapters.cli.failures import told_plainly
+from kalshi_fix_adapters.cli.sessions.requests import (
+    SESSION,
+    carried_out,
+    order_plan,
+    request_options,
+    say,
+)
+from kalshi_fix_adapters.cli.sessions.target import Target
+from kalshi_fix_sansio import ExecType, OrderMassCancelRequest
+
+
+@click.command(name="mass-cancel")
+@request_options
+def mass_cancel(target: Target, own_id: str, yes: bool) -> None:
+    """Cancel all open orders that this API key has placed on KalshiNR.
+
+    Exit status: 0 cancelled, 1 refused or not sent, 3 what became of it is not known.
+    """
+    with told_plainly():
+        plan = order_plan(target)
+        request = OrderMassCancelRequest(cl_ord_id=own_id)
+        what = [
+            f"cancel ALL open orders of this key on {SESSION}",
+            f"key {plan.config.sender_comp_id}",
+            "costs nothing; what has filled stays",
+        ]
+        outcome = carried_out(plan, request, what, yes=yes, settle=True)
+    ended = {each.order_id: each for each in outcome.reports if each.exec_type == ExecType.CANCELED}
+    say("accepted", f"the venue cancels all; reports came of {len(ended)}")
+    for report in ended.values():
+        say("ended", f"{report.symbol} {report.orig_cl_ord_id or report.cl_ord_id}")

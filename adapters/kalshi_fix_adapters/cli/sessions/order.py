@@ -1,0 +1,82 @@
+"""`kalshi-fix order`: place one order, and say what became of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import click
+
+from kalshi_fix_adapters.cli.failures import told_plainly
+from kalshi_fix_adapters.cli.sessions.requests import (
+    ID,
+    NUMBER,
+    REFUSED,
+    SIDES,
+    carried_out,
+    cost,
+    order_plan,
+    request_options,
+    say_order,
+    side_argument,
+)
+from kalshi_fix_adapters.cli.sessions.target import Target
+from kalshi_fix_sansio import ExecInst, NewOrderSingle, TimeInForce
+
+EXPIRIES = {
+    "day": TimeInForce.DAY,
+    "gtc": TimeInForce.GOOD_TILL_CANCEL,
+    "ioc": TimeInForce.IMMEDIATE_OR_CANCEL,
+    "fok": TimeInForce.FILL_OR_KILL,
+}
+AT_ONCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
+
+
+@click.command()
+@side_argument
+@click.argument("symbol", type=ID)
+@click.argument("quantity", type=NUMBER)
+@click.argument("price", type=NUMBER)
+@click.option("--expiry", type=click.Choice(list(EXPIRIES)), default="gtc", show_default=True)
+@click.option("--post-only", is_flag=True, help="Refused rather than filled at once.")
+@request_options
+def order(
+    target: Target,
+    side: str,
+    symbol: str,
+    quantity: Decimal,
+    price: Decimal,
+    expiry: str,
+    post_only: bool,
+    own_id: str,
+    yes: bool,
+) -> None:
+    """Buy or sell QUANTITY contracts of SYMBOL at PRICE dollars each or better.
+
+    It asks before it sends, and waits for what becomes of the order. The order stays when the command ends.
+    Exit status: 0 it rests or was filled, 1 it was refused, ended without a fill, or was not sent, 3 what
+    became of it is not known.
+    """
+    with told_plainly():
+        plan = order_plan(target)
+        request = NewOrderSingle(
+            cl_ord_id=own_id,
+            symbol=symbol,
+            side=SIDES[side],
+            order_qty=quantity,
+            price=price,
+            time_in_force=EXPIRIES[expiry],
+            exec_inst=ExecInst.POST_ONLY if post_only else None,
+        )
+        more = f", {expiry}" + (", post only" if post_only else "")
+        what = [
+            f"{side} {quantity:f} {symbol}",
+            f"at {price:f} dollars{more}",
+            cost(target.product, side, quantity, price),
+        ]
+        at_once = request.time_in_force in AT_ONCE
+
+        outcome = carried_out(plan, request, what, yes=yes, settle=not at_once, at_once=at_once)
+    say_order(outcome)
+    report = outcome.report
+    if report is not None and not report.leaves_qty and not outcome.fills:
+        raise click.exceptions.Exit(REFUSED)

@@ -1,0 +1,223 @@
+"""`kalshi-fix orders`: what is open, as far as drop copy and live reports tell."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import click
+
+from kalshi_fix_adapters.blocking import Client
+from kalshi_fix_adapters.cli.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.sessions.live import clock, follow
+from kalshi_fix_adapters.cli.sessions.requests import SESSION
+from kalshi_fix_adapters.cli.sessions.target import Target, target_options
+from kalshi_fix_adapters.cli.terminal import Line, folded, plain, printable
+from kalshi_fix_adapters.cli.values import Value
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_adapters.events import ClientEvent
+from kalshi_fix_sansio import EventResendRejectReason, LogonFields, Side
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import LoggedOn
+from kalshi_fix_sansio.trading import CopyState, DropCopy, ExecKey, Order, Orders, OrderState, OrderUpdate
+
+NOT_TOLD = "Not told: orders of before that nothing has happened to since."
+LATEST: Final = 8
+"""Lines of what came last that are kept on a terminal."""
+MAX_CHANGED: Final = 10_000
+"""Orders whose times are kept; then those of orders that are over are forgotten."""
+
+
+def _key(text: str) -> ExecKey:
+    key = ExecKey.parse(text)
+    if key is None:
+        raise ValueError("pending reports have this ExecID; take another one")
+    return key
+
+
+@click.command()
+@click.option(
+    "--since", type=Value("execid", _key), multiple=True, help="ExecID of the last hours, one for each shard."
+)
+@click.option("--once", is_flag=True, help="Print what is open, and end.")
+@target_options
+def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
+    """Show the account's orders that are open, and follow them live.
+
+    FIX has no list of open orders. So this asks drop copy for the reports since an ExecID, of three hours at
+    most, and listens to those that come: an order that nothing happened to meanwhile is not shown. It logs on
+    as a listener, which needs an API key of its own. Times are UTC. On a terminal arrows scroll, and q ends
+    it. A connection that is lost is made again. Exit status: 0 it was shown, 1 drop copy does not tell, or
+    there is no session, 130 after Ctrl-C.
+    """
+    begins = {key.shard: key for key in since}
+    if len(begins) != len(since):
+        raise click.UsageError("one --since for each shard")
+    with told_plainly():
+        plan = target.plan(
+            SESSION,
+            reconnect=None if once else ReconnectPolicy(),
+            logon_fields=LogonFields(listener_session=True, skip_pending_exec_reports=True),
+        )
+        with Client(plan) as client:
+            view = OpenOrders(client, target.product, begins)
+            follow(client, plan, view, once=once)
+            if not view.is_told:
+                raise CommandError("not all past reports have come; what is open may be more, or less")
+
+
+class OpenOrders:
+    """What is open, by past reports and by those that come."""
+
+    def __init__(self, client: Client, product: str, begins: dict[int, ExecKey]) -> None:
+        """Ask for past reports since these ExecIDs, by shard; without any, for all that drop copy has."""
+        self._client = client
+        self._orders = Orders(SESSION, product=product)
+        self._copies = DropCopy(SESSION, product=product)
+        self._since = begins
+        # From before all others; the venue takes it for too old once it has forgotten something.
+        self._begins = begins or {0: ExecKey(0, 0, 0)}
+        self._asked = False
+        self._changed: dict[int, str] = {}
+        """By the order's number, the time of day of its last change."""
+        self._latest: deque[str] = deque(maxlen=LATEST)
+        self._doubtful: Mapping[int, ExecKey] = {}
+        """Where the reports begin that were asked for because something was in doubt."""
+        self._told: list[str] = []
+        """What was last told of what is not known."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether drop copy has told all that it will."""
+        return self._asked and all(each.state is CopyState.FAILED for each in self._copies.wanted)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether all reports that were asked for have come."""
+        return self._asked and not self._copies.wanted
+
+    def apply(self, event: ClientEvent) -> list[str]:
+        """Take an event; return the lines that tell what it has changed."""
+        lines = self._take(event)
+        if isinstance(event, LoggedOn):
+            self._asked = True
+            self._doubtful = {}
+            # What came while there was no connection is told by nobody else.
+            self._copies.ask({**self._begins, **self._orders.newest}, self._orders.moment, _now())
+        return lines
+
+    def tick(self) -> list[str]:
+        """Ask for what is due; return lines as `apply` does, with what is newly not known."""
+        lines: list[str] = []
+        now = _now()
+        # What a lost connection has left in doubt.
+        doubtful = self._orders.copy_from(self._copies.forgotten) if not self._copies.wanted else {}
+        # Once: what is in doubt after the reports have come is in doubt for good.
+        if doubtful and doubtful != self._doubtful:
+            self._doubtful = doubtful
+            self._copies.ask(doubtful, self._orders.moment, now)
+        for request in self._copies.handle_timer(now):
+            lines += self._take(request)
+            try:
+                self._client.send(request)
+            except NotConnectedError:  # the event that says so is still to come
+                self._copies.withdraw(request)
+        unknown = list(self._unknown())
+        lines += [f"{clock()} {line}" for line in unknown if line not in self._told]
+        if self._told and not unknown:
+            lines.append(f"{clock()} all is known that was asked for")
+        self._told = unknown
+        return lines
+
+    def picture(self, width: int, height: int | None) -> list[Line]:
+        """Return what is open, what is not known, and, where it is followed, what came last."""
+        live = self._orders.live()
+        unsure = sum(order.state is not OrderState.OPEN for order in live)
+        lines: list[Line] = [
+            (("bold", f"{len(live)} open" + (f", {unsure} not sure" if unsure else "")),),
+            (),
+        ]
+        for order in live:
+            lines += [*self._picture(order, width), ()]
+        lines += folded((("dim", NOT_TOLD),), width)
+        for text in self._unknown():
+            lines += folded((("bold yellow", text),), width)
+        if height is not None and self._latest:
+            lines += [(), (("bold", "Latest"),), *map(plain, self._latest)]
+        return lines
+
+    def _picture(self, order: Order, width: int) -> list[Line]:
+        price = "-" if order.price is None else f"{order.price:f}"
+        what = f"{_side(order)} {order.remaining:f} {printable(order.symbol)} at {price}"
+        style = "green" if order.side == Side.BUY else "red"
+        head: Line = (("bold " + style, what),)
+        if order.state is not OrderState.OPEN:
+            head = (*head, ("bold yellow", f" ({order.state.value})"))
+        changed = self._changed.get(order.number)
+        more = [f"filled {order.told:f}", *([] if changed is None else [f"changed {changed}"])]
+        more += [f"ClOrdID {printable(order.cl_ord_id)}", f"OrderID {printable(order.order_id or '-')}"]
+        return [head, *_packed(more, width)]
+
+    def _take(self, happened: object) -> list[str]:
+        lines: list[str] = []
+        for told in self._copies.apply(happened, _now()):
+            for update in self._orders.apply(told):
+                if update.order is not None:
+                    self._changed[update.order.number] = clock()
+                lines += _lines(update)
+        self._latest += lines
+        if len(self._changed) > MAX_CHANGED:
+            numbers = [order.number for order in self._orders.live()]
+            self._changed = {each: self._changed[each] for each in numbers if each in self._changed}
+        return lines
+
+    def _unknown(self) -> Iterator[str]:
+        """Yield what is not known, in words."""
+        newest = self._orders.newest
+        for shard, begin in self._since.items():
+            # A range begins with the report that it names, if there is one.
+            if self.is_told and (shard not in newest or newest[shard] < begin):
+                yield f"No report of shard {shard} since {begin}: is it an ExecID of this account?"
+        for each in self._copies.wanted:
+            yield f"Reports of shard {each.shard} since {each.begin}: {each.state.value}"
+            if each.why in EventResendRejectReason.__members__:
+                yield f"  {each.why}; see kalshi-fix spec {each.why}"
+            elif each.why:
+                yield f"  {printable(each.why)}"
+            if each.why == EventResendRejectReason.BEGIN_TOO_SMALL.name:
+                yield "  give --since an ExecID (17) of your last hours"
+        for doubt in self._orders.doubts():
+            yield f"Not known: {printable(str(doubt))}"
+
+
+def _now() -> Instant:
+    return Instant(time.monotonic(), datetime.now(UTC))
+
+
+def _side(order: Order) -> str:
+    return "buy" if order.side == Side.BUY else "sell" if order.side == Side.SELL else printable(order.side)
+
+
+def _lines(update: OrderUpdate) -> Sequence[str]:
+    order = update.order
+    if order is None or not (update.state_changed or update.fills or update.answered):
+        return []
+    begin = f"{clock()} {printable(order.cl_ord_id)}"
+    lines = [f"{begin} filled {fill.quantity:f} at {fill.price:f}" for fill in update.fills]
+    how = order.state.value if order.ending is None else order.ending.value
+    return [*lines, f"{begin} {how}, {order.remaining:f} left"]
+
+
+def _packed(pieces: Sequence[str], width: int) -> list[Line]:
+    """Return pieces in as few lines as they fit on."""
+    lines = [f"  {pieces[0]}"]
+    for piece in pieces[1:]:
+        if len(lines[-1]) + len(piece) + 2 <= width:
+            lines[-1] += f"  {piece}"
+        else:
+            lines.append(f"  {piece}")
+    return [plain(line) for line in lines]

@@ -1,0 +1,237 @@
+"""`kalshi-fix watch`: order books, live."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Final
+
+import click
+
+from kalshi_fix_adapters.blocking import Client
+from kalshi_fix_adapters.cli.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.sessions.live import clock, follow
+from kalshi_fix_adapters.cli.sessions.requests import ID
+from kalshi_fix_adapters.cli.sessions.target import Target, target_options
+from kalshi_fix_adapters.cli.terminal import CUT_OFF, Line, Span, beside, plain, printable
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_adapters.events import ClientEvent
+from kalshi_fix_sansio import MarketDataRequest, MDEntryType
+from kalshi_fix_sansio.events import LoggedOn
+from kalshi_fix_sansio.trading import BookState, BookUpdate, Level, OrderBook, OrderBooks, StaleReason
+
+ASKED_AGAIN = frozenset((StaleReason.GAP, StaleReason.DISCREPANCY, StaleReason.MESSAGE_REFUSED))
+"""Why a book is asked for again; a client subscribes again by itself where a session ended."""
+MAX_SYMBOLS: Final = 100
+DEPTH: Final = 5
+"""Levels of a book that is printed once."""
+MAX_DEPTH: Final = 100
+LEAST_DEPTH: Final = 2
+"""Levels below which books on a terminal are a line each."""
+BLOCK_WIDTH: Final = 56
+"""Columns of a book."""
+GAP: Final = 4
+"""Columns between two books side by side."""
+BLOCK_ROWS: Final = 5
+"""Rows of a book beside its levels."""
+NEW_SECONDS: Final = 1.0
+"""How long a level that has changed stands out."""
+_SYMBOL_WIDTH: Final = 22
+
+
+@click.command()
+@click.argument("symbols", nargs=-1, required=True, type=ID)
+@click.option(
+    "--depth",
+    type=click.IntRange(1, MAX_DEPTH),
+    help=f"Levels that are shown. Default: as many as there is room for, {DEPTH} with --once.",
+)
+@click.option("--once", is_flag=True, help="Print the books as they are, and end.")
+@target_options
+def watch(target: Target, symbols: tuple[str, ...], depth: int | None, once: bool) -> None:
+    """Show the order books of markets: redrawn in place on a terminal, a line for each change in a pipe.
+
+    Prices are dollars for Yes, sizes are contracts, times are UTC. Markets for which a terminal has no room
+    are shown by a line each; arrows scroll, q ends it. A connection that is lost is made again. Exit status:
+    0 it was shown, 1 with --once a book has not come in time, or there is no session, 130 after Ctrl-C.
+    """
+    if len(symbols) > MAX_SYMBOLS:
+        raise click.UsageError(f"at most {MAX_SYMBOLS} markets")
+    with told_plainly():
+        plan = target.plan("KalshiMD", reconnect=None if once else ReconnectPolicy())
+        with Client(plan) as client:
+            books = Books(client, symbols, depth)
+            if not follow(client, plan, books, once=once) and once:
+                raise CommandError(f"not all books have come within {target.timeout:g} seconds")
+
+
+class Books:
+    """Books of some markets, asked for again where they have become stale."""
+
+    def __init__(self, client: Client, symbols: Sequence[str], depth: int | None = None) -> None:
+        """Ask for the books; `depth` levels of each are shown, by default what there is room for."""
+        self._client, self._depth = client, depth
+        self._books = OrderBooks()
+        self._symbols = tuple(dict.fromkeys(symbols))
+        self._unasked: tuple[str, ...] = ()
+        """What could not be asked for: the connection was lost, and the event of that is still to come."""
+        self._changed: dict[str, str] = {}
+        """By market, the time of day of its last change."""
+        self._trades: dict[str, str] = {}
+        """By market, what is shown of its last trade."""
+        self._news: dict[tuple[str, MDEntryType, Decimal], float] = {}
+        """When levels changed, by the monotonic clock; for a while."""
+        self._ask(self._symbols)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether an answer has come for each."""
+        return all(book.state is not BookState.WAITING for book in self._shown())
+
+    def apply(self, event: ClientEvent) -> list[str]:
+        """Take an event; return the lines that tell what it has changed."""
+        updates = self._books.apply(event)
+        lines = [line for update in updates for line in self._lines(update)]
+        again = [
+            update.symbol
+            for update in updates
+            if update.book.state is BookState.STALE and update.book.stale_reason in ASKED_AGAIN
+        ]
+        if isinstance(event, LoggedOn):
+            again += self._unasked
+            self._unasked = ()
+        if again:
+            self._ask(again)
+        return lines
+
+    def tick(self) -> list[str]:
+        """Do nothing: books have no deadlines."""
+        return []
+
+    def picture(self, width: int, height: int | None) -> list[Line]:
+        """Return all books, side by side where there is room, or a line of each where there is little."""
+        now = time.monotonic()
+        self._news = {level: at for level, at in self._news.items() if now - at < NEW_SECONDS}
+        columns = max(1, (width + GAP) // (BLOCK_WIDTH + GAP))
+        depth = self._depth or DEPTH
+        if height is not None and self._depth is None:
+            rows = -(-len(self._symbols) // columns)
+            # The last one needs no blank row below it.
+            depth = min(MAX_DEPTH, (height + 1) // rows - BLOCK_ROWS)
+            if depth < LEAST_DEPTH:
+                return list(self._table(width))
+        blocks = [list(self._block(book, depth)) for book in self._shown()]
+        lines: list[Line] = []
+        for first in range(0, len(blocks), columns):
+            lines += [*beside(blocks[first : first + columns], BLOCK_WIDTH + GAP), ()]
+        return lines[:-1]
+
+    def _shown(self) -> list[OrderBook]:
+        return [self._books[symbol] for symbol in self._symbols]
+
+    def _ask(self, symbols: Sequence[str]) -> None:
+        request = MarketDataRequest.subscribe(*symbols)
+        self._books.apply(request)
+        try:
+            self._client.send(request)
+        except NotConnectedError:
+            self._unasked = (*self._unasked, *symbols)
+
+    def _lines(self, update: BookUpdate) -> list[str]:
+        """Take note of what has changed; return the lines that tell it."""
+        symbol, book, now = update.symbol, update.book, clock()
+        if update.levels or update.snapshot or update.state_changed:
+            self._changed[symbol] = now
+        for change in update.levels:
+            self._news[symbol, change.side, change.price] = time.monotonic()
+        begin = f"{now} {printable(symbol)}"
+        lines = []
+        for trade in update.trades:
+            traded = f"traded {trade.size:f} at {trade.price:f}"
+            self._trades[symbol] = f"last trade: {trade.size:f} at {trade.price:f}, {now}"
+            lines.append(f"{begin} {traded}")
+        if book.state is BookState.STALE:
+            if update.state_changed:
+                lines.append(f"{begin} {_why(book)}")
+        elif update.best_changed or update.state_changed:
+            lines.append(f"{begin} {_side(update.best_bid)} {_side(update.best_offer)}")
+        return lines
+
+    def _block(self, book: OrderBook, depth: int) -> Iterator[Line]:
+        """Yield a book, the best prices first."""
+        symbol, changed = printable(book.symbol), self._changed.get(book.symbol)
+        told = "" if changed is None else f", {changed}"
+        if book.state is not BookState.LIVE:
+            yield (("bold", symbol),)
+            yield (("bold yellow", f"  {_why(book)}{told}"),)
+            return
+        spread = "" if book.spread is None else f"spread {book.spread:f}, "
+        about = f"{spread}changed {changed}"
+        room = BLOCK_WIDTH - len(symbol) - len(about)
+        if room >= 2:
+            yield ("bold", symbol), ("", " " * room), ("", about)
+        else:
+            yield (("bold", symbol),)
+            yield plain(f"  {about}")
+        bids, offers = book.bids.depth(depth), book.offers.depth(depth)
+        if not bids and not offers:
+            yield plain("  no orders, or no such market")
+            return
+        yield (("dim", f"{'contracts':>14}{'bid':>10}    {'offer':<10}{'contracts':<14}".rstrip()),)
+        for row in range(max(len(bids), len(offers))):
+            yield (
+                self._level(book, MDEntryType.BID, bids[row]) if row < len(bids) else ("", " " * 24),
+                *(
+                    (("", "    "), self._level(book, MDEntryType.OFFER, offers[row]))
+                    if row < len(offers)
+                    else ()
+                ),
+            )
+        if book.symbol in self._trades:
+            yield (("dim", f"  {self._trades[book.symbol]}"),)
+
+    def _level(self, book: OrderBook, side: MDEntryType, level: Level) -> Span:
+        size, price = f"{level.size:f}", f"{level.price:f}"
+        is_bid = side is MDEntryType.BID
+        style = "green" if is_bid else "red"
+        if (book.symbol, side, level.price) in self._news:
+            style = f"bold {style}"
+        return style, f"{size:>14}{price:>10}" if is_bid else f"{price:<10}{size}"
+
+    def _table(self, width: int) -> Iterator[Line]:
+        """Yield a line of each book."""
+        room = max(_SYMBOL_WIDTH, min(width - 38, max(map(len, self._symbols))))
+        head = f"{'market':<{room}} {'bid':>8} {'offer':>8} {'spread':>8}  changed"
+        yield (("dim", head),)
+        for book in self._shown():
+            symbol = printable(book.symbol)
+            symbol = symbol if len(symbol) <= room else symbol[: room - 1] + CUT_OFF
+            changed = self._changed.get(book.symbol, "")
+            if book.state is not BookState.LIVE:
+                yield ("", f"{symbol:<{room}} "), ("bold yellow", f"{_why(book)}, {changed}")
+                continue
+            bid, offer, spread = (
+                "-" if value is None else f"{value:f}"
+                for value in (
+                    None if book.best_bid is None else book.best_bid.price,
+                    None if book.best_offer is None else book.best_offer.price,
+                    book.spread,
+                )
+            )
+            yield (
+                ("", f"{symbol:<{room}} "),
+                ("green", f"{bid:>8} "),
+                ("red", f"{offer:>8} "),
+                ("", f"{spread:>8}  {changed}"),
+            )
+
+
+def _side(level: Level | None) -> str:
+    return "-" if level is None else f"{level.price:f}x{level.size:f}"
+
+
+def _why(book: OrderBook) -> str:
+    reason = book.stale_reason
+    return book.state.value if reason is None else f"stale: {reason.value}"

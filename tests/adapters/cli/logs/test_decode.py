@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fuzz.wire import LOG, logged
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.cli.logs.explain import explain
+from kalshi_fix_adapters.cli.logs.render import json_fields, lines
+from kalshi_fix_adapters.cli.logs.units import Units
+from kalshi_fix_adapters.logs.reader import MAX_MESSAGE, LogReader
+from kalshi_fix_sansio import DIALECT, TEXTS, decode_strict
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.layout import BlockLayout, FieldMember
+from kalshi_fix_sansio.validation import validate
+from tests.adapters.cli.every_message import KEY, SYMBOL, conversation
+from tests.helpers import tag_of
+
+HOSTILE = (
+    b"|",
+    b"=",
+    b"|9=1|",
+    b"|9=-1|",
+    b"|35=D|",
+    b"|35=UMS|",
+    b"|35=W|",
+    b"|35=A|",
+    b"1",
+    b"-1",
+    b"99999999999999999999",
+    b"NaN",
+    b"\xff",
+    b"\x00",
+    b"|268=2|269=0|",
+    b"|146=999999999|",
+    b"|1703=1|",
+    b"|0=1|",
+    b"|10=123|",
+    b"|49=KalshiNR",
+    b"|56=KalshiRT",
+    b"|453=1|448=x|",
+    b"|95=5|96=a",
+)
+HEAD = b"35=D|34=2|49=%s|56=KalshiNR|52=20260817-16:00:00.000|" % KEY.encode()
+BODY = b"11=a1|38=10|40=2|44=0.75|54=1|55=%s|" % SYMBOL.encode()
+
+
+DOLLARS = b"%d" % tag_of("UseDollars")
+
+
+def message(body: bytes = BODY, head: bytes = HEAD) -> bytes:
+    return encode_frame("FIXT.1.1", (head + body).replace(b"|", b"\x01")).replace(b"\x01", b"|")
+
+
+def run(*args: str, log: bytes = b"") -> Result:
+    return CliRunner().invoke(commands, ["decode", *args], input=log)
+
+
+def objects(log: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run("--json", log=log).stdout.splitlines()]
+
+
+def problems(log: bytes) -> list[str]:
+    [found] = objects(log)
+    listed: list[str] = found["problems"]
+    return listed
+
+
+# --- every message
+
+
+def test_the_log_with_every_message_is_up_to_date_and_sound() -> None:
+    assert {spoken.MSG_TYPE for *_, spoken in conversation()} == set(DIALECT.messages)
+    for (product, session, sender, spoken), frame in zip(conversation(), logged(), strict=True):
+        layout = type(spoken).MESSAGE
+        assert validate(spoken, layout, product=product, session=session, sender=sender) == ()
+        assert decode_strict(frame) == spoken
+
+
+def test_every_message_is_decoded_without_problems() -> None:
+    result = run("--full", str(LOG))
+    assert (result.exit_code, result.stderr) == (0, "")
+    for layout in DIALECT.messages.values():
+        assert f"{layout.name} (35={layout.msg_type})" in result.stdout
+    assert "!" not in result.stdout
+
+
+def wire(block: Any) -> dict[str, Any]:
+    """The members of a typed block as JSON shows them, from its own encoding."""
+    layout: BlockLayout = block.LAYOUT
+    shown: dict[str, Any] = {}
+    encoded = dict(field.split("=", 1) for field in layout.encode(block).split("\x01") if field)
+    for member in layout.members:
+        if not isinstance(member, FieldMember):
+            entries = getattr(block, member.attribute)
+            if str(member.tag) in encoded:
+                shown[member.name] = [wire(entry) for entry in entries]
+        elif str(member.tag) in encoded:
+            shown[member.name] = "<hidden>" if member.field.secret else encoded[str(member.tag)]
+    return shown
+
+
+def test_json_says_what_the_messages_say() -> None:
+    found = objects(LOG.read_bytes())
+    assert len(found) == len(conversation())
+    for shown, (*_, spoken), frame in zip(found, conversation(), logged(), strict=True):
+        assert list(shown) == [
+            *("line", "time", "direction", "connection", "msg_type", "name", "fields", "problems")
+        ]
+        assert (shown["msg_type"], shown["name"]) == (spoken.MSG_TYPE, spoken.NAME)
+        assert shown["problems"] == []
+        fields = shown["fields"]
+        decoded = decode_strict(frame)
+        around = wire(decoded.header) | {
+            "BeginString": "FIXT.1.1",
+            "BodyLength": str(decoded.header.body_length),
+            "MsgType": spoken.MSG_TYPE,
+            "CheckSum": decoded.trailer.check_sum,
+        }
+        lengths = {name: value for name, value in fields.items() if name.endswith("DataLength")}
+        assert fields == wire(spoken) | around | lengths
+
+
+def test_nested_groups_are_arrays_of_objects() -> None:
+    [settled] = [found for found in objects(LOG.read_bytes()) if found["msg_type"] == "UMS"]
+    [party] = settled["fields"]["NoMarketSettlementPartyIDs"]
+    assert party["MarketSettlementPartyID"] == "account-456"
+    assert party["NoMiscFees"] == [
+        {"MiscFeeAmt": "0.006", "MiscFeeCurr": "USD", "MiscFeeType": "4", "MiscFeeBasis": "0"}
+    ]
+
+
+# --- what people see
+
+
+def test_a_message_in_words() -> None:
+    lines = [
+        line.rstrip() for line in run("--full", log=b"12:00 sent " + message() + b"\n").stdout.splitlines()
+    ]
+    assert lines[0] == "line 1: NewOrderSingle (35=D), sent"
+    words = [" ".join(line.split()) for line in lines]
+    assert "OrderQty (38) 10 contracts" in words
+    assert "Side (54) 1 (BUY)" in words
+    assert "Price (44) 0.75" in words
+    assert "MsgType (35) D (NewOrderSingle)" in words
+
+
+def test_a_logon_tells_the_unit_of_prices() -> None:
+    ids = b"34=1|49=%s|56=KalshiNR|52=20260817-16:00:00|" % KEY.encode()
+    dollars, cents = (
+        message(b"98=0|108=30|95=1|96=x|1137=9|141=Y|" + flag, head=b"35=A|" + ids)
+        for flag in (DOLLARS + b"=Y|", b"")
+    )
+    assert "0.75 dollars\n" in run("--full", log=dollars + message()).stdout
+    assert "0.75 cents\n" in run("--full", log=dollars + cents + message()).stdout
+
+
+def test_groups_are_indented() -> None:
+    lines = run("--full", str(LOG)).stdout.splitlines()
+    at = next(i for i, line in enumerate(lines) if "NoMarketSettlementPartyIDs" in line)
+    party, inner = lines[at + 1], next(line for line in lines[at:] if "CollateralAmountChange " in line)
+    assert party == "    entry 1"
+    assert inner.startswith(" " * 10 + "CollateralAmountChange (1704)")
+    assert inner.endswith(" dollars")
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["text", "json"])
+def test_no_secret_field_of_a_logon_is_shown(full: bool) -> None:
+    members = DIALECT.messages["A"].body.members
+    secrets = [each.field for each in members if isinstance(each, FieldMember) and each.field.secret]
+    assert {field.name for field in secrets} >= {"RawData", "Password", "NewPassword", "EncryptedPassword"}
+    body = "".join(
+        f"{field.length_tag}=9|{field.tag}=topsecret|" if field.length_tag else f"{field.tag}=topsecret|"
+        for field in secrets
+    )
+    log = message(body.encode(), HEAD.replace(b"35=D", b"35=A"))
+    output = run("--full" if full else "--json", "-", log=log).stdout
+    assert "topsecret" not in output
+    assert output.count("<hidden>") == len(secrets)
+
+
+def test_secrets_are_not_shown() -> None:
+    for form in ([], ["--full"], ["--json"]):
+        output = run(*form, str(LOG)).stdout
+        assert "bm90IGEg" not in output
+        assert output.count("<hidden>") == 1
+    damaged = b"8=FIXT.1.1|35=A|96=topsecret|96=topsecret|554=hunter2|554=hunter2|10=1|"
+    for form in ([], ["--full"], ["--json"]):
+        output = run(*form, log=damaged).stdout
+        assert "topsecret" not in output
+        assert "hunter2" not in output
+
+
+def test_control_characters_cannot_reach_the_terminal() -> None:
+    evil = message(BODY + b"30001=\x1b[2J\x07|")
+    output = run(log=evil).stdout
+    assert "\x1b" not in output
+    assert "\\x1b[2J\\x07" in output
+
+
+# --- what is wrong
+
+
+def test_a_sound_message_has_no_problems() -> None:
+    assert problems(message()) == []
+    assert run(log=message()).exit_code == 0
+
+
+def test_a_wrong_body_length_and_check_sum_are_named_with_what_was_expected() -> None:
+    size = len(HEAD + BODY)
+    wrong = message().replace(b"9=%d|" % size, b"9=7|", 1)
+    found = " ".join(problems(wrong))
+    assert "BodyLength (9)" in found
+    assert str(size) in found
+    check_sum = message()[-4:-1].decode()
+    wrong = message()[:-4] + b"999|"
+    [problem] = problems(wrong)
+    assert "CheckSum (10)" in problem
+    assert check_sum in problem
+
+
+def test_missing_body_length_and_check_sum_are_named_once() -> None:
+    found = problems(b"8=FIXT.1.1|" + HEAD + BODY + b"\n")
+    assert sorted(text.split(" is ")[0] for text in found) == ["BodyLength (9)", "CheckSum (10)"]
+
+
+def test_unknown_tags_are_named_and_keyed_by_number() -> None:
+    [found] = objects(message(BODY + b"333333=test|"))
+    assert found["fields"]["333333"] == "test"
+    assert ["333333" in problem for problem in found["problems"]] == [True]
+
+
+def test_a_known_text_is_explained_where_it_is_known_to_come() -> None:
+    (msg_type, text), told = next(iter(TEXTS.items()))
+    other = next(each for each in DIALECT.messages if (each, text) not in TEXTS)
+    for kind, shown in ((msg_type, f" {text} ({told.meaning})"), (other, f" {text}"), ("ZZ", f" {text}")):
+        head = HEAD.replace(b"35=D", f"35={kind}".encode())
+        lines = run("--full", log=message(b"58=" + text.encode() + b"|", head)).stdout.splitlines()
+        assert next(line for line in lines if "Text (58)" in line or "tag 58" in line).endswith(shown)
+        assert objects(message(b"58=" + text.encode() + b"|", head))[0]["fields"]["Text"] == text
+    unknown = run(
+        "--full", log=message(b"58=SOMETHING_ELSE|", HEAD.replace(b"35=D", f"35={msg_type}".encode()))
+    )
+    assert "SOMETHING_ELSE\n" in unknown.stdout
+
+
+def test_missing_fields_are_named() -> None:
+    [problem] = problems(message(BODY.replace(b"54=1|", b"")))
+    assert problem == "Side (54) is missing"
+
+
+def test_the_comp_ids_tell_what_else_is_required() -> None:
+    logon = b"98=0|108=30|1137=9|"
+    head = b"35=A|34=1|49=%b|56=%b|52=20260817-16:00:00|"
+    asked = {text.split(" is ")[0] for text in problems(message(logon, head % (KEY.encode(), b"KalshiNR")))}
+    assert asked == {"RawData (96)", "ResetSeqNumFlag (141)"}
+    asked = {text.split(" is ")[0] for text in problems(message(logon, head % (KEY.encode(), b"KalshiRT")))}
+    assert asked == {"RawData (96)"}
+    for sender in (b"KalshiNR", b"Kalshi"):
+        assert problems(message(logon, head % (sender, KEY.encode()))) == []
+    assert problems(message(logon, head % (b"me", b"you"))) == []
+
+
+def test_a_field_required_by_another_is_named() -> None:
+    assert ["ExpireTime (126)" in text for text in problems(message(BODY + b"59=6|"))] == [True]
+
+
+def test_what_only_one_product_requires_is_not_asked_for() -> None:
+    head = b"35=8|34=2|49=KalshiNR|56=%s|52=20260817-16:00:00|" % KEY.encode()
+    without_time = b"37=o|11=a|17=1;1|150=0|39=0|54=1|55=K|38=0|151=0|14=0|6=0|"
+    assert problems(message(without_time, head)) == []
+
+
+def test_messages_after_a_bad_one_are_decoded() -> None:
+    log = b"8=FIXT.1.1|35=D|junk|=|44=x|\n\n" + message() + b"8=FIXT.1.1|9=5|35=??|10=000|" + message()
+    assert [found["msg_type"] for found in objects(log)] == ["D", "D", "??", "D"]
+    assert [bool(found["problems"]) for found in objects(log)] == [True, False, True, False]
+    assert run(log=log).exit_code == 1
+
+
+def test_an_unknown_message_type_has_no_name() -> None:
+    [found] = objects(message(b"11=a|", head=HEAD.replace(b"35=D", b"35=ZZ")))
+    assert (found["msg_type"], found["name"]) == ("ZZ", None)
+    assert found["fields"]["ClOrdID"] == "a"
+
+
+def test_a_message_without_type_is_told() -> None:
+    [found] = objects(b"8=FIXT.1.1|34=5|11=a|")
+    assert (found["msg_type"], found["name"]) == (None, None)
+    assert "MsgType (35) is missing" in found["problems"]
+
+
+def test_an_endless_message_is_cut() -> None:
+    [found] = objects(b"8=FIXT.1.1|35=5|58=" + b"x" * (MAX_MESSAGE + 1))
+    assert "does not end" in found["problems"][-1]
+
+
+@given(
+    st.lists(st.sampled_from([*HOSTILE, *(b"%d=" % tag for tag in DIALECT.fields)]), max_size=40).map(
+        b"".join
+    )
+)
+def test_nothing_in_a_message_stops_the_reader(junk: bytes) -> None:
+    for found in LogReader().feed(b"8=FIXT.1.1|" + junk + b"\n\n"):
+        explanation = explain(found)
+        json.dumps(json_fields(explanation.inspection))
+        assert list(lines(explanation, Units()))
+
+
+# --- files
+
+
+def test_standard_input_is_the_default(tmp_path: Path) -> None:
+    path = tmp_path / "fix.log"
+    path.write_bytes(message())
+    assert run(str(path)).stdout == run(log=message()).stdout == run("-", log=message()).stdout

@@ -1,0 +1,369 @@
+"""What `kalshi-fix decode` prints, of which messages, and with which exit status."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fuzz.targets.log_reader import CarefulDecoder
+from fuzz.wire import LOG
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.cli.logs import files, templates
+from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
+from kalshi_fix_adapters.cli.logs.summary import Summary
+from kalshi_fix_adapters.cli.terminal import Screen
+from kalshi_fix_adapters.logs.fields import SEPARATORS
+from kalshi_fix_adapters.logs.reader import LogReader
+from tests.adapters.cli.every_message import SYMBOL
+from tests.adapters.cli.order_logs import line, wire
+
+ORDER = f"11=a1|38=10|40=2|44=0.75|54=1|55={SYMBOL}|"
+REPORT = f"37=o|11=a1|17=1;1|150=0|39=0|54=1|55={SYMBOL}|38=10.00|151=10.00|14=0.00|6=0.0000|"
+REPORT += "60=20260817-16:00:00.000|"
+
+
+def run(*args: str, log: bytes = b"") -> Result:
+    return CliRunner().invoke(commands, ["decode", *args], input=log)
+
+
+DAY = (
+    line("16:00:00.000001", "D", ORDER, sent=True)
+    + line("16:00:00.004001", "8", REPORT)
+    + line("16:00:02.000000", "0", "", 3, sent=True)
+    + line("17:00:00.000000", "8", REPORT.replace("a1", "b2"), 5, connection=2)
+)
+
+
+def found(msg_types: str, *args: str, log: bytes = DAY) -> None:
+    shown = [json.loads(text)["msg_type"] for text in run("--json", *args, log=log).stdout.splitlines()]
+    assert "".join(shown) == msg_types
+
+
+# --- what a line says
+
+
+def test_a_line_says_when_on_which_connection_and_which_way() -> None:
+    first, second, *_ = run(log=DAY).stdout.splitlines()
+    assert first == (
+        "2026-08-17 16:00:00.000001 1> #2 NewOrderSingle ClOrdID=a1 Side=BUY OrderQty=10 Price=0.75 "
+        f"Symbol={SYMBOL} OrdType=LIMIT"
+    )
+    assert second.startswith("2026-08-17 16:00:00.004001 1< #2 ExecutionReport ClOrdID=a1 ExecType=NEW ")
+
+
+def test_json_and_full_say_it_too() -> None:
+    told = json.loads(run("--json", log=DAY).stdout.splitlines()[1])
+    assert (told["line"], told["time"], told["direction"], told["connection"]) == (
+        *(2, "2026-08-17T16:00:00.004001+00:00", "received", 1),
+    )
+    full = run("--full", log=DAY).stdout
+    assert "line 2: ExecutionReport (35=8), received 2026-08-17 16:00:00.004001 on connection 1\n" in full
+
+
+def test_a_log_without_times_has_lines_all_the_same() -> None:
+    assert run(log=wire("0", "112=x|", sent=True)).stdout == "- - #2 Heartbeat TestReqID=x\n"
+
+
+def test_problems_stand_below_the_line() -> None:
+    result = run(log=b"\n" + wire("D", ORDER.replace("54=1|", ""), sent=True))
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1] == "  ! line 2: Side (54) is missing"
+
+
+ODD = (
+    "58=a=b|",
+    "58=50% %s %(x)s|",
+    '58="quoted" \\ back|',
+    "58=caf\xe9 \x1b[2J|",
+    "58=\x00|",
+    "58==|",
+    "58=10=5|",
+)
+
+
+@pytest.mark.parametrize("form", [Form.BRIEF, Form.JSON])
+def test_what_is_shown_fast_is_what_the_careful_renderers_show(form: Form) -> None:
+    """Again and again: a template is learned from the first, and has an expression after some."""
+    messages = [*LogReader().feed(LOG.read_bytes() * 10)]
+    messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD * 12))
+    fast, careful = Decoder(Asked(form)), CarefulDecoder(Asked(form))
+    assert fast.batch(messages) == careful.batch(messages)
+    assert fast.batch(reversed(messages)) == careful.batch(reversed(messages))
+
+
+def test_templates_do_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(templates, "MAX_SIZE", 2_000)
+    decoder = Decoder(Asked(Form.BRIEF))
+    decoder.batch(LogReader().feed(LOG.read_bytes()))
+    kept = decoder._templates._kept.values()
+    assert 0 < sum(len(each.text) for each in kept) <= 2_000
+
+
+# --- which messages
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["--type", "D"], "D"),
+        (["--type", "neworderSINGLE", "--type", "0"], "D0"),
+        (["--tag", "17"], "88"),
+        (["--tag", "Side=1"], "D88"),
+        (["--tag", "Side=2"], ""),
+        (["--tag", "55=*"], "D88"),
+        (["--id", "a1"], "D8"),
+        (["--id", "a1", "--id", "b2"], "D88"),
+        (["--id", "a"], ""),
+        (["--symbol", SYMBOL[:4] + "*"], "D88"),
+        (["--symbol", SYMBOL, "--direction", "received"], "88"),
+        (["--direction", "sent"], "D0"),
+        (["--since", "16:00:01"], "08"),
+        (["--until", "16:00:00.004001"], "D"),
+        (["--since", "2026-08-17 16:00:01", "--until", "2026-08-17T17:00:00Z"], "0"),
+        (["--since", "2026-08-18"], ""),
+    ],
+)
+def test_filters(args: list[str], expected: str) -> None:
+    found(expected, *args)
+
+
+def test_what_is_not_asked_for_is_not_counted() -> None:
+    wrong = wire("D", ORDER.replace("54=1|", ""), sent=True)
+    assert run(log=wrong + DAY).exit_code == 1
+    assert run("--type", "8", log=wrong + DAY).exit_code == 0
+    result = run("--type", "Z", log=DAY)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "no FIX message (8=FIXT.1.1) that was asked for found" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "args", [["--type", "NoSuch"], ["--tag", "NoSuch=1"], ["--since", "noon"], ["--since", "14:30+01:00"]]
+)
+def test_what_cannot_be_asked_is_told(args: list[str]) -> None:
+    result = run(*args, log=DAY)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert args[1].partition("=")[0] in result.stderr
+
+
+# --- where from
+
+
+def test_several_files_are_told_apart(tmp_path: Path) -> None:
+    first, second = tmp_path / "one.log", tmp_path / "two.log.gz"
+    first.write_bytes(DAY)
+    second.write_bytes(gzip.compress(DAY))
+    shown = run(str(first), str(second)).stdout.splitlines()
+    assert shown[0] == f"==> {first} <=="
+    assert shown[5] == f"==> {second} <=="
+    assert shown[1:5] == shown[6:]
+    found("D808D808", str(first), str(second))
+
+
+def test_a_packed_file_that_is_torn_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = tmp_path / "torn.log.gz"
+    path.write_bytes(gzip.compress(DAY * 2_000)[:-20])
+    result = run(str(path))
+    assert result.exit_code == 2
+    assert len(result.stdout.splitlines()) > 1_000
+    assert f"{path} cannot be read: " in result.stderr
+
+
+def test_times_are_shown_fast_as_they_are_with_care() -> None:
+    befores = [
+        "2026-11-21 12:00:00.131009Z 1 sent     ",
+        "2026-11-21 12:00:00.000000Z 1 sent     ",
+        "2026-11-21 12:00:00.13100 Z 1 sent     ",
+        "2026-11-21 12:00:00.1310099 1 sent     ",
+        "2026-11-21T12:00:00.131009Z 1 sent     ",
+        "2026-11-21 12:00:01,131009Z 1 sent     ",
+        "2026-99-99 12:00:00.131009Z 1 sent     ",
+        "2026-11-21 12:00:00.131009Z 2 received ",
+        "20261121-12:00:00.131 : ",
+        "",
+    ]
+    frame = next(iter(LogReader().feed(DAY))).frame.replace(b"\x01", b"|")
+    log = b"".join(before.encode() + frame + b"\n" for one in befores for before in (one, befores[0], one))
+    found = [*LogReader().feed(log)]
+    for asked in (Asked(Form.BRIEF), Asked(Form.JSON), Asked(Form.BRIEF, on_terminal=True)):
+        fast, careful = Decoder(asked).batch(found), CarefulDecoder(asked).batch(found)
+        assert (fast.text, fast.lines) == (careful.text, careful.lines)
+        assert len(fast.text or fast.lines) == len(found) == 3 * len(befores)
+
+
+def test_another_version_is_named() -> None:
+    other = b"8=FIX.4.4|9=5|35=0|10=163|\n"
+    result = run(log=DAY + other * 2)
+    assert result.exit_code == 0
+    assert "2 messages are FIX.4.4, not FIXT.1.1" in result.stderr
+    alone = run(log=other)
+    assert alone.exit_code == 3
+    assert "1 message is FIX.4.4" in alone.stderr
+    versions = files.OtherVersions()
+    list(versions.watch(bytes([byte]) for byte in other * 2))
+    assert len(list(versions.told())) == 1
+    assert next(versions.told()).startswith("2 messages")
+    for separator in SEPARATORS:
+        spelt = b"8=FIX.5.0SP2|9=5|35=0|10=163|".replace(b"|", separator)
+        versions = files.OtherVersions()
+        list(versions.watch(bytes([byte]) for byte in spelt))
+        assert next(versions.told()).startswith("1 message is FIX.5.0SP2, ")
+
+
+def test_a_file_is_followed_also_when_it_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "wire.log"
+    path.write_bytes(b"one")
+    steps = iter(["add", "nothing", "aside", "again", "shorter", "end"])
+
+    def wait() -> None:
+        step = next(steps)
+        if step == "add":
+            path.write_bytes(b"one two")
+        elif step == "aside":
+            with path.open("ab") as file:
+                file.write(b" three")
+            path.rename(tmp_path / "wire.log.1")
+        elif step == "again":
+            path.write_bytes(b"four five")
+        elif step == "shorter":
+            path.write_bytes(b"six")
+        elif step == "end":
+            raise KeyboardInterrupt
+
+    shown: list[bytes] = []
+    with pytest.raises(KeyboardInterrupt):
+        shown.extend(files.pieces(str(path), wait))
+    assert b" ".join(shown) == b"one  two  three four five six"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["-f", "a", "b"], ["-f", "--processes", "2", "a"], ["-f", "a.gz"], ["--full", "--processes", "2"]],
+)
+def test_what_does_not_go_together_is_told(args: list[str]) -> None:
+    result = run(*args)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("kalshi-fix: --f")
+    assert result.stderr.endswith("; see kalshi-fix decode --help\n")
+
+
+def test_processes_show_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "wire.log"
+    path.write_bytes(DAY * 50)
+    command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "decode", "--processes", "2", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", run(str(path)).stdout)
+
+
+# --- the summary
+
+
+def summary(log: bytes, *args: str) -> str:
+    result = run("--summary", *args, log=log)
+    return re.sub(r" +", " ", result.stdout)
+
+
+def test_a_summary_counts_and_times() -> None:
+    told = summary(DAY)
+    assert "4 messages, 2026-08-17 16:00:00 to 2026-08-17 17:00:00\n" in told
+    assert " 2 ExecutionReport (8)\n 1 NewOrderSingle (D)\n 1 Heartbeat (0)\n" in told
+    assert "0 messages with problems\n" in told
+    assert "1 gap in MsgSeqNum\n before line 4: 3 to 4, KalshiNR to " in told
+    assert (
+        "from request to first report, 1 time:\n least 4.0 ms, median 4.0 ms, 99 % 4.0 ms, most 4.0 ms"
+        in told
+    )
+    only = summary(DAY, "--type", "8")
+    assert "2 messages" in only
+    assert "1 gap" in only
+    assert "from request" not in only
+
+
+def test_a_gap_that_is_filled_is_none() -> None:
+    def report(number: int, header: str = "") -> bytes:
+        return wire("8", REPORT, number, header=header)
+
+    again = "43=Y|122=20260817-16:00:00.000|"
+    reset = wire("4", "123=Y|36=9|", 7, header=again)
+    assert "0 gaps" in summary(report(2) + report(5) + report(3, again) + report(4, again) + report(6))
+    assert "0 gaps" in summary(
+        report(2) + report(9) + b"".join(report(n, again) for n in range(3, 7)) + reset
+    )
+    assert ": 4, KalshiNR" in summary(report(2) + report(5) + report(3, again))
+    assert "0 gaps" in summary(report(7) + wire("A", "98=0|108=30|1137=9|141=Y|", 1) + report(2))
+
+
+def test_a_damaged_message_counts_with_its_number() -> None:
+    damaged = wire("0", "", 3)[:-4] + b"000|"
+    told = summary(wire("0", "", 2) + b"\n" + damaged + b"\n" + wire("0", "", 4))
+    assert "1 message with problems" in told
+    assert "0 gaps" in told
+
+
+def test_a_summary_of_much_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAX_KEPT", "MAX_WAITING", "MAX_LATENCIES"):
+        monkeypatch.setattr(f"kalshi_fix_adapters.cli.logs.summary.{name}", 3)
+    log = b"".join(
+        line(f"16:00:{n:02}.000000", "D", ORDER.replace("a1", f"c{n}"), 2 * n, sent=True) for n in range(1, 9)
+    )
+    taken = Summary()
+    for fact, wanted, wrong in Decoder(Asked(Form.NONE)).batch(LogReader().feed(log)).facts:
+        taken.take(fact, wanted=wanted, wrong=wrong)
+    assert len(taken._waiting) == len(taken._gaps) == 3
+    assert "7 gaps in MsgSeqNum" in "\n".join("".join(part for _, part in each) for each in taken.lines())
+
+
+# --- on a terminal
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_a_line_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, colour: bool) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if not colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    batch = Decoder(Asked(Form.BRIEF, on_terminal=True)).batch([*LogReader().feed(DAY)])
+    Screen(stream).lines(batch.lines, cut=True)
+    shown = stream.getvalue()
+    assert ("\x1b[" in shown) is colour
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+    assert [len(each) <= 60 for each in plain] == [True] * 4
+    assert plain[0] == "16:00:00.000 1> #2 NewOrderSingle ClOrdID=a1 Side=BUY OrderQ>"[:59] + ">"
+    assert "#3 Heartbeat" in plain[2]
+
+
+def test_progress_is_told_on_a_terminal_and_goes_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "wire.log"
+    path.write_bytes(DAY)
+    clock = iter(range(0, 100, 1))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with files.Progress(str(path), shown=True) as progress:
+        assert list(progress.watch(iter([DAY[:100], DAY[100:]]))) == [DAY[:100], DAY[100:]]
+    assert "wire.log: 100% of 0 MB" in terminal.getvalue()
+    *_, told, erased, nothing = terminal.getvalue().split("\r")
+    assert (erased, nothing) == (" " * len(told), "")
+    assert "\x1b" not in terminal.getvalue()
+    pipe = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", pipe)
+    with files.Progress(str(path), shown=True) as progress:
+        list(progress.watch(iter([DAY] * 5)))
+    assert pipe.getvalue() == ""

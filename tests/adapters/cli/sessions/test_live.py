@@ -1,0 +1,297 @@
+"""What is followed live, on pseudo-terminals and in pipes, against a simulated venue."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.cli.sessions.orders import OpenOrders
+from kalshi_fix_adapters.cli.sessions.watch import Books
+from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_adapters.venue.operations import operation
+from kalshi_fix_sansio import Logon
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import LoggedOn
+from tests.adapters.cli.pipes import lines_until, started
+from tests.adapters.cli.terminals import (
+    BACK,
+    COLOUR,
+    HIDE_CURSOR,
+    OTHER_SCREEN,
+    SHOW_CURSOR,
+    Terminal,
+    plain,
+)
+from tests.adapters.cli.venue_environ import environ_of
+
+MARKET, OTHER = "KXHIGHNY-26DEC31-B50", "KXNBA-27-NYK"
+
+
+@pytest.fixture
+def second(environ: dict[str, str]) -> dict[str, str]:
+    """The variables of another key of the same account."""
+    return environ | {
+        name.removesuffix("_2"): value for name, value in environ.items() if name.endswith("_2")
+    }
+
+
+@pytest.fixture
+def theirs(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    return environ_of(sandbox, "them", tmp_path / "theirs")
+
+
+def run(environ: dict[str, str], *arguments: str) -> str:
+    result = CliRunner().invoke(commands, [*arguments, "--yes"], env=environ)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def left_clean(terminal: Terminal) -> None:
+    """The terminal is as it was, and nothing was printed beside the picture."""
+    before, _, rest = terminal.output.partition(OTHER_SCREEN)
+    drawn, _, after = rest.rpartition(BACK)
+    assert (plain(before), plain(after)) == ("", "")
+    assert HIDE_CURSOR in before + drawn
+    assert (drawn + after).rindex(SHOW_CURSOR) > (before + drawn).rindex(HIDE_CURSOR) - len(before)
+    assert terminal.is_as_before
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(60, 24), (120, 30)])
+def test_a_book_is_drawn_in_place_until_ctrl_c(
+    environ: dict[str, str], theirs: dict[str, str], columns: int, rows: int
+) -> None:
+    with Terminal(["watch", MARKET], environ, columns=columns, rows=rows) as terminal:
+        terminal.expect("connected since")
+        terminal.expect("0.4300    0.4700")
+        run(theirs, "order", "buy", MARKET, "7", "0.44", "--id", f"n-{columns}")
+        shown = terminal.expect("7.00    0.4400    0.4700")
+        assert "spread 0.0300, changed " in shown
+        run(theirs, "cancel", f"n-{columns}", "buy", MARKET)
+        terminal.expect("0.4300    0.4700")
+        terminal.type("\x03")
+        assert terminal.status() == 130
+        left_clean(terminal)
+        assert COLOUR.search(terminal.output) is not None
+        for frame in terminal.frames():
+            assert len(frame) <= rows
+            assert max(map(len, frame)) <= columns
+        assert "KalshiMD prediction, demo" in terminal.frames()[-1][0]
+
+
+def test_no_colour_sequence_is_printed_where_colours_are_not_wanted(environ: dict[str, str]) -> None:
+    with Terminal(["watch", MARKET], {**environ, "NO_COLOR": "1"}) as terminal:
+        terminal.expect("0.4300    0.4700")
+        terminal.type("q")
+        assert terminal.status() == 0
+        assert COLOUR.search(terminal.output) is None
+        left_clean(terminal)
+
+
+def test_it_goes_with_the_size_of_the_terminal(environ: dict[str, str]) -> None:
+    with Terminal(["watch", MARKET, OTHER], environ) as terminal:
+        terminal.expect("0.4300    0.4700")
+        terminal.resize(120, 24)
+        wide = terminal.expect("q or Ctrl-C ends it")
+        while not any(MARKET in line and OTHER in line for line in wide.split("\n")):
+            wide = terminal.expect("q or Ctrl-C ends it")
+        # Too low for two books: a line for each.
+        terminal.resize(60, 10)
+        terminal.expect("market                      bid    offer   spread  changed")
+        terminal.expect(f"{MARKET}     0.4300   0.4700   0.0400  ")
+        terminal.type("q")
+        assert terminal.status() == 0
+
+
+def test_what_there_is_no_room_for_is_scrolled_to(environ: dict[str, str]) -> None:
+    with Terminal(["watch", MARKET, OTHER, "--depth", "50"], environ, rows=8) as terminal:
+        terminal.expect("rows 1 to 4 of 9, arrows scroll")
+        terminal.type("\x1b[B")
+        shown = terminal.expect("rows 2 to 5 of 9")
+        assert "spread" not in shown[shown.rindex("connected") :]
+        terminal.type(" x\x1b[6~")
+        terminal.expect("rows 6 to 9 of 9")
+        terminal.type("k")
+        terminal.expect("rows 5 to 8 of 9")
+        terminal.type("g")
+        terminal.expect("rows 1 to 4 of 9")
+        terminal.type("\x1b[5~q")
+        assert terminal.status() == 0
+
+
+def test_books_are_stale_while_there_is_no_connection_and_are_asked_for_again(
+    environ: dict[str, str], sandbox: Sandbox
+) -> None:
+    with Terminal(["watch", MARKET], environ) as terminal:
+        terminal.expect("0.4300    0.4700")
+        sandbox.server.perform(operation("busy", {"times": 2}))
+        sandbox.server.perform(operation("cut", {}))
+        lost = terminal.expect("stale: the session ended, ")
+        assert "NO CONNECTION since " in lost
+        picture = lost[lost.rindex("NO CONNECTION") :]
+        assert "0.4300" not in picture
+        terminal.expect("logon service busy")
+        terminal.expect("connected since")
+        terminal.expect("0.4300    0.4700")
+        terminal.type("\x03")
+        assert terminal.status() == 130
+        left_clean(terminal)
+
+
+def test_a_venue_that_does_not_want_it_any_more_ends_it_with_a_sentence(
+    environ: dict[str, str], sandbox: Sandbox
+) -> None:
+    with Terminal(["watch", MARKET], environ) as terminal:
+        terminal.expect("0.4300    0.4700")
+        sandbox.server.perform(operation("refuse-logon", {"text": "INVALID_SIGNATURE", "times": 0}))
+        sandbox.server.perform(operation("cut", {}))
+        said = terminal.expect("kalshi-fix: ")
+        assert terminal.status() == 1
+        after = plain(terminal.output.rpartition(BACK)[2])
+        assert all(len(line) <= 60 for line in after.splitlines())
+        assert "INVALID_SIGNATURE" in after
+        assert said
+        assert terminal.is_as_before
+    sandbox.server.perform(operation("release", {}))
+
+
+def test_sigterm_and_ctrl_z_give_the_terminal_back(environ: dict[str, str]) -> None:
+    with Terminal(["watch", MARKET], environ) as terminal:
+        terminal.expect("0.4300    0.4700")
+        # Nobody could continue a process without a shell, so the system does not stop it: it goes on at once.
+        terminal.type("\x1a")
+        terminal.expect("q or Ctrl-C ends it")
+        while terminal.output.count(OTHER_SCREEN) < 2:
+            terminal.expect("q or Ctrl-C ends it")
+        assert terminal.output.count(BACK) == 1
+        terminal.signal(signal.SIGTERM)
+        assert terminal.status() == 128 + signal.SIGTERM
+        assert terminal.output.count(BACK) == 2
+        assert terminal.is_as_before
+
+
+def test_open_orders_are_followed_over_a_lost_connection(
+    environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
+) -> None:
+    with Terminal(["orders"], second, rows=30) as terminal:
+        terminal.expect("0 open")
+        run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "o-1")
+        terminal.expect(f"buy 10.00 {MARKET} at 0.1000")
+        sandbox.server.perform(operation("busy", {"times": 1}))
+        sandbox.server.perform(operation("cut", {"session": "KalshiNR"}))
+        lost = terminal.expect("1 open, 1 not sure")
+        lost += terminal.expect("Not known: order o-1: what happened to it since ")
+        assert "at 0.1000 (unverified)" in lost
+        terminal.expect("connected since")
+        terminal.expect("1 open ")
+        run(environ, "cancel", "o-1", "buy", MARKET, "--id", "o-1-end")
+        terminal.expect("0 open")
+        terminal.expect("o-1-end canceled, 0 left")
+        terminal.type("\x03")
+        assert terminal.status() == 130
+        left_clean(terminal)
+        assert max(len(line) for frame in terminal.frames() for line in frame) <= 60
+
+
+def test_orders_placed_while_there_was_no_connection_are_shown_afterwards(
+    environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
+) -> None:
+    with Terminal(["orders"], second, rows=30) as terminal:
+        terminal.expect("0 open")
+        hold = {"session": "KalshiNR", "key": second["KALSHI_KEY_ID"], "times": 0}
+        sandbox.server.perform(operation("busy", hold))
+        sandbox.server.perform(operation("cut", {"key": second["KALSHI_KEY_ID"]}))
+        terminal.expect("NO CONNECTION")
+        run(environ, "order", "buy", MARKET, "3", "0.11", "--id", "o-2")
+        sandbox.server.perform(operation("release", {}))
+        terminal.expect(f"buy 3.00 {MARKET} at 0.1100")
+        terminal.type("q")
+        assert terminal.status() == 0
+    run(environ, "cancel", "o-2", "buy", MARKET)
+
+
+def test_in_a_pipe_each_change_is_a_line(
+    environ: dict[str, str], theirs: dict[str, str], sandbox: Sandbox
+) -> None:
+    with started("watch", MARKET, environ=environ) as process:
+        lines = lines_until(process, f"{MARKET} 0.4300x")
+        run(theirs, "order", "buy", MARKET, "7", "0.44", "--id", "p-1")
+        lines += lines_until(process, f"{MARKET} 0.4400x7.00 0.4700x")
+        run(theirs, "cancel", "p-1", "buy", MARKET)
+        sandbox.server.perform(operation("cut", {"session": "KalshiMD"}))
+        lines += lines_until(process, f"{MARKET} stale: the session ended")
+        lines += lines_until(process, "connected")
+        lines += lines_until(process, f"{MARKET} 0.4300x")
+        process.send_signal(signal.SIGINT)
+        rest, said = process.communicate(timeout=30)
+        assert (process.returncode, said) == (130, b"")
+    assert "\x1b" not in "".join([*lines, rest.decode()])
+    assert any("connection lost, again in " in line for line in lines)
+
+
+def test_in_a_pipe_what_is_not_known_of_orders_is_a_line(
+    environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
+) -> None:
+    with started("orders", environ=second) as process:
+        lines = lines_until(process, "all is known that was asked for")
+        run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "q-1")
+        lines += lines_until(process, "q-1 open, 10.00 left")
+        sandbox.server.perform(operation("cut", {"key": second["KALSHI_KEY_ID"]}))
+        lines += lines_until(process, "Not known: order q-1")
+        assert any("q-1 unverified" in line for line in lines)
+        lines += lines_until(process, "all is known that was asked for")
+        run(environ, "cancel", "q-1", "buy", MARKET, "--id", "q-1-end")
+        lines += lines_until(process, "q-1-end canceled, 0 left")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert (process.returncode, said) == (130, b"")
+    assert "\x1b" not in "".join(lines)
+
+
+class Cut:
+    """A client whose connection is lost, which its events do not say yet."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.sent: list[Message] = []
+
+    def send(self, message: Message) -> int:
+        if not self.is_on:
+            raise NotConnectedError("the connection is lost")
+        self.sent.append(message)
+        return len(self.sent)
+
+
+def logged_on() -> LoggedOn:
+    return LoggedOn(Logon(heart_bt_int=30), 30, True, {"use_dollars": True})
+
+
+def test_books_that_cannot_be_asked_for_are_asked_for_when_the_session_is_back() -> None:
+    client: Any = Cut()
+    books = Books(client, ["A", "B"])
+    assert not books.is_complete
+    client.is_on = True
+    books.apply(logged_on())
+    [request] = client.sent
+    assert [each.symbol for each in request.related_sym] == ["A", "B"]
+    books.apply(logged_on())
+    assert len(client.sent) == 1
+
+
+def test_reports_that_cannot_be_asked_for_are_asked_for_later() -> None:
+    client: Any = Cut()
+    orders = OpenOrders(client, "prediction", {})
+    orders.apply(logged_on())
+    assert not any("Not known" in line for line in orders.tick())
+    assert not orders.is_told
+    client.is_on = True
+    orders.tick()
+    [request] = client.sent
+    assert request.begin_exec_id == "0;0"
+    orders.tick()
+    assert len(client.sent) == 1

@@ -1,0 +1,154 @@
+"""The subcommands that trade, against a simulated venue."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.cli.sessions import requests
+from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_adapters.venue.operations import operation
+
+MARKET = "KXHIGHNY-26DEC31-B50"
+BUY = ("order", "buy", MARKET, "10", "0.40")
+
+
+def run(environ: dict[str, str], *arguments: str, typed: str | None = None) -> Result:
+    result = CliRunner().invoke(commands, arguments, env=environ, input=typed)
+    assert all(len(line) <= 60 for line in result.stdout.splitlines()), result.stdout
+    return result
+
+
+def labelled(result: Result) -> dict[str, str]:
+    """What was printed, by its label."""
+    return {line[:9].rstrip(): line[9:] for line in result.stdout.splitlines() if line[:1] != " "}
+
+
+def test_an_order_rests_is_changed_and_cancelled(environ: dict[str, str]) -> None:
+    placed = run(environ, *BUY, "--id", "a-1", "--yes")
+    assert placed.exit_code == 0, placed.output
+    assert labelled(placed)["open"] == "10.00 contracts rest at 0.4000 dollars"
+    assert labelled(placed)["ClOrdID"] == "a-1"
+    changed = run(environ, "amend", "a-1", "buy", MARKET, "15", "0.41", "--id", "a-2", "--yes")
+    assert changed.exit_code == 0
+    assert labelled(changed)["open"] == "15.00 contracts rest at 0.4100 dollars"
+    assert labelled(changed)["OrderID"] == labelled(placed)["OrderID"]
+    ended = run(environ, "cancel", "a-2", "buy", MARKET, "--yes")
+    assert (ended.exit_code, labelled(ended)["ended"]) == (0, "canceled")
+    for again in (("amend", "a-2", "buy", MARKET, "5", "0.41"), ("cancel", "a-2", "buy", MARKET)):
+        refused = run(environ, *again, "--yes")
+        assert (refused.exit_code, refused.stdout) == (1, "refused  ORDER_NOT_FOUND\n")
+
+
+def test_what_fills_is_told_in_dollars(environ: dict[str, str]) -> None:
+    filled = run(environ, "order", "buy", MARKET, "1", "0.47", "--yes")
+    assert filled.exit_code == 0
+    told = labelled(filled)
+    assert told["filled"] == "1.00 contracts at 0.4700 dollars on average"
+    assert told["value"].startswith("0.470000 dollars, and fees of 0.0")
+    assert "open" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("order", "buy", "NOPE", "5", "0.40"), "MARKET_NOT_FOUND: No market has this symbol."),
+        (("order", "buy", MARKET, "5", "0.40", "--expiry", "ioc"), "canceled: IMMEDIATE_OR_CANCELLED"),
+        (("order", "sell", MARKET, "5", "0.40", "--post-only"), "canceled: POST_ONLY_CROSS"),
+    ],
+)
+def test_what_is_refused_or_ends_without_a_fill_has_status_1(
+    environ: dict[str, str], arguments: tuple[str, ...], said: str
+) -> None:
+    result = run(environ, *arguments, "--yes")
+    assert result.exit_code == 1
+    assert said in result.stdout
+
+
+def test_all_orders_of_the_key_are_cancelled(environ: dict[str, str]) -> None:
+    run(environ, *BUY, "--id", "m-1", "--yes")
+    result = run(environ, "mass-cancel", "--yes")
+    assert result.exit_code == 0
+    assert "m-1" in result.stdout
+    # The venue takes one a second. Nothing but the command's own lines is printed.
+    again = run(environ, "mass-cancel", "--yes")
+    assert (again.exit_code, again.stdout) == (1, "refused  Rate limit exceeded\n")
+    assert "MsgSeqNum" not in again.stderr
+
+
+def test_it_asks_with_product_environment_price_and_cost(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "_at_terminal", lambda: True)
+    declined = run(environ, "order", "sell", MARKET, "10", "0.60", typed="n\n")
+    assert (declined.exit_code, declined.stdout) == (1, "")
+    for part in (
+        f"sell 10 {MARKET}",
+        "at 0.60 dollars",
+        "costs up to 4.00 dollars",
+        "prediction, demo: KalshiNR at 127.0.0.1:",
+        "Send it? [y/N]",
+        "kalshi-fix: nothing was sent",
+    ):
+        assert part in declined.stderr
+    accepted = run(environ, *BUY, "--expiry", "ioc", typed="y\n")
+    assert "canceled" in accepted.stdout
+    margin = run(environ, "order", "buy", "X", "2", "20", "--product", "margin", typed="\n")
+    assert margin.exit_code == 1
+    assert "worth 40 dollars; takes margin" in margin.stderr
+    assert "margin, demo" in margin.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [BUY, ("cancel", "a", "buy", MARKET), ("amend", "a", "buy", MARKET, "5", "0.4"), ("mass-cancel",)],
+)
+def test_without_a_terminal_and_without_yes_nothing_is_sent(
+    environ: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    result = run(environ, *arguments, typed="y\n")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("kalshi-fix: nothing was sent: there is no terminal to ask at; say --yes\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("order", "buy", MARKET, "1e3", "0.40"), "'1e3' is no number such as 10 or 0.40"),
+        (("order", "buy", MARKET, "NaN", "0.40"), "is no number"),
+        (("order", "buy", "A\x01B", "1", "0.40"), "printable"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_sent(
+    environ: dict[str, str], arguments: tuple[str, ...], said: str
+) -> None:
+    result = run(environ, *arguments, "--yes")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str]) -> None:
+    result = run(environ, *BUY, "--yes", "--environment", "production")
+    assert result.exit_code == 1
+    assert "KALSHI_FIX_ENDPOINTS points elsewhere" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "said"),
+    [
+        ("withhold", {"message": "8"}, "no answer came within 0.5 seconds"),
+        ("unavailable", {"applied": True}, "does not know"),
+        ("cut", {"at": "reply", "message": "NewOrderSingle"}, "connection"),
+    ],
+)
+def test_an_outcome_that_is_not_known_is_said_to_be(
+    environ: dict[str, str], sandbox: Sandbox, fault: str, options: dict[str, object], said: str
+) -> None:
+    sandbox.server.perform(operation(fault, options))
+    result = run(environ, *BUY, "--id", f"u-{fault}", "--yes", "--timeout", "0.5")
+    sandbox.server.perform(operation("release", {}))
+    assert result.exit_code == 3, result.output
+    assert said in " ".join(result.stdout.split())
+    assert labelled(result)["ClOrdID"] == f"u-{fault}"
+    assert "REST" in result.stdout
