@@ -30,9 +30,9 @@ from kalshi_fix_sansio import (
     trading,
 )
 from kalshi_fix_sansio.base import Block, Message
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.layout import BY_SESSION, BlockLayout, FieldMember, GroupMember
-from kalshi_fix_sansio.value import Value
 
 API = Path(__file__).parent.parent / "docs" / "api"
 
@@ -133,7 +133,7 @@ def test_settings_are_explained_where_they_stand_a_second_time() -> None:
 def test_nothing_reads_sources_before_somebody_asks() -> None:
     program = (
         "import sys, kalshi_fix_adapters.blocking, kalshi_fix_sansio as k; k.NewOrderSingle.LAYOUT;"
-        "read = 'kalshi_fix_sansio.class_source'; assert read not in sys.modules;"
+        "read = 'kalshi_fix_sansio.classes.source'; assert read not in sys.modules;"
         "assert k.NewOrderSingle.__doc__; assert read in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

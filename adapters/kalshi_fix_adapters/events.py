@@ -12,9 +12,9 @@ import attrs
 
 from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import Event, SessionEnded
-from kalshi_fix_sansio.value import Value
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -148,7 +148,7 @@ class _Modules:
         for view in views:
             imports.in_one_line("enum", view.base)
             imports.line_each("kalshi_fix_sansio.scalars", view.plain_converter)
-            imports.in_one_line("kalshi_fix_sansio.explained", "explained")
+            imports.in_one_line("kalshi_fix_sansio.classes.explained", "explained")
             imports.in_one_line("kalshi_fix_sansio.support", "known", view.to_code)
             imports.in_one_line("typing", "Final")
         doc = f"The code values of the {self.dialect.title} dialect. Others stay plain values."
@@ -162,7 +162,7 @@ class _Modules:
         imports.in_one_line(LAYOUT, "TextMeaning")
         if self.dialect.texts:
             imports.in_one_line("enum", "StrEnum")
-            imports.in_one_line("kalshi_fix_sansio.explained", "explained")
+            imports.in_one_line("kalshi_fix_sansio.classes.explained", "explained")
         views = texts.text_views(self.dialect, imports, self.package)
         doc = f"What Text (58) says in messages of the {self.dialect.title} dialect."
         sources = _files(self.dialect.texts)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 
 
 @explained

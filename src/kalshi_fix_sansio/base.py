@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.layout import BY_SESSION
 from kalshi_fix_sansio.problems import Problem
 
@@ -54,7 +54,7 @@ class Block:
         return f"{type(self).__name__}({', '.join(self._shown())})"
 
     def _repr_html_(self) -> str:
-        from kalshi_fix_sansio.display import table  # in notebooks alone
+        from kalshi_fix_sansio.classes.display import table  # in notebooks alone
 
         rows = (text.partition("=")[::2] for text in self._shown())
         return table(type(self).__name__, ("field", "value"), rows)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 
 
 @explained

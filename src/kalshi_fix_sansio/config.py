@@ -9,14 +9,14 @@ import attrs
 
 from kalshi_fix_sansio.authentication import SignLogon
 from kalshi_fix_sansio.base import Block
+from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import ConfigurationError
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, SessionType
 from kalshi_fix_sansio.protocol_options import ProtocolOptions
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
-from kalshi_fix_sansio.value import Value
 
 LOGON = "A"
 LAST_PROCESSED = "last_msg_seq_num_processed"

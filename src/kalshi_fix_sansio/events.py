@@ -13,10 +13,10 @@ import attrs
 
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem
-from kalshi_fix_sansio.value import Value
 
 
 @explained

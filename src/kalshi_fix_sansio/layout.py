@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.on_demand import imported
-from kalshi_fix_sansio.value import Value
 
 
 class Kind(Enum):

@@ -13,8 +13,8 @@ from enum import Enum
 
 import attrs
 
-from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.value import Value
+from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.classes.value import Value
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -11,8 +11,8 @@ from typing import Final
 
 import attrs
 
+from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.problems import Reason
-from kalshi_fix_sansio.value import Value
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import attrs
 
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 
 ResendPolicy = Callable[[Message, float], bool]
 """Takes a message as it was sent and its age in seconds; says whether it may go out again."""

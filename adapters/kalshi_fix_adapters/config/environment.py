@@ -33,8 +33,8 @@ from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.net.key_text import looks_like_key, shown
 from kalshi_fix_adapters.net.tls import Security, Tls
 from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.layout import SessionType
 from kalshi_fix_sansio.signing import Signer, load_private_key
 

@@ -20,9 +20,9 @@ from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio._generated.sessions import Environment, Product
 from kalshi_fix_sansio.base import values_of
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.config import Role, SessionConfig, own_logon_fields
 from kalshi_fix_sansio.errors import ConfigurationError
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.protocol_options import ProtocolOptions
 from kalshi_fix_sansio.resend_policy import ResendPolicy

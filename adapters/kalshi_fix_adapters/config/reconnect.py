@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.errors import ConfigurationError
-from kalshi_fix_sansio.value import Value
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -14,12 +14,12 @@ from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.journal import RowBuffer, RowStore
 from kalshi_fix_adapters.errors import SigningError
 from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
+from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
 from kalshi_fix_sansio.events import MessagesLost, OutcomesUnknown
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session
 from kalshi_fix_sansio.session.sequence import LAST_NUMBER
-from kalshi_fix_sansio.value import Value
 
 if TYPE_CHECKING:
     from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, StoreSummary

@@ -14,8 +14,8 @@ from kalshi_fix_adapters.engine.sequence import Doubtful, SequenceNumbers
 from kalshi_fix_adapters.errors import AdapterError, ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, SessionEnded
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.states import State
 

@@ -13,9 +13,9 @@ import attrs
 
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.classes.fast_init import fast_init
 from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.problems import Problem

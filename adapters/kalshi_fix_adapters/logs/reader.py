@@ -17,8 +17,8 @@ from enum import Enum, auto
 import attrs
 
 from kalshi_fix_adapters.logs.fields import FIELD, SEPARATORS, SOH, Fragments
-from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.fast_init import fast_init
+from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.classes.fast_init import fast_init
 from kalshi_fix_sansio.framing import CHECK_SUM_FIELDS, CHECK_SUM_SIZE, SUMS_WITH_CHECK_SUM, byte_sum
 
 MAX_MESSAGE = 2 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from kalshi_fix_sansio.value import Value
+from kalshi_fix_sansio.classes.value import Value
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from kalshi_fix_adapters.net.key_text import looks_like_key, shown
+from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.errors import ConfigurationError
-from kalshi_fix_sansio.value import Value
 
 if TYPE_CHECKING:
     import socket

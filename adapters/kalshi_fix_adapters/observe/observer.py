@@ -22,8 +22,8 @@ import attrs
 
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.session.states import State
 
 Direction = Literal["sent", "received"]

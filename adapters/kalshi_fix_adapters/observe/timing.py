@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from kalshi_fix_adapters.observe.observer import HeartbeatTiming, LogonTiming, OrderTiming, Timing
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.classes.fast_init import fast_init
 from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, RejectReceived
-from kalshi_fix_sansio.fast_init import fast_init
 
 MAX_WAITING = 10_000
 """Orders (and, apart from them, TestRequests) whose answer is waited for; beyond, the oldest is forgotten."""

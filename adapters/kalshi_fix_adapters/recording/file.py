@@ -17,8 +17,8 @@ from zlib import crc32
 import attrs
 
 from kalshi_fix_adapters.errors import AdapterError
-from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.fast_init import fast_init
+from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.classes.fast_init import fast_init
 
 MAGIC: Final = b"KFIXREC1"
 HEAD: Final = Struct("<IIqIB")

@@ -28,6 +28,8 @@ from kalshi_fix_sansio import (
     TestRequest,
 )
 from kalshi_fix_sansio.base import Message, values_of
+from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.classes.fast_init import fast_init
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
@@ -38,8 +40,6 @@ from kalshi_fix_sansio.events import (
     RejectReceived,
     SessionEnded,
 )
-from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import DropCopy

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 
 _NOT_PLAIN = re.compile("[^A-Za-z0-9_]+")
 _LONGEST_PART = 40

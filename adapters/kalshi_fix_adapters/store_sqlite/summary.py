@@ -15,8 +15,8 @@ from kalshi_fix_adapters.store_sqlite.layout import connect, has_rows, read_requ
 from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.rows import journal_text, message_of
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.errors import StoreError
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 

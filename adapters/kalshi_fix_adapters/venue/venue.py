@@ -55,11 +55,11 @@ from kalshi_fix_adapters.venue.sessions.offline_queue import OfflineQueue
 from kalshi_fix_adapters.venue.sessions.tolerance import CODECS
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError, EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived, SessionEnded
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.session import Session
 
 NEVER = Instant(0, datetime.min.replace(tzinfo=UTC))

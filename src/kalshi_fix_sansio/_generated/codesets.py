@@ -6,7 +6,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.scalars import (
     to_char,
     to_int,

@@ -12,7 +12,7 @@ from kalshi_fix_sansio._generated.codesets import (
     ExecType,
     OrdRejReason,
 )
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.layout import TextMeaning
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.layout import FieldLayout, GroupMember, MessageLayout
 from kalshi_fix_sansio.problems import Problem
 

@@ -9,7 +9,7 @@ from zlib import adler32
 
 import attrs
 
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.problems import Problem, Reason
 
 SOH: Final = b"\x01"

@@ -7,8 +7,8 @@ from typing import Final
 
 import attrs
 
-from kalshi_fix_sansio.explained import explained
-from kalshi_fix_sansio.fast_init import fast_init
+from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.classes.fast_init import fast_init
 from kalshi_fix_sansio.framing.frame import (
     CHECK_SUM,
     CHECK_SUM_FIELDS,

@@ -13,11 +13,11 @@ from typing import Any
 
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.classes.fast_init import fast_init
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.errors import EncodeError
-from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.ledger import Ledger

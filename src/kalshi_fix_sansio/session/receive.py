@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.base import Message, UnknownMessage
+from kalshi_fix_sansio.classes.fast_init import fast_init
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.events import (
@@ -24,7 +25,6 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageTooLarge,
 )
-from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import Frame, Oversized
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import attrs
 
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.outcomes import OpenRequest
 
 MAX_KEPT_BYTES = 64 * 1024 * 1024

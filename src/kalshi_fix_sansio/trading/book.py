@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import AggressorSide, Side
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO
 
 
@@ -273,7 +273,7 @@ class OrderBook:
         self.offers.load({})
 
     def _repr_html_(self) -> str:
-        from kalshi_fix_sansio.display import table  # in notebooks alone
+        from kalshi_fix_sansio.classes.display import table  # in notebooks alone
 
         bids, offers = (side.depth(LEVELS_DISPLAYED) for side in (self.bids, self.offers))
         rows = [("", "", f"{price:f}", f"{size:f}") for price, size in reversed(offers)]

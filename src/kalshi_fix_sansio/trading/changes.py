@@ -9,7 +9,7 @@ from typing import NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import MDEntryType, MDFullEntry, MDIncEntry
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.trading.book import Level, OrderBook, Trade
 
 _new = object.__new__

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import attrs
 
 from kalshi_fix_sansio._generated import SESSION_TYPES
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 
 WINDOW: Final = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
 """How far back drop copy reaches."""

@@ -25,10 +25,10 @@ from kalshi_fix_sansio._generated import (
     LogonFields,
 )
 from kalshi_fix_sansio.base import values_of
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, RejectReceived, SessionEnded
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.dumping import (
     VERSION,

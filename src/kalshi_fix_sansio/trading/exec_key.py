@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 
 _new: Final = tuple.__new__  # half of what it takes to call the class
 _FORM: Final = re.compile(r"([0-9]{1,18});([0-9]{1,18})(?:;([0-9]{1,9}))?", re.ASCII)

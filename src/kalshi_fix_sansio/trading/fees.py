@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import Side
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.trading.amounts import EXACT, ZERO, add, multiply, subtract
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import Fill, Order

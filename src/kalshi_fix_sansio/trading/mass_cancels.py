@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from kalshi_fix_sansio._generated import MassCancelResponse
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.trading.dumping import dump_text, dump_time, load_optional_key, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import OrdStatus, Side
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, divide, subtract
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.mass_cancels import MassCancel
@@ -412,7 +412,7 @@ class OrderUpdate:
 
 def orders_table(title: str, orders: Iterable[Order]) -> str:
     """Return orders as HTML, for notebooks."""
-    from kalshi_fix_sansio.display import table  # in notebooks alone
+    from kalshi_fix_sansio.classes.display import table  # in notebooks alone
 
     head = ("ClOrdID", "symbol", "side", "price, dollars", "filled", "remaining", "state")
     rows = [

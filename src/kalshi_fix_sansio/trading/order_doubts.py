@@ -7,7 +7,7 @@ from enum import Enum
 import attrs
 
 from kalshi_fix_sansio._generated import ExecutionReport
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.mass_cancels import MassCancel

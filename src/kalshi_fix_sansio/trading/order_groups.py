@@ -27,9 +27,9 @@ from kalshi_fix_sansio._generated import (
     OrderGroupResponse,
 )
 from kalshi_fix_sansio._generated.limits import ORDER_GROUP_WINDOW
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_time, reading_dump

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import Side
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, add, divide, multiply, multiply_add, subtract
 from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.dumping import VERSION, dump_fields, load_key, load_number, reading_dump

@@ -35,10 +35,10 @@ from kalshi_fix_sansio._generated import (
 )
 from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.dumping import VERSION, reading_dump
 
 Bucket = Literal["read", "write"]

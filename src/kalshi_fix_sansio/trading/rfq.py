@@ -12,9 +12,9 @@ import attrs
 
 from kalshi_fix_sansio._generated import MultivariateSelectedLeg, Side
 from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply, subtract, to_cents
 from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
 from kalshi_fix_sansio.trading.order_doubts import Copied

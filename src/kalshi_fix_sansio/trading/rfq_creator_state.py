@@ -14,7 +14,7 @@ from kalshi_fix_sansio._generated import (
     MultivariateSelectedLeg,
     Side,
 )
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, subtract
 from kalshi_fix_sansio.trading.dumping import dump_text, dump_time, load_number, load_time
 from kalshi_fix_sansio.trading.received import clipped, readable

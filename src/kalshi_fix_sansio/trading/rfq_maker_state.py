@@ -16,7 +16,7 @@ from kalshi_fix_sansio._generated import (
     QuoteConfirm,
     Side,
 )
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO, divide, subtract
 from kalshi_fix_sansio.trading.dumping import dump_text, dump_time, load_number, load_time
 from kalshi_fix_sansio.trading.rfq import (

@@ -21,8 +21,8 @@ from kalshi_fix_sansio._generated import (
     MarketSettlementParty,
     MarketSettlementReport,
 )
+from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.explained import explained
 from kalshi_fix_sansio.trading.amounts import ZERO
 from kalshi_fix_sansio.trading.doubts import Doubt
 from kalshi_fix_sansio.trading.dumping import VERSION, dump_time, load_time, reading_dump

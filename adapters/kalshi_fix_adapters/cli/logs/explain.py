@@ -11,9 +11,9 @@ from kalshi_fix_adapters.logs.entries import LogEntry
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.classes.fast_init import fast_init
 from kalshi_fix_sansio.codec import FieldNode, Inspection
 from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import Frame, encode_frame
 from kalshi_fix_sansio.layout import MessageLayout, Place, Sender
 from kalshi_fix_sansio.messages import CODEC

@@ -22,7 +22,7 @@ from kalshi_fix_adapters.venue.identities import ClientKey
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY
 from kalshi_fix_adapters.venue.programme import Held, Programme, Resting, Step
 from kalshi_fix_sansio import PRODUCTS
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 
 OWNER: Final = "you"
 """Who is there if nobody else is."""

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_sansio.value import Value
+from kalshi_fix_sansio.classes.value import Value
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -44,7 +44,7 @@ class Explanation(str):
     def _explained(self) -> str:
         if self._text is None:
             # Here, because it needs what nothing else does.
-            from kalshi_fix_sansio.class_source import docstring
+            from kalshi_fix_sansio.classes.source import docstring
 
             classes = [base for base in self._cls.__mro__ if type(vars(base).get("__doc__")) is Explanation]
             self._text = docstring(str(self), classes, self._like)

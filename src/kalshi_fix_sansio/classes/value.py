@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import attrs
 
-from kalshi_fix_sansio.explained import explained
+from kalshi_fix_sansio.classes.explained import explained
 
 
 class Value:

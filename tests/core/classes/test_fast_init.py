@@ -11,8 +11,8 @@ import pytest
 from attrs.exceptions import FrozenInstanceError
 from attrs.validators import instance_of
 
+from kalshi_fix_sansio.classes.fast_init import fast_init
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.fast_init import fast_init
 
 
 @attrs.frozen
