@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # which takes no type in click 8.1
 
-class Value(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 has not
+
+class Value(_ParamType):
     """What a function makes of a text; its ValueError says what is wrong with that."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
