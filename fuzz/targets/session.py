@@ -174,7 +174,8 @@ class Player:
         self.first = 1
         """The number expected first, since the last reset."""
         self.lost_count = False
-        """Whether the process began with a reset that is not answered: what came before it is not known."""
+        """Whether the connection began with a reset that is not answered: what came before is not known, and
+        an acceptor takes the number of the peer's Logon as it is."""
         self.fed = b""
         """Everything that came."""
         self.codec = self.config.codec
@@ -365,9 +366,9 @@ class Player:
         if restart:
             self.session = Session(self.config, self.store)
             self._begin(self.store.next_incoming)
-            self.lost_count = self.store.reset_unanswered
         else:
             self.session = Session(self.config, continues=self.session)
+        self.lost_count = self.store.reset_unanswered
         self.told = []
         self.may_skip = True
         self.peer_number = max(self.session.next_incoming, 1)

@@ -15,7 +15,7 @@ from fuzz.wire import KALSHI, fields_of, framed
 from kalshi_fix_sansio import MarketDataIncrementalRefresh, Quote, QuoteCancel
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import MessageReceived, MessageTooLarge, SessionEnded
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, MessageTooLarge, SessionEnded
 from kalshi_fix_sansio.framing import Frame, byte_sum, encode_frame
 from tests import samples
 from tests.helpers import order
@@ -163,6 +163,24 @@ def test_what_waited_while_the_caller_was_held_up_is_delivered(clock: str) -> No
     player.utc += timedelta(seconds=33 if clock == "both" else 0)
     player.peer(b"8", b"37=o\x01", t52=sent)
     assert delivered(player) == [2]
+
+
+def test_a_logon_behind_a_reset_that_was_lost_is_counted_from_its_own_number() -> None:
+    player = Player(Setting(Role.ACCEPTOR, "KalshiRT"))
+    session.log_on(player)
+    player.call(lambda: player.session.reset(player.now))
+    player.again(restart=False)
+    session.connect(player)
+    player.logon(number=10)
+    player.call(lambda: player.session.accept_logon(player.now))
+    player.peer(b"8", b"37=o\x01", number=11)
+    player.take()
+    player.account()
+    assert delivered(player) == [11]
+    player.logon(b"141=Y\x01", number=1)
+    player.take()
+    player.account()
+    assert [event.reset for event in player.told if isinstance(event, LoggedOn)] == [True]
 
 
 def test_a_message_that_is_too_large_is_told_by_name() -> None:
