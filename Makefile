@@ -13,13 +13,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_PINNED := -m pip install -qq --require-hashes --no-deps -r
-PIP_PROJECT := -m pip install -qq --no-deps --no-build-isolation --editable .
+PIP_PROJECT := -m pip install -qq --no-deps --no-build-isolation --editable . --editable ./venue
 PYTEST := python -bb -m pytest
+# Files stay whole, since their tests share what they set up.
+PARALLEL := -n auto
+# What `make quick` compares with.
+BASE := HEAD
 OTHER_PYTHONS := 3.11 3.12 3.13 3.14
 # Tests that cover no line of the core that the others do not, and take long with it.
 BESIDE_COVERAGE := tests/simulation tests/kill tests/codegen
-# The small dialect of the FIXT examples, which is kept as it is generated: they run where codegen is not.
-EXAMPLE := --spec examples/fixt_spec --out examples/fixt_dialect --package fixt_dialect
 
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
@@ -52,10 +54,10 @@ STUNNEL := $(dir $(WHEELS))stunnel
 # A day at the simulated venue, played by the three clients: in how many rounds, and from which seed.
 ROUNDS := 2000
 SEED := 1
-# Events that two traders take beside the ledger of the simulated venue.
+# Events of two traders whose orders, positions, money and order groups are compared with the simulated venue.
 EVENTS := 1000000
 
-.PHONY: help day ledger demo test check lint types imports coverage package matrix generate format interop bench \
+.PHONY: help quick day ledger demo test check lint types imports coverage package matrix generate format interop bench \
 	bench-quick bench-docs fuzz soak stunnel docs pins clean
 
 help: ## list what can be made
@@ -64,12 +66,14 @@ help: ## list what can be made
 demo: $(RUN) ## a first order, end to end, against the simulated venue
 	@$(BIN)/kalshi-fix demo
 
-test: $(DEV) ## the tests
-	$(BIN)/$(PYTEST)
+quick: $(DEV) ## BASE=commit: format, lint, types, contracts, and the tests of what changed since then; before every commit
+	$(BIN)/python tools/quick.py $(BASE)
+
+test: $(DEV) ## the tests, on all processors
+	$(BIN)/$(PYTEST) $(PARALLEL)
 
 check: $(DEV) ## the whole gate: generated code, format, lint, types, imports, tests with coverage, package, other Pythons
 	$(BIN)/python -m codegen --check
-	$(BIN)/python -m codegen $(EXAMPLE) --check
 	$(BIN)/python tools/state_diagrams.py --check
 	@$(MAKE) --no-print-directory lint types imports package coverage matrix
 
@@ -106,9 +110,8 @@ matrix: $(DEV)
 test-%: .venv-%/dev.stamp
 	.venv-$*/bin/$(PYTEST) --ignore tests/simulation/test_mutants.py --ignore tests/codegen
 
-generate: $(DEV) ## write everything that is generated and kept: both dialects, the diagrams of the session's states
+generate: $(DEV) ## write everything that is generated and kept: the dialect, the diagrams of the session's states
 	$(BIN)/python -m codegen
-	$(BIN)/python -m codegen $(EXAMPLE)
 	$(BIN)/python tools/state_diagrams.py
 
 format: $(DEV) ## format the code and mend what the linter can mend
@@ -135,9 +138,9 @@ soak: $(DEV) ## SEEDS=n FROM=k: n seeds of the fault simulation from k on, on al
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(JOBS),--jobs $(JOBS))
 
 day: $(DEV) ## ROUNDS=n SEED=k: a longer day at the simulated venue than the tests', by three clients, faults in between
-	$(BIN)/python -m tests.adapters.testing.day --rounds $(ROUNDS) --seed $(SEED)
+	$(BIN)/python -m tests.venue.testing.day --rounds $(ROUNDS) --seed $(SEED)
 
-ledger: $(DEV) ## EVENTS=n SEED=k: what two traders keep, held against the ledger of the simulated venue for long
+ledger: $(DEV) ## EVENTS=n SEED=k: compare what two traders keep with the ledger of the simulated venue, event by event
 	$(BIN)/python -m tests.trading.soak --events $(EVENTS) --seed $(SEED)
 
 fuzz: $(FUZZ) ## SECONDS=n TARGET=t: search for inputs that break a promise, on every target (then measure costs) or one
@@ -150,25 +153,19 @@ endif
 docs: $(DOCS) ## build the documentation into site/
 	PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-changelog: $(DEV) ## VERSION=n: make a section of CHANGELOG.md of the fragments in changelog.d/
-	$(BIN)/towncrier build --yes --version $(VERSION)
-
-changelog-draft: $(DEV) ## show the section that the fragments would make
-	$(BIN)/towncrier build --draft --version next
-
 pins: ## pin the newest releases that pyproject.toml allows
 	test -x .venv-pins/bin/uv || { "$$(tools/find-python)" -m venv .venv-pins; .venv-pins/bin/pip install --quiet uv; }
 	tools/pin .venv-pins/bin/uv --upgrade
 
 clean: ## remove everything that was built or installed here
 	rm -rf .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist build site \
-		tests/fix50sp2/dialect tests/fix50sp2/.dialect-*
+		tests/fix50sp2/dialect tests/fix50sp2/.dialect-* examples/fixt/dialect examples/fixt/.dialect-*
 
 %/made.stamp:
 	@python=$$(tools/find-python); echo "setting up $* with $$($$python --version)"; $$python -m venv --clear $*
 	@touch $@
 
-%/run.stamp: %/made.stamp requirements/run.txt pyproject.toml
+%/run.stamp: %/made.stamp requirements/run.txt pyproject.toml venue/pyproject.toml
 	@echo "installing requirements/run.txt and this project into $*"
 	@$*/bin/python $(PIP_PINNED) requirements/run.txt
 	@$*/bin/python $(PIP_PROJECT)

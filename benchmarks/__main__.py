@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import charts, pages, report, sizes
+from benchmarks import charts, pages, report
 from benchmarks.cases import (
     books,
     codec,
@@ -18,14 +18,13 @@ from benchmarks.cases import (
     loopback,
     process,
     shapes,
-    starting,
+    sizes,
     store,
     stream,
     venue,
 )
-from benchmarks.engines.present import missing
+from benchmarks.engines import missing
 from benchmarks.measure import Contender, Result, machine, measure
-from benchmarks.profiles import every
 
 ROUNDS, QUICK_ROUNDS = 15, 5
 CODEC_CASES: dict[str, Callable[[], list[Contender]]] = {
@@ -37,26 +36,21 @@ CODEC_CASES: dict[str, Callable[[], list[Contender]]] = {
     "l": logs.logs,
     "s": shapes.many_shapes,
 }
-OTHER_CASES: dict[str, Callable[[int], list[Result]]] = {
-    "f": lambda rounds: loopback.round_trips(min(rounds, 9)),
-    "g": lambda rounds: [*process.importing(min(rounds, 7)), *starting.starting(min(rounds, 9))],
-    "h": lambda _: process.million(),
-    "i": lambda rounds: store.storing(min(rounds, 9)),
-    "j": lambda rounds: process.generating(min(rounds, 5)),
-    "n": lambda rounds: venue.orders(min(rounds, 9)),
-    "sizes": lambda rounds: sizes.by_size(min(rounds, 7)),
+OTHER_CASES: dict[str, Callable[[], list[Result]]] = {
+    "f": loopback.round_trips,
+    "g": lambda: [*process.importing(), *process.starting()],
+    "h": process.million,
+    "i": store.storing,
+    "n": venue.orders,
+    "sizes": sizes.by_size,
 }
-STAGES = "stages"
 
 
 def main() -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the codec's cases, compared with results.json")
-    parser.add_argument(
-        "--cases", default="", help=f"only these, such as a,b,f or {STAGES} for the profile (c has d in it)"
-    )
-    parser.add_argument("--rounds", type=int, help="how often to go round, fewer for a trial")
+    parser.add_argument("--cases", default="", help="only these, such as a,b,f (c includes d)")
     parser.add_argument("--into", type=Path, help="write to this folder, and leave the tree as it is")
     parser.add_argument("--docs", action="store_true", help="measure nothing: write charts and pages again")
     arguments = parser.parse_args()
@@ -70,52 +64,41 @@ def main() -> int:
     print(f"Python {platform.python_version()}, {machine()}")
     if absent := missing():
         print(f"not installed, and left out: {', '.join(absent)}")
-    results = _measure(arguments)
-    print("\n".join(report.printed(results)))
+    folder.mkdir(parents=True, exist_ok=True)
+    results = _measure(set(filter(None, arguments.cases.split(","))), quick=arguments.quick)
+    print("\n".join(report.table(results)))
     for name, found, wanted, mark in report.ratios(results):
         print(f"{name:58} {found:>7}  {wanted:12}  {mark}")
     if arguments.quick:
         return _compare(results)
-    folder.mkdir(parents=True, exist_ok=True)
     if results:
         report.save(results, folder, keep=bool(arguments.cases))
     _write_docs(folder, arguments.into)
     return 0
 
 
-def _measure(arguments: argparse.Namespace) -> list[Result]:
-    rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
-    everything = {*CODEC_CASES, *(() if arguments.quick else (*OTHER_CASES, STAGES))}
-    names = set(filter(None, arguments.cases.split(","))) or everything
+def _measure(names: set[str], *, quick: bool) -> list[Result]:
+    """Measure the cases with these names, all of them if there is none."""
+    names = names or {*CODEC_CASES, *(() if quick else OTHER_CASES)}
     contenders = [each for name, make in CODEC_CASES.items() if name in names for each in make()]
-    results = measure(contenders, rounds)
+    results = measure(contenders, QUICK_ROUNDS if quick else ROUNDS)
     for name, run in OTHER_CASES.items():
         if name in names:
             print(f"measuring {name} ...", flush=True)
-            results += run(rounds)
-    if STAGES in names:
-        print("taking every case apart ...", flush=True)
-        folder = arguments.into or report.HERE
-        folder.mkdir(parents=True, exist_ok=True)
-        report.save_profile(every.stages(rounds), folder)
+            results += run()
     return results
 
 
 def _write_docs(folder: Path, into: Path | None) -> int:
-    results = report.load(_having(folder, report.RESULTS))
-    profile = report.load_profile(_having(folder, report.PROFILE))
+    # A folder without results shows the committed ones.
+    results = report.load(folder if (folder / report.RESULTS).exists() else report.HERE)
     charts.write(results, into or charts.FOLDER)
-    pages.write(results, profile, into or pages.DOCS)
+    pages.write(results, into or pages.DOCS)
     silent = pages.unexplained(results, pages.PROSE.read_text(encoding="utf-8"))
     if silent:
         print(f"\nnot reached, and no paragraph in {pages.PROSE.name} says why: {', '.join(silent)}")
         print("write them and run: make bench-docs")
     return 1 if silent else 0
-
-
-def _having(folder: Path, name: str) -> Path:
-    """Return the folder, or that of the committed file if this one was not measured."""
-    return folder if (folder / name).exists() else report.HERE
 
 
 def _compare(results: list[Result]) -> int:
@@ -126,8 +109,7 @@ def _compare(results: list[Result]) -> int:
         return 0
     print(
         f"\nWorse by more than {report.SLACK:g} times: {'; '.join(worse)}.\n"
-        "Run it again when nothing else runs. If it stays, find what made it slower:\n"
-        "  make bench BENCH_ARGS='--cases stages --into /tmp/trial'   takes every case apart\n"
+        "Run it again when nothing else runs. If it stays, find what made it slower,\n"
         "or say in the change why it is worth it, and commit the results of make bench."
     )
     return 1

@@ -4,38 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from enum import Enum
 from typing import Any
-
-from benchmarks.engines.ours import sending_time
 
 
 class DifferentError(Exception):
     """Two engines do not agree about the same bytes."""
 
 
-def canonical(values: Iterable[Any]) -> tuple[str, ...]:
-    """Write values as FIX has them."""
-    return tuple(_text(value) for value in values)
+def sending_time(moment: datetime) -> str:
+    """Return a time as FIX has it."""
+    return f"{moment:%Y%m%d-%H:%M:%S}.{moment.microsecond // 1000:03d}"
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """Return a value as FIX has it."""
     if isinstance(value, bool):
         return "Y" if value else "N"
     if isinstance(value, Enum):
         return str(value.value)
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, datetime):
-        return sending_time(value)
-    return str(value)
+    return sending_time(value) if isinstance(value, datetime) else str(value)
+
+
+def canonical(values: Iterable[Any]) -> tuple[str, ...]:
+    """Return values as FIX has them."""
+    return tuple(map(text, values))
 
 
 def fields(data: bytes) -> dict[str, str]:
-    """Return the fields of a message without those that say how long it is and what it sums up to."""
+    """Return the fields of a message except BodyLength and CheckSum."""
     pairs = (item.partition("=") for item in data.decode("latin-1").split("\x01")[:-1])
     return {tag: value for tag, _, value in pairs if tag not in {"9", "10"}}
+
+
+def levels(book: Any) -> list[tuple[str, str]]:
+    """Return the bids of a book, then its offers: price and size."""
+    return [(str(level.price), str(level.size)) for side in (book.bids, book.offers) for level in side]
 
 
 def require_equal(what: str, values: dict[str, Any]) -> None:

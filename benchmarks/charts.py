@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from benchmarks import report, sizes
-from benchmarks.cases import books, codec, loopback, shapes, stream
+from benchmarks import report
+from benchmarks.cases import books, codec, loopback, shapes, sizes, stream
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import ROOT, Result
 from benchmarks.targets import value

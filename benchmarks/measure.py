@@ -1,23 +1,28 @@
-"""How something is measured: in rounds that go round all contenders, so that what else the machine does
-hits all of them alike."""
+"""How a figure is measured: in rounds that run all contenders in turn, so that other load on the machine
+affects all of them alike."""
 
 from __future__ import annotations
 
 import gc
+import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import attrs
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAST_BATCH_SECONDS = 0.01
 """A batch of calls is made long enough for the clock, and short enough to fall between interruptions."""
+_PROCESS_SECONDS = 600
 
 
 @attrs.frozen
@@ -30,13 +35,13 @@ class Contender:
     """Does the task once, or `per_call` times."""
     per_call: int = 1
     max_calls: int = 100_000
-    """Calls in one batch at most; 1 for what takes long by itself."""
+    """Most calls in one batch; 1 for a call that takes long by itself."""
     prepare: Callable[[], object] | None = None
     """Called before each batch, outside of the time."""
 
 
 def _tuple(values: Iterable[float]) -> tuple[float, ...]:
-    """As JSON has a list instead."""
+    """Convert the list that JSON has instead."""
     return tuple(values)
 
 
@@ -53,7 +58,7 @@ class Result:
     unit: str = "us"
     """What the numbers are, where they are not microseconds: `MiB`."""
     rounds: tuple[float, ...] = attrs.field(default=(), converter=_tuple)
-    """What each round gave, where ratios are taken round by round."""
+    """The figure of each round, where ratios are taken round by round."""
 
 
 def machine() -> str:
@@ -67,8 +72,10 @@ def machine() -> str:
     return f"{name}, {len(names) or '?'} cores, {platform.system()}"
 
 
-def result(case: str, engine: str, samples: Sequence[float], unit: str = "us") -> Result:
-    """Make a result from samples."""
+def result(
+    case: str, engine: str, samples: Sequence[float], unit: str = "us", *, by_round: bool = False
+) -> Result:
+    """Make a result from the samples of all rounds, which are kept with `by_round`."""
     return Result(
         case=case,
         engine=engine,
@@ -77,11 +84,12 @@ def result(case: str, engine: str, samples: Sequence[float], unit: str = "us") -
         python=platform.python_version(),
         machine=machine(),
         unit=unit,
+        rounds=samples if by_round else (),
     )
 
 
 def over(act: Callable[[T], object], items: Iterable[T]) -> Callable[[], None]:
-    """Return a function that does something with each of several items."""
+    """Return a function that calls `act` with each of the items."""
     every = list(items)
 
     def run() -> None:
@@ -110,7 +118,7 @@ def measure(contenders: Iterable[Contender], rounds: int = 9) -> list[Result]:
 
 
 def _calls(entry: Contender) -> int:
-    """How many calls a batch takes to be long enough; warms up on the way."""
+    """Return how many calls make a batch long enough; the attempts warm up caches."""
     number = 1
     while number < entry.max_calls:
         took = min(_batch(entry, number) for _ in range(2)) * number * entry.per_call / 1e6
@@ -129,3 +137,36 @@ def _batch(entry: Contender, number: int) -> float:
     for _ in calls:
         run()
     return (time.perf_counter() - begin) / number / entry.per_call * 1e6
+
+
+def in_turn(runs: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
+    """Call functions that measure by themselves, each once in a round and another one first each time.
+
+    Returns:
+        What each of them returned, round by round.
+    """
+    found: dict[K, list[T]] = {name: [] for name in runs}
+    names = list(runs)
+    for number in range(rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            found[name].append(runs[name]())
+    return found
+
+
+def python(*arguments: str) -> str:
+    """Run Python in a fresh process; return its output.
+
+    The process keeps what it compiles, as on a user's machine: a benchmark may run where that is off, and
+    would compile all sources each time.
+    """
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=variables,
+        timeout=_PROCESS_SECONDS,
+    ).stdout

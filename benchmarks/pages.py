@@ -2,7 +2,7 @@
 
 What stands outside the markers is written by hand, and so are the paragraphs of `not_reached.md`, one for
 each target that was missed. They take their figures from the results: `{{us | CASE | ENGINE}}`,
-`{{profile | CASE | STAGE}}`, `{{ratio | TARGET}}`.
+`{{ratio | TARGET}}`.
 """
 
 from __future__ import annotations
@@ -10,34 +10,28 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from benchmarks import report
 from benchmarks.measure import ROOT, Result
-from benchmarks.profiles import Stage
 from benchmarks.targets import TARGETS, by_key, missed, value
 
-PAGES = ("performance.md", "design/where-time-goes.md")
-DOCS, PROSE = ROOT / "docs", report.HERE / "not_reached.md"
+DOCS, PAGE, PROSE = ROOT / "docs", "performance.md", report.HERE / "not_reached.md"
 _BLOCK = re.compile(r"(<!-- make bench writes: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _FIGURE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_TRIP = "f: "
 
 
-def render(results: Sequence[Result], profile: Sequence[Stage], prose: str) -> dict[str, str]:
+def render(results: Sequence[Result], prose: str) -> dict[str, str]:
     """Return what stands between each pair of markers."""
     first = results[0]
     return {
         "run": f"Python {first.python}, {first.machine}.",
         "targets": "\n".join(
-            ["| ratio | found | wanted | |", "|---|---:|---:|---|"]
+            ["| ratio | measured | target | |", "|---|---:|---:|---|"]
             + [f"| {' | '.join(row)} |" for row in report.ratios(results)]
         ),
-        "not-reached": "\n\n".join(explanations(results, profile, prose)) or "Everything was reached.",
+        "not-reached": "\n\n".join(explanations(results, prose)) or "Everything was reached.",
         "results": "\n".join(report.table(results)),
-        "stages": "\n\n".join(_stages(profile)),
-        "trips": "\n".join(_trips(profile)),
     }
 
 
@@ -46,13 +40,11 @@ def fill(text: str, blocks: Mapping[str, str]) -> str:
     return _BLOCK.sub(lambda found: f"{found[1]}\n{blocks[found[2]]}\n\n{found[3]}", text)
 
 
-def write(results: Sequence[Result], profile: Sequence[Stage], into: Path = DOCS) -> None:
-    """Renew the generated parts of all pages."""
-    blocks = render(results, profile, PROSE.read_text(encoding="utf-8"))
-    for name in PAGES:
-        text = fill((DOCS / name).read_text(encoding="utf-8"), blocks)
-        (into / name).parent.mkdir(parents=True, exist_ok=True)
-        (into / name).write_text(text, encoding="utf-8")
+def write(results: Sequence[Result], into: Path = DOCS) -> None:
+    """Renew the generated parts of the page."""
+    blocks = render(results, PROSE.read_text(encoding="utf-8"))
+    text = fill((DOCS / PAGE).read_text(encoding="utf-8"), blocks)
+    (into / PAGE).write_text(text, encoding="utf-8")
 
 
 def paragraphs(prose: str) -> dict[tuple[str, ...], str]:
@@ -67,7 +59,7 @@ def unexplained(results: Sequence[Result], prose: str) -> list[str]:
     return [target.key for target in missed(results) if target.key not in explained]
 
 
-def explanations(results: Sequence[Result], profile: Sequence[Stage], prose: str) -> Iterator[str]:
+def explanations(results: Sequence[Result], prose: str) -> Iterator[str]:
     """Yield the paragraphs about targets that were missed, with figures.
 
     Raises:
@@ -79,7 +71,7 @@ def explanations(results: Sequence[Result], profile: Sequence[Stage], prose: str
         if misspelt := set(keys) - known:
             raise KeyError(f"{PROSE.name} is about no target: {', '.join(misspelt)}")
         if lost.intersection(keys):
-            shown = _FIGURE.sub(lambda found: _figure(found[1], results, profile), text)
+            shown = _FIGURE.sub(lambda found: _figure(found[1], results), text)
             yield "\n\n".join(_laid_out(paragraph) for paragraph in shown.split("\n\n"))
 
 
@@ -87,46 +79,12 @@ def _laid_out(paragraph: str) -> str:
     return textwrap.fill(" ".join(paragraph.split()), 130, break_long_words=False, break_on_hyphens=False)
 
 
-def _figure(asked: str, results: Sequence[Result], profile: Sequence[Stage]) -> str:
+def _figure(asked: str, results: Sequence[Result]) -> str:
     kind, *name = (part.strip() for part in asked.replace("\n", " ").split("|"))
     if kind == "ratio":
         ratio = next(target for target in TARGETS if target.key == name[0]).ratio(by_key(results))
         if ratio is None:
             raise KeyError(asked)
         return f"{ratio:.1f}"
-    if kind == "us":
-        found = by_key(results)[name[0], name[1]]
-        return report.shown(value(found), found.unit)
-    stages = {(stage.case, stage.name): stage for stage in profile}
-    stage = stages[name[0], name[1]]
-    return report.shown(stage.amount, stage.unit)
-
-
-def _stages(profile: Sequence[Stage]) -> Iterator[str]:
-    """Yield a table for each case but the round trips, which stand side by side."""
-    for case, group in groupby(profile, lambda stage: stage.case):
-        if case.startswith(_TRIP):
-            continue
-        stages = list(group)
-        whole = stages[0].amount
-        lines = [f"**{case}**", "", "| stage | | share |", "|---|---:|---:|"]
-        for stage in stages:
-            name = {"within": f"in it: {stage.name}", "scale": f"for scale: {stage.name}"}.get(
-                stage.kind, stage.name
-            )
-            share = "" if stage.kind == "whole" else f"{stage.amount / whole:.0%}"
-            lines.append(f"| {name} | {report.shown(stage.amount, stage.unit)} | {share} |")
-        yield "\n".join(lines)
-
-
-def _trips(profile: Sequence[Stage]) -> list[str]:
-    """Return the table of the round trips: a row for each stage, a column for each client."""
-    amounts: dict[str, dict[str, float]] = {}
-    for stage in profile:
-        if stage.case.startswith(_TRIP):
-            amounts.setdefault(stage.name, {})[stage.case.partition(", ")[2]] = stage.amount
-    clients = list(next(iter(amounts.values()), {}))
-    lines = [f"| µs | {' | '.join(clients)} |", f"|---|{'---:|' * len(clients)}"]
-    for name, by_client in amounts.items():
-        lines.append(f"| {name} | {' | '.join(f'{by_client[client]:.1f}' for client in clients)} |")
-    return lines
+    found = by_key(results)[name[0], name[1]]
+    return report.shown(value(found), found.unit)

@@ -1,21 +1,19 @@
-"""Results as JSON, as tables for a terminal and for a page, and compared with those of before."""
+"""Results as JSON, as tables, and compared with those of an earlier run."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import attrs
 
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Result
-from benchmarks.profiles import Stage
 from benchmarks.targets import TARGETS, by_key
 
 HERE = Path(__file__).parent
-RESULTS, PROFILE = "results.json", "profile.json"
+RESULTS = "results.json"
 SLACK = 1.35
 """How much worse a ratio may be than the committed one before `make bench-quick` fails: a machine that others
 use as well moves single ratios by a quarter."""
@@ -29,28 +27,15 @@ def load(folder: Path = HERE) -> list[Result]:
     return [Result(**entry) for entry in json.loads((folder / RESULTS).read_text(encoding="utf-8"))]
 
 
-def load_profile(folder: Path = HERE) -> list[Stage]:
-    """Read stages."""
-    return [Stage(**entry) for entry in json.loads((folder / PROFILE).read_text(encoding="utf-8"))]
-
-
 def save(results: Iterable[Result], folder: Path = HERE, *, keep: bool) -> None:
     """Write results; with `keep` those of former runs stay whose case was not measured."""
     former = by_key(load(folder)) if keep and (folder / RESULTS).exists() else {}
     fresh = by_key(results)
     cases = {case for case, _ in fresh}
     kept = {key: found for key, found in former.items() if key[0] not in cases}
-    _write(folder / RESULTS, [attrs.asdict(found) for found in (kept | fresh).values()])
-
-
-def save_profile(stages: Iterable[Stage], folder: Path = HERE) -> None:
-    """Write stages."""
-    _write(folder / PROFILE, [attrs.asdict(stage) for stage in stages])
-
-
-def _write(path: Path, entries: list[dict[str, object]]) -> None:
+    entries = [attrs.asdict(found) for found in (kept | fresh).values()]
     lines = ",\n".join(json.dumps({key: _rounded(value) for key, value in each.items()}) for each in entries)
-    path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    (folder / RESULTS).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 def _rounded(value: object) -> object:
@@ -59,34 +44,15 @@ def _rounded(value: object) -> object:
     return round(value, 3) if isinstance(value, float) else value
 
 
-def by_case(results: Sequence[Result]) -> Iterator[tuple[str, list[tuple[str, str, str, str]]]]:
-    """Yield each case with its rows: engine, best, median, how many times our own time."""
-    keyed = by_key(results)
-    for case, group in groupby(sorted(results, key=lambda each: each.case), lambda each: each.case):
-        rows = []
-        ours = keyed.get((case, OURS))
-        for found in group:
-            times = "" if ours is None or ours is found else f"{found.us_min / ours.us_min:.2f}"
-            best, median = (_cell(case, value, found.unit) for value in (found.us_min, found.us_median))
-            rows.append((found.engine, best, median, times))
-        yield case, rows
-
-
 def table(results: Sequence[Result]) -> list[str]:
-    """Return the lines of a Markdown table."""
+    """Return the lines of a Markdown table: best, median and how many times our own time, for each engine."""
+    keyed = by_key(results)
     lines = ["| case | engine | best | median | times ours |", "|---|---|---:|---:|---:|"]
-    for case, rows in by_case(results):
-        lines += [f"| {case} | {' | '.join(row)} |" for row in rows]
-    return lines
-
-
-def printed(results: Sequence[Result]) -> list[str]:
-    """Return the same for a terminal of 100 columns."""
-    lines = []
-    for case, rows in by_case(results):
-        lines.append(f"{case:43} {'best':>20} {'median':>20} {'times ours':>11}")
-        lines += [f"  {name:41} {best:>20} {median:>20} {times:>11}" for name, best, median, times in rows]
-        lines.append("")
+    for found in sorted(results, key=lambda each: each.case):
+        ours = keyed.get((found.case, OURS))
+        times = "" if ours is None or ours is found else f"{found.us_min / ours.us_min:.2f}"
+        best, median = (_cell(found.case, value, found.unit) for value in (found.us_min, found.us_median))
+        lines.append(f"| {found.case} | {found.engine} | {best} | {median} | {times} |")
     return lines
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
+from itertools import count as counting
 from itertools import cycle
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
+from benchmarks.canonical import sending_time, text
 from kalshi_fix_sansio import (
     DIALECT,
     CollateralAmountChange,
@@ -35,9 +37,31 @@ COUNT = 1000
 cache of the processor learns them by heart."""
 MARKETS = tuple(f"KXHIGH{city}-26AUG{day}-B80" for city in ("NY", "CH", "MI", "AU") for day in (17, 18))
 SYMBOL = MARKETS[0]
+BURST_STEP = timedelta(microseconds=1370)
 CENT, FINEST = Decimal("0.01"), Decimal("0.0001")
 Fields = list[tuple[int, str]]
 """Tags and values, for engines without types."""
+_ORDER_TAGS = {
+    "cl_ord_id": 11,
+    "order_qty": 38,
+    "ord_type": 40,
+    "price": 44,
+    "side": 54,
+    "symbol": 55,
+    "time_in_force": 59,
+    "secondary_cl_ord_id": 526,
+    "self_trade_prevention_type": 2964,
+    "cancel_order_on_pause": 21006,
+}
+_TWENTY = (
+    *("order_id", "cl_ord_id", "exec_id", "exec_type", "ord_status", "side", "symbol", "order_qty"),
+    *("leaves_qty", "cum_qty", "avg_px", "price", "last_px", "last_qty", "transact_time", "trd_match_id"),
+    *("aggressor_indicator", "misc_fees[0].misc_fee_amt", "misc_fees[0].misc_fee_curr"),
+    "collateral_amount_changes[0].collateral_amount_change",
+)
+FLAT_TAGS = (37, 11, 17, 150, 39, 54, 55, 38, 151, 14, 6, 44, 31, 32, 60, 880, 1057)
+TAGS = (*FLAT_TAGS, 137, 138, 1704)
+"""The 20 values that are read of a report, for engines without types; the last three are in groups."""
 
 
 def identifier(kind: str, number: int) -> str:
@@ -75,18 +99,16 @@ def order_values(number: int = 0) -> dict[str, Any]:
 
 def order_fields(values: dict[str, Any]) -> Fields:
     """Return the same order as tags and values, in the order in which this library writes them."""
-    return [
-        (11, values["cl_ord_id"]),
-        (38, values["order_qty"]),
-        (40, values["ord_type"]),
-        (44, values["price"]),
-        (54, values["side"]),
-        (55, values["symbol"]),
-        (59, values["time_in_force"]),
-        (526, values["secondary_cl_ord_id"]),
-        (2964, str(values["self_trade_prevention_type"])),
-        (21006, "Y" if values["cancel_order_on_pause"] else "N"),
-    ]
+    return [(tag, text(values[name])) for name, tag in _ORDER_TAGS.items()]
+
+
+def order_heads() -> Iterator[Fields]:
+    """Yield the first fields of orders without end, for engines without types; number and time differ from
+    those of the order before."""
+    times = [sending_time(moment) for moment in moments()]
+    for number in counting(1000):
+        time = times[number % len(times)]
+        yield [(8, "FIXT.1.1"), (35, "D"), (34, str(number)), (49, KEY_ID), (52, time), (56, VENUE)]
 
 
 def header(
@@ -120,14 +142,24 @@ def session_config(session_type: str = VENUE, **more: Any) -> SessionConfig:
     )
 
 
+def values_reader() -> Callable[[Any], tuple[Any, ...]]:
+    """Return a new function that reads 20 values of a typed report, three of them in groups.
+
+    Each engine has one of its own: CPython adapts the code of a function to the classes that it meets.
+    """
+    values = ", ".join(f"report.{name}" for name in _TWENTY)
+    read: Callable[[Any], tuple[Any, ...]] = eval(f"lambda report: ({values})")  # noqa: S307 - of the table above
+    return read
+
+
 def order(number: int = 0) -> NewOrderSingle:
     """Return an order: 18 fields on the wire with those of header and trailer."""
     return NewOrderSingle(**order_values(number))
 
 
-def moments(count: int = 1000, step: timedelta = timedelta(microseconds=1370)) -> list[datetime]:
-    """Return moments as they follow one another in a burst of messages."""
-    return [NOON + step * number for number in range(count)]
+def moments(count: int = 1000) -> list[datetime]:
+    """Return times as they follow one another in a burst of messages."""
+    return [NOON + BURST_STEP * number for number in range(count)]
 
 
 def order_headers() -> Iterator[Header]:
@@ -141,6 +173,7 @@ def report(number: int = 0) -> ExecutionReport:
     quantity, price = contracts("report", number, 3) + 1, cents(number)
     filled = (quantity * (1 + number % 9) / 10).quantize(CENT)
     fee = (Decimal("0.07") * price * (1 - price) * filled).quantize(FINEST)
+    cost = (-price * filled).quantize(FINEST)
     return ExecutionReport(
         order_id=identifier("venue", number),
         cl_ord_id=f"c{number:08x}",
@@ -156,29 +189,32 @@ def report(number: int = 0) -> ExecutionReport:
         price=price.quantize(FINEST),
         last_px=price.quantize(FINEST),
         last_qty=filled,
-        transact_time=NOON + timedelta(microseconds=1370 * number),
+        transact_time=NOON + BURST_STEP * number,
         trd_match_id=f"match-{number}",
         aggressor_indicator=number % 2 == 1,
         misc_fees=[
-            MiscFee(
-                misc_fee_amt=fee,
-                misc_fee_curr="USD",
-                misc_fee_type="4",
-                misc_fee_basis=0,
-            )
+            MiscFee(misc_fee_amt=fee, misc_fee_curr="USD", misc_fee_type="4", misc_fee_basis=0),
         ],
         collateral_amount_changes=[
-            CollateralAmountChange(
-                collateral_amount_change=(-price * filled).quantize(FINEST),
-                collateral_amount_type="BALANCE",
-            )
+            CollateralAmountChange(collateral_amount_change=cost, collateral_amount_type="BALANCE"),
         ],
     )
 
 
+def order_bytes(number: int = 0) -> bytes:
+    """Return the order as the venue receives it."""
+    sent = NOON + BURST_STEP * number
+    return encode(order(number), header("D", 1000 + number, sent, to_venue=True))
+
+
 def report_bytes(number: int = 0) -> bytes:
-    """Return the report as it comes: 33 fields, about 390 bytes."""
+    """Return the report as it is received: 33 fields, about 390 bytes."""
     return encode(report(number), header("8", 99 + number, NOON + timedelta(milliseconds=number)))
+
+
+def first_snapshots(levels: int) -> list[bytes]:
+    """Return a snapshot of each market, with which its book begins."""
+    return [snapshot_bytes(levels, number) for number in range(len(MARKETS))]
 
 
 def snapshot_bytes(levels: int, number: int = 0) -> bytes:

@@ -53,7 +53,7 @@ class Known:
     location: Location
 
     def settles(self, found: Unhandled, name: str) -> bool:
-        """Say whether this is one of them, by one of the names."""
+        """Return whether this is one of them, by one of the names."""
         if self.area != found.area:
             return False
         if self.kind == "families":

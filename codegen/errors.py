@@ -1,4 +1,4 @@
-"""Mistakes in a spec folder, and the error that tells them."""
+"""Mistakes in a spec folder, and the error that reports them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kalshi_fix_adapters.documents import mistakes
 from kalshi_fix_adapters.documents.mistakes import Mistake
 
 MAX_MISTAKES = 200
-"""Mistakes that one run tells."""
+"""Maximum number of mistakes that one run reports."""
 
 
 class SpecError(Exception):

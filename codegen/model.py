@@ -49,7 +49,7 @@ class Pedigree:
 
 @attrs.frozen(kw_only=True)
 class Element:
-    """What the spec says about anything that comes from a source."""
+    """The spec's facts about an element that has a source."""
 
     source: str
     """Names of the manifest's sources."""

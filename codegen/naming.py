@@ -22,14 +22,14 @@ _WORD = re.compile(
 )
 
 FIX_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
-"""What a field, group, message, codeset or code may be called."""
+"""Naming rules for fields, groups, messages, codesets and codes."""
 
 RESERVED_ATTRIBUTES = frozenset({"header", "trailer", "unknown", "problems", "get_unknown"})
 """Names every generated class already has."""
 
 RESERVED_CLASSES = frozenset(
     {
-        # What the generated modules themselves define or import.
+        # Names that the generated modules define or import.
         *("Any", "Block", "BlockLayout", "ClassVar", "Decimal", "FieldLayout", "FieldMember", "FixMessage"),
         *(
             "GroupMember",
@@ -41,7 +41,7 @@ RESERVED_CLASSES = frozenset(
             "StrEnum",
             "Trailer",
         ),
-        # What the package exports beside the generated classes.
+        # Names that the package exports in addition to the generated classes.
         *("Codec", "DecodeError", "Dialect", "EncodeError", "Frame", "Framer", "Garbled", "Instant"),
         *("InvalidMessageError", "Kind", "LocalProtocolError", "Presence", "Problem", "Reason", "Role"),
         *(
@@ -72,7 +72,7 @@ def attribute_name(name: str) -> str:
 
 
 def code_name(description: str) -> str:
-    """Return a FIX-style name for what a source calls a code: `PARTIALLY_FILLED` is `PartiallyFilled`."""
+    """Return the FIX-style name of a source's code name: `PartiallyFilled` for `PARTIALLY_FILLED`."""
     words = re.findall(r"[A-Za-z0-9]+", description)
     # A word in capitals is lowered, one with capitals inside is left as it is: `CancelRFQ`.
     name = "".join(word[0].upper() + (word[1:].lower() if word.isupper() else word[1:]) for word in words)
@@ -105,17 +105,17 @@ def list_attribute(counter: str) -> str:
 
 
 def is_attribute(name: str) -> bool:
-    """Say whether a generated class may have an attribute of this name."""
+    """Return whether a generated class may have an attribute of this name."""
     return _is_identifier(name) and name not in RESERVED_ATTRIBUTES
 
 
 def is_class_name(name: str) -> bool:
-    """Say whether a generated module may define a class of this name."""
+    """Return whether a generated module may define a class of this name."""
     return _is_identifier(name) and name not in RESERVED_CLASSES
 
 
 def is_module_name(name: str) -> bool:
-    """Say whether a generated module may have this name."""
+    """Return whether a generated module may have this name."""
     return _is_identifier(name) and name == name.lower()
 
 

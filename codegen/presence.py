@@ -1,4 +1,4 @@
-"""What is present where: the presence of a member at every place where its message may stand."""
+"""The presence of a member at each place where its message may occur."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ WANTED = ("required", "constant")
 
 @attrs.frozen
 class Place:
-    """One place where a message may stand."""
+    """One place where a message may occur."""
 
     product: str
     session: str
     sender: str
 
     def within(self, scope: Scope) -> bool:
-        """Say whether a scope covers it."""
+        """Return whether a scope covers it."""
         return (
             (not scope.products or self.product in scope.products)
             and (not scope.sessions or self.session in scope.sessions)
@@ -61,7 +61,7 @@ def places_of(message: Message, among: Iterable[Place]) -> tuple[Place, ...]:
 def presence_at(member: Member, place: Place) -> str:
     """Return the presence at a place; the last rule that applies wins."""
     presence = member.presence
-    # The last, so that a spec can say what holds in general first and then the exceptions.
+    # The last match applies, so a spec can state the general rule first and its exceptions afterwards.
     for rule in member.rules:
         if place.within(rule.scope):
             presence = rule.presence

@@ -83,7 +83,7 @@ def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str,
 
 
 def _cover_everything(scopes: list[Scope], products: tuple[str, ...]) -> bool:
-    """Say whether every product, or either sender, is named by a scope that says nothing else."""
+    """Return whether every product, or either sender, is named by a scope that says nothing else."""
     # A scope that names a sender as well covers a part of the product only.
     named = {
         product for scope in scopes if scope == Scope(products=scope.products) for product in scope.products

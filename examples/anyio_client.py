@@ -17,7 +17,7 @@ from anyio.streams.tls import TLSAttribute, TLSStream
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.loops.adapter import CLOSE_TIMEOUT, AsyncAdapter, Attempt, Factories, Notifier
-from kalshi_fix_adapters.loops.client import AsyncClient
+from kalshi_fix_adapters.loops.async_client import AsyncClient
 from kalshi_fix_adapters.net.dial import Dialer, Stage
 from kalshi_fix_sansio.errors import KalshiFixError
 
@@ -47,9 +47,15 @@ class AnyioAdapter(AsyncAdapter):
 
     notifier = AnyNotifier
     current_task = staticmethod(anyio.get_current_task)
-    before = staticmethod(anyio.lowlevel.checkpoint_if_cancelled)
-    after = staticmethod(anyio.lowlevel.cancel_shielded_checkpoint)
     broken = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
+
+    async def before(self) -> None:
+        """A user has called: be cancelled, if that was asked for."""
+        await anyio.lowlevel.checkpoint_if_cancelled()
+
+    async def after(self) -> None:
+        """A user's call has succeeded without waiting: let others run."""
+        await anyio.lowlevel.cancel_shielded_checkpoint()
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._finished = anyio.Event()
@@ -66,7 +72,7 @@ class AnyioAdapter(AsyncAdapter):
         await self._tasks.__aexit__(None, None, None)
 
     def give_up(self) -> None:
-        """What is being dialled is not wanted any more."""
+        """Cancel the connection attempt."""
         if self._dialling is not None:
             self._dialling.cancel()
 

@@ -1,4 +1,4 @@
-"""Log on, place one order and print what becomes of it; the argument is the market's symbol."""
+"""Log on, place one order and print the reports; the argument is the symbol of the market."""
 
 from sys import argv
 from uuid import uuid4

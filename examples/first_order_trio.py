@@ -1,4 +1,4 @@
-"""Log on, place one order and print what becomes of it; the argument is the market's symbol."""
+"""Log on, place one order and print the reports; the argument is the symbol of the market."""
 
 from sys import argv
 from uuid import uuid4
@@ -12,7 +12,7 @@ order = NewOrderSingle(cl_ord_id=str(uuid4()), symbol=argv[1], side=Side.BUY, pr
 
 
 async def main() -> None:
-    """Send the order, and listen until nothing has come for two seconds."""
+    """Send the order and print messages until none arrives for two seconds."""
     async with order_entry() as client:
         await client.send(order)
         async for message in client.messages(timeout=2):

@@ -1,9 +1,7 @@
 """What the two FIXT examples share: a session on a socket, and an application that sends orders back.
 
 The dialect, a little of FIX 5.0 SP2, has nothing to do with Kalshi; there is no signature and no TLS. For one
-of your own change its spec, `fixt_spec`, and in a clone of the repository write the package made of it:
-
-    python -m codegen --spec examples/fixt_spec --out examples/fixt_dialect --package fixt_dialect
+of your own change its spec, `fixt_spec`: the next run generates the package `fixt.dialect` from it.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from fixt_dialect import (
+from fixt.dialect import (
     DIALECT,
     ApplVerID,
     BusinessMessageReject,
@@ -25,10 +23,8 @@ from fixt_dialect import (
     SecurityDefinition,
 )
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.config import QUICKFIX, QUICKFIXJ, Role, SessionConfig, resend_everything
 from kalshi_fix_sansio.events import LogonRequested, MessageReceived
-from kalshi_fix_sansio.protocol_options import QUICKFIX, QUICKFIXJ
-from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.session import Session, reply_route
 
 SEND_TIMEOUT = 30.0

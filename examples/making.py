@@ -5,7 +5,7 @@ from contextlib import suppress
 from quoting import Quoter
 
 from kalshi_fix_adapters.errors import NotConnectedError
-from kalshi_fix_adapters.loops.client import AsyncClient
+from kalshi_fix_adapters.loops.async_client import AsyncClient
 from kalshi_fix_sansio import MarketDataRequest
 
 

@@ -8,7 +8,7 @@ from sys import argv
 from time import monotonic
 
 from kalshi_fix_adapters.blocking import drop_copy
-from kalshi_fix_adapters.recording import replay
+from kalshi_fix_adapters.logs import replay
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.trading import Cash, CopyState, Doubts, DropCopy, Orders, Positions, Settlements
 
@@ -54,5 +54,5 @@ for difference in positions.discrepancies():
 for purse in map(cash.__getitem__, cash):
     print(f"shard {purse.shard}: change {purse.change}, fees {purse.fees}, payouts {purse.payouts} dollars")
 for key in positions:
-    print(key.symbol, positions[key].net, "contracts, realised", positions[key].realised, "dollars")
+    print(key.symbol, positions[key].net, "contracts, realized", positions[key].realized, "dollars")
 print(f"{len(orders)} orders, {len(doubts)} doubts left", flush=True)

@@ -1,13 +1,13 @@
 """Record market data until Ctrl-C: a file, then the markets' symbols.
 
-`kalshi-fix replay FILE` prints the books that come of it, `kalshi_fix_adapters.recording` reads it.
+`kalshi-fix replay FILE` prints the books that come of it, `kalshi_fix_adapters.logs` reads it.
 """
 
 from contextlib import suppress
 from sys import argv
 
 from kalshi_fix_adapters.blocking import market_data
-from kalshi_fix_adapters.recording import Recorder
+from kalshi_fix_adapters.logs import Recorder
 from kalshi_fix_sansio import MarketDataRequest, MessageReceived
 
 path, *symbols = argv[1:]

@@ -8,11 +8,10 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import attrs
 
@@ -20,20 +19,24 @@ from fuzz.targets import Target
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 WORK: Final = ROOT / ".cache" / "fuzz"
-"""What is found on the way: inputs that reach something new, logs, and reproducers."""
+"""Inputs that reach something new, logs, and reproducers."""
 LONGEST_INPUT_SECONDS: Final = 30
+LONGEST_SECONDS: Final = 24 * 3600
+"""How long a search lasts that waits until no new edge is found."""
 MEMORY_MB: Final = 1024
+AT_ONCE: Final = 2
+"""Targets that are searched at a time."""
 HEAD: Final = (
     "| target | engine | executions | time | edges | last new edge | inputs kept | found |\n"
     "|--------|--------|-----------:|-----:|------:|--------------:|------------:|------:|"
 )
 _STATUS = re.compile(r"^#(\d+)\s.*?(?:cov: (\d+))?(?: ft: \d+)?(?: corp: (\d+)/|$)")
 _EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
-_ENGINES: Final = {"atheris": "fuzz.guided", "hypothesis": "fuzz.unguided"}
+ENGINES: Final = {"atheris": "fuzz.guided", "hypothesis": "fuzz.unguided"}
 
 
 def has_atheris() -> bool:
-    """Say whether the engine that is guided by coverage is installed."""
+    """Return whether the engine that is guided by coverage is installed."""
     return importlib.util.find_spec("atheris") is not None
 
 
@@ -43,21 +46,24 @@ class Run:
 
     target: Target
     engine: str
-    process: subprocess.Popen[str]
-    began: float
+    process: subprocess.Popen[bytes]
+    log: TextIO
+    """The output of the engine."""
     artifacts: Path
+    began: float = attrs.field(factory=time.monotonic)
     executions: int = 0
     edges: int = 0
     corpus: int = 0
-    newest: float = 0.0
+    newest: float = attrs.field(factory=time.monotonic)
     """When the last new edge was seen, on the monotonic clock."""
-    reader: threading.Thread | None = None
-    told_to_end: bool = False
-    """Because it was quiet for long enough: what it then returns depends on where the signal met it."""
+    was_quiet: bool = False
+    """Stopped because no new edge was found for long enough; the exit code then depends on where the signal
+    met it."""
+    _line: str = ""
 
     @property
     def row(self) -> str:
-        """What it did, as a line of a table (see `HEAD`)."""
+        """The run as a line of a table (see `HEAD`)."""
         now = time.monotonic()
         edges = f"{self.edges} | {(now - self.newest) / 60:.1f} min ago" if self.edges else "- | -"
         lasted = f"{(now - self.began) / 60:.1f} min"
@@ -66,15 +72,17 @@ class Run:
             f"{self.corpus:,} | {len(self.reproducers) or '-'} |"
         )
 
-    def note(self, line: str) -> None:
-        """Take one line of the engine's output."""
-        if found := _EXECUTED.search(line):
-            self.executions = int(found[1])
-        elif found := _STATUS.match(line):
-            self.executions = max(self.executions, int(found[1]))
-            if found[2] and int(found[2]) > self.edges:
-                self.edges, self.newest = int(found[2]), time.monotonic()
-            self.corpus = int(found[3] or self.corpus)
+    def read(self) -> None:
+        """Read what the engine has written since."""
+        *lines, self._line = (self._line + self.log.read()).split("\n")
+        for line in lines:
+            if found := _EXECUTED.search(line):
+                self.executions = int(found[1])
+            elif found := _STATUS.match(line):
+                self.executions = max(self.executions, int(found[1]))
+                if found[2] and int(found[2]) > self.edges:
+                    self.edges, self.newest = int(found[2]), time.monotonic()
+                self.corpus = int(found[3] or self.corpus)
 
     @property
     def reproducers(self) -> list[Path]:
@@ -93,7 +101,7 @@ def start(target: Target, engine: str, seconds: float) -> Run:
     for name, data in target.seeds.items():
         (seeds / name).write_bytes(data)
     command = [
-        *(sys.executable, "-m", _ENGINES[engine], target.name),
+        *(sys.executable, "-m", ENGINES[engine], target.name),
         f"-max_total_time={max(1, round(seconds))}",
         f"-max_len={target.max_len}",
         f"-timeout={LONGEST_INPUT_SECONDS}",
@@ -102,22 +110,10 @@ def start(target: Target, engine: str, seconds: float) -> Run:
         f"-artifact_prefix={artifacts}/",
         *(str(corpus), str(seeds)),
     ]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
-    )
-    now = time.monotonic()
-    run = Run(target, engine, process, now, artifacts, newest=now)
-    run.reader = threading.Thread(target=_read, args=(run, folder / "log"), daemon=True)
-    run.reader.start()
-    return run
-
-
-def _read(run: Run, log: Path) -> None:
-    assert run.process.stderr is not None
-    with log.open("w", encoding="utf-8") as file:
-        for line in run.process.stderr:
-            file.write(line)
-            run.note(line)
+    log = folder / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=file)
+    return Run(target, engine, process, log.open(encoding="utf-8", errors="replace"), artifacts)
 
 
 def search(
@@ -126,45 +122,52 @@ def search(
     seconds: float,
     until_quiet: float | None,
     at_least: int,
-    jobs: int,
     report: Path | None = None,
 ) -> int:
-    """Search on all targets, some at a time; print a line for each, and write a table of them to `report`.
-    Return how many promises were broken.
+    """Search on all targets, some at a time; print a line for each.
 
-    With `until_quiet` each ends when no new edge came for so many seconds, and `at_least` so many inputs have
-    been tried; `seconds` is the longest.
+    Args:
+        targets: The targets.
+        engine: One of `ENGINES`.
+        seconds: How long in all.
+        until_quiet: End each instead when no new edge was found for so many seconds.
+        at_least: Inputs that are executed before that.
+        report: A file for a table of the runs.
+
+    Returns:
+        How many promises were broken.
     """
     waiting, running, broken, rows = list(targets), list[Run](), 0, [HEAD]
-    each = seconds if until_quiet is not None else seconds * min(jobs, len(targets)) / len(targets)
+    each = seconds * min(AT_ONCE, len(targets)) / len(targets)
+    if until_quiet is not None:
+        each = max(seconds, LONGEST_SECONDS)
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
+            while waiting and len(running) < AT_ONCE:
                 running.append(start(waiting.pop(0), engine, each))
             time.sleep(0.2)
             for run in list(running):
+                has_ended = run.process.poll() is not None
+                run.read()
                 quiet = time.monotonic() - run.newest
                 done = until_quiet is not None and quiet > until_quiet and run.executions >= at_least
-                if done and run.process.poll() is None:
-                    run.told_to_end = True
-                    run.process.send_signal(signal.SIGINT)
-                    run.process.wait(LONGEST_INPUT_SECONDS)
-                if run.process.poll() is not None:
+                if has_ended:
                     running.remove(run)
-                    broken += _tell(run)
+                    broken += _ended(run)
                     rows.append(run.row)
                     if report is not None:
                         report.write_text("\n".join([*rows, ""]), "utf-8")
+                elif done and not run.was_quiet:
+                    run.was_quiet = True
+                    run.process.send_signal(signal.SIGINT)
     finally:
         for run in running:
             run.process.kill()
     return broken
 
 
-def _tell(run: Run) -> bool:
-    """Print what a run did; say whether it found something."""
-    assert run.reader is not None
-    run.reader.join()
+def _ended(run: Run) -> bool:
+    """Print what a run did; return whether it found something."""
     now = time.monotonic()
     edges = f"{run.edges} edges, the last new one {now - run.newest:.0f} s ago, " if run.edges else ""
     line = (
@@ -175,7 +178,7 @@ def _tell(run: Run) -> bool:
     for path in run.reproducers:
         shown = os.path.relpath(path, ROOT)
         print(f"  BROKEN: python -m fuzz replay {run.target.name} {shown}", flush=True)
-    if not run.reproducers and run.process.returncode and not run.told_to_end:
+    if not run.reproducers and run.process.returncode and not run.was_quiet:
         print(f"  FAILED: see {os.path.relpath(WORK / run.target.name / 'log', ROOT)}", flush=True)
         return True
     return bool(run.reproducers)

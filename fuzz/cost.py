@@ -11,9 +11,10 @@ import contextlib
 import gc
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -26,13 +27,13 @@ from fuzz.targets.diff import _KNOWN
 from fuzz.wire import Wire
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.observe.redact import Transcript
+from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_COMPILE
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.dialect.layout import FieldMember, GroupMember, Kind, MessageLayout
 from kalshi_fix_sansio.framing import Framer
-from kalshi_fix_sansio.layout import FieldMember, GroupMember, Kind, MessageLayout
 from tests import samples
-from tests.codec.wire import carefully as read_carefully
+from tests.codec.wire import carefully
 
 SIZE: Final = 4 * 1024
 """Bytes of the smallest of the three."""
@@ -41,25 +42,29 @@ GROWTH: Final = 10.0
 AGAINST_CAREFUL: Final = 3.0
 """How many times as long as the careful path a decode may take."""
 NOTICEABLE: Final = 0.02
-"""Seconds of processor time below which 4n bytes may take what they take."""
+"""Seconds of processor time that 4n bytes may always take."""
 _RUNS = 3
 LOOKS: Final = 3
-"""How often what is too much is measured before it is called so: another program may be in the way."""
+"""How often a cost must be too much in a row: another program may be in the way."""
+_PORTION = 4096
 
-Work = Callable[[], object]
+Text = TypeVar("Text", bytes, str)
 
 
 @attrs.frozen
 class Case:
-    """One construction: `make` returns for a number of bytes what is to be measured."""
+    """One construction, and what is measured."""
 
     name: str
-    make: Callable[[int], Work]
-    careful: Callable[[int], Work] | None = None
-    """The same by the careful path alone."""
+    make: Callable[[int], Any]
+    """Returns an input of about so many bytes."""
+    act: Callable[[Any], object]
+    """Takes the input; its time is measured."""
+    careful: Callable[[Any], object] | None = None
+    """Takes it by the careful path alone."""
 
 
-def seconds(work: Work) -> float:
+def seconds(work: Callable[[], object]) -> float:
     """Return the least processor time that some runs take."""
     least = float("inf")
     gc.collect()
@@ -82,16 +87,23 @@ def broken(case: Case) -> str:
 
 
 def _too_much(case: Case) -> str:
-    large = seconds(case.make(4 * SIZE))
+    largest = case.make(4 * SIZE)
+    large = seconds(partial(case.act, largest))
     if large < NOTICEABLE:
         return ""
-    small, middle = seconds(case.make(SIZE)), seconds(case.make(2 * SIZE))
+    small, middle = (seconds(partial(case.act, case.make(times * SIZE))) for times in (1, 2))
     if large > GROWTH * small:
         figures = ", ".join(f"{each * 1000:.1f}" for each in (small, middle, large))
         return f"{case.name}: {figures} ms for {SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
-    if case.careful is not None and large > AGAINST_CAREFUL * seconds(case.careful(4 * SIZE)) + NOTICEABLE:
+    careful = case.careful and partial(case.careful, largest)
+    if careful is not None and large > AGAINST_CAREFUL * seconds(careful) + NOTICEABLE:
         return f"{case.name}: {large * 1000:.1f} ms, several times as long as the careful path"
     return ""
+
+
+def _filled(begin: Text, piece: Text, end: Text, size: int) -> Text:
+    """Return a text of so many bytes, apart from its beginning and its end."""
+    return begin + piece * (size // len(piece)) + end
 
 
 # --- decoding: every message with a run of entries, and every tag that opens one
@@ -106,13 +118,15 @@ def _text_field(layout: MessageLayout) -> str | None:
     return None
 
 
-def _with_run(layout: MessageLayout, group: GroupMember, entries: int) -> Any:
+def _with_run(layout: MessageLayout, group: GroupMember, **texts: str) -> Any:
+    """Return a message with five entries of a group."""
     message = samples.minimal(layout.body)
     entry = samples.minimal(group.entry)
     for member in group.entry.members:
         if member.tag in group.delimiters and isinstance(member, FieldMember):
             setattr(entry, member.attribute, samples.value_of(member.field))
-    setattr(message, group.attribute, [entry] * entries)
+    for attribute, value in ((group.attribute, [entry] * 5), *texts.items()):
+        setattr(message, attribute, value)
     return message
 
 
@@ -127,192 +141,131 @@ def decoding() -> Iterator[Case]:
 
 def _group_cases(spoken: Wire, layout: MessageLayout, group: GroupMember) -> Iterator[Case]:
     codec, header = Codec(spoken.dialect), samples.minimal(spoken.dialect.header)
-    known = codec.encode(_with_run(layout, group, 5), header)
+    known = codec.encode(_with_run(layout, group), header)
     for _ in range(SIGHTINGS_TO_COMPILE + 1):
         codec.decode(known)
     attribute = _text_field(layout)
-    begin = f"{spoken.dialect.name} {layout.name}"
-    fields = wire.fields_of(codec.encode(_with_run(layout, group, 5), header))
+    fields = wire.fields_of(known)
+
+    def with_text(piece: str, size: int) -> bytes:
+        assert attribute is not None
+        return codec.encode(_with_run(layout, group, **{attribute: _filled("", piece, "", size)}), header)
+
+    def with_fields(tag: int, size: int) -> bytes:
+        return wire.framed([*fields, *[(b"%d" % tag, b"x")] * (size // 8)])
 
     for tag in group.delimiters:
-        piece = f"{tag}="
-
-        def text(size: int, piece: str = piece) -> bytes:
-            message = _with_run(layout, group, 5)
-            setattr(message, attribute or "", piece * (size // len(piece)))
-            return codec.encode(message, header)
-
-        def spread(size: int, piece: str = piece) -> bytes:
-            field = f"{piece}x".partition("=")
-            one = (field[0].encode(), field[2].encode())
-            return wire.framed([*fields, *[one] * (size // 8)])
-
+        begin = f"{spoken.dialect.name} {layout.name}"
+        makers = {f"{begin}: {tag}=x without end": partial(with_fields, tag)}
         if attribute:
-            yield _both(f"{begin}: {attribute} of {piece}...", codec, text)
-        yield _both(f"{begin}: {piece}x without end", codec, spread)
-
-
-def _both(name: str, codec: Codec, make: Callable[[int], bytes]) -> Case:
-    """A case of decoding, beside the careful path."""
-
-    def decoded(size: int) -> Work:
-        data = make(size)
-        return lambda: codec.decode(data)
-
-    def carefully(size: int) -> Work:
-        data = make(size)
-        return lambda: read_carefully(codec, data)
-
-    return Case(name, decoded, carefully)
+            makers[f"{begin}: {attribute} of {tag}=..."] = partial(with_text, f"{tag}=")
+        for name, make in makers.items():
+            yield Case(name, make, codec.decode, partial(carefully, codec))
 
 
 # --- framing, logs, files
 
+_MESSAGE: Final = wire.framed([(b"35", b"0"), (b"34", b"2")])
+_PIECES: Final = (
+    b"8=FIXT.1.1\x019=",
+    b"8=FIXT.1.1\x019=100000\x0135=0\x01",
+    b"8=FIXT.1.1\x019=50\x0135=0\x01",
+    b"10=000\x01",
+    b"\x01",
+    b"8",
+    b"8=FIX",
+    _MESSAGE,
+    _MESSAGE[:-4] + (b"000\x01" if _MESSAGE[-4:] != b"000\x01" else b"001\x01"),
+    b"8=FIXT.1.1|9=5|",
+    b"58=x|||||||",
+    b"8=FIXT.1.1|35=0|58=x\ny|z\n",
+)
+
 
 def streams() -> Iterator[Case]:
     """Streams that are no messages, for all that reads streams."""
-    message = wire.framed([(b"35", b"0"), (b"34", b"2")])
-    wrong = message[:-4] + (b"000\x01" if message[-4:] != b"000\x01" else b"001\x01")
-    pieces = (
-        b"8=FIXT.1.1\x019=",
-        b"8=FIXT.1.1\x019=100000\x0135=0\x01",
-        b"8=FIXT.1.1\x019=50\x0135=0\x01",
-        b"10=000\x01",
-        b"\x01",
-        b"8",
-        b"8=FIX",
-        message,
-        wrong,
-        b"8=FIXT.1.1|9=5|",
-        b"58=x|||||||",
-        b"8=FIXT.1.1|35=0|58=x\ny|z\n",
+    readers: tuple[tuple[str, bytes, Callable[[bytes], None]], ...] = (
+        ("framing", b"", _frame),
+        ("log reader", b"8=FIXT.1.1|35=0|58=x", _read_log),
+        ("wire log", b"8=FIXT.1.1\x019=9999\x0135=0\x01", _transcribe),
     )
-    for piece in pieces:
-        name = repr(piece[:32])
-
-        def framed(size: int, piece: bytes = piece) -> Work:
-            return lambda: _frame(piece * (size // len(piece)), 4096)
-
-        def logged(size: int, piece: bytes = piece) -> Work:
-            return lambda: _read_log(b"8=FIXT.1.1|35=0|58=x" + piece * (size // len(piece)), 100)
-
-        def shown(size: int, piece: bytes = piece) -> Work:
-            return lambda: _transcribe(b"8=FIXT.1.1\x019=9999\x0135=0\x01" + piece * (size // len(piece)))
-
-        yield Case(f"framing {name}", framed)
-        yield Case(f"log reader {name}", logged)
-        yield Case(f"wire log {name}", shown)
+    for piece in _PIECES:
+        for name, begin, read in readers:
+            yield Case(f"{name} {piece[:32]!r}", partial(_filled, begin, piece, b""), read)
 
 
-def _frame(data: bytes, portion: int) -> None:
+def _frame(data: bytes) -> None:
     for by_check_sum in (False, True):
         framer = Framer(skip_by_check_sum=by_check_sum)
-        for at in range(0, len(data), portion):
-            framer.feed(data[at : at + portion])
+        for at in range(0, len(data), _PORTION):
+            framer.feed(data[at : at + _PORTION])
             while framer.next() is not None:
                 pass
 
 
-def _read_log(data: bytes, portion: int) -> None:
+def _read_log(data: bytes) -> None:
     reader = LogReader()
-    for at in range(0, len(data), portion):
-        for _ in reader.feed(data[at : at + portion]):
-            pass
-    for _ in reader.close():
-        pass
+    for at in range(0, len(data), 100):
+        list(reader.feed(data[at : at + 100]))
+    list(reader.close())
 
 
 def _transcribe(data: bytes) -> None:
     transcript = Transcript()
-    for at in range(0, len(data), 4096):
-        transcript.feed("received", data[at : at + 4096], sessions.Player(_ANY).now)
+    for at in range(0, len(data), _PORTION):
+        transcript.feed("received", data[at : at + _PORTION], Instant(1000.0, sessions.START))
     transcript.end()
 
 
-_ANY: Final = sessions.Setting(Role.INITIATOR, "KalshiRT")
+_YAML: Final = ("a: [", "- ", "{a: ", "a: &a x\n", "? ", "# Tag 1 (2)\n", "a: b\n")
+_BOMB: Final = "a0: &a0 x\n" + "".join(
+    f"a{depth}: &a{depth} [{', '.join([f'*a{depth - 1}'] * 10)}]\n" for depth in range(1, 9)
+)
+_PAGE: Final = (
+    *("| ", "#", "# ", "<A ", '<A "', '<A a="b" ', "<!--", "`a ", "*a ", " _a", "[", "- ", "* ", "|-"),
+    *("](/a", "![", "[a](", "> ", "1. - ", "| 11 | a |\n", "# a (35=D)\n", "- `1`: a\n", "`" * 7 + "a "),
+    *("a|b\n-|-\n", "- ```\n", "> a\nb\n", "a\n=\n"),
+)
+_XML: Final = (
+    ("<fix><messages><message>", '<group name="F">', ""),
+    ("<fix><fields>", '<field number="1" name="F" type="INT"/>', "</fields></fix>"),
+    ("<fix><!--", "-", ""),
+    ('<fix a="', "&amp;", '"/>'),
+)
 
 
 def documents() -> Iterator[Case]:
     """Files for the readers of spec folders, pages and dictionaries."""
-    for piece in ("a: [", "- ", "{a: ", "a: &a x\n", "? ", "# Tag 1 (2)\n", "a: b\n"):
-
-        def spec(size: int, piece: str = piece) -> Work:
-            return _yaml(piece * (size // len(piece)))
-
-        yield Case(f"spec {piece!r}", spec)
-    bomb = "a0: &a0 x\n" + "".join(
-        f"a{depth}: &a{depth} [{', '.join([f'*a{depth - 1}'] * 10)}]\n" for depth in range(1, 9)
-    )
-    yield Case("spec: aliases of aliases", lambda size: _yaml(bomb + "#" * size))
-    yield Case("spec: a long number", lambda size: _yaml("a: " + "9" * size))
-    short = (
-        "| ",
-        "#",
-        "# ",
-        "<A ",
-        '<A "',
-        '<A a="b" ',
-        "<!--",
-        "`a ",
-        "*a ",
-        " _a",
-        "[",
-        "- ",
-        "* ",
-        "|-",
-        "](/a",
-        "![",
-        "[a](",
-        "> ",
-        "1. - ",
-    )
-    long = (
-        "| 11 | a |\n",
-        "# a (35=D)\n",
-        "- `1`: a\n",
-        "`" * 7 + "a ",
-        "a|b\n-|-\n",
-        "- ```\n",
-        "> a\nb\n",
-        "a\n=\n",
-    )
-    for piece in (*short, *long):
-
-        def page(size: int, piece: str = piece) -> Work:
-            return lambda: pages.read(piece * (size // len(piece)) + "x", "page.md", _KNOWN)
-
-        yield Case(f"page {piece!r}", page)
-    for begin, piece, end in (
-        ("<fix><messages><message>", '<group name="F">', ""),
-        ("<fix><fields>", '<field number="1" name="F" type="INT"/>', "</fields></fix>"),
-        ("<fix><!--", "-", ""),
-        ('<fix a="', "&amp;", '"/>'),
-    ):
-
-        def dictionary(size: int, begin: str = begin, piece: str = piece, end: str = end) -> Work:
-            return _xml(begin + piece * (size // len(piece)) + end)
-
-        yield Case(f"dictionary {piece}", dictionary)
+    for piece in _YAML:
+        yield Case(f"spec {piece!r}", partial(_filled, "", piece, ""), _read_yaml)
+    yield Case("spec: aliases of aliases", partial(_filled, _BOMB + "#", "#", ""), _read_yaml)
+    yield Case("spec: a long number", partial(_filled, "a: ", "9", ""), _read_yaml)
+    for piece in _PAGE:
+        yield Case(f"page {piece!r}", partial(_filled, "", piece, "x"), _read_page)
+    for begin, piece, end in _XML:
+        yield Case(f"dictionary {piece}", partial(_filled, begin, piece, end), _read_xml)
     # So deep that the bound on members is met at each size.
-    yield Case("dictionary: components of components", lambda size: _xml(_components(size // 128)))
+    yield Case("dictionary: components of components", lambda size: components(size // 128), _read_xml)
 
 
-def _yaml(text: str) -> Work:
-    def work() -> None:
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "fields.yaml"
-            path.write_text(text, "utf-8")
-            with contextlib.suppress(SpecError):
-                read_yaml(path)
-
-    return work
+def _read_yaml(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "fields.yaml"
+        path.write_text(text, "utf-8")
+        with contextlib.suppress(SpecError):
+            read_yaml(path)
 
 
-def _xml(text: str) -> Work:
-    return lambda: list(quickfix.read(text.encode(), "fix.xml"))
+def _read_page(text: str) -> None:
+    list(pages.read(text, "page.md", _KNOWN))
 
 
-def _components(depth: int) -> str:
+def _read_xml(text: str) -> None:
+    list(quickfix.read(text.encode(), "fix.xml"))
+
+
+def components(depth: int) -> str:
+    """Return a dictionary whose components double at each level."""
     twice = "".join(
         f'<component name="C{at}">' + f'<component name="C{at + 1}" required="Y"/>' * 2 + "</component>"
         for at in range(depth)
@@ -325,20 +278,14 @@ def _components(depth: int) -> str:
     )
 
 
-GROUPS: Final = {"decoding": decoding, "streams": streams, "documents": documents}
-
-
-def check(names: list[str]) -> int:
-    """Measure everything, or these groups of cases; print what is too much, and return how many that are."""
-    count = failed = 0
-    for name in names or GROUPS:
-        for case in GROUPS[name]():
-            count += 1
-            if found := broken(case):
-                failed += 1
-                print(f"  TOO MUCH: {found}", flush=True)
-    print(
-        f"cost         {count} constructions at {SIZE // 1024}, {SIZE // 512} and "
-        f"{SIZE // 256} KB, {failed} too much"
-    )
+def check() -> int:
+    """Measure everything; print what is too much, and return how many constructions that are."""
+    cases = [*decoding(), *streams(), *documents()]
+    failed = 0
+    for case in cases:
+        if found := broken(case):
+            failed += 1
+            print(f"  TOO MUCH: {found}", flush=True)
+    sizes = f"{SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
+    print(f"cost         {len(cases)} constructions at {sizes}, {failed} too much")
     return failed

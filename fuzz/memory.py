@@ -16,6 +16,7 @@ import attrs
 
 from fuzz.targets import session as sessions
 from fuzz.targets.session import Player, Setting
+from fuzz.wire import SOH
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
@@ -27,9 +28,14 @@ BUDGET_MB: Final = 96
 """By how much a session with the default bounds may grow, whatever a peer sends: what waits for the user and
 for the peer, what is held in a gap and remembered, and what the allocator keeps of it."""
 MESSAGES: Final = 1000
+"""Messages of each case, but of a sample."""
 FEW: Final = 5 * BUDGET_MB * 1024 * 1024 // LARGEST // 4
 """Messages of a sample: a quarter more than fit the budget."""
+_AT_ONCE = 2
 _ROOM = 400
+_KEPT_SETTINGS: Final = frozenset(
+    {"role", "dialect", "session_type", "product", "sender_comp_id", "target_comp_id", "sign_logon"}
+)
 MANY: Final = "reports of many unknown fields"
 SLOW: Final = 20
 """How many times fewer of these are sent: each takes a quarter of a second, and 17 times its bytes."""
@@ -43,15 +49,15 @@ _KINDS: Final[dict[str, tuple[bytes, bytes, bytes]]] = {
 
 
 def _message(kind: str, number: int) -> tuple[bytes, bytes, bytes]:
-    """MsgType, header and body of one message of the largest size."""
+    """Return MsgType, header and body of one message of the largest size."""
     msg_type, header, body = _KINDS[kind]
     size = LARGEST - _ROOM
     if kind == MANY:
         piece = b"9999=x\x01"
-        return msg_type, b"", body % number + b"\x01" + piece * (size // len(piece))
+        return msg_type, b"", body % number + SOH + piece * (size // len(piece))
     if header:
-        return msg_type, header % number + b"x" * size + b"\x01", body
-    return msg_type, b"", body % number + b"x" * size + b"\x01"
+        return msg_type, header % number + b"x" * size + SOH, body
+    return msg_type, b"", body % number + b"x" * size + SOH
 
 
 @attrs.frozen
@@ -75,21 +81,11 @@ class Case:
     def begin(self) -> Callable[[int], None]:
         """Bring a session into the state; return what sends it the message of a number."""
         player = Player(Setting(self.role, "KalshiRT"))
-        base = player.config
-        settings: dict[str, Any] = {
-            "role": base.role,
-            "dialect": DIALECT,
-            "codec": Codec(DIALECT),
-            "session_type": base.session_type,
-            "product": base.product,
-            "sender_comp_id": base.sender_comp_id,
-            "target_comp_id": base.target_comp_id,
-            "sign_logon": base.sign_logon,
-            "max_message_size": LARGEST,
-        }
-        player.config = SessionConfig(**settings)
+        # With the default bounds, in place of those of the search.
+        settings: dict[str, Any] = {name: getattr(player.config, name) for name in _KEPT_SETTINGS}
+        player.config = SessionConfig(**settings, codec=Codec(DIALECT), max_message_size=LARGEST)
         player.session = Session(player.config, player.store)
-        sessions.STATES[self.state](player)
+        sessions.reach(player, self.state)
         session = player.session
 
         def send(number: int) -> None:
@@ -152,11 +148,12 @@ def _measured(arguments: tuple[Case, int]) -> int:
     return grown(case.begin(), case.count(messages))
 
 
-def check(messages: int, cases: tuple[Case, ...] = CASES, jobs: int = 2) -> int:
-    """Measure these cases; print what grows too much, and return how many do."""
+def check(*, sample: bool = False) -> int:
+    """Measure all cases, or a sample of them; print what grows too much, and return how many do."""
+    messages, cases = (FEW, SAMPLE) if sample else (MESSAGES, CASES)
     # A fork begins with all that is imported.
     context = multiprocessing.get_context("fork" if platform.system() == "Linux" else "spawn")
-    with context.Pool(jobs, maxtasksperchild=1) as pool:
+    with context.Pool(_AT_ONCE, maxtasksperchild=1) as pool:
         sizes = pool.map(_measured, [(case, messages) for case in cases], chunksize=1)
     found = [wrong for case, size in zip(cases, sizes, strict=True) if (wrong := too_much(case.name, size))]
     for wrong in found:

@@ -12,14 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from fuzz.checkpoint import Checkpoint
 from fuzz.targets import session
-from fuzz.targets.session import NEAREST, OURS, QUARTERS, THEIRS, Player, Setting
+from fuzz.targets.session import NEAREST, OURS, QUARTERS, THEIRS, Setting
 from fuzz.wire import SOH, fields_of
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import QUICKFIX, Role
 from kalshi_fix_sansio.framing import is_frame
 from kalshi_fix_sansio.fuzzing import Choices
-from kalshi_fix_sansio.protocol_options import QUICKFIX
 from kalshi_fix_sansio.session import State
 from tests.helpers import Clock
 from tests.scenarios.runner.model import PeerCloses, PeerSays, Said, Scenario, UserDoes
@@ -77,7 +75,6 @@ class _Writer:
     def __init__(self, scenario: Scenario, setting: Setting) -> None:
         begins = isinstance(scenario.steps[0].action, UserDoes) and not scenario.logged_on
         state = "established" if scenario.logged_on else "connected" if begins else "new"
-        names = tuple(session.STATES)
         self.data = bytes(
             (
                 setting.role is Role.ACCEPTOR,
@@ -86,12 +83,10 @@ class _Writer:
                 3 * setting.like_quickfix,
                 3 * setting.explicit_confirm,
                 2 * setting.offer_next_expected,
-                names.index(state),
+                session.STATES.index(state),
             )
         )
-        self._player = Player(setting)
-        session.STATES[state](self._player)
-        self._player.take()
+        self._player = session.begun(setting, state)
         self._count = 0
         self._clock, start = Clock(utc=self._player.utc), Clock(utc=self._player.utc)
         self._peer = Peer(
@@ -199,11 +194,7 @@ class _Writer:
             if fields[0][1] != msg_type:
                 continue
             step = (13, number.to_bytes(size, "big"), 0)
-            tried = Checkpoint(player, (player.config, player.codec, player.config.dialect))
-            before = player.session.next_outgoing
-            session._step(player, Choices(_joined(step)))
-            leaves = player.session.next_outgoing > before
-            tried.restore()
-            if leaves:
+            tried = session.play(self.data + _joined(step))
+            if tried.session.next_outgoing > player.session.next_outgoing:
                 self._say(*step)
                 return

@@ -8,6 +8,7 @@ tests/scenarios/, and for every file, page and secret that a target knows.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -22,14 +23,12 @@ _STEPS_PER_SEED = 5
 
 def said(*choices: tuple[int, int] | bytes) -> bytes:
     """Return the input that makes these choices: each a number and how many there are, or plain bytes."""
-    data = b""
-    for choice in choices:
-        if isinstance(choice, bytes):
-            data += choice
-        else:
-            number, count = choice
-            data += number.to_bytes(((count - 1).bit_length() + 7) // 8, "big")
-    return data
+    return b"".join(
+        choice
+        if isinstance(choice, bytes)
+        else choice[0].to_bytes(((choice[1] - 1).bit_length() + 7) // 8, "big")
+        for choice in choices
+    )
 
 
 def drawn(name: str, size: int) -> bytes:
@@ -38,35 +37,26 @@ def drawn(name: str, size: int) -> bytes:
     return b"".join(blocks)[:size]
 
 
-def _messages(spoken: Wire) -> Iterator[tuple[str, bytes]]:
-    """The choices that give each sound message."""
-    for large, templates in ((0, spoken.templates), (wire.RARELY - 1, spoken.large[:1])):
-        for number, fields in enumerate(templates):
-            name = f"{spoken.dialect.name}-{fields[0][1].decode()}-{large and 'large'}{number}"
-            yield (
-                name,
-                said(
-                    (large, wire.RARELY),
-                    (number, len(spoken.large if large else templates)),
-                    (0, len(wire.CHANGES)),
-                ),
-            )
+def _messages(*spoken: Wire) -> Iterator[tuple[str, tuple[int, int], bytes]]:
+    """Yield the name of each sound message, the choice of its dialect, and the choices that make it."""
+    for place, each in enumerate(spoken):
+        for large, templates in ((0, each.templates), (wire.RARELY - 1, each.large[:1])):
+            for number, fields in enumerate(templates):
+                name = f"{each.dialect.name}-{fields[0][1].decode()}-{large and 'large'}{number}"
+                count = len(each.large if large else templates)
+                message = said((large, wire.RARELY), (number, count), (0, len(wire.CHANGES)))
+                yield name, (place, len(spoken)), message
 
 
 def _framing() -> Seeds:
-    for number, spoken in enumerate(WIRES):
-        for name, message in _messages(spoken):
-            one = said((0, 4), (number, len(WIRES))) + message
-            yield name, said((0, 2), (0, 3), (1, 6)) + one * 2 + said((2, 16), (7, 64), (40, 64))
+    for name, dialect, message in _messages(*WIRES):
+        one = said((0, 4), dialect) + message
+        yield name, said((0, 2), (0, 3), (1, 6)) + one * 2 + said((2, 16), (7, 64), (40, 64))
 
 
 def _decode() -> Seeds:
-    for number, spoken in enumerate(WIRES):
-        for name, message in _messages(spoken):
-            yield (
-                name,
-                said((number, len(WIRES)), (0, 64), (0, 8), (0, 4), (0, 32)) + message,
-            )
+    for name, dialect, message in _messages(*WIRES):
+        yield name, said(dialect, (0, 64), (0, 8), (0, 4), (0, 32)) + message
 
 
 def _encode() -> Seeds:
@@ -103,7 +93,7 @@ def _books() -> Seeds:
 
 
 def _log_reader() -> Seeds:
-    for number, (name, message) in enumerate(_messages(wire.KALSHI)):
+    for number, (name, _, message) in enumerate(_messages(wire.KALSHI)):
         yield name, said((0, 3)) + message + said((number % 6, 6), (0, 4), (number % 8, 8), (number % 7, 7))
 
 
@@ -114,15 +104,11 @@ def _store() -> Seeds:
 
 
 def _secrets() -> Seeds:
-    for field in range(len(secrets.FIELDS)):
-        for between in range(len(secrets._BETWEEN)):
-            one = said((between, len(secrets._BETWEEN))) + said((0, 3))
-            data = (
-                said((0, 3), (field, len(secrets.FIELDS)))
-                + one
-                + said((0, 2), (3, 8), b"\x05\x10\x20", (0, 3))
-            )
-            yield f"{secrets.FIELDS[field].decode()}{between}", data
+    fields, between = len(secrets.FIELDS), len(secrets._BETWEEN)
+    for field, place in itertools.product(range(fields), range(between)):
+        data = said((0, 3), (field, fields), (place, between), (0, 3))
+        end = said((0, 2), (3, 8), b"\x05\x10\x20", (0, 3))
+        yield f"{secrets.FIELDS[field].decode()}{place}", data + end
 
 
 def _spec() -> Seeds:
@@ -135,16 +121,12 @@ def _spec() -> Seeds:
 
 
 def _diff() -> Seeds:
-    for kind, pieces in enumerate((diff._PIECES, diff._ELEMENTS)):
-        data = said((kind, 2))
-        for number in range(len(pieces)):
-            data += said((number, len(pieces)), (4, 6))
-        yield f"{'dictionary' if kind else 'page'}-whole", data
-        for number in range(len(pieces)):
-            yield (
-                f"{'dictionary' if kind else 'page'}-{number}",
-                data + said((number, len(pieces)), (2, 6), b"\x03\x02\x03"),
-            )
+    for kind, (name, pieces) in enumerate((("page", diff._PIECES), ("dictionary", diff._ELEMENTS))):
+        count = len(pieces)
+        data = said((kind, 2)) + b"".join(said((number, count), (4, 6)) for number in range(count))
+        yield f"{name}-whole", data
+        for number in range(count):
+            yield f"{name}-{number}", data + said((number, count), (2, 6), b"\x03\x02\x03")
 
 
 MAKERS: Final[Mapping[str, Callable[[], Seeds]]] = {

@@ -10,9 +10,9 @@ import attrs
 
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.dialect.layout import Dialect
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.fuzzing import Choices
-from kalshi_fix_sansio.layout import Dialect
 from tests import samples
 from tests.fix50sp2 import dialect as fix50sp2
 

@@ -12,8 +12,8 @@ from interop import scene
 from interop.ours import OurSide, now
 from interop.peer import PATIENCE, Fields, Inbox
 from interop.quickfix_peer import QuickfixPeer
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import Event, LoggedOn, LogonRequested, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.session.store import StoredMessage

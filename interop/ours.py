@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from interop.peer import PATIENCE
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import CloseReason, Event, HeartbeatReceived, SessionEnded
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.session import MessageStore, Session

@@ -10,9 +10,8 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio._generated import DIALECT
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     FieldLayout,
     FieldMember,
@@ -22,6 +21,7 @@ from kalshi_fix_sansio.layout import (
     Presence,
     Sender,
 )
+from kalshi_fix_sansio.framing import encode_frame
 
 _VALUES: dict[Kind, Any] = {
     Kind.STRING: "A1",

@@ -16,8 +16,7 @@ from kalshi_fix_sansio import (
     TimeInForce,
 )
 from kalshi_fix_sansio._generated import DIALECT
-from kalshi_fix_sansio.config import Role, SessionConfig
-from kalshi_fix_sansio.resend_policy import resend_everything
+from kalshi_fix_sansio.config import Role, SessionConfig, resend_everything
 
 PRODUCT = "prediction"
 VENUE = "KalshiRT"

@@ -14,8 +14,8 @@ from fixcore.message.message import DATA_LENGTH_PAIRS
 from interop.samples import Sample, samples
 from kalshi_fix_sansio import NewOrderSingle
 from kalshi_fix_sansio._generated import DIALECT
+from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.layout import Kind
 
 SAMPLES = list(samples())
 DATA = frozenset(tag for tag, field in DIALECT.fields.items() if field.kind is Kind.DATA)

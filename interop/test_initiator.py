@@ -16,7 +16,7 @@ from interop.fixcore_peer import FixcorePeer
 from interop.ours import OurSide
 from interop.quickfix_peer import QuickfixPeer
 from kalshi_fix_sansio import ExecType, OrdStatus, Side
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import ResendFresh, Role
 from kalshi_fix_sansio.events import (
     GapClosed,
     GapDetected,
@@ -25,7 +25,6 @@ from kalshi_fix_sansio.events import (
     OutcomesUnknown,
     ResendServed,
 )
-from kalshi_fix_sansio.resend_policy import ResendFresh
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.signing import Signer
 

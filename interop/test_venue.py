@@ -22,9 +22,9 @@ from kalshi.fix.session import FixSession
 
 from interop.peer import PATIENCE, Fields
 from interop.quickfix_peer import QuickfixPeer
-from kalshi_fix_adapters.testing import MARKETS, Venue
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
 from kalshi_fix_sansio.signing import load_private_key, logon_payload
+from kalshi_fix_venue.testing import MARKETS, Venue
 from tests.adapters.conformance.relay import Relay
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 # Deterministic by default, so that a red run is red again; `HYPOTHESIS_PROFILE=explore` looks further.
 settings.register_profile(
@@ -17,3 +20,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 # A shell starts what runs in the background with Ctrl-C ignored; the tests of interrupts are about it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Distribute whole files; all of the venue go to one process, since they share a record of the wire."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/venue" if nodeid.startswith("tests/venue/") else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Return the scheduler of `pytest -n`."""
+    return ByFile(config, log)

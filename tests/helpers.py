@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import decimal
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from traceback import walk_tb
 from typing import Any, TypeVar
 
 import attrs
@@ -12,10 +14,10 @@ import attrs
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio._generated import DIALECT, NewOrderSingle
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import Event, LogonRequested
 from kalshi_fix_sansio.framing import Frame, Framer, encode_frame
 from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, StoredMessage
@@ -52,6 +54,20 @@ class Clock:
         return self.now
 
 
+HOSTILE_CONTEXTS = {
+    "6 digits": decimal.Context(prec=6),
+    "6 digits, Inexact trapped": decimal.Context(prec=6, traps=[decimal.Inexact]),
+    "every trap": decimal.Context(
+        prec=3,
+        rounding=decimal.ROUND_UP,
+        Emin=-3,
+        Emax=3,
+        capitals=0,
+        clamp=1,
+        traps=list(decimal.Context().traps),
+    ),
+}
+"""Decimal contexts of callers in which ordinary arithmetic rounds or raises."""
 FIX_NAME = re.compile(r"(^|\|)([A-Z][A-Za-z]+)=")
 
 
@@ -371,3 +387,23 @@ class LoggedStore(MemoryStore):
         super().commit()
         self.committed = len(self.log)
         self.commits += 1
+
+
+def locals_of(error: BaseException, where: str = "") -> str:
+    """The local variables of all frames of an exception and of what led to it, in files whose name contains
+    `where`, as a crash reporter records them."""
+    found: list[str] = []
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        for frame, _ in walk_tb(each.__traceback__):
+            if where in frame.f_code.co_filename:
+                found += [
+                    f"{name} = {value!r}" for name, value in frame.f_locals.items() if value is not error
+                ]
+        waiting += [each.__cause__, each.__context__]
+    return "\n".join(found)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec.tables import always_required
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember, GroupMember, Kind
+from kalshi_fix_sansio.dialect.support import format_unknown
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember, Kind
 from kalshi_fix_sansio.scalars import format_value
-from kalshi_fix_sansio.support import format_unknown
 
 CODEC_TAGS = frozenset((8, 9, 10, 35))
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     FieldLayout,
     FieldMember,

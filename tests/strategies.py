@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio.base import Block, Message
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.base import Block, Message
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     Dialect,
     FieldLayout,

@@ -6,29 +6,24 @@ Also that the documentation shows the committed results.
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import __main__ as command
-from benchmarks import charts, million, pages, report, samples, sizes
+from benchmarks import alone, charts, pages, report, samples
 from benchmarks.canonical import DifferentError, canonical, fields, require_equal
-from benchmarks.cases import books, codec, logs, loopback, shapes, stream
+from benchmarks.cases import books, codec, logs, loopback, process, shapes, stream
 from benchmarks.cases import venue as venue_case
-from benchmarks.clients import bare, peers, trace
+from benchmarks.clients import bare, peers
 from benchmarks.clients import ours as clients
 from benchmarks.engines import ours
 from benchmarks.engines.ours import NAME as OURS
-from benchmarks.measure import Contender, Result, measure, over
-from benchmarks.profiles import Stage, messages, processes, with_rest
-from benchmarks.profiles import loopback as trips
-from benchmarks.profiles.stopwatch import Stopwatch
+from benchmarks.measure import Contender, Result, in_turn, measure, over
 from benchmarks.targets import TARGETS, Target, by_key, missed
 from kalshi_fix_sansio import ExecType, NewOrderSingle, decode_strict
 from kalshi_fix_sansio.codec import Codec
@@ -87,11 +82,13 @@ def test_the_cases_agree_and_run() -> None:
             contender.run()
     chunks = stream.cut(b"".join(stream.numbered(20_000)))
     read = [*chain.from_iterable(ours.read_stream(chunks))]
-    told: list[Any] = [*chain.from_iterable(stream.through_session(chunks))]
-    assert [event.message for event in told] == read
+    events: list[Any] = [*chain.from_iterable(stream.through_session(chunks))]
+    assert [event.message for event in events] == read
     assert len(read) > 40
     for contender in stream.streaming(20_000):
         if contender.engine == OURS:
+            if contender.prepare is not None:
+                contender.prepare()
             assert contender.run() == contender.per_call
 
 
@@ -139,20 +136,12 @@ def test_logs_and_recordings_run() -> None:
     assert len({contender.per_call for contender in contenders if contender.case == logs.LOG}) == 1
 
 
-def test_every_stage_of_the_codec_runs() -> None:
-    for case, parts in messages.parts(FEW).items():
-        assert messages.RESTS[case]
-        assert parts[0].kind == "whole"
-        for part in parts:
-            part.run()
-
-
 def test_a_million_is_any_number_of_different_messages() -> None:
-    chunks = [chunk for chunk, _ in million.chunks(FEW)]
+    chunks = [chunk for chunk, _ in alone.chunks(FEW)]
     read: list[Any] = [*chain.from_iterable(ours.read_stream(chunks))]
     assert len({message.exec_id for message in read}) == FEW
-    told = million.run(FEW)
-    assert {*told} >= {"start", "warm", "end", "most", "us"}
+    assert {*process.alone("million", FEW)} == {"start", "warm", "end", "most", "us"}
+    assert list(process.alone("books", 2, 3, 5)) == ["3", "5"]
 
 
 # How
@@ -174,6 +163,21 @@ def test_contenders_are_measured_in_turn_and_counted_per_task() -> None:
     assert calls[-2:] == ["c", "d"]
 
 
+def test_another_function_is_called_first_in_each_round() -> None:
+    calls: list[str] = []
+
+    def run(name: str) -> int:
+        calls.append(name)
+        return len(calls)
+
+    assert in_turn({name: partial(run, name) for name in "abc"}, 3) == {
+        "a": [1, 6, 8],
+        "b": [2, 4, 9],
+        "c": [3, 5, 7],
+    }
+    assert "".join(calls) == "abcbcacab"
+
+
 def test_values_of_different_engines_are_compared_as_fix_has_them() -> None:
     moment = datetime(2026, 8, 17, 16, 0, 0, 123999, tzinfo=UTC)
     values = canonical([ExecType.TRADE, Decimal("0.10"), True, False, moment, "x", 7])
@@ -184,75 +188,9 @@ def test_values_of_different_engines_are_compared_as_fix_has_them() -> None:
         require_equal("it", {"a": 1, "b": 2})
 
 
-def test_a_stage_is_timed_without_those_inside_it() -> None:
-    class Owner:
-        def outer(self) -> str:
-            return self.inner()
-
-        def inner(self) -> str:
-            return "done"
-
-    watch, owner = Stopwatch(), Owner()
-    with watch.watching(owner, "outer", "out"), watch.watching(owner, "inner", "in"):
-        assert owner.outer() == "done"
-    assert {*watch.spent} == {"out", "in"}
-    owner.outer()
-    assert watch._inner == []
-
-
-def test_a_round_trip_is_cut_at_the_last_byte_sent_and_the_first_one_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    calls = [
-        (trace.MAKE, 0.0, 1.0),
-        (trace.OUT, 1.5, 3.5),
-        (trace.SEND, 4.0, 6.0),
-        ("wait", 6.5, 10.0),
-        (trace.OUT, 7.0, 8.0),  # another thread, while the peer answers
-        (trace.RECEIVE, 11.0, 12.0),
-        (trace.IN, 12.0, 15.0),
-    ]
-    monkeypatch.setattr(trace, "_found", calls)
-    stages = trace._taken_apart(0.0, 17.0)
-    assert stages == {
-        trace.MAKE: 1.0,
-        trace.OUT: 2.0,
-        trace.ON_THE_WAY_OUT: 1.0,
-        trace.SEND: 2.0,
-        trace.PEER: 4.0,
-        trace.RECEIVE: 1.0,
-        trace.IN: 3.0,
-        trace.ON_THE_WAY_IN: 3.0,
-    }
-    assert sum(stages.values()) == 17.0
-    monkeypatch.setattr(trace, "_found", [*calls[:3], (trace.RECEIVE, 6.0, 12.0), calls[-1]])
-    assert trace._taken_apart(0.0, 17.0)[trace.PEER] == 6.0
-
-
-def test_nothing_is_timed_unless_it_is_asked_for() -> None:
-    assert trace.timed("x", len) is len
-    trace.trip(0.0, 1.0, keep=True)
-    assert trace.stages() == {}
-
-
-def test_the_rest_is_what_no_part_has() -> None:
-    stages = [Stage("c", "all", 10.0, "whole"), Stage("c", "p", 6.0), Stage("c", "in p", 5.0, "within")]
-    stages.append(Stage("c", "s", 99.0, "scale"))
-    assert with_rest(stages, "calls")[3] == Stage("c", "the rest: calls", 4.0, "rest")
-
-
-def test_modules_are_counted_where_they_belong() -> None:
-    assert processes._group("kalshi_fix_sansio._generated.blocks") == "ours: messages and tables, generated"
-    assert processes._group("kalshi_fix_sansio.session") == "ours: the core"
-    assert processes._group("attr._make") == "attrs"
-    assert processes._group("attribute") == processes._OTHER
-    times = processes._import_times("decimal")
-    assert {"decimal", "_decimal"} <= {*times}
-
-
 def test_every_client_is_there() -> None:
     known = {*clients.ENGINES, *bare.ENGINES, *peers.ENGINES}
-    assert known >= {*loopback.ADAPTERS, loopback.UVLOOP, loopback.BARE, *loopback.FLOORS, *trips.CLIENTS}
+    assert known >= {*loopback.ADAPTERS, loopback.UVLOOP, loopback.BARE, *loopback.FLOORS}
     assert known >= {loopback.SDK, loopback.QUICKFIX}
 
 
@@ -279,10 +217,6 @@ def test_a_ratio_is_that_of_the_rounds_where_they_are_known() -> None:
     assert target.ratio(by_key([found("f: c", "a", 9), pair[1]])) == 9
 
 
-def test_targets_are_told_apart() -> None:
-    assert len({target.key for target in TARGETS}) == len({target.name for target in TARGETS}) == len(TARGETS)
-
-
 def test_worse_ratios_are_told_apart_from_noise() -> None:
     case = codec.WRITE
     committed = [found(case, OURS, 1), found(case, "quickfix", 10)]
@@ -292,23 +226,6 @@ def test_worse_ratios_are_told_apart_from_noise() -> None:
         assert len(lines) == 1
         assert len(lines[0]) <= 100
     assert report.compare([], committed) == ([], [])
-
-
-def test_the_quick_run_says_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    committed = by_key(report.load())
-    ours_now, peer = committed[codec.WRITE, OURS], committed[codec.WRITE, "quickfix"]
-    monkeypatch.setattr(command, "missing", lambda: ["msgspec"])
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick"])
-    for slower, code, said in ((1, 0, "No ratio is worse"), (9, 1, "Run it again when nothing else runs")):
-        now = found(codec.WRITE, OURS, ours_now.us_min * slower)
-        monkeypatch.setattr(command, "_measure", lambda _, now=now: [now, peer])
-        assert command.main() == code
-        out = capsys.readouterr().out
-        assert said in out
-        assert "not installed, and left out: msgspec" in out
-        assert max(map(len, out.splitlines())) <= 100
 
 
 # Results, charts, pages
@@ -324,38 +241,6 @@ def test_results_are_kept_and_those_of_other_cases_stay(tmp_path: Path) -> None:
     assert report.load(tmp_path) == [found("b", "x", 2, (1.0, 2.0)), found("a", "x", 3)]
     entry = json.loads((tmp_path / report.RESULTS).read_text())[0]
     assert {*entry} >= {"case", "engine", "us_min", "us_median", "python", "machine"}
-    stages = [Stage("a", "all", 1.5, "whole"), Stage("a", "part", 1.0)]
-    report.save_profile(stages, tmp_path)
-    assert report.load_profile(tmp_path) == stages
-
-
-def test_the_table_says_how_many_times_our_time_each_takes() -> None:
-    results = [found("a", OURS, 2), found("a", "other", 5), Result("m", "x", 3, 3, "3", "m", "MiB")]
-    text = "\n".join(report.table(results))
-    assert "| a | other | 5.00 µs | 10.0 µs | 2.50 |" in text
-    assert "| m | x | 3.0 MiB | 3.0 MiB |  |" in text
-    assert report.ratios(results) == []
-    assert "| i: x | y | 200 µs, 5,000/s | 400 µs, 2,500/s |  |" in report.table([found("i: x", "y", 200)])
-    assert max(map(len, report.printed(report.load()))) <= 100
-
-
-def test_charts_are_small_svg() -> None:
-    results = [found(codec.READ, OURS, 4.5), found(codec.READ, "<other>", 20)]
-    results += [found(sizes.ENTRIES, str(count), count * 0.5) for count in (10, 100, 1000)]
-    drawn = charts.draw(results)
-    assert {*drawn} == {"read.svg", "entries.svg"}
-    for text in drawn.values():
-        assert ET.fromstring(text).tag.endswith("svg")
-        assert len(text) < 6000
-    assert "&lt;other&gt;" in drawn["read.svg"]
-    assert f"{charts.TIMES} 4.4" in drawn["read.svg"]
-
-
-def test_what_is_between_markers_is_written_anew() -> None:
-    page = "a\n<!-- make bench writes: run -->\nold\n<!-- end -->\nb\n"
-    once = pages.fill(page, {"run": "new"})
-    assert once == "a\n<!-- make bench writes: run -->\n\nnew\n\n<!-- end -->\nb\n"
-    assert pages.fill(once, {"run": "new"}) == once
 
 
 def test_a_target_that_was_missed_wants_a_paragraph() -> None:
@@ -365,15 +250,15 @@ def test_a_target_that_was_missed_wants_a_paragraph() -> None:
     assert pages.unexplained(results, "## b/kalshi-sdk\n\n") == ["b/kalshi-sdk"]
     prose = (
         "Ignored.\n\n## b/kalshi-sdk b/quickfix\n\nIt takes {{us | b: order to bytes | kalshi-fix-sansio}}, "
-        "{{ratio | b/kalshi-sdk}} times, {{profile | b | all}}.\n\n## a/quickfix\n\nReached.\n"
+        "{{ratio | b/kalshi-sdk}} times.\n\n## a/quickfix\n\nReached.\n"
     )
     assert pages.unexplained(results, prose) == []
-    shown = list(pages.explanations(results, [Stage("b", "all", 1.5, "whole")], prose))
-    assert shown == ["It takes 2.00 µs, 5.0 times, 1.50 µs."]
+    shown = list(pages.explanations(results, prose))
+    assert shown == ["It takes 2.00 µs, 5.0 times."]
     with pytest.raises(KeyError, match="is about no target: b/other"):
-        list(pages.explanations(results, [], "## b/other\n\ntext"))
+        list(pages.explanations(results, "## b/other\n\ntext"))
     with pytest.raises(KeyError):
-        list(pages.explanations(results, [], "## b/kalshi-sdk\n\n{{us | no | no}}"))
+        list(pages.explanations(results, "## b/kalshi-sdk\n\n{{us | no | no}}"))
 
 
 def test_the_committed_results_have_every_target_and_case() -> None:
@@ -381,9 +266,8 @@ def test_the_committed_results_have_every_target_and_case() -> None:
     keyed = by_key(results)
     assert [target.name for target in TARGETS if target.ratio(keyed) is None] == []
     assert all(each.us_min <= each.us_median for each in results)
-    assert {each.case[0] for each in results} >= set("abcdefghijk")
-    assert {each.case[0] for each in results} >= set("abcdefghijs")
-    assert {stage.case[0] for stage in report.load_profile()} == set("abcdefghij")
+    assert {each.case[0] for each in results} >= set("abcdefghiklmns")
+    assert len({target.key for target in TARGETS}) == len({target.name for target in TARGETS}) == len(TARGETS)
 
 
 def test_every_missed_target_has_a_paragraph() -> None:
@@ -393,11 +277,8 @@ def test_every_missed_target_has_a_paragraph() -> None:
 def test_the_documentation_shows_the_committed_results() -> None:
     """If this fails: make bench-docs."""
     results = report.load()
-    blocks = pages.render(results, report.load_profile(), pages.PROSE.read_text(encoding="utf-8"))
-    for name in pages.PAGES:
-        text = (pages.DOCS / name).read_text(encoding="utf-8")
-        assert pages.fill(text, blocks) == text
+    page = (pages.DOCS / pages.PAGE).read_text(encoding="utf-8")
+    assert pages.fill(page, pages.render(results, pages.PROSE.read_text(encoding="utf-8"))) == page
     drawn = charts.draw(results)
     assert {path.name: path.read_text(encoding="utf-8") for path in charts.FOLDER.iterdir()} == drawn
-    page = (pages.DOCS / "performance.md").read_text(encoding="utf-8")
     assert all(name in page for name in drawn)

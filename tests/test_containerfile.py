@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.cli.venue import venue as module
-from kalshi_fix_adapters.testing import Sandbox
-from kalshi_fix_adapters.venue.server import all_ports
+from kalshi_fix_venue.cli import venue as module
+from kalshi_fix_venue.server import all_ports
+from kalshi_fix_venue.testing import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 LINES = [

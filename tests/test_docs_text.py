@@ -146,7 +146,7 @@ def anchors(page: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "page",
-    [*ROOT.glob("*.md"), *(ROOT / "spec").glob("*.md"), ROOT / "changelog.d" / "README.md"],
+    [*ROOT.glob("*.md"), *(ROOT / "spec").glob("*.md")],
     ids=lambda path: path.name,
 )
 def test_the_pages_outside_of_the_site_link_to_what_is_there(page: Path) -> None:
@@ -158,8 +158,3 @@ def test_the_pages_outside_of_the_site_link_to_what_is_there(page: Path) -> None
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target.read_text("utf-8")), link
-
-
-def test_no_fragment_of_the_changelog_brings_its_own_bullet() -> None:
-    for path in (ROOT / "changelog.d").glob("+*.md"):
-        assert not path.read_text("utf-8").startswith(("-", "*", "#")), path.name

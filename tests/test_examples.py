@@ -17,16 +17,15 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.blocking import order_entry
-from kalshi_fix_adapters.testing import MARKETS, Sandbox
-from kalshi_fix_adapters.venue.exchange import Side as ExchangeSide
-from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
+from kalshi_fix_venue.operations import operation
+from kalshi_fix_venue.testing import MARKETS, Sandbox
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SYMBOL = MARKETS["prediction"][0].rules.ticker
 LOOPS = ("blocking", "asyncio", "trio")
 PATIENCE = 20.0
-LONGER = {"anyio_client.py": 150, "fixt_peer.py": 170}
+LONGER = {"anyio_client.py": 160, "fixt_peer.py": 170}
 
 
 @attrs.define(eq=False)
@@ -84,7 +83,7 @@ class Place:
             reader.join()
             process.stdout.close()
 
-    def levels(self, side: ExchangeSide) -> tuple[tuple[Decimal, Decimal], ...]:
+    def levels(self, side: Side) -> tuple[tuple[Decimal, Decimal], ...]:
         """What rests in the market, by price."""
         return self.sandbox.server.inspect(lambda venue: venue.exchange("prediction").levels(SYMBOL, side))
 
@@ -123,6 +122,13 @@ def test_every_example_is_short_enough_to_be_read() -> None:
         assert lines <= LONGER.get(path.name, 80), (path.name, lines)
 
 
+@pytest.mark.parametrize("name", ["fixt_acceptor.py", "fixt_initiator.py"])
+def test_a_fixt_example_generates_its_dialect_when_it_is_run(name: str) -> None:
+    command = [sys.executable, "-W", "error", str(EXAMPLES / name), "--help"]
+    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+    assert (EXAMPLES / "fixt" / "dialect" / "__init__.py").is_file()
+
+
 def test_the_clients_of_all_loops_have_the_same_examples() -> None:
     names = {path.name for path in EXAMPLES.glob("*.py")}
     for loop in LOOPS:
@@ -150,7 +156,7 @@ def test_a_book_watcher(place: Place, loop: str) -> None:
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_market_maker_follows_the_book_and_leaves_nothing_behind(place: Place, loop: str) -> None:
-    bids, offers = place.levels(ExchangeSide.BUY), place.levels(ExchangeSide.SELL)
+    bids, offers = place.levels(Side.BUY), place.levels(Side.SELL)
     with place.run(f"market_maker_{loop}.py", SYMBOL, *place.second_key) as script:
         bid = script.expect("NewOrderSingle", "Side.BUY")
         script.expect("NewOrderSingle", "Side.SELL")
@@ -162,8 +168,8 @@ def test_a_market_maker_follows_the_book_and_leaves_nothing_behind(place: Place,
         script.expect("NewOrderSingle", "Side.BUY", f"price={price + Decimal('0.01')}")
         script.expect("NewOrderSingle", "Side.SELL")
         assert script.interrupt() == 0
-    assert place.levels(ExchangeSide.SELL) == offers
-    assert place.levels(ExchangeSide.BUY) == ((price + Decimal("0.02"), 1), *bids)
+    assert place.levels(Side.SELL) == offers
+    assert place.levels(Side.BUY) == ((price + Decimal("0.02"), 1), *bids)
 
 
 def test_the_bare_core_in_a_loop_of_ones_own(place: Place) -> None:

@@ -11,7 +11,7 @@ import click
 import pytest
 
 import kalshi_fix_sansio
-from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
+from kalshi_fix_adapters.cli.commands import commands, subcommands
 from kalshi_fix_sansio import DIALECT, Header, MarketDataRequest, encode
 
 FAMILIES = "kalshi_fix_sansio._generated.messages."
@@ -126,23 +126,25 @@ def test_the_blocking_client_imports_what_every_client_needs() -> None:
 def test_the_command_tells_its_version_and_helps_without_the_core(option: str) -> None:
     ours = {name for name in loaded(COMMAND, option) if name.startswith("kalshi_fix")}
     command = "kalshi_fix_adapters.cli"
-    assert ours == {"kalshi_fix_adapters", command, f"{command}.commands", f"{command}.failures"}
+    kit = {f"{command}.kit{name}" for name in ("", ".failures", ".subcommand")}
+    registered = {"kalshi_fix_venue", "kalshi_fix_venue.cli"} if option == "--help" else set()
+    assert ours == {"kalshi_fix_adapters", command, f"{command}.commands", *kit, *registered}
 
 
 def test_a_subcommand_imports_what_it_needs() -> None:
     modules = loaded(COMMAND, "decode", "--help")
     assert "kalshi_fix_adapters.cli.logs.decode" in modules
-    assert not modules & {"kalshi_fix_adapters.venue", "kalshi_fix_adapters.blocking", "cryptography", "ssl"}
+    assert not modules & {"kalshi_fix_venue", "kalshi_fix_adapters.blocking", "cryptography", "ssl"}
 
 
 def test_every_subcommand_is_there() -> None:
     context = click.Context(commands)
-    for name in SUBCOMMANDS:
+    for name in subcommands():
         command = commands.get_command(context, name)
         assert command is not None
         assert command.name == name
         assert command.help
-    assert commands.list_commands(context) == list(SUBCOMMANDS)
+    assert commands.list_commands(context) == list(subcommands())
     assert commands.get_command(context, "commands") is None
 
 

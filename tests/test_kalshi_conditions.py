@@ -17,11 +17,11 @@ from kalshi_fix_sansio import (
     QuoteRequest,
     QuoteRequestSymbol,
 )
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected
-from kalshi_fix_sansio.layout import Sender
 from kalshi_fix_sansio.validation import validate
 from tests.helpers import START, Wired, connected, established, of_type, order, wire
 

@@ -5,6 +5,7 @@ Each case copies the packages, plants one violation and runs the real checker wi
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of what the import contracts and the linter look at."""
-    for folder in ("src", "adapters", "codegen"):
+    for folder in ("src", "adapters", "venue", "codegen"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
@@ -29,7 +30,7 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program, "--no-cache"],
         cwd=root,
-        env={"PYTHONPATH": f"{root / 'src'}:{root / 'adapters'}:{root}"},
+        env={"PYTHONPATH": ":".join(str(root / each) for each in ("src", "adapters", "venue", "."))},
         capture_output=True,
         text=True,
         check=False,
@@ -51,7 +52,7 @@ def test_the_code_as_it_is_keeps_every_contract(copy: Path) -> None:
     [
         ("src/kalshi_fix_sansio/scalars/forms.py", "import socket", "no I/O"),
         ("src/kalshi_fix_sansio/session/machine.py", "from time import monotonic", "no I/O"),
-        ("src/kalshi_fix_sansio/layout.py", "import kalshi_fix_sansio.session.machine", "layers"),
+        ("src/kalshi_fix_sansio/dialect/layout.py", "import kalshi_fix_sansio.session.machine", "layers"),
         ("src/kalshi_fix_sansio/session/machine.py", "from kalshi_fix_sansio import messages", "no dialect"),
         (
             "src/kalshi_fix_sansio/codec/reader.py",
@@ -59,14 +60,19 @@ def test_the_code_as_it_is_keeps_every_contract(copy: Path) -> None:
             "no dialect",
         ),
         ("src/kalshi_fix_sansio/codec/reader.py", "from kalshi_fix_sansio import Side", "no dialect"),
+        (
+            "src/kalshi_fix_sansio/session/machine.py",
+            "from kalshi_fix_sansio.codec.compiled.cache import DecoderCache",
+            "decoders are compiled",
+        ),
         ("src/kalshi_fix_sansio/session/machine.py", "import cryptography", "only signing"),
         ("src/kalshi_fix_sansio/events.py", "import kalshi_fix_adapters", "imports no adapter"),
         (
             "adapters/kalshi_fix_adapters/blocking/client.py",
-            "import kalshi_fix_adapters.venue",
-            "do not know each other",
+            "import kalshi_fix_venue",
+            "without the simulated venue",
         ),
-        ("adapters/kalshi_fix_adapters/__init__.py", "import codegen.model", "imports codegen"),
+        ("adapters/kalshi_fix_adapters/__init__.py", "import codegen.model", "import codegen"),
     ],
 )
 def test_a_planted_import_breaks_its_contract(copy: Path, module: str, line: str, contract: str) -> None:
@@ -100,3 +106,37 @@ def test_a_planted_clock_file_or_thread_is_banned_in_the_core(copy: Path, line: 
     )
     assert result.returncode == 1, result.stdout + result.stderr
     assert f" {rule} " in result.stdout
+
+
+NAMED_TUPLES = frozenset(("_asdict", "_fields", "_make", "_replace"))
+"""Public in spite of their names: an underscore keeps them apart from the fields."""
+
+
+def foreign_privates(source: str) -> list[str]:
+    """Return the private attributes that a module uses of other objects and does not define itself."""
+    nodes = list(ast.walk(ast.parse(source)))
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    defined |= {
+        node.target.id
+        for node in nodes
+        if isinstance(node, ast.AnnAssign | ast.NamedExpr) and isinstance(node.target, ast.Name)
+    }
+    used = []
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+                defined.add(node.attr)
+            elif node.attr not in NAMED_TUPLES:
+                used.append(node)
+    return [f"{node.lineno}: {ast.unparse(node)}" for node in used if node.attr not in defined]
+
+
+def test_no_trading_module_uses_private_attributes_of_another() -> None:
+    assert foreign_privates("order._fills = other._kept\nself._own = 1\nthat._own") == [
+        "1: order._fills",
+        "1: other._kept",
+    ]
+    modules = sorted((ROOT / "src/kalshi_fix_sansio/trading").rglob("*.py"))
+    found = {path.name: foreign_privates(path.read_text(encoding="utf-8")) for path in modules}
+    assert len(modules) > 30
+    assert {name: uses for name, uses in found.items() if uses} == {}

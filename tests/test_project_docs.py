@@ -19,7 +19,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
+from kalshi_fix_adapters.cli.commands import commands, subcommands
 from kalshi_fix_sansio import KalshiFixError, _generated
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -150,9 +150,8 @@ def test_the_tests_that_the_page_of_the_venue_shows_pass(tmp_path: Path) -> None
         (tmp_path / f"test_{loop}.py").write_text(textwrap.dedent(test), encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     command = [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
-    ran = subprocess.run(
-        [*command, "-p", "kalshi_fix_pytest"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    command += ["-p", "kalshi_fix_venue.pytest_plugin"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "4 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
@@ -181,9 +180,8 @@ def test_every_exception_has_cause_and_cure() -> None:
         "kalshi_fix_adapters.asyncio",
         "kalshi_fix_adapters.blocking",
         "kalshi_fix_adapters.logs",
-        "kalshi_fix_adapters.recording",
         "kalshi_fix_adapters.store_sqlite",
-        "kalshi_fix_adapters.testing",
+        "kalshi_fix_venue.testing",
         "kalshi_fix_adapters.trio",
     ],
 )
@@ -210,7 +208,7 @@ def test_the_home_shows_the_first_order_as_it_is() -> None:
 def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_taken() -> None:
     page = (DOCS / "command-line.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `([a-z-]+)` \|.*\| `kalshi-fix (.*)` \|$", page, re.MULTILINE))
-    assert set(rows) == set(SUBCOMMANDS)
+    assert set(rows) == set(subcommands())
     for name, example in rows.items():
         words = shlex.split(example)
         assert words[0] == name

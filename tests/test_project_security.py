@@ -8,8 +8,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_venue.assumptions import Assumptions
 
 ROOT = Path(__file__).resolve().parent.parent
 SECURITY = (ROOT / "SECURITY.md").read_text("utf-8")
@@ -55,7 +55,9 @@ def test_a_row_names_tests_that_are_there(row: list[str]) -> None:
         # A name without its folder is of the one before.
         found = ROOT / path if "/" in path else folder / path
         assert found.is_file(), f"{row[0]}: there is no {path}"
-        assert not test or f"def {test}(" in found.read_text("utf-8"), f"{row[0]}: there is no {test}"
+        # A test of Python, or a dialogue by its name.
+        starts = f"def {test}(", f"\n{test}:"
+        assert not test or any(start in found.read_text("utf-8") for start in starts), f"{row[0]}: {test}?"
         folder = found.parent
 
 

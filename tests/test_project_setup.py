@@ -86,18 +86,6 @@ def test_every_action_of_a_workflow_is_pinned_by_its_hash(path: Path) -> None:
         assert re.search(r"# v\d+\.\d+\.\d+", comment), f"{action}: say which version the hash is"
 
 
-def test_every_fragment_of_the_changelog_has_a_kind_that_a_section_is_made_of() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["towncrier"]
-    kinds = {kind["directory"] for kind in settings["type"]}
-    for path in (ROOT / settings["directory"]).iterdir():
-        name = path.name.split(".")
-        assert path.name == "README.md" or (
-            path.name.startswith("+") and name[1:] in ([kind, "md"] for kind in kinds)
-        ), path.name
-        assert path.read_text("utf-8").strip(), path.name
-    assert settings["start_string"] in (ROOT / settings["filename"]).read_text("utf-8")
-
-
 def test_the_citation_names_the_sources_of_the_spec() -> None:
     """In the form of cff 1.2.0, by which each reference has authors, a title and a type."""
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))

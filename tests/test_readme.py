@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.testing import MARGIN, MARKETS, Sandbox
 from kalshi_fix_sansio import DIALECT, PRODUCTS
+from kalshi_fix_venue.testing import MARGIN, MARKETS, Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -46,7 +46,7 @@ def test_the_script_has_eight_lines() -> None:
 
 
 def test_the_way_to_a_first_order_takes_twenty_lines() -> None:
-    way = README[README.index("## A first order") : README.index("### The same against")]
+    way = README[README.index("## A first order") : README.index("### Against Kalshi")]
     shown = re.findall(r"^```\w+\n(.*?)^```", way, re.DOTALL | re.MULTILINE)
     assert sum(1 for block in shown for line in block.splitlines() if line) <= 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kalshi_fix_adapters.blocking import order_entry
-from kalshi_fix_adapters.recording import Kind, Recorder, Recording, replay
+from kalshi_fix_adapters.logs import Kind, Recorder, Recording, replay
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
 from kalshi_fix_sansio.trading import OrderBooks
 from tests.test_examples import PATIENCE, SYMBOL, Place, place
@@ -28,7 +28,7 @@ def test_a_reconciler_asks_for_what_nobody_has_told(place: Place, tmp_path: Path
     path, options = tmp_path / "orders.rec", place.sandbox.options("you", "prediction", "KalshiNR")
     with (
         Recorder(path) as recorder,
-        order_entry(**options, observer=recorder) as client,  # type: ignore[misc]
+        order_entry(**options, observer=recorder) as client,
     ):
         order = NewOrderSingle(
             cl_ord_id="a-1", symbol=SYMBOL, side=Side.BUY, ord_type=OrdType.LIMIT, price="0.01", order_qty=1

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio import DIALECT, DecodeError, EncodeError, Header, decode, decode_strict, encode
 from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.dialect.layout import Dialect, MessageLayout
 from kalshi_fix_sansio.framing import Frame, Framer
-from kalshi_fix_sansio.layout import Dialect, MessageLayout
 from kalshi_fix_sansio.messages import inspect
 from tests.fix50sp2.dialect import DIALECT as FIX50SP2
 from tests.samples import full

@@ -7,11 +7,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_venue.control import ControlServer
+from kalshi_fix_venue.testing import Sandbox
+from tests.adapters.cli.pipes import COMMAND, Piped, interrupted, lines_until, started
 from tests.adapters.cli.venue_environ import environ_of
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "tutorial"
@@ -20,8 +24,12 @@ PAGES = Path(__file__).resolve().parent.parent / "docs" / "tutorial"
 @pytest.fixture
 def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A venue, and the variables that its env.sh sets."""
+    folder = tmp_path / "venue"
     with Sandbox(("you",)) as sandbox:
-        yield {"PATH": os.environ["PATH"]} | environ_of(sandbox, "you", tmp_path / "venue")
+        found = {"PATH": os.environ["PATH"], "KALSHI_FIX_VENUE_FOLDER": str(folder)}
+        found |= environ_of(sandbox, "you", folder)
+        with ControlServer(sandbox.server, folder):
+            yield found
 
 
 def blocks(page: str, fence: str) -> list[str]:
@@ -29,8 +37,34 @@ def blocks(page: str, fence: str) -> list[str]:
     return re.findall(rf"^```{fence}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
+def commands_of(page: str) -> list[list[str]]:
+    """Return the arguments of each `kalshi-fix` that a page proposes."""
+    lines = "".join(blocks(page, "sh")).splitlines()
+    return [line.split()[1:] for line in lines if line.startswith("kalshi-fix ")]
+
+
+@contextmanager
+def making(environ: dict[str, str]) -> Iterator[Piped]:
+    """The market maker of the page, with the rounds that it proposes; it quotes both sides."""
+    code = "\n".join(blocks("quoting", "python"))
+    page = (PAGES / "quoting.md").read_text("utf-8")
+    [rounds] = re.findall(r"`(rounds=\d+)`", page)
+    assert rounds in (PAGES / "crash.md").read_text("utf-8")
+    assert code.count("rounds=3") == 1
+    with started(program=("-c", code.replace("rounds=3", rounds)), environ=environ) as maker:
+        # What it logs is not read, and a pipe that is full would stop it.
+        Thread(target=maker.stderr.read, daemon=True).start()
+        assert lines_until(maker, "SELL 0.4800 OPEN") == blocks("quoting", "text")[0].splitlines()
+        yield maker
+
+
 def run(script: Path, environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+
+
+def run_command(arguments: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *COMMAND, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
 
 
@@ -41,6 +75,47 @@ def test_what_is_typed_in_prints_what_is_shown(page: str, environ: dict[str, str
     result = run(script, environ)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == "".join(blocks(page, "text"))
+
+
+def test_the_venue_of_the_tutorial_begins_and_can_be_logged_on_to(tmp_path: Path) -> None:
+    lines = "".join(blocks("index", "sh")[1:]).splitlines()
+    begin, *enter = [line for line in lines if not line.endswith("activate")]
+    here = str(Path(sys.executable).parent)
+    # The command finds the only venue in the folder for temporary files.
+    environ = {"PATH": os.pathsep.join((here, os.environ["PATH"])), "TMPDIR": str(tmp_path)}
+    with started(*begin.split()[1:], environ=environ) as venue:
+        lines_until(venue, "KALSHI_PERPS_PRIVATE_KEY_PATH_2")
+        command = ["bash", "-ce", "\n".join(enter)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+        assert (result.returncode, result.stderr) == (0, ""), result.stdout
+        interrupted(venue)
+
+
+def test_the_market_maker_follows_what_others_trade(environ: dict[str, str]) -> None:
+    first, second = commands_of("quoting")
+    with making(environ) as maker:
+        assert run_command(first, environ).stdout.startswith("KXHIGHNY-26DEC31-B50: 5 at 0.47 traded")
+        assert "5 at 0.4800" in run_command(second, environ).stdout
+        lines_until(maker, "SELL 0.4800 DONE")
+
+
+def test_the_market_maker_quotes_again_after_its_connections_were_lost(environ: dict[str, str]) -> None:
+    [shown] = blocks("crash", 'text title="the market maker"')
+    with making(environ) as maker:
+        for command in commands_of("crash"):
+            result = run_command(command, environ)
+            assert (result.returncode, result.stderr) == (0, "")
+            assert lines_until(maker, "SELL 0.4800 OPEN") == shown.splitlines()
+
+
+def test_every_command_of_the_tutorial_is_run_here() -> None:
+    """A page that proposes another experiment needs a test of it."""
+    proposed = {page.stem: len(commands_of(page.stem)) for page in PAGES.glob("*.md")}
+    assert {page: count for page, count in proposed.items() if count} == {
+        "index": 2,
+        "quoting": 2,
+        "crash": 2,
+    }
 
 
 def test_what_a_process_missed_by_dying_comes_to_the_next_one_and_no_more(

@@ -15,9 +15,8 @@ from typing import Any, ClassVar
 import attrs
 from attrs.converters import optional
 
-from kalshi_fix_sansio.base import Block, Message
-from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.base import Block, Message
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     Condition,
     Dialect,
@@ -33,6 +32,8 @@ from kalshi_fix_sansio.layout import (
     Sender,
     SessionType,
 )
+from kalshi_fix_sansio.dialect.support import to_entries, to_int_code, to_str_code
+from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_char,
@@ -45,7 +46,6 @@ from kalshi_fix_sansio.scalars import (
     to_str,
     to_time,
 )
-from kalshi_fix_sansio.support import to_entries, to_int_code, to_str_code
 from tests.plain_encoder import encode_block
 
 REQUIRED = Presence.REQUIRED

@@ -1,7 +1,8 @@
-"""Build the sdist and, from it, the wheel; then look at what a user would get.
+"""Build sdist and wheel of both distributions and look at what a user would get.
 
-Run by `make package`. Ends with status 1 and a sentence per fault when the archives lack something that is
-promised, carry something that is not, or do not import.
+Run by `make package`. Ends with status 1 and a sentence per fault when an archive lacks a promised file,
+carries one that does not belong there or does not import, or when an installation from the wheels alone
+lacks a command.
 """
 
 from __future__ import annotations
@@ -12,110 +13,180 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
+
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("kalshi_fix_sansio", "kalshi_fix_adapters", "kalshi_fix_pytest")
-IN_SDIST = (
-    "pyproject.toml",
-    "README.md",
-    "LICENSE",
-    "CHANGELOG.md",
-    "spec/",
-    "codegen/",
-    "tests/",
-    "examples/",
+
+
+@attrs.frozen
+class Distribution:
+    """What the archives of a distribution must hold."""
+
+    folder: Path
+    packages: dict[str, Path]
+    """Import packages, each with the folder that contains it."""
+    entry_points: tuple[str, ...]
+    in_sdist: tuple[str, ...]
+
+    def source_files(self) -> set[str]:
+        """Return every file of its packages, by its path in the wheel."""
+        return {
+            path.relative_to(parent).as_posix()
+            for package, parent in self.packages.items()
+            for path in (parent / package).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+
+
+LIBRARY = Distribution(
+    folder=ROOT,
+    packages={"kalshi_fix_sansio": ROOT / "src", "kalshi_fix_adapters": ROOT / "adapters"},
+    entry_points=("kalshi-fix = kalshi_fix_adapters.cli:main",),
+    in_sdist=(
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "spec/",
+        "codegen/",
+        "tests/",
+        "examples/",
+        "venue/pyproject.toml",
+    ),
+)
+VENUE = Distribution(
+    folder=ROOT / "venue",
+    packages={"kalshi_fix_venue": ROOT / "venue"},
+    entry_points=(
+        "venue = kalshi_fix_venue.cli:SUBCOMMANDS",
+        "kalshi_fix_venue.pytest_plugin = kalshi_fix_venue.pytest_plugin",
+    ),
+    in_sdist=("pyproject.toml", "README.md", "LICENSE", "kalshi_fix_venue/"),
 )
 EXAMPLES = ("fixt_acceptor", "fixt_initiator")
-WRITTEN_BY_TESTS = "tests/fix50sp2/dialect/"
+WRITTEN_WHEN_NEEDED = ("tests/fix50sp2/dialect/", "examples/fixt/dialect/")
 TESTS = ("tests/fix50sp2/test_dialect.py", "tests/session/test_second_dialect.py")
 """They need the package that is generated for tests, and so all of codegen."""
 
 
-def source_files() -> set[str]:
-    """Return what the wheel must hold: every file of both packages, by its path in the wheel."""
-    found = set()
-    for package, parent in zip(PACKAGES, (ROOT / "src", ROOT / "adapters", ROOT / "adapters"), strict=True):
-        for path in (parent / package).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                found.add(path.relative_to(parent).as_posix())
+def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a command and keep its output."""
+    found: subprocess.CompletedProcess[str] = subprocess.run(
+        [str(each) for each in command],
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
     return found
 
 
-def wheel_faults(wheel: Path) -> list[str]:
-    """Compare the wheel with the source tree and import it as it is, straight from the archive."""
+def wheel_faults(distribution: Distribution, wheel: Path) -> Iterator[str]:
+    """Compare the wheel with the source tree."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         metadata = {name.rsplit("/", 1)[-1]: name for name in names if ".dist-info/" in name}
         entry_points = archive.read(metadata["entry_points.txt"]).decode()
         about = archive.read(metadata["METADATA"]).decode()
     code = {name for name in names if ".dist-info/" not in name}
-    expected = source_files()
-    faults = [f"the wheel lacks {name}" for name in sorted(expected - code)]
-    faults += [
-        f"the wheel carries {name}, which is no part of the packages" for name in sorted(code - expected)
-    ]
-    faults += [f"{package} has no py.typed" for package in PACKAGES if f"{package}/py.typed" not in code]
-    if "kalshi-fix = kalshi_fix_adapters.cli:main" not in entry_points:
-        faults.append("the wheel does not install the kalshi-fix command")
+    expected = distribution.source_files()
+    yield from (f"{wheel.name} lacks {name}" for name in sorted(expected - code))
+    yield from (f"{wheel.name} carries {name}" for name in sorted(code - expected))
+    yield from (
+        f"{package} has no py.typed" for package in distribution.packages if f"{package}/py.typed" not in code
+    )
+    yield from (
+        f"{wheel.name} does not register {each}"
+        for each in distribution.entry_points
+        if each not in entry_points
+    )
     if "Description-Content-Type: text/markdown" not in about:
-        faults.append("the wheel's description is not the README")
-    for what, modules, folder in (
-        ("the wheel does", PACKAGES, wheel.parent),
-        ("the FIXT examples do, with nothing but the wheel,", EXAMPLES, ROOT / "examples"),
+        yield f"the description of {wheel.name} is not its README"
+
+
+def import_faults(wheels: list[Path]) -> Iterator[str]:
+    """Import the packages from the archives, and the FIXT examples from the library's and a clone."""
+    for modules, path in (
+        ((*LIBRARY.packages, *VENUE.packages), wheels),
+        (EXAMPLES, [wheels[0], ROOT / "examples"]),
     ):
-        program = f"import sys; sys.path[:0] = sys.argv[1:]; import {', '.join((*modules, PACKAGES[0]))}"
-        program += f"; print({PACKAGES[0]}.__file__)"
-        imported = subprocess.run(
-            [sys.executable, "-I", "-W", "error", "-c", program, str(wheel), str(folder)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if not imported.stdout.startswith(str(wheel)):
-            faults.append(f"{what} not import:\n{imported.stdout}{imported.stderr}")
-    return faults
+        program = f"import sys; sys.path[:0] = sys.argv[1:]; import {', '.join(modules)}, kalshi_fix_sansio"
+        program += "; print(kalshi_fix_sansio.__file__)"
+        imported = run(sys.executable, "-I", "-W", "error", "-c", program, *path)
+        if not imported.stdout.startswith(str(wheels[0])):
+            yield f"{', '.join(modules)} cannot be imported:\n{imported.stdout}{imported.stderr}"
 
 
-def sdist_faults(sdist: Path) -> list[str]:
-    """Say what a user of the source archive would miss."""
+def sdist_faults(distribution: Distribution, sdist: Path) -> Iterator[str]:
+    """Report what a user of the source archive would miss."""
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
         archive.extractall(sdist.parent, filter="data")
-    faults = [
-        f"the sdist lacks {wanted}"
-        for wanted in IN_SDIST
-        if not any(name.startswith(wanted) for name in names)
-    ]
-    faults += [f"the sdist carries {name}" for name in names if name.startswith(WRITTEN_BY_TESTS)]
+    for wanted in distribution.in_sdist:
+        if not any(name.startswith(wanted) for name in names):
+            yield f"{sdist.name} lacks {wanted}"
+    yield from (f"{sdist.name} carries {name}" for name in names if name.startswith(WRITTEN_WHEN_NEEDED))
+    if distribution is not LIBRARY:
+        return
     unpacked = sdist.parent / sdist.name.removesuffix(".tar.gz")
-    tested = subprocess.run(
-        [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
-        capture_output=True,
-        text=True,
-        check=False,
+    path = os.pathsep.join(str(unpacked / each) for each in ("src", "adapters", "venue"))
+    tested = run(
+        sys.executable,
+        *("-bb", "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS),
         cwd=unpacked,
-        env={**os.environ, "PYTHONPATH": f"{unpacked / 'src'}{os.pathsep}{unpacked / 'adapters'}"},
+        env={**os.environ, "PYTHONPATH": path},
     )
     if tested.returncode:
-        faults.append(f"tests fail from the sdist:\n{tested.stdout}{tested.stderr}")
-    return faults
+        yield f"tests fail from the sdist:\n{tested.stdout}{tested.stderr}"
+
+
+def install_faults(wheels: Path) -> Iterator[str]:
+    """Install from the wheels alone, without an index: for production, and with the simulated venue."""
+    pinned = ROOT / "requirements" / "run.txt"
+    pip = (sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check")
+    fetched = run(*pip, "download", "--require-hashes", "--no-deps", "-r", pinned, "--dest", wheels)
+    if fetched.returncode:
+        yield f"the pinned requirements cannot be fetched:\n{fetched.stderr}"
+        return
+    for extras, command, status, printed in (
+        ("cli", "demo", 2, "pip install kalshi-fix-venue"),
+        ("cli,venue", "demo", 0, ""),
+    ):
+        folder = wheels.parent / f"with-{extras.replace(',', '-')}"
+        run(sys.executable, "-m", "venv", "--without-pip", folder)
+        python = folder / "bin" / "python"
+        install = ("--python", python, "install", "--no-index", "--find-links", wheels)
+        installed = run(*pip, *install, f"kalshi-fix-sansio[{extras}]")
+        done = run(folder / "bin" / "kalshi-fix", command) if not installed.returncode else installed
+        if done.returncode != status or printed not in done.stderr:
+            yield f"kalshi-fix {command} of kalshi-fix-sansio[{extras}]:\n{done.stdout}{done.stderr}"
+        exchange = run(python, "-I", "-c", "import kalshi_fix_venue")
+        if (exchange.returncode == 0) != ("venue" in extras):
+            yield f"kalshi-fix-sansio[{extras}]: the exchange is there or not, against the extras"
 
 
 def main() -> int:
-    """Build both archives in a folder of their own and print every fault."""
+    """Build all archives in a folder of their own and print every fault."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, str(ROOT)]
-        built = subprocess.run(command, capture_output=True, text=True, check=False)
-        if built.returncode:
-            print(built.stdout + built.stderr, file=sys.stderr)
-            return 1
-        [wheel], [sdist] = Path(folder).glob("*.whl"), Path(folder).glob("*.tar.gz")
-        faults = wheel_faults(wheel) + sdist_faults(sdist)
+        built, faults = Path(folder) / "dist", []
+        for distribution in (LIBRARY, VENUE):
+            command = ("-m", "build", "--no-isolation", "--outdir", built, distribution.folder)
+            done = run(sys.executable, *command)
+            if done.returncode:
+                print(done.stdout + done.stderr, file=sys.stderr)
+                return 1
+            stem = "kalshi_fix_sansio" if distribution is LIBRARY else "kalshi_fix_venue"
+            [wheel], [sdist] = built.glob(f"{stem}*.whl"), built.glob(f"{stem}*.tar.gz")
+            faults += [*wheel_faults(distribution, wheel), *sdist_faults(distribution, sdist)]
+        faults += import_faults(sorted(built.glob("*.whl")))
+        faults += install_faults(built)
         for fault in faults:
             print(fault, file=sys.stderr)
         if not faults:
-            print(f"{wheel.name} and {sdist.name} hold what they should")
+            print(f"{', '.join(sorted(each.name for each in built.glob('kalshi_fix_*')))}: complete")
     return 1 if faults else 0
 
 

@@ -1,20 +1,23 @@
-"""Ask pyright whether every public symbol of our packages has a type that all type checkers agree on.
+"""Ask pyright whether every public symbol of our packages has a type that all type checkers agree on, and
+whether the Python of the documentation and the examples has none but right ones.
 
 Run by `make types`. Ends with status 1 and a line per symbol whose type is missing, unknown in part, or one
-that another type checker could infer differently. Needs no network.
+that another type checker could infer differently, and a line per error in a page or an example. Needs no
+network.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("kalshi_fix_sansio", "kalshi_fix_adapters", "kalshi_fix_pytest")
+PACKAGES = ("kalshi_fix_sansio", "kalshi_fix_adapters", "kalshi_fix_venue")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -64,6 +67,70 @@ def _reason(diagnostic: dict[str, Any]) -> str:
     return f"{text} ({shown}:{diagnostic['range']['start']['line'] + 1})"
 
 
+# The documentation
+
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+EXAMPLES = ROOT / "examples"
+_BLOCK = re.compile(r"^( *)```python[^\n]*\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+_TAB = re.compile(r"^=== \"(.*)\"$", re.MULTILINE)
+
+
+def python_of(page: str) -> dict[str, str]:
+    """Return the Python of a page by the label of its tab, each with the blocks outside of all tabs.
+
+    The lines keep their numbers. A page without tabs has one part, without a label.
+    """
+    tabs = [(tab.start(), tab[1]) for tab in _TAB.finditer(page)]
+    blocks: list[tuple[str | None, int, list[str]]] = []
+    for block in _BLOCK.finditer(page):
+        label = next((name for start, name in reversed(tabs) if start < block.start()), None)
+        lines = [line.removeprefix(block[1]) for line in block[2].splitlines()]
+        blocks.append((label if block[1] else None, page.count("\n", 0, block.start()) + 1, lines))
+    parts = {}
+    for label in dict.fromkeys(each for each, _, _ in blocks if each is not None) or ("",):
+        lines = [""] * page.count("\n")
+        for of, begin, code in blocks:
+            if of in (None, label):
+                lines[begin : begin + len(code)] = code
+        parts[label] = "\n".join(lines)
+    return parts if blocks else {}
+
+
+def errors_in_documentation() -> list[str]:
+    """Return a line for each error that pyright finds in the pages and the examples, in one run."""
+    with tempfile.TemporaryDirectory() as folder:
+        shown: dict[str, str] = {}
+        for number, page in enumerate(PAGES):
+            for tab, code in enumerate(python_of(page.read_text("utf-8")).values()):
+                file = Path(folder) / f"page_{number}_{tab}.py"
+                file.write_text(code, encoding="utf-8")
+                shown[str(file.resolve())] = str(page.relative_to(ROOT))
+        settings = {
+            "typeCheckingMode": "standard",
+            "include": [folder, *(str(file) for file in EXAMPLES.glob("*.py"))],
+            "extraPaths": [str(EXAMPLES)],
+        }
+        project = Path(folder) / "pyrightconfig.json"
+        project.write_text(json.dumps(settings), encoding="utf-8")
+        command = [sys.executable, "-m", "basedpyright", "--project", str(project), "--outputjson"]
+        command += ["--pythonpath", sys.executable]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            report = json.loads(run.stdout)
+            if report["summary"]["filesAnalyzed"] < len(shown):
+                raise KeyError
+        except (ValueError, KeyError):
+            sys.exit(f"basedpyright could not judge the documentation: {run.stdout}{run.stderr}")
+        found = []
+        for each in report["generalDiagnostics"]:
+            if each["severity"] == "error":
+                path = Path(each["file"]).resolve()
+                place = shown.get(str(path)) or str(path.relative_to(ROOT))
+                text = " ".join(each["message"].split())
+                found.append(f"{place}:{each['range']['start']['line'] + 1}: {text}")
+        return found
+
+
 def main() -> int:
     """Judge each package; return the status to end with."""
     failed = False
@@ -75,7 +142,10 @@ def main() -> int:
         if found or score < 1:
             failed = True
             print(*found, sep="\n")
-    return int(failed)
+    errors = errors_in_documentation()
+    print(f"documentation and examples: {len(errors)} errors")
+    print(*errors, sep="\n")
+    return int(failed or bool(errors))
 
 
 if __name__ == "__main__":

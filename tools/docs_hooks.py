@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -72,24 +71,13 @@ def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     # A page whose first line is a remark would have its file's name as its title.
     markdown = re.sub(r"\A<!--.*?-->\n", "", markdown)
     if page.file.src_uri == "changelog.md":
-        return markdown + changelog()
+        released = (ROOT / "CHANGELOG.md").read_text("utf-8")
+        return markdown + re.split("^(?=## )", released, maxsplit=1, flags=re.MULTILINE)[1]
     if page.file.src_uri.count("/") < 2:
         paragraph = re.search(r"^# .*\n\n(\w[^|\n]*(?:\n[^|\n]+)*)", markdown)
         if paragraph:
             pages.append((page.title, page.file.url, " ".join(paragraph[1].split())))
     return FENCE.sub(draw, markdown)
-
-
-def changelog() -> str:
-    """Return what changed, from the fragments of what is not released yet on."""
-    command = ["-m", "towncrier", "build", "--draft", "--version", VERSION, "--date", "not released yet"]
-    unreleased = subprocess.run(
-        [sys.executable, *command], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
-    released = (
-        (ROOT / "CHANGELOG.md").read_text("utf-8").partition("<!-- towncrier release notes start -->\n")[2]
-    )
-    return f"{unreleased}\n{released}"
 
 
 def on_page_content(content: str, page: Any, **_: object) -> str:

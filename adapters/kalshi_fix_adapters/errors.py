@@ -1,11 +1,13 @@
-"""What can go wrong between a client and the venue, each with one sentence that says what to do."""
+"""Exceptions of the clients, each with the remedy in one sentence."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError, StoreError
 from kalshi_fix_sansio.events import (
     GapDetected,
     GarbledReceived,
@@ -13,24 +15,25 @@ from kalshi_fix_sansio.events import (
     MessageRejected,
     MessagesLost,
     MessageTooLarge,
+    OpenRequest,
     OrdersUnverified,
     OutcomesUnknown,
+    RestingOrder,
     SequenceSkipped,
     SessionEnded,
+    Uncertainty,
 )
-from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
-from kalshi_fix_sansio.problems import Problem
 
 _MAX_SHOWN: Final = 10
-"""Ids and problems that a text names; the attributes have all of them."""
+"""Ids and problems in a message; the attributes contain all of them."""
 
 
 class AdapterError(KalshiFixError):
-    """Base of what the adapters raise when the world outside does not do its part."""
+    """Base of the exceptions of the adapters."""
 
 
 class ConnectionFailedError(AdapterError, ConnectionError):
-    """No connection came about: unreachable, refused, reset, or not in time."""
+    """The connection failed: unreachable, refused, reset, or timed out."""
 
 
 class HostNotFoundError(ConnectionFailedError):
@@ -42,32 +45,32 @@ class ConnectTimeoutError(ConnectionFailedError, TimeoutError):
 
 
 class TlsError(ConnectionFailedError):
-    """The TLS handshake failed for another reason than the certificate."""
+    """The TLS handshake failed, for a reason other than the certificate."""
 
 
 class CertificateRejectedError(TlsError):
-    """The venue's certificate does not verify, names another host, or is not the pinned one."""
+    """The venue's certificate could not be verified, is for another host, or is not the pinned one."""
 
 
 class PlaintextRefusedError(ConfigurationError):
-    """Plain TCP to another machine was not asked for by name."""
+    """Plain TCP to another machine requires `Plaintext(allow_remote=True)`."""
 
 
 class LogonRefusedError(AdapterError):
-    """The venue answered the Logon by a Logout."""
+    """The venue answered the Logon with a Logout."""
 
     def __init__(self, text: str, advice: str, *, retryable: bool) -> None:
         self.text = text
         """The venue's Text (58)."""
         self.advice = advice
-        """What to do about it."""
+        """The remedy."""
         self.retryable = retryable
-        """Whether time alone can cure it."""
+        """Whether waiting can help."""
         super().__init__(f"the venue refused the logon: {text or 'no reason given'}; {advice}")
 
 
 class LogonFailedError(AdapterError):
-    """The Logon got no proper answer: none in time, the connection ended, or a breach of the protocol."""
+    """The Logon got no valid answer: none in time, the connection ended, or a protocol violation."""
 
     def __init__(self, text: str, ended: SessionEnded | None = None) -> None:
         self.ended = ended
@@ -76,15 +79,29 @@ class LogonFailedError(AdapterError):
 
 
 class SigningError(AdapterError):
-    """What signs the Logon has failed; its own exception is the cause."""
+    """The signer of the Logon raised; its exception is `__cause__`."""
 
 
 class ClientTimeoutError(AdapterError, TimeoutError):
-    """What was waited for did not happen within the deadline."""
+    """The awaited event did not occur within the deadline."""
+
+
+class KeyChangedError(StoreError):
+    """A folder has no store of this key, but one of another key that may belong to the same account.
+
+    A new, empty store would lose the rows of `Client.rows` and the open requests."""
+
+    def __init__(self, text: str, stores: tuple[Path, ...], command: str) -> None:
+        self.stores = stores
+        """The stores found, the most recently written one first."""
+        self.command = command
+        """The shell command that moves the first of them to this key."""
+        super().__init__(text)
 
 
 class SessionClosedError(AdapterError):
-    """The session is over; `ended` says why, unless the client was never opened or failed by itself."""
+    """The session has ended; `ended` has the reason, unless the client was never opened or failed
+    internally."""
 
     def __init__(self, text: str, ended: SessionEnded | None = None) -> None:
         self.ended = ended
@@ -92,23 +109,23 @@ class SessionClosedError(AdapterError):
 
 
 class NotConnectedError(SessionClosedError):
-    """Nothing can be sent now: the client is not logged on. Messages are never kept for later."""
+    """The client is not logged on, so no message can be sent. Messages are never queued for later."""
 
 
 class SessionInterruptedError(SessionClosedError):
-    """The connection was lost, and the client is connecting again; go on iterating to go on."""
+    """The connection was lost, and the client is reconnecting; iterate again to continue."""
 
 
 class ReconcileError(AdapterError):
-    """Something was lost or is in doubt: look it up elsewhere, by drop copy or REST.
+    """Messages were lost, or an outcome is uncertain: look it up by drop copy or REST.
 
-    `messages` raises it where `events` tells the same as an event. The client goes on; so does whoever
-    iterates again, which says that the matter was taken care of.
+    `messages` raises it for the event of the same content in `events`. The client keeps running; iterating
+    again confirms that you have handled it.
     """
 
 
 class OutcomesUnknownError(ReconcileError):
-    """The outcome of requests that were sent cannot be learnt from this session."""
+    """This session cannot learn the outcome of sent requests."""
 
     def __init__(self, event: OutcomesUnknown) -> None:
         self.event = event
@@ -120,22 +137,22 @@ class OutcomesUnknownError(ReconcileError):
 
     @property
     def requests(self) -> tuple[OpenRequest, ...]:
-        """What was sent, oldest first."""
+        """The requests, oldest first."""
         return self.event.requests
 
     @property
     def request_ids(self) -> tuple[str, ...]:
-        """What the requests are known by: ClOrdIDs, for orders."""
+        """The ids of the requests: ClOrdIDs, for orders."""
         return self.event.request_ids
 
     @property
     def why(self) -> Uncertainty:
-        """Why nothing more is known."""
+        """Why the outcome cannot be learned."""
         return self.event.why
 
 
 class OrdersUnverifiedError(ReconcileError):
-    """The connection ended where nothing is sent again, and orders rested when it did."""
+    """A connection without resend ended while orders were open."""
 
     def __init__(self, event: OrdersUnverified) -> None:
         self.event = event
@@ -148,18 +165,18 @@ class OrdersUnverifiedError(ReconcileError):
 
     @property
     def orders(self) -> tuple[RestingOrder, ...]:
-        """What is known of each."""
+        """The last report of each."""
         return self.event.orders
 
     @property
     def complete(self) -> bool:
-        """Whether these are all that rested."""
+        """Whether these are all open orders."""
         return self.event.complete
 
 
 class MessagesLostError(ReconcileError):
-    """Messages of the venue will not come: it has them no more (MessagesLost), has skipped them without
-    saying what they were (SequenceSkipped), or they are missing where nothing is sent again (GapDetected)."""
+    """Messages of the venue are lost: it no longer has them (MessagesLost), has skipped them without a gap
+    fill (SequenceSkipped), or they are missing on a session without resend (GapDetected)."""
 
     def __init__(self, event: MessagesLost | SequenceSkipped | GapDetected) -> None:
         self.event = event
@@ -180,8 +197,8 @@ class MessagesLostError(ReconcileError):
 
 
 class NumbersResetError(ReconcileError):
-    """The numbers began again at 1 without this side's asking for it now: what the venue had sent before, and
-    had not come, is lost."""
+    """The numbers restarted at 1 without a request of this side: messages of the venue that had not been
+    received are lost."""
 
     def __init__(self, event: LoggedOn) -> None:
         self.event = event
@@ -192,7 +209,7 @@ class NumbersResetError(ReconcileError):
 
 
 class MessageRejectedError(ReconcileError):
-    """A message of the venue broke the rules, so that it was refused and not delivered."""
+    """A message of the venue violated the protocol, and was rejected and not delivered."""
 
     def __init__(self, event: MessageRejected) -> None:
         self.event = event
@@ -209,13 +226,13 @@ class MessageRejectedError(ReconcileError):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What was wrong with it."""
+        """Its problems."""
         return self.event.problems
 
 
 class GarbledReceivedError(ReconcileError):
-    """Bytes that are no FIX message were skipped. If one was meant, its number is missing: it comes again, or
-    MessagesLostError follows, unless the session ends before that is noticed."""
+    """Bytes that are not a FIX message were skipped. If they were a damaged message, it is resent, or
+    MessagesLostError follows, unless the session ends before the gap is detected."""
 
     def __init__(self, event: GarbledReceived) -> None:
         self.event = event
@@ -225,8 +242,8 @@ class GarbledReceivedError(ReconcileError):
 
 
 class MessageTooLargeError(ReconcileError):
-    """A message of the venue is longer than `max_message_size` and was skipped. It comes again as large as
-    before, so that the client cannot go on for long with this limit."""
+    """A message of the venue is longer than `max_message_size` and was skipped. It is resent with the same
+    size, so the client cannot continue for long with this limit."""
 
     def __init__(self, event: MessageTooLarge) -> None:
         self.event = event
@@ -248,7 +265,7 @@ class MessageTooLargeError(ReconcileError):
 
     @property
     def msg_type(self) -> str | None:
-        """Its MsgType (35); None if that could not be read."""
+        """Its MsgType (35); None if unreadable."""
         return self.event.msg_type
 
 

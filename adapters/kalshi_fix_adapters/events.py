@@ -1,87 +1,115 @@
-"""What a client tells about its connections, in the same stream as the session's own events.
+"""Events of a client about its connections, in the same stream as the session's events.
 
-In the order in which they come: `Connecting`, then `ConnectFailed` or the session's LoggedOn; on a market
-data session that comes back, `Resubscribed` for each request that is sent again; after SessionEnded,
-`Disconnected` if the client is going to connect again. `GaveUp` is the last event of a client that does not
-try any more by itself. All times are in seconds.
+Their order: `Connecting`, then `ConnectFailed` or the session's LoggedOn; on a market data session that
+reconnects, `Resubscribed` for each renewed request; after SessionEnded, `Disconnected` if the client will
+reconnect. `GaveUp` is the last event of a client that stops reconnecting. All times are in seconds.
 """
 
 from __future__ import annotations
 
 import attrs
 
-from kalshi_fix_adapters.net.endpoint import Endpoint
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.classes.value import Value
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import Event, SessionEnded
 
 
 @attrs.frozen(eq=False, repr=False)
+class Endpoint(Value):
+    """The address of a session type."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@attrs.frozen(eq=False, repr=False)
 class Connecting(Value):
-    """An attempt to connect and log on begins."""
+    """An attempt to connect and log on begins.
+
+    Attributes:
+        endpoint: Host and port.
+        attempt: 1 for the first one after the client was opened or a connection was lost.
+    """
 
     endpoint: Endpoint
-    """Host and port."""
     attempt: int
-    """1 for the first one after the client was opened or a connection was lost."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class ConnectFailed(Value):
-    """No connection came about, or it ended before the logon was complete; there will be another attempt."""
+    """A connection attempt failed, or ended before the logon was complete; there will be another attempt.
+
+    Attributes:
+        error: The cause and the remedy.
+        retry_in: Seconds until the next attempt.
+        note: Why the wait differs from the usual one; otherwise empty.
+    """
 
     error: KalshiFixError
-    """Why, and what to do about it."""
     retry_in: float
-    """Seconds until the next attempt."""
     note: str = ""
-    """Why the wait is not the usual one; empty if it is."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Disconnected(Value):
-    """A connection that was logged on is over; there will be another one."""
+    """A logged-on connection has ended; the client will reconnect.
+
+    Attributes:
+        ended: How the session ended.
+        retry_in: Seconds until the next attempt.
+        note: Why the wait differs from the usual one; otherwise empty.
+    """
 
     ended: SessionEnded
-    """How the session ended."""
     retry_in: float
-    """Seconds until the next attempt."""
     note: str = ""
-    """Why the wait is not the usual one; empty if it is."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Resubscribed(Value):
-    """A subscription of an earlier connection was asked for again."""
+    """A subscription of an earlier connection was renewed.
+
+    Attributes:
+        request: The MarketDataRequest or SecurityStatusRequest, as you first sent it.
+        seq_num: The MsgSeqNum of the new request.
+    """
 
     request: Message
-    """The MarketDataRequest or SecurityStatusRequest, as you sent it first."""
     seq_num: int
-    """The MsgSeqNum under which it went out this time."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class GaveUp(Value):
-    """The client does not connect again; nothing but SessionClosedError follows."""
+    """The client does not reconnect; later calls raise SessionClosedError.
+
+    Attributes:
+        error: The last error.
+        reason: The cause and the remedy.
+    """
 
     error: KalshiFixError
-    """What made the client give up."""
     reason: str
-    """Why, and how to go on."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class ReadingPaused(Value):
-    """So many events wait for you that the client has stopped reading; it comes before what waits."""
+    """The client has stopped reading because too many events are waiting; this event precedes them.
+
+    Attributes:
+        waiting: The number of waiting events.
+    """
 
     waiting: int
-    """How many events wait."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class ReadingResumed(Value):
-    """Enough of what waited was taken: the client reads again. It comes before what still waits."""
+    """The client reads again because enough events were taken; this event precedes the waiting ones."""
 
 
 ConnectionEvent = (

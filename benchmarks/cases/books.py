@@ -6,11 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.canonical import require_equal
-from benchmarks.engines import ours
-from benchmarks.engines.present import engine
+from benchmarks.canonical import levels, require_equal
+from benchmarks.engines import installed, ours
 from benchmarks.measure import Contender, over
-from kalshi_fix_sansio.messages import CODEC
 
 LEVELS = 40
 MESSAGE, BOOK = "to message", "to book"
@@ -30,28 +28,35 @@ def wire(kind: str, count: int = samples.COUNT) -> list[bytes]:
     return [samples.incremental_bytes(entries, number, levels=LEVELS) for number in range(count)]
 
 
+def begun(engine: Any = ours) -> tuple[Any, Callable[[bytes], object]]:
+    """Return an engine's books of all markets, and a function that decodes a message and applies it."""
+    books, decode = engine.Books(), engine.decode
+
+    def apply(data: bytes) -> None:
+        books.apply(decode(data))
+
+    for first in samples.first_snapshots(LEVELS):
+        apply(first)
+    return books, apply
+
+
 def market_data(count: int = samples.COUNT) -> list[Contender]:
     """Contenders that read market data, and that keep books of it."""
-    first = [samples.snapshot_bytes(LEVELS, number) for number in range(len(samples.MARKETS))]
-    sdk = engine("kalshi_sdk")
+    engines: dict[str, Any] = {each.NAME: each for each in (ours, *installed(["kalshi_sdk"]))}
     found = []
     for kind in KINDS:
         data = wire(kind, count)
-        books: dict[str, Any] = {ours.NAME: ours.Book()}
-        decoders: dict[str, Callable[[bytes], object]] = {ours.NAME: CODEC.decode}
-        if sdk is not None:
-            books[sdk.NAME], decoders[sdk.NAME] = sdk.Book(), sdk.decode
-        for book in books.values():
-            for whole in (*first, *data):
-                book.apply(whole)
+        books = {name: begun(engine) for name, engine in engines.items()}
+        for _, apply in books.values():
+            over(apply, data)()
         for symbol in samples.MARKETS:
-            require_equal(
-                f"the book of {symbol}", {name: book.levels(symbol) for name, book in books.items()}
-            )
-        found += [
-            Contender(title(kind, MESSAGE), name, over(do, data), count) for name, do in decoders.items()
-        ]
-        found += [
-            Contender(title(kind, BOOK), name, over(book.apply, data), count) for name, book in books.items()
-        ]
+            kept = {name: levels(book.get(symbol)) for name, (book, _) in books.items()}
+            require_equal(f"the book of {symbol}", kept)
+        for case, acts in (
+            (MESSAGE, {name: engine.decode for name, engine in engines.items()}),
+            (BOOK, {name: apply for name, (_, apply) in books.items()}),
+        ):
+            found += [
+                Contender(title(kind, case), name, over(act, data), count) for name, act in acts.items()
+            ]
     return found

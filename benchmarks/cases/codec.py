@@ -7,8 +7,7 @@ from typing import Any
 
 from benchmarks import samples
 from benchmarks.canonical import canonical, fields, require_equal
-from benchmarks.engines import ours
-from benchmarks.engines.present import engine
+from benchmarks.engines import installed, ours
 from benchmarks.measure import Contender, over
 from kalshi_fix_sansio import EncodeError, decode_strict
 from kalshi_fix_sansio.messages import CODEC
@@ -16,20 +15,18 @@ from kalshi_fix_sansio.messages import CODEC
 READ, WRITE, MAKE = "a: report to 20 values", "b: order to bytes", "b: values to order to bytes"
 READ_DICTIONARY, WRITE_READY = "quickfix, dictionary", "quickfix, message ready"
 Act = tuple[Callable[[Any], Any], Sequence[Any]]
-"""What is done, and with which items in turn."""
+"""A function, and the items that it takes in turn."""
 
 
 def reading(count: int = samples.COUNT) -> list[Contender]:
     """Contenders that parse reports and read 20 values of each."""
     wire = [samples.report_bytes(number) for number in range(count)]
     readers: dict[str, Act] = {ours.NAME: (ours.read_report, wire)}
-    if (quickfix := engine("quickfix_engine")) is not None:
-        readers[quickfix.NAME] = quickfix.read_flat, wire
+    for quickfix in installed(["quickfix_engine"]):
         readers[READ_DICTIONARY] = quickfix.read_with_dictionary, wire
-    for name in ("kalshi_sdk", "fixcore_engine", "simplefix_engine"):
-        if (found := engine(name)) is not None:
-            readers[found.NAME] = found.read_report, wire
-    if (msgspec := engine("msgspec_engine")) is not None:
+    for engine in installed(["quickfix_engine", "kalshi_sdk", "fixcore_engine", "simplefix_engine"]):
+        readers[engine.NAME] = engine.read_report, wire
+    for msgspec in installed(["msgspec_engine"]):
         readers[msgspec.NAME] = msgspec.read_report, [msgspec.report_json(number) for number in range(count)]
     require_equal(
         "reports",
@@ -41,7 +38,7 @@ def reading(count: int = samples.COUNT) -> list[Contender]:
 def writing(count: int = samples.COUNT) -> list[Contender]:
     """Contenders that write orders: those with types hold them ready, or make them from values as well.
 
-    Who has no types makes a message field by field; QuickFIX's can be held ready too.
+    An engine without types makes a message field by field; QuickFIX's can be held ready too.
     """
     values = [samples.order_values(number) for number in range(count)]
     texts = [samples.order_fields(each) for each in values]
@@ -49,14 +46,13 @@ def writing(count: int = samples.COUNT) -> list[Contender]:
         (WRITE, ours.NAME): (ours.order_writer(), [samples.order(number) for number in range(count)]),
         (MAKE, ours.NAME): (ours.order_maker(), values),
     }
-    if (sdk := engine("kalshi_sdk")) is not None:
+    for sdk in installed(["kalshi_sdk"]):
         writers[WRITE, sdk.NAME] = sdk.order_writer(), [sdk.order(each) for each in values]
         writers[MAKE, sdk.NAME] = sdk.order_maker(), values
-    for name in ("quickfix_engine", "fixcore_engine", "simplefix_engine"):
-        if (found := engine(name)) is not None:
-            writers[WRITE, found.NAME] = found.order_writer(), texts
-            writers[MAKE, found.NAME] = found.order_writer(), texts
-    if (quickfix := engine("quickfix_engine")) is not None:
+    for engine in installed(["quickfix_engine", "fixcore_engine", "simplefix_engine"]):
+        for case in (WRITE, MAKE):
+            writers[case, engine.NAME] = engine.order_writer(), texts
+    for quickfix in installed(["quickfix_engine"]):
         writers[WRITE, WRITE_READY] = quickfix.ready_writer(), [quickfix.ready(each) for each in texts]
     written = {key: [act(item) for item in items] for key, (act, items) in writers.items()}
     require_equal(
@@ -69,7 +65,7 @@ def writing(count: int = samples.COUNT) -> list[Contender]:
 
 
 def _require_checks() -> None:
-    """See that what is measured refuses what has no form."""
+    """Require that the encoder that is measured refuses values without a valid form."""
     header = next(samples.order_headers())
     for attribute, value in (("symbol", "a\x0138=9"), ("symbol", ""), ("price", 0.5), ("symbol", None)):
         order: Any = samples.order()

@@ -13,12 +13,11 @@ from pathlib import Path
 from benchmarks import samples
 from benchmarks.cases import stream
 from benchmarks.cases.books import LEVELS
-from benchmarks.measure import Contender
+from benchmarks.measure import Contender, over
 from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
-from kalshi_fix_adapters.logs import LogReader, read_log
+from kalshi_fix_adapters.logs import LogReader, read_log, replay
 from kalshi_fix_adapters.logs.entries import pieces_of
-from kalshi_fix_adapters.recording import replay
-from kalshi_fix_adapters.recording.file import MAGIC, Kind, pack
+from kalshi_fix_adapters.logs.recording import MAGIC, Kind, pack
 from kalshi_fix_sansio.framing import Framer
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import OrderBooks
@@ -33,10 +32,8 @@ KINDS = {
     "with \\x01, in quotes": (b"2026-08-17 16:00:00,123 INFO [io-1] received b'", rb"\x01"),
     "a line per field": (b"2026-08-17 16:00:00.123 <-\n", b"\n"),
 }
-"""Logs of others: what stands before a message, and between its fields."""
+"""Logs of others: the text before a message, and the separator of its fields."""
 SIZE = 1_000_000
-PORTION = 4096
-"""Bytes of a portion, as a busy socket gives them."""
 
 
 def logs(size: int = SIZE) -> list[Contender]:
@@ -44,30 +41,24 @@ def logs(size: int = SIZE) -> list[Contender]:
     return [*_reading(size), *_replaying(size)]
 
 
-def others(name: str) -> list[str]:
-    """Return what this is called with logs of others."""
-    return [f"{name}, {kind}" for kind in KINDS]
+def other_kind(name: str, kind: str) -> str:
+    """Return the name of a task with a log of another kind."""
+    return f"{name}, {kind}"
 
 
 def _reading(size: int) -> Iterable[Contender]:
     frames = stream.numbered(size)
     path = wire_log(size)
-
-    def decode() -> None:
-        for frame in frames:
-            CODEC.decode(frame)
-
     runs: dict[str, Callable[[], None]] = {
-        DECODE: decode,
+        DECODE: over(CODEC.decode, frames),
         READ_LOG: partial(read, path),
         LINES: partial(shown, path, Form.BRIEF),
         JSON: partial(shown, path, Form.JSON),
     }
-    for (before, separator), reading, showing in zip(
-        KINDS.values(), others(READ_LOG), others(LINES), strict=True
-    ):
+    for kind, (before, separator) in KINDS.items():
         other = _kept(b"".join(before + frame.replace(b"\x01", separator) + b"\n" for frame in frames))
-        runs[reading], runs[showing] = partial(read, other), partial(shown, other, Form.BRIEF)
+        runs[other_kind(READ_LOG, kind)] = partial(read, other)
+        runs[other_kind(LINES, kind)] = partial(shown, other, Form.BRIEF)
     for name, run in runs.items():
         yield Contender(LOG, name, run, len(frames), max_calls=4)
 
@@ -93,12 +84,10 @@ def shown(path: Path, form: Form) -> None:
 
 
 def _replaying(size: int) -> Iterable[Contender]:
-    first = [samples.snapshot_bytes(LEVELS, number) for number in range(len(samples.MARKETS))]
-    data, count = [*first], len(first)
+    data = samples.first_snapshots(LEVELS)
     while sum(map(len, data)) < size:
-        data += [samples.incremental_bytes(3, count + number, levels=LEVELS) for number in range(100)]
-        count += 100
-    portions = [b"".join(data)[at : at + PORTION] for at in range(0, sum(map(len, data)), PORTION)]
+        data += [samples.incremental_bytes(3, len(data) + number, levels=LEVELS) for number in range(100)]
+    portions = stream.cut(b"".join(data))
     times = (samples.NOON + timedelta(milliseconds=number) for number in range(len(portions)))
     records = [pack(time, 1, Kind.RECEIVED, each) for time, each in zip(times, portions, strict=True)]
     path = _kept(MAGIC + b"".join(records))

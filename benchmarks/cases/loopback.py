@@ -9,20 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import attrs
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
-
-from benchmarks.engines.present import missing
-from benchmarks.measure import ROOT, Result, result
+from benchmarks.engines import missing
+from benchmarks.measure import ROOT, Result, in_turn, python, result
+from kalshi_fix_venue.identities import ClientKey
 
 MEDIAN, RATE = "f: order to report", "f: an order of 100 on their way"
 TLS = ", TLS"
@@ -30,7 +25,6 @@ ADAPTERS = ("blocking", "asyncio", "trio")
 UVLOOP = "asyncio on uvloop"
 BARE, FLOORS = "bare session", ("bare session, asyncio", "bare session, trio")
 SDK, QUICKFIX = "kalshi-sdk", "quickfix"
-ROUNDS = 9
 _WAIT = 60
 
 
@@ -39,68 +33,59 @@ def ours(client: str) -> str:
     return f"kalshi-fix-sansio, {client}"
 
 
-def round_trips(rounds: int = ROUNDS) -> list[Result]:
+def round_trips(rounds: int = 9) -> list[Result]:
     """Measure every client once in each round; each has a fresh process and a fresh acceptor."""
     absent = missing()
     if "quickfix" in absent:
         return []
-    peers = [QUICKFIX, *([] if "kalshi.fix" in absent else [SDK])]
+    sdk = [] if "kalshi.fix" in absent else [SDK]
     own = [*ADAPTERS, *([] if find_spec("uvloop") is None else [UVLOOP]), BARE]
-    runs = [(name, False) for name in (*own, *FLOORS, *peers)]
-    runs += [(name, True) for name in (*own, *peers) if name != QUICKFIX]
-    found: dict[tuple[str, bool], list[tuple[float, float, float]]] = {run: [] for run in runs}
-    with identity() as (key, certificate):
-        for number in range(rounds):
-            # Whoever comes first in one round comes later in the next.
-            for name, tls in runs[number % len(runs) :] + runs[: number % len(runs)]:
-                found[name, tls].append(_figures(_run(name, key, certificate if tls else None)))
+    clients = [(name, "") for name in (*own, *FLOORS, QUICKFIX, *sdk)]
+    clients += [(name, TLS) for name in (*own, *sdk)]
+    found = in_turn({client: partial(_figures, *client) for client in clients}, rounds)
     results = []
     for (name, tls), figures in found.items():
-        shown = name if name in peers else ours(name)
-        suffix = TLS if tls else ""
+        shown = name if name in (QUICKFIX, SDK) else ours(name)
         medians, late, rates = zip(*figures, strict=True)
         results += [
-            attrs.evolve(result(f"{MEDIAN}{suffix}", shown, medians), rounds=medians),
-            result(f"{MEDIAN}{suffix}, 99 %", shown, late),
-            result(f"{RATE}{suffix}", shown, rates),
+            result(f"{MEDIAN}{tls}", shown, medians, by_round=True),
+            result(f"{MEDIAN}{tls}, 99 %", shown, late),
+            result(f"{RATE}{tls}", shown, rates),
         ]
     return results
 
 
-def _run(name: str, key: Path, certificate: Path | None) -> dict[str, Any]:
-    """Run a client, and once more if it fails: one that is unlucky would cost the whole run."""
+def _figures(name: str, tls: str) -> tuple[float, float, float]:
+    """Return median and 99th percentile in microseconds, and microseconds of an order pipelined."""
     try:
-        return run_client(name, key, certificate)
+        measured = run_client(name, tls=bool(tls))
     except subprocess.SubprocessError as error:
         print(f"{name} failed and runs once more: {error}", flush=True)
-        return run_client(name, key, certificate)
-
-
-def _figures(measured: dict[str, Any]) -> tuple[float, float, float]:
-    """Return median and 99th percentile in microseconds, and microseconds an order pipelined."""
+        measured = run_client(name, tls=bool(tls))
     seconds = sorted(measured["seconds"])
     late = seconds[len(seconds) * 99 // 100]
     return statistics.median(seconds) * 1e6, late * 1e6, measured["each"] * 1e6
 
 
-def run_client(name: str, key: Path, certificate: Path | None, *options: str) -> dict[str, Any]:
-    """Return what one client measures, over TLS if there is a certificate."""
+def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
+    """Return what one client measures, with a throwaway key."""
     port = _free_port()
-    with _serving("benchmarks.acceptor", str(port)), ExitStack() as stack:
-        if certificate is not None:
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        key, authority = Path(folder, "key.pem"), Path(folder, "authority.pem")
+        _key().write(key)
+        stack.enter_context(_serving("quickfix_peer", port))
+        if tls:
             behind, port = port, _free_port()
-            front = ("benchmarks.tls_front", str(port), str(behind), str(certificate), str(key))
-            stack.enter_context(_serving(*front))
-            options = (*options, "--authority", str(certificate))
-        command = [sys.executable, "-m", "benchmarks.clients", name, str(port), str(key), *options]
-        out = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT, timeout=_WAIT).stdout
-    found: dict[str, Any] = json.loads(out)
+            stack.enter_context(_serving("tls_front", port, behind, authority))
+            options = (*options, "--authority", str(authority))
+        client = ("-m", "benchmarks.clients", name, str(port), str(key))
+        found: dict[str, Any] = json.loads(python(*client, *options))
     return found
 
 
 @contextmanager
-def _serving(module: str, *arguments: str) -> Iterator[None]:
-    command = [sys.executable, "-m", module, *arguments]
+def _serving(module: str, *arguments: object) -> Iterator[None]:
+    command = [sys.executable, "-m", f"benchmarks.clients.{module}", *map(str, arguments)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
@@ -116,42 +101,12 @@ def _serving(module: str, *arguments: str) -> Iterator[None]:
             process.kill()
 
 
+@cache
+def _key() -> ClientKey:
+    return ClientKey.generate()
+
+
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
-        return port
-
-
-@contextmanager
-def identity() -> Iterator[tuple[Path, Path]]:
-    """Give a throwaway key and a certificate for it, which is its own authority, as files."""
-    with TemporaryDirectory() as folder:
-        yield _identity(Path(folder))
-
-
-def _identity(folder: Path) -> tuple[Path, Path]:
-    private = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(private, hashes.SHA256())
-    )
-    key_path, certificate_path = folder / "key.pem", folder / "certificate.pem"
-    key_path.write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    key_path.chmod(0o600)
-    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return key_path, certificate_path
+    return port

@@ -1,22 +1,19 @@
-"""(g) What importing costs, (h) a million messages, (j) generating the code."""
+"""Whole processes: (g) imports and starts and (h) a million messages."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
+import resource
+from functools import partial
 from typing import Any
 
-from benchmarks.cases.starting import environment
-from benchmarks.engines.present import missing
-from benchmarks.measure import ROOT, Result, result
+from benchmarks.engines import missing
+from benchmarks.measure import Result, in_turn, python, result
 
 IMPORT, MEMORY = "g: import", "g: memory after import"
+START = "g: process, its imports and its end"
 MILLION, MILLION_TIME = "h: resident memory, a million messages", "h: a message of a million"
 MILLION_START, MILLION_WARM, MILLION_END = "before the first", "after the first twentieth", "at the end"
-GENERATE = "j: codegen --check"
-OURS = ("kalshi-fix-sansio", "kalshi-fix-sansio, asyncio client")
 MODULES = {
     "kalshi-fix-sansio": "kalshi_fix_sansio",
     "kalshi-fix-sansio, asyncio client": "kalshi_fix_adapters.asyncio",
@@ -25,6 +22,11 @@ MODULES = {
     "fixcore": "fixcore.application",
     "simplefix": "simplefix",
 }
+CORE, CLIENT = "the core", "the blocking client"
+STARTED = {CORE: "kalshi_fix_sansio", CLIENT: "kalshi_fix_adapters.blocking"}
+OTHERS = "what {} imports of others"
+NOTHING, VERSION, HELP = "Python alone", "kalshi-fix --version", "kalshi-fix --help"
+_OWN = ("kalshi_fix_sansio", "kalshi_fix_adapters")
 _IMPORT = """\
 import time
 def resident():
@@ -34,62 +36,76 @@ before, begin = resident(), time.perf_counter()
 import {module}
 print(time.perf_counter() - begin, resident() - before)
 """
+_LISTED = (
+    "import sys; before = {{*sys.modules}}; import {}; print(*[m for m in sys.modules if m not in before])"
+)
 
 
-def importing(rounds: int) -> list[Result]:
-    """Import each engine in fresh processes, all of them in each round."""
-    absent = missing()
-    wanted = {
-        name: module
+def importing(rounds: int = 7) -> list[Result]:
+    """Import each engine in fresh processes; the first round does not count: it compiles modules."""
+    absent = {needed.partition(".")[0] for needed in missing()}
+    runs = {
+        name: partial(_numbers, _IMPORT.format(module=module))
         for name, module in MODULES.items()
-        if not any(module.partition(".")[0] == needed.partition(".")[0] for needed in absent)
+        if module.partition(".")[0] not in absent
     }
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in wanted}
-    for number in range(rounds + 1):
-        for name, module in wanted.items():
-            command = [sys.executable, "-c", _IMPORT.format(module=module)]
-            out = subprocess.run(
-                command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment()
-            ).stdout
-            seconds, size = map(float, out.split())
-            if number:  # the first round writes what was compiled
-                found[name].append((seconds * 1e6, size / 2**20))
-    return [
-        measured
-        for name, pairs in found.items()
-        for measured in (
-            result(IMPORT, name, [seconds for seconds, _ in pairs]),
-            result(MEMORY, name, [size for _, size in pairs], "MiB"),
-        )
-    ]
+    results = []
+    for name, (_, *pairs) in in_turn(runs, rounds + 1).items():
+        seconds, sizes = zip(*pairs, strict=True)
+        results.append(result(IMPORT, name, [each * 1e6 for each in seconds]))
+        results.append(result(MEMORY, name, [size / 2**20 for size in sizes], "MiB"))
+    return results
+
+
+def _numbers(program: str) -> list[float]:
+    return [float(text) for text in python("-c", program).split()]
+
+
+def starting(rounds: int = 9) -> list[Result]:
+    """Run programs that import and end, from Python's own start on; the first round does not count.
+
+    Programs that import modules of others alone are the floor of ours that need them.
+    """
+    programs = {NOTHING: ["-c", "pass"]}
+    for name, module in STARTED.items():
+        programs[OTHERS.format(name)] = ["-c", _of_others(module)]
+        programs[name] = ["-c", f"import {module}"]
+    for name in (VERSION, HELP):
+        programs[name] = ["-m", "kalshi_fix_adapters.cli", name.partition(" ")[2]]
+    runs = {name: partial(_processor_us, *arguments) for name, arguments in programs.items()}
+    taken = in_turn(runs, rounds + 1)
+    return [result(START, name, took, by_round=True) for name, (_, *took) in taken.items()]
+
+
+def _of_others(module: str) -> str:
+    """Return a program that imports what one of our modules imports, but nothing of ours."""
+    names = python("-c", _LISTED.format(module)).split()
+    # Some are no modules by themselves, such as typing.io.
+    wanted = [name for name in names if not name.startswith((*_OWN, "typing."))]
+    return f"import {', '.join(wanted)}"
+
+
+def _processor_us(*arguments: str) -> float:
+    """Return the processor time of a process in microseconds, that of the system for it included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    python(*arguments)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e6
 
 
 def million(count: int = 1_000_000) -> list[Result]:
-    """Send this many messages through one session in a fresh process, and look at its memory."""
-    found = run_million(count)
-    return [
-        result(MILLION, MILLION_START, [found["start"]], "MiB"),
-        result(MILLION, MILLION_WARM, [found["warm"]], "MiB"),
-        result(MILLION, MILLION_END, [found["end"]], "MiB"),
-        result(MILLION, "most in between", [found["most"]], "MiB"),
-        result(MILLION_TIME, "kalshi-fix-sansio", [found["us"]]),
-    ]
+    """Send this many messages through one session in a fresh process, and measure its memory."""
+    found = alone("million", count)
+    memory = {
+        MILLION_START: found["start"],
+        MILLION_WARM: found["warm"],
+        MILLION_END: found["end"],
+        "most in between": found["most"],
+    }
+    us = result(MILLION_TIME, "kalshi-fix-sansio", [found["us"]])
+    return [*(result(MILLION, name, [size], "MiB") for name, size in memory.items()), us]
 
 
-def run_million(count: int, *options: str) -> Any:
-    """Return what `python -m benchmarks.million` finds."""
-    tracing = ("-X", "tracemalloc") if "--memory" in options else ()
-    command = [sys.executable, *tracing, "-m", "benchmarks.million", str(count), *options]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
-
-
-def generating(rounds: int) -> list[Result]:
-    """Generate the dialect from its spec, and compare with what is committed."""
-    took = []
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "codegen", "--check"], check=True, cwd=ROOT, capture_output=True
-        )
-        took.append((time.perf_counter() - begin) * 1e6)
-    return [result(GENERATE, "kalshi-fix-sansio", took)]
+def alone(what: str, *numbers: int) -> Any:
+    """Return what `python -m benchmarks.alone` measures."""
+    return json.loads(python("-m", "benchmarks.alone", what, *map(str, numbers)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from itertools import count as counting
 
 from benchmarks import samples
 from benchmarks.cases import books
@@ -36,38 +35,36 @@ def _wire(kind: str, count: int) -> list[bytes]:
     if kind == "report":
         return [samples.report_bytes(number) for number in range(count)]
     if kind == "order":
-        return [
-            encode(samples.order(number), samples.header("D", 1000 + number, moment, to_venue=True))
-            for number, moment in enumerate(samples.moments(count))
-        ]
+        return [samples.order_bytes(number) for number in range(count)]
     return books.wire(kind, count)
 
 
 def many_shapes(count: int = samples.COUNT) -> list[Contender]:
-    """Contenders that go round ever more shapes, and that meet shapes for the first time."""
-    found = [
-        _known(
-            SHAPES, str(shapes), [_report(number, number % shapes) for number in range(max(count, shapes))]
-        )
-        for shapes in COUNTS
-    ]
+    """Contenders that decode more and more shapes in turn, and that meet shapes for the first time."""
+    found = []
+    for shapes in COUNTS:
+        reports = [_report(number, number % shapes) for number in range(max(count, shapes))]
+        found.append(_known(SHAPES, str(shapes), reports))
     mixed = _updates(count)
-    found.append(_known(MIX, SORTED, sorted(mixed, key=_tags)))
-    found.append(_known(MIX, MIXED, mixed))
+    found += [_known(MIX, SORTED, sorted(mixed, key=_tags)), _known(MIX, MIXED, mixed)]
     for kind in KINDS:
-        wire = _wire(kind, count)
-        found.append(_known(title(kind), COMPILED, wire))
-        found.append(_new(title(kind), _wire(kind, max(count, MAX_SIGHTINGS + 1))))
-        found.append(_first(title(kind), wire))
+        case, wire = title(kind), _wire(kind, count)
+        new = _wire(kind, max(count, MAX_SIGHTINGS + 1))
+        found += [_known(case, COMPILED, wire), _new(case, new), _first(case, wire)]
     return found
 
 
 def _report(number: int, shape: int) -> bytes:
-    """Return a report with one more field, whose tag says its shape: all shapes have the same size, and the
-    same beginning, so nothing but their tags tells them apart."""
-    report = samples.report(number)
-    report.unknown = ((9000 + shape, b"x"),)
-    return encode(report, samples.header("8", 99 + number, samples.NOON))
+    """Return a report with one more field, whose tag makes its shape: all shapes have the same size and the
+    same beginning, so only their tags differ."""
+    return _changed(samples.report_bytes(number), 9000 + shape)
+
+
+def _changed(data: bytes, tag: int) -> bytes:
+    """Return a message with one more field, so that it has a shape of its own."""
+    message = decode(data)
+    message.unknown = ((tag, b"x"),)
+    return _encoded(message)
 
 
 def _updates(count: int) -> list[bytes]:
@@ -94,7 +91,7 @@ def _tags(data: bytes) -> list[bytes]:
 
 
 def _known(case: str, name: str, wire: list[bytes]) -> Contender:
-    """A contender that has a decoder for each shape."""
+    """Make a contender that has a decoder for each shape."""
     known = Codec(CODEC.dialect)
     for data in {tuple(_tags(data)): data for data in wire}.values():
         for _ in range(SIGHTINGS_TO_COMPILE):
@@ -103,30 +100,24 @@ def _known(case: str, name: str, wire: list[bytes]) -> Contender:
 
 
 def _new(case: str, wire: Iterable[bytes]) -> Contender:
-    """A contender that meets each shape for the first time, or has forgotten it: there are more of them than
-    it counts."""
-    new = []
-    for tag, data in zip(counting(9000), wire, strict=False):
-        message = decode(data)
-        message.unknown = ((tag, b"x"),)
-        new.append(_encoded(message))
+    """Make a contender that meets each shape for the first time, or has forgotten it: there are more shapes
+    than a codec counts."""
+    new = [_changed(data, tag) for tag, data in enumerate(wire, 9000)]
     return Contender(case, CAREFUL, over(Codec(CODEC.dialect).decode, new), len(new))
 
 
 def _first(case: str, wire: list[bytes]) -> Contender:
-    """A contender that has met the type of message, and not this shape of it."""
-    message = decode(wire[0])
-    message.unknown = ((9000, b"x"),)
-    other = _encoded(message)
-    fresh = Codec(CODEC.dialect)
+    """Make a contender that has met the type of message, and not this shape of it."""
+    other = _changed(wire[0], 9000)
+    fresh: list[Codec] = []
 
     def prepare() -> None:
-        nonlocal fresh
-        fresh = Codec(CODEC.dialect)
-        fresh.decode(other)
+        fresh[:] = [Codec(CODEC.dialect)]
+        fresh[0].decode(other)
 
     def run() -> None:
+        codec = fresh[0]
         for data in wire[:_FIRST]:
-            fresh.decode(data)
+            codec.decode(data)
 
     return Contender(case, FIRST, run, max_calls=1, prepare=prepare)

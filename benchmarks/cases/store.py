@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
+from itertools import count as counting
 from pathlib import Path
 from typing import Literal
 
@@ -26,10 +27,10 @@ OWNER = StoreOwner(
 )
 
 
-def storing(rounds: int, folder: Path | None = None) -> list[Result]:
+def storing(rounds: int = 9) -> list[Result]:
     """Send orders on a session with resend, each fetched by itself as an adapter does, per sync setting."""
     with ExitStack() as stack:
-        where = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        where = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         contenders = [Contender(STORE, "memory", _sender(None), BATCH, max_calls=4)]
         for sync in SYNCS:
             store = stack.enter_context(SqliteStore(where / f"{sync}.sqlite3", owner=OWNER, sync=sync))
@@ -39,7 +40,7 @@ def storing(rounds: int, folder: Path | None = None) -> list[Result]:
 
 def _sender(store: MessageStore | None) -> Callable[[], None]:
     session = established(name="KalshiRT", store=store)
-    numbers = iter(range(2**60))
+    numbers = counting()
     orders = [samples.order(number) for number in range(BATCH)]
 
     def send() -> None:

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 
 from benchmarks import samples
 from benchmarks.canonical import require_equal
-from benchmarks.engines import ours
-from benchmarks.engines.present import engine
+from benchmarks.engines import installed, ours
 from benchmarks.measure import Contender
 from kalshi_fix_sansio import Logon, Message, encode
 from kalshi_fix_sansio.clock import Instant
@@ -46,8 +45,7 @@ def established(name: str = samples.VENUE, store: MessageStore | None = None) ->
 
 
 def through_session(chunks: Iterable[bytes], session: Session | None = None) -> Iterator[list[Event]]:
-    """Feed the chunks to a session that is logged on, a fresh one if none is given; yield the events of
-    each."""
+    """Feed the chunks to a session that is logged on, a new one if none is given; yield the events."""
     now = Instant(1.0, samples.NOON + timedelta(seconds=5))
     session = session or established()
     receive, events = session.receive_data, session.events
@@ -69,7 +67,7 @@ def frame(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
 
 
 def decode(batches: Iterable[list[Frame]]) -> Iterator[list[Message]]:
-    """Decode frames that were cut out before."""
+    """Decode frames that were cut out earlier."""
     for frames in batches:
         yield [CODEC.decode(each) for each in frames]
 
@@ -77,11 +75,6 @@ def decode(batches: Iterable[list[Frame]]) -> Iterator[list[Message]]:
 def batches(items: Sequence[T], size: int = 10) -> list[list[T]]:
     """Cut items into as many as a chunk has of them."""
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
-
-
-def used_up(several: Iterable[Sized]) -> int:
-    """Take what comes, chunk by chunk, as a program does that keeps nothing; return how much it was."""
-    return sum(map(len, several))
 
 
 def numbered(size: int = SIZE) -> list[bytes]:
@@ -107,26 +100,25 @@ def streaming(size: int = SIZE) -> list[Contender]:
         (DECODING, ours.NAME): (decode, frames),
         (SESSION, ours.NAME): (through_session, chunks),
     }
-    for name in ("kalshi_sdk", "simplefix_engine"):
-        if (found := engine(name)) is not None:
-            runs[STREAM, found.NAME] = found.read_stream, chunks
-    if (quickfix := engine("quickfix_engine")) is not None:
+    for engine in installed(["kalshi_sdk", "simplefix_engine"]):
+        runs[STREAM, engine.NAME] = engine.read_stream, chunks
+    for quickfix in installed(["quickfix_engine"]):
         texts = [data.decode("latin-1") for data in wire]
         runs[STREAM, f"{quickfix.NAME}, cut already"] = quickfix.read_stream, batches(texts)
-    require_equal(
-        "the stream",
-        {"sent": count}
-        | {f"{name}, {case}": used_up(act(items)) for (case, name), (act, items) in runs.items()},
-    )
-    told = chain.from_iterable(through_session(chunks))
+    counts = {f"{name}, {case}": using_up(*run)() for (case, name), run in runs.items()}
+    require_equal("the stream", {"sent": count} | counts)
+    events = chain.from_iterable(through_session(chunks))
     read = list(chain.from_iterable(ours.read_stream(chunks)))
     require_equal(
         "the session",
-        {"stream": read, "session": [event.message for event in told if isinstance(event, MessageReceived)]},
+        {
+            "stream": read,
+            "session": [event.message for event in events if isinstance(event, MessageReceived)],
+        },
     )
     contenders = [
-        Contender(case, name, using_up(act, items), count, max_calls=1)
-        for (case, name), (act, items) in runs.items()
+        Contender(case, name, using_up(*run), count, max_calls=1)
+        for (case, name), run in runs.items()
         if case != SESSION
     ]
     return [*contenders, _with_session(chunks, count)]
@@ -137,11 +129,12 @@ def _with_session(chunks: Sequence[bytes], count: int) -> Contender:
     fresh: list[Session] = []
 
     def run() -> int:
-        return used_up(through_session(chunks, fresh.pop() if fresh else None))
+        return sum(map(len, through_session(chunks, fresh.pop())))
 
     return Contender(SESSION, ours.NAME, run, count, max_calls=1, prepare=lambda: fresh.append(established()))
 
 
 def using_up(act: Callable[[Any], Iterable[Sized]], items: Sequence[Any]) -> Callable[[], int]:
-    """Return a function that does so with what is read from these items."""
-    return lambda: used_up(act(items))
+    """Return a function that reads these items chunk by chunk, as a program does that keeps nothing, and
+    returns how many messages there were."""
+    return lambda: sum(map(len, act(items)))

@@ -11,10 +11,6 @@ import attrs
 
 from benchmarks import samples
 from benchmarks.measure import Contender, Result, measure
-from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
-from kalshi_fix_adapters.venue.exchange import prediction_market
-from kalshi_fix_adapters.venue.identities import ClientKey
-from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio import (
     LogonFields,
     MarketDataRequest,
@@ -22,10 +18,14 @@ from kalshi_fix_sansio import (
     NewOrderSingle,
     OrderCancelRequest,
 )
-from kalshi_fix_sansio.authentication import SignLogon
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import SignLogon
 from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.signing import load_private_key
+from kalshi_fix_venue.config import AccountConfig, ApiKey, VenueConfig
+from kalshi_fix_venue.exchange import prediction_market
+from kalshi_fix_venue.identities import ClientKey
+from kalshi_fix_venue.venue import VenueModel
 
 ORDER = "n: an order through the simulated venue"
 SUBSCRIBER = "n: a further subscriber to its market"
@@ -53,47 +53,39 @@ class _Client:
 class Floor:
     """A venue where so many sessions are logged on, `subscribers` of them to market data.
 
-    The first of the others places orders, and nobody else does anything.
+    The first of the others places orders; all others are silent.
     """
 
     def __init__(self, sessions: int, subscribers: int, orders: int) -> None:
         key = ClientKey.generate(ed25519_key=True, key_id="key")
         signer = load_private_key(key.private_key_pem)
         names = [f"key-{number}" for number in range(sessions)]
-        self._venue = Venue(
-            VenueConfig(
-                markets={"prediction": (prediction_market(MARKET),)},
-                accounts=tuple(
-                    AccountConfig(owner=name, product="prediction", balance=Decimal(1_000_000))
-                    for name in names
-                ),
-                api_keys=tuple(
-                    ApiKey(key_id=name, public_key=key.public_key, owner=name, product="prediction")
-                    for name in names
-                ),
+        config = VenueConfig(
+            markets={"prediction": (prediction_market(MARKET),)},
+            accounts=tuple(
+                AccountConfig(owner=name, product="prediction", balance=Decimal(1_000_000)) for name in names
             ),
-            Random(1),  # noqa: S311 - nothing secret is drawn from it
+            api_keys=tuple(
+                ApiKey(key_id=name, public_key=key.public_key, owner=name, product="prediction")
+                for name in names
+            ),
         )
+        self._venue = VenueModel(config, Random(1))  # noqa: S311 - nothing secret is drawn from it
         self._venue.begin(NOW)
         self._orders = orders
-        self._number = self._cancelled = 0
+        self._number = 0
         self._batch: list[bytes] = []
         self._unread: list[bytes] = []
         for name in names[:subscribers]:
             client = self._log_on(name, "KalshiMD", signer.sign_logon)
-            self._say(client, MarketDataRequest.subscribe(MARKET))
+            self._send(client, MarketDataRequest.subscribe(MARKET))
         self._first, *_ = [self._log_on(name, "KalshiNR", signer.sign_logon) for name in names[subscribers:]]
 
     def _log_on(self, name: str, session_type: str, sign: SignLogon) -> _Client:
+        skips = True if session_type == "KalshiNR" else None
+        fields = LogonFields(use_dollars=True, skip_pending_exec_reports=skips)
         session = Session(
-            samples.session_config(
-                session_type,
-                sender_comp_id=name,
-                logon_fields=LogonFields(
-                    use_dollars=True, skip_pending_exec_reports=True if session_type == "KalshiNR" else None
-                ),
-                sign_logon=sign,
-            )
+            samples.session_config(session_type, sender_comp_id=name, logon_fields=fields, sign_logon=sign)
         )
         client = _Client(self._venue.connection_made("prediction", session_type, NOW), session)
         session.connect(NOW)
@@ -106,40 +98,34 @@ class Floor:
         client.session.receive_data(self._venue.data_to_send(client.connection), NOW)
         client.session.events()
 
-    def _say(self, client: _Client, message: Message) -> None:
+    def _send(self, client: _Client, message: Message) -> None:
         client.session.send(message, NOW)
         self._exchange(client)
 
     def prepare(self) -> None:
-        """Read what came of the last orders, cancel what rests of them, and write the next ones."""
+        """Read the answers to the last orders, cancel those that rest, and write the next ones."""
         self._first.session.receive_data(b"".join(self._unread), NOW)
         self._unread.clear()
-        for _ in self._batch:
-            self._cancelled += 1
-            self._say(
-                self._first,
-                OrderCancelRequest(
-                    cl_ord_id=f"c{self._cancelled}",
-                    orig_cl_ord_id=f"o{self._cancelled}",
-                    symbol=MARKET,
-                    side="1",
-                ),
+        for number in range(self._number - len(self._batch), self._number):
+            cancel = OrderCancelRequest(
+                cl_ord_id=f"c{number}", orig_cl_ord_id=f"o{number}", symbol=MARKET, side="1"
             )
+            self._send(self._first, cancel)
         self._flush()
         self._batch.clear()
-        for _ in range(self._orders):
-            self._number += 1
+        for number in range(self._number, self._number + self._orders):
             order = NewOrderSingle(
-                cl_ord_id=f"o{self._number}",
+                cl_ord_id=f"o{number}",
                 symbol=MARKET,
                 side="1",
                 ord_type="2",
                 order_qty=1,
-                price=Decimal(1 + self._number % 40) / 100,
+                price=Decimal(1 + number % 40) / 100,
                 time_in_force="1",
             )
             self._first.session.send(order, NOW)
             self._batch.append(self._first.session.data_to_send())
+        self._number += self._orders
 
     def run(self) -> None:
         """Bring the orders one by one, each to its answers."""
@@ -164,7 +150,7 @@ class Floor:
 
 
 def orders(
-    rounds: int,
+    rounds: int = 9,
     *,
     sessions: Sequence[int] = SESSIONS,
     further: int = MORE_SUBSCRIBERS,
@@ -176,19 +162,12 @@ def orders(
         (SUBSCRIBER, "without"): Floor(few, SUBSCRIBERS, count),
         (SUBSCRIBER, "with"): Floor(few, SUBSCRIBERS + further, count),
     }
-    *found, without, having = measure(
-        [
-            Contender(case, name, floor.run, count, max_calls=1, prepare=floor.prepare)
-            for (case, name), floor in floors.items()
-        ],
-        rounds,
-    )
-    return [
-        *found,
-        attrs.evolve(
-            having,
-            engine=f"each of {further}",
-            us_min=(having.us_min - without.us_min) / further,
-            us_median=(having.us_median - without.us_median) / further,
-        ),
+    contenders = [
+        Contender(case, name, floor.run, count, max_calls=1, prepare=floor.prepare)
+        for (case, name), floor in floors.items()
     ]
+    *found, without, having = measure(contenders, rounds)
+    us_min = (having.us_min - without.us_min) / further
+    us_median = (having.us_median - without.us_median) / further
+    added = attrs.evolve(having, engine=f"each of {further}", us_min=us_min, us_median=us_median)
+    return [*found, added]

@@ -7,7 +7,7 @@ import json
 import sys
 
 import benchmarks.clients
-from benchmarks.clients import trace
+from benchmarks.clients import bare, ours, peers
 
 
 def main() -> None:
@@ -19,12 +19,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("key")
     parser.add_argument("--authority")
-    parser.add_argument("--stages", action="store_true")
     arguments = parser.parse_args()
-    if arguments.stages:
-        trace.install()  # before anything else is imported, which may keep what is replaced
-    from benchmarks.clients import bare, ours, peers
-
     engines = {**ours.ENGINES, **bare.ENGINES, **peers.ENGINES}
     run = engines[arguments.engine]
     json.dump(run(arguments.port, arguments.key, arguments.authority), sys.stdout)

@@ -1,1 +1,29 @@
-"""The engines that are measured, each with the same small surface."""
+"""The engines that are measured, each with the same functions; what is not installed is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+
+_NEEDS = {
+    "quickfix_engine": "quickfix",
+    "kalshi_sdk": "kalshi.fix",
+    "fixcore_engine": "fixcore",
+    "simplefix_engine": "simplefix",
+    "msgspec_engine": "msgspec",
+}
+
+
+def installed(names: Iterable[str] = tuple(_NEEDS)) -> Iterator[ModuleType]:
+    """Yield the modules of those engines whose packages are installed."""
+    absent = missing()
+    for name in names:
+        if _NEEDS[name] not in absent:
+            yield import_module(f"{__name__}.{name}")
+
+
+def missing() -> list[str]:
+    """Name the packages that are not installed."""
+    return [needed for needed in _NEEDS.values() if find_spec(needed.partition(".")[0]) is None]

@@ -11,119 +11,65 @@ import msgspec
 from benchmarks import samples
 
 NAME = "msgspec (JSON)"
+_values = samples.values_reader()
+_FEE = {"misc_fee_amt": Decimal, "misc_fee_curr": str, "misc_fee_type": str, "misc_fee_basis": int}
+_CHANGE = {"collateral_amount_change": Decimal, "collateral_amount_type": str}
+_HEADER = {"seq_num": int, "sender": str, "target": str, "sending_time": datetime}
+_REPORT = {
+    **dict.fromkeys(("order_id", "cl_ord_id", "exec_id", "exec_type", "ord_status", "side", "symbol"), str),
+    **dict.fromkeys(
+        ("order_qty", "leaves_qty", "cum_qty", "avg_px", "price", "last_px", "last_qty"), Decimal
+    ),
+    "transact_time": datetime,
+    "trd_match_id": str,
+    "aggressor_indicator": bool,
+}
+_SHORT = {
+    "misc_fee_amt": "amount",
+    "misc_fee_curr": "currency",
+    "misc_fee_type": "kind",
+    "misc_fee_basis": "basis",
+    "collateral_amount_change": "change",
+    "collateral_amount_type": "kind",
+    "aggressor_indicator": "aggressor",
+    "misc_fees": "fees",
+    "collateral_amount_changes": "changes",
+}
+"""Names in JSON, where they are shorter than those of the library."""
 
 
-class Fee(msgspec.Struct):
-    """An entry of the fees."""
-
-    amount: Decimal
-    currency: str
-    kind: str
-    basis: int
+def _struct(name: str, types: dict[str, Any]) -> Any:
+    return msgspec.defstruct(name, types.items(), rename=_SHORT)
 
 
-class Change(msgspec.Struct):
-    """An entry of the changes of collateral."""
-
-    change: Decimal
-    kind: str
-
-
-class Report(msgspec.Struct):
-    """The values of the report, its header's among them."""
-
-    seq_num: int
-    sender: str
-    target: str
-    sending_time: datetime
-    order_id: str
-    cl_ord_id: str
-    exec_id: str
-    exec_type: str
-    ord_status: str
-    side: str
-    symbol: str
-    order_qty: Decimal
-    leaves_qty: Decimal
-    cum_qty: Decimal
-    avg_px: Decimal
-    price: Decimal
-    last_px: Decimal
-    last_qty: Decimal
-    transact_time: datetime
-    trd_match_id: str
-    aggressor: bool
-    fees: list[Fee]
-    changes: list[Change]
-
-
-_DECODER = msgspec.json.Decoder(Report)
+_GROUPS = {
+    "misc_fees": list[_struct("Fee", _FEE)],  # type: ignore[misc]
+    "collateral_amount_changes": list[_struct("Change", _CHANGE)],  # type: ignore[misc]
+}
+_DECODER = msgspec.json.Decoder(_struct("Report", _HEADER | _REPORT | _GROUPS))
 
 
 def report_json(number: int = 0) -> bytes:
     """Return a report as JSON with the same values, decimals as text to be exact."""
-    m = samples.report(number)
-    fee, change = m.misc_fees[0], m.collateral_amount_changes[0]
-    assert m.transact_time is not None
-    data: bytes = msgspec.json.encode(
-        {
-            "seq_num": 99 + number,
-            "sender": samples.VENUE,
-            "target": samples.KEY_ID,
-            "sending_time": samples.NOON + timedelta(milliseconds=number),
-            "order_id": m.order_id,
-            "cl_ord_id": m.cl_ord_id,
-            "exec_id": m.exec_id,
-            "exec_type": m.exec_type,
-            "ord_status": m.ord_status,
-            "side": m.side,
-            "symbol": m.symbol,
-            "order_qty": m.order_qty,
-            "leaves_qty": m.leaves_qty,
-            "cum_qty": m.cum_qty,
-            "avg_px": m.avg_px,
-            "price": m.price,
-            "last_px": m.last_px,
-            "last_qty": m.last_qty,
-            "transact_time": m.transact_time,
-            "trd_match_id": m.trd_match_id,
-            "aggressor": m.aggressor_indicator,
-            "fees": [
-                {
-                    "amount": fee.misc_fee_amt,
-                    "currency": fee.misc_fee_curr,
-                    "kind": fee.misc_fee_type,
-                    "basis": fee.misc_fee_basis,
-                }
-            ],
-            "changes": [{"change": change.collateral_amount_change, "kind": change.collateral_amount_type}],
-        }
-    )
+    report = samples.report(number)
+    header = {
+        "seq_num": 99 + number,
+        "sender": samples.VENUE,
+        "target": samples.KEY_ID,
+        "sending_time": samples.NOON + timedelta(milliseconds=number),
+    }
+    groups = {
+        "fees": [_renamed(fee, _FEE) for fee in report.misc_fees],
+        "changes": [_renamed(change, _CHANGE) for change in report.collateral_amount_changes],
+    }
+    data: bytes = msgspec.json.encode(header | _renamed(report, _REPORT) | groups)
     return data
+
+
+def _renamed(block: Any, types: dict[str, Any]) -> dict[str, Any]:
+    return {_SHORT.get(name, name): getattr(block, name) for name in types}
 
 
 def read_report(data: bytes) -> tuple[Any, ...]:
     """Decode a report and read 20 values."""
-    m = _DECODER.decode(data)
-    return (
-        m.order_id,
-        m.cl_ord_id,
-        m.exec_id,
-        m.exec_type,
-        m.ord_status,
-        m.side,
-        m.symbol,
-        m.order_qty,
-        m.leaves_qty,
-        m.cum_qty,
-        m.avg_px,
-        m.price,
-        m.last_px,
-        m.last_qty,
-        m.transact_time,
-        m.trd_match_id,
-        m.aggressor,
-        m.fees[0].amount,
-        m.fees[0].currency,
-        m.changes[0].change,
-    )
+    return _values(_DECODER.decode(data))

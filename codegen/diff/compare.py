@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from codegen.diff.comparisons import changelog, codes, endpoints, examples, fields, members, messages
+from codegen.diff.comparisons import changelog, codes, examples, fields, members, messages, sessions
 from codegen.diff.findings import Evidence, Finding
 from codegen.diff.spec_index import CHANGELOG
 
@@ -15,7 +15,7 @@ _COMPARISONS = (
     fields.compare,
     codes.compare,
     examples.compare,
-    endpoints.compare,
+    sessions.compare,
     changelog.versions,
 )
 

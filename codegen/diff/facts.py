@@ -80,10 +80,9 @@ class MemberSaid(Fact):
     """Whether the text says that it is a field of the header."""
 
     def __str__(self) -> str:
+        # What only a page or only a dictionary says is left out where it is not said.
         parts = [f"member {self.block} {self.tag} {self.name}", self.type, self.required]
-        if self.path is not None:
-            # What only a page or only a dictionary says is left out where it is not said.
-            parts.append(f"in {'/'.join(str(tag) for tag in self.path)}" if self.path else "")
+        parts.append(f"in {'/'.join(map(str, self.path))}" if self.path else "")
         parts.append(f"inside {self.inside}" if self.inside is not None else "")
         parts.append(f"from the {self.sender}" if self.sender else "")
         parts.append(f"when {'='.join(self.when)}" if self.when else "")
@@ -93,7 +92,7 @@ class MemberSaid(Fact):
         parts.append(f"at most {self.longest} characters" if self.longest else "")
         parts.append(f"at most {self.most} entries" if self.most else "")
         parts.append(f"tied to {', '.join(self.ties)}" if self.ties else "")
-        return " ".join(part for part in parts if part)
+        return " ".join(filter(None, parts))
 
 
 @attrs.frozen

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 import attrs
+import yaml
 
-from codegen.diff.facts import Fact, Unread
+from codegen.diff.facts import Fact, MentionSaid, Unread
 from codegen.diff.sources import Given, Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -20,6 +22,7 @@ UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"
 _MEANS = re.compile(r"means: \{[^}]*\}, ")
 
 _Said = TypeVar("_Said", bound=Fact)
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 @attrs.frozen
@@ -78,6 +81,38 @@ class Finding:
 
 
 @attrs.frozen
+class _Texts:
+    """The texts of one kind of finding, whose words in braces are values."""
+
+    kind: str
+    element: str
+    address: str
+    says: str
+    what: str
+    write: str
+
+
+def _catalogue() -> dict[str, _Texts]:
+    """Every kind of finding, by what it is about and its own name."""
+    text = Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
+    found = {}
+    for about, subject in yaml.safe_load(text).items():
+        for name, (kind, says, what, *write) in subject["findings"].items():
+            found[f"{about} {name}"] = _Texts(
+                kind=kind,
+                element=subject["element"],
+                address=subject["address"],
+                says=says,
+                what=subject.get("label", "") + what,
+                write=subject.get("advice", "") + write[0] if write else "",
+            )
+    return found
+
+
+_TEXTS = _catalogue()
+
+
+@attrs.frozen
 class Evidence:
     """Sources that are read as one: the pages about a product, the dictionary, or the changelog."""
 
@@ -113,6 +148,15 @@ class Evidence:
         """Every fact of a kind, file by file."""
         return [fact for fact in self._by_kind.get(kind, ()) if isinstance(fact, kind)]
 
+    def by(self, kind: type[_Said], key: Callable[[_Said], _Key]) -> dict[_Key, list[_Said]]:
+        """Every fact of a kind, grouped by a key in the order in which the keys first occur."""
+        return grouped(self.facts(kind), key)
+
+    def mentions(self, kind: str, known: Container[str]) -> dict[str, list[MentionSaid]]:
+        """What running text mentions and is not known, each with its mentions."""
+        mentions = self.by(MentionSaid, lambda each: each.value if each.kind == kind else "")
+        return {value: each for value, each in mentions.items() if value and value not in known}
+
     def expects(self, sources: str) -> bool:
         """Whether an element with these sources should be found here."""
         # A dictionary is one file with everything in it.
@@ -120,7 +164,7 @@ class Evidence:
             return True
         return any(self.spec.pages_of(sources, product) & self.covered for product in self.products)
 
-    def _speaks(self, name: str) -> bool:
+    def speaks(self, name: str) -> bool:
         """Whether a source of the manifest was given and is part of this."""
         origin = self.spec.origins.get(name)
         if origin is None or name not in self.covered or origin.kind != self.kind:
@@ -136,82 +180,49 @@ class Evidence:
                 return origin.name
         return reading.page or DICTIONARY
 
-    def unread(self, said: Unread) -> Finding:
-        """Something that could not be read."""
-        text = f"could not read: {said.what}"
-        return self.finding(UNREAD, "source", str(said.location), "unread", text, [said.location])
+    def report(self, name: str, facts: Fact | Iterable[Fact], at: Location, /, **values: Any) -> Finding:
+        """Make a finding.
 
-    def new(
-        self,
-        element: str,
-        address: str,
-        what: str,
-        locations: Iterable[Location],
-        *edits: Edit,
-        says: str = "present",
-        group: str = "",
-    ) -> Finding:
-        """Something that is here and not in the spec."""
-        return self.finding(NEW, element, address, says, what, locations, edits, group=group)
-
-    def gone(
-        self,
-        element: str,
-        address: str,
-        what: str,
-        locations: Iterable[Location],
-        *edits: Edit,
-        says: str = "absent",
-        expected_in: str = "",
-        group: str = "",
-    ) -> Finding:
-        """Something that is in the spec and not here."""
-        return self.finding(GONE, element, address, says, what, locations, edits, expected_in, group)
-
-    def differs(
-        self,
-        element: str,
-        address: str,
-        says: str,
-        what: str,
-        locations: Iterable[Location],
-        *edits: Edit,
-        group: str = "",
-    ) -> Finding:
-        """Something that is here and in the spec, and not the same."""
-        return self.finding(DIFFERENT, element, address, says, what, locations, edits, group=group)
-
-    def finding(
-        self,
-        kind: str,
-        element: str,
-        address: str,
-        says: str,
-        what: str,
-        locations: Iterable[Location],
-        edits: Iterable[Edit] = (),
-        expected_in: str = "",
-        group: str = "",
-    ) -> Finding:
-        """A finding of this evidence; `expected_in` has the sources of what has no location here."""
-        locations = tuple(dict.fromkeys(locations))
-        sources = dict.fromkeys(self.origin_of(location) for location in locations)
-        # What is gone has no location: the sources that should have it stand for one.
-        if not sources and expected_in:
-            sources = dict.fromkeys(name for name in expected_in.split(", ") if self._speaks(name))
+        Args:
+            name: What it is about and which finding of it, in `findings.yaml`: `member default`.
+            facts: What the source states; empty for an element that it does not have.
+            at: Where the spec has the element, or would have it.
+            values: The values that its texts name, and three that no text does: `edits`, what to write where
+                the catalogue does not say; `expected_in`, the sources of an element of the spec, which stand
+                for a location where it is gone; `group`, by which findings are reported together.
+        """
+        texts = _TEXTS[name]
+        locations = dict.fromkeys(each.location for each in ([facts] if isinstance(facts, Fact) else facts))
+        sources = dict.fromkeys(map(self.origin_of, locations))
+        expected = filter(self.speaks, values.get("expected_in", "").split(", "))
+        edits = [Edit(at, texts.write.format(**values))] if texts.write else values.get("edits", ())
         return Finding(
-            kind=kind,
-            element=element,
-            address=address,
-            says=says,
-            what=what,
-            locations=locations,
+            kind=texts.kind,
+            element=texts.element,
+            address=texts.address.format(**values),
+            says=texts.says.format(**values),
+            what=texts.what.format(**values),
+            locations=tuple(locations),
             edits=tuple(edits),
             evidence=self.name,
             products=self.products if self.is_pages and self.product else (),
-            sources=tuple(sources),
-            group=group,
+            sources=tuple(sources or expected),
+            group=values.get("group", ""),
         )
+
+    def unread(self) -> Iterator[Finding]:
+        """Everything that could not be read."""
+        for fact in self.facts(Unread):
+            where = fact.location
+            yield self.report("source unread", fact, where, address=str(where), what=fact.what)
+
+
+def grouped(facts: Iterable[_Said], key: Callable[[_Said], _Key]) -> dict[_Key, list[_Said]]:
+    """Facts grouped by a key, in the order in which the keys first occur."""
+    found: dict[_Key, list[_Said]] = {}
+    for fact in facts:
+        found.setdefault(key(fact), []).append(fact)
+    return found
 
 
 def evidence_of(given: Given, spec: SpecIndex, product: str | None) -> list[Evidence]:
@@ -230,33 +241,30 @@ def evidence_of(given: Given, spec: SpecIndex, product: str | None) -> list[Evid
 
 def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Finding]:
     """Findings that say the same on several of the products as one."""
-    found: dict[tuple[str, str, str, str, bool], Finding] = {}
+    # Pages and the dictionary stay apart: each is kept on purpose, or followed, by itself.
+    found = joined(findings, lambda e: (e.kind, e.element, e.address, e.says, e.evidence == DICTIONARY))
+    # What holds on every product needs no restriction to some.
+    scopes = ((each, () if len(each.products) == len(products) else each.products) for each in found)
+    return [attrs.evolve(each, edits=tuple(edit.on(scope) for edit in each.edits)) for each, scope in scopes]
+
+
+def joined(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[Finding]:
+    """Findings with the same key as one, with the locations, products, sources and edits of all."""
+    found: dict[Hashable, list[Finding]] = {}
     for each in findings:
-        # Pages and the dictionary stay apart: each is kept on purpose, or followed, by itself.
-        key = (each.kind, each.element, each.address, each.says, each.evidence == DICTIONARY)
-        first = found.get(key)
-        if first is None:
-            found[key] = each
-            continue
-        found[key] = attrs.evolve(
-            first,
-            locations=tuple(dict.fromkeys((*first.locations, *each.locations))),
-            products=tuple(dict.fromkeys((*first.products, *each.products))),
-            sources=tuple(dict.fromkeys((*first.sources, *each.sources))),
-            shown=tuple(dict.fromkeys((*first.shown, *each.shown))),
-            edits=_joined((*first.edits, *each.edits)),
-        )
-    return [
-        attrs.evolve(
-            each,
-            edits=tuple(
-                # What holds on every product needs no restriction to some.
-                edit.on(() if len(each.products) == len(products) else each.products)
-                for edit in each.edits
-            ),
-        )
-        for each in found.values()
-    ]
+        found.setdefault(key(each), []).append(each)
+    return [_one(same) if len(same) > 1 else same[0] for same in found.values()]
+
+
+def _one(findings: Sequence[Finding]) -> Finding:
+    return attrs.evolve(
+        findings[0],
+        locations=tuple(dict.fromkeys(each for finding in findings for each in finding.locations)),
+        products=tuple(dict.fromkeys(each for finding in findings for each in finding.products)),
+        sources=tuple(dict.fromkeys(each for finding in findings for each in finding.sources)),
+        shown=tuple(dict.fromkeys(each for finding in findings for each in finding.shown)),
+        edits=_joined(each for finding in findings for each in finding.edits),
+    )
 
 
 def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:

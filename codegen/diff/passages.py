@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import difflib
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 
 from codegen.diff.documents import markdown
 from codegen.diff.documents.headings import NUMBER, date_in
 from codegen.diff.documents.inline import fingerprint, plain
-from codegen.diff.findings import UNREVIEWED, Edit, Evidence, Finding
+from codegen.diff.facts import Fact
+from codegen.diff.findings import Evidence, Finding
 from codegen.diff.sources import Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
 from codegen.read import bounded_xml
@@ -44,8 +47,8 @@ _MOST_WORDS = 400
 """Words of a passage that is compared with the old ones, one by one."""
 _AROUND = 4
 """Words that are shown around a difference."""
-_WIDTH = 12
-"""Fingerprints in a line."""
+_WIDTH = 111
+"""Characters of a line of the file: twelve fingerprints."""
 
 
 @attrs.frozen
@@ -124,45 +127,26 @@ def compare(
     shown which words differ.
     """
     known = reviewed(spec)
-    if not known:
-        return
     told = {location for finding in findings for location in finding.locations}
     changes: list[_Change] = []
-    for each in (one for one in evidence if one.kind != CHANGELOG):
-        given = {key_of(reading): of_reading(reading) for reading in each.readings}
+    for each in (one for one in evidence if known and one.kind != CHANGELOG):
+        passages = [of_reading(reading) for reading in each.readings]
+        given = dict(zip(map(key_of, each.readings), passages, strict=True))
         before = {key: prints for key, prints in known.items() if _is_about(each, key)}
-        now = Counter(passage.print for passages in given.values() for passage in passages)
         # Only what was given can have lost a passage: pages that were not given count as they were read,
         # so that nothing of them is told as gone.
-        for key, prints in before.items():
-            if key not in given and not _is_given(each, key):
-                now.update(prints)
+        covered = {*given, *(each.spec.origins[name].id for name in each.covered)}
+        kept = (print_ for key, prints in before.items() if key not in covered for print_ in prints)
+        now = Counter(passage.print for listed in given.values() for passage in listed) + Counter(kept)
         # Counted over all pages, whatever the page: what moves from one to another changes nothing.
         then = Counter(print_ for prints in before.values() for print_ in prints)
-        balance = _Balance(now - then, then - now)
-        for reading in each.readings:
-            changes += _changes(each, reading, before.get(key_of(reading), []), balance, told)
+        balance = (now - then, then - now)
+        for reading, listed in zip(each.readings, passages, strict=True):
+            changes += _changes(each, reading, listed, before.get(key_of(reading), []), balance, told)
     old = {key_of(reading): of_reading(reading) for reading in against if reading.kind != CHANGELOG}
     yield from _repeated(changes)
     for change in changes:
         yield from change.findings(old.get(key_of(change.reading), []))
-
-
-def _repeated(changes: Sequence[_Change]) -> Iterator[Finding]:
-    """Passages that are new on several pages, which are taken out of the changes of each."""
-    pages: dict[str, list[tuple[_Change, Passage]]] = {}
-    for change in changes:
-        for passage in change.fresh:
-            pages.setdefault(passage.print, []).append((change, passage))
-    for found in pages.values():
-        if len({key_of(change.reading) for change, _ in found}) < _LEAST_PAGES:
-            continue
-        for change, passage in found:
-            change.fresh.remove(passage)
-        locations = [Location(change.reading.file, passage.line) for change, passage in found]
-        text = f"the same new text on {len(locations)} pages"
-        finding = _finding(found[0][0].evidence, locations[0], f"text {found[0][1].print}", text, text)
-        yield attrs.evolve(finding, locations=tuple(locations), shown=(_shortened(found[0][1].text),))
 
 
 def _is_about(evidence: Evidence, key: str) -> bool:
@@ -170,32 +154,6 @@ def _is_about(evidence: Evidence, key: str) -> bool:
     if not evidence.is_pages:
         return key.startswith(DICTIONARY)
     return not key.startswith(DICTIONARY) and (evidence.spec.product_of_page(key) or "") == evidence.product
-
-
-def _is_given(evidence: Evidence, key: str) -> bool:
-    """Whether a page belongs to a folder that was given whole."""
-    return any(evidence.spec.origins[name].id == key for name in evidence.covered)
-
-
-@attrs.frozen
-class _Balance:
-    """Which passages there are more of than before, and which fewer, wherever they stand."""
-
-    more: Counter[str]
-    fewer: Counter[str]
-
-    def take(self, passages: Iterable[Passage]) -> list[Passage]:
-        """Those that are new, and not only moved; each is told once."""
-        return [each for each in passages if _taken(self.more, each.print)]
-
-    def lose(self, prints: Iterable[str]) -> int:
-        """How many are gone, and not only moved; each is told once."""
-        return sum(_taken(self.fewer, each) for each in prints)
-
-
-def _taken(counted: Counter[str], item: str) -> bool:
-    counted[item] -= 1
-    return counted[item] >= 0
 
 
 @attrs.define(eq=False)
@@ -215,27 +173,58 @@ class _Change:
 
     def findings(self, old: Sequence[Passage]) -> Iterator[Finding]:
         """The change as a finding; none where all of it is told otherwise."""
-        key, file = key_of(self.reading), self.reading.file
         if self.fresh:
             first, last = self.fresh[0], self.fresh[-1]
             lines = f"lines {first.line} to {last.last}" if len(self.fresh) > 1 else f"line {first.line}"
             word = "changed" if self.gone else "new"
-            location, said = Location(file, first.line), f"{word} at {first.line}"
-            finding = _finding(self.evidence, location, key, said, f"{key}: {word} text in {lines}")
             shown = tuple(_word_difference(each, old) for each in self.fresh)
-            yield attrs.evolve(finding, shown=shown)
+            yield self.finding("fresh", [first.line], shown, word=word, lines=lines)
         # As many new ones as gone ones are changes, told with the new ones.
         elif self.gone > self.was_fresh:
             missing = self.gone - self.was_fresh
-            text = f"{key}: {missing} passage{'s' if missing > 1 else ''} gone after line {self.after}"
-            yield _finding(self.evidence, Location(file, self.after), key, f"gone after {self.after}", text)
+            count = f"{missing} passage{'s' if missing > 1 else ''}"
+            yield self.finding("gone", [self.after], (), count=count)
+
+    def finding(self, name: str, lines: Sequence[int], shown: tuple[str, ...], /, **values: Any) -> Finding:
+        """A finding about text in some lines of the file."""
+        at = Location(f"{self.evidence.spec.folder.as_posix()}/{FILE}", 1)
+        facts = (Fact(Location(self.reading.file, line)) for line in lines)
+        values = {"key": key_of(self.reading), "line": lines[0], **values}
+        found = self.evidence.report(f"passages {name}", facts, at, group="unreviewed", **values)
+        return attrs.evolve(found, shown=shown)
+
+
+def _repeated(changes: Sequence[_Change]) -> Iterator[Finding]:
+    """Passages that are new on several pages, which are taken out of the changes of each."""
+    pages: dict[str, list[tuple[_Change, Passage]]] = {}
+    for change in changes:
+        for passage in change.fresh:
+            pages.setdefault(passage.print, []).append((change, passage))
+    for found in pages.values():
+        if len({key_of(change.reading) for change, _ in found}) < _LEAST_PAGES:
+            continue
+        for change, passage in found:
+            change.fresh.remove(passage)
+        locations = tuple(Location(change.reading.file, passage.line) for change, passage in found)
+        first, passage = found[0]
+        key, shown = f"text {passage.print}", (_shortened(passage.text),)
+        finding = first.finding("repeated", [passage.line], shown, key=key, count=len(locations))
+        yield attrs.evolve(finding, locations=locations)
 
 
 def _changes(
-    evidence: Evidence, reading: Reading, known: list[str], balance: _Balance, told: set[Location]
+    evidence: Evidence,
+    reading: Reading,
+    passages: list[Passage],
+    known: list[str],
+    balance: tuple[Counter[str], Counter[str]],
+    told: set[Location],
 ) -> Iterator[_Change]:
-    """What differs between the passages of a file and those that were read."""
-    passages = of_reading(reading)
+    """What differs between the passages of a file and those that were read.
+
+    The balance has which passages there are more of than before, and which fewer, wherever they stand.
+    """
+    more, fewer = balance
     # autojunk: in a long page, a fingerprint that it has often would match nothing.
     # Sequences, since a passage that stands twice is two: where it is new, the order says which of
     # them.
@@ -244,11 +233,17 @@ def _changes(
         if operation == "equal":
             continue
         # What differs here and is not new in the balance has only moved.
-        fresh, gone = balance.take(passages[j1:j2]), balance.lose(known[i1:i2])
+        fresh = [each for each in passages[j1:j2] if _taken(more, each.print)]
+        gone = sum(_taken(fewer, each) for each in known[i1:i2])
         # A row that a finding is about is told by that finding.
         untold = [each for each in fresh if Location(reading.file, each.line) not in told]
-        after = passages[j1 - 1].line if j1 else 1
-        yield _Change(evidence, reading, untold, gone, after, len(fresh))
+        yield _Change(evidence, reading, untold, gone, passages[j1 - 1].line if j1 else 1, len(fresh))
+
+
+def _taken(counted: Counter[str], item: str) -> bool:
+    """Whether there is one more of it that was not counted yet."""
+    counted[item] -= 1
+    return counted[item] >= 0
 
 
 def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
@@ -280,20 +275,6 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
 
 
-def _finding(
-    evidence: Evidence,
-    location: Location,
-    key: str,
-    says: str,
-    text: str,
-) -> Finding:
-    edit = Edit(
-        Location(f"{evidence.spec.folder.as_posix()}/{FILE}", 1),
-        "read it against the spec; `python -m codegen diff --reviewed` then keeps that it was read",
-    )
-    return evidence.finding(UNREVIEWED, "page", key, says, text, [location], [edit], group="unreviewed")
-
-
 def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     """Keep that these sources have been read, as they are now, and the newest of their dates."""
     known = {key: " ".join(prints) for key, prints in reviewed(spec).items()}
@@ -322,6 +303,5 @@ def _date(reading: Reading) -> str:
 
 
 def _lines(key: str, prints: str) -> str:
-    words = prints.split()
-    rows = [" ".join(words[at : at + _WIDTH]) for at in range(0, len(words), _WIDTH)]
-    return f"  {key}: >-\n" + "".join(f"    {row}\n" for row in rows)
+    rows = textwrap.fill(prints, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return f"  {key}: >-\n{rows}\n"

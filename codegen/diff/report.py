@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from codegen.diff.differences import ELEMENTS
-from codegen.diff.findings import DIFFERENT, GONE, NEW, STALE, UNREAD, UNREVIEWED, Finding, yaml_words
+from codegen.diff.findings import DIFFERENT, GONE, NEW, STALE, UNREAD, UNREVIEWED, Edit, Finding, yaml_words
 from codegen.diff.sources import Reading
 from kalshi_fix_adapters.documents.mistakes import Location
 
@@ -46,64 +47,52 @@ def text(findings: Sequence[Finding], kept: int, readings: Sequence[Reading]) ->
 
 def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     """Findings one by one, those of a group together where there are several."""
-    seen: set[str] = set()
     for finding in findings:
-        key = f"{finding.evidence} {finding.group}"
-        # Those of a group stand where its first one does.
-        members = [each for each in findings if each.group and f"{each.evidence} {each.group}" == key]
-        if not finding.group or len(members) < _LEAST_GROUP:
+        own = (finding.evidence, finding.group)
+        members = [each for each in findings if finding.group and (each.evidence, each.group) == own]
+        if len(members) < _LEAST_GROUP:
             yield [finding]
-        elif key not in seen:
-            seen.add(key)
+        # Those of a group stand where its first one does.
+        elif finding is members[0]:
             yield members
 
 
 def _group(findings: list[Finding]) -> Iterator[str]:
     """The lines about a finding, or about several of a group: each in a line, and what to do once."""
-    written: set[str] = set()
+    written: set[Edit] = set()
     for finding in findings:
         products = f" [{', '.join(finding.products)}]" if finding.products else ""
         yield f"* {finding.what}{products}"
         if finding.locations:
-            shown = [_shown(location) for location in finding.locations[:_MOST_SHOWN]]
-            more = (
-                f" and {len(finding.locations) - _MOST_SHOWN} more"
-                if len(finding.locations) > _MOST_SHOWN
-                else ""
-            )
-            yield f"    said at   {', '.join(shown)}{more}"
+            shown = ", ".join(_shown(location) for location in finding.locations[:_MOST_SHOWN])
+            more = len(finding.locations) - _MOST_SHOWN
+            yield f"    said at   {shown}{f' and {more} more' if more > 0 else ''}"
         elif finding.sources:
             yield f"    expected  in {', '.join(finding.sources)}"
         yield from (f"    it says   {passage}" for passage in finding.shown)
         for edit in finding.edits:
             # Several findings of a group often want the same edit.
-            if str(edit) in written:
-                continue
-            written.add(str(edit))
-            first, *rest = edit.text.splitlines()
-            yield f"    write at  {_shown(edit.location)}: {first}"
-            yield from (f"              {line}" for line in rest)
-    keep = _keep(findings)
-    if keep:
+            if edit not in written:
+                lines = edit.text.splitlines()
+                yield f"    write at  {_shown(edit.location)}: " + f"\n{' ' * 14}".join(lines)
+            written.add(edit)
+    if keep := _keep(findings):
         yield f"    or keep   {keep}"
 
 
 def _keep(findings: list[Finding]) -> str:
     """The entry of `differences.yaml` that keeps findings on purpose."""
     first = findings[0]
-    if first.kind not in (NEW, DIFFERENT, GONE) or first.element not in ELEMENTS or not first.sources:
-        return ""
-    # The entry has to name a source of the manifest, and a page without such a name has its path.
-    if any("/" in source for each in findings for source in each.sources):
-        return ""  # a page that the manifest does not name yet
-    # One entry says one thing of one kind of element.
-    if any((each.element, each.says) != (first.element, first.says) for each in findings):
-        return ""
-    addresses = [each.address for each in findings]
     sources = list(dict.fromkeys(source for each in findings for source in each.sources))
+    can_be_kept = first.kind in (NEW, DIFFERENT, GONE) and first.element in ELEMENTS and first.sources
+    # The entry has to name a source of the manifest: a page without such a name has its path. And it says
+    # one thing of one kind of element.
+    statements = {(each.element, each.says) for each in findings}
+    if not can_be_kept or any("/" in source for source in sources) or len(statements) > 1:
+        return ""
     # What YAML would read as its own punctuation is put in quotes.
     says = json.dumps(first.says) if any(c in first.says for c in ",:#{}[]") else first.says
-    listed = f"{first.element}: {yaml_words(addresses)}"
+    listed = f"{first.element}: {yaml_words([each.address for each in findings])}"
     return f'- {{source: {yaml_words(sources)}, {listed}, says: {says}, why: "…"}}'
 
 
@@ -131,11 +120,9 @@ def as_json(findings: Iterable[Finding], kept: int, readings: Sequence[Reading])
 def facts(readings: Iterable[Reading]) -> Iterator[str]:
     """Every fact of every file, and how many of each kind."""
     for reading in readings:
-        counted: dict[str, int] = {}
         for fact in sorted(reading.facts, key=lambda each: each.location):
             yield f"{_shown(fact.location)}: {fact}"
-            kind = type(fact).__name__.removesuffix("Said").lower()
-            counted[kind] = counted.get(kind, 0) + 1
+        counted = Counter(type(fact).__name__.removesuffix("Said").lower() for fact in reading.facts)
         listed = ", ".join(f"{number} {kind}" for kind, number in sorted(counted.items()))
         about = f" about {reading.product}" if reading.product else ""
         yield f"{reading.file}: {len(reading.facts)} facts{about} ({listed or 'nothing to compare'})"

@@ -106,41 +106,45 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
-    file = path.as_posix()
-    most = MAX_XML_SIZE if path.suffix.lower() == ".xml" else markdown.MAX_PAGE_SIZE
+    file, suffix = path.as_posix(), path.suffix.lower()
     try:
-        data = read_bounded(path, most)
+        data = read_bounded(path, MAX_XML_SIZE if suffix == ".xml" else markdown.MAX_PAGE_SIZE)
     except OSError as error:
         raise SourceError(f"{file}: cannot be read ({error.strerror})") from None
     except SpecError as error:
         raise SourceError(str(error)) from None
-    if path.suffix.lower() == ".xml":
+    if suffix == ".xml":
         facts = quickfix.read(data, file)
         # XML that is something else altogether, such as a site map, is no dictionary with a fault.
         if facts and isinstance(facts[0], Unread) and facts[0].what.endswith(quickfix.OTHER):
             raise _OtherError(f"{facts[0].location}: {facts[0].what}")
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
-    if path.suffix.lower() not in _PAGE_SUFFIXES:
+    if suffix not in _PAGE_SUFFIXES:
         raise SourceError(f"{file}: neither a page (.md, .mdx) nor a dictionary (.xml)")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise SourceError(f"{file}: is not UTF-8") from None
+    candidates = [*_addresses(text), *_tails(path)]
     # Known by what is in it: its address has no folder of a product.
     if changelog.is_changelog(text):
-        known = [origin.id for origin in spec.origins.values() if origin.kind == CHANGELOG]
-        candidates = [*_addresses(text), *_tails(path), path.stem]
-        name = next((each for each in candidates if each in known), candidates[0])
-        entries = changelog.read(text, file, spec.vocabulary)
-        return Reading(file, CHANGELOG, name, None, text, tuple(entries))
-    page, own = _page(path, text, spec, product)
+        known = _ids(spec, CHANGELOG)
+        name = next((each for each in (*candidates, path.stem) if each in known), candidates[0])
+        facts = changelog.read(text, file, spec.vocabulary)
+        return Reading(file, CHANGELOG, name, None, text, tuple(facts))
+    page, own = _page(path, text, candidates, spec, product)
     return Reading(file, PAGE, page, own, text, tuple(pages.read(text, file, spec.vocabulary)))
 
 
-def _page(path: Path, text: str, spec: SpecIndex, product: str | None) -> tuple[str, str]:
+def _ids(spec: SpecIndex, kind: str) -> set[str]:
+    return {origin.id for origin in spec.origins.values() if origin.kind == kind}
+
+
+def _page(
+    path: Path, text: str, candidates: list[str], spec: SpecIndex, product: str | None
+) -> tuple[str, str]:
     """The name of a page, and the product it is about."""
     addresses = _addresses(text)
-    candidates = [*addresses, *_tails(path)]
     # From the surest to the weakest: the address in the page, its place in folders, then a vote of its
     # links.
     for candidate in candidates:
@@ -148,8 +152,8 @@ def _page(path: Path, text: str, spec: SpecIndex, product: str | None) -> tuple[
         if known_product:
             return candidate, known_product
     if not spec.dialect.products:
-        ids = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
-        return next((each for each in candidates if each in ids), candidates[-1]), ""
+        known = _ids(spec, PAGE)
+        return next((each for each in candidates if each in known), candidates[-1]), ""
     # A page that gives its address, and is in no known folder, is about something else whatever it
     # links to.
     votes = path.parent.name if path.parent.name in spec.products else "" if addresses else _votes(text, spec)

@@ -201,11 +201,6 @@ class SpecIndex:
             return entry.location
         return min(own, key=lambda each: each.line)
 
-    def code_location(self, codeset: model.CodeSet, name: str = "") -> Location:
-        """Where a code stands, or the codeset."""
-        entry = self.source.sections["codesets"][codeset.name]
-        return entry.node.mapping("codes").at(name) if name else codeset.location
-
     def session_location(self, name: str, key: str = "") -> Location:
         """Where a session type stands, or one of its settings."""
         entry = self.source.sections["sessions"][name]
@@ -245,10 +240,9 @@ class SpecIndex:
 
     def dates(self) -> set[str]:
         """Every date that the spec's history knows."""
-        histories = [each.pedigree for each in self.dialect.fields]
-        histories += [each.pedigree for each in self.dialect.messages]
-        histories += [each.pedigree for owner in self.dialect.messages for each in owner.members]
-        histories += [each.pedigree for owner in self.dialect.groups for each in owner.members]
-        histories += [each.pedigree for owner in self.dialect.codesets for each in owner.codes]
-        found = {change.date or "" for history in histories for change in history.changes}
+        blocks: list[model.Message | model.Group] = [*self.dialect.messages, *self.dialect.groups]
+        elements: list[model.Element] = [*self.dialect.fields, *self.dialect.messages]
+        elements += [each for block in blocks for each in block.members]
+        elements += [code for codeset in self.dialect.codesets for code in codeset.codes]
+        found = {change.date or "" for each in elements for change in each.pedigree.changes}
         return {date for date, _ in self.versions().values()} | found - {""}

@@ -1,4 +1,4 @@
-"""What users of the generated classes rely on, as data; and what of it a revision breaks, for whom.
+"""The public API of the generated classes, as data; and the parts that a revision breaks, for whom.
 
 `released.json` is the API of the last release. `python -m codegen api` compares the spec with it.
 """

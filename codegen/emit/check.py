@@ -1,4 +1,4 @@
-"""Compares what is generated with what is there, file by file."""
+"""Compares the generated files with the existing ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ForeignFileError(Exception):
 
 
 def check(expected: Mapping[str, str], folder: Path) -> list[Finding]:
-    """Return everything in the folder that differs from what would be generated, by path.
+    """Return the differences between the folder and the files that would be generated, by path.
 
     A file is missing, different, stale (no longer generated) or, where the folder is part of a git work
     tree, not tracked.
@@ -39,7 +39,7 @@ def check(expected: Mapping[str, str], folder: Path) -> list[Finding]:
         difference = first_difference(expected[name], (folder / name).read_text(encoding="utf-8"))
         if difference:
             findings.append(Finding(folder / name, difference))
-    # What is not added to git passes here and is missing in a fresh clone.
+    # A file that was not added to git passes here and is missing in a fresh clone.
     tracked = tracked_files(folder)
     if tracked is not None:
         findings += [
@@ -49,10 +49,10 @@ def check(expected: Mapping[str, str], folder: Path) -> list[Finding]:
 
 
 def write(expected: Mapping[str, str], folder: Path) -> list[Finding]:
-    """Make the folder hold exactly what is generated; return what was changed.
+    """Write the generated files to the folder and delete all others; return the changes.
 
     Raises:
-        ForeignFileError: a file that would have to go was not generated; nothing has been changed then.
+        ForeignFileError: a file that would be deleted was not generated; no file has been changed then.
     """
     # All files are looked at before the first one is removed.
     stale = present(folder) - expected.keys()
@@ -76,14 +76,14 @@ def write(expected: Mapping[str, str], folder: Path) -> list[Finding]:
 
 
 def _was_generated(path: Path) -> bool:
-    """Say whether a file says at its beginning that it was written by this program."""
+    """Return whether the beginning of a file states that this program wrote it."""
     # Bytes, since a file of somebody else need not be text.
     beginning = path.read_bytes()[:500]
     return beginning.startswith(MARK.encode()) or b"<!-- Written by `python -m codegen" in beginning
 
 
 def present(folder: Path) -> set[str]:
-    """Return the files in the folder, but for what Python compiled."""
+    """Return the files in the folder, except Python's compiled ones."""
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")

@@ -102,13 +102,13 @@ class ClassView:
     """One attrs class."""
 
     name: str
-    base: str
     doc: str
-    constants: tuple[tuple[str, str], ...]
-    """Class variables of type str: name and expression."""
     layout: str
     """An expression."""
     attributes: tuple[AttributeView, ...]
+    base: str = "Block"
+    constants: tuple[tuple[str, str], ...] = ()
+    """Class variables of type str: name and expression."""
     deprecation: str | None = None
     """An expression: what a warning says when one is made, for a message that is deprecated."""
     is_message: bool = False
@@ -134,6 +134,7 @@ def _codeset_view(codeset: CodeSet, users: list[Field]) -> CodeSetView:
     if not codeset.open:
         facts += " No other value is valid."
     plain = "int" if codeset.integer else "str"
+    codes = tuple(_code_view(code, integer=codeset.integer) for code in codeset.codes)
     return CodeSetView(
         name=codeset.name,
         base="IntEnum" if codeset.integer else "StrEnum",
@@ -143,8 +144,8 @@ def _codeset_view(codeset: CodeSet, users: list[Field]) -> CodeSetView:
         table=kinds.codeset_table(codeset),
         to_code=f"to_{plain}_code",
         plain_converter="to_int" if codeset.integer else "to_char" if char else "to_str",
-        doc=docstring([prose.sentence(codeset.doc), facts], 4),
-        codes=tuple(_code_view(code, integer=codeset.integer) for code in codeset.codes),
+        doc=docstring([prose.sentence(codeset.doc), facts], 4, [(code.constant, code.doc) for code in codes]),
+        codes=codes,
     )
 
 
@@ -152,7 +153,7 @@ def _code_view(code: Code, *, integer: bool) -> CodeView:
     return CodeView(
         code.constant,
         str(int(code.value)) if integer else repr(code.value),
-        docstring([f"{prose.sentence(code.doc or code.name)} {prose.pedigree_text(code.pedigree)}"], 4),
+        f"{prose.sentence(code.doc or code.name)} {prose.pedigree_text(code.pedigree)}",
     )
 
 
@@ -163,7 +164,7 @@ def attributes_of(members: tuple[Member, ...]) -> tuple[Member, ...]:
 
 
 def always_required(member: Member) -> bool:
-    """Say whether a message without this member is wrong in every context."""
+    """Return whether a message without this member is wrong in every context."""
     return member.presence == "required" and all(rule.presence == "required" for rule in member.rules)
 
 
@@ -195,7 +196,6 @@ class ClassWriter:
 
     def message_view(self, message: Message) -> ClassView:
         """Return the class of a message."""
-        self._use(message.members)
         flows = "; ".join(filter(None, (prose.scope_text(flow) for flow in message.flows)))
         facts = [
             f"Sent {flows}." if flows else "",
@@ -203,16 +203,13 @@ class ClassWriter:
             prose.pedigree_text(message.pedigree),
             f"Source: {prose.sentence(message.source)}" if message.source else "",
         ]
-        return ClassView(
-            name=message.name,
+        label = f"{message.name} ({message.msg_type})"
+        doc = f"{label}: {prose.sentence(message.doc)}"
+        return attrs.evolve(
+            self._view(message.name, message.family, message.members, doc, " ".join(facts)),
             base="FixMessage",
-            doc=docstring(
-                [f"{message.name} ({message.msg_type}): {prose.sentence(message.doc)}", " ".join(facts)], 4
-            ),
             constants=(("MSG_TYPE", repr(message.msg_type)), ("NAME", repr(message.name))),
-            layout=f"{message.family}.{upper_snake(message.name)}",
-            attributes=self._attribute_views(message.members),
-            deprecation=self._deprecation(f"{message.name} ({message.msg_type})", message.pedigree),
+            deprecation=self._deprecation(label, message.pedigree),
             is_message=True,
             constructors=tuple(self._constructor_view(message, each) for each in message.constructors),
         )
@@ -223,45 +220,31 @@ class ClassWriter:
         more = (
             "For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default."
         )
-        return ClassView(
-            name=LOGON_FIELDS,
-            base="Block",
-            doc=docstring([doc, more], 4),
-            constants=(),
-            layout=f"{message.family}.{upper_snake(LOGON_FIELDS)}",
-            attributes=self._attribute_views(logon_fields(message)),
-        )
+        return self._view(LOGON_FIELDS, message.family, logon_fields(message), doc, more)
 
     def group_view(self, group: Group) -> ClassView:
         """Return the class of a group's entries."""
-        self._use(group.members)
         openers = tuple(f"{field.name} ({field.tag})" for field in group.delimiters)
         facts = [
             f"An entry begins with {prose.listed(openers, 'or')}." if openers else "",
             *(prose.one_of_text(one_of) for one_of in group.one_of),
             f"Source: {prose.sentence(group.source)}" if group.source else "",
         ]
-        return ClassView(
-            name=group.entry_class,
-            base="Block",
-            doc=docstring([f"An entry of {group.name}: {prose.sentence(group.doc)}", " ".join(facts)], 4),
-            constants=(),
-            layout=f"groups.{upper_snake(group.entry_class)}",
-            attributes=self._attribute_views(group.members),
-            list_converter=list_converter(group),
-        )
+        doc = f"An entry of {group.name}: {prose.sentence(group.doc)}"
+        view = self._view(group.entry_class, "groups", group.members, doc, " ".join(facts))
+        return attrs.evolve(view, list_converter=list_converter(group))
 
     def block_view(self, name: str, doc: str, members: tuple[Member, ...]) -> ClassView:
         """Return the class of the header or the trailer."""
+        return self._view(name, "blocks", members, doc)
+
+    def _view(
+        self, name: str, module: str, members: tuple[Member, ...], doc: str, facts: str = ""
+    ) -> ClassView:
         self._use(members)
-        return ClassView(
-            name=name,
-            base="Block",
-            doc=docstring([doc], 4),
-            constants=(),
-            layout=f"blocks.{upper_snake(name)}",
-            attributes=self._attribute_views(members),
-        )
+        layout, attributes = f"{module}.{upper_snake(name)}", self._attribute_views(members)
+        described = [(attribute.name, attribute.doc) for attribute in attributes]
+        return ClassView(name, docstring([doc, facts], 4, described), layout, attributes)
 
     def _constructor_view(self, message: Message, constructor: Constructor) -> ConstructorView:
         """Return a class method. Its arguments follow from the rules of the message and from what it sets."""
@@ -389,15 +372,15 @@ class ClassWriter:
         steps = [change for change in pedigree.changes if change.kind in ("deprecated", "removed")]
         if not steps:
             return None
-        self.imports.in_one_line("kalshi_fix_sansio.support", "warn_deprecated")
+        self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "warn_deprecated")
         return repr(f"{what}: {prose.pedigree_text(Pedigree((steps[-1],)))}")
 
     def _use(self, members: tuple[Member, ...]) -> None:
         """Add the imports that the attributes of these members need."""
         self.imports.module("attrs")
         self.imports.in_one_line("collections.abc", "Iterable")
-        self.imports.in_one_line("kalshi_fix_sansio.base", "UnknownField")
-        self.imports.in_one_line("kalshi_fix_sansio.support", "EMPTY", "constructor_error")
+        self.imports.in_one_line("kalshi_fix_sansio.dialect.base", "UnknownField")
+        self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "EMPTY", "constructor_error")
         for member in attributes_of(members):
             if member.group:
                 if not self.in_groups:
@@ -414,7 +397,7 @@ class ClassWriter:
 
 
 def _is_taken(member: Member, constructor: Constructor, sets: Mapping[str, str]) -> bool:
-    """Say whether a constructor leaves a member to its caller."""
+    """Return whether a constructor leaves a member to its caller."""
     if member.field.name in sets or member.attribute in constructor.without:
         return False
     if any(_holds(condition, sets) for condition in member.forbidden_when):
@@ -440,7 +423,7 @@ def _from_the_client(member: Member) -> str:
 
 
 def _holds(condition: Condition, sets: Mapping[str, str]) -> bool:
-    """Say whether a condition holds, whatever else a message says."""
+    """Return whether a condition holds, whatever else a message says."""
     return condition.scope == Scope() and all(
         name in sets and values is not None and (not values or sets[name] in values)
         for name, values in condition.terms
@@ -476,7 +459,7 @@ def _attribute_doc(member: Member, presence: str, siblings: Mapping[str, Field])
         prose.pedigree_text(member.pedigree),
         "Never shown in a repr." if field.secret else "",
     )
-    return docstring([meaning, " ".join(filter(None, facts))], 4)
+    return " ".join([meaning, *filter(None, facts)])
 
 
 def _legacy_text(fields: tuple[Field, ...]) -> str:

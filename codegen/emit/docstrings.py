@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 
 WIDTH = 110
 
 
-def docstring(paragraphs: list[str], indent: int) -> str:
+def docstring(paragraphs: list[str], indent: int, attributes: Iterable[tuple[str, str]] = ()) -> str:
     """Return a docstring of these paragraphs; lines after the first carry the indentation.
 
-    What fits on one line with its quotes stands on one line. Empty paragraphs are left out.
+    What fits on one line with its quotes stands on one line. Empty paragraphs are left out. The names and
+    descriptions of a class's attributes follow in a section of their own.
     """
     texts = [_escape(" ".join(text.split())) for text in paragraphs if text.strip()]
     margin = " " * indent
     whole = " ".join(texts)
     # Three quotes on either side.
-    if len(margin) + len(whole) + 6 <= WIDTH:
+    listed = [_entry(name, _escape(" ".join(text.split())), indent + 4) for name, text in attributes]
+    if not listed and len(margin) + len(whole) + 6 <= WIDTH:
         return f'"""{whole}"""'
     wrapped = [_wrap(text, indent, first=index == 0) for index, text in enumerate(texts)]
+    if listed:
+        wrapped.append("\n".join([f"{margin}Attributes:", *listed]))
     body = "\n\n".join(wrapped)
     return f'"""{body}\n{margin}"""'
 
@@ -36,6 +41,20 @@ def _wrap(text: str, indent: int, *, first: bool) -> str:
     )
     block = "\n".join(lines)
     return block[len(margin) + 3 :] if first else block
+
+
+def _entry(name: str, text: str, indent: int) -> str:
+    margin = " " * indent
+    return "\n".join(
+        textwrap.wrap(
+            f"{name}: {text}",
+            WIDTH,
+            initial_indent=margin,
+            subsequent_indent=margin + " " * 4,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def _escape(text: str) -> str:

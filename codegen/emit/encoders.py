@@ -64,10 +64,10 @@ def encoder_view(
     With `is_header` the names that it begins with are kept: they are those of the message before, most of
     the time.
     """
-    imports.in_one_line("kalshi_fix_sansio.support", "format_unknown")
+    imports.in_one_line("kalshi_fix_sansio.dialect.support", "format_unknown")
     body = _Body(parameter, imports, package, in_groups)
     if in_groups:
-        imports.in_one_line("kalshi_fix_sansio.support", "require_entry")
+        imports.in_one_line("kalshi_fix_sansio.dialect.support", "require_entry")
         body.lines += [f"if type({parameter}) is not {cls}:", f"    require_entry({parameter}, {cls})"]
     # What the codec writes itself stands in front of or behind what this function makes.
     written = [member for member in attributes_of(members) if member.field.tag not in CODEC_TAGS]
@@ -146,7 +146,7 @@ class _Body:
         To look at each name and put it behind its tag again takes a twentieth of the time of an order.
         """
         self.imports.line_each("kalshi_fix_sansio.scalars", "format_string")
-        self.imports.in_one_line("kalshi_fix_sansio.support", "MAX_NAMES")
+        self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "MAX_NAMES")
         # An object that no attribute can be.
         self.tables.append((_NAMES, f'({"object(), " * len(names)}"")'))
         pairs = [self._variable(member) for member in names]
@@ -281,7 +281,7 @@ class _Body:
             # Behind a group without entries some unknown fields would be read as its first entry. And without
             # entries nothing else would see that it is no list at all.
             indent, count = "", "entry_count"
-            self.imports.in_one_line("kalshi_fix_sansio.support", count)
+            self.imports.in_one_line("kalshi_fix_sansio.dialect.support", count)
         else:
             yield f"if {value}:"
         yield f'{indent}{text} += f"{{unknown}}{member.field.tag}={{{count}({value})}}\\x01"'
@@ -293,7 +293,7 @@ class _Body:
         """Return the constant with the fields of all known codes, with `or_none` also nothing for None."""
         field, formatter = member.field, kinds.formatter_of(member.field)
         self.imports.line_each("kalshi_fix_sansio.scalars", formatter)
-        self.imports.in_one_line("kalshi_fix_sansio.support", "code_fields")
+        self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "code_fields")
         name, arguments = f"_{upper_snake(field.name)}", f"{field.tag}, {codeset.name}, {formatter}"
         if or_none:
             name, arguments = f"{name}_IF_ANY", f"{arguments}, optional=True"

@@ -10,14 +10,14 @@ from codegen.naming import snake_case
 
 @attrs.frozen
 class PythonKind:
-    """The Python side of one `kalshi_fix_sansio.layout.Kind`."""
+    """The Python side of one `kalshi_fix_sansio.dialect.layout.Kind`."""
 
     accepts: str
-    """The annotation of what a constructor takes for it."""
+    """The annotation of the constructor's argument for it."""
     converter: str
     """The function of `kalshi_fix_sansio.scalars` that a constructor applies."""
     module: str | None = None
-    """The standard library module that its type comes from."""
+    """The standard library module of its type."""
 
 
 # What a constructor takes, what it applies, and the module of its type. Python's own type stands in the
@@ -50,7 +50,7 @@ def annotation_of(field: Field) -> str:
 
 
 def accepts_of(field: Field) -> str:
-    """Return the annotation of what a constructor takes for this field, without `| None`."""
+    """Return the annotation of the constructor's argument for this field, without `| None`."""
     plain = kind_of(field).accepts
     return f"{field.codeset.name} | {plain}" if field.codeset else plain
 

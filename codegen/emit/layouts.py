@@ -1,4 +1,4 @@
-"""Views of the layouts: constructor expressions of `kalshi_fix_sansio.layout`.
+"""Views of the layouts: constructor expressions of `kalshi_fix_sansio.dialect.layout`.
 
 The expressions are written in one line; the formatter lays them out.
 """
@@ -30,7 +30,7 @@ from codegen.model import (
 )
 from codegen.naming import upper_snake
 
-LAYOUT = "kalshi_fix_sansio.layout"
+LAYOUT = "kalshi_fix_sansio.dialect.layout"
 # The arguments of `layout.OneOf` for each mode of a rule; exactly one is what it means without any.
 _ONE_OF_FLAGS: dict[str, dict[str, str]] = {
     "exactly_one": {},
@@ -100,28 +100,24 @@ class LayoutWriter:
     def field(self, field: Field) -> FieldView:
         """Return the layout of a field."""
         self.imports.line_each(LAYOUT, "Kind")
-        arguments: dict[str, str] = {
-            "tag": str(field.tag),
-            "name": repr(field.name),
-            "attribute": repr(field.attribute),
-            "kind": f"Kind.{field.datatype.kind}",
-            "fix_type": repr(field.datatype.name),
-        }
         if field.codeset:
             self.imports.line_each(f"{self.package}.codesets", field.codeset.name)
-            arguments["codes"] = field.codeset.name
-            if not field.codeset.open:
-                arguments["open_codes"] = "False"
-        if field.unit:
-            arguments["unit"] = repr(field.unit)
-        arguments |= _given(field, "length_tag", "minimum", "maximum", "max_length")
-        if field.pattern is not None:
-            arguments["pattern"] = raw_string(field.pattern)
-        if field.limits:
-            arguments["limits"] = sequence(self._limit(limit) for limit in field.limits)
-        if field.secret:
-            arguments["secret"] = "True"  # noqa: S105 - the flag, not a secret
-        return FieldView(field_constant(field), self._call("FieldLayout", **arguments), field.name)
+        expression = self._call(
+            "FieldLayout",
+            tag=str(field.tag),
+            name=repr(field.name),
+            attribute=repr(field.attribute),
+            kind=f"Kind.{field.datatype.kind}",
+            fix_type=repr(field.datatype.name),
+            codes=field.codeset.name if field.codeset else None,
+            open_codes="False" if field.codeset and not field.codeset.open else None,
+            unit=repr(field.unit) if field.unit else None,
+            **_given(field, "length_tag", "minimum", "maximum", "max_length"),
+            pattern=_pattern(field.pattern),
+            limits=_any(map(self._limit, field.limits)),
+            secret="True" if field.secret else None,
+        )
+        return FieldView(field_constant(field), expression, field.name)
 
     def block(
         self, name: str, members: tuple[Member, ...], one_of: tuple[OneOf, ...], module: str
@@ -144,7 +140,7 @@ class LayoutWriter:
     def logon_fields(self, message: Message) -> LogonFieldsView:
         """Return the layout of the further fields of a Logon."""
         self.imports.line_each(LAYOUT, "BlockLayout")
-        self.imports.in_one_line("kalshi_fix_sansio.support", "never_encoded")
+        self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "never_encoded")
         # What the class of these fields has; the rest of the Logon's layout is left out of theirs.
         kept = {member.attribute for member in logon_fields(message)}
         left = [member.attribute for member in attributes_of(message.members) if member.attribute not in kept]
@@ -178,24 +174,23 @@ class LayoutWriter:
             yield f"answers={sequence(map(self._answers, message.answers))}"
         tracks = message.tracks
         if tracks is not None:
-            conditions = (self._condition(tracks.resting), self._condition(tracks.done))
-            sessions = sequence(map(repr, tracks.sessions))
-            yield f"tracks={self._call('Tracks', repr(tracks.field.attribute), sessions, *conditions)}"
+            field, sessions = repr(tracks.field.attribute), sequence(map(repr, tracks.sessions))
+            resting, done = self._condition(tracks.resting), self._condition(tracks.done)
+            yield f"tracks={self._call('Tracks', field, sessions, resting, done)}"
 
     def _answers(self, answers: Answers) -> str:
-        arguments = {}
-        if answers.field is not None:
-            arguments = {"attribute": repr(answers.field.attribute), "names": repr(answers.names)}
-        # Model and layout call these alike, here and below.
-        for name in ("when", "unless", "open_when"):
-            condition: Condition | None = getattr(answers, name)
-            if condition is not None:
-                arguments[name] = self._condition(condition)
-        if answers.makes is not None:
-            msg_type, field = answers.makes
-            arguments["makes"] = sequence((repr(msg_type), repr(field.attribute)))
         asked = f"frozenset({sequence(map(repr, answers.msg_types))})"
-        return self._call("Answers", asked, **arguments)
+        field, makes = answers.field, answers.makes
+        return self._call(
+            "Answers",
+            asked,
+            attribute=repr(field.attribute) if field is not None else None,
+            names=repr(answers.names) if field is not None else None,
+            when=self._condition(answers.when),
+            unless=self._condition(answers.unless),
+            open_when=self._condition(answers.open_when),
+            makes=None if makes is None else sequence((repr(makes[0]), repr(makes[1].attribute))),
+        )
 
     def _member(self, member: Member) -> str:
         arguments: dict[str, str] = {}
@@ -212,26 +207,22 @@ class LayoutWriter:
         self.imports.line_each(f"{self.package}.layouts", "fields")
         # To whoever validates, a constant is a required field with a default.
         presence = "required" if member.presence == "constant" else member.presence
-        if presence != "optional":
-            arguments["presence"] = self._presence(presence)
-        if member.rules:
-            arguments["rules"] = sequence(self._rule(rule) for rule in member.rules)
-        for name in ("required_when", "forbidden_when", "only_when"):
-            conditions: tuple[Condition, ...] = getattr(member, name)
-            if conditions:
-                arguments[name] = sequence(self._condition(condition) for condition in conditions)
-        if group and group.minimum:
-            arguments["minimum"] = str(group.minimum)
-        if group:
-            arguments |= _given(group, "maximum")
-        if member.limits:
-            arguments["limits"] = sequence(self._limit(limit) for limit in member.limits)
-        if member.legacy_fields:
-            arguments["legacy_tags"] = sequence(str(field.tag) for field in member.legacy_fields)
-        cls = "GroupMember" if group else "FieldMember"
-        return self._call(cls, f"fields.{field_constant(member.field)}", **arguments)
+        return self._call(
+            "GroupMember" if group else "FieldMember",
+            f"fields.{field_constant(member.field)}",
+            **arguments,
+            presence=self._presence(presence) if presence != "optional" else None,
+            rules=_any(map(self._rule, member.rules)),
+            required_when=_any(map(self._condition, member.required_when)),
+            forbidden_when=_any(map(self._condition, member.forbidden_when)),
+            only_when=_any(map(self._condition, member.only_when)),
+            minimum=str(group.minimum) if group and group.minimum else None,
+            maximum=str(group.maximum) if group and group.maximum is not None else None,
+            limits=_any(map(self._limit, member.limits)),
+            legacy_tags=_any(str(field.tag) for field in member.legacy_fields),
+        )
 
-    def _call(self, cls: str, *positional: str, **named: str) -> str:
+    def _call(self, cls: str, *positional: str | None, **named: str | None) -> str:
         """Return a call of one of the layout's classes, which the module imports then."""
         self.imports.line_each(LAYOUT, cls)
         return call(cls, *positional, **named)
@@ -243,58 +234,54 @@ class LayoutWriter:
     def _rule(self, rule: PresenceRule) -> str:
         return self._call("PresenceRule", self._scope(rule.scope), self._presence(rule.presence))
 
-    def _condition(self, condition: Condition) -> str:
-        arguments: dict[str, str] = {}
-        if condition.terms:
-            arguments["terms"] = _terms(condition.terms)
-        if condition.scope != Scope():
-            arguments["scope"] = self._scope(condition.scope)
-        # By far the most common form, so the shortest.
-        if list(arguments) == ["terms"]:
-            return self._call("Condition", arguments["terms"])
-        return self._call("Condition", **arguments)
+    def _condition(self, condition: Condition | None) -> str | None:
+        if condition is None:
+            return None
+        terms, scope = _terms(condition.terms), self._narrowed(condition.scope)
+        # Terms alone are by far the most common form, so the shortest.
+        if terms and not scope:
+            return self._call("Condition", terms)
+        return self._call("Condition", terms=terms, scope=scope)
 
     def _limit(self, limit: Limit) -> str:
-        arguments: dict[str, str] = {}
-        if limit.when != Condition():
-            arguments["when"] = self._condition(limit.when)
-        for name in ("minimum", "maximum", "step"):
-            number = getattr(limit, name)
-            if number is not None:
-                # Of a limit each number has a type of its own: whole ones stay int.
-                whole = "." not in number
-                if not whole:
-                    self.imports.line_each("decimal", "Decimal")
-                arguments[name] = number if whole else f"Decimal({number!r})"
-        arguments |= _given(limit, "max_length")
-        if limit.pattern is not None:
-            arguments["pattern"] = raw_string(limit.pattern)
-        if limit.values:
-            arguments["values"] = sequence(map(repr, limit.values))
-        if limit.unit is not None:
-            arguments["unit"] = repr(limit.unit)
-        return self._call("Limit", **arguments)
+        return self._call(
+            "Limit",
+            when=self._condition(limit.when) if limit.when != Condition() else None,
+            minimum=self._number(limit.minimum),
+            maximum=self._number(limit.maximum),
+            step=self._number(limit.step),
+            **_given(limit, "max_length"),
+            pattern=_pattern(limit.pattern),
+            values=_words(limit.values),
+            unit=None if limit.unit is None else repr(limit.unit),
+        )
+
+    def _number(self, number: str | None) -> str | None:
+        # Of a limit each number has a type of its own: whole ones stay int.
+        if number is None or "." not in number:
+            return number
+        self.imports.line_each("decimal", "Decimal")
+        return f"Decimal({number!r})"
+
+    def _narrowed(self, scope: Scope) -> str | None:
+        """Return the layout of a scope; None for anywhere, which is the default."""
+        return None if scope == Scope() else self._scope(scope)
 
     def _scope(self, scope: Scope) -> str:
-        arguments: dict[str, str] = {}
-        if scope.products:
-            arguments["products"] = sequence(map(repr, scope.products))
-        if scope.sessions:
-            arguments["sessions"] = sequence(map(repr, scope.sessions))
         if scope.sender:
             self.imports.line_each(LAYOUT, "Sender")
-            arguments["sender"] = f"Sender.{scope.sender.upper()}"
-        if scope.messages:
-            arguments["messages"] = sequence(repr(msg_type) for _, msg_type in scope.messages)
-        if scope.logon:
-            arguments["logon"] = _terms(scope.logon)
-        return self._call("Scope", **arguments)
+        return self._call(
+            "Scope",
+            products=_words(scope.products),
+            sessions=_words(scope.sessions),
+            sender=f"Sender.{scope.sender.upper()}" if scope.sender else None,
+            messages=_words(msg_type for _, msg_type in scope.messages),
+            logon=_terms(scope.logon),
+        )
 
     def _one_of(self, rule: OneOf) -> str:
-        arguments = dict(_ONE_OF_FLAGS[rule.mode])
-        if rule.scope != Scope():
-            arguments["scope"] = self._scope(rule.scope)
-        return self._call("OneOf", sequence(map(repr, rule.names)), **arguments)
+        names, flags = sequence(map(repr, rule.names)), _ONE_OF_FLAGS[rule.mode]
+        return self._call("OneOf", names, **flags, scope=self._narrowed(rule.scope))
 
 
 def _given(element: Field | Limit | Group | SessionType, *names: str) -> dict[str, str]:
@@ -302,34 +289,47 @@ def _given(element: Field | Limit | Group | SessionType, *names: str) -> dict[st
     return {name: str(value) for name in names if (value := getattr(element, name)) is not None}
 
 
-def _terms(terms: Terms) -> str:
-    return sequence(
+def _terms(terms: Terms) -> str | None:
+    return _any(
         f"({name!r}, {None if values is None else sequence(map(repr, values))})" for name, values in terms
     )
 
 
+def _any(items: Iterable[str | None]) -> str | None:
+    """Return a tuple as an expression; None for an empty one, which is the default everywhere."""
+    listed = [item for item in items if item is not None]
+    return sequence(listed) if listed else None
+
+
+def _words(words: Iterable[str]) -> str | None:
+    return _any(map(repr, words))
+
+
+def _pattern(pattern: str | None) -> str | None:
+    return None if pattern is None else raw_string(pattern)
+
+
 def session_type_expression(session_type: SessionType) -> str:
     """Return the layout of a session type."""
-    arguments = {
-        "name": repr(session_type.name),
-        "resend": str(session_type.resend),
-        "reset_required": str(session_type.reset_required),
-        "products": sequence(map(repr, session_type.products)),
-        "port": str(session_type.port),
-        "host_role": repr(session_type.host_role),
-        "purpose": text_literal(session_type.purpose),
-        "comp_ids": sequence(map(repr, session_type.comp_ids)),
-    }
     limits = ("max_message_size", "requests_per_second", "symbols_per_request", "subscriptions")
-    arguments |= _given(session_type, *limits, "past_reports_hours", "retention_hours")
-    return call("SessionType", **arguments)
+    return call(
+        "SessionType",
+        name=repr(session_type.name),
+        resend=str(session_type.resend),
+        reset_required=str(session_type.reset_required),
+        products=sequence(map(repr, session_type.products)),
+        port=str(session_type.port),
+        host_role=repr(session_type.host_role),
+        purpose=text_literal(session_type.purpose),
+        comp_ids=sequence(map(repr, session_type.comp_ids)),
+        **_given(session_type, *limits, "past_reports_hours", "retention_hours"),
+    )
 
 
 def refusal_expression(refusal: Refusal) -> str:
     """Return the layout of a reason for refusing a Logon."""
-    return call(
-        "Refusal", name=repr(refusal.name), pattern=text_literal(refusal.pattern), cure=repr(refusal.cure)
-    )
+    name, cure = repr(refusal.name), repr(refusal.cure)
+    return call("Refusal", name=name, pattern=text_literal(refusal.pattern), cure=cure)
 
 
 def field_constant(field: Field) -> str:
@@ -337,9 +337,10 @@ def field_constant(field: Field) -> str:
     return upper_snake(field.name)
 
 
-def call(function: str, *positional: str, **named: str) -> str:
-    """Return a call as an expression."""
-    arguments = [*positional, *(f"{name}={value}" for name, value in named.items())]
+def call(function: str, *positional: str | None, **named: str | None) -> str:
+    """Return a call as an expression; an argument that is None is left out."""
+    arguments = [each for each in positional if each is not None]
+    arguments += [f"{name}={value}" for name, value in named.items() if value is not None]
     return f"{function}({', '.join(arguments)})"
 
 

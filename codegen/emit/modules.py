@@ -82,7 +82,7 @@ class _Modules:
         imports.in_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
         # What every module of messages needs; the rest comes as the views are made.
         imports.in_one_line(f"{self.package}.layouts", family)
-        imports.in_one_line("kalshi_fix_sansio.problems", "Problem")
+        imports.in_one_line("kalshi_fix_sansio.dialect.problems", "Problem")
         writer = self._class_writer(imports)
         views = []
         for message in messages:
@@ -95,7 +95,7 @@ class _Modules:
         further = None
         # Beside the Logon, in whichever family that is.
         if logon is not None and logon in messages:
-            imports.in_one_line("kalshi_fix_sansio.base", "Block")
+            imports.in_one_line("kalshi_fix_sansio.dialect.base", "Block")
             further = writer.logon_fields_view(logon)
         doc = f"Messages of the family {family.replace('_', ' ')}, and their encoders."
         context = {**_of_classes(views), "logon_fields": further}
@@ -148,8 +148,7 @@ class _Modules:
         for view in views:
             imports.in_one_line("enum", view.base)
             imports.line_each("kalshi_fix_sansio.scalars", view.plain_converter)
-            imports.in_one_line("kalshi_fix_sansio.classes.explained", "explained")
-            imports.in_one_line("kalshi_fix_sansio.support", "known", view.to_code)
+            imports.in_one_line("kalshi_fix_sansio.dialect.support", "known", view.to_code)
             imports.in_one_line("typing", "Final")
         doc = f"The code values of the {self.dialect.title} dialect. Others stay plain values."
         sources = _files(self.dialect.codesets)
@@ -162,7 +161,6 @@ class _Modules:
         imports.in_one_line(LAYOUT, "TextMeaning")
         if self.dialect.texts:
             imports.in_one_line("enum", "StrEnum")
-            imports.in_one_line("kalshi_fix_sansio.classes.explained", "explained")
         views = texts.text_views(self.dialect, imports, self.package)
         doc = f"What Text (58) says in messages of the {self.dialect.title} dialect."
         sources = _files(self.dialect.texts)
@@ -239,7 +237,7 @@ class _Modules:
         blocks = (("Header", self.dialect.header), ("Trailer", self.dialect.trailer))
         sources = _files(member for _, members in blocks for member in members)
         of_classes, of_layouts = Imports(), Imports()
-        of_classes.in_one_line("kalshi_fix_sansio.base", "Block", "Message")
+        of_classes.in_one_line("kalshi_fix_sansio.dialect.base", "Block", "Message")
         of_classes.in_one_line(f"{self.package}.layouts", "blocks")
         class_writer = self._class_writer(of_classes)
         layout_writer = layouts.LayoutWriter(of_layouts, self.package)
@@ -264,9 +262,9 @@ class _Modules:
         of_classes, of_layouts = Imports(), Imports()
         # A dialect without groups has the two modules all the same, and nothing in them.
         if groups:
-            of_classes.in_one_line("kalshi_fix_sansio.base", "Block")
+            of_classes.in_one_line("kalshi_fix_sansio.dialect.base", "Block")
             of_classes.in_one_line(f"{self.package}.layouts", "groups")
-            of_classes.in_one_line("kalshi_fix_sansio.support", "to_entries")
+            of_classes.in_one_line("kalshi_fix_sansio.dialect.support", "to_entries")
         class_writer = self._class_writer(of_classes, in_groups=True)
         layout_writer = layouts.LayoutWriter(of_layouts, self.package, in_groups_module=True)
         class_views, layout_views = [], []

@@ -28,7 +28,7 @@ _RESERVED_FAMILIES = frozenset({"blocks", "groups", "fields"})
 
 @attrs.frozen
 class Head:
-    """What stands at the top of a generated file."""
+    """The header of a generated file."""
 
     origin: str
     doc: str

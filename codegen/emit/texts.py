@@ -45,7 +45,8 @@ def _texts_view(texts: list[KnownText], imports: Imports, package: str) -> Texts
             imports.line_each(f"{package}.codesets", code.partition(".")[0])
             arguments += [f"attribute={each.field.attribute!r}", f"code={code}"]
         facts = f"{prose.sentence(each.doc)} {same} {prose.pedigree_text(each.pedigree)}"
-        codes.append(CodeView(each.constant, repr(each.value), docstring([facts], 4)))
+        codes.append(CodeView(each.constant, repr(each.value), facts))
         meanings.append((repr(message.msg_type), repr(each.value), f"TextMeaning({', '.join(arguments)})"))
     doc = f"Known values of Text (58) in {message.name} ({message.msg_type}). More are to be expected."
-    return TextsView(texts_class(message.name), docstring([doc], 4), tuple(codes), tuple(meanings))
+    described = docstring([doc], 4, [(code.constant, code.doc) for code in codes])
+    return TextsView(texts_class(message.name), described, tuple(codes), tuple(meanings))

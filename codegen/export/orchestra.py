@@ -400,7 +400,7 @@ def _somewhere(conditions: tuple[Condition, ...], among: Iterable[Place]) -> tup
 
 
 def _is_rule(condition: Condition, among: tuple[Place, ...]) -> bool:
-    """Say whether a condition asks the same of a message at each of these places: for fields beside."""
+    """Return whether a condition asks the same of a message at each of these places: for fields beside."""
     scope = condition.scope
     return bool(
         condition.terms

@@ -9,7 +9,6 @@ from codegen import model
 from codegen.naming import RESERVED_ATTRIBUTES
 from codegen.read.context import Context, text, words
 from kalshi_fix_adapters.documents.mistakes import Location
-from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.documents.nodes import Map
 
 
@@ -36,7 +35,7 @@ class _Reader:
         """The member that is given by position."""
 
     def fits(self) -> bool:
-        """Say whether its name can be one of a method."""
+        """Return whether its name can be one of a method."""
         # A class method of the name of a field would hide the field.
         taken = {member.attribute for member in self._message.members} | RESERVED_ATTRIBUTES
         is_word = self._name.islower() and self._name.isidentifier() and not keyword.iskeyword(self._name)
@@ -95,22 +94,16 @@ class _Reader:
             if not self._is_known(name, given.at(name), plain):
                 continue
             member, written = plain[name], text(given, name)
-            code = member.field.code(written)
-            if code is None:
-                # Names first, so that they are proposed before values.
-                known = [code.name for code in member.field.codes] + [
-                    code.value for code in member.field.codes
-                ]
-                what = f"`{written}` is not a code of `{name}`"
-                self._context.mistakes.add(given.at(name), what, did_you_mean(written, known))
-                continue
-            yield member, code.value
+            # Names first, so that they are proposed before values.
+            known = {code.name: code.value for code in member.field.codes}
+            known |= {code.value: code.value for code in member.field.codes}
+            what = f"`{written}` is not a code of `{name}`"
+            if self._context.is_among(written, known, given.at(name), what):
+                yield member, known[written]
 
     def _is_known(self, name: str, where: Location, known: Mapping[str, model.Member]) -> bool:
-        if name not in known:
-            what = f"{self._label} names `{name}`, which is no such member"
-            self._context.mistakes.add(where, what, did_you_mean(name, known))
-        return name in known
+        what = f"{self._label} names `{name}`, which is no such member"
+        return self._context.is_among(name, known, where, what)
 
 
 def _name(member: model.Member) -> str:

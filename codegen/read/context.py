@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -35,12 +35,15 @@ class Context:
         """Whether the manifest says that fields need no doc."""
         return flag(self.source.manifests[-1], "terse")
 
-    def require(self, name: str, known: Iterable[str], what: str, location: Location) -> bool:
-        """Say whether a name is known; if not, note the dangling reference."""
-        if name in known:
-            return True
-        self.mistakes.add(location, f"{what} `{name}` is not defined", did_you_mean(name, known))
-        return False
+    def require(self, name: str, known: Collection[str], what: str, location: Location) -> bool:
+        """Return whether a name is known; if not, note the dangling reference."""
+        return self.is_among(name, known, location, f"{what} `{name}` is not defined")
+
+    def is_among(self, name: str, known: Collection[str], location: Location, what: str) -> bool:
+        """Return whether a name is one of those known; if not, note what is wrong, with the nearest ones."""
+        if name not in known:
+            self.mistakes.add(location, what, did_you_mean(name, known))
+        return name in known
 
     def check_name(self, defined: Definition) -> None:
         """Note a name that is none of FIX."""

@@ -14,7 +14,6 @@ from codegen.read.context import Context, integer, maps, optional_text, text, wo
 from codegen.read.load import Definition
 from codegen.read.scopes import Places
 from kalshi_fix_adapters.documents.mistakes import Location
-from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar
 
 # The keys of a member that change its presence where a scope applies.
@@ -152,7 +151,7 @@ class Blocks:
         if not is_group and name not in sections["fields"]:
             known = [*sections["fields"], *sections["groups"], *sections["components"]]
             what = f"{label} names `{name}`, which is neither a field nor a group nor a component"
-            context.mistakes.add(written.location, what, did_you_mean(name, known))
+            context.is_among(name, known, written.location, what)
             return None
         group = self.group(name) if is_group else None
         field = around.siblings[name]
@@ -280,9 +279,9 @@ class Blocks:
         names = [field.name for field in plain]
         listed = words(entry.node.get("delimiter"))
         for name, where in listed:
-            if name not in names and label not in self._incomplete:
+            if label not in self._incomplete:
                 what = f"{label} has the delimiter `{name}`, which is not a field of it"
-                self.context.mistakes.add(where, what, did_you_mean(name, names))
+                self.context.is_among(name, names, where, what)
         found = tuple(field for name, _ in listed for field in plain if field.name == name)
         if len(found) == len(listed) and [m.field for m in members[: len(found)]] != list(found):
             what = f"{label} does not start with its delimiter"
@@ -320,10 +319,9 @@ class Blocks:
             )
         names = []
         for name, where in named:
-            if name not in siblings:
-                what = f"`{modes[0]}` in {label} names `{name}`, which is not a member of it"
-                mistakes.add(where, what, did_you_mean(name, siblings))
-            elif (field := siblings[name]) is not None:
+            what = f"`{modes[0]}` in {label} names `{name}`, which is not a member of it"
+            known = self.context.is_among(name, siblings, where, what)
+            if known and (field := siblings[name]) is not None:
                 names.append(field.name)
         on = node.get("on")
         scope = around.places.scope(self.context, on, label) if isinstance(on, Map) else model.Scope()
@@ -423,12 +421,9 @@ class Blocks:
     def _term(
         self, condition: Map, name: str, label: str, siblings: Mapping[str, model.Field | None]
     ) -> tuple[str, tuple[str, ...] | None] | None:
-        if name not in siblings:
-            what = f"{label} names `{name}`, which does not stand beside it"
-            self.context.mistakes.add(condition.at(name), what, did_you_mean(name, siblings))
-            return None
-        field = siblings[name]
-        if field is None:
+        where, field = condition.at(name), siblings.get(name)
+        what = f"{label} names `{name}`, which does not stand beside it"
+        if not self.context.is_among(name, siblings, where, what) or field is None:
             return None
         listed = words(condition.entries[name])
         # Alone these two say it all; among values `absent` stands for itself, as the empty text.
@@ -438,7 +433,7 @@ class Blocks:
             return field.name, ()
         if field.datatype.kind == "NUMINGROUP":
             what = f"{label} compares the group `{name}` with a value"
-            self.context.mistakes.add(condition.at(name), what, "write present or absent")
+            self.context.mistakes.add(where, what, "write present or absent")
             return None
         return field.name, tuple(
             "" if value == "absent" else self._wire_value(field, value, where) for value, where in listed
@@ -450,9 +445,11 @@ class Blocks:
             code = field.code(value)
             if code is not None:
                 return code.value
-            names = [code.name for code in field.codes]
-            what = f"`{value}` is not a code of {field.codeset.name}"
-            self.context.mistakes.add(location, what, did_you_mean(value, names))
+            names, what = (
+                [each.name for each in field.codes],
+                f"`{value}` is not a code of {field.codeset.name}",
+            )
+            self.context.is_among(value, names, location, what)
         elif field.datatype.kind == "BOOLEAN" and value not in ("Y", "N"):
             self.context.mistakes.add(location, f"`{value}` is not a value of {field.name}", "write Y or N")
         elif field.datatype.kind in INTEGER_KINDS and not value.removeprefix("-").isdigit():

@@ -62,7 +62,7 @@ def members(element: Element) -> list[Element]:
 
 
 def is_required(member: Element) -> bool:
-    """Say whether a member must be there."""
+    """Return whether a member must be there."""
     return member.get("required").upper() == "Y"
 
 

@@ -8,10 +8,10 @@ from codegen import model
 from codegen.errors import Mistakes
 from codegen.naming import is_class_name, texts_class
 from codegen.read import elements
+from codegen.read.answers import with_requests
 from codegen.read.context import Context, flag, maps, text
 from codegen.read.load import Definition, Source, load
 from codegen.read.members import Blocks, nested_fields
-from codegen.read.requests import with_requests
 from codegen.read.scopes import Places
 from codegen.read.texts import known_texts, refusals
 from kalshi_fix_adapters.documents.mistakes import Location

@@ -5,8 +5,7 @@ from __future__ import annotations
 from codegen import model
 from codegen.naming import text_constant
 from codegen.read.context import Context, text
-from kalshi_fix_adapters.documents.names import did_you_mean
-from kalshi_fix_adapters.documents.nodes import Map, Scalar
+from kalshi_fix_adapters.documents.nodes import Map
 
 
 def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.KnownText, ...]:
@@ -72,20 +71,14 @@ def _meaning(
     context: Context, message: model.Message, means: Map
 ) -> tuple[model.Field | None, model.Code | None]:
     """The field of the message and its code that say the same."""
-    for name, value in means.entries.items():
-        field = next((member.field for member in message.members if member.field.name == name), None)
-        if field is None:
-            known = [member.field.name for member in message.members]
-            what = f"`{name}` is not a field of message `{message.name}`"
-            context.mistakes.add(means.at(name), what, did_you_mean(name, known))
+    fields = {member.field.name: member.field for member in message.members}
+    for name in means:
+        where, written = means.at(name), text(means, name)
+        if not context.is_among(name, fields, where, f"`{name}` is not a field of message `{message.name}`"):
             continue
-        written = value.text if isinstance(value, Scalar) else ""
-        code = field.code(written)
-        if code is None:
-            what = f"`{written}` is not a code of `{name}`"
-            context.mistakes.add(
-                means.at(name), what, did_you_mean(written, [code.name for code in field.codes])
-            )
-            continue
-        return field, code
+        codes = {code.name: code for code in fields[name].codes}
+        code = fields[name].code(written)
+        what = f"`{written}` is not a code of `{name}`"
+        if code is not None or context.is_among(written, codes, where, what):
+            return fields[name], code
     return None, None

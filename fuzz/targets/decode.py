@@ -9,9 +9,9 @@ from typing import Final
 
 from fuzz import wire
 from fuzz.wire import Wire
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled import cache
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.fuzzing import Choices

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from fuzz import wire
 from fuzz.wire import Wire
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldLayout, FieldMember, Kind
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.framing import is_frame
 from kalshi_fix_sansio.fuzzing import Choices
-from kalshi_fix_sansio.layout import BlockLayout, FieldLayout, FieldMember, Kind
 from tests import samples
 
 DEEPEST = 2

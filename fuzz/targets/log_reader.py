@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from fuzz import wire
 from fuzz.wire import KALSHI
 from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
 from kalshi_fix_adapters.cli.logs.explain import explain
-from kalshi_fix_adapters.logs.entries import LogEntry, entry_of
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.fuzzing import Choices
@@ -32,15 +32,17 @@ _AFTER: Final = (b"\n", b"", b"]\n", b"\n\n", b" ...\n", b"\nnote\n", b"\\x7c\n"
 class Careful(LogReader):
     """Takes no message at once."""
 
-    def _take_whole(self) -> Iterator[LoggedMessage]:
-        return iter(())
+    def _take_whole(self, found: re.Match[bytes]) -> None:
+        del found
+        return
 
 
 class CarefulDecoder(Decoder):
     """Explains every message."""
 
-    def _row(self, logged: LoggedMessage) -> LogEntry:
-        return entry_of(logged)
+    def _sound(self, logged: LoggedMessage) -> None:
+        del logged
+        return
 
 
 def check(data: bytes) -> None:

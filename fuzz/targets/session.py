@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -11,12 +11,11 @@ from typing import Any, Final
 import attrs
 
 from fuzz import wire
-from fuzz.checkpoint import Checkpoint
 from fuzz.wire import KALSHI, PLAIN, SOH, Wire
 from kalshi_fix_sansio import DIALECT, LogonFields
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.config import QUICKFIX, ProtocolOptions, Role, SessionConfig
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import DecodeError, LocalProtocolError
 from kalshi_fix_sansio.events import (
     Event,
@@ -29,7 +28,6 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.framing import Frame, Framer, encode_frame
 from kalshi_fix_sansio.fuzzing import Choices
-from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.session import MemoryStore, Session, State
 
 START: Final = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
@@ -222,21 +220,22 @@ class Player:
             self.session.receive_data(data, self.now)
         except LocalProtocolError as error:
             refused = str(error)
-        else:
-            refused = ""
-        assert not refused or self.session.state is State.DISCONNECTED or "events wait" in refused, refused
+            assert self.session.state is State.DISCONNECTED or "events wait" in refused, refused
 
     # The user
 
     def call(self, what: Callable[[], Any]) -> None:
         """Make a call that may be refused, and then must have changed nothing."""
-        session = self.session
-        before = (session.state, session.next_outgoing, session.next_incoming, self.store.resets)
+        before = self._standing()
         try:
             what()
         except (LocalProtocolError, DecodeError):
-            after = (session.state, session.next_outgoing, session.next_incoming, self.store.resets)
-            assert before == after or self.config.sign_logon is None, "refused, and yet something changed"
+            unchanged = before == self._standing()
+            assert unchanged or self.config.sign_logon is None, "refused, and yet something changed"
+
+    def _standing(self) -> tuple[State, int, int, int]:
+        session = self.session
+        return session.state, session.next_outgoing, session.next_incoming, self.store.resets
 
     def forward(self, frame: bytes) -> None:
         """Pass a message on."""
@@ -392,72 +391,51 @@ def log_on(player: Player) -> None:
     player.take()
 
 
-def leave_gap(player: Player) -> None:
-    """Log on and miss three messages."""
-    log_on(player)
-    player.peer_number += 3
-    player.peer(b"0")
-
-
-def request_logon(player: Player) -> None:
-    """Ask an acceptor to log on, and leave it undecided."""
-    connect(player)
-    player.logon()
-
-
-def reset(player: Player) -> None:
-    """Log on and begin a reset."""
-    log_on(player)
-    player.call(lambda: player.session.reset(player.now))
-
-
-def log_out(player: Player) -> None:
-    """Log on and begin the Logout handshake."""
-    log_on(player)
-    player.call(lambda: player.session.logout(player.now, text="bye"))
-
-
-def breach(player: Player) -> None:
-    """Log on and have the peer break the protocol."""
-    log_on(player)
-    player.peer(b"0", number=1, header=b"43=N\x01")
-
-
-def be_held_up(player: Player) -> None:
-    """Log on, read nothing for a while and go on."""
-    log_on(player)
-    player.call(player.session.pause_reading)
-    player.advance(40)
-    player.call(lambda: player.session.resume_reading(player.now))
-
-
-def fall_silent(player: Player) -> None:
-    """Log on, and hear nothing until a TestRequest has left."""
-    log_on(player)
-    player.advance(37)
-
-
-def come_back(player: Player) -> None:
-    """Lose an established connection in a gap, and log on again."""
-    leave_gap(player)
-    player.again(restart=False)
-    log_on(player)
-
-
-STATES: Final[Mapping[str, Callable[[Player], None]]] = {
-    "new": lambda _: None,
-    "connected": connect,
-    "logon requested": request_logon,
-    "established": log_on,
-    "recovering": leave_gap,
-    "resetting": reset,
-    "logout sent": log_out,
-    "breach": breach,
-    "held up": be_held_up,
-    "silent": fall_silent,
-    "again": come_back,
-}
+STATES: Final = (
+    "new",
+    "connected",
+    "logon requested",
+    "established",
+    "recovering",
+    "resetting",
+    "logout sent",
+    "breach",
+    "held up",
+    "silent",
+    "again",
+)
 """Where the choices begin, each reached by messages and calls."""
+
+
+def reach(player: Player, state: str) -> None:
+    """Bring a player who is not connected into a state."""
+    if state in ("connected", "logon requested"):
+        connect(player)
+    elif state != "new":
+        log_on(player)
+    match state:
+        case "logon requested":
+            player.logon()
+        case "recovering" | "again":
+            player.peer_number += 3
+            player.peer(b"0")
+        case "resetting":
+            player.call(lambda: player.session.reset(player.now))
+        case "logout sent":
+            player.call(lambda: player.session.logout(player.now, text="bye"))
+        case "breach":
+            player.peer(b"0", number=1, header=b"43=N\x01")
+        case "held up":
+            player.call(player.session.pause_reading)
+            player.advance(40)
+            player.call(lambda: player.session.resume_reading(player.now))
+        case "silent":
+            player.advance(37)
+    if state == "again":
+        player.again(restart=False)
+        log_on(player)
+
+
 _NAMES: Final = ("KalshiRT", "KalshiNR", "FIXT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
 _TYPES: Final = (b"0", b"1", b"2", b"3", b"4", b"5", b"A", b"j", b"D", b"8", b"9", b"W", b"X", b"ZZ")
 _SAID: Final = (
@@ -516,6 +494,14 @@ def check(data: bytes) -> None:
     """Whatever comes and is called, in every state: only the documented errors are raised, what leaves are
     sound messages in turn, nothing is delivered twice or out of turn, no number goes back, nothing is counted
     that the user was not told of, the end is told once and last, and what waits stays within its bounds."""
+    player = play(data)
+    player.timer()
+    player.take()
+    player.account()
+
+
+def play(data: bytes) -> Player:
+    """Return a player after the steps of an input."""
     choices = Choices(data)
     setting = Setting(
         choices.pick((Role.INITIATOR, Role.ACCEPTOR)),
@@ -525,8 +511,7 @@ def check(data: bytes) -> None:
         explicit_confirm=choices.one_in(4),
         offer_next_expected=choices.one_in(3),
     )
-    player, checkpoint = begun(setting, choices.pick(tuple(STATES)))
-    checkpoint.restore()
+    player = begun(setting, choices.pick(STATES))
     steps = 0
     while choices.left and steps < MOST_STEPS:
         steps += 1
@@ -535,23 +520,20 @@ def check(data: bytes) -> None:
                 break
             _connect_again(player, choices)
         _step(player, choices)
-    player.timer()
-    player.take()
-    player.account()
+    return player
 
 
-@cache
-def begun(setting: Setting, state: str) -> tuple[Player, Checkpoint]:
-    """Return a player in a state, and what puts it back there."""
+def begun(setting: Setting, state: str) -> Player:
+    """Return a new player in a state."""
     player = Player(setting)
-    STATES[state](player)
+    reach(player, state)
     player.take()
-    return player, Checkpoint(player, (player.config, player.codec, player.config.dialect))
+    return player
 
 
 def _connect_again(player: Player, choices: Choices) -> None:
     player.again(restart=choices.one_in(2))
-    STATES[choices.pick(("connected", "logon requested", "established"))](player)
+    reach(player, choices.pick(("connected", "logon requested", "established")))
 
 
 def _step(player: Player, choices: Choices) -> None:

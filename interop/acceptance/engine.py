@@ -66,6 +66,8 @@ class InitiatorEngine:
 def _start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
     names = ("--comp-id", COMP_ID, "--peer-comp-id", PEER_COMP_ID)
     command = [sys.executable, str(EXAMPLES / program), *arguments, *names]
+    # The first run of an example generates its dialect, which takes longer than a definition waits.
+    subprocess.run([sys.executable, "-c", "import fixt.dialect"], cwd=EXAMPLES, check=True)
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 

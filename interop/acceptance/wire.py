@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from kalshi_fix_sansio.layout import BlockLayout, FieldMember
+from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember
 from tests.fix50sp2.dialect import DIALECT
 
 SOH = "\x01"

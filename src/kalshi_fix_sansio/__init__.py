@@ -11,11 +11,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kalshi_fix_sansio import _generated
-from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
-from kalshi_fix_sansio.base import Block, Message, UnknownField, UnknownMessage
+from kalshi_fix_sansio.classes.on_demand import exports
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec, FieldNode, GroupNode, Inspection
-from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.config import (
+    LogonToSign,
+    ProtocolOptions,
+    ResendFresh,
+    ResendPolicy,
+    Role,
+    SessionConfig,
+    SignLogon,
+    resend_everything,
+)
+from kalshi_fix_sansio.dialect.base import Block, Message, UnknownField, UnknownMessage
+from kalshi_fix_sansio.dialect.layout import Dialect, SessionType
+from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.errors import (
     ConfigurationError,
     DecodeError,
@@ -24,6 +35,7 @@ from kalshi_fix_sansio.errors import (
     KalshiFixError,
     KeyFileError,
     LocalProtocolError,
+    SendFailedError,
     StoreError,
 )
 from kalshi_fix_sansio.events import (
@@ -40,16 +52,18 @@ from kalshi_fix_sansio.events import (
     MessageRejected,
     MessagesLost,
     MessageTooLarge,
+    OpenRequest,
     OrdersUnverified,
     OutcomesUnknown,
     PeerSilent,
     RejectReceived,
     ResendServed,
+    RestingOrder,
     SequenceSkipped,
     SessionEnded,
+    Uncertainty,
 )
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized
-from kalshi_fix_sansio.layout import Dialect, SessionType
 from kalshi_fix_sansio.messages import (
     decode,
     decode_strict,
@@ -59,11 +73,6 @@ from kalshi_fix_sansio.messages import (
     to_dict,
     to_json,
 )
-from kalshi_fix_sansio.on_demand import exports
-from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
-from kalshi_fix_sansio.problems import Problem
-from kalshi_fix_sansio.protocol_options import ProtocolOptions
-from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
 from kalshi_fix_sansio.session import (
     MemoryStore,
     MessageStore,
@@ -127,6 +136,7 @@ __all__ = [
     "ResendServed",
     "RestingOrder",
     "Role",
+    "SendFailedError",
     "SequenceSkipped",
     "Session",
     "SessionConfig",

@@ -1,38 +1,184 @@
-"""The settings of one session. A contradiction is a ConfigurationError that says what to set."""
+"""The settings of one session. Contradictory settings raise ConfigurationError with the valid values."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
-from kalshi_fix_sansio.authentication import SignLogon
-from kalshi_fix_sansio.base import Block
-from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.dialect.base import Block, Message
+from kalshi_fix_sansio.dialect.layout import BlockLayout, Dialect, FieldMember, Sender, SessionType
+from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
-from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, SessionType
-from kalshi_fix_sansio.protocol_options import ProtocolOptions
-from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
+
+
+@attrs.frozen
+class LogonToSign:
+    """The header values of one Logon attempt, in their exact wire format.
+
+    Attributes:
+        sending_time: SendingTime (52) as in the message, such as `20260821-14:03:07.123`.
+        msg_type: MsgType (35): A.
+        msg_seq_num: MsgSeqNum (34).
+        sender_comp_id: SenderCompID (49): the API key.
+        target_comp_id: TargetCompID (56): the session type, such as KalshiNR.
+    """
+
+    sending_time: str
+    msg_type: str
+    msg_seq_num: int
+    sender_comp_id: str
+    target_comp_id: str
+
+
+SignLogon = Callable[[LogonToSign], bytes]
+"""Returns the RawData (96) of a Logon; called for every attempt, so no signature is sent twice."""
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ProtocolOptions(Value):
+    """Choices within FIXT 1.1, each a setting of one session.
+
+    Attributes:
+        tell_why: Send a Logout with a Text before the end where FIXT makes it optional: when a Logon lacks a
+            field or has a wrong CompID or SendingTime, and when the peer is silent.
+        tell_why_refused: Send one in answer to a valid Logon that is refused for its HeartBtInt, its
+            DefaultApplVerID or another value.
+        repeat_reject: Repeat the Text of the preceding Reject in a Logout.
+        linger: Seconds to wait, after a Logout that ends the session for a protocol violation, for the
+            peer's Logout before the connection is closed. FIXT recommends 2; with 0 the connection is closed
+            immediately.
+        end_on_garbage_before_logon: End the connection on garbled bytes while a Logon is awaited, instead of
+            skipping them.
+        open_ended_resend: Request all messages from the gap on (EndSeqNo 0) instead of only the gap.
+        test_req_id: TestReqID of the TestRequest to a silent peer. None derives one from its MsgSeqNum.
+        answer_patience: Time for the answer to that TestRequest, in multiples of HeartBtInt.
+        test_requests_in_turn: Answer a TestRequest after a gap only when the gap is filled.
+        serve_low_resend_requests: Serve a ResendRequest whose MsgSeqNum is too low, instead of ending the
+            session.
+        end_on_late_orig_sending_time: End the session for an OrigSendingTime after SendingTime, in addition
+            to the Reject.
+        reject_without_tag: Problems whose Reject omits RefTagID (371), by SessionRejectReason (373) and
+            tag.
+        undefined_tag_reason: SessionRejectReason for an undefined tag.
+        skip_by_check_sum: Skip a message with a wrong BodyLength up to the next CheckSum field after the
+            position given by BodyLength, instead of up to the next BeginString.
+    """
+
+    tell_why: bool = True
+    tell_why_refused: bool = True
+    repeat_reject: bool = True
+    linger: float = 0.0
+    end_on_garbage_before_logon: bool = False
+    open_ended_resend: bool = False
+    test_req_id: str | None = None
+    answer_patience: float = 1.2
+    test_requests_in_turn: bool = False
+    serve_low_resend_requests: bool = False
+    end_on_late_orig_sending_time: bool = False
+    reject_without_tag: frozenset[tuple[Reason, int]] = frozenset()
+    undefined_tag_reason: Reason = Reason.UNDEFINED_TAG
+    skip_by_check_sum: bool = False
+
+
+_COMP_IDS = frozenset({(Reason.COMP_ID_PROBLEM, 49), (Reason.COMP_ID_PROBLEM, 56)})
+
+QUICKFIX: Final = ProtocolOptions(
+    tell_why=False,
+    tell_why_refused=False,
+    repeat_reject=False,
+    linger=2.0,
+    end_on_garbage_before_logon=True,
+    test_req_id="TEST",
+    answer_patience=1.0,
+    open_ended_resend=True,
+    test_requests_in_turn=True,
+    serve_low_resend_requests=True,
+    end_on_late_orig_sending_time=True,
+    reject_without_tag=_COMP_IDS
+    | {
+        (Reason.SENDING_TIME_ACCURACY, 52),
+        (Reason.SENDING_TIME_ACCURACY, 122),
+        (Reason.INVALID_MSG_TYPE, 35),
+        (Reason.VALUE_INCORRECT, 36),
+    },
+    undefined_tag_reason=Reason.INVALID_TAG_NUMBER,
+    skip_by_check_sum=True,
+)
+"""The behaviour of QuickFIX."""
+
+QUICKFIXJ: Final = attrs.evolve(
+    QUICKFIX, tell_why_refused=True, repeat_reject=True, reject_without_tag=_COMP_IDS
+)
+"""The behaviour of QuickFIX/J."""
+
+
+ResendPolicy = Callable[[Message, float], bool]
+"""Takes a sent message and its age in seconds; returns whether it may be resent."""
+
+STALE_TYPES = frozenset({"D", "E", "G", "s", "t", "AB", "AC", "R", "S", "i"})
+"""MsgTypes of FIX 5.0 SP2 that commit to a price at the time they are sent: new orders of every form (D,
+E, s, AB), their replacements (G, t, AC), quote requests (R) and quotes (S, i)."""
+
+DEFAULT_MAX_AGE = 60.0
+"""Age in seconds above which the default policy of an initiator resends no message."""
+
+
+@attrs.frozen
+class ResendFresh:
+    """The default of an initiator: only recent messages, and never one that could trade.
+
+    A user-defined MsgType (one that begins with U) is never resent either, because its effect is unknown;
+    list it in `safe_types` to allow it.
+
+    Attributes:
+        max_age: Maximum age in seconds.
+        stale_types: MsgTypes that are never resent.
+        safe_types: MsgTypes that may be resent up to `max_age`, even if listed in `stale_types`.
+    """
+
+    max_age: float = DEFAULT_MAX_AGE
+    stale_types: frozenset[str] = STALE_TYPES
+    safe_types: frozenset[str] = frozenset()
+
+    def __call__(self, message: Message, age: float) -> bool:
+        """Return whether this message, sent `age` seconds ago, may be resent."""
+        # First: a type in `safe_types` is allowed, but no longer than any other.
+        if age > self.max_age:
+            return False
+        msg_type = message.MSG_TYPE
+        if msg_type in self.safe_types:
+            return True
+        return msg_type not in self.stale_types and not msg_type.startswith("U")
+
+
+def resend_everything(message: Message, age: float) -> bool:  # noqa: ARG001
+    """Allow all stored messages: the default of an acceptor, whose messages report facts."""
+    return True
+
 
 LOGON = "A"
 LAST_PROCESSED = "last_msg_seq_num_processed"
 MOST_SECONDS = 10**9
-"""Longest time that can be set, about 31 years. Added to a clock or a date, longer ones may overflow."""
+"""Longest configurable time, about 31 years. Added to a clock or a date, longer ones may overflow."""
 NEXT_EXPECTED = "next_expected_msg_seq_num"
 
 
-@explained
 class Role(Enum):
-    """Which side of the connection a session plays (FIX session layer: initiator, acceptor)."""
+    """The role of a session (FIX session layer: initiator, acceptor).
+
+    Attributes:
+        INITIATOR: Connects and sends the first Logon: a client.
+        ACCEPTOR: Accepts the connection and answers the Logon: a venue.
+    """
 
     INITIATOR = "initiator"
-    """Connects and sends the first Logon: a client."""
     ACCEPTOR = "acceptor"
-    """Is connected to, and answers the Logon: a venue."""
 
     @property
     def sender(self) -> Sender:
@@ -59,10 +205,10 @@ def _seconds(instance: object, attribute: attrs.Attribute[Any], value: float | N
 
 
 def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
-    """Return a copy of what a Logon is to say; None for nothing.
+    """Return a copy of the fields of a Logon, or None.
 
     Raises:
-        ConfigurationError: it is not of the dialect's class for that.
+        ConfigurationError: they are not of the dialect's class for Logon fields.
     """
     if fields is None:
         return None
@@ -78,143 +224,156 @@ def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
     return attrs.evolve(fields)
 
 
+# Defaults that depend on other settings. Not by `@codec.default`, which pyright ignores.
+
+
+def _codec(config: SessionConfig) -> Codec:
+    return Codec(config.dialect)
+
+
+def _accepted(config: SessionConfig) -> frozenset[str]:
+    if config.target_comp_id is None:
+        return frozenset()
+    listed = config.session_type.comp_ids if config.role is Role.INITIATOR else ()
+    return frozenset((config.target_comp_id, *listed))
+
+
+def _reset(config: SessionConfig) -> bool:
+    return config.session_type.reset_required
+
+
+def _max_message_size(config: SessionConfig) -> int:
+    needed = config.session_type.max_message_size if config.role is Role.INITIATOR else None
+    return max(MAX_BODY_LENGTH, needed or 0)
+
+
+def _policy(config: SessionConfig) -> ResendPolicy:
+    return ResendFresh() if config.role is Role.INITIATOR else resend_everything
+
+
+def _is_acceptor(config: SessionConfig) -> bool:
+    return config.role is Role.ACCEPTOR
+
+
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SessionConfig(Value):
-    """Everything a session has to know beforehand. All times are in seconds."""
+    """The settings of a session. All times are in seconds.
+
+    Attributes:
+        role: The side of this session.
+        dialect: The messages and rules: `DIALECT`.
+        session_type: The rules of the session type, such as `SESSION_TYPES["KalshiNR"]`.
+        codec: Decodes and encodes the dialect's messages. Default: a new one; sessions that share one compile
+            the shapes of messages once.
+        product: The product of the dialect; empty for a dialect with only one.
+        sender_comp_id: SenderCompID (49) of sent messages: an API key as a Kalshi client, KalshiNR and
+            so on as the venue.
+        target_comp_id: TargetCompID (56) of sent messages. Required for an initiator; an acceptor with None
+            takes it from the Logon, one with a value accepts only this peer.
+        accepted_sender_comp_ids: SenderCompID values the peer may use. Default: `target_comp_id`, and for an
+            initiator also those of the session type. Empty (an acceptor with any peer): all.
+        heart_bt_int: HeartBtInt (108) of an initiator's Logon; 0 disables heartbeats if
+            `min_heart_bt_int` allows it.
+        min_heart_bt_int: Least HeartBtInt that an acceptor accepts (and an initiator may set).
+        max_heart_bt_int: Largest HeartBtInt that an acceptor accepts (and an initiator may set).
+        reset_seq_num: An initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141).
+            Default: as the session type requires.
+        offer_next_expected: An initiator's Logon contains NextExpectedMsgSeqNum (789); a peer
+            that answers with its own then resends missing messages without a ResendRequest. An acceptor
+            always answers an offer.
+        offer_next_expected_at_reset: A Logon that restarts the numbers contains it too, with the value 1, for
+            peers that expect it.
+        send_last_processed: Every sent header contains LastMsgSeqNumProcessed (369), the peer's last
+            processed number. Requires a dialect whose header has it.
+        logon_fields: Further fields of this side's Logon: the dialect's `LogonFields`, such as
+            `LogonFields(use_dollars=True)`. They are copied when the session is created.
+        sign_logon: Returns RawData (96) of every Logon sent; None sends none.
+        logon_timeout: Maximum duration of the Logon handshake, from `connect` on.
+        logout_timeout: Maximum wait for the answer to this side's Logout.
+        resend_timeout: Time without progress of a resend after which it is requested again.
+        resend_attempts: Requests for missing messages without progress after which the session logs out.
+        sending_time_tolerance: Maximum difference between SendingTime (52) of received messages and
+            `Instant.utc`; None disables the check.
+        strict: Reject received messages that violate the dialect (Reject, BusinessMessageReject) instead of
+            delivering them with their problems.
+        protocol_options: Choices where FIXT 1.1 allows several.
+        resend_policy: Decides which stored messages may be resent. Default: `ResendFresh()` for an
+            initiator, all for an acceptor.
+        reject_forgotten_resend: Reject a ResendRequest that begins before the oldest stored message (as
+            Kalshi does) instead of sending a gap fill. Default: True for an acceptor.
+        max_message_size: Longest BodyLength (9) accepted, in bytes; a longer message is skipped
+            (MessageTooLarge). The session buffers at most this much of a message, and as much again while a
+            Logon waits for `accept_logon`. Default: 256 KiB, or for an initiator the size that the session
+            type needs if that is more.
+        max_held: Messages held during a gap; further ones are dropped and requested again.
+        max_held_bytes: Bytes of these messages in their wire format; further ones are dropped and requested
+            again as well.
+        max_unsent: Unsent bytes in `data_to_send` at which `send` raises; answers to the peer may use twice
+            as much, not counting the largest unsent message; then the session ends, because the peer has
+            stopped reading.
+        max_events: Events waiting in `events` at which `receive_data` raises; with `explicit_confirm`,
+            together with the unconfirmed ones.
+        max_event_bytes: Received bytes of the events waiting in `events` at which `receive_data`
+            raises: everything received since they were taken last, and messages held during a gap and
+            released since. A message of many short fields takes up to 17 times its bytes.
+        max_sent_record: Number of recently sent messages that are kept to attribute Rejects, once each.
+        max_sent_record_bytes: Bytes of these messages; beyond, the oldest are dropped.
+        max_open_requests: Unanswered requests at which `send` raises; it also raises beyond the same number
+            of requests whose answer is not confirmed.
+        max_open_request_bytes: Bytes of such requests, in their wire format, at which `send` raises.
+        max_resting_orders: Open orders tracked on a session type without resend, to be listed when it ends.
+        max_resting_order_bytes: Bytes of their last reports.
+        explicit_confirm: Confirm events only by `confirm`. Otherwise each call of `events` confirms those of
+            the previous call.
+    """
 
     role: Role
-    """Which side this is."""
     dialect: Dialect
-    """The messages and rules that are spoken: `DIALECT`."""
     session_type: SessionType
-    """The rules of the session type: `SESSION_TYPES["KalshiNR"]`, say."""
-    codec: Codec = attrs.field(repr=False, eq=False)
-    """Reads and writes the dialect's messages. Default: a new one; sessions that share one learn the shapes
-    of messages once."""
+    codec: Codec = attrs.field(default=attrs.Factory(_codec, takes_self=True), repr=False, eq=False)
     product: str = ""
-    """Which of the dialect's products is spoken; empty for a dialect that has only one."""
     sender_comp_id: str
-    """SenderCompID (49) of what this side sends: an API key as a Kalshi client, KalshiNR and so on as the
-    venue."""
     target_comp_id: str | None = None
-    """TargetCompID (56) of what this side sends. Needed by an initiator; an acceptor that leaves it None
-    learns it from the Logon, one that sets it serves only this peer."""
-    accepted_sender_comp_ids: frozenset[str] = attrs.field(converter=frozenset)
-    """SenderCompID values the peer may use. Default: `target_comp_id`, and for an initiator also what the
-    session type lists. Empty (an acceptor that learns its peer): any."""
+    accepted_sender_comp_ids: frozenset[str] = attrs.field(
+        default=attrs.Factory(_accepted, takes_self=True), converter=frozenset
+    )
 
     heart_bt_int: int = 30
-    """HeartBtInt (108) that an initiator asks for; 0 turns heartbeats off where `min_heart_bt_int` allows
-    it."""
     min_heart_bt_int: int = 1
-    """Least HeartBtInt that an acceptor agrees to (and an initiator may set)."""
     max_heart_bt_int: int = 3600
-    """Largest HeartBtInt that an acceptor agrees to (and an initiator may set)."""
-    reset_seq_num: bool = attrs.field()
-    """Whether an initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141). Default: what the
-    session type requires."""
+    reset_seq_num: bool = attrs.field(default=attrs.Factory(_reset, takes_self=True))
     offer_next_expected: bool = False
-    """Whether an initiator's Logon carries NextExpectedMsgSeqNum (789), so that a peer which answers with its
-    own resends at once what is missing, without a ResendRequest. An acceptor always answers an offer."""
     offer_next_expected_at_reset: bool = False
-    """Whether a Logon that restarts the numbers carries it too, as 1, for peers that want to see it."""
     send_last_processed: bool = False
-    """Whether every header that this side sends carries LastMsgSeqNumProcessed (369): the last number of the
-    peer's that was dealt with. Needs a dialect whose header has it."""
     logon_fields: Block | None = attrs.field(default=None, repr=False)
-    """What the Logon of this side says beside what the session writes: the dialect's `LogonFields`, such as
-    `LogonFields(use_dollars=True)`. A copy is kept; a session takes over what it has when it is made."""
     sign_logon: SignLogon | None = attrs.field(default=None, repr=False)
-    """Makes RawData (96) of every Logon sent; None sends none."""
 
     logon_timeout: float = attrs.field(default=10.0, validator=_seconds)
-    """How long the Logon handshake may take, from `connect` on."""
     logout_timeout: float = attrs.field(default=10.0, validator=_seconds)
-    """How long the answer to this side's Logout is waited for."""
     resend_timeout: float = attrs.field(default=30.0, validator=_seconds)
-    """How long a resend may make no progress before it is asked for again."""
     resend_attempts: int = attrs.field(default=3, validator=_positive)
-    """How often missing messages are asked for without any progress; then the session logs out."""
     sending_time_tolerance: float | None = attrs.field(default=30.0, validator=_seconds)
-    """How far SendingTime (52) of what comes in may be from `Instant.utc`; None turns the check off."""
 
     strict: bool = False
-    """Whether incoming messages that break the dialect's rules are refused (Reject, BusinessMessageReject)
-    instead of delivered with their problems."""
     protocol_options: ProtocolOptions = attrs.field(factory=ProtocolOptions)
-    """What the session does where FIXT 1.1 leaves it a choice."""
-    resend_policy: ResendPolicy = attrs.field(repr=False)
-    """Which stored messages may go out again. Default: `ResendFresh()` for an initiator, everything for an
-    acceptor."""
-    reject_forgotten_resend: bool = attrs.field()
-    """Whether a ResendRequest that begins before what the store still has is refused (as Kalshi does)
-    instead of gap-filled. Default: True for an acceptor."""
+    resend_policy: ResendPolicy = attrs.field(default=attrs.Factory(_policy, takes_self=True), repr=False)
+    reject_forgotten_resend: bool = attrs.field(default=attrs.Factory(_is_acceptor, takes_self=True))
 
-    max_message_size: int = attrs.field(validator=_positive)
-    """Longest BodyLength (9) accepted, in bytes; a longer message is skipped (MessageTooLarge). The session
-    buffers at most this much of a message, and as much again while a Logon waits for `accept_logon`.
-    Default: 256 KiB, or for an initiator what the session type needs if that is more."""
+    max_message_size: int = attrs.field(
+        default=attrs.Factory(_max_message_size, takes_self=True), validator=_positive
+    )
     max_held: int = attrs.field(default=10_000, validator=_positive)
-    """Messages held back during a gap; what arrives beyond is dropped and asked for again."""
     max_held_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)
-    """Bytes of these messages, as they came; what arrives beyond is dropped and asked for again as well."""
     max_unsent: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
-    """Bytes waiting in `data_to_send` at which `send` refuses; answers to the peer may go up to twice as
-    far, beside the largest message that waits; then the session ends, because the peer has stopped
-    reading."""
     max_events: int = attrs.field(default=100_000, validator=_positive)
-    """Events waiting in `events` at which `receive_data` refuses to read on; with `explicit_confirm`,
-    together with those that are not confirmed."""
     max_event_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)
-    """Bytes that the events waiting in `events` were made of at which `receive_data` refuses to read on:
-    everything received since they were taken last, and what was held back during a gap and released since.
-    A message of many short fields takes up to 17 times its bytes."""
     max_sent_record: int = attrs.field(default=10_000, validator=_positive)
-    """How many of the last messages sent are kept, to be tied to a Reject that names them, once each."""
     max_sent_record_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)
-    """Bytes of these messages; beyond, the oldest are no longer kept."""
     max_open_requests: int = attrs.field(default=100_000, validator=_positive)
-    """Requests sent and not answered at which `send` refuses another one; so it does beyond as many whose
-    answer is not confirmed."""
     max_open_request_bytes: int = attrs.field(default=64 * 1024 * 1024, validator=_positive)
-    """Bytes of such requests, each of which is kept as it stood on the wire, at which `send` refuses another
-    one."""
     max_resting_orders: int = attrs.field(default=10_000, validator=_positive)
-    """How many orders that rest are followed on a session type without resend, so that they can be named when
-    it ends."""
     max_resting_order_bytes: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
-    """Bytes of the reports about them that are kept, one for each."""
     explicit_confirm: bool = False
-    """Whether events count as taken care of only when `confirm` says so. Otherwise each call of `events`
-    confirms what the one before returned."""
-
-    @codec.default
-    def _default_codec(self) -> Codec:
-        return Codec(self.dialect)
-
-    @accepted_sender_comp_ids.default
-    def _default_accepted(self) -> frozenset[str]:
-        if self.target_comp_id is None:
-            return frozenset()
-        listed = self.session_type.comp_ids if self.role is Role.INITIATOR else ()
-        return frozenset((self.target_comp_id, *listed))
-
-    @reset_seq_num.default
-    def _default_reset(self) -> bool:
-        return self.session_type.reset_required
-
-    @max_message_size.default
-    def _default_max_message_size(self) -> int:
-        needed = self.session_type.max_message_size if self.role is Role.INITIATOR else None
-        return max(MAX_BODY_LENGTH, needed or 0)
-
-    @resend_policy.default
-    def _default_policy(self) -> ResendPolicy:
-        return ResendFresh() if self.role is Role.INITIATOR else resend_everything
-
-    @reject_forgotten_resend.default
-    def _default_reject_forgotten(self) -> bool:
-        return self.role is Role.ACCEPTOR
 
     def __attrs_post_init__(self) -> None:
         """Check what concerns more than one setting."""

@@ -13,11 +13,10 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from kalshi_fix_sansio._generated import DIALECT
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import LOGON, Role, SessionConfig
-from kalshi_fix_sansio.events import Event
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     FieldLayout,
     FieldMember,
@@ -26,6 +25,7 @@ from kalshi_fix_sansio.layout import (
     Presence,
     Sender,
 )
+from kalshi_fix_sansio.events import Event
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import Session, State
 
@@ -204,7 +204,7 @@ def _value(choices: Choices, field: FieldLayout) -> Any:
 _VALUES: Final[Mapping[Kind, Callable[[FieldLayout, int], Any]]] = {
     Kind.STRING: lambda field, number: f"{field.name}-{number}"[: field.max_length],
     Kind.CHAR: lambda _, number: "abcd"[number],
-    Kind.DECIMAL: lambda _, number: Decimal(number * 33) / 100,
+    Kind.DECIMAL: lambda _, number: Decimal(("0", "0.33", "0.66", "0.99")[number]),
     Kind.BOOLEAN: lambda _, number: number % 2 == 1,
     Kind.UTCTIMESTAMP: lambda _, number: START + timedelta(seconds=number),
     Kind.UTCDATEONLY: lambda _, number: START.date() + timedelta(days=number),

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kalshi_fix_sansio._generated import DIALECT, Header
-from kalshi_fix_sansio.base import Block, Message
 from kalshi_fix_sansio.codec import Codec, Inspection, mapping
 from kalshi_fix_sansio.codec.mapping import By
+from kalshi_fix_sansio.dialect.base import Block, Message
 from kalshi_fix_sansio.framing import Frame
 
 CODEC: Final = Codec(DIALECT)

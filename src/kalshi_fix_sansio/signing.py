@@ -12,7 +12,8 @@ import binascii
 from functools import cache
 from typing import TYPE_CHECKING
 
-from kalshi_fix_sansio.authentication import LogonToSign
+from kalshi_fix_sansio.classes.hide_locals import hides_locals
+from kalshi_fix_sansio.config import LogonToSign
 from kalshi_fix_sansio.errors import KeyFileError
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def verify_logon(verifier: Verifier, request: LogonRequested) -> bool:
     return raw_data is not None and verifier(_payload_of(request.signed), raw_data)
 
 
+@hides_locals
 def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signer:
     """Read a private key from PEM text: RSA (2048 bits or more) or Ed25519, PKCS#8 or PKCS#1, encrypted or
     not.
@@ -151,6 +153,7 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
     raise _unsupported()
 
 
+@hides_locals
 def load_public_key(pem: bytes) -> Verifier:
     """Read a public key from PEM text: RSA (2048 bits or more) or Ed25519.
 

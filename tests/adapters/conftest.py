@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_venue.testing import Sandbox
 
 ME, OTHER = "me", "other"
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
-from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import is_frame
 from tests.codec.wire import SOUND, fields_of, joined

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled import cache as caching
 from kalshi_fix_sansio.codec.compiled import decoders
@@ -22,9 +21,10 @@ from kalshi_fix_sansio.codec.compiled.decoders import DecoderWriter
 from kalshi_fix_sansio.codec.explainer import Explainer
 from kalshi_fix_sansio.codec.tables import Tables
 from kalshi_fix_sansio.codec.tokens import split
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import Dialect, FieldMember, GroupMember
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
-from kalshi_fix_sansio.layout import Dialect, FieldMember, GroupMember
 from kalshi_fix_sansio.scalars import Decimals
 from tests import tiny_dialect
 from tests.codec.wire import HEAD, SOUND, Fields, carefully, damaged, dump, fields_of, joined
@@ -596,24 +596,6 @@ def test_messages_with_the_same_head_and_other_shapes_are_told_apart(codec: Code
     for body in bodies * 4:
         sent(body, codec)
     assert len(codec._compiled._heads) == 1
-
-
-def test_a_shape_is_guessed_while_it_comes_again(codec: Codec) -> None:
-    first, second = order("58=xyz|"), order("79=123|")
-    for body in [first, second] * 3:
-        sent(body, codec)
-    (head,) = codec._compiled._heads
-    for _ in range(caching.MAX_WRONG_GUESSES):
-        sent(first, codec)
-        sent(second, codec)
-    assert codec._compiled._heads[head][1] is caching._no_guess
-    for _ in range(caching.SAME_AGAIN):
-        assert codec._compiled._heads[head][1] is caching._no_guess
-        sent(second, codec)
-    assert codec._compiled._heads[head][1] is codec._compiled._heads[head][4]
-    sent(second, codec)
-    sent(first, codec)
-    assert codec._compiled._heads[head][5] == 1
 
 
 def test_messages_of_other_sessions_are_told_apart(codec: Codec) -> None:

@@ -26,11 +26,11 @@ from kalshi_fix_sansio._generated import (
 )
 from kalshi_fix_sansio._generated.blocks import encode_header
 from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.dialect.layout import GroupMember, MessageLayout
+from kalshi_fix_sansio.dialect.support import MAX_NAMES
 from kalshi_fix_sansio.errors import EncodeError, LocalProtocolError
-from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, is_frame, message_heads
-from kalshi_fix_sansio.layout import GroupMember, MessageLayout
+from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, is_frame
 from kalshi_fix_sansio.scalars import NO_SECOND, format_string, format_utctimestamp
-from kalshi_fix_sansio.support import MAX_NAMES
 from tests.plain_encoder import encode
 from tests.samples import full, minimal
 from tests.strategies import headers, messages
@@ -355,10 +355,3 @@ def test_names_that_are_long_are_not_kept() -> None:
         agree(order, head)
         assert (blocks._names[0] is head.sender_comp_id) is kept
         assert len(blocks._names[-1]) <= MAX_NAMES
-
-
-def test_heads_are_ready_for_what_is_added_up_at_once() -> None:
-    ready = message_heads("FIXT.1.1")
-    assert ready[12] == b"8=FIXT.1.1\x019=12\x01"
-    assert len(ready[-1]) + len(ready) - 1 == ADLER_ASCII_BLOCK
-    assert message_heads("FIXT.1.1") is ready

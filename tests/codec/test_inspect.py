@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio.codec import Codec, FieldNode, GroupNode, Node
-from kalshi_fix_sansio.problems import Reason
+from kalshi_fix_sansio.dialect.problems import Reason
 from tests.codec.wire import SOUND, damaged, fields_of
 from tests.tiny_dialect import DIALECT, FIELDS, ORDER, PARTIES, frame
 

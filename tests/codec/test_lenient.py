@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio.base import UnknownMessage
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.findings import MAX_PROBLEMS
+from kalshi_fix_sansio.dialect.base import UnknownMessage
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, encode_frame
-from kalshi_fix_sansio.problems import Problem, Reason
 from tests.tiny_dialect import (
     DIALECT,
     SENT,

@@ -24,10 +24,10 @@ from kalshi_fix_sansio import (
     to_dict,
     to_json,
 )
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import mapping
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import BlockLayout, Dialect, FieldMember, GroupMember
 from kalshi_fix_sansio.errors import DecodeError, EncodeError
-from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, GroupMember
 from tests.fix50sp2.dialect import DIALECT as OTHER
 from tests.samples import full, minimal
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.problems import Reason
 from tests.codec.wire import HEAD, fields_of, joined
 from tests.tiny_dialect import DIALECT, Order, frame
 

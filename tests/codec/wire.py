@@ -7,14 +7,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio.base import Block, Message
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.explainer import Explainer
 from kalshi_fix_sansio.codec.reader import read
 from kalshi_fix_sansio.codec.tokens import split
+from kalshi_fix_sansio.dialect.base import Block, Message
+from kalshi_fix_sansio.dialect.layout import FieldMember
+from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.layout import FieldMember
-from kalshi_fix_sansio.problems import Problem
 from tests.tiny_dialect import FIELDS
 
 Fields = list[tuple[str, str]]

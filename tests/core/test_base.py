@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from kalshi_fix_sansio.base import MAX_ENTRIES_SHOWN, UnknownMessage
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.dialect.base import MAX_ENTRIES_SHOWN, UnknownMessage
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from tests.tiny_dialect import SENT, Book, Entry, Header, Logon, Order, Party, Role, Side, header
 
 

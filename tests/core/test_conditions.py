@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import QuoteStatusReport
-from kalshi_fix_sansio.conditions import Choice, Terms, holds, terms
-from kalshi_fix_sansio.layout import Condition
+from kalshi_fix_sansio.dialect.conditions import Choice, Terms, holds, terms
+from kalshi_fix_sansio.dialect.layout import Condition
 
 
 def report(**changes: Any) -> QuoteStatusReport:

@@ -10,10 +10,9 @@ import pytest
 from kalshi_fix_sansio import Logon, LogonFields
 from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.codec import Codec
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import ResendFresh, Role, resend_everything
+from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.errors import ConfigurationError
-from kalshi_fix_sansio.layout import Sender
-from kalshi_fix_sansio.resend_policy import ResendFresh, resend_everything
 from tests.fix50sp2.dialect import LogonFields as OtherFields
 from tests.helpers import KEY_ID, config
 

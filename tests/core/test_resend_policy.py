@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio import _generated as fix
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.resend_policy import DEFAULT_MAX_AGE, ResendFresh, resend_everything
+from kalshi_fix_sansio.config import DEFAULT_MAX_AGE, ResendFresh, resend_everything
+from kalshi_fix_sansio.dialect.base import Message
 from tests.helpers import order
 
 CANCEL = fix.OrderCancelRequest(cl_ord_id="b", orig_cl_ord_id="a", side="1", symbol="S")

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from kalshi_fix_sansio.authentication import LogonToSign
+from kalshi_fix_sansio.config import LogonToSign
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
 from kalshi_fix_sansio.events import LogonRequested
 from kalshi_fix_sansio.signing import (
@@ -147,6 +147,7 @@ def test_a_private_key_that_does_not_do_gets_one_sentence(
         (public_pem(SMALL_RSA), "1024 bits"),
         (public_pem(CURVE), "neither RSA nor Ed25519"),
     ],
+    ids=["text", "half", "private", "small", "curve"],  # keys differ from process to process
 )
 def test_a_public_key_that_does_not_do_gets_one_sentence(text: bytes, message: str) -> None:
     with pytest.raises(KeyFileError, match=message):

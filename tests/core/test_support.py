@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio.errors import EncodeError
-from kalshi_fix_sansio.scalars import to_char, to_int, to_str
-from kalshi_fix_sansio.support import (
+from kalshi_fix_sansio.dialect.support import (
     codes_listed,
     format_unknown,
     shown_value,
@@ -20,6 +18,8 @@ from kalshi_fix_sansio.support import (
     to_str_code,
     warn_deprecated,
 )
+from kalshi_fix_sansio.errors import EncodeError
+from kalshi_fix_sansio.scalars import to_char, to_int, to_str
 
 
 class Light(StrEnum):

@@ -6,6 +6,10 @@ anything from here is first imported, and again after a change to the spec or to
 
 from __future__ import annotations
 
-from tests.fix50sp2.rendering import bring_up_to_date
+from pathlib import Path
 
-bring_up_to_date()
+from codegen.on_first_import import bring_up_to_date
+
+HERE = Path(__file__).resolve().parent
+
+bring_up_to_date(HERE / "spec", f"{__name__}.dialect", HERE / "dialect")

@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kalshi_fix_sansio.codec import Codec
-from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.config import QUICKFIX, Role, SessionConfig, resend_everything
 from kalshi_fix_sansio.framing import Frame, Framer
-from kalshi_fix_sansio.protocol_options import QUICKFIX
-from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.session import Session
 from tests.fix50sp2.dialect import DIALECT, NewOrderSingle, OrdType, Side
 from tests.helpers import Clock, Pair, Peer, Wired

@@ -1,4 +1,4 @@
-"""Lets mypy find the second dialect in a fresh clone; how mypy judges stays as it is."""
+"""Lets mypy find the dialects of which only the spec is kept; how mypy judges stays as it is."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from pathlib import Path
 
 from mypy.plugin import Plugin
 
-ROOT = str(Path(__file__).resolve().parents[2])
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def plugin(version: str) -> type[Plugin]:
     """Write what is missing before mypy looks for modules; it calls this once, at the start of a run."""
-    sys.path.append(ROOT)
+    before = [*sys.path]
+    sys.path += [str(ROOT), str(ROOT / "examples")]
     try:
-        import tests.fix50sp2  # noqa: F401 - importing it is what brings the dialect up to date
+        # Importing them is what brings their dialects up to date.
+        import fixt  # noqa: F401
+        import tests.fix50sp2  # noqa: F401
     finally:
-        sys.path.pop()
+        sys.path[:] = before
     return Plugin

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_sansio.dialect.layout import FieldMember, GroupMember, Presence
+from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.layout import FieldMember, GroupMember, Presence
-from kalshi_fix_sansio.problems import Reason
 from tests.fix50sp2.dialect import (
     DIALECT,
     Email,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.framing import (
     MAX_SAMPLE,
     Frame,
@@ -19,7 +20,6 @@ from kalshi_fix_sansio.framing import (
     frame_problems,
     is_frame,
 )
-from kalshi_fix_sansio.problems import Reason
 
 HEARTBEAT = encode_frame("FIXT.1.1", b"35=0\x0134=2\x01")
 ORDER = encode_frame("FIXT.1.1", b"35=D\x0111=a\x0158=8=FIXT.1.1 9=5 10=000\x01")

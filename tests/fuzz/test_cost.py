@@ -28,10 +28,7 @@ def test_what_grows_too_fast_is_too_much(
 ) -> None:
     monkeypatch.setattr(cost, "seconds", lambda work: work() * 1e-5)
 
-    def counted(count: Callable[[int], int]) -> Callable[[int], cost.Work]:
-        return lambda size: lambda: count(size)
-
-    found = cost.broken(cost.Case("toy", counted(steps), careful and counted(careful)))
+    found = cost.broken(cost.Case("toy", int, steps, careful))
     assert says in found
     assert bool(found) == bool(says)
 
@@ -42,12 +39,11 @@ def test_what_was_too_much_only_for_a_while_is_not_called_so(
 ) -> None:
     looks: list[bool] = []
 
-    def seconds(work: cost.Work) -> float:
+    def seconds(work: Callable[[], int]) -> float:
         size = work()
-        assert isinstance(size, int)
         if size == 4 * cost.SIZE:
             looks.append(len(looks) < times)
         return size * (1e-3 if looks[-1] and size == 4 * cost.SIZE else 1e-5)
 
     monkeypatch.setattr(cost, "seconds", seconds)
-    assert bool(cost.broken(cost.Case("toy", lambda size: lambda: size))) is says
+    assert bool(cost.broken(cost.Case("toy", int, int))) is says

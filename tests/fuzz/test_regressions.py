@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fuzz.cost import _components
+from fuzz.cost import components
 from fuzz.targets import decode, diff, encode, framing, log_reader, secrets, session, spec, store
 from fuzz.targets.session import Player, Setting
 from fuzz.wire import KALSHI, fields_of, framed
@@ -94,7 +94,7 @@ def test_a_file_of_a_spec_that_grows_without_end_is_refused(text: str) -> None:
 
 
 def test_components_of_a_dictionary_that_double_and_digits_and_depth_without_end_are_unread() -> None:
-    assert diff.hold(_components(24), is_page=False)
+    assert diff.hold(components(24), is_page=False)
     diff.hold(
         f'<fix><fields><field number="{"9" * 5000}" name="F" type="INT"/></fields></fix>', is_page=False
     )
@@ -115,7 +115,6 @@ def delivered(player: Player) -> list[int]:
 
 def test_a_message_with_an_old_time_is_delivered_when_it_comes_again() -> None:
     player = established()
-    session.STATES["new"](player)
     player.peer(b"8", b"37=o\x01", t52=b"20260821-14:00:00.000")
     player.take()
     player.account()

@@ -49,7 +49,6 @@ def test_an_input_tells_what_its_scenario_does(monkeypatch: pytest.MonkeyPatch, 
     scenario = load(path, roles(path)[0])
     expected = [event.name for step in scenario.steps for event in step.events]
     monkeypatch.setattr(session.Player, "_look", noted)
-    session.begun.cache_clear()
     session.check(INPUTS[name.replace("/", "-")])
     if scenario.logged_on:
         expected = ["LogonRequested"] * (scenario.role is Role.ACCEPTOR) + ["LoggedOn", *expected]

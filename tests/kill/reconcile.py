@@ -11,11 +11,11 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite import read_summary
 from kalshi_fix_sansio import DIALECT, Logon, SequenceReset
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.config import STALE_TYPES
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import Uncertainty
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
-from kalshi_fix_sansio.outcomes import Uncertainty
-from kalshi_fix_sansio.resend_policy import STALE_TYPES
 from tests.kill.entries import DELIVERED
 from tests.kill.journal import Entry, read
 from tests.kill.knowledge import Knowledge

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from kalshi_fix_adapters.store_sqlite.layout import connect
+from kalshi_fix_adapters.store_sqlite.tables import connect
 
 LAST_TAKEN = "last taken"
 """The row with the number of the message taken last."""

@@ -17,7 +17,7 @@ import pytest
 
 from kalshi_fix_adapters.config.plan import Sync
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
-from kalshi_fix_adapters.venue.identities import ClientKey
+from kalshi_fix_venue.identities import ClientKey
 from tests.kill.course import Course, Zygote
 from tests.kill.lives import Death, Life, lives
 from tests.kill.reconcile import reconcile

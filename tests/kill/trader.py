@@ -30,8 +30,8 @@ from kalshi_fix_sansio import (
     Side,
     TimeInForce,
 )
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import GapClosed, GapDetected, LoggedOn, OutcomesUnknown
 from kalshi_fix_sansio.session.states import State
 from kalshi_fix_sansio.signing import Signer
@@ -271,9 +271,9 @@ class Trader:
         self._note(**entry)
         # The client's own journal: what is confirmed and what is in there have to agree after every death.
         if entry["kind"] in DELIVERED:
-            client.journal[LAST_TAKEN] = entry["seq"]
+            client.rows[LAST_TAKEN] = entry["seq"]
         if entry.get("type") == ExecType.TRADE:
-            client.journal[f"{FILL}{entry['exec_id']}"] = entry["id"]
+            client.rows[f"{FILL}{entry['exec_id']}"] = entry["id"]
         self._cells[1] = Doing.TAKING
         self._doom.strike(Death.TAKEN)
         self._tell(EVENT)

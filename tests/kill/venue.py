@@ -15,24 +15,24 @@ from unittest.mock import patch
 
 import attrs
 
-from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
-from kalshi_fix_adapters.venue.exchange import (
+from kalshi_fix_sansio import Side
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_venue.config import AccountConfig, ApiKey, VenueConfig
+from kalshi_fix_venue.exchange import (
     AccountId,
     Command,
     Exchange,
     PlaceOrder,
-    Side,
     TimeInForce,
     prediction_market,
 )
-from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderTraded, Outcome
-from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
-from kalshi_fix_adapters.venue.gateway.product import ProductGateway
-from kalshi_fix_adapters.venue.identities import Authority, ClientKey
-from kalshi_fix_adapters.venue.server import VenueServer
-from kalshi_fix_adapters.venue.venue import Venue
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.exchange.outcomes import OrderAccepted, OrderTraded, Outcome
+from kalshi_fix_venue.gateway.logins import Delivery, Login
+from kalshi_fix_venue.gateway.product import ProductGateway
+from kalshi_fix_venue.identities import Authority, ClientKey
+from kalshi_fix_venue.server import VenueServer
+from kalshi_fix_venue.venue import VenueModel
 from tests.kill.knowledge import Fill
 from tests.kill.trader import MARKET, PRICES
 
@@ -81,7 +81,7 @@ class Record:
 
 
 @contextlib.contextmanager
-def recorded(record: Record) -> Iterator[type[Venue]]:
+def recorded(record: Record) -> Iterator[type[VenueModel]]:
     """Have the next venue of the class that this gives taken down."""
 
     class Told(Exchange):
@@ -96,7 +96,7 @@ def recorded(record: Record) -> Iterator[type[Venue]]:
             record.taken[fields.cl_ord_id] += 1
             return super().handle(message, login, now)
 
-    class Wired(Venue):
+    class Wired(VenueModel):
         wires: dict[int, tuple[bytearray, bytearray]]
 
         def connection_made(self, product: str, session_type: str, now: Instant) -> int:
@@ -118,8 +118,8 @@ def recorded(record: Record) -> Iterator[type[Venue]]:
             return data
 
     with (
-        patch("kalshi_fix_adapters.venue.venue.Exchange", Told),
-        patch("kalshi_fix_adapters.venue.venue.ProductGateway", Front),
+        patch("kalshi_fix_venue.venue.Exchange", Told),
+        patch("kalshi_fix_venue.venue.ProductGateway", Front),
     ):
         yield Wired
 
@@ -194,7 +194,7 @@ class TradingVenue:
     def left_of(self, cl_ord_ids: Sequence[str]) -> dict[str, Decimal]:
         """What is left of those of these orders that may still trade."""
 
-        def look(venue: Venue) -> dict[str, Decimal]:
+        def look(venue: VenueModel) -> dict[str, Decimal]:
             found = ((name, venue.exchange(PREDICTION).find(ME.owner, name)) for name in cl_ord_ids)
             return {name: order.leaves for name, order in found if order is not None}
 

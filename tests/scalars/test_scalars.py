@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio._generated.codesets import Side, to_side
+from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.errors import EncodeError
-from kalshi_fix_sansio.layout import Kind
 from kalshi_fix_sansio.scalars import FORMATTERS, LEXICAL, LEXICAL_PLAIN, PARSERS, converting, format_value
 
 NOON = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)

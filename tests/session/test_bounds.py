@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.errors import ConfigurationError, LocalProtocolError
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.errors import ConfigurationError, LocalProtocolError, SendFailedError
 from kalshi_fix_sansio.events import (
     CloseReason,
     Event,
@@ -395,7 +395,7 @@ def test_a_resend_request_for_all_numbers_there_are_is_served_as_far_as_they_go(
 def test_own_numbers_that_are_used_up_end_the_session_instead_of_raising() -> None:
     wired = established(Role.INITIATOR, store=MemoryStore(next_outgoing=LAST))
     assert wired.session.next_outgoing == LAST + 1
-    with pytest.raises(LocalProtocolError, match="nothing was sent"):
+    with pytest.raises(SendFailedError, match="nothing was sent"):
         wired.session.send(order(), wired.clock.now)
     ended = of_type(wired.session.events(), SessionEnded)[0]
     assert (ended.reason, ended.text) == (
@@ -414,14 +414,14 @@ def test_nothing_that_would_need_another_number_raises(role: Role, what: str) ->
     elif what == "abort":
         wired.session.abort("over", wired.clock.now)
     elif what == "probe":
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(SendFailedError):
             wired.session.test_request(wired.clock.now)
     elif what == "forward":
         name = "D" if role is Role.INITIATOR else "9"
         body = (
             "11=a1|38=1|40=2|44=0.5|54=1|55=S|" if role is Role.INITIATOR else "434=1|37=o|11=a|39=8|102=1|"
         )
-        with pytest.raises(LocalProtocolError):
+        with pytest.raises(SendFailedError):
             wired.session.forward(wired.peer.message(name, body), wired.clock.now)
     else:
         wired.receive(wired.peer.message(what, "112=x|7=1|16=0|", wired.peer.next_number + (what == "D")))

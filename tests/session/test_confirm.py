@@ -7,8 +7,7 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from kalshi_fix_sansio.authentication import LogonToSign
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import LogonToSign, Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import Session, State

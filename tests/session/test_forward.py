@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import Role, resend_everything
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.session import State
 from tests.helpers import Wired, established, of_type, one, raw, wire, wire_time
 

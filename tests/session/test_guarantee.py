@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def proofs() -> list[str]:
     """The last column of the table of clauses."""
     page = (ROOT / "docs" / "session.md").read_text("utf-8")
-    table = page.partition("| clause | how | proof |")[2].partition("\n\n")[0]
+    table = page.partition("| guarantee | mechanism | test |")[2].partition("\n\n")[0]
     return [line.split(" | ")[-1] for line in table.splitlines()[2:]]
 
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, GarbledReceived, MessageReceived, PeerSilent, SessionEnded
-from kalshi_fix_sansio.session import State
-from kalshi_fix_sansio.session.timers import RUNNING, Timers
 from tests.helpers import NEWS, Wired, established, kinds, of_type, one, wire
 
 
@@ -88,27 +84,3 @@ def test_a_message_that_is_late_in_coming_is_waited_for(role: Role, name: str) -
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     assert wired.receive(message[20:60]) == []
     assert len(of_type(wired.receive(message[60:]), MessageReceived)) == 1
-
-
-times = st.floats(0, 1000)
-
-
-@given(
-    st.builds(
-        Timers,
-        answer_patience=st.sampled_from([1.0, 1.2]),
-        heart_bt_int=st.sampled_from([0, 0.0, 1, 30, 30.0]),
-        last_sent=times,
-        last_received=times,
-        reading_paused=st.booleans(),
-        probed_at=st.none() | times,
-        logon_at=st.none() | times,
-        logout_at=st.none() | times,
-        resend_at=st.none() | times,
-        page_at=st.none() | times,
-    )
-)
-def test_the_next_deadline_is_the_first_of_those_that_the_rules_give(timers: Timers) -> None:
-    for state in State:
-        due = [moment for rule in RUNNING[state] if (moment := rule(timers)) is not None]
-        assert timers.next_deadline(state) == min(due, default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -18,12 +18,13 @@ from kalshi_fix_sansio._generated import (
     QuoteRequest,
     QuoteRequestSymbol,
 )
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected, SessionEnded
 from tests.helpers import (
     CODEC,
+    HOSTILE_CONTEXTS,
     LOGON,
     START,
     Wired,
@@ -164,9 +165,10 @@ def test_limits_hold_in_group_entries_too() -> None:
     assert "OrderQty (38) in entry 1 of NoRelatedSym (146) is '1.005'" in said_of(wired, asked("1.005"))
 
 
-def test_a_step_is_judged_exactly_whatever_the_decimal_context() -> None:
+@pytest.mark.parametrize("name", HOSTILE_CONTEXTS)
+def test_a_step_is_judged_exactly_whatever_the_decimal_context(name: str) -> None:
     wired = logged_on("KalshiNR", "margin", UNSAID)
-    with localcontext(Context(prec=3)):
+    with localcontext(HOSTILE_CONTEXTS[name]):
         wired.session.send(order(price="1234567890123456789.0001"), wired.clock.now)
         assert "Price (44)" in said_of(wired, order(price="1234567890123456789.00011"))
 

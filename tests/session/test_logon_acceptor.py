@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio import LogonFields
-from kalshi_fix_sansio.authentication import LogonToSign
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import LogonToSign, Role
+from kalshi_fix_sansio.dialect.layout import SessionType
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LogonRequested, SessionEnded
 from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.layout import SessionType
 from kalshi_fix_sansio.session import MemoryStore, State
 from tests.helpers import KEY_ID, LOGON, connected, kinds, one, tag_of
 
@@ -109,9 +108,9 @@ def test_a_logon_that_cannot_be_accepted_is_refused_without_asking(
 def test_a_strict_acceptor_asks_the_rules_of_the_session_type_too() -> None:
     wired = connected(Role.ACCEPTOR, "KalshiMD", strict=True)
     ended = one(
-        wired.receive(wired.peer.logon(f"{RESET}{tag_of('CancelOrdersOnDisconnect')}=Y|")), SessionEnded
+        wired.receive(wired.peer.logon(f"{RESET}{tag_of('ReceiveSettlementReports')}=Y|")), SessionEnded
     )
-    assert "CancelOrdersOnDisconnect" in ended.text
+    assert "ReceiveSettlementReports" in ended.text
 
 
 @pytest.mark.parametrize("sender", ["-", "a\tb", "caf\xe9", "two words"])

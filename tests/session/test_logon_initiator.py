@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio import LogonFields
-from kalshi_fix_sansio.authentication import LogonToSign
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import LogonToSign, Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, State
@@ -84,8 +83,8 @@ def test_a_reject_without_text_still_counts_as_a_refusal() -> None:
 
 
 def test_settings_that_the_session_type_does_not_allow_change_nothing() -> None:
-    wired = wire(Role.INITIATOR, "KalshiMD", logon_fields=LogonFields(cancel_orders_on_disconnect=True))
-    with pytest.raises(InvalidMessageError, match="CancelOrdersOnDisconnect"):
+    wired = wire(Role.INITIATOR, "KalshiMD", logon_fields=LogonFields(receive_settlement_reports=True))
+    with pytest.raises(InvalidMessageError, match="ReceiveSettlementReports"):
         wired.session.connect(wired.clock.now)
     assert wired.session.state is State.DISCONNECTED
     assert wired.session.data_to_send() == b""

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio._generated import OrderCancelReject
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import (
     Event,

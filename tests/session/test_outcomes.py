@@ -22,14 +22,19 @@ from kalshi_fix_sansio._generated import (
     QuoteRequestSymbol,
     RFQCancel,
 )
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import MessageReceived, MessageRejected, OutcomesUnknown, RejectReceived
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
-from kalshi_fix_sansio.session import MemoryStore, Session
-from kalshi_fix_sansio.session import requests as requests_of_sessions
-from kalshi_fix_sansio.session.requests import OpenRequests, Remembered, Several
+from kalshi_fix_sansio.events import (
+    MessageReceived,
+    MessageRejected,
+    OpenRequest,
+    OutcomesUnknown,
+    RejectReceived,
+    Uncertainty,
+)
+from kalshi_fix_sansio.session import MemoryStore, Session, open_requests
+from kalshi_fix_sansio.session.open_requests import OpenRequests, Remembered, Several
 from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import LOGON, START, LoggedStore, Wired, connected, established, of_type, one, order, wire
@@ -290,7 +295,7 @@ def test_the_second_order_of_an_id_has_its_outcome_where_the_process_lives_on(wi
 
 
 def test_what_orders_became_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests_of_sessions, "MAX_REMEMBERED", 3)
+    monkeypatch.setattr(open_requests, "MAX_REMEMBERED", 3)
     known = Remembered()
     for number in range(1, 20):
         known.add("x" * number, None)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, GapDetected, MessageReceived, PeerSilent, SessionEnded
 from tests.helpers import NEWS, Wired, established, kinds
@@ -63,6 +67,27 @@ def test_what_waited_unread_is_not_too_old_until_something_fresh_has_come(wired:
     late = wired.peer.message("0", t52="20260821-14:03:07", number=7)
     wired.receive(wired.peer.message("0"), late)
     assert kinds(wired.sent())[-2:] == ["Reject", "Logout"]
+
+
+@pytest.mark.parametrize(("sent_before", "answers"), [(29, []), (31, ["Reject", "Logout"])])
+def test_a_message_that_waited_is_judged_by_when_it_arrived(
+    wired: Wired, sent_before: int, answers: list[str]
+) -> None:
+    sent_at = wired.clock.utc - timedelta(seconds=sent_before)
+    wired.session.pause_reading()
+    wired.wait(300)
+    wired.sent()
+    wired.session.resume_reading(wired.clock.now, waited=300.0)
+    wired.receive(wired.peer.message("0", t52=f"{sent_at:%Y%m%d-%H:%M:%S}"))
+    assert kinds(wired.sent()) == answers
+
+
+def test_how_long_a_message_waited_does_not_count_without_a_tolerance(role: Role) -> None:
+    wired = established(role, sending_time_tolerance=None)
+    wired.session.pause_reading()
+    wired.session.resume_reading(wired.clock.now, waited=1.0)
+    wired.receive(wired.peer.message("0", t52="20200821-14:13:07"))
+    assert wired.sent() == []
 
 
 def test_a_time_in_the_future_is_wrong_even_then(wired: Wired) -> None:

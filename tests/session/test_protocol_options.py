@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import QUICKFIX, QUICKFIXJ, ProtocolOptions, Role
 from kalshi_fix_sansio.events import CloseReason, PeerSilent, SessionEnded
-from kalshi_fix_sansio.protocol_options import QUICKFIX, QUICKFIXJ, ProtocolOptions
 from kalshi_fix_sansio.session import State
 from tests.helpers import LOGON, Wired, connected, established, of_type, one
 

@@ -134,3 +134,56 @@ def test_what_waited_behind_garbage_is_not_too_old(wired: Wired) -> None:
     assert [type(event) for event in late] == [GarbledReceived, MessageReceived, MessageReceived]
     (rejected, _) = wired.receive(wired.peer.message("9", NEWS, t52="20260821-14:03:07.123"))
     assert isinstance(rejected, MessageRejected)
+
+
+def report(number: int, *, status: str = "0", cl_ord_id: str = "a1", more: str = "") -> str:
+    exec_type = {"2": "F"}.get(status, status)
+    return (
+        f"37=o{number}|11={cl_ord_id}|17=1;{number}|150={exec_type}|39={status}|54=1|55=S|38=1|151=1|14=0|6=0|"
+        f"44=0.5|{more}"
+    )
+
+
+Sent = tuple[str, str, dict[str, str]]
+IN_TURN: list[Sent] = [
+    ("8", report(1), {}),
+    ("8", report(2, cl_ord_id="a2"), {"t97": "Y"}),
+    ("8", report(1, status="2"), {}),
+    ("8", report(3, status="8", cl_ord_id="a3", more="103=99|58=EXCHANGE_UNAVAILABLE|"), {}),
+    ("8", "37=o9|150=x|", {}),
+    ("UX", "58=of another version|", {}),
+    ("0", "", {}),
+    ("1", "112=t|", {}),
+]
+"""Messages that come in turn, most of them without anything out of the ordinary."""
+OUT_OF_TURN: list[Sent] = [
+    ("8", report(4), {"t34": "40"}),
+    ("8", report(4), {"t34": "2"}),
+    ("8", report(4), {"t43": "Y", "t34": "2", "t122": "20260101-00:00:00"}),
+    ("8", report(4), {"t49": "Mallory"}),
+    ("8", report(4), {"t56": "Mallory"}),
+    ("8", report(4), {"t52": "20200101-00:00:00.000"}),
+    ("8", report(4), {"t52": "-"}),
+]
+
+
+@pytest.mark.parametrize("last", OUT_OF_TURN, ids=lambda sent: "|".join(sent[2].values()))
+@pytest.mark.parametrize("name", ["KalshiNR", "KalshiRT"])
+def test_the_short_way_for_messages_in_turn_does_what_the_rules_do(name: str, last: Sent) -> None:
+    wired, by_rules = (established(Role.INITIATOR, name) for _ in range(2))
+    by_rules.session._receiver._simple = frozenset()
+    for each in (wired, by_rules):
+        for cl_ord_id in ("a1", "a2", "a3"):
+            each.session.send(order(cl_ord_id), each.clock.now)
+        each.session.data_to_send()
+    for msg_type, body, header in [*IN_TURN, last]:
+        seen = []
+        for each in (wired, by_rules):
+            each.clock.advance(0.5)
+            events = each.receive(each.peer.message(msg_type, body, **header))
+            session = each.session
+            marks, times = [*session._core.ledger.handed], session._core.times.catching_up
+            state = (session.state, session.next_incoming, session.open_requests, session.next_deadline())
+            seen.append((events, marks, times, state, each.sent()))
+        assert seen[0] == seen[1]
+    assert wired.cut() == by_rules.cut()

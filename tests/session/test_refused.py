@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import QUICKFIX, ProtocolOptions, Role
+from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.events import (
     CloseReason,
     Event,
@@ -18,8 +19,6 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.problems import Reason
-from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.session import Session, State
 from tests.helpers import DUP, LOGON, Peer, Wired, established, kinds, of_type, order
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import LoggedOn, OutcomesUnknown
-from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.events import LoggedOn, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, State
 from tests.helpers import established, of_type, order, pair
 from tests.session.crash_world import report

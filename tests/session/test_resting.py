@@ -9,8 +9,13 @@ import pytest
 
 from kalshi_fix_sansio._generated import Quote, QuoteConfirm
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import CloseReason, OrdersUnverified, OutcomesUnknown, SessionEnded
-from kalshi_fix_sansio.outcomes import RestingOrder
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    OrdersUnverified,
+    OutcomesUnknown,
+    RestingOrder,
+    SessionEnded,
+)
 from tests.helpers import Wired, established, of_type, order
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, SessionEnded
-from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session import reply_route
 from tests.fix50sp2.dialect import Header
 from tests.fix50sp2.helpers import NOON, established, pair, sent

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import _generated as fix
-from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
 from kalshi_fix_sansio.errors import EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.session import MemoryStore
 from tests.helpers import CODEC, KEY_ID, START, established, order
@@ -56,6 +56,11 @@ def test_each_message_has_a_header_of_its_own() -> None:
     ]
     assert [head.sending_time for head in heads] == [START + timedelta(seconds=each) for each in seconds]
     assert {(head.sender_comp_id, head.target_comp_id) for head in heads} == {(KEY_ID, "KalshiRT")}
+    # What a header says that is made for one message alone, as with `header_fields`.
+    for head in heads:
+        alone = session._core.outbound.header(head.msg_type, head.msg_seq_num, Instant(0, head.sending_time))
+        alone.poss_resend = head.poss_resend
+        assert CODEC.encode(order(), alone) == CODEC.encode(order(), head)
     stored = list(session.store.sent_between(1, 99))
     assert [(each.seq_num, each.sent_at) for each in stored] == [
         (head.msg_seq_num, head.sending_time) for head in heads if head.msg_type == "D"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import MessageReceived, SessionEnded
-from kalshi_fix_sansio.problems import Reason
-from kalshi_fix_sansio.session.sequence import Verdict, judge
-from tests.helpers import Wired, established, kinds, one
+from kalshi_fix_sansio.dialect.problems import Reason
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.session.checks import Verdict, judge
+from tests.helpers import Wired, one
 
 NEWS = "434=1|37=o|11=a|39=8|58=x|"
 """The body of an OrderCancelReject: what an application message looks like here does not matter."""
@@ -28,15 +27,6 @@ NEWS = "434=1|37=o|11=a|39=8|58=x|"
 )
 def test_what_a_number_means_when_7_is_next(number: int, poss_dup: bool, verdict: Verdict) -> None:
     assert judge(number, 7, poss_dup=poss_dup) is verdict
-
-
-def test_a_message_without_number_ends_the_session(role: Role) -> None:
-    for number in ("-", "", "x", "-2", "+2", "1_0"):
-        wired = established(role)
-        *_, ended = wired.receive(wired.peer.message("0", "", number))
-        assert isinstance(ended, SessionEnded)
-        assert ended.text == "MsgSeqNum missing"
-        assert kinds(wired.sent()) == ["Logout"]
 
 
 def test_a_duplicate_in_sequence_without_its_original_time_is_delivered_and_says_so(wired: Wired) -> None:

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import QUICKFIX, ProtocolOptions, Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import Event, LoggedOn, SessionEnded
 from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.session import TRANSITIONS, Input, Source, State
 from kalshi_fix_sansio.session.timers import RUNNING
 from tests.helpers import DUP, LOGON, NEWS, Wired, of_type, order, wire

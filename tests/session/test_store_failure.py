@@ -8,11 +8,17 @@ import attrs
 import pytest
 
 from kalshi_fix_sansio._generated import OrderCancelReject
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
-from kalshi_fix_sansio.events import CloseReason, Event, MessageReceived, OutcomesUnknown, SessionEnded
-from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.errors import LocalProtocolError, SendFailedError, StoreError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    Event,
+    MessageReceived,
+    OutcomesUnknown,
+    SessionEnded,
+    Uncertainty,
+)
 from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, State, StoredMessage
 from tests.helpers import DUP, LOGON, NEWS, Wired, connected, kinds, messages, of_type, one, order, wire
 
@@ -138,7 +144,7 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
     for deed in deeds(role):
         try:
             deed(wired)
-        except LocalProtocolError:
+        except (LocalProtocolError, SendFailedError):
             assert wired.session.state is State.CLOSED
         for message in messages(wired.session.data_to_send()):
             assert message.header.msg_seq_num < store.durable
@@ -207,8 +213,10 @@ def test_a_caller_that_waits_for_a_number_is_told_at_once(role: Role, call: str)
         "test_request": lambda: wired.session.test_request(wired.clock.now),
     }
     failing_next(wired)
-    with pytest.raises(LocalProtocolError, match="nothing was sent: the store failed"):
+    with pytest.raises(SendFailedError, match="nothing was sent: the store failed") as caught:
         calls[call]()
+    assert caught.value.__cause__ is wired.session.store_error
+    assert not caught.value.may_have_been_sent
     with pytest.raises(LocalProtocolError, match="closed"):
         wired.session.send(said(role, "a"), wired.clock.now)
     assert [type(event) for event in wired.session.events()] == [SessionEnded]
@@ -218,7 +226,9 @@ def test_a_commit_that_fails_keeps_back_what_it_was_for() -> None:
     wired = trading()
     wired.session.send(order("a1"), wired.clock.now)
     failing_next(wired)
+    assert wired.session.took_number
     assert wired.session.data_to_send() == b""
+    assert isinstance(wired.session.store_error, StoreError)
     unknown, ended = wired.session.events()
     assert isinstance(unknown, OutcomesUnknown)
     assert (unknown.request_ids, unknown.why) == (("a1",), Uncertainty.STORE_FAILED)

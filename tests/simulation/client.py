@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from kalshi_fix_sansio import scalars
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -117,9 +117,11 @@ class Client(Process):
         connection = self.connection
         if connection is None or not connection.session.is_established:
             return
+        self.world.users_orders.send(message)
         try:
             seq_num = connection.session.send(message, self.now)
         except LocalProtocolError:
+            self.world.users_orders.withdraw(message)
             self.attend(connection)
             return
         self.world.client_sent(message, seq_num)
@@ -129,6 +131,7 @@ class Client(Process):
     def user(self, connection: Connection, event: Event) -> None:
         world = self.world
         world.tell(self.side, event)
+        world.users_orders.take(event)
         down, requests = world.down, world.requests
         lost: list[Entry] = []
         match event:

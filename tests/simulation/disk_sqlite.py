@@ -15,7 +15,7 @@ from shutil import rmtree
 from typing import Any
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
 from tests.adapters.store_sqlite import power_loss
 from tests.simulation import bounds

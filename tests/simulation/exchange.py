@@ -33,7 +33,7 @@ from kalshi_fix_sansio import (
     RFQCancel,
     RFQCancelStatus,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from tests.simulation.ledger import QUANTITY, uid_of
 from tests.simulation.orders import Key, key_of
 

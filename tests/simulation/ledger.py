@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from tests.simulation.schedule import Side
 from tests.simulation.violation import Violation
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from tests.simulation.violation import Violation
 
 Key = tuple[str, str, int]

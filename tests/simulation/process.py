@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.events import CloseReason, Event, LoggedOn, MessageRejected, SessionEnded
-from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session import Session
 from tests.simulation import bounds
 from tests.simulation.ledger import uid_of

@@ -33,7 +33,7 @@ REFUSALS = ("FIX logon service busy; retry with backoff", "rate limit exceeded",
 KEY, OTHER_KEY = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77", "7f1d3c52-8a0e-4b6b-9c8f-5e2f0a6d4b13"
 
 
-class Venue(Process):
+class SimulatedVenue(Process):
     """One life of the venue's process."""
 
     side = Side.VENUE

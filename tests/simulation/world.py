@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 
 from kalshi_fix_sansio._generated import DIALECT
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.config import QUICKFIX, ProtocolOptions, Role, SessionConfig, resend_everything
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import (
     Event,
     MessageReceived,
@@ -21,8 +21,6 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.messages import CODEC
-from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
-from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.session import resend
 from tests.simulation import bounds
 from tests.simulation.client import Client
@@ -33,11 +31,12 @@ from tests.simulation.endings import is_explained
 from tests.simulation.exchange import Exchange, work
 from tests.simulation.faults import DOWNTIME, Injector
 from tests.simulation.ledger import Entry, Ledger, uid_of
+from tests.simulation.machine import UsersOrders
 from tests.simulation.network import Link, Weather
 from tests.simulation.orders import Key, Requests, key_of
 from tests.simulation.process import Connection, Process
 from tests.simulation.schedule import Schedule, Side
-from tests.simulation.venue import KEY, OTHER_KEY, Venue
+from tests.simulation.venue import KEY, OTHER_KEY, SimulatedVenue
 from tests.simulation.violation import Violation
 from tests.simulation.wire import Wire
 
@@ -66,6 +65,7 @@ class World:
         self.down, self.up = Ledger(Side.VENUE), Ledger(Side.CLIENT)
         self.ledgers = {Side.VENUE: self.down, Side.CLIENT: self.up}
         self.requests = Requests()
+        self.users_orders = UsersOrders(schedule.session)
         self.endings: Counter[str] = Counter()
         self.told: Counter[str] = Counter()
         """What users were told of, by type of event."""
@@ -85,7 +85,7 @@ class World:
         self.processes: dict[Side, Process] = {}
         self.refused_until, self.refused_with, self.shut_until = 0.0, "", 0.0
         self.injector = Injector(self)
-        self.processes[Side.VENUE] = Venue(self, 1)
+        self.processes[Side.VENUE] = SimulatedVenue(self, 1)
         self.processes[Side.CLIENT] = Client(self, 1)
         self._plan_work()
         self.injector.plan()
@@ -149,9 +149,9 @@ class World:
         return client
 
     @property
-    def venue(self) -> Venue:
+    def venue(self) -> SimulatedVenue:
         venue = self.processes[Side.VENUE]
-        assert isinstance(venue, Venue)
+        assert isinstance(venue, SimulatedVenue)
         return venue
 
     # What the sides need
@@ -342,11 +342,12 @@ class World:
                 if key is not None:
                     self.requests.taken_back(key)
             self.requests.client_restarted(open_keys, self._left)
+            self.users_orders.restart()
             self.processes[side] = Client(self, former.life + 1)
             return
         if self.resend:
             self.exchange.outbox.extendleft(entry.message for entry in reversed(gone))
-        self.processes[side] = Venue(self, former.life + 1)
+        self.processes[side] = SimulatedVenue(self, former.life + 1)
         self.venue_has_news()
 
     def _left(self, key: Key) -> bool:

@@ -18,7 +18,7 @@ from kalshi_fix_sansio import (
     MDReqSymbol,
     MDUpdateAction,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import BookUpdate, Level, OrderBook, OrderBooks
 from tests.helpers import CODEC, KEY_ID, raw

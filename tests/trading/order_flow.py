@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -27,11 +27,18 @@ from kalshi_fix_sansio import (
     OrdStatus,
     Side,
 )
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    LoggedOn,
+    MessageReceived,
+    OpenRequest,
+    OutcomesUnknown,
+    SessionEnded,
+    Uncertainty,
+)
 from kalshi_fix_sansio.trading import Order, OrderDiscrepancyKind, Orders, OrderUpdate
-from tests.helpers import CODEC, KEY_ID
+from tests.helpers import CODEC, HOSTILE_CONTEXTS, KEY_ID
 
 SYMBOL, OTHER = "KXHIGHNY-26NOV21-T55", "KXBTCD-26NOV21-B90"
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -189,18 +196,30 @@ def logged_on(*, reset: bool = True, **flags: Any) -> LoggedOn:
     return LoggedOn(logon, 30, reset, MappingProxyType({"use_dollars": True} | flags))
 
 
-def open_request(message: Any, number: int = 3) -> OpenRequest:
-    return OpenRequest(message.cl_ord_id, message.MSG_TYPE, number, NOON, b"", number)
+def open_request(message: Any, number: int = 3, *, at: datetime = NOON) -> OpenRequest:
+    """A request as the session keeps it until its answer is received."""
+    names = [name for name in message.MESSAGE.request if name != "msg_seq_num" and getattr(message, name)]
+    name = getattr(message, names[0]) if names else str(number)
+    frame = CODEC.encode(message, header(message, number, at=at))
+    return OpenRequest(name, message.MSG_TYPE, number, at, frame, number)
+
+
+def unanswered(*messages: Any, at: datetime = NOON) -> OutcomesUnknown:
+    """What a client that was restarted reports about requests of the previous process."""
+    found = (open_request(each, number, at=at) for number, each in enumerate(messages, 3))
+    return OutcomesUnknown(tuple(found), Uncertainty.RESTARTED)
 
 
 def feed(orders: Orders, *happened: object) -> list[OrderUpdate]:
     """Apply messages as the session does: those of the venue as received, our own as they are. Returns the
-    last updates. Each order is told of once, with the state that it had, and so is a changed state."""
+    last updates. Each order is told of once, with the state that it had, and so is a changed state. The
+    caller's decimal context is hostile."""
     told: list[OrderUpdate] = []
     for each in happened:
         venue = isinstance(each, (ExecutionReport, OrderCancelReject))
         before = {order: order.state for order in orders}
-        told = orders.apply(MessageReceived(each) if isinstance(each, Message) and venue else each)
+        with localcontext(HOSTILE_CONTEXTS["every trap"]):
+            told = orders.apply(MessageReceived(each) if isinstance(each, Message) and venue else each)
         updates = {update.order: update for update in told if update.order is not None}
         assert len(updates) == sum(update.order is not None for update in told)
         assert all(update.before is before.get(order) for order, update in updates.items())

@@ -9,9 +9,10 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio import ExecutionReport, OrderCancelReject, OrdStatus
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio import ExecType, ExecutionReport, OrderCancelReject, OrdStatus
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.trading import Account
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from tests.trading.order_flow import BUY, SELL, cancel, change, place, refusal, report
 
 ENDS = {"2": "FILLED", "4": "CANCELED", "8": "REJECTED", "C": "EXPIRED"}
@@ -58,7 +59,8 @@ class History:
         draw = self.random.choice
         live = [order for order in self.orders if not order.done]
         mine = [order for order in live if order.mine]
-        match draw(["place", "place", "foreign", "trade", "trade", "trade", "change", "cancel", "expire"]):
+        kinds = "place place foreign trade trade trade change amend cancel expire"
+        match draw(kinds.split()):
             case "place":
                 self._place()
             case "foreign":
@@ -67,6 +69,8 @@ class History:
                 self._trade(draw(live))
             case "change" if mine:
                 self._change(draw(mine))
+            case "amend" if mine:
+                self._amend(draw(mine))
             case "cancel" if mine:
                 self._cancel(draw(mine))
             case "expire" if live:
@@ -87,13 +91,16 @@ class History:
     def _say(self, order: Resting, kind: str, **fields: Any) -> None:
         self.clocks[order.shard] += self.random.choice((1, 1, 3))
         key = str(ExecKey(order.shard, self.clocks[order.shard] // 3, self.clocks[order.shard]))
-        values = {"cl_ord_id": order.cl_ord_id, **order.terms, **fields}
+        # Not every report contains the account, and the newest that does counts.
+        account = {"alloc_account": self.random.choice((None, None, 0, 1, 2))}
+        values = {"cl_ord_id": order.cl_ord_id, **order.terms, **account, **fields}
         self.steps.append(report(kind, key, order.order_id, number=len(self.steps) + 2, **values))
 
     def _place(self) -> None:
         order = self._order(self.random.choice((0, 1)), mine=True)
         sent = place(order.cl_ord_id, str(order.qty), side=order.side, price=order.price)
         sent.ex_destination = order.shard
+        sent.alloc_account = self.random.choice((None, 0, 1, 2))
         self.steps.append(sent)
         if self.random.random() < 0.3:
             pending = report("pending new", "-1;-1", order.order_id, order.cl_ord_id, **order.terms)
@@ -131,6 +138,20 @@ class History:
         before, order.cl_ord_id = order.cl_ord_id, name
         self._say(order, "replaced", orig_cl_ord_id=before)
 
+    def _amend(self, order: Resting) -> None:
+        """Send several changes that keep the order's ClOrdID; then the venue answers them in their order."""
+        name = order.cl_ord_id
+        totals = [
+            order.cum + Decimal(self.random.randint(1, 2000)) / 100 for _ in range(self.random.randint(1, 3))
+        ]
+        self.steps += [change(name, name, str(total), side=order.side) for total in totals]
+        for total in totals:
+            if self.random.random() < 0.3:
+                self.steps.append(refusal(name, order.order_id, name, number=len(self.steps) + 2))
+            else:
+                order.qty = total
+                self._say(order, "replaced", orig_cl_ord_id=name)
+
     def _cancel(self, order: Resting) -> None:
         name = self._name()
         self.steps.append(cancel(name, order.cl_ord_id, side=order.side))
@@ -161,13 +182,23 @@ def is_answer(message: Message) -> bool:
     return isinstance(message, (ExecutionReport, OrderCancelReject))
 
 
+def keeps_id(message: Any) -> bool:
+    """Whether a change, or an answer to it, keeps the ClOrdID of its order."""
+    return bool(message.cl_ord_id == message.orig_cl_ord_id)
+
+
 def model(steps: Iterable[Message]) -> list[Row]:
-    """What is to be known of each order after these messages, in any order. All ids differ."""
+    """What is to be known of each order after these messages, in any order. All ids differ, but those of
+    changes that keep the order's own."""
     steps = list(steps)
     requests: list[Any] = [each for each in steps if not is_answer(each)]
     reports: list[Any] = [each for each in steps if isinstance(each, ExecutionReport)]
     refused: list[Any] = [each for each in steps if isinstance(each, OrderCancelReject)]
-    origin = {each.cl_ord_id: each.orig_cl_ord_id for each in requests if each.MSG_TYPE != "D"}
+    origin = {
+        each.cl_ord_id: each.orig_cl_ord_id
+        for each in requests
+        if each.MSG_TYPE != "D" and each.cl_ord_id != each.orig_cl_ord_id
+    }
 
     def root(name: str) -> str:
         while name in origin:
@@ -185,17 +216,29 @@ def model(steps: Iterable[Message]) -> list[Row]:
         ends = [each for each in said if each.ord_status in ENDS]
         gone = any(root(each.cl_ord_id) == name and each.ord_status in ENDS for each in refused)
         shown: Any = ends[-1] if ends else None
+        # Amends under one ClOrdID are answered in the order of sending, each by a report or a refusal.
+        answered = [each for each in said if each.exec_type == ExecType.REPLACED and keeps_id(each)]
+        answered += {each.header.msg_seq_num: each for each in refused if keeps_id(each)}.values()
+        kept = [each.cl_ord_id for each in answered]
+        done = {each.cl_ord_id for each in [*said, *(each for each in refused if not keeps_id(each))]}
+        done |= {each.orig_cl_ord_id for each in said}
+        later = [each.cl_ord_id for each in said]
+        while later:  # what a change that was done was built upon was done before it
+            done.add(later[-1])
+            later.append(origin[later.pop()]) if later[-1] in origin else later.pop()
         pending = []
         for request in requests:
             if request.MSG_TYPE == "D" or root(request.cl_ord_id) != name or ends:
                 continue
-            done = {each.cl_ord_id for each in [*said, *refused]} | {each.orig_cl_ord_id for each in said}
-            later = [each.cl_ord_id for each in said]
-            while later:  # what a change that was done was built upon was done before it
-                done.add(later[-1])
-                later.append(origin[later.pop()]) if later[-1] in origin else later.pop()
-            if request.cl_ord_id not in done:
+            if keeps_id(request):
+                if request.cl_ord_id in kept:
+                    kept.remove(request.cl_ord_id)
+                else:
+                    pending.append(request.cl_ord_id)
+            elif request.cl_ord_id not in done:
                 pending.append(request.cl_ord_id)
+        stating = [mine[name], *said] if name in mine else said
+        accounts = [each.alloc_account for each in stating if each.alloc_account is not None]
         filled = sum((each.last_qty for each in trades.values()), Decimal(0))
         told = max([each.cum_qty for each in said], default=Decimal(0))
         rejected = shown is not None and shown.ord_status == "8"
@@ -209,6 +252,7 @@ def model(steps: Iterable[Message]) -> list[Row]:
         rows.append(
             {
                 "order_id": None if rejected or not about else about[0].order_id,
+                "account": Account(accounts[-1] if accounts else 0),
                 "state": state,
                 "ending": ENDS[shown.ord_status] if shown is not None else None,
                 "cl_ord_id": last.cl_ord_id,
@@ -231,6 +275,7 @@ def rows(orders: Iterable[Any]) -> list[Row]:
     found = [
         {
             "order_id": order.order_id,
+            "account": order.account,
             "state": order.state.name,
             "ending": None if order.ending is None else order.ending.name,
             "cl_ord_id": order.cl_ord_id,

@@ -22,9 +22,9 @@ from kalshi_fix_sansio import (
     RFQCancelStatus,
     Side,
 )
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OutcomesUnknown
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OpenRequest, OutcomesUnknown, Uncertainty
+from kalshi_fix_sansio.trading import Copied, Covered, ExecKey
 from tests.helpers import CODEC, raw
 from tests.trading import order_flow
 from tests.trading.order_flow import NOON, at, d, over_the_wire
@@ -37,6 +37,8 @@ LEG = MultivariateSelectedLeg(
     multivariate_selected_side="yes",
 )
 LONG = "n" * 257
+DUE = 30 + 15 + 5
+"""When the order of a quote that is accepted at 0 seconds is overdue."""
 
 
 def received(message: Message, seconds: float | None = None, number: int = 2) -> MessageReceived:
@@ -98,9 +100,8 @@ def over(rfq_id: str = "R1", text: str = "RFQ is over") -> QuoteRequestReject:
 
 
 def ack(quote_req_id: str = "r1", rfq_id: str | None = "R1", **more: Any) -> QuoteRequestAck:
-    return QuoteRequestAck(
-        quote_req_id=quote_req_id, quote_request_type=1, rfq_id=rfq_id, ex_destination=0, **more
-    )
+    values = {"quote_request_type": 1, "ex_destination": 0} | more
+    return QuoteRequestAck(quote_req_id=quote_req_id, rfq_id=rfq_id, **values)
 
 
 def told(
@@ -153,3 +154,19 @@ def report(
         avg_px=d(0),
         text=text,
     )
+
+
+# Drop copy
+
+
+def traded(key: str, seconds: float | None = None) -> Copied:
+    """A report of another order on the same market."""
+    when = None if seconds is None else at(seconds)
+    return Copied(order_flow.report("new", key, transact_time=when))
+
+
+def covered(begin: str = "5;1", seconds: float | None = DUE, end: str | None = None) -> Covered:
+    first = ExecKey.parse(begin)
+    assert first is not None
+    last = None if end is None else ExecKey.parse(end)
+    return Covered(first.shard, first, 0, last, None if seconds is None else at(seconds))

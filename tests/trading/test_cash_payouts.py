@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from kalshi_fix_sansio import MarketResult
 from kalshi_fix_sansio.trading import Account, Cash, Orders, SettledParty, Settlement, SettlementUpdate
-from kalshi_fix_sansio.trading.cash import NO_SHARD
+from kalshi_fix_sansio.trading.money.cash import NO_SHARD
 from tests.trading.order_flow import OTHER, SYMBOL, feed, report
 
 MINE = Account()
@@ -66,7 +66,7 @@ def test_payouts_that_are_known_again_have_a_bound() -> None:
     cash = Cash(max_paid=2, max_purses=3)
     for number in range(5):
         cash.apply(settled({f"c{number}": "1"}, f"M{number}"))
-    assert (len(cash), len(cash._paid), cash.refused) == (3, 2, 2)
+    assert (len(cash), cash._remembered, cash.refused) == (3, 2, 2)
     for number in range(5):
         told = feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"), symbol=f"M{number}"))
         cash.apply(told[0])

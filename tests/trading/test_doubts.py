@@ -12,8 +12,7 @@ from kalshi_fix_sansio import (
     OrderGroupResponse,
 )
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.events import MessageReceived, OpenRequest, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.trading import (
     Cash,
     Doubt,
@@ -28,7 +27,7 @@ from kalshi_fix_sansio.trading import (
     RfqMaker,
     Settlements,
 )
-from kalshi_fix_sansio.trading.doubts import WINDOW
+from kalshi_fix_sansio.trading.common.doubts import WINDOW
 from tests.trading.order_flow import ENDED, NOON, feed, logged_on, over_the_wire, place, report
 
 

@@ -31,7 +31,7 @@ def key_of(report: Any) -> ExecKey | None:
     return ExecKey.parse(report.exec_id) if isinstance(report, ExecutionReport) else None
 
 
-class Venue:
+class SlowVenue:
     """What the venue has of one account, as plainly as it can be said."""
 
     def __init__(self, reports: list[ExecutionReport], random: Random) -> None:
@@ -81,7 +81,7 @@ def test_what_was_lost_comes_by_drop_copy_or_stays_in_doubt(
     sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
     future = {step.cl_ord_id for step in steps[cut:] if not is_answer(step) and step.MSG_TYPE == "D"} - sent
     there = [step for step in steps if isinstance(step, ExecutionReport) and step.order_id[1:] not in future]
-    venue, second = Venue(there, random), 0.0
+    venue, second = SlowVenue(there, random), 0.0
     copies.apply(logged_on(), Instant(0, NOON))
     copies.ask(orders.copy_from(), orders.moment, Instant(0, NOON))
     before = orders.doubts()

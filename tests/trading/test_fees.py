@@ -10,8 +10,8 @@ import pytest
 
 from kalshi_fix_sansio import Side
 from kalshi_fix_sansio.trading import FeeTerms, Order, Orders, check_fees, expected_charges, revenue
-from kalshi_fix_sansio.trading.exec_key import ExecKey
-from kalshi_fix_sansio.trading.order import Fill
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.orders.order import Fill
 from tests.trading.order_flow import BUY, SELL, feed, only, report
 
 
@@ -70,15 +70,17 @@ def test_the_examples_of_the_page(name: str, told: bool) -> None:
             del fill["long_qty"]
     charges = expected_charges(order(*fills), FeeTerms(taker_rate=Decimal(rate)))
     assert charges is not None
-    assert [(each.trade_fee, each.rounding_fee, each.rebate) for each in charges] == [
+    assert [(each.trade_fee, each.rounding_fee, each.rebate) for each in charges.values()] == [
         tuple(map(Decimal, each)) for each in parts
     ]
-    assert [each.net for each in charges] == list(map(Decimal, net))
+    assert [each.net for each in charges.values()] == list(map(Decimal, net))
 
 
 def test_direct_members_are_rounded_to_a_hundredth_of_a_cent() -> None:
     terms = FeeTerms(taker_rate=Decimal("0.07"), precision=Decimal("0.0001"))
-    [charge] = expected_charges(order({"last": ("0.03", "0.3301"), **held("0.03")[0]}), terms) or []
+    charges = expected_charges(order({"last": ("0.03", "0.3301"), **held("0.03")[0]}), terms)
+    assert charges is not None
+    [charge] = charges.values()
     assert (charge.trade_fee, charge.rounding_fee) == (Decimal("0.0005"), Decimal("0.000097"))
 
 

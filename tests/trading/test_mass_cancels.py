@@ -15,8 +15,13 @@ from kalshi_fix_sansio import (
     OrderMassCancelReport,
     OrderMassCancelRequest,
 )
-from kalshi_fix_sansio.events import MessageReceived, MessageRejected, OutcomesUnknown, RejectReceived
-from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.events import (
+    MessageReceived,
+    MessageRejected,
+    OutcomesUnknown,
+    RejectReceived,
+    Uncertainty,
+)
 from kalshi_fix_sansio.trading import (
     Copied,
     Covered,

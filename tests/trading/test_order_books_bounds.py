@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kalshi_fix_sansio import MarketDataRequestReject
 from kalshi_fix_sansio.trading import BookState, BookUpdate, DiscrepancyKind, OrderBooks, StaleReason
-from kalshi_fix_sansio.trading.order_books import MAX_SYMBOL_SIZE
+from kalshi_fix_sansio.trading.books.order_books import MAX_SYMBOL_SIZE
 from tests.trading.feed import A, B, C, apply, request, snapshot, update
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from kalshi_fix_sansio import (
     MDIncEntry,
     Reject,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_sansio.trading import BookState, OrderBooks
 from tests.trading.feed import request
@@ -146,3 +147,9 @@ def test_a_book_is_live_exactly_when_the_venue_keeps_it_up_to_date(sequence: lis
 @given(steps)
 def test_a_refusal_that_names_no_request_is_told_apart_as_well(sequence: list[Step]) -> None:
     check([("serve", 3) if step == ("serve", 2) else step for step in sequence])
+
+
+def test_a_book_that_was_not_requested_is_named() -> None:
+    with pytest.raises(KeyError, match="no book of 'KXA': pass the MarketDataRequest"):
+        OrderBooks()["KXA"]
+    assert OrderBooks().get("KXA") is None

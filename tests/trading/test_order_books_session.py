@@ -18,7 +18,8 @@ from kalshi_fix_sansio import (
     SecurityStatusRequest,
     UnknownMessage,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.events import (
     CloseReason,
     GapClosed,
@@ -35,7 +36,6 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.trading import BookState, OrderBooks, StaleReason
 from tests.trading.feed import A, B, C, apply, from_wire, kinds, request, shown, snapshot, update
 

@@ -9,16 +9,15 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_adapters.venue import exchange
-from kalshi_fix_adapters.venue.config import AccountConfig
-from kalshi_fix_adapters.venue.exchange import margin_market, prediction_market
-from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
 from kalshi_fix_sansio import ExecutionReport, MarketDataRequestReject, OrderCancelRequest, Side, TimeInForce
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import BookState, BookUpdate, OrderBooks, StaleReason, Trade
-from tests.adapters.venue.town import Client, Town, api_key, order
+from kalshi_fix_venue.config import AccountConfig
+from kalshi_fix_venue.exchange import margin_market, prediction_market
+from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from tests.trading.feed import request
+from tests.venue.town import Client, Town, api_key, order
 
 CENTS, SUBPENNY = "KXCENTS-26AUG20", "KXSUBPENNY-26AUG20"
 MARKETS = {
@@ -123,8 +122,8 @@ class TradedBooks:
         for symbol in self.symbols:
             book = self.books[symbol]
             assert book.state is BookState.LIVE
-            assert tuple(book.bids) == there.levels(symbol, exchange.Side.BUY)
-            assert tuple(book.offers) == there.levels(symbol, exchange.Side.SELL)
+            assert tuple(book.bids) == there.levels(symbol, Side.BUY)
+            assert tuple(book.offers) == there.levels(symbol, Side.SELL)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -178,7 +177,7 @@ def test_what_is_unsubscribed_is_told_no_more() -> None:
     traded.ask("0", SUBPENNY)
     book = traded.books[SUBPENNY]
     there = traded.town.venue.exchange("prediction")
-    assert (book.state, tuple(book.bids)) == (BookState.SNAPSHOT, there.levels(SUBPENNY, exchange.Side.BUY))
+    assert (book.state, tuple(book.bids)) == (BookState.SNAPSHOT, there.levels(SUBPENNY, Side.BUY))
 
 
 def test_too_many_markets_are_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,15 +19,27 @@ from kalshi_fix_sansio import (
     OrderGroupRequest,
     OrderGroupResponse,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import BEGINNING, END
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.events import (
+    MessageReceived,
+    MessageRejected,
+    MessagesLost,
+    OpenRequest,
+    OutcomesUnknown,
+    RejectReceived,
+    SequenceSkipped,
+    Uncertainty,
+)
 from kalshi_fix_sansio.trading import GroupDiscrepancyKind, GroupState, GroupUpdate, OrderGroup, OrderGroups
-from kalshi_fix_sansio.trading.order_groups import WINDOW
-from kalshi_fix_sansio.trading.received import MAX_ID_SIZE
+from kalshi_fix_sansio.trading.common.doubts import Remedy
+from kalshi_fix_sansio.trading.common.dumping import VERSION
+from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE
+from kalshi_fix_sansio.trading.groups.order_group import MAX_LIMITS, WINDOW
+from kalshi_fix_sansio.trading.orders.order_doubts import Copied
 from tests.helpers import CODEC, raw
-from tests.trading.order_flow import NOON, at, d, over_the_wire, place
+from tests.trading.order_flow import ENDED, NOON, at, d, header, logged_on, over_the_wire, place
 from tests.trading.order_flow import report as reported
 
 G, H = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11", "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c12"
@@ -52,17 +64,30 @@ def order(cl_ord_id: str, group_id: str | None = G) -> NewOrderSingle:
 
 
 def report(cl_ord_id: str, exec_id: str, kind: str = "new", **more: Any) -> ExecutionReport:
-    return reported(kind, exec_id, more.pop("order_id", f"order-{cl_ord_id}"), cl_ord_id, **more)
+    values: dict[str, Any] = {"at": more.get("transact_time") or NOON}
+    return reported(kind, exec_id, more.pop("order_id", f"order-{cl_ord_id}"), cl_ord_id, **(values | more))
 
 
 def fill(cl_ord_id: str, exec_id: str, quantity: str, seconds: float, **more: Any) -> ExecutionReport:
-    values: dict[str, Any] = {"last": (quantity, "0.5"), "transact_time": at(seconds)}
-    return report(cl_ord_id, exec_id, "trade", **(values | more))
+    values: dict[str, Any] = {"kind": "trade", "last": (quantity, "0.5"), "transact_time": at(seconds)}
+    return report(cl_ord_id, exec_id, **(values | more))
 
 
-def cancel(cl_ord_id: str, seconds: float) -> ExecutionReport:
+def cancel(cl_ord_id: str, seconds: float, **more: Any) -> ExecutionReport:
     why = ExecutionReportText.ORDER_GROUP_CANCEL
-    return report(cl_ord_id, "9;9", "canceled", text=why, transact_time=at(seconds))
+    return report(cl_ord_id, "9;9", "canceled", **({"text": why, "transact_time": at(seconds)} | more))
+
+
+def refusal(
+    cl_ord_id: str, seconds: float, why: str = ExecutionReportText.EXCEEDED_ORDER_GROUP_RISK_LIMIT
+) -> ExecutionReport:
+    return report(cl_ord_id, "9;9", "rejected", text=why, transact_time=at(seconds))
+
+
+def reject() -> BusinessMessageReject:
+    return BusinessMessageReject(
+        ref_seq_num=2, ref_msg_type="UOG", business_reject_reason=BusinessRejectReason.OTHER
+    )
 
 
 def unknown(request: OrderGroupRequest) -> OutcomesUnknown:
@@ -72,8 +97,7 @@ def unknown(request: OrderGroupRequest) -> OutcomesUnknown:
 
 def told(groups: OrderGroups, happened: object) -> GroupUpdate:
     """The update that something makes."""
-    update = groups.apply(happened)
-    assert update is not None
+    [update] = groups.apply(happened)
     return update
 
 
@@ -88,7 +112,7 @@ def create(groups: OrderGroups, group_id: str = G, limit: int = 10, **more: Any)
 def ask(
     groups: OrderGroups, request: OrderGroupRequest, limit: int | None = None, seconds: float = 0
 ) -> None:
-    assert groups.apply(request) is None
+    assert groups.apply(request) == []
     update = told(groups, response(request.order_group_id or "", limit, seconds=seconds))
     assert (update.request, update.discrepancies) == (request, [])
 
@@ -128,18 +152,6 @@ def test_while_a_request_has_no_answer_no_other_is_taken(groups: OrderGroups) ->
     assert state(group) is GroupState.TRIGGERED
 
 
-def test_each_action_does_what_it_says(groups: OrderGroups) -> None:
-    group = create(groups)
-    ask(groups, OrderGroupRequest.update(G, order_group_contracts_limit=40), 40)
-    assert (group.limit, state(group)) == (40, GroupState.ACTIVE)
-    ask(groups, OrderGroupRequest.trigger(G))
-    assert (state(group), groups.room(G, NOON)) == (GroupState.TRIGGERED, d(0))
-    ask(groups, OrderGroupRequest.reset(G))
-    assert (state(group), groups.room(G, NOON)) == (GroupState.ACTIVE, d(40))
-    ask(groups, OrderGroupRequest.delete(G))
-    assert G not in groups
-
-
 def test_a_request_that_send_refused_is_taken_back(groups: OrderGroups) -> None:
     request = OrderGroupRequest.create(10)
     groups.apply(request)
@@ -153,11 +165,8 @@ def test_a_refused_request_changes_nothing(groups: OrderGroups) -> None:
     group = create(groups)
     request = OrderGroupRequest.trigger(G)
     groups.apply(request)
-    reject = BusinessMessageReject(
-        ref_seq_num=2, ref_msg_type="UOG", business_reject_reason=BusinessRejectReason.OTHER
-    )
-    assert groups.apply(RejectReceived(reject, 1, order("a"))) is None
-    update = told(groups, RejectReceived(reject, 2, request))
+    assert groups.apply(RejectReceived(reject(), 1, order("a"))) == []
+    update = told(groups, RejectReceived(reject(), 2, request))
     assert (update.group, update.request) == (group, request)
     assert groups.in_flight is None
     assert state(group) is GroupState.ACTIVE
@@ -168,16 +177,6 @@ def test_a_limit_that_is_not_the_one_asked_for_is_told_and_holds(groups: OrderGr
     [found] = told(groups, response(G, 20)).discrepancies
     assert (found.kind, groups[G].limit) == (Kind.OTHER_LIMIT, 20)
     assert str(found) == f"order group {G}: {Kind.OTHER_LIMIT.value}: 20 and not 25"
-
-
-def test_without_a_limit_in_the_answer_the_one_asked_for_holds_of_a_group_that_had_none(
-    groups: OrderGroups,
-) -> None:
-    groups.apply(response(G))
-    ask(groups, OrderGroupRequest.update(G, order_group_contracts_limit=7))
-    assert groups[G].limit == 7
-    ask(groups, OrderGroupRequest.update(G, order_group_contracts_limit=9))
-    assert groups[G].limit == 7  # which the venue did not say
 
 
 # What is not known
@@ -194,50 +193,28 @@ def test_a_create_of_unknown_outcome_may_have_made_a_group(groups: OrderGroups) 
     assert (groups.lost_creates, groups[G].orphan, groups[G].state) == (0, True, GroupState.UNKNOWN)
 
 
-@pytest.mark.parametrize("action", ["trigger", "reset", "delete"])
-def test_a_group_is_unknown_after_a_request_without_an_outcome(groups: OrderGroups, action: str) -> None:
-    group = create(groups)
-    request = getattr(OrderGroupRequest, action)(G)
-    groups.apply(request)
-    groups.apply(unknown(request))
-    assert (group.state, groups.room(G, NOON)) == (GroupState.UNKNOWN, None)
-    # Time does not tell, nor does an answer that names no request.
-    groups.apply(response(G))
-    assert groups.room(G, at(3600)) is None
-    ask(groups, OrderGroupRequest.reset(G))
-    assert groups.room(G, at(3600)) == 10
-
-
 def test_an_unknown_outcome_about_a_group_that_is_not_kept_is_told(groups: OrderGroups) -> None:
     request = OrderGroupRequest.trigger(G)
     groups.apply(request)
     update = told(groups, unknown(request))
-    assert (update.group, update.request) == (None, request)
-    assert (len(groups), groups.lost_creates) == (0, 0)
+    assert (update.group, update.request) == (groups[G], request)
+    assert (groups[G].state, groups[G].orphan, groups[G].limit) == (GroupState.UNKNOWN, True, None)
+    assert groups.lost_creates == 0
 
 
 def test_other_uncertain_requests_do_not_concern_it(groups: OrderGroups) -> None:
     request = OrderGroupRequest.create(10)
-    assert groups.apply(unknown(request)) is None
+    assert groups.apply(unknown(request)) == []
     groups.apply(request)
     other = OutcomesUnknown((OpenRequest("a", "D", 7, NOON, b"", 1),), Uncertainty.RESTARTED)
-    assert groups.apply(other) is None
+    assert groups.apply(other) == []
     assert groups.in_flight is request
-
-
-def test_what_another_source_says_is_learnt(groups: OrderGroups) -> None:
-    groups.learn(G, limit=12, triggered=True)
-    assert groups[G].state is GroupState.TRIGGERED
-    group = groups.learn(G, limit=12)
-    assert (state(group), groups.room(G, NOON)) == (GroupState.ACTIVE, d(12))
-    groups.forget(G)
-    groups.forget(G)
-    assert len(groups) == 0
 
 
 def test_a_response_to_nothing_is_an_orphan(groups: OrderGroups) -> None:
     assert kinds(groups, response(G, 10)) == [Kind.ORPHAN]
-    assert kinds(groups, response(G, 12)) == []
+    for _ in range(2):
+        assert groups.apply(response(G, 12)) == []
     assert (groups[G].limit, groups.lost_creates) == (12, 0)
 
 
@@ -283,56 +260,12 @@ def test_room_is_the_limit_less_what_filled_within_the_window(groups: OrderGroup
     assert groups.room(G, at(4) + WINDOW) == 10
 
 
-def test_a_fill_counts_once_whatever_comes_again(groups: OrderGroups) -> None:
-    create(groups)
-    groups.apply(order("a"))
-    assert groups.apply(fill("a", "2;1", "3", 1)) is not None
-    assert groups.apply(fill("a", "2;1", "3", 1)) is None
-    groups.room(G, at(60))
-    groups.apply(fill("a", "2;1", "3", 1))
-    assert groups.room(G, at(60)) == 10
-
-
-def test_more_than_the_limit_leaves_no_room(groups: OrderGroups) -> None:
-    create(groups)
-    groups.apply(order("a"))
-    groups.apply(fill("a", "2;1", "30", 1))
-    assert groups.room(G, at(2)) == 0
-
-
-def test_an_order_stays_in_its_group_when_it_is_replaced(groups: OrderGroups) -> None:
-    create(groups)
-    groups.apply(order("a"))
-    groups.apply(report("a", "1;1"))
-    groups.apply(fill("b", "2;1", "3", 1, order_id="order-a", orig_cl_ord_id="a"))
-    assert groups.room(G, at(1)) == 7
-
-
-def test_orders_of_no_group_or_of_one_that_is_gone_do_not_count(groups: OrderGroups) -> None:
-    create(groups)
-    groups.apply(order("a", None))
-    groups.apply(order("b", H))
-    assert groups.apply(fill("a", "2;1", "3", 1)) is None
-    assert groups.apply(fill("b", "2;2", "3", 1)) is None
-    assert groups.room(G, at(1)) == 10
-
-
 def test_an_order_that_was_not_sent_is_forgotten(groups: OrderGroups) -> None:
     create(groups)
     withdrawn = order("a")
     groups.apply(withdrawn)
     groups.withdraw(withdrawn)
-    assert groups.apply(fill("a", "2;1", "3", 1)) is None
-
-
-def test_a_reset_forgets_what_filled_before_it_however_late_it_is_told(groups: OrderGroups) -> None:
-    create(groups)
-    groups.apply(order("a"))
-    groups.apply(fill("a", "2;1", "3", 1))
-    ask(groups, OrderGroupRequest.reset(G), seconds=5)
-    groups.apply(fill("a", "2;2", "4", 5))
-    groups.apply(fill("a", "2;3", "1", 6))
-    assert groups.room(G, at(6)) == 9
+    assert groups.apply(fill("a", "2;1", "3", 1)) == []
 
 
 @pytest.mark.parametrize(
@@ -340,61 +273,327 @@ def test_a_reset_forgets_what_filled_before_it_however_late_it_is_told(groups: O
     [
         {"last_qty": None},
         {"last_qty": d(0)},
+        {"last_qty": d(-1)},
         {"exec_id": LONG},
         {"transact_time": None, "header": None},
+        {"transact_time": BEGINNING},
     ],
 )
-def test_a_fill_that_cannot_be_read_leaves_more_room_than_there_is(
+def test_after_a_fill_that_cannot_be_read_a_group_may_have_triggered(
     groups: OrderGroups, more: dict[str, Any]
 ) -> None:
-    create(groups)
+    group = create(groups)
     groups.apply(order("a"))
     unreadable = fill("a", "2;1", "3", 1)
     for name, value in more.items():
         setattr(unreadable, name, value)
-    assert groups.apply(unreadable) is None
-    assert groups.room(G, at(1)) == 10
+    assert told(groups, unreadable).state_changed
+    assert (state(group), groups.room(G, at(1))) == (GroupState.UNKNOWN, None)
+    groups.apply(report("b", "3;1", transact_time=at(1)))  # of no group
+    groups.apply(order("c"))
+    groups.apply(report("c", "4;1", transact_time=at(1) + WINDOW))
+    assert state(group) is GroupState.ACTIVE
 
 
-def test_a_fill_without_a_time_of_its_own_happened_when_it_was_told(groups: OrderGroups) -> None:
+def test_of_many_limits_the_last_are_remembered(groups: OrderGroups) -> None:
+    group = create(groups)
+    groups.apply(order("a"))
+    for number in range(2 * MAX_LIMITS):
+        ask(groups, OrderGroupRequest.update(G, order_group_contracts_limit=10 + number % 2), seconds=number)
+        ask(
+            groups,
+            OrderGroupRequest.update(G, order_group_contracts_limit=11 - number % 2),
+            11 - number % 2,
+            seconds=number,
+        )
+    assert len(group._limits) <= MAX_LIMITS
+    groups.apply(fill("a", "2;1", "1", 2 * MAX_LIMITS - 3))
+    assert state(group) is GroupState.ACTIVE
+    groups.apply(Copied(fill("a", "2;0", "1", MAX_LIMITS)))
+    assert state(group) is GroupState.UNKNOWN
+
+
+def test_without_any_time_an_answer_does_not_show_what_followed_it() -> None:
+    groups = OrderGroups()
     create(groups)
+    dumped = groups.dump()["groups"]
+    groups = OrderGroups()
+    groups.load({**groups.dump(), "groups": dumped})
+    assert groups.apply(OrderGroupRequest.reset(G)) == []
+    groups.apply(OrderGroupResponse(order_group_id=G))
+    assert (state(groups[G]), groups[G].reset_at) == (GroupState.ACTIVE, None)
     groups.apply(order("a"))
-    groups.apply(fill("a", "2;1", "3", 1, transact_time=None, at=at(2)))
-    assert (groups.room(G, at(2)), groups.room(G, at(2) + WINDOW)) == (d(7), d(10))
-
-
-def test_cancels_show_that_a_group_has_triggered(groups: OrderGroups) -> None:
-    group = create(groups)
-    groups.apply(order("a"))
-    update = told(groups, cancel("a", 3))
-    assert (update.group, group.state) == (group, GroupState.TRIGGERED)
-    assert groups.apply(cancel("a", 3)) is None
-
-
-def test_cancels_of_before_a_reset_show_nothing(groups: OrderGroups) -> None:
-    group = create(groups)
-    groups.apply(order("a"))
-    ask(groups, OrderGroupRequest.reset(G), seconds=5)
     groups.apply(cancel("a", 3))
-    assert state(group) is GroupState.ACTIVE
-    groups.apply(report("a", "1;1"))
-    groups.apply(cancel("a", 6))
-    assert state(group) is GroupState.TRIGGERED
-
-
-def test_cancels_by_a_deletion_are_no_trigger(groups: OrderGroups) -> None:
-    group = create(groups)
-    groups.apply(order("a"))
-    groups.apply(OrderGroupRequest.delete(G))
-    groups.apply(cancel("a", 3))
-    assert state(group) is GroupState.ACTIVE
+    assert state(groups[G]) is GroupState.UNKNOWN
 
 
 def test_what_does_not_concern_groups_does_nothing(groups: OrderGroups) -> None:
-    assert groups.apply(object()) is None
-    assert groups.apply(report("a", "1;1")) is None
+    assert groups.apply(object()) == []
+    assert groups.apply(report("a", "1;1")) == []
     with pytest.raises(KeyError):
         groups.room(G, NOON)
+
+
+# Histories of one group
+
+# Each row begins with the group G of limit 10 and is a list of steps:
+#
+#   order a [H]                    an order of a group is about to be sent; H is another one, - none
+#   fill a 2;1 3 @1                a trade of an order: ExecID, contracts, time in seconds
+#   taken, cancel, refuse a @1     reports that an order was accepted, cancelled by its group, refused for it
+#   heard @1                       a report of no group, which contains the venue's time alone
+#   untimed fill a 3 @2            a report without TransactTime, sent at a time; so for a cancel
+#   renamed b a 3 @1               a trade of the order that was sent as a, now named b
+#   copy ...                       the same by drop copy
+#   reset, trigger, delete @1      a request, and its answer at a time
+#   update 20 @6                   so too; `update 20 silent` is answered without the limit
+#   lose reset                     a request that has no outcome; so for the others
+#   send delete, refused           a request that waits, and the Reject of it
+#   answer @1                      an answer that belongs to no request
+#   learn 10 [triggered]           what REST reports; - for a limit that is not known
+#   end, logon @1, resumed         the end of the session, a Logon with and without reset
+#
+# and of what they lead to: a state, `room 7 @1` (- for None), `limit 4`, `since 3`, `gone`, `certain`. `new`
+# is expected of a step that has changed the state, `none` of one that has made no update.
+HISTORIES = {
+    "each action does what its name says": (
+        "update 40 @0 | limit 40 | ACTIVE | trigger @0 | TRIGGERED | room 0 @0 | "
+        "reset @0 | ACTIVE | room 40 @0 | delete @0 | gone"
+    ),
+    "an answer without a limit gives a group without one the limit asked for, and no other": (
+        "forget | answer @0 | update 7 silent | limit 7 | update 9 silent | limit 7"
+    ),
+    "a lost trigger": (
+        "lose trigger | UNKNOWN | room - @0 | answer @0 | room - @3600 | reset @0 | room 10 @3600"
+    ),
+    "a lost reset": (
+        "lose reset | UNKNOWN | room - @0 | answer @0 | room - @3600 | reset @0 | room 10 @3600"
+    ),
+    "a lost deletion": (
+        "lose delete | UNKNOWN | room - @0 | answer @0 | room - @3600 | reset @0 | room 10 @3600"
+    ),
+    "REST reports a state": (
+        "forget | learn 12 triggered | TRIGGERED | learn 12 | ACTIVE | room 12 @0 | forget | forget | gone"
+    ),
+    "more than the limit leaves no room": "order a | fill a 2;1 30 @1 | room 0 @2",
+    "a fill counts once, whatever is received again": (
+        "order a | fill a 2;1 3 @1 | fill a 2;1 3 @1 | none | room 10 @60 | fill a 2;1 3 @1 | room 10 @60"
+    ),
+    "a replaced order stays in its group": "order a | taken a @0 | renamed b a 3 @1 | room 7 @1",
+    "orders of no group, or of one that is gone, do not count": (
+        "order a - | order b H | fill a 2;1 3 @1 | none | fill b 2;2 3 @1 | none | room 10 @1"
+    ),
+    "a reset ends the fills before it, however late they are reported": (
+        "order a | fill a 2;1 3 @1 | reset @5 | fill a 2;2 4 @5 | fill a 2;3 1 @6 | room 9 @6"
+    ),
+    "a fill without a time is of its report's": "order a | untimed fill a 3 @2 | room 7 @2 | room 10 @17",
+    "cancels show that it has triggered": "order a | cancel a @3 | new | TRIGGERED | cancel a @3 | none",
+    "the fill that exceeds the limit triggers, though no order is left to cancel": (
+        "order a | fill a 2;1 4 @1 | fill a 2;2 6 @15 | ACTIVE | "  # the limit is reached, and not exceeded
+        "fill a 2;3 0.01 @15.5 | new | TRIGGERED | room 0 @3600"
+    ),
+    "a late fill completes a window that has passed": (
+        "order a | fill a 2;2 6 @10 | copy fill a 2;1 5 @0 | new | TRIGGERED | "
+        "fill a 2;3 1 @40 | ACTIVE | fill a 2;0 99 @1 | none"  # another program has reset it
+    ),
+    "a refused order shows that it has triggered": (
+        "order a | refuse a @1 | new | TRIGGERED | room 0 @3600 | certain | "
+        "reset @2 | ACTIVE | order b | refuse b INSUFFICIENT_BALANCE @3 | ACTIVE"
+    ),
+    "an order that it takes shows that another program has reset it": (
+        "order a | fill a 2;1 11 @1 | cancel a @1 | order b | taken b @2 | new | ACTIVE | room 10 @2"
+    ),
+    "while it takes orders though the limit is exceeded, it may have triggered": (
+        "order a | order b | fill a 2;1 11 @1 | TRIGGERED | taken b @2 | UNKNOWN | since 1 | "
+        "order c | taken c @16 | ACTIVE"
+    ),
+    # The update takes place between 10 and 16 seconds; after 15 the first fill counts no more.
+    "an update to the volume": (
+        "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 5 @16 | limit 5 | ACTIVE"
+    ),
+    "an update below what may be the volume": (
+        "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 4 @16 | limit 4 | UNKNOWN"
+    ),
+    "an update to the least volume": (
+        "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 2 @16 | limit 2 | UNKNOWN"
+    ),
+    "an update below any volume": (
+        "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 1 @16 | limit 1 | new | TRIGGERED"
+    ),
+    "an update below the volume is reported": "order a | fill a 2;1 3 @0 | update 2 @1 | new | TRIGGERED",
+    "a late fill is compared with the limit of its time": (
+        "order a | heard @4 | update 20 @6 | fill a 2;1 11 @7 | ACTIVE | "
+        "copy fill a 2;0 1 @6 | ACTIVE"  # it may have been the first that filled
+    ),
+    "a fill while an update was under way is compared with both limits": (
+        "order a | heard @8 | update 20 @10 | fill a 3;2 11 @9 | UNKNOWN | room - @10 | "
+        "copy fill a 3;1 10 @7 | TRIGGERED"  # whichever limit was in force
+    ),
+    "where the limit is not known any fill may trigger": (
+        "forget | learn - | order a | ACTIVE | room - @0 | fill a 2;1 1 @1 | UNKNOWN"
+    ),
+    "both orders of one trade count": "order a | order b | fill a 2;1 3 @1 | fill b 2;1 3 @1 | room 4 @1",
+    "cancels before a reset show nothing": (
+        "order a | heard @4 | reset @5 | cancel a @3 | ACTIVE | cancel a @6 | TRIGGERED"
+    ),
+    "a cancel while a reset was under way may have preceded or followed it": (
+        "order a | order b | taken b @2 | reset @5 | cancel a @3 | UNKNOWN | room - @5 | since 3 | "
+        "fill b 2;2 1 @18 | order c | taken c @18 | ACTIVE"
+    ),
+    "a fill while a reset was under way may have preceded or followed it": (
+        "order a | order b | taken b @2 | reset @5 | fill a 2;1 11 @3 | UNKNOWN | room - @5 | since 3 | "
+        "fill b 2;2 1 @18 | order c | taken c @18 | ACTIVE"
+    ),
+    "evidence that was known before a reset shows nothing when it is received again": (
+        "order a | order b | fill a 2;1 11 @3 | cancel a @3 | reset @5 | cancel b @3 | none | "
+        "cancel a @3 | none | fill a 2;1 11 @3 | none | ACTIVE | room 10 @5"
+    ),
+    "a cancel without a time": "order a | copy untimed cancel a | UNKNOWN",
+    "a cancel while a deletion has no answer is of it or of a trigger": (
+        "order a | send delete | cancel a @3 | new | UNKNOWN | refused | new | TRIGGERED"
+    ),
+    "what had triggered is so after a loss": "order a | order b | refuse a @1 | end | TRIGGERED | certain",
+    "an order taken a window after the loss ends the uncertainty": (
+        "logon @0 | order a | end | logon @10 | order b | order c | taken b @24 | UNKNOWN | "
+        "taken c @25 | new | ACTIVE"
+    ),
+    "a reset while another session is down does not end the uncertainty": (
+        "order a | end | reset @5 | UNKNOWN"
+    ),
+    "REST reports another limit": (
+        "order a | fill a 2;1 5 @1 | learn 4 | ACTIVE | room 0 @1 | learn 4 triggered | TRIGGERED"
+    ),
+    "what REST reports while a session is down does not last": (
+        "order a | end | learn 10 | UNKNOWN | logon @0 | learn 10 | ACTIVE"
+    ),
+    "a cancel after a lost request shows that it has triggered": (
+        "order a | lose reset | cancel a @0 | UNKNOWN | "  # the reset may have followed
+        "cancel a @1 | TRIGGERED"
+    ),
+    "after a lost update either limit may be in force": (
+        "order a | lose update 4 | UNKNOWN | limit 10 | order b | taken b @15 | ACTIVE | room 10 @15 | "
+        "fill a 2;2 5 @16 | UNKNOWN | fill a 2;3 6 @16 | TRIGGERED"
+    ),
+    "after a lost reset of what REST reports as triggered": (
+        "learn 10 triggered | TRIGGERED | lose reset | UNKNOWN | learn 10 triggered | TRIGGERED"
+    ),
+    "after a lost reset of what a request has triggered": (
+        "trigger @0 | TRIGGERED | lose reset | UNKNOWN | learn 10 triggered | TRIGGERED"
+    ),
+    "a limit that REST reports ends the one of a lost update": "lose update 20 | learn 10 | room 10 @0",
+    "fills before a lost reset do not prove that a lower limit triggers": (
+        "order a | fill a 1;1 6 @1 | lose reset | learn 10 | ACTIVE | room 10 @2 | update 4 @3 | UNKNOWN"
+    ),
+    "where reports are sent again the end of a session loses none": (
+        "order a | end | none | resumed | none | logon @0 | new | UNKNOWN"
+    ),
+}
+
+
+def evidence(words: list[str], seconds: float) -> ExecutionReport:
+    """The report that a step names."""
+    match words:
+        case ["fill", name, exec_id, contracts]:
+            return fill(name, exec_id, contracts, seconds)
+        case ["renamed", name, of, contracts]:
+            return fill(name, "2;1", contracts, seconds, order_id=f"order-{of}", orig_cl_ord_id=of)
+        case ["untimed", "fill", name, contracts]:
+            return fill(name, "2;1", contracts, 0, transact_time=None, at=at(seconds))
+        case ["untimed", "cancel", name]:
+            return cancel(name, 0, transact_time=None)
+        case ["cancel", name]:
+            return cancel(name, seconds)
+        case ["refuse", name, *other]:
+            return refusal(name, seconds, *map(ExecutionReportText, other))
+        case ["heard"]:
+            return report("of no group", "1;1", at=at(seconds))
+    [taken, name] = words
+    assert taken == "taken"
+    return report(name, "3;1", transact_time=at(seconds))
+
+
+def requested(action: str, limit: list[str]) -> OrderGroupRequest:
+    more = {"order_group_contracts_limit": int(limit[0])} if limit else {}
+    request: OrderGroupRequest = getattr(OrderGroupRequest, action)(G, **more)
+    return request
+
+
+def take(groups: OrderGroups, words: list[str], seconds: float) -> list[GroupUpdate]:
+    """Take a step; return what it does."""
+    match words:
+        case ["order", name, *group]:
+            return groups.apply(order(name, *({"H": H, "-": None}[each] for each in group)))
+        case ["copy", *words]:
+            return groups.apply(Copied(evidence(words, seconds)))
+        case ["lose", action, *limit]:
+            groups.apply(requested(action, limit))
+            return groups.apply(unknown(requested(action, limit)))
+        case ["send", action]:
+            return groups.apply(requested(action, []))
+        case ["refused"]:
+            return groups.apply(RejectReceived(reject(), 2, groups.in_flight))
+        case ["answer"]:
+            return groups.apply(response(G, seconds=seconds))
+        case ["update", limit, "silent"]:
+            ask(groups, requested("update", [limit]), seconds=seconds)
+        case ["update" | "reset" | "trigger" | "delete" as action, *limit]:
+            request = requested(action, limit)
+            assert groups.apply(request) == []
+            found = groups.apply(response(G, request.order_group_contracts_limit, seconds=seconds))
+            assert [(each.request, each.discrepancies) for each in found] == [(request, [])]
+            return found
+        case ["learn", limit, *triggered]:
+            groups.learn(G, limit=None if limit == "-" else int(limit), triggered=bool(triggered))
+        case ["forget"]:
+            groups.forget(G)
+        case ["end"]:
+            return groups.apply(ENDED)
+        case ["logon" | "resumed" as name]:
+            on = logged_on(reset=name == "logon")
+            on.logon.header = header(on.logon, at=at(seconds))
+            return groups.apply(on)
+        case _:
+            return groups.apply(evidence(words, seconds))
+    return []
+
+
+def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[GroupUpdate]) -> bool:
+    """Check what a step expects; return False if it expects nothing."""
+    match words:
+        case ["room", room]:
+            assert groups.room(G, at(seconds)) == (None if room == "-" else d(room))
+        case ["limit", limit]:
+            assert groups[G].limit == int(limit)
+        case ["since", time]:
+            assert groups[G].since == at(float(time))
+            assert [(each.since, each.remedies) for each in groups.doubts()] == [
+                (at(float(time)), (Remedy.REST, Remedy.REQUEST))
+            ]
+        case ["gone"]:
+            assert G not in groups
+        case ["certain"]:
+            assert groups.doubts() == []
+        case ["none"]:
+            assert updates == []
+        case ["new"]:
+            assert [(each.group, each.state_changed) for each in updates] == [(groups[G], True)]
+        case [name] if name in GroupState.__members__:
+            assert groups[G].state is GroupState[name]
+        case _:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("steps", HISTORIES.values(), ids=HISTORIES)
+def test_a_history_leads_to_a_state(steps: str) -> None:
+    groups = OrderGroups("KalshiRT" if "resumed" in steps else "KalshiNR")
+    create(groups)
+    updates: list[GroupUpdate] = []
+    for step in steps.split(" | "):
+        words = step.split()
+        seconds = float(words.pop()[1:]) if words[-1].startswith("@") else 0
+        if not check(groups, words, seconds, updates):
+            updates = take(groups, words, seconds)
 
 
 # Bounds
@@ -412,36 +611,141 @@ def test_groups_are_bounded() -> None:
     assert list(groups) == [G]
 
 
-def test_the_orders_remembered_are_bounded() -> None:
+def test_the_orders_remembered_are_bounded_and_a_group_of_a_forgotten_one_may_have_triggered() -> None:
     groups = OrderGroups(max_orders=2)
     create(groups)
     for name in "abc":
+        assert groups[G].state is GroupState.ACTIVE
         groups.apply(order(name))
-    for number, name in enumerate("abc"):
-        groups.apply(fill(name, f"2;{number}", "1", 1))
-    assert groups.room(G, at(1)) == 8
-    groups.apply(order("d"))
-    groups.apply(fill("d", "3;1", "1", 1))
-    groups.apply(fill("b", "3;2", "1", 1))
-    assert groups.room(G, at(1)) == 7
+    assert groups[G].state is GroupState.UNKNOWN
+    groups.forget(G)
+    groups.apply(order("d"))  # of an open order whose group is gone nothing is missing
+
+
+def test_of_orders_that_have_ended_the_last_are_remembered() -> None:
+    groups = OrderGroups(max_orders=2)
+    create(groups)
+    for number, name in enumerate("abcd"):
+        groups.apply(order(name))
+        groups.apply(fill(name, f"2;{number}", "1", 1, kind="filled", cum="1"))
+    groups.apply(fill("b", "1;9", "1", 1))
+    assert groups.room(G, at(1)) == 6
+    groups.apply(fill("c", "1;9", "1", 1))
+    assert groups.room(G, at(1)) == 5
 
 
 def test_an_endless_order_id_is_not_kept(groups: OrderGroups) -> None:
     create(groups)
     groups.apply(order("a"))
     groups.apply(fill("a", "2;1", "3", 1, order_id=LONG))
-    assert groups.apply(fill("b", "2;2", "3", 1, order_id=LONG)) is None
+    assert groups.apply(fill("b", "2;2", "3", 1, order_id=LONG)) == []
     assert groups.room(G, at(1)) == 7
     assert LONG not in json.dumps(groups.dump())
 
 
-def test_the_fills_remembered_are_bounded_and_leave_more_room() -> None:
+def test_the_fills_remembered_are_bounded_and_a_group_of_forgotten_ones_may_have_triggered() -> None:
     groups = OrderGroups(max_fills=3)
-    create(groups)
+    group = create(groups)
     groups.apply(order("a"))
-    for number in range(6):
+    for number in range(4):
+        assert state(group) is GroupState.ACTIVE
         groups.apply(fill("a", f"2;{number}", "1", number))
-    assert groups.room(G, at(6)) == 7
+    assert (state(group), len(group._fills)) == (GroupState.UNKNOWN, 3)
+    ask(groups, OrderGroupRequest.reset(G), seconds=6)
+    assert groups.room(G, at(6)) == 10
+
+
+def test_fills_are_forgotten_as_windows_pass(groups: OrderGroups) -> None:
+    group = create(groups, limit=1_000)
+    groups.apply(order("a"))
+    for number in range(300):
+        groups.apply(fill("a", f"2;{number}", "1", number))
+    assert len(group._fills) == 2 * WINDOW.seconds
+    assert groups.room(G, at(299)) == 1_000 - WINDOW.seconds
+    groups.apply(fill("a", "3;1", "1", 299 + 1.5 * WINDOW.seconds))
+    assert groups.room(G, at(299 + 1.5 * WINDOW.seconds)) == 999
+
+
+# What is lost
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ENDED,
+        MessagesLost(2, 3),
+        SequenceSkipped(2, 3, gap_fill=False),
+        logged_on(),
+        MessageRejected(None, ()),
+        "report",
+    ],
+)
+def test_where_reports_may_be_missing_the_groups_of_open_orders_may_have_triggered(
+    groups: OrderGroups, lost: Any
+) -> None:
+    groups.apply(logged_on())
+    group, idle = create(groups), create(groups, H)
+    groups.apply(order("a"))
+    groups.apply(order("h", H))
+    groups.apply(fill("h", "1;1", "1", 1, kind="filled"))
+    if lost == "report":
+        lost = MessageRejected(report("a", "2;1"), ())
+    update = told(groups, lost)
+    assert (update.group, update.before, state(group)) == (group, GroupState.ACTIVE, GroupState.UNKNOWN)
+    assert (idle.state, groups.room(G, at(1))) == (GroupState.ACTIVE, None)
+    assert group.since == at(1)
+    if lost is ENDED:
+        assert groups.apply(MessagesLost(2, 3)) == []
+        assert groups.apply(logged_on()) == []
+    ask(groups, OrderGroupRequest.reset(G), seconds=5)
+    assert (state(group), groups.doubts()) == (GroupState.ACTIVE, [])
+
+
+@pytest.mark.parametrize(
+    "happened",
+    [
+        SequenceSkipped(2, 3, gap_fill=True),
+        MessageRejected(None, (), comes_again=True),
+        MessageRejected(response(), ()),
+        MessageRejected(report("z", "2;1"), ()),
+    ],
+)
+def test_where_no_report_is_missing_nothing_is_uncertain(groups: OrderGroups, happened: object) -> None:
+    group = create(groups)
+    groups.apply(order("a"))
+    assert groups.apply(happened) == []
+    assert state(group) is GroupState.ACTIVE
+
+
+def test_a_report_without_header_is_of_its_own_time(groups: OrderGroups) -> None:
+    group = create(groups)
+    groups.apply(order("a"))
+    for exec_id in ("2;1", "2;2"):
+        bare = fill("a", exec_id, "6", 1)
+        bare.header = None
+        groups.apply(bare)
+    assert state(group) is GroupState.TRIGGERED
+    ask(groups, OrderGroupRequest.reset(G), seconds=2)
+    groups.apply(cancel("a", 0.5))
+    assert (state(group), group.since) == (GroupState.ACTIVE, None)
+
+
+@pytest.mark.parametrize("time", [BEGINNING, BEGINNING + timedelta(seconds=1), END])
+def test_times_at_the_ends_of_the_calendar_are_read_and_dumped(groups: OrderGroups, time: datetime) -> None:
+    create(groups, limit=1)
+    groups.apply(order("a"))
+    for exec_id in ("1;1", "1;2"):
+        extreme = fill("a", exec_id, "1", 1)
+        extreme.transact_time = time
+        groups.apply(extreme)
+    assert groups[G].state in (GroupState.UNKNOWN, GroupState.TRIGGERED)
+    groups.room(G, time)
+    again = OrderGroups()
+    again.load(json.loads(json.dumps(groups.dump())))
+    assert again.dump() == groups.dump()
+    ask(groups, OrderGroupRequest.reset(G), seconds=2)
+    groups.apply(fill("a", "2;1", "2", 3))
+    assert groups[G].state is GroupState.TRIGGERED  # no extreme time makes it look old
 
 
 # What the user keeps
@@ -469,13 +773,26 @@ def test_a_request_in_flight_is_unknown_once_loaded(groups: OrderGroups) -> None
     again = OrderGroups()
     again.load(groups.dump())
     assert (again[G].state, again.in_flight) == (GroupState.UNKNOWN, None)
+    assert [str(doubt.about) for doubt in again.doubts()] == [f"order group {G}"]
     groups.apply(response(G))
     groups.apply(OrderGroupRequest.create(5))
     again.load(groups.dump())
     assert (len(again), again.lost_creates) == (0, 1)
 
 
-@pytest.mark.parametrize("dumped", [{}, {"version": 2}, {"version": 1}, {"version": 1, "groups": [{}]}])
+def test_after_a_crash_reports_about_open_orders_may_be_missing(groups: OrderGroups) -> None:
+    groups.apply(logged_on())
+    create(groups)
+    create(groups, H)
+    groups.apply(order("a"))
+    again = OrderGroups()
+    again.load(json.loads(json.dumps(groups.dump())))
+    assert [each.state for each in again.values()] == [GroupState.UNKNOWN, GroupState.ACTIVE]
+
+
+@pytest.mark.parametrize(
+    "dumped", [{}, {"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "groups": [{}]}]
+)
 def test_what_dump_did_not_give_is_refused_and_changes_nothing(
     groups: OrderGroups, dumped: dict[str, Any]
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from itertools import permutations
 
 import attrs
 import pytest
@@ -18,17 +20,19 @@ from kalshi_fix_sansio import (
     Party,
     Reject,
 )
-from kalshi_fix_sansio.base import values_of
+from kalshi_fix_sansio.dialect.base import Message, values_of
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, RejectReceived, SessionEnded
-from kalshi_fix_sansio.trading import Account, Ending, Orders, OrderState
-from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading import Account, Copied, Ending, Order, Orders, OrderState
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from tests.trading.order_flow import (
     BUY,
+    ENDED,
     OTHER,
     SELL,
     SYMBOL,
     cancel,
     change,
+    d,
     feed,
     header,
     kinds,
@@ -154,6 +158,157 @@ def test_a_later_change_that_was_done_shows_that_the_one_before_it_was(orders: O
     feed(orders, report("trade", "1;4", cl_ord_id="c", qty="20", cum="4", last=("4", "0.40")))
     assert order.pending == []
     assert order.cl_ord_id == "c"
+
+
+def amended(orders: Orders, *quantities: str) -> Order:
+    """An open order that several changes are pending about, which keep its ClOrdID."""
+    feed(orders, place(), report("new", "1;1"), *(change("a", "a", quantity) for quantity in quantities))
+    return only(orders)
+
+
+def pending(order: Order) -> list[int]:
+    return [int(request.quantity or 0) for request in order.pending]
+
+
+FIRST = report("replaced", "1;2", qty="20", orig_cl_ord_id="a")
+SECOND = report("replaced", "1;3", qty="30", orig_cl_ord_id="a")
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders, loaded: bool) -> None:
+    order = amended(orders, "20", "30")
+    if loaded:
+        orders.load(json.loads(json.dumps(orders.dump())))
+        order = only(orders)
+    [told] = feed(orders, FIRST)
+    assert [request.quantity for request in told.answered] == [20]
+    assert (pending(order), order.remaining) == ([30], d(20))
+    # Redelivered, it answers no other one, whether by the session, by drop copy or in another process.
+    other = Orders()
+    other.load(json.loads(json.dumps(orders.dump())))
+    for each in (orders, other):
+        feed(each, FIRST, Copied(FIRST))
+        assert pending(only(each)) == [30]
+    feed(orders, SECOND, FIRST, SECOND)
+    assert pending(order) == []
+    assert order.remaining == 30
+    # What was received before a request was sent does not answer it either.
+    feed(orders, change("a", "a", "40"), FIRST, SECOND)
+    assert pending(order) == [40]
+
+
+@pytest.mark.parametrize("answers", list(permutations((FIRST, refusal("a", number=7), SECOND))))
+def test_answers_to_amends_under_one_clordid_come_to_the_same_in_every_order(
+    orders: Orders, answers: tuple[Message, ...]
+) -> None:
+    order = amended(orders, "20", "25", "30", "35")
+    for left, answer in zip(([25, 30, 35], [30, 35], [35]), answers, strict=True):
+        feed(orders, answer, answer)
+        assert pending(order) == left
+    assert order.remaining == 30
+
+
+def test_a_report_names_by_origclordid_which_of_two_changes_to_one_clordid_it_answers(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), change("b", "a", "20"), change("b", "b", "30"))
+    order = only(orders)
+    feed(orders, report("trade", "1;2", cl_ord_id="b", qty="20", cum="4", last=("4", "0.40")))
+    assert pending(order) == [30]  # a fill shows that the order was renamed, and no more
+    feed(orders, report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20", cum="4"))
+    assert pending(order) == [30]
+    feed(orders, change("c", "b", "40"), refusal("b", orig="b"))
+    assert pending(order) == [40]
+    feed(
+        orders, change("b", "c", "50"), report("replaced", "1;5", cl_ord_id="c", orig_cl_ord_id="b", qty="40")
+    )
+    assert pending(order) == [50]  # sent after what was accepted, though the accepted one chains from its id
+
+
+def test_an_accepted_amend_shows_that_the_one_which_gave_the_order_its_clordid_was(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), change("b", "a", "20"), change("b", "b", "30"))
+    feed(orders, report("replaced", "1;3", cl_ord_id="b", orig_cl_ord_id="b", qty="30"))
+    assert only(orders).pending == []
+
+
+def test_a_change_back_to_an_earlier_clordid_waits_for_its_own_answer(orders: Orders) -> None:
+    feed(orders, place(), change("b", "a", "20"), cancel("c", "b"), change("a", "b", "30"))
+    order, fill = only(orders), report("trade", "1;2", cum="4", last=("4", "0.40"))
+    feed(orders, report("new", "1;1"), fill)  # under the earlier ClOrdID
+    assert pending(order) == [20, 0, 30]
+    feed(orders, report("replaced", "1;3", cl_ord_id="b", orig_cl_ord_id="a", qty="20", cum="4"))
+    assert pending(order) == [0, 30]
+    # Another process renames it, too.
+    feed(orders, Copied(fill), report("replaced", "1;4", cl_ord_id="x", orig_cl_ord_id="a", qty="5", cum="4"))
+    assert pending(order) == [0, 30]
+    assert kinds(feed(orders, refusal("a", orig="b", number=3), refusal("c", orig="b", number=4))) == []
+    assert pending(order) == []
+
+
+def test_a_refusal_or_report_answers_the_request_of_its_kind(orders: Orders) -> None:
+    order = amended(orders, "20")
+    feed(orders, cancel("a"), refusal("a"))
+    assert [request.msg_type for request in order.pending] == ["G"]
+    feed(orders, cancel("a"), FIRST)
+    assert [request.msg_type for request in order.pending] == ["F"]
+
+
+def test_a_reject_or_withdrawal_is_of_the_amend_with_its_terms(orders: Orders) -> None:
+    order = amended(orders, "20", "30", "40", "40")
+    feed(orders, RejectReceived(Reject(ref_seq_num=4), 4, change("a", "a", "30")))
+    assert pending(order) == [20, 40, 40]
+    last = order.pending[-1]
+    assert [update.answered for update in orders.withdraw(change("a", "a", "40"))] == [[last]]
+    assert pending(order) == [20, 40]
+
+
+def test_live_reports_answer_what_waits_and_copies_what_is_uncertain(orders: Orders) -> None:
+    order = amended(orders, "20")
+    feed(orders, logged_on(), ENDED, logged_on(), change("a", "a", "30"))
+    feed(orders, SECOND)
+    assert pending(order) == [20]
+    feed(orders, change("a", "a", "40"), Copied(FIRST))
+    assert pending(order) == [40]
+
+
+def test_the_account_is_the_one_of_the_newest_report_that_contains_one(orders: Orders) -> None:
+    customer = [Party(party_id="c1", party_role=24)]
+    reports = [
+        report("new", "1;1", alloc_account=1),
+        report("trade", "1;2", cum="4", last=("4", "0.40"), party_ids=customer),
+        report("trade", "1;3", cum="5", last=("1", "0.40"), party_ids=[Party(party_id="c2", party_role=11)]),
+        report("trade", "1;4", cum="6", last=("1", "0.40")),
+    ]
+    for permuted in permutations(reports):
+        orders = Orders()
+        feed(orders, *permuted)
+        assert only(orders).account == Account(0, "c1")
+    feed(orders, report("new", "?", alloc_account=7))
+    assert only(orders).account == Account(0, "c1")
+    [told] = feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40"), alloc_account=0))
+    assert (only(orders).account, told.moved_from) == (Account(), Account(0, "c1"))
+    assert feed(Orders(), reports[1])[0].moved == []
+    assert sorted(fill.quantity for fill in told.moved) == [1, 1, 4]
+
+
+def test_of_two_reports_with_one_key_the_same_account_and_price_count_in_every_order() -> None:
+    found = set()
+    both = [
+        report("new", "1;1", alloc_account=account, price=price)
+        for account, price in ((1, "0.4"), (2, "0.5"))
+    ]
+    for permuted in permutations(both):
+        orders = Orders()
+        feed(orders, *permuted)
+        found.add((only(orders).account, only(orders).price))
+    assert found == {(Account(2), Decimal("0.5"))}
+
+
+def test_a_report_without_a_key_states_the_account_of_an_order_that_none_else_states(orders: Orders) -> None:
+    feed(orders, place(), report("new", "?", alloc_account=7))
+    other = Orders("KalshiRT")
+    other.load(json.loads(json.dumps(orders.dump())))
+    assert only(orders).account == only(other).account == Account(7)
+    feed(other, report("new", "1;1", alloc_account=8))
+    assert only(other).account == Account(8)
 
 
 def test_an_order_whose_first_report_is_missing_is_found_by_its_changes(orders: Orders) -> None:
@@ -304,6 +459,13 @@ def test_what_a_log_has_twice_counts_once(orders: Orders) -> None:
         each.header = attrs.evolve(header(each), poss_dup_flag=True)
         assert feed(orders, each) == []
     assert len(only(orders).pending) == 2
+
+
+def test_a_report_without_a_header_counts(orders: Orders) -> None:
+    made = report("new", "1;1")
+    made.header = None
+    feed(orders, place(), made)
+    assert seen(only(orders), "state order_id") == (OrderState.OPEN, "o1")
 
 
 def test_other_things_do_nothing(orders: Orders) -> None:

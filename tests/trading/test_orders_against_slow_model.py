@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import DecimalException
 from random import Random
 from typing import Any
 
@@ -11,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio import ExecutionReport, ExecutionReportText
-from kalshi_fix_sansio.trading import Copied, Covered, Orders, OrderState
-from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading import Account, Copied, Covered, Order, Orders, OrderState, PendingRequest
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.orders import order as order_state
+from kalshi_fix_sansio.trading.orders import orders as machine
+from tests.simulation.mutants.patching import around, instead
 from tests.trading.order_flow import ENDED, feed, kinds, logged_on, place, report, views
 from tests.trading.order_histories import History, is_answer, model, rows
 
@@ -36,6 +40,10 @@ def test_a_life_as_it_happened(seed: int) -> None:
 @settings(max_examples=80)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
 def test_every_order_of_arrival_comes_to_the_same(seed: int, length: int, shuffle: int) -> None:
+    compare_orders_of_arrival(seed, length, shuffle)
+
+
+def compare_orders_of_arrival(seed: int, length: int, shuffle: int) -> None:
     random = Random(shuffle)
     steps = History.drawn(seed, length).steps
     requests = [step for step in steps if not is_answer(step)]
@@ -52,6 +60,34 @@ def test_every_order_of_arrival_comes_to_the_same(seed: int, length: int, shuffl
         assert rows(orders) == expected
         seen.append(views(orders))
     assert seen[0] == seen[1] == seen[2]
+
+
+def _take_the_first(order: Order, account: Account | None, key: ExecKey) -> None:
+    if account is not None and order.stated is None:
+        order.stated = key, account
+
+
+def _answer_all(settle: Any, orders: Orders, order: Order, request: PendingRequest) -> None:
+    settle(orders, order, request)
+    for other in [each for each in order.pending if each.cl_ord_id == request.cl_ord_id]:
+        orders._kept.answer(order, other)
+
+
+MUTANTS = {
+    "the account of the first report": instead(machine, "_take_account", _take_the_first),
+    "an answer to all amends of its id": around(Orders, "_settle_chain", _answer_all),
+    "values in the caller's decimal context": instead(order_state, "multiply_add", lambda a, b, c: a * b + c),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_fault_shows_in_some_order_of_arrival(name: str) -> None:
+    def compare() -> None:
+        for seed in range(20):
+            compare_orders_of_arrival(seed, 40, seed)
+
+    with MUTANTS[name](), pytest.raises((AssertionError, DecimalException)):
+        compare()
 
 
 def answers(number: int, kind: str) -> list[ExecutionReport]:

@@ -10,11 +10,11 @@ import pytest
 from kalshi_fix_sansio import BusinessMessageReject, Side
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.trading import Copied, OrderDiscrepancyKind, Orders, OrderState, OrderUpdate
-from kalshi_fix_sansio.trading import orders as orders_module
-from kalshi_fix_sansio.trading.exec_key import ExecKey
-from kalshi_fix_sansio.trading.order_index import MAX_NAMESAKES
-from kalshi_fix_sansio.trading.orders import MAX_SHARDS
-from kalshi_fix_sansio.trading.received import MAX_ID_SIZE
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE
+from kalshi_fix_sansio.trading.orders import orders as orders_module
+from kalshi_fix_sansio.trading.orders.order_index import MAX_NAMESAKES
+from kalshi_fix_sansio.trading.orders.orders import MAX_SHARDS
 from tests.trading.order_flow import (
     OTHER,
     cancel,

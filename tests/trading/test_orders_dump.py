@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio.trading import Orders, OrderState
+from kalshi_fix_sansio.trading.common.dumping import VERSION
 from tests.trading.order_flow import (
     ENDED,
     SELL,
@@ -66,7 +67,7 @@ def test_all_that_is_known_comes_back() -> None:
     [*cut] = feed(orders, ENDED)
     assert views(other) == views(orders)
     assert len(cut) > 0
-    assert [order.since for order in other] == [order.since for order in orders]
+    assert [order.knowledge for order in other] == [order.knowledge for order in orders]
     assert [list(order.fills.values()) for order in other] == [list(order.fills.values()) for order in orders]
     assert str(next(iter(other)).price) == "0.4000"
     assert other.newest == orders.newest
@@ -95,11 +96,13 @@ def test_an_answer_that_comes_again_is_known_in_the_next_process() -> None:
     assert [request.cl_ord_id for order in other for request in order.pending] == ["c"]
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1, str(VERSION), None])
 def test_another_version_is_refused(version: object) -> None:
     orders = full()
     before = orders.dump()
-    with pytest.raises(ValueError, match=f"orders of version {version!r} cannot be read; this is version 1"):
+    with pytest.raises(
+        ValueError, match=f"Orders of version {version!r} cannot be read; this is version {VERSION}"
+    ):
         orders.load(before | {"version": version})
     assert orders.dump() == before
 
@@ -115,7 +118,7 @@ def test_what_is_no_dump_is_refused_and_nothing_changes() -> None:
             orders.load(wrong)
         assert orders.dump() == before
     with pytest.raises(ValueError, match="not given by Orders"):
-        orders.load(before | {"newest": ["-1;-1"]})
+        orders.load(before | {"newest": ["1;?"]})
 
 
 FULL: Any = full().dump()

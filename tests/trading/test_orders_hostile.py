@@ -65,5 +65,5 @@ def test_nothing_that_a_venue_sends_raises(messages: list[bytes], data: st.DataO
     Positions().load(json.loads(json.dumps(positions.dump())))
     Cash().load(json.loads(json.dumps(cash.dump())))
     for position in positions.values():
-        assert position.realised is not None
+        assert position.realized is not None
         assert position.average_price is None or position.net

@@ -12,10 +12,10 @@ from kalshi_fix_sansio.events import (
     OutcomesUnknown,
     SequenceSkipped,
     SessionEnded,
+    Uncertainty,
 )
-from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.trading import Copied, Covered, DoubtKind, Ending, Orders, OrderState
-from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from tests.trading.order_flow import (
     ENDED,
     NOON,
@@ -283,14 +283,19 @@ def test_requests_without_an_answer_are_unknown_when_the_session_says_so() -> No
     feed(orders, place(), report("new", "1;1"), *sent[:3])
     requests = tuple(map(open_request, sent))
     told = feed(orders, OutcomesUnknown(requests, Uncertainty.RESTARTED))
-    assert len(told) == 2
-    assert doubts(orders) == ["REQUEST_UNKNOWN", "REQUEST_UNKNOWN", "ORDER_UNKNOWN"]
+    assert len(told) == 3
+    # Those that had not been applied are adopted.
+    assert doubts(orders) == ["REQUEST_UNKNOWN"] * 3 + ["ORDER_UNKNOWN"] * 2
     before = views(orders)
     feed(orders, OutcomesUnknown(requests, Uncertainty.RESTARTED))
     assert views(orders) == before
     # What drop copy finds of it may be old.
     feed(orders, Copied(report("new", "1;4", "o2", "b")))
-    assert [order.state for order in orders] == [OrderState.OPEN, OrderState.UNVERIFIED]
+    assert [order.state for order in orders] == [
+        OrderState.OPEN,
+        OrderState.UNVERIFIED,
+        OrderState.UNKNOWN,
+    ]
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import LogonFields, NewOrderSingle, Party, TimeInForce
-from kalshi_fix_sansio.base import Message, values_of
+from kalshi_fix_sansio.dialect.base import Message, values_of
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.trading import Order, OrderRequestError, Orders, OrderState
+from kalshi_fix_sansio.trading import Order, OrderRequestError, Orders, OrderState, QuoteTerms
 from tests.trading.order_flow import (
     BUY,
     ENDED,
@@ -52,6 +53,25 @@ def test_a_new_order_has_its_price_in_the_unit_of_the_session(orders: Orders) ->
     with pytest.raises(OrderRequestError, match="no whole cents; log on with UseDollars") as caught:
         cents.new("a", SYMBOL, SELL, 10, "0.405")
     assert caught.value.order is None
+
+
+@pytest.mark.parametrize("dollars", [True, False])
+def test_floats_are_refused_as_messages_refuse_them(dollars: bool) -> None:
+    orders = Orders(logon=LogonFields(use_dollars=dollars))
+    order = opened(orders, price="0.40" if dollars else "40")
+    wrong: Any = 0.5
+    made: list[Callable[[], object]] = [
+        lambda: NewOrderSingle(cl_ord_id="b", symbol=SYMBOL, side=BUY, order_qty=10, price=wrong),
+        lambda: orders.new("b", SYMBOL, BUY, 10, wrong),
+        lambda: orders.new("b", SYMBOL, BUY, wrong, "0.40"),
+        lambda: orders.replace(order, "b", price=wrong),
+        lambda: orders.replace(order, "b", remaining=wrong),
+        lambda: QuoteTerms(bid=wrong),
+        lambda: QuoteTerms(offer=wrong),
+    ]
+    for each in made:
+        with pytest.raises(TypeError, match="a float is not exact: give a Decimal, an int or a string"):
+            each()
 
 
 def test_making_a_request_does_not_send_it(orders: Orders) -> None:

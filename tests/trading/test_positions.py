@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -26,8 +27,9 @@ from kalshi_fix_sansio.trading import (
     Settlement,
     SettlementUpdate,
 )
-from kalshi_fix_sansio.trading.exec_key import ExecKey
-from tests.trading.order_flow import BUY, ENDED, OTHER, SELL, SYMBOL, feed, logged_on, place, report
+from kalshi_fix_sansio.trading.common.dumping import VERSION
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from tests.trading.order_flow import BUY, ENDED, OTHER, SELL, SYMBOL, d, feed, logged_on, place, report
 
 PRIMARY = Account()
 
@@ -52,6 +54,59 @@ class Desk:
 def desk() -> Desk:
     """A desk that has heard of nothing."""
     return Desk()
+
+
+@pytest.mark.parametrize("stating", range(4))
+def test_fills_are_booked_to_the_account_that_any_report_states(stating: int) -> None:
+    fields: dict[str, Any] = {"last": ("4", "0.40"), "fee": "0.02", "balance": "-1.62"}
+    reports = [
+        report("new", "1;1"),
+        report("trade", "1;2", cum="4", long_qty="4", short_qty="0", **fields),
+        report("trade", "1;3", cum="8", **fields),
+        report("canceled", "1;4", cum="8"),
+    ]
+    reports[stating].alloc_account = 5
+    found = set()
+    for permuted in permutations(reports):
+        desk = Desk()
+        desk.take(*permuted)
+        desk.take(*permuted)
+        [(key, position)], [(whose, purse)] = desk.positions.items(), desk.cash.items()
+        assert (key.account, whose) == (Account(5), PurseKey(Account(5), 0))
+        assert (position.bought, position.bought_value, position.fees) == (d(8), d("3.2"), d("0.04"))
+        assert position.holes == {}
+        assert (purse.fills, purse.change, purse.paid, purse.fees) == (2, d("-3.24"), d("3.2"), d("0.04"))
+        found.add(position.told)
+    assert found == {(ExecKey(0, 1, 2), Decimal(4))}
+
+
+def test_an_account_that_is_stated_late_moves_what_was_counted_and_no_more() -> None:
+    desk = Desk()
+    trade: dict[str, Any] = {"last": ("4", "0.40")}
+    desk.take(place(), report("trade", "1;1", cum="4", long_qty="4", short_qty="0", **trade))
+    desk.take(
+        report("trade", "1;2", "o2", "b", cum="8", **trade),
+        report("trade", "1;3;1", "o3", "c", cum="8", **trade),
+    )
+    [first, second, _] = desk.orders
+    desk.take(
+        report("new", "1;4", alloc_account=5, cum="4"),
+        report("new", "1;5", "o2", "b", cum="8", alloc_account=5),
+    )
+    assert [(key.account.subaccount, each.net, each.holes) for key, each in desk.positions.items()] == [
+        (0, d(4), {3: None}),
+        (5, d(8), {second.number: None}),
+    ]
+    assert (first.account, second.account) == (Account(5), Account(5))
+    assert {key: purse.fills for key, purse in desk.cash.items()} == {
+        PurseKey(PRIMARY, 1): 1,
+        PurseKey(Account(5), 0): 2,
+    }
+    # What there was no room for was not counted, and is not taken off either.
+    refusing = Desk()
+    refusing.positions, refusing.cash = Positions(max_positions=0), Cash(max_purses=0)
+    refusing.take(report("trade", "1;1", cum="4", **trade), report("new", "1;2", cum="4", alloc_account=5))
+    assert (len(refusing.positions), refusing.positions.refused, refusing.cash.refused) == (0, 1, 1)
 
 
 def trades(seed: int, count: int) -> list[Any]:
@@ -109,7 +164,10 @@ def test_positions_and_money_are_those_of_the_fills_in_any_order(seed: int, coun
     expected = slow(found)
     position, purse = desk.positions.of(SYMBOL), desk.cash.of()
     assert (position.net, position.fees) == (expected["net"], expected["fees"])
-    assert position.worth(Decimal("0.37")) == expected["cash"] + expected["net"] * Decimal("0.37")
+    before_fees = expected["cash"] + expected["net"] * Decimal("0.37")
+    assert position.profit(Decimal("0.37")) == before_fees - expected["fees"]
+    parts = position.realized + position.unrealized(Decimal("0.37"))
+    assert abs(parts - before_fees) < Decimal("1e-20")  # average prices have 28 digits
     assert position.unexplained == purse.unexplained == 0
     assert desk.positions.discrepancies() == []
     assert (purse.change, purse.fees, purse.paid) == (expected["change"], expected["fees"], -expected["cash"])
@@ -127,21 +185,32 @@ def test_what_was_bought_and_sold_is_set_off_at_average_prices(desk: Desk) -> No
     assert desk.positions.of(SYMBOL).average_price is None
     desk.take(fill(1, BUY, "10", "0.40"), fill(2, BUY, "10", "0.50"))
     position = desk.positions[PositionKey(PRIMARY, SYMBOL)]
-    assert (position.net, position.average_price, position.realised) == (Decimal(20), Decimal("0.45"), ZERO)
+    assert (position.net, position.average_price, position.realized) == (Decimal(20), Decimal("0.45"), ZERO)
     desk.take(fill(3, SELL, "5", "0.65"))
-    assert (position.net, position.realised) == (Decimal(15), Decimal("1.00"))
+    assert (position.net, position.realized) == (Decimal(15), Decimal("1.00"))
     desk.take(fill(4, SELL, "25", "0.65"))
     assert (position.net, position.average_price) == (Decimal(-10), Decimal("0.65"))
-    assert position.realised == Decimal("4.00")
+    assert position.realized == Decimal("4.00")
+    assert position.unrealized(Decimal("0.60")) == Decimal("0.50")
     desk.take(fill(5, BUY, "10", "0.60"))
-    assert (position.net, position.realised) == (ZERO, Decimal("4.50"))
+    assert (position.net, position.realized) == (ZERO, Decimal("4.50"))
+
+
+def test_profit_counts_what_is_realized_once_and_deducts_fees(desk: Desk) -> None:
+    desk.take(fill(1, BUY, "10", "0.40", fee="0.17"), fill(2, SELL, "10", "0.50", fee="0.07"))
+    position = desk.positions.of(SYMBOL)
+    assert (position.realized, position.unrealized(Decimal("0.45"))) == (Decimal("1.00"), ZERO)
+    assert position.profit(Decimal("0.45")) == Decimal("0.76")
+    desk.take(fill(3, SELL, "4", "0.50"))
+    assert (position.realized, position.unrealized(Decimal("0.45"))) == (Decimal("1.00"), Decimal("0.20"))
+    assert position.profit(Decimal("0.45")) == Decimal("0.96")
 
 
 def test_what_was_held_before_counts(desk: Desk) -> None:
     desk.positions.begin(SYMBOL, Decimal(-10), Decimal("0.60"))
     desk.take(fill(1, BUY, "10", "0.40", long_qty="0", short_qty="0"))
     position = desk.positions.of(SYMBOL)
-    assert (position.net, position.realised, position.unexplained) == (ZERO, Decimal("2.0"), ZERO)
+    assert (position.net, position.realized, position.unexplained) == (ZERO, Decimal("2.0"), ZERO)
 
 
 @pytest.mark.parametrize(("price", "gain"), [("1", "6.0"), ("0", "-4.0"), ("0.306", "-0.94")])
@@ -157,8 +226,9 @@ def test_a_settlement_closes_positions(desk: Desk, price: str, gain: str, late: 
     if late:
         desk.take(bought)
     position = desk.positions.of(SYMBOL)
-    assert (position.net, position.realised, position.average_price) == (ZERO, Decimal(gain), None)
-    assert position.worth(Decimal("0.77")) == Decimal(gain)
+    assert (position.net, position.realized, position.average_price) == (ZERO, Decimal(gain), None)
+    assert position.unrealized(Decimal("0.77")) == 0
+    assert position.profit(Decimal("0.77")) == Decimal(gain)
     assert desk.positions.discrepancies() == []
     assert desk.positions.of(OTHER).net == 1
 
@@ -276,11 +346,11 @@ def test_all_that_is_known_comes_back(name: str) -> None:
 def test_another_version_and_what_is_no_dump_is_refused(name: str) -> None:
     kept: Any = getattr(full(), name)
     before = kept.dump()
-    with pytest.raises(ValueError, match=f"{name} of version 2 cannot be read"):
-        kept.load(before | {"version": 2})
+    with pytest.raises(ValueError, match=f"{name.title()} of version {VERSION + 1} cannot be read"):
+        kept.load(before | {"version": VERSION + 1})
     wrong: dict[str, Any]
     for wrong in ({}, {"refused": "x"}, {name: [{}]}, {"purses": [{}], "positions": [{}]}):
-        spoilt: dict[str, Any] = {"version": 1, "refused": 0} | wrong
+        spoilt: dict[str, Any] = {"version": VERSION, "refused": 0} | wrong
         with pytest.raises(ValueError, match=f"not given by {name.title()}"):
             kept.load(spoilt)
         assert kept.dump() == before

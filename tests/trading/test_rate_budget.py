@@ -36,11 +36,11 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio._generated import limits
 from kalshi_fix_sansio._generated.messages import session
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits
-from kalshi_fix_sansio.trading.rate_budget import LOGON_BURST, MAX_SHARDS
+from kalshi_fix_sansio.trading.rate_budget import LOGON_BURST, LOGON_INTERVAL, MAX_SHARDS
 from tests.helpers import Clock, order
 
 MARKET = "KXHIGHNY-26AUG21-B80"
@@ -312,6 +312,70 @@ def test_logons_have_a_bucket_of_their_own(budget: RateBudget, clock: Clock) -> 
     assert at_once(budget, Logon, clock) == LOGON_BURST
     assert budget.wait(Logon(encrypt_method="0", heart_bt_int=30), clock.now) == pytest.approx(1)
     assert budget.left(clock.now) == 0
+
+
+# --- Logons that are reserved before their connection is made
+
+
+def test_logons_that_are_reserved_and_sent_late_are_never_too_many(clock: Clock) -> None:
+    """However long each connection takes: the venue's bucket knows only when each Logon came."""
+    budget, draw = RateBudget("Basic", use=1.0), Random(7)
+    venue, connecting = float(LOGON_BURST), list[int]()
+    for owner in range(2000):
+        if draw.random() < 0.7:
+            if not budget.reserve_logon(owner, 1e9, clock.now):
+                connecting.append(owner)
+            else:
+                budget.settle_logon(owner, clock.now, sent=False)
+        passed = draw.choice((0.0, 0.3, 1.0, 30.0))
+        clock.advance(passed)
+        venue = min(float(LOGON_BURST), venue + passed / LOGON_INTERVAL)
+        for done in draw.sample(connecting, draw.randint(0, len(connecting))):
+            connecting.remove(done)
+            sent = draw.random() < 0.8
+            budget.settle_logon(done, clock.now, sent=sent)
+            venue -= sent
+            assert venue > -1e-3
+
+
+def test_those_that_wait_for_a_logon_are_served_in_their_order(clock: Clock) -> None:
+    budget = exact()
+    assert [budget.reserve_logon(owner, 10, clock.now) for owner in range(LOGON_BURST)] == [0] * LOGON_BURST
+    for owner in range(LOGON_BURST):
+        budget.settle_logon(owner, clock.now, sent=True)
+    assert [budget.reserve_logon(owner, 10, clock.now) for owner in "abc"] == pytest.approx([1, 2, 3])
+    clock.advance(1)
+    assert budget.reserve_logon("c", 10, clock.now) == pytest.approx(2)
+    assert budget.reserve_logon("late", 10, clock.now) == pytest.approx(3)
+    assert budget.reserve_logon("a", 10, clock.now) == 0
+    budget.settle_logon("b", clock.now, sent=False)
+    clock.advance(1)
+    assert budget.reserve_logon("c", 10, clock.now) == 0
+
+
+def test_who_does_not_ask_again_loses_his_place(clock: Clock) -> None:
+    budget = exact()
+    at_once(budget, Logon, clock)
+    assert budget.reserve_logon("gone", 10, clock.now) == pytest.approx(1)
+    assert budget.reserve_logon("here", 10, clock.now) == pytest.approx(2)
+    clock.advance(1.5)
+    assert budget.reserve_logon("here", 10, clock.now) == pytest.approx(0.5)
+    clock.advance(5)
+    assert budget.reserve_logon("here", 10, clock.now) == 0
+
+
+def test_a_reservation_that_nobody_ends_holds_its_token_for_its_time(clock: Clock) -> None:
+    budget = exact()
+    for owner in range(LOGON_BURST):
+        budget.reserve_logon(owner, 60, clock.now)
+    clock.advance(59)
+    assert budget.reserve_logon("b", 60, clock.now) > 0
+    clock.advance(1)
+    assert budget.reserve_logon("b", 60, clock.now) > 0  # they count as sent until now
+    budget.settle_logon(0, clock.now, sent=False)
+    assert budget.wait(Logon, clock.now) == pytest.approx(1)
+    clock.advance(1)
+    assert budget.reserve_logon("b", 60, clock.now) == 0
 
 
 # --- what happened

@@ -23,7 +23,7 @@ from kalshi_fix_sansio import (
     RFQCancel,
     Side,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageRejected,
@@ -33,10 +33,12 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.trading import (
     Copied,
+    Covered,
     CreatorQuote,
     CreatorRfq,
     CreatorUpdate,
     Doubts,
+    ExecKey,
     Exposure,
     Remedy,
     RfqCreator,
@@ -45,15 +47,18 @@ from kalshi_fix_sansio.trading import (
     RfqRequestError,
     RfqState,
 )
-from kalshi_fix_sansio.trading.rfq_creator import MAX_ACCEPTANCES, MAX_EARLY
-from tests.trading.order_flow import ENDED, at, d
+from kalshi_fix_sansio.trading.common.dumping import VERSION
+from kalshi_fix_sansio.trading.rfq.creator import MAX_ACCEPTANCES, MAX_EARLY
+from tests.trading.order_flow import ENDED, at, d, over_the_wire, unanswered
 from tests.trading.rfq_flow import (
     COMBO,
+    DUE,
     LEG,
     LONG,
     MARKET,
     accept_status,
     ack,
+    covered,
     ended,
     heard,
     logged_on,
@@ -61,6 +66,7 @@ from tests.trading.rfq_flow import (
     received,
     report,
     told,
+    traded,
     unknown,
     unreadable,
 )
@@ -467,6 +473,80 @@ def test_a_trade_that_is_not_told_in_time_is_in_doubt_and_stays_exposure(desk: D
     assert (desk.doubts(), desk.state()) == ([], RfqState.EXECUTED)
 
 
+@pytest.mark.parametrize("lost", ["the answer", "the report"])
+@pytest.mark.parametrize(
+    ("range_", "proves"),
+    [
+        (covered(), True),
+        (covered(seconds=DUE - 1), False),
+        (covered(seconds=None), False),
+        (covered("5;2"), False),
+        (covered("5;1;1"), False),
+        (covered(end="9;9"), False),
+    ],
+)
+def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
+    desk: Desk, lost: str, range_: Covered, proves: bool
+) -> None:
+    desk.opened().feed(traded("5;1"))
+    desk.accept()
+    desk.feed(unknown(("UA", "q1")) if lost == "the answer" else accept_status("q1", 0, "c1"))
+    assert desk.creator.next_deadline() == at(DUE)
+    desk.seconds = DUE - 1
+    assert (desk.feed(traded("6;1")), desk.creator.copy_from(at(DUE - 1))) == ([], {})
+    desk.seconds = DUE
+    desk.creator.handle_timer(at(DUE))
+    exposure = desk.creator.exposure()
+    assert (desk.state(), desk.creator.copy_from(at(DUE))) == (RfqState.UNKNOWN, {0: ExecKey(0, 5, 1)})
+    assert desk.creator.copy_from(at(DUE), {0: ExecKey(0, 6, 1)}) == {}
+    updates = desk.feed(range_)
+    if proves:
+        [update] = updates
+        assert (update.before, update.answered) == (RfqState.UNKNOWN, desk.rfq().acceptances[0])
+        assert (desk.state(), desk.doubts()) == (RfqState.OPEN, [])
+        assert (desk.creator.exposure(), desk.creator.copy_from(at(DUE))) == (Exposure(), {})
+    else:
+        assert (updates, desk.creator.exposure()) == ([], exposure)
+    assert desk.creator.next_deadline() is None
+    desk.feed(report("c1"))
+    assert desk.state() is RfqState.EXECUTED
+
+
+def test_reports_of_before_the_quote_precede_the_order_however_late_they_come(desk: Desk) -> None:
+    desk.opened(over_the_wire(told("q1"), at=at(3)))
+    desk.accept()
+    desk.feed(unknown(("UA", "q1")))
+    desk.feed(traded("5;1", 3), traded("4;1", 2))
+    assert desk.creator.copy_from(at(DUE)) == {0: ExecKey(0, 4, 1)}
+
+
+def test_reports_received_before_a_lost_acceptance_was_known_need_not_precede_its_order(desk: Desk) -> None:
+    desk.opened().feed(traded("5;1"))
+    desk.seconds = 60
+    desk.feed(unanswered(AcceptQuote(quote_id="q1", rfq_id="R1", side=BUY, cl_ord_id="c1")))
+    assert desk.doubts() == [(RfqDoubtKind.ACCEPT_UNKNOWN, "q1")]
+    assert desk.creator.next_deadline() == at(60 + DUE)
+    assert desk.creator.copy_from(at(60 + DUE)) == {}
+
+
+def test_without_a_cl_ord_id_drop_copy_proves_nothing(desk: Desk) -> None:
+    desk.opened().feed(
+        traded("5;1"), AcceptQuote(quote_id="q1", rfq_id="R1", side=BUY), unknown(("UA", "q1"))
+    )
+    desk.seconds = DUE
+    desk.feed(covered())
+    assert (desk.state(), desk.creator.copy_from(at(DUE))) == (RfqState.UNKNOWN, {})
+
+
+def test_the_ack_tells_the_shard_of_the_market(desk: Desk) -> None:
+    other = traded("5;1;2")
+    other.report.symbol = LONG
+    desk.feed(other, request(), ack(ex_destination=2), told("q1"))
+    desk.accept()
+    desk.feed(unknown(("UA", "q1")))
+    assert desk.creator.copy_from(at(DUE)) == {2: ExecKey(2, 5, 1)}
+
+
 def test_a_report_that_comes_late_is_told_once() -> None:
     desk = Desk().opened()
     desk.accept()
@@ -513,7 +593,7 @@ def test_what_was_lost_is_in_doubt(desk: Desk, lost: object) -> None:
 
 
 def test_requests_without_an_outcome_are_in_doubt(desk: Desk) -> None:
-    desk.feed(request("r2"), unknown(("R", "r2"), ("R", "?"), ("D", "?"), ("UA", "?"), ("F", "x")))
+    desk.feed(request("r2"), unknown(("R", "r2"), ("D", "?"), ("F", "x")))
     assert desk.doubts() == [(RfqDoubtKind.RFQ_UNKNOWN, None)]
     desk.feed(request("r2"))  # anew: whether the venue has the one before it says itself
     desk.opened().accept()
@@ -615,11 +695,12 @@ def test_markets_of_high_volatility_are_a_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [{"version": 2}, {"version": 1}, {"version": 1, "now": None, "dollars": 0}]
+    "broken",
+    [{"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "now": None, "dollars": 0}],
 )
 def test_what_is_no_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
     desk.opened()
-    with pytest.raises(ValueError, match=r"version 2|RfqCreator\.dump"):
+    with pytest.raises(ValueError, match=r"of version|RfqCreator\.dump"):
         desk.creator.load(broken)
     assert desk.state() is RfqState.OPEN
 

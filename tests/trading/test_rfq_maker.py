@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count, permutations
 from typing import Any
@@ -21,9 +21,12 @@ from kalshi_fix_sansio import (
     QuoteStatus,
     Side,
 )
+from kalshi_fix_sansio.clock import BEGINNING, END
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected, MessagesLost, RejectReceived
 from kalshi_fix_sansio.trading import (
     Copied,
+    Covered,
+    ExecKey,
     Exposure,
     MakerQuote,
     MakerRfq,
@@ -36,15 +39,21 @@ from kalshi_fix_sansio.trading import (
     RfqRequestError,
     RfqWindows,
 )
-from kalshi_fix_sansio.trading.rfq_maker import MAX_QUOTES
+from kalshi_fix_sansio.trading.common.dumping import VERSION
+from kalshi_fix_sansio.trading.drop_copy import MAX_SHARDS
+from kalshi_fix_sansio.trading.rfq.coverage import MAX_SYMBOLS, ReportKeys
+from kalshi_fix_sansio.trading.rfq.maker import MAX_QUOTES
 from tests.helpers import KEY_ID, by_tags
-from tests.trading.order_flow import ENDED, NOON, at, d
+from tests.trading import order_flow
+from tests.trading.order_flow import ENDED, NOON, at, d, header
 from tests.trading.rfq_flow import (
     COMBO,
+    DUE,
     LONG,
     MARKET,
     cancel_status,
     confirm_status,
+    covered,
     heard,
     heard_combo,
     logged_on,
@@ -52,6 +61,7 @@ from tests.trading.rfq_flow import (
     received,
     report,
     status,
+    traded,
     unknown,
     unreadable,
 )
@@ -121,6 +131,19 @@ def again(desk: Desk, dumped: Any) -> Desk:
     assert other.maker.exposure() == desk.maker.exposure()
     assert other.maker.next_deadline() == desk.maker.next_deadline()
     return other
+
+
+@pytest.mark.parametrize("time", [BEGINNING, END])
+def test_times_at_the_ends_of_the_calendar_are_read(desk: Desk, time: datetime) -> None:
+    accepted = status("q1", S.ACCEPTED, side=Side.BUY)
+    accepted.header = header(accepted, at=time)
+    confirmed = confirm_status("q1")
+    confirmed.header = header(confirmed, at=time)
+    desk.feed(heard())
+    for message in (accepted, confirmed):
+        desk.maker.apply(MessageReceived(message), END)
+    desk.maker.resolve(desk.quote(), QuoteState.CONFIRMED)
+    assert desk.quote().deadline == END
 
 
 # From a request to a trade
@@ -561,7 +584,7 @@ def test_what_was_accepted_before_a_cut_can_be_confirmed_after_it() -> None:
         MessageRejected(None, ()),
         MessageRejected(unreadable("35=U8|34=2|").message, ()),
         logged_on(),
-        unknown(("U7", "q1"), ("U7", "?")),
+        unknown(("U7", "q1"), ("F", "?")),
     ],
 )
 @pytest.mark.parametrize("confirmed", [False, True])
@@ -613,6 +636,145 @@ def test_other_states_are_not_found_out(desk: Desk) -> None:
     desk.accepted().feed(ENDED)
     with pytest.raises(RfqRequestError, match="in time"):
         desk.maker.resolve(desk.quote(), QuoteState.LAPSED)
+
+
+def test_a_refused_cancel_shows_that_a_quote_in_doubt_is_over(desk: Desk) -> None:
+    for number, name in enumerate(("R1", "R2", "R3"), 1):
+        desk.feed(heard(name), status(f"q{number}", S.PENDING, name))
+    desk.feed(ENDED)
+    for number, text in enumerate(("NOT_FOUND", "EXPIRED", "QUOTE_ALREADY_CONFIRMED"), 1):
+        desk.maker.cancel(desk.quote(f"q{number}"))
+        desk.feed(cancel_status(f"q{number}", 1, text))
+    assert [desk.state(name) for name in ("q1", "q2")] == [QuoteState.CANCELED] * 2
+    assert desk.doubts() == [(RfqDoubtKind.QUOTE_UNKNOWN, "q3")]
+
+
+def test_a_refused_cancel_says_nothing_against_a_confirmation(desk: Desk) -> None:
+    desk.accepted().feed(ENDED, cancel_status("q1", 1, "EXPIRED"))
+    assert desk.doubts() == [(RfqDoubtKind.CONFIRM_UNKNOWN, "q1")]
+
+
+# Drop copy
+
+
+@pytest.mark.parametrize(
+    ("range_", "proves"),
+    [
+        (covered(), True),
+        (covered("4;1", DUE + 60), True),
+        (covered(seconds=DUE - 0.001), False),
+        (covered(seconds=None), False),
+        (covered("5;2"), False),
+        (covered("5;1;1"), False),
+        (covered(end="9;9"), False),
+    ],
+)
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
+    desk: Desk, range_: Covered, proves: bool, confirmed: bool
+) -> None:
+    desk.feed(traded("5;1"))
+    desk.accepted()
+    if confirmed:
+        desk.seconds = 30
+        desk.feed(confirm_status("q1"))
+    desk.feed(ENDED)
+    exposure = desk.maker.exposure()
+    assert exposure != Exposure()
+    desk.seconds = DUE - 1
+    assert desk.maker.copy_from(at(DUE - 1)) == {}
+    assert desk.maker.next_deadline() == at(DUE)
+    desk.seconds = DUE
+    updates = desk.feed(traded("6;1"), range_)
+    if proves:
+        assert [(update.before, update.state_changed) for update in updates] == [(QuoteState.UNKNOWN, True)]
+        assert (desk.state(), desk.doubts()) == (QuoteState.NO_ORDER, [])
+        assert (desk.maker.exposure(), desk.maker.copy_from(at(DUE))) == (Exposure(), {})
+    else:
+        assert (updates, desk.maker.exposure()) == ([], exposure)
+        assert desk.maker.copy_from(at(DUE)) == {0: ExecKey(0, 5, 1)}
+        assert desk.maker.copy_from(at(DUE), {0: ExecKey(0, 5, 1)}) == {}
+    assert desk.maker.next_deadline() is None
+    desk.feed(report("quote:0:q1"))  # drop copy has left it out, or its clock is wrong
+    assert desk.state() is QuoteState.EXECUTED
+
+
+def test_a_range_that_has_its_order_ends_the_doubt(desk: Desk) -> None:
+    desk.feed(traded("5;1"))
+    desk.accepted().feed(ENDED)
+    desk.feed(Copied(report("quote:0:q1")), covered())
+    assert desk.state() is QuoteState.EXECUTED
+
+
+def test_old_reports_that_are_received_late_show_what_precedes_an_order(desk: Desk) -> None:
+    desk.seconds = 10
+    desk.accepted().feed(ENDED)
+    desk.seconds = 10 + DUE
+    desk.feed(
+        traded("8;1", 10), traded("7;1"), traded("-1;-1"), traded("4;1", 9), Copied(unreadable_report())
+    )
+    assert desk.maker.copy_from(at(10 + DUE)) == {0: ExecKey(0, 4, 1)}
+    desk.feed(covered("5;1", 10 + DUE))
+    assert desk.state() is QuoteState.UNKNOWN
+    desk.feed(covered("4;1", 10 + DUE))
+    assert desk.state() is QuoteState.NO_ORDER
+
+
+def unreadable_report() -> Any:
+    found = order_flow.report("new", "9;9")
+    found.exec_id = "?"
+    return found
+
+
+def test_of_a_market_whose_shard_is_not_known_no_range_proves_anything(desk: Desk) -> None:
+    other = traded("5;1")
+    other.report.symbol = LONG
+    desk.feed(other)
+    desk.accepted().feed(ENDED)
+    desk.seconds = DUE
+    desk.feed(covered())
+    assert (desk.state(), desk.maker.copy_from(at(DUE))) == (QuoteState.UNKNOWN, {})
+
+
+def test_the_markets_and_shards_of_reports_are_bounded() -> None:
+    keys, other = ReportKeys(), order_flow.report("new", "5;1")
+    for number in range(MAX_SYMBOLS + 1):
+        other.symbol, other.exec_id = f"M{number}", f"5;1;{number}"
+        keys.note_report(other, ())
+    assert (len(keys._shards), len(keys._newest)) == (MAX_SYMBOLS, MAX_SHARDS)
+
+
+def test_reports_received_before_a_lost_confirmation_was_known_need_not_precede_its_order(desk: Desk) -> None:
+    desk.feed(heard(), status("q1", S.PENDING), traded("5;1"))
+    desk.seconds = 60
+    desk.feed(order_flow.unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1")))
+    assert desk.doubts() == [(RfqDoubtKind.CONFIRM_UNKNOWN, "q1")]
+    assert desk.maker.next_deadline() == at(60 + DUE)
+    assert desk.maker.copy_from(at(60 + DUE)) == {}
+    desk.feed(status("q1", S.ACCEPTED, side=Side.SELL), traded("4;1", 0))
+    assert desk.maker.copy_from(at(60 + DUE)) == {}
+
+
+def test_a_confirmation_by_the_user_himself_may_trade_a_whole_window_later(desk: Desk) -> None:
+    desk.feed(traded("5;1"), heard(), QuoteConfirm(quote_id="q1", rfq_id="R1"))
+    assert desk.state() is QuoteState.CONFIRMING
+    desk.seconds = 7
+    desk.feed(ENDED)
+    assert desk.maker.next_deadline() == at(7 + DUE)
+    desk.seconds = 7 + DUE
+    desk.feed(covered(seconds=7 + DUE - 1))
+    assert desk.state() is QuoteState.UNKNOWN
+    desk.feed(covered(seconds=7 + DUE))
+    assert desk.state() is QuoteState.NO_ORDER
+
+
+def test_what_the_user_finds_out_holds_against_drop_copy(desk: Desk) -> None:
+    desk.feed(traded("5;1"))
+    desk.accepted().feed(ENDED)
+    desk.seconds = DUE
+    desk.feed(covered())
+    desk.maker.resolve(desk.quote(), QuoteState.CONFIRMED)
+    assert (desk.state(), desk.maker.next_deadline()) == (QuoteState.CONFIRMED, at(DUE + 20))
 
 
 # What does not fit
@@ -739,9 +901,11 @@ def test_the_process_of_before_is_taken_up() -> None:
     other.maker.confirm(other.quote("q3"), at(29))
 
 
-@pytest.mark.parametrize("broken", [{"version": 2}, {"version": 1}, {"version": 1, "now": 1, "on": 0}])
+@pytest.mark.parametrize(
+    "broken", [{"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "now": 1, "on": 0}]
+)
 def test_what_is_no_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
     desk.feed(heard())
-    with pytest.raises(ValueError, match=r"version 2|RfqMaker\.dump"):
+    with pytest.raises(ValueError, match=r"of version|RfqMaker\.dump"):
         desk.maker.load(broken)
     assert desk.state() is QuoteState.SENT

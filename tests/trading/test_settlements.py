@@ -20,7 +20,7 @@ from kalshi_fix_sansio import (
     MarketSettlementReport,
     MiscFee,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import (
     IncompleteSettlement,
@@ -30,7 +30,8 @@ from kalshi_fix_sansio.trading import (
     Settlements,
     SettlementUpdate,
 )
-from kalshi_fix_sansio.trading.received import MAX_ID_SIZE
+from kalshi_fix_sansio.trading.common.dumping import VERSION
+from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE
 from tests.helpers import CODEC, KEY_ID, by_tags, raw
 from tests.trading.order_flow import d, over_the_wire
 
@@ -179,7 +180,7 @@ def test_pages_that_disagree_are_told(settlements: Settlements) -> None:
         report("r2", settlement_price="30.60", market_result="scalar", last_fragment=True),
     )
     assert kinds(update) == [Kind.CONFLICT]
-    assert "yes at 1, and scalar at 0.306" in update.discrepancies[0].detail
+    assert "yes at 1.00, and scalar at 0.3060" in update.discrepancies[0].detail
 
 
 def test_a_party_that_stands_there_twice_is_told_and_counted(settlements: Settlements) -> None:
@@ -301,31 +302,11 @@ def test_what_was_dumped_is_known_again_and_goes_on() -> None:
     "dumped",
     [
         {},
-        {"version": 2, "settlements": []},
-        {"version": 1},
-        {"version": 1, "settlements": [3]},
-        {"version": 1, "settlements": [{"symbol": "A", "date": "today", "reports": []}]},
-        {"version": 1, "settlements": [{"symbol": "A", "date": "2026-11-20", "reports": [{"id": "r1"}]}]},
-        {
-            "version": 1,
-            "settlements": [
-                {
-                    "symbol": "A",
-                    "date": "2026-11-20",
-                    "reports": [
-                        {
-                            "id": "r1",
-                            "result": "yes",
-                            "price": "?",
-                            "total": None,
-                            "last": None,
-                            "sent_at": None,
-                            "parties": [],
-                        }
-                    ],
-                }
-            ],
-        },
+        {"version": VERSION + 1, "settlements": []},
+        {"version": VERSION},
+        {"version": VERSION, "settlements": [3]},
+        {"version": VERSION, "settlements": [{"symbol": "A", "date": "today", "by_id": {}}]},
+        {"version": VERSION, "settlements": [{"symbol": "A", "date": "2026-11-20", "by_id": {"r1": {}}}]},
     ],
 )
 def test_what_dump_did_not_give_is_refused_and_changes_nothing(

@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio import DIALECT
-from kalshi_fix_sansio.errors import EncodeError
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     Condition,
     FieldLayout,
@@ -32,8 +31,9 @@ from kalshi_fix_sansio.layout import (
     Scope,
     Sender,
 )
-from kalshi_fix_sansio.limits import limit_check, limit_words
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.dialect.limits import limit_check, limit_words
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
+from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import block_checker, compiled, presence_checker, rules
 from kalshi_fix_sansio.validation.compiled import Check, compile_rules

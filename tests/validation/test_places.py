@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     Condition,
     Dialect,
@@ -22,7 +22,7 @@ from kalshi_fix_sansio.layout import (
     Scope,
     Sender,
 )
-from kalshi_fix_sansio.limits import limit_words
+from kalshi_fix_sansio.dialect.limits import limit_words
 from kalshi_fix_sansio.validation import block_checker, logon_facts
 from tests import tiny_dialect
 from tests.tiny_dialect import DIALECT, FIELDS, LOGON, Logon, Order, Party

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import validation
-from kalshi_fix_sansio.layout import Sender
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.dialect.layout import Sender
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.validation import validate, validate_block
 from tests.tiny_dialect import (
     BOOK,

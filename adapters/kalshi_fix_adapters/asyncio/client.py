@@ -13,7 +13,7 @@ from kalshi_fix_adapters.asyncio.protocol import ClientProtocol
 from kalshi_fix_adapters.config.factories import ClientFactory, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.loops.adapter import AsyncAdapter, Attempt, Factories
-from kalshi_fix_adapters.loops.client import AsyncClient
+from kalshi_fix_adapters.loops.async_client import AsyncClient
 from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
 
 SLICE = 0.005

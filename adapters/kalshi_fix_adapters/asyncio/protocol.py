@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import cast
 
 from kalshi_fix_adapters.asyncio.notifier import Timer
-from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.loops.adapter import CHUNK, CLOSE_TIMEOUT, Notifier
 from kalshi_fix_adapters.net.dial import Dialer
 from kalshi_fix_adapters.net.tls_buffer import TlsBytes

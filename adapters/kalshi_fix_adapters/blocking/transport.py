@@ -1,4 +1,4 @@
-"""The socket of one connection, plain or with TLS, as a driver of the connection sees it."""
+"""The socket of one connection, plain or with TLS, which one thread at a time uses."""
 
 from __future__ import annotations
 

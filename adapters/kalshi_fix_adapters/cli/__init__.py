@@ -10,7 +10,7 @@ def main() -> None:
     try:
         from kalshi_fix_adapters.cli.commands import commands
 
-        commands()  # imports what its subcommand needs
+        commands()  # imports the modules of its subcommand
     except KeyboardInterrupt:  # while it was being imported
         sys.exit(130)
     except ModuleNotFoundError as error:

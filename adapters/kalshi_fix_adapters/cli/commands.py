@@ -5,43 +5,53 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
-from kalshi_fix_adapters.cli.failures import INTERRUPTED, PIPE_CLOSED, sentence
+from kalshi_fix_adapters.cli.kit.failures import INTERRUPTED, PIPE_CLOSED, sentence
+from kalshi_fix_adapters.cli.kit.subcommand import Subcommand
 
-
-class Subcommand(NamedTuple):
-    """Where a subcommand is, and what `--help` says of it."""
-
-    module: str
-    """Below this package; its last part is also the name of the function."""
-    says: str
-
-
-SUBCOMMANDS: Mapping[str, Subcommand] = {
-    "amend": Subcommand("sessions.amend", "Change price and quantity of an open order."),
-    "cancel": Subcommand("sessions.cancel", "Cancel an open order."),
-    "decode": Subcommand("logs.decode", "Print the FIX messages of a log, and what is wrong with them."),
-    "demo": Subcommand("demo.demo", "Show a first order from end to end."),
-    "dictionary": Subcommand("dictionary", "Write QuickFIX dictionaries, or a FIX Orchestra repository."),
-    "doctor": Subcommand("sessions.doctor", "Say step by step whether a session can be had."),
-    "keygen": Subcommand("keygen", "Make a private key and its public half."),
-    "mass-cancel": Subcommand("sessions.mass_cancel", "Cancel all orders of the key's session."),
-    "order": Subcommand("sessions.order", "Buy or sell, after a question."),
-    "orders": Subcommand("sessions.orders", "Show open orders live, as far as it is told."),
-    "replay": Subcommand("logs.replay", "Put a recording or wire log through books, orders and positions."),
-    "spec": Subcommand("spec", "Say what a tag, message, code or Text means."),
-    "store": Subcommand("store", "Print what a message store holds."),
-    "trace": Subcommand("logs.trace", "Show the life of an order in logs."),
-    "venue": Subcommand("venue.venue", "Run the simulated Kalshi."),
-    "watch": Subcommand("sessions.watch", "Show order books live."),
+_OWN: Mapping[str, Subcommand] = {
+    name: Subcommand(f"kalshi_fix_adapters.cli.{module}", summary)
+    for name, module, summary in (
+        ("amend", "sessions.amend", "Change price and quantity of an open order."),
+        ("cancel", "sessions.cancel", "Cancel an open order."),
+        ("decode", "logs.decode", "Print the FIX messages of a log, and what is wrong with them."),
+        ("dictionary", "dictionary", "Write QuickFIX dictionaries, or a FIX Orchestra repository."),
+        ("doctor", "sessions.doctor", "Say step by step whether a session can be had."),
+        ("keygen", "keygen", "Make a private key and its public half."),
+        ("mass-cancel", "sessions.mass_cancel", "Cancel all orders of the key's session."),
+        ("order", "sessions.order", "Buy or sell, after a question."),
+        ("orders", "sessions.orders", "Show open orders live, as far as it is told."),
+        ("replay", "logs.replay", "Put a recording or wire log through books, orders and positions."),
+        ("spec", "spec", "Say what a tag, message, code or Text means."),
+        ("store", "store", "Print what message stores hold, or give one to another key."),
+        ("trace", "logs.trace", "Show the life of an order in logs."),
+        ("watch", "sessions.watch", "Show order books live."),
+    )
 }
+
+
+_OF_THE_VENUE = ("demo", "venue")
+"""Subcommands of the distribution kalshi-fix-venue, which a trader's install does not have."""
+
+
+@cache
+def subcommands() -> Mapping[str, Subcommand]:
+    """Return all subcommands by name, with those that other distributions register.
+
+    Each entry point of the group `kalshi_fix.commands` names a mapping of names to `Subcommand`.
+    """
+    found = dict(_OWN)
+    for entry_point in entry_points(group="kalshi_fix.commands"):
+        found.update(entry_point.load())
+    return dict(sorted(found.items()))
 
 
 class _Subcommands(click.Group):
@@ -53,7 +63,7 @@ class _Subcommands(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run, tell of a failure in one sentence, and end with its status."""
+        """Run, report a failure in one sentence, and exit with its status."""
         more = {"standalone_mode": False, **extra}
         run: Callable[[], Any] = partial(super().main, args, prog_name, complete_var, **more)
         if not standalone_mode:
@@ -62,7 +72,7 @@ class _Subcommands(click.Group):
         try:
             status = run()
         except click.ClickException as error:
-            from kalshi_fix_adapters.cli.terminal import tell
+            from kalshi_fix_adapters.cli.kit.terminal import tell
 
             tell(sentence(error))
             status = error.exit_code
@@ -78,38 +88,40 @@ class _Subcommands(click.Group):
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
-            # What is still buffered cannot be handed over when Python ends, either.
+            # Buffered output cannot be flushed when Python exits, either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(PIPE_CLOSED)
         return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(SUBCOMMANDS)
+        return list(subcommands())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        if cmd_name not in SUBCOMMANDS:
+        subcommand = _OWN.get(cmd_name) or subcommands().get(cmd_name)
+        if subcommand is None:
             return None
-        module = SUBCOMMANDS[cmd_name].module
-        found: click.Command = getattr(
-            import_module(f"kalshi_fix_adapters.cli.{module}"), module.rpartition(".")[2]
-        )
+        module = import_module(subcommand.module)
+        found: click.Command = getattr(module, subcommand.module.rpartition(".")[2])
         return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in SUBCOMMANDS and not args[0].startswith("-"):
+        name = args[0]
+        if name not in _OWN and name not in subcommands() and not name.startswith("-"):
+            if name in _OF_THE_VENUE:
+                ctx.fail(f"{name!r} needs the simulated venue; pip install kalshi-fix-venue")
             from kalshi_fix_adapters.documents.names import did_you_mean
 
-            ctx.fail(f"there is no command {args[0]!r}; {did_you_mean(args[0], SUBCOMMANDS)}")
+            ctx.fail(f"there is no command {name!r}; {did_you_mean(name, subcommands())}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, each.says) for name, each in SUBCOMMANDS.items()])
+            formatter.write_dl([(name, each.summary) for name, each in subcommands().items()])
 
 
 def _validated() -> str:
@@ -123,4 +135,4 @@ def _validated() -> str:
     package_name="kalshi-fix-sansio", message=f"%(prog)s %(version)s\nKalshi: {_validated()}"
 )
 def commands() -> None:
-    """Kalshi over FIX: read logs, run a simulated venue, see a first order from end to end."""
+    """Kalshi over FIX: read logs, watch books, place and follow orders."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kalshi_fix_adapters.cli.failures import CommandError
+from kalshi_fix_adapters.cli.kit.failures import CommandError
 from kalshi_fix_sansio import PRODUCTS
 
 ORCHESTRA = "orchestra"

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.cli.terminal import Screen, plain
+from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
+from kalshi_fix_sansio.classes.hide_locals import hides_locals
 
 RSA_BITS = 4096
 
@@ -27,6 +28,7 @@ RSA_BITS = 4096
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--type", "kind", type=click.Choice(["ed25519", "rsa"]), default="ed25519", show_default=True)
 @click.option("--passphrase", is_flag=True, help="Encrypt the file; the passphrase is asked for.")
+@hides_locals
 def keygen(file: Path, kind: str, passphrase: bool) -> None:
     """Make a private key in a new FILE, and its public half in FILE.pub.
 

@@ -1,4 +1,4 @@
-"""`kalshi-fix spec`: what a tag, a field, a message, a code value or a Text of the dialect means."""
+"""`kalshi-fix spec`: the meaning of a tag, a field, a message, a code value or a Text of the dialect."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import textwrap
 from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib.resources import files
-from xml.etree.ElementTree import Element, fromstring  # what is parsed is our own file
+from xml.etree.ElementTree import Element, fromstring  # only the file of this package is parsed
 
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.failures import CommandError
-from kalshi_fix_adapters.cli.terminal import Line, Screen
+from kalshi_fix_adapters.cli.kit.failures import CommandError
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen
 
 _MARK = "{http://fixprotocol.io/2024/orchestra/repository}"
 
@@ -22,11 +22,11 @@ class Entry:
     """Something that the dialect names."""
 
     words: frozenset[str]
-    """What it is found by, in lower case without underscores."""
+    """Its search terms, in lower case without underscores."""
     title: str
     text: str
     rows: tuple[tuple[str, str], ...] = ()
-    """What it consists of: a name, and what is said of it."""
+    """Its parts: a name and a description each."""
 
 
 @click.command()
@@ -68,7 +68,7 @@ def _key(word: str) -> str:
 
 
 def _entries() -> Iterator[Entry]:
-    """Read the dialect out of the Orchestra repository that comes with the package."""
+    """Read the dialect from the Orchestra repository in the package."""
     root = fromstring((files("kalshi_fix_sansio") / "dictionaries" / "orchestra.xml").read_bytes())  # noqa: S314
     code_sets = {each.attrib["name"]: each for each in root.iter(f"{_MARK}codeSet")}
     groups = {each.attrib["name"]: each for each in root.iter(f"{_MARK}group")}

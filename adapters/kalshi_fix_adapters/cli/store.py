@@ -1,23 +1,26 @@
-"""`kalshi-fix store`: whose numbers a store's file holds, where they stand, what is not answered, and the
-rows of the user's journal."""
+"""`kalshi-fix store`: the owner of a store's file, its sequence numbers, unanswered requests and rows of the
+user; and `migrate`, which moves a store to another key."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.cli.terminal import Line, Screen, StatusLine, printable
-from kalshi_fix_adapters.store_sqlite import StoreSummary, read_summary
+from kalshi_fix_adapters.cli.kit.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, StatusLine, plain, printable, tell
+from kalshi_fix_adapters.store_sqlite import StoreSummary, migrate_store, read_summary
 from kalshi_fix_sansio import DIALECT
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
 
 _LABEL_WIDTH = 30
@@ -29,38 +32,116 @@ _SECRET_NAMES: Final = frozenset(
     name.lower() for field in _SECRET_FIELDS for name in (field.attribute, field.name, str(field.tag))
 )
 _SECRET_WORDS: Final = ("password", "passphrase", "privatekey", "secret", "token")
-"""A row is the user's own: what he calls so is not shown either."""
+"""Rows are defined by the user: values with such names are not shown either."""
 _SECRET_IN_FRAME: Final = re.compile(
     rf"((?:^|[\x01|])0*(?:{'|'.join(str(field.tag) for field in _SECRET_FIELDS)})=)[^\x01|]*"
 )
 
 
-@click.command()
-@click.argument("file")
-@click.option("--json", "as_object", is_flag=True, help="Print one JSON object.")
+class _ShowByDefault(click.Group):
+    """A group whose first argument may be left out if it is `show`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, *self.get_help_option_names(ctx)):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_ShowByDefault, subcommand_metavar="[show] PATH | migrate FILE [OPTIONS]...")
+def store() -> None:
+    """Look into message stores, or give one to another API key.
+
+    `kalshi-fix store PATH` is `kalshi-fix store show PATH`.
+    """
+
+
+@store.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--json", "as_object", is_flag=True, help="Print one JSON object; of a folder, one by file name."
+)
 @click.option(
     "--rows",
     type=click.IntRange(0),
     default=5,
     show_default=True,
-    help="Rows of the journal that are printed, the last ones by key.",
+    help="Rows of the user that are printed, the last ones by key.",
 )
-def store(file: str, as_object: bool, rows: int) -> None:
-    """Print what a message store FILE holds: whose it is, its sequence numbers, what it keeps for resend, the
-    requests that were sent and have no known outcome, and rows of the client's journal.
+def show(path: Path, as_object: bool, rows: int) -> None:
+    """Print what a message store holds, or each store of a folder: whose it is, its sequence numbers, what it
+    keeps for resend, the requests that were sent and have no known outcome, and rows of the user.
 
     The file has no times of the rows: where keys begin with a time or an ExecID, the last are the newest.
-    FILE may be in use by a running session: it is only read, as of that session's last commit. The messages
-    themselves are not shown, nor what is secret in a row. The exit status is 1 if the file is no store,
-    damaged or cannot be read.
+    It may be in use by a running session: it is only read, as of that session's last commit. The messages
+    themselves are not shown, nor what is secret in a row. The exit status is 1 if there is no store, or one
+    is damaged or cannot be read.
     """
-    with told_plainly(), StatusLine() as line:
-        summary = read_summary(file, rows=rows, working=_Working(line))
-    screen = Screen()
-    if as_object:
-        screen.text([json.dumps(_as_json(summary))])
+    if not path.is_dir():
+        with told_plainly():
+            _print(_summary(path, rows), as_object)
         return
-    screen.lines(list(_lines(summary)))
+    found = sorted(path.glob("*.sqlite3"))
+    if not found:
+        raise CommandError(
+            f"{path} has no store (*.sqlite3); stores are made by a client with the option store"
+        )
+    summaries: dict[str, StoreSummary] = {}
+    failed = False
+    for file in found:
+        try:
+            summaries[file.name] = _summary(file, rows)
+        except StoreError as error:
+            failed = True
+            tell(str(error))
+    if as_object:
+        _print_object({name: _as_json(summary) for name, summary in summaries.items()})
+    else:
+        for name, summary in summaries.items():
+            _print_tables(summary, (("bold", printable(name)),))
+    if failed:
+        sys.exit(1)
+
+
+@store.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--key-id", metavar="ID", help="Id of the API key that the account has now.")
+@click.option("--account", metavar="NAME", help="Name of the store, for the option `account` of clients.")
+def migrate(file: Path, key_id: str | None, account: str | None) -> None:
+    """Make the store FILE that of another API key, or of a named account.
+
+    Your rows and the open requests stay. Sequence numbers belong to the key: those of another key begin
+    at 1, and the open requests are then reported as unknown. The file is renamed. No session may be using it.
+    """
+    if (key_id is None) is (account is None):
+        raise click.UsageError("give either --key-id or --account")
+    with told_plainly():
+        path = migrate_store(file, key_id=key_id, account=account)
+        summary = read_summary(path)
+    held = f"{summary.rows:,} rows of the user and {len(summary.open_requests):,} open requests"
+    screen = Screen()
+    screen.lines([plain(f"{path} has {held}, for {summary.owner}")])
+    screen.flush()
+
+
+def _summary(path: Path, rows: int) -> StoreSummary:
+    with StatusLine() as line:
+        return read_summary(path, rows=rows, working=_Working(line))
+
+
+def _print(summary: StoreSummary, as_object: bool) -> None:
+    if as_object:
+        _print_object(_as_json(summary))
+    else:
+        _print_tables(summary)
+
+
+def _print_object(value: dict[str, Any]) -> None:
+    Screen().text([json.dumps(value)])
+
+
+def _print_tables(summary: StoreSummary, *before: Line) -> None:
+    screen = Screen()
+    screen.lines([*before, *_lines(summary)])
     if summary.open_requests:
         requests = [
             (
@@ -79,12 +160,12 @@ def store(file: str, as_object: bool, rows: int) -> None:
         )
 
     if summary.last_rows:
-        screen.lines([(("bold", "Rows of the journal, the last ones by key"),)])
+        screen.lines([(("bold", "Rows of the user, the last ones by key"),)])
         screen.lines([row for key, text in summary.last_rows for row in _row_lines(key, text)])
 
 
 class _Working:
-    """Says that it goes on, and for how long already."""
+    """Shows that the check is in progress, and its duration so far."""
 
     def __init__(self, line: StatusLine) -> None:
         self._line = line
@@ -102,7 +183,7 @@ def _row_lines(key: str, text: str) -> Iterator[Line]:
 
 
 def _value(key: str, text: str) -> Any:
-    """Return what a row holds, without secrets; a text that is no JSON is the work of another program."""
+    """Return the content of a row, without secrets; text that is not JSON was written by another program."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -111,7 +192,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def _without_secrets(value: Any, name: str = "") -> Any:
-    """Return a row's value, with what is named as a secret, or looks like one, hidden."""
+    """Return a row's value, with values hidden that have the name or the form of a secret."""
     plain = name.lower()
     if plain in _SECRET_NAMES or any(word in plain.replace("_", "") for word in _SECRET_WORDS):
         return HIDDEN
@@ -133,7 +214,7 @@ def _lines(summary: StoreSummary) -> Iterator[Line]:
     yield _line("kept for resend", _kept(summary))
     yield _line("open requests", str(len(summary.open_requests) or "none"))
     rows = f"{summary.rows:,} of {summary.row_bytes:,} bytes" if summary.rows else "none"
-    yield _line("rows of the journal", rows)
+    yield _line("rows of the user", rows)
 
 
 def _line(label: str, value: str) -> Line:
@@ -162,7 +243,8 @@ def _moment(moment: datetime) -> str:
 
 def _as_json(summary: StoreSummary) -> dict[str, Any]:
     return {
-        "owner": attrs.asdict(summary.owner),
+        # The account is in the name of the file, not in it.
+        "owner": attrs.asdict(summary.owner, filter=lambda field, _: field.name != "account"),
         "next_outgoing": summary.next_outgoing,
         "next_incoming": summary.next_incoming,
         "reset_unanswered": summary.reset_unanswered,

@@ -1,7 +1,7 @@
-"""What a client is told: arguments and the environment, made into a plan of its connections.
+"""Configuration of a client: arguments and the environment, combined into a plan of its connections.
 
-`environment` finds credentials and endpoints, `plan` checks the options of a session and puts them together,
-`reconnect` says when to connect again, `budget` is the rate budget as an option, `factories` has the
-functions that users call (`order_entry` and the like). It may import `observe`, `net`, `events`, `errors` and
-the core.
+`environment` finds credentials and endpoints, `plan` checks and combines the options of a session,
+`reconnect` decides when to reconnect, `budget` is the rate budget as an option, `factories` has the functions
+that users call (such as `order_entry`). This package may import `observe`, `net`, `events`, `errors` and the
+core.
 """

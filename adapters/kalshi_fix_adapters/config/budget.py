@@ -1,17 +1,18 @@
-"""What a client needs of a rate budget: `kalshi_fix_sansio.trading.RateBudget` is one.
+"""The interface of a rate budget that a client requires: `kalshi_fix_sansio.trading.RateBudget` implements
+it.
 
-A protocol stands here instead of that class, because to name the class would import the trading machines with
-every client, and make that a sixth slower.
+It is a protocol because a reference to that class would import the trading machines with every client, and
+make that import a sixth slower.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Literal, Protocol
 
-import kalshi_fix_sansio
 from kalshi_fix_sansio._generated.sessions import Product
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
 
 Bucket = Literal["read", "write"]
 
@@ -24,16 +25,22 @@ class Budget(Protocol):
         """Which one the account trades; clients of the other one are refused."""
 
     def lane(self, message: Message) -> str:
-        """Return what tells apart messages that need not wait for each other."""
+        """Return the queue in which a message waits; messages in different queues do not block each other."""
 
-    def wait(self, message: Message | type[kalshi_fix_sansio.Logon], now: Instant) -> float:
+    def wait(self, message: Message, now: Instant) -> float:
         """Return the seconds until a message may leave."""
 
-    def sent(self, message: Message | type[kalshi_fix_sansio.Logon], now: Instant) -> None:
+    def sent(self, message: Message, now: Instant) -> None:
         """Take note that a message leaves."""
 
-    def withdraw(self, message: Message | type[kalshi_fix_sansio.Logon], now: Instant) -> None:
+    def withdraw(self, message: Message, now: Instant) -> None:
         """Take note that it has not left after all."""
+
+    def reserve_logon(self, owner: Hashable, seconds: float, now: Instant) -> float:
+        """Reserve a Logon for so many seconds; return 0, or the seconds after which to ask again."""
+
+    def settle_logon(self, owner: Hashable, now: Instant, *, sent: bool) -> None:
+        """End the reservation of a Logon, or the wait for one."""
 
     def spent(self, tokens: float, now: Instant, *, bucket: Bucket, shard: int | None) -> None:
         """Take note of tokens that something else has spent."""

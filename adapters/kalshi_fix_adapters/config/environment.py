@@ -1,4 +1,4 @@
-r"""Where a client connects and as whom, from explicit arguments and the environment.
+r"""The endpoint and credentials of a client, from explicit arguments and the environment.
 
 For the prediction product the variables begin with `KALSHI_`, for margin with `KALSHI_PERPS_`:
 
@@ -11,9 +11,10 @@ For the prediction product the variables begin with `KALSHI_`, for margin with `
 | `..._FIX_ENDPOINTS` | other addresses than Kalshi's: `KalshiNR=localhost:8228,KalshiMD=localhost:8233` |
 | `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
 
-A key goes only where it belongs: each product reads its own variables, the environment is Kalshi's demo
-unless production is named in the call, and production does not mix with the overrides above. Where
-`..._FIX_ENDPOINTS` is set, it has to name every session type that is used: none goes to Kalshi by oversight.
+A key is sent only to its own product and environment: each product reads separate variables, the environment
+is Kalshi's demo unless the call names production, and production cannot be combined with the overrides above.
+If `..._FIX_ENDPOINTS` is set, it must name every session type in use, so none connects to Kalshi by
+oversight.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.events import Endpoint
 from kalshi_fix_adapters.net.key_text import looks_like_key, shown
 from kalshi_fix_adapters.net.tls import Security, Tls
 from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, SESSION_TYPES
-from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.classes.hide_locals import hides_locals
+from kalshi_fix_sansio.dialect.layout import SessionType
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
-from kalshi_fix_sansio.layout import SessionType
 from kalshi_fix_sansio.signing import Signer, load_private_key
 
 PRODUCTION = "production"
@@ -56,15 +57,17 @@ class KeyFileWarning(UserWarning):
     """Other users of this machine may read or replace the file of a private key."""
 
 
-@explained
 @attrs.frozen
 class Credentials:
-    """An API key: its id and what signs with it. The key itself never shows."""
+    """An API key: its id and its signer. The key itself is never shown.
+
+    Attributes:
+        key_id: Id of the API key, a UUID.
+        signer: Signs with the private key.
+    """
 
     key_id: str
-    """Id of the API key, a UUID."""
     signer: Signer = attrs.field(repr=False)
-    """What holds the private key."""
 
 
 def _prefix(product: str) -> str:
@@ -73,6 +76,7 @@ def _prefix(product: str) -> str:
     return PRODUCTS[product]
 
 
+@hides_locals
 def find_credentials(
     product: str,
     *,
@@ -82,7 +86,7 @@ def find_credentials(
     passphrase: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Credentials:
-    """Return the API key of a product: what is given, and the environment for what is not.
+    """Return the API key of a product, from the arguments and, for omitted ones, the environment.
 
     Args:
         product: `prediction` or `margin`.
@@ -93,7 +97,7 @@ def find_credentials(
         environ: read instead of `os.environ`.
 
     Raises:
-        ConfigurationError: something is missing or given twice.
+        ConfigurationError: a value is missing or given twice.
         KeyFileError: the private key cannot be read or used.
     """
     prefix = _prefix(product)
@@ -140,7 +144,7 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
     except (OSError, RuntimeError, ValueError) as error:  # a home that is unknown, a NUL in the name
         problem = getattr(error, "strerror", None) or type(error).__name__
     if problem:
-        # Outside of the handler: what it caught names the path once more.
+        # Outside of the handler, because the caught error names the path once more.
         raise KeyFileError(
             f"the private key file {shown(path)} cannot be read ({problem}); give the path of the PEM file"
         )
@@ -159,6 +163,7 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
         raise KeyFileError(f"{shown(path)}: {error}") from None
 
 
+@hides_locals
 def find_endpoint(
     product: str,
     environment: str,
@@ -168,10 +173,10 @@ def find_endpoint(
     port: int | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Endpoint:
-    """Return where a session type is served: what is given, else the environment, else Kalshi's own address.
+    """Return the endpoint of a session type: the argument, else the environment, else Kalshi's address.
 
     Raises:
-        ConfigurationError: no such environment, or the session type is not offered there.
+        ConfigurationError: the environment does not exist, or does not offer the session type.
     """
     prefix = _prefix(product)
     if environment not in ENVIRONMENTS:
@@ -203,6 +208,7 @@ def find_endpoint(
     return Endpoint(host, port)
 
 
+@hides_locals
 def find_security(product: str, environment: str, *, environ: Mapping[str, str] | None = None) -> Security:
     """Return the TLS settings that the environment asks for: its CA file, else the system's authorities.
 

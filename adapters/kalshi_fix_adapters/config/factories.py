@@ -1,4 +1,4 @@
-"""The functions that make a client of each session type, once for every kind of client."""
+"""The functions that create a client of each session type, shared by all kinds of clients."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import attrs
 
 import kalshi_fix_sansio
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, Options, make_plan, merge
-from kalshi_fix_sansio.base import values_of
+from kalshi_fix_sansio.classes.hide_locals import hides_locals
+from kalshi_fix_sansio.dialect.base import values_of
 
 C = TypeVar("C")
 C_co = TypeVar("C_co", covariant=True)
 
 
 class OrderEntryFactory(Protocol[C_co]):
-    """What `Factories.order_entry` is to who calls it."""
+    """The signature of `Factories.order_entry`."""
 
     def __call__(
         self,
@@ -31,7 +32,7 @@ class OrderEntryFactory(Protocol[C_co]):
 
 
 class ClientFactory(Protocol[C_co]):
-    """What the other methods of `Factories` are to who calls them."""
+    """The signature of the other methods of `Factories`."""
 
     def __call__(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C_co:
         """Return a client for one session type."""
@@ -39,16 +40,17 @@ class ClientFactory(Protocol[C_co]):
 
 
 class Factories(Generic[C]):
-    """Makes clients of one kind. None of them connects before it is opened.
+    """Creates clients of one kind. A client connects when it is opened.
 
     Every method raises ConfigurationError (or its KeyFileError) when a setting is missing or contradicts
     another.
     """
 
     def __init__(self, client: Callable[[ConnectionPlan], C]) -> None:
-        """Prepare to make clients from their plans."""
+        """Take the function that creates a client from its plan."""
         self._client = client
 
+    @hides_locals
     def order_entry(
         self,
         *,
@@ -60,10 +62,9 @@ class Factories(Generic[C]):
         """Return a client for orders: KalshiNR, or KalshiRT with `retransmission`.
 
         Args:
-            retransmission: KalshiRT: missed messages can be asked for again; also RFQs and settlement
-                reports.
-            listener: a read-only feed of the account's execution reports; it needs an API key of its own.
-            config: settings to begin with.
+            retransmission: KalshiRT: missed messages are resent; also RFQs and settlement reports.
+            listener: a read-only feed of the account's execution reports; requires a separate API key.
+            config: shared settings.
             **options: see `Options`.
         """
         fields = None
@@ -71,18 +72,22 @@ class Factories(Generic[C]):
             fields = kalshi_fix_sansio.LogonFields(listener_session=True, skip_pending_exec_reports=True)
         return self._make("KalshiRT" if retransmission else "KalshiNR", config, options, fields)
 
+    @hides_locals
     def drop_copy(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
-        """Return a client for KalshiDC, which is asked for past execution reports."""
+        """Return a client for KalshiDC: requests for past execution reports."""
         return self._make("KalshiDC", config, options)
 
+    @hides_locals
     def market_data(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
         """Return a client for KalshiMD: books, trades and trading status."""
         return self._make("KalshiMD", config, options)
 
+    @hides_locals
     def post_trade(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
         """Return a client for KalshiPT: settlement reports (prediction only)."""
         return self._make("KalshiPT", config, options)
 
+    @hides_locals
     def rfq(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
         """Return a client for KalshiRFQ: market makers in requests for quotes (prediction only)."""
         return self._make("KalshiRFQ", config, options)

@@ -1,4 +1,5 @@
-"""The options of a client, and what follows from them for its connections; the same for every event loop."""
+"""The options of a client, and the plan of its connections derived from them; the same for every event
+loop."""
 
 from __future__ import annotations
 
@@ -12,34 +13,32 @@ import kalshi_fix_sansio
 from kalshi_fix_adapters.config.budget import Budget
 from kalshi_fix_adapters.config.environment import find_credentials, find_endpoint, find_security
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
-from kalshi_fix_adapters.net.endpoint import Endpoint
-from kalshi_fix_adapters.net.key_text import shown
+from kalshi_fix_adapters.events import Endpoint
+from kalshi_fix_adapters.net.key_text import looks_like_key, shown
 from kalshi_fix_adapters.net.tls import InProcess, Plaintext, Security, Tls
 from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio._generated.sessions import Environment, Product
-from kalshi_fix_sansio.base import values_of
-from kalshi_fix_sansio.classes.explained import explained
-from kalshi_fix_sansio.config import Role, SessionConfig, own_logon_fields
+from kalshi_fix_sansio.classes.hide_locals import hides_locals, init_hides_locals
+from kalshi_fix_sansio.config import ProtocolOptions, ResendPolicy, Role, SessionConfig, own_logon_fields
+from kalshi_fix_sansio.dialect.base import values_of
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.messages import CODEC
-from kalshi_fix_sansio.protocol_options import ProtocolOptions
-from kalshi_fix_sansio.resend_policy import ResendPolicy
 from kalshi_fix_sansio.session import MessageStore
 from kalshi_fix_sansio.signing import Signer
 
 QUEUE_LIMIT = 10_000
-"""Events that may wait for the user before the client stops reading (it then finishes the chunk it has)."""
+"""Waiting events at which the client stops reading (it processes the chunk already read)."""
 QUEUE_BYTES = 64 * 1024 * 1024
-"""Bytes of messages, as on the wire, that may wait for the user before the client stops reading."""
+"""Bytes of waiting messages, in their wire format, at which the client stops reading."""
 Sync = Literal["full", "normal"]
 Observers = Observer | Iterable[Observer]
 
 
 @attrs.frozen
 class ConnectionPlan:
-    """Where a client connects, whom it trusts there, how it logs on, and what it does between connections."""
+    """Address, TLS, Logon and reconnection of a client."""
 
     endpoint: Endpoint
     security: Security
@@ -47,15 +46,16 @@ class ConnectionPlan:
     timeout: float
     """Seconds for connecting, for the Logon and for the Logout, each."""
     environment: str = "demo"
-    """Which one the API key belongs to, wherever the endpoint is."""
+    """The environment of the API key, independent of the endpoint."""
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     """None: one connection only."""
     store: MessageStore | Path | None = None
-    """Numbers and messages of a session with resend: an object, a folder with files of them, or None for
-    memory."""
+    """The store of numbers and messages: an object, a folder of files, or None for memory."""
+    account: str | None = None
+    """Name of the file in the folder `store`; None for the key's id."""
     sync: Sync = "full"
     reset_seq_num: bool = False
-    """Whether the first logon restarts the numbers of a session with resend whatever the store says."""
+    """Whether the first logon restarts the numbers of a session with resend, whatever the store contains."""
     queue_limit: int = QUEUE_LIMIT
     queue_bytes: int = QUEUE_BYTES
     observer: Observers | None = attrs.field(default=None, repr=False)
@@ -64,7 +64,7 @@ class ConnectionPlan:
 
     @property
     def name(self) -> str:
-        """What the client is called in logs."""
+        """The name of the client in logs."""
         return f"{self.config.session_type.name} {self.config.product}"
 
     def __str__(self) -> str:
@@ -72,7 +72,8 @@ class ConnectionPlan:
 
 
 class SessionSettings(TypedDict, total=False):
-    """What a client leaves to its sessions, by the names of `SessionConfig`, where each is described."""
+    """Settings that a client passes to its sessions, with the names of `SessionConfig`, where each is
+    described."""
 
     accepted_sender_comp_ids: Iterable[str]
     protocol_options: ProtocolOptions
@@ -97,67 +98,72 @@ class SessionSettings(TypedDict, total=False):
     strict: bool
 
 
-explained(SessionSettings, like=SessionConfig)
-
-
-@explained
 class Options(TypedDict, total=False):
-    """The keyword arguments of every client. What is left out comes from its `config`, then from the
-    environment's variables, then from the defaults."""
+    """The keyword arguments of every client. Omitted ones are taken from its `config`, then from the
+    environment variables, then from the defaults.
+
+    Attributes:
+        product: `prediction` (default) or `margin`.
+        environment: `demo` (default) or `production`.
+        key_id: Id of the API key, a UUID. Default: KALSHI_KEY_ID (or KALSHI_PERPS_KEY_ID for margin).
+        private_key: The private key as PEM text, or loaded. Default: KALSHI_PRIVATE_KEY.
+        private_key_path: File with the private key. Default: KALSHI_PRIVATE_KEY_PATH.
+        passphrase: For an encrypted private key. Default: KALSHI_PRIVATE_KEY_PASSPHRASE.
+        host: Host to connect to instead of Kalshi's.
+        port: Port of `host`. Default: Kalshi's port for the session type.
+        tls: Trusted certificates, see `kalshi_fix_adapters.net.tls`.
+        heart_bt_int: HeartBtInt (108) in seconds; 30 by default.
+        logon_fields: Flags of the Logon, such as `LogonFields(cancel_orders_on_disconnect=True)`. UseDollars
+            is set on prediction by default.
+        timeout: Seconds for connecting, for the Logon and for the Logout, each; 10 by default.
+        reconnect: When to reconnect after a lost connection; None for never.
+        store: Keeps the session's state across processes: a folder, in which each account and session type
+            has a file, or a store object. Default: memory, with which KalshiRT and KalshiPT continue over the
+            connections of one client, and restart their numbers with the next process.
+        account: Name of the file in the folder `store`, which then stays the same when the API key changes.
+            Each client of a session type needs a different name. Default: the key's id.
+        sync: Durability of the files of `store`: `full` (default) or `normal`, see
+            `store_sqlite.SqliteStore`.
+        reset_seq_num: Restart the numbers of KalshiRT or KalshiPT at the first logon, whatever the store
+            contains.
+        queue_limit: Waiting events at which the client stops reading; 10,000 by default.
+        queue_bytes: Bytes of waiting messages, in their wire format, at which the client stops reading; 64
+            MiB by default.
+        max_message_size: Longest BodyLength (9) accepted from the venue, in bytes; a longer message
+            is skipped (`MessageTooLarge`). Default: the maximum of the session type, 2 MiB on KalshiMD and
+            256 KiB elsewhere.
+        session: Settings of its sessions that differ from the defaults, such as
+            `{"strict": True, "resend_policy": ResendFresh(max_age=1.0)}`.
+        observer: Receives bytes, states, events and timings, see `kalshi_fix_adapters.observe.observer`.
+        wire_log: Records every message, see `kalshi_fix_adapters.observe.wire_log`.
+        budget: The rate limits of the account, a `RateBudget` of `kalshi_fix_sansio.trading`: messages wait
+            until it has tokens for them. All clients of one account on one product share one.
+    """
 
     product: Product
-    """`prediction` (default) or `margin`."""
     environment: Environment
-    """`demo` (default) or `production`."""
     key_id: str | None
-    """Id of the API key, a UUID. Default: KALSHI_KEY_ID (or KALSHI_PERPS_KEY_ID for margin)."""
     private_key: Signer | str | bytes | None
-    """The private key as PEM text, or loaded. Default: KALSHI_PRIVATE_KEY."""
     private_key_path: str | Path | None
-    """File with the private key. Default: KALSHI_PRIVATE_KEY_PATH."""
     passphrase: str | None
-    """For an encrypted private key. Default: KALSHI_PRIVATE_KEY_PASSPHRASE."""
     host: str | None
-    """Connect here instead of to Kalshi's own host."""
     port: int | None
-    """Port of `host`. Default: Kalshi's own for the session type."""
     tls: Security | None
-    """Whom to trust, see `kalshi_fix_adapters.net.tls`."""
     heart_bt_int: int
-    """HeartBtInt (108) in seconds; 30 by default."""
     logon_fields: kalshi_fix_sansio.LogonFields
-    """Flags of the Logon, such as `LogonFields(cancel_orders_on_disconnect=True)`. UseDollars is on for
-    prediction unless this says otherwise."""
     timeout: float
-    """Seconds for connecting, for the Logon and for the Logout, each; 10 by default."""
     reconnect: ReconnectPolicy | None
-    """When to connect again after a connection was lost; None for never."""
     store: MessageStore | str | Path | None
-    """What outlives the process: a folder, in which each account and session type has a file, or a store of
-    your own. Default: memory, with which KalshiRT and KalshiPT go on over the connections of one client, and
-    restart their numbers with the next process."""
+    account: str | None
     sync: Sync
-    """How safe the files of `store` are: `full` (default) or `normal`, see `store_sqlite.SqliteStore`."""
     reset_seq_num: bool
-    """Restart the numbers of KalshiRT or KalshiPT at the first logon, whatever the store says."""
     queue_limit: int
-    """Events that may wait for you before the client stops reading; 10,000 by default."""
     queue_bytes: int
-    """Bytes of messages, as they stood on the wire, that may wait for you before the client stops reading;
-    64 MiB by default."""
     max_message_size: int | None
-    """Longest BodyLength (9) that is accepted from the venue, in bytes; a longer message is skipped
-    (`MessageTooLarge`). Default: what the session type needs, 2 MiB on KalshiMD and 256 KiB elsewhere."""
     session: SessionSettings
-    """How its sessions behave and what they keep, where that is to be another than by default:
-    `{"strict": True, "resend_policy": ResendFresh(max_age=1.0)}`."""
     observer: Observers | None
-    """Is told of bytes, states, events and timings, see `kalshi_fix_adapters.observe.observer`."""
     wire_log: WireLog | str | Path | None
-    """Where every message is written down, see `kalshi_fix_adapters.observe.wire_log`."""
     budget: Budget | None
-    """What the venue's rate limits leave to the account, a `RateBudget` of `kalshi_fix_sansio.trading`:
-    messages wait until it covers them. All clients of one account on one product share one."""
 
 
 def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
@@ -186,6 +192,12 @@ def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
     return cast("SessionSettings", dict(settings))
 
 
+def _plain_name(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    del instance
+    if value is not None and (not value or not value.isprintable() or looks_like_key(value)):
+        raise ConfigurationError(f"{attribute.name} must be a short name, not {shown(value)}")
+
+
 def _known_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -> None:
     del instance, attribute
     if value not in get_args(Sync):
@@ -202,9 +214,10 @@ def _known_security(instance: object, attribute: attrs.Attribute[Any], value: ob
         )
 
 
+@init_hides_locals
 @attrs.frozen(kw_only=True)
 class ClientConfig:
-    """The same settings as `Options`, as a value that several clients can share; they are described there."""
+    """The settings of `Options`, as a value that several clients can share."""
 
     product: Product = "prediction"
     environment: Environment = "demo"
@@ -222,6 +235,7 @@ class ClientConfig:
     timeout: float = attrs.field(default=10.0, validator=_positive)
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     store: MessageStore | str | Path | None = None
+    account: str | None = attrs.field(default=None, validator=_plain_name)
     sync: Sync = attrs.field(default="full", validator=_known_sync)
     reset_seq_num: bool = False
     queue_limit: int = attrs.field(default=QUEUE_LIMIT, validator=_positive)
@@ -233,16 +247,16 @@ class ClientConfig:
     budget: Budget | None = None
 
 
-explained(ClientConfig, like=Options)
 _BOUND = ("key_id", "private_key", "private_key_path", "passphrase", "host", "port", "tls")
-"""What belongs to one product and environment."""
+"""Settings that belong to one product and environment."""
 
 
+@hides_locals
 def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
-    """Return the settings of a config with some of them changed.
+    """Return the settings of a config with the options applied.
 
     Raises:
-        ConfigurationError: the config has a key or an address, and the options take them to another product
+        ConfigurationError: the config has a key or an address, and the options select another product
             or environment.
     """
     if config is None:
@@ -260,10 +274,11 @@ def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
     return merged
 
 
+@hides_locals
 def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
-    """Work out what a client of a session type, such as KalshiNR, does.
+    """Return the plan of a client of a session type, such as KalshiNR.
 
-    Prices are in dollars (UseDollars) unless `logon_fields` says otherwise.
+    Prices are in dollars (UseDollars) unless `logon_fields` disables it.
 
     Raises:
         ConfigurationError: a setting is missing or contradicts another.
@@ -274,6 +289,8 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
             f"the budget is for {config.budget.product}, and the client for {config.product}; each product "
             "has budgets of its own"
         )
+    if config.account is not None and not isinstance(config.store, str | Path):
+        raise ConfigurationError("account names a file in the folder `store`, which is not given")
     session_type = DIALECT.session_types[session]
     endpoint = find_endpoint(
         config.product, config.environment, session_type, host=config.host, port=config.port
@@ -286,7 +303,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         private_key_path=config.private_key_path,
         passphrase=config.passphrase,
     )
-    # Prices come in dollars on prediction only if that is asked for; margin knows no other unit.
+    # Prices are in dollars on prediction only if the Logon requests it; margin has no other unit.
     logon_fields = _no_logon_fields()
     if config.product == "prediction":
         logon_fields.use_dollars = True
@@ -306,7 +323,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         logout_timeout=config.timeout,
         **cast("dict[str, Any]", config.session),
     )
-    # Not passed above: None stands for what the session type needs, which is the default of SessionConfig.
+    # Not passed above: None means the value for the session type, which is the default of SessionConfig.
     if config.max_message_size is not None:
         session_config = attrs.evolve(session_config, max_message_size=config.max_message_size)
     return ConnectionPlan(
@@ -317,6 +334,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         environment=config.environment,
         reconnect=config.reconnect,
         store=Path(config.store) if isinstance(config.store, str) else config.store,
+        account=config.account,
         sync=config.sync,
         reset_seq_num=config.reset_seq_num,
         queue_limit=config.queue_limit,

@@ -1,4 +1,5 @@
-"""What is written by hand and read with its lines.
+"""Readers of hand-written documents that keep the line numbers.
 
-It imports nothing else of this project: codegen uses it, too, and must run while generated code is broken.
+This package imports no other package of the project: codegen uses it, too, and must run while generated code
+is broken.
 """

@@ -1,4 +1,4 @@
-"""Mistakes in what is written by hand: where they are, what is wrong, what to do about it."""
+"""Mistakes in hand-written documents: position, problem and remedy."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Mistake:
 
     location: Location
     what: str = attrs.field(converter=_shortened)
-    """What is wrong, naming the element."""
+    """The problem, with the name of the element."""
     advice: str = attrs.field(converter=_shortened)
-    """What to do about it."""
+    """The remedy."""
 
     @property
     def line(self) -> int:
-        """The line where it stands."""
+        """The line number."""
         return self.location.line
 
     def __str__(self) -> str:
@@ -49,12 +49,12 @@ class Mistake:
 
 @attrs.define
 class Mistakes:
-    """Collects mistakes, so that one run tells all that can be found independently."""
+    """Collects mistakes, so one run reports all independent ones."""
 
     most: int
-    """How many are told; a file made to be wrong could have any number."""
+    """Maximum number of reported mistakes, because a malicious file could contain any number."""
     error: Callable[[Sequence[Mistake]], Exception]
-    """Makes the exception that tells them."""
+    """Creates the exception that reports them."""
     found: list[Mistake] = attrs.field(factory=list)
     _seen: set[Mistake] = attrs.field(factory=set)
 

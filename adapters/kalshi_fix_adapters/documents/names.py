@@ -22,7 +22,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Say which name was probably meant, or which there are, those that share most letters with it first."""
+    """Return a hint: the name that was probably meant, or the valid names, the most similar ones first."""
     choice = sorted(set(known))
     near = nearest(name, choice)
     if near is not None:

@@ -1,8 +1,8 @@
-"""Reads YAML into nodes that remember where they stand, within bounds.
+"""Reads YAML into nodes with line numbers, within limits of size and depth.
 
 Scalars follow YAML 1.2: `yes`, `no`, `on`, dates, versions and decimals stay text as written; only `true`,
-`false`, `null` and whole numbers mean something else. So 0.10 is exactly a tenth, and NO is not false. A key
-that stands twice is a mistake.
+`false`, `null` and integers are converted. So 0.10 is exactly a tenth, and NO is not false. A duplicate key
+is a mistake.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Bounds:
     """How deep mappings and lists may be nested."""
     values: int
     aliased: int
-    """Values that aliases stand for."""
+    """Maximum number of values that aliases may expand to."""
 
 
 @attrs.frozen
@@ -45,7 +45,7 @@ class Scalar:
 
     @property
     def line(self) -> int:
-        """The line where it stands."""
+        """The line number."""
         return self.location.line
 
 
@@ -68,7 +68,7 @@ class Map:
 
     entries: Mapping[str, Node]
     keys: Mapping[str, Location]
-    """Where each key stands."""
+    """The position of each key."""
     location: Location
 
     @property
@@ -86,7 +86,7 @@ class Map:
         return value if isinstance(value, Map) else Map({}, {}, self.location)
 
     def at(self, key: str) -> Location:
-        """Return where the key stands, or the mapping if it has no such key."""
+        """Return the position of the key, or of the mapping if it has no such key."""
         return self.keys.get(key, self.location)
 
     def __iter__(self) -> Iterator[str]:
@@ -109,8 +109,7 @@ def plain(node: Node) -> Any:
 
 
 def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empty: str) -> Node:
-    """Read what stands in a file, or raise all that is wrong with it; `if_empty` is the advice where nothing
-    does."""
+    """Read a file, or raise all its mistakes; `if_empty` is the advice for an empty file."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -144,7 +143,7 @@ class _Loader(yaml.SafeLoader):
         self._values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a node, unless it is one too many or stands too deep."""
+        """Compose a node, unless it exceeds the limit of nodes or depth."""
         self._values += 1
         if self._depth >= self._bounds.depth:
             self._refuse(f"it is nested more than {self._bounds.depth} levels deep")
@@ -174,9 +173,9 @@ class _Converter:
     bounds: Bounds
     mistakes: Mistakes
     _room: int = attrs.field(init=False)
-    """Values that aliases may still stand for."""
+    """Remaining number of values that aliases may expand to."""
     _converted: set[int] = attrs.field(init=False, factory=set)
-    """The id of each node that was converted: one that comes again is an alias, or stands in one."""
+    """The ids of the converted nodes: a repeated one is an alias, or within one."""
 
     def __attrs_post_init__(self) -> None:
         self._room = self.bounds.aliased
@@ -187,7 +186,7 @@ class _Converter:
         if any(node is each for each in outer):
             mistakes.add(location, "an anchor contains itself", "write the value out")
             return Scalar(None, "", location)
-        # Ten lines of aliases to aliases can stand for billions of values; PyYAML gives each the same node.
+        # Ten lines of nested aliases can expand to billions of values; PyYAML uses the same node for each.
         self._room -= id(node) in self._converted
         self._converted.add(id(node))
         if self._room < 0 or len(outer) >= self.bounds.depth:

@@ -12,8 +12,7 @@ from kalshi_fix_adapters.config.reconnect import Cure, Failure, GiveUp, Reconnec
 from kalshi_fix_adapters.engine.faults import Fault
 from kalshi_fix_adapters.engine.logon_errors import cure_of, is_already_connected
 from kalshi_fix_adapters.errors import SessionClosedError
-from kalshi_fix_adapters.events import ConnectFailed, Disconnected, GaveUp
-from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.events import ConnectFailed, Disconnected, Endpoint, GaveUp
 from kalshi_fix_adapters.net.tls import Security
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import KalshiFixError

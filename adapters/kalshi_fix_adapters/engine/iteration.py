@@ -18,7 +18,7 @@ from kalshi_fix_adapters.errors import (
     SessionInterruptedError,
 )
 from kalshi_fix_adapters.events import ClientEvent, Disconnected
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import (
     GapDetected,
     GarbledReceived,

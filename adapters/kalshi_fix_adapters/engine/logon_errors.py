@@ -19,9 +19,9 @@ from kalshi_fix_adapters.errors import (
     SigningError,
 )
 from kalshi_fix_sansio import REFUSALS
+from kalshi_fix_sansio.dialect.layout import Refusal
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
-from kalshi_fix_sansio.layout import Refusal
 
 RESET_ADVICE = (
     "the two sides disagree about their numbers, which time does not cure: open the client once with "

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
+from math import inf
 
-import kalshi_fix_sansio
 from kalshi_fix_adapters.config.budget import Bucket, Budget
-from kalshi_fix_adapters.locks import Lock
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_adapters.observe.locks import Lock
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
 
 _lock = Lock()
 """For every budget of the process: one that clients share belongs to none of them. Held for microseconds."""
@@ -43,6 +43,8 @@ class Pacing:
         self._lines: dict[str, deque[Turn]] = {}
         self.due: float | None = None
         """When the next of them has to look again, monotonic."""
+        self.logon_due: float = -inf
+        """When to ask again for a Logon, monotonic."""
 
     def turn(self, message: Message) -> Turn:
         """Return a place in line for a message, to be taken by `take`."""
@@ -104,15 +106,21 @@ class Pacing:
         with _lock:
             self._budget.withdraw(message, now)
 
-    def until_logon(self, now: Instant) -> float:
-        """Return the seconds until a Logon may leave."""
-        with _lock:
-            return self._budget.wait(kalshi_fix_sansio.Logon, now)
+    def reserve_logon(self, seconds: float, now: Instant) -> bool:
+        """Reserve a Logon, held for so many seconds; return whether the budget has one.
 
-    def logon_sent(self, now: Instant) -> None:
-        """Take note that one leaves."""
+        If not, call again at `logon_due`.
+        """
         with _lock:
-            self._budget.sent(kalshi_fix_sansio.Logon, now)
+            wait = self._budget.reserve_logon(self, seconds, now)
+        self.logon_due = now.monotonic + wait
+        return not wait
+
+    def settle_logon(self, now: Instant, *, sent: bool) -> None:
+        """End the reservation of a Logon, or the wait for one."""
+        self.logon_due = -inf
+        with _lock:
+            self._budget.settle_logon(self, now, sent=sent)
 
     def spent(self, tokens: float, bucket: Bucket, shard: int | None, now: Instant) -> None:
         """Take note of tokens that something else has spent."""

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import attrs
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.engine.journal import RowBuffer, RowStore
+from kalshi_fix_adapters.engine.rows import RowBuffer, RowStore
 from kalshi_fix_adapters.errors import SigningError
-from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
 from kalshi_fix_sansio.classes.value import Value
+from kalshi_fix_sansio.config import LogonToSign, SignLogon
 from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
-from kalshi_fix_sansio.events import MessagesLost, OutcomesUnknown
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.events import MessagesLost, OpenRequest, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session
-from kalshi_fix_sansio.session.sequence import LAST_NUMBER
+from kalshi_fix_sansio.session.checks import LAST_NUMBER
 
 if TYPE_CHECKING:
     from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, StoreSummary
@@ -27,17 +26,22 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SequenceNumbers(Value):
-    """Where a client's sequence numbers stand, all of one moment."""
+    """The sequence numbers of a client, read at one time.
+
+    Attributes:
+        next_outgoing: MsgSeqNum (34) of the next message to be sent.
+        next_incoming: MsgSeqNum expected next from the venue. Of a client that is not open, that is
+            `next_unconfirmed`.
+        next_unconfirmed: The lowest MsgSeqNum of the venue's whose message you have not taken care of: from
+            here on messages come again when the process dies, on a session type with resend.
+        reset_due: Whether a reset is due, or was begun and not answered: the next Logon restarts both
+            directions at 1.
+    """
 
     next_outgoing: int
-    """MsgSeqNum (34) of the next message to be sent."""
     next_incoming: int
-    """MsgSeqNum expected next from the venue. Of a client that is not open, that is `next_unconfirmed`."""
     next_unconfirmed: int
-    """The lowest MsgSeqNum of the venue's whose message you have not taken care of: from here on messages
-    come again when the process dies, on a session type with resend."""
     reset_due: bool
-    """Whether a reset is due, or was begun and not answered: the next Logon restarts both directions at 1."""
 
 
 Doubtful = MessagesLost | OutcomesUnknown
@@ -132,9 +136,9 @@ class SequenceState:
         held: MessageStore | StoreSummary = self._store
         # Imported here, and below: who has no file does without SQLite.
         if isinstance(folder, Path) and self._file is None:
-            from kalshi_fix_adapters.store_sqlite import read_summary, store_path
+            from kalshi_fix_adapters.store_sqlite import find_store, read_summary
 
-            path = store_path(folder, self._owner())
+            path = find_store(folder, self._owner())
             held = read_summary(path) if path.exists() else MemoryStore()
         incoming = held.next_incoming if self.session is None else self.session.next_incoming
         return SequenceNumbers(
@@ -236,10 +240,10 @@ class SequenceState:
         self._agreed = False
 
     def _open_file(self, folder: Path) -> SqliteStore:
-        from kalshi_fix_adapters.store_sqlite import SqliteStore, store_path
+        from kalshi_fix_adapters.store_sqlite import SqliteStore, find_store
 
         owner = self._owner()
-        return SqliteStore(store_path(folder, owner), owner=owner, sync=self._plan.sync)
+        return SqliteStore(find_store(folder, owner), owner=owner, sync=self._plan.sync)
 
     def _owner(self) -> StoreOwner:
         from kalshi_fix_adapters.store_sqlite import StoreOwner
@@ -250,6 +254,7 @@ class SequenceState:
             product=config.product,
             sender_comp_id=config.sender_comp_id,
             target_comp_id=config.session_type.name,
+            account=self._plan.account,
         )
 
 

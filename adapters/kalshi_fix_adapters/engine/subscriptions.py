@@ -23,7 +23,7 @@ from kalshi_fix_sansio import (
     SecurityTradingStatus,
     SubscriptionRequestType,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import Event, MessageReceived, RejectReceived
 
 _OFF = SubscriptionRequestType.DISABLE_PREVIOUS

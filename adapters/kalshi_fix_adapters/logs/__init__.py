@@ -1,12 +1,51 @@
-"""Reading FIX messages out of logs.
+"""Reading FIX messages out of logs, and recording what a session receives.
 
-`read_log` gives the messages of any log with what it tells of each; `map_log` shares that among processes;
-`LogReader` cuts them out of bytes as they come. It needs the codec of the core and nothing else; the command
-and users' programs import it.
+`read_log` yields the messages of any log with the time, direction and connection from its lines; `map_log`
+does so in several processes; `LogReader` finds messages in bytes in pieces of any size. `Recorder` is an
+observer of a client and writes a file with times; `Recording` reads it; `replay` passes recordings and wire
+logs to any objects with `apply`; `to_parquet` writes the market data of one as tables (extra `parquet`).
+
+The modules for recording and replay are imported when one of their names is first used: reading logs requires
+only the codec of the core.
 """
+
+from typing import TYPE_CHECKING
 
 from kalshi_fix_adapters.logs.entries import Direction, LogEntry, read_log
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_adapters.logs.split import map_log
+from kalshi_fix_sansio.classes.on_demand import exports
 
-__all__ = ["Direction", "LogEntry", "LogReader", "LoggedMessage", "map_log", "read_log"]
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.logs.parquet import to_parquet
+    from kalshi_fix_adapters.logs.past_sessions import Happening, happenings, replay
+    from kalshi_fix_adapters.logs.recorder import Recorder
+    from kalshi_fix_adapters.logs.recording import Kind, Record, Recording, RecordingError
+else:
+    __getattr__ = exports(
+        globals(),
+        {
+            "kalshi_fix_adapters.logs.parquet": ["to_parquet"],
+            "kalshi_fix_adapters.logs.past_sessions": ["Happening", "happenings", "replay"],
+            "kalshi_fix_adapters.logs.recorder": ["Recorder"],
+            "kalshi_fix_adapters.logs.recording": ["Kind", "Record", "Recording", "RecordingError"],
+        },
+    )
+
+__all__ = [
+    "Direction",
+    "Happening",
+    "Kind",
+    "LogEntry",
+    "LogReader",
+    "LoggedMessage",
+    "Record",
+    "Recorder",
+    "Recording",
+    "RecordingError",
+    "happenings",
+    "map_log",
+    "read_log",
+    "replay",
+    "to_parquet",
+]

@@ -1,4 +1,4 @@
-"""From the pieces of a logged message to its fields: what a line break inside it stood for."""
+"""Restore the fields of a logged message from its pieces, and interpret line breaks inside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kalshi_fix_sansio.framing import byte_sum
 
 SOH = b"\x01"
 SEPARATORS = (SOH, b"|", b"^A", rb"\x01", rb"\u0001", b"<SOH>")
-"""What stands between fields: SOH, or what programs and terminals write for it."""
+"""Field separators: SOH, or its replacements by programs and terminals."""
 FIELD = re.compile(rb"[0-9]{1,9}=")
 """How a field begins."""
 _TEXT = b"58="
@@ -20,14 +20,14 @@ _ENVELOPE = re.compile(rb"8=FIXT\.1\.1\x019=([0-9]{1,9})\x01(.*\x01)10=([0-9]{1,
 
 
 class Fragments:
-    """The pieces of one message, in the order of the log: what stood between separators and ends of lines."""
+    """The pieces of one message between separators and line ends, in the order of the log."""
 
     def __init__(self, separator: bytes) -> None:
         self.separator = separator
         self._found = [b"8=FIXT.1.1"]
         self._breaks: dict[int, bytes] = {}
-        """What stood before a piece on its line, by its place, if the line before it ended without a
-        separator: in place of one, or inside a value."""
+        """The indent of a piece on its line, by the index of the piece, if the previous line ended without a
+        separator: the line end replaces a separator, or is inside a value."""
         self._indent = b""
         self._broken = False
 
@@ -57,19 +57,19 @@ class Fragments:
             self._broken = self.separator != b"\n"
 
     def begin_line(self, indent: bytes) -> None:
-        """Take note of what stands before the first piece of a line."""
+        """Record the indent before the first piece of a line."""
         self._indent = indent
 
     def frame(self) -> bytes:
         """Return the fields with SOH after each.
 
-        A line that ends without a separator may stand for one, or a terminal has broken a value in two,
-        or the value itself holds a line break; BodyLength (9) and CheckSum (10) tell which. Without
-        their help, a line that begins with a tag begins a field.
+        A line end without a separator may replace one, a terminal may have wrapped a value, or the value
+        itself may contain a line break; BodyLength (9) and CheckSum (10) distinguish these cases. If they
+        do not, a line that begins with a tag begins a field.
         """
         end = len(self._found)
         while not FIELD.match(self._found[end - 1]):
-            end -= 1  # what follows the last separator of a log line: a bracket, an ellipsis
+            end -= 1  # text after the last separator of a log line: a bracket, an ellipsis
         found = self._found[:end]
         breaks = [(place, indent) for place, indent in self._breaks.items() if place < end]
         # Of equals the first is kept: where nothing is sound, a line that begins with a tag begins a field.
@@ -105,7 +105,7 @@ class Fragments:
                 pieces.append([text])
         fields: list[list[bytes]] = []
         for piece in map(b"".join, pieces):
-            # What does not begin like a field is the rest of a sentence that holds the separator.
+            # A piece that does not begin like a field is the rest of a sentence that contains the separator.
             if FIELD.match(piece) or not fields[-1][0].startswith(_TEXT):
                 fields.append([piece])
             else:
@@ -114,7 +114,7 @@ class Fragments:
 
 
 _Reading = Callable[[bytes, bytes], bytes | None]
-"""What to put in place of the line's end before a piece, given it and its indent; None for a new field."""
+"""Returns the replacement for the line end before a piece, given it and its indent; None for a new field."""
 
 
 def _by_tag(text: bytes, _indent: bytes) -> bytes | None:
@@ -133,7 +133,7 @@ _READINGS: tuple[_Reading, ...] = (_by_tag, _unbroken, _with_line_break)
 
 
 def _unescaped(frame: bytes) -> bytes:
-    """Undo the escapes of a wire log, where BodyLength and CheckSum say that they are some."""
+    """Undo the escapes of a wire log, where BodyLength and CheckSum confirm them."""
     if b"\\x" not in frame:
         return frame
     plain = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), frame)
@@ -141,7 +141,7 @@ def _unescaped(frame: bytes) -> bytes:
 
 
 def _soundness(frame: bytes) -> int:
-    """Say how much of BodyLength and CheckSum is right: 0, 1 (the length), or 2."""
+    """Return how many of BodyLength and CheckSum are correct: 0, 1 (the length), or 2."""
     found = _ENVELOPE.fullmatch(frame)
     if found is None or int(found[1]) != len(found[2]):
         return 0

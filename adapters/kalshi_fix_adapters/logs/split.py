@@ -1,7 +1,7 @@
-"""A log shared among processes: cut where a sound message ends, so that each part is read as in the whole.
+"""Read a log in several processes, split at message ends, so each part is read as in the complete log.
 
-A message always begins where `8=FIXT.1.1` says so, whatever came before; one that is taken at once leaves
-nothing open behind it. A part without any such message is read by the process that has read the part before.
+A message always begins at `8=FIXT.1.1`, after any text, and a reader that has yielded it keeps no state
+of it. A part without the end of a message is read by the process that has read the previous part.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ Work = Callable[[Iterable[LoggedMessage]], _T]
 def map_log(
     function: Callable[[LogEntry], _T | None], log: str | Path | IO[bytes], *, processes: int = 2
 ) -> Iterator[_T]:
-    """Call a function with each message of a log in several processes; yield what it returns, in the order of
-    the log, without None.
+    """Call a function with each message of a log in several processes; yield its results in the order of the
+    log, without None.
 
-    The processes are started anew, so the function must be one that can be imported, and a program that calls
-    this must do so under `if __name__ == "__main__"`. What the function returns is handed over between
-    processes: a whole `LogEntry` costs as much to hand over as to read.
+    The processes are spawned, so the function must be importable, and a program must call this under
+    `if __name__ == "__main__"`. Results are transferred between processes: transferring a complete `LogEntry`
+    costs as much as reading it.
 
     Args:
-        function: what to make of a message.
-        log: as with `read_log`.
-        processes: how many there are beside this one.
+        function: called with each message.
+        log: as in `read_log`.
+        processes: the number of additional processes.
 
     Raises:
-        OSError, EOFError: as with `read_log`, and whatever the function raises.
+        OSError, EOFError: as from `read_log`, and any exception of the function.
     """
     work: Work[list[_T]] = _Each(function)
     for found in in_processes(work, pieces_of(log), processes):
@@ -63,7 +63,7 @@ class _Each:
 
 
 def in_processes(work: Work[_T], pieces: Iterable[bytes], processes: int) -> Iterator[_T]:
-    """Yield what `work` makes of the messages of each part of a log, in its order."""
+    """Yield the results of `work` for the messages of each part of a log, in its order."""
     # Who reads a log by himself need not import these.
     from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing import get_context
@@ -97,7 +97,7 @@ def _read(work: Work[_T], reader: LogReader, data: bytes, *, closed: bool) -> tu
 class _Part:
     data: bytes
     follows: LogReader | None
-    """What reads the part behind this one; None if that is for the reader of this one."""
+    """The reader of the next part; None if the reader of this part continues with it."""
 
 
 def _parts(pieces: Iterable[bytes]) -> Iterator[_Part]:
@@ -106,7 +106,7 @@ def _parts(pieces: Iterable[bytes]) -> Iterator[_Part]:
         waiting += piece
         if len(waiting) < PART:
             continue
-        end = _end_of_sound(waiting)
+        end = _end_of_message(waiting)
         data = bytes(waiting[:end])
         newline = data.rfind(b"\n")
         begin = b"" if newline >= 0 else before
@@ -117,12 +117,13 @@ def _parts(pieces: Iterable[bytes]) -> Iterator[_Part]:
     yield _Part(bytes(waiting), LogReader())
 
 
-def _end_of_sound(data: bytearray) -> int | None:
-    """Return where a message ends that is taken at once, near the end of the data; None if there is none."""
+def _end_of_message(data: bytearray) -> int | None:
+    """Return where a message ends near the end of the data; None if there is none."""
     begin = max(0, len(data) - _END_OF_PART)
     reader = LogReader()
     for number, found in enumerate(reader.feed(bytes(data[begin:]))):
-        # Not the first, which may be at the very begin: a digit before it would make it no message.
-        if number and found.sound:
+        # Not the first, which may be at the very begin: a digit before it would make it no message. A cut one
+        # leaves its rest.
+        if number and not found.cut:
             return begin + reader.position
     return None

@@ -1,8 +1,8 @@
-"""The life of an order in logs: every message of its chain of ClOrdIDs, found without reading the others.
+"""The history of an order in logs: every message of its chain of ClOrdIDs, found without parsing the others.
 
-Bytes are searched for the IDs, and only what is around them is read as messages. An ID that is found on the
-way, such as the OrderID of the first report, is looked for from there on at once, and in what lies before it
-in another pass.
+The bytes are searched for the IDs, and only the bytes around them are parsed as messages. A new ID, such as
+the OrderID of the first report, is searched for from that position on at once, and in the preceding bytes in
+another pass.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kalshi_fix_adapters.logs.reader import (
     LogReader,
 )
 from kalshi_fix_sansio import DIALECT
-from kalshi_fix_sansio.layout import FieldMember, MessageLayout
+from kalshi_fix_sansio.dialect.layout import FieldMember, MessageLayout
 
 MAX_STEPS: Final = 10_000
 MAX_STEP_BYTES: Final = 64 * 1024 * 1024
@@ -36,7 +36,7 @@ MAX_STEP_BYTES: Final = 64 * 1024 * 1024
 MAX_IDS: Final = 10_000
 """ClOrdIDs and OrderIDs of an order that are followed."""
 MAX_MARKS: Final = 10_000
-"""Rejects, and Logons that begin the numbers anew, that are kept for what they may say of an order."""
+"""Maximum number of Rejects, and of Logons that reset the numbers, kept because they may affect an order."""
 MAX_PASSES: Final = 20
 """How often logs are read."""
 FEW: Final = 8
@@ -44,7 +44,7 @@ FEW: Final = 8
 
 _BEGIN = b"8=FIXT.1.1"
 _ENDS: Final = frozenset(each[:1] for each in (*SEPARATORS, b"\r", b"\n"))
-"""What may stand behind a value."""
+"""Bytes that may follow a value."""
 _CLIENT, _ORDER, _EXECUTION = "ClOrdID", "OrderID", "ExecID"
 _KINDS: Final = {b"11": _CLIENT, b"41": _CLIENT, b"379": _CLIENT, b"37": _ORDER, b"17": _EXECUTION}
 _FOLLOWED: Final = (b"11", b"41", b"37")
@@ -74,15 +74,15 @@ _NAME_NO_ORDER: Final = frozenset(
     for layout in DIALECT.messages.values()
     if layout.name in ("OrderCancelReject", "OrderMassCancelReport")
 )
-"""Their OrderID may say that there is none, or name an operation."""
+"""Their OrderID may mean "none", or be the id of an operation."""
 
 Log = Callable[[], Iterable[bytes]]
-"""Gives what is in a log, piece by piece; it is called for each pass."""
+"""Yields the bytes of a log in pieces; called for each pass."""
 _Place = tuple[int, int]
 """Which log, and how many bytes into it."""
 _Kind = tuple[str, bytes]
 _Number = tuple[int, bytes, bytes, bytes]
-"""Which log, from whom to whom, MsgSeqNum."""
+"""Log, SenderCompID, TargetCompID, MsgSeqNum."""
 
 
 @attrs.frozen
@@ -95,11 +95,11 @@ class Step:
     """Where in it."""
     logged: LoggedMessage
     time: datetime | None
-    """When it passed as the log says, else its SendingTime; None without either."""
+    """Its time in the log, else its SendingTime; None without either."""
     direction: Direction | None
     connection: int | None
     header: dict[bytes, bytes]
-    """The first of each of the fields that say which message it is, by tag."""
+    """The first of each of the identifying fields, by tag."""
 
     @property
     def sender(self) -> str:
@@ -114,7 +114,7 @@ class Step:
 
 @attrs.frozen
 class Trace:
-    """What was found of an order."""
+    """The messages of an order."""
 
     steps: tuple[Step, ...]
     """In the order of each log, and of times between logs."""
@@ -130,7 +130,7 @@ class Trace:
 def trace(wanted: str, logs: Sequence[Log]) -> Trace:
     """Return the messages of the order that has this ClOrdID, OrderID or ExecID.
 
-    Memory is bounded whatever the size of the logs. An ID that lies broken over two lines is not found.
+    Memory is bounded regardless of the size of the logs. An ID that is wrapped over two lines is not found.
     """
     return _Tracer(wanted.encode("latin-1", "replace")).run(logs)
 
@@ -165,7 +165,7 @@ class _Block:
             line += self.data.count(b"\n", counted, begin)
             counted = begin
             reader = LogReader(line=line, before=before)
-            # With the next beginning, which tells that this message is over.
+            # Including the next beginning, which ends this message.
             end = len(self.data) if following is None else following.end()
             found = next(chain(reader.feed(self.data[begin:end]), reader.close()), None)
             if found is not None:
@@ -186,7 +186,7 @@ def _blocks(number: int, pieces: Iterable[bytes]) -> Iterator[_Block]:
         end = len(waiting)
         if piece is not None:
             waiting += piece
-            # What does not begin within this is no part of a message.
+            # Bytes without a beginning within the largest message size are not part of a message.
             end = last_start(waiting, max(looked_to, 1), len(waiting))
             if end < 0 and len(waiting) > MAX_MESSAGE + LONGEST_START:
                 end = len(waiting)
@@ -204,14 +204,14 @@ def _blocks(number: int, pieces: Iterable[bytes]) -> Iterator[_Block]:
 
 
 class _Behind:
-    """Values that may stand behind a tag."""
+    """The values searched for after a tag."""
 
     def __init__(self, tag: bytes) -> None:
         self._tag = tag
         self._values: set[bytes] = set()
         self._sizes: set[int] = set()
         self._heads: set[bytes] = set()
-        """How they begin, as far as the shortest of them goes."""
+        """Their prefixes, of the length of the shortest."""
         self._size = 0
 
     def add(self, value: bytes) -> None:
@@ -224,11 +224,11 @@ class _Behind:
             self._heads = {*map(self._head, self._values)}
 
     def _head(self, value: bytes) -> bytes:
-        # As much of it as is in one part, if the tag stands in it.
+        # The data is split at the tag, so only the part before it if the value contains the tag.
         return value.partition(self._tag)[0][: self._size]
 
     def places(self, data: bytes) -> Iterator[int]:
-        """Yield where the tag stands with one of the values behind it."""
+        """Yield the positions of the tag followed by one of the values."""
         size, heads, tag = self._size, self._heads, self._tag
         parts = data.split(tag)
         if heads.isdisjoint([part[:size] for part in parts[1:]]):
@@ -259,7 +259,7 @@ class _Sought:
             behind.add(each[1])
 
     def places(self, data: bytes) -> Iterator[int]:
-        """Yield where one of them may stand."""
+        """Yield the possible positions of one of them."""
         if len(self.ids) > FEW:
             # One search for each would take a time that grows with their number.
             kinds = {kind for kind, _ in self.ids}
@@ -304,7 +304,7 @@ class _Tracer:
     def run(self, logs: Sequence[Log]) -> Trace:
         until: _Place = (0, 0)
         """Before this place, those that were found in the last pass were not looked for."""
-        # What was asked for is looked for everywhere in the first pass.
+        # The requested ID is searched for everywhere in the first pass.
         asked = len(self._new.ids)
         for number in range(MAX_PASSES):
             until = self._pass(logs, until, first=number == 0)
@@ -393,10 +393,10 @@ class _Tracer:
                 self._add(reject)
 
     def _is_about(self, reject: Step, step: Step) -> bool:
-        """Say whether a Reject that has a message's number means this message."""
+        """Return whether a Reject with a message's number refers to this message."""
         if reject.offset < step.offset or reject.header.get(b"372") not in (None, step.header.get(b"35")):
             return False
-        # One that was lost with its connection may come again on the next.
+        # A message that was lost with its connection may be resent on the next one.
         if reject.connection != step.connection and reject.header.get(b"43") != b"Y":
             return False
         resets = self._resets.get((step.log, _session(step)), [])

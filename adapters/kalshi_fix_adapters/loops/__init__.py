@@ -1,5 +1,6 @@
-"""What the clients for asynchronous loops share: the user's calls (`client`) and the loop's side (`adapter`).
+"""What the clients for asynchronous loops share: the user's calls and the loop's side.
 
-The package's own two, `asyncio` and `trio`, are made of it, and so is one for any other loop:
-docs/write-an-adapter.md. It may import `engine` and all that `engine` may.
+`async_client` has the first, `adapter` the second. The package's own two, `asyncio` and `trio`, are made of
+it, and so is one for any other loop: docs/write-an-adapter.md. It may import `engine` and all that `engine`
+may.
 """

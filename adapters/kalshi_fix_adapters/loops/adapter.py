@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from kalshi_fix_adapters.config.factories import Factories
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.attempts import Attempt
-from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_sansio.errors import KalshiFixError
 
 __all__ = ["CHUNK", "CLOSE_TIMEOUT", "AsyncAdapter", "Attempt", "Factories", "Notifier"]

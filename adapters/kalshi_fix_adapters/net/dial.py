@@ -22,6 +22,7 @@ import hashlib
 import ipaddress
 import math
 import os
+import selectors
 import socket
 import ssl
 import time
@@ -37,8 +38,8 @@ from kalshi_fix_adapters.errors import (
     PlaintextRefusedError,
     TlsError,
 )
-from kalshi_fix_adapters.net.endpoint import Endpoint
-from kalshi_fix_adapters.net.sleeper import READ, WRITE, make_poll
+from kalshi_fix_adapters.events import Endpoint
+from kalshi_fix_adapters.net.sleeper import MAX_SLEEP, READ, WRITE
 from kalshi_fix_adapters.net.tls import InProcess, Plaintext, Security
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
 
@@ -388,9 +389,9 @@ class _Waiting:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
     def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
-        poll = make_poll()
-        poll.register(raw.fileno(), interest)
-        poll.poll(seconds * 1000)
+        with selectors.DefaultSelector() as selector:
+            selector.register(raw, interest)
+            selector.select(min(seconds, MAX_SLEEP))
 
 
 def open_socket(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from kalshi_fix_adapters.net.key_text import looks_like_key, shown
+from kalshi_fix_sansio.classes.hide_locals import init_hides_locals
 from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.errors import ConfigurationError
 
@@ -44,24 +45,28 @@ def _path(value: str | Path | None) -> Path | None:
     return None if value is None else Path(value)
 
 
+@init_hides_locals
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Tls(Value):
     """Whom to trust. Default: the system's certificate authorities.
 
     A pinned certificate is an identity by itself: given without a CA, it replaces the check of chain, name
     and dates; given with one, both must hold.
+
+    Attributes:
+        ca_file: PEM file with the certificate authorities to trust instead of the system's.
+        ca_data: The same as PEM text.
+        pinned_file: PEM file with the venue's own certificate.
+        pinned_sha256: SHA-256 of the venue's own certificate (DER), in hexadecimal, colons allowed.
+        server_name: The name the certificate must carry (and asked for by SNI) when it is not the host
+            connected to.
     """
 
     ca_file: Path | None = attrs.field(default=None, converter=_path)
-    """PEM file with the certificate authorities to trust instead of the system's."""
     ca_data: str | None = attrs.field(default=None, repr=False)
-    """The same as PEM text."""
     pinned_file: Path | None = attrs.field(default=None, converter=_path)
-    """PEM file with the venue's own certificate."""
     pinned_sha256: str | None = attrs.field(default=None, converter=_fingerprint)
-    """SHA-256 of the venue's own certificate (DER), in hexadecimal, colons allowed."""
     server_name: str | None = None
-    """The name the certificate must carry (and asked for by SNI) when it is not the host connected to."""
 
     @property
     def _own_ca(self) -> bool:
@@ -145,11 +150,13 @@ class InProcess(Value):
     """No network and no TLS: the peer is in this process, such as a simulated venue in a test.
 
     Only clients that dial by `net.dial.dial` know it; the host is not looked up.
+
+    Attributes:
+        connect: Return one end of a connection, the peer having the other, for the host and port that the
+            client was given; raise OSError if nobody is there.
     """
 
     connect: Callable[[str, int], socket.socket] = attrs.field(repr=False)
-    """Return one end of a connection, the peer having the other, for the host and port that the client was
-    given; raise OSError if nobody is there."""
 
 
 Security = Tls | Plaintext | InProcess

@@ -1,5 +1,6 @@
-"""Seeing what a client does: observers, standard logging, the wire log, timings.
+"""Observability of a client: observers, standard logging, the wire log, timings.
 
-`observer` is what users implement; `dispatch` calls it and the others; `redact` keeps secrets out of what is
-written. It may import `events`, `errors`, `locks` and the core.
+`observer` is the interface that users implement; `dispatch` calls it and the others; `redact` removes secrets
+from written data; `locks` has locks that an interrupt cannot leave held. This package may import `events`,
+`errors` and the core.
 """

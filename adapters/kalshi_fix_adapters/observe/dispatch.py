@@ -1,20 +1,20 @@
-"""Everything that looks on while a client works: observers, wire log, `logging`, timings.
+"""Dispatch to all observers of a client: user observers, wire log, `logging`, timings.
 
-A client has one `Dispatcher` and tells it what happens:
+A client has one `Dispatcher` and makes these calls:
 
 | call | when |
 | --- | --- |
 | `event(event, now)` | an event is queued; a message without problems only if `follows_messages` |
 | `tcp_connected(now)` | between TCP and TLS; may be left out |
 | `connected(where, now, secured=True)` | the logon begins |
-| `on_wire(direction, data, now)` | bytes, as they are handed over, if that is not None |
+| `on_wire(direction, data, now)` | bytes, as they are read or written, unless `on_wire` is None |
 | `state(session.state, now)` | after each input of the session |
 | `sent(message, now)` | after `Session.send`, if `follows_orders` |
 | `tested(test_req_id, now)` | after `Session.test_request` |
 | `disconnected(now)` | the transport is closed |
-| `close()` | at the end of the client, whatever its end |
+| `close()` | at the end of the client, in all cases |
 
-Nothing that looks on can harm the session: what raises is logged and switched off.
+Observers cannot affect the session: one that raises is logged and disabled.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from kalshi_fix_adapters.observe.observer import Direction, Observer, OnWire
 from kalshi_fix_adapters.observe.redact import Transcript
 from kalshi_fix_adapters.observe.timing import Timings
 from kalshi_fix_adapters.observe.wire_log import WireLog, WireLogConnection, borrow, give_back
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import PeerSilent
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 from kalshi_fix_sansio.session.states import State
@@ -48,18 +48,18 @@ class Dispatcher:
         observer: Observer | Iterable[Observer] | None = None,
         wire_log: WireLog | str | Path | None = None,
     ) -> None:
-        """Begin to look on.
+        """Start observing.
 
         Args:
-            name: what the client is called in logs.
-            observer: one of the user's, or several.
-            wire_log: one of the user's, who closes it; or a path, where clients of the same path share one.
+            name: name of the client in logs.
+            observer: one observer of the user, or several.
+            wire_log: a wire log of the user, who closes it; or a path: clients with the same path share one.
 
         Raises:
             ConfigurationError: the wire log cannot be written.
         """
         observers = (observer,) if isinstance(observer, Observer) else tuple(observer or ())
-        # Only what is overridden is listed, so that what nobody wants costs no call for each message.
+        # Only overridden hooks are listed, to save a call for each message.
         self._hooks = {hook: [each for each in observers if _is_overridden(each, hook)] for hook in HOOKS}
         self.follows_orders: bool = False
         """Whether `sent` has something to do."""
@@ -111,12 +111,13 @@ class Dispatcher:
                 f"{self._name} at {where}", now, max_message_size=max_message_size
             )
         if WIRE.isEnabledFor(DEBUG):
-            # Asked once a connection: what begins in the middle of a message could show half a signature.
+            # Decided once per connection: a start in the middle of a message could show half a signature.
             self._transcript = Transcript(max_message_size)
 
     @property
     def on_wire(self) -> OnWire | None:
-        """What is to be told of the bytes of the present connection; None if nobody looks at them."""
+        """The function to call with the bytes of the current connection; None without any observer of
+        them."""
         looks = self._hooks["on_wire"] or self._logged is not None or self._transcript is not None
         return self.wire if looks else None
 
@@ -181,8 +182,8 @@ class Dispatcher:
         for observer in self._hooks[hook]:
             try:
                 getattr(observer, hook)(*arguments)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is not the session's
-                # New lists, because the present one is being gone through.
+            except Exception as error:  # noqa: BLE001 - no error of an observer may affect the session
+                # New lists, because the current one is being iterated over.
                 for name, listed in self._hooks.items():
                     self._hooks[name] = [each for each in listed if each is not observer]
                 self._note_hooks()

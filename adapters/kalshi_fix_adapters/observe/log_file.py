@@ -7,11 +7,11 @@ import contextlib
 import os
 from pathlib import Path
 
-from kalshi_fix_adapters.locks import Lock
+from kalshi_fix_adapters.observe.locks import Lock
 from kalshi_fix_sansio.errors import ConfigurationError
 
 _MODE = 0o600
-"""For its owner alone: what is written shows accounts, orders and positions."""
+"""Accessible to the owner only, because the file shows accounts, orders and positions."""
 # O_BINARY: without it Windows makes two bytes of each line end, and the size kept here is wrong.
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
@@ -25,7 +25,7 @@ def check_limits(max_bytes: int | None, backups: int) -> None:
 
 
 class LogFile:
-    """A file that is only added to. The limits are those of `WireLog`; what is written is not buffered."""
+    """An append-only file. The limits are those of `WireLog`; writes are not buffered."""
 
     def __init__(self, path: Path, max_bytes: int | None, backups: int) -> None:
         """Open the file.
@@ -35,7 +35,7 @@ class LogFile:
         """
         self.path = path
         self.lock: Lock = Lock()
-        """Held by whoever writes, for as long as what belongs together takes: several threads may write."""
+        """Held while related data is written, because several threads may write."""
         self._max_bytes = max_bytes
         self._backups = backups
         self._full_at = max_bytes
@@ -47,7 +47,7 @@ class LogFile:
         self._open()
 
     def needs_room(self, size: int) -> bool:
-        """Say whether this many bytes more would make it too large."""
+        """Return whether this many more bytes would make it too large."""
         return self._full_at is not None and self._size > 0 and self._full_at < self._size + size
 
     def append(self, data: bytes) -> None:
@@ -64,17 +64,17 @@ class LogFile:
                 self._size += written
                 data = data[written:]
         except OSError:
-            # A disk that gets full takes a part; what is left of a line would run into the next one.
+            # A disk may fill up in the middle of a write; a partial line would run into the next one.
             with contextlib.suppress(OSError):
                 os.ftruncate(file, begin)
                 self._size = begin
             raise
 
     def set_aside(self) -> None:
-        """Begin a new file; the old one becomes `path.1`, and so on.
+        """Begin a new file; rename the old one to `path.1`, and so on.
 
         Raises:
-            OSError: that was not possible; for the next `max_bytes` the old one goes on.
+            OSError: this failed; the old file is used for the next `max_bytes`.
         """
         # Set before anything can fail, or each line that follows would try to rename again.
         self._full_at = None if self._max_bytes is None else self._size + self._max_bytes

@@ -1,4 +1,4 @@
-"""What a client writes to the standard `logging`, to which logger, at which level.
+"""The messages of a client to the standard `logging`, with their loggers and levels.
 
 The library configures no handlers. `docs/observability.md` has the table.
 """
@@ -52,18 +52,18 @@ MAX_IDS: Final = 10
 """Requests of unknown outcome that a line names."""
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _Entry = tuple[logging.Logger, int, str]
-"""Where to, at which level, and what."""
+"""Logger, level, message."""
 
 
 class EventLog:
-    """Writes down what happens to one client; `name` begins each line."""
+    """Logs the events of one client; `name` begins each line."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def event(self, event: ClientEvent) -> None:
         """Write down an event, if it is one worth a line."""
-        # The usual message is no news: whoever wants each looks at the logger `kalshi_fix_adapters.wire`.
+        # Ordinary messages are not logged here: the logger `kalshi_fix_adapters.wire` has each of them.
         if type(event) is MessageReceived and not event.message.problems:
             return
         entry = _connection_entry(event) or _session_entry(event)
@@ -98,7 +98,7 @@ class EventLog:
 
     def _write(self, logger: logging.Logger, level: int, text: str) -> None:
         if logger.isEnabledFor(level):
-            # What the venue says may hold line breaks, with which it could forge lines of a log.
+            # Text of the venue may contain line breaks, with which it could forge lines of a log.
             self._log(logger, level, _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
 
     def _log(self, logger: logging.Logger, level: int, text: str) -> None:

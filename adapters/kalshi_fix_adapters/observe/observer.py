@@ -1,4 +1,4 @@
-"""What a client lets you see of its work: bytes, states, events and timings, as they happen.
+"""The observer interface of a client: bytes, states, events and timings, as they occur.
 
     class Latencies(Observer):
         def on_timing(self, timing, now):
@@ -8,9 +8,9 @@
     with order_entry(observer=Latencies()) as client:
         ...
 
-Hooks run inside the client, in its event loop or in whichever thread reads or writes, often under its lock:
-they must be quick, must not block and must not call the client. One that raises is logged, and its observer
-is switched off; the session goes on.
+Hooks run inside the client, in its event loop or in the thread that reads or writes, often under its lock:
+they must be quick, must not block and must not call the client. If one raises, the exception is logged, its
+observer is disabled, and the session continues.
 """
 
 from __future__ import annotations
@@ -21,28 +21,29 @@ from typing import Literal
 import attrs
 
 from kalshi_fix_adapters.events import ClientEvent
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.session.states import State
 
 Direction = Literal["sent", "received"]
 """Which way bytes pass, seen from the client."""
 OnWire = Callable[[Direction, bytes, Instant], object]
-"""Is told of all bytes as they pass, signatures included; it must be quick and must not raise."""
+"""Receives all bytes as they are read or written, with signatures; it must be quick and must not raise."""
 
 
-@explained
 @attrs.frozen
 class LogonTiming:
-    """How long it took from the first packet to being logged on, in seconds of the monotonic clock."""
+    """How long it took from the first packet to being logged on, in seconds of the monotonic clock.
+
+    Attributes:
+        tcp: To find the host's address and to connect.
+        tls: For the TLS handshake; 0 without TLS.
+        logon: From the end of the handshake to the venue's answer to the Logon (LoggedOn).
+    """
 
     tcp: float
-    """To find the host's address and to connect."""
     tls: float
-    """For the TLS handshake; 0 without TLS."""
     logon: float
-    """From the end of the handshake to the venue's answer to the Logon (LoggedOn)."""
 
     @property
     def total(self) -> float:
@@ -50,30 +51,35 @@ class LogonTiming:
         return self.tcp + self.tls + self.logon
 
 
-@explained
 @attrs.frozen
 class HeartbeatTiming:
-    """How long a TestRequest (1) waited for its Heartbeat."""
+    """How long a TestRequest (1) waited for its Heartbeat.
+
+    Attributes:
+        seconds: Of the monotonic clock.
+        test_req_id: TestReqID (112) of both.
+    """
 
     seconds: float
-    """Of the monotonic clock."""
     test_req_id: str
-    """TestReqID (112) of both."""
 
 
-@explained
 @attrs.frozen
 class OrderTiming:
-    """How long a message with a ClOrdID (11) waited for the first report or reject that names it."""
+    """How long a message with a ClOrdID (11) waited for the first report or reject that names it.
+
+    Attributes:
+        seconds: Of the monotonic clock.
+        cl_ord_id: ClOrdID (11) of both.
+        request: Name of the sent message, such as NewOrderSingle.
+        answer: Name of the answer: usually an ExecutionReport, the one with ExecType PENDING_NEW where the
+            venue sends it.
+    """
 
     seconds: float
-    """Of the monotonic clock."""
     cl_ord_id: str
-    """ClOrdID (11) of both."""
     request: str
-    """What was sent, such as NewOrderSingle."""
     answer: Message
-    """What came: mostly an ExecutionReport, the one with ExecType PENDING_NEW where the venue sends it."""
 
 
 Timing = LogonTiming | HeartbeatTiming | OrderTiming
@@ -83,9 +89,9 @@ class Observer:
     """Override the hooks you want; the others do nothing, and cost nothing."""
 
     def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
-        """Bytes pass, as they are: Logons with their signatures, messages split and merged at will.
+        """Handle bytes of the wire: Logons contain their signatures, and messages may be split or merged.
 
-        What was sent is told when the session hands it over, just before it is written.
+        Sent bytes are reported when the session returns them, just before they are written.
         """
 
     def on_state(self, old: State, new: State, now: Instant) -> None:

@@ -14,24 +14,24 @@ from kalshi_fix_adapters.observe.observer import Direction
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec.tokens import TokenForm, tokenize
+from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH, Frame, Framer, Garbled, Oversized, encode_frame
-from kalshi_fix_sansio.layout import Kind
 
 STALL: Final = 60.0
-"""Seconds after which a message whose rest does not come is given up, so that what follows it is shown."""
+"""Seconds after which an incomplete message is abandoned, to show the bytes that follow it."""
 HIDDEN: Final = b"***"
 
-_SECRETS: Final = frozenset(tag for tag, field in DIALECT.fields.items() if field.secret)
-_DATA_TAGS: Final = {
+SECRETS: Final = frozenset(tag for tag, field in DIALECT.fields.items() if field.secret)
+DATA_TAGS: Final = {
     field.length_tag: field.tag for field in DIALECT.fields.values() if field.length_tag is not None
 }
-_DATA_SECRETS: Final = _SECRETS & (
-    set(_DATA_TAGS.values()) | {tag for tag, field in DIALECT.fields.items() if field.kind is Kind.DATA}
+_DATA_SECRETS: Final = SECRETS & (
+    set(DATA_TAGS.values()) | {tag for tag, field in DIALECT.fields.items() if field.kind is Kind.DATA}
 )
-_TAGS: Final = "|".join(map(str, sorted(_SECRETS))).encode()
+_TAGS: Final = "|".join(map(str, sorted(SECRETS))).encode()
 # With leading zeros a lenient reader still takes a tag for the same.
 _SECRET_FIELD: Final = re.compile(rb"\x010*(?:%b)=" % _TAGS)
-_SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
+SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
 # Not behind another digit, which makes it another tag, but behind zeros. In bytes that are no message the end
 # of a value is not known, so all that follows is hidden.
 _SECRET_ANYWHERE: Final = re.compile(rb"(?<![1-9])(?:%b)=.*" % _TAGS, re.DOTALL)
@@ -48,25 +48,25 @@ def printable(data: bytes) -> str:
 
 
 def without_secrets(frame: bytes) -> bytes:
-    """Return a sound message with its secrets replaced, and with the CheckSum of what is left.
+    """Return a valid message with its secrets replaced, and with the CheckSum of the result.
 
-    A counted value keeps its length. What follows a secret whose end is in doubt is hidden with it.
+    A counted value keeps its length. If the end of a secret is uncertain, the bytes after it are hidden too.
     """
     if _SECRET_FIELD.search(frame) is None:
         return frame
     shown: list[bytes] = []
     # All but BeginString, BodyLength and CheckSum, which `encode_frame` writes anew.
-    for tag, value, form in tokenize(frame.decode("latin-1"), _DATA_TAGS)[2:-1]:
+    for tag, value, form in tokenize(frame.decode("latin-1"), DATA_TAGS)[2:-1]:
         field = value if form is TokenForm.INVALID else f"{tag}={value}"
         # A tag with leading zeros is no tag, but its value may be a secret all the same.
-        if form is TokenForm.INVALID and (meant := _SECRET_NAME.match(value)):
+        if form is TokenForm.INVALID and (meant := SECRET_NAME.match(value)):
             tag = int(meant[1])
-        if tag not in _SECRETS:
+        if tag not in SECRETS:
             shown.append(field.encode("latin-1"))
             continue
         counted = form is TokenForm.COUNTED
         shown.append(b"%d=%b" % (tag, b"*" * len(value) if counted else HIDDEN))
-        # Without a length that is right the value may hold SOH: what looks like the next field may be part of
+        # Without a correct length the value may contain SOH: an apparent next field may be part of
         # it.
         if tag in _DATA_SECRETS and not counted:
             break
@@ -75,14 +75,14 @@ def without_secrets(frame: bytes) -> bytes:
 
 
 class Transcript:
-    """What passes on one connection, put together to messages in each direction by itself."""
+    """The bytes of one connection, assembled into messages separately for each direction."""
 
     def __init__(self, max_message_size: int = MAX_BODY_LENGTH) -> None:
         self._framers = {each: Framer(max_body_length=max_message_size) for each in ("sent", "received")}
         self._moved_at = {"sent": 0.0, "received": 0.0}
 
     def feed(self, direction: Direction, data: bytes, now: Instant) -> list[str]:
-        """Take what passes; return a line for each message, or piece of garbage, that is whole now."""
+        """Add bytes; return a line for each message, or piece of garbage, that they complete."""
         framer = self._framers[direction]
         if not framer.pending:
             self._moved_at[direction] = now.monotonic
@@ -96,7 +96,7 @@ class Transcript:
         return lines
 
     def end(self) -> list[str]:
-        """The connection is over; return lines for what was not whole."""
+        """End the connection; return lines for incomplete messages."""
         lines: list[str] = []
         for direction, framer in self._framers.items():
             while framer.pending or framer.skipped:

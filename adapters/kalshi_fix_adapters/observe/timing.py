@@ -1,4 +1,4 @@
-"""Measures how long logons, TestRequests and orders take, from what happens to a client."""
+"""Measures the latency of logons, TestRequests and orders from the calls of a client."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections import OrderedDict
 from typing import TypeVar
 
 from kalshi_fix_adapters.observe.observer import HeartbeatTiming, LogonTiming, OrderTiming, Timing
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.classes.fast_init import fast_init
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, RejectReceived
 
 MAX_WAITING = 10_000
 """Orders (and, apart from them, TestRequests) whose answer is waited for; beyond, the oldest is forgotten."""
 _T = TypeVar("_T")
-_order_timing = fast_init(OrderTiming)
 
 
 class Timings:
@@ -27,8 +25,8 @@ class Timings:
         self._connected: float | None = None
         """When the transport was up; None once its logon was measured."""
         self._orders: OrderedDict[str, tuple[float, str]] = OrderedDict()
-        """When each request was sent, and as what message, by ClOrdID (11). They stay when a connection is
-        lost: the answer may come on the next one."""
+        """The time and message name of each sent request, by ClOrdID (11). They are kept when a connection is
+        lost, because the answer may be received on the next one."""
         self._tests: OrderedDict[str, float] = OrderedDict()
         """When each TestRequest left, by TestReqID (112), on this connection."""
 
@@ -45,7 +43,7 @@ class Timings:
     def connected(self, now: float, *, secured: bool) -> None:
         """The transport is up."""
         self._connected = now
-        # Without TLS there is no time between the two, and an adapter may not have told of `tcp_connected`.
+        # Without TLS there is no time between the two, and an adapter may not have called `tcp_connected`.
         if not secured:
             self._tcp = now
 
@@ -61,7 +59,7 @@ class Timings:
         _remember(self._tests, test_req_id, now)
 
     def event(self, event: object, now: float) -> Timing | None:
-        """Return what an event brings to its end."""
+        """Return the timings that an event completes."""
         if isinstance(event, MessageReceived):
             return self._answered(event.message, event.message, now) if self._orders else None
         if isinstance(event, RejectReceived):
@@ -73,14 +71,14 @@ class Timings:
             timing = LogonTiming(
                 self._tcp - self._connecting, self._connected - self._tcp, now - self._connected
             )
-            self._connected = None  # a reset within the session tells LoggedOn again
+            self._connected = None  # a reset within the session emits LoggedOn again
             return timing
         return None
 
     def _answered(self, named_in: Message, answer: Message, now: float) -> OrderTiming | None:
         cl_ord_id = getattr(named_in, "cl_ord_id", None)
         found = self._orders.pop(cl_ord_id, None) if cl_ord_id else None
-        return None if found is None else _order_timing(now - found[0], str(cl_ord_id), found[1], answer)
+        return None if found is None else OrderTiming(now - found[0], str(cl_ord_id), found[1], answer)
 
 
 def _remember(waiting: OrderedDict[str, _T], key: str, value: _T) -> None:

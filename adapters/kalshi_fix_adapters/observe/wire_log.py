@@ -1,12 +1,12 @@
-"""The wire log: a plain file with one line for each message that passes.
+"""The wire log: a plain file with one line for each message sent or received.
 
     2026-11-21 12:00:00.123456Z 1 connected to KalshiNR at fix.example:8228
     2026-11-21 12:00:00.131009Z 1 sent     8=FIXT.1.1|9=...|35=A|...|96=****...|10=123|
     2026-11-21 12:00:00.164230Z 1 received 8=FIXT.1.1|9=...|35=A|...|10=045|
     2026-11-21 12:00:09.000417Z 1 disconnected
 
-Time is UTC; the number tells the connections of one log apart. `kalshi-fix decode` reads it. Signatures and
-passwords are not in it, and its owner alone may read it.
+Times are UTC; the number identifies the connection within the log. `kalshi-fix decode` reads it. It contains
+no signatures and passwords, and only its owner may read it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Self
 
-from kalshi_fix_adapters.locks import Lock
+from kalshi_fix_adapters.observe.locks import Lock
 from kalshi_fix_adapters.observe.log_file import LogFile, check_limits
 from kalshi_fix_adapters.observe.observer import Direction
 from kalshi_fix_adapters.observe.redact import Transcript
@@ -36,9 +36,9 @@ _log = logging.getLogger("kalshi_fix_adapters.wire")
 class WireLog:
     """A file for the messages of any number of connections, from any number of threads of one process.
 
-    Each piece that passes is written at once, in the thread or event loop of its client, so put the file on
-    a local disk. When the disk takes no more, that is logged once, what is lost is counted, and the session
-    goes on; once there is room again the log does too, and says how much it lacks.
+    Messages are written at once, in the thread or event loop of their client, so put the file on a local
+    disk. When a write fails, the error is logged once, the lost lines are counted, and the session continues;
+    once writes succeed again the log continues with a line that contains the count.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class WireLog:
         """How many there have been; the number of the newest."""
         self._lost = 0
         self._lost_in_a_row = 0
-        """Lines lost since the last one that was written; the next one that is says how many."""
+        """Lines lost since the last written line; the next line contains the count."""
         self._closed = False
         try:
             self._file = LogFile(Path(path), max_bytes, backups)
@@ -92,9 +92,9 @@ class WireLog:
     def connect(
         self, where: str, now: Instant, *, max_message_size: int = MAX_BODY_LENGTH
     ) -> WireLogConnection:
-        """Mark the beginning of a connection; return what is to be told of its bytes. Messages with a longer
-        BodyLength than `max_message_size` bytes are not written down, only that they came."""
-        # What users name may hold line ends, with which a line could be forged.
+        """Mark the beginning of a connection; return the object that takes its bytes. Of messages with a
+        longer BodyLength than `max_message_size` bytes, only the receipt is written, not the content."""
+        # Names given by users may contain line ends, with which a line could be forged.
         where = where.encode("unicode_escape").decode("ascii")
         with self._file.lock:
             self._connections += 1
@@ -110,7 +110,7 @@ class WireLog:
             self._open_connections.pop(number, None)
 
     def write(self, number: int, lines: Sequence[str], now: Instant) -> None:
-        """Write lines of a connection; what the file system does is never raised."""
+        """Write lines of a connection; file system errors are never raised."""
         stamp = _stamp(now)
         data = "".join(f"{stamp} {number} {line}\n" for line in lines).encode("ascii")
         told: list[str] = []
@@ -132,7 +132,7 @@ class WireLog:
             _log.warning("the wire log %s %s", self.path, text)
 
     def close(self) -> None:
-        """Close the file; what is written afterwards counts as lost."""
+        """Close the file; lines written afterwards count as lost."""
         with self._file.lock:
             self._closed = True
             self._file.close()
@@ -157,7 +157,7 @@ class WireLog:
 
 
 class WireLogConnection:
-    """What one connection adds to a wire log."""
+    """The lines of one connection in a wire log."""
 
     def __init__(self, log: WireLog, number: int, max_message_size: int) -> None:
         self._log = log
@@ -173,7 +173,7 @@ class WireLogConnection:
             self._log.write(self._number, lines, now)
 
     def close(self, now: Instant) -> None:
-        """The connection is over; what was not whole is written too."""
+        """End the connection; write incomplete messages too."""
         if self._transcript is not None:
             lines = self._transcript.end()
             self._transcript = None

@@ -1,4 +1,4 @@
-"""What can be wrong with a file, as a sentence that says what to do."""
+"""Errors of a file, as a sentence with the remedy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WORDS = {
 
 
 FILE_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError)
-"""What the use of a file may raise; the last one if SQLite wants to show a damaged name."""
+"""Exceptions of file access; SQLite causes the last one when it reports a damaged name."""
 
 
 class DamagedRowError(sqlite3.DatabaseError):
@@ -40,7 +40,7 @@ class DamagedRowError(sqlite3.DatabaseError):
 
 
 def explain(path: Path, error: sqlite3.Error | OSError | UnicodeDecodeError) -> StoreError:
-    """Return the error that tells of what SQLite or the system could not do with this file."""
+    """Return the StoreError for an error of SQLite or of the operating system on this file."""
     if isinstance(error, OSError):
         return StoreError(f"{path} cannot be opened ({error.strerror}): let this user write in its folder")
     code: int | None = getattr(error, "sqlite_errorcode", None)

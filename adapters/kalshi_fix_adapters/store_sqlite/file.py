@@ -1,11 +1,13 @@
-"""The open file: what is read from it, and the one transaction that writes."""
+"""The open file: its queries, and the single transaction that writes."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
 
-from kalshi_fix_adapters.store_sqlite import layout
+import attrs
+
+from kalshi_fix_adapters.store_sqlite import tables
 from kalshi_fix_adapters.store_sqlite.mark import Mark, check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.pending import Pending
@@ -21,7 +23,7 @@ from kalshi_fix_adapters.store_sqlite.rows import (
     request_row,
 )
 from kalshi_fix_sansio.errors import StoreError
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 _LOG_LIMIT = 4 * 1024 * 1024
@@ -35,7 +37,6 @@ _MESSAGES = """
 _KEPT_BYTES = "SELECT COALESCE(SUM(LENGTH(frame)), 0) FROM sent WHERE seq_num >= ?"
 _KEEP = "INSERT INTO sent VALUES (?, ?, ?, ?)"
 _SETTLE = "DELETE FROM request WHERE key = ?"
-_ASK = "INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _NOTE = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)"
 _FORGET = "DELETE FROM journal WHERE key = ?"
 _ROW = "SELECT key, value, check_sum FROM journal WHERE key = ?"
@@ -43,6 +44,9 @@ _ROW_SIZES = "SELECT key, LENGTH(CAST(key AS BLOB)) + LENGTH(value) FROM journal
 _NUMBERS = """
     UPDATE session SET
         next_outgoing = ?, next_incoming = ?, oldest_kept = ?, kept = ?, reset_unanswered = ?, check_sum = ?
+    WHERE
+        next_outgoing = ? AND next_incoming = ? AND oldest_kept = ? AND kept = ? AND reset_unanswered = ?
+        AND check_sum = ?
 """
 
 
@@ -58,14 +62,18 @@ class StoreFile:
         self, path: Path, owner: StoreOwner, connection_class: type[sqlite3.Connection] = sqlite3.Connection
     ) -> None:
         if not path.exists():
-            layout.create(path, owner)
+            tables.create(path, owner)
         self._owner = owner
         mark = read_mark(path)
-        self._database = layout.connect(path, "rw", connection_class)
+        self._database = tables.connect(path, "rw", connection_class)
         try:
             self.numbers: Numbers
-            found, self.numbers = layout.read_session(path, self._database)
-            if found != owner:
+            found, self.numbers = tables.read_session(path, self._database)
+            own = attrs.evolve(owner, account=None)
+            key_changed = found != own
+            if key_changed and (
+                owner.account is None or attrs.evolve(found, sender_comp_id=own.sender_comp_id) != own
+            ):
                 raise StoreError(
                     f"{path} belongs to {found}, not to {owner}: give each a file of its own, as store_path "
                     "does"
@@ -81,14 +89,20 @@ class StoreFile:
             rows = self._database.execute(_KEPT_BYTES, (self.numbers.oldest_kept,))
             self.kept_bytes: int = rows.fetchone()[0]
             """Bytes of the messages that it kept when it was opened."""
-            # Last, because it changes the file: a file that is refused stays as it was.
-            layout.migrate(self._database)
+            self._mark = Mark(path)
+            if key_changed:
+                # Before the transaction, as in `write`: the new numbers may be lower.
+                self._mark.clear()
+                self.numbers = tables.change_key(self._database, owner)
+                self.kept_bytes = 0
             self.row_sizes: dict[str, int] = dict(self._database.execute(_ROW_SIZES))
             """Bytes of the user's rows by key, as of the last commit."""
         except BaseException:
             self._database.close()
             raise
-        self._mark = Mark(path)
+        self._path = path
+        self._row = numbers_row(owner, self.numbers)
+        """The numbers in the file, as this store read or wrote them last."""
         self._waits_for_disk: bool | None = None
 
     def messages(self, begin: int, end: int) -> list[StoredMessage]:
@@ -98,14 +112,18 @@ class StoreFile:
 
     def requests(self) -> list[OpenRequest]:
         """Return the open requests, oldest first."""
-        return layout.read_requests(self._database)
+        return tables.read_requests(self._database)
 
     def row(self, key: str) -> str:
         """Return the text of one of the user's rows, which is there."""
         return journal_text(self._database.execute(_ROW, (key,)).fetchone())
 
     def write(self, pending: Pending, numbers: Numbers, retention: Retention, *, wait_for_disk: bool) -> None:
-        """Write what is recorded, and forget what goes, in one transaction."""
+        """Write the recorded changes and delete expired messages, in one transaction.
+
+        Raises:
+            StoreError: another program has written to the file; it was left unchanged.
+        """
         database = self._database
         # Before the transaction: if the process died in between, a note with the old, higher numbers would
         # make the new ones look like damage.
@@ -117,7 +135,7 @@ class StoreFile:
             self._waits_for_disk = wait_for_disk
         # No ROLLBACK if something fails from here on: the store is of no use then, and closing it rolls back.
         database.execute("BEGIN IMMEDIATE")
-        # Deletes what was sent before the reset; what was sent after it is inserted below.
+        # Deletes the messages sent before the reset; those sent after it are inserted below.
         if pending.reset:
             retention.restart(database)
         if pending.sent:
@@ -131,13 +149,20 @@ class StoreFile:
             database.executemany(_SETTLE, gone)
         if pending.requests:
             rows = list(map(request_row, pending.requests.values()))
-            database.executemany(_ASK, rows)
+            database.executemany(tables.REPLACE_REQUEST, rows)
         if pending.rows:
             database.executemany(_FORGET, [(key,) for key, text in pending.rows.items() if text is None])
             texts = [journal_row(key, text) for key, text in pending.rows.items() if text is not None]
             database.executemany(_NOTE, texts)
-        database.execute(_NUMBERS, numbers_row(self._owner, numbers))
+        row = numbers_row(self._owner, numbers)
+        if database.execute(_NUMBERS, (*row, *self._row)).rowcount != 1:
+            database.execute("ROLLBACK")
+            raise StoreError(
+                f"{self._path} was written by another process while this one had it open; nothing more is "
+                "written: end the other process, then open the store again"
+            )
         database.execute("COMMIT")
+        self._row = row
         pending.resize(self.row_sizes)
         # After the commit: a note that was ahead of the file when the process died would make it look
         # damaged.

@@ -52,7 +52,21 @@ class FileLock:
     """
 
     def __init__(self, store: Path) -> None:
-        path = store.with_name(store.name + ".lock")
+        self.path: Path = store.with_name(store.name + ".lock")
+        self._open(store)
+        while not self._is_named():
+            # Removed or replaced between opening and locking.
+            self._file.close()
+            self._open(store)
+        # The holder is noted only for the error text of other processes, so a full disk is ignored.
+        with contextlib.suppress(OSError):
+            self._file.truncate(0)
+            self._file.write(b"%d\n" % os.getpid())
+        _held.add(self)
+
+    def _open(self, store: Path) -> None:
+        """Open the file and lock it."""
+        path = self.path
         try:
             self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
         except OSError as error:
@@ -69,11 +83,26 @@ class FileLock:
             raise StoreError(
                 f"{path} cannot be locked ({error.strerror}): put the store on a disk of this machine"
             ) from None
-        # Who holds it is a courtesy to whoever is refused; a full disk does not matter here.
-        with contextlib.suppress(OSError):
-            self._file.truncate(0)
-            self._file.write(b"%d\n" % os.getpid())
-        _held.add(self)
+
+    def _is_named(self) -> bool:
+        """Return whether the locked file is the one at the path that other processes open."""
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return False
+
+    def check(self) -> None:
+        """Check that other processes are still kept out.
+
+        Raises:
+            StoreError: the file was removed or replaced, so that another process may have locked a new one.
+            OSError: the folder cannot be read.
+        """
+        if not self._is_named():
+            raise StoreError(
+                f"{self.path} was removed or replaced while this store was open, so another process may use "
+                "it too: nothing more is written; end the other process, then open the store again"
+            )
 
     def release(self) -> None:
         """Let others have the store."""

@@ -1,9 +1,10 @@
-"""How far a store has come, noted beside it, because SQLite takes a damaged log for the end of one.
+"""The progress of a store, noted in a file next to it, because SQLite treats a damaged log as a truncated
+one.
 
-Each frame of the write-ahead log has a check sum. At the first one that is wrong SQLite stops reading
-and drops the rest, which is right after a loss of power and wrong after a flipped bit: numbers that were
-committed would be used again. The note outlives the process as the log does, so a store that is behind it is
-damaged, or an older copy. What a loss of power may take back is noted by itself.
+Each frame of the write-ahead log has a checksum. At the first wrong one SQLite stops reading and drops the
+rest, which is correct after a loss of power and wrong after a flipped bit: committed numbers would be used
+again. The note survives the process as the log does, so a store that is behind it is damaged, or an older
+copy. The commits that a loss of power may revert are noted separately.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Reached:
     incoming: int = 0
 
     def lost_by(self, numbers: Numbers) -> bool:
-        """Say whether a store with these numbers is behind."""
+        """Return whether a store with these numbers is behind."""
         return numbers.next_outgoing < self.outgoing or numbers.next_incoming < self.incoming
 
 
@@ -70,7 +71,7 @@ class Mark:
         durable_numbers = f"{self._durable.outgoing} {self._durable.incoming}"
         text = f"{self._boot or '-'} {reached.outgoing} {reached.incoming} {durable_numbers}"
         data = f"{text} {zlib.crc32(text.encode())}".encode().ljust(_SIZE)
-        # What was committed is safe without a note, and an older note is behind the store: no harm. So this
+        # The commit is safe without a note, and an older note is behind the store, which is harmless. So this
         # does not wait for the disk either; a note that a loss of power tears is taken for none.
         with contextlib.suppress(OSError):
             descriptor = self._open()
@@ -94,11 +95,11 @@ def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
     """Compare a store with the note about it (`read_mark`), which was read before the store was.
 
     Raises:
-        StoreError: the store has lost what was committed.
+        StoreError: the store has lost commits.
     """
     boot, reached, durable = _parsed(mark)
-    # What did not wait for the disk is kept for sure only while the system stays up. After another start the
-    # store is compared with what did wait.
+    # Commits that were not synced to the disk are guaranteed only while the system stays up. After a restart
+    # of the system the store is compared with the synced ones.
     known = reached if boot and boot == _boot_id() else durable
     if known.lost_by(numbers):
         raise StoreError(
@@ -109,7 +110,7 @@ def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
 
 
 def read_mark(store: Path) -> bytes | None:
-    """Return the note about a store as it stands; None if there is none, which is no fault."""
+    """Return the note about a store unparsed; None without a note, which is not an error."""
     try:
         with mark_path(store).open("rb") as file:
             return file.read(_SIZE)
@@ -118,7 +119,7 @@ def read_mark(store: Path) -> bytes | None:
 
 
 def _parsed(mark: bytes | None) -> tuple[str, Reached, Reached]:
-    """Return since which start of the system it holds, what was reached, and what is on the disk for sure."""
+    """Return the boot id for which the note is valid, the progress, and the progress synced to the disk."""
     parts = (mark or b"").decode("latin-1").split()
     if len(parts) == 6 and parts[-1] == str(zlib.crc32(" ".join(parts[:-1]).encode())):
         outgoing, incoming, durable_outgoing, durable_incoming = map(int, parts[1:-1])
@@ -127,7 +128,7 @@ def _parsed(mark: bytes | None) -> tuple[str, Reached, Reached]:
 
 
 def _boot_id() -> str:
-    """Return what tells one start of the system from another; empty where the system does not say."""
+    """Return the boot id of the system; empty if the system does not provide one."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):

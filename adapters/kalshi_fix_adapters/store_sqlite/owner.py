@@ -8,37 +8,63 @@ from pathlib import Path
 
 import attrs
 
-from kalshi_fix_sansio.classes.explained import explained
-
 _NOT_PLAIN = re.compile("[^A-Za-z0-9_]+")
 _LONGEST_PART = 40
 
 
-@explained
 @attrs.frozen(kw_only=True)
 class StoreOwner:
-    """One account on one session: whatever has sequence numbers of its own."""
+    """One account on one session, with separate sequence numbers.
+
+    Attributes:
+        environment: `demo` or `production`.
+        product: `prediction` or `margin`.
+        sender_comp_id: Id of the API key: SenderCompID (49) of sent messages.
+        target_comp_id: The session type, such as KalshiRT: TargetCompID (56) of sent messages.
+        account: Name of the store, which stays the same when the key changes; None for a store of this key
+            only. It is in the name of the file, not in the file.
+    """
 
     environment: str
-    """`demo` or `production`."""
     product: str
-    """`prediction` or `margin`."""
     sender_comp_id: str
-    """Id of the API key: SenderCompID (49) of what is sent."""
     target_comp_id: str
-    """The session type, such as KalshiRT: TargetCompID (56) of what is sent."""
+    account: str | None = None
 
     def __str__(self) -> str:
         return f"{self.target_comp_id} as {self.sender_comp_id} ({self.environment}, {self.product})"
 
 
 def store_path(folder: str | Path, owner: StoreOwner) -> Path:
-    """Return where in a folder the store of this owner is: always the same name, and no other owner's.
+    """Return where in a folder the store of this owner is: always the same name, and no other owner's. It is
+    named by the account, or by the key if there is none.
 
     The name can be read by people, and the digest at its end keeps two owners apart whose names differ only
     in case or in characters that have no place in a file name.
     """
-    values = attrs.astuple(owner)
+    name = owner.sender_comp_id if owner.account is None else owner.account
+    values = (owner.environment, owner.product, name, owner.target_comp_id)
     parts = [_NOT_PLAIN.sub("_", value)[:_LONGEST_PART] for value in values]
-    digest = hashlib.sha256("\0".join(values).encode()).hexdigest()[:12]
+    # An account may have the name of a key.
+    kind = () if owner.account is None else ("account",)
+    digest = hashlib.sha256("\0".join((*values, *kind)).encode()).hexdigest()[:12]
     return Path(folder) / "-".join((*parts, f"{digest}.sqlite3"))
+
+
+def other_stores(folder: str | Path, owner: StoreOwner) -> list[Path]:
+    """Return the stores of a folder that have this owner's environment, product and session type, and
+    another name; the most recently written one first."""
+    name = store_path(folder, owner).name
+    environment, product, _, session, _ = name.split("-")
+    found = [
+        path
+        for path in Path(folder).glob(f"{environment}-{product}-*-{session}-*.sqlite3")
+        if path.name != name and path.name.count("-") == name.count("-")
+    ]
+    return sorted(found, key=_written, reverse=True)
+
+
+def _written(store: Path) -> float:
+    """Return when a store was last written: its log may be newer than the file."""
+    beside = (store, store.with_name(f"{store.name}-wal"), store.with_name(f"{store.name}.mark"))
+    return max((path.stat().st_mtime for path in beside if path.exists()), default=0.0)

@@ -1,10 +1,10 @@
-"""What is recorded and not yet written."""
+"""Recorded changes that are not yet written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 
@@ -22,7 +22,7 @@ class Pending:
         self.settled: set[int] = set()
         """Keys of requests that are settled, and perhaps in the file."""
         self.rows: dict[str, str | None] = {}
-        """Texts of the user's by key; None for what is forgotten."""
+        """Texts of the user's rows by key; None for deleted ones."""
         self.must_last: bool = False
         """Whether bytes may leave that rest on these records; then they have to outlive a loss of power."""
         self.is_empty: bool = True
@@ -34,7 +34,7 @@ class Pending:
         self.sent.clear()
 
     def renumber(self) -> None:
-        """Take other numbers, whatever they were before."""
+        """Set both numbers, regardless of the previous ones."""
         self.is_empty, self.must_last = False, True
         self.renumbered = True
 
@@ -61,12 +61,12 @@ class Pending:
 
     def note(self, rows: Mapping[str, str | None]) -> None:
         """Take rows of the user's."""
-        # They need not outlive a loss of power without what is confirmed with them.
+        # They need not survive a loss of power without the changes that are committed with them.
         self.is_empty = False
         self.rows.update(rows)
 
     def resize(self, sizes: dict[str, int]) -> None:
-        """Bring the sizes of the user's rows, by key, to what they are with these."""
+        """Update the sizes of the user's rows, by key, with these changes."""
         for key, text in self.rows.items():
             if text is None:
                 sizes.pop(key, None)

@@ -37,7 +37,7 @@ class Retention:
         self._idle_bytes = 0
         self._oldest: deque[tuple[int, int, int]] = deque()
         self._cleared = oldest_kept
-        """Rows below this number are gone from the file."""
+        """Rows below this number have been deleted from the file."""
 
     def restart(self, database: sqlite3.Connection) -> None:
         """Forget everything; numbers begin at 1."""
@@ -47,8 +47,7 @@ class Retention:
         self._cleared = 1
 
     def apply(self, database: sqlite3.Connection, numbers: Numbers, sent_at: int, size: int) -> None:
-        """Forget what goes now that one more message, sent at this moment and of this many bytes, is in the
-        file."""
+        """Delete expired messages after a message of this time and size was added to the file."""
         numbers.kept += 1
         self._kept_bytes += size
         while numbers.kept:
@@ -68,7 +67,7 @@ class Retention:
     def clear(self, database: sqlite3.Connection, numbers: Numbers) -> None:
         """Give the room of forgotten messages to new ones, if it is worth it."""
         if numbers.oldest_kept - self._cleared >= _AHEAD or self._idle_bytes > _IDLE_BYTES:
-            # Nobody misses these rows: whoever reads begins at `oldest_kept`.
+            # These rows are not needed: all reads begin at `oldest_kept`.
             database.execute("DELETE FROM sent WHERE seq_num < ?", (numbers.oldest_kept,))
             self._cleared = numbers.oldest_kept
             self._idle_bytes = 0

@@ -10,7 +10,7 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite.failures import DamagedRowError
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 Row = tuple[Any, ...]
@@ -24,7 +24,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @attrs.define
 class Numbers:
-    """What a store knows besides messages and requests."""
+    """The state of a store besides messages and requests."""
 
     next_outgoing: int = 1
     next_incoming: int = 1
@@ -84,18 +84,6 @@ def request_of(row: Row) -> OpenRequest:
     return OpenRequest(request_id, msg_type, seq_num, moment_of(sent_at), frame, key, bool(uncertain))
 
 
-def request_of_layout_1(row: Row) -> OpenRequest:
-    """Return the request of a row as it was before: its place came first and had no part in the check sum,
-    and a request that had been found uncertain had the number 0.
-
-    Raises:
-        DamagedRowError: the row is not as it was written.
-    """
-    place, *rest = row
-    request_id, msg_type, seq_num, sent_at, frame = _checked(tuple(rest))
-    return OpenRequest(request_id, msg_type, seq_num, moment_of(sent_at), frame, place, seq_num == 0)
-
-
 def journal_row(key: str, text: str) -> Row:
     """Return the row of table `journal`."""
     return _summed((key, text))
@@ -114,7 +102,7 @@ def journal_text(row: Row | None) -> str:
 
 
 def numbers_row(owner: StoreOwner, numbers: Numbers) -> Row:
-    """Return the numbers as they stand in the only row of table `session`, behind the owner."""
+    """Return the columns of the numbers in the only row of table `session`, after the owner."""
     values = (
         numbers.next_outgoing,
         numbers.next_incoming,
@@ -126,7 +114,7 @@ def numbers_row(owner: StoreOwner, numbers: Numbers) -> Row:
 
 
 def owner_row(owner: StoreOwner) -> Row:
-    """Return the owner as it stands in the only row of table `session`, before the numbers."""
+    """Return the columns of the owner in the only row of table `session`, before the numbers."""
     return (owner.environment, owner.product, owner.sender_comp_id, owner.target_comp_id)
 
 
@@ -144,9 +132,28 @@ def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
     return owner, Numbers(outgoing, incoming, oldest_kept, kept, bool(unanswered))
 
 
+def earlier_key_row(owner: StoreOwner, numbers: Numbers) -> Row:
+    """Return the row of table `earlier_key`."""
+    reset = int(numbers.reset_unanswered)
+    return _summed((owner.sender_comp_id, numbers.next_outgoing, numbers.next_incoming, reset))
+
+
+def numbers_of_earlier_key(row: Row | None) -> Numbers:
+    """Return the numbers of a key that a store has had before, without messages; the first ones if there is
+    no row.
+
+    Raises:
+        DamagedRowError: the row is not as it was written.
+    """
+    if row is None:
+        return Numbers()
+    _, outgoing, incoming, unanswered = _checked(row)
+    return Numbers(outgoing, incoming, oldest_kept=outgoing, reset_unanswered=bool(unanswered))
+
+
 def _check_sum(values: Row) -> int:
-    # `repr` tells 1 from "1" and b"1". Its form is part of the layout: with another one every old row would
-    # look damaged.
+    # `repr` distinguishes 1, "1" and b"1". Its form is part of the layout: with another one every old row
+    # would look damaged.
     return zlib.crc32(repr(values).encode())
 
 

@@ -11,45 +11,45 @@ from typing import ClassVar, Literal, NoReturn, Self
 
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
-from kalshi_fix_adapters.store_sqlite.layout import make_folder
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.pending import Pending
 from kalshi_fix_adapters.store_sqlite.retention import Retention
 from kalshi_fix_adapters.store_sqlite.rows import LARGEST_NUMBER, Numbers
+from kalshi_fix_adapters.store_sqlite.tables import make_folder
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, StoredMessage
 
 Sync = Literal["full", "normal"]
-"""What a commit of the store outlives: "full" a loss of power, "normal" the death of the process."""
+"""Durability of a commit: "full" survives a loss of power, "normal" a crash of the process."""
 
 
 class SqliteStore:
     """A `MessageStore` in a file: one account on one session, one process at a time.
 
-    What is recorded waits in memory until `commit`, which writes it as one transaction; the session commits
-    before a byte leaves. Incoming numbers are written at once unless something waits that a commit is about
-    to write. Used by one thread at a time, it may go from thread to thread, but not into a forked child.
+    Changes are kept in memory until `commit`, which writes them as one transaction; the session commits
+    before it sends a byte. Incoming numbers are written at once unless other changes await a commit.
+    Different threads may use it one after the other, but not at the same time, and not in a forked child.
 
-    After a StoreError nothing can be done with it but to close it and open the file again.
+    After a StoreError the store can only be closed, and the file opened again.
 
     Args:
-        path: the file; it and its folder are made if they are missing, readable by this user alone.
-            `store_path` names one for each owner.
-        owner: whose numbers these are.
-        sync: "full": what `commit` wrote is on the disk before it returns, so that not even a loss of power
-            lets a number be used twice. "normal": it is with the operating system, which is safe against the
-            death of the process; a loss of power may take back the last commits.
-        max_age: messages older than this, beside the newest, are forgotten.
-        max_messages: beyond this number the oldest messages are forgotten.
-        max_bytes: beyond this many bytes of messages too.
-        max_rows: rows of the user's (`row`) that a client's journal takes.
-        max_row_bytes: bytes of their keys and texts.
+        path: the file; it and its folder are created if missing, readable by this user only.
+            `store_path` returns one for each owner.
+        owner: the account and session of the sequence numbers.
+        sync: "full": a commit is on the disk before `commit` returns, so not even a loss of power causes a
+            number to be used twice. "normal": it was passed to the operating system, which survives a crash
+            of the process; a loss of power may revert the last commits.
+        max_age: messages older than this are deleted, except the newest.
+        max_messages: beyond this number the oldest messages are deleted.
+        max_bytes: beyond this many bytes of messages the oldest are deleted.
+        max_rows: maximum number of rows of the user (`row`).
+        max_row_bytes: maximum number of bytes of their keys and texts.
 
     Raises:
         StoreError: the file is in use, of another owner, of another kind, damaged, or cannot be written.
-        ConfigurationError: `sync` or a limit makes no sense.
+        ConfigurationError: `sync` or a limit is invalid.
     """
 
     connection_class: ClassVar[type[sqlite3.Connection]] = sqlite3.Connection
@@ -118,7 +118,7 @@ class SqliteStore:
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number for which the store can say what was sent; messages are forgotten at a commit."""
+        """The lowest number whose sent message is known; messages are deleted at a commit."""
         return self._numbers.oldest_kept
 
     @property
@@ -137,7 +137,7 @@ class SqliteStore:
         self._pending.take(seq_num, message)
 
     def advance_incoming(self, next_incoming: int) -> None:
-        """Everything before this number has been taken care of. It never goes back but by `reset`."""
+        """All messages before this number have been processed. Only `reset` decreases it."""
         self._check_usable()
         if next_incoming <= self._numbers.next_incoming:
             return
@@ -159,12 +159,12 @@ class SqliteStore:
         """The peer has agreed to the reset."""
         self._check_usable()
         self._numbers.reset_unanswered = False
-        # Forgetting this would mean another reset, and the loss of what the peer has sent since.
+        # Losing this would cause another reset, and the loss of the messages that the peer has sent since.
         self._pending.is_empty, self._pending.must_last = False, True
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Go on from these numbers, whatever was before. Where the outgoing one is another, every message is
-        forgotten. For nobody but a user who knows that the peer expects them, and while no session uses the
+        """Set both numbers, regardless of the previous ones. If the outgoing number changes, all messages are
+        deleted. Only for a user who knows that the peer expects these numbers, and while no session uses the
         store.
 
         Raises:
@@ -237,27 +237,31 @@ class SqliteStore:
         self._pending.note(rows)
 
     def commit(self) -> None:
-        """Write what was recorded; once this returns it survives what `sync` says.
+        """Write the recorded changes, with the durability of `sync`.
 
         Raises:
-            StoreError: it could not be written. What was committed before is safe.
+            StoreError: they could not be written. Earlier commits are safe.
         """
         self._check_usable()
         pending = self._pending
         if pending.is_empty:
             return
-        # Whatever ends the writing half way, also an interrupt: nobody knows then what is in the file.
+        # Any exception during the write, including an interrupt, leaves the content of the file unknown.
         self._unusable = f"{self._path} was being written when something interrupted it"
         try:
             wait = self._wait_for_disk and pending.must_last
+            self._lock.check()
             self._file.write(pending, self._numbers, self._retention, wait_for_disk=wait)
         except FILE_ERRORS as error:
             self._give_up(error)
+        except StoreError as error:
+            self._unusable = str(error)
+            raise
         self._unusable = ""
         self._pending = Pending()
 
     def close(self) -> None:
-        """Commit what was recorded and let others have the file. Calling it again does nothing.
+        """Commit the recorded changes and release the file. Calling it again has no effect.
 
         Raises:
             StoreError: the last commit failed; the file is closed all the same.
@@ -291,7 +295,7 @@ class SqliteStore:
             found = [] if self._pending.reset else self._file.messages(begin, end)
         except FILE_ERRORS as error:
             self._give_up(error)
-        # What is pending has higher numbers than everything in the file, so it comes last.
+        # Pending messages have higher numbers than all messages in the file, so they are last.
         return found or list(self._pending.sent_between(begin, end))
 
     def _check_usable(self) -> None:

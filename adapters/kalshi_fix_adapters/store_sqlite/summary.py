@@ -11,13 +11,12 @@ from typing import Final
 import attrs
 
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, DamagedRowError, explain
-from kalshi_fix_adapters.store_sqlite.layout import connect, has_rows, read_requests, read_session
 from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.rows import journal_text, message_of
-from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_adapters.store_sqlite.tables import connect, read_requests, read_session
 from kalshi_fix_sansio.errors import StoreError
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 _KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? ORDER BY seq_num {} LIMIT 1"
@@ -27,53 +26,56 @@ _STEPS: Final = 1_000_000
 """Steps of SQLite's machine between two calls of `working`: some hundredths of a second."""
 
 
-@explained
 @attrs.frozen(kw_only=True)
 class StoreSummary:
-    """What a store holds, as of its last commit."""
+    """The content of a store, as of its last commit.
+
+    Attributes:
+        owner: The account and session of the sequence numbers.
+        next_outgoing: MsgSeqNum of the next message to be sent.
+        next_incoming: The lowest MsgSeqNum of the peer whose message the user has not processed.
+        reset_unanswered: Whether a reset was sent that the peer has not answered: the next logon must reset
+            as well.
+        kept: The number of messages kept for resend.
+        oldest_kept: The lowest number whose sent message is known.
+        oldest: The oldest message kept.
+        newest: The newest message kept.
+        open_requests: Sent requests without a known outcome, oldest first.
+        rows: The number of rows of the user (`Client.rows`).
+        row_bytes: Bytes of their keys and texts.
+        last_rows: Keys and texts (JSON) of the last ones by key, the last one first, because the file has no
+            times of them. As many as requested.
+    """
 
     owner: StoreOwner
-    """Whose numbers these are."""
     next_outgoing: int
-    """MsgSeqNum of the next message to be sent."""
     next_incoming: int
-    """The lowest MsgSeqNum of the peer's whose message the user has not taken care of."""
     reset_unanswered: bool
-    """Whether a reset was sent that the peer has not answered: the next logon has to reset as well."""
     kept: int
-    """How many messages are kept for resend."""
     oldest_kept: int
-    """The lowest number for which the store can say what was sent."""
     oldest: StoredMessage | None
-    """The oldest message kept."""
     newest: StoredMessage | None
-    """The newest message kept."""
     open_requests: tuple[OpenRequest, ...]
-    """Requests that were sent and have no known outcome, oldest first."""
     rows: int = 0
-    """How many rows of the user's it has (`Client.journal`)."""
     row_bytes: int = 0
-    """Bytes of their keys and texts."""
     last_rows: tuple[tuple[str, str], ...] = ()
-    """Keys and texts (JSON) of the last ones by key, the last one first: the file has no times of them. Only
-    those that were asked for."""
 
 
 def read_summary(
     path: str | Path, *, rows: int = 0, working: Callable[[], None] | None = None
 ) -> StoreSummary:
-    """Read what a store holds, and check the whole file.
+    """Read the content of a store, and check the whole file.
 
-    The session that has it open is not disturbed, and nothing is written to the file.
+    The session that has it open is not affected, and the file is not written to.
 
     Args:
         path: the file.
-        rows: how many of the user's rows to read.
-        working: called again and again while the file is read and checked, which takes seconds for a large
-            one. It must not raise.
+        rows: the number of the user's rows to read.
+        working: called repeatedly while the file is read and checked, which takes seconds for a large one. It
+            must not raise.
 
     Raises:
-        StoreError: there is no such file, or it is no store, or damaged, or cannot be read.
+        StoreError: the file does not exist, is not a store, is damaged, or cannot be read.
     """
     path = Path(path).resolve()
     if not path.is_file():
@@ -87,7 +89,7 @@ def read_summary(
                 database.set_progress_handler(working, _STEPS)
             return _read(path, mark, database, rows)
     except FILE_ERRORS as error:
-        # So SQLite tells of an interrupt in `working`, where Python takes notice of Ctrl-C.
+        # SQLite reports an interrupt this way when Python handles Ctrl-C in `working`.
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
         raise explain(path, error) from error
@@ -105,11 +107,8 @@ def _read(path: Path, mark: bytes | None, database: sqlite3.Connection, rows: in
         for order in ("ASC", "DESC")
         for row in database.execute(_KEPT.format(order), (numbers.oldest_kept,))
     ]
-    count = size = 0
-    last: list[tuple[str, str]] = []
-    if has_rows(database):
-        count, size = database.execute(_SIZES).fetchone()
-        last = [(row[0], journal_text(row)) for row in database.execute(_LAST, (rows,))]
+    count, size = database.execute(_SIZES).fetchone()
+    last = [(row[0], journal_text(row)) for row in database.execute(_LAST, (rows,))]
     return StoreSummary(
         owner=owner,
         next_outgoing=numbers.next_outgoing,

@@ -15,7 +15,7 @@ from trio.lowlevel import enable_ki_protection
 from kalshi_fix_adapters.config.factories import ClientFactory, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.loops.adapter import CLOSE_TIMEOUT, AsyncAdapter, Attempt, Factories, Notifier
-from kalshi_fix_adapters.loops.client import AsyncClient
+from kalshi_fix_adapters.loops.async_client import AsyncClient
 from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
 from kalshi_fix_adapters.trio.transport import TlsTransport, Transport
 from kalshi_fix_sansio.errors import LocalProtocolError

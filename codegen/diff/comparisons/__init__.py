@@ -1,5 +1,5 @@
-"""Comparing: each module makes findings of the facts about one kind of thing and of what the spec has of it.
+"""Comparing: each module makes findings of the facts about one kind of element and of of the spec's.
 
-`members` goes over the rows about a message: `statements` compares a row with its member, `layout` where the
-rows stand, `absence` looks for members without a row. `advice` writes the YAML that a finding proposes.
+A finding is named as in `findings.yaml`, which has its texts; `advice` writes the YAML of those that propose
+more than a line.
 """

@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 
 from codegen import model
-from codegen.diff.comparisons.block import Block
+from codegen.diff.comparisons.blocks import Block
 from codegen.diff.documents import columns
 from codegen.diff.facts import CodesSaid, FlowsSaid, MemberSaid, MessageSaid, TextSaid
 from codegen.diff.findings import Edit, Evidence, yaml_words
 from codegen.diff.spec_index import PlacedMember, SpecIndex
 from codegen.naming import code_name
+from codegen.presence import SENDERS
 from kalshi_fix_adapters.documents.mistakes import Location
 
 _LETTERS = (None, "CHAR", "STRING", "CODED")
@@ -22,88 +23,70 @@ _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quan
 
 def member(block: Block, said: MemberSaid) -> list[Edit]:
     """What to write for a field that a block of the spec does not have: the field, if new, and the member."""
-    evidence, spec, members = block.evidence, block.spec, block.members
+    spec, members = block.spec, block.members
     before = _before(said, members, block.rows)
-    edits = _field(evidence, said, before) if said.tag not in spec.fields else []
-    name = spec.fields[said.tag].name if said.tag in spec.fields else said.name
-    group = _group(said, members)
-    anchor = _anchor(said, group, before, spec)
-    among = (
-        f"the members of group {group.name}"
-        if group is not None
-        else f"the members of {spec.block_name(said.block)}"
-    )
+    edits = _field(block.evidence, said, before) if said.tag not in spec.fields else []
+    name = spec.vocabulary.fields.get(said.tag, said.name)
+    counter = said.path[-1] if said.path else said.inside
+    group = next((placed.member.group for placed in members if placed.field.tag == counter), None)
+    among = f"among the members of {f'group {group.name}' if group is not None else block.name}"
     # Behind a group a page does not say where the group ends.
-    if not said.path and said.inside is None and before is not None and before.holders:
-        inner = before.holders[-1].group
-        among += f" (or of group {inner.name}: the page does not say)" if inner is not None else ""
+    inner = before.holders[-1].group if before is not None and before.holders else None
+    if not said.path and said.inside is None and inner is not None:
+        among += f" (or of group {inner.name}: the page does not say)"
     presence, settings = _presence(said)
     plain = f"{{{', '.join(settings)}}}" if settings else presence
-    message = block.message
+    scoped = ""
     # The product by which a source is about is put in later, once it is known whether all of them say
     # so.
-    if message is not None and len({place.product for place in spec.places(message)}) > 1:
+    if block.message is not None and len({place.product for place in spec.places(block.message)}) > 1:
         extra = [f"presence: {presence}"] if not settings and presence != "optional" else settings
-        scoped = ", ".join(["only: {products: PRODUCTS}", *extra])
-        return [
-            *edits,
-            Edit(anchor, f"among {among} `{name}: {plain}`", f"among {among} `{name}: {{{scoped}}}`"),
-        ]
-    return [*edits, Edit(anchor, f"among {among} `{name}: {plain}`")]
+        scoped = f"{among} `{name}: {{{', '.join(['only: {products: PRODUCTS}', *extra])}}}`"
+    return [*edits, Edit(_anchor(block, group, before), f"{among} `{name}: {plain}`", scoped)]
 
 
-def of_header(block: Block, said: MemberSaid, name: str, messages: Sequence[str]) -> list[Edit]:
+def of_header(evidence: Evidence, said: MemberSaid, name: str, messages: Sequence[str]) -> list[Edit]:
     """What to write for a field that the header has in some messages."""
-    spec = block.spec
-    edits = _field(block.evidence, said, None) if said.tag not in spec.fields else []
+    spec, sources = evidence.spec, (evidence.origin_of(said.location),)
+    edits = _field(evidence, said, None) if said.tag not in spec.fields else []
     member = f"{name}: {{only_when: {{messages: {yaml_words(messages)}}}, source: SOURCES}}"
-    origin = block.evidence.origin_of(said.location)
-    where = spec.dialect.header[-1].location
+    where, text = spec.dialect.header[-1].location, f"after it, among the members of the header `{member}`"
     if not where.file.startswith(f"{spec.folder.as_posix()}/"):  # The header is another folder's so far.
-        return [*edits, Edit(spec.file("header.yaml"), f"in it\nmembers:\n  {member}", sources=(origin,))]
-    return [*edits, Edit(where, f"after it, among the members of the header `{member}`", sources=(origin,))]
+        where, text = spec.file("header.yaml"), f"in it\nmembers:\n  {member}"
+    return [*edits, Edit(where, text, sources=sources)]
 
 
 def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
     """What to write for a message that the spec does not have."""
     spec = evidence.spec
     sections = [said for said in evidence.facts(MessageSaid) if said.msg_type == msg_type]
-    origin = evidence.origin_of(sections[0].location) if sections else ""
-    family = spec.family_of(origin)
-    file = (
-        spec.file(f"messages/{family}.yaml") if family else Location(f"{spec.folder.as_posix()}/messages", 1)
-    )
+    family = spec.family_of(evidence.origin_of(sections[0].location) if sections else "")
+    file = spec.file(f"messages/{family}.yaml" if family else "messages")
     rows = [said for said in evidence.facts(MemberSaid) if said.block == msg_type]
-    flows = next((said for said in evidence.facts(FlowsSaid) if said.msg_type == msg_type), None)
+    flows = next((said.flows for said in evidence.facts(FlowsSaid) if said.msg_type == msg_type), frozenset())
     lines = [f"{name}:", f"  msg_type: {msg_type}", '  doc: "…"']
-    if flows is not None:
-        for sender in ("client", "venue"):
-            sessions = sorted({session for session, who in flows.flows if who == sender and session})
-            if sessions:
-                lines.append(f"  flows: {{sender: {sender}, sessions: [{', '.join(sessions)}]}}")
+    for sender in SENDERS:
+        sessions = sorted({session for session, who in flows if who == sender and session})
+        lines += [f"  flows: {{sender: {sender}, sessions: [{', '.join(sessions)}]}}"] if sessions else []
     lines.append("  members:")
-    unknown: list[Edit] = []
-    for said in rows:
-        if said.path or said.inside is not None:
-            continue
-        field = spec.fields.get(said.tag)
-        lines.append(f"    {field.name if field else said.name}: {_presence(said)[0]}")
-    for said in {each.tag: each for each in rows if each.tag not in spec.fields}.values():
-        unknown += _field(evidence, said, None)
-    return [*unknown, Edit(file, "after it\n" + "\n".join(lines))]
+    outer = [said for said in rows if not said.path and said.inside is None]
+    names = spec.vocabulary.fields
+    lines += [f"    {names.get(said.tag, said.name)}: {_presence(said)[0]}" for said in outer]
+    new = {each.tag: each for each in rows if each.tag not in spec.fields}.values()
+    edits = [edit for said in new for edit in _field(evidence, said, None)]
+    return [*edits, Edit(file, "after it\n" + "\n".join(lines))]
 
 
 def text(evidence: Evidence, said: TextSaid, meaning: tuple[str, str] | None) -> Edit:
     """What to write for a value of Text, behind those of its message; `meaning` is a field and a code."""
-    spec = evidence.spec
-    means = f"means: {{{meaning[0]}: {meaning[1]}}}, " if meaning else ""
+    spec, sources = evidence.spec, (evidence.origin_of(said.location),)
+    means = f"means: {{{': '.join(meaning)}}}, " if meaning else ""
     line = f'{said.text}: {{{means}source: SOURCES, doc: "…"}}'
-    origin = (evidence.origin_of(said.location),)
     own = [each.location for each in spec.dialect.texts if each.message.msg_type == said.message]
     if own:
-        return Edit(max(own, key=lambda each: each.line), f"after it `{line}`", sources=origin)
-    file = spec.file("texts.yaml")
-    return Edit(file, f"after it\n{spec.block_name(said.message)}:\n  {line}", sources=origin)
+        return Edit(max(own, key=lambda each: each.line), f"after it `{line}`", sources=sources)
+    lines = f"after it\n{spec.block_name(said.message)}:\n  {line}"
+    return Edit(spec.file("texts.yaml"), lines, sources=sources)
 
 
 def _field(evidence: Evidence, said: MemberSaid, before: PlacedMember | None) -> list[Edit]:
@@ -177,32 +160,18 @@ def _before(
 ) -> PlacedMember | None:
     """The field of the spec that stands last before a row, in the same file."""
     by_tag = {placed.field.tag: placed for placed in members}
-    found = None
-    for row in rows:
-        if (
-            row.location.file == said.location.file
-            and row.location.line < said.location.line
-            and row.tag in by_tag
-        ):
-            found = by_tag[row.tag]
-    return found
+    above = [row for row in rows if row.location.file == said.location.file and row.tag in by_tag]
+    return next((by_tag[row.tag] for row in reversed(above) if row.location < said.location), None)
 
 
-def _group(said: MemberSaid, members: Sequence[PlacedMember]) -> model.Group | None:
-    counter = said.path[-1] if said.path else said.inside
-    return next((placed.member.group for placed in members if placed.field.tag == counter), None)
-
-
-def _anchor(
-    said: MemberSaid, group: model.Group | None, before: PlacedMember | None, spec: SpecIndex
-) -> Location:
+def _anchor(block: Block, group: model.Group | None, before: PlacedMember | None) -> Location:
     """The member to write it behind: the one before, if in the same group or body, else the last."""
     if group is not None:
         # `before` may stand in a group around this one, or in none.
         inside = before is not None and before.member in group.members
         return before.member.location if inside and before is not None else group.members[-1].location
     if before is not None:
-        return before.holders[0].location if before.holders else before.member.location
-    block = {"header": spec.dialect.header, "trailer": spec.dialect.trailer}.get(said.block)
-    found = spec.messages.get(said.block)
-    return block[-1].location if block else found.location if found is not None else spec.source.location
+        return (*before.holders, before.member)[0].location
+    if block.message is not None:
+        return block.message.location
+    return [each.member for each in block.members if not each.holders][-1].location

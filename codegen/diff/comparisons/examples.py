@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import attrs
 
 from codegen import model
+from codegen.diff.comparisons import messages
 from codegen.diff.facts import MSG_TYPE, ExampleSaid, MemberSaid, Pair
-from codegen.diff.findings import Edit, Evidence, Finding
+from codegen.diff.findings import Evidence, Finding
 from codegen.diff.spec_index import PlacedMember
 from codegen.presence import Place
 
@@ -121,9 +123,8 @@ class _Walk:
             if pair.tag in seen or not opened:  # A field that comes again belongs to the next entry.
                 if pair.tag not in opening:
                     names = " or ".join(self.evidence.spec.field_name(tag) for tag in opening)
-                    text = f"{placed.field.name} opens an entry of {counter.field.name}, in the spec {names}"
-                    word = f"first of {counter.field.name} in an example"
-                    yield self._finding(pair, placed, word, text, f"`delimiter: {placed.field.name}`")
+                    values = {"counter": counter.field.name, "own": names}
+                    yield self._report("opens an entry", pair, placed, **values)
                 opened, seen = opened + 1, set()
             seen.add(pair.tag)
             self._at += 1
@@ -131,16 +132,13 @@ class _Walk:
             if placed.member.group is not None:
                 yield from self._group(pair, placed, members, places)
         if count.value.isdigit() and int(count.value) != opened and not self.example.shortened:
-            text = f"{counter.field.name} says {count.value}, and {opened} entries follow that the spec knows"
-            word = f"{count.value} in an example with {opened}"
-            yield self._finding(count, counter, word, text, "see which fields belong to the group")
+            yield self._report("count", count, counter, value=count.value, opened=opened)
 
     def _field(self, pair: Pair, placed: PlacedMember, places: Sequence[Place]) -> Iterator[Finding]:
         field = placed.field
         # What a table lists as well is told there.
         if not placed.allowed(places) and not self._is_laid_out(pair.tag):
-            text = f"has {field.name} ({field.tag}), where the spec forbids it"
-            yield self._finding(pair, placed, "present in an example", text, "allow it")
+            yield self._report("forbidden", pair, placed)
         if _INVENTED.fullmatch(pair.value):
             return
         form = _FORMS.get(field.datatype.kind)
@@ -148,40 +146,27 @@ class _Walk:
         values = pair.value.split(" ") if field.datatype.name.startswith("MULTIPLE") else [pair.value]
         codes = {code.value for code in field.codes}
         if form is not None and not re.fullmatch(form, pair.value, re.ASCII):
-            text = f"{field.name} ({field.tag}) is {pair.value}, which is no {field.datatype.name}"
-            yield self._finding(pair, placed, f"{pair.value} in an example", text, "see its `type`")
+            yield self._report("form", pair, placed, value=pair.value)
         elif codes and not codes.issuperset(values):
-            text = f"{field.name} ({field.tag}) is {pair.value}, which is none of its values"
-            yield self._finding(pair, placed, f"{pair.value} in an example", text, "add the value")
+            yield self._report("value", pair, placed, value=pair.value)
 
     def _is_laid_out(self, tag: int) -> bool:
         return (self.message.msg_type, tag) in self.laid_out
 
     def _unknown(self, pair: Pair) -> Finding:
-        name = self.evidence.spec.field_name(pair.tag)
-        location = self.evidence.spec.message_location(self.message)
-        edit = Edit(location, f"add `{name}` to the members of {self.message.name}, if it is one")
-        text = f"{self.message.name}: an example has {pair.tag}, which the spec does not have in it"
-        address = f"{self.message.name}.{name}"
-        return self.evidence.new("member", address, text, [pair.location], edit, says="present in an example")
+        at, name = self.evidence.spec.message_location(self.message), self.evidence.spec.field_name(pair.tag)
+        values = {"block": self.message.name, "name": name, "tag": pair.tag}
+        return self.evidence.report("new member example", pair, at, **values)
 
     def _outside(self, pair: Pair, placed: PlacedMember) -> Finding:
-        names = "/".join(self.evidence.spec.field_name(tag) for tag in placed.path)
-        text = f"{placed.field.name} ({pair.tag}) stands outside of {names}, in which the spec has it"
-        return self._finding(pair, placed, f"outside of {names} in an example", text, "see which is right")
+        groups = "/".join(self.evidence.spec.field_name(tag) for tag in placed.path)
+        return self._report("outside", pair, placed, groups=groups, tag=pair.tag)
 
     def _lacks(self, fields: Sequence[model.Field], first: Pair) -> Finding:
-        name = self.message.name
-        text = f"{name}: an example lacks {', '.join(f'{field.name} ({field.tag})' for field in fields)}"
-        word = f"example without {', '.join(field.name for field in fields)}"
-        location = self.evidence.spec.message_location(self.message)
-        edit = Edit(location, "`optional`, if the example is more than a part of a message")
-        return self.evidence.differs(
-            "message", name, word, f"{text}, required in the spec", [first.location], edit
-        )
+        listed = ", ".join(f"{field.name} ({field.tag})" for field in fields)
+        values = {"fields": listed, "names": ", ".join(field.name for field in fields)}
+        return messages.report(self.evidence, "example", first, self.message, **values)
 
-    def _finding(self, pair: Pair, placed: PlacedMember, word: str, text: str, write: str) -> Finding:
-        edit = Edit(placed.member.location, f"`{placed.field.name}` of {self.message.name}: {write}")
-        address = f"{self.message.name}.{placed.field.name}"
-        what = f"{self.message.name}: in an example, {text}"
-        return self.evidence.differs("member", address, word, what, [pair.location], edit)
+    def _report(self, what: str, pair: Pair, placed: PlacedMember, **values: Any) -> Finding:
+        values = {"block": self.message.name, "field": placed.field, **values}
+        return self.evidence.report(f"example {what}", pair, placed.member.location, **values)

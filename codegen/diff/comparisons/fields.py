@@ -3,65 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from codegen import model
 from codegen.diff.documents import columns
-from codegen.diff.facts import FieldSaid, MemberSaid, MentionSaid, folded
-from codegen.diff.findings import Edit, Evidence, Finding
-from kalshi_fix_adapters.documents.mistakes import Location
+from codegen.diff.facts import Fact, FieldSaid, MemberSaid, folded
+from codegen.diff.findings import Evidence, Finding, joined
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Every difference in tags, names and types; what is the same in several lines is one finding."""
-    collected: dict[tuple[str, str], tuple[Finding, list[Location]]] = {}
     # Rows in tables of messages count on pages; in a dictionary its list of fields has the same names
     # and types already.
     rows: list[MemberSaid | FieldSaid] = [*evidence.facts(FieldSaid)]
     if evidence.is_pages:
         rows = [*evidence.facts(MemberSaid), *rows]
-    for said in rows:
-        for finding in _differences(evidence, said):
-            _, locations = collected.setdefault((finding.address, finding.says), (finding, []))
-            locations.extend(finding.locations)
-    for finding, locations in collected.values():
-        yield evidence.finding(
-            finding.kind,
-            finding.element,
-            finding.address,
-            finding.says,
-            finding.what,
-            locations,
-            finding.edits,
-        )
-    yield from _mentions(evidence)
+    laid_out = {said.tag for said in evidence.facts(MemberSaid)}
+    found = (finding for said in rows for finding in _differences(evidence, said, laid_out))
+    yield from joined(found, lambda each: (each.address, each.says))
+    yield from _mentions(evidence, laid_out | {row.tag for row in rows})
 
 
-def _differences(evidence: Evidence, said: MemberSaid | FieldSaid) -> Iterator[Finding]:
-    field = evidence.spec.fields.get(said.tag)
-    named = _named(evidence, said.name)
-    # A row of a message is told with the message.
+def _differences(evidence: Evidence, said: MemberSaid | FieldSaid, laid_out: set[int]) -> Iterator[Finding]:
+    spec = evidence.spec
+    field = spec.fields.get(said.tag)
+    # The field that has this name in the spec, in whatever spelling.
+    tag = spec.vocabulary.tag_of(said.name) if said.name else None
+    named = None if tag is None else spec.fields[tag]
     if field is None and named is None:
-        if isinstance(said, FieldSaid) and not any(
-            said.tag == each.tag for each in evidence.facts(MemberSaid)
-        ):
+        # A row of a message is told with the message.
+        if isinstance(said, FieldSaid) and said.tag not in laid_out:
             yield _unknown(evidence, said)
         return
-    if (
-        named is not None
-        and named.tag != said.tag
-        and (field is None or folded(field.name) != folded(said.name))
-    ):
-        text = f"has tag {said.tag}, in the spec {named.tag}"
-        yield _differs(evidence, said, named, f"tag {said.tag}", text, f"tag: {said.tag}")
+    if named and named.tag != said.tag and (field is None or folded(field.name) != folded(said.name)):
+        yield _differs(evidence, "tag", said, named, tag=said.tag)
     elif field is not None and said.name and field.name != said.name:
-        write = f"`{said.name}: {{tag: {said.tag}, …}}`"
-        yield _differs(evidence, said, field, f"name {said.name}", f"is called {said.name}", write)
+        yield _differs(evidence, "name", said, field, name=said.name, tag=said.tag)
+    if field is None:
+        return
     yes_no = isinstance(said, MemberSaid) and said.yes_no
-    if field is not None and said.type and (wrong := _wrong_type(evidence, said.type, field, yes_no=yes_no)):
-        text = f"is of type {said.type}, in the spec {wrong}"
-        yield _differs(evidence, said, field, f"type {said.type}", text, "correct `type`")
-    if isinstance(said, FieldSaid) and said.message and field is not None:
+    if said.type and (own := _own_type(evidence, said.type, field, yes_no=yes_no)):
+        yield _differs(evidence, "type", said, field, type=said.type, own=own)
+    if isinstance(said, FieldSaid) and said.message:
         yield from _by_the_way(evidence, said, field)
+
+
+def _differs(evidence: Evidence, what: str, said: Fact, field: model.Field, **values: Any) -> Finding:
+    at = evidence.spec.field_location(field.name)
+    return evidence.report(f"field {what}", said, at, field=field, **values)
 
 
 def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iterator[Finding]:
@@ -69,25 +58,11 @@ def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iter
     message = evidence.spec.messages[said.message]
     if any(field.tag in placed.tags for placed in evidence.spec.members(said.message)):
         return
-    yield evidence.new(
-        "member",
-        f"{message.name}.{field.name}",
-        f"{message.name}: {field.name} ({field.tag}) is spoken of as one of its fields",
-        [said.location],
-        Edit(
-            message.location,
-            f"`{field.name}: optional` among the members of {message.name}, if it is one",
-        ),
-    )
+    values = {"block": message.name, "name": field.name, "tag": field.tag}
+    yield evidence.report("new member mentioned", said, message.location, **values)
 
 
-def _named(evidence: Evidence, name: str) -> model.Field | None:
-    """The field that has this name in the spec, in whatever spelling."""
-    tag = evidence.spec.vocabulary.tag_of(name) if name else None
-    return evidence.spec.fields[tag] if tag is not None else None
-
-
-def _wrong_type(evidence: Evidence, said: str, field: model.Field, *, yes_no: bool) -> str:
+def _own_type(evidence: Evidence, said: str, field: model.Field, *, yes_no: bool) -> str:
     """The spec's type, where the source's is another; empty where they agree.
 
     A field of type Char whose text says that its values are Y and N is BOOLEAN.
@@ -102,52 +77,18 @@ def _wrong_type(evidence: Evidence, said: str, field: model.Field, *, yes_no: bo
     return "" if kind is None or columns.same_kind(kind, datatype.kind) else datatype.name
 
 
-def _differs(
-    evidence: Evidence, said: MemberSaid | FieldSaid, field: model.Field, word: str, text: str, write: str
-) -> Finding:
-    return evidence.differs(
-        "field",
-        field.name,
-        word,
-        f"{field.name} ({field.tag}) {text}",
-        [said.location],
-        Edit(evidence.spec.field_location(field.name), f"{write}, or keep it and say why"),
-    )
-
-
 def _unknown(evidence: Evidence, said: FieldSaid) -> Finding:
     about = f", of {evidence.spec.block_name(said.message)} it seems" if said.message else ", in no message"
-    return evidence.new(
-        "field",
-        said.name or str(said.tag),
-        f"{said.tag} {said.name}: a field that the spec does not know{about}",
-        [said.location],
-        Edit(
-            evidence.spec.file("fields.yaml"),
-            f"`{said.name}: {{tag: {said.tag}, …}}` once a message has it",
-        ),
-        says=f"present as {said.tag}",
-    )
+    values = {"name": said.name or str(said.tag), "given": said.name, "tag": said.tag, "about": about}
+    return evidence.report("new field listed", said, evidence.spec.file("fields.yaml"), **values)
 
 
-def _mentions(evidence: Evidence) -> Iterator[Finding]:
+def _mentions(evidence: Evidence, laid_out: set[int]) -> Iterator[Finding]:
     """Tags in running text that neither the spec nor a table of the source knows."""
-    laid_out = {said.tag for said in evidence.facts(MemberSaid)}
-    laid_out |= {said.tag for said in evidence.facts(FieldSaid)}
-    locations: dict[int, list[Location]] = {}
-    names: dict[int, str] = {}
-    for said in evidence.facts(MentionSaid):
-        if said.kind == "field" and int(said.value) not in laid_out | evidence.spec.fields.keys():
-            locations.setdefault(int(said.value), []).append(said.location)
-            # The first mention that has the name beside the number.
-            names[int(said.value)] = names.get(int(said.value)) or said.name
-    for tag, where in locations.items():
-        name = names[tag]
-        yield evidence.new(
-            "field",
-            name or str(tag),
-            f"tag {tag}{f' ({name})' if name else ''} is spoken of; the spec does not know it",
-            where,
-            Edit(evidence.spec.file("fields.yaml"), f"`{name or '…'}: {{tag: {tag}, …}}`, and its message"),
-            says=f"present as {tag}",
-        )
+    known = {str(tag) for tag in laid_out | evidence.spec.fields.keys()}
+    for tag, mentions in evidence.mentions("field", known).items():
+        # The first mention that has the name beside the number.
+        name = next((each.name for each in mentions if each.name), "")
+        given, file = f" ({name})" if name else "", evidence.spec.file("fields.yaml")
+        values = {"name": name or tag, "given": given, "tag": tag, "placeholder": name or "…"}
+        yield evidence.report("new field mentioned", mentions, file, **values)

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from codegen import model
 from codegen.diff.comparisons import advice
-from codegen.diff.facts import (
-    DictionarySaid,
-    FlowsSaid,
-    MemberSaid,
-    MentionSaid,
-    MessageSaid,
-    TextSaid,
-    Unread,
-    folded,
-)
-from codegen.diff.findings import Edit, Evidence, Finding
+from codegen.diff.facts import DictionarySaid, Fact, FlowsSaid, MemberSaid, MessageSaid, TextSaid, folded
+from codegen.diff.findings import Evidence, Finding, grouped
 from codegen.diff.spec_index import DICTIONARY, PAGE
+from codegen.presence import SENDERS
 from kalshi_fix_adapters.documents.mistakes import Location
 
 
@@ -31,38 +24,38 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     yield from _texts(evidence)
     yield from _pages(evidence)
     yield from _edition(evidence)
-    for unread in evidence.facts(Unread):
-        yield evidence.unread(unread)
+    yield from evidence.unread()
+
+
+def report(
+    evidence: Evidence, what: str, facts: Fact | Iterable[Fact], message: model.Message, /, **values: Any
+) -> Finding:
+    """A finding about a message of the spec."""
+    at = evidence.spec.message_location(message)
+    return evidence.report(f"message {what}", facts, at, message=message, **values)
 
 
 def _new(evidence: Evidence) -> Iterator[Finding]:
     """Messages that the spec does not know: laid out, listed, or only spoken of."""
-    spec = evidence.spec
-    names: dict[str, str] = {}
-    locations: dict[str, list[Location]] = {}
+    known = evidence.spec.messages
     said: list[MessageSaid | FlowsSaid] = [*evidence.facts(MessageSaid), *evidence.facts(FlowsSaid)]
+    names: dict[str, str] = {}
     for each in said:
-        if each.msg_type not in spec.messages:
-            name = re.sub(r"[^A-Za-z0-9]", "", each.name)
-            # The name in a table of messages is the name alone; a heading may be shorter or
-            # longer.
-            names[each.msg_type] = name if isinstance(each, FlowsSaid) else names.get(each.msg_type, name)
-            locations.setdefault(each.msg_type, []).append(each.location)
+        name = re.sub(r"[^A-Za-z0-9]", "", each.name)
+        # The name in a table of messages is the name alone; a heading may be shorter or longer.
+        names[each.msg_type] = name if isinstance(each, FlowsSaid) else names.get(each.msg_type, name)
+    unknown = grouped((each for each in said if each.msg_type not in known), lambda each: each.msg_type)
+    found: dict[str, Sequence[Fact]] = {**unknown}
     # A mention counts only where nothing better speaks of the message.
-    for mention in evidence.facts(MentionSaid):
-        if (
-            mention.kind == "message"
-            and mention.value not in spec.messages
-            and mention.value not in locations
-        ):
-            names.setdefault(mention.value, "")
-            locations[mention.value] = [mention.location]
-    for msg_type, where in locations.items():
-        name = names[msg_type] or msg_type
-        count = len([each for each in evidence.facts(MemberSaid) if each.block == msg_type])
-        laid_out = f" with {count} fields" if count else ""
-        text = f"{name} (35={msg_type}): a message that the spec does not know{laid_out}"
-        yield evidence.new("message", name, text, where, *advice.message(evidence, msg_type, name))
+    for value, mentions in evidence.mentions("message", {*known, *found}).items():
+        found[value] = [mentions[0]]
+    rows = evidence.by(MemberSaid, lambda each: each.block)
+    for msg_type, facts in found.items():
+        name = names.get(msg_type) or msg_type
+        laid_out = f" with {len(rows[msg_type])} fields" if msg_type in rows else ""
+        edits = advice.message(evidence, msg_type, name)
+        values = {"name": name, "msg_type": msg_type, "details": laid_out, "edits": edits}
+        yield evidence.report("new message defined", facts, edits[-1].location, **values)
 
 
 def _known(evidence: Evidence) -> Iterator[Finding]:
@@ -73,20 +66,13 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
         if message is None:
             continue
         if not _same_name(said.name, message.name, exact=not evidence.is_pages):
-            edit = Edit(
-                message.location, f"`{re.sub('[^A-Za-z0-9]', '', said.name)}:`, or keep it and say why"
-            )
-            text = f"{message.name} ({said.msg_type}) is called {said.name}"
-            yield evidence.differs("message", message.name, f"name {said.name}", text, [said.location], edit)
+            values = {"name": said.name, "write": re.sub("[^A-Za-z0-9]", "", said.name), "message": message}
+            yield evidence.report("message name", said, message.location, **values)
         if said.admin is not None and said.admin != message.admin:
-            word = "admin" if said.admin else "app"
-            edit = Edit(spec.message_location(message), "correct `admin`, or keep it and say why")
-            text = f"{message.name} is of the category {word} there"
-            yield evidence.differs("message", message.name, f"category {word}", text, [said.location], edit)
+            word = f"category {'admin' if said.admin else 'app'}"
+            yield report(evidence, "category", said, message, word=word)
         if evidence.is_pages and not spec.places(message, evidence.product):
-            edit = Edit(spec.message_location(message), f"let `flows` include {evidence.product}")
-            text = f"{message.name} is on {evidence.product}, where the spec does not have it"
-            yield evidence.new("message", message.name, text, [said.location], edit)
+            yield report(evidence, "product", said, message, product=evidence.product)
         # Messages of the session stand on several pages.
         elif evidence.is_pages and not message.admin:
             yield from _moved(evidence, said, message)
@@ -95,27 +81,22 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
 def _moved(evidence: Evidence, said: MessageSaid, message: model.Message) -> Iterator[Finding]:
     """A message that stands on another page than the spec says."""
     own = evidence.spec.pages_of(message.source, evidence.product or "")
-    here = evidence.origin_of(said.location)
-    others = [each for each in evidence.facts(MessageSaid) if each.msg_type == said.msg_type]
-    if own and here not in own and not any(evidence.origin_of(each.location) in own for each in others):
-        was = " and ".join(sorted(own))
-        edit = Edit(evidence.spec.message_location(message), f"`source`: {here} in place of {was}")
-        text = f"{message.name} stands on {here}, in the spec it comes from {was}"
-        yield evidence.differs(
-            "message", message.name, f"on {here}", text, [said.location], edit, group=f"moved from {was}"
-        )
+    sections = [each for each in evidence.facts(MessageSaid) if each.msg_type == said.msg_type]
+    if own and own.isdisjoint(evidence.origin_of(each.location) for each in sections):
+        here, was = evidence.origin_of(said.location), " and ".join(sorted(own))
+        yield report(evidence, "page", said, message, group=f"moved from {was}", here=here, was=was)
 
 
 def _same_name(said: str, own: str, *, exact: bool) -> bool:
     """Whether a heading may be short for a name: `Mass Cancel Request` for OrderMassCancelRequest."""
-    if exact:
-        return said == own
-    if folded(said) == folded(own):
-        return True
+    if exact or folded(said) == folded(own):
+        return said == own or not exact
     # The words of the one, in their order, among those of the other; a single word such as Request
     # would fit too many.
-    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", said)]
-    left = iter(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", own))
+    words, among = (
+        [*map(str.lower, re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))] for name in (said, own)
+    )
+    left = iter(among)
     return len(words) > 1 and all(any(word == other for other in left) for word in words)
 
 
@@ -129,60 +110,38 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
         places = [place for product in evidence.products for place in spec.places(message, product)]
         if message.msg_type in defined or message.pedigree.is_over or not places:
             continue
-        expected = evidence.expects(message.source) if evidence.is_pages else message.admin in layers
-        if expected:
-            text = f"{message.name} (35={message.msg_type}) is not laid out"
-            if not evidence.is_pages:
-                text = f"{message.name} (35={message.msg_type}) is not defined"
-            edit = Edit(
-                spec.message_location(message), "remove it, give its real `source`, or keep it and say why"
-            )
-            yield evidence.gone(
-                "message",
-                message.name,
-                text,
-                [],
-                edit,
-                expected_in=message.source if evidence.is_pages else ", ".join(spec.origins),
-                group=f"family {message.family}",
-            )
+        if evidence.expects(message.source) if evidence.is_pages else message.admin in layers:
+            expected_in = message.source if evidence.is_pages else ", ".join(spec.origins)
+            missing = "laid out" if evidence.is_pages else "defined"
+            values = {"expected_in": expected_in, "group": f"family {message.family}", "missing": missing}
+            yield report(evidence, "absent", (), message, **values)
 
 
 def _flows(evidence: Evidence) -> Iterator[Finding]:
     """Where the tables of messages let each flow; a product with such tables has every message in them."""
-    spec = evidence.spec
-    listed = evidence.facts(FlowsSaid)
+    spec, listed = evidence.spec, evidence.facts(FlowsSaid)
+    sessions = {place.session for place in spec.places(None, evidence.product)}
     for said in listed:
         message = spec.messages.get(said.msg_type)
         if message is None:
             continue
         if folded(said.name) != folded(message.name):
-            edit = Edit(spec.message_location(message), f"`{said.name}:`, or keep it and say why")
-            text = f"{message.name} ({said.msg_type}) is called {said.name}"
-            yield evidence.differs("message", message.name, f"name {said.name}", text, [said.location], edit)
+            yield report(evidence, "name", said, message, name=said.name, write=said.name)
         # A row without a session type means all of the product's.
-        sessions = {place.session for place in spec.places(None, evidence.product)}
         theirs = {(s, sender) for name, sender in said.flows for s in ({name} if name else sessions)}
         ours = {(place.session, place.sender) for place in spec.places(message, evidence.product)}
         if theirs != ours:
-            word = _flow_text(theirs, sessions)
-            edit = Edit(spec.message_location(message), f"make `flows` say: {word}")
-            text = f"{message.name} flows {word}; in the spec {_flow_text(ours, sessions)}"
-            yield evidence.differs("message", message.name, f"flows {word}", text, [said.location], edit)
-    if listed:
-        names = {said.msg_type for said in listed}
-        for message in spec.dialect.messages:
-            if message.msg_type not in names and spec.places(message, evidence.product):
-                edit = Edit(spec.message_location(message), "remove it, or keep it and say why")
-                text = f"{message.name} (35={message.msg_type}) is not in the tables of messages"
-                yield evidence.gone(
-                    "message", message.name, text, [listed[0].location], edit, says="not listed"
-                )
+            texts = {"theirs": _flow_text(theirs, sessions), "ours": _flow_text(ours, sessions)}
+            yield report(evidence, "flows", said, message, **texts)
+    names = {said.msg_type for said in listed}
+    for message in spec.dialect.messages if listed else ():
+        if message.msg_type not in names and spec.places(message, evidence.product):
+            yield report(evidence, "not listed", listed[:1], message)
 
 
 def _flow_text(flows: set[tuple[str, str]], sessions: set[str]) -> str:
     parts = []
-    for sender in ("client", "venue"):
+    for sender in SENDERS:
         own = {session for session, who in flows if who == sender}
         if own:
             where = "" if own == sessions else f" on {', '.join(sorted(own))}"
@@ -194,47 +153,36 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
     """Values of Text, and the codes that they come with."""
     spec = evidence.spec
     known = {(each.message.msg_type, each.value): each for each in spec.dialect.texts}
-    said = evidence.facts(TextSaid)
-    for each in said:
-        message = spec.messages.get(each.message)
-        name = f"{message.name if message else each.message} {each.text}"
+    said = {(each.message, each.text): each for each in evidence.facts(TextSaid)}
+    for each in evidence.facts(TextSaid):
+        name = f"{spec.block_name(each.message)} {each.text}"
         own = known.get((each.message, each.text))
+        meaning = _meaning(evidence, each) if each.field else None
         if own is None:
-            detail = f" with {each.field} {each.code}" if each.field else ""
-            edit = advice.text(evidence, each, _meaning(evidence, each) if each.field else None)
-            text = f"{name}: a value of Text that the spec does not list{detail}"
-            yield evidence.new("text", name, text, [each.location], edit)
-        elif each.field:
-            field, code = _meaning(evidence, each)
-            if (field, code) != (own.field.name if own.field else "", own.code.name if own.code else ""):
-                mine = f"{own.field.name} {own.code.name}" if own.field and own.code else "nothing"
-                edit = Edit(own.location, f"`means: {{{field}: {code}}}`")
-                text = f"{name} comes with {each.field} {each.code}, in the spec with {mine}"
-                word = f"with {each.field} {each.code}"
-                yield evidence.differs("text", name, word, text, [each.location], edit)
-    listed = {(each.message, each.text) for each in said}
-    for (msg_type, value), own in known.items():
-        places = spec.places(own.message, evidence.product)
-        expected = evidence.is_pages and evidence.expects(own.source) and not own.pedigree.is_over
-        if (msg_type, value) not in listed and expected and places:
-            edit = Edit(own.location, "remove it, or keep it and say why")
-            name = f"{own.message.name} {value}"
-            text = f"{name}: this value of Text is not listed any more"
-            yield evidence.gone("text", name, text, [], edit, expected_in=own.source)
+            details = f" with {each.field} {each.code}" if each.field else ""
+            edit = advice.text(evidence, each, meaning)
+            values = {"name": name, "details": details, "edits": [edit]}
+            yield evidence.report("text new", each, edit.location, **values)
+        elif meaning and meaning != (own.field.name if own.field else "", own.code.name if own.code else ""):
+            mine = f"{own.field.name} {own.code.name}" if own.field and own.code else "nothing"
+            word = f"with {each.field} {each.code}"
+            values = {"name": name, "word": word, "own": mine, "meaning": ": ".join(meaning)}
+            yield evidence.report("text meaning", each, own.location, **values)
+    for key, own in known.items() if evidence.is_pages else ():
+        expected = evidence.expects(own.source) and not own.pedigree.is_over
+        if key not in said and expected and spec.places(own.message, evidence.product):
+            name = f"{own.message.name} {own.value}"
+            yield evidence.report("text absent", (), own.location, expected_in=own.source, name=name)
 
 
 def _meaning(evidence: Evidence, said: TextSaid) -> tuple[str, str]:
     """The field and the code that a text comes with, by the spec's names where it knows them."""
     spec = evidence.spec
     tag = int(said.field) if said.field.isdigit() else spec.vocabulary.tag_of(said.field)
-    # Columns call a field more freely than headings do: `Execution Type` for ExecType, `OrdRejReason
-    # value`.
+    # Columns call a field more freely than headings do: `Execution Type` for ExecType, `OrdRejReason value`.
     if tag is None:
-        starts = [
-            t for t, name in spec.vocabulary.fields.items() if folded(said.field).startswith(folded(name))
-        ]
-        near = [t for t, name in spec.vocabulary.fields.items() if folded(name) == "exectype"]
-        tag = next((t for t in near if folded(said.field) == "executiontype"), starts[0] if starts else None)
+        name = {"executiontype": "exectype"}.get(folded(said.field), folded(said.field))
+        tag = next((t for t, own in spec.vocabulary.fields.items() if name.startswith(folded(own))), None)
     codes = spec.vocabulary.codes.get(tag or 0, {})
     code = next((name for name in codes.values() if folded(name) == folded(said.code)), said.code)
     return (spec.fields[tag].name if tag in spec.fields else said.field), code
@@ -242,28 +190,21 @@ def _meaning(evidence: Evidence, said: TextSaid) -> tuple[str, str]:
 
 def _pages(evidence: Evidence) -> Iterator[Finding]:
     """Pages that the manifest does not name, and those of a whole folder that are not there."""
-    if not evidence.is_pages:
-        return
     spec = evidence.spec
     known = {origin.id: origin for origin in spec.origins.values() if origin.kind == PAGE}
     # A spec without sources that are pages is compared with whatever it is given.
-    if not known:
+    if not known or not evidence.is_pages:
         return
     given = {reading.page: reading for reading in evidence.readings}
     for page, reading in given.items():
         if page not in known:
-            edit = Edit(spec.manifest("sources"), f"`{page.rpartition('/')[2]}: page {page}`")
-            text = f"page {page}: is not among the sources; {len(reading.facts)} facts were read from it"
-            yield evidence.new("page", page, text, [Location(reading.file, 1)], edit, group="new pages")
+            first = Fact(Location(reading.file, 1))
+            values = {"page": page, "name": page.rpartition("/")[2], "count": len(reading.facts)}
+            yield evidence.report("page new", first, spec.manifest("sources"), group="new pages", **values)
     for page, origin in known.items():
-        if (
-            page not in given
-            and origin.name in evidence.covered
-            and spec.product_of_page(page) == evidence.product
-        ):
-            edit = Edit(origin.location, "see where its content is now; correct `sources` and each `source`")
-            text = f"page {page}: is not there any more"
-            yield evidence.gone("page", page, text, [], edit, expected_in=origin.name)
+        here = origin.name in evidence.covered and spec.product_of_page(page) == evidence.product
+        if page not in given and here:
+            yield evidence.report("page absent", (), origin.location, expected_in=origin.name, page=page)
 
 
 def _edition(evidence: Evidence) -> Iterator[Finding]:
@@ -272,8 +213,5 @@ def _edition(evidence: Evidence) -> Iterator[Finding]:
     for said in evidence.facts(DictionarySaid):
         if editions and said.version not in editions:
             origin = next(iter(editions.values()))
-            edit = Edit(origin.location, f"`dictionary {said.version}` once all else is done")
-            text = f"the dictionary is edition {said.version}; the spec knows {', '.join(editions)}"
-            yield evidence.differs(
-                "source", origin.name, f"edition {said.version}", text, [said.location], edit
-            )
+            values = {"address": origin.name, "version": said.version, "own": ", ".join(editions)}
+            yield evidence.report("source edition", said, origin.location, **values)

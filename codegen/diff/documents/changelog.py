@@ -27,7 +27,7 @@ _SPEAKS = re.compile(rf"\b{API}\b")
 
 
 def is_changelog(page: str) -> bool:
-    """Say whether a page is made of such entries."""
+    """Return whether a page is made of such entries."""
     return _UPDATE.search(page) is not None
 
 
@@ -36,21 +36,19 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     found: list[Fact] = []
     lines = page.splitlines()
     opened: markdown.Component | None = None
-    for block in markdown.blocks(page):
+    # One without an end goes up to the next, or to the end of the page.
+    for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, "Update")):
         match block:
             case markdown.Puzzle(line, what):
                 found.append(Unread(Location(file, line), what))
             # An entry is kept as the lines from its tag to its end, since components inside of
             # it are part of it.
             case markdown.Component(name="Update") | markdown.End(name="Update"):
-                if opened is not None:  # One without an end goes up to the next.
+                if opened is not None:
                     last = block.line if isinstance(block, markdown.End) else block.line - 1
                     content = "\n".join(lines[opened.line - 1 : last])
                     found.append(_entry(opened, content, Location(file, opened.line), vocabulary))
                 opened = block if isinstance(block, markdown.Component) else None
-    if opened is not None:
-        content = "\n".join(lines[opened.line - 1 :])
-        found.append(_entry(opened, content, Location(file, opened.line), vocabulary))
     return found
 
 

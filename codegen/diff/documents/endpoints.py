@@ -39,7 +39,7 @@ def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
 
 
 def _shared_start(names: tuple[str, ...]) -> str:
-    """What all names begin with."""
+    """The common prefix of all names."""
     # What the first and the last in order share, all of them share.
     first, last = min(names, default=""), max(names, default="")
     same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))

@@ -37,13 +37,18 @@ _VERSION = re.compile(
 )
 # `2026-09-01`, `Sep 1st, 2026` and `1 September 2026`.
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
-_LONG_DATE = re.compile(r"\b([A-Z][a-z]{2,8})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})\b")
-_DATE_FIRST = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\s+([A-Z][a-z]{2,8})\.?,?\s+(\d{4})\b")
+_DAY, _MONTH, _YEAR = (
+    r"(?P<day>\d{1,2})(?:st|nd|rd|th)?",
+    r"(?P<month>[A-Z][a-z]{2,8})\.?",
+    r"(?P<year>\d{4})",
+)
+_LONG_DATE = re.compile(rf"\b{_MONTH}\s+{_DAY},?\s+{_YEAR}\b")
+_DATE_FIRST = re.compile(rf"\b{_DAY}\s+{_MONTH},?\s+{_YEAR}\b")
 
 
 @attrs.frozen
 class Says:
-    """What one heading says."""
+    """The content of one heading."""
 
     text: str = ""
     messages: tuple[str, ...] = ()
@@ -111,16 +116,12 @@ def date_in(text: str) -> str:
     """The first date in a text as ISO; empty where there is none."""
     if iso := _ISO.search(text):
         return iso[0]
-    if long := _LONG_DATE.search(text):
-        return _iso(long[1], long[2], long[3])
-    if first := _DATE_FIRST.search(text):
-        return _iso(first[2], first[1], first[3])
-    return ""
-
-
-def _iso(month: str, day: str, year: str) -> str:
+    found = _LONG_DATE.search(text) or _DATE_FIRST.search(text)
+    if found is None:
+        return ""
+    date = f"{found['month'][:3]} {found['day']} {found['year']}"
     try:
-        return datetime.strptime(f"{month[:3]} {day} {year}", "%b %d %Y").date().isoformat()  # noqa: DTZ007
+        return datetime.strptime(date, "%b %d %Y").date().isoformat()  # noqa: DTZ007
     except ValueError:
         return ""
 
@@ -136,11 +137,9 @@ def sender_by_arrow(text: str) -> str | None:
 
 
 def _block(small: str) -> str | None:
-    for name in ("header", "trailer"):
-        # `Standard Message Header`, `FIX Trailer` and the like.
-        if small in {name, f"standard{name}", f"message{name}", f"standardmessage{name}", f"fix{name}"}:
-            return name
-    return None
+    # `Standard Message Header`, `FIX Trailer` and the like.
+    found = re.fullmatch(r"(?:standard|message|standardmessage|fix)?(header|trailer)", small)
+    return found[1] if found else None
 
 
 def _about(text: str, vocabulary: Vocabulary) -> str | None:

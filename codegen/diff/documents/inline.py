@@ -81,5 +81,5 @@ def fingerprint(text: str) -> str:
 
 
 def is_bold(text: str) -> bool:
-    """Say whether a paragraph is one run of bold text, which pages use as a small heading."""
+    """Return whether a paragraph is one run of bold text, which pages use as a small heading."""
     return re.fullmatch(r"(\*\*|__)(?:(?!\1).)+\1:?", text.strip(), re.DOTALL) is not None

@@ -25,32 +25,19 @@ def read(
     `sure` is whether a heading says that it is one; then an item without a value is a puzzle. Otherwise, and
     where the field is not known to have values, the list counts only if every item has one.
     """
-    locations = [Location(file, item.line) for item in items]
+    located = [(item, Location(file, item.line)) for item in items]
     # Values of Text are words in capitals, and belong to the message that says them.
     if tag == TEXT:
-        return (
-            [_text(item, location, message) for item, location in zip(items, locations, strict=True)]
-            if sure
-            else []
-        )
-    found = [codelists.of_item(item.text, location) for item, location in zip(items, locations, strict=True)]
-    codes = tuple(code for code in found if code is not None)
+        return [_text(item, location, message) for item, location in located] if sure else []
+    found = [(location, codelists.of_item(item.text, location)) for item, location in located]
+    codes = tuple(code for _, code in found if code is not None)
     # A list below a paragraph may be about anything, so that one item without a value speaks against
     # it.
-    if not codes or (len(codes) < len(items) and not (sure and tag in vocabulary.codes)):
-        return (
-            []
-            if tag not in vocabulary.codes or not sure
-            else [_puzzle(location, tag) for location in locations]
-        )
-    puzzles = [
-        _puzzle(location, tag) for location, code in zip(locations, found, strict=True) if code is None
-    ]
-    return [CodesSaid(codes[0].location, tag, codes, whole=True), *puzzles]
-
-
-def _puzzle(location: Location, tag: int) -> Unread:
-    return Unread(location, f"an item of a list of values of {tag} has no value")
+    if len(codes) < len(items) and not (sure and tag in vocabulary.codes):
+        return []
+    what = f"an item of a list of values of {tag} has no value"
+    puzzles = [Unread(location, what) for location, code in found if code is None]
+    return [*([CodesSaid(codes[0].location, tag, codes, whole=True)] if codes else []), *puzzles]
 
 
 def _text(item: Item, location: Location, message: str | None) -> Fact:

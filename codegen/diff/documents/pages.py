@@ -8,7 +8,7 @@ lists of its values. Titles of components and paragraphs in bold count as headin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import PurePath
 
 import attrs
@@ -19,9 +19,6 @@ from codegen.diff.documents.inline import is_bold, plain
 from codegen.diff.facts import Fact, HostSaid, MentionSaid, MessageSaid, Unread, VersionSaid, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# The components by which pages of APIs lay out a field, and the attributes that may hold its name.
-_FIELDS = ("ParamField", "ResponseField")
-_FIELDS_NAMED = ("name", "body", "path", "query", "header")
 # Below every heading, so that any heading ends it.
 _BOLD = 7
 """The level of a paragraph in bold."""
@@ -29,7 +26,8 @@ _BOLD = 7
 _WITH_CONTENT_ELSEWHERE = re.compile(r"Snippet|Include|Partial|.*(?:Table|Fields|Content|Snippet)")
 # `tag 21099`; `QueueQty (21099)`; `(21099)` alone. Tags of fewer digits in brackets are as often counts.
 _TAG_MENTION = re.compile(
-    r"\btags? [`\"]?(\d{1,6})\b|\b([A-Z]\w+)`?\s?[(<](\d{4,6})[)>]|\((\d{4,6})\)", re.IGNORECASE
+    r"\btags? [`\"]?([1-9]\d{0,5})\b|\b([A-Z]\w+)`?\s?[(<]([1-9]\d{3,5})[)>]|\(([1-9]\d{3,5})\)",
+    re.IGNORECASE,
 )
 
 
@@ -135,8 +133,9 @@ class _PageReader:
 
     def _component(self, block: markdown.Component) -> None:
         line, attributes = block.line, block.attributes
-        if block.name in _FIELDS:
-            self._field(line, attributes)
+        # Pages of other APIs lay out a field as `<ParamField body="ClOrdID (11)" type="String" required>`.
+        if block.name.endswith("Field"):
+            self.facts.append(Unread(self._at(line), f"<{block.name}> lays out a field without a table"))
         if block.empty:
             if _WITH_CONTENT_ELSEWHERE.fullmatch(block.name):
                 what = f"<{block.name}/> stands for something in another file"
@@ -161,14 +160,6 @@ class _PageReader:
         version = next((each.version for each in says if each.version), "")
         date = next((each.date for each in says if each.date), "")
         self.facts.append(VersionSaid(self._at(line), version, date))
-
-    def _field(self, line: int, attributes: Mapping[str, str]) -> None:
-        """A field laid out as `<ParamField body="ClOrdID (11)" type="String" required>`, without a table."""
-        name = next((attributes[key] for key in _FIELDS_NAMED if key in attributes), "")
-        required = "Y" if attributes.get("required", "false") != "false" else "N"
-        cells = (name, attributes.get("type", ""), required)
-        header = markdown.Row(line, ("Name", "Type", "Required"))
-        self._table(markdown.Table(header, (markdown.Row(line, cells),)))
 
     def _paragraph(self, line: int, text: str) -> None:
         self._texts.append((line, text))
@@ -204,14 +195,10 @@ class _PageReader:
     def _context(self) -> tables.Context:
         """What the headings above say about a table here, the nearest first."""
         above = [says for _, says in reversed(self._stack)]
-        nearest = above[0] if above else Says()
-        within: list[Says] = []
         # Up to the heading that names the message: what stands above that is about others.
-        for says in above:
-            within.append(says)
-            if says.messages or says.named or says.block:
-                break
-        owner = within[-1] if within else Says()
+        end = next((n for n, says in enumerate(above, 1) if says.messages or says.named or says.block), None)
+        within = above[:end] or [Says()]
+        nearest, owner = within[0], within[-1]
         return tables.Context(
             file=self.file,
             vocabulary=self.vocabulary,

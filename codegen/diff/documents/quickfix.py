@@ -87,13 +87,9 @@ class _Reader:
             self._tags[name] = tag
             self._types[name] = field.get("type")
             yield FieldSaid(field.location, tag, name, field.get("type"))
-            values = [
-                each
-                for child in field.children
-                # Some dictionaries put the values into a <values> element.
-                for each in (child.of("value") if child.kind == "values" else [child])
-            ]
-            codes = [self._code(value) for value in values]
+            # Some dictionaries put the values into a <values> element.
+            children = [child.of("value") if child.kind == "values" else [child] for child in field.children]
+            codes = [self._code(value) for values in children for value in values]
             yield from (each for each in codes if isinstance(each, Unread))
             listed = tuple(each for each in codes if isinstance(each, CodeSaid))
             if listed:
@@ -107,28 +103,27 @@ class _Reader:
     def blocks(self) -> Iterator[Fact]:
         """Header, trailer, messages, and the components that none of them uses."""
         for part in (*self._root.of("header"), *self._root.of("trailer")):
-            yield from self._members(part, part.kind, (), optional=False)
+            yield from self._members(part, part.kind)
         for message in (each for part in self._root.of("messages") for each in part.children):
-            msg_type, name = message.get("msgtype"), message.name
+            msg_type, name, category = message.get("msgtype"), message.name, message.get("msgcat")
             if message.kind != "message" or not msg_type or not name:
                 yield Unread(message.location, "a message without msgtype or name")
                 continue
-            admin = message.get("msgcat") == "admin" if message.get("msgcat") else None
-            yield MessageSaid(message.location, msg_type, name, admin)
-            yield from self._members(message, msg_type, (), optional=False)
+            yield MessageSaid(message.location, msg_type, name, category == "admin" if category else None)
+            yield from self._members(message, msg_type)
         # What a message uses has been told with the message.
         for name, component in self._components.items():
             if name not in self._used:
-                yield from self._members(component, f"component {name}", (), optional=False)
+                yield from self._members(component, f"component {name}")
 
     def _members(
         self,
         parent: Element,
         block: str,
-        path: tuple[int, ...],
-        *,
-        optional: bool,
+        path: tuple[int, ...] = (),
         around: tuple[str, ...] = (),
+        *,
+        optional: bool = False,
     ) -> Iterator[Fact]:
         for child in parent.children:
             # Components that contain two others each would double with every level.
@@ -137,34 +132,26 @@ class _Reader:
                 if self._room == -1:  # said once
                     yield Unread(child.location, f"the blocks have more than {MAX_MEMBERS} members")
                 return
-            name, flag = child.name, child.get("required")
-            if flag not in _FLAGS or child.kind not in ("field", "group", "component"):
-                yield Unread(child.location, f"<{child.kind}> {name} with required='{flag}'")
-                continue
-            if child.kind == "component":
-                component = self._components.get(name)
-                if component is None or name in around or len(around) >= MAX_NESTING:
-                    why = (
-                        "is nested too deep"
-                        if len(around) >= MAX_NESTING
-                        else "is not defined, or contains itself"
-                    )
-                    yield Unread(child.location, f"component {name} {why}")
-                    continue
-                self._used.add(name)
-                # What an optional component requires is not required of the message.
-                inner = optional or flag != "Y"
-                yield from self._members(component, block, path, optional=inner, around=(*around, name))
-                continue
-            tag = self._tags.get(name)
-            if tag is None:
-                yield Unread(child.location, f"{name} is not declared among the fields")
-                continue
+            location, name, flag = child.location, child.name, child.get("required")
+            tag, component = self._tags.get(name), self._components.get(name)
+            # What an optional component requires is not required of the message.
             required = "N" if optional and flag == "Y" else flag
-            counts = child.kind == "group"
-            location, written = child.location, self._types[name]
-            yield MemberSaid(location, block, tag, name, written, required, path=path, counts=counts)
-            if counts:
-                yield from self._members(child, block, (*path, tag), optional=False, around=around)
-            elif child.children:
-                yield Unread(child.location, f"field {name} has members, but is no group")
+            if flag not in _FLAGS or child.kind not in ("field", "group", "component"):
+                yield Unread(location, f"<{child.kind}> {name} with required='{flag}'")
+            elif child.kind == "component" and len(around) >= MAX_NESTING:
+                yield Unread(location, f"component {name} is nested too deep")
+            elif child.kind == "component" and (component is None or name in around):
+                yield Unread(location, f"component {name} is not defined, or contains itself")
+            elif child.kind == "component" and component is not None:
+                self._used.add(name)
+                inner = (*around, name)
+                yield from self._members(component, block, path, inner, optional=required != "Y")
+            elif tag is None:
+                yield Unread(location, f"{name} is not declared among the fields")
+            else:
+                counts, written = child.kind == "group", self._types[name]
+                yield MemberSaid(location, block, tag, name, written, required, path=path, counts=counts)
+                if counts:
+                    yield from self._members(child, block, (*path, tag), around)
+                elif child.children:
+                    yield Unread(location, f"field {name} has members, but is no group")

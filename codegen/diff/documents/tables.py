@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
@@ -66,7 +66,7 @@ _LONGEST = re.compile(r"\bmax(?:imum)?(?: of)?:? (\d+) (?:ascii )?char", re.IGNO
 
 @attrs.frozen
 class Context:
-    """What the headings above a table say."""
+    """The content of the headings above a table."""
 
     file: str
     vocabulary: Vocabulary
@@ -83,9 +83,26 @@ class Context:
     required: str = ""
     environment: str = ""
 
-    def at(self, row: Row | Table) -> Location:
-        """Where something stands."""
-        return Location(self.file, row.line)
+
+@attrs.frozen
+class _Row:
+    """A row, whose cells are known by the role of their column."""
+
+    roles: dict[str, int]
+    row: Row
+    location: Location
+
+    def cell(self, role: str) -> str:
+        """The cell as written; empty where no column has this role."""
+        return self.row.cells[self.roles[role]] if role in self.roles else ""
+
+    def plain(self, role: str) -> str:
+        """The text of a cell."""
+        return plain(self.cell(role))
+
+    def unread(self, role: str, what: str) -> Unread:
+        """A cell that could not be read."""
+        return Unread(self.location, f"`{self.plain(role)}` {what}")
 
 
 def read(table: Table, context: Context) -> list[Fact]:
@@ -93,100 +110,106 @@ def read(table: Table, context: Context) -> list[Fact]:
     roles = columns.roles(table.header.cells)
     # A column is one of hosts by what stands in it, whatever its heading: `Production`, `Demo`.
     for index, header in enumerate(table.header.cells):
-        cells = [plain(row.cells[index]) for row in table.rows]
-        if (
-            index not in roles.values()
-            and any(cells)
-            and all(endpoints.is_host(cell) for cell in cells if cell)
-        ):
+        cells = list(filter(None, (plain(row.cells[index]) for row in table.rows)))
+        if index not in roles.values() and cells and all(map(endpoints.is_host, cells)):
             roles[f"host {plain(header).lower()}"] = index
-    # From here on the order decides, for a table may fit several kinds: one of messages has a tag (35)
-    # too, one of fields a host in an example.
-    if "msg_type" in roles and ("direction" in roles or "sessions" in roles):
-        return list(_messages(table, roles, context))
-    if "tag" in roles:
-        return _fields(table, roles, context)
     # In a table of ports the column `Session` holds the TargetCompID.
-    if "port" in roles and "target" not in roles and "sessions" in roles:
+    if not roles.keys() & {"tag", "target", "msg_type"} and {"port", "sessions"} <= roles.keys():
         roles["target"] = roles.pop("sessions")
-    if "port" in roles or "target" in roles or any(role.startswith("host") for role in roles):
-        return list(_endpoints(table, roles, context))
+    rows = [_Row(roles, row, Location(context.file, row.line)) for row in table.rows]
+    reader = _reader(roles, context)
+    return [] if reader is None else list(reader(rows, context, table.line))
+
+
+_Reader = Callable[[Sequence[_Row], Context, int], Iterator[Fact]]
+
+
+def _reader(roles: dict[str, int], context: Context) -> _Reader | None:
+    """What reads a table with columns of these roles."""
+    # The order decides, for a table may fit several kinds: one of messages has a tag (35) too, one of
+    # fields a host in an example.
+    if "msg_type" in roles and roles.keys() & {"direction", "sessions"}:
+        return _messages
+    if "tag" in roles:
+        return _fields
+    if roles.keys() & {"port", "target"} or any(role.startswith("host") for role in roles):
+        return _endpoints
     if f"field {TEXT}" in roles:
-        return list(_texts(table, roles, context))
+        return _texts
     if context.tag is not None and "code" in roles:
-        return _codes(table, roles, context)
+        return _codes
     # Fields by name alone, which only the heading of a message makes one of fields.
     if {"name", "required"} <= roles.keys() and (context.messages or context.block):
-        return _fields(table, roles, context)
-    return []
+        return _fields
+    return None
 
 
-def _cell(row: Row, roles: dict[str, int], role: str) -> str:
-    return row.cells[roles[role]] if role in roles else ""
-
-
-def _fields(table: Table, roles: dict[str, int], context: Context) -> list[Fact]:
+def _fields(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
     if len(context.messages) > 1:
         listed = " and ".join(context.messages)
-        return [Unread(context.at(table), f"the heading above a table of fields names {listed} at once")]
-    rows = _Rows(roles, context, table.line)
-    found: list[Fact] = []
-    for row in table.rows:
-        found += rows.read(row)
-    return found
+        what = f"the heading above a table of fields names {listed} at once"
+        yield Unread(Location(context.file, line), what)
+        return
+    # The counters met so far, the nearest last: they say something about the rows below them.
+    counters: list[int] = []
+    for row in rows:
+        yield from _FieldRow(row, context, line, counters).read()
 
 
-@attrs.define
-class _Rows:
-    """Reads the rows of one table of fields in order, since a counter says something about those below it."""
+@attrs.frozen
+class _FieldRow:
+    """One row of a table of fields."""
 
-    roles: dict[str, int]
+    row: _Row
     context: Context
     line: int
     """Where the table begins."""
-    _counters: list[int] = attrs.field(factory=list)
-    """The counters met so far, the nearest last."""
+    counters: list[int]
+    """The counters above, the nearest last."""
 
-    def read(self, row: Row) -> Iterator[Fact]:
-        context, location = self.context, self.context.at(row)
-        tag, name, depth = self._names(row)
+    def read(self) -> Iterator[Fact]:
+        """The field or member, the codes, and what could not be read."""
+        row, context, location = self.row, self.context, self.row.location
+        tag, name, depth = self._names()
         if tag is None:
-            yield Unread(location, f"`{plain(_cell(row, self.roles, 'tag') or name)}` is no tag")
+            yield Unread(location, f"`{row.plain('tag') or plain(name)}` is no tag")
             return
-        written, codes = self._type(row, tag, location)
-        if isinstance(written, Unread):
-            yield written
+        codes = self._codes(row.cell("values"), tag)
+        role = "type_or_values" if "type_or_values" in row.roles else "type"
+        written = row.plain(role)
+        if written and columns.kind(row.cell(role)) is None:
             written = ""
+            codes = self._codes(row.cell(role), tag) if role == "type_or_values" else ()
+            if not codes:
+                wanted = "no type that is known here"
+                if role == "type_or_values":
+                    wanted = "neither a type nor a list of values"
+                yield row.unread(role, f"is {wanted}")
         block = context.block or (context.messages[0] if context.messages else None)
-        text = _cell(row, self.roles, "description")
         if block is None:
             yield FieldSaid(location, tag, name, written, context.about or "")
         else:
-            required = self._required(row)
+            required = columns.required(row.cell("required")) if "required" in row.roles else context.required
             if required is None:
-                yield Unread(
-                    location,
-                    f"`{plain(_cell(row, self.roles, 'required'))}` says not whether {name} is required",
-                )
-                required = ""
-            yield self._member(row, block, tag, name, written, required, depth)
+                yield row.unread("required", f"says not whether {name} is required")
+            yield self._member(block, tag, name, written, required or "", depth)
         # A column for values is more reliable than the description, in which other fields' values
         # stand too.
-        codes = codes or codelists.of_text(text, tag, context.vocabulary, location)
+        codes = codes or self._codes(row.cell("description"), tag)
         if codes:
             # One value in a description is usually the one that matters in this message.
-            whole = len(codes) > 1
-            yield CodesSaid(location, tag, codes, whole, block or "")
+            yield CodesSaid(location, tag, codes, len(codes) > 1, block or "")
 
-    def _names(self, row: Row) -> tuple[int | None, str, int]:
+    def _codes(self, text: str, tag: int) -> tuple[CodeSaid, ...]:
+        return codelists.of_text(text, tag, self.context.vocabulary, self.row.location)
+
+    def _names(self) -> tuple[int | None, str, int]:
         """Tag, name and how deep in groups a marker in front of them puts the row."""
-        tag_cell, name_cell = (plain(_cell(row, self.roles, role)) for role in ("tag", "name"))
-        depth = 0
-        for cell in (tag_cell, name_cell):
-            if marker := _NESTED.match(cell):
-                depth = max(depth, len(re.findall(r"[→↳└├╰>»•▸*+-]", marker[1])))
-        tag_cell, name_cell = (_NESTED.sub("", cell).strip() for cell in (tag_cell, name_cell))
-        if "tag" not in self.roles:
+        cells = [self.row.plain(role) for role in ("tag", "name")]
+        markers = [marker[1] for cell in cells if (marker := _NESTED.match(cell))]
+        depth = max((len(re.findall(r"[→↳└├╰>»•▸*+-]", marker)) for marker in markers), default=0)
+        tag_cell, name_cell = (_NESTED.sub("", cell).strip() for cell in cells)
+        if "tag" not in self.row.roles:
             # `ClOrdID (11)`, or `11: ClOrdID`.
             both = re.match(r"(\w+)\s*[(<](\d+)[)>]|(\d+)[\s:=]+(\w+)", name_cell)
             if both:
@@ -198,42 +221,18 @@ class _Rows:
         name_cell = re.sub(r"\s*\(.*\)\Z|\s*\*+\Z", "", name_cell)
         return (int(number[1]) if number else None), name_cell, depth
 
-    def _type(self, row: Row, tag: int, location: Location) -> tuple[str | Unread, tuple[CodeSaid, ...]]:
-        """The type as written, and the codes of a column for values."""
-        vocabulary = self.context.vocabulary
-        values = _cell(row, self.roles, "values")
-        codes = codelists.of_text(values, tag, vocabulary, location)
-        if "type_or_values" in self.roles:
-            cell = _cell(row, self.roles, "type_or_values")
-            if columns.kind(cell):
-                return plain(cell), codes
-            codes = codelists.of_text(cell, tag, vocabulary, location)
-            if not codes and plain(cell):
-                return Unread(location, f"`{plain(cell)}` is neither a type nor a list of values"), ()
-            return "", codes
-        cell = _cell(row, self.roles, "type")
-        if plain(cell) and columns.kind(cell) is None:
-            return Unread(location, f"`{plain(cell)}` is no type that is known here"), ()
-        return plain(cell), codes
-
-    def _required(self, row: Row) -> str | None:
-        if "required" not in self.roles:
-            return self.context.required
-        return columns.required(_cell(row, self.roles, "required"))
-
-    def _member(
-        self, row: Row, block: str, tag: int, name: str, written: str, required: str, depth: int
-    ) -> MemberSaid:
-        vocabulary = self.context.vocabulary
-        text = plain(_cell(row, self.roles, "description"))
+    def _member(self, block: str, tag: int, name: str, written: str, required: str, depth: int) -> MemberSaid:
+        context, tag_of = self.context, self.context.vocabulary.tag_of
+        text = self.row.plain("description")
         inside = self._inside(tag, text, depth)
-        low, high, longest = _limits(text)
         counts = self._is_counter(tag, name, written, text)
         if counts:
-            self._counters.append(tag)
-        under = vocabulary.tag_of(self.context.group) if self.context.group else None
+            self.counters.append(tag)
+        under = tag_of(context.group) if context.group else None
+        words = (word for clause in _TIED.findall(text) for word in _NAME.findall(clause))
+        longest = _LONGEST.search(text)
         return MemberSaid(
-            location=self.context.at(row),
+            location=self.row.location,
             block=block,
             tag=tag,
             name=name,
@@ -241,34 +240,32 @@ class _Rows:
             required=required,
             conditional=_REQUIRED_WHEN.search(text) is not None,
             inside=inside,
-            sender=self.context.sender,
-            when=self.context.when,
-            default=plain(_cell(row, self.roles, "default")),
-            sessions=endpoints.only_sessions(text, vocabulary),
-            limits=None if low is None and high is None else (low, high),
-            longest=longest,
+            sender=context.sender,
+            when=context.when,
+            default=self.row.plain("default"),
+            sessions=endpoints.only_sessions(text, context.vocabulary),
+            limits=_limits(text),
+            longest=int(longest[1]) if longest else None,
             table=self.line,
             under=under if under != tag else None,
             most=_most_entries(text) if counts else None,
-            ties=tuple(dict.fromkeys(w for w in _ties(text) if vocabulary.tag_of(w) not in (None, tag))),
+            ties=tuple(dict.fromkeys(word for word in words if tag_of(word) not in (None, tag))),
             yes_no=_YES_NO.search(text) is not None,
             of_header=_OF_HEADER.search(text) is not None,
         )
 
     def _inside(self, tag: int, text: str, depth: int) -> int | None:
         """The counter of the group that this row is said to stand in."""
-        vocabulary = self.context.vocabulary
+        tag_of, counters = self.context.vocabulary.tag_of, self.counters
         named = _OF_GROUP.search(text)
         # A counter that speaks of its own group does not stand in it.
-        if named and (counter := vocabulary.tag_of(named[1])) not in (None, tag):
+        if named and (counter := tag_of(named[1])) not in (None, tag):
             return counter
         # A marker says how deep: of that many counters above. Words alone mean the nearest counter.
-        if self._counters and (depth or _IN_GROUP.search(text.lower())):
-            return self._counters[max(0, min(depth or len(self._counters), len(self._counters)) - 1)]
-        if self.context.group is not None:
-            counter = vocabulary.tag_of(self.context.group)
-            return counter if counter != tag else None
-        return None
+        if counters and (depth or _IN_GROUP.search(text.lower())):
+            return counters[min(depth or len(counters), len(counters)) - 1]
+        counter = tag_of(self.context.group) if self.context.group is not None else None
+        return counter if counter != tag else None
 
     def _is_counter(self, tag: int, name: str, written: str, text: str) -> bool:
         """Whether a row is the counter of a group: known to be one, or called and described like one."""
@@ -286,78 +283,69 @@ def _most_entries(text: str) -> int | None:
     return None if found is None else _NUMBERS.get(found[1].lower()) or int(found[1])
 
 
-def _ties(text: str) -> Iterator[str]:
-    """The words of a text that may be fields which it requires or forbids."""
-    for clause in _TIED.findall(text):
-        yield from _NAME.findall(clause)
+def _limits(text: str) -> tuple[int | None, int | None] | None:
+    """Least and greatest value, where a text gives them."""
+    if found := _RANGE.search(text):
+        low, high = (int(each.replace(",", "")) for each in (found[1] or found[3], found[2] or found[4]))
+        return low, high
+    most = _MOST.search(text)
+    return (None, int(most[1].replace(",", ""))) if most else None
 
 
-def _limits(text: str) -> tuple[int | None, int | None, int | None]:
-    """Least and greatest value and most characters, where a text gives them."""
-    longest = _LONGEST.search(text)
-    found = _RANGE.search(text)
-    if found is None and (most := _MOST.search(text)):
-        return None, int(most[1].replace(",", "")), None
-    if found is None:
-        return None, None, int(longest[1]) if longest else None
-    low, high = (int(number.replace(",", "")) for number in (found[1] or found[3], found[2] or found[4]))
-    return low, high, int(longest[1]) if longest else None
-
-
-def _codes(table: Table, roles: dict[str, int], context: Context) -> list[Fact]:
+def _codes(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
     """A table of the values of the field that the heading names."""
+    del line
     tag = context.tag or 0
-    found: list[Fact] = []
     codes: list[CodeSaid] = []
-    # What such a table calls the column of names varies; the nearest word counts.
-    label = next((role for role in ("label", "name", "description") if role in roles), "")
-    for row in table.rows:
-        cell = _cell(row, roles, "code")
-        code = codelists.of_cells(cell, _cell(row, roles, label), context.at(row))
+    for row in rows:
+        # What such a table calls the column of names varies; the nearest word counts.
+        label = next((role for role in ("label", "name", "description") if role in row.roles), "")
+        code = codelists.of_cells(row.cell("code"), row.cell(label), row.location)
         if code is None:
-            found.append(Unread(context.at(row), f"`{plain(cell)}` is no value of {tag}"))
+            yield row.unread("code", f"is no value of {tag}")
         else:
             codes.append(code)
     if codes:
-        found.append(CodesSaid(codes[0].location, tag, tuple(codes), whole=True))
-    return found
+        yield CodesSaid(codes[0].location, tag, tuple(codes), whole=True)
 
 
-def _messages(table: Table, roles: dict[str, int], context: Context) -> Iterator[Fact]:
-    for row in table.rows:
-        msg_type = plain(_cell(row, roles, "msg_type"))
+def _messages(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
+    del line
+    for row in rows:
+        msg_type = row.plain("msg_type")
         if not re.fullmatch(r"\w{1,6}", msg_type):
-            yield Unread(context.at(row), f"`{msg_type}` is no MsgType")
+            yield row.unread("msg_type", "is no MsgType")
             continue
-        sessions = plain(_cell(row, roles, "sessions")) if "sessions" in roles else None
+        sessions = row.plain("sessions") if "sessions" in row.roles else None
         # A table without a column for the direction is about messages that either side sends.
-        direction = plain(_cell(row, roles, "direction")) if "direction" in roles else "both"
-        name = plain(_cell(row, roles, "name"))
-        yield endpoints.flows(msg_type, name, sessions, direction, context.at(row), context.vocabulary)
+        direction = row.plain("direction") if "direction" in row.roles else "both"
+        name, vocabulary = row.plain("name"), context.vocabulary
+        yield endpoints.flows(msg_type, name, sessions, direction, row.location, vocabulary)
 
 
-def _endpoints(table: Table, roles: dict[str, int], context: Context) -> Iterator[Fact]:
-    for row in table.rows:
-        location = context.at(row)
-        environment = plain(_cell(row, roles, "environment")).lower() or context.environment
+def _endpoints(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
+    del line
+    for row in rows:
+        environment = row.plain("environment").lower() or context.environment
         port = ""
-        for role, index in roles.items():
-            if role.startswith("host") and plain(row.cells[index]):
-                host, _, port = plain(row.cells[index]).partition(":")
-                # Which host it is the heading of the column says, else the text of the row.
-                of = role.removeprefix("host").strip() or plain(_cell(row, roles, "description"))
-                yield HostSaid(location, environment, of, host, plain(_cell(row, roles, "target")))
-        if "target" in roles:
-            name, port = plain(_cell(row, roles, "target")), plain(_cell(row, roles, "port")) or port
-            yield endpoints.session_row(name, port, environment, location)
+        for role in (role for role in row.roles if role.startswith("host") and row.plain(role)):
+            host, _, port = row.plain(role).partition(":")
+            # Which host it is the heading of the column says, else the text of the row.
+            of = role.removeprefix("host").strip() or row.plain("description")
+            yield HostSaid(row.location, environment, of, host, row.plain("target"))
+        if "target" in row.roles:
+            port = row.plain("port") or port
+            yield endpoints.session_row(row.plain("target"), port, environment, row.location)
 
 
-def _texts(table: Table, roles: dict[str, int], context: Context) -> Iterator[Fact]:
-    other = next((role for role in roles if role.startswith("field ") and role != f"field {TEXT}"), "")
-    for row in table.rows:
-        text = plain(_cell(row, roles, f"field {TEXT}"))
+def _texts(rows: Sequence[_Row], context: Context, line: int) -> Iterator[Fact]:
+    del line
+    for row in rows:
+        text = row.plain(f"field {TEXT}")
+        others = (role for role in row.roles if role.startswith("field ") and role != f"field {TEXT}")
+        other = next(others, "")
         if len(context.messages) != 1 or not re.fullmatch(r"[A-Za-z][\w ]*", text):
-            yield Unread(context.at(row), "a row on values of Text names no value, or no message has it")
+            yield Unread(row.location, "a row on values of Text names no value, or no message has it")
             continue
-        field = other.removeprefix("field ")
-        yield TextSaid(context.at(row), context.messages[0], text, field, plain(_cell(row, roles, other)))
+        code = row.plain(other)
+        yield TextSaid(row.location, context.messages[0], text, other.removeprefix("field "), code)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kalshi_fix_sansio import Header, decode_strict, encode
-from kalshi_fix_sansio.layout import Sender
+from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.validation import validate
 
 CLIENT = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"

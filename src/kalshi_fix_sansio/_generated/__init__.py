@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kalshi_fix_sansio.on_demand import exports
+from kalshi_fix_sansio.classes.on_demand import exports
 
 if TYPE_CHECKING:
     from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer

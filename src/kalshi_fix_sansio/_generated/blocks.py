@@ -17,7 +17,8 @@ from kalshi_fix_sansio._generated.codesets import (
     to_appl_ver_id,
 )
 from kalshi_fix_sansio._generated.layouts import blocks
-from kalshi_fix_sansio.base import Block, Message, UnknownField
+from kalshi_fix_sansio.dialect.base import Block, Message, UnknownField
+from kalshi_fix_sansio.dialect.support import EMPTY, MAX_NAMES, code_fields, constructor_error, format_unknown
 from kalshi_fix_sansio.scalars import (
     NO_SECOND,
     THREE_DIGITS,
@@ -33,7 +34,6 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, MAX_NAMES, code_fields, constructor_error, format_unknown
 
 _APPL_VER_ID = code_fields(1128, ApplVerID, format_string)
 _names = (object(), object(), "")
@@ -42,81 +42,62 @@ _second = NO_SECOND
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Header(Block):
-    """The standard header of every message of the Kalshi dialect."""
+    """The standard header of every message of the Kalshi dialect.
+
+    Attributes:
+        begin_string: BeginString (8): Opens every message and names the version of the session layer. Filled
+            when read; the codec writes it.
+        body_length: BodyLength (9): Bytes from the field after this one up to CheckSum. Filled when read; the
+            codec writes it.
+        msg_type: MsgType (35): Says which message this is. Filled when read; the codec writes it.
+        sender_comp_id: SenderCompID (49): Sender of the message: the API key from the client, the session's
+            name or Kalshi from the gateway. Required.
+        target_comp_id: TargetCompID (56): Recipient of the message: the session's name, such as KalshiNR,
+            from the client, the API key from the gateway. Required.
+        msg_seq_num: MsgSeqNum (34): Number of the message in its direction, counted from 1. Required.
+        sending_time: SendingTime (52): When the message was sent, in UTC with milliseconds; within 30 seconds
+            of the gateway's clock. Required.
+        poss_dup_flag: PossDupFlag (43): Y on a message that is sent again under its old number, because it
+            may not have arrived. Optional. Absent means N.
+        poss_resend: PossResend (97): Y on a message whose content may have been sent before under another
+            number. Optional. Absent means N.
+        orig_sending_time: OrigSendingTime (122): SendingTime of the first transmission of a message that is
+            sent again. Required when PossDupFlag is Y.
+        sender_sub_id: SenderSubID (50): User who sends the order at a clearing member with sponsored access.
+            At most 16 characters matching `[ -~]+` from the client. Allowed only when sent from the venue, or
+            when sent in NewOrderSingle, OrderCancelReplaceRequest and OrderCancelRequest.
+        sender_location_id: SenderLocationID (142): Names the sender's place. Optional.
+        target_sub_id: TargetSubID (57): Names a person or desk at the receiver. Optional.
+        target_location_id: TargetLocationID (143): Names the receiver's place. Optional.
+        on_behalf_of_comp_id: OnBehalfOfCompID (115): The firm a message comes from when a third party passes
+            it on. Optional.
+        deliver_to_comp_id: DeliverToCompID (128): The firm a message is meant for when a third party passes
+            it on. Optional.
+        appl_ver_id: ApplVerID (1128): Version of FIX that this one message follows, where it is not the
+            session's default. Known values: `ApplVerID`. Optional.
+        cstm_appl_ver_id: CstmApplVerID (1129): A version that the two sides agreed upon privately. Optional.
+    """
 
     LAYOUT = blocks.HEADER
 
     begin_string: str | None = None
-    """BeginString (8): Opens every message and names the version of the session layer.
-
-    Filled when read; the codec writes it.
-    """
     body_length: int | None = None
-    """BodyLength (9): Bytes from the field after this one up to CheckSum.
-
-    Filled when read; the codec writes it.
-    """
     msg_type: str | None = None
-    """MsgType (35): Says which message this is. Filled when read; the codec writes it."""
     sender_comp_id: str
-    """SenderCompID (49): Who sends the message: the API key from the client, the session's name or Kalshi
-    from the gateway.
-
-    Required.
-    """
     target_comp_id: str
-    """TargetCompID (56): Whom the message is for: the session's name, such as KalshiNR, from the client, the
-    API key from the gateway.
-
-    Required.
-    """
     msg_seq_num: int
-    """MsgSeqNum (34): Number of the message in its direction, counted from 1. Required."""
     sending_time: datetime
-    """SendingTime (52): When the message was sent, in UTC with milliseconds; within 30 seconds of the
-    gateway's clock.
-
-    Required.
-    """
     poss_dup_flag: bool | None = None
-    """PossDupFlag (43): Y on a message that is sent again under its old number, because it may not have
-    arrived.
-
-    Optional. Absent means N.
-    """
     poss_resend: bool | None = None
-    """PossResend (97): Y on a message whose content may have been sent before under another number.
-
-    Optional. Absent means N.
-    """
     orig_sending_time: datetime | None = None
-    """OrigSendingTime (122): SendingTime of the first transmission of a message that is sent again.
-
-    Required when PossDupFlag is Y.
-    """
     sender_sub_id: str | None = None
-    """SenderSubID (50): Who gives the order at a clearing member with sponsored access.
-
-    At most 16 characters matching `[ -~]+` from the client. Allowed only when sent from the venue, or when
-    sent in NewOrderSingle, OrderCancelReplaceRequest and OrderCancelRequest.
-    """
     sender_location_id: str | None = None
-    """SenderLocationID (142): Names the sender's place. Optional."""
     target_sub_id: str | None = None
-    """TargetSubID (57): Names a person or desk at the receiver. Optional."""
     target_location_id: str | None = None
-    """TargetLocationID (143): Names the receiver's place. Optional."""
     on_behalf_of_comp_id: str | None = None
-    """OnBehalfOfCompID (115): The firm a message comes from when a third party passes it on. Optional."""
     deliver_to_comp_id: str | None = None
-    """DeliverToCompID (128): The firm a message is meant for when a third party passes it on. Optional."""
     appl_ver_id: ApplVerID | str | None = None
-    """ApplVerID (1128): Version of FIX that this one message follows, where it is not the session's default.
-
-    Known values: `ApplVerID`. Optional.
-    """
     cstm_appl_ver_id: str | None = None
-    """CstmApplVerID (1129): A version that the two sides agreed upon privately. Optional."""
 
     def __init__(
         self,
@@ -224,17 +205,18 @@ def encode_header(header: Header, checked: bool = True, text: str = "") -> str:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Trailer(Block):
-    """The standard trailer of every message of the Kalshi dialect."""
+    """The standard trailer of every message of the Kalshi dialect.
+
+    Attributes:
+        signature: Signature (89): An electronic signature of the message. Optional. Never shown in a repr.
+        check_sum: CheckSum (10): Sum of all bytes before this field, modulo 256, in three digits; closes
+            every message. Matches `[0-9]{3}`. Filled when read; the codec writes it.
+    """
 
     LAYOUT = blocks.TRAILER
 
     signature: bytes | None = None
-    """Signature (89): An electronic signature of the message. Optional. Never shown in a repr."""
     check_sum: str | None = None
-    """CheckSum (10): Sum of all bytes before this field, modulo 256, in three digits; closes every message.
-
-    Matches `[0-9]{3}`. Filled when read; the codec writes it.
-    """
 
     def __init__(
         self,
@@ -263,9 +245,12 @@ def encode_trailer(trailer: Trailer, checked: bool = True, text: str = "") -> st
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class FixMessage(Message):
-    """Base of every message of this dialect: its header and trailer have these types."""
+    """Base of every message of this dialect: its header and trailer have these types.
+
+    Attributes:
+        header: The header as received (or as sent); None on a message that was built and not yet sent.
+        trailer: The trailer as received; None on a message that was built.
+    """
 
     header: Header | None = attrs.field(default=None, eq=False)
-    """The header as received (or as sent); None on a message that was built and not yet sent."""
     trailer: Trailer | None = attrs.field(default=None, eq=False)
-    """The trailer as received; None on a message that was built."""

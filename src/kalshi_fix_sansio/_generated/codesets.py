@@ -6,30 +6,33 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from kalshi_fix_sansio.classes.explained import explained
+from kalshi_fix_sansio.dialect.support import known, to_int_code, to_str_code
 from kalshi_fix_sansio.scalars import (
     to_char,
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import known, to_int_code, to_str_code
 
 
-@explained
 class AcceptQuoteStatusCode(IntEnum):
-    """Whether the acceptance of a quote was taken. Values of AcceptQuoteStatus (21025)."""
+    """Whether the acceptance of a quote was taken.
+
+    Values of AcceptQuoteStatus (21025).
+
+    Attributes:
+        ACCEPTED: It was.
+        REJECTED: It was not; Text contains the reason.
+    """
 
     ACCEPTED = 0
-    """It was."""
     REJECTED = 1
-    """It was not; Text says why."""
 
 
 _ACCEPT_QUOTE_STATUS_CODE: Final = known(AcceptQuoteStatusCode)
 
 
 def to_accept_quote_status_code(value: AcceptQuoteStatusCode | int | str) -> AcceptQuoteStatusCode | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _ACCEPT_QUOTE_STATUS_CODE[value]
@@ -40,21 +43,25 @@ def to_accept_quote_status_code(value: AcceptQuoteStatusCode | int | str) -> Acc
     return to_int_code(AcceptQuoteStatusCode, value, to_int)
 
 
-@explained
 class AggressorSide(StrEnum):
-    """Side that took liquidity. Values of AggressorSide (2446)."""
+    """Side that took liquidity.
+
+    Values of AggressorSide (2446).
+
+    Attributes:
+        BUY: The buyer.
+        SELL: The seller.
+    """
 
     BUY = "1"
-    """The buyer."""
     SELL = "2"
-    """The seller."""
 
 
 _AGGRESSOR_SIDE: Final = known(AggressorSide)
 
 
 def to_aggressor_side(value: AggressorSide | str) -> AggressorSide | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _AGGRESSOR_SIDE[value]
@@ -65,19 +72,23 @@ def to_aggressor_side(value: AggressorSide | str) -> AggressorSide | str:
     return to_str_code(AggressorSide, value, to_char)
 
 
-@explained
 class ApplVerID(StrEnum):
-    """A version of FIX. Values of ApplVerID (1128) and DefaultApplVerID (1137)."""
+    """A version of FIX.
+
+    Values of ApplVerID (1128) and DefaultApplVerID (1137).
+
+    Attributes:
+        FIX50SP2: FIX 5.0 Service Pack 2.
+    """
 
     FIX50SP2 = "9"
-    """FIX 5.0 Service Pack 2."""
 
 
 _APPL_VER_ID: Final = known(ApplVerID)
 
 
 def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _APPL_VER_ID[value]
@@ -88,33 +99,37 @@ def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
     return to_str_code(ApplVerID, value, to_str)
 
 
-@explained
 class BusinessRejectReason(IntEnum):
-    """Why an application message was refused. Values of BusinessRejectReason (380)."""
+    """Why an application message was refused.
+
+    Values of BusinessRejectReason (380).
+
+    Attributes:
+        OTHER: Another reason, in Text.
+        UNKNOWN_ID: An id in it leads nowhere.
+        UNKNOWN_SECURITY: No such market.
+        UNSUPPORTED_MESSAGE_TYPE: This session does not take such messages.
+        APPLICATION_NOT_AVAILABLE: The application that processes it is temporarily unavailable.
+        CONDITIONALLY_REQUIRED_FIELD_MISSING: A field is missing that this case needs.
+        NOT_AUTHORIZED: The key does not allow it.
+        RATE_LIMIT_EXCEEDED: Too many messages; it was not acted on.
+    """
 
     OTHER = 0
-    """Text says what."""
     UNKNOWN_ID = 1
-    """An id in it leads nowhere."""
     UNKNOWN_SECURITY = 2
-    """No such market."""
     UNSUPPORTED_MESSAGE_TYPE = 3
-    """This session does not take such messages."""
     APPLICATION_NOT_AVAILABLE = 4
-    """What would serve it is down for the moment."""
     CONDITIONALLY_REQUIRED_FIELD_MISSING = 5
-    """A field is missing that this case needs."""
     NOT_AUTHORIZED = 6
-    """The key does not allow it."""
     RATE_LIMIT_EXCEEDED = 8
-    """Too many messages; it was not acted on."""
 
 
 _BUSINESS_REJECT_REASON: Final = known(BusinessRejectReason)
 
 
 def to_business_reject_reason(value: BusinessRejectReason | int | str) -> BusinessRejectReason | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _BUSINESS_REJECT_REASON[value]
@@ -125,21 +140,25 @@ def to_business_reject_reason(value: BusinessRejectReason | int | str) -> Busine
     return to_int_code(BusinessRejectReason, value, to_int)
 
 
-@explained
 class CollateralAmountType(StrEnum):
-    """Which amount changed. Values of CollateralAmountType (1705)."""
+    """Which amount changed.
+
+    Values of CollateralAmountType (1705).
+
+    Attributes:
+        BALANCE: The cash balance.
+        PAYOUT: Payout of the position.
+    """
 
     BALANCE = "BALANCE"
-    """The cash balance."""
     PAYOUT = "PAYOUT"
-    """What the position pays out."""
 
 
 _COLLATERAL_AMOUNT_TYPE: Final = known(CollateralAmountType)
 
 
 def to_collateral_amount_type(value: CollateralAmountType | str) -> CollateralAmountType | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _COLLATERAL_AMOUNT_TYPE[value]
@@ -150,31 +169,34 @@ def to_collateral_amount_type(value: CollateralAmountType | str) -> CollateralAm
     return to_str_code(CollateralAmountType, value, to_str)
 
 
-@explained
 class CxlRejReason(IntEnum):
-    """Why a cancel or change was refused. Values of CxlRejReason (102)."""
+    """Why a cancel or change was refused.
+
+    Values of CxlRejReason (102).
+
+    Attributes:
+        TOO_LATE_TO_CANCEL: The order is filled.
+        UNKNOWN_ORDER: No such order, or its side or symbol differ.
+        BROKER: A new quantity that cannot be, an order that is filled, or a change that its daily cap or the
+            one before it stops.
+        INVALID_PRICE_INCREMENT: The changed order would trade with another of the same owner.
+        DUPLICATE_CL_ORD_ID: Another request had this ClOrdID. Since 2026-07.
+        OTHER: Another reason, in Text.
+    """
 
     TOO_LATE_TO_CANCEL = 0
-    """The order is filled."""
     UNKNOWN_ORDER = 1
-    """No such order, or its side or symbol differ."""
     BROKER = 2
-    """A new quantity that cannot be, an order that is filled, or a change that its daily cap or the one
-    before it stops.
-    """
     INVALID_PRICE_INCREMENT = 18
-    """The changed order would trade with another of the same owner."""
     DUPLICATE_CL_ORD_ID = 6
-    """Another request had this ClOrdID. Since 2026-07."""
     OTHER = 99
-    """Something else; Text says what."""
 
 
 _CXL_REJ_REASON: Final = known(CxlRejReason)
 
 
 def to_cxl_rej_reason(value: CxlRejReason | int | str) -> CxlRejReason | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _CXL_REJ_REASON[value]
@@ -185,21 +207,25 @@ def to_cxl_rej_reason(value: CxlRejReason | int | str) -> CxlRejReason | int:
     return to_int_code(CxlRejReason, value, to_int)
 
 
-@explained
 class CxlRejResponseTo(StrEnum):
-    """Which request was refused. Values of CxlRejResponseTo (434)."""
+    """Which request was refused.
+
+    Values of CxlRejResponseTo (434).
+
+    Attributes:
+        ORDER_CANCEL_REQUEST: A cancel (F).
+        ORDER_CANCEL_REPLACE_REQUEST: A change (G).
+    """
 
     ORDER_CANCEL_REQUEST = "1"
-    """A cancel (F)."""
     ORDER_CANCEL_REPLACE_REQUEST = "2"
-    """A change (G)."""
 
 
 _CXL_REJ_RESPONSE_TO: Final = known(CxlRejResponseTo)
 
 
 def to_cxl_rej_response_to(value: CxlRejResponseTo | str) -> CxlRejResponseTo | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _CXL_REJ_RESPONSE_TO[value]
@@ -210,19 +236,23 @@ def to_cxl_rej_response_to(value: CxlRejResponseTo | str) -> CxlRejResponseTo | 
     return to_str_code(CxlRejResponseTo, value, to_char)
 
 
-@explained
 class EncryptMethod(IntEnum):
-    """How messages are encrypted. Values of EncryptMethod (98)."""
+    """How messages are encrypted.
+
+    Values of EncryptMethod (98).
+
+    Attributes:
+        NONE: Not by FIX.
+    """
 
     NONE = 0
-    """Not by FIX."""
 
 
 _ENCRYPT_METHOD: Final = known(EncryptMethod)
 
 
 def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _ENCRYPT_METHOD[value]
@@ -233,22 +263,25 @@ def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
     return to_int_code(EncryptMethod, value, to_int)
 
 
-@explained
 class EventResendRejectReason(IntEnum):
-    """Why past reports are not sent. Values of EventResendRejectReason (21004)."""
+    """Why past reports are not sent.
+
+    Values of EventResendRejectReason (21004).
+
+    Attributes:
+        TOO_MANY_REQUESTS: Too many requests.
+        SERVER_ERROR: A fault of the venue.
+        BEGIN_TOO_SMALL: BeginExecID is older than the kept reports.
+        END_TOO_LARGE: EndExecID has not happened yet.
+        NOT_ENABLED: The venue has not enabled past reports for the account; once enabled, only later reports
+            are kept. Since 2026-09-17.
+    """
 
     TOO_MANY_REQUESTS = 1
-    """Too many requests."""
     SERVER_ERROR = 2
-    """A fault of the venue."""
     BEGIN_TOO_SMALL = 3
-    """BeginExecID is older than what is kept."""
     END_TOO_LARGE = 4
-    """EndExecID has not happened yet."""
     NOT_ENABLED = 5
-    """The account is not on the venue's list for past reports; once it is, only what happens from then on is
-    kept. Since 2026-09-17.
-    """
 
 
 _EVENT_RESEND_REJECT_REASON: Final = known(EventResendRejectReason)
@@ -257,7 +290,7 @@ _EVENT_RESEND_REJECT_REASON: Final = known(EventResendRejectReason)
 def to_event_resend_reject_reason(
     value: EventResendRejectReason | int | str,
 ) -> EventResendRejectReason | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _EVENT_RESEND_REJECT_REASON[value]
@@ -268,21 +301,26 @@ def to_event_resend_reject_reason(
     return to_int_code(EventResendRejectReason, value, to_int)
 
 
-@explained
 class ExecInst(StrEnum):
-    """How an order is to be worked. Values of ExecInst (18)."""
+    """How to execute an order.
+
+    Values of ExecInst (18).
+
+    Attributes:
+        POST_ONLY: Is cancelled rather than take liquidity.
+        REDUCE_ONLY: Fills at most the quantity that closes the position; the rest is cancelled. Since
+            2026-10-01.
+    """
 
     POST_ONLY = "6"
-    """Is cancelled rather than take liquidity."""
     REDUCE_ONLY = "E"
-    """Fills no more than closes the position; what would go beyond it is cancelled. Since 2026-10-01."""
 
 
 _EXEC_INST: Final = known(ExecInst)
 
 
 def to_exec_inst(value: ExecInst | str) -> ExecInst | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _EXEC_INST[value]
@@ -293,35 +331,39 @@ def to_exec_inst(value: ExecInst | str) -> ExecInst | str:
     return to_str_code(ExecInst, value, to_str)
 
 
-@explained
 class ExecType(StrEnum):
-    """What an execution report reports. Values of ExecType (150)."""
+    """Type of an execution report.
+
+    Values of ExecType (150).
+
+    Attributes:
+        NEW: The order was accepted.
+        CANCELED: The order was cancelled, by request or by the exchange.
+        REPLACED: The order was changed.
+        PENDING_CANCEL: A cancel request is on its way.
+        REJECTED: The order was refused.
+        PENDING_NEW: The order is on its way.
+        EXPIRED: The order's time ran out.
+        PENDING_REPLACE: A change is on its way.
+        TRADE: The order filled, in part or whole.
+    """
 
     NEW = "0"
-    """The order was accepted."""
     CANCELED = "4"
-    """The order was cancelled, by request or by the exchange."""
     REPLACED = "5"
-    """The order was changed."""
     PENDING_CANCEL = "6"
-    """A cancel request is on its way."""
     REJECTED = "8"
-    """The order was refused."""
     PENDING_NEW = "A"
-    """The order is on its way."""
     EXPIRED = "C"
-    """The order's time ran out."""
     PENDING_REPLACE = "E"
-    """A change is on its way."""
     TRADE = "F"
-    """The order filled, in part or whole."""
 
 
 _EXEC_TYPE: Final = known(ExecType)
 
 
 def to_exec_type(value: ExecType | str) -> ExecType | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _EXEC_TYPE[value]
@@ -332,23 +374,27 @@ def to_exec_type(value: ExecType | str) -> ExecType | str:
     return to_str_code(ExecType, value, to_char)
 
 
-@explained
 class MDEntryType(StrEnum):
-    """What a market data entry is about. Values of MDEntryType (269)."""
+    """Type of a market data entry.
+
+    Values of MDEntryType (269).
+
+    Attributes:
+        BID: A level of the buying side.
+        OFFER: A level of the selling side.
+        TRADE: A trade.
+    """
 
     BID = "0"
-    """A level of the buying side."""
     OFFER = "1"
-    """A level of the selling side."""
     TRADE = "2"
-    """A trade."""
 
 
 _MD_ENTRY_TYPE: Final = known(MDEntryType)
 
 
 def to_md_entry_type(value: MDEntryType | str) -> MDEntryType | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MD_ENTRY_TYPE[value]
@@ -359,23 +405,26 @@ def to_md_entry_type(value: MDEntryType | str) -> MDEntryType | str:
     return to_str_code(MDEntryType, value, to_char)
 
 
-@explained
 class MDReqRejReason(StrEnum):
-    """Why a market data request is refused. Values of MDReqRejReason (281)."""
+    """Why a market data request is refused.
+
+    Values of MDReqRejReason (281).
+
+    Attributes:
+        INSUFFICIENT_BANDWIDTH: More than 1,000 symbols in the request, or 100,000 subscriptions on the
+            session. Changed in 2026-09-03: A session takes 100,000 subscriptions.
+        UNSUPPORTED_SUBSCRIPTION_REQUEST_TYPE: SubscriptionRequestType has no such value.
+    """
 
     INSUFFICIENT_BANDWIDTH = "2"
-    """More than 1,000 symbols in the request, or 100,000 subscriptions on the session. Changed in 2026-09-03:
-    A session takes 100,000 subscriptions.
-    """
     UNSUPPORTED_SUBSCRIPTION_REQUEST_TYPE = "4"
-    """SubscriptionRequestType has no such value."""
 
 
 _MD_REQ_REJ_REASON: Final = known(MDReqRejReason)
 
 
 def to_md_req_rej_reason(value: MDReqRejReason | str) -> MDReqRejReason | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MD_REQ_REJ_REASON[value]
@@ -386,23 +435,27 @@ def to_md_req_rej_reason(value: MDReqRejReason | str) -> MDReqRejReason | str:
     return to_str_code(MDReqRejReason, value, to_char)
 
 
-@explained
 class MDUpdateAction(StrEnum):
-    """What to do with a level of the book. Values of MDUpdateAction (279)."""
+    """Action on a level of the book.
+
+    Values of MDUpdateAction (279).
+
+    Attributes:
+        NEW: A level, or a trade, that was not there.
+        CHANGE: The level has a new total size.
+        DELETE: The level is removed.
+    """
 
     NEW = "0"
-    """A level, or a trade, that was not there."""
     CHANGE = "1"
-    """The level has a new total size."""
     DELETE = "2"
-    """The level is gone."""
 
 
 _MD_UPDATE_ACTION: Final = known(MDUpdateAction)
 
 
 def to_md_update_action(value: MDUpdateAction | str) -> MDUpdateAction | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MD_UPDATE_ACTION[value]
@@ -413,23 +466,27 @@ def to_md_update_action(value: MDUpdateAction | str) -> MDUpdateAction | str:
     return to_str_code(MDUpdateAction, value, to_char)
 
 
-@explained
 class MVEValidationReasonCode(StrEnum):
-    """Why a combination of markets is not valid. Values of MVEValidationReasonCode (20187)."""
+    """Why a combination of markets is not valid.
+
+    Values of MVEValidationReasonCode (20187).
+
+    Attributes:
+        CONFLICTING_LEG_OUTCOMES: Two legs exclude each other.
+        DUPLICATED_LEGS: A leg occurs twice.
+        INVALID_MARKET_COMBINATION: These markets cannot be combined.
+    """
 
     CONFLICTING_LEG_OUTCOMES = "conflicting_leg_outcomes"
-    """Two legs exclude each other."""
     DUPLICATED_LEGS = "duplicated_legs"
-    """A leg stands twice."""
     INVALID_MARKET_COMBINATION = "invalid_market_combination"
-    """These markets cannot be combined."""
 
 
 _MVE_VALIDATION_REASON_CODE: Final = known(MVEValidationReasonCode)
 
 
 def to_mve_validation_reason_code(value: MVEValidationReasonCode | str) -> MVEValidationReasonCode | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MVE_VALIDATION_REASON_CODE[value]
@@ -440,23 +497,27 @@ def to_mve_validation_reason_code(value: MVEValidationReasonCode | str) -> MVEVa
     return to_str_code(MVEValidationReasonCode, value, to_str)
 
 
-@explained
 class MarketResult(StrEnum):
-    """How a market was decided. Values of MarketResult (20107)."""
+    """How a market was decided.
+
+    Values of MarketResult (20107).
+
+    Attributes:
+        YES: YES pays.
+        NO: NO pays.
+        SCALAR: Each side is paid a part.
+    """
 
     YES = "yes"
-    """YES pays."""
     NO = "no"
-    """NO pays."""
     SCALAR = "scalar"
-    """Each side is paid a part."""
 
 
 _MARKET_RESULT: Final = known(MarketResult)
 
 
 def to_market_result(value: MarketResult | str) -> MarketResult | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MARKET_RESULT[value]
@@ -467,12 +528,16 @@ def to_market_result(value: MarketResult | str) -> MarketResult | str:
     return to_str_code(MarketResult, value, to_str)
 
 
-@explained
 class MarketSettlementPartyRole(IntEnum):
-    """What the party of a settlement is. Values of MarketSettlementPartyRole (20110)."""
+    """Role of a party in a settlement.
+
+    Values of MarketSettlementPartyRole (20110).
+
+    Attributes:
+        CUSTOMER_ACCOUNT: A customer's account.
+    """
 
     CUSTOMER_ACCOUNT = 24
-    """A customer's account."""
 
 
 _MARKET_SETTLEMENT_PARTY_ROLE: Final = known(MarketSettlementPartyRole)
@@ -481,7 +546,7 @@ _MARKET_SETTLEMENT_PARTY_ROLE: Final = known(MarketSettlementPartyRole)
 def to_market_settlement_party_role(
     value: MarketSettlementPartyRole | int | str,
 ) -> MarketSettlementPartyRole | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _MARKET_SETTLEMENT_PARTY_ROLE[value]
@@ -492,19 +557,23 @@ def to_market_settlement_party_role(
     return to_int_code(MarketSettlementPartyRole, value, to_int)
 
 
-@explained
 class MassCancelRequestType(StrEnum):
-    """Which orders a mass cancel is for. Values of MassCancelRequestType (530)."""
+    """Which orders a mass cancel is for.
+
+    Values of MassCancelRequestType (530).
+
+    Attributes:
+        CANCEL_FOR_SESSION: All orders of this session.
+    """
 
     CANCEL_FOR_SESSION = "6"
-    """All orders of this session."""
 
 
 _MASS_CANCEL_REQUEST_TYPE: Final = known(MassCancelRequestType)
 
 
 def to_mass_cancel_request_type(value: MassCancelRequestType | str) -> MassCancelRequestType | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MASS_CANCEL_REQUEST_TYPE[value]
@@ -515,21 +584,25 @@ def to_mass_cancel_request_type(value: MassCancelRequestType | str) -> MassCance
     return to_str_code(MassCancelRequestType, value, to_char)
 
 
-@explained
 class MassCancelResponse(StrEnum):
-    """What a mass cancel did. Values of MassCancelResponse (531)."""
+    """Result of a mass cancel.
+
+    Values of MassCancelResponse (531).
+
+    Attributes:
+        REJECTED: The request was refused.
+        ALL_ORDERS_CANCELLED: The orders are being cancelled; a report follows for each.
+    """
 
     REJECTED = "0"
-    """Nothing; the request was refused."""
     ALL_ORDERS_CANCELLED = "6"
-    """The orders are being cancelled; a report follows for each."""
 
 
 _MASS_CANCEL_RESPONSE: Final = known(MassCancelResponse)
 
 
 def to_mass_cancel_response(value: MassCancelResponse | str) -> MassCancelResponse | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MASS_CANCEL_RESPONSE[value]
@@ -540,19 +613,23 @@ def to_mass_cancel_response(value: MassCancelResponse | str) -> MassCancelRespon
     return to_str_code(MassCancelResponse, value, to_char)
 
 
-@explained
 class MiscFeeBasis(IntEnum):
-    """What the amount of a fee counts. Values of MiscFeeBasis (891)."""
+    """Unit of a fee's amount.
+
+    Values of MiscFeeBasis (891).
+
+    Attributes:
+        ABSOLUTE: Money.
+    """
 
     ABSOLUTE = 0
-    """Money."""
 
 
 _MISC_FEE_BASIS: Final = known(MiscFeeBasis)
 
 
 def to_misc_fee_basis(value: MiscFeeBasis | int | str) -> MiscFeeBasis | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _MISC_FEE_BASIS[value]
@@ -563,19 +640,23 @@ def to_misc_fee_basis(value: MiscFeeBasis | int | str) -> MiscFeeBasis | int:
     return to_int_code(MiscFeeBasis, value, to_int)
 
 
-@explained
 class MiscFeeType(StrEnum):
-    """Kind of fee. Values of MiscFeeType (139)."""
+    """Kind of fee.
+
+    Values of MiscFeeType (139).
+
+    Attributes:
+        EXCHANGE_FEES: The exchange's fee.
+    """
 
     EXCHANGE_FEES = "4"
-    """The exchange's fee."""
 
 
 _MISC_FEE_TYPE: Final = known(MiscFeeType)
 
 
 def to_misc_fee_type(value: MiscFeeType | str) -> MiscFeeType | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MISC_FEE_TYPE[value]
@@ -586,21 +667,25 @@ def to_misc_fee_type(value: MiscFeeType | str) -> MiscFeeType | str:
     return to_str_code(MiscFeeType, value, to_char)
 
 
-@explained
 class MultivariateSelectedSide(StrEnum):
-    """Outcome that a leg stands for. Values of MultivariateSelectedSide (20184)."""
+    """Outcome that a leg represents.
+
+    Values of MultivariateSelectedSide (20184).
+
+    Attributes:
+        YES: The leg's market resolves to YES.
+        NO: The leg's market resolves to NO.
+    """
 
     YES = "yes"
-    """The leg's market comes out YES."""
     NO = "no"
-    """The leg's market comes out NO."""
 
 
 _MULTIVARIATE_SELECTED_SIDE: Final = known(MultivariateSelectedSide)
 
 
 def to_multivariate_selected_side(value: MultivariateSelectedSide | str) -> MultivariateSelectedSide | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MULTIVARIATE_SELECTED_SIDE[value]
@@ -611,39 +696,43 @@ def to_multivariate_selected_side(value: MultivariateSelectedSide | str) -> Mult
     return to_str_code(MultivariateSelectedSide, value, to_str)
 
 
-@explained
 class OrdRejReason(IntEnum):
-    """Why an order was rejected. Values of OrdRejReason (103)."""
+    """Why an order was rejected.
+
+    Values of OrdRejReason (103).
+
+    Attributes:
+        UNKNOWN_SYMBOL: No such market.
+        EXCHANGE_CLOSED: The market or the exchange does not trade now.
+        ORDER_EXCEEDS_LIMIT: A limit of balance, position or risk.
+        TOO_LATE_TO_ENTER: The market takes no more orders.
+        STALE_ORDER_MARGIN: Too old, as margin may number it.
+        DUPLICATE_ORDER: ClOrdID is in use.
+        STALE_ORDER: Too old, or the quote that it accepts had expired.
+        UNSUPPORTED_ORDER_CHARACTERISTIC: Values that do not fit the market or one another.
+        INCORRECT_QUANTITY: A quantity that cannot be.
+        UNKNOWN_ACCOUNT: No such subaccount or customer account, or no right to it.
+        OTHER: Another reason, in Text.
+    """
 
     UNKNOWN_SYMBOL = 1
-    """No such market."""
     EXCHANGE_CLOSED = 2
-    """The market or the exchange does not trade now."""
     ORDER_EXCEEDS_LIMIT = 3
-    """A limit of balance, position or risk."""
     TOO_LATE_TO_ENTER = 4
-    """The market takes no more orders."""
     STALE_ORDER_MARGIN = 5
-    """Too old, as margin may number it."""
     DUPLICATE_ORDER = 6
-    """ClOrdID is in use."""
     STALE_ORDER = 8
-    """Too old, or the quote that it accepts had expired."""
     UNSUPPORTED_ORDER_CHARACTERISTIC = 11
-    """Values that do not fit the market or one another."""
     INCORRECT_QUANTITY = 13
-    """A quantity that cannot be."""
     UNKNOWN_ACCOUNT = 15
-    """No such subaccount or customer account, or no right to it."""
     OTHER = 99
-    """Something else; Text says what."""
 
 
 _ORD_REJ_REASON: Final = known(OrdRejReason)
 
 
 def to_ord_rej_reason(value: OrdRejReason | int | str) -> OrdRejReason | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _ORD_REJ_REASON[value]
@@ -654,37 +743,41 @@ def to_ord_rej_reason(value: OrdRejReason | int | str) -> OrdRejReason | int:
     return to_int_code(OrdRejReason, value, to_int)
 
 
-@explained
 class OrdStatus(StrEnum):
-    """State of an order. Values of OrdStatus (39)."""
+    """State of an order.
+
+    Values of OrdStatus (39).
+
+    Attributes:
+        NEW: Open, without fills.
+        PARTIALLY_FILLED: Open, filled in part.
+        FILLED: Filled whole.
+        CANCELED: Cancelled; perhaps filled in part before.
+        REPLACED: Open, just changed.
+        PENDING_CANCEL: Open, with a cancel request on its way.
+        REJECTED: Refused, never open.
+        PENDING_NEW: On its way to the exchange.
+        EXPIRED: Its time ran out.
+        PENDING_REPLACE: Open, with a change on its way.
+    """
 
     NEW = "0"
-    """Open, nothing filled."""
     PARTIALLY_FILLED = "1"
-    """Open, filled in part."""
     FILLED = "2"
-    """Filled whole."""
     CANCELED = "4"
-    """Cancelled; perhaps filled in part before."""
     REPLACED = "5"
-    """Open, just changed."""
     PENDING_CANCEL = "6"
-    """Open, with a cancel request on its way."""
     REJECTED = "8"
-    """Refused, never open."""
     PENDING_NEW = "A"
-    """On its way to the exchange."""
     EXPIRED = "C"
-    """Its time ran out."""
     PENDING_REPLACE = "E"
-    """Open, with a change on its way."""
 
 
 _ORD_STATUS: Final = known(OrdStatus)
 
 
 def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _ORD_STATUS[value]
@@ -695,19 +788,23 @@ def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
     return to_str_code(OrdStatus, value, to_char)
 
 
-@explained
 class OrdType(StrEnum):
-    """Kind of order. Values of OrdType (40)."""
+    """Kind of order.
+
+    Values of OrdType (40).
+
+    Attributes:
+        LIMIT: Trades at its price or better.
+    """
 
     LIMIT = "2"
-    """Trades at its price or better."""
 
 
 _ORD_TYPE: Final = known(OrdType)
 
 
 def to_ord_type(value: OrdType | str) -> OrdType | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _ORD_TYPE[value]
@@ -718,27 +815,31 @@ def to_ord_type(value: OrdType | str) -> OrdType | str:
     return to_str_code(OrdType, value, to_char)
 
 
-@explained
 class OrderGroupAction(IntEnum):
-    """What to do with an order group. Values of OrderGroupAction (20131)."""
+    """Action on an order group.
+
+    Values of OrderGroupAction (20131).
+
+    Attributes:
+        CREATE: Makes a group; the answer carries its id.
+        RESET: Makes a triggered group take orders again.
+        DELETE: Removes the group and cancels its resting orders.
+        TRIGGER: Cancels the group's resting orders immediately, whatever the limit.
+        UPDATE: Changes the limit, which may trigger the group at once.
+    """
 
     CREATE = 1
-    """Makes a group; the answer carries its id."""
     RESET = 2
-    """Makes a triggered group take orders again."""
     DELETE = 3
-    """Removes the group and cancels its resting orders."""
     TRIGGER = 4
-    """Cancels the group's resting orders now, whatever the limit."""
     UPDATE = 5
-    """Changes the limit, which may trigger the group at once."""
 
 
 _ORDER_GROUP_ACTION: Final = known(OrderGroupAction)
 
 
 def to_order_group_action(value: OrderGroupAction | int | str) -> OrderGroupAction | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _ORDER_GROUP_ACTION[value]
@@ -749,23 +850,27 @@ def to_order_group_action(value: OrderGroupAction | int | str) -> OrderGroupActi
     return to_int_code(OrderGroupAction, value, to_int)
 
 
-@explained
 class PartyRole(IntEnum):
-    """What a party is to a message. Values of PartyRole (452)."""
+    """Role of a party in a message.
+
+    Values of PartyRole (452).
+
+    Attributes:
+        EXECUTING_TRADER: The user who sent the order or the request, from SenderSubID (50). Since 2026-10.
+        CUSTOMER_ACCOUNT: A customer's account at a clearing member.
+        LIQUIDITY_PROVIDER: The maker of a quote.
+    """
 
     EXECUTING_TRADER = 12
-    """Who gave the order or the request, from SenderSubID (50). Since 2026-10."""
     CUSTOMER_ACCOUNT = 24
-    """A customer's account at a clearing member."""
     LIQUIDITY_PROVIDER = 35
-    """The maker of a quote."""
 
 
 _PARTY_ROLE: Final = known(PartyRole)
 
 
 def to_party_role(value: PartyRole | int | str) -> PartyRole | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _PARTY_ROLE[value]
@@ -776,21 +881,25 @@ def to_party_role(value: PartyRole | int | str) -> PartyRole | int:
     return to_int_code(PartyRole, value, to_int)
 
 
-@explained
 class QuoteCancelStatusCode(IntEnum):
-    """Whether a quote was cancelled. Values of QuoteCancelStatus (298)."""
+    """Whether a quote was cancelled.
+
+    Values of QuoteCancelStatus (298).
+
+    Attributes:
+        CANCELED: It was.
+        REJECTED: It was not; Text contains the reason.
+    """
 
     CANCELED = 0
-    """It was."""
     REJECTED = 1
-    """It was not; Text says why."""
 
 
 _QUOTE_CANCEL_STATUS_CODE: Final = known(QuoteCancelStatusCode)
 
 
 def to_quote_cancel_status_code(value: QuoteCancelStatusCode | int | str) -> QuoteCancelStatusCode | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _QUOTE_CANCEL_STATUS_CODE[value]
@@ -801,21 +910,25 @@ def to_quote_cancel_status_code(value: QuoteCancelStatusCode | int | str) -> Quo
     return to_int_code(QuoteCancelStatusCode, value, to_int)
 
 
-@explained
 class QuoteConfirmStatusCode(IntEnum):
-    """Whether the confirmation of a quote was taken. Values of QuoteConfirmStatus (21010)."""
+    """Whether the confirmation of a quote was taken.
+
+    Values of QuoteConfirmStatus (21010).
+
+    Attributes:
+        ACCEPTED: It was.
+        REJECTED: It was not; Text contains the reason.
+    """
 
     ACCEPTED = 0
-    """It was."""
     REJECTED = 1
-    """It was not; Text says why."""
 
 
 _QUOTE_CONFIRM_STATUS_CODE: Final = known(QuoteConfirmStatusCode)
 
 
 def to_quote_confirm_status_code(value: QuoteConfirmStatusCode | int | str) -> QuoteConfirmStatusCode | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _QUOTE_CONFIRM_STATUS_CODE[value]
@@ -826,18 +939,22 @@ def to_quote_confirm_status_code(value: QuoteConfirmStatusCode | int | str) -> Q
     return to_int_code(QuoteConfirmStatusCode, value, to_int)
 
 
-@explained
 class QuoteRequestRejectReason(IntEnum):
-    """Why a request for quotes was refused or ended. Values of QuoteRequestRejectReason (658)."""
+    """Why a request for quotes was refused or ended.
+
+    Values of QuoteRequestRejectReason (658).
+
+    Attributes:
+        UNKNOWN_SYMBOL: No such market.
+        EXCEEDS_LIMIT: Too many requests, or too large a one.
+        INSUFFICIENT_CREDIT: The balance does not cover it.
+        OTHER: Another reason, such as an invalid combination; see Text.
+    """
 
     UNKNOWN_SYMBOL = 1
-    """No such market."""
     EXCEEDS_LIMIT = 3
-    """Too many requests, or too large a one."""
     INSUFFICIENT_CREDIT = 11
-    """The balance does not cover it."""
     OTHER = 99
-    """Something else, such as a combination that is not valid; Text says what."""
 
 
 _QUOTE_REQUEST_REJECT_REASON: Final = known(QuoteRequestRejectReason)
@@ -846,7 +963,7 @@ _QUOTE_REQUEST_REJECT_REASON: Final = known(QuoteRequestRejectReason)
 def to_quote_request_reject_reason(
     value: QuoteRequestRejectReason | int | str,
 ) -> QuoteRequestRejectReason | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _QUOTE_REQUEST_REJECT_REASON[value]
@@ -857,21 +974,25 @@ def to_quote_request_reject_reason(
     return to_int_code(QuoteRequestRejectReason, value, to_int)
 
 
-@explained
 class QuoteRequestType(IntEnum):
-    """How a request for quotes was made. Values of QuoteRequestType (303)."""
+    """How a request for quotes was made.
+
+    Values of QuoteRequestType (303).
+
+    Attributes:
+        MANUAL: The only value the venue sends.
+        AUTOMATIC: Listed, but not sent so far.
+    """
 
     MANUAL = 1
-    """What the venue always sends."""
     AUTOMATIC = 2
-    """Listed, but not sent so far."""
 
 
 _QUOTE_REQUEST_TYPE: Final = known(QuoteRequestType)
 
 
 def to_quote_request_type(value: QuoteRequestType | int | str) -> QuoteRequestType | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _QUOTE_REQUEST_TYPE[value]
@@ -882,25 +1003,29 @@ def to_quote_request_type(value: QuoteRequestType | int | str) -> QuoteRequestTy
     return to_int_code(QuoteRequestType, value, to_int)
 
 
-@explained
 class QuoteStatus(IntEnum):
-    """State of a quote. Values of QuoteStatus (297)."""
+    """State of a quote.
+
+    Values of QuoteStatus (297).
+
+    Attributes:
+        ACCEPTED: The creator took it; the maker must confirm.
+        REJECTED: The exchange refused it.
+        PENDING: Open, waiting for the creator.
+        CANCELED: It was cancelled.
+    """
 
     ACCEPTED = 0
-    """The creator took it; the maker must confirm."""
     REJECTED = 5
-    """The exchange refused it."""
     PENDING = 10
-    """It stands and waits for the creator."""
     CANCELED = 17
-    """It was cancelled."""
 
 
 _QUOTE_STATUS: Final = known(QuoteStatus)
 
 
 def to_quote_status(value: QuoteStatus | int | str) -> QuoteStatus | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _QUOTE_STATUS[value]
@@ -911,23 +1036,27 @@ def to_quote_status(value: QuoteStatus | int | str) -> QuoteStatus | int:
     return to_int_code(QuoteStatus, value, to_int)
 
 
-@explained
 class RFQCancelStatusCode(IntEnum):
-    """What became of a request for quotes. Values of RFQCancelStatus (21013)."""
+    """Status of a request for quotes.
+
+    Values of RFQCancelStatus (21013).
+
+    Attributes:
+        CANCELED: Cancelled as requested.
+        REJECTED: Not cancelled; Text contains the reason.
+        EXPIRED: Closed by the exchange.
+    """
 
     CANCELED = 0
-    """It was cancelled as asked."""
     REJECTED = 1
-    """It was not cancelled; Text says why."""
     EXPIRED = 2
-    """The exchange closed it by itself."""
 
 
 _RFQ_CANCEL_STATUS_CODE: Final = known(RFQCancelStatusCode)
 
 
 def to_rfq_cancel_status_code(value: RFQCancelStatusCode | int | str) -> RFQCancelStatusCode | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _RFQ_CANCEL_STATUS_CODE[value]
@@ -938,25 +1067,29 @@ def to_rfq_cancel_status_code(value: RFQCancelStatusCode | int | str) -> RFQCanc
     return to_int_code(RFQCancelStatusCode, value, to_int)
 
 
-@explained
 class SecurityTradingStatus(IntEnum):
-    """What became of trading in a market. Values of SecurityTradingStatus (326)."""
+    """Trading status of a market.
+
+    Values of SecurityTradingStatus (326).
+
+    Attributes:
+        TRADING_HALT: The market was deactivated.
+        RESUME: The market was activated and trades.
+        DETERMINED: Trading is over and the result known.
+        SETTLED: The market was settled; the subscription ends.
+    """
 
     TRADING_HALT = 2
-    """The market was deactivated."""
     RESUME = 3
-    """The market was activated and trades."""
     DETERMINED = 100
-    """Trading is over and the result known."""
     SETTLED = 101
-    """The market was settled; the subscription ends."""
 
 
 _SECURITY_TRADING_STATUS: Final = known(SecurityTradingStatus)
 
 
 def to_security_trading_status(value: SecurityTradingStatus | int | str) -> SecurityTradingStatus | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _SECURITY_TRADING_STATUS[value]
@@ -967,19 +1100,20 @@ def to_security_trading_status(value: SecurityTradingStatus | int | str) -> Secu
     return to_int_code(SecurityTradingStatus, value, to_int)
 
 
-@explained
 class SelfTradePreventionType(IntEnum):
-    """What happens when an order meets another of the same owner.
+    """Action when an order would trade with another of the same owner.
 
     Values of SelfTradePreventionType (2964).
+
+    Attributes:
+        UNKNOWN: Not specified.
+        TAKER_AT_CROSS: The incoming order is cancelled; the default.
+        MAKER: The resting order is cancelled, the incoming one continues.
     """
 
     UNKNOWN = 0
-    """Not said."""
     TAKER_AT_CROSS = 1
-    """The incoming order is cancelled; the default."""
     MAKER = 2
-    """The resting order is cancelled, the incoming one goes on."""
 
 
 _SELF_TRADE_PREVENTION_TYPE: Final = known(SelfTradePreventionType)
@@ -988,7 +1122,7 @@ _SELF_TRADE_PREVENTION_TYPE: Final = known(SelfTradePreventionType)
 def to_self_trade_prevention_type(
     value: SelfTradePreventionType | int | str,
 ) -> SelfTradePreventionType | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _SELF_TRADE_PREVENTION_TYPE[value]
@@ -999,57 +1133,61 @@ def to_self_trade_prevention_type(
     return to_int_code(SelfTradePreventionType, value, to_int)
 
 
-@explained
 class SessionRejectReason(IntEnum):
-    """What was wrong with a message as a FIX message. Values of SessionRejectReason (373)."""
+    """What was wrong with a message as a FIX message.
+
+    Values of SessionRejectReason (373).
+
+    Attributes:
+        INVALID_TAG_NUMBER: A tag that cannot be one.
+        REQUIRED_TAG_MISSING: A field that must be present is not.
+        TAG_NOT_DEFINED_FOR_MESSAGE: A known field that this message does not have.
+        UNDEFINED_TAG: A field that the dialect does not know.
+        TAG_WITHOUT_VALUE: A field with nothing after the equals sign.
+        VALUE_INCORRECT: A value outside what the field allows.
+        INCORRECT_DATA_FORMAT: A value that does not have the form of its type.
+        DECRYPTION_PROBLEM: The message could not be decrypted.
+        SIGNATURE_PROBLEM: A signature does not match.
+        COMP_ID_PROBLEM: SenderCompID or TargetCompID is not the session's.
+        SENDING_TIME_ACCURACY: SendingTime is too far from the receiver's clock.
+        INVALID_MSG_TYPE: A message type that does not exist.
+        XML_VALIDATION_ERROR: An XML document in the message is not valid.
+        TAG_REPEATED: A field outside of a group stands twice.
+        TAG_OUT_OF_ORDER: Header, body and trailer fields are mixed.
+        GROUP_FIELDS_OUT_OF_ORDER: The fields of a group entry are not in their order.
+        WRONG_NUM_IN_GROUP: A group does not have as many entries as its counter says.
+        VALUE_INCLUDES_DELIMITER: A value that is not data holds SOH.
+        UNSUPPORTED_APPL_VERSION: A version of FIX that the receiver does not speak.
+        OTHER: Something else; Text says what.
+    """
 
     INVALID_TAG_NUMBER = 0
-    """A tag that cannot be one."""
     REQUIRED_TAG_MISSING = 1
-    """A field that must be present is not."""
     TAG_NOT_DEFINED_FOR_MESSAGE = 2
-    """A known field that this message does not have."""
     UNDEFINED_TAG = 3
-    """A field that the dialect does not know."""
     TAG_WITHOUT_VALUE = 4
-    """A field with nothing after the equals sign."""
     VALUE_INCORRECT = 5
-    """A value outside what the field allows."""
     INCORRECT_DATA_FORMAT = 6
-    """A value that does not have the form of its type."""
     DECRYPTION_PROBLEM = 7
-    """The message could not be decrypted."""
     SIGNATURE_PROBLEM = 8
-    """A signature does not match."""
     COMP_ID_PROBLEM = 9
-    """SenderCompID or TargetCompID is not the session's."""
     SENDING_TIME_ACCURACY = 10
-    """SendingTime is too far from the receiver's clock."""
     INVALID_MSG_TYPE = 11
-    """A message type that does not exist."""
     XML_VALIDATION_ERROR = 12
-    """An XML document in the message is not valid."""
     TAG_REPEATED = 13
-    """A field outside of a group stands twice."""
     TAG_OUT_OF_ORDER = 14
-    """Header, body and trailer fields are mixed."""
     GROUP_FIELDS_OUT_OF_ORDER = 15
-    """The fields of a group entry are not in their order."""
     WRONG_NUM_IN_GROUP = 16
-    """A group does not have as many entries as its counter says."""
     VALUE_INCLUDES_DELIMITER = 17
-    """A value that is not data holds SOH."""
     UNSUPPORTED_APPL_VERSION = 18
-    """A version of FIX that the receiver does not speak."""
     OTHER = 99
-    """Something else; Text says what."""
 
 
 _SESSION_REJECT_REASON: Final = known(SessionRejectReason)
 
 
 def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionRejectReason | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _SESSION_REJECT_REASON[value]
@@ -1060,21 +1198,25 @@ def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionR
     return to_int_code(SessionRejectReason, value, to_int)
 
 
-@explained
 class Side(StrEnum):
-    """Side of the market that an order takes. Values of Side (54)."""
+    """Side of the market that an order takes.
+
+    Values of Side (54).
+
+    Attributes:
+        BUY: Buys YES; on margin a bid.
+        SELL: Sells YES, which is buying NO at one dollar less the price; on margin an ask.
+    """
 
     BUY = "1"
-    """Buys YES; on margin a bid."""
     SELL = "2"
-    """Sells YES, which is to buy NO at one dollar less the price; on margin an ask."""
 
 
 _SIDE: Final = known(Side)
 
 
 def to_side(value: Side | str) -> Side | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _SIDE[value]
@@ -1085,23 +1227,27 @@ def to_side(value: Side | str) -> Side | str:
     return to_str_code(Side, value, to_char)
 
 
-@explained
 class SubscriptionRequestType(StrEnum):
-    """Whether to send once, to go on sending, or to stop. Values of SubscriptionRequestType (263)."""
+    """Whether to send once, to go on sending, or to stop.
+
+    Values of SubscriptionRequestType (263).
+
+    Attributes:
+        SNAPSHOT: Once.
+        SNAPSHOT_PLUS_UPDATES: Once, and every change from then on.
+        DISABLE_PREVIOUS: Stop.
+    """
 
     SNAPSHOT = "0"
-    """Once."""
     SNAPSHOT_PLUS_UPDATES = "1"
-    """Once, and every change from then on."""
     DISABLE_PREVIOUS = "2"
-    """Stop."""
 
 
 _SUBSCRIPTION_REQUEST_TYPE: Final = known(SubscriptionRequestType)
 
 
 def to_subscription_request_type(value: SubscriptionRequestType | str) -> SubscriptionRequestType | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _SUBSCRIPTION_REQUEST_TYPE[value]
@@ -1112,27 +1258,31 @@ def to_subscription_request_type(value: SubscriptionRequestType | str) -> Subscr
     return to_str_code(SubscriptionRequestType, value, to_char)
 
 
-@explained
 class TimeInForce(StrEnum):
-    """How long an order stays in force. Values of TimeInForce (59)."""
+    """How long an order stays in force.
+
+    Values of TimeInForce (59).
+
+    Attributes:
+        DAY: Until the last millisecond of the day in New York.
+        GOOD_TILL_CANCEL: Until it is filled or cancelled.
+        IMMEDIATE_OR_CANCEL: Fills as much as possible immediately; the rest is cancelled.
+        FILL_OR_KILL: Fills whole at once, or not at all.
+        GOOD_TILL_DATE: Until ExpireTime; a time in the past makes it immediate-or-cancel.
+    """
 
     DAY = "0"
-    """Until the last millisecond of the day in New York."""
     GOOD_TILL_CANCEL = "1"
-    """Until it is filled or cancelled."""
     IMMEDIATE_OR_CANCEL = "3"
-    """Fills what it can at once, the rest is cancelled."""
     FILL_OR_KILL = "4"
-    """Fills whole at once, or not at all."""
     GOOD_TILL_DATE = "6"
-    """Until ExpireTime; a time in the past makes it immediate-or-cancel."""
 
 
 _TIME_IN_FORCE: Final = known(TimeInForce)
 
 
 def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _TIME_IN_FORCE[value]
@@ -1143,19 +1293,23 @@ def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
     return to_str_code(TimeInForce, value, to_char)
 
 
-@explained
 class TrdType(IntEnum):
-    """Kind of trade. Values of TrdType (828)."""
+    """Kind of trade.
+
+    Values of TrdType (828).
+
+    Attributes:
+        BLOCK_TRADE: Agreed on outside of the book.
+    """
 
     BLOCK_TRADE = 1
-    """Agreed on outside of the book."""
 
 
 _TRD_TYPE: Final = known(TrdType)
 
 
 def to_trd_type(value: TrdType | int | str) -> TrdType | int:
-    """Return the member of a known value, and an unknown value as it came."""
+    """Return the member of a known value, and an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _TRD_TYPE[value]

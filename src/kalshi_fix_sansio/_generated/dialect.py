@@ -18,7 +18,7 @@ from kalshi_fix_sansio._generated.layouts import (
 )
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
 from kalshi_fix_sansio._generated.sessions import SESSION_TYPES
-from kalshi_fix_sansio.layout import Dialect
+from kalshi_fix_sansio.dialect.layout import Dialect
 
 DIALECT = Dialect(
     name="kalshi",

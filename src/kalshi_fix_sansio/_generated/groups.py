@@ -36,7 +36,15 @@ from kalshi_fix_sansio._generated.codesets import (
     to_trd_type,
 )
 from kalshi_fix_sansio._generated.layouts import groups
-from kalshi_fix_sansio.base import Block, UnknownField
+from kalshi_fix_sansio.dialect.base import Block, UnknownField
+from kalshi_fix_sansio.dialect.support import (
+    EMPTY,
+    code_fields,
+    constructor_error,
+    format_unknown,
+    require_entry,
+    to_entries,
+)
 from kalshi_fix_sansio.scalars import (
     MAX_DECIMAL_DIGITS,
     format_boolean,
@@ -55,14 +63,6 @@ from kalshi_fix_sansio.scalars import (
     to_str,
     to_time,
 )
-from kalshi_fix_sansio.support import (
-    EMPTY,
-    code_fields,
-    constructor_error,
-    format_unknown,
-    require_entry,
-    to_entries,
-)
 
 _AGGRESSOR_SIDE = code_fields(2446, AggressorSide, format_char)
 _COLLATERAL_AMOUNT_TYPE = code_fields(1705, CollateralAmountType, format_string)
@@ -79,25 +79,22 @@ _TRD_TYPE = code_fields(828, TrdType, format_int)
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Party(Block):
     """An entry of Parties: The parties that the message is for or from: one from the client; from the venue
-    up to two, a customer account before who gave the order.
+    up to two, a customer account before the user who sent the order.
 
     An entry begins with PartyID (448). Source: order-entry, margin order-entry, rfq-messages.
+
+    Attributes:
+        party_id: PartyID (448): Id of the party. A customer account's is the clearing member's UUID, an
+            underscore and 1 to 16 letters and digits; that of the user who sent an order is its SenderSubID
+            (50). Required.
+        party_role: PartyRole (452): Role of the party in the message. Known values: `PartyRole`. Only
+            CUSTOMER_ACCOUNT from the client. Required from the client. Optional elsewhere.
     """
 
     LAYOUT = groups.PARTY
 
     party_id: str
-    """PartyID (448): Id of the party. A customer account's is the clearing member's UUID, an underscore and 1
-    to 16 letters and digits; that of whoever gave an order is its SenderSubID (50).
-
-    Required.
-    """
     party_role: PartyRole | int | None = None
-    """PartyRole (452): What the party is to the message.
-
-    Known values: `PartyRole`. Only CUSTOMER_ACCOUNT from the client. Required from the client. Optional
-    elsewhere.
-    """
 
     def __init__(
         self,
@@ -146,24 +143,22 @@ class MiscFee(Block):
     """An entry of MiscFeesGrp: Fees charged.
 
     An entry begins with MiscFeeAmt (137). Source: order-entry, margin order-entry, market-settlement.
+
+    Attributes:
+        misc_fee_amt: MiscFeeAmt (137): Amount of the fee. In dollars. Required.
+        misc_fee_curr: MiscFeeCurr (138): Currency of the fee, USD. Required.
+        misc_fee_type: MiscFeeType (139): Kind of fee. Known values: `MiscFeeType`. Required. EXCHANGE_FEES,
+            its only value, if not given.
+        misc_fee_basis: MiscFeeBasis (891): Unit of MiscFeeAmt. Known values: `MiscFeeBasis`. Required.
+            ABSOLUTE, its only value, if not given.
     """
 
     LAYOUT = groups.MISC_FEE
 
     misc_fee_amt: Decimal
-    """MiscFeeAmt (137): Amount of the fee. In dollars. Required."""
     misc_fee_curr: str
-    """MiscFeeCurr (138): Currency of the fee, USD. Required."""
     misc_fee_type: MiscFeeType | str = MiscFeeType.EXCHANGE_FEES
-    """MiscFeeType (139): Kind of fee.
-
-    Known values: `MiscFeeType`. Required. EXCHANGE_FEES, its only value, if not given.
-    """
     misc_fee_basis: MiscFeeBasis | int = MiscFeeBasis.ABSOLUTE
-    """MiscFeeBasis (891): What MiscFeeAmt counts.
-
-    Known values: `MiscFeeBasis`. Required. ABSOLUTE, its only value, if not given.
-    """
 
     def __init__(
         self,
@@ -222,22 +217,23 @@ def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class CollateralAmountChange(Block):
-    """An entry of CollateralAmountChanges: What changed in the account's money.
+    """An entry of CollateralAmountChanges: Change of the account's money.
 
     An entry begins with CollateralAmountChange (1704). Source: order-entry, margin order-entry,
     market-settlement.
+
+    Attributes:
+        collateral_amount_change: CollateralAmountChange (1704): How much the amount changed; negative when it
+            fell. In dollars. Required. Changed in 1.0.27 (2026-05-28): May carry four decimals for the
+            balance of direct members.
+        collateral_amount_type: CollateralAmountType (1705): Which amount changed. Known values:
+            `CollateralAmountType`. Required.
     """
 
     LAYOUT = groups.COLLATERAL_AMOUNT_CHANGE
 
     collateral_amount_change: Decimal
-    """CollateralAmountChange (1704): How much the amount changed; negative when it fell.
-
-    In dollars. Required. Changed in 1.0.27 (2026-05-28): May carry four decimals for the balance of direct
-    members.
-    """
     collateral_amount_type: CollateralAmountType | str
-    """CollateralAmountType (1705): Which amount changed. Known values: `CollateralAmountType`. Required."""
 
     def __init__(
         self,
@@ -290,15 +286,17 @@ def to_collateral_amount_change_list(
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MDReqSymbol(Block):
-    """An entry of MDReqGrp: Markets asked for.
+    """An entry of MDReqGrp: Requested markets.
 
     An entry begins with Symbol (55). Source: market-data, margin market-data.
+
+    Attributes:
+        symbol: Symbol (55): Ticker of the market. Required.
     """
 
     LAYOUT = groups.MD_REQ_SYMBOL
 
     symbol: str
-    """Symbol (55): Ticker of the market. Required."""
 
     def __init__(
         self,
@@ -339,29 +337,25 @@ class MDFullEntry(Block):
     """An entry of MDFullGrp: Levels of the book; none when the book is empty or the market unknown.
 
     An entry begins with MDEntryType (269). Source: market-data, margin market-data.
+
+    Attributes:
+        md_entry_type: MDEntryType (269): Type of the entry. Known values: `MDEntryType`. Required.
+        md_entry_px: MDEntryPx (270): Price of the level or trade, in dollars on every session. In dollars.
+            Required.
+        md_entry_size: MDEntrySize (271): Size of the level or trade. In contracts. Required.
+        md_entry_date: MDEntryDate (272): Date of the snapshot or event, in UTC. Required from the venue.
+            Optional elsewhere. Changed in 2026-10: On margin too.
+        md_entry_time: MDEntryTime (273): Time of day of the snapshot or event, in UTC. Required from the
+            venue. Optional elsewhere. Changed in 2026-10: On margin too.
     """
 
     LAYOUT = groups.MD_FULL_ENTRY
 
     md_entry_type: MDEntryType | str
-    """MDEntryType (269): What the entry is about. Known values: `MDEntryType`. Required."""
     md_entry_px: Decimal
-    """MDEntryPx (270): Price of the level or trade, in dollars whatever the Logon says.
-
-    In dollars. Required.
-    """
     md_entry_size: Decimal
-    """MDEntrySize (271): Size of the level or trade. In contracts. Required."""
     md_entry_date: date | None = None
-    """MDEntryDate (272): Date of the snapshot or event, in UTC.
-
-    Required from the venue. Optional elsewhere. Changed in 2026-10: On margin too.
-    """
     md_entry_time: time | None = None
-    """MDEntryTime (273): Time of day of the snapshot or event, in UTC.
-
-    Required from the venue. Optional elsewhere. Changed in 2026-10: On margin too.
-    """
 
     def __init__(
         self,
@@ -427,56 +421,44 @@ class MDIncEntry(Block):
     """An entry of MDIncGrp: Changes of levels, and trades.
 
     An entry begins with MDUpdateAction (279). Source: market-data, margin market-data.
+
+    Attributes:
+        md_update_action: MDUpdateAction (279): Action on the level. Known values: `MDUpdateAction`. Required.
+        symbol: Symbol (55): Ticker of the market. Required.
+        md_entry_type: MDEntryType (269): Type of the entry. Known values: `MDEntryType`. Required.
+        md_entry_px: MDEntryPx (270): Price of the level or trade, in dollars on every session. In dollars.
+            Required.
+        md_entry_size: MDEntrySize (271): Size of the level or trade. In contracts. Required.
+        md_entry_date: MDEntryDate (272): Date of the snapshot or event, in UTC. Required from the venue.
+            Optional elsewhere. Changed in 2026-10: On margin too.
+        md_entry_time: MDEntryTime (273): Time of day of the snapshot or event, in UTC. Required from the
+            venue. Optional elsewhere. Changed in 2026-10: On margin too.
+        aggressor_side: AggressorSide (2446): Side that took liquidity; on trades alone. Known values:
+            `AggressorSide`. Optional.
+        trd_type: TrdType (828): Marks a trade outside the book; only on such trades. Known values: `TrdType`.
+            Optional. Since 2026-08-27.
+        trade_id: TradeID (1003): Id of the trade; on trades alone. Optional. Since 2026-10.
+        cl_ord_id: ClOrdID (11): ClOrdID of the order of your own that changed the level, if it has one; on
+            levels alone. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional. Since
+            2026-09-03.
+        alloc_account: AllocAccount (79): Subaccount of the order of your own that changed the level, 0 for
+            the primary account; on levels alone. From 0 to 63. Optional. Since 2026-09-03.
     """
 
     LAYOUT = groups.MD_INC_ENTRY
 
     md_update_action: MDUpdateAction | str
-    """MDUpdateAction (279): What to do with the level. Known values: `MDUpdateAction`. Required."""
     symbol: str
-    """Symbol (55): Ticker of the market. Required."""
     md_entry_type: MDEntryType | str
-    """MDEntryType (269): What the entry is about. Known values: `MDEntryType`. Required."""
     md_entry_px: Decimal
-    """MDEntryPx (270): Price of the level or trade, in dollars whatever the Logon says.
-
-    In dollars. Required.
-    """
     md_entry_size: Decimal
-    """MDEntrySize (271): Size of the level or trade. In contracts. Required."""
     md_entry_date: date | None = None
-    """MDEntryDate (272): Date of the snapshot or event, in UTC.
-
-    Required from the venue. Optional elsewhere. Changed in 2026-10: On margin too.
-    """
     md_entry_time: time | None = None
-    """MDEntryTime (273): Time of day of the snapshot or event, in UTC.
-
-    Required from the venue. Optional elsewhere. Changed in 2026-10: On margin too.
-    """
     aggressor_side: AggressorSide | str | None = None
-    """AggressorSide (2446): Side that took liquidity; on trades alone.
-
-    Known values: `AggressorSide`. Optional.
-    """
     trd_type: TrdType | int | None = None
-    """TrdType (828): Says that the trade was no trade of the book; on such trades alone.
-
-    Known values: `TrdType`. Optional. Since 2026-08-27.
-    """
     trade_id: str | None = None
-    """TradeID (1003): Id of the trade; on trades alone. Optional. Since 2026-10."""
     cl_ord_id: str | None = None
-    """ClOrdID (11): ClOrdID of the order of your own that changed the level, if it has one; on levels alone.
-
-    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional. Since 2026-09-03.
-    """
     alloc_account: int | None = None
-    """AllocAccount (79): Subaccount of the order of your own that changed the level, 0 for the primary
-    account; on levels alone.
-
-    From 0 to 63. Optional. Since 2026-09-03.
-    """
 
     def __init__(
         self,
@@ -576,29 +558,27 @@ class MarketSettlementParty(Block):
     fees.
 
     An entry begins with MarketSettlementPartyID (20109). Source: market-settlement.
+
+    Attributes:
+        market_settlement_party_id: MarketSettlementPartyID (20109): Id of the party whose position was
+            settled. Required.
+        market_settlement_party_role: MarketSettlementPartyRole (20110): Role of the party. Known values:
+            `MarketSettlementPartyRole`. Required. CUSTOMER_ACCOUNT, its only value, if not given.
+        long_qty: LongQty (704): YES contracts held when the market was settled. In contracts. Optional.
+        short_qty: ShortQty (705): NO contracts held when the market was settled. In contracts. Optional.
+        collateral_amount_changes: NoCollateralAmountChanges (1703): Money paid. A change of type Payout is
+            net of the fee in MiscFeeAmt, which is not to be deducted again. Optional.
+        misc_fees: NoMiscFees (136): The fee of the settlement, zero where there is none. Optional.
     """
 
     LAYOUT = groups.MARKET_SETTLEMENT_PARTY
 
     market_settlement_party_id: str
-    """MarketSettlementPartyID (20109): Id of the party whose position was settled. Required."""
     market_settlement_party_role: MarketSettlementPartyRole | int = MarketSettlementPartyRole.CUSTOMER_ACCOUNT
-    """MarketSettlementPartyRole (20110): What the party is.
-
-    Known values: `MarketSettlementPartyRole`. Required. CUSTOMER_ACCOUNT, its only value, if not given.
-    """
     long_qty: Decimal | None = None
-    """LongQty (704): YES contracts held when the market was settled. In contracts. Optional."""
     short_qty: Decimal | None = None
-    """ShortQty (705): NO contracts held when the market was settled. In contracts. Optional."""
     collateral_amount_changes: list[CollateralAmountChange] = attrs.field(factory=list)
-    """NoCollateralAmountChanges (1703): Money paid. A change of type Payout is net of the fee in MiscFeeAmt,
-    which is not to be deducted again.
-
-    Optional.
-    """
     misc_fees: list[MiscFee] = attrs.field(factory=list)
-    """NoMiscFees (136): The fee of the settlement, zero where there is none. Optional."""
 
     def __init__(
         self,
@@ -677,66 +657,50 @@ def to_market_settlement_party_list(values: Iterable[MarketSettlementParty]) -> 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequestSymbol(Block):
-    """An entry of QuoteRequestSymbols: What quotes are asked for: one entry, with a market, or on
-    combinations without one.
+    """An entry of QuoteRequestSymbols: Subject of the request: one entry, with a market, or without one for
+    combinations.
 
     An entry begins with Symbol (55), OrderQty (38) or CashOrderQty (152). Exactly one of OrderQty and
     CashOrderQty is present, from the client. Source: rfq-messages.
+
+    Attributes:
+        symbol: Symbol (55): Ticker of the market; the creator omits it for combinations. Required from the
+            venue. Optional elsewhere.
+        order_qty: OrderQty (38): Quantity of the order. In contracts. At least 0.01 in steps of 0.01 from the
+            client on prediction. At least 1 in steps of 1 from the client on margin. Required from the venue.
+            Optional elsewhere.
+        cash_order_qty: CashOrderQty (152): Maximum cost of the trade, instead of a number of contracts. In
+            dollars. At least 0. Required when sent from the client and TargetCostExcludesFees is Y.
+        target_cost_excludes_fees: TargetCostExcludesFees (21033): Y makes CashOrderQty the price of the
+            contracts alone, with the taker's fees on top; outside of the group it would be dropped in
+            silence. Not allowed from the venue. Optional elsewhere. Absent means N. Since 2026-09-10.
+        obscure_creator_id: ObscureCreatorId (21034): Y hides the creator's public id from others: all hidden
+            creators have the same one. Not allowed from the venue. Optional elsewhere. Absent means N. Since
+            2026-10.
+        rest_remainder: RestRemainder (21015): Y lets the rest of a quote stay in the book; outside of the
+            group it would be dropped in silence. Not allowed from the venue. Optional elsewhere. Absent means
+            N.
+        replace_existing: ReplaceExisting (21016): Y closes older requests of the same creator, to at most two
+            open ones including this one; outside of the group it would be dropped in silence. Not allowed
+            from the venue. Optional elsewhere. Absent means N.
+        transact_time: TransactTime (60): When the request was made, to the millisecond. Not allowed from the
+            client. Required from the venue. Since 2026-10-01.
+        party_ids: NoPartyIDs (453): The customer of a clearing member; for makers, the creator's public id,
+            or the id shared by all who hide theirs. At most 1 entry from the client. At most 2 entries.
+            Optional.
     """
 
     LAYOUT = groups.QUOTE_REQUEST_SYMBOL
 
     symbol: str | None = None
-    """Symbol (55): Ticker of the market; the creator leaves it out on combinations.
-
-    Required from the venue. Optional elsewhere.
-    """
     order_qty: Decimal | None = None
-    """OrderQty (38): Quantity of the order.
-
-    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
-    the client on margin. Required from the venue. Optional elsewhere.
-    """
     cash_order_qty: Decimal | None = None
-    """CashOrderQty (152): What the trade may cost, in place of a number of contracts.
-
-    In dollars. At least 0. Required when sent from the client and TargetCostExcludesFees is Y.
-    """
     target_cost_excludes_fees: bool | None = None
-    """TargetCostExcludesFees (21033): Y makes CashOrderQty the price of the contracts alone, with the taker's
-    fees on top; outside of the group it would be dropped in silence.
-
-    Not allowed from the venue. Optional elsewhere. Absent means N. Since 2026-09-10.
-    """
     obscure_creator_id: bool | None = None
-    """ObscureCreatorId (21034): Y hides the creator's public id from everybody else: all creators who hide
-    carry the same one.
-
-    Not allowed from the venue. Optional elsewhere. Absent means N. Since 2026-10.
-    """
     rest_remainder: bool | None = None
-    """RestRemainder (21015): Y lets the rest of a quote stay in the book; outside of the group it would be
-    dropped in silence.
-
-    Not allowed from the venue. Optional elsewhere. Absent means N.
-    """
     replace_existing: bool | None = None
-    """ReplaceExisting (21016): Y closes older requests of the same creator, so that at most two stay open
-    with this one; outside of the group it would be dropped in silence.
-
-    Not allowed from the venue. Optional elsewhere. Absent means N.
-    """
     transact_time: datetime | None = None
-    """TransactTime (60): When the request was made, to the millisecond.
-
-    Not allowed from the client. Required from the venue. Since 2026-10-01.
-    """
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer that a clearing member asks for; to makers, the creator's public id, or
-    what stands for all who hide theirs.
-
-    At most 1 entry from the client. At most 2 entries. Optional.
-    """
 
     def __init__(
         self,
@@ -826,19 +790,21 @@ class MultivariateSelectedLeg(Block):
     """An entry of MultivariateSelectedLegs: Legs of a combination.
 
     An entry begins with MultivariateSelectedEventTicker (20182). Source: rfq-messages.
+
+    Attributes:
+        multivariate_selected_event_ticker: MultivariateSelectedEventTicker (20182): Ticker of the leg's
+            event. Required.
+        multivariate_selected_market_ticker: MultivariateSelectedMarketTicker (20183): Ticker of the leg's
+            market. Required.
+        multivariate_selected_side: MultivariateSelectedSide (20184): Outcome that the leg represents. Known
+            values: `MultivariateSelectedSide`. Required.
     """
 
     LAYOUT = groups.MULTIVARIATE_SELECTED_LEG
 
     multivariate_selected_event_ticker: str
-    """MultivariateSelectedEventTicker (20182): Ticker of the leg's event. Required."""
     multivariate_selected_market_ticker: str
-    """MultivariateSelectedMarketTicker (20183): Ticker of the leg's market. Required."""
     multivariate_selected_side: MultivariateSelectedSide | str
-    """MultivariateSelectedSide (20184): Outcome that the leg stands for.
-
-    Known values: `MultivariateSelectedSide`. Required.
-    """
 
     def __init__(
         self,
@@ -900,12 +866,15 @@ class MVEOffendingLeg(Block):
     """An entry of MVEOffendingLegs: Legs that make a combination invalid, where they are known.
 
     An entry begins with MVEOffendingMarketTicker (20186). Source: rfq-messages.
+
+    Attributes:
+        mve_offending_market_ticker: MVEOffendingMarketTicker (20186): Ticker of a market that does not fit
+            the combination. Required.
     """
 
     LAYOUT = groups.MVE_OFFENDING_LEG
 
     mve_offending_market_ticker: str
-    """MVEOffendingMarketTicker (20186): Ticker of a market that does not fit the combination. Required."""
 
     def __init__(
         self,

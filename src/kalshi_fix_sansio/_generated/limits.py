@@ -12,7 +12,10 @@ ORDER_GROUP_WINDOW: Final = 15
 ORDER_GROUPS: Final[Mapping[str, int]] = MappingProxyType({"prediction": 100000, "margin": 25000})
 """How many order groups an account can have, by product. In groups. Source: changelog."""
 DROP_COPY_WINDOW: Final = 3
-"""How far back execution reports can be asked for. In hours. Source: drop-copy, margin drop-copy."""
+"""Age of the oldest execution reports that can be requested. In hours.
+
+Source: drop-copy, margin drop-copy.
+"""
 READ_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "Basic": 200,
@@ -46,33 +49,27 @@ WRITE_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
 Source: rate limits, changelog.
 """
 DEFAULT_COST: Final = 10
-"""What a message costs, unless another limit says otherwise. In tokens. Source: rate limits."""
+"""Cost of a message, unless another limit applies. In tokens. Source: rate limits."""
 CANCEL_COST: Final = 2
-"""What an OrderCancelRequest costs. In tokens. Source: rate limits."""
+"""Cost of an OrderCancelRequest. In tokens. Source: rate limits."""
 QUOTE_COST: Final = 2
-"""What a Quote and a QuoteCancel cost. In tokens. Source: changelog."""
+"""Cost of a Quote or a QuoteCancel. In tokens. Source: changelog."""
 READ_BURST: Final[Mapping[str, int]] = MappingProxyType(
     {"Basic": 2, "Advanced": 2, "Expert": 1, "Premier": 1, "Paragon": 1, "Prime": 1, "Prestige": 1}
 )
-"""What the budget for reading on prediction holds at most, by tier. In seconds of budget.
-
-Source: rate limits.
-"""
+"""Capacity of the read budget on prediction, by tier. In seconds of budget. Source: rate limits."""
 MARGIN_READ_BURST: Final = 1
-"""What the budget for reading on margin holds at most, on every tier. In seconds of budget.
-
-Source: rate limits.
-"""
+"""Capacity of the read budget on margin, on every tier. In seconds of budget. Source: rate limits."""
 WRITE_BURST: Final[Mapping[str, int]] = MappingProxyType(
     {"Basic": 1, "Advanced": 2, "Expert": 2, "Premier": 2, "Paragon": 2, "Prime": 2, "Prestige": 2}
 )
-"""What the budget for orders, order groups and RFQs holds at most, by tier. In seconds of budget.
+"""Capacity of the budget for orders, order groups and RFQs, by tier. In seconds of budget.
 
 Source: rate limits.
 """
 RFQ_SHARD: Final = 1
-"""Whose budget RFQs and quotes draw on, whatever they name. An order that accepts a quote does not. In shard.
-Since 2026-10.
+"""Shard whose budget RFQs and quotes use, whichever they name. An order that accepts a quote does not. In
+shard. Since 2026-10.
 
 Source: changelog.
 """
@@ -83,7 +80,7 @@ seconds.
 Source: rfqs, rfq-messages.
 """
 RFQ_EXECUTION: Final[Mapping[str, int]] = MappingProxyType({"standard": 15, "high_volatility": 1})
-"""What passes between the confirmation of a quote and its orders in the book. In seconds. Source: rfqs."""
+"""Time between the confirmation of a quote and its orders in the book. In seconds. Source: rfqs."""
 QUOTER_FEE_SWAP: Final = 5
 """On combos a maker of quotes who takes an order that rested for less pays the maker's fee, and the other
 side the taker's. In seconds. Since 2026-08-21.
@@ -91,7 +88,7 @@ side the taker's. In seconds. Since 2026-08-21.
 Source: changelog.
 """
 REPLACED_RFQS: Final = 2
-"""How many open RFQs ReplaceExisting (21016) leaves its requester, with the new one. In requests.
+"""Open RFQs that ReplaceExisting (21016) keeps for its requester, including the new one. In requests.
 
 Source: rfq-messages.
 """

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from kalshi_fix_sansio.layout import Refusal, SessionType
+from kalshi_fix_sansio.dialect.layout import Refusal, SessionType
 
 Product = Literal["prediction", "margin"]
 """A product, by its name."""
@@ -64,8 +64,8 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             port=8229,
             host_role="orders",
             purpose=(
-                "Drop copy: asks for execution reports of the last three hours, where the venue "
-                "has enabled the account for it."
+                "Drop copy: requests execution reports of the last three hours, if the venue has "
+                "enabled the account."
             ),
             comp_ids=("KalshiDC", "Kalshi"),
             past_reports_hours=3,
@@ -146,4 +146,4 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(name="RateLimit", pattern="busy|rate limit|too many", cure="time"),
     Refusal(name="NotReady", pattern="maintenance|unavailable|try again|shutting down", cure="time"),
 )
-"""Reasons for which a Logon is refused. The first whose pattern is found in the Text holds."""
+"""Reasons for which a Logon is refused. The first whose pattern matches the Text applies."""

@@ -12,132 +12,141 @@ from kalshi_fix_sansio._generated.codesets import (
     ExecType,
     OrdRejReason,
 )
-from kalshi_fix_sansio.classes.explained import explained
-from kalshi_fix_sansio.layout import TextMeaning
+from kalshi_fix_sansio.dialect.layout import TextMeaning
 
 
-@explained
 class ExecutionReportText(StrEnum):
-    """Known values of Text (58) in ExecutionReport (8). More are to be expected."""
+    """Known values of Text (58) in ExecutionReport (8). More are to be expected.
+
+    Attributes:
+        EXCHANGE_UNAVAILABLE: The gateway does not know whether the order was taken: find out, or send it
+            again under the same ClOrdID. Goes with OrdRejReason OTHER. Changed in 1.0.30 (2026-06-04): Only
+            for an unknown outcome.
+        INTERNAL_ERROR: The exchange refused the order for a reason that has no name; it was not taken and may
+            be sent again. Goes with OrdRejReason OTHER. Since 1.0.30 (2026-06-04).
+        MARKET_ALREADY_CLOSED: The market takes no more orders. Goes with OrdRejReason EXCHANGE_CLOSED.
+        MARKET_INACTIVE: The market does not trade at present. Goes with OrdRejReason EXCHANGE_CLOSED.
+        MARKET_NOT_FOUND: No market has this symbol. Goes with OrdRejReason UNKNOWN_SYMBOL.
+        SELF_CROSS_ATTEMPT: The order would have traded with another of the same owner. Goes with ExecType
+            CANCELED.
+        SELF_CROSS_ATTEMPT_PARTIALLY_FILLED: The same, after a part of it was filled. Goes with ExecType
+            CANCELED.
+        ORDER_ALREADY_EXISTS: An open order has this ClOrdID. Goes with OrdRejReason DUPLICATE_ORDER.
+        EXCEEDED_ORDER_GROUP_RISK_LIMIT: The order's group has triggered, or would. Goes with OrdRejReason
+            ORDER_EXCEEDS_LIMIT.
+        INSUFFICIENT_BALANCE: The balance does not cover the order. Goes with OrdRejReason
+            ORDER_EXCEEDS_LIMIT.
+        EXCHANGE_PAUSED: The exchange is paused; cancels are refused too. Goes with OrdRejReason
+            EXCHANGE_CLOSED.
+        TRADING_PAUSED: Trading is paused; cancels still work. Goes with OrdRejReason EXCHANGE_CLOSED.
+        INVALID_ORDER: The order's values do not fit the market or one another. Goes with OrdRejReason
+            UNSUPPORTED_ORDER_CHARACTERISTIC.
+        ORDER_GROUP_NOT_FOUND: SecondaryClOrdID names no order group of this subaccount. Goes with
+            OrdRejReason UNSUPPORTED_ORDER_CHARACTERISTIC.
+        EXCEEDED_PER_MARKET_RISK_LIMIT: The position in this market would grow too large. Goes with
+            OrdRejReason ORDER_EXCEEDS_LIMIT.
+        EXCEEDED_SELL_POSITION_FLOOR: The order would sell more than the position allows. Goes with
+            OrdRejReason ORDER_EXCEEDS_LIMIT.
+        CUSTOMER_ACCOUNT_NOT_FOUND: PartyID names no customer account. Goes with OrdRejReason UNKNOWN_ACCOUNT.
+        PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT: The key may not trade for this customer account. Goes with
+            OrdRejReason UNKNOWN_ACCOUNT.
+        FOK_INSUFFICIENT_VOLUME: A fill-or-kill order did not find enough to fill whole. Goes with ExecType
+            CANCELED.
+        POST_ONLY_CROSS: A post-only order would have traded at once. Goes with ExecType CANCELED. Since
+            1.0.31 (2026-06-04).
+        ORDER_GROUP_CANCEL: The order's group triggered, or was deleted. Goes with ExecType CANCELED.
+        TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION: The incoming order was cancelled, since it met one of the same
+            owner. Goes with ExecType CANCELED.
+        MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION: The resting order was cancelled, since it met one of the same
+            owner. Goes with ExecType CANCELED.
+        IMMEDIATE_OR_CANCELLED: The rest of an immediate-or-cancel order found no counterparty. Goes with
+            ExecType CANCELED.
+        EVENT_CONTRACT_DAILY_CAP_EXCEEDED: The remaining daily cap of the customer account on event contracts
+            does not cover the order. Goes with OrdRejReason ORDER_EXCEEDS_LIMIT. Since 2026-10.
+        EVENT_CONTRACT_DAILY_CAP_NOT_FOUND: The customer account has no daily cap on event contracts, which
+            UseCapReservation needs. Goes with OrdRejReason UNKNOWN_ACCOUNT. Since 2026-10.
+        REDUCE_ONLY: A reduce-only order found no position to reduce. Goes with ExecType CANCELED. Since
+            2026-10-01.
+        SETTLEMENT_BOUNDS_CANCEL: The price of the order is outside of the bounds of settlement. Goes with
+            ExecType CANCELED. Since 2026-10.
+        EXPIRED: The quote that the order was to accept had expired. Goes with OrdRejReason STALE_ORDER.
+    """
 
     EXCHANGE_UNAVAILABLE = "EXCHANGE_UNAVAILABLE"
-    """The gateway does not know whether the order was taken: find out, or send it again under the same
-    ClOrdID. Goes with OrdRejReason OTHER. Changed in 1.0.30 (2026-06-04): Stands for an unknown outcome
-    alone.
-    """
     INTERNAL_ERROR = "INTERNAL_ERROR"
-    """The exchange refused the order for a reason that has no name; it was not taken and may be sent again.
-    Goes with OrdRejReason OTHER. Since 1.0.30 (2026-06-04).
-    """
     MARKET_ALREADY_CLOSED = "MARKET_ALREADY_CLOSED"
-    """The market takes no more orders. Goes with OrdRejReason EXCHANGE_CLOSED."""
     MARKET_INACTIVE = "MARKET_INACTIVE"
-    """The market does not trade at present. Goes with OrdRejReason EXCHANGE_CLOSED."""
     MARKET_NOT_FOUND = "MARKET_NOT_FOUND"
-    """No market has this symbol. Goes with OrdRejReason UNKNOWN_SYMBOL."""
     SELF_CROSS_ATTEMPT = "SELF_CROSS_ATTEMPT"
-    """The order would have traded with another of the same owner. Goes with ExecType CANCELED."""
     SELF_CROSS_ATTEMPT_PARTIALLY_FILLED = "SELF_CROSS_ATTEMPT_PARTIALLY_FILLED"
-    """The same, after a part of it was filled. Goes with ExecType CANCELED."""
     ORDER_ALREADY_EXISTS = "ORDER_ALREADY_EXISTS"
-    """An open order has this ClOrdID. Goes with OrdRejReason DUPLICATE_ORDER."""
     EXCEEDED_ORDER_GROUP_RISK_LIMIT = "EXCEEDED_ORDER_GROUP_RISK_LIMIT"
-    """The order's group has triggered, or would. Goes with OrdRejReason ORDER_EXCEEDS_LIMIT."""
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
-    """The balance does not cover the order. Goes with OrdRejReason ORDER_EXCEEDS_LIMIT."""
     EXCHANGE_PAUSED = "EXCHANGE_PAUSED"
-    """The exchange is paused; cancels are refused too. Goes with OrdRejReason EXCHANGE_CLOSED."""
     TRADING_PAUSED = "TRADING_PAUSED"
-    """Trading is paused; cancels still work. Goes with OrdRejReason EXCHANGE_CLOSED."""
     INVALID_ORDER = "INVALID_ORDER"
-    """The order's values do not fit the market or one another. Goes with OrdRejReason
-    UNSUPPORTED_ORDER_CHARACTERISTIC.
-    """
     ORDER_GROUP_NOT_FOUND = "ORDER_GROUP_NOT_FOUND"
-    """SecondaryClOrdID names no order group of this subaccount. Goes with OrdRejReason
-    UNSUPPORTED_ORDER_CHARACTERISTIC.
-    """
     EXCEEDED_PER_MARKET_RISK_LIMIT = "EXCEEDED_PER_MARKET_RISK_LIMIT"
-    """The position in this market would grow too large. Goes with OrdRejReason ORDER_EXCEEDS_LIMIT."""
     EXCEEDED_SELL_POSITION_FLOOR = "EXCEEDED_SELL_POSITION_FLOOR"
-    """The order would sell more than the position allows. Goes with OrdRejReason ORDER_EXCEEDS_LIMIT."""
     CUSTOMER_ACCOUNT_NOT_FOUND = "CUSTOMER_ACCOUNT_NOT_FOUND"
-    """PartyID names no customer account. Goes with OrdRejReason UNKNOWN_ACCOUNT."""
     PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT = "PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT"
-    """The key may not trade for this customer account. Goes with OrdRejReason UNKNOWN_ACCOUNT."""
     FOK_INSUFFICIENT_VOLUME = "FOK_INSUFFICIENT_VOLUME"
-    """A fill-or-kill order did not find enough to fill whole. Goes with ExecType CANCELED."""
     POST_ONLY_CROSS = "POST_ONLY_CROSS"
-    """A post-only order would have traded at once. Goes with ExecType CANCELED. Since 1.0.31 (2026-06-04)."""
     ORDER_GROUP_CANCEL = "ORDER_GROUP_CANCEL"
-    """The order's group triggered, or was deleted. Goes with ExecType CANCELED."""
     TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION = "TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION"
-    """The incoming order was cancelled, since it met one of the same owner. Goes with ExecType CANCELED."""
     MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION = "MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION"
-    """The resting order was cancelled, since it met one of the same owner. Goes with ExecType CANCELED."""
     IMMEDIATE_OR_CANCELLED = "IMMEDIATE_OR_CANCELLED"
-    """The rest of an immediate-or-cancel order found nothing to trade with. Goes with ExecType CANCELED."""
     EVENT_CONTRACT_DAILY_CAP_EXCEEDED = "EVENT_CONTRACT_DAILY_CAP_EXCEEDED"
-    """What is left of the customer account's daily cap on event contracts does not cover the order. Goes with
-    OrdRejReason ORDER_EXCEEDS_LIMIT. Since 2026-10.
-    """
     EVENT_CONTRACT_DAILY_CAP_NOT_FOUND = "EVENT_CONTRACT_DAILY_CAP_NOT_FOUND"
-    """The customer account has no daily cap on event contracts, which UseCapReservation needs. Goes with
-    OrdRejReason UNKNOWN_ACCOUNT. Since 2026-10.
-    """
     REDUCE_ONLY = "REDUCE_ONLY"
-    """A reduce-only order found no position to reduce. Goes with ExecType CANCELED. Since 2026-10-01."""
     SETTLEMENT_BOUNDS_CANCEL = "SETTLEMENT_BOUNDS_CANCEL"
-    """The price of the order is outside of the bounds of settlement. Goes with ExecType CANCELED. Since
-    2026-10.
-    """
     EXPIRED = "EXPIRED"
-    """The quote that the order was to accept had expired. Goes with OrdRejReason STALE_ORDER."""
 
 
-@explained
 class OrderCancelRejectText(StrEnum):
-    """Known values of Text (58) in OrderCancelReject (9). More are to be expected."""
+    """Known values of Text (58) in OrderCancelReject (9). More are to be expected.
+
+    Attributes:
+        INVALID_AMEND_QTY_FOR_ORDER: The new quantity is below the filled quantity. Goes with CxlRejReason
+            BROKER.
+        CANNOT_UPDATE_FILLED_ORDER: The order is filled whole. Goes with CxlRejReason BROKER.
+        ORDER_AMEND_IN_PROGRESS: The change before it is not settled yet, and UseCapReservation takes one at a
+            time. Goes with CxlRejReason BROKER. Since 2026-10.
+        ORDER_ATTRIBUTES_MISMATCH: Symbol or side are not those of the order, on a session with
+            UseCapReservation. Goes with CxlRejReason UNKNOWN_ORDER. Since 2026-10.
+        EVENT_CONTRACT_DAILY_CAP_EXCEEDED: The remaining daily cap of the customer account on event contracts
+            does not cover the change. Goes with CxlRejReason BROKER. Since 2026-10.
+        SELF_CROSS_ATTEMPT: The changed order would trade with another of the same owner. Goes with
+            CxlRejReason INVALID_PRICE_INCREMENT.
+        INVALID_PRICE: The market does not take this price; the order rests as it was. Goes with CxlRejReason
+            OTHER. Since 2026-07.
+        MARKET_NOT_FOUND: No such market. Goes with CxlRejReason OTHER. Since 2026-07.
+        ORDER_ALREADY_EXISTS: Another request had this ClOrdID. Goes with CxlRejReason DUPLICATE_CL_ORD_ID.
+            Since 2026-07.
+    """
 
     INVALID_AMEND_QTY_FOR_ORDER = "INVALID_AMEND_QTY_FOR_ORDER"
-    """The new quantity is below what is filled. Goes with CxlRejReason BROKER."""
     CANNOT_UPDATE_FILLED_ORDER = "CANNOT_UPDATE_FILLED_ORDER"
-    """The order is filled whole. Goes with CxlRejReason BROKER."""
     ORDER_AMEND_IN_PROGRESS = "ORDER_AMEND_IN_PROGRESS"
-    """The change before it is not settled yet, and UseCapReservation takes one at a time. Goes with
-    CxlRejReason BROKER. Since 2026-10.
-    """
     ORDER_ATTRIBUTES_MISMATCH = "ORDER_ATTRIBUTES_MISMATCH"
-    """Symbol or side are not those of the order, on a session with UseCapReservation. Goes with CxlRejReason
-    UNKNOWN_ORDER. Since 2026-10.
-    """
     EVENT_CONTRACT_DAILY_CAP_EXCEEDED = "EVENT_CONTRACT_DAILY_CAP_EXCEEDED"
-    """What is left of the customer account's daily cap on event contracts does not cover the change. Goes
-    with CxlRejReason BROKER. Since 2026-10.
-    """
     SELF_CROSS_ATTEMPT = "SELF_CROSS_ATTEMPT"
-    """The changed order would trade with another of the same owner. Goes with CxlRejReason
-    INVALID_PRICE_INCREMENT.
-    """
     INVALID_PRICE = "INVALID_PRICE"
-    """The market does not take this price; the order rests as it was. Goes with CxlRejReason OTHER. Since
-    2026-07.
-    """
     MARKET_NOT_FOUND = "MARKET_NOT_FOUND"
-    """No such market. Goes with CxlRejReason OTHER. Since 2026-07."""
     ORDER_ALREADY_EXISTS = "ORDER_ALREADY_EXISTS"
-    """Another request had this ClOrdID. Goes with CxlRejReason DUPLICATE_CL_ORD_ID. Since 2026-07."""
 
 
-@explained
 class AcceptQuoteStatusText(StrEnum):
-    """Known values of Text (58) in AcceptQuoteStatus (UC). More are to be expected."""
+    """Known values of Text (58) in AcceptQuoteStatus (UC). More are to be expected.
+
+    Attributes:
+        NOT_FOUND: The venue does not know the quote: it may have restarted, which takes open quotes away.
+            Since 2026-07.
+        EXPIRED: The quote was cancelled, or its time is over. Since 2026-07.
+    """
 
     NOT_FOUND = "NOT_FOUND"
-    """The venue does not know the quote: it may have restarted, which takes open quotes away. Since 2026-07.
-    """
     EXPIRED = "EXPIRED"
-    """The quote was cancelled, or its time is over. Since 2026-07."""
 
 
 TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
@@ -260,14 +269,13 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=ExecType.CANCELED,
         ),
         ("8", "IMMEDIATE_OR_CANCELLED"): TextMeaning(
-            meaning="The rest of an immediate-or-cancel order found nothing to trade with.",
+            meaning="The rest of an immediate-or-cancel order found no counterparty.",
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
         ("8", "EVENT_CONTRACT_DAILY_CAP_EXCEEDED"): TextMeaning(
             meaning=(
-                "What is left of the customer account's daily cap on event contracts does not "
-                "cover the order."
+                "The remaining daily cap of the customer account on event contracts does not cover the order."
             ),
             attribute="ord_rej_reason",
             code=OrdRejReason.ORDER_EXCEEDS_LIMIT,
@@ -295,7 +303,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=OrdRejReason.STALE_ORDER,
         ),
         ("9", "INVALID_AMEND_QTY_FOR_ORDER"): TextMeaning(
-            meaning="The new quantity is below what is filled.",
+            meaning="The new quantity is below the filled quantity.",
             attribute="cxl_rej_reason",
             code=CxlRejReason.BROKER,
         ),
@@ -314,7 +322,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
         ),
         ("9", "EVENT_CONTRACT_DAILY_CAP_EXCEEDED"): TextMeaning(
             meaning=(
-                "What is left of the customer account's daily cap on event contracts does not "
+                "The remaining daily cap of the customer account on event contracts does not "
                 "cover the change."
             ),
             attribute="cxl_rej_reason",
@@ -346,4 +354,4 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
         ("UC", "EXPIRED"): TextMeaning(meaning="The quote was cancelled, or its time is over."),
     }
 )
-"""What the known values of Text (58) say, by MsgType (35) and value."""
+"""Meanings of the known values of Text (58), by MsgType (35) and value."""

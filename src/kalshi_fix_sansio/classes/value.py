@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import attrs
 
-from kalshi_fix_sansio.classes.explained import explained
-
 
 class Value:
     """Base of such classes. Fields with `eq=False` or `repr=False` are left out, as by attrs itself."""
 
     __slots__ = ()
-
-    def __init_subclass__(cls) -> None:
-        explained(cls)
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:

@@ -9,7 +9,7 @@ import attrs
 from kalshi_fix_sansio.codec.nodes import FieldNode, GroupNode, Node
 from kalshi_fix_sansio.codec.tables import BlockTable, FieldSlot, GroupSlot, LengthSlot
 from kalshi_fix_sansio.codec.tokens import Token
-from kalshi_fix_sansio.layout import FieldLayout
+from kalshi_fix_sansio.dialect.layout import FieldLayout
 
 
 @attrs.define(eq=False)
@@ -105,16 +105,9 @@ class BlockItem:
         Its constructor would refuse None for a required field, which stands for one that is missing or
         unreadable, and warn of deprecated messages, which only concerns who makes them.
         """
-        instance = object.__new__(self.table.layout.cls)
-        self.fill(instance)
-        return instance
-
-    def fill(self, instance: Any) -> None:
-        """Set every attribute of the block."""
-        for attribute in self.table.fields:
-            setattr(instance, attribute, self.values.get(attribute))
-        for attribute, _ in self.table.groups:
-            setattr(instance, attribute, [])
+        instance = self.table.blank()
+        for attribute, value in self.values.items():
+            setattr(instance, attribute, value)
         for group in self.groups.values():
             setattr(instance, group.slot.member.attribute, [entry.build() for entry in group.entries])
         instance.unknown = tuple(
@@ -122,3 +115,4 @@ class BlockItem:
             for item in self.items
             if isinstance(item, FieldItem) and item.is_unknown
         )
+        return instance

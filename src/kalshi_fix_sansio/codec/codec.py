@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from zlib import adler32
 
-from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec.compiled.cache import DecoderCache
 from kalshi_fix_sansio.codec.encoder import ENCODE_ERRORS, check_header, check_unknown, name_fault
 from kalshi_fix_sansio.codec.explainer import CHECK_SUM_TAG, MSG_TYPE_TAG, Explainer
@@ -14,17 +12,16 @@ from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.reader import read
 from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, BlockTable, Tables
 from kalshi_fix_sansio.codec.tokens import Token, TokenForm, split, tokenize
+from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
+from kalshi_fix_sansio.dialect.layout import BlockLayout, Dialect
+from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import (
-    CHECK_SUM_BY_ADLER,
     Frame,
     encode_frame,
     frame_problems,
     is_frame,
-    message_heads,
 )
-from kalshi_fix_sansio.layout import BlockLayout, Dialect
-from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import format_string
 
 
@@ -59,8 +56,6 @@ class Codec:
         self._body_tables: dict[type[Message], BlockTable] = {}
         self._encode_header = dialect.header.encode
         self._encode_body = _BodyEncoders(dialect)
-        self._heads = message_heads(dialect.begin_string)
-        self._longest_head = len(self._heads) - 1
 
     def decode(self, frame: bytes | Frame) -> Message:
         """Decode leniently: nothing is lost for being new or malformed.
@@ -151,13 +146,7 @@ class Codec:
         # What is rare is looked for once, here: the encoders look at each string for SOH alone.
         if "\0" in text or not text.isascii():
             return self._encode_carefully(message, header)
-        data = text.encode()
-        # A body that is too long for any of the heads may be too long for Adler-32 as well.
-        size = len(data)
-        if size > self._longest_head:
-            return encode_frame(self.dialect.begin_string, data)
-        data = self._heads[size] + data
-        return data + CHECK_SUM_BY_ADLER[adler32(data) % 256]
+        return encode_frame(self.dialect.begin_string, text.encode())
 
     def _encode_carefully(self, message: Message, header: Any) -> bytes:
         """Encode what has unknown fields or characters beyond ASCII, or name what has no FIX form."""

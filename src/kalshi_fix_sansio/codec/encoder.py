@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kalshi_fix_sansio.base import Block
 from kalshi_fix_sansio.codec.tables import BlockTable, FieldSlot, Slot, Tables, always_required
+from kalshi_fix_sansio.dialect.base import Block
+from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember, GroupMember
+from kalshi_fix_sansio.dialect.support import format_unknown
 from kalshi_fix_sansio.errors import EncodeError
-from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS, format_value
-from kalshi_fix_sansio.support import format_unknown
 
 CODEC_TAGS = frozenset((8, 9, 10, 35))
 """Fields of header and trailer that `Codec.encode` writes by itself."""

@@ -14,7 +14,6 @@ Nothing is decided by what a counter says, as long as it does not contradict wha
 
 from __future__ import annotations
 
-from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
 from kalshi_fix_sansio.codec.findings import (
     MAX_PROBLEMS,
@@ -35,9 +34,10 @@ from kalshi_fix_sansio.codec.tables import (
     Tables,
 )
 from kalshi_fix_sansio.codec.tokens import NO_TAG, Token, TokenForm, tokenize
+from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
+from kalshi_fix_sansio.dialect.layout import Dialect, FieldLayout, Kind, MessageLayout
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.layout import Dialect, FieldLayout, Kind, MessageLayout
-from kalshi_fix_sansio.problems import Problem, Reason
 
 BEGIN_STRING_TAG, MSG_TYPE_TAG, CHECK_SUM_TAG = 8, 35, 10
 
@@ -100,12 +100,9 @@ class Explainer:
         """Make the message; DecodeError if there is none."""
         if self.msg_type is None:
             raise DecodeError("not a FIX message: it has no MsgType (35)")
-        message: Message
-        if self.layout is None:
-            message = UnknownMessage(msg_type=self.msg_type)
-            self.body.fill(message)
-        else:
-            message = self.body.build()
+        message: Message = self.body.build()
+        if isinstance(message, UnknownMessage):
+            message.msg_type = self.msg_type
         message.header = self.header.build()
         message.trailer = self.trailer.build()
         message.problems = self.problems(strict=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from kalshi_fix_sansio.layout import FieldLayout
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.dialect.layout import FieldLayout
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 
 MAX_PROBLEMS = 1_000
 """How many problems of a message are told; its bytes have them all."""

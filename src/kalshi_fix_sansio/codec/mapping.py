@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, time
 from typing import Any, Final, Literal
 
-from kalshi_fix_sansio.base import Block, Message, UnknownField, UnknownMessage
+from kalshi_fix_sansio.dialect.base import Block, Message, UnknownField, UnknownMessage
+from kalshi_fix_sansio.dialect.layout import BlockLayout, Dialect, FieldLayout, FieldMember, GroupMember
+from kalshi_fix_sansio.dialect.support import MAX_TAG, shown_value
 from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldLayout, FieldMember, GroupMember
 from kalshi_fix_sansio.scalars import PARSERS, format_value
-from kalshi_fix_sansio.support import MAX_TAG, shown_value
 
 By = Literal["name", "tag"]
 """What the keys are: FIX names such as ClOrdID, or tags such as 11, which are strings too."""

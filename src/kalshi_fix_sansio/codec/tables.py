@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
 
-from kalshi_fix_sansio.base import UnknownMessage
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.base import UnknownMessage
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     Dialect,
     FieldLayout,
@@ -22,9 +19,9 @@ from kalshi_fix_sansio.layout import (
     MessageLayout,
     Presence,
 )
-from kalshi_fix_sansio.limits import LimitCheck, limit_check
-from kalshi_fix_sansio.scalars import LEXICAL_PLAIN, PARSERS, parse_utctimestamp, remembered_decimal
-from kalshi_fix_sansio.support import format_unknown
+from kalshi_fix_sansio.dialect.limits import LimitCheck, limit_check
+from kalshi_fix_sansio.dialect.support import format_unknown
+from kalshi_fix_sansio.scalars import PARSERS
 
 Read = Callable[[str], Any]
 """From wire text to value; raises ValueError with what was expected."""
@@ -101,53 +98,19 @@ member. Then the attribute, what reads the value, and the field's limit or, for 
 A tuple, because each field takes all of them: one by one, the attributes of a slot take twice as long.
 """
 
-_REPEATED: Final = frozenset(("PRICE", "QTY"))
-_REPEATED_IN_ENTRIES: Final = frozenset(("PRICE",))
-
-
-def is_repeated(slot: FieldSlot, *, in_entry: bool) -> bool:
-    """Say whether a field's value is worth remembering.
-
-    Prices are: a venue has few. Quantities of orders are as well, but those in group entries add up what
-    many ordered and fees, balances and the like are seldom the same twice: with every decimal remembered a
-    report takes 1.2 times as long.
-    """
-    return slot.field.fix_type in (_REPEATED_IN_ENTRIES if in_entry else _REPEATED)
-
 
 def _leave_to_explainer(raw: str) -> Any:
     """Stand for what reads a value that the reader does not judge."""
     raise ValueError(raw)
 
 
-def _moment(raw: str) -> datetime:
-    """Read a UTCTimestamp; in its usual form that takes half as long as by `PARSERS`."""
-    return datetime.fromisoformat(raw + "Z") if _is_plain_moment(raw) else parse_utctimestamp(raw)
-
-
-_is_plain_moment: Final = re.compile(LEXICAL_PLAIN[Kind.UTCTIMESTAMP]).fullmatch
-_SHORT_WAYS: Final[Mapping[Kind, Read]] = MappingProxyType(
-    {
-        Kind.STRING: str,  # the reader has seen that no value is empty
-        Kind.BOOLEAN: {"Y": True, "N": False}.__getitem__,
-        Kind.UTCTIMESTAMP: _moment,
-    }
-)
-"""In place of `PARSERS`: the same values, but other errors. Nobody sees those: the explainer reads again.
-Each saves a call of Python, which takes 0.3 µs."""
-
-
-def _reader_slot(slot: Slot, first: int, *, in_entry: bool) -> ReaderSlot:
+def _reader_slot(slot: Slot, first: int) -> ReaderSlot:
     if isinstance(slot, GroupSlot):
         return first, slot.member.attribute, slot.read, slot
     if isinstance(slot, LengthSlot) or slot.legacy or slot.field.length_tag is not None:
         # Data may have SOH in it, and an older tag counts only if nothing else says the same.
         return first, "", _leave_to_explainer, None
-    read = slot.read
-    if slot.codes is None:
-        repeats = slot.field.kind is Kind.DECIMAL and is_repeated(slot, in_entry=in_entry)
-        read = remembered_decimal if repeats else _SHORT_WAYS.get(slot.field.kind, read)
-    return first, slot.member.attribute, read, slot.limit
+    return first, slot.member.attribute, slot.read, slot.limit
 
 
 @attrs.frozen(eq=False)
@@ -169,31 +132,22 @@ class BlockTable:
     """Those of what must be present."""
     reader_slots: dict[str, ReaderSlot] = attrs.field(init=False)
     """The slots as the reader of an entry goes by them, by the text of the tag."""
-    blank: Callable[[], Any] = attrs.field(init=False)
-    """Makes an instance with nothing set."""
 
     def __attrs_post_init__(self) -> None:
         """Work out what follows from the rest."""
-        slots = {str(tag): _reader_slot(slot, slot.index, in_entry=True) for tag, slot in self.slots.items()}
+        slots = {str(tag): _reader_slot(slot, slot.index) for tag, slot in self.slots.items()}
         object.__setattr__(self, "required_attributes", tuple(member.attribute for member in self.required))
         object.__setattr__(self, "reader_slots", slots)
-        object.__setattr__(self, "blank", self._make_blank)
 
-    def _make_blank(self) -> Any:
-        """Make the first one, and write the function for the others: attribute by attribute they would take
-        four times as long."""
-        lines = [
-            "def blank():",
-            "    made = new(cls)",
-            *(f"    made.{attribute} = None" for attribute in self.fields),
-            *(f"    made.{attribute} = []" for attribute, _ in self.groups),
-            "    made.unknown = ()",
-            "    return made",
-        ]
-        names: dict[str, Any] = {"new": object.__new__, "cls": self.layout.cls}
-        exec(compile("\n".join(lines), f"<blank {self.layout.name}>", "exec"), names)  # noqa: S102 - from the class alone
-        object.__setattr__(self, "blank", names["blank"])
-        return self.blank()
+    def blank(self) -> Any:
+        """Make an instance with nothing set, without its constructor: see `BlockItem.build`."""
+        made = object.__new__(self.layout.cls)
+        for attribute in self.fields:
+            setattr(made, attribute, None)
+        for attribute, _ in self.groups:
+            setattr(made, attribute, [])
+        made.unknown = ()
+        return made
 
 
 def _encode_unknown_body(message: UnknownMessage, checked: bool = True) -> str:
@@ -314,9 +268,7 @@ class Tables:
         """Return what the reader goes by; LookupError for a MsgType that the dialect does not have."""
         body = self.body(self.dialect.messages[msg_type])
         sections = self.sections(body)
-        slots = {
-            str(tag): _reader_slot(slot, section, in_entry=False) for tag, (section, slot) in sections.items()
-        }
+        slots = {str(tag): _reader_slot(slot, section) for tag, (section, slot) in sections.items()}
         # A tag that one part requires and a later one takes as its own never comes to where it is required.
         # "" is no tag, so the reader never finds it and leaves the message to the explainer.
         required = frozenset(

@@ -11,7 +11,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from kalshi_fix_sansio.layout import Kind
+from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.scalars import LEXICAL
 
 SOH: Final = "\x01"

@@ -2,8 +2,8 @@
 
 FIXT 1.1, "Message format" and "Garbled messages": a message begins with BeginString (8), BodyLength (9)
 and MsgType (35) in this order, BodyLength counts the bytes from behind its own SOH up to the CheckSum
-field, and CheckSum (10) is the sum of all bytes before its tag, modulo 256, in three digits. What does
-not hold to this is garbled: it is skipped, and nothing that follows it is lost.
+field, and CheckSum (10) is the sum of all bytes before its tag, modulo 256, in three digits. Bytes that
+violate this are garbled: they are skipped, and no message behind them is lost.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from kalshi_fix_sansio.framing.frame import (
     ADLER_ASCII_BLOCK,
     ADLER_BLOCK,
-    CHECK_SUM_BY_ADLER,
     CHECK_SUM_FIELDS,
     CHECK_SUM_SIZE,
     SOH,
@@ -21,7 +20,6 @@ from kalshi_fix_sansio.framing.frame import (
     encode_frame,
     frame_problems,
     is_frame,
-    message_heads,
 )
 from kalshi_fix_sansio.framing.framer import (
     MAX_BODY_LENGTH,
@@ -35,7 +33,6 @@ from kalshi_fix_sansio.framing.framer import (
 __all__ = [
     "ADLER_ASCII_BLOCK",
     "ADLER_BLOCK",
-    "CHECK_SUM_BY_ADLER",
     "CHECK_SUM_FIELDS",
     "CHECK_SUM_SIZE",
     "MAX_BODY_LENGTH",
@@ -51,5 +48,4 @@ __all__ = [
     "encode_frame",
     "frame_problems",
     "is_frame",
-    "message_heads",
 ]

@@ -1,42 +1,40 @@
-"""Whole messages: what one is, byte for byte, and what is wrong with bytes that are none."""
+"""Complete messages: their exact format, and the diagnosis of bytes that do not match it."""
 
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import Final
 from zlib import adler32
 
 import attrs
 
-from kalshi_fix_sansio.classes.explained import explained
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 
 SOH: Final = b"\x01"
 """The byte that ends every field."""
 HEAD: Final = re.compile(rb"8=(FIX[ -~]{0,20})\x019=([1-9][0-9]{0,8})\x0135=")
-"""What every message begins with; BeginString and BodyLength are captured."""
+"""The start of every message; BeginString and BodyLength are captured."""
 CHECK_SUM: Final = re.compile(rb"10=([0-9]{3})\x01")
-"""What every message ends with."""
+"""The end of every message."""
 CHECK_SUM_SIZE: Final = 7
 """Bytes of the CheckSum field with its SOH."""
 CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
 """CheckSum (10) by its value."""
-CHECK_SUM_BY_ADLER: Final = CHECK_SUM_FIELDS[-1:] + CHECK_SUM_FIELDS[:-1]
-"""CheckSum (10) by the Adler-32 of what it adds up, modulo 256. Adler-32 starts from 1 by itself."""
 ADLER_BLOCK: Final = 256
 """How many bytes Adler-32 can add up at once."""
 ADLER_ASCII_BLOCK: Final = 512
 """How many ASCII bytes Adler-32 can add up at once."""
 
 
-@explained
 @attrs.frozen
 class Frame:
-    """One whole message whose BodyLength and CheckSum are right, as the `Framer` gives it."""
+    """One whole message whose BodyLength and CheckSum are right, as the `Framer` gives it.
+
+    Attributes:
+        data: All its bytes, from BeginString (8) to the SOH behind CheckSum (10).
+    """
 
     data: bytes = attrs.field(repr=False)
-    """All its bytes, from BeginString (8) to the SOH behind CheckSum (10)."""
 
     @property
     def begin_string(self) -> str:
@@ -66,15 +64,6 @@ SUMS_WITH_CHECK_SUM: Final = tuple(
 """The sum of all bytes of a message modulo 256, its own included, by the value of CheckSum."""
 
 
-@cache
-def message_heads(begin_string: str) -> tuple[bytes, ...]:
-    """Return what stands in front of MsgType, by the length of the body, for all ASCII messages that Adler-32
-    adds up at once. By `encode_frame` instead, encoding an order takes 1.14 times as long."""
-    begin = f"8={begin_string}\x019="
-    longest = ADLER_ASCII_BLOCK - len(f"{begin}{ADLER_ASCII_BLOCK}\x01")
-    return tuple(f"{begin}{size}\x01".encode("latin-1") for size in range(longest + 1))
-
-
 def encode_frame(begin_string: str, body: bytes) -> bytes:
     """Put BeginString and BodyLength before a body (from `35=` to its last SOH) and CheckSum after it."""
     message = b"8=%b\x019=%d\x01%b" % (begin_string.encode("latin-1"), len(body), body)
@@ -82,7 +71,7 @@ def encode_frame(begin_string: str, body: bytes) -> bytes:
 
 
 def is_frame(data: bytes) -> bool:
-    """Say whether the bytes are exactly one message with a right BodyLength and CheckSum."""
+    """Return whether the bytes are exactly one message with a correct BodyLength and CheckSum."""
     head = HEAD.match(data)
     if head is None:
         return False
@@ -99,7 +88,7 @@ def is_frame(data: bytes) -> bool:
 
 
 def frame_problems(data: bytes) -> tuple[Problem, ...]:
-    """Say what keeps the bytes from being one whole message: what was found, and what was expected.
+    """Return why the bytes are not one complete message: the bytes found, and the expected ones.
 
     Empty exactly when `is_frame` holds.
     """

@@ -40,7 +40,7 @@ class Sums:
             self.restart(0, 0)
             return
         self._base -= size
-        # The last sum stays, whatever is gone: the next ones are made from it.
+        # Keep the last sum even if its bytes are dropped: the next ones are computed from it.
         gone = min(-self._base // ADLER_BLOCK, len(self._totals) - 1)
         if gone > 0:
             del self._totals[:gone]

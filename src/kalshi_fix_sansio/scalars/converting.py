@@ -1,4 +1,4 @@
-"""What the constructors of messages make of the values that they are given."""
+"""Converters of the values passed to the constructors of messages."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from kalshi_fix_sansio.layout import Kind
+from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.scalars.formatting import format_char, format_decimal, format_string, require_latin_1
 from kalshi_fix_sansio.scalars.forms import EXPECTED, INT_END, is_integer
 from kalshi_fix_sansio.scalars.parsing import parse_decimal, parse_int
 
 MAX_DECIMALS: Final = 2048
-"""Decimals that are remembered by their text: prices and quantities come again and again."""
+"""Cached decimals by their text, because prices and quantities repeat."""
 
 
 def to_str(value: str) -> str:
@@ -37,7 +37,7 @@ def to_char(value: str) -> str:
 
 
 def to_int(value: int | str) -> int:
-    """Take an int, or digits as they stand on the wire, for an INT field.
+    """Convert an int, or digits in wire format, for an INT field.
 
     Raises:
         TypeError: it is a bool or neither an int nor a string.
@@ -92,10 +92,10 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
 
 
 class Decimals(dict[str, Decimal]):
-    """Decimals by their text, read when first asked for, forgotten all at once when there are too many.
+    """Cache of decimals by their text, parsed on first use, and cleared when it is full.
 
-    A hit takes a third of making the Decimal, and gives one whose hash is known; a miss takes three times as
-    long. So this is for what comes again and again. To be looked up by `[]`: `get` does not ask
+    A hit takes a third of the time of making the Decimal, and returns one whose hash is known; a miss takes
+    three times as long. Use it only for values that repeat. Look up by `[]`: `get` does not call
     `__missing__`.
     """
 
@@ -115,8 +115,6 @@ class Decimals(dict[str, Decimal]):
 
 
 _DECIMALS: Final = Decimals(parse_decimal)
-remembered_decimal: Final[Callable[[str], Decimal]] = _DECIMALS.__getitem__
-"""Read as `parse_decimal` does, and remember the value: for prices and quantities."""
 
 
 def to_bool(value: bool) -> bool:

@@ -9,8 +9,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
 
+from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.errors import EncodeError
-from kalshi_fix_sansio.layout import Kind
 from kalshi_fix_sansio.scalars.forms import EXPECTED, FORMS, INT_END, MAX_DECIMAL_DIGITS, is_date, is_integer
 from kalshi_fix_sansio.scalars.moments import to_datetime, to_time
 
@@ -118,7 +118,7 @@ def format_boolean(value: bool) -> str:
 
 
 def format_utctimestamp(value: datetime) -> str:
-    """Write a UTCTIMESTAMP with exactly three decimals; what is finer is cut, not rounded."""
+    """Write a UTCTIMESTAMP with exactly three decimals; finer digits are truncated, not rounded."""
     if not isinstance(value, datetime):
         raise EncodeError(f"expected a datetime, not {type(value).__name__}")
     if value.tzinfo is not UTC:
@@ -155,7 +155,7 @@ def format_utcdateonly(value: date) -> str:
 
 
 def format_utctimeonly(value: time) -> str:
-    """Write a UTCTIMEONLY with exactly three decimals; what is finer is cut, not rounded."""
+    """Write a UTCTIMEONLY with exactly three decimals; finer digits are truncated, not rounded."""
     try:
         value = to_time(value)
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The lexical form of each kind, and what is a value of it."""
+"""The lexical form of each kind, and the checks of its values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final
 
-from kalshi_fix_sansio.layout import Kind
+from kalshi_fix_sansio.dialect.layout import Kind
 
 MAX_INT_DIGITS: Final = 18
-"""Digits an integer may have on the wire: what fits a signed 64-bit number for sure."""
+"""The largest number of digits of an integer on the wire: as many as always fit a signed 64-bit number."""
 INT_END: Final = 10**MAX_INT_DIGITS
 """Integers from here on have more digits."""
 MAX_DECIMAL_DIGITS: Final = 19
@@ -59,12 +59,12 @@ LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.DATA: r"[^\x01]++",
     }
 )
-"""Forms that Python's own conversions read rightly or refuse by ValueError.
+"""Forms that Python's conversions read correctly or reject with ValueError.
 
-They leave out what is rare and takes thought: leap seconds, decimals that begin with the point or are very
-long, data with SOH in it. They are meant to stand in front of the SOH that ends the value, and never give
-back a character: that would only make a wrong value take longer to refuse. Only repetitions of single
-characters are possessive: those of more went wrong before CPython 3.11.5.
+They exclude rare and irregular cases: leap seconds, decimals that begin with the point or are very long,
+data that contains SOH. Use them in front of the SOH that ends the value. They never backtrack, because that
+would only delay the rejection of a wrong value. Only repetitions of single characters are possessive:
+possessive repetitions of groups were broken before CPython 3.11.5.
 """
 
 EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -85,17 +85,17 @@ EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.DATA: "data of at least one byte",
     }
 )
-"""For error texts: what the form of each kind is."""
+"""The form of each kind, for error texts."""
 
 FORMS: Final = {kind: re.compile(pattern) for kind, pattern in LEXICAL.items()}
 """The same, compiled."""
 
 
 def is_integer(value: object) -> bool:
-    """Say whether it is an integer, which a bool is not meant to be."""
+    """Return whether the value is an integer; a bool is not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_date(value: object) -> bool:
-    """Say whether it is a date, which a datetime is not meant to be."""
+    """Return whether the value is a date; a datetime is not."""
     return isinstance(value, date) and not isinstance(value, datetime)

@@ -1,4 +1,4 @@
-"""What the constructors of messages make of dates and times."""
+"""Converters of the dates and times passed to the constructors of messages."""
 
 from __future__ import annotations
 

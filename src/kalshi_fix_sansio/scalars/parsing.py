@@ -9,7 +9,7 @@ from operator import methodcaller
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from kalshi_fix_sansio.layout import Kind
+from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.scalars.forms import EXPECTED, FORMS
 
 _T = TypeVar("_T")
@@ -17,9 +17,9 @@ _SECOND = timedelta(seconds=1)
 
 
 def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
-    """Return what reads text that has the form of a kind, and raises ValueError for any other.
+    """Return a parser that reads text in the form of a kind, and raises ValueError for other text.
 
-    The form is bound once: looking it up by its kind takes longer than matching it.
+    The form is bound once, because the lookup by its kind takes longer than the match.
     """
     matches, text = FORMS[kind].fullmatch, f"expected {EXPECTED[kind]}"
 
@@ -44,11 +44,11 @@ parse_seqnum: Callable[[str], int] = _parser(Kind.SEQNUM, int)
 parse_numingroup: Callable[[str], int] = _parser(Kind.NUMINGROUP, int)
 """Read a NUMINGROUP: digits without a sign; entries of the group that follows."""
 parse_decimal: Callable[[str], Decimal] = _parser(Kind.DECIMAL, Decimal)
-"""Read a FLOAT, PRICE, QTY, AMT or PERCENTAGE, exactly, keeping the scale as it came."""
+"""Read a FLOAT, PRICE, QTY, AMT or PERCENTAGE, exactly, keeping the scale of the text."""
 parse_boolean: Callable[[str], bool] = _parser(Kind.BOOLEAN, "Y".__eq__)
 """Read a BOOLEAN: `Y` or `N`."""
 parse_data: Callable[[str], bytes] = _parser(Kind.DATA, methodcaller("encode", "latin-1"))
-"""Read a DATA field: any bytes, SOH among them; their number comes from the length field."""
+"""Read a DATA field: any bytes, including SOH; their number is in the length field."""
 
 
 # The next three expect text whose lexical form was checked; a day or year that no calendar has is

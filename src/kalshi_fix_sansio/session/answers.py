@@ -1,13 +1,14 @@
-"""Which incoming messages answer which requests.
+"""The matching of incoming messages to the requests that they answer.
 
-A request is settled by the first message that says what became of it: one that the dialect says answers it
-(`MessageLayout.answers`), or a Reject or BusinessMessageReject that names its number. A message may also say
-that the peer does not know what became of it; then nothing will settle the request, and its user is told so.
+A request is settled by the first message that reports its outcome: one that answers it according to the
+dialect (`MessageLayout.answers`), or a Reject or BusinessMessageReject that names its number. A message may
+also report that the peer does not know the outcome; then no message settles the request, and
+OutcomesUnknown is emitted.
 
-Ids are no keys. Users send one ClOrdID twice, a cancel may have the id of its order, and each fill of an
-order names the same ClOrdID again. So the type of the request counts beside its id, of several the oldest is
-meant, and what an order became (its OrderID) is remembered: a later report with that OrderID is about the
-order which has had its answer, not about the next one of the same ClOrdID.
+Ids are not unique. Users may send a ClOrdID twice, a cancel may have the id of its order, and each fill of
+an order contains the same ClOrdID. So requests are matched by type as well as id, the oldest of several is
+taken, and the OrderID of an answered order is remembered: a later report with that OrderID is about the
+answered order, not about the next one of the same ClOrdID.
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.conditions import Choice, Terms, holds, terms
-from kalshi_fix_sansio.events import RejectReceived
-from kalshi_fix_sansio.layout import Answers, BlockLayout
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.conditions import Choice, Terms, holds, terms
+from kalshi_fix_sansio.dialect.layout import Answers, BlockLayout
+from kalshi_fix_sansio.events import OpenRequest, RejectReceived
 from kalshi_fix_sansio.session.core import Core
-from kalshi_fix_sansio.session.requests import UNNAMED, Named, OpenRequests, Several
+from kalshi_fix_sansio.session.open_requests import UNNAMED, Named, OpenRequests, Several
 
 
 @attrs.frozen
@@ -33,7 +33,7 @@ class _Rule:
 
     requests: Collection[str]
     made: str | None
-    """The attribute of the message that says what a request made, such as the OrderID of an order."""
+    """The attribute of the message with the id of the created object, such as the OrderID of an order."""
     others: Collection[str]
     """Those of `requests` that make nothing: a cancel, a replace."""
     open_when: Terms
@@ -46,21 +46,21 @@ class _Lookup:
     named: Named
     attribute: str | None
     value: str
-    """Where there is no attribute: what requests that have no name are found by."""
+    """Without an attribute: the value by which requests without an id are found."""
     rules: Choice[_Rule]
 
 
 class AnswerBook:
-    """Ties what comes in to what was sent."""
+    """Matches incoming messages to sent requests."""
 
     __slots__ = ("_core", "_lookups", "_made")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._lookups: dict[type[Message], tuple[_Lookup, ...]] = {}
-        """By class, worked out for the first message of each; empty for what answers nothing."""
+        """By class, compiled for the first message of each; empty for messages that are not answers."""
         self._made: dict[type[Message], str] = {}
-        """By class, the attribute that says what a request has made."""
+        """By class, the attribute with the id of the object that a request created."""
         for layout in core.config.dialect.messages.values():
             for answers in layout.answers:
                 if answers.makes is not None:
@@ -75,8 +75,8 @@ class AnswerBook:
         return lookups
 
     def note(self, message: Message) -> Sequence[OpenRequest] | None:
-        """If the message about to be told answers requests, they are settled with it; return those whose
-        outcome it leaves open."""
+        """Settle the requests that the message answers with its event, which must be emitted next; return
+        those whose outcome it leaves open."""
         lookups = self._lookups.get(message.__class__)
         if lookups is None:
             lookups = self._learn(message)
@@ -91,15 +91,15 @@ class AnswerBook:
             attribute = lookup.attribute
             name = lookup.value if attribute is None else getattr(message, attribute)
             found = lookup.named.get(name)
-            if found is None:  # as for most reports: they are about orders that have had their answer
+            if found is None:  # as for most reports: they are about answered orders
                 continue
             for rule in lookup.rules.of(message):
                 # One message answers at most one request of each type.
                 if answered and any(each.msg_type in rule.requests for each in answered):
                     continue
                 made = rule.made
-                # About an order that has had its answer. It may still answer a cancel or a replace of that
-                # order.
+                # About an order that was answered before. It may still answer a cancel or a replace of
+                # that order.
                 told_before = made is not None and (name, getattr(message, made)) in known
                 msg_types = rule.others if told_before else rule.requests
                 if isinstance(found, Several):
@@ -111,14 +111,14 @@ class AnswerBook:
                 answered.append(request)
                 if rule.open_when and holds(rule.open_when, message):
                     unsure.append(request)
-                    # The order may live all the same: its fills, if they come, answer no other order.
+                    # The order may be open nevertheless: its fills, if any, answer no other order.
                     made = told_of
                 if told_of is not None:
-                    # A refusal may speak of the order that stands in its way, whose own answer is to come.
+                    # A refusal may name the conflicting order, whose own answer is still pending.
                     known.add(name, getattr(message, made) if made else None)
                 if found is request:
                     break  # no other has this name
-        # Those are settled by the OutcomesUnknown that the caller tells behind this message.
+        # Those are settled by OutcomesUnknown, which the caller emits after this message.
         if unsure:
             answered = [request for request in answered if request not in unsure]
         if answered:
@@ -126,9 +126,9 @@ class AnswerBook:
         return unsure
 
     def rejected(self, message: Any) -> None:
-        """Reject (3) and BusinessMessageReject (j): told to the user with the message that they answer."""
+        """Reject (3) and BusinessMessageReject (j): emitted with the message that they answer."""
         core, ref_seq_num = self._core, message.ref_seq_num
-        # Found before it is settled: then it is no longer among the open requests, where it may be found.
+        # Look it up before it is settled, which removes it from the open requests.
         sent = core.outbound.find_sent(ref_seq_num)
         request = core.ledger.open.numbered(ref_seq_num)
         if request is not None:

@@ -1,20 +1,26 @@
-"""What an incoming message must satisfy before it counts, whatever its type.
+"""Checks of incoming messages before they are counted: CompIDs, SendingTime, the dialect's rules, and
+MsgSeqNum (34).
 
-FIXT 1.1 session layer, "Message validation": a failed check is answered by a Reject (3) with the
-SessionRejectReason (373) returned here, and for CompIDs and SendingTime by a Logout after it.
+FIXT 1.1 session layer, "Message validation": a failed check is answered with a Reject (3) with the
+SessionRejectReason (373) returned here, and for CompIDs and SendingTime by a Logout after it. "Sequence
+numbers" and "Possible duplicates": the rules about MsgSeqNum are for every message but SequenceReset-Reset
+and a resetting Logon.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import SessionConfig
-from kalshi_fix_sansio.layout import LogonFacts, MessageLayout, Place
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import LogonFacts, MessageLayout, Place
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import Check, block_checker, checker
 
 SENDER_COMP_ID, TARGET_COMP_ID, SENDING_TIME, ORIG_SENDING_TIME = 49, 56, 52, 122
@@ -57,8 +63,7 @@ def version_problem(logon: Message, config: SessionConfig) -> Problem | None:
 
 
 def poss_dup_problem(header: Any) -> Problem | None:
-    """Check that a possible duplicate says when it was first sent: OrigSendingTime (122), not after
-    SendingTime."""
+    """Check that a possible duplicate has an OrigSendingTime (122) that is not after SendingTime."""
     if header.poss_dup_flag is not True:
         return None
     if header.orig_sending_time is None:
@@ -73,13 +78,13 @@ def poss_dup_problem(header: Any) -> Problem | None:
 
 
 def is_served(layout: MessageLayout, config: SessionConfig) -> bool:
-    """Say whether the peer may send this type of message on this product and session type."""
+    """Return whether the peer may send this type of message on this product and session type."""
     return layout.allowed(config.product, config.session_type.name, config.role.peer)
 
 
 def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> tuple[Problem, ...]:
-    """Find what strict decoding cannot: rules of this product, session type and sender, of what the session
-    was logged on with, and of possible duplicates.
+    """Return the problems that strict decoding cannot find: violations of the rules of this product, session
+    type and sender, of the settings of the session's Logon, and of possible duplicates.
 
     The message must be of a type that the dialect has.
     """
@@ -88,7 +93,7 @@ def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> 
     if duplicate is not None:
         return (duplicate,)
     layout = config.dialect.messages[header.msg_type]
-    # The rules say nothing of a type that is not served here; the receiver answers it by its type alone.
+    # There are no rules for a type that is not served here; the receiver rejects it by its type.
     if not is_served(layout, config):
         return ()
     of_header, of_body = rules.get(header.msg_type) or rules.learn(layout)
@@ -96,21 +101,21 @@ def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> 
 
 
 class PeerRules(dict[str, tuple[Check, Check]]):
-    """What a strict session asks of the peer's messages, by MsgType: of the header, and of the body.
+    """The rules of a strict session for the peer's messages, by MsgType: for the header and for the body.
 
-    Rules are compiled when the first message of a type comes.
+    Rules are compiled when the first message of a type is received.
     """
 
     __slots__ = ("_config", "_logon")
 
     def __init__(self, config: SessionConfig, logon: LogonFacts | None) -> None:
-        """Begin without any; `logon` is what the session was logged on with."""
+        """Start without compiled rules; `logon` contains the settings of the session's Logon."""
         super().__init__()
         self._config = config
         self._logon = logon
 
     def learn(self, layout: MessageLayout) -> tuple[Check, Check]:
-        """Work out what is asked of one type of message."""
+        """Compile the rules of one type of message."""
         config = self._config
         name = config.session_type.name
         place = Place(config.product, name, config.role.peer, layout.msg_type, self._logon)
@@ -119,3 +124,54 @@ class PeerRules(dict[str, tuple[Check, Check]]):
             checker(layout, place),
         )
         return rules
+
+
+LAST_NUMBER: Final = 10**MAX_INT_DIGITS - 1
+"""The largest MsgSeqNum that can be written and read here; after it, the numbers have to be reset."""
+
+
+class Verdict(Enum):
+    """The classification of an incoming number."""
+
+    EXPECTED = "expected"
+    """The next one: the message is processed and the number advances."""
+    TOO_HIGH = "too high"
+    """Something is missing before it: see `recovery`."""
+    TOO_LOW = "too low"
+    """Used before, and not marked as a possible duplicate: the session cannot go on (Logout, end)."""
+    DUPLICATE = "duplicate"
+    """Used before and marked PossDupFlag=Y: received already, so it is checked and then ignored."""
+
+
+def judge(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
+    """Classify an incoming MsgSeqNum when `expected` is the next one.
+
+    PossDupFlag matters only below it: a message that is resent into a gap carries it, and is new here.
+    """
+    if seq_num == expected:
+        return Verdict.EXPECTED
+    if seq_num > expected:
+        return Verdict.TOO_HIGH
+    return Verdict.DUPLICATE if poss_dup else Verdict.TOO_LOW
+
+
+def usable(number: int) -> int:
+    """Return a number that is about to be taken. Raises StoreError when all are used up."""
+    if number > LAST_NUMBER:
+        raise StoreError(used_up_text())
+    return number
+
+
+def used_up_text() -> str:
+    """Return why no session can go on from the largest number."""
+    return f"the sequence numbers end at {LAST_NUMBER}: log on with ResetSeqNumFlag=Y"
+
+
+def too_low_text(seq_num: int, expected: int) -> str:
+    """Return the Text (58) of the Logout that answers a number too low."""
+    return f"MsgSeqNum too low, expecting {expected} but received {seq_num}"
+
+
+def too_high_text(seq_num: int, expected: int) -> str:
+    """Return the Text (58) of the Logout that answers a gap which cannot be repaired."""
+    return f"MsgSeqNum too high, expecting {expected} but received {seq_num}, and this session has no resend"

@@ -1,4 +1,4 @@
-"""What the parts of one session share, and what any of them may do: move, tell, refuse, end."""
+"""The state shared by the parts of one session, and their common actions: move, emit, reject, end."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ from collections.abc import Hashable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import LogonFacts, Place, Sender
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import (
     CloseReason,
     Event,
     LoggedOn,
     MessageRejected,
+    OpenRequest,
     OutcomesUnknown,
     SessionEnded,
+    Uncertainty,
 )
 from kalshi_fix_sansio.framing import Frame, Framer
-from kalshi_fix_sansio.layout import LogonFacts, Place, Sender
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
-from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.checks import PeerRules
 from kalshi_fix_sansio.session.ledger import EndedBy, Ledger
+from kalshi_fix_sansio.session.open_requests import BY_NUMBER, UNNAMED, Names, RestingOrders, names_of
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text, reply_route
-from kalshi_fix_sansio.session.requests import BY_NUMBER, UNNAMED, Names, names_of
-from kalshi_fix_sansio.session.resting import RestingOrders
-from kalshi_fix_sansio.session.sending_times import SendingTimes
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
 from kalshi_fix_sansio.session.store import MessageStore
-from kalshi_fix_sansio.session.timers import Timers
+from kalshi_fix_sansio.session.timers import SendingTimes, Timers
 from kalshi_fix_sansio.validation import logon_facts
 
 HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT, SEQUENCE_RESET, LOGOUT, LOGON = (
@@ -51,16 +50,17 @@ UNSUPPORTED_MESSAGE_TYPE = 3
 
 
 class Core:
-    """The shared state of one session, and what any part may do about the peer.
+    """The shared state of one session, and the actions on it that every part uses.
 
-    `reject` sends a Reject (3), and the session goes on. These end it:
+    `reject` sends a Reject (3), and the session continues. These end it:
 
-    - `end` sends nothing: the state becomes CLOSED and SessionEnded is told. The others come to it;
-    - `refuse` is `fail` or `end`, as the ProtocolOptions say for what precedes a Logon and for silence;
-    - `fail` sends a Logout that says why, and does not wait for the peer's;
-    - `break_off` does so once the session is established and, where `ProtocolOptions.linger` wants it, waits
-      for the peer's first (ENDING: nothing else is taken);
-    - `begin_logout` waits for the peer's in any case, and takes what comes before it (LOGOUT_SENT).
+    - `end` sends no message: the state becomes CLOSED and SessionEnded is emitted. The others lead to it;
+    - `refuse` is `fail` or `end`, depending on the ProtocolOptions for messages before a Logon and for
+      silence;
+    - `fail` sends a Logout with the reason, and does not wait for the peer's;
+    - `break_off` does so once the session is established and, if `ProtocolOptions.linger` is set, waits for
+      the peer's Logout first (ENDING: no other message is processed);
+    - `begin_logout` always waits for the peer's, and processes the messages before it (LOGOUT_SENT).
     """
 
     __slots__ = (
@@ -82,6 +82,7 @@ class Core:
         "resting",
         "send_rules",
         "state",
+        "store_error",
         "timers",
         "times",
     )
@@ -99,31 +100,34 @@ class Core:
         self.times: SendingTimes = SendingTimes(config.sending_time_tolerance, self.timers)
         self.resting: RestingOrders = RestingOrders(config)
         self.flags: Mapping[str, Any] = MappingProxyType({})
-        """What this side's last Logon asked for, without secrets."""
+        """The settings requested in this side's last Logon, without secrets."""
         self.outbound: Outbound = Outbound(config, self.codec, ledger, self.timers)
         self.events: list[Event] = []
         self.event_bytes: int = 0
-        """Bytes received since no event waited, and of what was released from behind a gap since."""
+        """Bytes received since no event was waiting, plus the bytes of messages released from behind a
+        gap."""
         self.state: State = State.DISCONNECTED
+        self.store_error: StoreError | None = None
+        """The error with which the store failed."""
         self.peer_comp_id: str | None = None
         """SenderCompID of the peer's Logon."""
         self.peer_names: frozenset[str] = config.accepted_sender_comp_ids
         """The SenderCompIDs that the peer may use. Empty until the Logon of a peer that is learnt from it."""
         self.client_logon: LogonFacts | None = None
-        """What rules ask of the Logon that the initiator sent; None until it was."""
+        """The settings in the initiator's Logon on which rules depend; None until it was sent."""
         self.send_rules: dict[type[Message], Any] = {}
-        """What the SendValidator knows of each class of message, which goes by that Logon."""
+        """The SendValidator's cache by class of message, which depends on that Logon."""
         self.peer_rules: PeerRules = PeerRules(config, None)
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
-        """What SessionEnded will say once the Logout handshake that this side began is over."""
+        """The reason and text of SessionEnded once the Logout handshake that this side began is over."""
         self._ended_by: EndedBy | None = None
         self._advice = ""
 
     def hand_over(self) -> list[Event]:
-        """Keep nothing that another session goes on with; return the events that wait.
+        """Hand the state over to the session that continues this one; return the waiting events.
 
-        The ledger belongs to that session now. This one gets a new one, so that a call of it that comes late,
-        such as `confirm`, does not reach the other's.
+        The ledger belongs to that session now. This session gets a new one, so a late call, such as
+        `confirm`, does not affect the other's.
         """
         events, self.events = self.events, []
         self.ledger = Ledger(self.ledger.store)
@@ -151,22 +155,23 @@ class Core:
 
     def store_failed(self, error: StoreError) -> None:
         """End the session because the store failed; nothing that was not made durable may leave."""
-        self.ledger.broken = True  # first: what `end` does must not use the store any more
+        self.store_error = self.store_error or error
+        self.ledger.broken = True  # first, because `end` must not use the store any more
         if self.state is not State.CLOSED:
             self.end(Input.STORE_FAILED, CloseReason.STORE_FAILED, str(error))
         self.outbound.buffer.clear()
 
     def tell(self, event: Event) -> None:
-        """Tell the user something, before its number is counted: the store may pass that number only once
+        """Emit an event, before the message's number is counted: the store may pass that number only once
         this event is confirmed."""
         self.ledger.marks.append(self.ledger.mark)
         self.events.append(event)
 
     def give_up_on(self, requests: Sequence[OpenRequest], why: Uncertainty) -> None:
-        """Tell the user that the outcome of these requests will not be learnt, if there are any.
+        """Emit OutcomesUnknown for these requests, if there are any.
 
-        Where the numbers go on after a restart, the store notes it first: nothing else would then show that
-        no answer is to be waited for. Elsewhere every request found at a restart is uncertain.
+        If the numbers continue after a restart, the store records it first: a later process could not see
+        otherwise that no answer is expected. Elsewhere every request found at a restart is uncertain.
         """
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:
@@ -176,11 +181,11 @@ class Core:
             self.tell(OutcomesUnknown(tuple(requests), why))
 
     def give_up_on_all(self, why: Uncertainty) -> None:
-        """Tell the user that no outcome that is still open will be learnt."""
+        """Emit OutcomesUnknown for all open requests."""
         self.give_up_on(tuple(self.ledger.open.by_key.values()), why)
 
     def names_of(self, request: OpenRequest) -> Names:
-        """Return what the answers to a request of a former process may name it by."""
+        """Return the ids by which answers may name a request of an earlier process."""
         layout = self.config.dialect.messages.get(request.msg_type)
         if layout is None:
             return (BY_NUMBER, (UNNAMED, request.msg_type))
@@ -195,7 +200,7 @@ class Core:
         return Place(config.product, name, sender, msg_type, self.client_logon, allow_unknown_codes)
 
     def learn_logon(self, logon: Message) -> None:
-        """Take note of what the initiator logs on with."""
+        """Record the settings of the initiator's Logon."""
         facts = logon_facts(self.config.dialect, logon)
         # Compiled rules hold for one set of facts (prices in dollars or in cents), so all are made anew.
         if facts != self.client_logon:
@@ -213,11 +218,11 @@ class Core:
         self.timers.start(heart_bt_int, now.monotonic)
         self.times.has_read(logon.header.sending_time)
         if reset and self.config.session_type.resend:
-            # Elsewhere the numbers restart at each logon, and the same message comes under the same number.
+            # Elsewhere the numbers restart at each logon, and the same message has the same number again.
             self.ledger.ended_by = None
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
-        # A peer that begins with this Logon cannot have agreed to a reset before it.
+        # A peer whose first message is this Logon cannot have agreed to a reset before it.
         restarted = reset or (self.ledger.restart_untold and number != 1)
         self.tell(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing, requested or not restarted))
         self.ledger.restart_untold = False
@@ -233,16 +238,16 @@ class Core:
             raise LocalProtocolError(f"cannot {what.value}: the session is {self.state.value}")
 
     def move(self, what: Input) -> None:
-        """Go where the table says."""
+        """Change the state according to the table."""
         self.require(what)
         self.state = TRANSITIONS[self.state][what] or self.state
 
     def end(self, what: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
-        """Close the session and tell the user why."""
-        # Looked at before the state moves on.
+        """Close the session and emit SessionEnded with the reason."""
+        # Read before the state changes.
         has_left = clean and reason is CloseReason.LOGGED_OUT and self.state is State.LOGOUT_SENT
         self.move(what)
-        # With resend, requests stay open: their answers come again at the next logon.
+        # With resend, requests stay open: their answers are resent at the next logon.
         if reason is CloseReason.STORE_FAILED:
             self.give_up_on_all(Uncertainty.STORE_FAILED)
         elif not self.config.session_type.resend:
@@ -254,10 +259,10 @@ class Core:
         self.tell(SessionEnded(reason, text, clean, len(self.outbound.buffer), self._advice))
 
     def blame(self, seq_num: int, why: Hashable, advice: str) -> None:
-        """Note by which message the session is about to end, and why.
+        """Record the message that ends the session, and the reason.
 
-        A message that is refused is not counted, so it comes again at the next logon. If the session before
-        ended by the same one for the same reason, so will the next: SessionEnded then gives this advice.
+        A rejected message is not counted, so it is resent at the next logon. If the previous session ended
+        by the same one for the same reason, so will the next: SessionEnded then contains this advice.
         """
         self._ended_by = (seq_num, why)
         self._advice = advice if self._ended_by == self.ledger.ended_by else ""
@@ -270,26 +275,26 @@ class Core:
     def fail(
         self, reason: CloseReason, text: str, now: Instant, *, what: Input = Input.PEER_VIOLATION
     ) -> None:
-        """End at once because of the peer, with a Logout that says why."""
+        """End immediately because of the peer, with a Logout that contains the reason."""
         self.send_logout(text, now)
         self.end(what, reason, text)
 
     def refuse(
         self, reason: CloseReason, text: str, now: Instant, *, what: Input = Input.PEER_VIOLATION, tell: bool
     ) -> None:
-        """End at once because of the peer; with `tell`, a Logout says why."""
+        """End immediately because of the peer; with `tell`, send a Logout with the reason."""
         if tell:
             self.fail(reason, text, now, what=what)
         else:
             self.end(what, reason, text)
 
     def break_off(self, reason: CloseReason, text: str, now: Instant, *, rejected: bool = False) -> None:
-        """End an established session because of the peer: a Logout, and perhaps a wait for the peer's.
+        """End an established session because of the peer: send a Logout, and optionally wait for the peer's.
 
-        With `rejected` a Reject has gone out that says the same as `text`.
+        With `rejected`, a Reject with the same `text` was sent before.
         """
         options = self.config.protocol_options
-        if self.state is State.LOGOUT_SENT:  # a second Logout would say nothing more
+        if self.state is State.LOGOUT_SENT:  # a second Logout would be redundant
             self.end(Input.PEER_VIOLATION, reason, text)
             return
         self.send_logout(text if options.repeat_reject or not rejected else None, now)
@@ -311,15 +316,16 @@ class Core:
     def reject(
         self, message: Message, problems: tuple[Problem, ...], now: Instant, *, comes_again: bool = False
     ) -> None:
-        """Answer a message by a Reject (3) that names its first problem; tell the user of all."""
+        """Answer a message with a Reject (3) for its first problem; emit MessageRejected with all
+        problems."""
         self.send_reject(message, problems[0], now)
         self.tell(MessageRejected(message, problems, comes_again))
 
     def send_reject(self, message: Message, first: Problem, now: Instant) -> None:
         """Answer a message by a Reject (3)."""
         header, options = message.header, self.config.protocol_options
-        # A MsgType that the peer made up may hold what cannot be sent, and so may a text that quotes its
-        # values.
+        # An invented MsgType of the peer may contain characters that cannot be sent, and so may a text that
+        # quotes its values.
         tag = None if (first.reason, first.tag) in options.reject_without_tag else first.tag
         reason = options.undefined_tag_reason if first.reason is Reason.UNDEFINED_TAG else first.reason
         reply = self.outbound.admin(

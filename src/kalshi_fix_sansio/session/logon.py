@@ -1,7 +1,7 @@
-"""The Logon handshake from both sides: what is sent, and what the other side's Logon must satisfy.
+"""The Logon handshake from both sides: the messages sent, and the checks of the other side's Logon.
 
 FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions". A Logon that fails a check is answered
-by a Logout whose Text says why.
+with a Logout whose Text contains the reason.
 """
 
 from __future__ import annotations
@@ -9,44 +9,45 @@ from __future__ import annotations
 from typing import Any
 
 from kalshi_fix_sansio import scalars
-from kalshi_fix_sansio.authentication import LogonToSign
-from kalshi_fix_sansio.base import Block, Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import CloseReason, LogonRequested, RejectReceived
+from kalshi_fix_sansio.config import LogonToSign, Role
+from kalshi_fix_sansio.dialect.base import Block, Message
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
+from kalshi_fix_sansio.events import CloseReason, LogonRequested, RejectReceived, Uncertainty
 from kalshi_fix_sansio.framing import Frame
-from kalshi_fix_sansio.outcomes import Uncertainty
-from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.checks import (
+    LAST_NUMBER,
     SENDING_TIME,
     PeerRules,
+    Verdict,
     comp_id_problem,
+    judge,
     rule_problems,
     sending_time_problem,
-    version_problem,
-)
-from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
-from kalshi_fix_sansio.session.own_logon import OwnLogon, next_expected_of, next_expected_text
-from kalshi_fix_sansio.session.recovery import Recovery
-from kalshi_fix_sansio.session.resend import Resender
-from kalshi_fix_sansio.session.reset import RESET_FROM_ELSEWHERE, Resets
-from kalshi_fix_sansio.session.sequence import (
-    LAST_NUMBER,
-    Verdict,
-    judge,
     too_high_text,
     too_low_text,
     usable,
     used_up_text,
+    version_problem,
 )
+from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
+from kalshi_fix_sansio.session.own_logon import (
+    RESET_FROM_ELSEWHERE,
+    OwnLogon,
+    Resets,
+    next_expected_of,
+    next_expected_text,
+)
+from kalshi_fix_sansio.session.recovery import Recovery
+from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.states import Input, State
 from kalshi_fix_sansio.session.store import MessageStore
 from kalshi_fix_sansio.validation import logon_facts
 
 Failure = tuple[CloseReason, str]
 UNSOUND = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.REQUIRED_TAG_MISSING})
-"""Faults by which a message is no proper Logon, and `ProtocolOptions.tell_why` decides whether it is
-answered. Any other is refused for what it asks, and `tell_why_refused` decides."""
+"""Problems that make a message an invalid Logon: `ProtocolOptions.tell_why` decides whether it is answered.
+A Logon with another problem is refused for its content, and `tell_why_refused` decides."""
 RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a reset"
 
 
@@ -75,22 +76,22 @@ class Handshake:
         self._resetting = False
         """Whether an initiator's Logon restarts the numbers."""
         self.refusal: str | None = None
-        """The Text of a Reject that came instead of an answer to the Logon."""
+        """The Text of a Reject received instead of an answer to the Logon."""
 
     def begin(self, now: Instant) -> None:
         """Send the Logon of an initiator.
 
-        It resets the numbers also where a reset of before was not answered, since that may or may not have
-        reached the peer, and where the peer's numbers are used up, since nothing else lets it go on.
+        It also resets the numbers if an earlier reset was not answered, since the peer may or may not have
+        received it, and if the peer's numbers are used up, since the session cannot continue otherwise.
 
-        Requests that the store has from before the process started are named. With resend their answers come
-        again, so only those are named that the store knows to be uncertain; but all of them where the numbers
-        restarted and the user was never told, because answers may have come before that and died with the
-        process.
+        Open requests of earlier processes are reported by OutcomesUnknown. With resend their answers are
+        resent, so only those that the store records as uncertain are reported; but all of them if the numbers
+        restarted and the user was not notified, because answers received before that may have been lost with
+        the process.
         """
         core, config = self._core, self._core.config
         core.require(Input.CONNECT)
-        # Nothing is recorded or told until the Logon is encoded: `sign_logon` may raise, and the caller may
+        # Record and emit only after the Logon is encoded: `sign_logon` may raise, and the caller may
         # call again, or have another session continue this one.
         used_up = core.ledger.expected > LAST_NUMBER
         reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
@@ -111,7 +112,7 @@ class Handshake:
         if reset:
             core.give_up_on_all(Uncertainty.RESET)
             core.outbound.restart(unanswered=True)
-            # On a new connection nothing comes under the old numbers any more, unlike at a reset within one.
+            # On a new connection no message has an old number, unlike at a reset within one.
             core.ledger.expected = 1
         core.outbound.commit(seq_num, frame, now)
         core.timers.logon_at = now.monotonic + config.logon_timeout
@@ -136,7 +137,7 @@ class Handshake:
             text = "the Logon has no usable SenderCompID to answer to"
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
             return
-        # Before the Logon is judged, because a refusal needs a TargetCompID as well.
+        # Before the Logon is checked, because a refusal needs a TargetCompID as well.
         if core.outbound.peer_comp_id is None:
             core.outbound.peer_comp_id = header.sender_comp_id
         failure = self._request_failure(message, problems, now)
@@ -160,7 +161,7 @@ class Handshake:
     def _request_failure(
         self, logon: Any, problems: tuple[Problem, ...], now: Instant
     ) -> tuple[CloseReason, str, bool] | None:
-        """Say why this Logon is refused, and whether because it is unsound."""
+        """Return why this Logon is refused, and whether because it is invalid."""
         config, header = self._core.config, logon.header
         problem = self._problem(logon, problems, now)
         if problem is not None:
@@ -185,8 +186,8 @@ class Handshake:
         """Answer the peer's Logon by one, unless its number is impossible."""
         core, logon = self._core, self._request
         core.require(Input.ACCEPT)
-        # `numbers` is judged and the answer encoded before the store is taken over: if `sign_logon` raises,
-        # or the dialect forbids `fields`, nothing has changed and the caller can accept or refuse again.
+        # Check `numbers` and encode the answer before switching to the store: if `sign_logon` raises, or the
+        # dialect forbids `fields`, the session is unchanged and the caller can accept or refuse again.
         numbers = core.store if store is None else store
         reset = logon.reset_seq_num_flag is True
         if numbers.reset_unanswered and not reset:
@@ -207,7 +208,7 @@ class Handshake:
         if offered is not None and offered > seq_num:
             impossible = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)
         if impossible is not None:
-            core.ledger.use_store(numbers)  # the Logout that says so takes a number of this peer's
+            core.ledger.use_store(numbers)  # the Logout uses a number of this peer's store
             core.fail(*impossible, now)
             return
         awaited = number + 1 if verdict is Verdict.EXPECTED else expected
@@ -225,8 +226,8 @@ class Handshake:
         core.outbound.commit(seq_num, frame, now)
         core.move(Input.ACCEPT)
         self._own.adopt(own)
-        # Before `begin`, which counts the Logon or tells of a gap: LoggedOn comes first, and the store passes
-        # the Logon's number only once it is confirmed.
+        # Before `begin`, which counts the Logon or emits a gap: LoggedOn is emitted first, and the store
+        # passes the Logon's number only once it is confirmed.
         core.logged_on(logon, own.heart_bt_int, now, reset=reset)
         self._recovery.begin(number, now, unasked=offered is not None)
         if offered is not None:
@@ -240,7 +241,7 @@ class Handshake:
     # The initiator
 
     def take_answer(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
-        """Look at what an initiator gets before it is logged on: a Logon, or how it was refused."""
+        """Process a message received by an initiator before it is logged on: a Logon or a refusal."""
         core = self._core
         fields: Any = message
         msg_type = message.header.msg_type
@@ -250,8 +251,8 @@ class Handshake:
             text = fields.text or self.refusal or "the peer refused the Logon without a reason"
             core.end(Input.PEER_LOGOUT, CloseReason.LOGON_REFUSED, text)
         elif msg_type == REJECT:
-            # Not the end yet: a Logout may follow, the end of the connection, or nothing until the timeout.
-            # The Text is kept to explain whichever it is.
+            # Not the end yet: a Logout, the end of the connection, or the timeout follows. The Text is kept
+            # to explain it.
             self.refusal = fields.text or "the peer rejected the Logon without a reason"
             core.tell(
                 RejectReceived(message, fields.ref_seq_num, core.outbound.find_sent(fields.ref_seq_num))
@@ -294,15 +295,15 @@ class Handshake:
             text = f"HeartBtInt must be {config.heart_bt_int} as in the Logon, not {logon.heart_bt_int}"
             return CloseReason.PROTOCOL_ERROR, text
         resets = logon.reset_seq_num_flag is True
-        # A peer that answers a reset by number 1 has made it, even if it leaves the flag out.
+        # A peer that answers a reset with number 1 has performed it, even if it omits the flag.
         if resets or self._resetting:
             if number != 1:
                 return CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE if resets else RESET_NOT_ANSWERED
         elif judge(number, expected, poss_dup=False) is Verdict.TOO_LOW:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         offered = next_expected_of(logon, config)
-        # If the peer resets by itself, what we send next is number 1. If it answers our reset, it may or may
-        # not have counted our Logon, so both 1 and 2 are right.
+        # If the peer resets without a request, our next number is 1. If it answers our reset, it may or may
+        # not have counted our Logon, so both 1 and 2 are correct.
         most = 1 if resets and not self._resetting else core.store.next_outgoing
         if offered is not None and offered > most:
             return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, most)
@@ -313,18 +314,18 @@ class Handshake:
     def _expected_in(self, store: MessageStore) -> int:
         """Return the number expected next by a store that may be the one in use."""
         ledger = self._core.ledger
-        # A store follows what the user confirms, so it may be behind what came on the connections before.
+        # A store follows the user's confirmations, so it may be behind the messages of earlier connections.
         return ledger.expected if store is ledger.store else store.next_incoming
 
     def _problem(self, logon: Message, problems: tuple[Problem, ...], now: Instant) -> Problem | None:
-        """Find what would be wrong with any message of the peer; a strict session also asks the dialect's
-        rules."""
+        """Return the first problem of a Logon according to the general checks; a strict session also applies
+        the dialect's rules."""
         core, config, header = self._core, self._core.config, logon.header
         problem = comp_id_problem(header, config, config.accepted_sender_comp_ids)
         problem = problem or sending_time_problem(header, config, now)
         if problem is not None and problem.tag == SENDING_TIME and config.role is Role.INITIATOR:
-            # An acceptor excuses no old Logon, however long it was held up: one that was recorded could be
-            # played again with its valid signature.
+            # An acceptor never accepts an old Logon, however long it was delayed: a recorded one could be
+            # replayed with its valid signature.
             problem = None if self._core.times.may_have_waited(header.sending_time) else problem
         if problem is None and config.strict:
             rules = core.peer_rules
@@ -357,9 +358,8 @@ def _is_printable(text: str) -> bool:
 
 
 def _wire_sending_time(frame: Frame, header: Any) -> str:
-    """Return SendingTime (52) exactly as it stands in the frame, or nothing if another 52 stands before the
-    header's."""
-    # A data field in front of the header's own 52 may hold a text that looks like another one. The signature
+    """Return the exact text of SendingTime (52) in the frame; empty if another 52 precedes the header's."""
+    # A data field in front of the header's own 52 may contain text that looks like another one. The signature
     # would then be checked against that time instead of the header's; with "" the check fails.
     text = next(field[3:] for field in frame.data.decode("latin-1").split("\x01") if field.startswith("52="))
     try:

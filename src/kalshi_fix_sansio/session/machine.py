@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from kalshi_fix_sansio.base import Block, Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
-from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError, StoreError
-from kalshi_fix_sansio.events import CloseReason, Event, PeerSilent
+from kalshi_fix_sansio.dialect.base import Block, Message
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError, SendFailedError, StoreError
+from kalshi_fix_sansio.events import CloseReason, Event, OpenRequest, PeerSilent
 from kalshi_fix_sansio.framing import Frame
-from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.receive import Receiver
@@ -20,7 +19,6 @@ from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, RECEIVING_STATES,
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
 from kalshi_fix_sansio.session.timers import RUNNING, Rule, Timers
 
-STORE_LOST = "nothing was sent: the store failed, and the session is over"
 # Looked up once, for speed: see `receive`.
 _CLOSED: Final = State.CLOSED
 _LOGON_RECEIVED: Final = State.LOGON_RECEIVED
@@ -31,15 +29,15 @@ class Session:
 
     An adapter calls `connect` once the transport is up, then after every call here writes `data_to_send`,
     takes `events`, closes the transport when `wants_close`, and sleeps until bytes arrive or
-    `next_deadline`. What the caller does wrong raises a LocalProtocolError and changes nothing; what the
-    peer does wrong becomes events. A session serves one connection; the next one is a new Session that
+    `next_deadline`. Errors of the caller raise a LocalProtocolError and leave the session unchanged; errors
+    of the peer become events. A session serves one connection; the next one is a new Session that
     `continues` this one or, after a restart, begins on its store.
 
-    The store is committed before bytes leave, and follows what the user confirms. If it fails, the session
-    ends with CloseReason.STORE_FAILED; nothing of that is raised, but by what has to return a number.
+    The store is committed before bytes are sent, and follows the user's confirmations. If it fails, the
+    session ends with CloseReason.STORE_FAILED; only the methods that must return a number raise.
 
     Everything it holds is bounded by its SessionConfig, in number and in bytes: a partial message, messages
-    held during a gap, bytes and events not yet fetched, the record of what was sent, requests without an
+    held during a gap, bytes and events not yet fetched, the record of sent messages, requests without an
     answer.
     """
 
@@ -77,7 +75,7 @@ class Session:
             Timers.resend_due: self._receiver.recovery.stalled,
             Timers.page_due: self._resender.go_on,
         }
-        """What is done when a deadline has come. `Timers.call_due` needs nothing: see `handle_timer`."""
+        """The actions when a deadline is due. `Timers.call_due` has none: see `handle_timer`."""
         self._max_events, self._max_event_bytes = config.max_events, config.max_event_bytes
         self._most_unsent = 2 * config.max_unsent
         self._explicit_confirm = config.explicit_confirm
@@ -93,8 +91,19 @@ class Session:
         return self._core.store
 
     @property
+    def store_error(self) -> StoreError | None:
+        """The error of the store that ended the session; None while the store works."""
+        return self._core.store_error
+
+    @property
+    def took_number(self) -> bool:
+        """Whether the last call of `send`, `forward` or `test_request` began to use a number. If an
+        exception, for example from a signal handler, is raised before that, the session is unchanged."""
+        return self._core.outbound.took_number
+
+    @property
     def state(self) -> State:
-        """Where the session stands."""
+        """The state of the session."""
         return self._core.state
 
     @property
@@ -120,7 +129,7 @@ class Session:
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """The requests that were sent and have no answer yet, oldest first; not those that OutcomesUnknown
-        has named. Before `connect`, what a former process left in the store is not among them."""
+        has reported. Before `connect`, those that an earlier process left in the store are not included."""
         return tuple(self._core.ledger.open.by_key.values())
 
     @property
@@ -134,7 +143,7 @@ class Session:
         """Begin, with the transport up: an initiator queues its Logon, an acceptor starts to wait for one.
 
         Raises InvalidMessageError when the dialect does not allow `logon_fields` on this session type, and
-        whatever `sign_logon` raises.
+        the exceptions of `sign_logon`.
         """
         core = self._core
         core.times.note_call(now)
@@ -148,16 +157,15 @@ class Session:
     def accept_logon(
         self, now: Instant, *, store: MessageStore | None = None, fields: Block | None = None
     ) -> None:
-        """Accept the Logon of the last LogonRequested: send the answer and go on reading.
+        """Accept the Logon of the last LogonRequested: send the answer and continue reading.
 
-        `store` is the peer's, for an acceptor that learns only from the Logon who is calling; its numbers
-        decide, so a Logon whose MsgSeqNum is too low ends the session here. `fields` are what the answer
-        says beside what the session writes, in the dialect's `LogonFields`; they go before those of the
-        SessionConfig.
+        `store` is the peer's, for an acceptor that identifies the peer by its Logon; its numbers
+        apply, so a Logon whose MsgSeqNum is too low ends the session here. `fields` are additional fields of
+        the answer, in the dialect's `LogonFields`; they take precedence over those of the SessionConfig.
         """
         with self._core:
             self._receiver.handshake.accept(store, fields, now)
-            # What the peer sent behind its Logon has waited here for as long as the user took to answer.
+            # Messages behind the peer's Logon have waited here until the user answered.
             if self._core.framer.pending:
                 self._core.times.catch_up()
             self._receiver.drain(now)
@@ -168,22 +176,22 @@ class Session:
         with self._core:
             self._receiver.handshake.refuse(text, now)
 
-    # What comes in
+    # Incoming
 
     def receive_data(self, data: bytes, now: Instant) -> None:
         """Take bytes from the transport; after the end of the session they are ignored.
 
         Raises LocalProtocolError before `connect`, and when `max_events` events wait to be fetched (with
-        `explicit_confirm`: or to be confirmed), or events made of `max_event_bytes` bytes; and whatever
-        `sign_logon` raises, if the peer restarts the numbers within the session, which takes a Logon in
-        answer: `abort` then.
+        `explicit_confirm`: or to be confirmed), or events made of `max_event_bytes` bytes; and the
+        exceptions of `sign_logon`, if the peer restarts the numbers within the session, which requires a
+        Logon in answer: call `abort` then.
         """
         core = self._core
         if core.state not in RECEIVING_STATES:
             core.require(Input.PEER_MESSAGE)
         if core.state is _CLOSED:
             return
-        # Refused before anything is taken, so that the caller can bring the same bytes again.
+        # Refused before any bytes are consumed: the caller can pass the same bytes again.
         if not core.events:
             core.event_bytes = 0
         elif len(core.events) >= self._max_events or core.event_bytes >= self._max_event_bytes:
@@ -208,46 +216,52 @@ class Session:
             core.store_failed(error)
 
     def receive_eof(self, now: Instant) -> None:  # noqa: ARG002 - the time is part of every input
-        """Take note that the transport has ended, by end of file or by error. What was not sent yet is
-        dropped."""
+        """Record that the transport has ended, by end of file or by error. Unsent bytes are dropped."""
         core = self._core
         core.require(Input.PEER_GONE)
         if core.state is State.CLOSED:
             return
         reason, text = CloseReason.CONNECTION_LOST, "the connection ended without a Logout"
         if core.state in {State.LOGOUT_SENT, State.ENDING}:
-            # The session was ending already: what for matters more than how the connection went.
+            # The session was ending already: its reason matters more than how the connection ended.
             reason, told = core.ending
             text = told or "the connection ended before the peer answered the Logout"
         elif self._receiver.handshake.refusal is not None:
             reason, text = CloseReason.LOGON_REFUSED, self._receiver.handshake.refusal
         core.end(Input.PEER_GONE, reason, text)
-        core.outbound.buffer.clear()  # after `end`, which tells how much was not sent
+        core.outbound.buffer.clear()  # after `end`, which reports the unsent bytes
 
     def pause_reading(self) -> None:
-        """Take note that the caller does not read from the transport for now, as a slow user makes it.
+        """Record that the caller has paused reading from the transport, for example because of a slow user.
 
-        Heartbeats go on; the peer's silence is not held against it until `resume_reading`, nor then the age
-        of what it sent meanwhile.
+        Heartbeats continue; the peer's silence is ignored until `resume_reading`, and then the age of the
+        messages that it sent meanwhile.
         """
         self._core.timers.reading_paused = True
 
-    def resume_reading(self, now: Instant) -> None:
-        """Take note that the caller reads again; the peer's silence counts from now on."""
-        timers = self._core.timers
+    def resume_reading(self, now: Instant, *, waited: float | None = None) -> None:
+        """Record that the caller reads again; the peer's silence counts from now on.
+
+        `waited` is for how many seconds the bytes that it reads next have been with the caller, where it
+        knows: messages that were too old when they arrived are refused then.
+        """
+        timers, times = self._core.timers, self._core.times
         if timers.reading_paused:
             timers.reading_paused = False
-            self._core.times.catch_up()
+            if waited is None:
+                times.catch_up()
+            else:
+                times.catch_up_with(waited, now)
             self._receiver.restart_waits(now)
 
     def events(self) -> list[Event]:
-        """Return what has happened since the last call, in order.
+        """Return the events since the last call, in order.
 
-        What earlier calls returned is confirmed by this one, unless `explicit_confirm` is set.
+        This call confirms the events returned by earlier calls, unless `explicit_confirm` is set.
         """
         core, ledger = self._core, self._core.ledger
-        # Also where it confirms no event: session messages that made none let the store follow. And first, so
-        # that the events of a store that fails here are among those returned.
+        # Also if it confirms no event: the store advances past session messages without events. And first, to
+        # include the events of a store that fails here.
         try:
             if self._explicit_confirm:
                 ledger.advance()
@@ -263,11 +277,11 @@ class Session:
         return events
 
     def confirm(self, count: int | None = None) -> None:
-        """Take note that the oldest `count` events that were handed out and not confirmed, or all of them,
-        have been taken care of: after a crash they need not come again.
+        """Confirm that the oldest `count` fetched events, or all of them, have been handled: after a crash
+        they need not be resent.
 
-        The store moves on by this alone. It may be called at any time, after the end of the session too;
-        events of the session that this one continues come first. Raises LocalProtocolError when fewer events
+        Only this call advances the store. It may be called at any time, after the end of the session too;
+        events of the session that this one continues are first. Raises LocalProtocolError when fewer events
         wait for it.
         """
         ledger = self._core.ledger
@@ -280,20 +294,20 @@ class Session:
 
     @property
     def unconfirmed(self) -> int:
-        """How many events were handed out and are not confirmed."""
+        """The number of fetched events that are not confirmed."""
         return len(self._core.ledger.handed)
 
-    # What goes out
+    # Outgoing
 
     def data_to_send(self) -> bytes:
         """Return the bytes to be written to the transport, which must not be lost or reordered.
 
-        What they rest on is committed to the store first; if that fails, they do not leave.
+        The records of their messages are committed to the store first; if that fails, no bytes are returned.
         """
         core, data = self._core, b""
         buffer = core.outbound.buffer
-        # Committed before the bytes are taken: a store that fails clears the buffer, and nothing leaves. What
-        # is unsaved is committed also if no bytes go with it, such as that the peer has answered a reset.
+        # Commit before the bytes are taken: a failing store clears the buffer, and no bytes are sent. Records
+        # without bytes are committed too, such as the peer's answer to a reset.
         if buffer or core.ledger.unsaved:
             try:
                 core.ledger.save(leaving=bool(buffer))
@@ -317,14 +331,17 @@ class Session:
         """Send an application message; return the MsgSeqNum it took.
 
         `header_fields` are further attributes of its header, such as `{"poss_resend": True}`. With
-        `allow_unknown_codes` code values leave that the dialect does not know, because the peer has added
-        them since. Raises InvalidMessageError when the message breaks the dialect's rules for this product,
+        `allow_unknown_codes`, code values unknown to the dialect are sent, because the peer may have added
+        them. Raises InvalidMessageError when the message breaks the dialect's rules for this product,
         session, side and for what the session was logged on with; EncodeError for a value without FIX form;
         TypeError or ValueError for a value that the header cannot take; LocalProtocolError otherwise (not
-        logged on, a session-level message, the peer does not read, too many open requests). Nothing is sent
-        and no number taken then.
+        logged on, a session-level message, the peer does not read, too many open requests). No message is
+        sent and no number used then. Raises SendFailedError when the store fails, which ends the session; if
+        it fails only in the commit before the bytes, in `data_to_send`, there are no bytes and `store_error`
+        is set.
         """
         core = self._core
+        core.outbound.took_number = False
         names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         # Without resend the peer cannot ask for it again.
         keep = core.config.session_type.resend
@@ -332,8 +349,8 @@ class Session:
             return core.outbound.post(message, now, header_fields=header_fields, keep=keep, names=names)
         except StoreError as error:
             core.store_failed(error)
-        # The session ends by events, but the caller waits for a number, and there is none.
-        raise LocalProtocolError(STORE_LOST)
+        # The session ends with events, but the caller expects a number, and there is none.
+        raise SendFailedError(core.store_error)
 
     def forward(
         self,
@@ -343,7 +360,7 @@ class Session:
         header_fields: Mapping[str, Any] | None = None,
         allow_unknown_codes: bool = False,
     ) -> int:
-        """Send an application message that came from elsewhere, its body byte for byte; return its
+        """Send an application message received elsewhere, with an identical body; return its
         MsgSeqNum.
 
         `frame` is the whole message, such as `MessageReceived.frame`. Its header and trailer are replaced;
@@ -352,9 +369,10 @@ class Session:
         body would be read differently under another header, otherwise what `send` raises.
         """
         core, whole = self._core, Frame(frame)
+        core.outbound.took_number = False
         message = core.codec.decode(frame)
         names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        # Header and trailer are replaced, so what is wrong in those is no matter.
+        # Header and trailer are replaced, so problems in them are ignored.
         if message.problems:
             dialect = core.config.dialect
             replaced = {member.tag for member in (*dialect.header.members, *dialect.trailer.members)}
@@ -366,21 +384,26 @@ class Session:
                 whole, message.msg_type, now, header_fields=header_fields, keep=keep, names=names
             )
         # Reached when the store failed: `with core` has ended the session and taken the StoreError.
-        raise LocalProtocolError(STORE_LOST)
+        raise SendFailedError(core.store_error)
 
     def test_request(self, now: Instant, *, test_req_id: str | None = None) -> str:
-        """Ask the peer for a Heartbeat with this TestReqID (112); return the TestReqID."""
-        self._core.require(Input.SEND)
-        with self._core:
+        """Ask the peer for a Heartbeat with this TestReqID (112); return the TestReqID.
+
+        Raises SendFailedError when the store fails.
+        """
+        core = self._core
+        core.outbound.took_number = False
+        core.require(Input.SEND)
+        with core:
             return self._probe(test_req_id, now)
-        raise LocalProtocolError(STORE_LOST)
+        raise SendFailedError(core.store_error)
 
     def reset(self, now: Instant) -> None:
         """Restart both directions at MsgSeqNum 1 within the session, by a Logon with ResetSeqNumFlag=Y
         (FIXT 1.1 session layer, "Logon").
 
-        Until the peer has answered, which a LoggedOn event with `reset` tells, nothing can be sent, and what
-        the peer sent before is still received. Messages of before can no longer be asked for, by either side.
+        Until the peer has answered, reported by a LoggedOn event with `reset`, no message can be sent, and
+        the peer's earlier messages are still received. Neither side can request earlier messages any more.
         If the session ends before the answer, the next logon has to reset as well. Raises LocalProtocolError
         unless the session is established and no gap is open.
         """
@@ -388,7 +411,7 @@ class Session:
             self._receiver.handshake.resets.begin(now)
 
     def logout(self, now: Instant, *, text: str | None = None) -> None:
-        """Begin the Logout handshake. The session goes on receiving until the peer's Logout or
+        """Begin the Logout handshake. The session continues receiving until the peer's Logout or
         `logout_timeout`.
 
         Characters that do not belong in a Text (58) are replaced, and a long one is cut.
@@ -406,8 +429,8 @@ class Session:
             core.end(Input.ABORT, CloseReason.LOCAL_ABORT, text)
 
     def _watch_backlog(self) -> None:
-        """End the session when a peer makes this side answer without ever reading the answers. The largest
-        message does not count: nobody could have read a part of it."""
+        """End the session when a peer causes answers without reading them. The largest message is not
+        counted, because a peer cannot read it in part."""
         core, outbound = self._core, self._core.outbound
         waiting = len(outbound.buffer) - outbound.largest
         if waiting > self._most_unsent and core.state is not _CLOSED:
@@ -421,16 +444,17 @@ class Session:
         return core.timers.next_deadline(core.state)
 
     def handle_timer(self, now: Instant) -> None:
-        """Do what is due: heartbeats, probes of a silent peer, timeouts. Harmless when nothing is."""
+        """Run the due actions: heartbeats, probes of a silent peer, timeouts. No effect if none is due."""
         core, state = self._core, self._core.state
         # This moves `call_at` ahead, so `Timers.call_due` is never among what is due below.
-        self._receiver.note_call(now)
+        if core.times.note_call(now):
+            self._receiver.restart_waits(now)
         first = core.timers.next_deadline(state)
         try:
             if first is not None and first <= now.monotonic:
                 for rule in RUNNING[state]:
-                    # Asked anew for each, since what was done for one may move the next, or end the session:
-                    # a TestRequest to a silent peer stands for the Heartbeat that was due.
+                    # Evaluated again for each, since one action may move the next deadline, or end the
+                    # session: a TestRequest to a silent peer replaces the due Heartbeat.
                     due = rule(core.timers)
                     if due is not None and due <= now.monotonic and core.state is state:
                         self._actions[rule](now)
@@ -447,14 +471,14 @@ class Session:
         return test_req_id
 
     def _silence(self, now: Instant) -> None:
-        """Nothing whole came for too long: look behind a message that never ends, then ask the peer, then
-        give up.
+        """Handle the lack of complete messages: look behind an incomplete message, then send a TestRequest,
+        then end the session.
 
-        A message behind which nothing else came is only late.
+        An incomplete message with no other message behind it is only late.
         """
         core = self._core
-        # A message whose BodyLength is too large swallows what the peer sends behind it, so that a peer which
-        # is alive looks silent. What is found behind it has waited.
+        # A message whose BodyLength is too large includes the messages behind it, so a live peer appears
+        # silent. The messages found behind it have waited.
         if core.framer.is_overtaken:
             state = core.state
             core.framer.resync()

@@ -1,7 +1,12 @@
-"""The Logon that this side sends, built, signed and checked before a number is taken for it; and what the
-peer's says of the number that it expects next.
+"""The Logons that this side sends, and the resets of the numbers that they make within a session.
 
-FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions".
+FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions". `OwnLogon` builds, signs and checks a
+Logon before a number is taken for it.
+
+`Resets` restarts both directions at MsgSeqNum 1 while the connection lasts, by a Logon with
+ResetSeqNumFlag=Y. A reset has two halves, and either process may die between them. The side that requests it
+records in its store that the reset is unanswered, and requests it again at the next logon until it is. The
+side that answers records nothing: its own restart is complete.
 """
 
 from __future__ import annotations
@@ -11,18 +16,22 @@ from types import MappingProxyType
 from typing import Any
 
 from kalshi_fix_sansio import scalars
-from kalshi_fix_sansio.authentication import LogonToSign
-from kalshi_fix_sansio.base import Block, values_of
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import NEXT_EXPECTED, Role, SessionConfig, own_logon_fields
+from kalshi_fix_sansio.config import NEXT_EXPECTED, LogonToSign, Role, SessionConfig, own_logon_fields
+from kalshi_fix_sansio.dialect.base import Block, values_of
+from kalshi_fix_sansio.dialect.layout import FieldMember, Member
 from kalshi_fix_sansio.errors import ConfigurationError, InvalidMessageError, LocalProtocolError
-from kalshi_fix_sansio.layout import FieldMember, Member
+from kalshi_fix_sansio.events import CloseReason, Uncertainty
 from kalshi_fix_sansio.session.core import LOGON, Core
+from kalshi_fix_sansio.session.recovery import Recovery
+from kalshi_fix_sansio.session.resend import Resender
+from kalshi_fix_sansio.session.states import Input
+from kalshi_fix_sansio.session.store import MessageStore
 from kalshi_fix_sansio.validation import checker
 
 
 class OwnLogon:
-    """What stands in every Logon that this side sends on one connection."""
+    """The content of every Logon that this side sends on one connection."""
 
     __slots__ = ("_core", "fields", "heart_bt_int")
 
@@ -31,7 +40,7 @@ class OwnLogon:
         self.heart_bt_int: int = core.config.heart_bt_int
         fields = core.config.logon_fields
         self.fields: Mapping[str, Any] = {} if fields is None else values_of(fields)
-        """What it says beside that; what `accept_logon` added is in a later Logon of the same session too."""
+        """Additional fields; those added by `accept_logon` are in a later Logon of the same session too."""
 
     def agreed(self, heart_bt_int: int, fields: Block | None) -> OwnLogon:
         """Return one with an acceptor's answer to the peer's Logon, to be adopted once it is encoded."""
@@ -54,9 +63,9 @@ class OwnLogon:
     ) -> bytes:
         """Build, sign, check and encode a Logon, each with its own SendingTime and so its own signature.
 
-        `processed` is the last number of the peer's that was dealt with, since the numbers began.
+        `processed` is the last number of the peer that was processed, since the numbers began.
 
-        Raises InvalidMessageError when the dialect does not allow it, and whatever `sign_logon` raises.
+        Raises InvalidMessageError when the dialect does not allow it, and the exceptions of `sign_logon`.
         """
         core, config = self._core, self._core.config
         values = dict(self.fields)
@@ -65,12 +74,12 @@ class OwnLogon:
         hidden = {"unknown", *(member.attribute for member in layout.body.members if _is_secret(member))}
         flags = MappingProxyType({name: value for name, value in values.items() if name not in hidden})
         header = core.outbound.header(LOGON, seq_num, now)
-        # Overwritten: `header` goes by the ledger, which has the numbers of before a reset until this Logon
-        # is encoded, and the one of before the Logon that an acceptor answers.
+        # Overwritten: `header` uses the ledger, which has the numbers from before a reset until this Logon
+        # is encoded, and the number before the Logon that an acceptor answers.
         if config.send_last_processed:
             header.last_msg_seq_num_processed = processed
         if config.sign_logon is not None:
-            # The signature covers SendingTime as it stands on the wire.
+            # The signature covers SendingTime in its wire format.
             sending_time = scalars.format_utctimestamp(header.sending_time)
             values["raw_data"] = config.sign_logon(
                 LogonToSign(sending_time, LOGON, seq_num, header.sender_comp_id, header.target_comp_id)
@@ -81,7 +90,7 @@ class OwnLogon:
         if next_expected is not None:
             values[NEXT_EXPECTED] = next_expected
         logon = core.outbound.admin(LOGON, **values)
-        # Before the check, which goes by what is logged on with (`core.place`). An acceptor goes by the
+        # Before the check, which uses the settings of the Logon (`core.place`). An acceptor uses those of the
         # peer's Logon instead.
         if config.role is Role.INITIATOR:
             core.learn_logon(logon)
@@ -94,12 +103,12 @@ class OwnLogon:
 
 
 def next_expected_of(logon: Any, config: SessionConfig) -> int | None:
-    """Return the number that the peer expects next (789), if its Logon says it and it counts here.
+    """Return the number that the peer expects next (789), if its Logon contains it and it applies here.
 
     FIXT 1.1 session layer, "Using NextExpectedMsgSeqNum to facilitate message recovery". An initiator offers
-    it where its SessionConfig says so; an acceptor answers an offer with its own. Beside ResetSeqNumFlag it
-    can only be 1 in the Logon that asks and 2 in the one that answers, as QuickFIX/J has it, and there is
-    nothing to resend. On a session type without resend it means nothing.
+    it if set in its SessionConfig; an acceptor answers an offer with its own. With ResetSeqNumFlag it can
+    only be 1 in the Logon that requests the reset and 2 in the answer, as in QuickFIX/J, and there are no
+    messages to resend. On a session type without resend it is ignored.
     """
     if not config.session_type.resend:
         return None
@@ -108,9 +117,105 @@ def next_expected_of(logon: Any, config: SessionConfig) -> int | None:
 
 
 def next_expected_text(offered: int, least: int) -> str:
-    """Say that the peer expects a number that was never sent."""
+    """Return the text for a peer that expects a number that was never sent."""
     return f"NextExpectedMsgSeqNum {offered} is too high, expected {least} at most"
 
 
 def _is_secret(member: Member) -> bool:
     return isinstance(member, FieldMember) and member.field.secret
+
+
+RESET_FROM_ELSEWHERE = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
+
+
+class Resets:
+    """Resets of the numbers of one session, begun by either side."""
+
+    __slots__ = ("_core", "_own", "_recovery", "_resender")
+
+    def __init__(self, core: Core, recovery: Recovery, resender: Resender, own: OwnLogon) -> None:
+        self._core = core
+        self._recovery = recovery
+        self._resender = resender
+        self._own = own
+
+    def begin(self, now: Instant) -> None:
+        """Request a reset. Messages that the peer sent before its answer still have the old numbers."""
+        # First the calls that may raise: the state, then the signer.
+        self._core.require(Input.RESET)
+        self._ask(self._encode_request(self._own, now), now)
+
+    def accept(self, logon: Any, store: MessageStore, fields: Block | None, now: Instant) -> None:
+        """Answer the peer's Logon by one that resets, because a reset of ours was never answered.
+
+        Our reset may or may not have reached the peer, so the number of its Logon is taken as it is. The
+        session is established once the peer has answered by a Logon that resets, too.
+        """
+        core, own = self._core, self._own.agreed(logon.heart_bt_int, fields)
+        frame = self._encode_request(own, now)
+        self._own.adopt(own)
+        core.ledger.use_store(store)
+        # Messages that the peer sends before it reads our answer continue from the number of its Logon.
+        core.ledger.expected = logon.header.msg_seq_num + 1
+        core.timers.start(own.heart_bt_int, now.monotonic)
+        core.move(Input.ACCEPT)
+        self._ask(frame, now)
+
+    def _encode_request(self, own: OwnLogon, now: Instant) -> bytes:
+        offers = self._core.config.offer_next_expected_at_reset
+        return own.encode(1, now, reset=True, processed=0, next_expected=1 if offers else None)
+
+    def _ask(self, frame: bytes, now: Instant) -> None:
+        self._core.move(Input.RESET)
+        self._restart(frame, now, unanswered=True)
+        self._core.timers.logon_at = now.monotonic + self._core.config.logon_timeout
+
+    def take_answer(self, logon: Any, now: Instant) -> None:
+        """Complete a reset that this side asked for."""
+        if not self._is_sound(logon, self._core.store.next_outgoing, now):
+            return
+        # Before `reset_answered` sets the expected number to 1: missing messages are reported by their old
+        # numbers.
+        self._recovery.lose()
+        self._core.give_up_on_all(Uncertainty.RESET)
+        self._core.ledger.reset_answered()
+        self._complete(logon, now, requested=True)
+
+    def take(self, logon: Any, now: Instant) -> None:
+        """Follow a Logon with ResetSeqNumFlag=Y that this side did not ask for: both directions restart at
+        1, once, and a Logon of the same kind answers it."""
+        if not self._is_sound(logon, 1, now):
+            return
+        offered = next_expected_of(logon, self._core.config)
+        awaited = None if offered is None else 2
+        # Encoded before anything is given up: `sign_logon` may raise. The peer's Logon has been read by then,
+        # so the caller can only `abort`.
+        frame = self._own.encode(1, now, reset=True, processed=1, next_expected=awaited)
+        self._recovery.lose()
+        self._core.give_up_on_all(Uncertainty.RESET)
+        self._restart(frame, now, unanswered=False)
+        self._complete(logon, now, requested=False)
+
+    def _is_sound(self, logon: Any, most: int, now: Instant) -> bool:
+        """Return whether a resetting Logon has number 1, and expects at most `most` next."""
+        offered = next_expected_of(logon, self._core.config)
+        if logon.header.msg_seq_num != 1:
+            text = RESET_FROM_ELSEWHERE
+        elif offered is not None and offered > most:
+            text = next_expected_text(offered, most)
+        else:
+            return True
+        self._core.break_off(CloseReason.PROTOCOL_ERROR, text, now)
+        return False
+
+    def _restart(self, frame: bytes, now: Instant, *, unanswered: bool) -> None:
+        """Send a resetting Logon as number 1 of the following messages."""
+        self._core.outbound.restart(unanswered=unanswered)
+        self._resender.forget()
+        self._core.outbound.commit(1, frame, now)
+
+    def _complete(self, logon: Any, now: Instant, *, requested: bool) -> None:
+        self._recovery.forget()
+        self._core.move(Input.PEER_LOGON)
+        self._core.logged_on(logon, self._own.heart_bt_int, now, reset=True, requested=requested)
+        self._recovery.begin(1, now)

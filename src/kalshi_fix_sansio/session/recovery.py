@@ -1,9 +1,9 @@
-"""What happens when incoming messages are missing, until they have come.
+"""Recovery of missing incoming messages.
 
 FIXT 1.1 session layer, "Message recovery". On a session type with resend: one ResendRequest for exactly
-what is missing, what comes after it is held (bounded) and then delivered in order; a resend that stalls is
-asked for again, and in the end the session logs out. A resend that is refused leads to a `Search` for what
-the peer still has; the rest is reported as lost. Without resend: a Logout that says why.
+the missing messages; later messages are held (bounded) and then delivered in order; a resend that stalls is
+requested again, and finally the session logs out. A refused resend leads to a `Search` for the messages that
+the peer still has; the others are reported as lost. Without resend: a Logout with the reason.
 """
 
 from __future__ import annotations
@@ -15,14 +15,20 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.events import CloseReason, GapClosed, GapDetected, MessagesLost, SequenceSkipped
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.problems import Reason
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapClosed,
+    GapDetected,
+    MessagesLost,
+    SequenceSkipped,
+    Uncertainty,
+)
 from kalshi_fix_sansio.framing import Frame
-from kalshi_fix_sansio.outcomes import Uncertainty
-from kalshi_fix_sansio.problems import Reason
+from kalshi_fix_sansio.session.checks import too_high_text
 from kalshi_fix_sansio.session.core import BUSINESS_REJECT, REJECT, RESEND_REQUEST, TO_THE_END, Core
-from kalshi_fix_sansio.session.sequence import too_high_text
 from kalshi_fix_sansio.session.states import OVER_STATES, Input, State
 
 ABOUT_THE_HEADER = (
@@ -31,17 +37,17 @@ ABOUT_THE_HEADER = (
     Reason.DECRYPTION_PROBLEM,
     Reason.SIGNATURE_PROBLEM,
 )
-"""SessionRejectReasons (373) that concern the header alone: the peer may still have what was asked for, so
-its Reject is no refusal to resend, and the request is repeated."""
+"""SessionRejectReasons (373) that concern the header alone: the peer may still have the requested
+messages, so its Reject is not a refusal to resend, and the request is repeated."""
 FOR_THE_MOMENT = (4, 8)
-"""BusinessRejectReasons (380) that time cures: what would serve it is down, too many messages."""
+"""Temporary BusinessRejectReasons (380): the application is unavailable, too many messages."""
 
 Process = Callable[[Frame, Instant], None]
-"""Deals with a held message whose turn has come."""
+"""Processes a held message when its number is the next."""
 
 
 class Skip(Enum):
-    """Why numbers hold nothing that is still to come."""
+    """Why numbers are skipped."""
 
     FILL = "SequenceReset-GapFill"
     RESET = "SequenceReset-Reset"
@@ -50,19 +56,19 @@ class Skip(Enum):
 
 @attrs.define
 class Search:
-    """Where the peer's memory begins, found by asking for single messages: the oldest that it still has is
-    one of `low` to `high`.
+    """A search for the oldest message that the peer still has, by requests for single messages: it is one of
+    `low` to `high`.
 
     A peer that keeps messages for a time refuses a ResendRequest that begins before that time (Kalshi:
-    "before the retention window"), and does not say where the window begins. What it has forgotten is all
-    older than what it has, so halving the doubtful numbers finds the border in as many requests as their
-    count has binary digits.
+    "before the retention window"), without the start of the window. The messages that it has dropped are all
+    older than those that it has, so a binary search finds the border in as many requests as the count of the
+    uncertain numbers has binary digits.
     """
 
     low: int
-    """Everything before it is refused."""
+    """All messages before it are refused."""
     high: int
-    """It is served, or was not asked for because it is not missing."""
+    """It is served, or was not requested because it is not missing."""
 
     @property
     def over(self) -> bool:
@@ -71,18 +77,18 @@ class Search:
 
     @property
     def probe(self) -> int:
-        """Which number to ask for next."""
+        """The number to request next."""
         return (self.low + self.high) // 2
 
     def served(self, number: int) -> bool:
-        """Take note that the peer has this one; say whether that is news."""
+        """Record that the peer has this one; return whether that narrows the search."""
         if not self.low <= number < self.high:
             return False
         self.high = number
         return True
 
     def refused(self) -> None:
-        """Take note that the peer does not have the one it was asked for."""
+        """Record that the peer does not have the requested one."""
         self.low = self.probe + 1
 
 
@@ -111,8 +117,8 @@ class Recovery:
         self._core = core
         self._process = process
         self._held: dict[int, Frame | None] = {}
-        """By MsgSeqNum; None for a session message that was served when it came. A message is decoded again
-        when its turn comes, because decoded it takes many times the memory of its bytes."""
+        """By MsgSeqNum; None for a session message that was served when received. A message is decoded again
+        when it is processed, because decoded it takes many times the memory of its bytes."""
         self._held_bytes = 0
         self._order: list[int] = []
         """The numbers held, as a heap."""
@@ -120,8 +126,8 @@ class Recovery:
         """The highest number seen since the gap was found, held or not. The gap is closed once it is
         passed."""
         self._asked_to = 0
-        """The last number that is waited for. The ResendRequest itself may say EndSeqNo 0 instead, or, during
-        a search, a single number."""
+        """The last awaited number. The ResendRequest itself may contain EndSeqNo 0 instead, or, during a
+        search, a single number."""
         self._attempts = 0
         """ResendRequests since the last progress."""
         self._request_number = 0
@@ -130,16 +136,16 @@ class Recovery:
         self._searched_from = 0
         """The first number that was missing when the search began."""
         self._suspected = False
-        """Whether a Reject came that may have meant our ResendRequest, and does not say so."""
+        """Whether a Reject was received that may refer to our ResendRequest without naming it."""
         self._sent_before = 0
-        """Nothing that was sent from this number on can have its answer among what is missing."""
+        """No message sent from this number on can have its answer among the missing ones."""
         self._skip_to = 0
         """The number to move on to, which may be far ahead of the one expected."""
         self._skip_why = Skip.FILL
 
     def begin(self, number: int, now: Instant, *, unasked: bool = False) -> None:
         """Begin with the number of the peer's Logon. One that is ahead is accepted first and repaired then,
-        `unasked` where the peer knows from NextExpectedMsgSeqNum what is missing."""
+        `unasked` if the peer knows from NextExpectedMsgSeqNum which messages are missing."""
         core = self._core
         if number == core.ledger.expected:
             core.ledger.expected = number + 1
@@ -148,14 +154,15 @@ class Recovery:
             self.too_high(number, None, now, unasked=unasked)
 
     def too_high(self, seq_num: int, held: Frame | None, now: Instant, *, unasked: bool = False) -> None:
-        """Take a message whose number is ahead. After a Logout was sent nothing is asked for: the next
-        logon will; while the numbers are reset nothing can be. With `unasked` the peer resends by itself, and
-        is asked only if it does not. What a search brings is not held: it comes again with the rest."""
+        """Take a message whose number is ahead. After a Logout was sent no resend is requested: the
+        next logon will do it; during a reset none can be. With `unasked` the peer resends without a request,
+        and gets one only if it does not. Messages received in a search are not held: they are resent
+        later."""
         core = self._core
         if core.state is State.LOGOUT_SENT:
             return
         expected = core.ledger.expected
-        # While a reset is awaited, nothing of before can be asked for: our Logon has left, so the peer would
+        # While a reset is awaited, no earlier message can be requested: our Logon was sent, so the peer would
         # read BeginSeqNo as one of the new numbers.
         if not core.config.session_type.resend or core.state is State.RESETTING:
             core.tell(GapDetected(expected, seq_num - 1, recoverable=False))
@@ -170,7 +177,7 @@ class Recovery:
             if self._search.served(seq_num):
                 self._narrow(self._search, now)
             return
-        # Also for a message that is dropped below for want of room: `_look_for_the_rest` asks for it again.
+        # Also for a message that is dropped below for lack of space: `_look_for_the_rest` requests it.
         self._highest = max(self._highest, seq_num)
         size = 0 if held is None else len(held.data)
         if (
@@ -183,16 +190,15 @@ class Recovery:
             heapq.heappush(self._order, seq_num)
 
     def skip(self, new_seq_no: int, why: Skip) -> None:
-        """Let `settle` move on to this number, and no less far than before: the peer will not send what is
-        before it."""
-        # A gap fill that was held comes into its turn inside a longer skip; it must not shorten that.
+        """Let `settle` advance to this number, unless it is already further: the peer will not send the
+        messages before it."""
+        # A held gap fill may be processed inside a longer skip; it must not shorten that.
         if new_seq_no > self._skip_to:
             self._skip_to = new_seq_no
             self._skip_why = why
 
     def settle(self, now: Instant) -> None:
-        """After a message in sequence: deliver what is held behind it, skip what is to be skipped, see what
-        is missing.
+        """Continue after a message in sequence: deliver held messages, skip skipped numbers, check the rest.
 
         A held message is delivered even when the peer gap-fills over its number.
         """
@@ -206,16 +212,16 @@ class Recovery:
                     ledger.expected = expected + 1
                 else:
                     self._held_bytes -= len(held.data)
-                    # Its event is made now; the count of received bytes may have begun anew since it came.
+                    # Its event is made now; the count of received bytes may have restarted meanwhile.
                     core.event_bytes += len(held.data)
                     self._process(held, now)
                     if core.state in OVER_STATES:
-                        # Refused, perhaps, and so not counted: a skip of the peer's must not go beyond it.
+                        # Possibly rejected and not counted: a skip of the peer must not advance beyond it.
                         return
             elif self._skip_to > expected:
                 # Only up to the next held message: the peer skips it, but it is here and may report a trade.
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
-                # Told before it is counted: if the process dies before that is confirmed, it is found again.
+                # Emitted before it is counted: if the process crashes unconfirmed, it is detected again.
                 self._tell_skipped(expected, stop - 1)
                 ledger.expected = stop
             else:
@@ -223,10 +229,10 @@ class Recovery:
                 return
 
     def _tell_skipped(self, begin: int, end: int) -> None:
-        """Tell what will not come. A gap fill, too, may stand for a Reject, which is never sent again."""
+        """Emit the skipped numbers. A gap fill, too, may replace a Reject, which is never resent."""
         core = self._core
-        # What was missing when we asked, the peer had sent before it could read anything that left later. A
-        # reset, or a skip that nobody asked for, may be as young as the last message that we sent.
+        # The peer sent the messages missing at our request before it could read any later message. A reset,
+        # or an unrequested skip, may be as recent as our last message.
         waited_for = core.state is State.RECOVERING and self._skip_why is not Skip.RESET
         sent_before = self._sent_before if waited_for else core.store.next_outgoing
         core.ledger.suspect(sent_before, lost=self._skip_why is not Skip.FILL)
@@ -236,17 +242,18 @@ class Recovery:
             core.tell(SequenceSkipped(begin, end, self._skip_why is Skip.FILL))
 
     def _look_for_the_rest(self, expected: int, now: Instant) -> None:
-        """See whether the gap is closed; if not, wait or ask for what is still missing."""
+        """Check whether the gap is closed; if not, wait for or request the missing messages."""
         if self._core.state is not State.RECOVERING:
             if self._highest < expected:  # after a Logout, the next logon asks for the rest of a gap
                 self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)
             return
         if self._search is not None and expected == self._searched_from:
-            return  # nothing has come in sequence: the search goes on
+            return  # no message in sequence: the search continues
         if expected <= self._asked_to and self._search is None:
             self._wait(now)
         elif expected <= self._asked_to:
-            # What was refused came after all, or its beginning was skipped: the search is of no use any more.
+            # The refused messages were sent after all, or their beginning was skipped: the search is
+            # obsolete.
             self._ask(self._asked_to, now)
         elif expected <= self._highest:
             # A second gap behind the first, or messages that found no room.
@@ -259,7 +266,7 @@ class Recovery:
             self.forget()
 
     def stalled(self, now: Instant) -> None:
-        """Ask again for what has not come, or give up."""
+        """Repeat the request for missing messages, or give up."""
         expected = self._core.ledger.expected
         if self._suspected:
             self.refused(now)
@@ -271,17 +278,17 @@ class Recovery:
         self._core.begin_logout(Input.RESEND_OVERDUE, CloseReason.SEQUENCE_GAP, text, now)
 
     def is_refused_by(self, message: Message) -> bool:
-        """Say whether a message is the peer's refusal of the ResendRequest that is being waited for.
+        """Return whether a message is the peer's refusal of the pending ResendRequest.
 
-        One that does not say what it refuses is remembered: should nothing come, it was that. What a peer
-        refuses for its header, or for the moment, it may well still have.
+        A refusal without a reference is remembered: it applies if no resend follows. Messages refused because
+        of the header, or temporarily, may still be available.
         """
         if self._core.state is not State.RECOVERING or message.header.msg_type not in {
             REJECT,
             BUSINESS_REJECT,
         }:
             return False
-        if not self._request_number:  # nothing was asked yet: the peer resends unasked
+        if not self._request_number:  # no request yet: the peer resends unasked
             return False
         fields: Any = message
         if (
@@ -294,10 +301,10 @@ class Recovery:
         return bool(fields.ref_seq_num == self._request_number)
 
     def refused(self, now: Instant) -> None:
-        """Look for what the peer still has of what it refused to resend; all that is before it is lost.
+        """Search for the oldest message that the peer still has of a refused range; earlier ones are lost.
 
-        Why it refused a range is not sure, so its first message is asked for as well: it comes, or it is
-        lost, so that a peer which goes on refusing what it has just served is not asked for ever.
+        The reason for refusing a range is uncertain, so its first message is requested as well: it is
+        received or lost, which bounds the requests to a peer that keeps refusing messages it has just served.
         """
         search = self._search
         self._suspected = False
@@ -307,12 +314,12 @@ class Recovery:
             end = self._asked_to + 1
             begin = self._core.ledger.expected
             self._searched_from = begin
-            # A single message was asked for by itself already: it is lost, and not asked for once more.
+            # A single message was requested alone already: it is lost, and not requested again.
             search = self._search = Search(end if begin == self._asked_to else begin, end)
         self._narrow(search, now)
 
     def _narrow(self, search: Search, now: Instant) -> None:
-        """Ask for the next single message; once the oldest one is known, for everything from there on."""
+        """Request the next single message; once the oldest one is known, all messages from there on."""
         self._attempts = 0
         if not search.over:
             self._repeat(now)
@@ -327,8 +334,7 @@ class Recovery:
             self._repeat(now)
 
     def lose(self) -> None:
-        """Tell the user what does not come any more, because the numbers are about to start again: what is
-        missing, and what was held behind it."""
+        """Emit MessagesLost for missing and held messages, because the numbers are about to restart."""
         begin = self._core.ledger.expected
         if self._highest >= begin:
             self._core.tell(MessagesLost(begin, self._highest))
@@ -345,12 +351,12 @@ class Recovery:
         self._core.timers.resend_at = None
 
     def _ask(self, end: int, now: Instant, *, unasked: bool = False) -> None:
-        """Begin to wait for everything up to `end`; ask for it, unless the peer resends `unasked`."""
+        """Start to wait for all messages up to `end`; request them, unless the peer resends `unasked`."""
         self._asked_to = end
         self._attempts = 0
         self._search = None
         self._suspected = False
-        # Whatever leaves from here on, the peer reads after it has sent what is missing.
+        # The peer reads all later messages after it has sent the missing ones.
         self._sent_before = self._core.store.next_outgoing
         if unasked:
             self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout

@@ -1,13 +1,13 @@
-"""How the peer's ResendRequest (2), or what its Logon says it expects next, is answered from the store.
+"""Resends from the store, for the peer's ResendRequest (2) or the NextExpectedMsgSeqNum of its Logon.
 
-FIXT 1.1 session layer, "Message recovery": application messages that the policy allows go again with
-PossDupFlag=Y and OrigSendingTime; everything else, session messages first of all, becomes gap fills. A long
-answer leaves in pages, the next one when the one before is written, so that it never stands in memory as a
-whole. One call of the session looks at a bounded number of stored messages, whether they are sent again or
-not, so that nothing a peer asks for holds up the caller. A request (an order, a cancel) that is not sent
-again will not reach a peer that lacks it, and the user is told.
+FIXT 1.1 session layer, "Message recovery": application messages that the policy allows are resent with
+PossDupFlag=Y and OrigSendingTime; all others, such as session messages, become gap fills. A long answer is
+sent in pages, each when the previous one is written, so it is never in memory as a whole. One call of the
+session reads a bounded number of stored messages, whether they are resent or not, so no request of a peer
+blocks the caller. A request (an order, a cancel) that is not resent does not reach a peer that lacks it,
+which is reported by an event.
 
-Nothing here takes a number: what goes again, and each gap fill, has the number that was taken for it once.
+No new numbers are used here: each resent message and gap fill has its original number.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.events import ResendServed
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
+from kalshi_fix_sansio.events import ResendServed, Uncertainty
 from kalshi_fix_sansio.framing import Frame
-from kalshi_fix_sansio.outcomes import Uncertainty
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.session.checks import usable
 from kalshi_fix_sansio.session.core import SEQUENCE_RESET, TO_THE_END, Core
-from kalshi_fix_sansio.session.sequence import usable
 from kalshi_fix_sansio.session.store import StoredMessage
 
 PAGE = 256 * 1024
@@ -37,7 +36,7 @@ BEGIN_SEQ_NO, END_SEQ_NO = 7, 16
 
 @attrs.define
 class _Job:
-    """What is being resent."""
+    """A resend under way."""
 
     begin: int
     """The first number that was asked for."""
@@ -46,12 +45,12 @@ class _Job:
     position: int
     """The next number to answer for."""
     looked_to: int
-    """The next number to look at. What lies between was looked at and declined, or is not kept, and goes into
-    one gap fill, which is sent when the next message goes again or at the end."""
+    """The next number to read. The numbers between were declined, or are not kept, and become one gap fill,
+    which is sent before the next resent message or at the end."""
     request: Message | None
     """The last ResendRequest that asked for it; None if nobody asked."""
     resent: int = 0
-    """How many messages have gone again."""
+    """The number of messages resent."""
 
 
 class Resender:
@@ -62,7 +61,7 @@ class Resender:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.job: _Job | None = None
-        """What is being resent, if anything."""
+        """The resend under way, if there is one."""
         self._paused_at = 0.0
         """When the last page was produced, in seconds of `Instant.monotonic`."""
         self._turn: Instant | None = None
@@ -84,8 +83,8 @@ class Resender:
         fields: Any = request
         if problem is not None:
             self._core.reject(request, (problem,), now)
-            # What the store has forgotten will not reach the peer. If BeginSeqNo was not sent yet, the range
-            # is empty.
+            # Messages that the store has dropped will not reach the peer. If BeginSeqNo was not sent yet, the
+            # range is empty.
             if problem.tag == BEGIN_SEQ_NO and fields.begin_seq_no:
                 self._give_up_between(fields.begin_seq_no, self._core.store.oldest_kept)
             return
@@ -94,16 +93,16 @@ class Resender:
         self._start(fields.begin_seq_no, end, request, now)
 
     def offer(self, begin: int, end: int, now: Instant) -> None:
-        """Resend what the peer said by NextExpectedMsgSeqNum (789) that it lacks, without being asked.
+        """Resend the messages missing according to the peer's NextExpectedMsgSeqNum (789), unrequested.
 
-        What this side would refuse to a ResendRequest is not offered either: the peer asks, and is refused.
+        A range that would be refused to a ResendRequest is not resent: the peer requests it, and is refused.
         """
         if begin <= end and self._forgotten(begin) is None:
             self._start(max(begin, 1), end, None, now)
 
     def _start(self, begin: int, end: int, request: Message | None, now: Instant) -> None:
-        """Begin a job, or widen the one under way. That goes back only if the peer asks for numbers which
-        were answered already; what was looked at and declined is not looked at again."""
+        """Begin a job, or widen the one under way. That goes back only if the peer requests numbers that
+        were answered already; declined messages are not read again."""
         end = min(end, self._core.store.next_outgoing - 1)
         job = self.job
         if job is None:
@@ -136,7 +135,7 @@ class Resender:
         return self._forgotten(begin)
 
     def _forgotten(self, begin: int) -> Problem | None:
-        """Say why nothing from this number on is resent, if the store has forgotten some of it."""
+        """Return why messages from this number on are not resent, if the store has dropped some of them."""
         oldest = self._core.store.oldest_kept
         if begin >= oldest or not self._core.config.reject_forgotten_resend:
             return None
@@ -157,7 +156,7 @@ class Resender:
         page = min(PAGE, core.config.max_unsent)
         if job is None or len(core.outbound.buffer) >= page or self._turn_is_over():
             return
-        # Looked at again for each page: the store goes on forgetting while a long resend is under way.
+        # Checked again for each page: the store may drop messages during a long resend.
         problem = self._forgotten(job.looked_to)
         if problem is not None:
             self._break_off(job, problem, now)
@@ -171,7 +170,7 @@ class Resender:
             message = core.codec.decode(Frame(stored.frame))
             age = (now.utc - stored.sent_at).total_seconds()
             if core.config.resend_policy(message, age):
-                # First what lies before it: a peer that gets this number next would find a gap.
+                # First the numbers before it: otherwise the peer would detect a gap.
                 self._fill(job, stored.seq_num, now)
                 self._send_again(message, stored, now)
                 core.ledger.sent_again(stored.seq_num)
@@ -184,11 +183,11 @@ class Resender:
         core.tell(ResendServed(job.begin, job.end, job.resent))
 
     def _break_off(self, job: _Job, problem: Problem, now: Instant) -> None:
-        """Resend no more, because meanwhile the store has forgotten what comes next: a gap fill in its place
-        would say that nothing is lost. A peer that asked is refused, as if it asked now; one that did not ask
-        (NextExpectedMsgSeqNum) will ask, and is refused then.
+        """Stop the resend, because the store has dropped the next messages meanwhile: a gap fill in their
+        place would hide the loss. A peer that requested them is refused, as if it requested them now; one
+        that did not (NextExpectedMsgSeqNum) will request them, and is refused then.
 
-        If the last request of several begins with what is still kept, it is served from there.
+        If the last request of several begins with a message that is still kept, it is served from there.
         """
         self._fill(job, job.looked_to, now)
         self.forget()
@@ -213,7 +212,7 @@ class Resender:
         self._core.timers.page_at = None
 
     def _fill(self, job: _Job, new_seq_no: int, now: Instant) -> None:
-        """Gap-fill from where the job stands up to the number before `new_seq_no`."""
+        """Gap-fill from the position of the job up to the number before `new_seq_no`."""
         if new_seq_no <= job.position:
             return
         outbound = self._core.outbound
@@ -226,7 +225,7 @@ class Resender:
         job.position = new_seq_no
 
     def _give_up_between(self, begin: int, end: int) -> None:
-        """Tell the user of requests numbered `begin` to before `end`: the peer will not get them."""
+        """Report requests numbered `begin` to before `end` to the user: the peer will not get them."""
         self._core.give_up_on(self._core.ledger.open.between(begin, end), Uncertainty.NOT_RESENT)
 
     def _send_again(self, message: Message, stored: StoredMessage, now: Instant) -> None:

@@ -1,4 +1,4 @@
-"""What the user may send: checked before bytes exist, so that a refusal changes nothing."""
+"""Checks of the user's messages before they are encoded: a refusal leaves the session unchanged."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import MessageLayout
+from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
-from kalshi_fix_sansio.layout import MessageLayout, Presence
-from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.session.core import Core
-from kalshi_fix_sansio.session.requests import Names, names_of
+from kalshi_fix_sansio.session.open_requests import Names, names_of
 from kalshi_fix_sansio.session.states import SENDING_STATES, Input
 from kalshi_fix_sansio.validation import Check, block_checker, checker
 
@@ -40,7 +40,7 @@ _ANY_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
 
 @attrs.frozen
 class _SendRules:
-    """What the session has to know of one type of message."""
+    """The properties of one type of message."""
 
     layout: MessageLayout
     check: Check
@@ -49,8 +49,6 @@ class _SendRules:
     """Here they are not."""
     is_request: bool
     """Whether a message of the type, sent by this side, is to have an answer."""
-    name: str | None
-    """The attribute that the answer to one will name, where there is only one and it is always there."""
 
 
 class SendValidator:
@@ -64,8 +62,8 @@ class SendValidator:
         self._max_unsent, self._max_open = core.config.max_unsent, core.config.max_open_requests
         self._max_open_bytes = core.config.max_open_request_bytes
         self._rules: dict[type[Message], _SendRules] = core.send_rules
-        """By class, learnt with the first message of each that is to be sent. The dict is `core`'s, which
-        empties it when a Logon changes what the rules go by."""
+        """By class, compiled for the first message of each. The dict is `core`'s, which empties it when a
+        Logon changes settings on which rules depend."""
 
     def check(
         self,
@@ -109,8 +107,7 @@ class SendValidator:
                 f"requests of {requests.size} bytes have no answer yet, of {ledger.settling_bytes} bytes one "
                 "that is not confirmed; wait for some, or raise max_open_request_bytes"
             )
-        name = rules.name
-        return names_of(message, rules.layout) if name is None else ((name, getattr(message, name)),)
+        return names_of(message, rules.layout)
 
     def _learn(self, message: Message) -> _SendRules:
         config = self._core.config
@@ -122,16 +119,16 @@ class SendValidator:
         place = self._core.place(config.role.sender, layout.msg_type)
         lenient = checker(layout, place)
         check = checker(layout, attrs.evolve(place, allow_unknown_codes=False))
-        # The dialect says which types are requests. An acceptor that sends one waits for no answer.
+        # The dialect defines the types of requests. An acceptor that sends one expects no answer.
         is_request = config.role is Role.INITIATOR and bool(layout.request)
-        rules = _SendRules(layout, check, lenient, is_request, _only_name(layout))
+        rules = _SendRules(layout, check, lenient, is_request)
         self._rules[type(message)] = rules
         return rules
 
     def _header_problems(
         self, layout: MessageLayout, fields: Mapping[str, Any], *, allow_unknown_codes: bool
     ) -> tuple[Problem, ...]:
-        """Find what is wrong with the attributes that the user gives the header."""
+        """Return the problems of the header attributes that the user passes."""
         for attribute in fields:
             if attribute in MANAGED_HEADER_FIELDS:
                 raise LocalProtocolError(f"the session itself writes {attribute} of the header; leave it out")
@@ -142,11 +139,3 @@ class SendValidator:
         header = core.outbound.header(layout.msg_type, core.store.next_outgoing, _ANY_TIME, fields=fields)
         header.begin_string, header.body_length = core.config.dialect.begin_string, 0  # the codec writes both
         return block_checker(core.config.dialect.header, place)(header)
-
-
-def _only_name(layout: MessageLayout) -> str | None:
-    if len(layout.request) != 1:
-        return None
-    [attribute] = layout.request
-    members = (member for member in layout.body.members if member.presence is Presence.REQUIRED)
-    return attribute if any(member.attribute == attribute for member in members) else None

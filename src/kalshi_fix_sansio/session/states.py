@@ -1,9 +1,9 @@
-"""The states of a session and the one table that says how it moves between them.
+"""The states of a session and the table of its transitions.
 
-The table does not know which role it plays: an initiator and an acceptor differ only in how they leave
+The table is independent of the role: an initiator and an acceptor differ only in the transition from
 DISCONNECTED. It is total: every input in every state leads to a state, or to `None`, which is a
-LocalProtocolError. Only the caller can cause that: what the peer or a timer brings leads to a state as soon
-as there is a connection.
+LocalProtocolError. Only the caller can cause that: inputs of the peer or a timer lead to a state once
+there is a connection.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from kalshi_fix_sansio.classes.explained import explained
 
-
-@explained
 class State(Enum):
-    """Where a session stands."""
+    """The state of a session.
+
+    Attributes:
+        DISCONNECTED: New; `connect` has not been called.
+        AWAITING_LOGON: Connected as the acceptor; the first message must be a Logon.
+        LOGON_RECEIVED: The user decides about the peer's Logon; no further message is read.
+        LOGON_SENT: Connected as the initiator; the answer to the Logon is awaited.
+        ESTABLISHED: Logged on, with nothing missing.
+        RECOVERING: Established, with a gap in the incoming numbers that the peer was asked to fill.
+        RESETTING: A Logon with ResetSeqNumFlag=Y was sent within the session; the answer is awaited, and
+            messages before it are still received.
+        LOGOUT_SENT: A Logout was sent; the peer's is awaited, and messages before it are still received.
+        ENDING: A Logout was sent because the peer broke the protocol; only the peer's Logout is awaited.
+        CLOSED: Over; close the transport once all bytes are sent.
+    """
 
     DISCONNECTED = "disconnected"
-    """New; `connect` has not been called."""
     AWAITING_LOGON = "awaiting logon"
-    """Connected as the acceptor; the first message must be a Logon."""
     LOGON_RECEIVED = "logon received"
-    """The user decides about the peer's Logon; nothing further is read."""
     LOGON_SENT = "logon sent"
-    """Connected as the initiator; the answer to the Logon is awaited."""
     ESTABLISHED = "established"
-    """Logged on, with nothing missing."""
     RECOVERING = "recovering"
-    """Established, with a gap in the incoming numbers that the peer was asked to fill."""
     RESETTING = "resetting"
-    """A Logon with ResetSeqNumFlag=Y has left within the session; the answer is awaited, and what comes
-    before it is still received."""
     LOGOUT_SENT = "logout sent"
-    """A Logout has left; the peer's is awaited, and what comes before it is still received."""
     ENDING = "ending"
-    """A Logout has left because the peer broke the protocol; only the peer's Logout is awaited."""
     CLOSED = "closed"
-    """Over; the transport is to be closed once everything is sent."""
 
     # States are looked up in a set for each read. There is one object of each, so its identity will do, and
     # that hash is made in C, unlike Enum's own: 2 % of a report for this one line.
@@ -57,7 +57,7 @@ class Source(Enum):
 
 
 class Input(Enum):
-    """What can happen to a session."""
+    """The inputs of the table."""
 
     CONNECT = "connect as the initiator"
     LISTEN = "connect as the acceptor"
@@ -108,7 +108,7 @@ Row = Mapping[Input, State | None]
 
 
 def _row(state: State, changes: Mapping[Input, State | None]) -> Row:
-    """Complete a row: what it does not name is refused to the caller, and leaves the state as it is
+    """Complete a row: an input that it does not name is refused if it is the caller's, and keeps the state
     otherwise."""
     rest = {i: None if i.source is Source.CALLER else state for i in Input}
     return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **changes})
@@ -183,7 +183,7 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
             State.RESETTING,
             {
                 **_LOGGED_ON,
-                # Until the peer has agreed, nobody knows by which numbers it would count what is sent.
+                # Until the peer has agreed, it is unknown by which numbers it would count messages.
                 Input.SEND: None,
                 Input.PEER_GAP: State.RESETTING,
                 Input.LOGON_OVERDUE: State.CLOSED,

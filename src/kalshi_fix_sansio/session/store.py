@@ -1,4 +1,4 @@
-"""What outlives a connection: the numbers of both directions and the messages that may be asked for again."""
+"""The state that outlives a connection: the numbers of both directions and the messages for resend."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ from typing import Protocol
 
 import attrs
 
-from kalshi_fix_sansio.classes.explained import explained
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 
 MAX_KEPT_BYTES = 64 * 1024 * 1024
-"""Bytes of messages that a store keeps for resend unless told otherwise."""
+"""The default limit of messages kept for resend, in bytes."""
 
 
-@explained
 @attrs.frozen
 class StoredMessage:
-    """An application message as it was sent."""
+    """An application message as it was sent.
+
+    Attributes:
+        seq_num: Its MsgSeqNum.
+        sent_at: Its SendingTime, in UTC.
+        frame: The complete message in its wire format.
+    """
 
     seq_num: int
-    """Its MsgSeqNum."""
     sent_at: datetime
-    """Its SendingTime, in UTC."""
     frame: bytes = attrs.field(repr=False)
-    """The whole message as it stood on the wire."""
 
 
 class MessageStore(Protocol):
-    """What a session needs of a store. One store belongs to one pair of CompIDs, and to one session at a
-    time.
+    """The interface of a store for a session. One store belongs to one pair of CompIDs, and to one session at
+    a time.
 
     The methods that change it only record, and may write lazily; what was recorded before `commit` must
     survive a crash once that returns, all of it or, if the crash comes earlier, any first part of it. No byte
-    that rests on a record leaves before `commit`. Any method may raise StoreError; the store is of no use
+    that depends on a record is sent before `commit`. Any method may raise StoreError; the store is of no use
     afterwards until it is opened anew.
     """
 
@@ -54,20 +55,19 @@ class MessageStore(Protocol):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number for which the store can still say what was sent; below it, messages are
-        forgotten."""
+        """The lowest number whose message the store still has; messages below it are dropped."""
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Take `seq_num` (the value of `next_outgoing`) for good, and keep the message unless it is None."""
 
     def advance_incoming(self, next_incoming: int) -> None:
-        """Everything before this number has been taken care of. It never goes back but by `reset`."""
+        """Record that all messages before this number were handled. Only `reset` lowers it."""
 
     def reset(self, *, unanswered: bool = False) -> None:
         """Restart both directions at 1 and forget every message, but no open request: the session settles
         those when the user knows of them.
 
-        `unanswered` says that the peer has still to agree.
+        `unanswered` means that the peer has not agreed yet.
         """
 
     def reset_answered(self) -> None:
@@ -90,8 +90,8 @@ class MessageStore(Protocol):
         """Return the message kept under this number, or None."""
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
-        """Yield the messages kept from `begin` to `end` inclusive, in order. What a caller does not take
-        costs nothing, nor do numbers under which nothing is kept."""
+        """Yield the messages kept from `begin` to `end` inclusive, in order. Messages that the caller
+        does not take, and numbers without a message, have no cost."""
 
 
 class MemoryStore:
@@ -176,9 +176,8 @@ class MemoryStore:
         self.reset_unanswered = False
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Go on from these numbers, whatever was before. Where the outgoing one is another, every message is
-        forgotten. For nobody but a user who knows that the peer expects them, and while no session uses the
-        store.
+        """Continue from these numbers. If the outgoing one changes, all messages are dropped. Only for a user
+        who knows that the peer expects them, and while no session uses the store.
 
         Raises:
             ValueError: a number is below 1.

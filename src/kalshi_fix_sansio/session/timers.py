@@ -1,22 +1,30 @@
-"""Every deadline of a session, and which of them count in which state.
+"""Every deadline of a session, which of them count in which state, and which SendingTimes (52) are right.
 
-All times are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeats", "Test request processing".
+Deadlines are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeats", "Test request processing".
+
+"Message validation": SendingTime must be close to the reader's clock. That finds a clock that is wrong, and
+messages of another time. It does not find a reader that was late: an event loop that was held up, a process
+that was stopped, a computer that slept. So the caller must call regularly (`Timers.call_due`), and after a
+gap between its calls, by either clock, messages sent during the gap may be as old as that. Everything else is
+still refused: messages older than the gap, messages ahead of the clock, and, once a fresh message was read,
+every late one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
 import attrs
 
+from kalshi_fix_sansio.clock import BEGINNING, END, Instant
 from kalshi_fix_sansio.session.states import State
 
 SILENCE_FACTOR = 1.2
 """HeartBtInt plus "some reasonable transmission time", for which FIX suggests 20 percent."""
-_ESTABLISHED: Final = State.ESTABLISHED
 NEVER: Final = math.inf
 
 
@@ -31,14 +39,14 @@ class Timers:
     last_sent: float = 0.0
     """When the last message was queued for the transport."""
     last_received: float = 0.0
-    """When the last whole message came."""
+    """When the last complete message was received."""
     call_at: float = NEVER
     """When the caller is to bring the time though nothing else is due, so that a long gap between its calls
     shows that it was held up."""
     reading_paused: bool = False
-    """Whether the caller does not read for now; what does not come then says nothing about the peer."""
+    """Whether the caller has paused reading; silence is then no sign of a dead peer."""
     probed_at: float | None = None
-    """When a TestRequest was sent because nothing came, while it is unanswered."""
+    """When a TestRequest was sent because of silence, while it is unanswered."""
     logon_at: float | None = None
     """When the Logon handshake, or the answer to a reset, has taken too long."""
     logout_at: float | None = None
@@ -46,7 +54,7 @@ class Timers:
     resend_at: float | None = None
     """When the resend that this side waits for has stalled."""
     page_at: float | None = None
-    """When the resend that this side serves goes on; None while what it produced is not yet written."""
+    """When the resend that this side serves continues; None while what it produced is not yet written."""
 
     def start(self, heart_bt_int: float, now: float) -> None:
         """Start heartbeats and the watch over the peer's."""
@@ -67,7 +75,7 @@ class Timers:
         return None if self.reading_paused else self.resend_at
 
     def call_due(self) -> float | None:
-        """When the caller is to come, though nothing else is due."""
+        """When the next call is required although no other deadline is due."""
         return None if self.call_at == NEVER else self.call_at
 
     def page_due(self) -> float | None:
@@ -89,24 +97,16 @@ class Timers:
 
     def next_deadline(self, state: State) -> float | None:
         """When the first of the deadlines that count in this state is due; None if there is none."""
-        if (
-            state is _ESTABLISHED
-            and self.heart_bt_int
-            and self.probed_at is None
-            and self.page_at is None
-            and not self.reading_paused
-        ):
-            # Asked for each message, so this says at once what the rules of `RUNNING` say for this state, by
-            # which a report takes 10 % longer: whoever changes one changes both.
-            silence = self.last_received + self.heart_bt_int * SILENCE_FACTOR
-            heartbeat = self.last_sent + self.heart_bt_int
-            first = heartbeat if heartbeat < silence else silence  # noqa: FURB136 - min() takes five times as long
-            return first if first < self.call_at else self.call_at  # noqa: FURB136
-        return min((due for rule in RUNNING[state] if (due := rule(self)) is not None), default=None)
+        first = None
+        for rule in RUNNING[state]:
+            due = rule(self)
+            if due is not None and (first is None or due < first):
+                first = due
+        return first
 
 
 Rule = Callable[[Timers], float | None]
-"""Says when something is due, or None."""
+"""Returns the time of a deadline, or None."""
 _HANDSHAKE: tuple[Rule, ...] = (Timers.logon_due,)
 _LOGGED_ON: tuple[Rule, ...] = (
     Timers.silence_due,
@@ -131,5 +131,86 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
     }
 )
 """Which deadlines count in which state, in the order in which they are dealt with: silence before the
-heartbeat, because its TestRequest stands for one. Once a Logout has left there are no heartbeats any more,
+heartbeat, because its TestRequest replaces one. Once a Logout was sent there are no heartbeats any more,
 and its own deadline ends the session."""
+
+
+SHORTEST_CALL = 1.0
+"""Shortest interval of the required calls, in seconds; usually a third of the tolerance."""
+
+
+class SendingTimes:
+    """The bounds for SendingTime."""
+
+    __slots__ = (
+        "_call_within",
+        "_grace",
+        "_since",
+        "_timers",
+        "_tolerance",
+        "_until",
+        "catching_up",
+        "earliest",
+        "latest",
+    )
+
+    def __init__(self, tolerance: float | None, timers: Timers) -> None:
+        self.earliest: datetime = BEGINNING
+        self.latest: datetime = END
+        """A SendingTime between these is right, as of the caller's last call."""
+        self.catching_up: bool = False
+        """Whether messages read now may have waited here; until a recent one is read."""
+        self._since, self._until = BEGINNING, END
+        """Between these moments a message was sent that may have waited here."""
+        self._timers = timers
+        self._tolerance = None if tolerance is None else timedelta(seconds=tolerance)
+        self._call_within = NEVER if tolerance is None else max(SHORTEST_CALL, tolerance / 3)
+        self._grace = self._call_within / 2
+        """The largest delay of a call that does not count as held up."""
+
+    def note_call(self, now: Instant) -> bool:
+        """Record a call of the caller; return whether it was held up.
+
+        A clock that steps ahead by more than the tolerance looks the same where the other one stood still: a
+        computer that slept.
+        """
+        tolerance = self._tolerance
+        if tolerance is None:
+            return False
+        timers, utc, monotonic = self._timers, now.utc, now.monotonic
+        # `latest` is the last call by the wall clock, plus the tolerance. Each clock may miss what the other
+        # shows: the monotonic one may stand still while a computer sleeps, the other one may be set back.
+        held_up = monotonic > timers.call_at + self._grace or utc > self.latest
+        if held_up:
+            # How long ago the last call was, by each clock. What left right before it may be late by the
+            # tolerance as well, as at any other time.
+            by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_within)
+            by_utc = utc - self.latest + tolerance
+            self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
+        timers.call_at = monotonic + self._call_within
+        self.earliest, self.latest = utc - tolerance, utc + tolerance
+        return held_up
+
+    def catch_up(self, since: datetime = BEGINNING, until: datetime = END) -> None:
+        """Expect messages that waited here unread and were sent between these times."""
+        # Messages that waited earlier may not all be read yet.
+        if self.catching_up:
+            since, until = min(since, self._since), max(until, self._until)
+        self.catching_up = True
+        self._since, self._until = since, until
+
+    def catch_up_with(self, waited: float, now: Instant) -> None:
+        """Expect messages that have waited here for this many seconds, and were not late before."""
+        if self._tolerance is not None:
+            self.catch_up(now.utc - timedelta(seconds=waited) - self._tolerance, now.utc)
+
+    def has_read(self, sending_time: datetime | None) -> None:
+        """Take note of a message that was read: behind something fresh nothing waited."""
+        if sending_time is not None and sending_time >= self.earliest:
+            self.catching_up = False
+
+    def may_have_waited(self, sending_time: datetime) -> bool:
+        """Return whether a message is late, possibly because it waited here."""
+        return (
+            self.catching_up and sending_time < self.earliest and self._since <= sending_time <= self._until
+        )

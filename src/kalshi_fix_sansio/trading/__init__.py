@@ -1,14 +1,31 @@
-"""State rebuilt from messages: machines that are fed what a session tells, and do no I/O either."""
+"""State machines that derive orders, books, positions and more from session events, without I/O."""
 
 from __future__ import annotations
 
-from kalshi_fix_sansio.trading.book import BookSide, BookState, Level, OrderBook, StaleReason, Sweep, Trade
-from kalshi_fix_sansio.trading.cash import Cash, Purse, PurseKey
-from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
-from kalshi_fix_sansio.trading.doubts import Doubt, Doubtful, Doubts, Remedy
+from kalshi_fix_sansio.trading.books.book import (
+    BookSide,
+    BookState,
+    Level,
+    OrderBook,
+    StaleReason,
+    Sweep,
+    Trade,
+)
+from kalshi_fix_sansio.trading.books.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
+from kalshi_fix_sansio.trading.books.order_books import TOLERATED, OrderBooks
+from kalshi_fix_sansio.trading.common.doubts import Doubt, Doubts, HasDoubts, Remedy
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequest, UnplacedRequests
 from kalshi_fix_sansio.trading.drop_copy import CopyRange, CopyState, DropCopy, Wanted
-from kalshi_fix_sansio.trading.exec_key import ExecKey
-from kalshi_fix_sansio.trading.fees import (
+from kalshi_fix_sansio.trading.groups.order_group import GroupState, OrderGroup
+from kalshi_fix_sansio.trading.groups.order_groups import (
+    GroupDiscrepancy,
+    GroupDiscrepancyKind,
+    GroupUpdate,
+    OrderGroups,
+)
+from kalshi_fix_sansio.trading.money.cash import Cash, Purse, PurseKey
+from kalshi_fix_sansio.trading.money.fees import (
     Charge,
     FeeDiscrepancy,
     FeeDiscrepancyKind,
@@ -17,8 +34,18 @@ from kalshi_fix_sansio.trading.fees import (
     expected_charges,
     revenue,
 )
-from kalshi_fix_sansio.trading.mass_cancels import MassCancel, MassCancelState
-from kalshi_fix_sansio.trading.order import (
+from kalshi_fix_sansio.trading.money.positions import Position, PositionDiscrepancy, PositionKey, Positions
+from kalshi_fix_sansio.trading.money.settlements import (
+    IncompleteSettlement,
+    SettledParty,
+    Settlement,
+    SettlementDiscrepancy,
+    SettlementDiscrepancyKind,
+    Settlements,
+    SettlementUpdate,
+)
+from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancelState
+from kalshi_fix_sansio.trading.orders.order import (
     Account,
     Ending,
     Fill,
@@ -29,21 +56,27 @@ from kalshi_fix_sansio.trading.order import (
     OrderUpdate,
     PendingRequest,
 )
-from kalshi_fix_sansio.trading.order_books import TOLERATED, OrderBooks
-from kalshi_fix_sansio.trading.order_doubts import Copied, Covered, DoubtKind, OrderDoubt
-from kalshi_fix_sansio.trading.order_groups import (
-    GroupDiscrepancy,
-    GroupDiscrepancyKind,
-    GroupState,
-    GroupUpdate,
-    OrderGroup,
-    OrderGroups,
+from kalshi_fix_sansio.trading.orders.order_doubts import Copied, Covered, DoubtKind, OrderDoubt
+from kalshi_fix_sansio.trading.orders.order_making import OrderRequestError
+from kalshi_fix_sansio.trading.orders.orders import Orders
+from kalshi_fix_sansio.trading.rate_budget import TOKEN_COSTS, RateBudget, TokenBucket, TokenLimits
+from kalshi_fix_sansio.trading.rfq.creator import RfqCreator
+from kalshi_fix_sansio.trading.rfq.creator_state import (
+    Acceptance,
+    CreatorQuote,
+    CreatorRfq,
+    CreatorUpdate,
+    RfqState,
 )
-from kalshi_fix_sansio.trading.order_making import OrderRequestError
-from kalshi_fix_sansio.trading.orders import Orders
-from kalshi_fix_sansio.trading.positions import Position, PositionDiscrepancy, PositionKey, Positions
-from kalshi_fix_sansio.trading.rate_budget import TOKEN_COSTS, RateBudget, TokenLimits
-from kalshi_fix_sansio.trading.rfq import (
+from kalshi_fix_sansio.trading.rfq.maker import RfqMaker
+from kalshi_fix_sansio.trading.rfq.maker_state import (
+    MakerQuote,
+    MakerRfq,
+    MakerUpdate,
+    QuoteState,
+    QuoteTerms,
+)
+from kalshi_fix_sansio.trading.rfq.values import (
     Exposure,
     RfqDiscrepancy,
     RfqDiscrepancyKind,
@@ -51,31 +84,6 @@ from kalshi_fix_sansio.trading.rfq import (
     RfqDoubtKind,
     RfqRequestError,
     RfqWindows,
-)
-from kalshi_fix_sansio.trading.rfq_creator import RfqCreator
-from kalshi_fix_sansio.trading.rfq_creator_state import (
-    Acceptance,
-    CreatorQuote,
-    CreatorRfq,
-    CreatorUpdate,
-    RfqState,
-)
-from kalshi_fix_sansio.trading.rfq_maker import RfqMaker
-from kalshi_fix_sansio.trading.rfq_maker_state import (
-    MakerQuote,
-    MakerRfq,
-    MakerUpdate,
-    QuoteState,
-    QuoteTerms,
-)
-from kalshi_fix_sansio.trading.settlements import (
-    IncompleteSettlement,
-    SettledParty,
-    Settlement,
-    SettlementDiscrepancy,
-    SettlementDiscrepancyKind,
-    Settlements,
-    SettlementUpdate,
 )
 
 __all__ = [
@@ -99,7 +107,6 @@ __all__ = [
     "DiscrepancyKind",
     "Doubt",
     "DoubtKind",
-    "Doubtful",
     "Doubts",
     "DropCopy",
     "Ending",
@@ -113,6 +120,7 @@ __all__ = [
     "GroupDiscrepancyKind",
     "GroupState",
     "GroupUpdate",
+    "HasDoubts",
     "IncompleteSettlement",
     "Level",
     "LevelChange",
@@ -161,8 +169,11 @@ __all__ = [
     "Settlements",
     "StaleReason",
     "Sweep",
+    "TokenBucket",
     "TokenLimits",
     "Trade",
+    "UnplacedRequest",
+    "UnplacedRequests",
     "Wanted",
     "check_fees",
     "expected_charges",

@@ -1,8 +1,8 @@
-"""Past execution reports on request (drop copy), until nothing is missing.
+"""Requests for past execution reports (drop copy), repeated until each range is complete.
 
-A request names a range of ExecIDs of one shard, both ends inclusive; the reports come, then how many they
-were. On KalshiNR live reports come in between, with nothing that marks them, so a report that may be a copy
-is taken for one: a copy proves less. Facts: Kalshi's page on drop copy.
+A request contains a range of ExecIDs of one shard, both ends inclusive; the venue sends the reports, then
+their count. On KalshiNR live reports arrive in between without a distinguishing mark, so a report that may be
+a copy is treated as one: a copy proves less. Source: Kalshi's page on drop copy.
 """
 
 from __future__ import annotations
@@ -24,29 +24,28 @@ from kalshi_fix_sansio._generated import (
     ExecutionReport,
     LogonFields,
 )
-from kalshi_fix_sansio.base import values_of
-from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import values_of
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import LoggedOn, MessageReceived, RejectReceived, SessionEnded
-from kalshi_fix_sansio.trading.doubts import Doubt, Remedy
-from kalshi_fix_sansio.trading.dumping import (
-    VERSION,
-    dump_text,
-    dump_time,
-    load_key,
-    load_optional_key,
-    reading_dump,
+from kalshi_fix_sansio.events import (
+    LoggedOn,
+    MessageReceived,
+    OutcomesUnknown,
+    RejectReceived,
+    SessionEnded,
 )
-from kalshi_fix_sansio.trading.exec_key import ExecKey
-from kalshi_fix_sansio.trading.order_doubts import Copied, Covered
+from kalshi_fix_sansio.trading.common.doubts import Doubt, Remedy
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, keyed_by, loading
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
+from kalshi_fix_sansio.trading.orders.order_doubts import Copied, Covered
 
 MAX_SHARDS: Final = 64
-"""Shards of which ranges are asked for, or remembered."""
+"""Most shards whose ranges are requested or remembered."""
 MAX_RANGES: Final = 64
-"""Ranges of a shard that are remembered apart."""
+"""Most separate ranges remembered for each shard."""
 MAX_TEXT: Final = 256
-"""Characters of a refusal that are kept."""
+"""Characters of a reject text that are kept."""
 MARGIN: Final = "margin"
 DROP_COPY: Final = "KalshiDC"
 _LATER: Final = frozenset(
@@ -54,77 +53,97 @@ _LATER: Final = frozenset(
 )
 
 
-@explained
 class CopyState(Enum):
-    """How far a range is."""
+    """Progress of a range.
+
+    Attributes:
+        FAILED: Use REST. It may be requested again with `DropCopy.ask`.
+    """
 
     WAITING = "to be asked for"
     ASKED = "asked for"
     FAILED = "not to be had by drop copy"
-    """Ask REST. It may be asked for again, by `DropCopy.ask`."""
 
 
-@explained
 class CopyRange(NamedTuple):
-    """Reports of one shard, both ends inclusive."""
+    """Reports of one shard, both ends inclusive.
+
+    Attributes:
+        begin: Key of the first report.
+        end: Key of the last one.
+    """
 
     begin: ExecKey
-    """Key of the first report."""
     end: ExecKey
-    """Key of the last one."""
 
 
-@explained
 @attrs.define(eq=False)
 class Wanted:
-    """A range that was asked for and has not come. To be read alone."""
+    """A requested range that is not complete. Read-only for the user.
+
+    Attributes:
+        begin: Key of the first report.
+        end: Key of the last report; None: up to the latest report.
+        moment: `Orders.moment` at the time of the request.
+        since: Time of the first request, in UTC.
+        state: Its progress.
+        refusals: Consecutive answers that did not complete it.
+        faults: Those of them that were faults of the venue.
+        why: The reason of the last one, for humans.
+        due: Time of the next request, in seconds of `Instant.monotonic`.
+    """
 
     begin: ExecKey
-    """Key of the first report."""
     end: ExecKey | None
-    """None: up to the latest report."""
     moment: int
-    """`Orders.moment` when it was asked for."""
     since: datetime
-    """When it was asked for first, in UTC."""
     state: CopyState = CopyState.WAITING
-    """How far it is."""
     refusals: int = 0
-    """Answers in a row by which it did not come."""
     faults: int = 0
-    """Those of them that were faults of the venue."""
     why: str = ""
-    """What the last one said, for people."""
-    due: float = 0.0
-    """When it is to be asked for again, in seconds of `Instant.monotonic`."""
+    due: float = attrs.field(default=0.0, metadata=NOT_DUMPED)
 
     @property
     def shard(self) -> int:
-        """The shard of the exchange that its reports come from."""
+        """The exchange shard of its reports."""
         return self.begin.shard
 
     def has(self, key: ExecKey) -> bool:
-        """Say whether a report is of this range."""
+        """Return whether a report is in this range."""
         return key.shard == self.shard and self.begin <= key and (self.end is None or key <= self.end)
 
 
 @attrs.define(eq=False)
 class _Reply:
-    """What has come of the range that was asked for."""
+    """The reports received of the requested range."""
 
     wanted: Wanted
     request: EventResendRequest
+    sent_at: datetime
+    """UTC."""
     seen: set[tuple[ExecKey, str, str]] = attrs.field(factory=set)
-    """ExecID, OrderID and ExecType of its reports: both sides of one trade may be one's own."""
+    """ExecID, OrderID and ExecType of its reports: both sides of one trade may belong to the same user."""
     overflow: bool = False
-    """Whether there were more than are kept."""
+    """Whether there were more reports than are kept."""
+
+
+@attrs.frozen
+class _State:
+    """The layout of a dump."""
+
+    logon: dict[str, bool]
+    wanted: list[Wanted]
+    covered: list[CopyRange]
+    forgotten: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
+    left_out: int
+    unplaced: UnplacedState
 
 
 class DropCopy:
-    """Asks for past execution reports, one range at a time, and says when all of it has come.
+    """Requests past execution reports, one range at a time, and reports when a range is complete.
 
-    Give `apply` every event of the session; what it returns is for `Orders.apply`. On KalshiNR, where the
-    session is that of the orders too, give `Orders` the events by this way alone.
+    Pass `apply` every event of the session, and its results to `Orders.apply`. On KalshiNR, where the orders
+    use the same session, pass events to `Orders` only in this way.
     """
 
     __slots__ = (
@@ -142,6 +161,7 @@ class DropCopy:
         "_wanted",
         "forgotten",
         "left_out",
+        "unplaced",
     )
 
     def __init__(
@@ -155,19 +175,19 @@ class DropCopy:
         max_faults: int = 8,
         max_reports: int = 100_000,
     ) -> None:
-        """Start with nothing to ask for.
+        """Start without ranges to request.
 
         Args:
             session_type: KalshiDC, or KalshiNR.
-            product: on margin, prices are in dollars whatever the Logon says.
-            logon: what the session logs on with; needed only before the first LoggedOn, which tells it.
-                Default: UseDollars.
-            pause: seconds before a range is asked for again; twice as long after each refusal.
+            product: on margin, prices are in dollars regardless of the Logon.
+            logon: the fields of the session's Logon; needed only before the first LoggedOn, which contains
+                them. Default: UseDollars.
+            pause: seconds before a range is requested again; doubled after each reject.
             max_pause: seconds of the longest pause.
-            max_faults: after as many faults of the venue in a row a range is told as FAILED. To be refused
-                for asking too often is none.
-            max_reports: of one answer, to be held against the count, about 250 bytes each. One of more than
-                these is not complete.
+            max_faults: consecutive faults of the venue after which a range is FAILED. A reject for exceeding
+                the rate limit does not count.
+            max_reports: reports of one answer that are kept to verify the count, about 250 bytes each. A
+                range with more reports is not complete.
         """
         self._session_type, self._product = session_type, product
         given: Any = {"use_dollars": True} if logon is None else logon
@@ -176,38 +196,50 @@ class DropCopy:
         self._max_faults, self._max_reports = max_faults, max_reports
         self._on = False
         self._wanted: dict[int, Wanted] = {}
-        """By shard: what is waiting."""
+        """Ranges that wait for their request, by shard."""
         self._failed: dict[int, Wanted] = {}
-        """By shard: what is not to be had."""
+        """Ranges that drop copy cannot return, by shard."""
         self._reply: _Reply | None = None
         self._covered: dict[int, list[CopyRange]] = {}
         self.forgotten: dict[int, ExecKey] = {}
-        """By shard: the venue has said that a range from here on is too old. For `Orders.copy_from`."""
+        """By shard: the key from which on the venue has rejected a range as too old. For
+        `Orders.copy_from`."""
         self.left_out: int = 0
-        """Ranges that were not asked for, because there are more shards than are followed."""
+        """Number of ranges that were not requested, because there are more shards than the limit."""
+        self.unplaced: UnplacedRequests = UnplacedRequests(EventResendRequest)
+        """Requests without outcome that could not be read."""
 
-    # --- to be asked ----------------------------------------------------------------------------------
+    # --- queries --------------------------------------------------------------------------------------
 
     @property
     def asked(self) -> Wanted | None:
-        """The range that waits for its answer; until it has come, no other is asked for."""
+        """The range that awaits its answer; no other is requested until it arrives."""
         return None if self._reply is None else self._reply.wanted
 
     @property
     def wanted(self) -> list[Wanted]:
-        """All that was asked for and has not come."""
+        """All requested ranges that are not complete."""
         asked = [] if self._reply is None else [self._reply.wanted]
         return [*asked, *self._wanted.values(), *self._failed.values()]
 
     def covered(self, shard: int) -> list[CopyRange]:
-        """Return the ranges of a shard of which every report has come, joined where they meet."""
+        """Return the complete ranges of a shard; overlapping ranges are merged."""
         return list(self._covered.get(shard, ()))
 
     def doubts(self) -> list[Doubt]:
-        """Return what was asked for and has not come."""
+        """Return the requested ranges that are not complete."""
         found = [_doubt(each) for each in self.wanted]
         if self.left_out:
             found.append(Doubt(what="they were not asked for", about=f"{self.left_out} ranges of reports"))
+        found.extend(
+            Doubt(
+                what="what they were",
+                about=f"past reports requested under MsgSeqNum {each.seq_num}",
+                since=each.sent_at,
+                unplaced=each,
+            )
+            for each in self.unplaced
+        )
         return found
 
     @property
@@ -215,21 +247,21 @@ class DropCopy:
         """Whether prices of the session are in dollars, not in cents."""
         return self._product == MARGIN or self._logon.get("use_dollars") is True
 
-    # --- to be sent -----------------------------------------------------------------------------------
+    # --- requests to send -----------------------------------------------------------------------------
 
     def ask(
         self, begin: Mapping[int, ExecKey], moment: int, now: Instant, *, end: ExecKey | None = None
     ) -> None:
-        """Want all reports from these on, by shard: `orders.copy_from()`, with `orders.moment`.
+        """Request all reports from these keys on, by shard: `orders.copy_from()`, with `orders.moment`.
 
-        What is wanted of a shard already becomes one range with it.
+        A range of a shard that is already waiting is merged with the new one.
 
         Args:
             begin: the first report of each shard, inclusive.
-            moment: `Orders.moment` as it is now.
+            moment: the current `Orders.moment`.
             now: the time.
             end: the last report of its shard, inclusive; None for up to the latest. Only ranges without an
-                end settle doubts.
+                end resolve uncertainties.
         """
         for shard, key in begin.items():
             if shard not in self._wanted and len(self._wanted) >= MAX_SHARDS:
@@ -239,49 +271,51 @@ class DropCopy:
             self._put(self._wanted, Wanted(key, last, moment, now.utc, due=now.monotonic))
 
     def follow(self, moment: int, now: Instant) -> None:
-        """Want what has come since on each shard of which something is covered.
+        """Request the reports since the last complete range of each shard.
 
-        The range begins with the last report that is covered, so that both are joined.
+        The new range begins with the last report of the complete one, which merges the two.
         """
         self.ask({shard: ranges[-1].end for shard, ranges in self._covered.items()}, moment, now)
 
     def next_deadline(self) -> float | None:
-        """When to call `handle_timer`, in seconds of `Instant.monotonic`; None while there is nothing to
-        send."""
+        """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None while there is no
+        request to send."""
         if self._reply is not None or not self._on:
             return None
         return min((each.due for each in self._wanted.values()), default=None)
 
     def handle_timer(self, now: Instant) -> list[EventResendRequest]:
-        """Return the request that is due, if one is. Give it to `apply`, and then send it."""
+        """Return the request that is due, if one is. Pass it to `apply`, and then send it."""
         due = self.next_deadline()
         if due is None or due > now.monotonic:
             return []
-        # It stays in `_wanted` until `apply` is told that it is sent: a request that never left is asked for
-        # again.
+        # It remains in `_wanted` until `apply` receives it as about to be sent: a request that was never sent
+        # is returned again.
         first = min(self._wanted.values(), key=_due)
-        return [EventResendRequest(begin_exec_id=str(first.begin), end_exec_id=dump_text(first.end))]
+        end = None if first.end is None else str(first.end)
+        return [EventResendRequest(begin_exec_id=str(first.begin), end_exec_id=end)]
 
     def withdraw(self, request: EventResendRequest) -> None:
-        """Take back a request that `send` has refused, so that nothing of it left."""
+        """Take back a request that `send` has rejected without sending any byte of it."""
         if self._reply is not None and request is self._reply.request:
             self._put(self._wanted, self._reply.wanted)
 
     def resolve(self, shard: int) -> None:
-        """Take that the user has found out elsewhere, such as by REST, what FAILED reports of a shard say."""
+        """Remove the FAILED range of a shard: the user has obtained its reports elsewhere, such as by
+        REST."""
         self._failed.pop(shard, None)
 
-    # --- what happened --------------------------------------------------------------------------------
+    # --- applying messages and events -----------------------------------------------------------------
 
     def apply(self, happened: object, now: Instant) -> list[object]:
-        """Take an event of the session, a message received, or a request that is about to be sent.
+        """Apply an event of the session, a received message, or a request that is about to be sent.
 
-        Returns what is to be given to `Orders.apply`: `Copied` and `Covered`, and on KalshiNR everything else
-        as it came.
+        Returns the input of `Orders.apply`, and of `RfqMaker.apply` or `RfqCreator.apply`: `Copied` and
+        `Covered`, and on KalshiNR every other event unchanged.
 
         Raises:
-            LocalProtocolError: an EventResendRequest, while another has no answer, or of which ExecID is
-                malformed. Do not send it.
+            LocalProtocolError: the EventResendRequest follows another one without an answer, or contains a
+                malformed ExecID. Do not send it.
         """
         message = happened.message if isinstance(happened, MessageReceived) else happened
         passed: list[object] = [] if self._session_type == DROP_COPY else [happened]
@@ -299,10 +333,11 @@ class DropCopy:
             case RejectReceived(sent=EventResendRequest(), reject=reject):
                 self._take_other_reject(reject, now)
                 return []
+            case OutcomesUnknown():
+                self._take_unanswered(message, now)
             case LoggedOn(flags=flags):
                 self._logon, self._on = dict(flags), True
-            # Neither session type of drop copy has resend: an answer that was cut short has to be asked for
-            # anew.
+            # Neither session type of drop copy has resend: an incomplete answer must be requested anew.
             case SessionEnded():
                 self._on = False
                 if self._reply is not None:
@@ -312,17 +347,29 @@ class DropCopy:
     def _take_request(self, request: EventResendRequest, now: Instant) -> None:
         if self._reply is not None:
             raise LocalProtocolError("past reports were asked for, and have not come; ask one at a time")
-        begin, end = _key(request.begin_exec_id), None
-        if request.end_exec_id is not None:
-            end = _key(request.end_exec_id)
+        begin, end = _range(request)
         wanted = self._wanted.get(begin.shard)
         if wanted is not None and (wanted.begin, wanted.end) == (begin, end):
             del self._wanted[begin.shard]
         else:
-            # The user's own: it settles no doubt, since nobody knows what was in doubt when he made it.
+            # The user's own request: it resolves no uncertainty, since the epoch of the request is unknown.
             wanted = Wanted(begin, end, 0, now.utc, due=now.monotonic)
         wanted.state = CopyState.ASKED
-        self._reply = _Reply(wanted, request)
+        self._reply = _Reply(wanted, request, now.utc)
+
+    def _take_unanswered(self, event: OutcomesUnknown, now: Instant) -> None:
+        """Request ranges again that were not answered, unless they are waiting already."""
+        for each, message in self.unplaced.read(event):
+            try:
+                if message is None:
+                    raise LocalProtocolError("its frame cannot be read")
+                begin, end = _range(message)
+            except LocalProtocolError:
+                self.unplaced.keep(each)
+                continue
+            known = (wanted for wanted in self.wanted if wanted.has(begin) and _reaches(wanted.end, end))
+            if not any(known):
+                self.ask({begin.shard: begin}, 0, now, end=end)
 
     def _take_report(self, report: Any) -> list[object]:
         """Return a report as a copy, if it may be one."""
@@ -338,7 +385,7 @@ class DropCopy:
             else:
                 reply.overflow = True
             return copied
-        # On a session that has nothing but copies it proves what it says, whatever was asked for.
+        # A session of drop copy only: each report proves its content, regardless of the requested range.
         return copied if self._session_type == DROP_COPY else []
 
     def _take_complete(self, complete: Any, now: Instant) -> list[object]:
@@ -351,22 +398,23 @@ class DropCopy:
         if reply.overflow:
             self._fail(wanted, f"more than {self._max_reports} reports came")
             return []
-        # On KalshiDC exactly as many have to have come. On KalshiNR more may have: live ones of the same
-        # range.
+        # On KalshiDC the number of reports must equal the count. On KalshiNR it may be larger: live reports
+        # of the same range are included.
         if count is None or not 0 <= count <= came or (count < came and not more):
             self._try_again(wanted, f"{came} reports came, and were to be {count}", now)
             return []
-        # What came live meanwhile is newer than all that was copied, so the first `count` are the copies;
-        # only as far as these reach is nothing missing.
+        # Live reports received meanwhile are newer than all copies, so the first `count` are the copies; the
+        # range is complete only up to the last of these.
         keys = nsmallest(count, (each[0] for each in reply.seen))
         begin = self._join(CopyRange(wanted.begin, wanted.end or max(keys, default=wanted.begin)))
         failed = self._failed.get(wanted.shard)
         if failed is not None and begin <= failed.begin and _reaches(wanted.end, failed.end):
             del self._failed[wanted.shard]
-        return [Covered(wanted.shard, begin, wanted.moment, wanted.end)]
+        return [Covered(wanted.shard, begin, wanted.moment, wanted.end, reply.sent_at)]
 
     def _join(self, covered: CopyRange) -> ExecKey:
-        """Remember that all of a range has come; return where that begins which has come in one piece."""
+        """Remember a complete range, merged with those that it overlaps; return the begin of the merged
+        range."""
         shard = covered.begin.shard
         apart: list[CopyRange] = []
         for other in self._covered.pop(shard, ()):
@@ -389,19 +437,19 @@ class DropCopy:
             case EventResendRejectReason.TOO_MANY_REQUESTS:
                 self._wait(wanted, name, now)
             case EventResendRejectReason.BEGIN_TOO_SMALL:
-                # It will not be had later either: reports only get older. Out and in again: the newest is
-                # last.
+                # The venue will never return it: reports only get older. The entry is removed and added again
+                # to make it the newest.
                 known = self.forgotten.pop(wanted.shard, wanted.begin)
                 while len(self.forgotten) >= MAX_SHARDS:
                     del self.forgotten[next(iter(self.forgotten))]
                 self.forgotten[wanted.shard] = max(known, wanted.begin)
                 self._fail(wanted, name)
-            # It concerns the account and not the range.
+            # The reject is about the account and not the range.
             case EventResendRejectReason.NOT_ENABLED:
                 for each in [wanted, *self._wanted.values()]:
                     self._fail(each, name)
                 self._wanted.clear()
-            # The end has not happened yet: up to the latest report is all that there is.
+            # The end is in the future: a range up to the latest report contains all existing reports.
             case EventResendRejectReason.END_TOO_LARGE if wanted.end is not None:
                 wanted.end = None
                 self._put(self._wanted, wanted)
@@ -426,7 +474,7 @@ class DropCopy:
             self._wait(wanted, why, now)
 
     def _wait(self, wanted: Wanted, why: str, now: Instant) -> None:
-        # The exponent is bounded, or a venue that refuses for long enough would make it overflow.
+        # The exponent is limited, because many consecutive rejects would make it overflow.
         pause = min(self._max_pause, self._pause * 2.0 ** min(wanted.refusals, 30))
         wanted.refusals, wanted.why, wanted.due = wanted.refusals + 1, why, now.monotonic + pause
         self._put(self._wanted, wanted)
@@ -439,12 +487,12 @@ class DropCopy:
         self._put(self._failed, wanted)
 
     def _put(self, kept: dict[int, Wanted], wanted: Wanted) -> None:
-        """Keep a range that has not come, as one with what is kept of its shard already."""
+        """Keep an incomplete range, merged with the kept range of its shard."""
         if self._reply is not None and self._reply.wanted is wanted:
             self._reply = None
         wanted.state = CopyState.FAILED if kept is self._failed else CopyState.WAITING
-        # One range for each shard: the two and what is between them. Reports that come again do no harm, and
-        # a second request would count against the venue's limit.
+        # One range for each shard: the two and the reports between them. Duplicate reports do no harm, and a
+        # second request would count toward the venue's limit.
         other = kept.get(wanted.shard)
         if other is not None:
             wanted.begin = min(wanted.begin, other.begin)
@@ -455,57 +503,42 @@ class DropCopy:
             wanted.why, wanted.due = wanted.why or other.why, max(wanted.due, other.due)
         kept[wanted.shard] = wanted
 
-    # --- to be kept by the user -----------------------------------------------------------------------
+    # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
-        """Return what is known, as values that JSON has; `load` takes it. `Orders` is to be dumped at the
-        same time: it has the reports of what is covered."""
-        return {
-            "version": VERSION,
-            "logon": {name: value for name, value in self._logon.items() if isinstance(value, bool)},
-            "wanted": [
-                {
-                    "begin": str(each.begin),
-                    "end": dump_text(each.end),
-                    "moment": each.moment,
-                    "since": dump_time(each.since),
-                    "failed": each.state is CopyState.FAILED,
-                    "faults": each.faults,
-                    "refusals": each.refusals,
-                    "why": each.why,
-                }
-                for each in self.wanted
-            ],
-            "covered": [
-                [str(each.begin), str(each.end)] for ranges in self._covered.values() for each in ranges
-            ],
-            "forgotten": [str(key) for key in self.forgotten.values()],
-            "left_out": self.left_out,
-        }
+        """Return the state as JSON values, for `load`. Dump `Orders` at the same time: it contains the
+        reports of the complete ranges."""
+        return dump_state(
+            _State(
+                {name: value for name, value in self._logon.items() if isinstance(value, bool)},
+                list(self.wanted),
+                [each for ranges in self._covered.values() for each in ranges],
+                self.forgotten,
+                self.left_out,
+                self.unplaced.dump(),
+            )
+        )
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Take the place of what is known by what `dump` gave, for a session that is to log on. What was
-        asked for is asked for again.
+        """Replace the state with one returned by `dump`, for a session before its logon. Incomplete ranges
+        are requested again.
 
         Raises:
-            ValueError: it was given by another version, or not by `dump`; then nothing has changed.
+            ValueError: another version wrote the dump, or `dump` of this class did not; the state is
+                unchanged then.
         """
-        with reading_dump(dumped, "drop copy", "DropCopy"):
-            # Into a new one by the same rules, so that a dump that cannot be read changes nothing here.
-            fresh = DropCopy(self._session_type, product=self._product, logon=dict(dumped["logon"]))
-            for each in dumped["wanted"]:
-                end = load_optional_key(each["end"])
-                since = datetime.fromisoformat(each["since"])
-                wanted = Wanted(load_key(each["begin"]), end, int(each["moment"]), since)
-                wanted.faults, wanted.refusals = int(each["faults"]), int(each["refusals"])
-                wanted.why = str(each["why"])
-                fresh._put(fresh._failed if each["failed"] else fresh._wanted, wanted)
-            for begin, end in dumped["covered"]:
-                fresh._join(CopyRange(load_key(begin), load_key(end)))
-            fresh.forgotten = {key.shard: key for key in map(load_key, dumped["forgotten"])}
-            fresh.left_out = int(dumped["left_out"])
-        for name in ("_logon", "_wanted", "_failed", "_covered", "forgotten", "left_out"):
+        with loading(dumped, _State, "DropCopy") as state:
+            # Load into a new object by the same rules, so an unreadable dump changes no state here.
+            fresh = DropCopy(self._session_type, product=self._product, logon=state.logon)
+            for wanted in state.wanted:
+                failed = wanted.state is CopyState.FAILED
+                fresh._put(fresh._failed if failed else fresh._wanted, wanted)
+            for each in state.covered:
+                fresh._join(each)
+        for name in ("_logon", "_wanted", "_failed", "_covered"):
             setattr(self, name, getattr(fresh, name))
+        self.forgotten, self.left_out = state.forgotten, state.left_out
+        self.unplaced.load(state.unplaced)
         self._reply, self._on = None, False
 
 
@@ -519,8 +552,12 @@ def _key(text: str) -> ExecKey:
     return key
 
 
+def _range(request: EventResendRequest) -> tuple[ExecKey, ExecKey | None]:
+    return _key(request.begin_exec_id), None if request.end_exec_id is None else _key(request.end_exec_id)
+
+
 def _reaches(end: ExecKey | None, other: ExecKey | None) -> bool:
-    """Say whether a range goes as far as another one."""
+    """Return whether a range ends at or after another one."""
     return end is None or (other is not None and other <= end)
 
 

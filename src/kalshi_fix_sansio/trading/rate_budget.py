@@ -1,14 +1,14 @@
-"""How fast an account may ask: what the venue's token buckets hold, and how long to wait before a message.
+"""A model of the venue's token buckets: the tokens left, and the wait before the next message.
 
-A bucket refills without steps, up to its capacity; a message is taken if the bucket covers its cost (Kalshi's
-page on rate limits). The venue has one bucket for reading and one for writing on each product, one more for
-writing on each shard that a message names, and counts REST on the same ones. Heartbeats and other messages of
-the session are free, but for Logons.
+A bucket refills continuously, up to its capacity; a message is accepted if the bucket covers its cost
+(Kalshi's page on rate limits). The venue has one read and one write bucket for each product, and one more
+write bucket for each shard that messages name, and counts REST requests on the same ones. Heartbeats and
+other session messages are free, except Logons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from math import isfinite
 from typing import Any, Final, Literal
@@ -34,12 +34,11 @@ from kalshi_fix_sansio._generated import (
     limits,
 )
 from kalshi_fix_sansio._generated.sessions import Product
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.classes.explained import explained
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
-from kalshi_fix_sansio.trading.dumping import VERSION, reading_dump
+from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 
 Bucket = Literal["read", "write"]
 
@@ -48,15 +47,15 @@ TOKEN_COSTS: Final[Mapping[str, float]] = {
     Quote.MSG_TYPE: limits.QUOTE_COST,
     QuoteCancel.MSG_TYPE: limits.QUOTE_COST,
 }
-"""Tokens by MsgType (35), where they are others than `default_cost`."""
+"""Tokens by MsgType (35), where they differ from `default_cost`."""
 LOGON_INTERVAL: Final = 1.0
-"""Seconds between Logons in the long run. An assumption: the venue limits them, and tells no figure."""
+"""Average seconds between Logons. An assumption: the venue limits them, but publishes no figure."""
 LOGON_BURST: Final = 10
-"""Logons at once; an assumption, too."""
+"""Maximum number of Logons at once; also an assumption."""
 MAX_SHARDS: Final = 64
-"""Shards with a bucket of their own; messages to further ones draw on the one of no shard."""
+"""Maximum number of shards with a separate bucket; messages to further ones use the bucket without shard."""
 _FREE: Final = frozenset("012345")
-"""MsgTypes of the session layer but for the Logon."""
+"""MsgTypes of the session layer, except the Logon."""
 _ORDERS: Final = frozenset(
     each.MSG_TYPE for each in (NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest)
 )
@@ -71,34 +70,38 @@ _CANCELING_ACTIONS: Final = (OrderGroupAction.TRIGGER, OrderGroupAction.DELETE)
 _READ: Final = "read"
 _WRITE: Final = "write"
 _SHARD: Final = "write "
-"""Before the number of a shard."""
+"""Prefix of the number of a shard."""
 _LOGON: Final = "logon"
 _MASS_CANCEL: Final = "mass cancel"
 _NAMES: Final = (_READ, _WRITE, _LOGON, _MASS_CANCEL)
+_PATIENCE: Final = 5.0
+"""Seconds after which a client waiting for a Logon loses its place, if it has not called again."""
 _ROUNDING: Final = 1e-4
-"""Of a token: times are floats, of a clock that may have run for years."""
+"""Tolerance in tokens: times are floats of a clock that may have run for years."""
 
 
-@explained
 @attrs.frozen
 class TokenLimits:
-    """What the buckets of an account hold, and by how much they refill, as REST's account limits tell."""
+    """Capacities and refill rates of an account's buckets, as in the account limits of REST.
+
+    Attributes:
+        write_rate: Refill of the write bucket in tokens per second.
+        write_capacity: Capacity of the write bucket in tokens.
+        read_rate: Refill of the read bucket in tokens per second.
+        read_capacity: Capacity of the read bucket in tokens.
+    """
 
     write_rate: float
-    """Tokens a second."""
     write_capacity: float
-    """Tokens that the bucket for writing holds."""
     read_rate: float
-    """Tokens a second."""
     read_capacity: float
-    """Tokens that the bucket for reading holds."""
 
     @classmethod
     def of_tier(cls, tier: str, product: Product = "prediction") -> TokenLimits:
-        """Return those of a tier, such as "Premier". On margin the rates are taken to be the same.
+        """Return the limits of a tier, such as "Premier". The rates on margin are assumed to be the same.
 
         Raises:
-            ConfigurationError: there is no such tier.
+            ConfigurationError: the tier does not exist.
         """
         if tier not in limits.WRITE_TOKENS:
             raise ConfigurationError(f"there is no tier {tier!r}; use {', '.join(limits.WRITE_TOKENS)}")
@@ -108,33 +111,79 @@ class TokenLimits:
 
 
 @attrs.define
-class _Bucket:
-    """Tokens that come back with time."""
+class TokenBucket:
+    """A bucket of tokens that refills continuously, up to a capacity.
+
+    Attributes:
+        rate: Refill in tokens per second.
+        capacity: Maximum number of tokens.
+        level: Tokens at the time `at`; negative if it was overdrawn.
+        at: Time of the last refill, in seconds of `Instant.monotonic`.
+    """
 
     rate: float
     capacity: float
     level: float
     at: float
-    """When the level was so, monotonic."""
 
     def refill(self, now: float) -> None:
+        """Add the tokens for the time since the last call."""
         self.level = min(self.capacity, self.level + max(0.0, now - self.at) * self.rate)
         self.at = max(self.at, now)
 
-    def take(self, tokens: float) -> None:
-        # Below zero if the user tells of more than there was; no more than the whole bucket.
+    def missing(self, tokens: float) -> float:
+        """Return the number of tokens missing to cover `tokens`; 0 if the level suffices."""
+        missing = tokens - self.level
+        return missing if missing > _ROUNDING else 0.0
+
+    def spend(self, tokens: float) -> None:
+        """Take tokens, overdrawing the bucket by at most its capacity."""
         self.level = max(-self.capacity, min(self.capacity, self.level - tokens))
+
+
+def bucket_of(message: Message) -> tuple[Bucket, int | None]:
+    """Return the bucket that an application message draws on, and its shard, if any."""
+    msg_type = message.MSG_TYPE
+    if msg_type not in _WRITES:
+        return _READ, None
+    if msg_type in _RFQS:
+        return _WRITE, limits.RFQ_SHARD
+    if isinstance(message, NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest):
+        # An order that accepts a quote has no shard.
+        quoted = isinstance(message, NewOrderSingle) and message.quote_id is not None
+        return _WRITE, None if quoted else message.ex_destination
+    return _WRITE, None
+
+
+@attrs.frozen
+class _State:
+    """The layout of a dump."""
+
+    at: datetime
+    levels: dict[str, float]
+    """Tokens by name of the bucket."""
 
 
 class RateBudget:
     """The token buckets of one account on one product, over all its sessions, and REST.
 
-    Ask `wait` before a message, and tell `sent` when it leaves; or give it to the clients, which do so. Give
-    `apply` every event: a refusal for the rate limit (BusinessRejectReason (380) 8) empties the bucket that
-    the message drew on. What REST takes of the same buckets is told by `spent`.
+    Call `wait` before a message, and `sent` when it is sent; or pass the budget to the clients, which do
+    both. Pass every event to `apply`: a refusal for the rate limit (BusinessRejectReason (380) 8) empties the
+    bucket that the message drew on. Report the tokens spent by REST requests with `spent`.
     """
 
-    __slots__ = ("_buckets", "_costs", "_default_cost", "_kept_back", "_limits", "_use", "product", "tier")
+    __slots__ = (
+        "_buckets",
+        "_costs",
+        "_default_cost",
+        "_kept_back",
+        "_limits",
+        "_reserved",
+        "_use",
+        "_waiting",
+        "product",
+        "tier",
+    )
 
     def __init__(
         self,
@@ -149,26 +198,31 @@ class RateBudget:
         """Start with full buckets.
 
         Args:
-            tier: the account's, such as "Premier", or what its buckets hold.
-            product: which one the account trades; each has buckets of its own.
-            use: which part of rate and capacity is used. The rest is for what is not known here, such as
-                messages that reach the venue closer together than they left.
-            kept_back: which part of a bucket for writing is for cancels alone, so that orders and quotes
-                never take it from them.
-            costs: tokens by MsgType (35) that replace some of `TOKEN_COSTS`, such as
+            tier: the tier of the account, such as "Premier", or its limits.
+            product: the product that the account trades; each has separate buckets.
+            use: the fraction of rate and capacity that is used. The rest is a margin for unknown effects,
+                such as messages that reach the venue closer together than they were sent.
+            kept_back: the fraction of a write bucket reserved for cancels, which orders and quotes cannot
+                use.
+            costs: tokens by MsgType (35) that override `TOKEN_COSTS`, such as
                 `{QuoteConfirm.MSG_TYPE: 2}`.
             default_cost: tokens of all other messages.
 
         Raises:
-            ConfigurationError: there is no such tier; `use` is not above 0 and at most 1; `kept_back` is not
-                from 0 to below 1; a cost is negative, or more than a bucket may ever hold.
+            ConfigurationError: the tier does not exist; `use` is not above 0 and at most 1; `kept_back` is
+                not from 0 to below 1; a cost is negative, or more than the usable capacity of a bucket.
         """
         self.tier: str | TokenLimits = tier
         self.product: Product = product
         self._limits = TokenLimits.of_tier(tier, product) if isinstance(tier, str) else tier
         self._use, self._kept_back = use, kept_back
         self._costs, self._default_cost = {**TOKEN_COSTS, **(costs or {})}, default_cost
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
+        self._reserved: dict[Hashable, float] = {}
+        """The end of the reservation of each owner's unsent Logon, in monotonic seconds."""
+        self._waiting: dict[Hashable, float] = {}
+        """Owners that wait to reserve a Logon, in order of their first call, with the time at which each
+        loses its place."""
         self._check()
 
     def _check(self) -> None:
@@ -194,51 +248,87 @@ class RateBudget:
         return self._costs.get(message.MSG_TYPE, self._default_cost)
 
     def wait(self, message: Message | type[Logon], now: Instant) -> float:
-        """Return the seconds until a message may leave; 0 if it may now. For a Logon its class will do."""
+        """Return the seconds until a message may be sent; 0 if it may be sent now. For a Logon, its class
+        suffices."""
         seconds = 0.0
         for bucket, tokens, kept in self._draws(message, now):
-            lacking = kept + tokens - bucket.level
-            if lacking > _ROUNDING:
-                seconds = max(seconds, lacking / bucket.rate)
+            seconds = max(seconds, bucket.missing(kept + tokens) / bucket.rate)
         return seconds
 
     def sent(self, message: Message | type[Logon], now: Instant) -> None:
-        """Take note that a message leaves."""
+        """Record that a message is sent."""
         for bucket, tokens, _ in self._draws(message, now):
-            bucket.take(tokens)
+            bucket.spend(tokens)
 
     def withdraw(self, message: Message | type[Logon], now: Instant) -> None:
-        """Take back what was told by `sent`, and then refused by a session's `send`: nothing has left."""
+        """Undo `sent` for a message that a session's `send` refused, so it was not sent."""
         for bucket, tokens, _ in self._draws(message, now):
-            bucket.take(-tokens)
+            bucket.spend(-tokens)
+
+    def reserve_logon(self, owner: Hashable, seconds: float, now: Instant) -> float:
+        """Reserve a Logon before its connection is made; return 0, or the seconds until the next call.
+
+        A reserved token is not refilled while it is held, so Logons reserved at different times may be sent
+        at once. Waiting owners are served in the order of their first call.
+
+        Args:
+            owner: identifies the reservation.
+            seconds: how long to hold it unless `settle_logon` is called: the time that connecting may take.
+            now: the current time.
+        """
+        moment = now.monotonic
+        # First, because the refill is limited by the reservations held until now.
+        bucket = self._bucket(_LOGON, now)
+        for line in (self._waiting, self._reserved):
+            for each in [each for each, end in line.items() if end <= moment]:
+                del line[each]
+        waiting = list(self._waiting)
+        ahead = waiting.index(owner) if owner in self._waiting else len(waiting)
+        missing = bucket.missing(ahead + 1)
+        if missing:
+            wait = missing / bucket.rate
+            self._waiting[owner] = moment + wait + _PATIENCE
+            return wait
+        self._waiting.pop(owner, None)
+        bucket.spend(1)
+        self._reserved[owner] = moment + seconds
+        return 0.0
+
+    def settle_logon(self, owner: Hashable, now: Instant, *, sent: bool) -> None:
+        """End the reservation of a Logon, sent or abandoned, or the wait for one."""
+        bucket = self._bucket(_LOGON, now)
+        self._waiting.pop(owner, None)
+        # A reservation that has expired counts as sent.
+        if self._reserved.pop(owner, now.monotonic) > now.monotonic and not sent:
+            bucket.spend(-1)
 
     def spent(
         self, tokens: float, now: Instant, *, bucket: Bucket = _WRITE, shard: int | None = None
     ) -> None:
-        """Take note of tokens that something else has spent, such as REST.
+        """Record tokens that were spent elsewhere, such as by REST requests.
 
         Args:
-            tokens: how many; of a request that was refused for the limit (429) none.
-            now: the time.
-            bucket: which one they were taken from.
-            shard: the shard that a single order, amend or cancel named; all else is of no shard.
+            tokens: their number; 0 for a request that was refused for the limit (429).
+            now: the current time.
+            bucket: the bucket they were taken from.
+            shard: the shard of a single order, amend or cancel; None for all other requests.
 
         Raises:
-            ValueError: `tokens` is negative or no number.
+            ValueError: `tokens` is negative or not finite.
         """
         if not (isfinite(tokens) and tokens >= 0):
             raise ValueError(f"tokens must be a number from 0 on, not {tokens!r}")
-        self._bucket(self._name(bucket, shard), now).take(tokens)
+        self._bucket(self._name(bucket, shard), now).spend(tokens)
 
     def left(self, now: Instant, *, bucket: Bucket = _WRITE, shard: int | None = None) -> float:
-        """Return the tokens that a bucket has, with those kept back; below 0 if more were spent."""
+        """Return the tokens in a bucket, including those kept back; negative if it was overdrawn."""
         return self._bucket(self._name(bucket, shard), now).level
 
     def apply(self, happened: object, now: Instant) -> bool:
-        """Take an event of a session or client; say whether it was a refusal for the rate limit.
+        """Apply an event of a session or client; return whether it was a refusal for the rate limit.
 
-        That empties the bucket that the refused message drew on. Where nobody knows that message, its MsgType
-        decides: all buckets for writing, or that for reading.
+        A refusal empties the bucket that the refused message drew on. If that message is not known, its
+        MsgType decides: all write buckets, or the read bucket.
         """
         sent = happened.sent if isinstance(happened, RejectReceived) else None
         reject = happened.reject if isinstance(happened, RejectReceived) else happened
@@ -260,23 +350,23 @@ class RateBudget:
         return True
 
     def lane(self, message: Message | type[Logon]) -> str:
-        """Return what tells apart messages that need not wait for each other."""
+        """Return the queue in which a message waits; messages in different queues do not block each other."""
         name = self._drawn(message)
         if message.MSG_TYPE == OrderMassCancelRequest.MSG_TYPE:
             return _MASS_CANCEL
         return f"{name}, cancels" if name.startswith(_WRITE) and _cancels(message) else name
 
-    # The buckets
+    # Buckets
 
-    def _draws(self, message: Message | type[Logon], now: Instant) -> list[tuple[_Bucket, float, float]]:
-        """Return which buckets a message draws on, by how many tokens, and how many have to stay there."""
+    def _draws(self, message: Message | type[Logon], now: Instant) -> list[tuple[TokenBucket, float, float]]:
+        """Return the buckets that a message draws on, with the tokens to take and the tokens to keep back."""
         msg_type = message.MSG_TYPE
         if msg_type in _FREE:
             return []
         name = self._drawn(message)
         if name == _LOGON:
             return [(self._bucket(name, now), 1, 0)]
-        draws: list[tuple[_Bucket, float, float]] = []
+        draws: list[tuple[TokenBucket, float, float]] = []
         cost = self._costs.get(msg_type, self._default_cost)
         if cost:
             bucket = self._bucket(name, now)
@@ -287,17 +377,9 @@ class RateBudget:
         return draws
 
     def _drawn(self, message: Any) -> str:
-        msg_type = message.MSG_TYPE
-        if msg_type == Logon.MSG_TYPE:
+        if message.MSG_TYPE == Logon.MSG_TYPE:
             return _LOGON
-        if msg_type not in _WRITES:
-            return _READ
-        shard = None
-        if msg_type in _RFQS:
-            shard = limits.RFQ_SHARD
-        elif msg_type in _ORDERS and not (msg_type == NewOrderSingle.MSG_TYPE and message.quote_id):
-            shard = message.ex_destination
-        return self._name(_WRITE, shard)
+        return self._name(*bucket_of(message))
 
     def _name(self, bucket: Bucket, shard: int | None) -> str:
         if bucket == _READ or shard is None or shard < 1 or self.product == "margin":
@@ -305,12 +387,14 @@ class RateBudget:
         name = _SHARD + str(shard)
         return name if name in self._buckets or _shards(self._buckets) < MAX_SHARDS else _WRITE
 
-    def _bucket(self, name: str, now: Instant) -> _Bucket:
+    def _bucket(self, name: str, now: Instant) -> TokenBucket:
         bucket = self._buckets.get(name)
         if bucket is None:
             rate, capacity = self._figures(name)
-            bucket = self._buckets[name] = _Bucket(rate, capacity, capacity, now.monotonic)
+            bucket = self._buckets[name] = TokenBucket(rate, capacity, capacity, now.monotonic)
         bucket.refill(now.monotonic)
+        if name == _LOGON:
+            bucket.level = min(bucket.level, bucket.capacity - len(self._reserved))
         return bucket
 
     def _figures(self, name: str) -> tuple[float, float]:
@@ -323,45 +407,42 @@ class RateBudget:
             return use * bounds.read_rate, use * bounds.read_capacity
         return use * bounds.write_rate, use * bounds.write_capacity
 
-    # To be kept by the user
+    # Dump and load
 
     def dump(self, now: Instant) -> dict[str, Any]:
-        """Return what the buckets hold, as values that JSON has; `load` takes it."""
-        levels = {}
-        for name in self._buckets:
-            levels[name] = self._bucket(name, now).level
-        return {"version": VERSION, "at": now.utc.isoformat(), "levels": levels}
+        """Return the levels of the buckets as JSON values, for `load`."""
+        levels = {name: self._bucket(name, now).level for name in self._buckets}
+        return dump_state(_State(now.utc, levels))
 
     def load(self, dumped: Mapping[str, Any], now: Instant) -> None:
-        """Take the place of what is known by what `dump` gave, and by what has come back since by the wall
-        clock.
+        """Replace the levels by those of a dump, refilled for the time since then by the wall clock.
 
         Raises:
-            ValueError: it was given by another version, or not by `dump`; then nothing has changed.
+            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
         """
         buckets = {}
-        with reading_dump(dumped, "a rate budget", "RateBudget"):
-            passed = max(0.0, (now.utc - datetime.fromisoformat(dumped["at"])).total_seconds())
-            for name, level in dumped["levels"].items():
+        with loading(dumped, _State, "RateBudget") as state:
+            passed = max(0.0, (now.utc - state.at).total_seconds())
+            for name, level in state.levels.items():
                 rate, capacity = self._figures(name)
                 shard = name.removeprefix(_SHARD)
                 if not isfinite(level) or not (name in _NAMES or (shard != name and shard.isdecimal())):
                     raise ValueError(f"there is no bucket {name!r} of {level!r}")
-                bucket = buckets[name] = _Bucket(rate, capacity, float(level), now.monotonic - passed)
+                bucket = buckets[name] = TokenBucket(rate, capacity, level, now.monotonic - passed)
                 bucket.refill(now.monotonic)
-                bucket.take(0)
+                bucket.spend(0)
             if _shards(buckets) > MAX_SHARDS:
                 raise ValueError("it has too many shards")
         self._buckets = buckets
 
 
 def _cancels(message: Any) -> bool:
-    """Say whether a message takes something off the market, and nothing else."""
+    """Return whether a message only cancels orders or quotes."""
     msg_type = message.MSG_TYPE
     return msg_type in _CANCELS or (
         msg_type == OrderGroupRequest.MSG_TYPE and message.order_group_action in _CANCELING_ACTIONS
     )
 
 
-def _shards(buckets: Mapping[str, _Bucket]) -> int:
+def _shards(buckets: Mapping[str, TokenBucket]) -> int:
     return sum(name.startswith(_SHARD) for name in buckets)

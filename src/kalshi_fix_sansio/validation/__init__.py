@@ -1,13 +1,12 @@
-"""Whether a message is what its layout allows on one product and session type, from one side.
+"""Validation of a message against its layout, for one product, session type and sender.
 
-The session asks before anything is sent, so that `send` raises for a message which the other side would
-refuse; a strict receiving side asks the same of what came in. The rules are the dialect's: where a
-message may be sent at all, what is required, optional or forbidden there, conditions between fields, bounds
-of groups, limits of values.
+The session validates before sending, so `send` raises for a message that the peer would reject; a strict
+receiver applies the same rules to incoming messages. The rules are those of the dialect: where a message may
+be sent, which members are required, optional or forbidden there, conditions between fields, bounds of
+groups, limits of values.
 
-What a layout says is worked out once for each place (product, session type, side, what the session was
-logged on with), as one function (`compiled`) that asks rule by rule (`rules`) and says what is wrong; it is
-kept.
+The rules of a layout are compiled once for each place (product, session type, side, settings of the Logon)
+to one function (`compiled`) that checks rule by rule (`rules`) and returns the problems; it is cached.
 """
 
 from __future__ import annotations
@@ -16,8 +15,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from kalshi_fix_sansio.errors import EncodeError
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     Dialect,
     FieldMember,
@@ -26,7 +24,8 @@ from kalshi_fix_sansio.layout import (
     Place,
     Sender,
 )
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
+from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import FORMATTERS
 from kalshi_fix_sansio.validation.compiled import Check, compile_presence, compile_rules
 
@@ -55,17 +54,17 @@ def validate(
     logon: LogonFacts | None = None,
     allow_unknown_codes: bool = True,
 ) -> tuple[Problem, ...]:
-    """Return everything that is wrong with a message to be sent by this side; empty if it may go.
+    """Return all problems of a message to be sent by this side; empty if it may be sent.
 
     Args:
         message: an instance of the layout's class.
         layout: the message's layout.
-        product: which of the dialect's products is spoken.
+        product: the product of the dialect.
         session: the session type's name, such as KalshiNR.
         sender: which side sends the message.
-        logon: what the session was logged on with (`logon_facts`); with None what depends on it is not asked.
-        allow_unknown_codes: whether code values that the dialect does not know may be sent where a venue may
-            add some. `Session.send` has it False by default, since they are most likely slips.
+        logon: the settings of the session's Logon (`logon_facts`); None skips the rules that depend on them.
+        allow_unknown_codes: whether code values unknown to the dialect may be sent in fields where a venue
+            may add some. The default of `Session.send` is False, because they are most likely mistakes.
     """
     return checker(layout, Place(product, session, sender, layout.msg_type, logon, allow_unknown_codes))(
         message
@@ -100,12 +99,13 @@ def block_checker(layout: BlockLayout, place: Place) -> Check:
 
 
 def presence_checker(layout: BlockLayout, place: Place) -> Check:
-    """Return `block_checker` without limits of values: what is missing, and what must not be there."""
+    """Return `block_checker` without limits of values: only missing and forbidden members."""
     return _lookup(layout, compile_presence, place)
 
 
 def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
-    """Return what rules of the dialect ask of the client's Logon: which fields are set, and to what."""
+    """Return the settings of the client's Logon on which rules of the dialect depend: fields and their
+    values."""
     facts = []
     for member in type(logon).LAYOUT.members:
         value = getattr(logon, member.attribute)
@@ -126,7 +126,7 @@ def _lookup(layout: _L, work_out: Callable[[_L, Place], Check], place: Place) ->
     if kept is None:
         if len(_kept) >= _MAX_KEPT:
             _kept.clear()
-        # The layout is kept beside its judge, so that no other layout can come to have its id.
+        # Keep the layout next to its checker: while it is alive, no other layout can get its id.
         kept = _kept[key] = (layout, work_out(layout, place))
     return kept[1]
 

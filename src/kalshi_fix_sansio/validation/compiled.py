@@ -1,14 +1,14 @@
-"""The judge: for each layout and place one function that finds everything that is wrong, made from its rules.
+"""The compiled check: one generated function for each layout and place, which finds all problems.
 
-Each rule becomes a line that asks, and behind it, where the rule is broken, the sentence that says so: there
-is no other list of rules. Of a value the line asks only whether it is plainly within its limits: of the class
-that its converter makes, in ASCII, of a known code. What is not plain is judged by `ValueJudge`, which knows
-every case. A sound order takes 1.1 µs so, and 35 when its rules are asked one by one from a list.
+Each rule becomes a line with its test, followed by the call that adds its problem; there is no other list of
+rules. For a value the line contains only a fast test that it is clearly valid: of the class that its
+converter returns, in ASCII, a known code. Other values are passed to `ValueJudge`, which handles every case.
+A valid order takes 1.1 µs this way, and 35 µs when its rules are interpreted one by one from a list.
 
-It is made at run time because a place includes what the session was logged on with.
+The function is generated at run time because a place includes the settings of the session's Logon.
 
-What is written for a MarketDataRequest, in part (`m` is the message, `p` the problems, names with `x` are
-what `_Writer.names` has):
+Part of the source for a MarketDataRequest (`m` is the message, `p` the problems, names with `x` are entries
+of `_Writer.names`):
 
     def check(m):
         p = []
@@ -37,7 +37,8 @@ from typing import Any, Final
 
 import attrs
 
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.classes.written_code import make_function
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     Condition,
     FieldMember,
@@ -49,8 +50,8 @@ from kalshi_fix_sansio.layout import (
     Place,
     Presence,
 )
-from kalshi_fix_sansio.limits import MULTIPLE, NOTHING_BESIDE, limit_check, where_words
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.dialect.limits import MULTIPLE, NOTHING_BESIDE, limit_check, where_words
+from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import rules
 
@@ -71,32 +72,30 @@ def compile_rules(layout: BlockLayout, place: Place) -> Check:
 
 
 def compile_presence(layout: BlockLayout, place: Place) -> Check:
-    """Make a judge that asks what is there, and no limits of values."""
+    """Compile a check of presence only, without limits of values."""
     return _compiled(layout, _Writer(place, limits=False))
 
 
 def _compiled(layout: BlockLayout, writer: _Writer) -> Check:
     lines = ["p = []", *writer.block(layout, "m", "''"), "return tuple(p) if p else ()"]
-    source = "def check(m):\n" + "".join(f"    {line}\n" for line in lines)
-    exec(compile(source, f"<rules of {layout.name}>", "exec"), writer.names)  # noqa: S102 - from the layout alone
-    check: Check = writer.names["check"]
+    check: Check = make_function("check(m)", lines, writer.names, f"rules of {layout.name}")
     return check
 
 
 @attrs.define(eq=False)
 class _Writer:
-    """Writes the source; `names` is what it refers to."""
+    """Writes the source; `names` contains the objects that it refers to."""
 
     place: Place
     limits: bool = True
-    """Whether to ask of values, and not only of what is there."""
+    """Whether to check values, and not only presence."""
     names: dict[str, Any] = attrs.field(factory=lambda: {"Decimal": Decimal})
 
     def block(self, layout: BlockLayout, at: str, where: str) -> list[str]:
-        """Return the lines that judge the block which the variable `at` holds.
+        """Return the lines that check the block in the variable `at`.
 
-        `where` is the source of what says which entry it is. Rules of one sort stand together, in the order
-        in which people read what is wrong: first what is missing and what is too much.
+        `where` is the source of the expression that names the entry. Rules of one kind are grouped, in the
+        order of the reported problems: missing and forbidden members first.
         """
         by_name = {member.name: member for member in layout.members}
         required: list[str] = []
@@ -108,7 +107,7 @@ class _Writer:
             value = f"{at}.{member.attribute}"
             presence = rules.presence_of(member, self.place)
             when = rules.conditions_of(member, self.place)
-            # What must not be there at all is only told as that: its value does not matter.
+            # A forbidden member is reported only as forbidden: its value is not checked.
             if when is None or presence is Presence.FORBIDDEN:
                 say = self._say(rules.unwanted(member, "must not be sent here"), where)
                 forbidden += [f"if {_present(member, value)}: {say}"]
@@ -183,13 +182,13 @@ class _Writer:
     def _plainly(
         self, member: FieldMember, judge: rules.ValueJudge, where: str, limits: tuple[Limit, ...]
     ) -> list[str]:
-        """Ask the judge of what is not plainly within the limits of its field and these of the place."""
+        """Call `ValueJudge` for values that are not clearly within the limits of the field and the place."""
         field = member.field
         limited = bool(limits)
         ranged = field.minimum is not None or field.maximum is not None
         formed = field.pattern is not None or field.max_length is not None
         coded = field.codes is not None
-        # Whatever the guards let pass unasked must be sound. What they stop is judged, which only takes
+        # All values that pass the guards must be valid. Others are checked in full, which only takes
         # longer.
         guards: list[str] = []
         if field.kind is Kind.DECIMAL and not formed and not coded:
@@ -223,7 +222,7 @@ class _Writer:
         doubt = f"if {' or '.join(guards)}: " if guards else ""
         return [f"{doubt}{self._name(judge)}(p, v, {where})"]
 
-    # --- what stands beside ---------------------------------------------------------------------------
+    # --- neighboring members ------------------------------------------------------------------------
 
     def _conditions(
         self, member: Member, when: rules.Conditions, at: str, where: str, by_name: dict[str, Member]
@@ -250,9 +249,9 @@ class _Writer:
         return lines + ([f"if not ({is_there}):", *_inner(absent)] if absent else [])
 
     def _holds(self, condition: Condition, at: str, by_name: dict[str, Member]) -> str:
-        """Return the source that says whether a block is as a condition wants it.
+        """Return the source of the test whether a block meets a condition.
 
-        Without terms a condition is about the place alone, and has been decided there: it holds.
+        A condition without terms depends on the place alone, where it has been decided already: it holds.
         """
         terms = [
             self._term(by_name[name], values, f"{at}.{by_name[name].attribute}")
@@ -262,7 +261,7 @@ class _Writer:
 
     def _term(self, member: Member, values: tuple[str, ...] | None, value: str) -> str:
         present = _present(member, value)
-        # `layout.Terms`: None asks for absence, no values for presence; an empty value stands for absence.
+        # `layout.Terms`: None requires absence, no values presence; an empty value means absence.
         if values is None:
             return f"not ({present})"
         if not values or isinstance(member, GroupMember):
@@ -359,18 +358,18 @@ class _Writer:
 
 
 def _only_values(limit: Limit) -> bool:
-    """Say whether a limit is a list of values and nothing else."""
+    """Return whether a limit is only a list of values."""
     return bool(limit.values) and limit == Limit(limit.when, values=limit.values, unit=limit.unit)
 
 
 def _present(member: Member, value: str) -> str:
-    """Return the source that says whether a member is there: as for the encoder, a field unless it is None, a
-    group if it has entries."""
+    """Return the source of the test whether a member is present: as in the encoder, a field unless it is
+    None, a group if it has entries."""
     return value if isinstance(member, GroupMember) else f"{value} is not None"
 
 
 def _plain_class(member: FieldMember) -> Any:
-    """Return the class whose instances are looked up, and need not be written, to ask what they are."""
+    """Return the class whose instances can be checked by lookup, without encoding them."""
     return bool if member.field.kind is Kind.BOOLEAN else member.field.codes
 
 

@@ -1,4 +1,4 @@
-"""What a layout demands of its members in one place, and the sentences for what breaks it."""
+"""The requirements of a layout for its members in one place, and the texts for violations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from kalshi_fix_sansio.errors import EncodeError
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.layout import (
     Condition,
     FieldLayout,
     FieldMember,
@@ -18,8 +17,9 @@ from kalshi_fix_sansio.layout import (
     Place,
     Presence,
 )
-from kalshi_fix_sansio.limits import LimitCheck, where_words
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.dialect.limits import LimitCheck, where_words
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
+from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import FORMATTERS
 
 Say = Callable[[str], Problem]
@@ -29,13 +29,13 @@ MAX_SOUND: Final = 2048
 """How many decimals of one field are remembered to be sound; then all are forgotten."""
 
 
-# --- what holds in a place ---------------------------------------------------------------------------
+# --- requirements of a place -------------------------------------------------------------------------
 
 
 def presence_of(member: Member, place: Place) -> Presence:
-    """Return whether a member must, may or must not be there, whatever stands beside it."""
+    """Return whether a member is required, optional or forbidden, regardless of other members."""
     presence = member.presence
-    # The last rule that applies holds. One of which nobody knows whether it applies does not.
+    # The last rule that applies holds. A rule of undecided scope does not apply.
     for rule in member.rules:
         if rule.scope.covers(place):
             presence = rule.presence
@@ -52,9 +52,9 @@ class Conditions:
 
 
 def conditions_of(member: Member, place: Place) -> Conditions | None:
-    """Return a member's conditions; None if they forbid it whatever stands beside it.
+    """Return a member's conditions; None if they forbid it regardless of other members.
 
-    A condition on what nobody knows requires and forbids nothing.
+    A condition on unknown settings neither requires nor forbids a member.
     """
     # None of `covers` means that it depends on a Logon that is not known: such a condition may hold.
     only = [condition for condition in member.only_when if condition.scope.covers(place) is not False]
@@ -70,8 +70,9 @@ def conditions_of(member: Member, place: Place) -> Conditions | None:
 
 
 def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-    """Return what limits a member in this place whatever stands beside it, and what does in place of that
-    when its terms hold; of several the last. Where one may apply and nobody knows, none before it does.
+    """Return the limits of a member in this place that apply regardless of other members, and those that
+    replace them when their terms hold; the last of several applies. A limit that depends on unknown settings
+    is not applied, and cancels the limits before it.
     """
     always: tuple[Limit, ...] = ()
     instead: tuple[Limit, ...] = ()
@@ -87,7 +88,7 @@ def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Li
     return always, instead
 
 
-# --- what is said of what breaks it ------------------------------------------------------------------
+# --- texts for violations ----------------------------------------------------------------------------
 
 
 def label(member: Member) -> str:
@@ -96,12 +97,12 @@ def label(member: Member) -> str:
 
 
 def any_of(conditions: Iterable[Condition], by_name: Mapping[str, Member]) -> str:
-    """Return conditions of which one is enough, for people."""
+    """Return conditions of which one is enough, as text for the user."""
     return ", or ".join(where_words(condition, by_name) for condition in conditions)
 
 
 def missing(member: Member, when: str = "") -> Say:
-    """Say that a member is required; `when` is of `where_words`."""
+    """Return a builder of the problem of a missing required member; `when` is from `where_words`."""
     after = when and f" {when}"
     return lambda where: Problem(
         Reason.REQUIRED_TAG_MISSING, f"{label(member)} is required{where}{after}", member.tag
@@ -109,14 +110,14 @@ def missing(member: Member, when: str = "") -> Say:
 
 
 def unwanted(member: Member, before: str, after: str = "") -> Say:
-    """Say that a member is there and must not be."""
+    """Return a builder of the problem of a forbidden member."""
     return lambda where: Problem(
         Reason.TAG_NOT_DEFINED_FOR_MESSAGE, f"{label(member)} {before}{where}{after}", member.tag
     )
 
 
 def none_of(members: tuple[Member, ...]) -> Say:
-    """Say that none of these is there."""
+    """Return a builder of the problem that none of these members is present."""
     names = ", ".join(map(label, members))
     return lambda where: Problem(
         Reason.REQUIRED_TAG_MISSING, f"one of {names} is required{where}", members[0].tag
@@ -124,7 +125,8 @@ def none_of(members: tuple[Member, ...]) -> Say:
 
 
 def several_of(members: tuple[Member, ...]) -> Callable[[str, tuple[bool, ...]], Problem]:
-    """Say that more than one of these is there; which ones are is told in their order."""
+    """Return a builder of the problem that several of these members are present; it takes their presence in
+    order."""
     names = ", ".join(map(label, members))
 
     def say(where: str, there: tuple[bool, ...]) -> Problem:
@@ -136,7 +138,7 @@ def several_of(members: tuple[Member, ...]) -> Callable[[str, tuple[bool, ...]],
 
 
 def miscounted(member: GroupMember, bounds: str) -> Callable[[str, int], Problem]:
-    """Say that a group has too few or too many entries."""
+    """Return a builder of the problem of a group with too few or too many entries."""
     return lambda where, count: Problem(
         Reason.VALUE_INCORRECT,
         f"{label(member)}{where} has {count} entries: expected {bounds}",
@@ -146,12 +148,12 @@ def miscounted(member: GroupMember, bounds: str) -> Callable[[str, int], Problem
 
 
 def place_of_entry(member: GroupMember) -> Callable[[int, str], str]:
-    """Say which entry it is, counted from 1."""
+    """Return a function that names an entry, counted from 1."""
     return lambda number, where: f" in entry {number} of {label(member)}{where}"
 
 
 def no_entry(member: GroupMember) -> Callable[[str, int, object], Problem]:
-    """Say that something is no entry of this group."""
+    """Return a builder of the problem of an object that is not an entry of this group."""
     expected = member.entry.cls.__name__
     return lambda where, number, entry: Problem(
         Reason.INCORRECT_DATA_FORMAT,
@@ -167,14 +169,14 @@ class ValueJudge:
     field: FieldLayout
     limit: LimitCheck | None
     sound: set[Any] = attrs.field(factory=set)
-    """Decimals that it let pass, for prices and quantities come again and again: looking one up takes 0.2 µs,
-    judging range and step 7. One that equals them and has too many digits to be written passes as well; the
-    encoder refuses it."""
+    """Cache of valid decimals, because prices and quantities repeat: a lookup takes 0.2 µs, the check of
+    range and step 7 µs. An equal decimal with too many digits to be encoded passes as well; the encoder
+    rejects it."""
 
     def __call__(self, problems: list[Problem], value: Any, where: str) -> None:
-        """Add what is wrong with a value."""
+        """Add the problems of a value."""
         field = self.field
-        # Written first: to ask a limit of what has no FIX form may raise, as comparing NaN does.
+        # Encode first: comparing a value that has no FIX form with a limit may raise, as with NaN.
         try:
             wire = FORMATTERS[field.kind](value)
         except EncodeError as error:
@@ -189,7 +191,7 @@ class ValueJudge:
             problems.append(Problem(Reason.VALUE_INCORRECT, text, field.tag, shown))
 
     def note(self, problems: list[Problem], value: Any, where: str) -> None:
-        """Add what is wrong with a decimal, and remember one with which nothing is."""
+        """Add the problems of a decimal, and cache a valid one."""
         before = len(problems)
         self(problems, value, where)
         if len(problems) == before:
@@ -199,7 +201,7 @@ class ValueJudge:
 
 
 def formatted(member: FieldMember) -> Callable[[Any], str]:
-    """Return what writes the member's values, which conditions are asked of."""
+    """Return the function that encodes the member's values, to which conditions are compared."""
     return FORMATTERS[member.field.kind]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from kalshi_fix_adapters.asyncio.notifier import LoopNotifier
 from kalshi_fix_adapters.asyncio.protocol import ClientProtocol
-from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.net.dial import Dialer
 from kalshi_fix_adapters.net.tls import Plaintext
 from tests.adapters.conformance.loops import LONG

@@ -8,18 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from kalshi_fix_adapters.blocking import Client, market_data, order_entry
-from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
-from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.errors import ConnectionFailedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import Disconnected, Resubscribed
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import (
     ExecType,
     ExecutionReport,
@@ -30,43 +26,14 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_venue.testing import Sandbox
+from tests.adapters.blocking.kit import next_of, options
 from tests.adapters.conformance.loops import LONG
 from tests.adapters.conformance.support import SYMBOL, order
-from tests.adapters.conformance.support import options as of_one_connection
 from tests.adapters.conftest import ME
 from tests.adapters.net.peers import unused_port
 
-E = TypeVar("E")
-options = partial(of_one_connection, reconnect=ReconnectPolicy())
-"""Arguments of a client of the sandbox's venue that connects again."""
-
-
-def next_of(client: Client, kind: type[E]) -> E:
-    """Wait for the next event of a class."""
-    for event in client.events(LONG):
-        if isinstance(event, kind):
-            return event
-    pytest.fail(f"no {kind.__name__} came")
-
-
 # --- threads
-
-
-def test_several_threads_may_send(sandbox: Sandbox) -> None:
-    numbers: list[int] = []
-    with order_entry(**options(sandbox)) as client:
-
-        def send_some() -> None:
-            numbers.extend(client.send(order()) for _ in range(10))
-
-        threads = [threading.Thread(target=send_some) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        reports = [next(client.messages(LONG)) for _ in range(80)]
-    assert sorted(numbers) == list(range(2, 42))
-    assert {type(report) for report in reports} == {ExecutionReport}
 
 
 def test_what_says_nothing_of_messages_may_be_taken_by_any_thread(sandbox: Sandbox) -> None:
@@ -96,15 +63,6 @@ def test_a_first_connection_that_fails_leaves_no_thread(sandbox: Sandbox) -> Non
     with pytest.raises(ConnectionFailedError):
         order_entry(**options(sandbox, port=unused_port())).open()
     assert client_threads() == before
-
-
-def test_a_client_is_shown_by_what_it_is(sandbox: Sandbox) -> None:
-    client = order_entry(**options(sandbox))
-    where = f"KalshiNR prediction at 127.0.0.1:{sandbox.server.port('prediction', 'KalshiNR')}"
-    assert repr(client) == f"<Client {where}, new>"
-    with client:
-        assert repr(client) == f"<Client {where}, open>"
-    assert repr(client) == f"<Client {where}, over>"
 
 
 # --- without a context
@@ -141,7 +99,7 @@ def _fail(*_: object, **__: object) -> None:
 CALLS: dict[str, Callable[[Client], object]] = {
     "send": lambda client: client.send(order()),
     "test_request": lambda client: client.test_request(),
-    "_current_task": lambda client: client.receive(LONG),
+    "_confirm": lambda client: client.receive(LONG),
     "stop_reconnecting": lambda client: client.stop_reconnecting(),
 }
 
@@ -154,6 +112,7 @@ def test_an_interrupt_in_the_middle_of_a_call_drops_the_connection(
     with client:
         assert client._thread is not None
         thread = client._thread._thread
+        next_of(client, LoggedOn)
         with monkeypatch.context() as patch:
             patch.setattr(client._core, name, _interrupt)
             with pytest.raises(KeyboardInterrupt):
@@ -177,7 +136,7 @@ def test_an_interrupt_while_waiting_changes_nothing(
     with order_entry(**options(sandbox)) as client:
         list(client.events(0))
         with monkeypatch.context() as patch:
-            patch.setattr(client._driver._users_sleeper, "sleep", _interrupt)
+            patch.setattr(client._shared, "_is_notified", _interrupt)
             for use in (client.receive, client.test_request):
                 with pytest.raises(KeyboardInterrupt):
                     use()
@@ -203,7 +162,7 @@ def test_a_failure_during_the_logon_reaches_the_user(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ClientCore, "receive", _fail)
-    with pytest.raises(SessionClosedError, match="failed by itself"):
+    with pytest.raises(SessionClosedError, match="OwnError"):
         order_entry(**options(sandbox)).open()
 
 

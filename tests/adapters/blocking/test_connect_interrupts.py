@@ -12,16 +12,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from kalshi_fix_adapters.venue.identities import ClientKey
+from kalshi_fix_venue.identities import ClientKey
 from tests.adapters.cli.pipes import Piped, started
 from tests.adapters.conformance.loops import LONG
-from tests.adapters.net.peers import full_backlog, keep_silent, listening
+from tests.adapters.net.peers import full_backlog, keep_silent, listening, unused_port
 
 KEY = ClientKey.generate(ed25519_key=True)
 ENVIRON = {"KALSHI_KEY_ID": KEY.key_id, "KALSHI_PRIVATE_KEY": KEY.private_key_pem.decode()}
 LOG_ON = """
 import socket, sys, threading
-from kalshi_fix_adapters.blocking import background, transport
+from kalshi_fix_adapters.blocking import io_thread, transport
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
@@ -45,7 +45,7 @@ if stage == "resolve":
 elif stage == "logon":
     transport.Transport = told(transport.Transport)
 else:
-    waits = background._WaitsWhileWanted
+    waits = io_thread._WaitsWhileWanted
     waits.until_ready = told(waits.until_ready)
 client = order_entry(
     host="venue.invalid" if stage == "resolve" else "127.0.0.1",
@@ -65,6 +65,9 @@ except KeyboardInterrupt:
 @contextlib.contextmanager
 def nobody_answers(stage: str) -> Iterator[int]:
     """A port where that stage never ends."""
+    if stage == "resolve":  # gets no further than the name
+        yield unused_port()
+        return
     with full_backlog() if stage == "connect" else listening(keep_silent) as port:
         yield port
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.order_logs import ORDERS
 from tests.adapters.cli.venue_environ import environ_of
 

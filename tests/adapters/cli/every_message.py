@@ -8,8 +8,8 @@ from typing import Any
 
 from codegen.export.reference import examples
 from codegen.read.resolve import load_dialect
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.layout import Sender
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import Sender
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"

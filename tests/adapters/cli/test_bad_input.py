@@ -14,16 +14,16 @@ from typing import NamedTuple
 import pytest
 from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
-from kalshi_fix_adapters.recording import Recorder
+from kalshi_fix_adapters.cli.commands import commands, subcommands
+from kalshi_fix_adapters.logs import Recorder
 from kalshi_fix_adapters.store_sqlite import SqliteStore
-from kalshi_fix_adapters.venue.identities import Authority, ClientKey
+from kalshi_fix_venue.identities import Authority, ClientKey
 from tests.adapters.cli.order_logs import ORDERS
 from tests.adapters.cli.terminals import on_terminal, plain
 from tests.adapters.store_sqlite.stores import OWNER, execute
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-input.md"
-WITHOUT = {"PyYAML is not installed": "yaml", "the extra `cli` is not installed": "click"}
+WITHOUT = {"the extra `cli` is not installed": "click"}
 """What a row says: a module that is missing then."""
 WITHOUT_MODULE = """
 import sys
@@ -83,6 +83,8 @@ def _files(place: None) -> None:
     execute(Path("damaged.sqlite3"), "UPDATE session SET next_outgoing = 99")
     execute(Path("other.sqlite3"), "CREATE TABLE mine (a)")
     Path("folder").mkdir()
+    Path("shared").mkdir()
+    Path("shared").chmod(0o777)
 
 
 def prepared(row: Row, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -155,5 +157,5 @@ def test_on_a_terminal_it_fits_and_no_word_is_cut(
 
 def test_every_subcommand_is_on_the_page() -> None:
     assert {shlex.split(row.command[row.command.index("kalshi-fix ") :])[1] for row in ROWS} >= {
-        *SUBCOMMANDS
+        *subcommands()
     } - {"demo"}

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.testing import Sandbox
-from kalshi_fix_adapters.venue.identities import Authority, ClientKey
+from kalshi_fix_venue.identities import Authority, ClientKey
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import interrupted, lines_until, started
 from tests.adapters.net.peers import hang_up, keep_silent, listening
 
@@ -127,7 +128,7 @@ def test_doctor_to_something_that_is_no_venue(environ: dict[str, str]) -> None:
 SLOW_TO_STOP = """
 import asyncio
 from kalshi_fix_adapters.cli import main
-from kalshi_fix_adapters.venue.server import VenueServer
+from kalshi_fix_venue.server import VenueServer
 
 async def stop(server):
     print("stopping", flush=True)
@@ -165,6 +166,32 @@ def test_venue_serves_what_it_prints_until_it_is_stopped(
             result = doctor(environ, "--product", product)
             assert result.exit_code == 0, result.stderr
         assert interrupted(process, stop) == (status, b"")
+    assert list(folder.iterdir()) == []
+
+
+def test_the_environment_of_a_venue_in_a_folder_of_its_own_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("KALSHI_FIX_VENUE_FOLDER", str(tmp_path / "of-before"))
+    assert "no venue runs" in refused(CliRunner().invoke(commands, ["venue", "env"]))
+    with started("venue", environ={"TMPDIR": str(tmp_path)}) as process:
+        lines_until(process, "export KALSHI_FIX_VENUE_FOLDER=")
+        [folder] = tmp_path.iterdir()
+        if os.name == "posix":
+            assert folder.stat().st_mode & 0o777 == 0o700
+        for arguments in ((), ("--folder", str(folder))):
+            result = CliRunner().invoke(commands, ["venue", "env", *arguments])
+            assert (result.exit_code, result.stdout) == (0, f"{folder / 'env.sh'}\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have other permissions here")
+def test_venue_does_not_put_files_into_a_folder_that_others_can_write(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    said = refused(CliRunner().invoke(commands, ["venue", "--folder", str(folder)]))
+    assert "can be written by other users (mode 777" in said
     assert list(folder.iterdir()) == []
 
 

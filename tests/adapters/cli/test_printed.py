@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.commands import SUBCOMMANDS, commands
+from kalshi_fix_adapters.cli.commands import commands, subcommands
 from kalshi_fix_adapters.store_sqlite import SqliteStore
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from tests.adapters.cli.terminals import on_terminal, plain
 from tests.adapters.store_sqlite.stores import OWNER
 
@@ -108,11 +108,11 @@ def test_in_a_pipe_it_is_plain(line: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_every_subcommand_is_here() -> None:
-    assert {line.split()[0] for line in PRINTED} >= set(SUBCOMMANDS)
+    assert {line.split()[0] for line in PRINTED} >= set(subcommands())
 
 
 def test_a_page_of_a_long_life_says_on_a_terminal_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters.cli.terminal.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.PROGRESS_SECONDS", 0.0)
     arguments = ["trace", "a1", "orders.log", "--html", "page.html"]
     _, _, told = on_terminal(monkeypatch, arguments)
     assert "\r0 of 6 messages of the order" in told

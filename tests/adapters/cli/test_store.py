@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 from click.testing import CliRunner, Result
 
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.store_sqlite import SqliteStore, store_path
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
 from tests.adapters.store_sqlite.stores import OWNER, execute
 from tests.helpers import KEY_ID, START
@@ -51,7 +52,7 @@ def test_a_new_store(path: Path) -> None:
         "  reset                       none is open",
         "  kept for resend             no message",
         "  open requests               none",
-        "  rows of the journal         none",
+        "  rows of the user            none",
     ]
 
 
@@ -73,7 +74,7 @@ def test_a_store_in_use_by_another_process(path: Path) -> None:
         "  reset                       none is open",
         "  kept for resend             2 messages, 2 (2026-08-21 14:03:07) to 3 (2026-08-21 14:03:07)",
         "  open requests               2",
-        "  rows of the journal         none",
+        "  rows of the user            none",
         "Open requests (sent, outcome not known), oldest first",
     ]
     assert "| my-\\x1b[1mfirst | NewOrderSingle (D) | 2 | 2026-08-21 14:03:07 | waited for |" in " ".join(
@@ -144,7 +145,57 @@ def test_what_is_no_store(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert result.stderr.startswith(f"kalshi-fix: {path} is not a store")
 
 
-# --- rows of the client's journal
+# --- folders, and another key
+
+
+def in_folder(folder: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(commands, ["store", str(folder), *arguments])
+
+
+def test_a_folder_without_stores(tmp_path: Path) -> None:
+    for arguments in ((), ("--json",)):
+        result = in_folder(tmp_path, *arguments)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"kalshi-fix: {tmp_path} has no store (*.sqlite3)")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_store_of_a_folder_is_shown(count: int, tmp_path: Path) -> None:
+    owners = [attrs.evolve(OWNER, sender_comp_id=f"key-{number}") for number in range(count)]
+    for owner in owners:
+        SqliteStore(store_path(tmp_path, owner), owner=owner).close()
+    shown, as_object = in_folder(tmp_path), in_folder(tmp_path, "--json")
+    assert (shown.exit_code, as_object.exit_code) == (0, 0)
+    found = json.loads(as_object.stdout)
+    for owner in owners:
+        name = store_path(tmp_path, owner).name
+        assert f"{name}\n{owner}\n  next number to send         1\n" in shown.stdout
+        assert found[name] == json.loads(in_folder(tmp_path / name, "--json").stdout)
+    assert len(found) == count
+    (tmp_path / "notes.sqlite3").write_bytes(b"no store")
+    result = in_folder(tmp_path)
+    assert (result.exit_code, result.stdout) == (1, shown.stdout)
+    assert "notes.sqlite3 is " in result.stderr
+
+
+def test_a_store_is_given_to_another_key(path: Path) -> None:
+    with SqliteStore(path, owner=OWNER) as store:
+        fill(store)
+        store.record_rows({"mine": "1"})
+    result = CliRunner().invoke(commands, ["store", "migrate", str(path), "--key-id", "new-key"])
+    new = attrs.evolve(OWNER, sender_comp_id="new-key")
+    target = store_path(path.parent, new)
+    held = "1 rows of the user and 2 open requests"
+    assert (result.exit_code, result.stdout) == (0, f"{target} has {held}, for {new}\n")
+    assert "next number to send         1\n" in look(target).stdout
+    result = CliRunner().invoke(commands, ["store", "migrate", str(target), "--account", "maker"])
+    assert result.exit_code == 0
+    for wrong, status in (((), 2), (("--key-id", "a", "--account", "b"), 2), (("--key-id", "a"), 1)):
+        result = CliRunner().invoke(commands, ["store", "migrate", str(path), *wrong])
+        assert (result.exit_code, result.stdout) == (status, "")
+
+
+# --- rows of the user
 
 
 ROWS = {
@@ -157,7 +208,7 @@ ROWS = {
 }
 
 
-def test_rows_of_the_journal_are_shown_without_secrets(path: Path) -> None:
+def test_rows_of_the_user_are_shown_without_secrets(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         store.record_rows(ROWS)
         store.commit()
@@ -169,9 +220,9 @@ def test_rows_of_the_journal_are_shown_without_secrets(path: Path) -> None:
         assert "not-to-be-shown" not in printed
         assert "\x1b" not in printed
     size = sum(len(key.encode()) + len(text) for key, text in ROWS.items())
-    assert f"  rows of the journal         6 of {size:,} bytes\n" in shown
-    lines = shown[shown.index("Rows of the journal") :].splitlines()
-    assert lines[0] == "Rows of the journal, the last ones by key"
+    assert f"  rows of the user            6 of {size:,} bytes\n" in shown
+    lines = shown[shown.index("Rows of the user") :].splitlines()
+    assert lines[0] == "Rows of the user, the last ones by key"
     assert lines[1].startswith('  orders  {"n": [0, 1, 2')
     assert lines[1].endswith("... (2,397 characters)")
     assert lines[2:] == [
@@ -204,9 +255,9 @@ def test_a_large_store_says_on_a_terminal_that_it_is_being_read(
     with SqliteStore(path, owner=OWNER) as store:
         fill(store)
     monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._STEPS", 1)
-    monkeypatch.setattr("kalshi_fix_adapters.cli.terminal.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.PROGRESS_SECONDS", 0.0)
     assert look(path).stderr == ""
-    monkeypatch.setattr("kalshi_fix_adapters.cli.terminal.columns_of", lambda _: 60)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.columns_of", lambda _: 60)
     assert "reading and checking the file: 0 s" in look(path).stderr
 
 

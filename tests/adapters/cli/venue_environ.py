@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_venue.testing import Sandbox
 
 
 def environ_of(sandbox: Sandbox, owner: str, folder: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import ssl
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args, get_type_hints
 
@@ -27,15 +28,15 @@ from kalshi_fix_adapters.config.environment import (
 )
 from kalshi_fix_adapters.config.factories import Factories
 from kalshi_fix_adapters.config.plan import ClientConfig, Options, SessionSettings, make_plan, merge
-from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.events import Endpoint
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_sansio import SESSION_TYPES, LogonFields
-from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.config import QUICKFIX, SessionConfig, resend_everything
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
-from kalshi_fix_sansio.protocol_options import QUICKFIX
-from kalshi_fix_sansio.resend_policy import resend_everything
-from kalshi_fix_sansio.signing import Signer
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.signing import Signer, load_private_key, load_public_key
 from kalshi_fix_sansio.trading import RateBudget
+from tests.helpers import locals_of
 
 KEY_ID = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
 KEY = ed25519.Ed25519PrivateKey.generate()
@@ -175,6 +176,69 @@ def test_a_key_pasted_into_another_setting_is_not_repeated(place: str, pasted: s
     with pytest.raises(ConfigurationError) as caught:
         use()
     assert PEM.splitlines()[1][4:20] not in everything_told(caught.value)
+
+
+BODY = PEM.splitlines()[1]
+PASSPHRASE = "Hunter2-secret"
+RSA_1024 = rsa.generate_private_key(65537, 1024).private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+)
+GIVEN: dict[str, Any] = {"key_id": KEY_ID, "private_key": PEM, "passphrase": PASSPHRASE}
+PATH: dict[str, Any] = {"key_id": KEY_ID, "private_key_path": "key.pem", "passphrase": PASSPHRASE}
+CLIENT: Any = Factories(lambda plan: plan)
+SECRETS = {
+    "KALSHI_KEY_ID": KEY_ID,
+    "KALSHI_PRIVATE_KEY": PEM,
+    "KALSHI_PRIVATE_KEY_PASSPHRASE": PASSPHRASE,
+    "KALSHI_FIX_ENDPOINTS": "nowhere",
+    "KALSHI_FIX_CA_FILE": PEM,
+}
+REFUSALS: dict[str, tuple[str | bytes, Callable[[], object]]] = {
+    "a passphrase that is not needed": (PEM, lambda: CLIENT.order_entry(**PATH)),
+    "a wrong passphrase": (ENCRYPTED, lambda: CLIENT.order_entry(**PATH)),
+    "a damaged key": (PEM.replace("-----END", "!-----END"), lambda: CLIENT.rfq(**PATH)),
+    "a small key": (RSA_1024, lambda: CLIENT.drop_copy(**PATH | {"passphrase": ""})),
+    "a file that is too large": (PEM + " " * MAX_KEY_FILE, lambda: CLIENT.post_trade(**PATH)),
+    "a public key": (PUBLIC, lambda: CLIENT.market_data(**PATH)),
+    "no key": ("", lambda: CLIENT.market_data(**PATH)),
+    "the text as an argument": ("", lambda: CLIENT.order_entry(**GIVEN)),
+    "the text as a path": ("", lambda: CLIENT.order_entry(key_id=KEY_ID, private_key_path=PEM)),
+    "the text as the key's id": ("", lambda: CLIENT.order_entry(key_id=PEM, private_key=PEM)),
+    "the text as the host": ("", lambda: CLIENT.order_entry(**GIVEN, host=PEM, port=1)),
+    "the text as the CA": ("", lambda: Tls(ca_file=PEM)),
+    "both": ("", lambda: CLIENT.order_entry(**GIVEN, private_key_path="key.pem")),
+    "an option of a misspelled name": (
+        "",
+        lambda: CLIENT.order_entry(**PATH, private_key_passphrase=PASSPHRASE),
+    ),
+    "another option that is wrong": ("", lambda: ClientConfig(**GIVEN, timeout=-1)),
+    "another option of a client that is wrong": ("", lambda: CLIENT.order_entry(**GIVEN, timeout=-1)),
+    "a config of another place": (
+        "",
+        lambda: CLIENT.order_entry(config=ClientConfig(**GIVEN), product="margin", passphrase=PASSPHRASE),
+    ),
+    "a plan": ("", lambda: make_plan("KalshiNR", ClientConfig(**GIVEN))),
+    "the environment": ("", lambda: find_credentials("prediction", environ=SECRETS)),
+    "the endpoint's environment": ("", lambda: find_endpoint("prediction", "demo", NR, environ=SECRETS)),
+    "the CA's environment": ("", lambda: find_security("prediction", "demo", environ=SECRETS)),
+    "what signs": ("", lambda: load_private_key(PEM.encode(), PASSPHRASE)),
+    "what verifies": ("", lambda: load_public_key(PEM.encode())),
+}
+"""What a key file holds, and a use of it that is refused."""
+
+
+@pytest.mark.filterwarnings("ignore::kalshi_fix_adapters.config.environment.KeyFileWarning")
+@pytest.mark.parametrize(("text", "use"), REFUSALS.values(), ids=REFUSALS)
+def test_no_secret_is_in_the_frames_of_a_refusal(
+    text: str | bytes, use: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("key.pem").write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises((ConfigurationError, TypeError)) as caught:
+        use()
+    found = locals_of(caught.value, "kalshi_fix")
+    for secret in (BODY, PASSPHRASE, RSA_1024.decode().splitlines()[1], ENCRYPTED.splitlines()[1]):
+        assert secret[4:] not in found
 
 
 def test_a_config_does_not_show_a_key_that_was_given_as_a_path() -> None:
@@ -502,6 +566,7 @@ def test_what_a_plan_keeps_of_the_settings(tmp_path: Path) -> None:
     found = FACTORIES.order_entry(
         config=attrs.evolve(CONFIG, environment="production"),
         store=str(tmp_path),
+        account="maker",
         sync="normal",
         reconnect=None,
         reset_seq_num=True,
@@ -509,9 +574,20 @@ def test_what_a_plan_keeps_of_the_settings(tmp_path: Path) -> None:
         wire_log=tmp_path / "wire.log",
     )
     assert found.environment == "production"
-    assert (found.store, found.sync, found.reset_seq_num) == (tmp_path, "normal", True)
+    assert (found.store, found.account, found.sync) == (tmp_path, "maker", "normal")
+    assert found.reset_seq_num
     assert (found.reconnect, found.queue_limit, found.wire_log) == (None, 5, tmp_path / "wire.log")
     assert str(found) == "KalshiNR prediction at mm.fix.elections.kalshi.com:8228"
+
+
+@pytest.mark.parametrize("account", ["", "a\nb", PEM])
+def test_an_account_is_a_plain_name_of_a_file_in_a_folder(account: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="account must be a short name") as caught:
+        FACTORIES.order_entry(config=CONFIG, store=tmp_path, account=account)
+    assert "PRIVATE KEY" not in str(caught.value)
+    for store in (None, MemoryStore()):
+        with pytest.raises(ConfigurationError, match="account names a file in the folder"):
+            FACTORIES.order_entry(config=CONFIG, store=store, account="maker")
 
 
 def test_export_lines_are_quoted_for_the_shell() -> None:

@@ -10,8 +10,8 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.session.timers import Timers
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LOOPS, Loop
 from tests.adapters.conformance.relay import Relay
 

@@ -22,6 +22,9 @@ class Relay:
         self._target = target
         self._changed = threading.Condition()
         self._swallows: frozenset[str] = frozenset()
+        self._answers_pass = threading.Event()
+        """Cleared while what the server sends waits here."""
+        self._answers_pass.set()
         self.swallowed = 0
         """Bytes that were not passed on."""
         self._pairs: dict[int, tuple[socket.socket, socket.socket]] = {}
@@ -50,6 +53,14 @@ class Relay:
         """Read what one side says ("client", "server"), or both, and pass nothing on: the peer has gone, and
         nobody was told."""
         self._swallows = frozenset(of)
+
+    def hold(self) -> None:
+        """Keep what the server sends from now on, until `release`."""
+        self._answers_pass.clear()
+
+    def release(self) -> None:
+        """Pass on what was held."""
+        self._answers_pass.set()
 
     def cut(self) -> None:
         """End every connection that there is now."""
@@ -124,6 +135,8 @@ class Relay:
     def _pass_on(self, side: str, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(_CHUNK):
+                if side == "server":
+                    assert self._answers_pass.wait(_PATIENCE)
                 if side not in self._swallows:
                     sink.sendall(data)
                     continue

@@ -8,9 +8,9 @@ from uuid import uuid4
 from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.net.tls import Plaintext
-from kalshi_fix_adapters.testing import MARKETS, Sandbox
 from kalshi_fix_sansio import ExecType, ExecutionReport, NewOrderSingle, OrderCancelReject, OrdType, Side
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_venue.testing import MARKETS, Sandbox
 from tests.adapters.conformance.loops import LONG
 from tests.adapters.conftest import ME
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
 
+from kalshi_fix_adapters.engine.connection import read_clocks
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
-from kalshi_fix_adapters.testing import Sandbox
-from kalshi_fix_sansio import OrderCancelRequest
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio import Logon, OrderCancelRequest
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn
-from kalshi_fix_sansio.trading import RateBudget, TokenLimits
+from kalshi_fix_sansio.trading import RateBudget, TokenLimits, rate_budget
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order
+from tests.adapters.conftest import ME, OTHER
 
 
 def budget(rate: float) -> RateBudget:
@@ -132,6 +135,47 @@ async def test_a_connection_that_is_lost_ends_the_wait(loop: Loop, sandbox: Sand
         await event_of(client, LoggedOn)
         await event_of(client, LoggedOn)
         assert await client.send(cancel(order())) == 2
+
+
+async def test_clients_that_share_a_budget_log_on_one_after_the_other(
+    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_budget, "LOGON_BURST", 1)
+    monkeypatch.setattr(rate_budget, "LOGON_INTERVAL", 0.001)
+    rates, reserve = budget(1000), RateBudget.reserve_logon
+    connecting: list[int] = []
+
+    def watch(self: RateBudget, *args: Any) -> float:
+        seconds = reserve(self, *args)
+        connecting.append(len(self._reserved))
+        return seconds
+
+    monkeypatch.setattr(RateBudget, "reserve_logon", watch)
+    logged_on: list[bool] = []
+
+    async def one(key: int, name: str) -> None:
+        chosen = {**options(sandbox, budget=rates), **sandbox.options(name, "prediction", "KalshiNR", key)}
+        async with loop.client("KalshiNR", **chosen) as client:
+            logged_on.append(client.is_logged_on)
+
+    async with loop.together() as start:
+        for name in (ME, OTHER):
+            for key in range(2):
+                start(partial(one, key, name))
+    assert logged_on == [True] * 4
+    assert max(connecting) == 1
+    assert (rates._reserved, rates._waiting) == ({}, {})
+
+
+@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+async def test_a_wait_for_a_logon_that_is_cancelled_leaves_the_line(loop: Loop, sandbox: Sandbox) -> None:
+    rates = budget(1000)
+    while not rates.wait(Logon, read_clocks()):
+        rates.sent(Logon, read_clocks())
+    client = loop.client("KalshiNR", budget=rates, **options(sandbox))
+    with pytest.raises((TimeoutError, trio.TooSlowError)):
+        await loop.within(0.01, client.open if loop.name == "asyncio" else client.__aenter__)
+    assert (rates._reserved, rates._waiting) == ({}, {})
 
 
 async def test_without_a_budget_there_is_nobody_to_be_told(loop: Loop, sandbox: Sandbox) -> None:

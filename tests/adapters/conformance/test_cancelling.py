@@ -20,8 +20,8 @@ import pytest
 import trio
 
 from kalshi_fix_adapters.errors import SessionInterruptedError
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import LoggedOn
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop, first, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import AT_ONCE, acknowledged, by_hand, event_of, options, order
@@ -59,8 +59,11 @@ class OwnError(Exception):
 class Canceller:
     """Cancels what runs inside `run` when it waits for the `at`th time, and `times - 1` times after that."""
 
-    def __init__(self, loop: Loop, at: int, times: int = 1) -> None:
+    def __init__(
+        self, loop: Loop, at: int, times: int = 1, *, at_suspension: Callable[[], object] = lambda: None
+    ) -> None:
         self._name = loop.name
+        self._at_suspension = at_suspension
         self._at = range(at, at + times)
         self._suspensions = 0
         self._cancel: Callable[[], object] = lambda: None
@@ -71,6 +74,7 @@ class Canceller:
             self.struck = True
             self._cancel()
         self._suspensions += 1
+        self._at_suspension()
 
     async def run(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a scenario; a cancellation of ours ends here, anything else is raised."""
@@ -155,9 +159,12 @@ def test_nothing_is_lost_by_a_cancelled_wait(loop: Loop, sandbox: Sandbox, relay
                             if len(reports) >= 2 * len(numbers):
                                 return
 
+                # Without this a fast venue may have answered before `take` looks, which then does not wait.
+                relay.hold()
                 await canceller.run(send)
-                again = Canceller(loop, at)
+                again = Canceller(loop, at, at_suspension=relay.release)
                 await again.run(take)
+                relay.release()
                 struck = struck or canceller.struck or again.struck
             while len(reports) < 2 * len(numbers):
                 async for message in client.messages(LONG):
@@ -171,7 +178,7 @@ def test_nothing_is_lost_by_a_cancelled_wait(loop: Loop, sandbox: Sandbox, relay
         return struck
 
     for at in range(MOST):
-        # What has come already is taken without a wait, and a fast venue may have answered before: try again.
+        # How often `take` waits after the first time depends on how the reports arrive: try again.
         if not any(loop.run(partial(main, at)) for _ in range(3)):
             break
     assert at > 0

@@ -11,8 +11,8 @@ import pytest
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import LogonFailedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ConnectFailed, Connecting, Disconnected
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (

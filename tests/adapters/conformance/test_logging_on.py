@@ -11,12 +11,12 @@ from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import AdapterError, LogonFailedError, LogonRefusedError
 from kalshi_fix_adapters.events import ConnectFailed, Connecting
 from kalshi_fix_adapters.observe.observer import Observer
-from kalshi_fix_adapters.testing import Sandbox
-from kalshi_fix_adapters.venue.identities import ClientKey
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import LoggedOn
+from kalshi_fix_venue.identities import ClientKey
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import by_hand, options
@@ -67,16 +67,18 @@ async def test_a_logon_that_may_not_be_sent(loop: Loop, sandbox: Sandbox) -> Non
 
 
 @pytest.mark.parametrize(
-    ("handler", "text"),
+    ("handler", "timeout", "text"),
     [
-        (keep_silent, "did not answer the Logon in time"),
-        (hang_up, "closed the connection before it answered"),
-        (talk_nonsense, "did not answer the Logon in time"),
+        (keep_silent, 0.5, "did not answer the Logon in time"),
+        (hang_up, 10, "closed the connection before it answered"),
+        (talk_nonsense, 0.5, "did not answer the Logon in time"),
     ],
 )
-def test_a_peer_that_does_not_log_on(loop: Loop, sandbox: Sandbox, handler: Any, text: str) -> None:
+def test_a_peer_that_does_not_log_on(
+    loop: Loop, sandbox: Sandbox, handler: Any, timeout: float, text: str
+) -> None:
     with listening(handler) as port:
-        error = refused(loop, by_hand(sandbox, port, timeout=0.2), LogonFailedError)
+        error = refused(loop, by_hand(sandbox, port, timeout=timeout), LogonFailedError)
     assert text in str(error)
 
 

@@ -14,13 +14,12 @@ from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.sequence import SequenceNumbers
 from kalshi_fix_adapters.errors import LogonRefusedError
 from kalshi_fix_adapters.events import Connecting, Disconnected
-from kalshi_fix_adapters.testing import Sandbox, SeqNums
 from kalshi_fix_sansio import DIALECT, State
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
-from kalshi_fix_sansio.events import LoggedOn, MessageReceived, MessagesLost, OutcomesUnknown
-from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, MessagesLost, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore
-from kalshi_fix_sansio.session.sequence import LAST_NUMBER
+from kalshi_fix_sansio.session.checks import LAST_NUMBER
+from kalshi_fix_venue.testing import Sandbox, SeqNums
 from tests.adapters.conformance.loops import Loop
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order, trade

@@ -23,12 +23,12 @@ from kalshi_fix_adapters.observe.observer import (
     Timing,
 )
 from kalshi_fix_adapters.observe.wire_log import WireLog
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import decode as decoded
 from kalshi_fix_sansio.session.states import State
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order

@@ -13,7 +13,7 @@ import pytest
 
 from kalshi_fix_adapters.blocking.transport import Transport
 from kalshi_fix_adapters.net.tls_buffer import MAX_HELD, TlsBytes
-from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import acknowledged, options, order
 from tests.adapters.net.peers import unused_port

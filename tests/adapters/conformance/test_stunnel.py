@@ -20,9 +20,9 @@ import pytest
 from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.errors import ConnectionFailedError, LogonFailedError
 from kalshi_fix_adapters.net.tls import Plaintext
-from kalshi_fix_adapters.testing import Sandbox
-from kalshi_fix_adapters.venue.identities import Authority
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
+from kalshi_fix_venue.identities import Authority
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import event_of, options, trade
 from tests.adapters.net.peers import unused_port

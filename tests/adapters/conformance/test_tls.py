@@ -11,8 +11,8 @@ import pytest
 
 from kalshi_fix_adapters.errors import ConnectionFailedError, HostNotFoundError, PlaintextRefusedError
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import Loop
 from tests.adapters.conformance.support import options, trade
 from tests.adapters.net.peers import unused_port

@@ -14,7 +14,6 @@ from kalshi_fix_adapters.errors import (
     SessionClosedError,
 )
 from kalshi_fix_adapters.events import Connecting, ReadingPaused, ReadingResumed
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     ExecType,
@@ -24,6 +23,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop, first, gather
 from tests.adapters.conformance.support import by_hand, event_of, options, order, report, trade
 from tests.adapters.net.peers import Acceptor, logged_on_peer

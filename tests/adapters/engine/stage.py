@@ -7,13 +7,12 @@ from typing import Any, TypeVar
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.attempts import Attempt
-from kalshi_fix_adapters.engine.client import ClientCore
-from kalshi_fix_adapters.events import ClientEvent
-from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.engine.client_core import ClientCore
+from kalshi_fix_adapters.events import ClientEvent, Endpoint
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_sansio import ExecutionReport
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import KalshiFixError, StoreError
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore, Session, StoredMessage

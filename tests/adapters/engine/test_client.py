@@ -12,12 +12,9 @@ from kalshi_fix_adapters.engine.connection import LINGER
 from kalshi_fix_adapters.engine.user import ClientBase
 from kalshi_fix_adapters.errors import (
     ConnectionFailedError,
-    LogonFailedError,
     LogonRefusedError,
     NotConnectedError,
-    OrdersUnverifiedError,
     SessionClosedError,
-    SessionInterruptedError,
 )
 from kalshi_fix_adapters.events import (
     ConnectFailed,
@@ -26,8 +23,6 @@ from kalshi_fix_adapters.events import (
     ReadingPaused,
     ReadingResumed,
 )
-from kalshi_fix_sansio import LogonFields
-from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, HeartbeatReceived, LoggedOn, MessageReceived, SessionEnded
 from tests.adapters.engine.stage import ENDPOINT, Stage, only, opened, plan, report
 from tests.helpers import order
@@ -43,7 +38,7 @@ def test_from_the_first_attempt_to_the_last_event() -> None:
     core = stage.core
     assert core.over
     assert (core.logged_on, core.ended, core.error) == (None, None, None)
-    assert str(core) == "KalshiNR prediction at venue.example:1, new"
+    assert repr(ClientBase(core)) == "<Client KalshiNR prediction at venue.example:1, new>"
     stage.open()
     assert str(core).endswith("open")
     connecting, logged_on = stage.take()
@@ -71,16 +66,6 @@ def test_from_the_first_attempt_to_the_last_event() -> None:
     core.close(clean=True)
 
 
-def test_a_client_may_begin_anew_but_not_twice(stage: Stage) -> None:
-    with pytest.raises(LocalProtocolError, match="open already"):
-        stage.core.begin()
-    stage.say(report("a"))
-    stage.leave()
-    stage.open()
-    assert stage.kinds() == ["Connecting", "LoggedOn"]
-    assert stage.core.send(order()) == 2
-
-
 def test_before_it_begins_nothing_can_be_sent_or_comes() -> None:
     core = Stage().core
     with pytest.raises(NotConnectedError, match="is not open"):
@@ -98,18 +83,6 @@ def test_before_it_begins_nothing_can_be_sent_or_comes() -> None:
     core.close(clean=True)
 
 
-def test_what_is_sent_while_disconnected_is_refused_and_not_kept(stage: Stage) -> None:
-    stage.cut()
-    assert not stage.core.is_logged_on
-    with pytest.raises(NotConnectedError, match="not logged on, so nothing was sent") as caught:
-        stage.core.send(order())
-    assert caught.value.ended is not None
-    stage.advance(1)
-    assert stage.core.send(order("b")) == 2
-    stage.run()
-    assert only(stage.at_venue, MessageReceived).message == order("b")
-
-
 # --- the first connection
 
 
@@ -122,34 +95,6 @@ def test_the_first_connection_is_tried_once() -> None:
     assert stage.kinds() == ["Connecting"]
     assert "gave up: venue.example:1 cannot be reached" in str(stage.core.closed_error())
     assert stage.core.closed_error().__cause__ is DOWN
-
-
-def test_a_first_logon_that_is_refused_says_why() -> None:
-    stage = Stage()
-    stage.refuses = "rate limit exceeded"
-    stage.open()
-    error = stage.core.error
-    assert isinstance(error, LogonRefusedError)
-    assert error.retryable
-    assert stage.core.ended == only(stage.take(), SessionEnded)
-
-
-def test_a_first_logon_without_an_answer_ends_by_the_sessions_deadline() -> None:
-    stage = Stage()
-    stage.mute = True
-    stage.open()
-    stage.advance(10)
-    assert isinstance(stage.core.error, LogonFailedError)
-    assert stage.core.over
-
-
-def test_a_logon_that_may_not_be_sent_is_the_callers_mistake() -> None:
-    fields = LogonFields(use_dollars=True, message_retention_period=48)
-    stage = Stage(plan(session={"logon_fields": fields}))
-    stage.open()
-    assert isinstance(stage.core.error, InvalidMessageError)
-    assert stage.core.over
-    assert stage.kinds() == ["Connecting"]
 
 
 # --- leaving
@@ -258,20 +203,6 @@ def test_the_bytes_that_wait_are_bounded_too() -> None:
 # --- messages
 
 
-def test_messages_of_events(stage: Stage) -> None:
-    reader = ClientBase(stage.core)
-    stage.say(report("a"))
-    assert reader._next_message() == report("a")
-    assert reader._next_message() is None
-    stage.cut()
-    with pytest.raises(OrdersUnverifiedError):
-        reader._next_message()
-    with pytest.raises(SessionInterruptedError, match=r"connects again in 0\.5 s, iterate again") as caught:
-        reader._next_message()
-    assert caught.value.ended is not None
-    assert caught.value.ended.reason is CloseReason.CONNECTION_LOST
-
-
 def test_how_long_a_heartbeat_takes(stage: Stage) -> None:
     test_req_id = stage.core.test_request()
     assert stage.core.round_trip(test_req_id) is None
@@ -310,19 +241,6 @@ def test_senders_are_to_wait_while_the_venue_does_not_read(stage: Stage) -> None
     stage.run()
     assert len(stage.at_venue) > 200
     assert not stage.core.congested
-
-
-def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(stage: Stage) -> None:
-    stage.core.write_failed()
-    assert not stage.core.is_logged_on
-    with pytest.raises(NotConnectedError):
-        stage.core.send(order())
-    stage.venue.logout(stage.clock.now, text="maintenance")
-    stage.core.receive(stage.venue.data_to_send())
-    assert stage.core.output == b""
-    assert stage.core.finished
-    stage.core.disconnected()
-    assert only(stage.take(), SessionEnded).text == "maintenance"
 
 
 # --- slow users
@@ -371,15 +289,6 @@ def test_heartbeats_go_on_whatever_the_user_does() -> None:
     assert len(stage.ids()) == 4
     stage.run()
     assert stage.core.is_logged_on
-
-
-def test_a_full_queue_does_not_hinder_the_logout() -> None:
-    stage = full()
-    stage.core.logout()
-    assert stage.core.wants_read
-    stage.run()
-    assert stage.core.ended_as_wanted
-    assert "ReadingResumed" in stage.kinds()
 
 
 def test_no_attempt_is_made_while_nothing_would_be_read() -> None:

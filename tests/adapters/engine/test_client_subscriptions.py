@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_adapters.engine.client import SUBSCRIBE_AGAIN, SUBSCRIBE_AT_ONCE
+from kalshi_fix_adapters.engine.client_core import SUBSCRIBE_AGAIN, SUBSCRIBE_AT_ONCE
 from kalshi_fix_adapters.engine.connection import LINGER
 from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 from kalshi_fix_adapters.events import GaveUp, Resubscribed
@@ -21,7 +21,7 @@ from kalshi_fix_sansio import (
     SecurityStatusRequest,
     SubscriptionRequestType,
 )
-from kalshi_fix_sansio.base import Message, UnknownMessage
+from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, StoredMessage
@@ -218,98 +218,6 @@ def test_a_store_that_fails_while_subscriptions_are_repeated_ends_the_client_as_
     assert core.over
 
 
-@pytest.mark.parametrize(
-    ("sent", "left"),
-    [
-        ([books("A"), books("A", kind=OFF)], []),
-        ([books("A", "B", "C"), books("B", kind=OFF)], [books("A", "C")]),
-        ([books("A"), status("A"), books(kind=OFF)], [status("A")]),
-        ([status("A"), status("B"), status("A", OFF)], [status("B")]),
-        ([books("A", kind=OFF), status("A", OFF)], []),
-        ([books("A", kind=SNAPSHOT)], []),
-        ([books("A"), books("A", kind=OFF), books("A")], [books("A")]),
-    ],
-)
-def test_what_was_ended_is_not_asked_for_again(sent: list[Message], left: list[Message]) -> None:
-    stage = md()
-    for request in sent:
-        stage.core.send(request)
-    assert come_back(stage) == left
-
-
-@pytest.mark.parametrize("answer", [no(2), Reject(ref_seq_num=2)])
-def test_what_was_refused_by_number_is_not_asked_for_again(answer: Message) -> None:
-    stage = md()
-    stage.core.send(books("A", "B"))
-    stage.core.send(status("C"))
-    if isinstance(answer, Reject):
-        stage.venue._core.outbound.post(answer, stage.clock.now, keep=False)
-        stage.run()
-    else:
-        stage.say(answer)
-    assert come_back(stage) == [status("C")]
-    assert come_back(stage) == [status("C")]
-
-
-def test_a_refused_status_is_not_asked_for_again() -> None:
-    stage = md()
-    stage.core.send(books("A"))
-    stage.core.send(status("C"))
-    stage.say(no(3))
-    assert come_back(stage) == [books("A")]
-
-
-def test_a_reject_without_a_number_refuses_the_oldest_request_without_an_answer() -> None:
-    stage = md()
-    stage.core.send(books("A", "B"))
-    stage.core.send(books("Z", kind=SNAPSHOT))
-    stage.core.send(books("C"))
-    stage.core.send(books("D"))
-    stage.say(book("A"), book("B"), book("Z"), MarketDataRequestReject(), book("D"))
-    assert come_back(stage) == [books("A", "B", "D")]
-    stage.say(MarketDataRequestReject())  # the one that was sent again
-    assert come_back(stage) == []
-    stage.say(MarketDataRequestReject())  # nobody's
-
-
-def test_a_request_that_was_answered_in_part_was_not_refused() -> None:
-    stage = md()
-    stage.core.send(books("A", "B"))
-    stage.core.send(books("C"))
-    stage.say(book("A"), MarketDataRequestReject())
-    assert come_back(stage) == [books("A", "B")]
-
-
-def test_a_refused_repetition_does_not_end_what_was_granted_before() -> None:
-    stage = md()
-    stage.core.send(books("A"))
-    stage.say(book("A"))
-    stage.core.send(books("A", "B"))
-    stage.core.send(status("C"))
-    stage.core.send(status("C"))
-    stage.say(no(3), no(5))
-    assert come_back(stage) == [books("A"), status("C")]
-
-
-def test_a_snapshot_that_nobody_asked_for_changes_nothing() -> None:
-    stage = md()
-    stage.core.send(books("A"))
-    stage.core.send(books("A", kind=OFF))
-    stage.say(book("A"), book("B"))
-    assert come_back(stage) == []
-
-
-def test_a_settled_market_has_no_status_any_more() -> None:
-    stage = md()
-    for symbol in "AB":
-        stage.core.send(status(symbol))
-    stage.say(
-        SecurityStatus(symbol="A", security_trading_status=101),
-        SecurityStatus(symbol="B", security_trading_status=2),
-    )
-    assert come_back(stage) == [status("B")]
-
-
 def test_what_is_too_much_at_once_is_asked_for_a_little_later() -> None:
     stage = md()
     for symbol in "ABC":
@@ -326,19 +234,79 @@ def test_what_is_too_much_at_once_is_asked_for_a_little_later() -> None:
     assert come_back(stage) == [status("A"), status("B")]
 
 
-def test_a_rate_limit_that_the_user_met_is_the_users() -> None:
-    stage = md()
-    stage.core.send(status("A"))
-    stage.say(no(2, TOO_MANY))
-    assert come_back(stage) == []
-
-
 def test_what_is_to_be_asked_later_waits_for_the_next_connection_if_this_one_ends() -> None:
     stage = md()
     stage.core.send(status("A"))
     come_back(stage)
     stage.say(no(2, TOO_MANY))
     assert come_back(stage) == [status("A")]
+
+
+REFUSED = MarketDataRequestReject()
+HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
+    "ended": ([books("A"), books("A", kind=OFF)], []),
+    "one of a list ended": ([books("A", "B", "C"), books("B", kind=OFF)], [books("A", "C")]),
+    "all books ended": ([books("A"), status("A"), books(kind=OFF)], [status("A")]),
+    "one status ended": ([status("A"), status("B"), status("A", OFF)], [status("B")]),
+    "never begun": ([books("A", kind=OFF), status("A", OFF)], []),
+    "a snapshot alone": ([books("A", kind=SNAPSHOT)], []),
+    "begun again": ([books("A"), books("A", kind=OFF), books("A")], [books("A")]),
+    "refused by number": ([books("A", "B"), status("C"), no(2)], [status("C")]),
+    "rejected by the session": ([books("A", "B"), status("C"), Reject(ref_seq_num=2)], [status("C")]),
+    "a status refused": ([books("A"), status("C"), no(3)], [books("A")]),
+    # The oldest request without an answer.
+    "refused without a number": (
+        [
+            *(books("A", "B"), books("Z", kind=SNAPSHOT), books("C"), books("D")),
+            *(book("A"), book("B"), book("Z"), REFUSED, book("D")),
+        ],
+        [books("A", "B", "D")],
+    ),
+    "answered in part": ([books("A", "B"), books("C"), book("A"), REFUSED], [books("A", "B")]),
+    # It was granted before.
+    "a repetition refused": (
+        [books("A"), book("A"), books("A", "B"), status("C"), status("C"), no(3), no(5)],
+        [books("A"), status("C")],
+    ),
+    "a book that nobody asked for": ([books("A"), books("A", kind=OFF), book("A"), book("B")], []),
+    "a market that is settled": (
+        [
+            *(status("A"), status("B")),
+            SecurityStatus(symbol="A", security_trading_status=101),
+            SecurityStatus(symbol="B", security_trading_status=2),
+        ],
+        [status("B")],
+    ),
+    "a rate limit that the user met": ([status("A"), no(2, TOO_MANY)], []),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_what_is_alive_after_a_history_is_asked_for_again(name: str) -> None:
+    history, left = HISTORIES[name]
+    stage = md()
+    for message in history:
+        if isinstance(message, MarketDataRequest | SecurityStatusRequest):
+            stage.core.send(message)
+        elif isinstance(message, Reject):
+            stage.run()
+            stage.venue._core.outbound.post(message, stage.clock.now, keep=False)
+            stage.run()
+        else:
+            stage.run()
+            stage.say(message)
+    for _ in range(2):
+        assert come_back(stage) == left
+
+
+def test_a_reject_without_a_number_refuses_what_was_sent_again() -> None:
+    stage = md()
+    stage.core.send(books("A", "B"))
+    stage.say(book("A"), book("B"))
+    assert come_back(stage) == [books("A", "B")]
+    stage.say(REFUSED)
+    assert come_back(stage) == []
+    stage.say(REFUSED)  # nobody's
 
 
 def test_a_client_that_begins_anew_is_subscribed_to_nothing() -> None:

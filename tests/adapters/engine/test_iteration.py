@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from kalshi_fix_adapters.engine.iteration import message_or_error
-from kalshi_fix_adapters.engine.user import ClientBase
+from kalshi_fix_adapters.engine.user import ClientBase, Raised
 from kalshi_fix_adapters.errors import (
     AdapterError,
     GarbledReceivedError,
@@ -25,14 +25,15 @@ from kalshi_fix_adapters.events import (
     ConnectFailed,
     Connecting,
     Disconnected,
+    Endpoint,
     GaveUp,
     ReadingPaused,
     ReadingResumed,
     Resubscribed,
 )
-from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_sansio import Logon, MarketDataRequest, NewOrderSingle, Reject
-from kalshi_fix_sansio.authentication import LogonToSign
+from kalshi_fix_sansio.config import LogonToSign
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -47,16 +48,17 @@ from kalshi_fix_sansio.events import (
     MessageRejected,
     MessagesLost,
     MessageTooLarge,
+    OpenRequest,
     OrdersUnverified,
     OutcomesUnknown,
     PeerSilent,
     RejectReceived,
     ResendServed,
+    RestingOrder,
     SequenceSkipped,
     SessionEnded,
+    Uncertainty,
 )
-from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
-from kalshi_fix_sansio.problems import Problem, Reason
 from tests.adapters.engine.stage import Stage, only, opened, plan, report
 from tests.helpers import START, order
 
@@ -160,12 +162,9 @@ def iterate(stage: Stage) -> list[Any]:
     """What `messages` gives until nothing waits: messages, and the errors that it raises."""
     reader, found = ClientBase(stage.core), list[Any]()
     while len(stage.core._queue):
-        try:
-            message = reader._next_message()
-        except AdapterError as error:
-            found.append(error)
-        else:
-            found += [] if message is None else [message]
+        message = reader._next_message()
+        if message is not None:
+            found.append(message.error if isinstance(message, Raised) else message)
     return found
 
 
@@ -195,10 +194,10 @@ def test_what_is_raised_counts_as_taken_care_of_once_the_next_is_asked_for(stage
     stage.cut()
     store = stage.core._sequence._store
     reader = ClientBase(stage.core)
-    with pytest.raises(OutcomesUnknownError) as caught:  # noqa: PT012
-        while reader._next_message() is not None:
-            pass
-    assert caught.value.request_ids == ("a1", "a2")
+    while not isinstance(raised := reader._next_message(), Raised):
+        assert raised is not None
+    assert isinstance(raised.error, OutcomesUnknownError)
+    assert raised.error.request_ids == ("a1", "a2")
     assert [each.request_id for each in store.open_requests()] == ["a1", "a2"]
     stage.core.take()
     assert store.open_requests() == ()

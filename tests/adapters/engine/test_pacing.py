@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import pytest
 
 from kalshi_fix_adapters.engine.pacing import Turn
-from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_adapters.errors import ConnectionFailedError, NotConnectedError
 from kalshi_fix_adapters.events import Resubscribed
 from kalshi_fix_sansio import (
     BusinessMessageReject,
@@ -20,7 +21,7 @@ from kalshi_fix_sansio import (
     OrderMassCancelRequest,
     Side,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import MessageReceived, RejectReceived
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits
@@ -280,6 +281,90 @@ def test_logons_are_charged_and_waited_for() -> None:
     assert [at for at, _ in stage.attempts] == [1]
     assert stage.core.is_logged_on
     assert rates.wait(Logon, stage.clock.now) > 0.9
+
+
+def test_clients_that_begin_together_are_no_more_than_logons_allow() -> None:
+    rates = budget()
+    stages = [Stage(plan(budget=rates)) for _ in range(20)]
+    connecting = []
+    for stage in stages:
+        stage.clock = stages[0].clock
+        stage.core.begin()
+        if stage.core.next_attempt() is not None:
+            connecting.append(stage)
+    # None of them has sent its Logon yet, and the tokens of those that have not do not come back.
+    assert len(connecting) == 10
+    for _ in range(10):
+        stages[0].clock.advance(1)
+        assert not any(stage.core.next_attempt() for stage in stages)
+    for stage in connecting:
+        stage.accept()
+        stage.run()
+    for seconds in range(1, 10):
+        stages[0].clock.advance(1)
+        for stage in reversed(stages):
+            stage.run()
+        # In the order in which they began.
+        assert [stage.core.is_logged_on for stage in stages].index(False) == 10 + seconds
+
+
+def begun(rates: RateBudget, **changes: Any) -> Stage:
+    """A client that connects."""
+    stage = Stage(plan(budget=rates, **changes))
+    stage.core.begin()
+    assert stage.core.next_attempt() is not None
+    return stage
+
+
+def waits(rates: RateBudget) -> Stage:
+    """A client that waits for a Logon."""
+    stage = Stage(plan(budget=rates))
+    for owner in range(9):
+        assert not rates.reserve_logon(owner, 0.1, stage.clock.now)
+    rates.sent(Logon, stage.clock.now)
+    stage.core.begin()
+    assert stage.core.next_attempt() is None
+    assert stage.core.timeout() == pytest.approx(1)
+    return stage
+
+
+def left_while_connecting(rates: RateBudget) -> None:
+    stage = begun(rates)
+    stage.core.logout()
+    stage.core.connected()
+
+
+def given_up(rates: RateBudget, call: str, *args: Any) -> None:
+    stage = waits(rates)
+    getattr(stage.core, call)(*args)
+    assert stage.core.over
+
+
+def not_signed(_: object) -> bytes:
+    raise ValueError("no key")
+
+
+NOT_SENT: dict[str, Callable[[RateBudget], object]] = {
+    "no connection": lambda rates: begun(rates).core.connect_failed(ConnectionFailedError("refused")),
+    "left meanwhile": left_while_connecting,
+    "no signature": lambda rates: begun(rates, session={"sign_logon": not_signed}).core.connected(),
+    "a mistake of our own": lambda rates: begun(rates).core.failure(OSError()),
+    "left while it waits": lambda rates: given_up(rates, "logout"),
+    "stopped while it waits": lambda rates: given_up(rates, "stop_reconnecting"),
+    "failed while it waits": lambda rates: given_up(rates, "failure", OSError()),
+}
+
+
+@pytest.mark.parametrize("why", NOT_SENT)
+def test_a_logon_that_is_not_sent_is_given_back(why: str) -> None:
+    rates = budget()
+    NOT_SENT[why](rates)
+    stage = Stage(plan(budget=rates))
+    stage.clock.advance(1)
+    logons = 0
+    while not rates.reserve_logon(logons, 10, stage.clock.now):
+        logons += 1
+    assert logons == (10 if "waits" not in why else 1)
 
 
 def test_connections_that_are_lost_again_and_again_are_no_more_than_logons_allow() -> None:

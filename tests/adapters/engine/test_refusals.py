@@ -6,8 +6,8 @@ from kalshi_fix_adapters.config.reconnect import Cure
 from kalshi_fix_adapters.engine.logon_errors import _ADVICE, MAX_SEARCHED, explain_refusal, logon_error
 from kalshi_fix_adapters.errors import LogonFailedError, LogonRefusedError
 from kalshi_fix_sansio import REFUSALS
+from kalshi_fix_sansio.dialect.layout import Refusal
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
-from kalshi_fix_sansio.layout import Refusal
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import trio.testing
 import kalshi_fix_adapters.asyncio.client
 import kalshi_fix_adapters.trio
 from kalshi_fix_adapters.errors import ClientTimeoutError
-from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import options, order, trade

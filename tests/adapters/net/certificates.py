@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kalshi_fix_adapters.venue.identities import ServerIdentity, _general_name, _key_usage, _plain_pem
+from kalshi_fix_venue.identities import ServerIdentity, _general_name, _key_usage, _plain_pem
 
 _DAY = timedelta(days=1)
 

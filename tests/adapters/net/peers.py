@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from kalshi_fix_adapters.engine.connection import read_clocks
 from kalshi_fix_sansio import DIALECT
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LogonRequested
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import decode

@@ -23,8 +23,8 @@ from kalshi_fix_adapters.errors import (
 )
 from kalshi_fix_adapters.net.dial import Dialer, open_socket
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
-from kalshi_fix_adapters.venue.identities import ServerIdentity
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.identities import ServerIdentity
 from tests.adapters.net.certificates import fingerprint, leaf
 from tests.adapters.net.peers import full_backlog, keep_silent, listening, unused_port
 from tests.adapters.net.tls_cases import GOOD, HOST, ISSUER, TRUST, TRUSTED

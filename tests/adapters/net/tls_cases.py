@@ -20,7 +20,7 @@ from kalshi_fix_adapters.errors import (
     TlsError,
 )
 from kalshi_fix_adapters.net.tls import Tls
-from kalshi_fix_adapters.venue.identities import ServerIdentity
+from kalshi_fix_venue.identities import ServerIdentity
 from tests.adapters.net.certificates import Issuer, fingerprint, leaf, self_signed
 from tests.adapters.net.peers import Handler, hang_up, keep_silent, listening, talk_nonsense
 

@@ -14,12 +14,12 @@ from kalshi_fix_adapters.events import (
     ConnectFailed,
     Connecting,
     Disconnected,
+    Endpoint,
     GaveUp,
     ReadingPaused,
     ReadingResumed,
     Resubscribed,
 )
-from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.observe import timing
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
 from kalshi_fix_adapters.observe.observer import (
@@ -33,6 +33,7 @@ from kalshi_fix_adapters.observe.observer import (
 from kalshi_fix_adapters.observe.redact import Transcript
 from kalshi_fix_sansio import BusinessMessageReject, Heartbeat, Logon, OrderCancelRequest
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.events import (
     CloseReason,
     GapClosed,
@@ -44,16 +45,17 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageRejected,
     MessagesLost,
+    OpenRequest,
     OrdersUnverified,
     OutcomesUnknown,
     PeerSilent,
     RejectReceived,
     ResendServed,
+    RestingOrder,
     SequenceSkipped,
     SessionEnded,
+    Uncertainty,
 )
-from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
-from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.states import State
 from tests.helpers import START, Clock, messages, order, raw
 

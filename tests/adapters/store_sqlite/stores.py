@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import MessageStore, StoredMessage
 from tests.helpers import KEY_ID, START
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
-from kalshi_fix_adapters.store_sqlite.layout import APPLICATION_ID, VERSION
+from kalshi_fix_adapters.store_sqlite.tables import APPLICATION_ID, VERSION
 from kalshi_fix_sansio.errors import StoreError
 from tests.adapters.store_sqlite.power_loss import log_of
 from tests.adapters.store_sqlite.stores import (
@@ -78,7 +78,12 @@ def test_the_database_of_another_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [(VERSION + 1, "written by a newer version"), (0, "has the unknown layout 0")]
+    ("version", "said"),
+    [
+        (VERSION + 1, "written by a newer version"),
+        (0, "has the unknown layout 0"),
+        (VERSION - 1, f"has the unknown layout {VERSION - 1}"),
+    ],
 )
 def test_other_layouts(path: Path, version: int, said: str) -> None:
     execute(path, f"PRAGMA user_version = {version}")
@@ -267,7 +272,7 @@ def test_a_last_commit_that_fails_is_told_and_the_file_let_go(path: Path) -> Non
 
 
 def test_a_file_that_another_program_writes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.layout.BUSY_SECONDS", 0)
+    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.tables.BUSY_SECONDS", 0)
     with closing(sqlite3.connect(path, isolation_level=None)) as other, opened(path) as store:
         other.execute("BEGIN IMMEDIATE")
         send(store, 1)

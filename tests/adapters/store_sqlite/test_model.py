@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, StoredMessage
 from tests.adapters.store_sqlite.power_loss import Files
 from tests.adapters.store_sqlite.stores import OWNER, asked, contents, stored

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
+from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, lock, read_summary, store_path
+from kalshi_fix_adapters.store_sqlite.file import StoreFile
+from kalshi_fix_adapters.store_sqlite.pending import Pending
+from kalshi_fix_adapters.store_sqlite.retention import Retention
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from tests.adapters.store_sqlite.power_loss import Files
 from tests.adapters.store_sqlite.stores import (
@@ -299,6 +303,10 @@ def test_forgotten_messages_leave_the_file_also_after_a_reset(tmp_path: Path) ->
 # --- one process at a time
 
 
+def retention() -> Retention:
+    return Retention(timedelta(1), 10, 1000, oldest_kept=1, kept_bytes=0)
+
+
 TRY = """
 import sys
 from kalshi_fix_sansio.errors import StoreError
@@ -327,6 +335,61 @@ def test_a_second_store_in_the_same_process_is_refused(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="is in use by another process"):
             opened(tmp_path)
     opened(tmp_path).close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed on this system")
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_whose_lock_file_was_removed_writes_nothing_more(tmp_path: Path, replaced: bool) -> None:
+    store = opened(tmp_path)
+    send(store, 1)
+    store.commit()
+    (tmp_path / f"{FILE}.lock").unlink()
+    if replaced:
+        with opened(tmp_path) as second:
+            send(second, 1)
+    send(store, 1)
+    with pytest.raises(StoreError, match="was removed or replaced while this store was open"):
+        store.commit()
+    with pytest.raises(StoreError, match="was removed or replaced"):
+        send(store, 1)
+    store.close()
+    with opened(tmp_path) as again:
+        assert again.next_outgoing == 2 + replaced
+
+
+def test_numbers_that_another_process_has_changed_are_not_written_over(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    # As if the lock file had been removed between the check of it and the commit.
+    with closing(StoreFile(store.path, OWNER)) as file:
+        second = attrs.evolve(file.numbers, next_outgoing=2)
+        file.write(Pending(), second, retention(), wait_for_disk=False)
+    send(store, 1)
+    with pytest.raises(StoreError, match="was written by another process"):
+        store.commit()
+    with pytest.raises(StoreError, match="was written by another process"):
+        send(store, 1)
+    assert read_summary(store.path).next_outgoing == 2
+    execute(store.path, "UPDATE session SET next_outgoing = next_outgoing")  # the file is not locked
+    store.close()
+    assert read_summary(store.path).kept == 0
+
+
+def test_a_lock_file_that_is_removed_while_it_is_being_locked_is_locked_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, path = lock._take, tmp_path / f"{FILE}.lock"
+
+    def removed_meanwhile(descriptor: int) -> None:
+        monkeypatch.setattr(lock, "_take", take)
+        path.unlink()
+        take(descriptor)
+
+    monkeypatch.setattr(lock, "_take", removed_meanwhile)
+    with opened(tmp_path) as store:
+        send(store, 1)
+        store.commit()
+        with pytest.raises(StoreError, match="is in use by this process already"):
+            opened(tmp_path)
 
 
 FORK = """

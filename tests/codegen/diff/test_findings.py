@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from codegen.diff.report import text
 from codegen.errors import SpecError
 from tests.codegen.diff.pier_dialect import Scratch, line_of, row_of, told, where
 
-SPARE = """
-<component name='Seals'>
- <group name='NoSeals' required='N'>
-  <field name='LotName' required='Y'/>
- </group>
-</component>
-"""
-"""A component that no message of the dictionary uses."""
+CASES: dict[str, list[dict[str, Any]]] = yaml.safe_load(
+    Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
+)
 
 
 def without_section(path: Path, heading: str) -> None:
@@ -211,184 +208,16 @@ def test_a_new_tag_behind_a_group_may_belong_to_it(scratch: Scratch) -> None:
     assert "(or of group Tides: the page does not say)" in finding.edits[-1].text
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        (
-            "| 9005 | Deck        | Integer ",
-            "| 9005 | Deck        | Boolean ",
-            ("field", "Deck", "type Boolean"),
-        ),
-        ("deck (0\u20139)", "deck (0\u201312)", ("member", "BookingRequest.Deck", "from 0 to 12")),
-        ("max 20 chars", "max 32 chars", ("member", "BookingRequest.BookingID", "at most 32 characters")),
-        (
-            "| 9006 | Until       | UTCTimestamp | C        | Required when",
-            "| 9006 | Until       | UTCTimestamp | N        | Told when",
-            ("member", "BookingRequest.Until", "optional"),
-        ),
-        (
-            "#### Leave (Kind=3)",
-            "#### Move (Kind=4)",
-            ("member", "BookingRequest.Berth", "required when Kind=4"),
-        ),
-        (
-            "**Inside the `9013=NoSeals` group**",
-            "**Inside the `9020=NoTides` group**",
-            ("member", "BookingRequest.SealNumber", "in NoTides"),
-        ),
-        (
-            'maps to RefusalReason "Too long"',
-            'maps to RefusalReason "Other"',
-            ("text", "BookingReport SHIP_TOO_LONG", "with RefusalReason Other"),
-        ),
-        ("* **Taken\\<T>**", "* **Refused\\<T>**", ("code", "Answer=T", "name Refused")),
-        (
-            "## Booking Report (35=B2)",
-            "## Answer to Bookings (35=B2)",
-            ("message", "BookingReport", "name Answer to Bookings"),
-        ),
-    ],
-)
-def test_what_differs(scratch: Scratch, old: str, new: str, expected: tuple[str, str, str]) -> None:
-    scratch.edit(scratch.pages / "pier/bookings.md", old, new)
-    assert ("different", *expected) in told(scratch.diff_pages())
+@pytest.mark.parametrize("case", CASES["pages"], ids=lambda case: " ".join(case["found"]))
+def test_a_change_of_a_page_is_found(scratch: Scratch, case: dict[str, Any]) -> None:
+    scratch.edit(scratch.pages / case["file"], case["old"], case["new"])
+    assert tuple(case["found"]) in told(scratch.diff_pages())
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "expected"),
-    [
-        (
-            "sessions.md",
-            "`fix.pier.example.org`",
-            "`fix9.pier.example.org`",
-            ("different", "host", "live freight bookings", "host fix9.pier.example.org"),
-        ),
-        (
-            "sessions.md",
-            "| N       |\n| 9031",
-            "| Y       |\n| 9031",
-            ("different", "member", "Logon.QuietReports", "default Y"),
-        ),
-        (
-            "sessions.md",
-            "**PierBK only.**",
-            "**PierBK and PierTD only.**",
-            ("different", "member", "Logon.HoldHours", "only on PierBK, PierTD"),
-        ),
-        (
-            "sessions.md",
-            "max 48 hours",
-            "max 96 hours",
-            ("different", "member", "Logon.HoldHours", "at most 96"),
-        ),
-        (
-            "messages.md",
-            "| PierTD   | Server -> Client |",
-            "| PierTD   | Both |",
-            (
-                "different",
-                "message",
-                "TideReport",
-                "flows from the client on PierTD; from the venue on PierTD",
-            ),
-        ),
-        (
-            "messages.md",
-            "| T2      | TideReport     |",
-            "| T2      | TidesReport    |",
-            ("different", "message", "TideReport", "name TidesReport"),
-        ),
-        (
-            "messages.md",
-            "| T2      | TideReport     | PierTD   | Server -> Client |\n",
-            "",
-            ("gone", "message", "TideReport", "not listed"),
-        ),
-        (
-            "changes.md",
-            "## Version 1.1.0 (2024-05-20)",
-            "## Version 1.2.0 (2024-09-01)\n\n## Version 1.1.0 (2024-05-20)",
-            ("new", "version", "1.2.0", "present"),
-        ),
-        ("changes.md", "(2024-05-20)", "(2024-05-21)", ("different", "version", "1.1.0", "date 2024-05-21")),
-        (
-            "changes.md",
-            "## Version 1.0.0 (2024-02-01)\n\n* The first\n",
-            "",
-            ("gone", "version", "1.0.0", "absent"),
-        ),
-        (
-            "changes.md",
-            "# Changelog\n",
-            "# Changelog\n\n## June 2, 2024\n\n* More\n",
-            ("new", "version", "2024-06-02", "present"),
-        ),
-        (
-            "changes.md",
-            "* The first",
-            "* Added `Speed` (9098), see (35=B9) on PierXX",
-            ("new", "field", "Speed", "present as 9098"),
-        ),
-        ("changes.md", "* The first", "* See (35=B9)", ("new", "message", "B9", "present")),
-        ("changes.md", "* The first", "* See PierXX", ("new", "session", "PierXX", "present")),
-        (
-            "changes.md",
-            "* The first",
-            "* See other-fix.pier.example.org",
-            ("new", "host", "other-fix.pier.example.org", "present"),
-        ),
-        (
-            "tides.md",
-            "Tides are told",
-            "| Tag | Name |\n| --- | --- |\n| 9077 | Wind |\n\nTides are told",
-            ("new", "field", "Wind", "present as 9077"),
-        ),
-    ],
-)
-def test_what_else_is_noticed(
-    scratch: Scratch, file: str, old: str, new: str, expected: tuple[str, str, str, str]
-) -> None:
-    scratch.edit(scratch.pages / "pier" / file, old, new)
-    assert expected in told(scratch.diff_pages())
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        (
-            'name="Length" type="QTY"',
-            'name="Length" type="FLOAT"',
-            ("different", "field", "Length", "type FLOAT"),
-        ),
-        (
-            '<group name="NoSeals" required="N">',
-            '<group name="NoSeals" required="Y">',
-            ("different", "member", "BookingRequest.NoSeals", "required"),
-        ),
-        ('   <field name="Deck" required="N" />\n', "", ("gone", "member", "BookingRequest.Deck", "absent")),
-        (
-            'msgtype="T1" msgcat="app"',
-            'msgtype="T1" msgcat="admin"',
-            ("different", "message", "TideRequest", "category admin"),
-        ),
-        (
-            '<message name="TideRequest"',
-            '<message name="TidesRequest"',
-            ("different", "message", "TideRequest", "name TidesRequest"),
-        ),
-        ('   <value enum="3" description="LEAVE" />\n', "", ("gone", "code", "BookingKind=3", "absent")),
-        (
-            "<components />",
-            f"<components>{SPARE}</components>",
-            ("gone", "member", "component Seals.SealNumber", "absent"),
-        ),
-    ],
-)
-def test_what_differs_in_a_dictionary(
-    scratch: Scratch, old: str, new: str, expected: tuple[str, str, str, str]
-) -> None:
-    scratch.edit(scratch.dictionary / "FIX50SP2.xml", old, new)
-    assert expected in told(scratch.diff_dictionary())
+@pytest.mark.parametrize("case", CASES["dictionary"], ids=lambda case: " ".join(case["found"]))
+def test_a_change_of_a_dictionary_is_found(scratch: Scratch, case: dict[str, Any]) -> None:
+    scratch.edit(scratch.dictionary / case["file"], case["old"], case["new"])
+    assert tuple(case["found"]) in told(scratch.diff_dictionary())
 
 
 def test_a_dictionary_of_another_edition(scratch: Scratch) -> None:

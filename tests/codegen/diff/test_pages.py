@@ -387,6 +387,11 @@ def test_what_running_text_mentions() -> None:
         ("```fix\n8=FIX\n", 1, "a code block has no end"),
         ("<table>\n<tr></tr>\n</table>\n", 1, "a table in HTML"),
         ('<Snippet file="fields.mdx" />\n', 1, "<Snippet/> stands for something in another file"),
+        (
+            '<ParamField body="Deck (9005)" required>\n</ParamField>\n',
+            1,
+            "<ParamField> lays out a field without a table",
+        ),
         ("<Note\nnever ends\n\n", 1, "the component <Note has no end"),
     ],
 )
@@ -396,15 +401,6 @@ def test_what_cannot_be_read_is_said_with_its_line(text: str, line: int, what: s
         [(line, what)],
         [(line, what), (line + 1, what)],
     )
-
-
-def test_fields_as_components() -> None:
-    text = (
-        B1
-        + '<ParamField body="BookingID (9001)" type="String" required>\n  An id.\n</ParamField>\n'
-        + '<ResponseField name="Deck" type="Int" />\n'
-    )
-    assert facts(text)[1:] == ["2: member B1 9001 BookingID String Y", "5: member B1 9005 Deck Int N"]
 
 
 def test_headings_in_titles_of_components() -> None:

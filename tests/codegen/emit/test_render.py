@@ -14,7 +14,7 @@ from codegen.emit.render import render
 from codegen.errors import SpecError
 from codegen.format import FormatError, format_sources
 from codegen.read.resolve import load_dialect
-from kalshi_fix_sansio.layout import Kind, Presence
+from kalshi_fix_sansio.dialect.layout import Kind, Presence
 from tests.codegen.harbour_spec import HARBOUR, PACKAGE, SpecCopy, imported, rendered
 
 
@@ -85,8 +85,8 @@ def test_the_head_names_the_command_and_the_source(files: dict[str, str]) -> Non
 def test_a_changed_doc_changes_the_lines_that_quote_it(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
     copy.edit("fields.yaml", "Draught when loaded.", "How deep the ship goes.")
-    removed = '"""Draught (5003): Draught when loaded. In metres. Optional. Since 2020-03."""'
-    added = '"""Draught (5003): How deep the ship goes. In metres. Optional. Since 2020-03."""'
+    removed = "draught: Draught (5003): Draught when loaded. In metres. Optional. Since 2020-03."
+    added = "draught: Draught (5003): How deep the ship goes. In metres. Optional. Since 2020-03."
     assert changes(before, rendered(copy.spec)) == {"messages/berths.py": ([removed], [added])}
 
 
@@ -117,7 +117,7 @@ def test_a_new_code_adds_lines_to_its_enum_alone(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
     copy.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
     found = changes(before, rendered(copy.spec))
-    assert found == {"codesets.py": ([], ["BUOY = 3", '"""At a buoy."""'])}
+    assert found == {"codesets.py": ([], ["BUOY: At a buoy.", "BUOY = 3"])}
 
 
 def test_the_first_field_of_a_type_adds_its_imports(copy: SpecCopy) -> None:
@@ -130,8 +130,8 @@ def test_the_first_field_of_a_type_adds_its_imports(copy: SpecCopy) -> None:
     found = changes(before, rendered(copy.spec))
     assert all(removed == [] for removed, _ in found.values())
     assert found["messages/berths.py"][1] == [
+        "first_day: FirstDay (5007): First day at the berth. Optional.",
         "first_day: date | None = None",
-        '"""FirstDay (5007): First day at the berth. Optional."""',
         "first_day: date | None = None,",
         "self.first_day = None if first_day is None else to_date(first_day)",
         "if message.first_day is not None:",

@@ -41,6 +41,18 @@ def test_a_docstring_of_several_lines_keeps_its_paragraphs_apart() -> None:
     assert source == f'"""{"a " * 50}a\n\n    {"b " * 50}b\n    """'
 
 
+def test_the_attributes_of_a_class_are_a_section() -> None:
+    source = docstring(["Short."], 4, [("first", "a " * 60 + "a"), ("second", 'Ends in "quotes"')])
+    value = ast.literal_eval(source)
+    head, section = value.split("\n\n")
+    assert head == "Short."
+    first, *_, last = section.splitlines()[1:-1]
+    assert section.startswith("    Attributes:\n")
+    assert first.startswith("        first: a a ")
+    assert last == '        second: Ends in "quotes"'
+    assert all(len(line) <= 110 for line in value.splitlines())
+
+
 def test_scopes_as_text() -> None:
     assert prose.scope_text(Scope()) == ""
     assert prose.scope_text(Scope(("margin",))) == "on margin"
@@ -169,5 +181,4 @@ def test_presence_is_told_in_the_docstring(copy: SpecCopy, yaml: str, text: str)
     (view,) = (each for each in modules(load_dialect(copy.spec), "x") if each.path == "messages/berths.py")
     request, _ = view.context["classes"][0]
     (doc,) = (attribute.doc for attribute in request.attributes if attribute.name == "berth_kind")
-    found = " ".join(ast.literal_eval(doc).split())
-    assert found == f"BerthKind (5005): Which kind of berth. Known values: `BerthKind`. {text}"
+    assert doc == f"BerthKind (5005): Which kind of berth. Known values: `BerthKind`. {text}"

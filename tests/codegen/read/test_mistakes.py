@@ -16,52 +16,15 @@ SLIPS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("mistakes.yaml")
 @pytest.mark.parametrize("kind", SLIPS, ids=lambda kind: kind.replace(" ", "-"))
 def test_a_mistake_is_named_with_file_line_and_advice(tmp_path: Path, kind: str) -> None:
     slip = SLIPS[kind]
-    changed, old, new = slip["change"]
+    changed = {file: edited(file, old, new) for file, old, new in (slip["change"], *slip.get("and", ()))}
     named, passage = slip["named"]
-    texts = dict(FILES)
-    texts[path_of(changed)] = edited(changed, old, new)
-    found = mistakes_of(write(tmp_path, **{changed: texts[path_of(changed)]}))
+    texts = FILES | {path_of(file): text for file, text in changed.items()}
+    found = mistakes_of(write(tmp_path, **changed))
     assert [(Path(m.location.file).relative_to(tmp_path).as_posix(), m.location.line) for m in found] == [
         (path_of(named), line_of(texts[path_of(named)], passage))
     ]
     assert found[0].what.startswith(slip["what"])
     assert found[0].advice.startswith(slip["advice"])
-
-
-def test_the_trailer_ends_with_the_checksum(tmp_path: Path) -> None:
-    fields = edited("fields", "  NoLegs: ", '  Last: {tag: 7000, type: STRING, doc: "Last."}\n  NoLegs: ')
-    trailer = edited("trailer", "CheckSum: required", "CheckSum: required\n  Last: optional")
-    (mistake,) = mistakes_of(write(tmp_path, fields=fields, trailer=trailer))
-    assert mistake.location.line == 4
-    assert mistake.what == "the trailer does not end as FIX demands"
-    assert mistake.advice == "put CheckSum (10) last"
-
-
-def test_a_group_and_a_field_may_not_share_an_attribute(tmp_path: Path) -> None:
-    fields = edited("fields", "  NoLegs: ", '  LEGS: {tag: 7000, type: STRING, doc: "Legs."}\n  NoLegs: ')
-    orders = edited("messages_orders", "Note:    optional", "LEGS: optional")
-    (mistake,) = mistakes_of(write(tmp_path, fields=fields, messages_orders=orders))
-    assert mistake.location.line == line_of(orders, "LEGS")
-    assert mistake.what == "message `NewOrder` has the attribute `legs` twice, for `NoLegs` too"
-    assert mistake.advice == "rename `LEGS`"
-
-
-def test_a_list_may_not_have_a_name_that_classes_need(tmp_path: Path) -> None:
-    fields = edited("fields", "  NoLegs: ", "  NoProblems: {tag: 7000, type: NUMINGROUP}\n  NoLegs: ")
-    components = edited("components", "counter: NoLegs", "counter: NoProblems")
-    (mistake,) = mistakes_of(write(tmp_path, fields=fields, components=components))
-    assert mistake.location.line == line_of(FILES["messages/orders.yaml"], "Legs:")
-    assert mistake.what == "message `NewOrder` would have the attribute `problems`"
-    assert mistake.advice.startswith("rename the counter")
-
-
-def test_a_codeset_is_of_text_or_of_whole_numbers(tmp_path: Path) -> None:
-    fields = edited(
-        "fields", "  NoLegs: ", '  Odd: {tag: 7000, type: INT, codes: Side, doc: "x"}\n  NoLegs: '
-    )
-    (mistake,) = mistakes_of(write(tmp_path, fields=fields))
-    assert mistake.what == "codeset `Side` is used by fields of text and of whole numbers (Odd and Side)"
-    assert mistake.advice == "give each field a codeset of its own"
 
 
 def test_everything_has_a_source(tmp_path: Path) -> None:

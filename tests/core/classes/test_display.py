@@ -14,7 +14,7 @@ from kalshi_fix_sansio import (
     Party,
     Side,
 )
-from kalshi_fix_sansio.layout import BY_SESSION
+from kalshi_fix_sansio.dialect.layout import BY_SESSION
 from kalshi_fix_sansio.trading import OrderBooks, Orders
 from tests.helpers import START
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import Dialect, FieldMember
+from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.events import Event
-from kalshi_fix_sansio.layout import Dialect, FieldMember
-from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import FORMATTERS
 from tests.helpers import Clock, wire_time
 from tests.scenarios.runner.model import EventPattern, Fields, Moment, Part, Value

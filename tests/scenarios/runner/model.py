@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.layout import Dialect, SessionType
+from kalshi_fix_sansio.dialect.layout import Dialect, SessionType
 from kalshi_fix_sansio.session import MemoryStore
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from kalshi_fix_sansio import errors, events
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.layout import Dialect
+from kalshi_fix_sansio.dialect.layout import Dialect
 from tests.scenarios.runner import lined_yaml, words
 from tests.scenarios.runner.lined_yaml import Mapping, ScenarioError
 from tests.scenarios.runner.model import (

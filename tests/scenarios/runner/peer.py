@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import attrs
 
+from kalshi_fix_sansio.dialect.layout import Dialect
 from kalshi_fix_sansio.framing import byte_sum
-from kalshi_fix_sansio.layout import Dialect
 from tests.helpers import Clock, wire_time
 from tests.scenarios.runner.model import Moment, Part, Said, Value
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio.base import Block
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.dialect.base import Block
 from kalshi_fix_sansio.events import Event, SessionEnded
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.session import Session, State

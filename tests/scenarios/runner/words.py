@@ -10,11 +10,9 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
-from kalshi_fix_sansio.config import SessionConfig
-from kalshi_fix_sansio.layout import Dialect
-from kalshi_fix_sansio.problems import Reason
-from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
-from kalshi_fix_sansio.resend_policy import ResendFresh, resend_everything
+from kalshi_fix_sansio.config import QUICKFIX, ProtocolOptions, ResendFresh, SessionConfig, resend_everything
+from kalshi_fix_sansio.dialect.layout import Dialect
+from kalshi_fix_sansio.dialect.problems import Reason
 from tests.fix50sp2.dialect import DIALECT as PLAIN
 from tests.scenarios.runner.lined_yaml import ScenarioError
 from tests.scenarios.runner.model import Moment, Part, Value

@@ -9,12 +9,11 @@ import attrs
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, MessagesLost
 from kalshi_fix_sansio.framing import Framer
 from kalshi_fix_sansio.session import receive
-from kalshi_fix_sansio.session.checks import sending_time_problem
+from kalshi_fix_sansio.session.checks import Verdict, sending_time_problem
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.recovery import Recovery
-from kalshi_fix_sansio.session.sending_times import SendingTimes
-from kalshi_fix_sansio.session.sequence import Verdict
+from kalshi_fix_sansio.session.timers import SendingTimes
 from tests.simulation.mutants.patching import around, caught_by, every, instead
 from tests.simulation.schedule import Side
 from tests.simulation.world import World

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from kalshi_fix_sansio.events import OutcomesUnknown
 from kalshi_fix_sansio.session.answers import AnswerBook
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.ledger import Ledger
-from kalshi_fix_sansio.session.requests import OpenRequests, Remembered
-from kalshi_fix_sansio.session.resting import RestingOrders
+from kalshi_fix_sansio.session.open_requests import OpenRequests, Remembered, RestingOrders
+from kalshi_fix_sansio.trading import Orders
 from tests.simulation.mutants.patching import around, caught_by, instead
 
 
@@ -18,10 +19,7 @@ def _nothing(*_: object) -> None:
 
 def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
     requests, index = tuple(requests), ledger.open
-    names = [
-        index._names.get(each.key) or ((index._named_by[each.msg_type], each.request_id),)
-        for each in requests
-    ]
+    names = [index._names[each.key] for each in requests]
     answered(ledger, requests)
     for request, its_names in zip(requests, names, strict=True):
         index.add(request, its_names)
@@ -41,7 +39,14 @@ def _one_of_each_id(add: Any, requests: OpenRequests, request: Any, names: Any) 
     add(requests, request, names)
 
 
+def _ignore_unknown(apply: Any, orders: Orders, happened: object) -> Any:
+    return [] if isinstance(happened, OutcomesUnknown) else apply(orders, happened)
+
+
 MUTANTS = {
+    "orders that ignore what a former process has sent": caught_by(
+        around(Orders, "apply", _ignore_unknown), "dropped"
+    ),
     "resting orders that are not told of": caught_by(
         instead(RestingOrders, "unverified", _nothing), "unverified"
     ),

@@ -1,5 +1,5 @@
-"""The subcommands that read what was logged or recorded: `decode`, `trace`, `replay`.
+"""The subcommands that read logs and recordings: `decode`, `trace`, `replay`.
 
-`files` brings the bytes, `filters` says which messages are wanted; `explain` and `units` say what one means,
-`render` and `templates` how it is shown, `steps` the life of an order, `summary` what a log comes to.
+`files` reads the bytes, `filters` selects messages; `explain` and `units` interpret a message, `render` and
+`templates` format it, `steps` formats the history of an order, `summary` summarizes a log.
 """

@@ -1,4 +1,4 @@
-"""`kalshi-fix decode`: what FIX messages in logs say, and what is wrong with them."""
+"""`kalshi-fix decode`: the content and the problems of FIX messages in logs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from itertools import groupby
 
 import click
 
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, tell
 from kalshi_fix_adapters.cli.logs import filters
 from kalshi_fix_adapters.cli.logs.decoding import PROBLEM, Asked, Batch, Decoder, Form
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
 from kalshi_fix_adapters.cli.logs.summary import Summary
-from kalshi_fix_adapters.cli.terminal import Line, Screen, tell
 from kalshi_fix_adapters.logs.entries import Direction
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.logs.split import in_processes
@@ -87,7 +87,7 @@ def decode(
 
 
 class _Output:
-    """What was found in all files."""
+    """The results of all files."""
 
     def __init__(self, asked: Asked, *, titled: bool) -> None:
         self._screen = Screen()
@@ -98,12 +98,12 @@ class _Output:
         self.versions = OtherVersions()
 
     def begin(self, name: str) -> None:
-        """Say which file comes now, if there are several."""
+        """Print the name of the next file, if there are several."""
         if self._titled and self._asked.form in (Form.BRIEF, Form.FULL):
             self._screen.lines([(("bold", f"==> {name} <=="),)])
 
     def take(self, batch: Batch) -> None:
-        """Print what came of some messages."""
+        """Print the output for some messages."""
         self._found += batch.found
         self._problems += batch.problems
         for fact, is_wanted, is_wrong in batch.facts:
@@ -111,14 +111,14 @@ class _Output:
         if batch.text:
             self._screen.text(batch.text)
         is_brief = self._asked.form is Form.BRIEF
-        # A message is cut where there is no room for it; what is wrong with it is not.
+        # Messages are truncated to the width of the terminal; their problems are not.
         for is_problem, lines in groupby(batch.lines, _tells_problem):
             self._screen.lines(list(lines), cut=is_brief and not is_problem)
-        # A log that is still being written is shown as far as it goes.
+        # A log that is still being written is shown up to its current end.
         self._screen.flush()
 
     def finish(self) -> int:
-        """Print what is told in the end; return the exit status."""
+        """Print the summary; return the exit status."""
         found, problems = self._found + self._summary.found, self._problems + self._summary.problems
         if self._asked.form is Form.NONE and found:
             self._screen.lines(list(self._summary.lines()))

@@ -1,8 +1,9 @@
-"""What a message from a log says, and what is wrong with it as far as the log tells where it belongs."""
+"""The fields of a message from a log, and its problems, as far as the log identifies its session."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -10,21 +11,19 @@ import attrs
 from kalshi_fix_adapters.logs.entries import LogEntry
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT, PRODUCTS, SESSION_TYPES
-from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.classes.fast_init import fast_init
 from kalshi_fix_sansio.codec import FieldNode, Inspection
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import MessageLayout, Place, Sender
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.framing import Frame, encode_frame
-from kalshi_fix_sansio.layout import MessageLayout, Place, Sender
+from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.messages import CODEC
-from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.validation import Check, presence_checker
 
 MAX_PLACES: Final = 4096
 """Types of messages by sender and target whose rules are at hand; then all of them are forgotten."""
 SENDER_COMP_ID, TARGET_COMP_ID = 49, 56
 
-_frame = fast_init(Frame)
 _Context = tuple[str, str, Sender]
 """Product, session type, side."""
 
@@ -47,17 +46,16 @@ def sound_message(logged: LoggedMessage) -> Message | None:
     """Return a message, fast, if `explain` finds nothing wrong with it; None also where it has to look."""
     if logged.cut:
         return None
-    frame = logged.frame
     try:
-        # A Frame is taken for whole without another look.
-        message, problems = CODEC.check(_frame(frame) if logged.sound else frame)
+        message, problems = CODEC.check(logged.frame)
     except DecodeError:
         return None
     if problems:
         return None
     header = message.header
-    judges = _judges_of(message, header.sender_comp_id, header.target_comp_id)
-    # What is missing is only told if it is missing wherever the message may have been sent.
+    judges = _judges_of(message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
+    # A missing field is only reported if it is required on every session where the message may have been
+    # sent.
     for check, check_header in judges:
         if not check(message) and not check_header(header):
             return message
@@ -67,11 +65,11 @@ def sound_message(logged: LoggedMessage) -> Message | None:
 
 
 def explain(logged: LoggedMessage | LogEntry) -> Explanation:
-    """Take a message apart and gather all that is wrong with it.
+    """Parse a message and collect all its problems.
 
-    What is required everywhere is always asked for. What is required on one session type only, or from
-    one side, is asked for where the CompIDs tell; the product they do not tell, so only what both
-    require is.
+    Fields required everywhere are always checked. Fields required on one session type only, or from one side,
+    are checked if the CompIDs identify it; they do not identify the product, so only fields that both
+    products require are checked.
     """
     inspection = CODEC.inspect(logged.frame)
     missing = {p.tag for p in inspection.problems if p.reason is Reason.REQUIRED_TAG_MISSING}
@@ -109,21 +107,15 @@ def _missing_here(frame: bytes, inspection: Inspection) -> Iterator[Problem]:
 
 _Judge = tuple[Check, Check]
 """Of the message and of its header."""
-_kept_judges: Final[dict[tuple[type[Message], str | None, str | None], tuple[_Judge, ...]]] = {}
 
 
-def _judges_of(message: Message, sender_id: str | None, target_id: str | None) -> tuple[_Judge, ...]:
-    key = (message.__class__, sender_id, target_id)
-    judges = _kept_judges.get(key)
-    if judges is None:
-        if len(_kept_judges) >= MAX_PLACES:
-            _kept_judges.clear()
-        judges = _kept_judges[key] = _judges(message.MESSAGE, sender_id, target_id)
-    return judges
+@lru_cache(MAX_PLACES)
+def _judges_of(msg_type: str, sender_id: str | None, target_id: str | None) -> tuple[_Judge, ...]:
+    return _judges(DIALECT.messages[msg_type], sender_id, target_id)
 
 
 def _judges(layout: MessageLayout, sender_id: str | None, target_id: str | None) -> tuple[_Judge, ...]:
-    """Return what judges such a message, for each place where it may have been sent."""
+    """Return the checkers of such a message, one for each session where it may have been sent."""
     return tuple(
         (
             presence_checker(layout.body, Place(product, session, sender, layout.msg_type)),

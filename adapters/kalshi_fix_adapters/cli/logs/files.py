@@ -1,8 +1,7 @@
-"""Where the bytes of a log come from: files, packed or being written, and standard input."""
+"""The sources of a log: files, compressed or still being written, and standard input."""
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import sys
@@ -12,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self, cast
+from typing import IO, Final, Self
 
-from kalshi_fix_adapters.cli.terminal import StatusLine
-from kalshi_fix_adapters.logs.entries import CHUNK
+from kalshi_fix_adapters.cli.kit.terminal import StatusLine
+from kalshi_fix_adapters.logs.entries import pieces_of
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 
 STDIN: Final = "-"
@@ -27,23 +26,19 @@ _MEGA: Final = 1_000_000
 
 
 class UnreadableError(Exception):
-    """The log cannot be read; the text says why."""
+    """The log cannot be read; the text contains the reason."""
 
 
 def pieces(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]:
-    """Yield what is in a file, piece by piece; UnreadableError where that ends too early.
+    """Yield the bytes of a file in pieces; raise UnreadableError if it is truncated.
 
-    With `wait`, what is added later too: it is called whenever there is nothing new.
+    With `wait`, bytes that are added later are yielded too: it is called whenever there are no new bytes.
     """
     try:
         if name == STDIN:
-            yield from _read(cast("Any", sys.stdin.buffer))
-        elif name.endswith(".gz"):
-            with gzip.open(name) as packed:
-                yield from _read(packed)
+            yield from pieces_of(sys.stdin.buffer)
         elif wait is None:
-            with Path(name).open("rb") as file:
-                yield from _read(file)
+            yield from pieces_of(name)
         else:
             yield from _followed(Path(name), wait)
     except BrokenPipeError:
@@ -53,20 +48,15 @@ def pieces(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]
         raise UnreadableError(f"{name} cannot be read: {told}") from None
 
 
-def _read(file: Any) -> Iterator[bytes]:
-    while data := file.read1(CHUNK):
-        yield data
-
-
 def _followed(path: Path, wait: Callable[[], None]) -> Iterator[bytes]:
     """Yield a file's content as it grows; of one that takes its place, or begins anew, all of it."""
     while True:
         with path.open("rb") as file:
             while True:
-                yield from _read(file)
+                yield from pieces_of(file)
                 if _is_over(path, file):
-                    # What was written before it was set aside.
-                    yield from _read(file)
+                    # The bytes written before the file was renamed.
+                    yield from pieces_of(file)
                     break
                 wait()
 
@@ -89,7 +79,7 @@ class OtherVersions:
         self._found: Counter[str] = Counter()
 
     def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
-        """Look at what passes."""
+        """Inspect a piece of the log."""
         rest = b""
         for piece in found:
             yield piece
@@ -102,14 +92,14 @@ class OtherVersions:
             rest = data[-_LONGEST_OTHER:]
 
     def told(self) -> Iterator[str]:
-        """Yield sentences about what was found."""
+        """Yield sentences about the findings."""
         for version, count in sorted(self._found.items()):
             verb = "message is" if count == 1 else "messages are"
             yield f"{count:,} {verb} {version}, not FIXT.1.1 as Kalshi speaks it, and not shown"
 
 
 class Progress:
-    """Says on a terminal how far a file was read, if that takes long."""
+    """Shows on a terminal the progress of reading a file, if that takes long."""
 
     def __init__(self, name: str, *, shown: bool) -> None:
         self._shown = shown and StatusLine.is_seen()
@@ -119,7 +109,7 @@ class Progress:
             try:
                 self._size = Path(name).stat().st_size
             except OSError:
-                self._shown = False  # what reads it says why
+                self._shown = False  # its reader reports the error
         self._line = StatusLine()
 
     def __enter__(self) -> Self:
@@ -131,7 +121,7 @@ class Progress:
         self._line.clear()
 
     def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
-        """Count what passes."""
+        """Count the bytes of a piece."""
         if not self._shown:
             yield from found
             return

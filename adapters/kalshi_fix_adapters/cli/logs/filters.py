@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.values import Value
+from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_adapters.logs.entries import Direction, told
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT
@@ -25,7 +25,7 @@ Moment = datetime | time
 
 @attrs.frozen
 class Filters:
-    """What is asked of messages; each that is given must hold, by one of its values."""
+    """Conditions on messages; each given condition must match with one of its values."""
 
     patterns: tuple[re.Pattern[bytes], ...] = ()
     direction: Direction | None = None
@@ -38,7 +38,7 @@ class Filters:
         return self != NOTHING_ASKED
 
     def wants(self, logged: LoggedMessage) -> bool:
-        """Say whether a message is wanted. One without the time or direction that is asked for is not."""
+        """Return whether a message matches. One without a required time or direction does not."""
         frame = logged.frame
         if any(pattern.search(frame) is None for pattern in self.patterns):
             return False
@@ -83,7 +83,7 @@ def make(
 
 
 def _fields(tags: Iterable[int], values: Iterable[str]) -> re.Pattern[bytes]:
-    """Match a field with one of these tags and values; `*` stands for anything."""
+    """Match a field with one of these tags and values; `*` matches any text."""
     wanted = "|".join(re.escape(value).replace(r"\*", "[^\x01]*") for value in values)
     return re.compile(f"\x01(?:{'|'.join(map(str, tags))})=(?:{wanted})\x01".encode("latin-1", "replace"))
 

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Final
 
+from kalshi_fix_adapters.cli.kit.terminal import Line, printable
 from kalshi_fix_adapters.cli.logs.explain import Explanation
 from kalshi_fix_adapters.cli.logs.units import Units
-from kalshi_fix_adapters.cli.terminal import Line, printable
 from kalshi_fix_adapters.logs.entries import LogEntry
 from kalshi_fix_sansio import TEXTS
 from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
-from kalshi_fix_sansio.layout import FieldLayout, Kind
+from kalshi_fix_sansio.dialect.layout import FieldLayout, Kind
 
 TEXT = "Text"
 HIDDEN = "<hidden>"
-"""Stands for the value of a secret: a signature, a password."""
+"""Replaces the value of a secret: a signature, a password."""
 INDENT = "  "
 _LABEL_WIDTH = 36
 _JSON = dict[str, Any]
@@ -25,13 +25,13 @@ _FIRST: Final = (
     *("ClOrdID", "OrigClOrdID", "ExecType", "OrdStatus", "Side", "OrderQty", "Price", "Symbol", "LastQty"),
     *("LastPx", "LeavesQty", "CumQty", "Text"),
 )
-"""What stands first on a line, since a terminal may have no room for the rest."""
+"""The first fields of a line, since a terminal may have no room for the rest."""
 _RANKS: Final = {name: rank for rank, name in enumerate(_FIRST)}
 _SHOWN_OF_HEADER: Final = frozenset({"PossDupFlag", "PossResend"})
 
 
 def heading(explanation: Explanation, passed: str = "") -> Line:
-    """Return the line that stands above a message; `passed` says when and which way it did."""
+    """Return the header line of a message; `passed` has its time and direction."""
     msg_type = explanation.inspection.msg_type
     kind = f" (35={printable(msg_type)})" if msg_type else ""
     told = f", {passed}" if passed else ""
@@ -39,13 +39,13 @@ def heading(explanation: Explanation, passed: str = "") -> Line:
 
 
 def name_of(explanation: Explanation) -> str:
-    """Return a message's name, or what it is called without one."""
+    """Return a message's name, or a substitute without one."""
     unnamed = "unknown message" if explanation.inspection.msg_type else "message without MsgType"
     return explanation.name or unnamed
 
 
 def passed(entry: LogEntry) -> str:
-    """Return what a log tells of when and which way a message passed."""
+    """Return the time and direction of a message in a log."""
     told: list[str] = [entry.direction or ""]
     if entry.time is not None:
         told.append(f"{entry.time:%Y-%m-%d %H:%M:%S.%f}")
@@ -88,7 +88,7 @@ def label(node: FieldNode) -> str:
 
 
 def value(node: FieldNode, inspection: Inspection, units: Units) -> str:
-    """Return a field's value with what a code means, or with its unit."""
+    """Return a field's value with the meaning of a code, or with its unit."""
     field = node.layout
     if field is None:
         return printable(node.text)
@@ -113,7 +113,8 @@ def names_of_codes(codes: Any) -> dict[str, str]:
 
 
 def brief(inspection: Inspection, show: _Show | None = None) -> str:
-    """Return the fields of a message's body on one line, the most telling ones first; `show` gives values."""
+    """Return the fields of a message's body on one line, the most important ones first; `show` formats
+    values."""
     header = [node for node in inspection.header if _name(node) in _SHOWN_OF_HEADER]
     body = sorted(inspection.body, key=lambda node: _RANKS.get(_name(node), len(_RANKS)))
     return " ".join(_brief((*header, *body), show or _short_value))
@@ -142,7 +143,7 @@ def _short_value(node: Node) -> str:
 
 
 def text_meaning(field: FieldLayout, text: str, inspection: Inspection) -> str | None:
-    """Return what a known Text says; None for one that is not known, and for other fields."""
+    """Return the meaning of a known Text; None for an unknown one, and for other fields."""
     known = TEXTS.get((inspection.msg_type or "", text)) if field.name == TEXT else None
     return None if known is None else known.meaning
 
@@ -158,7 +159,7 @@ def json_fields(inspection: Inspection, show: _Show | None = None) -> _JSON:
 def _json_fields(nodes: Iterable[Node], show: _Show) -> _JSON:
     fields: _JSON = {}
     for node in nodes:
-        # A field that stands here twice is told of among the problems.
+        # A duplicate field is listed among the problems.
         if isinstance(node, FieldNode):
             fields.setdefault(_name(node), show(node))
         else:

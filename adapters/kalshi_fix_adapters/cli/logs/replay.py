@@ -1,4 +1,4 @@
-"""`kalshi-fix replay`: what a recording or wire log comes to, by the machines that a program keeps."""
+"""`kalshi-fix replay`: the final state of a recording or wire log, according to the machines of a program."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from typing import Any
 
 import click
 
-from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.cli.terminal import Line, Screen, StatusLine, plain, printable, tell
-from kalshi_fix_adapters.recording import happenings
+from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import (
+    Line,
+    Screen,
+    StatusLine,
+    plain,
+    printable,
+    tell,
+    without_log_lines,
+)
+from kalshi_fix_adapters.logs import Recording, happenings
+from kalshi_fix_adapters.logs.recording import is_recording
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import MessageReceived, SessionEnded
@@ -28,7 +37,7 @@ from kalshi_fix_sansio.trading import (
 
 NOTHING_FOUND = 3
 LOOKED_EVERY = 1_000
-"""Messages after which it is seen whether it is time to say how far it is."""
+"""Messages between two checks whether a progress line is due."""
 _MARKET_DATA, _DROP_COPY, _SETTLEMENT = "KalshiMD", "KalshiDC", "KalshiPT"
 _ORDERS = frozenset(name for name in SESSION_TYPES if name in ("KalshiNR", "KalshiRT"))
 """Session types that orders are sent on."""
@@ -49,17 +58,34 @@ def replay(files: tuple[str, ...], product: str, everything: bool) -> None:
     screen = Screen()
     line = StatusLine()
     begin = time.monotonic()
-    with told_plainly(), line:
-        for happening in happenings(files):
+    recordings: list[Recording] = []
+    with told_plainly(), line, without_log_lines():
+        sources = [Recording(file) if is_recording(file) else file for file in files]
+        recordings = [each for each in sources if isinstance(each, Recording)]
+        for happening in happenings(sources):
             state.take(happening.session_type, happening.what, happening.time)
             if not state.count % LOOKED_EVERY and line.is_due():
                 speed = state.count / (time.monotonic() - begin)
                 line.show(f"{state.count:,}, up to {happening.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")
     screen.lines(list(state.lines(everything=everything)))
     screen.flush()
+    for recording in recordings:
+        _report_damage(recording)
     if not state.count:
         tell("no message of a session was found")
         sys.exit(NOTHING_FOUND)
+
+
+def _report_damage(recording: Recording) -> None:
+    if recording.damaged:
+        first, count = recording.damaged[0], len(recording.damaged)
+        places = f"bytes {first.start:,} to {first.stop:,}" + (f" and {count - 1:,} more" * (count > 1))
+        tell(
+            f"{recording.path} is damaged ({places}, {recording.damaged_bytes:,} bytes in all); the whole "
+            "records behind were read"
+        )
+    if recording.torn:
+        tell(f"{recording.path} ends in an incomplete record of {recording.torn:,} bytes, which was left out")
 
 
 class _State:
@@ -78,7 +104,7 @@ class _State:
 
     def take(self, session_type: str, what: object, time: Any) -> None:
         self.count += 1
-        # An end empties books, and puts orders in doubt: what stood before the last one is what is asked for.
+        # An end clears books and makes orders uncertain, so the state before the last one is shown.
         ended = self._ended.pop(session_type, None)
         if ended is not None:
             self._take(session_type, ended, time)
@@ -118,7 +144,7 @@ class _State:
         self.discrepancies[kind] = self.discrepancies.get(kind, 0) + 1
 
     def lines(self, *, everything: bool) -> Iterator[Line]:
-        """Yield what is printed."""
+        """Yield the output."""
         yield from self._books()
         orders = [order for each in self.orders.values() for order in each]
         shown = [order for order in orders if everything or order.state is not OrderState.DONE]
@@ -134,7 +160,7 @@ class _State:
             yield _title("positions")
         for key in self.positions:
             position = self.positions[key]
-            yield plain(f"  {printable(key.symbol)} {position.net} realised {position.realised} dollars")
+            yield plain(f"  {printable(key.symbol)} {position.net} realized {position.realized} dollars")
         for purse in (self.cash[key] for key in self.cash):
             yield plain(f"  fills: {purse.fills:,}, fees {purse.fees} dollars")
         doubts = Doubts(*self.orders.values())

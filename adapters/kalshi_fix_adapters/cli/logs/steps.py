@@ -12,10 +12,10 @@ from typing import Final
 
 import attrs
 
+from kalshi_fix_adapters.cli.kit.terminal import Line, StatusLine, counted, plain, printable
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
 from kalshi_fix_adapters.cli.logs.render import brief, lines, name_of
 from kalshi_fix_adapters.cli.logs.units import Units
-from kalshi_fix_adapters.cli.terminal import Line, StatusLine, counted, plain, printable
 from kalshi_fix_adapters.logs.trace import Step, Trace
 
 _TELLING: Final = frozenset(
@@ -43,18 +43,18 @@ _TELLING: Final = frozenset(
         *("RefTagID", "SessionRejectReason", "BusinessRejectReason", "BusinessRejectRefID", "TimeInForce"),
     )
 )
-"""What is shown of a message unless all is asked for."""
+"""The fields of a message that are shown unless all are requested."""
 _MAX_NAME: Final = 14
-"""CompIDs that are longer are cut on a terminal; the lines above tell them in full."""
+"""Longer CompIDs are truncated on a terminal; the lines above contain them in full."""
 _MAX_IDS: Final = 20
 """ClOrdIDs, and OrderIDs, that are named above."""
 
 
 class Life:
-    """What is told of an order."""
+    """The output for an order."""
 
     def __init__(self, wanted: str, found: Trace, names: Sequence[str]) -> None:
-        """Take what was found in logs of these names."""
+        """Take the messages found in logs of these names."""
         self.steps: tuple[Step, ...] = found.steps
         self.complete: bool = found.complete
         self.names = names
@@ -67,7 +67,7 @@ class Life:
         self._found = found
 
     def summary(self) -> Iterator[tuple[str, str]]:
-        """Yield what is told of all of it: a name, and what is said."""
+        """Yield the summary: a name and a text each."""
         found = self._found
         yield "ClOrdID", _listed(found.client_ids)
         yield "OrderID", _listed(found.order_ids)

@@ -1,4 +1,4 @@
-"""What a log comes to: how many messages of each type, gaps, problems, and how long reports took."""
+"""Summary of a log: number of messages of each type, gaps, problems, and latency of reports."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Final
 
 import attrs
 
-from kalshi_fix_adapters.cli.terminal import Line, counted, plain, printable
+from kalshi_fix_adapters.cli.kit.terminal import Line, counted, plain, printable
 from kalshi_fix_adapters.logs.entries import Direction
 from kalshi_fix_sansio import DIALECT
-from kalshi_fix_sansio.layout import Sender
+from kalshi_fix_sansio.dialect.layout import Sender
 
 MAX_KEPT: Final = 10_000
 """Pairs of CompIDs, types of messages and gaps that are kept."""
@@ -34,7 +34,7 @@ _REQUESTS: Final = frozenset(
 
 @attrs.frozen
 class Fact:
-    """What the summary takes of one message."""
+    """The data of one message for the summary."""
 
     line: int
     time: datetime | None
@@ -128,9 +128,9 @@ class Summary:
             self._next[key] = after
 
     def _fill(self, key: tuple[str, str], first: int, last: int) -> None:
-        """Take numbers that came again, or that the other side skips, out of a gap.
+        """Remove numbers that were resent, or that the other side skips, from a gap.
 
-        From its front, since they come in order.
+        From its front, since they are in order.
         """
         for gap in reversed(self._gaps):
             if (gap.sender, gap.target) == key and first <= gap.first <= last:
@@ -140,7 +140,7 @@ class Summary:
                 return
 
     def lines(self) -> Iterator[Line]:
-        """Yield what is told in the end."""
+        """Yield the lines of the summary."""
         span = ""
         if self._first is not None and self._last is not None:
             span = f", {self._first:%Y-%m-%d %H:%M:%S} to {self._last:%Y-%m-%d %H:%M:%S}"

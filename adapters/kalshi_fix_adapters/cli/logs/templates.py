@@ -1,7 +1,8 @@
-"""Sound messages as one line or as JSON, fast: those with the same tags in the same order share a template.
+"""Fast output of valid messages as one line or JSON: those with the same tags in the same order share a
+template.
 
-A template is what the careful renderers make of the first of them, with places for the values. What is not
-sound, or may hold a secret or data, in which anything can stand, never comes here.
+A template is the output of the complete renderers for the first of them, with places for the values. Messages
+that are invalid, or may contain a secret or data of arbitrary bytes, are never passed to this module.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from typing import Any, Final
 
 import attrs
 
+from kalshi_fix_adapters.cli.kit.terminal import printable
 from kalshi_fix_adapters.cli.logs.render import brief, json_fields, names_of_codes
-from kalshi_fix_adapters.cli.terminal import printable
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
-from kalshi_fix_sansio.layout import BlockLayout, FieldMember, Kind
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember, Kind
 from kalshi_fix_sansio.messages import CODEC
 
 MAX_SIZE: Final = 4 * 1024 * 1024
@@ -27,11 +28,11 @@ USES_TO_COMPILE: Final = 8
 MAX_COMPILED: Final = 200
 """Fields of a message that a template with an expression has at most."""
 _PLACE: Final = re.compile(r"(?:\0|\\u0000)([0-9]+)(?:\0|\\u0000)")
-"""Stands for a value while a template is made, also as JSON shows it."""
+"""Placeholder of a value while a template is created, and its JSON form."""
 
 
 def _may_hide(layout: BlockLayout) -> bool:
-    """Say whether secrets or data may stand in the fields of a block."""
+    """Return whether the fields of a block may contain secrets or data."""
     return any(
         member.field.secret or member.field.kind is Kind.DATA or member.field.length_tag is not None
         for member in layout.members
@@ -50,7 +51,7 @@ class _Template:
     order: tuple[int, ...]
     """The places in the message of the values that are shown, in their order here."""
     codes: _Codes
-    """By place here, what is shown for a code."""
+    """The displayed text of each code, by place."""
     used: int = 0
     match: Callable[[str], re.Match[str] | None] | None = None
     """Matches a message with these tags, once it pays to have this."""
@@ -90,7 +91,7 @@ class Templates:
         """Whether messages of a class have neither secrets nor data."""
 
     def fits(self, message: Message) -> bool:
-        """Say whether a sound message is for these templates, and has neither secrets nor data."""
+        """Return whether a valid message fits these templates, and has neither secrets nor data."""
         cls = message.__class__
         fits = self._fits.get(cls)
         if fits is None:
@@ -114,7 +115,7 @@ class Templates:
                     shown = template.fill([*values])
                     if shown.isprintable():
                         return shown
-        # What follows the first `=` of a field is its value: there may be more.
+        # The value begins after the first `=` of a field, and may contain more of them.
         pairs = [field.partition("=") for field in text.split("\x01")[:-1]]
         tags = [pair[0] for pair in pairs]
         if template is None or tags != template.tags:

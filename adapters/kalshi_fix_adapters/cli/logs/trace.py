@@ -11,10 +11,10 @@ from typing import IO
 
 import click
 
+from kalshi_fix_adapters.cli.kit.terminal import Screen, printable, tell
 from kalshi_fix_adapters.cli.logs.decode import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
 from kalshi_fix_adapters.cli.logs.steps import Life, page, terminal_lines
-from kalshi_fix_adapters.cli.terminal import Screen, printable, tell
 from kalshi_fix_adapters.logs.entries import CHUNK
 from kalshi_fix_adapters.logs.trace import trace as trace_order
 
@@ -83,7 +83,7 @@ def _tell(wanted: str, logs: list[_Log], versions: OtherVersions, *, full: bool,
 
 
 class _Log:
-    """A log that can be read again and again: what is no file is copied into one that has no name."""
+    """A log that can be read repeatedly: input that is not a file is copied into an unnamed one."""
 
     def __init__(self, name: str, versions: OtherVersions) -> None:
         self.name = name

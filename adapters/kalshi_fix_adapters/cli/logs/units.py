@@ -5,7 +5,7 @@ from __future__ import annotations
 from kalshi_fix_adapters.cli.logs.explain import comp_ids
 from kalshi_fix_sansio import DIALECT, SESSION_TYPES
 from kalshi_fix_sansio.codec import FieldNode, Inspection
-from kalshi_fix_sansio.layout import BY_SESSION, FieldLayout
+from kalshi_fix_sansio.dialect.layout import BY_SESSION, FieldLayout
 
 _LOGON = "A"
 _USE_DOLLARS = next(tag for tag, field in DIALECT.fields.items() if field.attribute == "use_dollars")
@@ -25,7 +25,7 @@ class Units:
         """By API key."""
 
     def learn(self, inspection: Inspection) -> None:
-        """Take note of a message; the Logons of clients tell."""
+        """Record a message; the Logons of clients determine the unit."""
         client, _ = comp_ids(inspection)
         if inspection.msg_type != _LOGON or client is None or client in _VENUE_IDS:
             return
@@ -36,7 +36,7 @@ class Units:
             self._units[client] = "dollars" if flags == ["Y"] else "cents"
 
     def of(self, field: FieldLayout, inspection: Inspection) -> str | None:
-        """Return the unit of a field in a message, for people; None where the log does not tell."""
+        """Return the unit of a field in a message, for display; None if the log does not determine it."""
         if field.unit != BY_SESSION:
             return field.unit
         if self._always_dollars:

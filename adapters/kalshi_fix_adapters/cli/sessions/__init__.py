@@ -1,5 +1,5 @@
 """The subcommands that log on: `doctor`, `order`, `amend`, `cancel`, `mass-cancel`, `orders`, `watch`.
 
-`target` says where they connect; `requests` and `outcome` are what those that trade share, `live` and `keys`
-what those that show something live share.
+`target` decides where they connect. `order_entry` and `outcome` are shared by those that trade, `live` and
+`keys` by those with a live display.
 """

@@ -1,4 +1,4 @@
-"""`kalshi-fix amend`: change price and quantity of an open order, and say what became of it."""
+"""`kalshi-fix amend`: change price and quantity of an open order, and report the outcome."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import click
 
-from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.cli.sessions.requests import (
+from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.sessions.order_entry import (
     ID,
     NUMBER,
     SIDES,

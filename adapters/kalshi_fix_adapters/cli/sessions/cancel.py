@@ -1,11 +1,11 @@
-"""`kalshi-fix cancel`: cancel an open order, and say what became of it."""
+"""`kalshi-fix cancel`: cancel an open order, and report the outcome."""
 
 from __future__ import annotations
 
 import click
 
-from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.cli.sessions.requests import (
+from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.sessions.order_entry import (
     ID,
     SIDES,
     carried_out,

@@ -15,9 +15,9 @@ import click
 from cryptography.x509 import load_der_x509_certificate
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import columns_of, wrapped
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
-from kalshi_fix_adapters.cli.terminal import columns_of, wrapped
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import CertificateRejectedError
 from kalshi_fix_adapters.events import ClientEvent
@@ -61,13 +61,13 @@ def doctor(session: str, target: Target) -> None:
 
 @attrs.define
 class _Seen(Observer):
-    """What the first answer tells of the clocks."""
+    """Difference of the clocks, according to the first answer."""
 
     ahead: float = 0.0
     """Seconds that this machine's clock is ahead of the venue's."""
 
     def on_event(self, event: ClientEvent, now: Instant) -> None:
-        """Compare the venue's SendingTime with the time at which its Logon came."""
+        """Compare the venue's SendingTime with the time at which its Logon was received."""
         if isinstance(event, LoggedOn) and event.logon.header.sending_time is not None:
             self.ahead = (now.utc - event.logon.header.sending_time).total_seconds()
 
@@ -79,7 +79,7 @@ def _say(name: str, verdict: str, details: str = "") -> None:
 
 @contextlib.contextmanager
 def _step(name: str) -> Iterator[None]:
-    """Say that a step failed, if it does; why, and what to do, is what it raises."""
+    """Report a failed step; its exception contains the cause and the remedy."""
     try:
         yield
     except click.Abort:

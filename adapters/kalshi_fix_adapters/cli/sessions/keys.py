@@ -35,9 +35,9 @@ _LONGEST_FIRST: Final = sorted(_NAMES, key=len, reverse=True)
 
 
 class Keys:
-    """Takes keys one by one, without showing them, as a context manager; Ctrl-C still interrupts.
+    """Reads keys one by one without echo, as a context manager; Ctrl-C still interrupts.
 
-    What ends or stops the process from outside (SIGTERM, SIGHUP, Ctrl-Z) gives the terminal back first.
+    Signals that end or stop the process (SIGTERM, SIGHUP, Ctrl-Z) restore the terminal first.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,8 @@ class Keys:
         return self._is_suspended
 
     def suspend(self) -> None:
-        """Give the terminal back and stop; return when the process goes on, with the terminal taken again."""
+        """Restore the terminal and stop; return when the process continues, with the terminal in key mode
+        again."""
         if sys.platform != "win32":
             self._is_suspended = False
             self._give_back()
@@ -89,7 +90,7 @@ class Keys:
 
     def _take(self) -> None:
         if sys.platform != "win32" and sys.stdin.isatty():
-            # A terminal that is gone, or another's, has no keys for this.
+            # A closed terminal, or one of another process group, has no keys for this process.
             with contextlib.suppress(termios.error, OSError):
                 self._before = termios.tcgetattr(sys.stdin)
                 tty.setcbreak(sys.stdin)

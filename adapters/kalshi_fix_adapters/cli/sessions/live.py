@@ -1,4 +1,4 @@
-"""What is followed live: redrawn in place on a terminal, line by line in a pipe."""
+"""Live views: redrawn in place on a terminal, line by line in a pipe."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.live import Live
 
 from kalshi_fix_adapters.blocking import Client
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, clipped, folded, plain, printable, styled
 from kalshi_fix_adapters.cli.sessions.keys import Keys
-from kalshi_fix_adapters.cli.terminal import Line, Screen, clipped, folded, plain, printable, styled
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import ClientTimeoutError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, ConnectFailed, Connecting, Disconnected, GaveUp
@@ -31,20 +31,20 @@ MAX_REASON: Final = 300
 
 
 class View(Protocol):
-    """What is shown."""
+    """A live view."""
 
     def apply(self, event: ClientEvent) -> Sequence[str]:
-        """Take an event; return the lines that tell what it has changed."""
+        """Apply an event; return lines that describe the changes."""
 
     def tick(self) -> Sequence[str]:
-        """Do what is due by the clock, as often as something is looked at; return lines as `apply` does."""
+        """Perform due work; called regularly. Return lines as `apply` does."""
 
     def picture(self, width: int, height: int | None) -> Sequence[Line]:
-        """Return how all of it stands, in so many columns and, if it can be, so many rows."""
+        """Return the current state, in `width` columns and, if possible, `height` rows."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was asked for has come."""
+        """Whether all requested data has been received."""
 
 
 def clock() -> str:
@@ -53,13 +53,14 @@ def clock() -> str:
 
 
 def follow(client: Client, plan: ConnectionPlan, view: View, *, once: bool) -> bool:
-    """Show what comes until it ends or is interrupted; with `once`, one picture as soon as it is complete.
+    """Show events until the client ends or is interrupted; with `once`, one picture as soon as it is
+    complete.
 
     Returns whether it was complete.
 
     Raises:
-        SessionClosedError: the client is over.
-        KeyboardInterrupt: it was interrupted.
+        SessionClosedError: the client has ended.
+        KeyboardInterrupt: the user interrupted it.
     """
     connection = _Connection(plan)
     if once:
@@ -80,9 +81,9 @@ def follow(client: Client, plan: ConnectionPlan, view: View, *, once: bool) -> b
 
 
 def _take(client: Client, view: View, connection: _Connection, timeout: float) -> list[str]:
-    """Return what the next event changes; nothing if none comes in time."""
+    """Return lines for the changes of the next event; none if it times out."""
     lines: list[str] = []
-    # A timeout says that it is time to look at the clock.
+    # A timeout means that time-based work may be due.
     with contextlib.suppress(ClientTimeoutError):
         event = client.receive(timeout)
         lines += connection.apply(event)
@@ -91,7 +92,7 @@ def _take(client: Client, view: View, connection: _Connection, timeout: float) -
 
 
 class _Connection:
-    """How the connection stands."""
+    """The state of the connection."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
         config = plan.config
@@ -103,10 +104,10 @@ class _Connection:
         self._attempt = 0
 
     def apply(self, event: ClientEvent) -> list[str]:
-        """Take an event; return the lines that tell of it.
+        """Apply an event; return lines that describe it.
 
         Raises:
-            SessionClosedError: there will be no other connection.
+            SessionClosedError: the client does not reconnect.
         """
         match event:
             case Connecting(attempt=attempt):
@@ -133,7 +134,7 @@ class _Connection:
         return [f"{clock()} {what}, again in {seconds:.0f} s: {self._why}"]
 
     def lines(self, width: int) -> list[Line]:
-        """Return what stands above a picture."""
+        """Return the header of a picture."""
         now = f"{clock()} UTC"
         head: Line = (("bold", f"{self.name:<{width - len(now)}}"), ("", now))
         if self._is_on:
@@ -177,7 +178,7 @@ class _Display:
                     self._draw(live)
 
     def _live(self) -> Live:
-        # On the terminal's other screen, which it leaves at the end: what was printed before stays.
+        # On the terminal's alternate screen, so the previous output is visible again at the end.
         return Live(console=self._console, auto_refresh=False, screen=True, vertical_overflow="crop")
 
     def _scroll(self, key: str) -> None:

@@ -1,11 +1,11 @@
-"""`kalshi-fix mass-cancel`: cancel all orders of the session, and say what became of them."""
+"""`kalshi-fix mass-cancel`: cancel all orders of the session, and report the outcome."""
 
 from __future__ import annotations
 
 import click
 
-from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.cli.sessions.requests import (
+from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.sessions.order_entry import (
     SESSION,
     carried_out,
     order_plan,

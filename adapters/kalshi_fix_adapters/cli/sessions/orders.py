@@ -1,4 +1,4 @@
-"""`kalshi-fix orders`: what is open, as far as drop copy and live reports tell."""
+"""`kalshi-fix orders`: the open orders, according to drop copy and live reports."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Final
 import click
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.kit.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import Line, folded, plain, printable
+from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_adapters.cli.sessions.live import clock, follow
-from kalshi_fix_adapters.cli.sessions.requests import SESSION
+from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
-from kalshi_fix_adapters.cli.terminal import Line, folded, plain, printable
-from kalshi_fix_adapters.cli.values import Value
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
@@ -27,7 +27,7 @@ from kalshi_fix_sansio.trading import CopyState, DropCopy, ExecKey, Order, Order
 
 NOT_TOLD = "Not told: orders of before that nothing has happened to since."
 LATEST: Final = 8
-"""Lines of what came last that are kept on a terminal."""
+"""Lines of recent events kept on a terminal."""
 MAX_CHANGED: Final = 10_000
 """Orders whose times are kept; then those of orders that are over are forgotten."""
 
@@ -71,7 +71,7 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
 
 
 class OpenOrders:
-    """What is open, by past reports and by those that come."""
+    """The open orders, according to past and live reports."""
 
     def __init__(self, client: Client, product: str, begins: dict[int, ExecKey]) -> None:
         """Ask for past reports since these ExecIDs, by shard; without any, for all that drop copy has."""
@@ -88,35 +88,35 @@ class OpenOrders:
         self._doubtful: Mapping[int, ExecKey] = {}
         """Where the reports begin that were asked for because something was in doubt."""
         self._told: list[str] = []
-        """What was last told of what is not known."""
+        """The last printed lines about unknown outcomes."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether drop copy has told all that it will."""
+        """Whether drop copy is complete."""
         return self._asked and all(each.state is CopyState.FAILED for each in self._copies.wanted)
 
     @property
     def is_told(self) -> bool:
-        """Whether all reports that were asked for have come."""
+        """Whether all requested reports have been received."""
         return self._asked and not self._copies.wanted
 
     def apply(self, event: ClientEvent) -> list[str]:
-        """Take an event; return the lines that tell what it has changed."""
+        """Apply an event; return lines that describe the changes."""
         lines = self._take(event)
         if isinstance(event, LoggedOn):
             self._asked = True
             self._doubtful = {}
-            # What came while there was no connection is told by nobody else.
+            # Only drop copy has the reports of the time without a connection.
             self._copies.ask({**self._begins, **self._orders.newest}, self._orders.moment, _now())
         return lines
 
     def tick(self) -> list[str]:
-        """Ask for what is due; return lines as `apply` does, with what is newly not known."""
+        """Send due requests; return lines as `apply` does, with newly uncertain items."""
         lines: list[str] = []
         now = _now()
-        # What a lost connection has left in doubt.
+        # Orders that a lost connection has made uncertain.
         doubtful = self._orders.copy_from(self._copies.forgotten) if not self._copies.wanted else {}
-        # Once: what is in doubt after the reports have come is in doubt for good.
+        # Once: items that are uncertain after the reports were received stay uncertain.
         if doubtful and doubtful != self._doubtful:
             self._doubtful = doubtful
             self._copies.ask(doubtful, self._orders.moment, now)
@@ -124,7 +124,7 @@ class OpenOrders:
             lines += self._take(request)
             try:
                 self._client.send(request)
-            except NotConnectedError:  # the event that says so is still to come
+            except NotConnectedError:  # its event has not been received yet
                 self._copies.withdraw(request)
         unknown = list(self._unknown())
         lines += [f"{clock()} {line}" for line in unknown if line not in self._told]
@@ -134,7 +134,7 @@ class OpenOrders:
         return lines
 
     def picture(self, width: int, height: int | None) -> list[Line]:
-        """Return what is open, what is not known, and, where it is followed, what came last."""
+        """Return the open orders, the uncertain items and, in live mode, the recent events."""
         live = self._orders.live()
         unsure = sum(order.state is not OrderState.OPEN for order in live)
         lines: list[Line] = [
@@ -176,7 +176,7 @@ class OpenOrders:
         return lines
 
     def _unknown(self) -> Iterator[str]:
-        """Yield what is not known, in words."""
+        """Yield the uncertain items in words."""
         newest = self._orders.newest
         for shard, begin in self._since.items():
             # A range begins with the report that it names, if there is one.

@@ -1,4 +1,4 @@
-"""What became of one request, by what came on its session."""
+"""The outcome of one request, according to the messages of its session."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ from kalshi_fix_sansio import (
     OrderMassCancelReport,
     OrderMassCancelRequest,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import KalshiFixError
-from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived
-from kalshi_fix_sansio.outcomes import Uncertainty
-from kalshi_fix_sansio.trading.order_reports import PENDING
+from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived, Uncertainty
+from kalshi_fix_sansio.trading.orders.order_reports import PENDING
 
 SETTLING: Final = 0.25
 """Seconds that further reports are waited for after the answer: of fills, of orders of a mass cancel."""
@@ -37,29 +36,29 @@ Request = NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest | Orde
 
 @attrs.define
 class Outcome:
-    """What is known of a request that was sent."""
+    """The known state of a sent request."""
 
     request: Request
     at_once: bool = False
-    """Whether the order may not rest, so that the answer is what says that nothing is left of it."""
+    """Whether the order cannot rest, so its last report must have no leaves quantity."""
     reports: list[ExecutionReport] = attrs.field(factory=list)
-    """All but pending ones, in the order in which they came, those of other orders too."""
+    """All except pending ones, in the order of receipt, including those of other orders."""
     answer: Answer | None = None
     reject: Message | None = None
     """A Reject or BusinessMessageReject of the request."""
     why: str = ""
-    """Why no answer has come, or why the answer says nothing."""
+    """Why there is no answer, or why the answer is inconclusive."""
     unsure: bool = False
-    """Whether the answer says that the venue does not know either."""
+    """Whether the answer reports that the outcome is unknown to the venue too."""
 
     @property
     def is_told(self) -> bool:
-        """Whether an answer has come."""
+        """Whether an answer has been received."""
         return self.answer is not None or self.reject is not None
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nobody knows what became of the request."""
+        """Whether the outcome of the request is unknown."""
         return self.unsure or not self.is_told
 
     @property
@@ -127,7 +126,7 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
     client, may_have_left = Client(plan), False
     try:
         with client:
-            # An interrupt within `send` may come when the bytes have left; an error of it comes before.
+            # An interrupt within `send` may occur after the bytes were sent; an error of it occurs before.
             may_have_left = True
             try:
                 client.send(request, timeout=plan.timeout)
@@ -147,7 +146,7 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
         if not may_have_left:
             raise
         outcome.why = str(error)
-    # What the venue had sent before it answered the Logout.
+    # Messages that the venue sent before it answered the Logout.
     for event in client.events():
         outcome.take(event)
     return outcome

@@ -1,8 +1,7 @@
-"""The options that say where a subcommand connects: product, environment, address, whom to trust."""
+"""The connection options of subcommands: product, environment, address, trusted certificates."""
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -12,7 +11,7 @@ from typing import Any
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.terminal import tell
+from kalshi_fix_adapters.cli.kit.terminal import tell, without_log_lines
 from kalshi_fix_adapters.config.environment import KeyFileWarning
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
 from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
@@ -88,13 +87,8 @@ def target_options(command: Callable[..., None]) -> Callable[..., None]:
         if plaintext and (ca_file or pin or server_name):
             raise click.UsageError("--plaintext goes without --ca-file, --pin and --server-name")
         tls = _security(ca_file, pin, server_name, plaintext)
-        # Without a handler logging would print warnings between the command's own lines.
-        logger, handler = logging.getLogger("kalshi_fix_adapters"), logging.NullHandler()
-        logger.addHandler(handler)
-        try:
+        with without_log_lines():
             command(target=Target(product, environment, host, port, tls, timeout), **others)
-        finally:
-            logger.removeHandler(handler)
 
     decorated: Callable[..., None] = with_target
     for option in reversed(_OPTIONS):

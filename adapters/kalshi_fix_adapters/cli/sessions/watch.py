@@ -10,11 +10,11 @@ from typing import Final
 import click
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.kit.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import CUT_OFF, Line, Span, beside, plain, printable
 from kalshi_fix_adapters.cli.sessions.live import clock, follow
-from kalshi_fix_adapters.cli.sessions.requests import ID
+from kalshi_fix_adapters.cli.sessions.order_entry import ID
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
-from kalshi_fix_adapters.cli.terminal import CUT_OFF, Line, Span, beside, plain, printable
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
@@ -37,7 +37,7 @@ GAP: Final = 4
 BLOCK_ROWS: Final = 5
 """Rows of a book beside its levels."""
 NEW_SECONDS: Final = 1.0
-"""How long a level that has changed stands out."""
+"""Seconds for which a changed level is highlighted."""
 _SYMBOL_WIDTH: Final = 22
 
 
@@ -71,27 +71,28 @@ class Books:
     """Books of some markets, asked for again where they have become stale."""
 
     def __init__(self, client: Client, symbols: Sequence[str], depth: int | None = None) -> None:
-        """Ask for the books; `depth` levels of each are shown, by default what there is room for."""
+        """Request the books; `depth` levels of each are shown, by default as many as fit."""
         self._client, self._depth = client, depth
         self._books = OrderBooks()
         self._symbols = tuple(dict.fromkeys(symbols))
         self._unasked: tuple[str, ...] = ()
-        """What could not be asked for: the connection was lost, and the event of that is still to come."""
+        """Requests that could not be sent: the connection was lost, and its event has not been received
+        yet."""
         self._changed: dict[str, str] = {}
         """By market, the time of day of its last change."""
         self._trades: dict[str, str] = {}
-        """By market, what is shown of its last trade."""
+        """The displayed text of the last trade, by market."""
         self._news: dict[tuple[str, MDEntryType, Decimal], float] = {}
         """When levels changed, by the monotonic clock; for a while."""
         self._ask(self._symbols)
 
     @property
     def is_complete(self) -> bool:
-        """Whether an answer has come for each."""
+        """Whether each has been answered."""
         return all(book.state is not BookState.WAITING for book in self._shown())
 
     def apply(self, event: ClientEvent) -> list[str]:
-        """Take an event; return the lines that tell what it has changed."""
+        """Apply an event; return lines that describe the changes."""
         updates = self._books.apply(event)
         lines = [line for update in updates for line in self._lines(update)]
         again = [
@@ -140,7 +141,7 @@ class Books:
             self._unasked = (*self._unasked, *symbols)
 
     def _lines(self, update: BookUpdate) -> list[str]:
-        """Take note of what has changed; return the lines that tell it."""
+        """Record changes; return lines that describe them."""
         symbol, book, now = update.symbol, update.book, clock()
         if update.levels or update.snapshot or update.state_changed:
             self._changed[symbol] = now

@@ -51,7 +51,7 @@ from kalshi_fix_sansio._generated.codesets import (
     TimeInForce,
     TrdType,
 )
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.layout import (
     Condition,
     FieldLayout,
     Kind,

@@ -12,7 +12,7 @@ from kalshi_fix_sansio._generated.layouts import (
     fields,
     groups,
 )
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.layout import (
     Answers,
     BlockLayout,
     Condition,

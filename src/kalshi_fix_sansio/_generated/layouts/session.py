@@ -7,7 +7,7 @@ from __future__ import annotations
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
-from kalshi_fix_sansio.layout import (
+from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     Condition,
     FieldMember,
@@ -18,7 +18,7 @@ from kalshi_fix_sansio.layout import (
     Scope,
     Sender,
 )
-from kalshi_fix_sansio.support import never_encoded
+from kalshi_fix_sansio.dialect.support import never_encoded
 
 LOGON = MessageLayout(
     msg_type="A",
@@ -57,11 +57,6 @@ LOGON = MessageLayout(
             FieldMember(fields.ENCRYPTED_NEW_PASSWORD),  # 1404
             FieldMember(
                 fields.CANCEL_ORDERS_ON_DISCONNECT,
-                rules=(
-                    PresenceRule(
-                        Scope(sessions=("KalshiDC", "KalshiPT", "KalshiRFQ", "KalshiMD")), Presence.FORBIDDEN
-                    ),
-                ),
                 limits=(Limit(when=Condition((("ListenerSession", ("Y",)),)), values=("N",)),),
             ),  # 8013
             FieldMember(
@@ -88,58 +83,22 @@ LOGON = MessageLayout(
                 ),
             ),  # 20200
             FieldMember(fields.USE_DOLLARS),  # 21005
-            FieldMember(
-                fields.ENABLE_IOC_CANCEL_REPORT,
-                rules=(
-                    PresenceRule(
-                        Scope(sessions=("KalshiDC", "KalshiPT", "KalshiRFQ", "KalshiMD")), Presence.FORBIDDEN
-                    ),
-                ),
-            ),  # 21007
-            FieldMember(
-                fields.PRESERVE_ORIGINAL_ORDER_QTY,
-                rules=(
-                    PresenceRule(
-                        Scope(sessions=("KalshiDC", "KalshiPT", "KalshiRFQ", "KalshiMD")), Presence.FORBIDDEN
-                    ),
-                ),
-            ),  # 21008
+            FieldMember(fields.ENABLE_IOC_CANCEL_REPORT),  # 21007
+            FieldMember(fields.PRESERVE_ORIGINAL_ORDER_QTY),  # 21008
             FieldMember(
                 fields.SKIP_PENDING_EXEC_REPORTS,
-                rules=(
-                    PresenceRule(
-                        Scope(sessions=("KalshiDC", "KalshiPT", "KalshiRFQ", "KalshiMD")), Presence.FORBIDDEN
-                    ),
-                ),
                 required_when=(Condition((("ListenerSession", ("Y",)),)),),
                 limits=(Limit(when=Condition((("ListenerSession", ("Y",)),)), values=("Y",)),),
                 legacy_tags=(21003,),
             ),  # 21011
-            FieldMember(
-                fields.USE_EXPIRED_ORD_STATUS,
-                rules=(
-                    PresenceRule(
-                        Scope(sessions=("KalshiDC", "KalshiPT", "KalshiRFQ", "KalshiMD")), Presence.FORBIDDEN
-                    ),
-                ),
-            ),  # 21012
+            FieldMember(fields.USE_EXPIRED_ORD_STATUS),  # 21012
             FieldMember(
                 fields.ALWAYS_EMIT_NEW_BEFORE_TRADE,
-                rules=(
-                    PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
-                    PresenceRule(
-                        Scope(sessions=("KalshiDC", "KalshiPT", "KalshiRFQ", "KalshiMD")), Presence.FORBIDDEN
-                    ),
-                ),
+                rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),),
             ),  # 21026
             FieldMember(
                 fields.SPLIT_COLLATERAL_RETURN,
-                rules=(
-                    PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
-                    PresenceRule(
-                        Scope(sessions=("KalshiDC", "KalshiPT", "KalshiRFQ", "KalshiMD")), Presence.FORBIDDEN
-                    ),
-                ),
+                rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),),
             ),  # 21027
             FieldMember(
                 fields.USE_CAP_RESERVATION,

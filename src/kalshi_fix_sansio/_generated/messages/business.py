@@ -14,8 +14,9 @@ from kalshi_fix_sansio._generated.codesets import (
     to_business_reject_reason,
 )
 from kalshi_fix_sansio._generated.layouts import business
-from kalshi_fix_sansio.base import UnknownField
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.dialect.base import UnknownField
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.dialect.support import EMPTY, code_fields, constructor_error, format_unknown
 from kalshi_fix_sansio.scalars import (
     format_int,
     format_seqnum,
@@ -24,7 +25,6 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
 
 _BUSINESS_REJECT_REASON = code_fields(380, BusinessRejectReason, format_int)
 
@@ -35,6 +35,16 @@ class BusinessMessageReject(FixMessage):
     listener that sends orders, an unknown order group.
 
     Sent from the venue. Source: error-handling, margin error-handling.
+
+    Attributes:
+        ref_seq_num: RefSeqNum (45): MsgSeqNum of the message that this one answers. Required.
+        ref_msg_type: RefMsgType (372): MsgType of the message that this one answers. Required.
+        ref_tag_id: RefTagID (371): The tag that caused the refusal. Optional.
+        business_reject_ref_id: BusinessRejectRefID (379): Business id, such as ClOrdID, of the message that
+            is refused. Optional.
+        business_reject_reason: BusinessRejectReason (380): Why the message is refused. Known values:
+            `BusinessRejectReason`. Required.
+        text: Text (58): An explanation for people. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "j"
@@ -43,20 +53,11 @@ class BusinessMessageReject(FixMessage):
     LAYOUT = MESSAGE.body
 
     ref_seq_num: int
-    """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
     ref_msg_type: str
-    """RefMsgType (372): MsgType of the message that this one answers. Required."""
     ref_tag_id: int | None = None
-    """RefTagID (371): The tag that caused the refusal. Optional."""
     business_reject_ref_id: str | None = None
-    """BusinessRejectRefID (379): Business id, such as ClOrdID, of the message that is refused. Optional."""
     business_reject_reason: BusinessRejectReason | int
-    """BusinessRejectReason (380): Why the message is refused.
-
-    Known values: `BusinessRejectReason`. Required.
-    """
     text: str | None = None
-    """Text (58): An explanation for people. Optional."""
 
     def __init__(
         self,

@@ -14,8 +14,9 @@ from kalshi_fix_sansio._generated.codesets import (
     to_event_resend_reject_reason,
 )
 from kalshi_fix_sansio._generated.layouts import drop_copy
-from kalshi_fix_sansio.base import UnknownField
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.dialect.base import UnknownField
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.dialect.support import EMPTY, code_fields, constructor_error, format_unknown
 from kalshi_fix_sansio.scalars import (
     format_int,
     format_seqnum,
@@ -24,18 +25,22 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
 
 _EVENT_RESEND_REJECT_REASON = code_fields(21004, EventResendRejectReason, format_int)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class EventResendRequest(FixMessage):
-    """EventResendRequest (U1): Asks for the execution reports of a range of the last three hours, on one
+    """EventResendRequest (U1): Requests the execution reports of a range of the last three hours, on one
     shard.
 
     Sent from the client on KalshiNR and KalshiDC. Changed in 2026-09-17: Works on KalshiNR too, and on either
     only for accounts that the venue has enabled. Source: drop-copy, margin drop-copy.
+
+    Attributes:
+        begin_exec_id: BeginExecID (21001): ExecID of the first requested report. Required.
+        end_exec_id: EndExecID (21002): ExecID of the last requested report, on the same shard as the first;
+            absent means the latest. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "U1"
@@ -44,13 +49,7 @@ class EventResendRequest(FixMessage):
     LAYOUT = MESSAGE.body
 
     begin_exec_id: str
-    """BeginExecID (21001): ExecID of the first report asked for. Required."""
     end_exec_id: str | None = None
-    """EndExecID (21002): ExecID of the last report asked for, on the same shard as the first; absent means
-    the latest.
-
-    Optional.
-    """
 
     def __init__(
         self,
@@ -91,9 +90,14 @@ def encode_event_resend_request(message: EventResendRequest, checked: bool = Tru
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class EventResendComplete(FixMessage):
-    """EventResendComplete (U2): Follows the last of the reports asked for.
+    """EventResendComplete (U2): Follows the last of the requested reports.
 
     Sent from the venue on KalshiNR and KalshiDC. Source: drop-copy, margin drop-copy.
+
+    Attributes:
+        ref_seq_num: RefSeqNum (45): MsgSeqNum of the message that this one answers. Required.
+        resend_event_count: ResendEventCount (21003): How many reports were sent. In reports. Required.
+            Changed in 1.0.17 (2025-11-30): Before, the tag was SkipPendingExecReports in Logon.
     """
 
     MSG_TYPE: ClassVar[str] = "U2"
@@ -102,12 +106,7 @@ class EventResendComplete(FixMessage):
     LAYOUT = MESSAGE.body
 
     ref_seq_num: int
-    """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
     resend_event_count: int
-    """ResendEventCount (21003): How many reports were sent.
-
-    In reports. Required. Changed in 1.0.17 (2025-11-30): Before, the tag was SkipPendingExecReports in Logon.
-    """
 
     def __init__(
         self,
@@ -150,6 +149,11 @@ class EventResendReject(FixMessage):
     """EventResendReject (U3): Refuses to send past reports.
 
     Sent from the venue on KalshiNR and KalshiDC. Source: drop-copy, margin drop-copy.
+
+    Attributes:
+        ref_seq_num: RefSeqNum (45): MsgSeqNum of the message that this one answers. Required.
+        event_resend_reject_reason: EventResendRejectReason (21004): Why the reports are not sent. Known
+            values: `EventResendRejectReason`. Required.
     """
 
     MSG_TYPE: ClassVar[str] = "U3"
@@ -158,12 +162,7 @@ class EventResendReject(FixMessage):
     LAYOUT = MESSAGE.body
 
     ref_seq_num: int
-    """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
     event_resend_reject_reason: EventResendRejectReason | int
-    """EventResendRejectReason (21004): Why the reports are not sent.
-
-    Known values: `EventResendRejectReason`. Required.
-    """
 
     def __init__(
         self,

@@ -29,15 +29,21 @@ from kalshi_fix_sansio._generated.groups import (
     to_md_req_symbol_list,
 )
 from kalshi_fix_sansio._generated.layouts import market_data
-from kalshi_fix_sansio.base import UnknownField
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.dialect.base import UnknownField
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.dialect.support import (
+    EMPTY,
+    code_fields,
+    constructor_error,
+    entry_count,
+    format_unknown,
+)
 from kalshi_fix_sansio.scalars import (
     format_char,
     format_int,
     format_string,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, entry_count, format_unknown
 
 _MD_REQ_REJ_REASON = code_fields(281, MDReqRejReason, format_char)
 _SECURITY_TRADING_STATUS = code_fields(326, SecurityTradingStatus, format_int)
@@ -46,9 +52,16 @@ _SUBSCRIPTION_REQUEST_TYPE = code_fields(263, SubscriptionRequestType, format_ch
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketDataRequest(FixMessage):
-    """MarketDataRequest (V): Asks for books once, subscribes to them, or ends subscriptions.
+    """MarketDataRequest (V): Requests books once, subscribes to them, or ends subscriptions.
 
     Sent from the client on KalshiMD. Since 1.0.28 (2026-05-28). Source: market-data, margin market-data.
+
+    Attributes:
+        subscription_request_type: SubscriptionRequestType (263): Whether to send once, to go on sending, or
+            to stop. Known values: `SubscriptionRequestType`. Required.
+        related_sym: NoRelatedSym (146): Requested markets, or those whose subscriptions end; none with
+            DisablePrevious ends them all. Required when SubscriptionRequestType is SNAPSHOT or
+            SNAPSHOT_PLUS_UPDATES.
     """
 
     MSG_TYPE: ClassVar[str] = "V"
@@ -57,16 +70,7 @@ class MarketDataRequest(FixMessage):
     LAYOUT = MESSAGE.body
 
     subscription_request_type: SubscriptionRequestType | str
-    """SubscriptionRequestType (263): Whether to send once, to go on sending, or to stop.
-
-    Known values: `SubscriptionRequestType`. Required.
-    """
     related_sym: list[MDReqSymbol] = attrs.field(factory=list)
-    """NoRelatedSym (146): Markets to ask for, or whose subscriptions end; none with DisablePrevious ends them
-    all.
-
-    Required when SubscriptionRequestType is SNAPSHOT or SNAPSHOT_PLUS_UPDATES.
-    """
 
     def __init__(
         self,
@@ -94,7 +98,7 @@ class MarketDataRequest(FixMessage):
         symbol: str,
         *more: str,
     ) -> Self:
-        """Ask for the books of these markets once. With SubscriptionRequestType SNAPSHOT."""
+        """Request the books of these markets once. With SubscriptionRequestType SNAPSHOT."""
         return cls(
             subscription_request_type=SubscriptionRequestType.SNAPSHOT,
             related_sym=[MDReqSymbol(symbol=each) for each in (symbol, *more)],
@@ -106,7 +110,7 @@ class MarketDataRequest(FixMessage):
         symbol: str,
         *more: str,
     ) -> Self:
-        """Ask for the books of these markets, and for every change from then on.
+        """Request the books of these markets, and every later change.
 
         With SubscriptionRequestType SNAPSHOT_PLUS_UPDATES.
         """
@@ -160,6 +164,11 @@ class MarketDataSnapshotFullRefresh(FixMessage):
     subscription. An unknown market has an empty one.
 
     Sent from the venue on KalshiMD. Since 1.0.28 (2026-05-28). Source: market-data, margin market-data.
+
+    Attributes:
+        symbol: Symbol (55): Ticker of the market. Required.
+        md_entries: NoMDEntries (268): Levels of the book; none when the book is empty or the market unknown.
+            Required.
     """
 
     MSG_TYPE: ClassVar[str] = "W"
@@ -168,9 +177,7 @@ class MarketDataSnapshotFullRefresh(FixMessage):
     LAYOUT = MESSAGE.body
 
     symbol: str
-    """Symbol (55): Ticker of the market. Required."""
     md_entries: list[MDFullEntry] = attrs.field(factory=list)
-    """NoMDEntries (268): Levels of the book; none when the book is empty or the market unknown. Required."""
 
     def __init__(
         self,
@@ -219,6 +226,9 @@ class MarketDataIncrementalRefresh(FixMessage):
     """MarketDataIncrementalRefresh (X): Changes of books and trades, of one market or several.
 
     Sent from the venue on KalshiMD. Since 1.0.28 (2026-05-28). Source: market-data, margin market-data.
+
+    Attributes:
+        md_entries: NoMDEntries (268): Changes of levels, and trades. Required.
     """
 
     MSG_TYPE: ClassVar[str] = "X"
@@ -227,7 +237,6 @@ class MarketDataIncrementalRefresh(FixMessage):
     LAYOUT = MESSAGE.body
 
     md_entries: list[MDIncEntry] = attrs.field(factory=list)
-    """NoMDEntries (268): Changes of levels, and trades. Required."""
 
     def __init__(
         self,
@@ -267,6 +276,11 @@ class MarketDataRequestReject(FixMessage):
     """MarketDataRequestReject (Y): Refuses a market data request.
 
     Sent from the venue on KalshiMD. Since 1.0.28 (2026-05-28). Source: market-data, margin market-data.
+
+    Attributes:
+        md_req_rej_reason: MDReqRejReason (281): Why the request is refused. Known values: `MDReqRejReason`.
+            Optional.
+        text: Text (58): An explanation for people. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "Y"
@@ -275,9 +289,7 @@ class MarketDataRequestReject(FixMessage):
     LAYOUT = MESSAGE.body
 
     md_req_rej_reason: MDReqRejReason | str | None = None
-    """MDReqRejReason (281): Why the request is refused. Known values: `MDReqRejReason`. Optional."""
     text: str | None = None
-    """Text (58): An explanation for people. Optional."""
 
     def __init__(
         self,
@@ -320,6 +332,11 @@ class SecurityStatusRequest(FixMessage):
     """SecurityStatusRequest (e): Subscribes to the trading status of one market, or ends the subscription.
 
     Sent from the client on prediction, on KalshiMD. Since 1.0.29 (2026-05-29). Source: market-data.
+
+    Attributes:
+        subscription_request_type: SubscriptionRequestType (263): SnapshotPlusUpdates to subscribe,
+            DisablePrevious to stop. Known values: `SubscriptionRequestType`. Required.
+        symbol: Symbol (55): Ticker of the market. Required.
     """
 
     MSG_TYPE: ClassVar[str] = "e"
@@ -328,12 +345,7 @@ class SecurityStatusRequest(FixMessage):
     LAYOUT = MESSAGE.body
 
     subscription_request_type: SubscriptionRequestType | str
-    """SubscriptionRequestType (263): SnapshotPlusUpdates to subscribe, DisablePrevious to stop.
-
-    Known values: `SubscriptionRequestType`. Required.
-    """
     symbol: str
-    """Symbol (55): Ticker of the market. Required."""
 
     def __init__(
         self,
@@ -360,7 +372,7 @@ class SecurityStatusRequest(FixMessage):
         cls,
         symbol: str,
     ) -> Self:
-        """Ask for every change of this market's trading status from now on.
+        """Request every later change of this market's trading status.
 
         With SubscriptionRequestType SNAPSHOT_PLUS_UPDATES.
         """
@@ -407,6 +419,11 @@ class SecurityStatus(FixMessage):
     scheduled opens and closes.
 
     Sent from the venue on prediction, on KalshiMD. Since 1.0.29 (2026-05-29). Source: market-data.
+
+    Attributes:
+        symbol: Symbol (55): Ticker of the market. Required.
+        security_trading_status: SecurityTradingStatus (326): Trading status of the market. Known values:
+            `SecurityTradingStatus`. Required. Since 1.0.29 (2026-05-29).
     """
 
     MSG_TYPE: ClassVar[str] = "f"
@@ -415,12 +432,7 @@ class SecurityStatus(FixMessage):
     LAYOUT = MESSAGE.body
 
     symbol: str
-    """Symbol (55): Ticker of the market. Required."""
     security_trading_status: SecurityTradingStatus | int
-    """SecurityTradingStatus (326): What became of trading in the market.
-
-    Known values: `SecurityTradingStatus`. Required. Since 1.0.29 (2026-05-29).
-    """
 
     def __init__(
         self,

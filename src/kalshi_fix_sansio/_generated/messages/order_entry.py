@@ -53,8 +53,9 @@ from kalshi_fix_sansio._generated.groups import (
     to_party_list,
 )
 from kalshi_fix_sansio._generated.layouts import order_entry
-from kalshi_fix_sansio.base import UnknownField
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.dialect.base import UnknownField
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.dialect.support import EMPTY, code_fields, constructor_error, format_unknown
 from kalshi_fix_sansio.scalars import (
     MAX_DECIMAL_DIGITS,
     format_boolean,
@@ -71,7 +72,6 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
 
 _CXL_REJ_REASON = code_fields(102, CxlRejReason, format_int)
 _CXL_REJ_RESPONSE_TO = code_fields(434, CxlRejResponseTo, format_char)
@@ -94,6 +94,54 @@ class NewOrderSingle(FixMessage):
 
     Sent from the client on KalshiNR and KalshiRT. At most one of NoPartyIDs and AllocAccount is present.
     Source: order-entry, margin order-entry.
+
+    Attributes:
+        cl_ord_id: ClOrdID (11): The client's own id of the order, a UUID as a rule; no open order may have
+            it. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+        exec_inst: ExecInst (18): How to execute the order. Known values: `ExecInst`. Optional. Since 1.0.11
+            (2025-06-12).
+        order_qty: OrderQty (38): Contracts to trade: hundredths are possible on prediction, whole numbers on
+            margin. In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in
+            steps of 1 from the client on margin. Required.
+        ord_type: OrdType (40): Kind of order. Known values: `OrdType`. Required. LIMIT, its only value, if
+            not given.
+        price: Price (44): Limit price of one contract. In dollars or in cents, as UseDollars in the Logon has
+            it. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or absent in
+            the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
+            UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin.
+            Required.
+        side: Side (54): Side of the market; on prediction always seen from the YES contract. Known values:
+            `Side`. Required.
+        symbol: Symbol (55): Ticker of the market. Required.
+        time_in_force: TimeInForce (59): How long the order stays in force. Known values: `TimeInForce`. Only
+            IMMEDIATE_OR_CANCEL on prediction when ExecInst is REDUCE_ONLY. Only IMMEDIATE_OR_CANCEL or
+            FILL_OR_KILL on margin when ExecInst is REDUCE_ONLY. Required when ExecInst is REDUCE_ONLY.
+        expire_time: ExpireTime (126): When the order expires. Required when TimeInForce is GOOD_TILL_DATE.
+        party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
+            most 2 entries. Optional.
+        alloc_account: AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the
+            primary account. From 0 to 63. Optional. Absent means 0.
+        secondary_cl_ord_id: SecondaryClOrdID (526): Id of the order group that the order joins. Optional.
+        order_group_id: OrderGroupID (20130): Id of an order group; SecondaryClOrdID adds the order to one.
+            Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Optional. Since
+            1.0.13 (2025-08-15).
+        self_trade_prevention_type: SelfTradePreventionType (2964): Action when the order would trade with
+            another of the same owner. Known values: `SelfTradePreventionType`. Optional. Absent means
+            TakerAtCross.
+        cancel_order_on_pause: CancelOrderOnPause (21006): Y cancels the order when trading or the exchange
+            pauses, N leaves it in the book. Optional. Absent means N.
+        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard, absent
+            or -1 lets Symbol decide, which takes the venue a little longer. An order, a change or a cancel
+            that names shard 1 or higher is billed to the Write budget of that shard; anything else, and an
+            order that accepts a quote, to the account's general one. At least -1 from the client. Only -1
+            with UseCapReservation Y in the Logon. Not allowed on margin. Optional elsewhere.
+        quote_id: QuoteID (117): The quote that this order accepts. Not allowed on margin. Optional elsewhere.
+            Not allowed when ExecInst is REDUCE_ONLY.
+        rfq_id: RfqId (21023): The RFQ that the quote must belong to. Not allowed on margin. Optional
+            elsewhere.
+        max_execution_cost: MaxExecutionCost (21009): The most that the order may cost; an order that cannot
+            fill within it is cancelled. In dollars. At least 0. Not allowed on margin. Optional elsewhere.
+            Since 1.0.16 (2025-11-30).
     """
 
     MSG_TYPE: ClassVar[str] = "D"
@@ -102,98 +150,24 @@ class NewOrderSingle(FixMessage):
     LAYOUT = MESSAGE.body
 
     cl_ord_id: str
-    """ClOrdID (11): The client's own id of the order, a UUID as a rule; no open order may have it.
-
-    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
-    """
     exec_inst: ExecInst | str | None = None
-    """ExecInst (18): How the order is to be worked.
-
-    Known values: `ExecInst`. Optional. Since 1.0.11 (2025-06-12).
-    """
     order_qty: Decimal
-    """OrderQty (38): Contracts to trade: hundredths are possible on prediction, whole numbers on margin.
-
-    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
-    the client on margin. Required.
-    """
     ord_type: OrdType | str = OrdType.LIMIT
-    """OrdType (40): Kind of order. Known values: `OrdType`. Required. LIMIT, its only value, if not given."""
     price: Decimal
-    """Price (44): Limit price of one contract.
-
-    In dollars or in cents, as UseDollars in the Logon has it. From 1 to 99 cents in steps of 1 from the
-    client on prediction with UseDollars N or absent in the Logon. From 0.0001 to 0.9999 dollars in steps of
-    0.0001 from the client on prediction with UseDollars Y in the Logon. At least 0.0001 dollars in steps of
-    0.0001 from the client on margin. Required.
-    """
     side: Side | str
-    """Side (54): Side of the market; on prediction always seen from the YES contract.
-
-    Known values: `Side`. Required.
-    """
     symbol: str
-    """Symbol (55): Ticker of the market. Required."""
     time_in_force: TimeInForce | str | None = None
-    """TimeInForce (59): How long the order stays in force.
-
-    Known values: `TimeInForce`. Only IMMEDIATE_OR_CANCEL on prediction when ExecInst is REDUCE_ONLY. Only
-    IMMEDIATE_OR_CANCEL or FILL_OR_KILL on margin when ExecInst is REDUCE_ONLY. Required when ExecInst is
-    REDUCE_ONLY.
-    """
     expire_time: datetime | None = None
-    """ExpireTime (126): When the order expires. Required when TimeInForce is GOOD_TILL_DATE."""
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer of a clearing member.
-
-    At most 1 entry from the client. At most 2 entries. Optional.
-    """
     alloc_account: int | None = None
-    """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
-
-    From 0 to 63. Optional. Absent means 0.
-    """
     secondary_cl_ord_id: str | None = None
-    """SecondaryClOrdID (526): Id of the order group that the order joins. Optional."""
     order_group_id: str | None = None
-    """OrderGroupID (20130): Id of an order group; SecondaryClOrdID is what makes the order join one.
-
-    Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Optional. Since 1.0.13
-    (2025-08-15).
-    """
     self_trade_prevention_type: SelfTradePreventionType | int | None = None
-    """SelfTradePreventionType (2964): What happens when the order meets another of the same owner.
-
-    Known values: `SelfTradePreventionType`. Optional. Absent means TakerAtCross.
-    """
     cancel_order_on_pause: bool | None = None
-    """CancelOrderOnPause (21006): Y cancels the order when trading or the exchange pauses, N leaves it in the
-    book.
-
-    Optional. Absent means N.
-    """
     ex_destination: int | None = None
-    """ExDestination (100): Index of the exchange shard: 0 or more goes there directly, absent or -1 leaves it
-    to Symbol, which takes the venue a little longer. An order, a change or a cancel that names shard 1 or
-    higher is billed to the Write budget of that shard; anything else, and an order that accepts a quote, to
-    the account's general one.
-
-    At least -1 from the client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin.
-    Optional elsewhere.
-    """
     quote_id: str | None = None
-    """QuoteID (117): The quote that this order accepts.
-
-    Not allowed on margin. Optional elsewhere. Not allowed when ExecInst is REDUCE_ONLY.
-    """
     rfq_id: str | None = None
-    """RfqId (21023): The RFQ that the quote must belong to. Not allowed on margin. Optional elsewhere."""
     max_execution_cost: Decimal | None = None
-    """MaxExecutionCost (21009): The most that the order may cost; an order that cannot fill within it is
-    cancelled.
-
-    In dollars. At least 0. Not allowed on margin. Optional elsewhere. Since 1.0.16 (2025-11-30).
-    """
 
     def __init__(
         self,
@@ -332,6 +306,41 @@ class OrderCancelReplaceRequest(FixMessage):
 
     Sent from the client on KalshiNR and KalshiRT. At most one of NoPartyIDs and AllocAccount is present.
     Changed in 2026-10: TimeInForce and ExpireTime change the expiry. Source: order-entry, margin order-entry.
+
+    Attributes:
+        cl_ord_id: ClOrdID (11): The client's own id of this request; the order has it from then on. At most
+            64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+        order_id: OrderID (37): The exchange's id of the order. Required when sent on prediction with
+            UseCapReservation Y in the Logon.
+        orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to change. Required.
+        order_qty: OrderQty (38): The new total: as much as is filled cancels the order, less is refused. In
+            contracts. At least 0 in steps of 0.01 from the client on prediction. At least 0 in steps of 1
+            from the client on margin. Required.
+        ord_type: OrdType (40): Kind of order. Known values: `OrdType`. Required. LIMIT, its only value, if
+            not given.
+        price: Price (44): The new price; absent keeps it. In dollars or in cents, as UseDollars in the Logon
+            has it. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or absent
+            in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
+            UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin.
+            Optional.
+        side: Side (54): As in the order. Known values: `Side`. Required.
+        symbol: Symbol (55): As in the order. Required.
+        time_in_force: TimeInForce (59): How long the order stays in force from now on: the rest of the day in
+            New York, until ExpireTime, or without end; without it and ExpireTime the expiry stays as it is.
+            Known values: `TimeInForce`. Only DAY, GOOD_TILL_CANCEL or GOOD_TILL_DATE. Optional. Since
+            2026-10.
+        expire_time: ExpireTime (126): When the order expires from now on; a time in the past is refused.
+            Required when TimeInForce is GOOD_TILL_DATE. Allowed only when TimeInForce is GOOD_TILL_DATE.
+            Since 2026-10.
+        party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
+            most 2 entries. Optional.
+        alloc_account: AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the
+            primary account. From 0 to 63. Optional. Absent means 0.
+        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard, absent
+            or -1 lets Symbol decide, which takes the venue a little longer. An order, a change or a cancel
+            that names shard 1 or higher is billed to the Write budget of that shard; anything else, and an
+            order that accepts a quote, to the account's general one. At least -1 from the client. Only -1
+            with UseCapReservation Y in the Logon. Not allowed on margin. Optional elsewhere.
     """
 
     MSG_TYPE: ClassVar[str] = "G"
@@ -340,68 +349,18 @@ class OrderCancelReplaceRequest(FixMessage):
     LAYOUT = MESSAGE.body
 
     cl_ord_id: str
-    """ClOrdID (11): The client's own id of this request; the order has it from then on.
-
-    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
-    """
     order_id: str | None = None
-    """OrderID (37): The exchange's id of the order.
-
-    Required when sent on prediction with UseCapReservation Y in the Logon.
-    """
     orig_cl_ord_id: str
-    """OrigClOrdID (41): ClOrdID of the order to change. Required."""
     order_qty: Decimal
-    """OrderQty (38): The new total: as much as is filled cancels the order, less is refused.
-
-    In contracts. At least 0 in steps of 0.01 from the client on prediction. At least 0 in steps of 1 from the
-    client on margin. Required.
-    """
     ord_type: OrdType | str = OrdType.LIMIT
-    """OrdType (40): Kind of order. Known values: `OrdType`. Required. LIMIT, its only value, if not given."""
     price: Decimal | None = None
-    """Price (44): The new price; absent leaves it.
-
-    In dollars or in cents, as UseDollars in the Logon has it. From 1 to 99 cents in steps of 1 from the
-    client on prediction with UseDollars N or absent in the Logon. From 0.0001 to 0.9999 dollars in steps of
-    0.0001 from the client on prediction with UseDollars Y in the Logon. At least 0.0001 dollars in steps of
-    0.0001 from the client on margin. Optional.
-    """
     side: Side | str
-    """Side (54): As in the order. Known values: `Side`. Required."""
     symbol: str
-    """Symbol (55): As in the order. Required."""
     time_in_force: TimeInForce | str | None = None
-    """TimeInForce (59): How long the order stays in force from now on: the rest of the day in New York, until
-    ExpireTime, or without end; without it and ExpireTime the expiry stays as it is.
-
-    Known values: `TimeInForce`. Only DAY, GOOD_TILL_CANCEL or GOOD_TILL_DATE. Optional. Since 2026-10.
-    """
     expire_time: datetime | None = None
-    """ExpireTime (126): When the order expires from now on; a time in the past is refused.
-
-    Required when TimeInForce is GOOD_TILL_DATE. Allowed only when TimeInForce is GOOD_TILL_DATE. Since
-    2026-10.
-    """
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer of a clearing member.
-
-    At most 1 entry from the client. At most 2 entries. Optional.
-    """
     alloc_account: int | None = None
-    """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
-
-    From 0 to 63. Optional. Absent means 0.
-    """
     ex_destination: int | None = None
-    """ExDestination (100): Index of the exchange shard: 0 or more goes there directly, absent or -1 leaves it
-    to Symbol, which takes the venue a little longer. An order, a change or a cancel that names shard 1 or
-    higher is billed to the Write budget of that shard; anything else, and an order that accepts a quote, to
-    the account's general one.
-
-    At least -1 from the client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin.
-    Optional elsewhere.
-    """
 
     def __init__(
         self,
@@ -503,10 +462,27 @@ def encode_order_cancel_replace_request(
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelRequest(FixMessage):
-    """OrderCancelRequest (F): Cancels what is left of an open order.
+    """OrderCancelRequest (F): Cancels the open quantity of an order.
 
     Sent from the client on KalshiNR and KalshiRT. At most one of NoPartyIDs and AllocAccount is present.
     Changed in 1.0.11 (2025-06-12): OrderQty is no longer required. Source: order-entry, margin order-entry.
+
+    Attributes:
+        cl_ord_id: ClOrdID (11): The client's own id of this request. At most 64 characters. Matches
+            `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+        order_id: OrderID (37): The exchange's id of the order. Optional.
+        orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to cancel. Required.
+        side: Side (54): As in the order. Known values: `Side`. Required.
+        symbol: Symbol (55): As in the order. Required.
+        party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
+            most 2 entries. Optional.
+        alloc_account: AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the
+            primary account. From 0 to 63. Optional. Absent means 0.
+        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard, absent
+            or -1 lets Symbol decide, which takes the venue a little longer. An order, a change or a cancel
+            that names shard 1 or higher is billed to the Write budget of that shard; anything else, and an
+            order that accepts a quote, to the account's general one. At least -1 from the client. Not allowed
+            on margin. Optional elsewhere.
     """
 
     MSG_TYPE: ClassVar[str] = "F"
@@ -515,36 +491,13 @@ class OrderCancelRequest(FixMessage):
     LAYOUT = MESSAGE.body
 
     cl_ord_id: str
-    """ClOrdID (11): The client's own id of this request.
-
-    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
-    """
     order_id: str | None = None
-    """OrderID (37): The exchange's id of the order. Optional."""
     orig_cl_ord_id: str
-    """OrigClOrdID (41): ClOrdID of the order to cancel. Required."""
     side: Side | str
-    """Side (54): As in the order. Known values: `Side`. Required."""
     symbol: str
-    """Symbol (55): As in the order. Required."""
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer of a clearing member.
-
-    At most 1 entry from the client. At most 2 entries. Optional.
-    """
     alloc_account: int | None = None
-    """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
-
-    From 0 to 63. Optional. Absent means 0.
-    """
     ex_destination: int | None = None
-    """ExDestination (100): Index of the exchange shard: 0 or more goes there directly, absent or -1 leaves it
-    to Symbol, which takes the venue a little longer. An order, a change or a cancel that names shard 1 or
-    higher is billed to the Write budget of that shard; anything else, and an order that accepts a quote, to
-    the account's general one.
-
-    At least -1 from the client. Not allowed on margin. Optional elsewhere.
-    """
 
     def __init__(
         self,
@@ -621,6 +574,12 @@ class OrderMassCancelRequest(FixMessage):
     """OrderMassCancelRequest (q): Cancels all orders of the session; at most one a second.
 
     Sent from the client on KalshiNR. Source: order-entry, margin order-entry.
+
+    Attributes:
+        cl_ord_id: ClOrdID (11): The client's own id of this request. At most 64 characters. Matches
+            `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+        mass_cancel_request_type: MassCancelRequestType (530): Which orders to cancel. Known values:
+            `MassCancelRequestType`. Required. CANCEL_FOR_SESSION, its only value, if not given.
     """
 
     MSG_TYPE: ClassVar[str] = "q"
@@ -629,15 +588,7 @@ class OrderMassCancelRequest(FixMessage):
     LAYOUT = MESSAGE.body
 
     cl_ord_id: str
-    """ClOrdID (11): The client's own id of this request.
-
-    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
-    """
     mass_cancel_request_type: MassCancelRequestType | str = MassCancelRequestType.CANCEL_FOR_SESSION
-    """MassCancelRequestType (530): Which orders to cancel.
-
-    Known values: `MassCancelRequestType`. Required. CANCEL_FOR_SESSION, its only value, if not given.
-    """
 
     def __init__(
         self,
@@ -679,15 +630,83 @@ def encode_order_mass_cancel_request(
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ExecutionReport(FixMessage):
-    """ExecutionReport (8): Says what became of an order: on the session that sent it, on listeners, and again
-    on drop copy.
+    """ExecutionReport (8): Reports the state of an order: on the session that sent it, on listeners, and on
+    drop copy.
 
     Sent from the venue on KalshiNR, KalshiRT and KalshiDC; from the venue on KalshiRFQ. Changed in 1.0.18
-    (2026-02-12): Quantities carry at least two decimals. Changed in 1.0.30 (2026-06-04): Text tells an
-    unknown outcome (EXCHANGE_UNAVAILABLE) from a failure (INTERNAL_ERROR). Changed in 1.0.31 (2026-06-04):
-    Text says POST_ONLY_CROSS on a post-only order that would have crossed. Changed in 2026-10: Parties names
-    who gave the order too; a Replaced report says how long the order stays in force. Source: order-entry,
+    (2026-02-12): Quantities carry at least two decimals. Changed in 1.0.30 (2026-06-04): Text distinguishes
+    an unknown outcome (EXCHANGE_UNAVAILABLE) from a failure (INTERNAL_ERROR). Changed in 1.0.31 (2026-06-04):
+    Text is POST_ONLY_CROSS on a post-only order that would have crossed. Changed in 2026-10: Parties contains
+    the user who sent the order too; a Replaced report contains the order's expiry. Source: order-entry,
     margin order-entry.
+
+    Attributes:
+        order_id: OrderID (37): The exchange's id of the order. Required.
+        cl_ord_id: ClOrdID (11): ClOrdID of the last request that changed the order; of the order of a maker's
+            quote `quote:HASH:QuoteID`. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+        orig_cl_ord_id: OrigClOrdID (41): The ClOrdID before that, where the order was replaced or cancelled.
+            Optional.
+        exec_id: ExecID (17): Id of the report, `clock;event` or `clock;event;shard`, in sequence on its
+            shard; `-1;-1` on pending reports. Required.
+        exec_type: ExecType (150): Type of the report. Known values: `ExecType`. Required.
+        ord_status: OrdStatus (39): State of the order after it. Known values: `OrdStatus`. Required.
+        side: Side (54): Side of the market; on prediction always seen from the YES contract. Known values:
+            `Side`. Required.
+        symbol: Symbol (55): Ticker of the market. Required.
+        order_qty: OrderQty (38): CumQty and LeavesQty together; the quantity first ordered where
+            PreserveOriginalOrderQty is Y. In contracts. At least 0.01 in steps of 0.01 from the client on
+            prediction. At least 1 in steps of 1 from the client on margin. Required.
+        leaves_qty: LeavesQty (151): Quantity still open. In contracts. Required.
+        cum_qty: CumQty (14): Quantity filled so far. In contracts. Required.
+        avg_px: AvgPx (6): Average price of the fills so far. In dollars or in cents, as UseDollars in the
+            Logon has it. Required.
+        price: Price (44): Limit price of one contract. In dollars or in cents, as UseDollars in the Logon has
+            it. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or absent in
+            the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
+            UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin.
+            Optional.
+        last_px: LastPx (31): Price of this fill. In dollars or in cents, as UseDollars in the Logon has it.
+            Required when ExecType is TRADE.
+        last_qty: LastQty (32): Quantity of this fill. In contracts. Required when ExecType is TRADE.
+        last_mkt: LastMkt (30): Index of the exchange shard that made the report. Optional.
+        transact_time: TransactTime (60): When it happened. Required on margin. Optional elsewhere.
+        time_in_force: TimeInForce (59): The new value, only on Replaced: GoodTillDate if the order expires,
+            also at the end of a day, else GoodTillCancel. Known values: `TimeInForce`. Required when ExecType
+            is REPLACED. Since 2026-10.
+        expire_time: ExpireTime (126): When the order expires; the end of the day in New York for a day order.
+            Optional.
+        text: Text (58): Reason, such as INSUFFICIENT_BALANCE; more values are to be expected. Optional.
+        ord_rej_reason: OrdRejReason (103): Why the order was rejected; Text has details. Known values:
+            `OrdRejReason`. Required when ExecType is REJECTED.
+        exec_restatement_reason: ExecRestatementReason (378): Why the exchange changed the order without a
+            request. Optional.
+        party_ids: NoPartyIDs (453): The customer account of the order, and who gave it (SenderSubID), each
+            where there is one and in this order. A report about a change or a cancel names who asked for
+            that, if the request says it. At most 1 entry from the client. At most 2 entries. Optional.
+        alloc_account: AllocAccount (79): The order's subaccount, where it has one. From 0 to 63. Optional.
+        long_qty: LongQty (704): Long position after the trade, YES contracts on prediction; on Trade alone.
+            In contracts. Optional.
+        short_qty: ShortQty (705): Short position after the trade, NO contracts on prediction; on Trade alone.
+            In contracts. Optional.
+        clearing_business_date: ClearingBusinessDate (715): Date on which the trade clears, on Trade alone: on
+            prediction that of TransactTime in New York, on margin the next one from 16:00 in New York on,
+            weekends and holidays included. Optional. Since 2026-09-03. Changed in 2026-10-01: On margin too.
+        trd_match_id: TrdMatchID (880): Id of the trade; on Trade alone. Optional.
+        aggressor_indicator: AggressorIndicator (1057): Y when this order took liquidity, N when it rested; on
+            Trade alone. Optional.
+        misc_fees: NoMiscFees (136): Fees of the trade; on Trade alone. Optional.
+        collateral_amount_changes: NoCollateralAmountChanges (1703): Changes of the account's money by the
+            event. Optional.
+        single_market_collateral_return: SingleMarketCollateralReturn (21030): Collateral freed because the
+            position in this market shrank; a part of the Balance change, not added to it. On Trade alone,
+            where SplitCollateralReturn is Y and it is not zero. In dollars. Not allowed on margin. Optional
+            elsewhere. Since 1.0.26 (2026-05-18).
+        ranged_market_collateral_return: RangedMarketCollateralReturn (21031): Collateral freed because
+            positions of a group of markets offset each other; a part of the Balance change, not added to it.
+            On Trade alone, where SplitCollateralReturn is Y and it is not zero. In dollars. Not allowed on
+            margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
+        self_trade_prevention_type: SelfTradePreventionType (2964): Action when the order would trade with
+            another of the same owner. Known values: `SelfTradePreventionType`. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "8"
@@ -696,140 +715,39 @@ class ExecutionReport(FixMessage):
     LAYOUT = MESSAGE.body
 
     order_id: str
-    """OrderID (37): The exchange's id of the order. Required."""
     cl_ord_id: str
-    """ClOrdID (11): ClOrdID of the last request that changed the order; of the order of a maker's quote
-    `quote:HASH:QuoteID`.
-
-    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
-    """
     orig_cl_ord_id: str | None = None
-    """OrigClOrdID (41): The ClOrdID before that, where the order was replaced or cancelled. Optional."""
     exec_id: str
-    """ExecID (17): Id of the report, `clock;event` or `clock;event;shard`, in sequence on its shard; `-1;-1`
-    on pending reports.
-
-    Required.
-    """
     exec_type: ExecType | str
-    """ExecType (150): What happened. Known values: `ExecType`. Required."""
     ord_status: OrdStatus | str
-    """OrdStatus (39): State of the order after it. Known values: `OrdStatus`. Required."""
     side: Side | str
-    """Side (54): Side of the market; on prediction always seen from the YES contract.
-
-    Known values: `Side`. Required.
-    """
     symbol: str
-    """Symbol (55): Ticker of the market. Required."""
     order_qty: Decimal
-    """OrderQty (38): CumQty and LeavesQty together; the quantity first ordered where PreserveOriginalOrderQty
-    is Y.
-
-    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
-    the client on margin. Required.
-    """
     leaves_qty: Decimal
-    """LeavesQty (151): Quantity still open. In contracts. Required."""
     cum_qty: Decimal
-    """CumQty (14): Quantity filled so far. In contracts. Required."""
     avg_px: Decimal
-    """AvgPx (6): Average price of the fills so far.
-
-    In dollars or in cents, as UseDollars in the Logon has it. Required.
-    """
     price: Decimal | None = None
-    """Price (44): Limit price of one contract.
-
-    In dollars or in cents, as UseDollars in the Logon has it. From 1 to 99 cents in steps of 1 from the
-    client on prediction with UseDollars N or absent in the Logon. From 0.0001 to 0.9999 dollars in steps of
-    0.0001 from the client on prediction with UseDollars Y in the Logon. At least 0.0001 dollars in steps of
-    0.0001 from the client on margin. Optional.
-    """
     last_px: Decimal | None = None
-    """LastPx (31): Price of this fill.
-
-    In dollars or in cents, as UseDollars in the Logon has it. Required when ExecType is TRADE.
-    """
     last_qty: Decimal | None = None
-    """LastQty (32): Quantity of this fill. In contracts. Required when ExecType is TRADE."""
     last_mkt: str | None = None
-    """LastMkt (30): Index of the exchange shard that made the report. Optional."""
     transact_time: datetime | None = None
-    """TransactTime (60): When it happened. Required on margin. Optional elsewhere."""
     time_in_force: TimeInForce | str | None = None
-    """TimeInForce (59): What a change has made of it, on Replaced alone: GoodTillDate where the order
-    expires, also at the end of a day, else GoodTillCancel.
-
-    Known values: `TimeInForce`. Required when ExecType is REPLACED. Since 2026-10.
-    """
     expire_time: datetime | None = None
-    """ExpireTime (126): When the order expires; the end of the day in New York for a day order. Optional."""
     text: str | None = None
-    """Text (58): Reason, such as INSUFFICIENT_BALANCE; more values are to be expected. Optional."""
     ord_rej_reason: OrdRejReason | int | None = None
-    """OrdRejReason (103): Why the order was rejected; Text says more.
-
-    Known values: `OrdRejReason`. Required when ExecType is REJECTED.
-    """
     exec_restatement_reason: int | None = None
-    """ExecRestatementReason (378): Why the exchange changed the order by itself. Optional."""
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer account of the order, and who gave it (SenderSubID), each where there is
-    one and in this order. A report about a change or a cancel names who asked for that, if the request says
-    it.
-
-    At most 1 entry from the client. At most 2 entries. Optional.
-    """
     alloc_account: int | None = None
-    """AllocAccount (79): The order's subaccount, where it has one. From 0 to 63. Optional."""
     long_qty: Decimal | None = None
-    """LongQty (704): Long position after the trade, YES contracts on prediction; on Trade alone.
-
-    In contracts. Optional.
-    """
     short_qty: Decimal | None = None
-    """ShortQty (705): Short position after the trade, NO contracts on prediction; on Trade alone.
-
-    In contracts. Optional.
-    """
     clearing_business_date: date | None = None
-    """ClearingBusinessDate (715): Date on which the trade clears, on Trade alone: on prediction that of
-    TransactTime in New York, on margin the next one from 16:00 in New York on, weekends and holidays
-    included.
-
-    Optional. Since 2026-09-03. Changed in 2026-10-01: On margin too.
-    """
     trd_match_id: str | None = None
-    """TrdMatchID (880): Id of the trade; on Trade alone. Optional."""
     aggressor_indicator: bool | None = None
-    """AggressorIndicator (1057): Y when this order took liquidity, N when it rested; on Trade alone.
-
-    Optional.
-    """
     misc_fees: list[MiscFee] = attrs.field(factory=list)
-    """NoMiscFees (136): Fees of the trade; on Trade alone. Optional."""
     collateral_amount_changes: list[CollateralAmountChange] = attrs.field(factory=list)
-    """NoCollateralAmountChanges (1703): What the event changed in the account's money. Optional."""
     single_market_collateral_return: Decimal | None = None
-    """SingleMarketCollateralReturn (21030): Collateral freed because the position in this market shrank; a
-    part of the Balance change, not added to it. On Trade alone, where SplitCollateralReturn is Y and it is
-    not zero.
-
-    In dollars. Not allowed on margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
-    """
     ranged_market_collateral_return: Decimal | None = None
-    """RangedMarketCollateralReturn (21031): Collateral freed because positions of a group of markets offset
-    each other; a part of the Balance change, not added to it. On Trade alone, where SplitCollateralReturn is
-    Y and it is not zero.
-
-    In dollars. Not allowed on margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
-    """
     self_trade_prevention_type: SelfTradePreventionType | int | None = None
-    """SelfTradePreventionType (2964): What happens when the order meets another of the same owner.
-
-    Known values: `SelfTradePreventionType`. Optional.
-    """
 
     def __init__(
         self,
@@ -1066,6 +984,18 @@ class OrderCancelReject(FixMessage):
     """OrderCancelReject (9): Refuses a change or a cancel; the order stays as it was.
 
     Sent from the venue on KalshiNR and KalshiRT. Source: order-entry, margin order-entry.
+
+    Attributes:
+        order_id: OrderID (37): The exchange's id of the order. Required.
+        cl_ord_id: ClOrdID (11): ClOrdID of the request. At most 64 characters. Matches
+            `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+        orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order. Optional.
+        ord_status: OrdStatus (39): State of the order after it. Known values: `OrdStatus`. Required.
+        cxl_rej_response_to: CxlRejResponseTo (434): Which request was refused. Known values:
+            `CxlRejResponseTo`. Required.
+        cxl_rej_reason: CxlRejReason (102): Why the request was refused; Text has details. Known values:
+            `CxlRejReason`. Optional.
+        text: Text (58): Reason, such as CANNOT_UPDATE_FILLED_ORDER; more values are to be expected. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "9"
@@ -1074,25 +1004,12 @@ class OrderCancelReject(FixMessage):
     LAYOUT = MESSAGE.body
 
     order_id: str
-    """OrderID (37): The exchange's id of the order. Required."""
     cl_ord_id: str
-    """ClOrdID (11): ClOrdID of the request.
-
-    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
-    """
     orig_cl_ord_id: str | None = None
-    """OrigClOrdID (41): ClOrdID of the order. Optional."""
     ord_status: OrdStatus | str
-    """OrdStatus (39): State of the order after it. Known values: `OrdStatus`. Required."""
     cxl_rej_response_to: CxlRejResponseTo | str
-    """CxlRejResponseTo (434): Which request was refused. Known values: `CxlRejResponseTo`. Required."""
     cxl_rej_reason: CxlRejReason | int | None = None
-    """CxlRejReason (102): Why the request was refused; Text says more.
-
-    Known values: `CxlRejReason`. Optional.
-    """
     text: str | None = None
-    """Text (58): Reason, such as CANNOT_UPDATE_FILLED_ORDER; more values are to be expected. Optional."""
 
     def __init__(
         self,
@@ -1162,6 +1079,15 @@ class OrderMassCancelReport(FixMessage):
     """OrderMassCancelReport (r): Answers a mass cancel; an ExecutionReport follows for each order.
 
     Sent from the venue on KalshiNR. Source: order-entry, margin order-entry.
+
+    Attributes:
+        cl_ord_id: ClOrdID (11): ClOrdID of the request. At most 64 characters. Matches
+            `[A-Za-z0-9+=_:/-]{1,64}`. Required.
+        order_id: OrderID (37): Id of the operation. Required.
+        mass_cancel_response: MassCancelResponse (531): Result of the request. Known values:
+            `MassCancelResponse`. Required.
+        mass_cancel_reject_reason: MassCancelRejectReason (532): Why the mass cancel was refused, where it
+            was. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "r"
@@ -1170,16 +1096,9 @@ class OrderMassCancelReport(FixMessage):
     LAYOUT = MESSAGE.body
 
     cl_ord_id: str
-    """ClOrdID (11): ClOrdID of the request.
-
-    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
-    """
     order_id: str
-    """OrderID (37): Id of the operation. Required."""
     mass_cancel_response: MassCancelResponse | str
-    """MassCancelResponse (531): What was done. Known values: `MassCancelResponse`. Required."""
     mass_cancel_reject_reason: int | None = None
-    """MassCancelRejectReason (532): Why the mass cancel was refused, where it was. Optional."""
 
     def __init__(
         self,

@@ -14,15 +14,15 @@ from kalshi_fix_sansio._generated.codesets import (
     to_order_group_action,
 )
 from kalshi_fix_sansio._generated.layouts import order_groups
-from kalshi_fix_sansio.base import UnknownField
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.dialect.base import UnknownField
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.dialect.support import EMPTY, code_fields, constructor_error, format_unknown
 from kalshi_fix_sansio.scalars import (
     format_int,
     format_string,
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
 
 _ORDER_GROUP_ACTION = code_fields(20131, OrderGroupAction, format_int)
 
@@ -34,6 +34,21 @@ class OrderGroupRequest(FixMessage):
 
     Sent from the client on KalshiNR and KalshiRT. Since 1.0.13 (2025-08-15). Changed in 1.0.21 (2026-04-20):
     Takes AllocAccount. Source: order-groups, margin order-groups.
+
+    Attributes:
+        order_group_action: OrderGroupAction (20131): Action on the order group. Known values:
+            `OrderGroupAction`. Required. Since 1.0.13 (2025-08-15).
+        order_group_id: OrderGroupID (20130): The group to act on; the answer to Create names it first.
+            Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required when
+            OrderGroupAction is RESET, DELETE, TRIGGER or UPDATE. Not allowed when OrderGroupAction is CREATE.
+            Since 1.0.13 (2025-08-15).
+        order_group_contracts_limit: OrderGroupContractsLimit (20132): Contracts that may fill within any 15
+            seconds before the group triggers. In contracts. From 1 to 1000000. Required when OrderGroupAction
+            is CREATE or UPDATE. Since 1.0.13 (2025-08-15).
+        alloc_account: AllocAccount (79): The subaccount that owns the group, or is to own it. From 0 to 63.
+            Optional. Absent means 0. Since 1.0.21 (2026-04-20).
+        ex_destination: ExDestination (100): Index of the exchange shard of the group. At least -1 from the
+            client. Not allowed on margin. Optional elsewhere. Absent means 0.
     """
 
     MSG_TYPE: ClassVar[str] = "UOG"
@@ -42,34 +57,10 @@ class OrderGroupRequest(FixMessage):
     LAYOUT = MESSAGE.body
 
     order_group_action: OrderGroupAction | int
-    """OrderGroupAction (20131): What to do with the order group.
-
-    Known values: `OrderGroupAction`. Required. Since 1.0.13 (2025-08-15).
-    """
     order_group_id: str | None = None
-    """OrderGroupID (20130): The group to act on; the answer to Create names it first.
-
-    Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required when
-    OrderGroupAction is RESET, DELETE, TRIGGER or UPDATE. Not allowed when OrderGroupAction is CREATE. Since
-    1.0.13 (2025-08-15).
-    """
     order_group_contracts_limit: int | None = None
-    """OrderGroupContractsLimit (20132): Contracts that may fill within any 15 seconds before the group
-    triggers.
-
-    In contracts. From 1 to 1000000. Required when OrderGroupAction is CREATE or UPDATE. Since 1.0.13
-    (2025-08-15).
-    """
     alloc_account: int | None = None
-    """AllocAccount (79): The subaccount that owns the group, or is to own it.
-
-    From 0 to 63. Optional. Absent means 0. Since 1.0.21 (2026-04-20).
-    """
     ex_destination: int | None = None
-    """ExDestination (100): Index of the exchange shard of the group.
-
-    At least -1 from the client. Not allowed on margin. Optional elsewhere. Absent means 0.
-    """
 
     def __init__(
         self,
@@ -157,7 +148,10 @@ class OrderGroupRequest(FixMessage):
         alloc_account: int | str | None = None,
         ex_destination: int | str | None = None,
     ) -> Self:
-        """Cancel the resting orders of this group now, whatever its limit. With OrderGroupAction TRIGGER."""
+        """Cancel the resting orders of this group immediately, whatever its limit.
+
+        With OrderGroupAction TRIGGER.
+        """
         return cls(
             order_group_action=OrderGroupAction.TRIGGER,
             order_group_id=order_group_id,
@@ -208,11 +202,20 @@ def encode_order_group_request(message: OrderGroupRequest, checked: bool = True,
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderGroupResponse(FixMessage):
-    """OrderGroupResponse (UOH): Says that an order group request was carried out. One that was not is
-    answered by BusinessMessageReject, one that is malformed by Reject.
+    """OrderGroupResponse (UOH): Confirms an order group request. A refused one is answered by
+    BusinessMessageReject, one that is malformed by Reject.
 
     Sent from the venue on KalshiNR and KalshiRT. Since 1.0.13 (2025-08-15). Source: order-groups, margin
     order-groups.
+
+    Attributes:
+        order_group_id: OrderGroupID (20130): Id of the order group, a UUID given by the exchange. Matching
+            `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required. Since 1.0.13
+            (2025-08-15).
+        order_group_contracts_limit: OrderGroupContractsLimit (20132): The limit from now on; after Create and
+            Update alone. In contracts. From 1 to 1000000. Optional. Since 1.0.21 (2026-04-20).
+        alloc_account: AllocAccount (79): The subaccount that owns the group; 0 is the primary account. From 0
+            to 63. Optional. Since 1.0.24 (2026-05-07).
     """
 
     MSG_TYPE: ClassVar[str] = "UOH"
@@ -221,21 +224,8 @@ class OrderGroupResponse(FixMessage):
     LAYOUT = MESSAGE.body
 
     order_group_id: str
-    """OrderGroupID (20130): Id of the order group, a UUID given by the exchange.
-
-    Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required. Since 1.0.13
-    (2025-08-15).
-    """
     order_group_contracts_limit: int | None = None
-    """OrderGroupContractsLimit (20132): The limit from now on; after Create and Update alone.
-
-    In contracts. From 1 to 1000000. Optional. Since 1.0.21 (2026-04-20).
-    """
     alloc_account: int | None = None
-    """AllocAccount (79): The subaccount that owns the group; 0 is the primary account.
-
-    From 0 to 63. Optional. Since 1.0.24 (2026-05-07).
-    """
 
     def __init__(
         self,

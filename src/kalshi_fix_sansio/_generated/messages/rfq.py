@@ -50,8 +50,15 @@ from kalshi_fix_sansio._generated.groups import (
     to_quote_request_symbol_list,
 )
 from kalshi_fix_sansio._generated.layouts import rfq
-from kalshi_fix_sansio.base import UnknownField
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.dialect.base import UnknownField
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.dialect.support import (
+    EMPTY,
+    code_fields,
+    constructor_error,
+    entry_count,
+    format_unknown,
+)
 from kalshi_fix_sansio.scalars import (
     format_boolean,
     format_char,
@@ -65,7 +72,6 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, entry_count, format_unknown
 
 _ACCEPT_QUOTE_STATUS = code_fields(21025, AcceptQuoteStatusCode, format_int)
 _EXEC_INST = code_fields(18, ExecInst, format_string)
@@ -81,10 +87,22 @@ _SIDE = code_fields(54, Side, format_char)
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequest(FixMessage):
-    """QuoteRequest (R): Asks for quotes; the venue passes the request on to the makers in a body of its own.
+    """QuoteRequest (R): Requests quotes; the venue sends the makers a message with another body.
 
     Sent from the client on prediction, on KalshiRT; from the venue on prediction, on KalshiRFQ. Source:
     rfq-messages.
+
+    Attributes:
+        quote_req_id: QuoteReqID (131): From the creator its own id of the request, to the makers the
+            exchange's. Required.
+        related_sym: NoRelatedSym (146): Subject of the request: one entry, with a market, or without one for
+            combinations. Exactly 1 entry. Required.
+        alloc_account: AllocAccount (79): The creator's subaccount, where no party is named. From 0 to 63. Not
+            allowed from the venue. Optional elsewhere. Absent means 0.
+        multivariate_collection_ticker: MultivariateCollectionTicker (20180): Collection that the combination
+            is made from, in place of a symbol. Optional.
+        multivariate_selected_legs: NoMultivariateSelectedLegs (20181): Legs of the combination; they go with
+            MultivariateCollectionTicker. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "R"
@@ -93,32 +111,10 @@ class QuoteRequest(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_req_id: str
-    """QuoteReqID (131): From the creator its own id of the request, to the makers the exchange's.
-
-    Required.
-    """
     related_sym: list[QuoteRequestSymbol] = attrs.field(factory=list)
-    """NoRelatedSym (146): What quotes are asked for: one entry, with a market, or on combinations without
-    one.
-
-    Exactly 1 entry. Required.
-    """
     alloc_account: int | None = None
-    """AllocAccount (79): The creator's subaccount, where no party is named.
-
-    From 0 to 63. Not allowed from the venue. Optional elsewhere. Absent means 0.
-    """
     multivariate_collection_ticker: str | None = None
-    """MultivariateCollectionTicker (20180): Collection that the combination is made from, in place of a
-    symbol.
-
-    Optional.
-    """
     multivariate_selected_legs: list[MultivariateSelectedLeg] = attrs.field(factory=list)
-    """NoMultivariateSelectedLegs (20181): Legs of the combination; they go with MultivariateCollectionTicker.
-
-    Optional.
-    """
 
     def __init__(
         self,
@@ -167,7 +163,7 @@ class QuoteRequest(FixMessage):
         replace_existing: bool | None = None,
         party_ids: Iterable[Party] = (),
     ) -> Self:
-        """Ask for quotes on a market: for a number of contracts, or for an amount of cash."""
+        """Request quotes on a market: for a number of contracts, or for an amount of cash."""
         return cls(
             related_sym=[
                 QuoteRequestSymbol(
@@ -201,7 +197,7 @@ class QuoteRequest(FixMessage):
         replace_existing: bool | None = None,
         party_ids: Iterable[Party] = (),
     ) -> Self:
-        """Ask for quotes on a combination of markets of a collection."""
+        """Request quotes on a combination of markets of a collection."""
         return cls(
             related_sym=[
                 QuoteRequestSymbol(
@@ -254,6 +250,16 @@ class QuoteRequestAck(FixMessage):
     """QuoteRequestAck (b): Takes the creator's request and gives it the exchange's id.
 
     Sent from the venue on prediction, on KalshiRT. Source: rfq-messages.
+
+    Attributes:
+        quote_req_id: QuoteReqID (131): The creator's own id of the request. Required.
+        quote_request_type: QuoteRequestType (303): How the request was made. Known values:
+            `QuoteRequestType`. Required.
+        rfq_id: RfqId (21023): The exchange's id of the request for quotes. Optional.
+        symbol: Symbol (55): Ticker that was found or made for a combination; absent otherwise. Optional.
+        ex_destination: ExDestination (100): Index of the shard that the market is on. At least -1 from the
+            client. Required.
+        text: Text (58): An explanation for people. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "b"
@@ -262,20 +268,11 @@ class QuoteRequestAck(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_req_id: str
-    """QuoteReqID (131): The creator's own id of the request. Required."""
     quote_request_type: QuoteRequestType | int
-    """QuoteRequestType (303): How the request was made. Known values: `QuoteRequestType`. Required."""
     rfq_id: str | None = None
-    """RfqId (21023): The exchange's id of the request for quotes. Optional."""
     symbol: str | None = None
-    """Symbol (55): Ticker that was found or made for a combination; absent otherwise. Optional."""
     ex_destination: int
-    """ExDestination (100): Index of the shard that the market is on.
-
-    At least -1 from the client. Required.
-    """
     text: str | None = None
-    """Text (58): An explanation for people. Optional."""
 
     def __init__(
         self,
@@ -344,6 +341,37 @@ class Quote(FixMessage):
 
     Sent from the client on prediction, on KalshiRFQ; from the venue on prediction, on KalshiRT. At least one
     of BidPx and OfferPx is present. Source: rfq-messages.
+
+    Attributes:
+        quote_id: QuoteID (117): The maker's id of its quote; to the creator the id to accept it by. Required.
+        quote_req_id: QuoteReqID (131): The exchange's id of the request. Required.
+        symbol: Symbol (55): Ticker of the market. Required.
+        bid_px: BidPx (132): Price of the YES side; absent or 0 where the maker does not quote it. To the
+            creator always in dollars. In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99
+            cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to 0.9999
+            dollars in steps of 0.0001 from the client with UseDollars Y in the Logon. Optional.
+        offer_px: OfferPx (133): Price of the NO side; absent or 0 where the maker does not quote it. To the
+            creator always in dollars. In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99
+            cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to 0.9999
+            dollars in steps of 0.0001 from the client with UseDollars Y in the Logon. Optional.
+        exec_inst: ExecInst (18): How to execute the order. Known values: `ExecInst`. Not allowed from the
+            venue. Optional elsewhere. Since 1.0.11 (2025-06-12).
+        alloc_account: AllocAccount (79): The maker's subaccount. From 0 to 63. Not allowed from the venue.
+            Optional elsewhere. Absent means 0.
+        rest_remainder: RestRemainder (21015): Y lets the rest of a quote stay in the book after it was
+            executed in part. Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23
+            (2026-05-05).
+        order_qty: OrderQty (38): Contracts that the quote is for. In contracts. At least 0.01 in steps of
+            0.01 from the client on prediction. At least 1 in steps of 1 from the client on margin. Not
+            allowed from the client. Optional elsewhere.
+        bid_size: BidSize (134): Quantity offered on the YES side. In contracts. Not allowed from the client.
+            Optional elsewhere.
+        offer_size: OfferSize (135): Quantity offered on the NO side. In contracts. Not allowed from the
+            client. Optional elsewhere.
+        transact_time: TransactTime (60): When the quote was made, to the millisecond. Not allowed from the
+            client. Required from the venue. Since 2026-10-01.
+        party_ids: NoPartyIDs (453): The maker, by its public id. At most 1 entry from the client. At most 2
+            entries. Not allowed from the client. Optional elsewhere.
     """
 
     MSG_TYPE: ClassVar[str] = "S"
@@ -352,68 +380,18 @@ class Quote(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_id: str
-    """QuoteID (117): The maker's id of its quote; to the creator the id to accept it by. Required."""
     quote_req_id: str
-    """QuoteReqID (131): The exchange's id of the request. Required."""
     symbol: str
-    """Symbol (55): Ticker of the market. Required."""
     bid_px: Decimal | None = None
-    """BidPx (132): Price of the YES side; absent or 0 where the maker does not quote it. To the creator
-    always in dollars.
-
-    In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99 cents in steps of 1 from the
-    client with UseDollars N or absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the
-    client with UseDollars Y in the Logon. Optional.
-    """
     offer_px: Decimal | None = None
-    """OfferPx (133): Price of the NO side; absent or 0 where the maker does not quote it. To the creator
-    always in dollars.
-
-    In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99 cents in steps of 1 from the
-    client with UseDollars N or absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the
-    client with UseDollars Y in the Logon. Optional.
-    """
     exec_inst: ExecInst | str | None = None
-    """ExecInst (18): How the order is to be worked.
-
-    Known values: `ExecInst`. Not allowed from the venue. Optional elsewhere. Since 1.0.11 (2025-06-12).
-    """
     alloc_account: int | None = None
-    """AllocAccount (79): The maker's subaccount.
-
-    From 0 to 63. Not allowed from the venue. Optional elsewhere. Absent means 0.
-    """
     rest_remainder: bool | None = None
-    """RestRemainder (21015): Y lets the rest of a quote stay in the book after it was executed in part.
-
-    Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23 (2026-05-05).
-    """
     order_qty: Decimal | None = None
-    """OrderQty (38): Contracts that the quote is for.
-
-    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
-    the client on margin. Not allowed from the client. Optional elsewhere.
-    """
     bid_size: Decimal | None = None
-    """BidSize (134): Quantity offered on the YES side.
-
-    In contracts. Not allowed from the client. Optional elsewhere.
-    """
     offer_size: Decimal | None = None
-    """OfferSize (135): Quantity offered on the NO side.
-
-    In contracts. Not allowed from the client. Optional elsewhere.
-    """
     transact_time: datetime | None = None
-    """TransactTime (60): When the quote was made, to the millisecond.
-
-    Not allowed from the client. Required from the venue. Since 2026-10-01.
-    """
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The maker, by its public id.
-
-    At most 1 entry from the client. At most 2 entries. Not allowed from the client. Optional elsewhere.
-    """
 
     def __init__(
         self,
@@ -510,10 +488,38 @@ def encode_quote(message: Quote, checked: bool = True, text: str = "") -> str:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteStatusReport(FixMessage):
-    """QuoteStatusReport (AI): Tells a maker what became of its quote: pending or rejected at first, later
+    """QuoteStatusReport (AI): Reports the status of a quote to its maker: pending or rejected at first, later
     accepted or cancelled.
 
     Sent from the venue on prediction, on KalshiRFQ. Source: rfq-messages.
+
+    Attributes:
+        quote_id: QuoteID (117): The quote; may be empty on one that was rejected. Required.
+        quote_req_id: QuoteReqID (131): The exchange's id of the request. Required.
+        quote_status: QuoteStatus (297): State of the quote. Known values: `QuoteStatus`. Required. Changed in
+            1.0.17 (2025-11-30): Before, the tag carried QuoteConfirmStatus too.
+        alloc_account: AllocAccount (79): The maker's subaccount, where the quote has one. From 0 to 63.
+            Optional.
+        order_qty: OrderQty (38): Contracts of the request, where it named them. In contracts. At least 0.01
+            in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from the client on
+            margin. Optional.
+        bid_px: BidPx (132): Price of the YES side; absent on Rejected. In dollars or in cents, as UseDollars
+            in the Logon has it. From 0 to 99 cents in steps of 1 from the client with UseDollars N or absent
+            in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the
+            Logon. Optional.
+        offer_px: OfferPx (133): Price of the NO side; absent on Rejected. In dollars or in cents, as
+            UseDollars in the Logon has it. From 0 to 99 cents in steps of 1 from the client with UseDollars N
+            or absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with
+            UseDollars Y in the Logon. Optional.
+        bid_size: BidSize (134): Quantity offered on the YES side. In contracts. Optional. Since 1.0.25
+            (2026-05-08).
+        offer_size: OfferSize (135): Quantity offered on the NO side. In contracts. Optional. Since 1.0.25
+            (2026-05-08).
+        side: Side (54): Side of the quote that was accepted, 1 YES and 2 NO; on Accepted alone. Known values:
+            `Side`. Optional.
+        transact_time: TransactTime (60): When the quote was made, to the millisecond; on Pending alone.
+            Required when QuoteStatus is PENDING. Since 2026-10-01.
+        text: Text (58): Why the quote was rejected; on Rejected alone. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "AI"
@@ -522,53 +528,17 @@ class QuoteStatusReport(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_id: str
-    """QuoteID (117): The quote; may be empty on one that was rejected. Required."""
     quote_req_id: str
-    """QuoteReqID (131): The exchange's id of the request. Required."""
     quote_status: QuoteStatus | int
-    """QuoteStatus (297): State of the quote.
-
-    Known values: `QuoteStatus`. Required. Changed in 1.0.17 (2025-11-30): Before, the tag carried
-    QuoteConfirmStatus too.
-    """
     alloc_account: int | None = None
-    """AllocAccount (79): The maker's subaccount, where the quote has one. From 0 to 63. Optional."""
     order_qty: Decimal | None = None
-    """OrderQty (38): Contracts of the request, where it named them.
-
-    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
-    the client on margin. Optional.
-    """
     bid_px: Decimal | None = None
-    """BidPx (132): Price of the YES side; absent on Rejected.
-
-    In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99 cents in steps of 1 from the
-    client with UseDollars N or absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the
-    client with UseDollars Y in the Logon. Optional.
-    """
     offer_px: Decimal | None = None
-    """OfferPx (133): Price of the NO side; absent on Rejected.
-
-    In dollars or in cents, as UseDollars in the Logon has it. From 0 to 99 cents in steps of 1 from the
-    client with UseDollars N or absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the
-    client with UseDollars Y in the Logon. Optional.
-    """
     bid_size: Decimal | None = None
-    """BidSize (134): Quantity offered on the YES side. In contracts. Optional. Since 1.0.25 (2026-05-08)."""
     offer_size: Decimal | None = None
-    """OfferSize (135): Quantity offered on the NO side. In contracts. Optional. Since 1.0.25 (2026-05-08)."""
     side: Side | str | None = None
-    """Side (54): Side of the quote that was accepted, 1 YES and 2 NO; on Accepted alone.
-
-    Known values: `Side`. Optional.
-    """
     transact_time: datetime | None = None
-    """TransactTime (60): When the quote was made, to the millisecond; on Pending alone.
-
-    Required when QuoteStatus is PENDING. Since 2026-10-01.
-    """
     text: str | None = None
-    """Text (58): Why the quote was rejected; on Rejected alone. Optional."""
 
     def __init__(
         self,
@@ -658,6 +628,10 @@ class QuoteCancel(FixMessage):
     """QuoteCancel (Z): Takes a quote back.
 
     Sent from the client on prediction, on KalshiRFQ. Source: rfq-messages.
+
+    Attributes:
+        quote_id: QuoteID (117): Id of the quote. Required.
+        rfq_id: RfqId (21023): The request that the quote must belong to. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "Z"
@@ -666,9 +640,7 @@ class QuoteCancel(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_id: str
-    """QuoteID (117): Id of the quote. Required."""
     rfq_id: str | None = None
-    """RfqId (21023): The request that the quote must belong to. Optional."""
 
     def __init__(
         self,
@@ -712,6 +684,12 @@ class QuoteCancelStatus(FixMessage):
     """QuoteCancelStatus (U9): Answers a QuoteCancel.
 
     Sent from the venue on prediction, on KalshiRFQ. Source: rfq-messages.
+
+    Attributes:
+        quote_id: QuoteID (117): Id of the quote. Required.
+        quote_cancel_status: QuoteCancelStatus (298): Whether the quote was cancelled. Known values:
+            `QuoteCancelStatusCode`. Required.
+        text: Text (58): Why the quote was not cancelled. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "U9"
@@ -720,14 +698,8 @@ class QuoteCancelStatus(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_id: str
-    """QuoteID (117): Id of the quote. Required."""
     quote_cancel_status: QuoteCancelStatusCode | int
-    """QuoteCancelStatus (298): Whether the quote was cancelled.
-
-    Known values: `QuoteCancelStatusCode`. Required.
-    """
     text: str | None = None
-    """Text (58): Why the quote was not cancelled. Optional."""
 
     def __init__(
         self,
@@ -780,6 +752,11 @@ class QuoteConfirm(FixMessage):
     and combinations.
 
     Sent from the client on prediction, on KalshiRFQ. Source: rfq-messages.
+
+    Attributes:
+        quote_id: QuoteID (117): Id of the quote. Required.
+        rfq_id: RfqId (21023): The request that the quote must belong to; naming it costs less of the rate
+            limit. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "U7"
@@ -788,12 +765,7 @@ class QuoteConfirm(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_id: str
-    """QuoteID (117): Id of the quote. Required."""
     rfq_id: str | None = None
-    """RfqId (21023): The request that the quote must belong to; naming it costs less of the rate limit.
-
-    Optional.
-    """
 
     def __init__(
         self,
@@ -838,6 +810,13 @@ class QuoteConfirmStatus(FixMessage):
     volatile markets and combinations.
 
     Sent from the venue on prediction, on KalshiRFQ. Source: rfq-messages.
+
+    Attributes:
+        quote_id: QuoteID (117): Id of the quote. Required.
+        quote_confirm_status: QuoteConfirmStatus (21010): Whether the confirmation was taken. Known values:
+            `QuoteConfirmStatusCode`. Required. Also read from tag 297, which is never sent. Changed in 1.0.17
+            (2025-11-30): Moved here from tag 297, which is deprecated.
+        text: Text (58): Why the confirmation was not taken. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "U8"
@@ -846,15 +825,8 @@ class QuoteConfirmStatus(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_id: str
-    """QuoteID (117): Id of the quote. Required."""
     quote_confirm_status: QuoteConfirmStatusCode | int
-    """QuoteConfirmStatus (21010): Whether the confirmation was taken.
-
-    Known values: `QuoteConfirmStatusCode`. Required. Also read from tag 297, which is never sent. Changed in
-    1.0.17 (2025-11-30): Moved here from tag 297, which is deprecated.
-    """
     text: str | None = None
-    """Text (58): Why the confirmation was not taken. Optional."""
 
     def __init__(
         self,
@@ -906,6 +878,21 @@ class AcceptQuote(FixMessage):
     """AcceptQuote (UA): Accepts a quote of the creator's own request.
 
     Sent from the client on prediction, on KalshiRT. Source: rfq-messages.
+
+    Attributes:
+        quote_id: QuoteID (117): Id of the quote. Required.
+        rfq_id: RfqId (21023): The request that the quote must belong to. Optional.
+        side: Side (54): Side that the creator takes: Buy takes the maker's NO quote, Sell its YES quote.
+            Known values: `Side`. Required.
+        order_qty: OrderQty (38): Contracts to accept, hundredths included. In contracts. At least 0.01 in
+            steps of 0.01 from the client on prediction. At least 1 in steps of 1 from the client on margin.
+            Optional.
+        cl_ord_id: ClOrdID (11): The creator's own id of the order that results. At most 64 characters.
+            Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional.
+        party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
+            most 2 entries. Optional.
+        prefer_better_quote: PreferBetterQuote (21022): Y takes the best quote of the request if it is at
+            least as good as the one named. Optional. Absent means N.
     """
 
     MSG_TYPE: ClassVar[str] = "UA"
@@ -914,36 +901,12 @@ class AcceptQuote(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_id: str
-    """QuoteID (117): Id of the quote. Required."""
     rfq_id: str | None = None
-    """RfqId (21023): The request that the quote must belong to. Optional."""
     side: Side | str
-    """Side (54): Side that the creator takes: Buy takes the maker's NO quote, Sell its YES quote.
-
-    Known values: `Side`. Required.
-    """
     order_qty: Decimal | None = None
-    """OrderQty (38): Contracts to accept, hundredths included.
-
-    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
-    the client on margin. Optional.
-    """
     cl_ord_id: str | None = None
-    """ClOrdID (11): The creator's own id of the order that results.
-
-    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional.
-    """
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer of a clearing member.
-
-    At most 1 entry from the client. At most 2 entries. Optional.
-    """
     prefer_better_quote: bool | None = None
-    """PreferBetterQuote (21022): Y takes the best quote of the request if it is at least as good as the one
-    named.
-
-    Optional. Absent means N.
-    """
 
     def __init__(
         self,
@@ -1016,6 +979,16 @@ class AcceptQuoteStatus(FixMessage):
     """AcceptQuoteStatus (UC): Answers an AcceptQuote.
 
     Sent from the venue on prediction, on KalshiRT. Source: rfq-messages.
+
+    Attributes:
+        quote_id: QuoteID (117): Id of the quote. Required.
+        accept_quote_status: AcceptQuoteStatus (21025): Whether the acceptance was taken. Known values:
+            `AcceptQuoteStatusCode`. Required.
+        accepted_quote_id: AcceptedQuoteId (21024): The quote that was accepted in the end; another than
+            QuoteID where a better one was preferred. Optional.
+        cl_ord_id: ClOrdID (11): As in AcceptQuote, where it was there. At most 64 characters. Matches
+            `[A-Za-z0-9+=_:/-]{1,64}`. Optional.
+        text: Text (58): Why the acceptance was not taken. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "UC"
@@ -1024,25 +997,10 @@ class AcceptQuoteStatus(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_id: str
-    """QuoteID (117): Id of the quote. Required."""
     accept_quote_status: AcceptQuoteStatusCode | int
-    """AcceptQuoteStatus (21025): Whether the acceptance was taken.
-
-    Known values: `AcceptQuoteStatusCode`. Required.
-    """
     accepted_quote_id: str | None = None
-    """AcceptedQuoteId (21024): The quote that was accepted in the end; another than QuoteID where a better
-    one was preferred.
-
-    Optional.
-    """
     cl_ord_id: str | None = None
-    """ClOrdID (11): As in AcceptQuote, where it was there.
-
-    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional.
-    """
     text: str | None = None
-    """Text (58): Why the acceptance was not taken. Optional."""
 
     def __init__(
         self,
@@ -1103,6 +1061,12 @@ class RFQCancel(FixMessage):
 
     Sent from the client on prediction, on KalshiRT. Exactly one of QuoteReqID and RfqId is present. Source:
     rfq-messages.
+
+    Attributes:
+        quote_req_id: QuoteReqID (131): The creator's own id of the request. Optional.
+        rfq_id: RfqId (21023): The exchange's id of the request for quotes. Optional.
+        party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
+            most 2 entries. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "UE"
@@ -1111,14 +1075,8 @@ class RFQCancel(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_req_id: str | None = None
-    """QuoteReqID (131): The creator's own id of the request. Optional."""
     rfq_id: str | None = None
-    """RfqId (21023): The exchange's id of the request for quotes. Optional."""
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer of a clearing member.
-
-    At most 1 entry from the client. At most 2 entries. Optional.
-    """
 
     def __init__(
         self,
@@ -1162,9 +1120,17 @@ def encode_rfq_cancel(message: RFQCancel, checked: bool = True, text: str = "") 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class RFQCancelStatus(FixMessage):
-    """RFQCancelStatus (UB): Answers an RFQCancel, or says that the exchange closed the request by itself.
+    """RFQCancelStatus (UB): Answers an RFQCancel, or reports that the exchange closed the request.
 
     Sent from the venue on prediction, on KalshiRT. Source: rfq-messages.
+
+    Attributes:
+        quote_req_id: QuoteReqID (131): The request, by the id that the RFQCancel gave. Required.
+        rfq_cancel_status: RFQCancelStatus (21013): Status of the request for quotes. Known values:
+            `RFQCancelStatusCode`. Required.
+        rfq_id: RfqId (21023): The exchange's id of the request for quotes. Required when RFQCancelStatus is
+            EXPIRED.
+        text: Text (58): Why the request was not cancelled. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "UB"
@@ -1173,19 +1139,9 @@ class RFQCancelStatus(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_req_id: str
-    """QuoteReqID (131): The request, by the id that the RFQCancel gave. Required."""
     rfq_cancel_status: RFQCancelStatusCode | int
-    """RFQCancelStatus (21013): What became of the request for quotes.
-
-    Known values: `RFQCancelStatusCode`. Required.
-    """
     rfq_id: str | None = None
-    """RfqId (21023): The exchange's id of the request for quotes.
-
-    Required when RFQCancelStatus is EXPIRED.
-    """
     text: str | None = None
-    """Text (58): Why the request was not cancelled. Optional."""
 
     def __init__(
         self,
@@ -1238,10 +1194,19 @@ def encode_rfq_cancel_status(message: RFQCancelStatus, checked: bool = True, tex
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequestReject(FixMessage):
-    """QuoteRequestReject (AG): Refuses a request for quotes, or says that it was ended. Makers do not send
-    it.
+    """QuoteRequestReject (AG): Refuses a request for quotes, or reports its end. Makers do not send it.
 
     Sent from the venue on prediction, on KalshiRT and KalshiRFQ. Source: rfq-messages.
+
+    Attributes:
+        quote_req_id: QuoteReqID (131): Id of the request for quotes. Required.
+        quote_request_reject_reason: QuoteRequestRejectReason (658): Why the request for quotes was refused or
+            ended. Known values: `QuoteRequestRejectReason`. Required.
+        text: Text (58): An explanation for people. Required.
+        mve_validation_reason_code: MVEValidationReasonCode (20187): Why the combination is not valid; on
+            combinations alone. Known values: `MVEValidationReasonCode`. Optional.
+        mve_offending_legs: NoMVEOffendingLegs (20185): Legs that make a combination invalid, where they are
+            known. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "AG"
@@ -1250,21 +1215,10 @@ class QuoteRequestReject(FixMessage):
     LAYOUT = MESSAGE.body
 
     quote_req_id: str
-    """QuoteReqID (131): Id of the request for quotes. Required."""
     quote_request_reject_reason: QuoteRequestRejectReason | int
-    """QuoteRequestRejectReason (658): Why the request for quotes was refused or ended.
-
-    Known values: `QuoteRequestRejectReason`. Required.
-    """
     text: str
-    """Text (58): An explanation for people. Required."""
     mve_validation_reason_code: MVEValidationReasonCode | str | None = None
-    """MVEValidationReasonCode (20187): Why the combination is not valid; on combinations alone.
-
-    Known values: `MVEValidationReasonCode`. Optional.
-    """
     mve_offending_legs: list[MVEOffendingLeg] = attrs.field(factory=list)
-    """NoMVEOffendingLegs (20185): Legs that make a combination invalid, where they are known. Optional."""
 
     def __init__(
         self,

@@ -19,8 +19,9 @@ from kalshi_fix_sansio._generated.codesets import (
     to_session_reject_reason,
 )
 from kalshi_fix_sansio._generated.layouts import session
-from kalshi_fix_sansio.base import Block, UnknownField
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.dialect.base import Block, UnknownField
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.dialect.support import EMPTY, code_fields, constructor_error, format_unknown
 from kalshi_fix_sansio.scalars import (
     format_boolean,
     format_data,
@@ -34,7 +35,6 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
 
 _DEFAULT_APPL_VER_ID = code_fields(1137, ApplVerID, format_string)
 _ENCRYPT_METHOD = code_fields(98, EncryptMethod, format_int)
@@ -46,6 +46,73 @@ class Logon(FixMessage):
     """Logon (A): Opens a session: the client sends it first, and the other side's Logon completes it.
 
     Source: authentication, margin authentication.
+
+    Attributes:
+        encrypt_method: EncryptMethod (98): How messages are encrypted; always not at all, for transport
+            security does it. Known values: `EncryptMethod`. Always NONE.
+        heart_bt_int: HeartBtInt (108): How long either side may be silent before it sends a Heartbeat: more
+            than 3 on prediction, at least 3 on margin, 30 as a rule. In seconds. At least 3. Required.
+        raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or
+            Ed25519. Required from the client. Optional elsewhere. Never shown in a repr.
+        default_appl_ver_id: DefaultApplVerID (1137): Version of FIX that the session's application messages
+            follow. Known values: `ApplVerID`. Always FIX50SP2.
+        reset_seq_num_flag: ResetSeqNumFlag (141): Y starts both directions again at number 1; sessions
+            without resend refuse a Logon without it. Required from the client on KalshiNR, KalshiDC,
+            KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N.
+        next_expected_msg_seq_num: NextExpectedMsgSeqNum (789): The number that the sender of this Logon
+            expects next; what comes before has arrived. Optional.
+        max_message_size: MaxMessageSize (383): The longest message that the sender of this Logon can receive.
+            In bytes. Optional.
+        test_message_indicator: TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent
+            means N.
+        username: Username (553): Name of an account at the other side. Optional.
+        password: Password (554): Password of the account that Username names. Optional. Never shown in a
+            repr.
+        new_password: NewPassword (925): Password that the account is to have from now on. Optional. Never
+            shown in a repr.
+        encrypted_password_method: EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted,
+            as the two sides agreed. Optional.
+        encrypted_password: EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a
+            repr.
+        encrypted_new_password: EncryptedNewPassword (1404): The new password, encrypted. Optional. Never
+            shown in a repr.
+        cancel_orders_on_disconnect: CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard
+            when the connection ends, however it ends. Only N when ListenerSession is Y. Optional. Absent
+            means N.
+        listener_session: ListenerSession (20126): Y makes the session a live, read-only feed of the account's
+            execution reports; needs SkipPendingExecReports, excludes CancelOrdersOnDisconnect, and requires a
+            separate key (read scope is enough). Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
+            Optional elsewhere. Absent means N. Since 1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26):
+            Works on KalshiNR and KalshiRT.
+        receive_settlement_reports: ReceiveSettlementReports (20127): Whether settlement reports are sent on
+            this session. Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional
+            elsewhere. Absent means N; Y on KalshiPT. Changed in 2026-10: KalshiNR takes it too.
+        message_retention_period: MessageRetentionPeriod (20200): How long the gateway keeps messages for
+            resending. In hours. From 1 to 72. Not allowed on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD.
+            Optional elsewhere. Absent means 24.
+        use_dollars: UseDollars (21005): Y gives prices in dollars with up to four decimals, N in whole cents.
+            Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
+        enable_ioc_cancel_report: EnableIocCancelReport (21007): Y reports the cancelled rest of an
+            immediate-or-cancel order that was filled in part. Optional. Absent means N.
+        preserve_original_order_qty: PreserveOriginalOrderQty (21008): Y keeps OrderQty of execution reports
+            at the quantity first ordered. Optional. Absent means N. Since 1.0.15 (2025-11-21).
+        skip_pending_exec_reports: SkipPendingExecReports (21011): Y omits the pending reports that precede
+            the outcome of a request. Only Y when ListenerSession is Y. Required when ListenerSession is Y.
+            Absent means N. Also read from tag 21003, which is never sent. Since 1.0.10 (2025-04-15). Changed
+            in 1.0.17 (2025-11-30): Moved here from tag 21003, which is deprecated.
+        use_expired_ord_status: UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry
+            as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01): Covers
+            the expiry of single orders beside the close of a market.
+        always_emit_new_before_trade: AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before
+            the first Trade, also where an order trades at once. Not allowed on margin. Optional elsewhere.
+            Absent means N. Since 1.0.22 (2026-04-28).
+        split_collateral_return: SplitCollateralReturn (21027): Y adds the released part of the collateral and
+            the reason to Trade reports. Not allowed on margin. Optional elsewhere. Absent means N. Since
+            1.0.26 (2026-05-18).
+        use_cap_reservation: UseCapReservation (21032): Y reserves room under a customer account's daily cap
+            on event contracts for every order and every change of one; for clearing members only. Orders that
+            accept a quote reserve no capacity. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
+            KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since 2026-10.
     """
 
     MSG_TYPE: ClassVar[str] = "A"
@@ -54,144 +121,31 @@ class Logon(FixMessage):
     LAYOUT = MESSAGE.body
 
     encrypt_method: EncryptMethod | int = EncryptMethod.NONE
-    """EncryptMethod (98): How messages are encrypted; always not at all, for transport security does it.
-
-    Known values: `EncryptMethod`. Always NONE.
-    """
     heart_bt_int: int
-    """HeartBtInt (108): How long either side may be silent before it sends a Heartbeat: more than 3 on
-    prediction, at least 3 on margin, 30 as a rule.
-
-    In seconds. At least 3. Required.
-    """
     raw_data: bytes | None = None
-    """RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or Ed25519.
-
-    Required from the client. Optional elsewhere. Never shown in a repr.
-    """
     default_appl_ver_id: ApplVerID | str = ApplVerID.FIX50SP2
-    """DefaultApplVerID (1137): Version of FIX that the session's application messages follow.
-
-    Known values: `ApplVerID`. Always FIX50SP2.
-    """
     reset_seq_num_flag: bool | None = None
-    """ResetSeqNumFlag (141): Y starts both directions again at number 1; sessions without resend refuse a
-    Logon without it.
-
-    Required from the client on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means
-    N.
-    """
     next_expected_msg_seq_num: int | None = None
-    """NextExpectedMsgSeqNum (789): The number that the sender of this Logon expects next; what comes before
-    has arrived.
-
-    Optional.
-    """
     max_message_size: int | None = None
-    """MaxMessageSize (383): The longest message that the sender of this Logon can receive.
-
-    In bytes. Optional.
-    """
     test_message_indicator: bool | None = None
-    """TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent means N."""
     username: str | None = None
-    """Username (553): Name of an account at the other side. Optional."""
     password: str | None = None
-    """Password (554): Password of the account that Username names. Optional. Never shown in a repr."""
     new_password: str | None = None
-    """NewPassword (925): Password that the account is to have from now on.
-
-    Optional. Never shown in a repr.
-    """
     encrypted_password_method: int | None = None
-    """EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted, as the two sides agreed.
-
-    Optional.
-    """
     encrypted_password: bytes | None = None
-    """EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a repr."""
     encrypted_new_password: bytes | None = None
-    """EncryptedNewPassword (1404): The new password, encrypted. Optional. Never shown in a repr."""
     cancel_orders_on_disconnect: bool | None = None
-    """CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard when the connection ends,
-    however it ends.
-
-    Only N when ListenerSession is Y. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional
-    elsewhere. Absent means N.
-    """
     listener_session: bool | None = None
-    """ListenerSession (20126): Y makes the session a live, read-only feed of the account's execution reports;
-    needs SkipPendingExecReports, excludes CancelOrdersOnDisconnect, and takes a key of its own (read scope is
-    enough).
-
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since
-    1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26): Works on KalshiNR and KalshiRT.
-    """
     receive_settlement_reports: bool | None = None
-    """ReceiveSettlementReports (20127): Whether settlement reports are sent on this session.
-
-    Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means
-    N; Y on KalshiPT. Changed in 2026-10: KalshiNR takes it too.
-    """
     message_retention_period: int | None = None
-    """MessageRetentionPeriod (20200): How long the gateway keeps messages for resending.
-
-    In hours. From 1 to 72. Not allowed on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere.
-    Absent means 24.
-    """
     use_dollars: bool | None = None
-    """UseDollars (21005): Y gives prices in dollars with up to four decimals, N in whole cents.
-
-    Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
-    """
     enable_ioc_cancel_report: bool | None = None
-    """EnableIocCancelReport (21007): Y reports the cancelled rest of an immediate-or-cancel order that was
-    filled in part.
-
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N.
-    """
     preserve_original_order_qty: bool | None = None
-    """PreserveOriginalOrderQty (21008): Y keeps OrderQty of execution reports at the quantity first ordered.
-
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since
-    1.0.15 (2025-11-21).
-    """
     skip_pending_exec_reports: bool | None = None
-    """SkipPendingExecReports (21011): Y leaves out the pending reports that precede the outcome of a request.
-
-    Only Y when ListenerSession is Y. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional
-    elsewhere. Required when ListenerSession is Y. Absent means N. Also read from tag 21003, which is never
-    sent. Since 1.0.10 (2025-04-15). Changed in 1.0.17 (2025-11-30): Moved here from tag 21003, which is
-    deprecated.
-    """
     use_expired_ord_status: bool | None = None
-    """UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry as Expired rather than
-    Canceled.
-
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Changed in
-    1.0.20 (2026-03-01): Covers the expiry of single orders beside the close of a market.
-    """
     always_emit_new_before_trade: bool | None = None
-    """AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before the first Trade, also where an
-    order trades at once.
-
-    Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
-    Absent means N. Since 1.0.22 (2026-04-28).
-    """
     split_collateral_return: bool | None = None
-    """SplitCollateralReturn (21027): Y says on Trade reports what part of the collateral was freed, and why.
-
-    Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
-    Absent means N. Since 1.0.26 (2026-05-18).
-    """
     use_cap_reservation: bool | None = None
-    """UseCapReservation (21032): Y reserves room under a customer account's daily cap on event contracts for
-    every order and every change of one; for clearing members alone. Orders that accept a quote reserve
-    nothing.
-
-    Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
-    Absent means N. Since 2026-10.
-    """
 
     def __init__(
         self,
@@ -415,6 +369,10 @@ class Heartbeat(FixMessage):
     TestRequest.
 
     Source: FIXT 1.1.
+
+    Attributes:
+        test_req_id: TestReqID (112): Repeats the TestReqID of the TestRequest that is answered; absent
+            otherwise. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "0"
@@ -423,10 +381,6 @@ class Heartbeat(FixMessage):
     LAYOUT = MESSAGE.body
 
     test_req_id: str | None = None
-    """TestReqID (112): Repeats the TestReqID of the TestRequest that is answered; absent otherwise.
-
-    Optional.
-    """
 
     def __init__(
         self,
@@ -461,6 +415,9 @@ class TestRequest(FixMessage):
     """TestRequest (1): Asks the other side for a Heartbeat, to find out whether it is alive.
 
     Source: FIXT 1.1.
+
+    Attributes:
+        test_req_id: TestReqID (112): Ties a Heartbeat to the TestRequest that asked for it. Required.
     """
 
     MSG_TYPE: ClassVar[str] = "1"
@@ -469,7 +426,6 @@ class TestRequest(FixMessage):
     LAYOUT = MESSAGE.body
 
     test_req_id: str
-    """TestReqID (112): Ties a Heartbeat to the TestRequest that asked for it. Required."""
 
     def __init__(
         self,
@@ -506,10 +462,15 @@ def encode_test_request(message: TestRequest, checked: bool = True, text: str = 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ResendRequest(FixMessage):
-    """ResendRequest (2): Asks for messages that were sent before but have not arrived. The venue refuses one
+    """ResendRequest (2): Requests messages that were sent before but have not arrived. The venue refuses one
     that begins before what it keeps (MessageRetentionPeriod).
 
     Sent on KalshiRT and KalshiPT. Source: authentication, margin authentication.
+
+    Attributes:
+        begin_seq_no: BeginSeqNo (7): First number of the messages asked for. Required.
+        end_seq_no: EndSeqNo (16): Last number of the messages asked for, included; 0 means all that follow.
+            Required.
     """
 
     MSG_TYPE: ClassVar[str] = "2"
@@ -518,9 +479,7 @@ class ResendRequest(FixMessage):
     LAYOUT = MESSAGE.body
 
     begin_seq_no: int
-    """BeginSeqNo (7): First number of the messages asked for. Required."""
     end_seq_no: int
-    """EndSeqNo (16): Last number of the messages asked for, included; 0 means all that follow. Required."""
 
     def __init__(
         self,
@@ -566,6 +525,14 @@ class Reject(FixMessage):
     """Reject (3): Refuses a message that breaks the rules of FIX or of the dialect.
 
     Source: error-handling, margin error-handling.
+
+    Attributes:
+        ref_seq_num: RefSeqNum (45): MsgSeqNum of the message that this one answers. Required.
+        ref_tag_id: RefTagID (371): The tag that caused the refusal. Optional.
+        ref_msg_type: RefMsgType (372): MsgType of the message that this one answers. Optional.
+        session_reject_reason: SessionRejectReason (373): What was wrong with the message as a FIX message.
+            Known values: `SessionRejectReason`. Optional.
+        text: Text (58): An explanation for people. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "3"
@@ -574,18 +541,10 @@ class Reject(FixMessage):
     LAYOUT = MESSAGE.body
 
     ref_seq_num: int
-    """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
     ref_tag_id: int | None = None
-    """RefTagID (371): The tag that caused the refusal. Optional."""
     ref_msg_type: str | None = None
-    """RefMsgType (372): MsgType of the message that this one answers. Optional."""
     session_reject_reason: SessionRejectReason | int | None = None
-    """SessionRejectReason (373): What was wrong with the message as a FIX message.
-
-    Known values: `SessionRejectReason`. Optional.
-    """
     text: str | None = None
-    """Text (58): An explanation for people. Optional."""
 
     def __init__(
         self,
@@ -648,6 +607,11 @@ class SequenceReset(FixMessage):
     disaster.
 
     Sent on KalshiRT and KalshiPT. Source: FIXT 1.1.
+
+    Attributes:
+        gap_fill_flag: GapFillFlag (123): Y when the numbers skipped held nothing worth sending again; N or
+            absent resets the sequence. Optional. Absent means N.
+        new_seq_no: NewSeqNo (36): The number of the next message to come. Required.
     """
 
     MSG_TYPE: ClassVar[str] = "4"
@@ -656,13 +620,7 @@ class SequenceReset(FixMessage):
     LAYOUT = MESSAGE.body
 
     gap_fill_flag: bool | None = None
-    """GapFillFlag (123): Y when the numbers skipped held nothing worth sending again; N or absent resets the
-    sequence.
-
-    Optional. Absent means N.
-    """
     new_seq_no: int
-    """NewSeqNo (36): The number of the next message to come. Required."""
 
     def __init__(
         self,
@@ -709,7 +667,13 @@ def encode_sequence_reset(message: SequenceReset, checked: bool = True, text: st
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Logout(FixMessage):
-    """Logout (5): Ends a session, refuses a Logon, or answers the other side's Logout. Source: FIXT 1.1."""
+    """Logout (5): Ends a session, refuses a Logon, or answers the other side's Logout.
+
+    Source: FIXT 1.1.
+
+    Attributes:
+        text: Text (58): Why the session ends, or why a Logon is refused. Optional.
+    """
 
     MSG_TYPE: ClassVar[str] = "5"
     NAME: ClassVar[str] = "Logout"
@@ -717,7 +681,6 @@ class Logout(FixMessage):
     LAYOUT = MESSAGE.body
 
     text: str | None = None
-    """Text (58): Why the session ends, or why a Logon is refused. Optional."""
 
     def __init__(
         self,
@@ -752,120 +715,87 @@ class LogonFields(Block):
     """What a Logon (A) says beside what the session writes itself.
 
     For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default.
+
+    Attributes:
+        raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or
+            Ed25519. Required from the client. Optional elsewhere. Never shown in a repr.
+        max_message_size: MaxMessageSize (383): The longest message that the sender of this Logon can receive.
+            In bytes. Optional.
+        test_message_indicator: TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent
+            means N.
+        username: Username (553): Name of an account at the other side. Optional.
+        password: Password (554): Password of the account that Username names. Optional. Never shown in a
+            repr.
+        new_password: NewPassword (925): Password that the account is to have from now on. Optional. Never
+            shown in a repr.
+        encrypted_password_method: EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted,
+            as the two sides agreed. Optional.
+        encrypted_password: EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a
+            repr.
+        encrypted_new_password: EncryptedNewPassword (1404): The new password, encrypted. Optional. Never
+            shown in a repr.
+        cancel_orders_on_disconnect: CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard
+            when the connection ends, however it ends. Only N when ListenerSession is Y. Optional. Absent
+            means N.
+        listener_session: ListenerSession (20126): Y makes the session a live, read-only feed of the account's
+            execution reports; needs SkipPendingExecReports, excludes CancelOrdersOnDisconnect, and requires a
+            separate key (read scope is enough). Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
+            Optional elsewhere. Absent means N. Since 1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26):
+            Works on KalshiNR and KalshiRT.
+        receive_settlement_reports: ReceiveSettlementReports (20127): Whether settlement reports are sent on
+            this session. Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional
+            elsewhere. Absent means N; Y on KalshiPT. Changed in 2026-10: KalshiNR takes it too.
+        message_retention_period: MessageRetentionPeriod (20200): How long the gateway keeps messages for
+            resending. In hours. From 1 to 72. Not allowed on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD.
+            Optional elsewhere. Absent means 24.
+        use_dollars: UseDollars (21005): Y gives prices in dollars with up to four decimals, N in whole cents.
+            Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
+        enable_ioc_cancel_report: EnableIocCancelReport (21007): Y reports the cancelled rest of an
+            immediate-or-cancel order that was filled in part. Optional. Absent means N.
+        preserve_original_order_qty: PreserveOriginalOrderQty (21008): Y keeps OrderQty of execution reports
+            at the quantity first ordered. Optional. Absent means N. Since 1.0.15 (2025-11-21).
+        skip_pending_exec_reports: SkipPendingExecReports (21011): Y omits the pending reports that precede
+            the outcome of a request. Only Y when ListenerSession is Y. Required when ListenerSession is Y.
+            Absent means N. Also read from tag 21003, which is never sent. Since 1.0.10 (2025-04-15). Changed
+            in 1.0.17 (2025-11-30): Moved here from tag 21003, which is deprecated.
+        use_expired_ord_status: UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry
+            as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01): Covers
+            the expiry of single orders beside the close of a market.
+        always_emit_new_before_trade: AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before
+            the first Trade, also where an order trades at once. Not allowed on margin. Optional elsewhere.
+            Absent means N. Since 1.0.22 (2026-04-28).
+        split_collateral_return: SplitCollateralReturn (21027): Y adds the released part of the collateral and
+            the reason to Trade reports. Not allowed on margin. Optional elsewhere. Absent means N. Since
+            1.0.26 (2026-05-18).
+        use_cap_reservation: UseCapReservation (21032): Y reserves room under a customer account's daily cap
+            on event contracts for every order and every change of one; for clearing members only. Orders that
+            accept a quote reserve no capacity. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
+            KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since 2026-10.
     """
 
     LAYOUT = session.LOGON_FIELDS
 
     raw_data: bytes | None = None
-    """RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or Ed25519.
-
-    Required from the client. Optional elsewhere. Never shown in a repr.
-    """
     max_message_size: int | None = None
-    """MaxMessageSize (383): The longest message that the sender of this Logon can receive.
-
-    In bytes. Optional.
-    """
     test_message_indicator: bool | None = None
-    """TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent means N."""
     username: str | None = None
-    """Username (553): Name of an account at the other side. Optional."""
     password: str | None = None
-    """Password (554): Password of the account that Username names. Optional. Never shown in a repr."""
     new_password: str | None = None
-    """NewPassword (925): Password that the account is to have from now on.
-
-    Optional. Never shown in a repr.
-    """
     encrypted_password_method: int | None = None
-    """EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted, as the two sides agreed.
-
-    Optional.
-    """
     encrypted_password: bytes | None = None
-    """EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a repr."""
     encrypted_new_password: bytes | None = None
-    """EncryptedNewPassword (1404): The new password, encrypted. Optional. Never shown in a repr."""
     cancel_orders_on_disconnect: bool | None = None
-    """CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard when the connection ends,
-    however it ends.
-
-    Only N when ListenerSession is Y. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional
-    elsewhere. Absent means N.
-    """
     listener_session: bool | None = None
-    """ListenerSession (20126): Y makes the session a live, read-only feed of the account's execution reports;
-    needs SkipPendingExecReports, excludes CancelOrdersOnDisconnect, and takes a key of its own (read scope is
-    enough).
-
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since
-    1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26): Works on KalshiNR and KalshiRT.
-    """
     receive_settlement_reports: bool | None = None
-    """ReceiveSettlementReports (20127): Whether settlement reports are sent on this session.
-
-    Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means
-    N; Y on KalshiPT. Changed in 2026-10: KalshiNR takes it too.
-    """
     message_retention_period: int | None = None
-    """MessageRetentionPeriod (20200): How long the gateway keeps messages for resending.
-
-    In hours. From 1 to 72. Not allowed on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere.
-    Absent means 24.
-    """
     use_dollars: bool | None = None
-    """UseDollars (21005): Y gives prices in dollars with up to four decimals, N in whole cents.
-
-    Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
-    """
     enable_ioc_cancel_report: bool | None = None
-    """EnableIocCancelReport (21007): Y reports the cancelled rest of an immediate-or-cancel order that was
-    filled in part.
-
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N.
-    """
     preserve_original_order_qty: bool | None = None
-    """PreserveOriginalOrderQty (21008): Y keeps OrderQty of execution reports at the quantity first ordered.
-
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since
-    1.0.15 (2025-11-21).
-    """
     skip_pending_exec_reports: bool | None = None
-    """SkipPendingExecReports (21011): Y leaves out the pending reports that precede the outcome of a request.
-
-    Only Y when ListenerSession is Y. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional
-    elsewhere. Required when ListenerSession is Y. Absent means N. Also read from tag 21003, which is never
-    sent. Since 1.0.10 (2025-04-15). Changed in 1.0.17 (2025-11-30): Moved here from tag 21003, which is
-    deprecated.
-    """
     use_expired_ord_status: bool | None = None
-    """UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry as Expired rather than
-    Canceled.
-
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Changed in
-    1.0.20 (2026-03-01): Covers the expiry of single orders beside the close of a market.
-    """
     always_emit_new_before_trade: bool | None = None
-    """AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before the first Trade, also where an
-    order trades at once.
-
-    Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
-    Absent means N. Since 1.0.22 (2026-04-28).
-    """
     split_collateral_return: bool | None = None
-    """SplitCollateralReturn (21027): Y says on Trade reports what part of the collateral was freed, and why.
-
-    Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
-    Absent means N. Since 1.0.26 (2026-05-18).
-    """
     use_cap_reservation: bool | None = None
-    """UseCapReservation (21032): Y reserves room under a customer account's daily cap on event contracts for
-    every order and every change of one; for clearing members alone. Orders that accept a quote reserve
-    nothing.
-
-    Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
-    Absent means N. Since 2026-10.
-    """
 
     def __init__(
         self,

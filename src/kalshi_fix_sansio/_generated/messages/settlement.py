@@ -23,8 +23,9 @@ from kalshi_fix_sansio._generated.groups import (
     to_market_settlement_party_list,
 )
 from kalshi_fix_sansio._generated.layouts import settlement
-from kalshi_fix_sansio.base import UnknownField
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.dialect.base import UnknownField
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.dialect.support import EMPTY, code_fields, constructor_error, format_unknown
 from kalshi_fix_sansio.scalars import (
     MAX_DECIMAL_DIGITS,
     format_boolean,
@@ -38,18 +39,33 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
 
 _MARKET_RESULT = code_fields(20107, MarketResult, format_string)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketSettlementReport(FixMessage):
-    """MarketSettlementReport (UMS): How a market was settled, and what that meant to each party.
+    """MarketSettlementReport (UMS): The settlement of a market, with its effect on each party.
 
     Sent from the venue on prediction, on KalshiPT, KalshiRT and KalshiNR. Changed in 1.0.19 (2026-02-27):
-    MiscFeeAmt carries the fee, which was always zero before. Changed in 2026-10: KalshiNR may ask for them
+    MiscFeeAmt carries the fee, which was always zero before. Changed in 2026-10: KalshiNR may request them
     too. Source: market-settlement.
+
+    Attributes:
+        market_settlement_report_id: MarketSettlementReportID (20105): Id of this page of the settlement; each
+            page has another. Required.
+        symbol: Symbol (55): Ticker of the market; ties the pages of a settlement together. Required.
+        clearing_business_date: ClearingBusinessDate (715): Date on which the trade or settlement clears.
+            Required.
+        tot_num_market_settlement_reports: TotNumMarketSettlementReports (20106): How many reports the
+            settlement has in all. In reports. Optional.
+        market_result: MarketResult (20107): How the market was decided. Known values: `MarketResult`.
+            Required.
+        settlement_price: SettlementPrice (730): Value of one YES contract before fees, in cents on every
+            session. In cents. Required. Changed in 1.0.19 (2026-02-27): Carries up to two decimals.
+        last_fragment: LastFragment (893): Y on the last page of a settlement, N on those before it. Optional.
+        market_settlement_party_ids: NoMarketSettlementPartyIDs (20108): The parties whose positions were
+            settled, each with its money and fees. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "UMS"
@@ -58,34 +74,13 @@ class MarketSettlementReport(FixMessage):
     LAYOUT = MESSAGE.body
 
     market_settlement_report_id: str
-    """MarketSettlementReportID (20105): Id of this page of the settlement; each page has another.
-
-    Required.
-    """
     symbol: str
-    """Symbol (55): Ticker of the market; ties the pages of a settlement together. Required."""
     clearing_business_date: date
-    """ClearingBusinessDate (715): Date on which the trade or settlement clears. Required."""
     tot_num_market_settlement_reports: int | None = None
-    """TotNumMarketSettlementReports (20106): How many reports the settlement has in all.
-
-    In reports. Optional.
-    """
     market_result: MarketResult | str
-    """MarketResult (20107): How the market was decided. Known values: `MarketResult`. Required."""
     settlement_price: Decimal
-    """SettlementPrice (730): What one YES contract was worth before fees, in cents whatever the Logon says.
-
-    In cents. Required. Changed in 1.0.19 (2026-02-27): Carries up to two decimals.
-    """
     last_fragment: bool | None = None
-    """LastFragment (893): Y on the last page of a settlement, N on those before it. Optional."""
     market_settlement_party_ids: list[MarketSettlementParty] = attrs.field(factory=list)
-    """NoMarketSettlementPartyIDs (20108): The parties whose positions were settled, each with its money and
-    fees.
-
-    Optional.
-    """
 
     def __init__(
         self,

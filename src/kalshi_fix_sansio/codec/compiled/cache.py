@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec.compiled.decoders import MAX_SINGLE_ENTRIES, DecoderWriter, Head, Read, Shape
 from kalshi_fix_sansio.codec.explainer import Explainer
 from kalshi_fix_sansio.codec.tables import Tables
-from kalshi_fix_sansio.codec.tokens import SOH, Columns, split
+from kalshi_fix_sansio.codec.tokens import Columns, split
+from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.scalars import Decimals
 
@@ -38,30 +38,21 @@ MAX_HEADS: Final = 1024
 MAX_HEAD_SIZE: Final = 256
 """Bytes of a beginning that is remembered."""
 
-MAX_WRONG_GUESSES: Final = 3
-"""How often a head may be followed by another shape than the time before until its messages are looked up by
-their tags at once. With 32 shapes in rotation that takes a tenth of the time less: the code of another shape
-is not even touched."""
-SAME_AGAIN: Final = 8
-"""How often in a row the same shape must follow it then until that is tried first again."""
-
 _MSG_SEQ_NUM: Final = b"\x0134="
-_Known = tuple[int, Read, Head, str, Read, int]
-"""Of the message that came with a head: its size, the function to be tried first, the head as that takes it,
-the expression that the head has matched; the function that took the message, and how many guesses were wrong,
-or without a guess how often this function was the right one in a row."""
+_Known = tuple[int, Read, Head]
+"""Of the last message with a head: its size, the function that read it, and the head as that function takes
+it."""
 
 
 class DecoderCache:
     """Decodes messages of known shapes, and gets to know shapes from messages that were read carefully.
 
     Messages that have the same in front of MsgSeqNum, and so the same MsgType and BodyLength, mostly have the
-    same shape: the one that was found for one of them is tried first for the next, and what stands there was
-    read already. Without that a report takes 1.4 times as long, an update of one level 1.7 times.
+    same shape: the shape of the last of them is tried first for the next, and the bytes there were read
+    already. Without that a report takes 1.4 times as long, an update of one level 1.7 times.
     """
 
     __slots__ = (
-        "_at",
         "_clearances",
         "_decimals",
         "_heads",
@@ -77,9 +68,6 @@ class DecoderCache:
         self._length_at = len(f"8={tables.dialect.begin_string}\x019=")
         self._heads: dict[bytes, _Known] = {}
         """By the head's bytes."""
-        self._at = 0
-        """Where MsgSeqNum began in the message before: mostly it does so in the next one. Looking for it
-        takes 5 % of an update of one to three levels."""
         self._decimals = Decimals(Decimal)
         """Prices by their text, for the same come again and again. Without, a snapshot of 40 levels takes
         1.14 times as long."""
@@ -98,62 +86,44 @@ class DecoderCache:
         BodyLength and CheckSum are known to be right; else they must be. With `strict` the message is only
         returned if strict decoding has nothing against it either.
         """
-        # A guess that is wrong only misses: the key is every byte in front of MsgSeqNum, as in a message
-        # before.
-        at = self._at
+        # 0 without MsgSeqNum: no head is known for that, and no shape fits.
+        at = data.find(_MSG_SEQ_NUM) + 1
         known = self._heads.get(data[:at])
-        if known is None:
-            # 0 without MsgSeqNum: nothing in front of it is known, and no shape fits.
-            at = self._at = data.find(_MSG_SEQ_NUM) + 1
-            known = self._heads.get(data[:at])
         try:
             if known is not None:
-                size, read, head, _, _, _ = known
+                size, read, head = known
                 # The head has BodyLength in it, so BodyLength is right exactly for this size.
                 if len(data) == size:
                     message = read(data, at, head, framed, strict)
                     if message is not None:
                         return message
-            return self._search(data, at, known, framed, strict)
+            return self._search(data, at, framed, strict)
         except ValueError:
             # A value fits its expression and means nothing, such as 30 February. The explainer says so.
             return None
 
-    def _search(
-        self, data: bytes, at: int, known: _Known | None, framed: bool, strict: bool
-    ) -> Message | None:
+    def _search(self, data: bytes, at: int, framed: bool, strict: bool) -> Message | None:
         """Look for the shape of the message by its tags; ValueError as from the shape's function."""
-        text = data.decode("latin-1")
-        # As `split` does where no value has `=` in it, which is looked at only when nothing is found.
-        texts = text.replace("=", SOH).split(SOH)
-        columns = texts[:-1:2], texts[1::2]
+        columns = split(data.decode("latin-1"))
         shapes = self._shapes.get(_key(columns))
-        if shapes is None and text.count("=") != text.count(SOH):
-            columns = split(text)
-            shapes = self._shapes.get(_key(columns))
         if shapes is None:
             shapes = self._shapes.get(_run_key(columns), ())
         for shape in shapes:
-            # Most often another shape came with these same bytes before, and has read them alike.
-            if known is not None and known[0] == len(data) and known[3] == shape.front:
-                head = known[2]
-            else:
-                found = shape.match_head(data[:at].decode("latin-1"))
-                if found is None:
-                    continue
-                digits, *others = found.groups()
-                # Every shape captures the same BodyLength: when it is wrong for one, it is wrong for all.
-                length = int(digits)
-                if length != len(data) - self._length_at - len(digits) - 1 - CHECK_SUM_SIZE:
-                    return None
-                head = (length, *others)
+            found = shape.match_head(data[:at].decode("latin-1"))
+            if found is None:
+                continue
+            digits, *others = found.groups()
+            # Every shape captures the same BodyLength: when it is wrong for one, it is wrong for all.
+            length = int(digits)
+            if length != len(data) - self._length_at - len(digits) - 1 - CHECK_SUM_SIZE:
+                return None
+            head = (length, *others)
             message = shape.read(data, at, head, framed, strict)
             if message is not None:
                 if shape.is_head_common and at <= MAX_HEAD_SIZE:
                     if len(self._heads) >= MAX_HEADS:
                         self._heads.clear()
-                    guess, count = (shape.read, 0) if known is None else _guess(known, shape.read)
-                    self._heads[data[:at]] = (len(data), guess, head, shape.front, shape.read, count)
+                    self._heads[data[:at]] = (len(data), shape.read, head)
                 return message
         return None
 
@@ -207,21 +177,6 @@ class DecoderCache:
         self._heads.clear()
         self._pattern_size += size
         self._shapes[key] = (*known, writer.compile()) if writer.pattern else known
-
-
-def _guess(known: _Known, read: Read) -> tuple[Read, int]:
-    """Return what to try first behind a head, and the count that goes with it, when `read` took a message
-    that was looked up by its tags.
-    """
-    _, guess, _, _, last, count = known
-    if guess is not _no_guess:
-        return (read, count + 1) if count + 1 < MAX_WRONG_GUESSES else (_no_guess, 0)
-    count = count + 1 if last is read else 0
-    return (_no_guess, count) if count < SAME_AGAIN else (read, 0)
-
-
-def _no_guess(_data: bytes, _at: int, _head: Head, _framed: bool, _strict: bool) -> None:
-    """Take no message."""
 
 
 # Hashes, because the tags themselves may be as many as a message has bytes for. Two shapes with the same hash

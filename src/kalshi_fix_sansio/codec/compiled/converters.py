@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from operator import methodcaller
 from types import MappingProxyType
 from typing import Any, Final
 
-from kalshi_fix_sansio.layout import Kind
-from kalshi_fix_sansio.limits import LimitCheck
+from kalshi_fix_sansio.dialect.layout import Kind
+from kalshi_fix_sansio.dialect.limits import LimitCheck
 
 
 def to_timestamp(text: str) -> datetime:
@@ -37,28 +38,6 @@ def any_broken(
     )
 
 
-EXPRESSIONS: Final[Mapping[Kind, str]] = MappingProxyType(
-    {
-        Kind.STRING: "{}",
-        Kind.CHAR: "{}",
-        Kind.INT: "int({})",
-        Kind.LENGTH: "int({})",
-        Kind.SEQNUM: "int({})",
-        Kind.NUMINGROUP: "int({})",
-        Kind.DECIMAL: "decimal({})",
-        Kind.BOOLEAN: "{} == 'Y'",
-        Kind.UTCTIMESTAMP: "timestamp({} + 'Z')",
-        Kind.UTCDATEONLY: "date({})",
-        Kind.UTCTIMEONLY: "time({})",
-        Kind.DATA: "{}.encode('latin-1')",
-    }
-)
-"""From the text of one value to the value, by kind, as source.
-
-Python's own conversions accept more than FIX does, such as `1_0` and `+5`: they are right here alone, behind
-the expressions of `LEXICAL_PLAIN`.
-"""
-
 CONVERTERS: Final[Mapping[Kind, Callable[[str], Any] | None]] = MappingProxyType(
     {
         Kind.STRING: None,
@@ -72,17 +51,11 @@ CONVERTERS: Final[Mapping[Kind, Callable[[str], Any] | None]] = MappingProxyType
         Kind.UTCTIMESTAMP: to_timestamp,
         Kind.UTCDATEONLY: date.fromisoformat,
         Kind.UTCTIMEONLY: time.fromisoformat,
+        Kind.DATA: methodcaller("encode", "latin-1"),
     }
 )
-"""The same as functions, for a field of all entries of a group; None: the text itself. Data is never in such
-a group (see `runs`)."""
+"""From the text of a value to the value, by kind; None: the text itself.
 
-NAMES: Final[Mapping[str, Any]] = MappingProxyType(
-    {
-        "decimal": Decimal,
-        "timestamp": datetime.fromisoformat,
-        "date": date.fromisoformat,
-        "time": time.fromisoformat,
-    }
-)
-"""What `EXPRESSIONS` uses."""
+Python's own conversions accept more than FIX does, such as `1_0` and `+5`: they are right here alone, behind
+the expressions of `LEXICAL_PLAIN`.
+"""

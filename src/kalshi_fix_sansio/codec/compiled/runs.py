@@ -12,7 +12,7 @@ import attrs
 
 from kalshi_fix_sansio.codec.blocks import FieldItem, GroupItem
 from kalshi_fix_sansio.codec.tables import FieldSlot, Slot
-from kalshi_fix_sansio.layout import Kind
+from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.scalars import LEXICAL_PLAIN
 
 

@@ -16,8 +16,8 @@ from kalshi_fix_adapters.cli.logs.render import json_fields, lines
 from kalshi_fix_adapters.cli.logs.units import Units
 from kalshi_fix_adapters.logs.reader import MAX_MESSAGE, LogReader
 from kalshi_fix_sansio import DIALECT, TEXTS, decode_strict
+from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember
 from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.layout import BlockLayout, FieldMember
 from kalshi_fix_sansio.validation import validate
 from tests.adapters.cli.every_message import KEY, SYMBOL, conversation
 from tests.helpers import tag_of

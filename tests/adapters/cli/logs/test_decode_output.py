@@ -17,10 +17,10 @@ from click.testing import CliRunner, Result
 from fuzz.targets.log_reader import CarefulDecoder
 from fuzz.wire import LOG
 from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.cli.kit.terminal import Screen
 from kalshi_fix_adapters.cli.logs import files, templates
 from kalshi_fix_adapters.cli.logs.decoding import Asked, Decoder, Form
 from kalshi_fix_adapters.cli.logs.summary import Summary
-from kalshi_fix_adapters.cli.terminal import Screen
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LogReader
 from tests.adapters.cli.every_message import SYMBOL

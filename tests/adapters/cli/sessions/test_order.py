@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.cli.sessions import requests
-from kalshi_fix_adapters.testing import Sandbox
-from kalshi_fix_adapters.venue.operations import operation
+from kalshi_fix_adapters.cli.sessions import order_entry
+from kalshi_fix_venue.operations import operation
+from kalshi_fix_venue.testing import Sandbox
 
 MARKET = "KXHIGHNY-26DEC31-B50"
 BUY = ("order", "buy", MARKET, "10", "0.40")
@@ -80,7 +80,7 @@ def test_all_orders_of_the_key_are_cancelled(environ: dict[str, str]) -> None:
 def test_it_asks_with_product_environment_price_and_cost(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "_at_terminal", lambda: True)
+    monkeypatch.setattr(order_entry, "_at_terminal", lambda: True)
     declined = run(environ, "order", "sell", MARKET, "10", "0.60", typed="n\n")
     assert (declined.exit_code, declined.stdout) == (1, "")
     for part in (

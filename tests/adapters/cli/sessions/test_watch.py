@@ -5,8 +5,8 @@ from __future__ import annotations
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.testing import Sandbox
-from kalshi_fix_adapters.venue.operations import operation
+from kalshi_fix_venue.operations import operation
+from kalshi_fix_venue.testing import Sandbox
 
 MARKET = "KXHIGHNY-26DEC31-B50"
 

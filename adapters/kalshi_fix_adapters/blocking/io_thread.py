@@ -1,0 +1,202 @@
+"""The thread of a blocking client: it connects, reads, writes unsent bytes, runs timers and closes."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kalshi_fix_adapters.blocking.shared_core import SharedCore
+from kalshi_fix_adapters.engine.attempts import Attempt
+from kalshi_fix_adapters.errors import SessionClosedError
+from kalshi_fix_adapters.net.sleeper import READY
+from kalshi_fix_sansio.errors import KalshiFixError
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.blocking.transport import Transport
+    from kalshi_fix_adapters.net.dial import AddressInfo
+
+
+class IoThread:
+    """Runs from the first attempt to connect until the client is over."""
+
+    def __init__(self, shared: SharedCore) -> None:
+        self._shared = shared
+        self._thread = threading.Thread(target=self._run, name="kalshi-fix", daemon=True)
+        self._runs = False
+        """Whether `_run` has begun, which then closes the shared core."""
+        self._called_off = False
+        """Whether `call_off` has closed the shared core, so that `_run` must not begin."""
+
+    def start(self) -> None:
+        """Start; once."""
+        self._thread.start()
+
+    def call_off(self) -> None:
+        """Close what it has not begun to use; it will not, even if the system starts it only now."""
+        with self._shared.lock:
+            if not self._runs:
+                self._called_off = True
+                self._shared.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._thread.is_alive()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread to have closed the connection; say whether it has."""
+        # `Thread.join` raises for a thread that an interrupt has kept from being started.
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        shared = self._shared
+        with shared.lock:
+            if self._called_off:
+                return
+            self._runs = True
+        # BaseException, because without this thread no call of a user would ever return.
+        try:
+            while (attempt := self._next_attempt()) is not None:
+                self._connect(attempt)
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
+            with shared.lock:
+                shared.core.failure(error)
+        finally:
+            with shared.lock:
+                shared.close()
+
+    def _next_attempt(self) -> Attempt | None:
+        """Wait for the moment to connect; None at the end."""
+        shared = self._shared
+        core = shared.core
+        while True:
+            with shared.lock:
+                # An interrupt has left the core half changed; its numbers are in doubt, so there is no next
+                # connection.
+                if core.changing:
+                    core.failure(SessionClosedError("interrupted"))
+                if core.over:
+                    return None
+                attempt = core.next_attempt()
+                seconds = core.timeout()
+                shared.notify()
+            if attempt is not None:
+                return attempt
+            shared.sleeper.sleep(seconds)
+
+    def _connect(self, attempt: Attempt) -> None:
+        # Imported here: they need TLS, which takes long to import, and a client may never connect.
+        from kalshi_fix_adapters.blocking.transport import Transport
+        from kalshi_fix_adapters.net.dial import open_socket
+
+        shared = self._shared
+        core, endpoint = shared.core, attempt.endpoint
+        try:
+            connected = open_socket(
+                endpoint.host,
+                endpoint.port,
+                attempt.security,
+                attempt.timeout,
+                on_tcp=core.tcp_connected,
+                waiting=_WaitsWhileWanted(shared),
+            )
+        except _NotWantedError:
+            with shared.lock:
+                core.connect_failed(SessionClosedError("the client was left"))
+            return
+        except KalshiFixError as error:
+            with shared.lock:
+                core.connect_failed(error)
+            return
+        self._keep(Transport(connected))
+
+    def _keep(self, transport: Transport) -> None:
+        """Read and write until the session has ended; then close the connection."""
+        shared = self._shared
+        core, ready = shared.core, False
+        try:
+            with shared.lock:
+                shared.attach(transport)
+            while True:
+                with shared.lock:
+                    if not shared.turn(transport, ready=ready):
+                        break
+                    seconds = shared.prepare(transport)
+                # Without the lock, so other threads can send meanwhile.
+                ready = bool(shared.sleeper.sleep(seconds) & READY)
+        finally:
+            with shared.lock:
+                shared.detach()
+            transport.close()
+        with shared.lock:
+            # After `failure` the core has no connection, and what an interrupt has half changed is left
+            # alone.
+            if not core.changing and not core.over:
+                core.disconnected()
+
+
+class _NotWantedError(Exception):
+    """A connection that is being made is not wanted any more."""
+
+
+class _WaitsWhileWanted:
+    """Waits while a connection is made, but no longer than the client is wanted: leaving it, Ctrl-C among the
+    ways to do so, wakes the thread."""
+
+    def __init__(self, shared: SharedCore) -> None:
+        self._shared = shared
+
+    def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
+        """Return the addresses of a host; none if that has taken longer."""
+        with contextlib.suppress(socket.gaierror):
+            # An address needs no other thread.
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        results: list[Sequence[AddressInfo] | BaseException] = []
+        sleeper = self._shared.sleeper
+
+        def resolve() -> None:
+            try:
+                results.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            except BaseException as error:  # noqa: BLE001 - it is raised again below
+                results.append(error)
+            sleeper.wake()
+
+        # Nothing can interrupt the system while it resolves a name, so a thread is left to it.
+        threading.Thread(target=resolve, name="kalshi-fix-resolver", daemon=True).start()
+        end = time.monotonic() + seconds
+        # A wake-up that comes before the sleep is not lost: it stands in the sleeper's socket.
+        while not results:
+            self._look()
+            left = end - time.monotonic()
+            if left <= 0:
+                return []
+            sleeper.sleep(left)
+        (found,) = results
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
+        """Wait until a socket can be read or written."""
+        sleeper = self._shared.sleeper
+        number = raw.fileno()
+        self._look()
+        sleeper.watch(number, interest)
+        try:
+            sleeper.sleep(seconds)
+        finally:
+            sleeper.watch(number, 0)
+        self._look()
+
+    def _look(self) -> None:
+        shared = self._shared
+        # Under the lock: a change that is under way in another thread was not interrupted.
+        with shared.lock:
+            if shared.core.leaving or shared.core.changing:
+                raise _NotWantedError

@@ -1,0 +1,309 @@
+"""The core and connection of a client under one lock, shared by its I/O thread and its users' threads.
+
+The I/O thread (`io_thread`) connects, reads, runs timers and closes. A user's thread that waits (`wait`)
+sleeps until that thread calls `notify`. A user's thread writes the messages that it sends (`change`), so the
+operating system has the bytes when `send` returns.
+
+Ctrl-C, or any exception of a signal handler, may interrupt the user's thread anywhere. In the middle of a
+change it leaves core or stream inconsistent. So `core.changing` is set during a change, and a thread that
+later finds it set ends the client, rather than continuing with uncertain numbers. No thread sleeps in the
+middle of a change.
+
+The class of an exception is irrelevant, because a signal handler may raise any. An exception that leaves
+`core.changing` set has interrupted a change; any other leaves the client as it was, and `wait` puts back the
+event that the call had taken.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
+
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.engine.client_core import ClientCore
+from kalshi_fix_adapters.errors import SessionClosedError
+from kalshi_fix_adapters.net.sleeper import READ, WRITE, Sleeper
+from kalshi_fix_adapters.observe.locks import ReentrantLock
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.blocking.transport import Transport
+
+_READS_PER_TURN = 8
+"""Reads after which the thread runs timers and writes, even if more data is available: a venue that never
+pauses must not delay heartbeats."""
+P = ParamSpec("P")
+T = TypeVar("T")
+_INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile what was sent last"
+_FORKED = "this process was forked from the one that has the connection; make a client of its own here"
+
+
+class SharedCore:
+    """The core and the connection of one client. Everything but `wait` and `wake` needs `lock`."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        self.core: ClientCore = ClientCore(
+            plan, wake=self.wake, current_task=threading.get_ident, has_ended=_has_ended
+        )
+        self.lock: ReentrantLock = ReentrantLock()
+        self._interrupted_by: BaseException | None = None
+        """The exception that interrupted a change of the core (`core.changing`)."""
+        self.forked: bool = False
+        """Whether this is the copy in a forked child, which has no such thread; the parent continues."""
+        self._transport: Transport | None = None
+        """The connection, between `attach` and `detach`."""
+        self._write: Callable[[bytearray], int] | None = None
+        """Its `write`, bound once because every `send` calls it."""
+        self.sleeper: Sleeper = Sleeper()
+        """Wakes the I/O thread: for the socket, a deadline, or a user's call."""
+        self._due: float | None = None
+        """The end of that sleep, monotonic; None if it only ends by `wake` or by the socket."""
+        self._waiters: set[threading.Lock] = set()
+        """A lock for each waiting call, which sleeps by acquiring it a second time."""
+        # `wake` may be called before `open` makes the sleeper; on one that is closed it does nothing.
+        self.close()
+        _all.add(self)
+
+    def open(self) -> None:
+        """Prepare for a new I/O thread."""
+        self.core.changing = self.forked = False
+        self._interrupted_by = None
+        self.sleeper = Sleeper()
+
+    def close(self) -> None:
+        """Record that the I/O thread has ended, and wake all waiting calls."""
+        self.sleeper.close()
+        self.notify()
+
+    def forked_off(self) -> None:
+        """In a forked child: leave the connection to the parent, whatever its threads were about to do."""
+        # A new lock: a thread of the parent, which this process does not have, may have held the old one.
+        self.lock = ReentrantLock()
+        self.core.changing = self.forked = True
+        if self._transport is not None:
+            # No close_notify of TLS: it would be sent on the parent's connection and end that.
+            self._transport.abort()
+            self._transport = self._write = None
+        self._waiters.clear()
+        self.close()
+
+    def wake(self) -> None:
+        """Wake the I/O thread."""
+        self.sleeper.wake()
+
+    def notify(self) -> None:
+        """Wake all waiting calls, because each waits for another condition."""
+        for each in self._waiters:
+            # A notification that an interrupt has ended may have released some; a second release would raise.
+            if each.locked():
+                each.release()
+        # A user that continues to wait adds another lock.
+        self._waiters.clear()
+
+    # Changes that must be whole, or end the client
+
+    def change(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function that changes the core, then write the core's output; an interrupt in between ends
+        the client.
+
+        The function clears `core.changing` before it raises with everything as it was. A function that takes
+        an event from the core goes to `wait` instead, which does not write: the event would be lost if that
+        failed.
+        """
+        core = self.core
+        core.changing = True
+        try:
+            result = act(*args, **kwargs)
+            if core.output and self._write is not None:
+                core.flush(self._write)
+            self._wake_if_needed()
+        except BaseException as error:
+            # The thread that is woken finds the interrupt and ends the connection. A message that has its
+            # number may have been sent: the caller cannot send it again with this client.
+            if core.changing:
+                self._interrupted_by = error
+                self.wake()
+            raise
+        core.changing = False
+        return result
+
+    def _wake_if_needed(self) -> None:
+        """Wake the client's own thread if it has to watch for room to write, or has a deadline before the one
+        until which it sleeps: that of a Logout, for example."""
+        core = self.core
+        due = core.due()
+        if (
+            core.output
+            or (due is not None and (self._due is None or due < self._due))
+            or (not core.wants_read and core.finished)
+        ):
+            self.wake()
+
+    def refuse(self, kind: type[SessionClosedError]) -> NoReturn:
+        """Raise that the client is over: a change was interrupted. Wake the client's own thread to see it."""
+        self.wake()
+        raise kind(_FORKED if self.forked else _INTERRUPTED) from self._interrupted_by
+
+    # The connection
+
+    def attach(self, transport: Transport) -> None:
+        """Use this connection from now on."""
+        self.core.connected()
+        self._transport, self._write = transport, transport.write
+
+    def detach(self) -> None:
+        """Use it no longer; it is about to be closed."""
+        if self._transport is not None:
+            # Before the socket is closed. The system may give its number to the next file that is opened, and
+            # `poll` would watch that.
+            self.sleeper.watch(self._transport.number, 0)
+            self._transport = self._write = None
+
+    def prepare(self, transport: Transport) -> float | None:
+        """Have the sleeper watch for what the next turn needs; return the seconds to sleep, None for any
+        time."""
+        core = self.core
+        due = self._due = core.due()
+        reading = core.wants_read
+        interest = READ if reading else 0
+        # Watched for writing only where a write will follow: a socket is writable nearly always, and the
+        # thread would spin. So not while TLS has to read before it can write (`write_wants_read`).
+        if (reading and transport.read_wants_write) or (core.output and not transport.write_wants_read):
+            interest |= WRITE
+        self.sleeper.watch(transport.number, interest)
+        # Bytes inside the TLS layer do not show on the socket, so there is nothing to sleep for.
+        if reading and transport.unread:
+            return 0.0
+        return None if due is None else max(0.0, due - time.monotonic())
+
+    def turn(self, transport: Transport, *, ready: bool) -> bool:
+        """Read if the socket is `ready`, run timers, write, and wake waiting calls; return whether the
+        connection continues."""
+        core = self.core
+        if not core.changing:
+            try:
+                self._move_bytes(transport, ready=ready)
+            except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
+                # No signal handler runs in this thread.
+                core.failure(error)
+                core.changing = False
+        self.notify()
+        return not (core.changing or core.finished)
+
+    def _move_bytes(self, transport: Transport, *, ready: bool) -> None:
+        core = self.core
+        # Any exception from here to the last line leaves this set: bytes may have been read and not received.
+        core.changing = True
+        # Before the deadline is checked: received bytes may move it, such as that of a silent peer.
+        if ready or transport.unread:
+            for _ in range(_READS_PER_TURN):
+                if not core.wants_read or (data := transport.read()) is None:
+                    break
+                core.receive(data)
+                if not transport.unread:
+                    break
+        due = self._due
+        if due is not None and due <= time.monotonic():
+            core.tick()
+        if core.output:
+            core.flush(transport.write)
+        core.changing = False
+
+    # Users that wait
+
+    def wait(
+        self,
+        look: Callable[[], T],
+        timeout: float | None,
+        error: type[SessionClosedError] = SessionClosedError,
+    ) -> T | None:
+        """Return what a function finds, called whenever that may have changed; None if it has found nothing
+        after `timeout` seconds. What it raises is raised.
+
+        The function may change the core: it is called under the lock, and an interrupt in the middle of a
+        change ends the client. After any other exception, what it has taken of the core is there to be taken
+        again; so what was taken in order to be raised is returned, and raised by the caller.
+
+        Raises:
+            SessionClosedError: that, or its kind `error`, if an interrupt has ended the client.
+        """
+        core = self.core
+        deadline = None if timeout is None else time.monotonic() + timeout
+        in_time = timeout is None or timeout > 0
+        before = core.last_taken
+        try:
+            while True:
+                with self.lock:
+                    if self.core.changing:
+                        self.refuse(error)
+                    try:
+                        # `look` may take something of the core, or send.
+                        found = look()
+                        if found is None and not in_time:
+                            self._read_now()
+                            found = look()
+                        if found is not None or not in_time:
+                            return found
+                        # Taken once here, and once more to wait: that blocks until `notify` releases it, and
+                        # a notification in between is not missed.
+                        waiter = threading.Lock()
+                        waiter.acquire()
+                        self._waiters.add(waiter)
+                    finally:
+                        # Interrupted: the client's own thread has to end the client.
+                        if core.changing:
+                            self.wake()
+                in_time = self._is_notified(waiter, deadline)
+        except BaseException as raised:
+            # It may have interrupted the release of the lock, after `look` was through: an event taken then
+            # has not reached the caller, and is put back.
+            with self.lock:
+                if not core.changing:
+                    core.give_back(before)
+                elif not isinstance(raised, error):
+                    self._interrupted_by = raised
+            raise
+
+    def _read_now(self) -> None:
+        """Read available data in the calling thread: a program that only polls (`timeout=0`) may leave the
+        client's thread no time to run."""
+        transport = self._transport
+        if transport is not None and self.core.wants_read:
+            self._move_bytes(transport, ready=True)
+            # What the TLS layer holds or wants does not wake the client's own thread.
+            if transport.unread or transport.read_wants_write:
+                self.wake()
+            self._wake_if_needed()
+            self.notify()
+
+    def _is_notified(self, waiter: threading.Lock, deadline: float | None) -> bool:
+        """Wait for a notification; return False if none arrived before the deadline."""
+        # A lock takes no timeout beyond TIMEOUT_MAX; a user may give one, as for ever.
+        seconds = (
+            -1.0 if deadline is None else min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
+        )
+        if waiter.acquire(timeout=seconds):
+            return True
+        with self.lock:
+            self._waiters.discard(waiter)
+        return False
+
+
+def _has_ended(thread: int) -> bool:
+    return all(each.ident != thread for each in threading.enumerate())
+
+
+_all: weakref.WeakSet[SharedCore] = weakref.WeakSet()
+"""Those of this process. Weak, so that a client that is dropped can be freed."""
+
+
+def _forked() -> None:
+    for each in list(_all):
+        each.forked_off()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -1,1 +1,0 @@
-"""`kalshi-fix demo`: a first order on each product, told as it happens."""

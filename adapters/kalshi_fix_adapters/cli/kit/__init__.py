@@ -1,0 +1,1 @@
+"""Shared by all subcommands, including those of other distributions."""

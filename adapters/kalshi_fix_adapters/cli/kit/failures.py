@@ -1,0 +1,43 @@
+"""Failures of the command: one sentence on standard error, no traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Iterator
+
+import click
+
+INTERRUPTED, PIPE_CLOSED = 130, 141
+"""Exit statuses that a shell reports for a program ended by SIGINT or SIGPIPE."""
+
+
+class CommandError(click.ClickException):
+    """Ends the command with exit status 1 and this sentence."""
+
+
+def sentence(error: click.ClickException) -> str:
+    """Return the text for a failure; for a usage error, with a reference to the help."""
+    text = error.format_message()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{text.rstrip('.')}; see {error.ctx.command_path} --help"
+    return text
+
+
+@contextlib.contextmanager
+def told_plainly() -> Iterator[None]:
+    """Convert exceptions of the library and errors of the system into a sentence."""
+    # Here, because `--version` and `--help` need this module, and not the core.
+    from kalshi_fix_sansio.errors import KalshiFixError
+
+    try:
+        yield
+    except KalshiFixError as error:
+        raise CommandError(str(error)) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise CommandError(f"{where}{error.strerror or error}") from None
+    except (EOFError, zlib.error) as error:  # of a packed file, not of a question
+        raise CommandError(f"a packed file cannot be read: {error}") from None

@@ -1,0 +1,270 @@
+"""Output of the command: styled in a terminal, plain text in a pipe or with NO_COLOR."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final, Self, TextIO
+
+import click
+from rich.box import ASCII, SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Span = tuple[str, str]
+"""A style (empty for none) and a piece of a line."""
+Line = tuple[Span, ...]
+
+USUAL_WIDTH: Final = 80
+"""Columns of a terminal of unknown size."""
+PLAIN_WIDTH = 1000
+"""Columns that are too many for any table, where there is no terminal that has a width."""
+
+WIDEST: Final = 100
+"""Columns beyond which text is not easier to read."""
+
+CUT_OFF = ">"
+"""The end of a truncated line."""
+
+PROGRESS_SECONDS: Final = 0.5
+"""Seconds between two progress lines, and before the first."""
+NARROWEST: Final = 20
+"""Columns below which nothing is folded to fit."""
+_WORDS: Final = re.compile(r" *[^ ]+")
+
+
+def plain(text: str) -> Line:
+    """Return a line without style."""
+    return (("", text),)
+
+
+def printable(text: str) -> str:
+    """Return text from outside so that it cannot steer a terminal: control characters are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are of something, in words."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Return how many columns a stream has; None if it is no terminal."""
+    if not stream.isatty():
+        return None
+    found = _columns_asked_for()
+    if found is None:
+        with contextlib.suppress(OSError, ValueError):
+            found = os.get_terminal_size(stream.fileno()).columns
+    return max(NARROWEST, found or USUAL_WIDTH)
+
+
+def _columns_asked_for() -> int | None:
+    with contextlib.suppress(KeyError, ValueError):
+        return max(NARROWEST, int(os.environ["COLUMNS"]))
+    return None
+
+
+def tell(text: str) -> None:
+    """Print a sentence about the command itself on standard error: on a terminal in lines that fit."""
+    columns = columns_of(sys.stderr)
+    for line in f"kalshi-fix: {text}".split("\n"):
+        click.echo(line if columns is None else wrapped(line, columns), err=True)
+
+
+@contextlib.contextmanager
+def without_log_lines() -> Iterator[None]:
+    """Have no warnings of the library's logger between the command's own lines, unless there is a handler."""
+    logger, handler = logging.getLogger("kalshi_fix_adapters"), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class StatusLine:
+    """A progress line on standard error, which replaces the previous one."""
+
+    def __init__(self) -> None:
+        self._length = 0
+        self._due = time.monotonic() + PROGRESS_SECONDS
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    @staticmethod
+    def is_seen() -> bool:
+        """Whether standard error is a terminal."""
+        return sys.stderr.isatty()
+
+    def is_due(self) -> bool:
+        """Return whether a progress line is due; if so, the next one is due after `PROGRESS_SECONDS`."""
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self._due = now + PROGRESS_SECONDS
+        return True
+
+    def show(self, text: str) -> None:
+        """Print it, if it is seen."""
+        columns = columns_of(sys.stderr)
+        if columns is None:
+            return
+        text = text[: columns - 1]
+        # Spaces instead of an erase sequence, because the terminal may be configured as plain.
+        line = f"\r{text:<{self._length}}"
+        # First, because an interrupt may occur as soon as the line is visible.
+        self._length = max(self._length, len(text))
+        sys.stderr.write(line)
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take it away."""
+        if self._length:
+            sys.stderr.write(f"\r{'':<{self._length}}\r")
+            sys.stderr.flush()
+            self._length = 0
+
+
+def wrapped(text: str, width: int, *, indent: int | None = None) -> str:
+    """Return text in lines, as `folded` does it."""
+    return "\n".join("".join(part for _, part in each) for each in folded(plain(text), width, indent=indent))
+
+
+def folded(line: Line, width: int, *, indent: int | None = None) -> list[Line]:
+    """Fold a line into lines of at most `width` columns, at spaces.
+
+    A longer word is not split, so it can be copied: the terminal wraps it.
+
+    Args:
+        line: the line to fold.
+        width: number of columns.
+        indent: indent of the continuation lines; by default two columns more than that of the first.
+    """
+    if sum(len(part) for _, part in line) <= width:
+        return [line]
+    text = "".join(part for _, part in line)
+    if indent is None:
+        indent = min(len(text) - len(text.lstrip(" ")) + 2, width // 2)
+    lines: list[list[Span]] = [[]]
+    room = width
+    for style, word in _words(line):
+        if len(word) > room and lines[-1]:
+            lines.append([("", " " * indent)])
+            room, word = width - indent, word.lstrip(" ")
+        lines[-1].append((style, word))
+        room -= len(word)
+    return [tuple(spans) for spans in lines]
+
+
+def _words(line: Line) -> Iterator[Span]:
+    """Yield the words of a line, each with the spaces before it."""
+    for style, part in line:
+        end = 0
+        for found in _WORDS.finditer(part):
+            end = found.end()
+            yield style, found[0]
+        if end < len(part):
+            yield style, part[end:]
+
+
+class Screen:
+    """A text stream that may be a terminal."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stdout if stream is None else stream
+        self.is_terminal: bool = self._stream.isatty()
+        self.width: int = columns_of(self._stream) or PLAIN_WIDTH
+        """Columns that there are."""
+        width = self.width if self.is_terminal else _columns_asked_for() or USUAL_WIDTH
+        self.text_width: int = min(width, WIDEST)
+        """Columns of running text."""
+        self._console = Console(file=self._stream, width=self.width, highlight=False, markup=False)
+        self._styled: bool = self.is_terminal and not self._console.no_color
+        if not self._styled:
+            # NO_COLOR alone leaves bold and the like.
+            self._console = Console(
+                file=self._stream, width=self.width, highlight=False, markup=False, color_system=None
+            )
+
+    def lines(self, lines: Sequence[Line], *, cut: bool = False) -> None:
+        """Print lines: on a terminal folded to its width, or, with `cut`, truncated to it."""
+        if self.is_terminal:
+            width = self.width
+            if cut:
+                lines = [clipped(line, width) for line in lines]
+            else:
+                lines = [part for line in lines for part in folded(line, width)]
+        if self._styled:
+            self._console.print(styled(lines), soft_wrap=True)
+        else:
+            self._stream.write("".join("".join(part for _, part in line) + "\n" for line in lines))
+
+    def text(self, lines: Sequence[str]) -> None:
+        """Print lines without style, as they are: for programs, and to be copied."""
+        self._stream.write("\n".join((*lines, "")))
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table; columns whose values are numbers are aligned to the right."""
+        self.lines([(("bold", title),)])
+        if self._styled and self._console.encoding.startswith("utf"):
+            table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        else:
+            table = Table(box=ASCII, padding=(0, 1, 0, 0) if self._styled else (0, 1))
+        for index, column in enumerate(columns):
+            numeric = all(_is_number(row[index]) for row in rows)
+            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(printable(value) for value in row))
+        self._console.print(table)
+
+    def flush(self) -> None:
+        """Flush the output."""
+        self._stream.flush()
+
+
+def styled(lines: Sequence[Line]) -> Text:
+    """Return lines as rich has them."""
+    return Text("\n").join(Text.assemble(*((part, style) for style, part in line)) for line in lines)
+
+
+def beside(blocks: Sequence[Sequence[Line]], width: int) -> list[Line]:
+    """Return blocks of lines side by side, each but the last in so many columns."""
+    lines: list[Line] = []
+    for row in range(max(map(len, blocks))):
+        spans: list[Span] = []
+        for number, block in enumerate(blocks):
+            line = block[row] if row < len(block) else ()
+            spans += line
+            if number + 1 < len(blocks):
+                spans.append(("", " " * (width - sum(len(part) for _, part in line))))
+        lines.append(tuple(spans))
+    return lines
+
+
+def clipped(line: Line, width: int) -> Line:
+    """Return a line, cut off where there is no room for it."""
+    if sum(len(part) for _, part in line) <= width:
+        return line
+    shown: list[Span] = []
+    room = width - 1
+    for style, part in line:
+        shown.append((style, part[:room]))
+        room -= len(shown[-1][1])
+    return (*shown, ("dim", CUT_OFF))
+
+
+def _is_number(text: str) -> bool:
+    return text == "-" or text.replace(".", "", 1).isdigit()

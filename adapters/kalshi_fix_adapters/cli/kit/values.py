@@ -1,0 +1,31 @@
+"""Values of arguments and options that are more than text, as click takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # which takes no type in click 8.1
+
+
+class Value(_ParamType):
+    """A value that a function converts from text; its ValueError is the error message."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        """Take the name, which help shows in capitals, and the function."""
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Convert the value; a default may not be text."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

@@ -1,0 +1,238 @@
+"""Common parts of the subcommands that trade: arguments, confirmation, and output of the outcome."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import click
+
+from kalshi_fix_adapters.cli.kit.failures import CommandError
+from kalshi_fix_adapters.cli.kit.terminal import printable, tell, wrapped
+from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_adapters.cli.sessions.outcome import Outcome, Request, carry_out
+from kalshi_fix_adapters.cli.sessions.target import Target, target_options
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_sansio import (
+    DIALECT,
+    TEXTS,
+    ExecType,
+    ExecutionReport,
+    LogonFields,
+    MassCancelResponse,
+    OrderCancelReject,
+    OrderMassCancelReport,
+    Side,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import Sender
+from kalshi_fix_sansio.validation import logon_facts, validate
+
+SESSION: Final = "KalshiNR"
+DONE, REFUSED, UNKNOWN = 0, 1, 3
+"""Exit statuses; 2 is for mistakes in how the command is called."""
+WIDTH: Final = 60
+"""Columns of the output."""
+MAX_ID: Final = 64
+"""Characters of a ClOrdID in an argument."""
+MAX_TEXT: Final = 256
+"""Characters of a Text of the venue's that are printed."""
+ONE, ZERO, CENTICENT = Decimal(1), Decimal(0), Decimal("0.0001")
+
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
+
+
+def _number(text: str) -> Decimal:
+    """Read an exact number in plain digits."""
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no number such as 10 or 0.40")
+    return Decimal(text)
+
+
+def _id(text: str) -> str:
+    if not 0 < len(text) <= MAX_ID or not text.isascii() or not text.isprintable():
+        raise ValueError(f"an id has 1 to {MAX_ID} printable ASCII characters")
+    return text
+
+
+NUMBER, ID = Value("number", _number), Value("id", _id)
+F = TypeVar("F", bound=Callable[..., Any] | click.Command)
+
+side_argument: Callable[[F], F] = click.argument("side", type=click.Choice(["buy", "sell"]))
+order_id_option: Callable[[F], F] = click.option(
+    "--order-id", type=ID, help="OrderID, the venue's own id of the order."
+)
+_id_option = click.option(
+    "--id",
+    "own_id",
+    type=ID,
+    default=lambda: str(uuid4()),
+    show_default=False,
+    help="ClOrdID of the request. Default: a new UUID.",
+)
+_yes_option = click.option("--yes", is_flag=True, help="Do not ask before it is sent.")
+SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
+
+
+def request_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of every request, and the connection options (`target_options`)."""
+    return _id_option(_yes_option(target_options(command)))
+
+
+def order_plan(target: Target) -> ConnectionPlan:
+    """Return the plan of an order session. Its orders stay open after the disconnect."""
+    fields = LogonFields(skip_pending_exec_reports=True)
+    return target.plan(SESSION, reconnect=None, logon_fields=fields)
+
+
+def _check(plan: ConnectionPlan, request: Message) -> None:
+    """Find out before anybody is asked or anything is sent whether the venue would take such a request.
+
+    Raises:
+        CommandError: it would not.
+    """
+    config = plan.config
+    facts = logon_facts(DIALECT, config.logon_fields)
+    problems = validate(
+        request,
+        request.MESSAGE,
+        product=config.product,
+        session=SESSION,
+        sender=Sender.CLIENT,
+        logon=facts,
+    )
+    if problems:
+        raise CommandError("nothing was sent: " + "; ".join(map(str, problems)))
+
+
+def _confirm(plan: ConnectionPlan, what: Sequence[str], *, yes: bool) -> None:
+    """Print the request and its destination, and ask for confirmation.
+
+    Raises:
+        CommandError: the answer is no, or the input is not interactive.
+    """
+    where = f"{plan.config.product}, {plan.environment}: {SESSION} at {plan.endpoint}"
+    for line in (*what, where):
+        click.echo(wrapped(printable(line), WIDTH), err=True)
+    if yes:
+        return
+    if not _at_terminal():
+        raise CommandError("nothing was sent: there is no terminal to ask at; say --yes")
+    try:
+        if click.confirm("Send it?", err=True):
+            return
+    except click.Abort as abort:
+        click.echo(err=True)  # the question's line has no end
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            tell("nothing was sent")
+            raise KeyboardInterrupt from None
+    raise CommandError("nothing was sent")
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def cost(product: str, side: str, quantity: Decimal, price: Decimal) -> str:
+    """Return the value of an order in words."""
+    if product == "margin":
+        return f"worth {quantity * price:f} dollars; takes margin, and fees"
+    if side == "buy":
+        return f"costs up to {quantity * price:f} dollars, and fees"
+    return f"costs up to {quantity * (ONE - price):f} dollars, less what Yes you hold, and fees"
+
+
+def carried_out(
+    plan: ConnectionPlan,
+    request: Request,
+    what: Sequence[str],
+    *,
+    yes: bool,
+    settle: bool = False,
+    at_once: bool = False,
+) -> Outcome:
+    """Ask for confirmation of a request, which `what` describes, unless `yes` is set; send it and wait for
+    its outcome; if it was refused or is unknown, print that.
+
+    The command then exits with status 1 or 3.
+
+    Raises:
+        CommandError: the request was not sent.
+    """
+    _check(plan, request)
+    _confirm(plan, what, yes=yes)
+    outcome = carry_out(plan, request, settle=settle, at_once=at_once)
+    if outcome.is_unknown:
+        say("unknown", outcome.why)
+        say_fills(outcome)
+        say("ClOrdID", request.cl_ord_id)
+        say("advice", "look it up by REST or `kalshi-fix orders`")
+        raise click.exceptions.Exit(UNKNOWN)
+    refusal = _refusal(outcome)
+    if refusal is not None:
+        say("refused", refusal)
+        say_fills(outcome)
+        raise click.exceptions.Exit(REFUSED)
+    return outcome
+
+
+def _refusal(outcome: Outcome) -> str | None:
+    """Return why a request was refused; None if it was not."""
+    answer = outcome.answer
+    if outcome.reject is not None:
+        return _told(outcome.reject.MSG_TYPE, getattr(outcome.reject, "text", None), "")
+    if isinstance(answer, OrderCancelReject):
+        reason = getattr(answer.cxl_rej_reason, "name", answer.cxl_rej_reason)
+        return _told(answer.MSG_TYPE, answer.text, str(reason or ""))
+    if isinstance(answer, OrderMassCancelReport):
+        if answer.mass_cancel_response == MassCancelResponse.ALL_ORDERS_CANCELLED:
+            return None
+        return str(answer.mass_cancel_reject_reason or "the venue gives no reason")
+    if isinstance(answer, ExecutionReport) and answer.exec_type == ExecType.REJECTED:
+        return _told(answer.MSG_TYPE, answer.text, "")
+    return None
+
+
+def say_order(outcome: Outcome) -> None:
+    """Print the fills and the state of the order."""
+    say_fills(outcome)
+    report = outcome.report
+    if report is None:
+        return
+    if report.leaves_qty:
+        price = "" if report.price is None else f" at {report.price:f} dollars"
+        say("open", f"{report.leaves_qty:f} contracts rest{price}")
+    elif report.exec_type in (ExecType.CANCELED, ExecType.EXPIRED):
+        kind = "canceled" if report.exec_type == ExecType.CANCELED else "expired"
+        say("ended", f"{kind}: {_told(report.MSG_TYPE, report.text, '')}" if report.text else kind)
+    say("ClOrdID", report.cl_ord_id)
+    say("OrderID", report.order_id)
+
+
+def _told(msg_type: str, text: str | None, reason: str) -> str:
+    known = TEXTS.get((msg_type, text or ""))
+    said = (text or reason or "the venue gives no reason")[:MAX_TEXT]
+    return said if known is None else f"{said}: {known.meaning}"
+
+
+def say(label: str, text: str) -> None:
+    """Print the outcome of a request, in lines of 60 columns."""
+    click.echo(wrapped(f"{label:<9}{printable(text)}", WIDTH, indent=9))
+
+
+def say_fills(outcome: Outcome) -> None:
+    """Print the fills, if any."""
+    trades = [(each.last_px, each.last_qty) for each in outcome.fills]
+    sound = [(price, quantity) for price, quantity in trades if price is not None and quantity]
+    if not sound:
+        return
+    filled = sum((quantity for _, quantity in sound), ZERO)
+    value = sum((price * quantity for price, quantity in sound), ZERO)
+    fees = sum((fee.misc_fee_amt for each in outcome.fills for fee in each.misc_fees), ZERO)
+    say("filled", f"{filled:f} contracts at {(value / filled).quantize(CENTICENT):f} dollars on average")
+    say("value", f"{value:f} dollars, and fees of {fees:f} dollars")

@@ -1,1 +1,0 @@
-"""`kalshi-fix venue` and its subcommands: the simulated Kalshi, served, operated, simulated and replayed."""

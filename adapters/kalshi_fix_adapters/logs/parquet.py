@@ -1,0 +1,97 @@
+"""Market data of recordings as a Parquet table. It needs the extra `parquet`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from kalshi_fix_adapters.logs.past_sessions import Source, happenings
+from kalshi_fix_sansio import MarketDataIncrementalRefresh, MarketDataSnapshotFullRefresh
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.events import MessageReceived
+
+ROWS: Final = 100_000
+"""Rows that are kept in memory and written together."""
+DIGITS, SCALE = 38, 10
+"""Of prices and sizes: all digits, and those behind the point."""
+COLUMNS: Final = ("time", "sent", "number", "snapshot", "symbol", "type", "action", "price", "size")
+_Row = tuple[
+    datetime, datetime | None, int, bool, str | None, str | None, str | None, Decimal | None, Decimal | None
+]
+
+
+def to_parquet(source: Source | Iterable[Source], path: str | Path) -> int:
+    """Write the market data of recordings or wire logs as one table; return how many rows it has.
+
+    A row is an entry of a snapshot (35=W) or an update (35=X); a snapshot without entries is a row of its own
+    without type, price and size. Columns: `time` (when it was received) and `sent` (SendingTime), `number`
+    (MsgSeqNum), `snapshot`, `symbol`, `type` (BID, OFFER, TRADE), `action` (NEW, CHANGE, DELETE; null in a
+    snapshot), `price` and `size`, which are exact decimals, in dollars and contracts.
+
+    Raises:
+        ConfigurationError: pyarrow is not installed.
+        ValueError: a price or size has more than ten digits behind the point.
+        RecordingError, OSError, EOFError: as from `happenings`.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ModuleNotFoundError:
+        raise ConfigurationError("Parquet needs pyarrow: pip install 'kalshi-fix-sansio[parquet]'") from None
+    moment, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(DIGITS, SCALE)
+    kinds = (moment, moment, pa.int64(), pa.bool_(), *[pa.dictionary(pa.int32(), pa.string())] * 3)
+    schema = pa.schema(list(zip(COLUMNS, (*kinds, decimal, decimal), strict=True)))
+    count = 0
+    with parquet.ParquetWriter(str(path), schema) as writer:
+        for rows in _batches(_rows(source)):
+            columns = [
+                pa.array(values, field.type)
+                for values, field in zip(zip(*rows, strict=True), schema, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            count += len(rows)
+    return count
+
+
+def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    batch: list[_Row] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _rows(source: Source | Iterable[Source]) -> Iterator[_Row]:
+    for happening in happenings(source):
+        if not isinstance(happening.what, MessageReceived):
+            continue
+        message: Any = happening.what.message
+        snapshot = isinstance(message, MarketDataSnapshotFullRefresh)
+        if not snapshot and not isinstance(message, MarketDataIncrementalRefresh):
+            continue
+        header = message.header
+        first = (happening.time, header.sending_time, header.msg_seq_num, snapshot)
+        for entry in message.md_entries:
+            symbol = message.symbol if snapshot else entry.symbol
+            action = None if snapshot else _name(entry.md_update_action)
+            yield (
+                *first,
+                symbol,
+                _name(entry.md_entry_type),
+                action,
+                entry.md_entry_px,
+                entry.md_entry_size,
+            )
+        if not message.md_entries:
+            yield (*first, message.symbol if snapshot else None, None, None, None, None)
+
+
+def _name(code: Any) -> str | None:
+    return None if code is None else code.name if isinstance(code, Enum) else str(code)

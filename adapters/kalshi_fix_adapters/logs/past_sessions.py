@@ -1,0 +1,361 @@
+"""Replay of recordings and wire logs through the machines that a program uses next to its session.
+
+The events of the session are reconstructed from its messages: logons, ends, missing messages, and the message
+that a reject answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from inspect import signature
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_adapters.logs.entries import read_log
+from kalshi_fix_adapters.logs.recording import Kind, Recording, is_recording
+from kalshi_fix_sansio import (
+    DIALECT,
+    BusinessMessageReject,
+    Heartbeat,
+    Logon,
+    Logout,
+    Reject,
+    ResendRequest,
+    SequenceReset,
+    TestRequest,
+)
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message, values_of
+from kalshi_fix_sansio.errors import DecodeError, LocalProtocolError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    LoggedOn,
+    MessageReceived,
+    MessagesLost,
+    RejectReceived,
+    SessionEnded,
+)
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.trading import DropCopy
+
+MAX_SENT: Final = 10_000
+"""Messages of a connection that are remembered, for rejects that answer them."""
+MAX_MISSING: Final = 1_000
+"""Ranges of missing numbers of a connection."""
+MAX_CONNECTIONS: Final = 1_000
+"""Connections that are followed at a time; the oldest is taken for ended."""
+_NOBODY: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECRETS: Final = frozenset(field.attribute for field in DIALECT.fields.values() if field.secret)
+_OF_SESSION: Final = frozenset((Heartbeat, TestRequest, ResendRequest, SequenceReset, Logon, Logout))
+
+
+@attrs.frozen
+class Happening:
+    """An event or sent message of one session.
+
+    Attributes:
+        time: UTC; 1970 if the log has no time.
+        session_type: Such as KalshiMD; empty if the CompIDs are not Kalshi's.
+        what: The argument for `apply`: an event of a session, or a sent message.
+    """
+
+    time: datetime
+    session_type: str
+    what: object
+
+
+Source = str | Path | Recording
+
+
+def replay(source: Source | Iterable[Source], *machines: Any, session_type: str | None = None) -> int:
+    """Replay a recording or log through machines; return the number of its messages and events.
+
+    A machine is any object with `apply(happened)`, or `apply(happened, now)`. Each also receives the updates
+    that the preceding ones returned: `Orders` before `Positions` and `Cash`, `DropCopy` before `Orders`.
+
+    Args:
+        source: a file, or several in their order; compressed if the name ends with .gz. A `Recording` lists
+            the damaged records that were skipped in its `damaged`.
+        machines: the objects whose `apply` is called.
+        session_type: replay only sessions of this type; all by default. Set it if a file contains several,
+            since each ends separately.
+
+    Raises:
+        RecordingError, OSError, EOFError: as from `Recording` and `read_log`.
+    """
+    steps = [_step(machine) for machine in machines]
+    # A single machine without a time argument, such as books, takes a faster path.
+    alone = steps[0][0] if len(steps) == 1 and steps[0][1] is None else None
+    count = 0
+    for time, of_type, what in _passed(source):
+        if session_type is not None and of_type != session_type:
+            continue
+        count += 1
+        if alone is not None:
+            try:  # noqa: SIM105 - a context manager would be entered for each message
+                alone(what)
+            except LocalProtocolError:
+                pass  # as below
+            continue
+        items: list[object] = [what]
+        for apply, timed, replaces in steps:
+            told: list[object] = []
+            for item in items:
+                try:
+                    found = apply(item, _now(timed, time)) if timed else apply(item)
+                except LocalProtocolError:
+                    continue  # the machine forbids sending it, but it was sent
+                if found is not None:
+                    told += found if isinstance(found, list) else [found]
+            items = told if replaces else items + told
+    return count
+
+
+_Step = tuple[Any, type | None, bool]
+"""`apply`, its kind of time argument (None without one), and whether its result replaces its input."""
+
+
+def _step(machine: Any) -> _Step:
+    parameters = list(signature(machine.apply).parameters.values())
+    timed = None
+    if len(parameters) > 1:
+        timed = Instant if "Instant" in str(parameters[1].annotation) else datetime
+    return machine.apply, timed, isinstance(machine, DropCopy)
+
+
+def _now(timed: type, time: datetime) -> object:
+    return Instant(time.timestamp(), time) if timed is Instant else time
+
+
+def happenings(source: Source | Iterable[Source]) -> Iterator[Happening]:
+    """Yield the events and sent messages of recordings, wire logs and other logs, in their order.
+
+    Invalid FIX messages are skipped; in a log, also messages without a direction. Damage in a recording is
+    treated as lost messages on every open session.
+
+    Raises:
+        RecordingError, OSError, EOFError: as from `Recording` and `read_log`.
+    """
+    for passed in _passed(source):
+        yield Happening(*passed)
+
+
+_Passed = tuple[datetime, str, object]
+"""The values of a `Happening`."""
+
+
+def _passed(source: Source | Iterable[Source]) -> Iterator[_Passed]:
+    sources = [source] if isinstance(source, str | Path | Recording) else list(source)
+    sessions = _Sessions()
+    for each in sources:
+        if isinstance(each, Recording):
+            yield from _recorded(each, sessions)
+        else:
+            yield from _recorded(Recording(each), sessions) if is_recording(each) else _logged(each, sessions)
+
+
+def _recorded(recording: Recording, sessions: _Sessions) -> Iterator[_Passed]:
+    decode = CODEC.decode
+    time, left_out = _NOBODY, 0
+    for record in recording:
+        time = record.time
+        if recording.damaged_bytes != left_out:
+            left_out = recording.damaged_bytes
+            yield from sessions.lose(time)
+        session = sessions.of(record.connection)
+        if record.kind is Kind.RECEIVED:
+            framer = session.framer
+            framer.feed(record.data)
+            take = session.received
+            while (found := framer.next()) is not None:
+                if found.__class__ is Frame:
+                    for what in take(decode(found), found.data):
+                        yield time, session.session_type, what
+            continue
+        if record.kind is Kind.SENT:
+            try:
+                message = decode(record.data)
+            except DecodeError:
+                continue
+            told = session.sent(message)
+        elif record.kind is Kind.ENDED:
+            told = sessions.end(record.connection)
+        else:
+            told = session.lose()
+        for what in told:
+            yield time, session.session_type, what
+    if recording.damaged_bytes != left_out:
+        yield from sessions.lose(time)
+
+
+def _logged(path: str | Path, sessions: _Sessions) -> Iterator[_Passed]:
+    for entry in read_log(path):
+        message = entry.message
+        if message is None or entry.direction is None:
+            continue
+        header = message.header
+        ids = (header.sender_comp_id, header.target_comp_id)
+        ids = ids if entry.direction == "sent" else ids[::-1]
+        time = entry.time or _NOBODY
+        for old in sessions.others(ids, entry.connection):
+            for what in sessions.end(old):
+                yield time, ids[1] or "", what
+        session = sessions.of((ids, entry.connection))
+        told = session.sent(message) if entry.direction == "sent" else session.received(message, entry.frame)
+        for what in told:
+            yield time, session.session_type, what
+
+
+class _Sessions:
+    """The connections that are open."""
+
+    def __init__(self) -> None:
+        self._open: dict[Any, _Session] = {}
+
+    def of(self, key: Any) -> _Session:
+        session = self._open.get(key)
+        if session is None:
+            if len(self._open) >= MAX_CONNECTIONS:
+                del self._open[next(iter(self._open))]
+            session = self._open[key] = _Session()
+        return session
+
+    def lose(self, time: datetime) -> Iterator[_Passed]:
+        """Record that messages of unknown sessions are missing; yield the events of every open session."""
+        for session in list(self._open.values()):
+            for what in session.lose():
+                yield time, session.session_type, what
+
+    def end(self, key: Any) -> list[object]:
+        """Forget a connection; return the events of its end."""
+        session = self._open.pop(key, None)
+        return [] if session is None else session.end()
+
+    def others(self, ids: Any, connection: int | None) -> list[Any]:
+        """Return the keys of other connections between the same two: they are over when a new one begins."""
+        if (ids, connection) in self._open:
+            return []
+        return [key for key in self._open if isinstance(key, tuple) and key[0] == ids]
+
+
+class _Session:
+    """Reconstructs the events of a session from the messages of one connection."""
+
+    def __init__(self) -> None:
+        self.framer = Framer()
+        self.session_type = ""
+        self._resend = False
+        self._flags: dict[str, Any] = {}
+        self._expected: int | None = None
+        self._missing: list[range] = []
+        self._sent: dict[int, Message] = {}
+        self._on = False
+
+    def sent(self, message: Message) -> list[object]:
+        """Record a sent message; return the arguments for `apply`."""
+        self._place(message.header.target_comp_id)
+        if isinstance(message, Logon):
+            told = self.end()
+            values = values_of(message).items()
+            self._flags = {name: value for name, value in values if name not in _SECRETS | {"unknown"}}
+            self._sent.clear()
+            return told
+        number = message.header.msg_seq_num
+        if number:
+            self._sent[number] = message
+            if len(self._sent) > MAX_SENT:
+                del self._sent[next(iter(self._sent))]
+        return [] if message.__class__ in _OF_SESSION or isinstance(message, Reject) else [message]
+
+    def received(self, message: Message, frame: bytes) -> list[object] | tuple[object, ...]:
+        """Record a received message; return the arguments for `apply`."""
+        header = message.header
+        number = header.msg_seq_num
+        if number == self._expected and message.__class__ not in _SPECIAL:
+            self._expected = number + 1
+            return (
+                MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame),
+            )
+        return self._received(message, number, frame)
+
+    def _received(self, message: Message, number: int | None, frame: bytes) -> list[object]:
+        told: list[object] = []
+        header: Any = message.header
+        self._place(header.sender_comp_id)
+        again = header.poss_dup_flag is True
+        if isinstance(message, Logon):
+            told += self.end()
+            self._on = True
+            reset = message.reset_seq_num_flag is True
+            if reset or not self._resend:
+                self._expected = None
+                self._missing.clear()
+            told.append(LoggedOn(message, message.heart_bt_int or 0, reset, self._flags))
+        if number is not None and not self._counts(number, again=again, told=told):
+            return told
+        match message:
+            case Logout():
+                told += self.end(CloseReason.LOGGED_OUT, message.text or "", clean=True)
+            case Reject() | BusinessMessageReject():
+                told.append(
+                    RejectReceived(message, message.ref_seq_num, self._sent.get(message.ref_seq_num or 0))
+                )
+            case SequenceReset():
+                after = message.new_seq_no
+                if after is not None:
+                    self._expected = after if self._expected is None else max(after, self._expected)
+                    self._missing = [range(max(each.start, after), each.stop) for each in self._missing]
+            case _ if message.__class__ not in _OF_SESSION:
+                told.append(MessageReceived(message, again, header.poss_resend is True, frame))
+        return told
+
+    def _counts(self, number: int, *, again: bool, told: list[object]) -> bool:
+        """Record a sequence number; return whether its message is new."""
+        expected = self._expected
+        if expected is None or number == expected:
+            self._expected = number + 1
+            return True
+        if number > expected:
+            self._expected = number + 1
+            if not self._resend:
+                told.append(MessagesLost(expected, number - 1))
+            elif len(self._missing) < MAX_MISSING:
+                self._missing.append(range(expected, number))
+            return True
+        for place, missing in enumerate(self._missing):
+            if number in missing:
+                # Resent messages are in order; a gap fill replaces the omitted ones.
+                self._missing[place] = range(number + 1, missing.stop)
+                self._missing = [each for each in self._missing if each]
+                return True
+        return not again
+
+    def lose(self) -> list[object]:
+        """Record that messages are missing from the recording; return the resulting events."""
+        self.framer = Framer()
+        expected, self._expected = self._expected, None
+        return [MessagesLost(expected, expected)] if expected is not None else []
+
+    def end(
+        self,
+        reason: CloseReason = CloseReason.CONNECTION_LOST,
+        text: str = "",
+        *,
+        clean: bool = False,
+    ) -> list[object]:
+        """Record the end of the connection; return its events, once."""
+        on, self._on = self._on, False
+        return [SessionEnded(reason, text, clean)] if on else []
+
+    def _place(self, venue_id: str | None) -> None:
+        if not self.session_type:
+            kind = DIALECT.session_types.get(venue_id or "")
+            if kind is not None:
+                self.session_type, self._resend = kind.name, kind.resend
+
+
+_SPECIAL: Final = _OF_SESSION | {Reject, BusinessMessageReject}

@@ -1,0 +1,248 @@
+"""The user's side of every client in an event loop.
+
+`kalshi_fix_adapters.asyncio` and `kalshi_fix_adapters.trio` have such clients; docs/write-an-adapter.md
+builds another one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from kalshi_fix_adapters.engine.user import (
+    ClientBase,
+    Ended,
+    Raised,
+    no_answer,
+    no_event,
+    no_room,
+    no_tokens,
+    not_closed,
+)
+from kalshi_fix_adapters.events import ClientEvent
+from kalshi_fix_adapters.loops.adapter import AsyncAdapter
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import SessionEnded
+
+T = TypeVar("T")
+
+
+class AsyncClient(ClientBase):
+    """A client of one session type.
+
+    Its methods may be called from any number of tasks of one loop, but only one task takes the events,
+    because taking the next one confirms the previous one. Another task gets a LocalProtocolError until the
+    task that took a message has ended.
+    """
+
+    def __init__(self, adapter: AsyncAdapter) -> None:
+        super().__init__(adapter.core)
+        self._adapter = adapter
+        self._entered = False
+
+    async def open(self) -> Self:
+        """Connect and log on; entering the context does this.
+
+        Without a context (which trio and anyio need), call `logout` at the end.
+
+        Raises:
+            ConnectionFailedError: or a subclass: no connection, or TLS failed.
+            LogonRefusedError: the venue refused the Logon.
+            LogonFailedError: the Logon was not answered correctly.
+            StoreError: the store cannot be opened or read.
+            LocalProtocolError: the client is open, or the Logon's fields are not allowed.
+        """
+        self._core.begin()
+        try:
+            await self._adapter.start()
+            await self._adapter.wait(self._first_logon, None)
+        except BaseException:
+            await self._leave(clean=False)
+            raise
+        return self
+
+    async def __aenter__(self) -> Self:
+        await self._adapter.enter()
+        try:
+            await self.open()
+        except BaseException:
+            await self._adapter.exit()
+            raise
+        self._entered = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._entered = False
+        try:
+            await self._leave(clean=error is None)
+        finally:
+            await self._adapter.exit()
+
+    async def logout(self, text: str | None = None) -> SessionEnded | None:
+        """Log out, wait for the venue's answer and close the connection; leaving the context does this.
+
+        Events that are still in the queue can be taken afterwards. Returns the end of the session. If
+        cancelled, it stops waiting; the logout continues.
+
+        Raises:
+            ClientTimeoutError: the connection could not be closed in time.
+        """
+        self._core.logout(text)
+        if not await self._adapter.wait(lambda: self._core.over or None, self._longest_logout()):
+            raise not_closed("try again")
+        if not self._entered:
+            await self._leave(clean=True)
+        return self._core.ended
+
+    async def send(
+        self,
+        message: Message,
+        *,
+        header_fields: Mapping[str, Any] | None = None,
+        allow_unknown_codes: bool = False,
+        timeout: float | None = 10.0,  # noqa: ASYNC109 - the same signature in every adapter
+    ) -> int:
+        """Send a message and return its MsgSeqNum.
+
+        Waits while the venue reads too slowly, or the client's `budget` has no tokens for it. If cancelled,
+        it has not sent the message. A message is never queued for a later connection. `allow_unknown_codes`
+        allows code values that this version does not know.
+
+        Raises:
+            LocalProtocolError: or a subclass: the message is not allowed here, and was not sent.
+            ClientTimeoutError: it could not be sent in time, and was not sent.
+            NotConnectedError: the client is not logged on, or not any more; nothing was sent.
+            SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
+        """
+        adapter, core = self._adapter, self._core
+        # With a rate budget: `send_in_turn` is asked again whenever users are woken.
+        if core.pacing is not None:
+            turn = core.pacing.turn(message)
+
+            def send_in_turn() -> int | None:
+                number = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
+                # Writes what was sent, or sees to it that there is a look at the right time.
+                adapter.flush()
+                return number
+
+            with turn.held:
+                try:
+                    sent = await adapter.wait(send_in_turn, timeout)
+                finally:
+                    if turn.waits:
+                        core.leave_line(turn)
+                        adapter.flush()
+            if sent is None:
+                raise no_room() if core.congested else no_tokens()
+            return sent
+        # As `AsyncAdapter.wait` does, said again here: a send that need not wait is spared that call.
+        if time.monotonic() >= adapter.before_due:
+            await adapter.before()
+        waits = bool(core.output) and core.congested
+        if waits and not await adapter.wait(lambda: not core.congested or None, timeout):
+            raise no_room()
+        # Nothing is awaited from here to `flush`, so that no cancellation can come between: a message that
+        # has its number is written, or waits in `output`.
+        number = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        adapter.flush()
+        if adapter.has_after and not waits:
+            await adapter.after()
+        return number
+
+    async def receive(self, timeout: float | None = None) -> ClientEvent:  # noqa: ASYNC109
+        """Wait for the next event and return it. This confirms the previous one.
+
+        If cancelled, it has taken no event.
+
+        Raises:
+            ClientTimeoutError: there was none within `timeout` seconds.
+            LocalProtocolError: another task has taken a message and may still be processing it.
+            SessionClosedError: the client has ended, and its last event was taken.
+        """
+        event = await self._adapter.wait(self._take, timeout)
+        if event is None:
+            raise no_event(timeout)
+        return event
+
+    def events(self, timeout: float | None = None) -> Stream[ClientEvent]:
+        """Iterate over events until the client has ended, or until there is none for `timeout` seconds."""
+        return Stream(self._adapter, self._take_until_over, timeout)
+
+    def messages(self, timeout: float | None = None) -> Stream[Message]:
+        """Iterate over the venue's application messages, and its rejects of yours.
+
+        Stops when there is none for `timeout` seconds, and after `logout`. `events` contains more, such as
+        the message that a reject answers. Its events of loss or uncertainty are raised here; to continue,
+        iterate again, which confirms that you have handled them.
+
+        Raises:
+            SessionInterruptedError: the connection was lost; the client reconnects.
+            OutcomesUnknownError: the outcome of the requests it lists is unknown.
+            OrdersUnverifiedError: orders were open when the connection of a session without resend ended.
+            MessagesLostError: messages of the venue are lost.
+            MessageRejectedError: a message of the venue was rejected.
+            GarbledReceivedError: garbled bytes were received.
+            SessionClosedError: the client has ended for a reason other than your logout.
+        """
+        return Stream(self._adapter, self._next_message, timeout)
+
+    async def test_request(self, timeout: float = 10.0) -> float:  # noqa: ASYNC109
+        """Request a Heartbeat of the venue and return the seconds it took.
+
+        Raises:
+            ClientTimeoutError: it did not arrive within `timeout` seconds.
+            NotConnectedError: the client is not logged on, or no longer.
+            SendFailedError: the store failed.
+        """
+        test_req_id = self._core.test_request()
+        self._adapter.flush()
+        seconds = await self._adapter.wait(partial(self._answer, test_req_id), timeout)
+        if seconds is None:
+            raise no_answer(timeout)
+        return seconds
+
+    def stop_reconnecting(self) -> None:
+        """Keep the current connection, but make no other; a pending attempt is cancelled."""
+        self._core.stop_reconnecting()
+
+    async def _leave(self, *, clean: bool) -> None:
+        self._core.logout()
+        try:
+            await self._adapter.finish()
+        finally:
+            self._core.close(clean=clean)
+
+
+class Stream(Generic[T]):
+    """An asynchronous iterator over what a client receives. It holds nothing, so it may be dropped at any
+    time, and a cancellation or an exception does not end it."""
+
+    def __init__(
+        self, adapter: AsyncAdapter, look: Callable[[], T | Raised | None], timeout: float | None
+    ) -> None:
+        self._adapter = adapter
+        self._look = look
+        """Raises Ended at the end."""
+        self._timeout = timeout
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        try:
+            found = await self._adapter.wait(self._look, self._timeout)
+        except Ended:
+            raise StopAsyncIteration from None
+        if found is None:
+            raise StopAsyncIteration
+        if isinstance(found, Raised):
+            raise found.error
+        return found

@@ -1,0 +1,113 @@
+"""Changes of the API key: find the other stores of a folder, and move a store to a new key."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sqlite3
+from pathlib import Path
+
+import attrs
+
+from kalshi_fix_adapters.errors import KeyChangedError
+from kalshi_fix_adapters.store_sqlite import tables
+from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
+from kalshi_fix_adapters.store_sqlite.lock import FileLock
+from kalshi_fix_adapters.store_sqlite.mark import Mark, mark_path
+from kalshi_fix_adapters.store_sqlite.owner import StoreOwner, other_stores, store_path
+from kalshi_fix_adapters.store_sqlite.summary import read_summary
+from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+
+
+def find_store(folder: str | Path, owner: StoreOwner) -> Path:
+    """Return the path of this owner's store in a folder, whether it exists or will be created.
+
+    Raises:
+        KeyChangedError: it is missing, and the folder has a store that may be meant: of another key or, for a
+            named account, of this key.
+    """
+    path = store_path(folder, owner)
+    if path.exists():
+        return path
+    if owner.account is None:
+        others = other_stores(folder, owner)
+        option, name = "--key-id", owner.sender_comp_id
+        missing = f"no store of {owner}"
+        advice = "to begin an empty one beside it, name that by the option account"
+    else:
+        unnamed = store_path(folder, attrs.evolve(owner, account=None))
+        others = [unnamed] if unnamed.exists() else []
+        option, name = "--account", owner.account
+        missing = f"no store {name!r} for {owner}"
+        advice = "to begin an empty one, move that file away"
+    if not others:
+        return path
+    command = (
+        f"kalshi-fix store migrate {shlex.quote(str(others[0].absolute()))} {option} {shlex.quote(name)}"
+    )
+    raise KeyChangedError(
+        f"{folder} has {missing}, but {', '.join(each.name for each in others)}: to continue with its "
+        f"your rows and open requests, run: {command}; {advice}",
+        tuple(others),
+        command,
+    )
+
+
+def migrate_store(store: str | Path, *, key_id: str | None = None, account: str | None = None) -> Path:
+    """Make a store that of another key, or of a named account; return its new path.
+
+    The user's rows and the open requests stay. For another key the sequence numbers begin at 1, or continue
+    where that key has left them in this store, and the requests are uncertain; for an account the numbers
+    stay as they are. The file is changed in one transaction and then renamed; if it was interrupted in
+    between, no client opens the file, and the same call again finishes.
+
+    Raises:
+        ConfigurationError: neither a key nor an account is given, or both.
+        StoreError: the store is missing, in use, damaged or cannot be written, or the new one exists.
+    """
+    if (key_id is None) is (account is None):
+        raise ConfigurationError("give either the id of the new key or the name of the account")
+    old = Path(store).resolve()
+    found = read_summary(old).owner
+    owner = attrs.evolve(found, account=account, sender_comp_id=key_id or found.sender_comp_id)
+    new = store_path(old.parent, owner)
+    if new == old:
+        raise StoreError(f"{old} is that store already: nothing was changed")
+    with contextlib.ExitStack() as locks:
+        for path in (old, new):
+            locks.callback(FileLock(path).release)
+        if new.exists():
+            raise StoreError(
+                f"{new} exists already: nothing was changed; if it is not needed, move it away together with "
+                "the files beside it"
+            )
+        try:
+            with contextlib.closing(tables.connect(old, "rw")) as database:
+                _change(old, database, owner)
+            _rename(old, new)
+        except FILE_ERRORS as error:
+            raise explain(old, error) from error
+    return new
+
+
+def _change(path: Path, database: sqlite3.Connection, owner: StoreOwner) -> None:
+    found, _ = tables.read_session(path, database)
+    tables.check_rows(database)
+    if found.sender_comp_id != owner.sender_comp_id:
+        # Before the transaction, as in `StoreFile.write`: the new numbers may be lower.
+        with contextlib.closing(Mark(path)) as mark:
+            mark.clear()
+        tables.change_key(database, owner)
+    # The log has to be empty, because its name is the file's.
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _rename(old: Path, new: Path) -> None:
+    log = old.with_name(f"{old.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreError(f"{old} is being read by another program: end that one and run this again")
+    mark_path(new).unlink(missing_ok=True)
+    old.rename(new)
+    with contextlib.suppress(FileNotFoundError):
+        mark_path(old).rename(mark_path(new))
+    tables.sync(new.parent)

@@ -1,0 +1,243 @@
+"""The file: its tables, the creation of a new one, and the checks of an existing one before use.
+
+`user_version` is the version of the layout. A file of any other version is refused and left unchanged,
+because no other version has been released.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+import attrs
+
+from kalshi_fix_adapters.store_sqlite.failures import BEGIN_ANEW
+from kalshi_fix_adapters.store_sqlite.mark import mark_path
+from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
+from kalshi_fix_adapters.store_sqlite.rows import (
+    Numbers,
+    earlier_key_row,
+    journal_text,
+    numbers_of_earlier_key,
+    numbers_row,
+    owner_row,
+    request_of,
+    request_row,
+    session_of,
+)
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.events import OpenRequest
+
+APPLICATION_ID = int.from_bytes(b"kFIX", "big")
+VERSION = 3
+
+_REQUEST_TABLE = """
+    CREATE TABLE request (
+        key INTEGER PRIMARY KEY,
+        request_id TEXT NOT NULL,
+        msg_type TEXT NOT NULL,
+        seq_num INTEGER NOT NULL,
+        sent_at INTEGER NOT NULL,
+        uncertain INTEGER NOT NULL,
+        frame BLOB NOT NULL,
+        check_sum INTEGER NOT NULL
+    )
+"""
+_JOURNAL_TABLE = """
+    CREATE TABLE journal (key TEXT PRIMARY KEY, value TEXT NOT NULL, check_sum INTEGER NOT NULL) WITHOUT ROWID
+"""
+_TABLES = f"""
+BEGIN;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+CREATE TABLE session (
+    environment TEXT NOT NULL,
+    product TEXT NOT NULL,
+    sender_comp_id TEXT NOT NULL,
+    target_comp_id TEXT NOT NULL,
+    next_outgoing INTEGER NOT NULL,
+    next_incoming INTEGER NOT NULL,
+    oldest_kept INTEGER NOT NULL,
+    kept INTEGER NOT NULL,
+    reset_unanswered INTEGER NOT NULL,
+    check_sum INTEGER NOT NULL
+);
+CREATE TABLE sent (
+    seq_num INTEGER PRIMARY KEY,
+    sent_at INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    check_sum INTEGER NOT NULL
+);
+{_REQUEST_TABLE};
+{_JOURNAL_TABLE};
+"""
+_EARLIER_KEYS = """
+    CREATE TABLE IF NOT EXISTS earlier_key (
+        sender_comp_id TEXT PRIMARY KEY,
+        next_outgoing INTEGER NOT NULL,
+        next_incoming INTEGER NOT NULL,
+        reset_unanswered INTEGER NOT NULL,
+        check_sum INTEGER NOT NULL
+    ) WITHOUT ROWID
+"""
+_REQUESTS = """
+    SELECT key, request_id, msg_type, seq_num, sent_at, uncertain, frame, check_sum FROM request ORDER BY key
+"""
+_BEGIN = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_READ = """
+    SELECT
+        environment, product, sender_comp_id, target_comp_id,
+        next_outgoing, next_incoming, oldest_kept, kept, reset_unanswered, check_sum
+    FROM session
+"""
+REPLACE_REQUEST = "INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+BUSY_SECONDS = 5.0
+"""How long a commit or a look waits for another program that uses the file."""
+
+
+def create(path: Path, owner: StoreOwner) -> None:
+    """Make an empty store.
+
+    It gets its name only when it is complete and on the disk, so that a file which is there was whole once:
+    an empty one means damage, never a beginning.
+
+    Raises:
+        StoreError: something of an older one is in the way.
+        sqlite3.Error, OSError: it cannot be made.
+    """
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreError(
+            f"{path} is missing, but {log.name} beside it is not: put back what was there, or move that away "
+            "as well and log on anew with a reset"
+        )
+    # A note about a file that was moved away does not apply to this one.
+    mark_path(path).unlink(missing_ok=True)
+    new = path.with_name(path.name + ".new")
+    for suffix in ("", "-wal", "-shm"):
+        new.with_name(new.name + suffix).unlink(missing_ok=True)
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as database:
+        # Nobody sees the file before `replace`, and `sync` waits for the disk once.
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript(_TABLES)
+        database.execute(_BEGIN, (*owner_row(owner), *numbers_row(owner, Numbers())))
+        database.execute("COMMIT")
+    # Closed, it has no log any more, so that it is whole without the files beside it.
+    sync(new)
+    new.replace(path)
+    sync(path.parent)
+
+
+def connect(
+    path: Path, mode: str, connection_class: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
+    """Open a file that is there; `mode` is SQLite's, rw or ro. Transactions are begun and ended by name."""
+    database = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        factory=connection_class,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_SECONDS,
+    )
+    # A damaged text is noticed by its check sum; SQLite's own error would show it.
+    database.text_factory = _text
+    return database
+
+
+def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, Numbers]:
+    """Return whose store it is, and its numbers.
+
+    Raises:
+        StoreError: it is another program's database, or has a layout that this version does not know.
+        sqlite3.Error: it is no database, is damaged, or cannot be read.
+    """
+    application_id = database.execute("PRAGMA application_id").fetchone()[0]
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if application_id != APPLICATION_ID:
+        raise StoreError(
+            f"{path} is empty or belongs to another program: choose another file; if it was a store, "
+            f"{BEGIN_ANEW}"
+        )
+    if version > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer version of kalshi-fix-sansio (layout {version}, this one knows "
+            f"{VERSION}): update this one, or choose another file"
+        )
+    if version != VERSION:
+        raise StoreError(f"{path} has the unknown layout {version}: {BEGIN_ANEW}")
+    return session_of(database.execute(_READ).fetchone())
+
+
+def read_requests(database: sqlite3.Connection) -> list[OpenRequest]:
+    """Return the open requests, in the order of their keys.
+
+    Raises:
+        sqlite3.Error: they are damaged, or cannot be read.
+    """
+    return list(map(request_of, database.execute(_REQUESTS)))
+
+
+def change_key(database: sqlite3.Connection, owner: StoreOwner) -> Numbers:
+    """Give a store to another key, in one transaction; return its numbers.
+
+    Sequence numbers and kept messages belong to the key. The numbers of the old one are kept in case it is
+    used again, its messages are forgotten. Open requests become uncertain, because their answers go to the
+    old key. The user's rows stay.
+
+    Raises:
+        sqlite3.Error: it is damaged, or cannot be written. The file is as it was.
+    """
+    old, numbers = session_of(database.execute(_READ).fetchone())
+    requests = [attrs.evolve(request, uncertain=True) for request in read_requests(database)]
+    database.execute("BEGIN IMMEDIATE")
+    database.execute(_EARLIER_KEYS)
+    database.execute(
+        "INSERT OR REPLACE INTO earlier_key VALUES (?, ?, ?, ?, ?)", earlier_key_row(old, numbers)
+    )
+    row = database.execute("SELECT * FROM earlier_key WHERE sender_comp_id = ?", (owner.sender_comp_id,))
+    numbers = numbers_of_earlier_key(row.fetchone())
+    database.executemany(REPLACE_REQUEST, list(map(request_row, requests)))
+    database.execute("DELETE FROM sent")
+    database.execute("DELETE FROM session")
+    database.execute(_BEGIN, (*owner_row(owner), *numbers_row(owner, numbers)))
+    database.execute("COMMIT")
+    return numbers
+
+
+def check_rows(database: sqlite3.Connection) -> None:
+    """Check the user's rows of a store.
+
+    Raises:
+        sqlite3.Error: one is damaged, or they cannot be read.
+    """
+    for row in database.execute("SELECT key, value, check_sum FROM journal"):
+        journal_text(row)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for this user alone, with those above it, so that it outlives a loss of power: the name
+    of each new one is on the disk before anything is put into it."""
+    missing = [path, *path.parents]
+    for each in reversed(missing[: next(n for n, each in enumerate(missing) if each.is_dir())]):
+        each.mkdir(mode=0o700, exist_ok=True)
+        sync(each.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows writes names through, and opens no folder.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,91 @@
+"""Measurements that need a separate process for its memory; each prints JSON.
+
+python -m benchmarks.alone million COUNT          many messages through one session, for case h
+python -m benchmarks.alone books LEVELS COUNT...  MiB of each of these numbers of books, ascending
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from benchmarks import samples
+from benchmarks.cases.stream import CHUNK, established
+from kalshi_fix_sansio import MarketDataSnapshotFullRefresh, MDFullEntry, encode
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.trading import OrderBooks
+
+
+def resident() -> float:
+    """Return the resident memory of this process in MiB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+def chunks(count: int) -> Iterator[tuple[bytes, datetime]]:
+    """Yield reports as a socket gives them, with the time; no two have the same names, number or time."""
+    pending, reports = bytearray(), [samples.report(number) for number in range(samples.COUNT)]
+    for number in range(count):
+        moment = samples.NOON + timedelta(microseconds=number)
+        report = reports[number % len(reports)]
+        report.order_id = report.cl_ord_id = f"{number:08x}-6a37-4a7c-9d1b-2f6f1d1f0c11"
+        report.exec_id, report.transact_time = f"execution-{number}", moment
+        pending += encode(report, samples.header("8", 2 + number, moment))
+        if len(pending) >= CHUNK or number == count - 1:
+            yield bytes(pending), moment
+            pending.clear()
+
+
+def million(count: int) -> dict[str, float]:
+    """Receive this many messages; return the time of one, and the memory before the first, after a twentieth,
+    and so on to the end."""
+    session, spent = established(), 0.0
+    sizes = [resident()]
+    for chunk, moment in chunks(count):
+        now = Instant((moment - samples.NOON).total_seconds(), moment)
+        begin = time.perf_counter()
+        session.receive_data(chunk, now)
+        session.events()
+        spent += time.perf_counter() - begin
+        if session.next_incoming > count * len(sizes) // 20:
+            sizes.append(resident())
+    assert session.next_incoming == count + 2, "messages were lost"
+    end = resident()
+    us = spent / count * 1e6
+    return {"start": sizes[0], "warm": sizes[1], "end": end, "most": max(*sizes, end), "us": us}
+
+
+def books(levels: int, *counts: int) -> dict[int, float]:
+    """Apply snapshots; return the MiB at each of the counts. Each size is an object of its own, as it is when
+    messages are decoded."""
+    books = OrderBooks(max_books=counts[-1], max_levels=levels * counts[-1])
+    before, found = resident(), {}
+    prices = [Decimal(number + 1).scaleb(-2) for number in range(levels)]
+    for number in range(counts[-1]):
+        entries = [
+            MDFullEntry(
+                md_entry_type="0" if place < levels // 2 else "1",
+                md_entry_px=price,
+                md_entry_size=Decimal(number * levels + place + 1).scaleb(-2),
+            )
+            for place, price in enumerate(prices)
+        ]
+        symbol = f"KXHIGHNY-26AUG17-B{number:06}"
+        update = books.apply(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries))
+        assert not any(each.discrepancies for each in update)
+        if number + 1 in counts:
+            found[number + 1] = resident() - before
+    return found
+
+
+def main(what: str, *numbers: int) -> object:
+    """Measure what the command line names."""
+    return million(*numbers) if what == "million" else books(*numbers)
+
+
+if __name__ == "__main__":
+    json.dump(main(sys.argv[1], *map(int, sys.argv[2:])), sys.stdout)

@@ -1,0 +1,153 @@
+"""The cost of a message as it grows, and as sessions, books and open orders become many: a cost must grow
+with the size of the task and no faster, and not at all with what is beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from benchmarks import samples
+from benchmarks.cases import logs, process
+from benchmarks.cases.stream import established, numbered
+from benchmarks.measure import Contender, Result, measure, over, result
+from kalshi_fix_adapters.cli.logs.decoding import Form
+from kalshi_fix_sansio import (
+    MarketDataIncrementalRefresh,
+    MarketDataSnapshotFullRefresh,
+    MDFullEntry,
+    MDIncEntry,
+    Message,
+    encode,
+)
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.session import Session
+from kalshi_fix_sansio.trading import OrderBooks
+
+ENTRIES, FIELDS = "size: entries of a snapshot", "size: fields of a report"
+BOOKS, FLIGHT = "size: symbols with a book", "size: messages in flight"
+SESSIONS, MEMORY = "size: sessions in one process", "size: memory of books"
+READ_LOG, LINES = "size: MB of a log that is read", "size: MB of a log shown a line each"
+COUNTS = {
+    FIELDS: (20, 25, 30, 40, 60, 100),
+    ENTRIES: (10, 50, 100, 250, 500, 1000),
+    BOOKS: (1, 10_000, 20_000, 50_000, 100_000),
+    FLIGHT: (10, 100, 1000, 3000, 10_000),
+    SESSIONS: (1, 10, 100, 300, 1000),
+    MEMORY: (1000, 10_000, 20_000, 50_000, 100_000),
+    READ_LOG: (1, 4, 16, 64),
+    LINES: (1, 4, 16, 64),
+}
+LOG_ROUNDS = 2
+"""Fewer than of the others: the largest log takes some seconds."""
+LEVELS = 40
+"""Levels of each of the books whose memory is measured."""
+_DIFFERENT = 400
+"""Messages that are used in turn."""
+_PLAIN_REPORT = 25
+"""Fields of the report without its groups."""
+_OPTIONAL = ("price", "last_px", "last_qty", "transact_time", "trd_match_id", "aggressor_indicator")
+_NOW = Instant(1.0, samples.NOON)
+
+
+def by_size(rounds: int = 7) -> list[Result]:
+    """Measure everything at each of its sizes; the engine's name is the size."""
+    makers = {
+        FIELDS: _fields,
+        ENTRIES: _entries,
+        BOOKS: _books,
+        FLIGHT: _flight,
+        SESSIONS: _sessions,
+    }
+    contenders = [make(count) for case, make in makers.items() for count in COUNTS[case]]
+    memory = process.alone("books", LEVELS, *COUNTS[MEMORY])
+    return [
+        *measure(contenders, rounds),
+        *(result(MEMORY, count, [size], "MiB") for count, size in memory.items()),
+        *measure(_logs(), min(rounds, LOG_ROUNDS)),
+    ]
+
+
+def slopes(results: Iterable[Result], case: str) -> list[tuple[int, float]]:
+    """Return size and cost of a case."""
+    return sorted((int(found.engine), found.us_min) for found in results if found.case == case)
+
+
+def _fields(count: int) -> Contender:
+    wire = [_report_of(count, number) for number in range(_DIFFERENT)]
+    return Contender(FIELDS, str(count), over(CODEC.decode, wire), len(wire))
+
+
+def _report_of(count: int, number: int) -> bytes:
+    """Return a report of so many fields: fewer of its own, or more that are unknown."""
+    report = samples.report(number)
+    report.misc_fees, report.collateral_amount_changes = [], []
+    head = samples.header("8", 2 + number, samples.NOON)
+    report.unknown = tuple((9000 + n, b"0.7450") for n in range(count - _PLAIN_REPORT))
+    for name in _OPTIONAL[: max(0, _PLAIN_REPORT - count)]:
+        setattr(report, name, None)
+    data = encode(report, head)
+    assert data.count(b"\x01") == count
+    return data
+
+
+def _entries(count: int) -> Contender:
+    wire = [samples.snapshot_bytes(count, number) for number in range(max(2, _DIFFERENT * 10 // count))]
+    return Contender(ENTRIES, str(count), over(CODEC.decode, wire), len(wire))
+
+
+def _books(count: int) -> Contender:
+    """An update of one of so many books."""
+    books = OrderBooks()
+    for number in range(count):
+        level = MDFullEntry(md_entry_type="0", md_entry_px="0.45", md_entry_size=1)
+        books.apply(MarketDataSnapshotFullRefresh(symbol=f"M{number}", md_entries=[level]))
+    messages = [_update(f"M{number * 7919 % count}", number + 1) for number in range(_DIFFERENT)]
+    return Contender(BOOKS, str(count), over(books.apply, messages), len(messages))
+
+
+def _update(symbol: str, size: int) -> Message:
+    change = MDIncEntry(
+        md_update_action="1", symbol=symbol, md_entry_type="0", md_entry_px="0.45", md_entry_size=size
+    )
+    return MarketDataIncrementalRefresh(md_entries=[change])
+
+
+def _flight(count: int) -> Contender:
+    """An order sent while so many are not answered."""
+    session, order = established(), samples.order()
+    for number in range(count):
+        order.cl_ord_id = f"open-{number}"
+        _send(session, order)
+    return Contender(FLIGHT, str(count), partial(_send, session, order), max_calls=1000)
+
+
+def _send(session: Session, order: Message) -> None:
+    session.send(order, _NOW)
+    session.data_to_send()
+
+
+def _sessions(count: int) -> Contender:
+    """A report to one of so many sessions, each of which receives the same reports in turn."""
+    wire = numbered(size=max(1, 1000 // count) * 300)
+    sessions: list[Session] = []
+
+    def log_on() -> None:
+        sessions[:] = [established() for _ in range(count)]
+
+    def receive() -> None:
+        for data in wire:
+            for session in sessions:
+                session.receive_data(data, _NOW)
+                session.events()
+
+    return Contender(SESSIONS, str(count), receive, count * len(wire), max_calls=1, prepare=log_on)
+
+
+def _logs() -> Iterator[Contender]:
+    """A message of a log of so many MB."""
+    count = len(numbered(logs.SIZE))
+    for case, run in ((READ_LOG, logs.read), (LINES, partial(logs.shown, form=Form.BRIEF))):
+        for size in COUNTS[case]:
+            path = logs.wire_log(times=size)
+            yield Contender(case, str(size), partial(run, path), size * count, max_calls=1)

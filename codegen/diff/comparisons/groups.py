@@ -1,0 +1,133 @@
+"""Compares where the rows of a table stand with the groups of the spec.
+
+Most pages mark few of the fields of a group, so what counts is where a row stands: a counter is followed by
+the fields of its group, the one that opens an entry first, and by nothing else until they end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from codegen.diff.comparisons.blocks import Block
+from codegen.diff.facts import MemberSaid
+from codegen.diff.findings import Finding
+from codegen.diff.spec_index import PlacedMember
+
+Row = tuple[MemberSaid, PlacedMember]
+
+
+def compare(block: Block) -> Iterator[Finding]:
+    """Rows that stand elsewhere than the spec has the field, groups that begin otherwise, and their sizes."""
+    rows = [(said, placed) for said in block.rows if (placed := block.member_of(said)) is not None]
+    if any(said.path is not None for said, _ in rows):
+        return  # A dictionary lays out groups, so that each of its rows says where it stands.
+    tables: dict[tuple[str, int], list[Row]] = {}
+    for said, placed in rows:
+        # Rows of one table are in one order; between tables no order means anything.
+        tables.setdefault((said.location.file, said.table), []).append((said, placed))
+    for counter in (placed for placed in block.members if placed.member.group is not None):
+        own = [table for table in tables.values() if _is_of(table, counter)]
+        for table in own:
+            yield from _first(block, table, counter)
+        # A group with tables of its own is compared with those, any other with each table that has
+        # its counter.
+        for table in tables.values():
+            if own and table not in own:
+                yield from _outside(block, table, counter, own)
+            elif not own:
+                yield from _in_order(block, table, counter)
+        yield from _size(block, counter, rows)
+
+
+def _is_of(table: Sequence[Row], counter: PlacedMember) -> bool:
+    """Whether a heading above the table says that it lays out this group."""
+    return all(said.under == counter.field.tag for said, _ in table)
+
+
+def _holds(counter: PlacedMember, placed: PlacedMember) -> bool:
+    return placed.path[: len(counter.path) + 1] == (*counter.path, counter.field.tag)
+
+
+def _outside(
+    block: Block, table: Sequence[Row], counter: PlacedMember, own: Sequence[Sequence[Row]]
+) -> Iterator[Finding]:
+    """Fields of a group with a table of its own, which stand in another table and not in that one."""
+    inside = {said.tag for each in own for said, _ in each}
+    for said, placed in table:
+        # Directly in it: what stands in a group of its group has a table of its own, or none.
+        if placed.path[-1:] == (counter.field.tag,) and said.tag not in inside and said.inside is None:
+            where = "in the body" if said.under is None else f"in {block.spec.field_name(said.under)}"
+            yield _moved(block, said, placed, where)
+
+
+def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
+    """A table with a counter and its fields, one after another."""
+    # Rows by their number in the table: the counter, the fields of the group, and those behind the
+    # counter.
+    at = next((n for n, (_, placed) in enumerate(table) if placed.field.tag == counter.field.tag), None)
+    inner = [n for n, (_, placed) in enumerate(table) if _holds(counter, placed)]
+    if at is None or not inner:
+        return
+    behind = [n for n in inner if n > at]
+    under = table[0][0].under
+    tags = [said.tag for said, _ in table[inner[0] : at + 1]]
+    if not behind and under is None and tags == sorted(tags):
+        return  # Laid out by number, with the counter last: the order says nothing.
+    # All in front of the counter, below a heading about another group: the page has them in that one.
+    if not behind and under is not None:
+        for n in inner:
+            yield _moved(block, *table[n], f"in {block.spec.field_name(under)}")
+        return
+    for n in inner:
+        if n < at:
+            yield _moved(block, *table[n], f"before {counter.field.name}")
+    # Between the counter and the last field of the group only fields of the group may stand.
+    for n in range(at + 1, behind[-1] if behind else at):
+        said, placed = table[n]
+        if n not in behind and said.inside is None:
+            yield _moved(block, said, placed, f"among the fields of {counter.field.name}")
+    # A field behind the group may belong to it, unless it stands there in the spec, too.
+    before = list(block.members[: block.members.index(counter)])
+    for said, placed in table[behind[-1] + 1 :] if behind else ():
+        if placed in before and placed.path == counter.path and said.inside is None:
+            yield _moved(block, said, placed, f"behind the fields of {counter.field.name}")
+    yield from _first(block, [table[n] for n in behind], counter)
+
+
+def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
+    """The field that opens an entry is the first one."""
+    group = counter.member.group
+    own = [(said, placed) for said, placed in rows if placed.path[-1:] == (counter.field.tag,)]
+    # One field alone has no order.
+    if group is None or len(own) < 2:
+        return
+    opening = [field.name for field in group.delimiters]
+    said, placed = own[0]
+    if placed.field.name not in opening and any(each.field.name in opening for _, each in own):
+        values = {"counter": counter.field.name, "own": " or ".join(opening), "group_name": group.name}
+        yield block.report("member opens an entry", placed, said, **values)
+
+
+def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[Finding]:
+    """The most entries, as `up to 2` of the text about a counter.
+
+    Messages share groups, so that the largest number counts, and none where a message gives no number.
+    """
+    group, tag = counter.member.group, counter.field.tag
+    everywhere: dict[str, int] = {}
+    for row in block.evidence.facts(MemberSaid):
+        if row.tag == tag:
+            everywhere[row.block] = max(everywhere.get(row.block, 0), row.most or 0)
+    for said, placed in rows:
+        if group is None or said.most is None or placed.field.tag != tag or said.most == group.maximum:
+            continue
+        too_many = group.maximum is not None and said.most > group.maximum
+        if too_many or (all(everywhere.values()) and said.most == max(everywhere.values())):
+            values = {"most": said.most, "own": group.maximum or "any number", "group_name": group.name}
+            yield block.report("member entries", placed, said, **values)
+
+
+def _moved(block: Block, said: MemberSaid, placed: PlacedMember, where: str) -> Finding:
+    names = "/".join(block.spec.field_name(tag) for tag in placed.path)
+    own = f"in {names}" if names else "in the body"
+    return block.report("member moved", placed, said, where=where, own=own)

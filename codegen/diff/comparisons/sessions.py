@@ -1,0 +1,135 @@
+"""Compares session types with their ports, and hosts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from codegen.diff.facts import Fact, HostSaid, SessionSaid
+from codegen.diff.findings import Edit, Evidence, Finding, grouped
+
+_FILLERS = frozenset({"entry", "fix", "gateway", "server", "session", "sessions", "the"})
+"""Words of a label that do not tell one role from another."""
+
+
+def compare(evidence: Evidence) -> Iterator[Finding]:
+    """Every difference in session types and hosts; a dictionary speaks of neither."""
+    if not evidence.is_pages:
+        return
+    tables = evidence.by(SessionSaid, lambda each: each.environment)
+    for environment, rows in tables.items():
+        yield from _sessions(evidence, environment, rows)
+    yield from _no_endpoints(evidence, set(tables))
+    # Session types in running text that neither the spec nor a table of endpoints knows.
+    known = {*evidence.spec.vocabulary.sessions, *(said.name for said in evidence.facts(SessionSaid))}
+    for name, mentions in evidence.mentions("session", known).items():
+        yield _new_session(evidence, name, None, mentions)
+    yield from _hosts(evidence)
+    yield from _host_mentions(evidence)
+
+
+def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionSaid]) -> Iterator[Finding]:
+    spec, product = evidence.spec, evidence.product
+    known = {each.name: each for each in spec.dialect.session_types}
+    where = f" in {environment}" if environment else ""
+    if environment and environment not in spec.dialect.environments:
+        at = spec.manifest("environments")
+        yield evidence.report("environment new", rows[:1], at, name=environment)
+    for row in rows:
+        own = known.get(row.name)
+        if own is None:
+            yield _new_session(evidence, row.name, row.port, [row])
+            continue
+        # A session type without products is on all of them.
+        if own.products and product not in own.products:
+            at = spec.session_location(row.name, "products")
+            yield evidence.report("session product", row, at, name=row.name, product=product)
+        elif own.port != row.port:
+            values = {"name": row.name, "port": row.port, "own": own.port, "place": where}
+            yield evidence.report("session port", row, spec.session_location(row.name, "port"), **values)
+    listed = {row.name for row in rows}
+    for name, own in known.items():
+        if name not in listed and product in (own.products or ("", product)):
+            values = {"name": name, "place": where, "product": product, "or_it": product or "it"}
+            yield evidence.report("session absent", rows[:1], own.location, **values)
+
+
+def _no_endpoints(evidence: Evidence, spoken: set[str]) -> Iterator[Finding]:
+    """Environments without a table of endpoints, where the page of the session types was given."""
+    spec = evidence.spec
+    sources = {each.source for each in spec.dialect.session_types}
+    # A table that names no environment is about all of them.
+    if "" in spoken or not any(evidence.expects(source) for source in sources):
+        return
+    for environment in spec.dialect.environments:
+        if environment not in spoken:
+            values = {"name": environment, "product": evidence.product}
+            at = spec.manifest("environments")
+            yield evidence.report("environment absent", (), at, expected_in=next(iter(sources)), **values)
+
+
+def _new_session(evidence: Evidence, name: str, port: int | None, facts: Sequence[Fact]) -> Finding:
+    settings = ['purpose: "…"', *([f"port: {port}"] if port else []), "host: …"]
+    settings += [f"products: {evidence.product}"] if evidence.product else []
+    line = f"`{name}: {{{', '.join([*settings, 'resend: …', 'reset_required: …'])}}}`"
+    file = evidence.spec.file
+    edits = [
+        Edit(file("sessions.yaml"), line),
+        Edit(file("messages"), f"add {name} to the `flows` of what it carries"),
+    ]
+    values = {"name": name, "port": f", on port {port}" if port else "", "edits": edits}
+    return evidence.report("session new", facts, file("sessions.yaml"), **values)
+
+
+def _role(label: str, roles: list[str]) -> str | None:
+    """The spec's role that a label means: `Order Entry` is `orders`, `Market Data` is `market_data`."""
+    # `Orders` and `Order Entry` are one role: plurals do not count, nor what every label has.
+    words = [word.rstrip("s") for word in re.findall(r"[a-z]+", label.lower()) if word not in _FILLERS]
+    return next((role for role in roles if [word.rstrip("s") for word in role.split("_")] == words), None)
+
+
+def _hosts(evidence: Evidence) -> Iterator[Finding]:
+    spec = evidence.spec
+    hosts = [each for each in spec.dialect.endpoints if each.product == evidence.product]
+    own = {(each.environment, each.role): each for each in hosts}
+    roles = sorted({each.role for each in spec.dialect.endpoints})
+    sessions = {each.name: each.host_role for each in spec.dialect.session_types}
+    seen: set[tuple[str, str]] = set()
+    for each in (each for each in evidence.facts(HostSaid) if each.role or each.session):
+        # With one role in the spec every host has it. The row of a session type says the role for certain.
+        role = _role(each.role, roles) or (roles[0] if len(roles) == 1 else None)
+        role = sessions.get(each.session, role) or ""
+        # Without an environment the host may be any environment's.
+        environments = [each.environment] if each.environment else list(spec.dialect.environments)
+        known = [own[environment, role] for environment in environments if (environment, role) in own]
+        seen.update((endpoint.environment, endpoint.role) for endpoint in known)
+        if any(endpoint.host == each.host for endpoint in known):
+            continue
+        values = {"host": each.host, "own": known[0].host if known else "", "role": role or "…"}
+        name = "other" if known else "new"
+        yield _host(evidence, name, [each], (each.environment, role), role or each.role, **values)
+    for key, endpoint in own.items():
+        if key not in seen and evidence.expects(endpoint.source):
+            values = {"host": endpoint.host, "expected_in": endpoint.source}
+            yield _host(evidence, "absent", (), key, endpoint.role, **values)
+
+
+def _host(
+    evidence: Evidence, what: str, facts: Sequence[Fact], key: tuple[str, str], label: str, **values: Any
+) -> Finding:
+    """A finding about the host of an environment and role."""
+    at = evidence.spec.host_location(key[0], evidence.product or "", key[1])
+    # The product of a dialect without products has no name.
+    name = f"{key[0] or '…'} {evidence.product} {label}".replace("  ", " ")
+    return evidence.report(f"host {what}", facts, at, name=name, **values)
+
+
+def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
+    """Hosts in running text and examples that neither the spec nor a list of hosts knows."""
+    said = evidence.facts(HostSaid)
+    known = {each.host for each in evidence.spec.dialect.endpoints}
+    known |= {each.host for each in said if each.role or each.session}
+    unknown = grouped((each for each in said if each.host not in known), lambda each: each.host)
+    for host, facts in unknown.items():
+        yield evidence.report("mentioned host new", facts, evidence.spec.file("sessions.yaml"), host=host)

@@ -1,0 +1,186 @@
+"""Resolves the `request`, `answers` and `tracks` of messages: which are requests, and which answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from codegen import model
+from codegen.read.constructors import constructors
+from codegen.read.context import Context, maps, text, words
+from kalshi_fix_adapters.documents.mistakes import Location
+from kalshi_fix_adapters.documents.nodes import Map
+
+_NUMBER = "MsgSeqNum"
+"""The field of the header by which any message can be named."""
+_TEXT = "Text"
+
+
+def with_requests(
+    context: Context, messages: list[model.Message], header: Iterable[model.Member]
+) -> list[model.Message]:
+    """Return the messages with what their `request` and `answers` say.
+
+    A name that leads nowhere, and an answer to a message that is no request, is noted; where something else
+    is wrong already, that is mended first.
+    """
+    if context.mistakes.found:
+        return messages
+    # Reject names what it rejects by the MsgSeqNum of its header.
+    number = {member.field.name: member.field for member in header if member.field.name == _NUMBER}
+    by_name = {message.name: message for message in messages}
+    return [_resolved(context, message, by_name, number) for message in messages]
+
+
+def _resolved(
+    context: Context,
+    message: model.Message,
+    by_name: Mapping[str, model.Message],
+    number: Mapping[str, model.Field],
+) -> model.Message:
+    node = context.source.sections["messages"][message.name].node
+    label = f"`request` of message `{message.name}`"
+    # For an answer it is the other way round: a field of the body comes before the header's of the same
+    # name.
+    known = {**_plain(message), **number}
+    request = [
+        known[name].attribute
+        for name, where in words(node.get("request"))
+        if _is_known(context, name, where, known, label)
+    ]
+    answers = (
+        _answers(context, message, each, by_name, {**number, **_plain(message)})
+        for each in maps(node.get("answers"))
+    )
+    tracks = node.get("tracks")
+    return attrs.evolve(
+        message,
+        constructors=tuple(constructors(context, message)),
+        request=tuple(request),
+        answers=tuple(answers),
+        tracks=_tracks(context, message, tracks) if isinstance(tracks, Map) else None,
+    )
+
+
+def _tracks(context: Context, message: model.Message, node: Map) -> model.Tracks | None:
+    known, name = _plain(message), text(node, "field")
+    label = f"`tracks` of message `{message.name}`"
+    found = known[name] if _is_known(context, name, node.at("field"), known, label) else None
+    sessions = words(node.get("sessions"))
+    known_sessions = [
+        context.require(each, context.sessions, "session type", where) for each, where in sessions
+    ]
+    resting = _condition(context, message, node, "resting")
+    done = _condition(context, message, node, "done")
+    if found is None or resting is None or done is None or not all(known_sessions):
+        return None
+    return model.Tracks(found, tuple(each for each, _ in sessions), resting, done)
+
+
+def _answers(
+    context: Context,
+    message: model.Message,
+    node: Map,
+    by_name: Mapping[str, model.Message],
+    known: Mapping[str, model.Field],
+) -> model.Answers:
+    name = text(node, "field")
+    label = f"`field` of message `{message.name}`"
+    found = known.get(name) if not name or _is_known(context, name, node.at("field"), known, label) else None
+    # An answer may call the id by another field than the request did: RefSeqNum for MsgSeqNum.
+    repeated = text(node, "names") or name
+    # A request that is wrong is left out, so that each mistake is told once.
+    asked, names = [], ""
+    for request, where in words(node.get("requests")):
+        if not context.require(request, by_name, "message", where):
+            continue
+        named = [each for each, _ in words(context.source.sections["messages"][request].node.get("request"))]
+        if not named:
+            what = f"message `{message.name}` answers `{request}`, which is no request"
+            context.mistakes.add(where, what, f"add `request` to `{request}` with the field that names it")
+        elif found is not None and repeated not in named:
+            what = f"message `{message.name}` names `{request}` by `{repeated}`, which it does not list"
+            context.mistakes.add(
+                where, what, f"add it there, or write `names` with one of {', '.join(named)}"
+            )
+        elif found is not None:
+            fields = {**known, **_plain(by_name[request])}
+            names = fields[repeated].attribute if repeated in fields else ""
+        asked.append(by_name[request].msg_type)
+    return model.Answers(
+        tuple(sorted(asked)),
+        found,
+        names,
+        _condition(context, message, node, "when"),
+        _condition(context, message, node, "unless"),
+        _condition(context, message, node, "open_when"),
+        _makes(context, message, node, by_name, known),
+    )
+
+
+def _makes(
+    context: Context,
+    message: model.Message,
+    node: Map,
+    by_name: Mapping[str, model.Message],
+    known: Mapping[str, model.Field],
+) -> tuple[str, model.Field] | None:
+    """Which of the requests each make something of their own, and the field that says which."""
+    mapping = node.mapping("makes")
+    answered = [request for request, _ in words(node.get("requests"))]
+    if any(request not in by_name for request in answered):
+        return None  # said already
+    for request in mapping:
+        where, name = mapping.at(request), text(mapping, request)
+        label = f"`makes` of message `{message.name}`"
+        what = f"{label} names `{request}`, which it does not answer here"
+        is_answered = context.is_among(request, answered, where, what)
+        if is_answered and _is_known(context, name, where, known, label):
+            return by_name[request].msg_type, known[name]
+    return None
+
+
+def _condition(context: Context, message: model.Message, node: Map, key: str) -> model.Condition | None:
+    """What a message must say, in coded fields or known texts."""
+    condition, known = node.mapping(key), _plain(message)
+    terms: list[tuple[str, tuple[str, ...] | None]] = []
+    for name in condition:
+        label = f"`{key}` of message `{message.name}`"
+        if not _is_known(context, name, condition.at(name), known, label):
+            continue
+        listed = words(condition.entries[name])
+        given = [word for word, _ in listed]
+        if given == ["absent"]:
+            terms.append((name, None))
+        elif given == ["present"]:
+            terms.append((name, ()))
+        else:
+            values, kind = _values(context, known[name]), "known text" if name == _TEXT else "code"
+            found = {
+                values[word]
+                for word, where in listed
+                if context.is_among(word, values, where, f"`{word}` is not a {kind} of `{name}`")
+            }
+            # A set on the wire has no order; sorted, the generated file has one.
+            terms.append((name, tuple(sorted(found))))
+    return model.Condition(tuple(terms)) if terms else None
+
+
+def _values(context: Context, field: model.Field) -> dict[str, str]:
+    """What a field is known to hold, by every name that it has; Text what any message says in it."""
+    if field.name == _TEXT:
+        listed = context.source.sections["texts"].values()
+        return {value: value for texts in listed for value in texts.node}
+    return {code.name: code.value for code in field.codes} | {code.value: code.value for code in field.codes}
+
+
+def _is_known(
+    context: Context, name: str, where: Location, known: Mapping[str, model.Field], label: str
+) -> bool:
+    return context.is_among(name, known, where, f"{label} names `{name}`, which is not a field of it")
+
+
+def _plain(message: model.Message) -> dict[str, model.Field]:
+    """The fields of a message outside groups, by name."""
+    return {member.field.name: member.field for member in message.members if member.group is None}

@@ -1,0 +1,17 @@
+"""The dialect of the FIXT examples, a little of FIX 5.0 SP2, of which only the spec (`fixt_spec`) is kept.
+
+`fixt.dialect` is generated when an example is first run, and again after a change to the spec. That takes a
+clone of the repository with codegen's dependencies (`make .venv/dev.stamp`).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1]))
+
+from codegen.on_first_import import bring_up_to_date  # noqa: E402 - found by the line above
+
+bring_up_to_date(HERE.parent / "fixt_spec", f"{__name__}.dialect", HERE / "dialect")

@@ -1,0 +1,149 @@
+"""What a field's value must satisfy beyond its lexical form: code values, pattern, range, step, length.
+
+What holds everywhere is asked of what is sent and of what strict decoding accepts; lenient decoding does not
+ask. What depends on the place is asked by the validation, which knows it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
+from types import MappingProxyType
+from typing import Any, Final
+
+from kalshi_fix_sansio.dialect.layout import Condition, FieldLayout, Limit, Member
+
+LimitCheck = Callable[[Any, str], str | None]
+"""Takes a value and its wire form; returns what was expected instead, for people, or None if all is well."""
+
+_REMAINDER: Final = Context(
+    prec=60, Emin=MIN_EMIN, Emax=MAX_EMAX, clamp=0, flags=[], traps=[InvalidOperation]
+).remainder
+"""Exact for every decimal that has a FIX form, whatever context the caller has set."""
+MULTIPLE: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
+"""Datatypes whose values are several codes with spaces between them."""
+NOTHING_BESIDE: Final[Mapping[str, Member]] = MappingProxyType({})
+_Check = tuple[Callable[[Any, str], bool], str]
+
+
+def limit_check(
+    field: FieldLayout,
+    *limits: Limit,
+    allow_unknown_codes: bool = True,
+    beside: Mapping[str, Member] = NOTHING_BESIDE,
+) -> LimitCheck | None:
+    """Return the check of what holds for a field everywhere, and of these limits; None if there is nothing.
+
+    Without `allow_unknown_codes` a value that no code has is wrong also where the venue may add some.
+    `beside` are the members of its block by name, for what is said of a limit.
+    """
+    checks = (
+        *_checks(field, allow_unknown_codes=allow_unknown_codes),
+        *(_limited(field, limit, beside) for limit in limits),
+    )
+    if not checks:
+        return None
+
+    def check(value: Any, wire: str) -> str | None:
+        for broken, expected in checks:
+            if broken(value, wire):
+                return expected
+        return None
+
+    return check
+
+
+def _checks(field: FieldLayout, *, allow_unknown_codes: bool) -> list[_Check]:
+    checks: list[_Check] = []
+    if field.codes is not None and not (allow_unknown_codes and field.open_codes):
+        checks.append(_known(field))
+    if field.pattern is not None:
+        form = re.compile(field.pattern)
+        checks.append((lambda _, wire: form.fullmatch(wire) is None, f"the form {field.pattern}"))
+    if field.minimum is not None:
+        least = field.minimum
+        checks.append((lambda value, _: value < least, f"{least} or more"))
+    if field.maximum is not None:
+        most = field.maximum
+        checks.append((lambda value, _: value > most, f"{most} or less"))
+    if field.max_length is not None:
+        length = field.max_length
+        checks.append((lambda _, wire: len(wire) > length, f"at most {length} characters"))
+    return checks
+
+
+def _known(field: FieldLayout) -> _Check:
+    values = frozenset(member.value for member in field.codes)
+    expected = f"one of {', '.join(f'{member.value} ({member.name})' for member in field.codes)}"
+    if field.open_codes:
+        expected += "; allow_unknown_codes lets others leave"
+    if field.fix_type in MULTIPLE:
+        return (lambda _, wire: not values.issuperset(wire.split(" "))), expected
+    return (lambda value, _: value not in values), expected
+
+
+def _limited(field: FieldLayout, limit: Limit, beside: Mapping[str, Member]) -> _Check:
+    least, most, step, length = limit.minimum, limit.maximum, limit.step, limit.max_length
+    form = None if limit.pattern is None else re.compile(limit.pattern)
+    values, several = frozenset(limit.values), field.fix_type in MULTIPLE
+
+    def broken(value: Any, wire: str) -> bool:
+        return (
+            (least is not None and value < least)
+            or (most is not None and value > most)
+            or (step is not None and _REMAINDER(Decimal(value), Decimal(step)) != 0)
+            or (length is not None and len(wire) > length)
+            or (form is not None and form.fullmatch(wire) is None)
+            or (bool(values) and not values.issuperset(wire.split(" ") if several else (wire,)))
+        )
+
+    return broken, limit_words(limit, field, beside)
+
+
+def limit_words(
+    limit: Limit, field: FieldLayout | None = None, beside: Mapping[str, Member] = NOTHING_BESIDE
+) -> str:
+    """Return what a limit allows, and where, for people."""
+    span = []
+    if limit.minimum is not None and limit.maximum is not None:
+        span.append(f"{limit.minimum} to {limit.maximum}")
+    elif limit.minimum is not None:
+        span.append(f"{limit.minimum} or more")
+    elif limit.maximum is not None:
+        span.append(f"{limit.maximum} or less")
+    if limit.unit is not None:
+        span.append(limit.unit)
+    if limit.step is not None:
+        span.append(f"in steps of {limit.step}")
+    words = [" ".join(span)] if span else []
+    if limit.max_length is not None:
+        words.append(f"at most {limit.max_length} characters")
+    if limit.pattern is not None:
+        words.append(f"the form {limit.pattern}")
+    if limit.values:
+        codes = () if field is None or field.codes is None else field.codes
+        names = {str(code.value): f"{code.value} ({code.name})" for code in codes}
+        shown = [names.get(value, value) for value in limit.values]
+        words.append(" or ".join(shown))
+    return " ".join(filter(None, (", ".join(words), where_words(limit.when, beside))))
+
+
+def where_words(when: Condition, beside: Mapping[str, Member] = NOTHING_BESIDE) -> str:
+    """Return where a condition holds, for people: `on margin with A Y in the Logon when Side (54) is 1`."""
+    scope = when.scope
+    words = [f"on {' and '.join(names)}" for names in (scope.products, scope.sessions) if names]
+    for name, values in scope.logon:
+        words.append(f"with {name} {_shown(values)} in the Logon")
+    terms = [f"{_label(beside.get(name), name)} is {_shown(values)}" for name, values in when.terms]
+    return " ".join([*words, f"when {' and '.join(terms)}"] if terms else words)
+
+
+def _label(member: Member | None, name: str) -> str:
+    return name if member is None else f"{name} ({member.tag})"
+
+
+def _shown(values: tuple[str, ...] | None) -> str:
+    if values is None:
+        return "absent"
+    return " or ".join(value or "absent" for value in values) if values else "present"

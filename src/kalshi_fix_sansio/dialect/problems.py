@@ -1,0 +1,52 @@
+"""What is wrong with a message, in the terms of SessionRejectReason (373)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import attrs
+
+
+class Reason(IntEnum):
+    """SessionRejectReason (373), FIXT 1.1 session layer; the venue uses the same numbers."""
+
+    INVALID_TAG_NUMBER = 0
+    REQUIRED_TAG_MISSING = 1
+    TAG_NOT_DEFINED_FOR_MESSAGE = 2
+    UNDEFINED_TAG = 3
+    TAG_WITHOUT_VALUE = 4
+    VALUE_INCORRECT = 5
+    INCORRECT_DATA_FORMAT = 6
+    DECRYPTION_PROBLEM = 7
+    SIGNATURE_PROBLEM = 8
+    COMP_ID_PROBLEM = 9
+    SENDING_TIME_ACCURACY = 10
+    INVALID_MSG_TYPE = 11
+    XML_VALIDATION_ERROR = 12
+    TAG_REPEATED = 13
+    TAG_OUT_OF_ORDER = 14
+    GROUP_FIELDS_OUT_OF_ORDER = 15
+    WRONG_NUM_IN_GROUP = 16
+    VALUE_INCLUDES_DELIMITER = 17
+    UNSUPPORTED_APPL_VERSION = 18
+    OTHER = 99
+
+
+@attrs.frozen
+class Problem:
+    """One thing wrong with one field (or, with `tag` None, with the message as a whole).
+
+    Attributes:
+        reason: SessionRejectReason (373) of a Reject that would answer it.
+        text: A sentence for people: the field by name, what was found and what was expected.
+        tag: The tag concerned (goes into RefTagID, 371).
+        value: The value as it came on the wire; None for secret fields and missing ones.
+    """
+
+    reason: Reason
+    text: str
+    tag: int | None = None
+    value: str | None = None
+
+    def __str__(self) -> str:
+        return self.text

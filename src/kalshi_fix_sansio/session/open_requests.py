@@ -1,0 +1,290 @@
+"""Open requests without an answer, and resting orders.
+
+`OpenRequests` finds each request by the fields of an answer. A request is identified by its key, since no
+other attribute is unique: a QuoteCancel has the id of its Quote, a user may send one ClOrdID twice, and
+numbers restart with a reset. Every operation takes constant time, regardless of the number of open requests
+and of the number that share a name.
+
+`RestingOrders` holds the resting orders at the peer, according to its reports on this connection. Without
+resend, the session does not learn about changes to them while the connection is down. So they are reported
+when it ends, and the user can look them up. The dialect defines which messages report a resting order, and
+in which attribute (`MessageLayout.tracks`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.conditions import Terms, holds, terms
+from kalshi_fix_sansio.dialect.layout import MessageLayout
+from kalshi_fix_sansio.events import OpenRequest, OrdersUnverified, RestingOrder
+from kalshi_fix_sansio.framing import Frame
+
+Names = tuple[tuple[str, str], ...]
+"""The names of a request in answers: attributes, each with its value."""
+MSG_SEQ_NUM = "msg_seq_num"
+"""The attribute of the header by which every request can be named."""
+BY_NUMBER: Final = (MSG_SEQ_NUM, "")
+"""The first name of a request that is identified by its number. The value is empty because the names are
+determined before the number; `OpenRequests` finds by number without it."""
+UNNAMED = ""
+"""The attribute of requests that answers can name only by MsgSeqNum; their value is their MsgType. The answer
+to such a request applies to those of one type."""
+
+MAX_REMEMBERED: Final = 40_000
+"""At least so many hashes are remembered, at most twice as many. An answer takes up to two."""
+
+
+class Remembered:
+    """The names in the last answers, and the OrderIDs in them, as hashes: the memory does not depend on the
+    length of the peer's ids.
+
+    Two alternating sets keep the size bounded without recording the order of the names.
+    """
+
+    __slots__ = ("before", "recent")
+
+    def __init__(self) -> None:
+        self.recent: set[int] = set()
+        self.before: set[int] = set()
+
+    def __contains__(self, what: object) -> bool:
+        """Return whether an answer contained this name, or this pair of a name and a created object."""
+        known = hash(what)
+        return known in self.recent or known in self.before
+
+    def __len__(self) -> int:
+        return len(self.recent) + len(self.before)
+
+    def add(self, name: str, made: str | None) -> None:
+        """Take note of an answer; at a bound, the older half is forgotten."""
+        recent = self.recent
+        if len(recent) >= MAX_REMEMBERED:
+            self.before, self.recent = recent, set()
+            recent = self.recent
+        recent.add(hash(name))
+        if made:
+            recent.add(hash((name, made)))
+
+
+class Several:
+    """Requests that share a name, by type, oldest first."""
+
+    __slots__ = ("_by_type",)
+
+    def __init__(self, *requests: OpenRequest) -> None:
+        self._by_type: dict[str, OrderedDict[int, OpenRequest]] = {}
+        for request in requests:
+            self.add(request)
+
+    def add(self, request: OpenRequest) -> None:
+        """Take one more."""
+        self._by_type.setdefault(request.msg_type, OrderedDict())[request.key] = request
+
+    def remove(self, request: OpenRequest) -> bool:
+        """Remove one; return whether any is left."""
+        of_its_type = self._by_type[request.msg_type]
+        del of_its_type[request.key]
+        if not of_its_type:
+            del self._by_type[request.msg_type]
+        return bool(self._by_type)
+
+    def oldest(self, msg_types: Collection[str]) -> OpenRequest | None:
+        """Return the oldest of these types."""
+        found = [
+            next(iter(requests.values())) for each, requests in self._by_type.items() if each in msg_types
+        ]
+        return min(found, key=_key) if found else None
+
+
+Named = Mapping[Any, "OpenRequest | Several"]
+"""Requests by the value of one attribute."""
+
+
+class OpenRequests:
+    """Requests without an answer, oldest first."""
+
+    __slots__ = (
+        "_by_name",
+        "_by_number",
+        "_names",
+        "answered",
+        "by_key",
+        "makers",
+        "size",
+    )
+
+    def __init__(self) -> None:
+        self.by_key: dict[int, OpenRequest] = {}
+        """All of them, oldest first."""
+        self._by_number: dict[int, OpenRequest] = {}
+        self._by_name: defaultdict[str, dict[str, OpenRequest | Several]] = defaultdict(dict)
+        self._names: dict[int, Names] = {}
+        """By key."""
+        self.size: int = 0
+        """Bytes of all messages together."""
+        self.makers: set[str] = set()
+        """MsgTypes of requests each of which makes something of its own (`layout.Answers.makes`)."""
+        self.answered: Remembered = Remembered()
+        """Names in answers, and names with the id of the created object (an OrderID)."""
+
+    def index(self, attribute: str) -> Named:
+        """Return the requests by the value of this attribute, as they are at any time from now on."""
+        return self._by_number if attribute == MSG_SEQ_NUM else self._by_name[attribute]
+
+    def add(self, request: OpenRequest, names: Names) -> None:
+        """Take one more."""
+        key = request.key
+        self.by_key[key] = request
+        # The number of an uncertain one may be from before a reset, and mean another message by now.
+        if not request.uncertain:
+            self._by_number[request.seq_num] = request
+        self.size += len(request.frame)
+        self._names[key] = names
+        for attribute, value in names:
+            index = self._by_name[attribute]
+            there = index.get(value)
+            if there is None:
+                index[value] = request
+            elif isinstance(there, Several):
+                there.add(request)
+            else:
+                index[value] = Several(there, request)
+
+    def is_repeated(self, msg_type: str, names: Names) -> bool:
+        """Return whether a request of this type and name creates an object like another request of that
+        name, in which case reports may be about either."""
+        if msg_type not in self.makers:
+            return False
+        attribute, value = names[0]
+        return value in self._by_name[attribute] or value in self.answered
+
+    def remove(self, request: OpenRequest) -> None:
+        """Take out one that is here."""
+        key = request.key
+        del self.by_key[key]
+        names = self._names.pop(key)
+        # The number may be another request's: that of an uncertain one was never entered.
+        if self._by_number.get(request.seq_num) is request:
+            del self._by_number[request.seq_num]
+        self.size -= len(request.frame)
+        for attribute, value in names:
+            index = self._by_name[attribute]
+            there = index.pop(value)
+            if there is not request and isinstance(there, Several) and there.remove(request):
+                index[value] = there
+
+    def numbered(self, seq_num: int) -> OpenRequest | None:
+        """Return the request that was sent under this number."""
+        return self._by_number.get(seq_num)
+
+    def between(self, begin: int, end: int) -> list[OpenRequest]:
+        """Return those with a number from `begin` to before `end`."""
+        numbers: Iterable[int] = range(begin, end)
+        # A peer may name a range of any length: the shorter way of the two.
+        if len(self._by_number) < end - begin:
+            numbers = [number for number in self._by_number if begin <= number < end]
+        return [self._by_number[number] for number in numbers if number in self._by_number]
+
+
+def names_of(message: Any, layout: MessageLayout) -> Names:
+    """Return the names of a message in its answers, the one shown to the user first: its number if it has no
+    other, or where the dialect defines it."""
+    names = [
+        (attribute, value)
+        for attribute in layout.request
+        if attribute != MSG_SEQ_NUM and (value := getattr(message, attribute))
+    ]
+    if not names:
+        return BY_NUMBER, (UNNAMED, layout.msg_type)
+    return (BY_NUMBER, *names) if layout.request[0] == MSG_SEQ_NUM else tuple(names)
+
+
+def _key(request: OpenRequest) -> int:
+    return request.key
+
+
+@attrs.frozen
+class TrackingRule:
+    """`layout.Tracks`, ready for use."""
+
+    attribute: str
+    """The attribute of the report with the venue's id of the order."""
+    resting: Terms
+    done: Terms
+
+
+class RestingOrders:
+    """The last report of each order that rests, within `max_resting_orders` and `max_resting_order_bytes`."""
+
+    __slots__ = ("_complete", "_max_bytes", "_max_orders", "_reports", "_size", "rules")
+
+    def __init__(self, config: SessionConfig) -> None:
+        self._max_orders, self._max_bytes = config.max_resting_orders, config.max_resting_order_bytes
+        self.rules: dict[type[Message], TrackingRule] = {}
+        """By class of the messages that report on orders; empty if orders are not tracked."""
+        self._reports: dict[str, bytes] = {}
+        """By the venue's id, the last report of each order, as received. It is decoded only when it is
+        emitted, because decoded it takes many times the memory of its bytes."""
+        self._size = 0
+        """Bytes of all reports."""
+        self._complete = True
+        """Whether every order that rests is followed."""
+        for layout in config.dialect.messages.values():
+            tracks, body = layout.tracks, layout.body
+            if tracks is not None and _is_tracked(config, tracks.sessions):
+                resting, done = terms(tracks.resting, body), terms(tracks.done, body)
+                self.rules[layout.cls] = TrackingRule(tracks.attribute, resting, done)
+
+    def __len__(self) -> int:
+        return len(self._reports)
+
+    def note(self, message: Message, frame: bytes) -> None:
+        """Update an order from a delivered message, if its class reports on orders."""
+        rule = self.rules.get(message.__class__)
+        order_id = None if rule is None else getattr(message, rule.attribute)
+        if rule is None or not order_id:
+            return
+        reports = self._reports
+        if holds(rule.resting, message):
+            before = reports.get(order_id)
+            size = self._size + len(frame) - (0 if before is None else len(before))
+            if size > self._max_bytes or (before is None and len(reports) >= self._max_orders):
+                # An order that is followed already stays, by its report of before; a new one is missing.
+                self._complete = self._complete and before is not None
+                return
+            reports[order_id] = frame
+            self._size = size
+        elif holds(rule.done, message):
+            before = reports.pop(order_id, None)
+            if before is not None:
+                self._size -= len(before)
+
+    def unverified(self, codec: Codec) -> OrdersUnverified | None:
+        """Return the event about them for the end of the session, if there are any, and clear them."""
+        if not self._reports and self._complete:
+            return None
+        orders = tuple(
+            _order(order_id, codec.decode(Frame(data))) for order_id, data in self._reports.items()
+        )
+        complete, self._complete = self._complete, True
+        self._reports.clear()
+        self._size = 0
+        return OrdersUnverified(orders, complete)
+
+
+def _is_tracked(config: SessionConfig, sessions: tuple[str, ...]) -> bool:
+    session_type = config.session_type
+    return config.role is Role.INITIATOR and not session_type.resend and session_type.name in sessions
+
+
+def _order(order_id: str, report: Message) -> RestingOrder:
+    names = ("cl_ord_id", "symbol", "side", "price", "leaves_qty")
+    return RestingOrder(order_id, *(getattr(report, name, None) for name in names))

@@ -1,0 +1,1 @@
+"""Order books, kept from market data."""

@@ -1,0 +1,108 @@
+"""Changes of a book by a message or event, as reported to the caller."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import NamedTuple
+
+import attrs
+
+from kalshi_fix_sansio._generated import MDEntryType, MDFullEntry, MDIncEntry
+from kalshi_fix_sansio.trading.books.book import Level, OrderBook, Trade
+
+
+class LevelChange(NamedTuple):
+    """The change of one level.
+
+    Attributes:
+        side: BID or OFFER.
+        price: Dollars.
+        before: Previous size in contracts; 0 if the level is new.
+        size: New size in contracts; 0 if the level was deleted.
+    """
+
+    side: MDEntryType
+    price: Decimal
+    before: Decimal
+    size: Decimal
+
+
+class DiscrepancyKind(Enum):
+    """Kind of an inconsistency between a message and the book, or within a message.
+
+    Attributes:
+        OUT_OF_ORDER: By MDEntryDate (272) and MDEntryTime (273), which prediction has. The times of a
+            snapshot are of another clock, and not compared.
+        TOO_MANY: Never tolerated: see the arguments of `OrderBooks`.
+    """
+
+    NO_SNAPSHOT = "an update came before any snapshot"
+    LEVEL_MISSING = "a level that is not there was changed or deleted"
+    LEVEL_EXISTS = "a level that is there came as new, or twice in a snapshot"
+    BAD_PRICE = "a price is not above zero"
+    BAD_SIZE = "a size is not above zero"
+    UNKNOWN_ACTION = "MDUpdateAction (279) has an unknown value"
+    UNKNOWN_ENTRY_TYPE = "MDEntryType (269) has a value that has no place here"
+    CROSSED = "a bid stands at or above an offer"
+    OUT_OF_ORDER = "an update happened before the one in front of it"
+    TOO_MANY = "there are more levels or books than are kept, or a symbol is too long"
+    UNREADABLE = "a field of the book is missing, unreadable or repeated, or an entry is missing"
+
+
+@attrs.frozen
+class Discrepancy:
+    """An inconsistency in the venue's messages.
+
+    Attributes:
+        kind: The kind of inconsistency.
+        symbol: Ticker of the market.
+        detail: The values found, as text for people.
+        entry: The entry as received; None if the discrepancy is not about a single entry.
+    """
+
+    kind: DiscrepancyKind
+    symbol: str
+    detail: str
+    entry: MDIncEntry | MDFullEntry | None = attrs.field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.symbol}: {self.kind.value}: {self.detail}"
+
+
+@attrs.define(eq=False)
+class BookUpdate:
+    """The changes of one book by one message or event.
+
+    Attributes:
+        book: The live object, which later calls change: read it before the next `apply`.
+        snapshot: Whether the message was a snapshot, so any level may have changed.
+        state_changed: Whether the state of the book has changed.
+        best_changed: Whether the price or size of the best bid or offer may have changed.
+        levels: The single changes in order; empty for a snapshot and for a book that is not live.
+        trades: Trades, the oldest first, in any state of the book.
+        discrepancies: Inconsistencies found.
+    """
+
+    book: OrderBook
+    snapshot: bool = False
+    state_changed: bool = False
+    best_changed: bool = False
+    levels: list[LevelChange] = attrs.field(factory=list)
+    trades: list[Trade] = attrs.field(factory=list)
+    discrepancies: list[Discrepancy] = attrs.field(factory=list)
+
+    @property
+    def symbol(self) -> str:
+        """The market's ticker."""
+        return self.book.symbol
+
+    @property
+    def best_bid(self) -> Level | None:
+        """The highest bid of the current book."""
+        return self.book.bids.best
+
+    @property
+    def best_offer(self) -> Level | None:
+        """The lowest offer of the current book."""
+        return self.book.offers.best

@@ -1,0 +1,277 @@
+"""Apply the entries of a snapshot (W) or an update (X) to one book, and detect inconsistencies."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio._generated import MDEntryType, MDFullEntry, MDIncEntry, MDUpdateAction
+from kalshi_fix_sansio.dialect.problems import Problem, Reason
+from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason, Trade
+from kalshi_fix_sansio.trading.books.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
+from kalshi_fix_sansio.trading.common.amounts import ZERO
+
+_BOOK_TAGS: Final = frozenset((55, 268, 269, 270, 271, 279))
+"""The fields of a book: Symbol, NoMDEntries, MDEntryType, MDEntryPx, MDEntrySize, MDUpdateAction. If one of
+these is wrong, a level may be wrong or missing."""
+_NEW, _CHANGE, _DELETE = MDUpdateAction.NEW, MDUpdateAction.CHANGE, MDUpdateAction.DELETE
+_BID, _OFFER, _TRADE = MDEntryType.BID, MDEntryType.OFFER, MDEntryType.TRADE
+_LIVE = BookState.LIVE
+_new_tuple = tuple.__new__
+
+
+def book_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems of a message that may affect a book.
+
+    An unreadable date, for example, does not. Bytes that do not form a field do: it may have been any field.
+    """
+    return [
+        problem
+        for problem in problems
+        if problem.tag is None or problem.tag in _BOOK_TAGS or problem.reason is Reason.INVALID_TAG_NUMBER
+    ]
+
+
+def is_complete(entry: Any) -> bool:
+    """Return whether an entry of a message with problems has all required fields."""
+    needed = [entry.md_entry_type, entry.md_entry_px, entry.md_entry_size]
+    if isinstance(entry, MDIncEntry):
+        needed += [entry.symbol, entry.md_update_action]
+    return None not in needed
+
+
+def make_stale(update: BookUpdate, reason: StaleReason) -> BookUpdate:
+    """Drop all levels of a book until its next snapshot; return the update."""
+    book = update.book
+    update.state_changed |= book.state is not BookState.STALE
+    update.best_changed |= len(book.bids) + len(book.offers) > 0
+    # The changes collected so far are of levels that are dropped now. Trades and discrepancies are kept.
+    update.levels.clear()
+    book.clear(BookState.STALE, reason)
+    return update
+
+
+@attrs.define(eq=False)
+class Room:
+    """A count of the levels of all books, precise enough to keep them below a bound."""
+
+    books: Mapping[str, OrderBook]
+    most: int
+    """Maximum number of levels of all books together."""
+    added: int = 0
+    """Levels at the last full count, plus those added since."""
+
+    def takes(self, levels: int) -> bool:
+        """Return whether there is room for this many more levels, and count them if so.
+
+        Deleted levels are not subtracted. When `added` exceeds the bound, the levels of all books are counted
+        again, which takes time in proportion to the number of books. There is therefore no room above nine
+        tenths of the bound: otherwise each new level would cause a full count.
+        """
+        self.added += levels
+        if self.added > self.most:
+            self.added = levels + sum(len(book.bids) + len(book.offers) for book in self.books.values())
+            if self.added > self.most - self.most // 10:
+                self.added -= levels
+                return False
+        return True
+
+
+@attrs.frozen(eq=False)
+class Entries:
+    """Applies entries to books; tolerates the kinds of discrepancy in `tolerated`."""
+
+    tolerated: frozenset[DiscrepancyKind]
+    room: Room
+
+    def report(
+        self,
+        update: BookUpdate,
+        kind: DiscrepancyKind,
+        detail: str,
+        entry: MDIncEntry | MDFullEntry | None = None,
+    ) -> bool:
+        """Record a discrepancy; return whether it is tolerated. Otherwise the book is now stale."""
+        update.discrepancies.append(Discrepancy(kind, update.symbol, detail, entry))
+        if kind in self.tolerated:
+            return True
+        make_stale(update, StaleReason.DISCREPANCY)
+        return False
+
+    def refuse(self, update: BookUpdate, detail: str) -> None:
+        """Record TOO_MANY and make the book stale; this kind is never tolerated."""
+        update.discrepancies.append(Discrepancy(DiscrepancyKind.TOO_MANY, update.symbol, detail))
+        make_stale(update, StaleReason.DISCREPANCY)
+
+    def check_crossed(self, update: BookUpdate) -> None:
+        """Check the best prices after a whole message: between its entries they may cross."""
+        book = update.book
+        if book.is_crossed:
+            detail = f"bid {book.bids.prices[-1]}, offer {book.offers.prices[0]}"
+            self.report(update, DiscrepancyKind.CROSSED, detail)
+
+    def take(self, update: BookUpdate, entries: Iterator[MDIncEntry]) -> MDIncEntry | None:
+        """Apply entries of an update up to the first one of another market; return that one.
+
+        It has been removed from `entries`: the caller must put it in front of the rest. This is one function
+        because it runs for each change of each level.
+        """
+        book, told = update.book, update.levels
+        symbol = book.symbol
+        for entry in entries:
+            if entry.symbol != symbol:
+                return entry
+            kind = entry.md_entry_type
+            if kind is _BID:
+                side = book.bids
+            elif kind is _OFFER:
+                side = book.offers
+            else:
+                self._take_other(update, entry)
+                continue
+            # Checked for each entry: the previous one may have made the book stale, and the rest is ignored.
+            if book.state is not _LIVE:
+                self._take_early(update, entry)
+                continue
+            # Margin had no times until September 2026. A date alone cannot be compared.
+            utc_date, utc_time = entry.md_entry_date, entry.md_entry_time
+            if utc_date is not None and utc_time is not None:
+                if utc_date < book.utc_date or (utc_time < book.utc_time and utc_date == book.utc_date):
+                    detail = f"{utc_date} {utc_time} after {book.utc_date} {book.utc_time}"
+                    if not self.report(update, DiscrepancyKind.OUT_OF_ORDER, detail, entry):
+                        continue
+                else:
+                    book.utc_date, book.utc_time = utc_date, utc_time
+            action, price, size = entry.md_update_action, entry.md_entry_px, entry.md_entry_size
+            # Looked up for each entry: a book that is cleared gets new ones.
+            sizes, prices = side.sizes, side.prices
+            before = sizes.get(price)
+            if action is _CHANGE or action is _NEW:
+                if size <= ZERO:
+                    self._report_size(update, entry)
+                    continue
+                if before is None:
+                    if not self._may_add(update, entry):
+                        continue
+                    before = ZERO
+                    insort(prices, price)
+                elif action is _NEW and not self._may_replace(update, entry, before):
+                    continue
+                # After the checks, which may make the book stale: a stale book must have no levels.
+                sizes[price] = size
+                if prices[side.top] == price:
+                    update.best_changed = True
+            elif action is _DELETE:
+                if before is None:
+                    self.report(update, DiscrepancyKind.LEVEL_MISSING, f"nothing to delete at {price}", entry)
+                    continue
+                size = ZERO
+                del sizes[price]
+                if prices[side.top] == price:
+                    update.best_changed = True
+                    del prices[side.top]
+                else:
+                    del prices[bisect_left(prices, price)]
+            else:
+                self.report(update, DiscrepancyKind.UNKNOWN_ACTION, f"MDUpdateAction {action}", entry)
+                continue
+            # Half the cost of calling the class, in the hottest loop of the books.
+            told.append(_new_tuple(LevelChange, (kind, price, before, size)))
+        return None
+
+    def _take_other(self, update: BookUpdate, entry: MDIncEntry) -> None:
+        """Apply an entry that is not a level."""
+        if entry.md_entry_type is _TRADE:
+            self._take_trade(update, entry)
+        elif update.book.state is not _LIVE:
+            self._take_early(update, entry)
+        else:
+            self._report_type(update, entry)
+
+    def _take_early(self, update: BookUpdate, entry: MDIncEntry) -> None:
+        """Handle a change of a book that is not live."""
+        book = update.book
+        # Other states are not reported: a stale book was reported when it became stale, and a single snapshot
+        # is not updated.
+        if book.state is BookState.WAITING and not book.awaits_old_updates:
+            detail = "there is no level to change yet"
+            self.report(update, DiscrepancyKind.NO_SNAPSHOT, detail, entry)
+
+    def _may_add(self, update: BookUpdate, entry: MDIncEntry) -> bool:
+        """Return whether a level may be added where there is none."""
+        price = entry.md_entry_px
+        if price <= ZERO:
+            self._report_price(update, entry)
+            return False
+        if not self.room.takes(1):
+            self.refuse(update, f"no room for another level: {self.room.most} in all books")
+            return False
+        return entry.md_update_action is _NEW or self.report(
+            update, DiscrepancyKind.LEVEL_MISSING, f"nothing to change at {price}", entry
+        )
+
+    def _may_replace(self, update: BookUpdate, entry: MDIncEntry, before: Decimal) -> bool:
+        """Return whether a NEW level may replace an existing one."""
+        detail = f"{before} at {entry.md_entry_px}"
+        return self.report(update, DiscrepancyKind.LEVEL_EXISTS, detail, entry)
+
+    def _take_trade(self, update: BookUpdate, entry: MDIncEntry) -> None:
+        price, size = entry.md_entry_px, entry.md_entry_size
+        if price <= ZERO:
+            self._report_price(update, entry)
+        elif size <= ZERO:
+            self._report_size(update, entry)
+        else:
+            trade = Trade(
+                entry.symbol, price, size, entry.aggressor_side, entry.md_entry_date, entry.md_entry_time
+            )
+            update.book.last_trade = trade
+            update.trades.append(trade)
+
+    def read_snapshot(
+        self, update: BookUpdate, entries: Sequence[MDFullEntry]
+    ) -> tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]:
+        """Return the bids and the offers of a snapshot: size by price."""
+        bids: dict[Decimal, Decimal] = {}
+        offers: dict[Decimal, Decimal] = {}
+        # The new levels replace those of the book.
+        book = update.book
+        more = len(entries) - len(book.bids) - len(book.offers)
+        if more > 0 and not self.room.takes(more):
+            self.refuse(update, f"no room for {len(entries)} levels: {self.room.most} in all books")
+            return bids, offers
+        for entry in entries:
+            kind, price, size = entry.md_entry_type, entry.md_entry_px, entry.md_entry_size
+            if kind is _BID:
+                levels = bids
+            elif kind is _OFFER:
+                levels = offers
+            else:
+                self._report_type(update, entry)
+                continue
+            if price <= ZERO:
+                self._report_price(update, entry)
+            elif size <= ZERO:
+                self._report_size(update, entry)
+            else:
+                # Continues after a discrepancy, to report all of them. The caller checks the state of the
+                # book before it uses the returned levels.
+                if price in levels:
+                    self.report(update, DiscrepancyKind.LEVEL_EXISTS, f"twice at {price}", entry)
+                levels[price] = size
+        return bids, offers
+
+    def _report_type(self, update: BookUpdate, entry: MDIncEntry | MDFullEntry) -> None:
+        kind = entry.md_entry_type
+        self.report(update, DiscrepancyKind.UNKNOWN_ENTRY_TYPE, f"MDEntryType {kind}", entry)
+
+    def _report_price(self, update: BookUpdate, entry: MDIncEntry | MDFullEntry) -> None:
+        self.report(update, DiscrepancyKind.BAD_PRICE, f"{entry.md_entry_px}", entry)
+
+    def _report_size(self, update: BookUpdate, entry: MDIncEntry | MDFullEntry) -> None:
+        detail = f"{entry.md_entry_size} at {entry.md_entry_px}"
+        self.report(update, DiscrepancyKind.BAD_SIZE, detail, entry)

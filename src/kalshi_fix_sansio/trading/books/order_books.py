@@ -1,0 +1,347 @@
+"""Order books built from the messages of a KalshiMD session, with detection of stale books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, Final
+
+from kalshi_fix_sansio._generated import (
+    BusinessMessageReject,
+    MarketDataIncrementalRefresh,
+    MarketDataRequest,
+    MarketDataRequestReject,
+    MarketDataSnapshotFullRefresh,
+    MDIncEntry,
+    Reject,
+    SubscriptionRequestType,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.problems import Problem
+from kalshi_fix_sansio.events import (
+    GapDetected,
+    LoggedOn,
+    MessageReceived,
+    MessageRejected,
+    MessagesLost,
+    RejectReceived,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason
+from kalshi_fix_sansio.trading.books.changes import BookUpdate, DiscrepancyKind
+from kalshi_fix_sansio.trading.books.entries import Entries, Room, book_problems, is_complete, make_stale
+from kalshi_fix_sansio.trading.books.subscriptions import Subscriptions
+
+TOLERATED: Final = frozenset((DiscrepancyKind.UNKNOWN_ENTRY_TYPE, DiscrepancyKind.OUT_OF_ORDER))
+"""Discrepancies tolerated by default: the venue adds kinds of entries without notice, and its clocks may
+disagree by a millisecond although MsgSeqNum shows that no message is missing."""
+MAX_SYMBOL_SIZE: Final = 256
+"""Maximum length of the symbol of a book that is created without a request."""
+_RELIED_ON: Final = frozenset((BookState.WAITING, BookState.LIVE))
+_ENTRY_TAGS: Final = frozenset((269, 270, 271, 279))
+"""Fields whose errors leave the market of their entry certain. Symbol is not among them, nor is NoMDEntries:
+a missing entry may have been of any market."""
+
+
+class OrderBooks(Mapping[str, OrderBook]):
+    """The books of one KalshiMD session by symbol, over any number of its connections.
+
+    Pass every event to `apply` in order. A book is live from its snapshot until messages are missing, the
+    session ends or a discrepancy is found: then it is stale and empty until the next snapshot, which the user
+    must request. No message of the venue raises an exception.
+
+    Requests may be passed to `apply` too, once they are sent. Then a book exists while it waits for its
+    snapshot, a refusal is reported, a single snapshot is not mistaken for a live book, and unsubscribed
+    books are removed.
+    """
+
+    __slots__ = ("_books", "_entries", "_forgotten", "_max_books", "_requests")
+
+    def __init__(
+        self,
+        *,
+        tolerated: frozenset[DiscrepancyKind] = TOLERATED,
+        max_books: int = 100_000,
+        max_levels: int = 1_000_000,
+    ) -> None:
+        """Start without books.
+
+        Args:
+            tolerated: discrepancies that are reported without making the book stale. The entry is applied if
+                possible, such as a change of a missing level; otherwise it is ignored.
+            max_books: maximum number of books created without a request, about 1 KB each. A further one is
+                reported as stale, and not kept.
+            max_levels: maximum number of levels of all books together, about 350 bytes each. A book without
+                room for its levels becomes stale.
+        """
+        self._books: dict[str, OrderBook] = {}
+        self._entries = Entries(tolerated, Room(self._books, max_levels))
+        self._max_books = max_books
+        self._requests = Subscriptions()
+        self._forgotten: set[str] = set()
+
+    def __getitem__(self, symbol: str) -> OrderBook:
+        try:
+            return self._books[symbol]
+        except KeyError:
+            raise KeyError(
+                f"there is no book of {symbol!r}: pass the MarketDataRequest for it to apply, and send it"
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._books)
+
+    def __len__(self) -> int:
+        return len(self._books)
+
+    def stale(self) -> list[str]:
+        """Return the markets whose books are stale and must be requested again."""
+        return [book.symbol for book in self._books.values() if book.state is BookState.STALE]
+
+    def forget(self, *symbols: str) -> None:
+        """Drop the books of these markets, and ignore their updates still in transit."""
+        self._drop(symbols)
+        self._requests.stop(symbols)
+
+    def apply(self, happened: object) -> list[BookUpdate]:
+        """Apply an event of the session or client, a received message, or a sent MarketDataRequest.
+
+        Returns one update for each affected book. Any other object is ignored.
+        """
+        if happened.__class__ is MarketDataIncrementalRefresh:
+            return self._take_update(happened)  # the most frequent message
+        message = happened.message if isinstance(happened, MessageReceived) else happened
+        match message:
+            case MarketDataIncrementalRefresh():
+                return self._take_update(message)
+            case MarketDataSnapshotFullRefresh():
+                return self._take_snapshot(message)
+            case MarketDataRequest():
+                self._take_request(message)
+            # A client's Resubscribed, matched by its attribute: the core cannot import the clients.
+            case object(request=MarketDataRequest() as request):
+                self._take_request(request)
+            case MarketDataRequestReject():
+                return self._refuse(None)
+            case RejectReceived(sent=MarketDataRequest() as sent):
+                return self._refuse(sent)
+            case RejectReceived(sent=None, reject=Reject(ref_msg_type="V")):
+                return self._refuse(None)
+            case RejectReceived(sent=None, reject=BusinessMessageReject(ref_msg_type="V")):
+                return self._refuse(None)
+            case MessageRejected(message=rejected, problems=problems):
+                return self._take_own_reject(rejected, problems)
+            case GapDetected() | SequenceSkipped() | MessagesLost():
+                return self._lose(StaleReason.GAP)
+            # Subscriptions end with their session, so none of their updates can be in transit.
+            case SessionEnded():
+                self._requests.clear()
+                self._forgotten.clear()
+                return self._lose(StaleReason.SESSION_ENDED)
+            case LoggedOn():
+                # A waiting book may have been requested in the new session already.
+                live = [book.symbol for book in self._books.values() if book.state is BookState.LIVE]
+                return self._lose(StaleReason.NEW_SESSION, live)
+        return []
+
+    # --- messages of the venue ----------------------------------------------------------------------
+
+    def _take_update(self, message: MarketDataIncrementalRefresh) -> list[BookUpdate]:
+        entries = message.md_entries
+        if message.problems:
+            touched: dict[str, BookUpdate | None] = {}
+            return self._take_entries(self._readable(message, touched), touched)
+        if not entries:
+            return []
+        # Usually all entries are of one market, and the bookkeeping for several is skipped.
+        symbol = entries[0].symbol
+        book = self._books.get(symbol)
+        update = self._begin(symbol) if book is None else BookUpdate(book)
+        if update is None:
+            return self._take_entries(entries, {symbol: None})
+        rest = iter(entries)
+        other = self._entries.take(update, rest)
+        if other is not None:
+            return self._take_entries(chain((other,), rest), {symbol: update})
+        # Only the best prices can cross, so if they are unchanged no check is needed.
+        if (update.levels and not update.best_changed) or self._ends_with_news(update):
+            return [update]
+        return []
+
+    def _take_entries(
+        self, entries: Iterable[MDIncEntry], touched: dict[str, BookUpdate | None]
+    ) -> list[BookUpdate]:
+        """Apply entries of any markets to the updates of their message."""
+        for entry in entries:
+            symbol = entry.symbol
+            # `touched` contains None for a forgotten book.
+            update = touched[symbol] if symbol in touched else self._touch(symbol, touched)
+            if update is not None:
+                self._entries.take(update, iter((entry,)))
+        return self._told(touched)
+
+    def _touch(self, symbol: str, touched: dict[str, BookUpdate | None]) -> BookUpdate | None:
+        """Begin the update of a book, once per message; return None for a forgotten book."""
+        update = touched[symbol] = self._begin(symbol)
+        return update
+
+    def _begin(self, symbol: str) -> BookUpdate | None:
+        """Begin the update of a book; return None for a forgotten book."""
+        book = self._books.get(symbol)
+        if book is None:
+            if symbol in self._forgotten:
+                return None
+            refused = self._refused(symbol)
+            if refused is not None:
+                return refused
+            book = self._books[symbol] = OrderBook(symbol)
+        return BookUpdate(book)
+
+    def _refused(self, symbol: str) -> BookUpdate | None:
+        """Return the update that refuses a new book; None if it may be created."""
+        if len(self._books) >= self._max_books:
+            why = f"there are {self._max_books} books already"
+        elif len(symbol) > MAX_SYMBOL_SIZE:
+            why = f"a symbol of {len(symbol)} characters"
+        else:
+            return None
+        update = BookUpdate(OrderBook(symbol))
+        self._entries.refuse(update, why)
+        return update
+
+    def _told(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
+        """End the updates of a message; return those with content."""
+        return [update for update in touched.values() if update is not None and self._ends_with_news(update)]
+
+    def _ends_with_news(self, update: BookUpdate) -> bool:
+        """End the update of a book by a message; return whether it has content."""
+        if update.best_changed:
+            self._entries.check_crossed(update)
+        return bool(update.levels or update.trades or update.discrepancies)
+
+    def _readable(
+        self, message: MarketDataIncrementalRefresh, touched: dict[str, BookUpdate | None]
+    ) -> list[MDIncEntry]:
+        """Report a message's problems to the affected books; return the complete entries."""
+        problems = book_problems(message.problems)
+        if not problems:
+            return message.md_entries
+        self._suspect(_concerned(message, problems), problems[0].text, touched)
+        return [entry for entry in message.md_entries if is_complete(entry)]
+
+    def _take_snapshot(self, message: MarketDataSnapshotFullRefresh) -> list[BookUpdate]:
+        fields: Any = message  # an unreadable field is None
+        symbol, entries = fields.symbol, message.md_entries
+        problems = book_problems(message.problems)
+        if symbol is None:
+            touched: dict[str, BookUpdate | None] = {}
+            self._suspect(None, problems[0].text, touched)
+            return self._told(touched)
+        refused = None if symbol in self._books else self._refused(symbol)
+        # The request is answered even if the snapshot is not used: the next refusal is of another one.
+        state = self._requests.answered(symbol, has_room=refused is None)
+        if state is None:
+            return []
+        if refused is not None:
+            return [refused]
+        self._forgotten.discard(symbol)
+        book = self._books.get(symbol)
+        if book is None:
+            book = self._books[symbol] = OrderBook(symbol)
+        # WAITING while the snapshot is read: a different state afterwards means that an untolerated
+        # discrepancy made the book stale.
+        was, book.state = book.state, BookState.WAITING
+        update = BookUpdate(book, snapshot=True)
+        if problems:
+            self._entries.report(update, DiscrepancyKind.UNREADABLE, problems[0].text)
+            entries = [entry for entry in entries if is_complete(entry)]
+        bids, offers = self._entries.read_snapshot(update, entries)
+        if book.state is BookState.WAITING:
+            book.fill(state, bids, offers)
+            self._entries.check_crossed(update)
+        book.awaits_old_updates = False
+        update.state_changed = book.state is not was
+        update.best_changed = True
+        return [update]
+
+    def _suspect(
+        self, symbols: Iterable[str] | None, detail: str, touched: dict[str, BookUpdate | None]
+    ) -> None:
+        """Report an unreadable message to the books it is about; None for all of them."""
+        for symbol in tuple(self._books) if symbols is None else symbols:
+            update = self._touch(symbol, touched)
+            if update is not None and update.book.state in _RELIED_ON:
+                self._entries.report(update, DiscrepancyKind.UNREADABLE, detail)
+
+    def _drop(self, symbols: Iterable[str]) -> None:
+        for symbol in symbols:
+            self._books.pop(symbol, None)
+            self._forgotten.add(symbol)
+
+    # --- requests and the session -------------------------------------------------
+
+    def _take_request(self, request: MarketDataRequest) -> None:
+        if request.subscription_request_type is SubscriptionRequestType.DISABLE_PREVIOUS:
+            symbols = [entry.symbol for entry in request.related_sym]
+            if symbols:
+                self.forget(*symbols)
+            else:
+                # A single snapshot has no subscription that could end.
+                kept = BookState.SNAPSHOT
+                self._drop([book.symbol for book in self._books.values() if book.state is not kept])
+                self._requests.stop()
+            return
+        for symbol in self._requests.ask(request):
+            book = self._books.get(symbol)
+            if book is None:
+                book = self._books[symbol] = OrderBook(symbol)
+                # The venue may have sent updates before it processed the unsubscribe.
+                book.awaits_old_updates = symbol in self._forgotten
+                self._forgotten.discard(symbol)
+            # A live book stays live while its next snapshot is in transit; a stale one may still be
+            # subscribed.
+            elif book.state is BookState.STALE:
+                book.clear(BookState.WAITING)
+                book.awaits_old_updates = True
+
+    def _take_own_reject(self, message: Message | None, problems: Iterable[Problem]) -> list[BookUpdate]:
+        """Handle a message that this side rejected and did not deliver."""
+        symbols = _concerned(message, problems)
+        # The message still answers its request: a refusal that follows is of a later one.
+        if isinstance(message, MarketDataSnapshotFullRefresh):
+            for symbol in symbols or ():
+                self._requests.answered(symbol, has_room=symbol in self._books)
+        return self._lose(StaleReason.MESSAGE_REFUSED, symbols)
+
+    def _refuse(self, request: MarketDataRequest | None) -> list[BookUpdate]:
+        """Handle a refusal, of a request if it is known which."""
+        waiting = [
+            symbol
+            for symbol in self._requests.refuse(request)
+            if symbol in self._books and self._books[symbol].state is BookState.WAITING
+        ]
+        return self._lose(StaleReason.REQUEST_REFUSED, waiting)
+
+    def _lose(self, reason: StaleReason, symbols: Iterable[str] | None = None) -> list[BookUpdate]:
+        """Make live and waiting books stale; None for all of them."""
+        books = [self._books.get(symbol) for symbol in (self._books if symbols is None else symbols)]
+        return [
+            make_stale(BookUpdate(book), reason)
+            for book in books
+            if book is not None and book.state in _RELIED_ON
+        ]
+
+
+def _concerned(message: Message | None, problems: Iterable[Problem]) -> list[str] | None:
+    """Return the markets of a message with problems; None if it may be about any market."""
+    match message:
+        case MarketDataSnapshotFullRefresh(symbol=str() as symbol):
+            return [symbol]
+        case MarketDataIncrementalRefresh(md_entries=[_, *_] as entries):
+            symbols = list(dict.fromkeys(entry.symbol for entry in entries))
+            in_doubt = None in symbols or any(each.tag not in _ENTRY_TAGS for each in book_problems(problems))
+            return None if in_doubt else symbols
+        case None | MarketDataSnapshotFullRefresh() | MarketDataIncrementalRefresh():
+            return None
+    return []

@@ -1,0 +1,131 @@
+"""Market data requests, and the assignment of answers to them.
+
+Market data requests have no id: a snapshot contains only its market, and a refusal (Y) no reference at all.
+The venue answers in order, so a snapshot belongs to the oldest request that still waits for one of its
+market, and a refusal to the oldest request without any answer. A snapshot makes its book LIVE if the market
+was subscribed when the venue sent it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from kalshi_fix_sansio._generated import MarketDataRequest, SubscriptionRequestType
+from kalshi_fix_sansio.trading.books.book import BookState
+
+
+@attrs.define(eq=False)
+class _Ask:
+    """A request for books that has not been fully answered."""
+
+    request: MarketDataRequest
+    subscribes: bool
+    awaited: dict[str, None]
+    """Markets whose snapshots are pending, in the order of the request."""
+    answered: bool = False
+    """Whether it has any answer."""
+
+
+@attrs.frozen(eq=False)
+class _Stop:
+    """An unsubscribe, which has no answer: it takes effect once all earlier requests or a later one are
+    answered."""
+
+    symbols: frozenset[str] | None
+    """The markets; None for all of them."""
+
+    def covers(self, symbol: str) -> bool:
+        return self.symbols is None or symbol in self.symbols
+
+
+@attrs.define(eq=False)
+class Subscriptions:
+    """The requests of one session that the user has passed in."""
+
+    _subscribed: set[str] = attrs.field(factory=set)
+    """Markets that were subscribed when the venue sent its latest answer."""
+    _open: list[_Ask | _Stop] = attrs.field(factory=list)
+    """Requests and unsubscribes since the oldest unanswered request, in order."""
+    _stops: int = 0
+    """The number of unsubscribes among them."""
+
+    def ask(self, request: MarketDataRequest) -> list[str]:
+        """Record a request for books; return its markets."""
+        awaited = dict.fromkeys(entry.symbol for entry in request.related_sym)
+        subscribes = request.subscription_request_type is SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
+        self._open.append(_Ask(request, subscribes, awaited))
+        return list(awaited)
+
+    def stop(self, symbols: Iterable[str] | None = None) -> None:
+        """Record an unsubscribe of these markets, or of all."""
+        self._open.append(_Stop(None if symbols is None else frozenset(symbols)))
+        self._stops += 1
+        self._settle()
+
+    def answered(self, symbol: str, *, has_room: bool) -> BookState | None:
+        """Record a snapshot; return the new state of its book, None if it was unsubscribed since.
+
+        An unsolicited snapshot for which there is no room is not recorded: a venue could send any number of
+        them.
+        """
+        for index, each in enumerate(self._open):
+            if isinstance(each, _Ask) and symbol in each.awaited:
+                # Answers are in order, so the venue has processed all requests before this one.
+                self._settle(index)
+                del each.awaited[symbol]
+                each.answered = True
+                if not each.subscribes and symbol not in self._subscribed:
+                    self._settle()
+                    return BookState.SNAPSHOT
+                self._subscribed.add(symbol)
+                break
+        else:
+            # Of a market that was already subscribed, or unsolicited.
+            if has_room:
+                self._subscribed.add(symbol)
+        # The venue sent this snapshot before it processed an unsubscribe that is still open here.
+        stopped = self._stops and any(each.covers(symbol) for each in self._open if isinstance(each, _Stop))
+        self._settle()
+        return None if stopped else BookState.LIVE
+
+    def refuse(self, request: MarketDataRequest | None = None) -> list[str]:
+        """Record a refusal, of the given request or of the oldest one without any answer.
+
+        Returns the markets that no remaining request waits for.
+        """
+        for index, each in enumerate(self._open):
+            if isinstance(each, _Ask) and (each.request == request if request else not each.answered):
+                self._settle(index)
+                refused, each.awaited = each.awaited, {}
+                each.answered = True
+                self._settle()
+                asks = [other for other in self._open if isinstance(other, _Ask)]
+                return [symbol for symbol in refused if not any(symbol in other.awaited for other in asks)]
+        return []
+
+    def clear(self) -> None:
+        """Drop all requests: subscriptions end with their session."""
+        self._subscribed.clear()
+        self._open.clear()
+        self._stops = 0
+
+    def _settle(self, taken: int = 0) -> None:
+        """Apply the unsubscribes that the venue must have processed; drop completed entries."""
+        # Requests stay in the list: one that is never answered does not block later ones.
+        if taken and self._stops:
+            before = self._open[:taken]
+            self._open[:taken] = [each for each in before if isinstance(each, _Ask)]
+            for each in before:
+                self._count(each)
+        while self._open and not (isinstance(self._open[0], _Ask) and self._open[0].awaited):
+            self._count(self._open.pop(0))
+
+    def _count(self, each: _Ask | _Stop) -> None:
+        if isinstance(each, _Stop):
+            self._stops -= 1
+            if each.symbols is None:
+                self._subscribed.clear()
+            else:
+                self._subscribed -= each.symbols

@@ -1,0 +1,1 @@
+"""Shared parts of the trading machines: amounts, report keys, uncertainties, dumps, adopted requests."""

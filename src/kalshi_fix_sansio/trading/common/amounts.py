@@ -1,0 +1,77 @@
+"""Arithmetic of prices, quantities and money, independent of the caller's decimal context.
+
+Operators, `sum`, `abs` and unary minus of Decimal use the context of the current thread or task, so the
+caller's precision or traps would round amounts or raise in the middle of a change. Use the functions of this
+module instead. Comparisons, `min`, `max`, `bool` and `copy_negate` are exact everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import (
+    MAX_EMAX,
+    MAX_PREC,
+    MIN_EMIN,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+)
+from typing import Final
+
+ZERO: Final = Decimal(0)
+# All arguments are given, because omitted ones are copied from `decimal.DefaultContext`, which the caller
+# may have changed.
+EXACT: Final = Context(
+    prec=min(4_000, MAX_PREC),
+    rounding=ROUND_HALF_EVEN,
+    Emin=MIN_EMIN,
+    Emax=MAX_EMAX,
+    capitals=1,
+    clamp=0,
+    flags=[],
+    traps=[Inexact, InvalidOperation],
+)
+"""Digits of precision. A message's numbers have at most 38 digits, so no sum of products reaches this
+limit."""
+_QUOTIENT: Final = EXACT.copy()
+_QUOTIENT.prec = 28
+_QUOTIENT.traps[Inexact] = False
+_QUOTIENT.traps[DivisionByZero] = True
+# Bound methods of the context rather than wrapper functions: they take half the time, and each fill needs
+# four.
+add: Final = EXACT.add
+"""Return the exact sum."""
+subtract: Final = EXACT.subtract
+"""Return the exact difference."""
+multiply: Final = EXACT.multiply
+"""Return the exact product."""
+multiply_add: Final = EXACT.fma
+"""Return the exact product of the first two arguments plus the third."""
+to_text: Final = EXACT.to_sci_string
+"""Return a text that `Decimal` reads as the same number with the same digits."""
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum of all amounts."""
+    found = ZERO
+    for amount in amounts:
+        found = add(found, amount)
+    return found
+
+
+def divide(one: Decimal, other: Decimal | int) -> Decimal:
+    """Return the quotient, with 28 digits."""
+    return _QUOTIENT.divide(one, other)
+
+
+def from_cents(price: Decimal) -> Decimal:
+    """Return a price in dollars."""
+    return price.scaleb(-2, EXACT)
+
+
+def to_cents(price: Decimal) -> Decimal:
+    """Return a price in cents."""
+    return price.scaleb(2, EXACT)

@@ -1,0 +1,97 @@
+"""Uncertain items of all machines: since when, and how to resolve them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final, Protocol
+
+import attrs
+
+from kalshi_fix_sansio._generated import SESSION_TYPES
+from kalshi_fix_sansio.clock import END, shifted
+from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequest
+
+WINDOW: Final = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
+"""Age of the oldest reports that drop copy returns."""
+
+
+class Remedy(Enum):
+    """How an uncertain item can be resolved.
+
+    Attributes:
+        DROP_COPY: `DropCopy`, on KalshiDC or KalshiNR: it returns the reports of orders, within its window.
+        REQUEST: A new request on the session: see the machine that lists the item.
+        REST: The venue's REST interface; pass the result to the machine (`resolve`, `learn`).
+    """
+
+    DROP_COPY = "drop copy"
+    REQUEST = "another request"
+    REST = "REST"
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Doubt:
+    """An uncertain item that no expected message will resolve.
+
+    Attributes:
+        what: Description, for humans.
+        about: The subject: the id of an order, a group or a quote; a market; a range of reports.
+        since: UTC: the last time at which it was known, by the venue's timestamps; None if unknown.
+        remedies: How to resolve it, the best way first.
+        unplaced: The request without outcome that its machine cannot relate to any known item, if the
+            uncertainty is about one: once you know its outcome, pass it to `unplaced.resolve` of the machine.
+    """
+
+    what: str
+    about: str
+    since: datetime | None = None
+    remedies: tuple[Remedy, ...] = (Remedy.REST,)
+    unplaced: UnplacedRequest | None = None
+
+    def __str__(self) -> str:
+        since = "" if self.since is None else f" since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.about}: {self.what}{since}; ask {', or '.join(each.value for each in self.remedies)}"
+
+
+class HasDoubts(Protocol):
+    """A machine that lists its uncertain items."""
+
+    def doubts(self) -> Sequence[Doubt]:
+        """Return the uncertain items that no expected message will resolve."""
+        ...
+
+
+class Doubts:
+    """A combined list of the uncertain items of any number of machines, computed at each access."""
+
+    __slots__ = ("_machines",)
+
+    def __init__(self, *machines: HasDoubts) -> None:
+        """Combine these machines: `Orders`, `Positions`, `Cash`, `DropCopy` and any other with `doubts`."""
+        self._machines = machines
+
+    def __iter__(self) -> Iterator[Doubt]:
+        found = [doubt for machine in self._machines for doubt in machine.doubts()]
+        return iter(sorted(found, key=_since))
+
+    def __len__(self) -> int:
+        return sum(len(machine.doubts()) for machine in self._machines)
+
+    def by_remedy(self, now: datetime) -> dict[Remedy, list[Doubt]]:
+        """Return the uncertain items by the best remaining remedy, the oldest first.
+
+        Args:
+            now: the time, aware: drop copy no longer returns reports older than its window.
+        """
+        found: dict[Remedy, list[Doubt]] = {each: [] for each in Remedy}
+        for doubt in self:
+            late = doubt.since is not None and doubt.since <= shifted(now, -WINDOW)
+            left = [each for each in doubt.remedies if not (late and each is Remedy.DROP_COPY)]
+            found[left[0] if left else Remedy.REST].append(doubt)
+        return found
+
+
+def _since(doubt: Doubt) -> datetime:
+    return doubt.since or END

@@ -1,0 +1,245 @@
+"""Dump the state of the trading machines as JSON values, and load it: one codec over type annotations.
+
+Each machine declares the layout of its dump as an attrs class. Attrs objects become JSON objects by the names
+of their attributes, named tuples and other tuples arrays, numbers, keys and times texts, members of our own
+enums their names, and codes of the dialect the values on the wire. Loading checks every value against its
+annotation. An attribute that a dump does not contain gets its default, so a later release can add one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum, StrEnum
+from functools import cache
+from reprlib import repr as shortened
+from types import NoneType, UnionType
+from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+from kalshi_fix_sansio.dialect.base import Block
+from kalshi_fix_sansio.trading.common.amounts import EXACT, to_text
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+
+T = TypeVar("T")
+
+VERSION: Final = 2
+_DAMAGED: Final = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""Exceptions that loading may raise for a damaged dump."""
+_KEY: Final = "kalshi_fix_sansio dump key"
+NOT_DUMPED: Final[Mapping[str, Any]] = {_KEY: None}
+"""Metadata of an attribute that is not dumped: the machine restores it. One without default is None until
+then."""
+
+
+def keyed_by(attribute: str) -> Mapping[str, Any]:
+    """Return the metadata of a dict that is dumped as the list of its values, each of which contains its key
+    in this attribute."""
+    return {_KEY: attribute}
+
+
+class _Codec(NamedTuple):
+    dump: Callable[[Any], Any]
+    load: Callable[[Any], Any]
+
+
+def dump_state(state: attrs.AttrsInstance) -> dict[str, Any]:
+    """Return the state of a machine as JSON values, with the version of the layout."""
+    return {"version": VERSION, **_codec(type(state)).dump(state)}
+
+
+@contextmanager
+def loading(dumped: Mapping[str, Any], layout: Callable[..., T], machine: str) -> Iterator[T]:
+    """Load a dump for a `with` block that checks it further. The machine may change only after the block, so
+    a damaged dump changes nothing.
+
+    Raises:
+        ValueError: another version wrote the dump, or `dump` of this machine did not.
+    """
+    version = dumped.get("version")
+    if version != VERSION or type(version) is not int:
+        raise ValueError(
+            f"a dump of {machine} of version {version!r} cannot be read; this is version {VERSION}"
+        )
+    try:
+        yield _codec(layout).load({name: value for name, value in dumped.items() if name != "version"})
+    except _DAMAGED as error:
+        raise ValueError(f"this was not given by {machine}.dump: {error}") from error
+
+
+@cache
+def _codec(annotation: Any) -> _Codec:
+    """Return how values of an annotation are dumped and loaded."""
+    if annotation in _SCALARS:
+        return _SCALARS[annotation]
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return _union([each for each in args if each is not NoneType], optional=NoneType in args)
+    if origin is dict:
+        return _dict(*args)
+    if origin is tuple and args[1:] != (...,):
+        return _row(tuple, [*map(_codec, args)])
+    if origin is not None:
+        return _collection(origin, _codec(args[0]))
+    if issubclass(annotation, Enum):
+        return _enum(annotation)
+    if issubclass(annotation, tuple):
+        columns = [_codec(each) for each in get_type_hints(annotation).values()]
+        make: Any = annotation
+        return _row(make._make, columns)
+    return _block(annotation) if issubclass(annotation, Block) else _attrs(annotation)
+
+
+def _checked(*types: type) -> Callable[[Any], Any]:
+    def load(value: Any) -> Any:
+        if type(value) not in types:  # bool is not accepted as int
+            raise ValueError(f"{shortened(value)} where {types[0].__name__} is needed")
+        return value
+
+    return load
+
+
+_text: Final = _checked(str)
+_items: Final = _checked(list, tuple)
+_object: Final = _checked(dict)
+
+
+def _load_number(value: Any) -> Decimal:
+    number = EXACT.create_decimal(_text(value))
+    if not number.is_finite():
+        raise ValueError(f"{number} is no amount")
+    return number
+
+
+def _load_time(value: Any) -> datetime:
+    return datetime.fromisoformat(_text(value))
+
+
+def _dump_key(key: ExecKey) -> str:
+    return "-1;-1" if key == NO_KEY else ExecKey.__str__(key)
+
+
+_SCALARS: Final[Mapping[Any, _Codec]] = {
+    # Method wrappers instead of the types themselves, which would turn None into a text.
+    str: _Codec(str.__str__, _text),
+    int: _Codec(int.__int__, _checked(int)),
+    bool: _Codec(bool.__bool__, _checked(bool)),
+    float: _Codec(float, lambda value: float(_checked(float, int)(value))),
+    Decimal: _Codec(to_text, _load_number),
+    datetime: _Codec(datetime.isoformat, _load_time),
+    date: _Codec(date.isoformat, lambda value: date.fromisoformat(_text(value))),
+    ExecKey: _Codec(_dump_key, lambda value: ExecKey.parse(_text(value)) or NO_KEY),
+}
+
+
+def _union(members: list[Any], *, optional: bool) -> _Codec:
+    """Return the codec of a value that may be None, or of a code that may be one unknown to the dialect."""
+    if len(members) > 1:
+        [codes] = (each for each in members if each is not str)
+        known = {each.value: each for each in codes}
+        codec = _Codec(str.__str__, lambda value: known.get(_text(value), value))
+    else:
+        codec = _codec(members[0])
+    if not optional:
+        return codec
+    dump, load = codec
+    return _Codec(
+        lambda value: None if value is None else dump(value),
+        lambda value: None if value is None else load(value),
+    )
+
+
+def _enum(kind: type[Enum]) -> _Codec:
+    if issubclass(kind, StrEnum):
+        return _Codec(str.__str__, kind)
+    return _Codec(lambda member: member.name, kind.__getitem__)
+
+
+def _collection(kind: Any, item: _Codec) -> _Codec:
+    """Return the codec of a list, a tuple or a set."""
+    dump, load = item
+    ordered: Any = list if kind in (list, tuple) else sorted
+    return _Codec(lambda values: ordered(map(dump, values)), lambda values: kind(map(load, _items(values))))
+
+
+def _row(make: Callable[[list[Any]], Any], columns: list[_Codec]) -> _Codec:
+    dumps, loads = [each.dump for each in columns], [each.load for each in columns]
+    return _Codec(
+        lambda values: [dump(value) for dump, value in zip(dumps, values, strict=True)],
+        lambda row: make([load(value) for load, value in zip(loads, _items(row), strict=True)]),
+    )
+
+
+def _dict(key: Any, value: Any) -> _Codec:
+    """Return the codec of a dict: an object if its keys are texts, the list of its keys if its values are
+    None, else a list of pairs."""
+    if value is None:
+        keys = _collection(list, _codec(key))
+        return _Codec(keys.dump, lambda items: dict.fromkeys(keys.load(items)))
+    if key is str:
+        dump, load = _codec(value)
+        return _Codec(
+            lambda values: {name: dump(each) for name, each in values.items()},
+            lambda items: {_text(name): load(each) for name, each in _object(items).items()},
+        )
+    pairs = _collection(list, _row(tuple, [_codec(key), _codec(value)]))
+    return _Codec(lambda values: pairs.dump(values.items()), lambda items: dict(pairs.load(items)))
+
+
+def _keyed(attribute: str, value: _Codec) -> _Codec:
+    """Return the codec of a dict whose values contain their keys."""
+    items = _collection(list, value)
+    return _Codec(
+        lambda values: items.dump(values.values()),
+        lambda rows: {getattr(each, attribute): each for each in items.load(rows)},
+    )
+
+
+def _block(kind: type[Block]) -> _Codec:
+    """Return the codec of an entry of a repeating group whose fields are texts."""
+    names = [member.attribute for member in kind.LAYOUT.members]
+    row = _row(list, [_SCALARS[str]] * len(names))
+    make: Any = kind
+    return _Codec(
+        lambda entry: row.dump([getattr(entry, name) for name in names]),
+        lambda values: make(**dict(zip(names, row.load(values), strict=True))),
+    )
+
+
+def _field_codec(field: attrs.Attribute[Any], hint: Any) -> _Codec:
+    attribute = field.metadata.get(_KEY)
+    return _codec(hint) if attribute is None else _keyed(attribute, _codec(get_args(hint)[1]))
+
+
+def _attrs(kind: Any) -> _Codec:
+    hints = get_type_hints(kind)
+    fields = [field for field in attrs.fields(kind) if field.metadata.get(_KEY, "") is not None]
+    codecs = [(field, _field_codec(field, hints[field.name])) for field in fields]
+    dumps = [(field.alias, field.name, codec.dump) for field, codec in codecs]
+    loads = {field.alias: codec.load for field, codec in codecs}
+    required = {field.alias for field in fields if field.default is attrs.NOTHING}
+    restored = [
+        field.alias for field in attrs.fields(kind) if field not in fields and field.default is attrs.NOTHING
+    ]
+
+    def dump(value: Any) -> dict[str, Any]:
+        return {alias: column(getattr(value, name)) for alias, name, column in dumps}
+
+    def load(row: Any) -> Any:
+        found = _object(row).keys()
+        if not required <= found <= loads.keys():
+            wrong = (required - found) | (found - loads.keys())
+            raise ValueError(f"attributes {shortened(wrong)} are missing or unknown")
+        given: dict[str, Any] = dict.fromkeys(restored)
+        alias = ""
+        try:
+            for alias, value in row.items():
+                given[alias] = loads[alias](value)
+        except _DAMAGED as error:
+            raise ValueError(f"{alias}: {error}") from error
+        return kind(**given)
+
+    return _Codec(dump, load)

@@ -1,0 +1,53 @@
+"""ExecID (17) as a position in the sequence of one shard of the exchange."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+_FORM: Final = re.compile(r"([0-9]{1,18});([0-9]{1,18})(?:;([0-9]{1,9}))?", re.ASCII)
+_NONE: Final = re.compile(r"-1;-1(?:;[0-9]{1,9})?", re.ASCII)
+MAX_SHOWN: Final = 60
+"""Characters of a malformed ExecID in the error message."""
+
+
+class ExecKey(NamedTuple):
+    """The position of an execution report in the sequence of its shard.
+
+    Keys of one shard are in chronological order. Between shards there is no such order: keys of different
+    shards compare by the shard first, which is useful for sorting only.
+
+    Attributes:
+        shard: Index of the exchange shard (ExDestination 100, LastMkt 30).
+        clock: The first number of an ExecID (17).
+        event: The second one.
+    """
+
+    shard: int
+    clock: int
+    event: int
+
+    @staticmethod
+    def parse(text: str) -> ExecKey | None:
+        """Parse `clock;event` (shard 0) or `clock;event;shard`; None for `-1;-1`, which pending reports have.
+
+        Raises:
+            ValueError: the text has another format.
+        """
+        match = _FORM.fullmatch(text)
+        if match is not None:
+            clock, event, shard = match.groups()
+            return ExecKey(int(shard) if shard else 0, int(clock), int(event))
+        if _NONE.fullmatch(text):
+            return None
+        shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+        raise ValueError(f"ExecID must be `clock;event` or `clock;event;shard`, not {shown!r}")
+
+    def __str__(self) -> str:
+        """Return the key in its wire format: without the shard if that is 0."""
+        text = f"{self.clock};{self.event}"
+        return f"{text};{self.shard}" if self.shard else text
+
+
+NO_KEY: Final = ExecKey(-1, -1, -1)
+"""Placeholder for the key of a report without one; lower than every other key."""

@@ -1,0 +1,117 @@
+"""Requests that a client reports without outcome (`OutcomesUnknown`), read from their frames.
+
+After a restart such a request may be missing from the state of its machine: it was sent after the state was
+written. Its frame contains all of it, so the machine adopts it as if it had been applied before it was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.events import OpenRequest, OutcomesUnknown
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.trading.common.received import remember
+
+MAX_NAMED: Final = 10_000
+"""Number of requests remembered in case a client reports them again."""
+
+
+@attrs.frozen
+class UnplacedRequest:
+    """A request without outcome that its machine cannot relate to any known item.
+
+    Attributes:
+        msg_type: MsgType (35), such as F.
+        request_id: Its id, such as the ClOrdID (11); MsgSeqNum (34) for messages without an id.
+        seq_num: Its MsgSeqNum (34).
+        sent_at: Its SendingTime (52), in UTC.
+    """
+
+    msg_type: str
+    request_id: str
+    seq_num: int
+    sent_at: datetime
+
+
+@attrs.frozen
+class UnplacedState:
+    """The layout of `UnplacedRequests` in the dump of a machine."""
+
+    named: dict[str, None]
+    kept: list[UnplacedRequest]
+
+
+class UnplacedRequests:
+    """The requests of one machine that a client has reported without outcome and that belong to no order,
+    group or quote that the machine knows, or that could not be read.
+
+    They remain until their answer is received, or until you have determined their outcome: `resolve`.
+    """
+
+    __slots__ = ("_kept", "_named", "_types")
+
+    def __init__(self, *types: type[Message]) -> None:
+        self._types: dict[str, type[Message]] = {each.MSG_TYPE: each for each in types}
+        self._named: dict[str, None] = {}
+        self._kept: list[UnplacedRequest] = []
+
+    def __iter__(self) -> Iterator[UnplacedRequest]:
+        return iter(list(self._kept))
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def resolve(self, request: UnplacedRequest) -> None:
+        """Remove a request from the list: you have determined its outcome elsewhere."""
+        self._kept.remove(request)
+
+    # Used by the machine.
+
+    def read(self, event: OutcomesUnknown) -> Iterator[tuple[OpenRequest, Any]]:
+        """Yield the machine's requests that no earlier event has named, each with its message, or None if its
+        frame cannot be read."""
+        for request in event.requests:
+            cls = self._types.get(request.msg_type)
+            sent_at = request.sent_at.isoformat(timespec="milliseconds")  # as on the wire
+            name = f"{request.msg_type} {request.seq_num} {sent_at} {request.request_id}"
+            if cls is not None and name not in self._named:
+                remember(self._named, name, None, MAX_NAMED)
+                yield request, _read(request, cls)
+
+    def keep(self, request: OpenRequest) -> None:
+        """Keep a request that belongs to no known item."""
+        self._kept.append(
+            UnplacedRequest(request.msg_type, request.request_id, request.seq_num, request.sent_at)
+        )
+
+    def answer(self, request_id: str | None, *types: type[Message]) -> bool:
+        """Remove the requests of an id, of all types or of these, that a message answers; return whether
+        there were any."""
+        msg_types = {each.MSG_TYPE for each in types or self._types.values()}
+        left = [
+            each for each in self._kept if each.request_id != request_id or each.msg_type not in msg_types
+        ]
+        found, self._kept = len(left) < len(self._kept), left
+        return found
+
+    def dump(self) -> UnplacedState:
+        """Return the state, for the dump of the machine."""
+        return UnplacedState(self._named, self._kept)
+
+    def load(self, state: UnplacedState) -> None:
+        """Replace the state with one returned by `dump`."""
+        self._named, self._kept = state.named, state.kept
+
+
+def _read(request: OpenRequest, cls: type[Message]) -> Message | None:
+    try:
+        message = CODEC.decode(request.frame)
+    except DecodeError:
+        return None
+    return message if isinstance(message, cls) and not message.problems else None

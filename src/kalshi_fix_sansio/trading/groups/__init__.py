@@ -1,0 +1,1 @@
+"""Order groups, their state and their limits."""

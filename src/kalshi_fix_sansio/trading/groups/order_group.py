@@ -1,0 +1,379 @@
+"""One order group: the evidence in the venue's messages, and the state derived from it.
+
+The venue sends no message when a group triggers. It triggers when more contracts of its orders fill within
+the rolling window than the limit allows, when an update lowers the limit below that volume, or on request;
+the evidence is fills, cancels of its orders, and refusals of orders (Kalshi's pages on order groups).
+Evidence arrives late, repeatedly and in any order, so it is kept by the venue's times, and `state` is derived
+from the set of it. An answer to a request does not contain the time of the change, only bounds of it: the
+change took place between the newest time that the venue had sent before the request, and SendingTime (52) of
+the answer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect, insort
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Final, NamedTuple
+
+import attrs
+
+from kalshi_fix_sansio._generated.limits import ORDER_GROUP_WINDOW
+from kalshi_fix_sansio.clock import BEGINNING, END, shifted
+from kalshi_fix_sansio.trading.common.amounts import ZERO, add, subtract, total
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED
+
+WINDOW: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
+"""Length of the rolling window in which fills count."""
+MAX_LIMITS: Final = 16
+"""Maximum number of limits kept per group, including the newest."""
+
+
+class GroupState(Enum):
+    """State of a group: whether it accepts orders.
+
+    Attributes:
+        ACTIVE: According to the messages received.
+        UNKNOWN: Reports about its orders may be missing, a request about it has no known outcome, or the
+            times of the messages do not determine the order of events. Reset it, or query REST and pass the
+            answer to `OrderGroups.learn`.
+    """
+
+    ACTIVE = "takes orders"
+    TRIGGERED = "takes no orders until it is reset"
+    UNKNOWN = "may have triggered"
+
+
+class Limit(NamedTuple):
+    """A limit that took effect between two times."""
+
+    since: datetime
+    until: datetime
+    contracts: int | None
+    """None if unknown."""
+
+
+@attrs.define(eq=False)
+class OrderGroup:
+    """One group. Read-only: `OrderGroups` creates it and changes it in place.
+
+    Attributes:
+        group_id: OrderGroupID.
+        limit: Contracts that may fill within the window; None if unknown.
+        alloc_account: The subaccount that owns it; 0 is the primary one.
+        orphan: Whether it was not created by a known request of this program.
+        filled: Contracts filled after the last reset, within the window that ends at the newest fill.
+        deleting: Whether the request in flight deletes it.
+    """
+
+    group_id: str
+    limit: int | None
+    alloc_account: int
+    orphan: bool = False
+    filled: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
+    # All times are the venue's, in UTC; BEGINNING means never.
+    _limits: list[Limit] = attrs.field(factory=list, repr=False)
+    """The oldest first."""
+    _fills: list[tuple[datetime, str, Decimal]] = attrs.field(factory=list, repr=False)
+    """Time, key and contracts, the oldest first: of two windows, because a late fill may complete a window
+    that ended up to one window ago."""
+    _keys: set[str] = attrs.field(factory=set, repr=False)
+    """The keys of these fills, and of fills dropped by the last reset although their times do not prove that
+    they preceded it."""
+    _start: int = attrs.field(default=0, repr=False, metadata=NOT_DUMPED)
+    """Index of the first fill of the newest window."""
+    _volume: Decimal = attrs.field(default=ZERO, repr=False, metadata=NOT_DUMPED)
+    """Contracts of the newest window, including fills that may have preceded the last reset."""
+    _dropped_at: datetime = attrs.field(default=BEGINNING, repr=False)
+    """Time of the newest fill that was dropped because of `max_fills`."""
+    _exceeded_at: datetime = attrs.field(default=BEGINNING, repr=False, metadata=NOT_DUMPED)
+    """Time at which the fills last exceeded the limit."""
+    _may_exceed_at: datetime = attrs.field(default=BEGINNING, repr=False, metadata=NOT_DUMPED)
+    """The same, including fills that may have preceded the last reset and limits that may have been in
+    force."""
+    _triggered_at: datetime = attrs.field(default=BEGINNING, repr=False)
+    """Time of the newest cancel or refusal that proves that the group had triggered."""
+    _taken_at: datetime = attrs.field(default=BEGINNING, repr=False)
+    """Time at which it last accepted an order."""
+    _told_at: datetime | None = attrs.field(default=None, repr=False)
+    """Time at which it was triggered on request, or reported as triggered by REST, if no reset followed."""
+    _reset_after: datetime = attrs.field(default=BEGINNING, repr=False)
+    _reset_by: datetime = attrs.field(default=BEGINNING, repr=False)
+    """The last reset took place between these two times."""
+    _may_be_reset_by: datetime = attrs.field(default=BEGINNING, repr=False)
+    """A request without a known outcome may have reset it, up to this time. REST has since reported its
+    state, but does not report resets."""
+    _settled_at: datetime = attrs.field(default=BEGINNING, repr=False)
+    """Evidence up to this time does not count: a reset or REST has superseded it."""
+    _lost_since: datetime | None = attrs.field(default=None, repr=False)
+    _lost_until: datetime | None = attrs.field(default=BEGINNING, repr=False)
+    """Reports between these two times may be missing, or a request took effect between them; None while the
+    loss continues."""
+    _request_lost: bool = attrs.field(default=False, repr=False)
+    """Whether a request about it has no known outcome."""
+    _known: tuple[datetime, frozenset[str]] = attrs.field(
+        default=(BEGINNING, frozenset()), repr=False, metadata=NOT_DUMPED
+    )
+    """`_triggered_at` and the fill keys when the request in flight was made: these preceded it."""
+    deleting: bool = attrs.field(default=False, repr=False, metadata=NOT_DUMPED)
+
+    def __attrs_post_init__(self) -> None:
+        if not self._limits:
+            self._limits.append(Limit(BEGINNING, BEGINNING, self.limit))
+
+    @property
+    def state(self) -> GroupState:
+        """State derived from the evidence received."""
+        if self._is_triggered():
+            # A deletion cancels the orders of a group like a trigger does.
+            return GroupState.UNKNOWN if self.deleting else GroupState.TRIGGERED
+        return GroupState.UNKNOWN if self._is_uncertain() else GroupState.ACTIVE
+
+    @property
+    def reset_at(self) -> datetime | None:
+        """Time of the answer to the last reset, in UTC; None without a reset, or if the time is unknown."""
+        return None if self._reset_by in (BEGINNING, END) else self._reset_by
+
+    @property
+    def since(self) -> datetime | None:
+        """Start of the UNKNOWN state, in UTC; None in another state, or if the time is unknown."""
+        if self.state is not GroupState.UNKNOWN:
+            return None
+        return self._lost_since if self._is_missing() else max(self._triggered_at, self._may_exceed_at)
+
+    # --- conclusions from the evidence ----------------------------------------------------------------
+
+    def _is_triggered(self) -> bool:
+        # A request without a known outcome may have been a reset, after the evidence known at the request.
+        lost_until = (self._lost_until or END) if self._request_lost else BEGINNING
+        if self._told_at is not None and self._taken_at <= self._told_at and not self._request_lost:
+            return True
+        after = max(self._settled_at, lost_until)
+        if self._taken_at <= self._triggered_at > max(self._reset_by, after):
+            return True
+        return self._alive_at <= self._exceeded_at > after
+
+    def _is_missing(self) -> bool:
+        """Return whether missing reports, or a missing outcome of a request, may affect the state."""
+        if self._lost_until is None:
+            return True
+        # An order accepted one window later proves that it had not triggered, and no missing fill counts.
+        return self._lost_until > BEGINNING and self._taken_at < shifted(self._lost_until, WINDOW)
+
+    def _is_uncertain(self) -> bool:
+        if self._is_missing():
+            return True
+        # A cancel or refusal that may have preceded the reset, or followed it.
+        if (
+            self._taken_at <= self._triggered_at > self._settled_at
+            and self._triggered_at >= self._reset_after
+        ):
+            return True
+        # It continues to trade although the fills exceed the limit: another program may have reset or updated
+        # it, or the venue may be about to act. An order or fill one window later proves it is not triggered.
+        return self._may_exceed_at > self._settled_at and self._alive_at < shifted(
+            self._may_exceed_at, WINDOW
+        )
+
+    @property
+    def _alive_at(self) -> datetime:
+        """Time of its last accepted order or last fill."""
+        return max(self._taken_at, self._fills[-1][0]) if self._fills else self._taken_at
+
+    def room(self, now: datetime) -> Decimal | None:
+        """Return the number of contracts that may fill before it triggers; None if unknown."""
+        if self.state is GroupState.TRIGGERED:
+            return ZERO
+        limits = self.limits_at(END)
+        if self.state is GroupState.UNKNOWN or None in limits:
+            return None
+        first = bisect(self._fills, max(shifted(now, -WINDOW), self._certain_from), key=_time)
+        most = Decimal(max(limit or 0 for limit in limits))
+        return max(ZERO, subtract(most, _total(self._fills[first:])))
+
+    # --- fills ----------------------------------------------------------------------------------------
+
+    def count_fill(self, time: datetime, key: str, quantity: Decimal, most: int) -> None:
+        """Count a fill; repeated calls with its key have no effect."""
+        fills = self._fills
+        if key in self._keys or time < self._reset_after or time <= self._implied_reset:
+            return
+        if fills and time <= shifted(fills[-1][0], -2 * WINDOW):
+            return
+        self._keys.add(key)
+        insort(fills, (time, key, quantity))
+        if fills[-1][1] == key:
+            self._extend(len(fills) - 1)
+        else:
+            self._recount()
+        gone = bisect(fills, shifted(fills[-1][0], -2 * WINDOW), key=_time)
+        if len(fills) - gone > most:
+            gone = len(fills) - most
+            self._dropped_at = fills[gone - 1][0]
+        if gone > self._start:
+            self._drop(gone)
+            self._recount()
+        elif gone:
+            self._drop(gone)
+            self._start -= gone
+
+    @property
+    def _certain_from(self) -> datetime:
+        """Time after which fills certainly count; earlier ones may have preceded a reset."""
+        return max(self._reset_by, self._may_be_reset_by)
+
+    @property
+    def _implied_reset(self) -> datetime:
+        """Time up to which fills do not count: the group had triggered, and has accepted an order since."""
+        return self._triggered_at if self._triggered_at < self._taken_at else BEGINNING
+
+    def _drop(self, gone: int) -> None:
+        """Drop this many of the oldest fills."""
+        self._keys.difference_update(key for _, key, _ in self._fills[:gone])
+        del self._fills[:gone]
+
+    def _recount(self) -> None:
+        self._start, self._volume, self.filled = 0, ZERO, ZERO
+        self._exceeded_at = self._may_exceed_at = BEGINNING
+        for index in range(len(self._fills)):
+            self._extend(index)
+        for limit in self._limits[1:]:
+            self._check_update(limit)
+
+    def _extend(self, index: int) -> None:
+        """Advance the window to the next fill, and compare its volume with the limit."""
+        time, _, quantity = self._fills[index]
+        self._volume = add(self._volume, quantity)
+        if time > self._certain_from:
+            self.filled = add(self.filled, quantity)
+        begin = shifted(time, -WINDOW)
+        while self._fills[self._start][0] <= begin:
+            old, _, quantity = self._fills[self._start]
+            self._start += 1
+            self._volume = subtract(self._volume, quantity)
+            if old > self._certain_from:
+                self.filled = subtract(self.filled, quantity)
+        limits = self.limits_at(time)
+        if all(limit is not None and limit < self.filled for limit in limits):
+            self._exceeded_at = time
+        if begin < self._dropped_at or any((limit or 0) < self._volume for limit in limits):
+            self._may_exceed_at = time
+
+    # --- limits ---------------------------------------------------------------------------------------
+
+    def limits_at(self, time: datetime) -> list[int | None]:
+        """Return the limits that may have been in effect at a time."""
+        limits = self._limits
+        certain = max(index for index, limit in enumerate(limits) if limit.until < time)
+        return [limit.contracts for limit in limits[certain:] if limit.since <= time]
+
+    def change_limit(self, since: datetime, until: datetime, contracts: int | None) -> None:
+        """Record a new limit that took effect between two times."""
+        self.limit = contracts
+        self._limits.append(Limit(since, until, contracts))
+        if len(self._limits) > MAX_LIMITS:
+            self._limits[:2] = [Limit(BEGINNING, BEGINNING, None)]
+        self._recount()
+
+    def may_change_limit(self, since: datetime, contracts: int) -> None:
+        """Record a new limit that may have taken effect at any time since `since`."""
+        self._limits.append(Limit(since, END, contracts))
+        self._recount()
+
+    def _check_update(self, limit: Limit) -> None:
+        """Compare a new limit with the volume of the window at the time of the update."""
+        if limit.until == END:  # without a known outcome: covered by `_request_lost`
+            return
+        first, last = shifted(limit.since, -WINDOW), shifted(limit.until, -WINDOW)
+        counted = [each for each in self._fills if first < each[0] <= limit.until]
+        certain = [each for each in counted if max(last, self._certain_from) < each[0] <= limit.since]
+        if limit.contracts is not None and limit.contracts < _total(certain):
+            self._exceeded_at = max(self._exceeded_at, limit.until)
+        if (limit.contracts or 0) < _total(counted):
+            self._may_exceed_at = max(self._may_exceed_at, limit.until)
+
+    # --- other evidence -------------------------------------------------------------------------------
+
+    def record_trigger(self, time: datetime) -> None:
+        """Record a cancel or refusal, which proves that the group had triggered by `time`."""
+        self._triggered_at = max(self._triggered_at, time)
+        self._drop_settled()
+
+    def record_order(self, time: datetime) -> None:
+        """Record that the group accepted an order at `time`."""
+        self._taken_at = max(self._taken_at, time)
+        self._drop_settled()
+
+    def _drop_settled(self) -> None:
+        gone = bisect(self._fills, self._implied_reset, key=_time)
+        if gone:
+            self._drop(gone)
+            self._recount()
+
+    def lose(self, since: datetime | None, until: datetime | None, *, request: bool = False) -> None:
+        """Record that reports of events until a time may be missing, or that a request may have taken effect
+        by then."""
+        if not self._is_missing():
+            self._lost_since, self._request_lost = since, False
+        if self._lost_until is not None:
+            self._lost_until = None if until is None else max(self._lost_until, until)
+        self._request_lost |= request
+
+    def logged_on(self, time: datetime | None) -> None:
+        """End a continuing loss: a session has logged on."""
+        if self._lost_until is None:
+            self._lost_until = time
+
+    # --- requests -------------------------------------------------------------------------------------
+
+    def begin_request(self, *, deletes: bool) -> None:
+        """Record that a request about the group is about to be sent."""
+        self._known = (self._triggered_at, frozenset(self._keys))
+        self.deleting = deletes
+
+    def reset(self, after: datetime, by: datetime) -> None:
+        """Record a reset between two times."""
+        triggered_at, known = self._known
+        self._settled_at = max(self._settled_at, triggered_at)
+        self._reset_after, self._reset_by, self._told_at = after, by, None
+        self._fills = [each for each in self._fills if each[0] >= after]
+        self._keys = {key for _, key, _ in self._fills}
+        self._fills = [each for each in self._fills if each[1] not in known]
+        self._dropped_at = BEGINNING
+        # Losses before the request was made no longer count.
+        if self._lost_until is not None and self._lost_until <= after:
+            self.end_loss()
+        self._recount()
+
+    def trigger(self, by: datetime) -> None:
+        """Record a trigger on request."""
+        self._told_at, self._request_lost = max(by, self._taken_at), False
+
+    def learn(self, now: datetime, *, triggered: bool) -> None:
+        """Record the state reported by REST."""
+        self._settled_at = max(now, self._alive_at, self._triggered_at, self._may_exceed_at)
+        self._told_at = self._settled_at if triggered else None
+        if self._request_lost:
+            self._may_be_reset_by = self._lost_until or self._settled_at
+            self._request_lost = False
+            self._recount()
+
+    def end_loss(self) -> None:
+        """End all losses: missing reports no longer affect the state."""
+        self._lost_since, self._lost_until, self._request_lost = None, BEGINNING, False
+
+    # --- dump -----------------------------------------------------------------------------------------
+
+    def restore(self) -> None:
+        """Recompute the attributes that are not dumped."""
+        self._fills.sort()
+        self._recount()
+
+
+def _time(fill: tuple[datetime, str, Decimal]) -> datetime:
+    return fill[0]
+
+
+def _total(fills: list[tuple[datetime, str, Decimal]]) -> Decimal:
+    return total(quantity for _, _, quantity in fills)

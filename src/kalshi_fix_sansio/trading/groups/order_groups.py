@@ -1,0 +1,697 @@
+"""Order groups of an account, their states, and the contracts that may still fill.
+
+A group triggers when more contracts of its orders fill within a rolling window than its limit allows: then
+its resting orders are cancelled, and it accepts no orders until it is reset (Kalshi's page on order groups).
+The venue's answer contains the id of the group but not of the request, so only one request may be in flight,
+and a request left unanswered by a connection loss has an unknown outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from kalshi_fix_sansio._generated import (
+    SESSION_TYPES,
+    ExecType,
+    ExecutionReport,
+    ExecutionReportText,
+    NewOrderSingle,
+    OrderGroupAction,
+    OrderGroupRequest,
+    OrderGroupResponse,
+)
+from kalshi_fix_sansio.clock import BEGINNING, END
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import (
+    LoggedOn,
+    MessageRejected,
+    MessagesLost,
+    OpenRequest,
+    OutcomesUnknown,
+    RejectReceived,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.trading.common.amounts import ZERO
+from kalshi_fix_sansio.trading.common.doubts import Doubt, Remedy
+from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
+from kalshi_fix_sansio.trading.common.received import clipped, first_sent, readable, remember, sending_time
+from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
+from kalshi_fix_sansio.trading.groups.order_group import GroupState, OrderGroup
+from kalshi_fix_sansio.trading.orders.order_doubts import Copied, unwrapped
+from kalshi_fix_sansio.trading.orders.order_reports import GONE
+
+MAX_LOST: Final = 64
+"""Maximum number of unanswered requests of previous processes that are recognized when a client reports
+them."""
+_TRIGGERED: Final = frozenset(
+    (ExecutionReportText.ORDER_GROUP_CANCEL.value, ExecutionReportText.EXCEEDED_ORDER_GROUP_RISK_LIMIT.value)
+)
+"""Texts (58) of reports about orders whose group had triggered."""
+
+
+class GroupDiscrepancyKind(Enum):
+    """Kind of an inconsistency between a response and the known requests and groups.
+
+    Attributes:
+        ORPHAN: The group is kept: the response answers a request from before a connection loss, or of another
+            program.
+        OTHER_LIMIT: The venue's limit is used.
+    """
+
+    ORPHAN = "a response names a group that nobody here asked for"
+    OTHER_LIMIT = "the limit is not the one that was asked for"
+    TOO_MANY = "there are more groups than are kept, or an id is too long"
+
+
+@attrs.frozen
+class GroupDiscrepancy:
+    """An inconsistency in the venue's messages.
+
+    Attributes:
+        kind: The kind of inconsistency.
+        group_id: OrderGroupID.
+        detail: The values found, as text for people.
+    """
+
+    kind: GroupDiscrepancyKind
+    group_id: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"order group {self.group_id}: {self.kind.value}: {self.detail}"
+
+
+@attrs.define(eq=False)
+class GroupUpdate:
+    """The changes of a group by an event or message.
+
+    Attributes:
+        group: The live object, which later calls change; None if the group is not known.
+        before: Its previous state; None if it is new or not known.
+        request: The request that the message answers.
+        discrepancies: Inconsistencies found.
+    """
+
+    group: OrderGroup | None
+    before: GroupState | None = None
+    request: OrderGroupRequest | None = None
+    discrepancies: list[GroupDiscrepancy] = attrs.field(factory=list)
+    _filled: Decimal = attrs.field(default=ZERO, repr=False)
+    """Previous value of `OrderGroup.filled`."""
+
+    @property
+    def state_changed(self) -> bool:
+        """Whether the state of the group has changed."""
+        return self.group is not None and self.group.state is not self.before
+
+    @property
+    def _is_told(self) -> bool:
+        if self.request is not None or self.discrepancies or self.state_changed:
+            return True
+        return self.group is not None and self.group.filled != self._filled
+
+
+class _Terms(NamedTuple):
+    """Terms that identify a request, since its MsgSeqNum is not known before it is sent."""
+
+    action: int
+    group_id: str | None
+    limit: int | None
+    alloc_account: int | None
+
+
+@attrs.frozen
+class _State:
+    """The layout of a dump."""
+
+    lost_creates: int
+    lost: list[_Terms]
+    unplaced: UnplacedState
+    by_cl_ord_id: dict[str, str]
+    by_order_id: dict[str, str]
+    ended: dict[str, str]
+    time: datetime | None
+    on: bool
+    in_flight: str | None
+    """OrderGroupID of the request in flight."""
+    groups: list[OrderGroup]
+
+
+class OrderGroups(Mapping[str, OrderGroup]):
+    """The order groups of one account by OrderGroupID, over all its order entry sessions.
+
+    Pass to `apply` every event, every report of drop copy, and, before it is sent, every OrderGroupRequest
+    and every NewOrderSingle that joins a group. No message of the venue raises an exception. A group's state
+    depends on the set of the messages and not on their order.
+    """
+
+    __slots__ = (
+        "_asked_at",
+        "_by_cl_ord_id",
+        "_by_order_id",
+        "_down",
+        "_ended",
+        "_groups",
+        "_in_flight",
+        "_lost",
+        "_max_fills",
+        "_max_groups",
+        "_max_orders",
+        "_on",
+        "_resend",
+        "_time",
+        "_updates",
+        "lost_creates",
+        "unplaced",
+    )
+
+    def __init__(
+        self,
+        session_type: str = "KalshiNR",
+        *,
+        max_groups: int = 100_000,
+        max_orders: int = 100_000,
+        max_fills: int = 10_000,
+    ) -> None:
+        """Start without groups.
+
+        Args:
+            session_type: the type of the sessions; KalshiNR if any of them has it. It determines whether the
+                venue resends missed reports.
+            max_groups: maximum number of groups, about 1 KB each. A response about a further one is reported
+                as TOO_MANY.
+            max_orders: maximum number of open orders whose group is kept, and of ended ones. Beyond it the
+                oldest is dropped; the group of a dropped open order becomes UNKNOWN.
+            max_fills: maximum number of fills kept per group; with more within twice the window, the group
+                is UNKNOWN.
+        """
+        self._resend = SESSION_TYPES[session_type].resend
+        self._max_groups, self._max_orders, self._max_fills = max_groups, max_orders, max_fills
+        self._groups: dict[str, OrderGroup] = {}
+        self._in_flight: OrderGroupRequest | None = None
+        self._asked_at: datetime | None = None
+        """The venue's newest time when the request was made."""
+        self._by_cl_ord_id: dict[str, str] = {}
+        """OrderGroupID by the ClOrdID of each sent order, until a report contains its OrderID."""
+        self._by_order_id: dict[str, str] = {}
+        """The same by OrderID, which does not change when the order is replaced."""
+        self._ended: dict[str, str] = {}
+        """The same for ended orders, which may still have late fills."""
+        self._time: datetime | None = None
+        """The venue's newest time."""
+        self._on = False
+        """Whether a session has logged on."""
+        self._down = False
+        """Whether one has ended since, without resend of its reports."""
+        self._updates: dict[str | int, GroupUpdate] = {}
+        """Updates of the current call, by OrderGroupID; by a number for groups not known."""
+        self.lost_creates: int = 0
+        """Number of create requests with unknown outcome: each may have created a group not known here."""
+        self._lost: list[_Terms] = []
+        """Unanswered requests of previous processes that no client has reported since."""
+        self.unplaced: UnplacedRequests = UnplacedRequests(OrderGroupRequest, NewOrderSingle)
+        """Requests without outcome that are unreadable, or about groups for which there is no room."""
+
+    def __getitem__(self, group_id: str) -> OrderGroup:
+        return self._groups[group_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._groups)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    @property
+    def in_flight(self) -> OrderGroupRequest | None:
+        """The unanswered request. No other may be made until it is answered."""
+        return self._in_flight
+
+    def room(self, group_id: str, now: datetime) -> Decimal | None:
+        """Return the maximum number of contracts of a group's orders that may fill before it triggers.
+
+        Unreported fills may have used some of it. None for a group whose limit or state is unknown, 0 for one
+        that accepts no orders.
+
+        Args:
+            group_id: OrderGroupID.
+            now: the current time, aware.
+
+        Raises:
+            KeyError: there is no such group.
+        """
+        return self._groups[group_id].room(now)
+
+    def doubts(self) -> list[Doubt]:
+        """Return the groups whose state is unknown, and those that may have been created."""
+        found = [
+            Doubt(
+                what=each.state.value,
+                about=f"order group {each.group_id}",
+                since=each.since,
+                remedies=(Remedy.REST, Remedy.REQUEST),
+            )
+            for each in self._groups.values()
+            if each.state is GroupState.UNKNOWN
+        ]
+        if self.lost_creates:
+            found.append(Doubt(what="whether there is one", about=f"{self.lost_creates} new order groups"))
+        found.extend(
+            Doubt(
+                what="what became of it",
+                about=f"order group request of MsgSeqNum {each.seq_num}",
+                since=each.sent_at,
+                unplaced=each,
+            )
+            for each in self.unplaced
+        )
+        return found
+
+    def apply(self, happened: object) -> list[GroupUpdate]:
+        """Apply an event of a session or client, a received message, a report of drop copy (`Copied`), or a
+        request that is about to be sent.
+
+        Returns one update for each affected group.
+
+        Raises:
+            LocalProtocolError: an OrderGroupRequest was passed while another is unanswered, or there is no
+                room for one more group. Do not send it.
+        """
+        message = unwrapped(happened)
+        # Of bare messages only received ones: a request has no header, or that of this side.
+        if message is not happened or isinstance(message, ExecutionReport | OrderGroupResponse):
+            self._note_time(message)
+        match message:
+            case ExecutionReport():
+                self._take_report(message, is_copy=isinstance(happened, Copied))
+            case OrderGroupResponse():
+                self._take_response(message)
+            case OrderGroupRequest():
+                self._take_request(message)
+            case NewOrderSingle():
+                self._take_order(message)
+            case RejectReceived(sent=OrderGroupRequest() as sent) if sent is self._in_flight:
+                self._answer(sent)
+            case RejectReceived(sent=NewOrderSingle() as sent):
+                self._by_cl_ord_id.pop(sent.cl_ord_id, None)
+            case OutcomesUnknown():
+                self._take_unanswered(message)
+            case LoggedOn():
+                self._take_logon(message)
+            case SessionEnded():
+                self._take_end()
+            case MessagesLost() | SequenceSkipped(gap_fill=False):
+                self._lose_reports(self._open_groups())
+            case MessageRejected(comes_again=False, message=refused):
+                self._take_undelivered(refused)
+        return self._drain_updates()
+
+    def withdraw(self, message: OrderGroupRequest | NewOrderSingle) -> None:
+        """Undo `apply` for a request that `send` refused, so it was not sent."""
+        if message is self._in_flight:
+            self._answer(message)
+            self._updates.clear()
+        elif isinstance(message, NewOrderSingle):
+            self._by_cl_ord_id.pop(message.cl_ord_id, None)
+
+    def learn(
+        self, group_id: str, *, limit: int | None, alloc_account: int = 0, triggered: bool = False
+    ) -> OrderGroup:
+        """Record the current state of a group from another source, such as REST; return the group.
+
+        While a session is down, a group with an open order may change: it stays UNKNOWN until `learn` is
+        called again after the Logon.
+
+        Raises:
+            LocalProtocolError: there is no room for one more group.
+        """
+        group = self._groups.get(group_id)
+        if group is None:
+            self._require_room()
+            group = self._groups[group_id] = OrderGroup(group_id, limit, alloc_account)
+        # Also with an unchanged limit, if a request for another one has no known outcome.
+        if group.limits_at(END) != [limit]:
+            group.change_limit(BEGINNING, self._time or END, limit)
+        group.learn(self._time or BEGINNING, triggered=triggered)
+        if not self._down:
+            group.end_loss()
+        self._settle_lost(group_id)
+        return group
+
+    def forget(self, group_id: str) -> None:
+        """Drop a group that no longer exists."""
+        self._groups.pop(group_id, None)
+        self._settle_lost(group_id)
+
+    # Requests and responses
+
+    def _take_request(self, request: OrderGroupRequest) -> None:
+        if self._in_flight is not None:
+            raise LocalProtocolError(
+                "an order group request has no answer yet; answers do not say which of two they are for"
+            )
+        if request.order_group_action == OrderGroupAction.CREATE:
+            self._require_room()
+        self._in_flight, self._asked_at = request, self._time
+        group = self._groups.get(request.order_group_id or "")
+        if group is not None:
+            group.begin_request(deletes=request.order_group_action == OrderGroupAction.DELETE)
+
+    def _require_room(self) -> None:
+        if len(self._groups) >= self._max_groups:
+            raise LocalProtocolError(
+                f"{len(self._groups)} order groups are kept already; forget some, or raise max_groups"
+            )
+
+    def _answer(self, request: OrderGroupRequest) -> GroupUpdate:
+        """End the request in flight; return the update of its group."""
+        self._in_flight = None
+        update = self._update_of(self._groups.get(request.order_group_id or ""))
+        update.request = request
+        if update.group is not None:
+            update.group.deleting = False
+        return update
+
+    def _take_response(self, response: Any) -> None:
+        # A lenient session may deliver a response without an id.
+        group_id = response.order_group_id or ""
+        request = self._in_flight
+        creates = request is not None and request.order_group_action == OrderGroupAction.CREATE
+        group = self._groups.get(group_id)
+        if request is None or not (group is None if creates else request.order_group_id == group_id):
+            self._take_unsolicited(response, group)
+            return
+        update = self._answer(request)
+        if group is None:
+            group = update.group = self._adopt(update, response, group_id, made=creates)
+            if group is None:
+                return
+        limit, wanted = response.order_group_contracts_limit, request.order_group_contracts_limit
+        if wanted is not None and limit is not None and wanted != limit:
+            _note(update, GroupDiscrepancyKind.OTHER_LIMIT, group_id, f"{limit} and not {wanted}")
+        self._carry_out(group, request, response)
+
+    def _take_unsolicited(self, response: Any, group: OrderGroup | None) -> None:
+        """Apply a response to a request of another program, or to one whose outcome was unknown."""
+        group_id = response.order_group_id or ""
+        self._settle_lost(group_id, made=group is None)
+        if group is None:
+            update = self._update_of(None)
+            group = update.group = self._adopt(update, response, group_id, made=False)
+            if group is not None:
+                # It may have been created by a request whose answer was lost.
+                self.lost_creates = max(0, self.lost_creates - 1)
+                _note(update, GroupDiscrepancyKind.ORPHAN, group_id, f"limit {group.limit}")
+            return
+        self._update_of(group)
+        by = first_sent(response) or self._time
+        limit = response.order_group_contracts_limit
+        if limit is None:  # a reset, trigger or deletion
+            self._lose_outcome(group, by)
+        elif limit != group.limit:
+            group.change_limit(BEGINNING, by or END, limit)
+
+    def _adopt(
+        self, update: GroupUpdate, response: OrderGroupResponse, group_id: str, *, made: bool
+    ) -> OrderGroup | None:
+        """Add a group that is not known yet."""
+        if not readable(group_id) or len(self._groups) >= self._max_groups:
+            detail = f"{len(self._groups)} groups, and an id of {len(group_id)} characters"
+            _note(update, GroupDiscrepancyKind.TOO_MANY, clipped(group_id), detail)
+            return None
+        group = OrderGroup(
+            group_id, response.order_group_contracts_limit, response.alloc_account or 0, orphan=not made
+        )
+        self._groups[group_id] = group
+        if not made:
+            # Other requests about it are not known.
+            self._lose_outcome(group, first_sent(response))
+        return group
+
+    def _carry_out(self, group: OrderGroup, request: OrderGroupRequest, response: OrderGroupResponse) -> None:
+        by = first_sent(response) or self._time or END
+        after = self._asked_at or (BEGINNING if by is END else by)
+        limit = response.order_group_contracts_limit
+        match request.order_group_action:
+            case OrderGroupAction.CREATE:
+                pass
+            case OrderGroupAction.RESET:
+                group.reset(after, max(after, by))
+            case OrderGroupAction.TRIGGER:
+                group.trigger(by)
+            case OrderGroupAction.DELETE:
+                del self._groups[group.group_id]
+            case _:
+                # Without a limit in the answer, the requested one is not confirmed.
+                if limit is None and group.limit is None:
+                    limit = request.order_group_contracts_limit
+                if limit is not None and limit != group.limit:
+                    group.change_limit(after, max(after, by), limit)
+
+    def _take_unanswered(self, event: OutcomesUnknown) -> None:
+        """Apply requests that will not be answered."""
+        for each, message in self.unplaced.read(event):
+            if each.msg_type == NewOrderSingle.MSG_TYPE:
+                if message is not None and message.cl_ord_id not in self._by_cl_ord_id:
+                    self._take_order(message)
+                continue
+            flight = self._in_flight
+            if flight is not None and (message is None or _terms(message) == _terms(flight)):
+                message = flight
+            elif message is not None and _terms(message) in self._lost:
+                self._lost.remove(_terms(message))
+                continue
+            if message is None:
+                self.unplaced.keep(each)
+            else:
+                self._lose(message, each)
+
+    def _lose(self, request: OrderGroupRequest, lost: OpenRequest) -> None:
+        """Apply a request whose outcome is unknown."""
+        group_id = request.order_group_id or ""
+        creates = request.order_group_action == OrderGroupAction.CREATE
+        group = self._groups.get(group_id)
+        asked_at = None
+        if request is self._in_flight:
+            self._in_flight, asked_at = None, self._asked_at
+        if group is None and not creates and (not readable(group_id) or len(self) >= self._max_groups):
+            self.unplaced.keep(lost)
+            return
+        update = self._update_of(group)
+        update.request = request
+        if creates:
+            self.lost_creates += 1
+            return
+        if group is None:
+            group = OrderGroup(group_id, None, request.alloc_account or 0, orphan=True)
+            update.group = self._groups[group_id] = group
+        group.deleting = False
+        if request.order_group_contracts_limit is not None:
+            group.may_change_limit(asked_at or BEGINNING, request.order_group_contracts_limit)
+        self._lose_outcome(group, lost.sent_at)
+
+    def _settle_lost(self, group_id: str, *, made: bool = False) -> None:
+        """Drop the lost requests about a group with newer information, and one create request if the group is
+        new."""
+        creates = [each for each in self._lost if each.action == OrderGroupAction.CREATE]
+        gone = creates[:1] if made else []
+        self._lost = [each for each in self._lost if each.group_id != group_id and each not in gone]
+
+    def _take_order(self, order: NewOrderSingle) -> None:
+        group_id = order.secondary_cl_ord_id or order.order_group_id
+        if group_id:
+            self._remember(self._by_cl_ord_id, order.cl_ord_id, group_id)
+
+    def _lose_outcome(self, group: OrderGroup, since: datetime | None) -> None:
+        # If the venue executed it, then after it was sent.
+        until = max(filter(None, (self._time, since)), default=None)
+        group.lose(since, None if self._down else until, request=True)
+
+    # Sessions
+
+    def _take_logon(self, event: LoggedOn) -> None:
+        self._note_time(event.logon)
+        # Without resend, a session end that was not reported; with it, a reset loses the messages before it.
+        if event.reset if self._resend else self._on and not self._down:
+            self._lose_reports(self._open_groups())
+        self._on, self._down = True, False
+        for group in self._groups.values():
+            group.logged_on(self._time)
+
+    def _take_end(self) -> None:
+        if not self._resend:
+            self._down = True
+            self._lose_reports(self._open_groups())
+
+    def _open_groups(self) -> list[OrderGroup]:
+        """Return the groups that may have open orders."""
+        names = dict.fromkeys((*self._by_cl_ord_id.values(), *self._by_order_id.values()))
+        return [self._groups[name] for name in names if name in self._groups]
+
+    def _lose_reports(self, groups: list[OrderGroup]) -> None:
+        """Record that reports about orders of these groups may be missing."""
+        for group in groups:
+            self._update_of(group)
+            group.lose(self._time, None if self._down else self._time)
+
+    def _take_undelivered(self, refused: Any) -> None:
+        """Handle a message that this side rejected and did not deliver."""
+        if refused is None:
+            self._lose_reports(self._open_groups())
+        elif refused.msg_type == ExecutionReport.MSG_TYPE:
+            group = self._groups.get(self._group_id(refused) or "")
+            self._lose_reports([] if group is None else [group])
+
+    def _note_time(self, message: Any) -> None:
+        time = sending_time(message)
+        if time is not None and (self._time is None or self._time < time):
+            self._time = time
+
+    # Execution reports
+
+    def _group_id(self, report: Any) -> str | None:
+        """Return the OrderGroupID of the order of a report."""
+        for known, name in (
+            (self._by_order_id, report.order_id),
+            (self._by_cl_ord_id, report.cl_ord_id),
+            (self._ended, report.order_id),
+        ):
+            if name in known:
+                return known[name]
+        return None
+
+    def _remember(self, known: dict[str, str], name: str, group_id: str) -> None:
+        """Keep the group of an open order; drop the oldest one beyond the limit."""
+        if len(known) >= self._max_orders and name not in known:
+            forgotten = self._groups.get(known[next(iter(known))])
+            self._lose_reports([] if forgotten is None else [forgotten])
+        remember(known, name, group_id, self._max_orders)
+
+    def _follow(self, report: Any, group_id: str) -> None:
+        """Keep the group of an order by its OrderID, and whether it has ended."""
+        name = report.order_id
+        if not readable(name):
+            return
+        self._by_cl_ord_id.pop(report.cl_ord_id, None)
+        if report.ord_status in GONE:
+            self._by_order_id.pop(name, None)
+            remember(self._ended, name, group_id, self._max_orders)
+        elif name not in self._ended and name not in self._by_order_id:
+            self._remember(self._by_order_id, name, group_id)
+
+    def _take_report(self, report: Any, *, is_copy: bool) -> None:
+        group_id = self._group_id(report)
+        if group_id is None:
+            return
+        self._follow(report, group_id)
+        group = self._groups.get(group_id)
+        if group is None:
+            return
+        self._update_of(group)
+        time = self._event_time(report, is_copy=is_copy)
+        if report.exec_type == ExecType.TRADE:
+            if time is None or not report.last_qty or report.last_qty < ZERO or not readable(report.exec_id):
+                self._lose_reports([group])
+            else:
+                # A trade may be between two orders of the group.
+                key = f"{report.exec_id} {clipped(report.order_id)}"
+                group.count_fill(time, key, report.last_qty, self._max_fills)
+        elif report.text in _TRIGGERED:
+            if time is None:
+                self._lose_reports([group])
+            else:
+                group.record_trigger(time)
+        elif report.exec_type == ExecType.NEW and time is not None:
+            group.record_order(time)
+
+    def _event_time(self, report: Any, *, is_copy: bool) -> datetime | None:
+        """Return the time of the event in a report, in UTC; None if unknown."""
+        sent = first_sent(report)
+        # SendingTime of a copy is that of the copy.
+        time: datetime | None = report.transact_time or (None if is_copy else sent)
+        if time is None or time == BEGINNING:
+            return None
+        if sent is None:
+            self._time = max(self._time or time, time)
+            return time
+        # The event precedes SendingTime: a later time would make all following events look old.
+        return min(time, sent)
+
+    def _update_of(self, group: OrderGroup | None) -> GroupUpdate:
+        """Return the update of a group that is about to change."""
+        name = len(self._updates) if group is None else group.group_id
+        found = self._updates.get(name)
+        if found is None:
+            found = self._updates[name] = GroupUpdate(group)
+            if group is not None:
+                found.before, found._filled = group.state, group.filled
+        return found
+
+    def _drain_updates(self) -> list[GroupUpdate]:
+        updates, self._updates = self._updates, {}
+        return [each for each in updates.values() if each._is_told]
+
+    # Dump and load
+
+    def dump(self) -> dict[str, Any]:
+        """Return the state as JSON values, for `load`. The request in flight is dumped as unanswered: after a
+        crash its outcome is unknown."""
+        request = self._in_flight
+        creates = request is not None and request.order_group_action == OrderGroupAction.CREATE
+        unknown = None if request is None else request.order_group_id
+        lost = self._lost if request is None else [*self._lost, _terms(request)]
+        return dump_state(
+            _State(
+                self.lost_creates + creates,
+                lost,
+                self.unplaced.dump(),
+                self._by_cl_ord_id,
+                self._by_order_id,
+                self._ended,
+                self._time,
+                self._on,
+                unknown,
+                list(self._groups.values()),
+            )
+        )
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Replace the state by a dump. The sessions at the time of the dump count as ended.
+
+        Raises:
+            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+        """
+        with loading(dumped, _State, "OrderGroups") as state:
+            for group in state.groups:
+                group.restore()
+        self._groups = {group.group_id: group for group in state.groups}
+        self.lost_creates, self._in_flight = state.lost_creates, None
+        self._lost = state.lost[-MAX_LOST:]
+        self.unplaced.load(state.unplaced)
+        self._by_cl_ord_id, self._by_order_id = state.by_cl_ord_id, state.by_order_id
+        self._ended, self._time = state.ended, state.time
+        self._on = self._down = False
+        if state.on:
+            self._take_end()
+        if state.in_flight in self._groups:
+            self._lose_outcome(self._groups[state.in_flight], state.time)
+        self._updates.clear()
+
+
+def _note(update: GroupUpdate, kind: GroupDiscrepancyKind, group_id: str, detail: str) -> None:
+    update.discrepancies.append(GroupDiscrepancy(kind, group_id, detail))
+
+
+def _terms(request: OrderGroupRequest) -> _Terms:
+    return _Terms(
+        int(request.order_group_action),
+        request.order_group_id,
+        request.order_group_contracts_limit,
+        request.alloc_account,
+    )

@@ -1,0 +1,1 @@
+"""Positions, cash, fees and settlements, computed from fills and settlement reports."""

@@ -1,0 +1,346 @@
+"""Positions computed from fills, by account and symbol.
+
+Positions are sums over the set of fills and the settlements, so they do not depend on the order in which
+these are received: contracts bought and sold are matched at their average prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from kalshi_fix_sansio._generated import Side
+from kalshi_fix_sansio.trading.common.amounts import ZERO, add, divide, multiply, multiply_add, subtract
+from kalshi_fix_sansio.trading.common.doubts import Doubt
+from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.received import remember
+from kalshi_fix_sansio.trading.money.settlements import Settlement, SettlementUpdate
+from kalshi_fix_sansio.trading.orders.order import Account, Fill, Order, OrderState, OrderUpdate
+
+_DOUBTFUL: Final = frozenset((OrderState.UNKNOWN, OrderState.UNVERIFIED))
+
+
+class PositionKey(NamedTuple):
+    """Key of a position.
+
+    Attributes:
+        account: Owner of the position.
+        symbol: Ticker of the market.
+    """
+
+    account: Account
+    symbol: str
+
+
+@attrs.define(eq=False)
+class Position:
+    """The position of an account in a market, in contracts and dollars; read-only.
+
+    Attributes:
+        account: Owner of the position.
+        symbol: Ticker of the market.
+        bought: Contracts bought.
+        sold: Contracts sold.
+        bought_value: Sum of price times quantity of the contracts bought, in dollars.
+        sold_value: The same for the contracts sold.
+        fees: Fees of the fills, in dollars.
+        settled_at: Settlement price of a contract of YES in dollars; None until the market is settled.
+        told: The key of the newest report that contains the position (704, 705), and that position: long less
+            short.
+        holes: Numbers of the orders of which fills may be missing.
+    """
+
+    account: Account
+    symbol: str
+    bought: Decimal = ZERO
+    sold: Decimal = ZERO
+    bought_value: Decimal = ZERO
+    sold_value: Decimal = ZERO
+    fees: Decimal = ZERO
+    settled_at: Decimal | None = None
+    told: tuple[ExecKey, Decimal] | None = None
+    holes: dict[int, None] = attrs.field(factory=dict)
+
+    @property
+    def counted(self) -> Decimal:
+        """Contracts bought less contracts sold, settled or not; negative if short."""
+        return subtract(self.bought, self.sold)
+
+    @property
+    def net(self) -> Decimal:
+        """Open contracts: positive if long (YES), negative if short (NO)."""
+        return ZERO if self.settled_at is not None else self.counted
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Average price in dollars of the open contracts, with 28 digits; None without open contracts."""
+        if not self.net:
+            return None
+        if self.net > 0:
+            return divide(self.bought_value, self.bought)
+        return divide(self.sold_value, self.sold)
+
+    @property
+    def realized(self) -> Decimal:
+        """Dollars gained or lost by closed contracts: bought and sold again, or settled. Fees are not
+        deducted.
+
+        Exact when the position is closed; otherwise contracts are matched at average prices, with 28 digits.
+        """
+        if not self.net:
+            return self._gain(ZERO)
+        matched = min(self.bought, self.sold)
+        if not matched:
+            return ZERO
+        gain = subtract(divide(self.sold_value, self.sold), divide(self.bought_value, self.bought))
+        return multiply(matched, gain)
+
+    def unrealized(self, mark: Decimal) -> Decimal:
+        """Return the gain or loss in dollars of the open contracts alone, at a price of YES (or of the
+        perpetual) in dollars; 0 when none are open. Fees are not deducted."""
+        return subtract(self._gain(mark), self.realized) if self.net else ZERO
+
+    def profit(self, mark: Decimal) -> Decimal:
+        """Return all profit or loss of the position in dollars after the fees of its fills:
+        `realized + unrealized(mark) - fees`, exactly.
+
+        Fees of the settlement, and of a trade that would close the open contracts, are not deducted.
+        """
+        return subtract(self._gain(mark), self.fees)
+
+    def _gain(self, mark: Decimal) -> Decimal:
+        """Return the gain of all contracts before fees, the open ones at a price."""
+        at = mark if self.settled_at is None else self.settled_at
+        return multiply_add(self.counted, at, subtract(self.sold_value, self.bought_value))
+
+    @property
+    def unexplained(self) -> Decimal:
+        """Position reported by the venue less `counted`, in contracts; 0 if the venue has reported none."""
+        return ZERO if self.told is None else subtract(self.told[1], self.counted)
+
+
+@attrs.frozen
+class PositionDiscrepancy:
+    """A position reported by the venue that differs from the sum of the fills, with no fill known to be
+    missing.
+
+    Attributes:
+        account: Owner of the position.
+        symbol: Ticker of the market.
+        counted: Contracts by the fills: long less short.
+        told: Contracts by the venue: long less short.
+        key: Key of the report that contains it.
+    """
+
+    account: Account
+    symbol: str
+    counted: Decimal
+    told: Decimal
+    key: ExecKey
+
+
+@attrs.frozen
+class _State:
+    """The layout of a dump."""
+
+    refused: int
+    settled: dict[str, tuple[date, Decimal]]
+    positions: list[Position]
+
+
+class Positions(Mapping[PositionKey, Position]):
+    """The positions from the fills of `Orders`. Pass every update of `Orders` to `apply`."""
+
+    __slots__ = ("_max_positions", "_max_settled", "_positions", "_settled", "refused")
+
+    def __init__(self, *, max_positions: int = 100_000, max_settled: int = 100_000) -> None:
+        """Start without positions; call `begin` for existing ones.
+
+        Args:
+            max_positions: maximum number of positions, about 1 KB each. A further one replaces the oldest
+                flat one without missing fills; if there is none, its fills are not counted.
+            max_settled: maximum number of settled markets kept, at most 1 KB each, to settle a position
+                whose first fill is received later. Beyond it the one settled first, by the order of
+                messages, is dropped: a position that begins afterwards counts as open.
+        """
+        self._max_positions, self._max_settled = max_positions, max_settled
+        self._settled: dict[str, tuple[date, Decimal]] = {}
+        """ClearingBusinessDate and price of the latest settlement, by market."""
+        self._positions: dict[PositionKey, Position] = {}
+        self.refused: int = 0
+        """Number of fills not counted for lack of room."""
+
+    def __getitem__(self, key: PositionKey) -> Position:
+        return self._positions[key]
+
+    def __iter__(self) -> Iterator[PositionKey]:
+        return iter(self._positions)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def of(self, symbol: str, account: Account = Account()) -> Position:  # noqa: B008 it is a constant
+        """Return a position; an empty one if it has no fills."""
+        return self._positions.get(PositionKey(account, symbol)) or self._empty(account, symbol)
+
+    def begin(
+        self,
+        symbol: str,
+        net: Decimal,
+        price: Decimal,
+        account: Account = Account(),  # noqa: B008
+    ) -> None:
+        """Add the contracts held before the first fill, negative if short, at their average price in
+        dollars."""
+        position = self._position(account, symbol)
+        if position is not None:
+            _trade(position, net, price)
+
+    def apply(self, told: object) -> list[Position]:
+        """Apply an update of `Orders`, or a settlement; return the changed positions."""
+        match told:
+            case OrderUpdate(order=Order() as order):
+                return self._take(told, order)
+            case SettlementUpdate(settlement=Settlement() as settlement) | (Settlement() as settlement):
+                return self._settle(settlement)
+        return []
+
+    def discrepancies(self) -> list[PositionDiscrepancy]:
+        """Return the positions that differ from the venue's, where no fills are known to be missing: no order
+        of that account and symbol is uncertain or has missing fills.
+
+        Fills of other sessions are not counted unless a listener follows them, and neither are transfers.
+        """
+        return [
+            PositionDiscrepancy(each.account, each.symbol, each.counted, each.told[1], each.told[0])
+            for each in self._positions.values()
+            if each.told is not None and each.unexplained and not each.holes
+        ]
+
+    def doubts(self) -> list[Doubt]:
+        """Return the uncertain positions without an uncertain order: `Orders` reports the others."""
+        found = [
+            Doubt(
+                what=f"the position: fills come to {each.counted:f}, and the venue told {each.told:f}",
+                about=each.symbol,
+            )
+            for each in self.discrepancies()
+        ]
+        if self.refused:
+            found.append(
+                Doubt(
+                    what="the positions of fills for which there was no room", about=f"{self.refused} fills"
+                )
+            )
+        return found
+
+    def _take(self, update: OrderUpdate, order: Order) -> list[Position]:
+        fills, in_doubt = update.fills, order.told > order.filled or order.state in _DOUBTFUL
+        if update.moved_from is not None:
+            fills = [*self._unbook(update, order, update.moved_from), *fills]
+        position = self._positions.get(PositionKey(order.account, order.symbol))
+        if position is None:
+            if not fills and not in_doubt:
+                return []
+            position = self._position(order.account, order.symbol)
+            if position is None:
+                self.refused += len(fills)
+                return []
+        if in_doubt:
+            position.holes[order.number] = None
+        elif not update.forgotten:
+            position.holes.pop(order.number, None)
+        for fill in fills:
+            _trade(position, _signed(order, fill), fill.price)
+            position.fees = add(position.fees, fill.fee)
+            if fill.long_qty is None or fill.short_qty is None:
+                continue
+            if position.told is None or fill.key > position.told[0]:
+                position.told = fill.key, subtract(fill.long_qty, fill.short_qty)
+        return [position] if fills else []
+
+    def _unbook(self, update: OrderUpdate, order: Order, account: Account) -> list[Fill]:
+        """Subtract an order's fills from the position of its previous account; return them."""
+        key = PositionKey(account, order.symbol)
+        position = self._positions.get(key)
+        if position is None:
+            return []
+        position.holes.pop(order.number, None)
+        for fill in update.moved:
+            _trade(position, _signed(order, fill), fill.price, take=subtract)
+            position.fees = subtract(position.fees, fill.fee)
+            if position.told is not None and position.told[0] == fill.key:
+                position.told = None
+        if not (position.bought or position.sold or position.holes or position.told):
+            del self._positions[key]
+        return update.moved
+
+    def _settle(self, settlement: Settlement) -> list[Position]:
+        symbol, day = settlement.symbol, settlement.clearing_business_date
+        known = self._settled.get(symbol)
+        if known is not None and day < known[0]:
+            return []
+        # Also without a position: its fills may be received later.
+        remember(self._settled, symbol, (day, settlement.price), self._max_settled)
+        found = [each for each in self._positions.values() if each.symbol == symbol]
+        for position in found:
+            position.settled_at = settlement.price
+        return found
+
+    def _position(self, account: Account, symbol: str) -> Position | None:
+        key = PositionKey(account, symbol)
+        position = self._positions.get(key)
+        if position is None:
+            if len(self._positions) >= self._max_positions:
+                idle = (key for key, each in self._positions.items() if not (each.net or each.holes))
+                flat = next(idle, None)
+                if flat is None:
+                    return None
+                del self._positions[flat]
+            position = self._positions[key] = self._empty(account, symbol)
+        return position
+
+    def _empty(self, account: Account, symbol: str) -> Position:
+        settled = self._settled.get(symbol)
+        return Position(account, symbol, settled_at=None if settled is None else settled[1])
+
+    # Dump and load
+
+    def dump(self) -> dict[str, Any]:
+        """Return the state as JSON values, for `load`. Dump `Orders` at the same time: its dump determines
+        which fills have been counted."""
+        return dump_state(_State(self.refused, self._settled, list(self._positions.values())))
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Replace the state by a dump.
+
+        Raises:
+            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+        """
+        with loading(dumped, _State, "Positions") as state:
+            positions = {PositionKey(each.account, each.symbol): each for each in state.positions}
+        self.refused, self._positions, self._settled = state.refused, positions, state.settled
+
+
+def _signed(order: Order, fill: Fill) -> Decimal:
+    return fill.quantity if order.side == Side.BUY else fill.quantity.copy_negate()
+
+
+def _trade(
+    position: Position,
+    quantity: Decimal,
+    price: Decimal,
+    take: Callable[[Decimal, Decimal], Decimal] = add,
+) -> None:
+    size = quantity.copy_abs()
+    if quantity > ZERO:
+        position.bought = take(position.bought, size)
+        position.bought_value = take(position.bought_value, multiply(price, size))
+    else:
+        position.sold = take(position.sold, size)
+        position.sold_value = take(position.sold_value, multiply(price, size))

@@ -1,0 +1,443 @@
+"""Settlements of markets, assembled from the pages that the venue sends.
+
+A settlement with many parties is split into several MarketSettlementReports with different ids; they belong
+together by Symbol and ClearingBusinessDate (Kalshi's page on market settlement). Amounts are in dollars,
+quantities in contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio._generated import (
+    CollateralAmountType,
+    MarketResult,
+    MarketSettlementParty,
+    MarketSettlementReport,
+)
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading.common.amounts import ZERO, add, from_cents, total
+from kalshi_fix_sansio.trading.common.doubts import Doubt
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, loading
+from kalshi_fix_sansio.trading.common.received import clipped, readable, sending_time
+
+_NO_TIME: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class SettlementDiscrepancyKind(Enum):
+    """Kind of an inconsistency of a report.
+
+    Attributes:
+        UNREADABLE: The page is not counted: the settlement stays incomplete.
+        CHANGED: The first version is kept.
+        TOO_MANY_PAGES: The page is counted, and the settlement is reported again.
+    """
+
+    UNREADABLE = "a field of the settlement is missing, unreadable or too long"
+    CONFLICT = "pages of one settlement disagree about result or price"
+    CHANGED = "a report came again under its id and says something else"
+    PARTY_TWICE = "a party stands in a settlement twice"
+    TOO_MANY_PAGES = "a page came for a settlement that was complete"
+    TOO_MANY = "there are more settlements or parties than are kept"
+
+
+@attrs.frozen
+class SettlementDiscrepancy:
+    """An inconsistency in settlement reports.
+
+    Attributes:
+        kind: The kind of inconsistency.
+        symbol: Ticker of the market.
+        detail: The values found, as text for people.
+    """
+
+    kind: SettlementDiscrepancyKind
+    symbol: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.symbol}: {self.kind.value}: {self.detail}"
+
+
+@attrs.frozen
+class SettledParty:
+    """The part of a settlement for one party.
+
+    Attributes:
+        party_id: PartyID (448).
+        long_qty: Contracts of YES held.
+        short_qty: Contracts of NO held.
+        payout: Payout in dollars, net of the fee.
+        fee: Fee in dollars.
+    """
+
+    party_id: str
+    long_qty: Decimal
+    short_qty: Decimal
+    payout: Decimal
+    fee: Decimal
+
+    @property
+    def gross(self) -> Decimal:
+        """Payout in dollars before the fee."""
+        return add(self.payout, self.fee)
+
+
+@attrs.frozen
+class Settlement:
+    """The settlement of a market.
+
+    Attributes:
+        symbol: Ticker of the market.
+        clearing_business_date: ClearingBusinessDate (715).
+        market_result: MarketResult as sent: a known code, or another value.
+        price: Settlement price of a contract of YES in dollars, before fees.
+        parties: The parties, sorted by id.
+        pages: Number of pages received.
+    """
+
+    symbol: str
+    clearing_business_date: date
+    market_result: MarketResult | str
+    price: Decimal
+    parties: tuple[SettledParty, ...]
+    pages: int
+
+    @property
+    def payout(self) -> Decimal:
+        """Payout to all parties in dollars, net of fees."""
+        return total(party.payout for party in self.parties)
+
+    @property
+    def fee(self) -> Decimal:
+        """Fees of all parties in dollars."""
+        return total(party.fee for party in self.parties)
+
+    @property
+    def gross(self) -> Decimal:
+        """Payout to all parties in dollars, before fees."""
+        return add(self.payout, self.fee)
+
+
+@attrs.frozen
+class IncompleteSettlement:
+    """A settlement of which pages are missing.
+
+    Attributes:
+        symbol: Ticker of the market.
+        clearing_business_date: ClearingBusinessDate (715).
+        since: The earliest SendingTime (52) of its pages, in UTC; None if the caller passed messages without
+            one.
+        pages: Number of pages received.
+        of: Total number of pages; None if no page contains it.
+    """
+
+    symbol: str
+    clearing_business_date: date
+    since: datetime | None
+    pages: int
+    of: int | None
+
+
+@attrs.define(eq=False)
+class SettlementUpdate:
+    """The effect of one report.
+
+    Attributes:
+        symbol: Ticker of the market.
+        settlement: The settlement, if it is complete with this report.
+        discrepancies: Inconsistencies found.
+    """
+
+    symbol: str
+    settlement: Settlement | None = None
+    discrepancies: list[SettlementDiscrepancy] = attrs.field(factory=list)
+
+
+@attrs.frozen
+class _Page:
+    """The kept fields of one report."""
+
+    market_result: MarketResult | str
+    price: Decimal
+    total: int | None
+    last: bool | None
+    sent_at: datetime | None
+    parties: tuple[SettledParty, ...]
+
+
+@attrs.define(eq=False)
+class _Pages:
+    """The reports of one market and date by id, with summary values."""
+
+    symbol: str
+    date: date
+    by_id: dict[str, _Page] = attrs.field(factory=dict)
+    party_ids: set[str] = attrs.field(factory=set, metadata=NOT_DUMPED)
+    since: datetime | None = attrs.field(default=None, metadata=NOT_DUMPED)
+    """The earliest SendingTime."""
+    total: int | None = attrs.field(default=None, metadata=NOT_DUMPED)
+    """Total number of pages: the greatest one that a page contains; None if none contains it."""
+    marked: bool = attrs.field(default=False, metadata=NOT_DUMPED)
+    """Whether a page contains LastFragment (893)."""
+    has_last: bool = attrs.field(default=False, metadata=NOT_DUMPED)
+
+    def add(self, report_id: str, page: _Page) -> None:
+        """Add a new page."""
+        self.by_id[report_id] = page
+        self.party_ids.update(party.party_id for party in page.parties)
+        if page.sent_at is not None:
+            self.since = page.sent_at if self.since is None else min(self.since, page.sent_at)
+        # If pages differ the greatest number counts: a settlement reported too early lacks payouts, one
+        # reported too late is listed as incomplete.
+        if page.total is not None:
+            self.total = page.total if self.total is None else max(self.total, page.total)
+        self.marked |= page.last is not None
+        self.has_last |= page.last is True
+
+    def is_complete(self) -> bool:
+        """Return whether all pages are received: their total number, or without one, the last page. Without
+        either field a single report is complete."""
+        # TotNumMarketSettlementReports and LastFragment (893) are both optional, and pages may be received
+        # in any order, and repeatedly after a resend.
+        if self.total is not None:
+            return len(self.by_id) >= self.total
+        return self.has_last or not self.marked
+
+    def settlement(self) -> Settlement:
+        """Return the settlement assembled from the pages, independent of their order of arrival."""
+        # By report id: the result must be the same after `load` and for any order of arrival.
+        pages = [self.by_id[report_id] for report_id in sorted(self.by_id)]
+        return Settlement(
+            self.symbol,
+            self.date,
+            pages[0].market_result,
+            pages[0].price,
+            tuple(sorted((party for page in pages for party in page.parties), key=attrs.astuple)),
+            len(pages),
+        )
+
+    @property
+    def weight(self) -> int:
+        """Its count against `max_parties`: a page without parties counts as one."""
+        return sum(map(_weight, self.by_id.values()))
+
+
+@attrs.frozen
+class _State:
+    """The layout of a dump."""
+
+    settlements: list[_Pages]
+
+
+class Settlements(Mapping[tuple[str, date], Settlement]):
+    """The settlements received on the sessions of one account, by Symbol and ClearingBusinessDate.
+
+    Pass every event to `apply` in any order; redelivered reports have no effect. A complete settlement is
+    reported once and kept; `incomplete` returns the others, with the time of their first page. No message of
+    the venue raises an exception.
+    """
+
+    __slots__ = ("_kept", "_max_parties", "_max_settlements", "_weight")
+
+    def __init__(self, *, max_settlements: int = 10_000, max_parties: int = 100_000) -> None:
+        """Start without settlements.
+
+        Args:
+            max_settlements: maximum number of settlements (market and date). A further one replaces the
+                oldest complete one.
+            max_parties: maximum number of parties of all settlements together, about 1 KB each. A page is
+                not kept if dropping complete settlements does not make enough room.
+        """
+        self._max_settlements, self._max_parties = max_settlements, max_parties
+        self._kept: dict[tuple[str, date], _Pages] = {}
+        """The least recently changed one first."""
+        self._weight = 0
+        """Number of parties of all pages."""
+
+    def __getitem__(self, key: tuple[str, date]) -> Settlement:
+        pages = self._kept[key]
+        if not pages.is_complete():
+            raise KeyError(key)
+        return pages.settlement()
+
+    def __iter__(self) -> Iterator[tuple[str, date]]:
+        return (key for key, pages in self._kept.items() if pages.is_complete())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def incomplete(self) -> list[IncompleteSettlement]:
+        """Return the settlements with missing pages, the longest waiting first."""
+        waiting = [
+            IncompleteSettlement(pages.symbol, pages.date, pages.since, len(pages.by_id), pages.total)
+            for pages in self._kept.values()
+            if not pages.is_complete()
+        ]
+        return sorted(waiting, key=lambda each: (each.since or _NO_TIME, each.symbol))
+
+    def doubts(self) -> list[Doubt]:
+        """Return the settlements with missing pages as doubts."""
+        return [
+            Doubt(
+                what=f"what its missing pages say; {each.pages} came",
+                about=f"settlement of {each.symbol} on {each.clearing_business_date}",
+                since=each.since,
+            )
+            for each in self.incomplete()
+        ]
+
+    def apply(self, happened: object) -> SettlementUpdate | None:
+        """Apply an event of a session or client, or a MarketSettlementReport.
+
+        Returns the effect of a report; None for other objects, and for a redelivered report.
+        """
+        message = happened.message if isinstance(happened, MessageReceived) else happened
+        if not isinstance(message, MarketSettlementReport):
+            return None
+        report: Any = message
+        # A field that a lenient session could not read is None, despite its declared type.
+        update = SettlementUpdate(clipped(report.symbol))
+        page = _page(report)
+        if isinstance(page, str):
+            _note(update, SettlementDiscrepancyKind.UNREADABLE, page)
+            return update
+        key = (report.symbol, report.clearing_business_date)
+        pages = self._kept.get(key)
+        before = None if pages is None else pages.by_id.get(report.market_settlement_report_id)
+        if before is not None:
+            # SendingTime differs in a resent report; all other fields must be equal.
+            if attrs.evolve(before, sent_at=page.sent_at) == page:
+                return None
+            detail = f"report {report.market_settlement_report_id}"
+            _note(update, SettlementDiscrepancyKind.CHANGED, detail)
+            return update
+        if not self._make_room(key, _weight(page)):
+            _note(update, SettlementDiscrepancyKind.TOO_MANY, f"{len(page.parties)} parties were left out")
+            return update
+        self._add(update, key, report.market_settlement_report_id, page)
+        return update
+
+    def _add(self, update: SettlementUpdate, key: tuple[str, date], report_id: str, page: _Page) -> None:
+        # Removed and reinserted as the newest: `_make_room` drops from the oldest.
+        pages = self._kept.pop(key, None) or _Pages(*key)
+        self._kept[key] = pages
+        if pages.by_id:
+            # Kept, because it contains payouts: the settlement reported as complete was not.
+            if pages.is_complete():
+                _note(update, SettlementDiscrepancyKind.TOO_MANY_PAGES, f"report {report_id}")
+            other = next(iter(pages.by_id.values()))
+            if (other.market_result, other.price) != (page.market_result, page.price):
+                said = f"{other.market_result} at {other.price:f}, and {page.market_result} at {page.price:f}"
+                _note(update, SettlementDiscrepancyKind.CONFLICT, said)
+        own: set[str] = set()
+        for party in page.parties:
+            if party.party_id in pages.party_ids or party.party_id in own:
+                _note(update, SettlementDiscrepancyKind.PARTY_TWICE, party.party_id)
+            own.add(party.party_id)
+        pages.add(report_id, page)
+        self._weight += _weight(page)
+        if pages.is_complete():
+            update.settlement = pages.settlement()
+
+    def _make_room(self, key: tuple[str, date], weight: int) -> bool:
+        """Drop complete settlements, the oldest first, until there is room for a page; return whether there
+        is."""
+        more = key not in self._kept
+        if self._has_room(more, weight):
+            return True
+        if weight > self._max_parties:  # dropping others would not suffice
+            return False
+        # Incomplete ones are kept: their pages are not resent, so they could never become complete.
+        for other in [other for other, pages in self._kept.items() if other != key and pages.is_complete()]:
+            self._weight -= self._kept.pop(other).weight
+            if self._has_room(more, weight):
+                return True
+        return False
+
+    def _has_room(self, more: bool, weight: int) -> bool:
+        return len(self._kept) + more <= self._max_settlements and self._weight + weight <= self._max_parties
+
+    # Dump and load
+
+    def dump(self) -> dict[str, Any]:
+        """Return the state as JSON values, for `load`."""
+        return dump_state(_State(list(self._kept.values())))
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Replace the state by a dump.
+
+        Raises:
+            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+        """
+        with loading(dumped, _State, "Settlements") as state:
+            kept = {(each.symbol, each.date): _restored(each) for each in state.settlements}
+        self._kept = kept
+        self._weight = sum(pages.weight for pages in kept.values())
+
+
+def _restored(dumped: _Pages) -> _Pages:
+    pages = _Pages(dumped.symbol, dumped.date)
+    for report_id, page in dumped.by_id.items():
+        pages.add(report_id, page)
+    return pages
+
+
+def _weight(page: _Page) -> int:
+    return max(1, len(page.parties))
+
+
+def _page(report: Any) -> _Page | str:
+    """Return the kept fields of a report, or a description of its error."""
+    for name in ("market_settlement_report_id", "symbol", "market_result"):
+        value = getattr(report, name)
+        if not readable(value):
+            return f"{name} is {clipped(value)!r}"
+    if report.clearing_business_date is None or report.settlement_price is None:
+        return "no ClearingBusinessDate" if report.clearing_business_date is None else "no SettlementPrice"
+    # A lenient session delivers messages that it could not fully read. A missing payout would make all sums
+    # wrong.
+    if report.problems:
+        return str(report.problems[0])
+    parties: list[SettledParty] = []
+    for party in report.market_settlement_party_ids:
+        if not readable(party.market_settlement_party_id):
+            return f"MarketSettlementPartyID is {clipped(party.market_settlement_party_id)!r}"
+        parties.append(_party(party))
+    return _Page(
+        _result(report.market_result),
+        from_cents(report.settlement_price),  # in cents on every session
+        report.tot_num_market_settlement_reports,
+        report.last_fragment,
+        sending_time(report),
+        tuple(parties),
+    )
+
+
+def _party(party: MarketSettlementParty) -> SettledParty:
+    changes = party.collateral_amount_changes
+    return SettledParty(
+        party.market_settlement_party_id,
+        party.long_qty or ZERO,
+        party.short_qty or ZERO,
+        total(
+            each.collateral_amount_change
+            for each in changes
+            if each.collateral_amount_type == CollateralAmountType.PAYOUT
+        ),
+        total(each.misc_fee_amt or ZERO for each in party.misc_fees),
+    )
+
+
+def _result(value: str) -> MarketResult | str:
+    return MarketResult(value) if value in {each.value for each in MarketResult} else value
+
+
+def _note(update: SettlementUpdate, kind: SettlementDiscrepancyKind, detail: str) -> None:
+    update.discrepancies.append(SettlementDiscrepancy(kind, update.symbol, detail))

@@ -1,0 +1,1 @@
+"""Orders, kept from requests, execution reports and the events of the session."""

@@ -1,0 +1,111 @@
+"""Knowledge about one order beyond its reports, as one value; each method is a column of the table of
+transitions in `docs/orders.md`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+import attrs
+
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+
+
+class KnowledgeKind(Enum):
+    """Kinds of knowledge about an order beyond its reports."""
+
+    CLEAR = "no report is missing"
+    LOSS = "reports may be missing"
+    """A newer unsolicited report shows the current state; drop copy does too."""
+    DENIED = "a refusal states that the venue has no such order any more"
+    """Its end has not been reported: only the report of the end, drop copy or the user can resolve this."""
+    RESOLVED_OPEN = "the user found out that it is open"
+    RESOLVED_DONE = "the user found out that it is done"
+
+
+# An attribute of an Enum class takes three times as long as a global name to look up, and `Order.state` is
+# computed for each message.
+_CLEAR, LOSS, DENIED, RESOLVED_OPEN, RESOLVED_DONE = KnowledgeKind
+
+
+@attrs.frozen
+class Knowledge:
+    """Knowledge about an order beyond its reports, and its uncertainty."""
+
+    kind: KnowledgeKind = _CLEAR
+    epoch: int = 0
+    """`Orders.moment` of the latest loss or reject: drop copy requested earlier does not cover it."""
+    since: datetime | None = None
+    """UTC: SendingTime (52) of the last message before the uncertainty began."""
+    begin: ExecKey | None = None
+    """Newest unsolicited report before the uncertainty began: drop copy must be requested from here. None
+    for the first report about the order."""
+    floor: ExecKey = NO_KEY
+    """Newest report about the order before the latest loss: a newer unsolicited one ends a LOSS."""
+    presumed: bool = False
+    """Whether the venue should have canceled the order when the connection ended."""
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether reports about the order may be missing."""
+        return self.kind is LOSS or self.kind is DENIED
+
+    def lose(self, epoch: int, time: datetime | None, begin: ExecKey, last: ExecKey) -> Knowledge:
+        """Return the knowledge after a loss of reports about an order; `last` is its newest report."""
+        if self.is_uncertain:
+            return attrs.evolve(self, epoch=epoch, floor=last)
+        return Knowledge(LOSS, epoch, time, begin, last)
+
+    def leave_unanswered(self, epoch: int, time: datetime | None, begin: ExecKey | None) -> Knowledge:
+        """Return the knowledge once the request of an order without reports will have no answer."""
+        if self.kind is RESOLVED_DONE:
+            return self
+        if self.is_uncertain:
+            return attrs.evolve(self, epoch=epoch, since=self.since or time, begin=begin, floor=NO_KEY)
+        return Knowledge(LOSS, epoch, time, begin)
+
+    def deny(self, epoch: int, time: datetime | None, last: ExecKey | None) -> Knowledge:
+        """Return the knowledge after a reject that states that the order no longer exists; `last` is its
+        newest report."""
+        if self.is_uncertain:
+            return attrs.evolve(
+                self,
+                kind=DENIED,
+                epoch=epoch,
+                since=self.since or time,
+                begin=self.begin or last,
+            )
+        return Knowledge(DENIED, epoch, time, last)
+
+    def report(self, key: ExecKey, *, is_open: bool) -> Knowledge:
+        """Return the knowledge after an unsolicited report; `is_open` if it is the newest and does not end
+        the order."""
+        if self.kind is LOSS:
+            return CLEAR if key > self.floor else self
+        # Only a new report can contradict the user's resolution.
+        return CLEAR if self.kind is RESOLVED_DONE and is_open else self
+
+    def cover(self, epoch: int, begin: ExecKey, first: ExecKey | None) -> Knowledge:
+        """Return the knowledge after drop copy from `begin` on, requested at an epoch; `first` is the first
+        report about the order."""
+        settled = self.is_uncertain and self.epoch <= epoch and covers(begin, self.begin or first)
+        return CLEAR if settled else self
+
+    def presume_canceled(self) -> Knowledge:
+        """Return the knowledge once the connection has ended on which the venue cancels the order at
+        disconnect."""
+        return attrs.evolve(self, presumed=True) if self.is_uncertain else self
+
+
+CLEAR: Final = Knowledge()
+RESOLVED: Final = {
+    True: Knowledge(RESOLVED_OPEN),
+    False: Knowledge(RESOLVED_DONE),
+}
+"""The resolved knowledge, by whether the user reports the order as open."""
+
+
+def covers(begin: ExecKey, key: ExecKey | None) -> bool:
+    """Return whether a range begins early enough to contain all reports after `key`."""
+    return key is not None and key.shard == begin.shard and begin <= key

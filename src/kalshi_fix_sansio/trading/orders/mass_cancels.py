@@ -1,0 +1,169 @@
+"""Mass cancels (OrderMassCancelRequest) of all orders of the session, and their outcome.
+
+The answer reports that the orders are being canceled; a report follows for each order. A mass cancel is
+therefore complete when all orders that were live when it was sent have ended, or are known to be open
+nevertheless.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio._generated import MassCancelResponse
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+
+
+class MassCancelState(Enum):
+    """Progress of a mass cancel.
+
+    Attributes:
+        MISSED: Orders are known to be open by drop copy or the user, after its outcome was unknown.
+    """
+
+    SENT = "no answer has come"
+    ACCEPTED = "a report follows for each order"
+    UNKNOWN = "whether it was carried out will not be told by itself"
+    DONE = "its orders have ended"
+    REFUSED = "it was refused"
+    MISSED = "orders of it are open all the same"
+
+
+OVER: Final = frozenset((MassCancelState.DONE, MassCancelState.REFUSED, MassCancelState.MISSED))
+
+
+@attrs.define(eq=False)
+class MassCancel:
+    """A cancel of all orders of the session. Read-only for the user.
+
+    Attributes:
+        number: Unique among the open mass cancels; later ones have larger numbers.
+        cl_ord_id: Its ClOrdID (11).
+        waiting: Numbers of its orders that have not ended, with the newest report of their shard when it was
+            sent.
+        state: Its progress.
+        reason: The reason of a reject: MassCancelRejectReason (532) as text, or the text of the reject
+            message.
+        unknown: The epoch (`Orders.moment`) since which an answer or a report may be missing; 0 if none may.
+        since: The time of that, in UTC: SendingTime (52) of the last message received.
+        missed: Its orders that are known to be open nevertheless, since reports about them may be missing.
+    """
+
+    number: int
+    cl_ord_id: str
+    waiting: dict[int, ExecKey | None]
+    state: MassCancelState = MassCancelState.SENT
+    reason: str = ""
+    unknown: int = 0
+    since: datetime | None = None
+    missed: set[int] = attrs.field(factory=set)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no expected message will report its outcome."""
+        return self.state is MassCancelState.UNKNOWN
+
+
+class MassCancels:
+    """The mass cancels that are not complete."""
+
+    __slots__ = ("open", "touched")
+
+    def __init__(self) -> None:
+        self.open: list[MassCancel] = []
+        """The oldest first."""
+        self.touched: dict[int, MassCancel] = {}
+        """Mass cancels with changes to report, by number."""
+
+    def send(self, cl_ord_id: str, orders: dict[int, ExecKey | None]) -> None:
+        """Record a request that is about to be sent."""
+        self._touch(MassCancel(self.open[-1].number + 1 if self.open else 1, cl_ord_id, orders))
+
+    def named(self, cl_ord_id: str | None) -> MassCancel | None:
+        """Return the mass cancel that an answer with this id is for: the oldest that awaits one, else one
+        whose answer was no longer expected."""
+        found = [
+            each
+            for each in self.open
+            if each.cl_ord_id == cl_ord_id and each.state is not MassCancelState.ACCEPTED
+        ]
+        return min(found, key=_is_unknown, default=None)
+
+    def withdraw(self, cl_ord_id: str) -> None:
+        """Remove the newest sent request of this id."""
+        sent = [
+            each for each in self.open if each.cl_ord_id == cl_ord_id and each.state is MassCancelState.SENT
+        ]
+        if sent:
+            self.open.remove(sent[-1])
+
+    def answer(self, report: Any) -> bool:
+        """Apply an OrderMassCancelReport; return whether it answers a mass cancel."""
+        found = self.named(report.cl_ord_id)
+        if found is None:
+            return False
+        self._touch(found)
+        if report.mass_cancel_response == MassCancelResponse.ALL_ORDERS_CANCELLED:
+            found.state = MassCancelState.ACCEPTED
+        else:
+            reason = report.mass_cancel_reject_reason
+            found.state, found.reason = MassCancelState.REFUSED, "" if reason is None else str(reason)
+        return True
+
+    def refuse(self, cl_ord_id: str, reason: str) -> None:
+        """Apply a reject of a request."""
+        found = self.named(cl_ord_id)
+        if found is not None:
+            self._touch(found)
+            found.state, found.reason = MassCancelState.REFUSED, reason
+
+    def lose(self, moment: int, since: datetime | None, cl_ord_id: str | None = None) -> None:
+        """Record that no answer will be received to one mass cancel, or no answer and no report to any."""
+        for each in self.open:
+            if cl_ord_id in (None, each.cl_ord_id) and not each.unknown:
+                each.unknown, each.since = moment, since
+                if each.state is MassCancelState.SENT:
+                    each.state = MassCancelState.UNKNOWN
+                    self._touch(each)
+
+    def ended(self, number: int) -> None:
+        """Record that an order is done, or no longer kept."""
+        for each in self.open:
+            each.waiting.pop(number, None)
+            each.missed.discard(number)
+
+    def is_open(self, number: int, begin: ExecKey | None = None, moment: int | None = None) -> None:
+        """Record that an order is known to be open: by drop copy from a report on, requested at an epoch, or
+        by the user."""
+        for each in self.open:
+            if number not in each.waiting or not each.unknown:
+                continue
+            after = each.waiting[number]
+            if moment is None or (
+                each.unknown <= moment and begin is not None and after is not None and begin <= after
+            ):
+                each.missed.add(number)
+
+    def told(self) -> list[MassCancel]:
+        """Return the mass cancels that are new or whose state has changed since the last call."""
+        for each in self.open:
+            if each.state not in (MassCancelState.ACCEPTED, MassCancelState.UNKNOWN):
+                continue
+            if len(each.missed) == len(each.waiting):
+                each.state = MassCancelState.MISSED if each.waiting else MassCancelState.DONE
+                self._touch(each)
+        told, self.touched = list(self.touched.values()), {}
+        self.open = [each for each in self.open if each.state not in OVER]
+        return told
+
+    def _touch(self, one: MassCancel) -> None:
+        if one not in self.open:
+            self.open.append(one)
+        self.touched[one.number] = one
+
+
+def _is_unknown(one: MassCancel) -> bool:
+    return one.unknown > 0

@@ -1,0 +1,498 @@
+"""State of one order: facts from reports and requests, the state derived from them, and the updates of a
+message.
+
+The state does not depend on the order in which facts were received. The newest report of an order is the one
+with the highest ExecKey, a report of its end is valid whenever it is received, and fills are counted once by
+their keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Final, NamedTuple
+
+import attrs
+
+from kalshi_fix_sansio._generated import OrdStatus, Side
+from kalshi_fix_sansio.trading.common.amounts import ZERO, add, divide, multiply_add, subtract
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.orders.knowledge import (
+    CLEAR,
+    DENIED,
+    LOSS,
+    RESOLVED_DONE,
+    RESOLVED_OPEN,
+    Knowledge,
+)
+from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel
+
+
+class OrderState(Enum):
+    """State of an order, by the reports received.
+
+    Attributes:
+        SENT: Only pending reports have been received.
+        OPEN: It is open at the venue, by the newest report.
+        DONE: It has ended (`Order.ending`), or never began. Fills that are reported late still count.
+        UNKNOWN: It was sent, and no expected message will report whether the venue has it.
+        UNVERIFIED: It was open, and later reports about it may be missing.
+    """
+
+    SENT = "sent"
+    OPEN = "open"
+    DONE = "done"
+    UNKNOWN = "unknown"
+    UNVERIFIED = "unverified"
+
+
+class Ending(Enum):
+    """How an order ended.
+
+    Attributes:
+        REJECTED: By an ExecutionReport.
+        REFUSED: By a Reject (3) or a BusinessMessageReject (j).
+        MISSING: Drop copy has no report about it: see `Covered`.
+        CLOSED: By the user: see `Orders.resolve`.
+    """
+
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    MISSING = "missing"
+    CLOSED = "closed"
+
+
+ENDS: Final[Mapping[str, Ending]] = {
+    OrdStatus.FILLED: Ending.FILLED,
+    OrdStatus.CANCELED: Ending.CANCELED,
+    OrdStatus.EXPIRED: Ending.EXPIRED,
+    OrdStatus.REJECTED: Ending.REJECTED,
+}
+
+
+class Account(NamedTuple):
+    """Owner of an order, below the key of the session.
+
+    Attributes:
+        subaccount: AllocAccount (79); 0 is the primary one.
+        customer: PartyID (448) of a clearing member's customer.
+    """
+
+    subaccount: int = 0
+    customer: str | None = None
+
+
+PRIMARY: Final = Account()
+
+
+class Fill(NamedTuple):
+    """One trade of an order. Prices and money are in dollars, quantities in contracts.
+
+    Attributes:
+        key: Key of its report.
+        price: Price of YES on prediction, for either side.
+        quantity: Contracts.
+        fee: The sum of MiscFeeAmt (137): the net fee, after rebates.
+        balance_change: CollateralAmountChange (1704) of type BALANCE, with the fee deducted; None if not
+            reported.
+        long_qty: Position of the account after it (704, 705); None if not reported.
+        short_qty: The short position (705), likewise.
+        aggressor: Whether it took liquidity (1057).
+    """
+
+    key: ExecKey
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    balance_change: Decimal | None = None
+    long_qty: Decimal | None = None
+    short_qty: Decimal | None = None
+    aggressor: bool | None = None
+
+
+class Said(NamedTuple):
+    """Facts about an order in one report. The newest report is the greatest: of two with one key, which can
+    differ between sessions, the one that reports an end or the higher cumulative quantity."""
+
+    key: ExecKey
+    ends: bool
+    told: Decimal
+    leaves: Decimal
+    status: str
+    cl_ord_id: str
+    text: str
+
+
+@attrs.define(eq=False)
+class PendingRequest:
+    """A change (G) or a cancel (F) that was sent and has no answer.
+
+    Attributes:
+        msg_type: MsgType (35): G or F.
+        cl_ord_id: ClOrdID (11) of the request.
+        orig_cl_ord_id: OrigClOrdID (41): the ClOrdID of the order or request that it changes or cancels.
+        price: Dollars; None in a cancel, and if the price is unchanged.
+        quantity: The requested total; None in a cancel.
+        after: The newest report of the order's shard when it was sent.
+        unknown: The epoch (`Orders.moment`) since which no answer is expected; 0 while one is.
+        since: The time of that, in UTC: SendingTime (52) of the last message received.
+        named: Whether `OutcomesUnknown` has named it.
+    """
+
+    msg_type: str
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    after: ExecKey | None = None
+    unknown: int = 0
+    since: datetime | None = None
+    named: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no expected message will report its outcome."""
+        return self.unknown > 0
+
+    @property
+    def renames(self) -> bool:
+        """Whether the order has another ClOrdID once the request is accepted."""
+        return self.cl_ord_id != self.orig_cl_ord_id
+
+    @property
+    def terms(self) -> tuple[str, Decimal | None, Decimal | None]:
+        """OrigClOrdID, price and quantity, which differ between requests of one ClOrdID."""
+        return self.orig_cl_ord_id, self.price, self.quantity
+
+    def is_after(self, key: ExecKey | None) -> bool:
+        """Return whether the request was sent after a report was received, which therefore cannot answer
+        it."""
+        after = self.after
+        return after is not None and key is not None and after.shard == key.shard and key <= after
+
+
+@attrs.define(eq=False)
+class Placed:
+    """A NewOrderSingle that was sent."""
+
+    number: int
+    cl_ord_id: str
+    price: Decimal
+    quantity: Decimal
+    account: Account
+    ex_destination: int | None
+    after: tuple[ExecKey, ...]
+    """The newest report of each shard when it was sent."""
+    unknown: int = 0
+    """The epoch since which no answer is expected; 0 while one is."""
+    since: datetime | None = None
+    unsure: bool = False
+    """Whether its answer left its outcome open."""
+    refused: bool = False
+    missing: bool = False
+    named: bool = False
+    """Whether `OutcomesUnknown` has named it."""
+
+
+@attrs.define(eq=False, repr=False)
+class Order:
+    """One order. Read-only for the user: `Orders` creates it and updates it in place.
+
+    Attributes:
+        number: Counts the orders of an `Orders`, from 1.
+        symbol: Ticker of the market.
+        side: Side (54); of YES on prediction.
+        order_id: OrderID (37); None until the venue has reported it, and for an order that it has rejected.
+        placed: The request of this side; None if another session placed it.
+        pending: Changes and cancels without an answer, the oldest first.
+        fills: In the order in which they were received.
+        filled: Contracts, by the fills received.
+        value: Dollars: the sum of price times quantity over the fills.
+        fees: Dollars.
+        told: The highest cumulative quantity (CumQty) of any report.
+        last: The newest report that has a key.
+        end: The newest report of an end.
+        first_key: The oldest report about it.
+        first_name: OrigClOrdID (41) of that report, or its ClOrdID (11).
+        limit: The newest report that contains a price, and that price in dollars.
+        stated: The newest report that contains an account, and that account; `NO_KEY` for reports without a
+            key.
+        knowledge: Knowledge about it beyond its reports, including uncertainty.
+        seen_live: Whether an unsolicited report about it was received, not only drop copy.
+        indexed: The ClOrdIDs by which it can be found.
+        indexed_as: Its state when its last update ended; None while it is new.
+        booked_to: Its account when its last update ended; None while it is new.
+        update: Its unfinished update; None between two calls of `Orders.apply`.
+    """
+
+    number: int
+    symbol: str
+    side: Side | str
+    order_id: str | None = None
+    placed: Placed | None = None
+    pending: list[PendingRequest] = attrs.field(factory=list)
+    fills: dict[ExecKey, Fill] = attrs.field(factory=dict, metadata=keyed_by("key"))
+    filled: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
+    value: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
+    fees: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
+    told: Decimal = ZERO
+    last: Said | None = None
+    end: Said | None = None
+    first_key: ExecKey | None = None
+    first_name: str = ""
+    limit: tuple[ExecKey, Decimal] | None = None
+    stated: tuple[ExecKey, Account] | None = None
+    knowledge: Knowledge = CLEAR
+    seen_live: bool = False
+    indexed: tuple[str, ...] = attrs.field(default=(), metadata=NOT_DUMPED)
+    indexed_as: OrderState | None = attrs.field(default=None, metadata=NOT_DUMPED)
+    booked_to: Account | None = attrs.field(default=None, metadata=NOT_DUMPED)
+    update: OrderUpdate | None = attrs.field(default=None, metadata=NOT_DUMPED)
+
+    @property
+    def account(self) -> Account:
+        """Account of the order, by the newest report that contains one, else by its request."""
+        if self.stated is not None:
+            return self.stated[1]
+        return PRIMARY if self.placed is None else self.placed.account
+
+    @property
+    def state(self) -> OrderState:
+        """The state that follows from all reports and requests."""
+        kind, placed = self.knowledge.kind, self.placed
+        if self.end is not None or kind is RESOLVED_DONE:
+            return OrderState.DONE
+        if self.last is not None:
+            return OrderState.UNVERIFIED if kind is LOSS or kind is DENIED else OrderState.OPEN
+        if placed is None:
+            return OrderState.UNVERIFIED
+        if placed.refused or placed.missing:
+            return OrderState.DONE
+        if kind is RESOLVED_OPEN:
+            return OrderState.OPEN
+        return OrderState.UNKNOWN if placed.unknown else OrderState.SENT
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended; None if no end is known."""
+        if self.end is not None:
+            return ENDS[self.end.status]
+        if self.knowledge.kind is RESOLVED_DONE:
+            return Ending.CLOSED
+        if self.last is None and self.placed is not None:
+            if self.placed.refused:
+                return Ending.REFUSED
+            if self.placed.missing:
+                return Ending.MISSING
+        return None
+
+    @property
+    def presumed_canceled(self) -> bool:
+        """Whether the venue should have canceled it because the connection ended (CancelOrdersOnDisconnect).
+        Only a report confirms the cancel."""
+        return self.knowledge.presumed and self.state is OrderState.UNVERIFIED
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended."""
+        return self.ending is not None
+
+    @property
+    def cl_ord_id(self) -> str:
+        """ClOrdID (11) of the last request that changed it, by the venue's reports."""
+        if self.last is not None:
+            return self.last.cl_ord_id
+        return "" if self.placed is None else self.placed.cl_ord_id
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its ClOrdIDs: as it was placed or first reported, the current one, and those of its pending
+        requests."""
+        last = self.last
+        placed = self.first_name if self.placed is None else self.placed.cl_ord_id
+        now = placed if last is None else last.cl_ord_id
+        if now and not self.pending and placed in ("", now):
+            return (now,)
+        names = dict.fromkeys((placed, now, *(each.cl_ord_id for each in self.pending)))
+        return tuple(filter(None, names))
+
+    def origins(self, request: PendingRequest) -> set[str]:
+        """Return the known ClOrdIDs of the order before a pending request renames it: its first one, and
+        those that the request chains from."""
+        earlier = self.pending[: self.pending.index(request)]
+        found = {self.first_name if self.placed is None else self.placed.cl_ord_id, request.orig_cl_ord_id}
+        for each in reversed(earlier):
+            if each.cl_ord_id in found:
+                found.add(each.orig_cl_ord_id)
+        return found
+
+    @property
+    def status(self) -> OrdStatus | str | None:
+        """OrdStatus (39) of the newest report; that of its end, if it has ended by a report."""
+        said = self.end or self.last
+        return None if said is None else said.status
+
+    @property
+    def text(self) -> str:
+        """Text (58) of that report."""
+        said = self.end or self.last
+        return "" if said is None else said.text
+
+    @property
+    def key(self) -> ExecKey | None:
+        """Key of the newest report."""
+        return None if self.last is None else self.last.key
+
+    @property
+    def shard(self) -> int | None:
+        """The shard of the order; None if unknown."""
+        if self.last is not None:
+            return self.last.key.shard
+        asked = None if self.placed is None else self.placed.ex_destination
+        return None if asked is None or asked < 0 else asked
+
+    @property
+    def price(self) -> Decimal | None:
+        """Dollars; None if never reported."""
+        if self.limit is not None:
+            return self.limit[1]
+        return None if self.placed is None else self.placed.price
+
+    @property
+    def remaining(self) -> Decimal:
+        """Contracts that may still trade: LeavesQty (151) of the newest report; the whole quantity without a
+        report."""
+        if self.is_done:
+            return ZERO
+        if self.last is not None:
+            return self.last.leaves
+        return ZERO if self.placed is None else self.placed.quantity
+
+    @property
+    def unseen(self) -> Decimal:
+        """Contracts that are in the cumulative quantity, but whose fills have not been received."""
+        return max(ZERO, subtract(self.told, self.filled))
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Dollars, of the fills received, with 28 digits; None without fills."""
+        return divide(self.value, self.filled) if self.filled else None
+
+    def count(self, fill: Fill) -> None:
+        """Count a fill. Called by `Orders`."""
+        self.fills[fill.key] = fill
+        self.filled = add(self.filled, fill.quantity)
+        self.value = multiply_add(fill.price, fill.quantity, self.value)
+        self.fees = add(self.fees, fill.fee)
+
+    def _repr_html_(self) -> str:
+        return orders_table(f"Order {self.number}", [self])
+
+    def __repr__(self) -> str:
+        price = "no price" if self.price is None else f"{self.price:f} dollars"
+        return (
+            f"Order({self.cl_ord_id}, {self.order_id or 'no OrderID'}, {self.symbol}, {self.state.value}, "
+            f"{self.filled:f} filled, {self.remaining:f} remaining at {price})"
+        )
+
+
+class OrderDiscrepancyKind(Enum):
+    """Kinds of discrepancy in the venue's messages.
+
+    Attributes:
+        BAD_EXEC_ID: The fill has no valid ExecID, so it cannot be distinguished from others and is not
+            counted: its quantity is `unseen`.
+    """
+
+    BAD_EXEC_ID = "ExecID (17) is missing or malformed"
+    UNREADABLE = "a field that the order's state needs is missing or unreadable"
+    CONFLICT = "two reports of one ExecID tell different trades"
+    OVERFILLED = "more was filled than any report says"
+    REVIVED = "a report from after the end of an order says that it is open"
+    TERMS = "a report names another symbol or side than those of before"
+    UNKNOWN_REQUEST = "an answer to a request that is not known"
+    TOO_MANY = "there are more orders or fills than are kept, or an id is too long"
+    FORGOTTEN = "a report about an order that is no longer kept, perhaps; it is not counted"
+
+
+@attrs.frozen
+class OrderDiscrepancy:
+    """An inconsistency in the venue's messages.
+
+    Attributes:
+        kind: The kind of inconsistency.
+        detail: Description, for humans.
+    """
+
+    kind: OrderDiscrepancyKind
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}: {self.detail}"
+
+
+@attrs.define(eq=False)
+class OrderUpdate:
+    """The effect of one message or event on one order.
+
+    Attributes:
+        order: The order itself, which later messages change: read it before the next `apply`. None for a mass
+            cancel, and for a discrepancy about no known order.
+        before: Its previous state; None if it is new.
+        fills: The newly counted fills; each is reported once.
+        answered: Changes and cancels that are no longer pending: done, refused, or known not to have been
+            received by the venue.
+        forgotten: Whether the order was removed to make room.
+        moved_from: The previous account of the order, when a report states another one: bookings of the order
+            before this update belong to `order.account`. None while the account is unchanged.
+        discrepancies: The inconsistencies found.
+        mass_cancel: The cancel of all orders whose state changed. Each of the orders has a separate update.
+    """
+
+    order: Order | None
+    before: OrderState | None = None
+    fills: list[Fill] = attrs.field(factory=list)
+    answered: list[PendingRequest] = attrs.field(factory=list)
+    forgotten: bool = False
+    moved_from: Account | None = None
+    discrepancies: list[OrderDiscrepancy] = attrs.field(factory=list)
+    mass_cancel: MassCancel | None = None
+
+    @property
+    def moved(self) -> list[Fill]:
+        """Fills counted by earlier updates as those of `moved_from`, which belong to `order.account`."""
+        if self.order is None or self.moved_from is None:
+            return []
+        new = {fill.key for fill in self.fills}
+        return [fill for key, fill in self.order.fills.items() if key not in new]
+
+    @property
+    def state_changed(self) -> bool:
+        """Whether the order's state has changed."""
+        return self.order is not None and self.order.state is not self.before
+
+
+def orders_table(title: str, orders: Iterable[Order]) -> str:
+    """Return orders as an HTML table, for notebooks."""
+    from kalshi_fix_sansio.classes.display import table  # used in notebooks only
+
+    head = ("ClOrdID", "symbol", "side", "price, dollars", "filled", "remaining", "state")
+    rows = [
+        (
+            order.cl_ord_id,
+            order.symbol,
+            order.side.name if isinstance(order.side, Side) else order.side,
+            None if order.price is None else f"{order.price:f}",
+            f"{order.filled:f}",
+            f"{order.remaining:f}",
+            order.state.value,
+        )
+        for order in orders
+    ]
+    return table(title, head, rows)

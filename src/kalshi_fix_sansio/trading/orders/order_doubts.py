@@ -1,0 +1,84 @@
+"""Uncertain items of `Orders`, and the drop copy results that resolve them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import attrs
+
+from kalshi_fix_sansio._generated import ExecutionReport
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading.common.doubts import Doubt
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel
+from kalshi_fix_sansio.trading.orders.order import Order, PendingRequest
+
+
+class DoubtKind(Enum):
+    """Kinds of uncertainty about an order."""
+
+    ORDER_UNKNOWN = "whether the venue has it"
+    REQUEST_UNKNOWN = "what became of a change or a cancel"
+    ORDER_UNVERIFIED = "what happened to it"
+    FILLS_UNSEEN = "fills that were told of and have not come"
+    MASS_CANCEL_UNKNOWN = "whether all orders of the session were cancelled"
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class OrderDoubt(Doubt):
+    """An uncertainty about an order or a mass cancel. Drop copy or REST resolves it.
+
+    Attributes:
+        kind: The kind of uncertainty.
+        order: The order; None for a mass cancel.
+        request: The change or cancel.
+        mass_cancel: The cancel of all orders; None for an order.
+        begin: The first report that drop copy must return to resolve it; None if unknown: use REST. A mass
+            cancel is resolved by the drop copy of its orders.
+    """
+
+    kind: DoubtKind
+    order: Order | None = None
+    request: PendingRequest | None = None
+    mass_cancel: MassCancel | None = None
+    begin: ExecKey | None = None
+
+
+@attrs.frozen
+class Copied:
+    """An execution report returned by drop copy: it proves its content, but not that no later report exists.
+
+    Attributes:
+        report: The report.
+        dollars: Whether its session has prices in dollars (UseDollars), not in cents.
+    """
+
+    report: ExecutionReport
+    dollars: bool = True
+
+
+@attrs.frozen
+class Covered:
+    """A range of drop copy is complete: each of its reports was received, and passed to `apply` as `Copied`.
+
+    Attributes:
+        shard: Index of the exchange shard.
+        begin: The first key of the range, inclusive.
+        moment: `Orders.moment` when the range was requested: it resolves no later uncertainty.
+        end: The last key, inclusive; None for a range up to the latest report at the time of the request.
+        requested_at: UTC, by the caller's clock: when the request was sent; None if unknown.
+    """
+
+    shard: int
+    begin: ExecKey
+    moment: int
+    end: ExecKey | None = None
+    requested_at: datetime | None = None
+
+
+def unwrapped(happened: object) -> object:
+    """Return the message of an event that contains one, also that of a report from drop copy."""
+    if isinstance(happened, MessageReceived):
+        return happened.message
+    return happened.report if isinstance(happened, Copied) else happened

@@ -1,0 +1,297 @@
+"""The orders that are kept, and their indexes by OrderID, ClOrdID, symbol and side."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+
+from kalshi_fix_sansio._generated import Side
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+from kalshi_fix_sansio.trading.orders.order import (
+    Ending,
+    Order,
+    OrderDiscrepancy,
+    OrderDiscrepancyKind,
+    OrderState,
+    OrderUpdate,
+    PendingRequest,
+    Placed,
+)
+
+MAX_NAMESAKES: Final = 32
+"""Most orders of one ClOrdID that are searched; further ones are older, and settled unless none ever was."""
+
+
+class OrderIndex:
+    """The orders of `Orders`, within its limit, and the updates of each message."""
+
+    __slots__ = ("by_id", "done", "floors", "live", "max_orders", "names", "orders", "touched", "unsettled")
+
+    def __init__(self, max_orders: int) -> None:
+        self.max_orders: int = max_orders
+        self.orders: dict[int, Order] = {}
+        self.done: OrderedDict[int, None] = OrderedDict()
+        """Numbers of orders that have ended, the earliest ended first. An OrderedDict because a dict must
+        skip all deleted entries at its front to find the first one: with 100,000 orders, adding one took up
+        to four times as long."""
+        self.by_id: dict[str, Order] = {}
+        self.names: dict[str, dict[int, Order]] = {}
+        """Orders by the ClOrdIDs of the orders and of their requests."""
+        self.live: dict[tuple[str, str], dict[int, Order]] = {}
+        """Orders that are not done, by symbol and side."""
+        self.unsettled: dict[int, Order] = {}
+        """Orders that may be uncertain: not done, or with expected fills or answers."""
+        self.floors: dict[int, ExecKey] = {}
+        """By shard: the key up to which a report may be about an order that is no longer kept."""
+        self.touched: list[OrderUpdate] = []
+        """Updates to report; each is the `update` of its order."""
+
+    def named(self, cl_ord_id: str) -> Order | None:
+        """Return the order of a ClOrdID; see `Orders.by_cl_ord_id`."""
+        return max(
+            self.namesakes(cl_ord_id), key=lambda order: (not order.is_done, order.number), default=None
+        )
+
+    def namesakes(self, name: str) -> Iterable[Order]:
+        """Return the newest orders that have a ClOrdID, or had it when they were placed, or have a request
+        with that id."""
+        holders = self.names.get(name)
+        return () if holders is None else islice(reversed(holders.values()), MAX_NAMESAKES)
+
+    def live_ones(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
+        """Return the orders that are not done, in any state, the oldest first."""
+        if symbol is not None and side is not None:
+            return list(self.live.get((symbol, side), {}).values())
+        found = [
+            order
+            for (its_symbol, its_side), orders in self.live.items()
+            if symbol in (None, its_symbol) and side in (None, its_side)
+            for order in orders.values()
+        ]
+        return sorted(found, key=_number)
+
+    def unlinked(self, name: str) -> list[tuple[Order, Placed]]:
+        """Return the orders of this side whose outcome the venue has not reported, by a ClOrdID: unanswered
+        ones first, then the oldest."""
+        found = [
+            (order, order.placed)
+            for order in self.namesakes(name)
+            if order.placed is not None
+            and not (order.last is not None or order.end is not None or order.placed.refused)
+        ]
+        return sorted(found, key=_attempt) if len(found) > 1 else found
+
+    def unnamed(self, name: str) -> Order | None:
+        """Return the order of a ClOrdID that may match a request without outcome: one that no earlier
+        `OutcomesUnknown` named and whose request has no answer. Uncertain ones first, then the oldest."""
+        found = [
+            order
+            for order in self.namesakes(name)
+            if order.placed is not None
+            and order.placed.cl_ord_id == name
+            and not order.placed.named
+            and not _is_answered(order)
+        ]
+        return min(found, key=_uncertain_first, default=None)
+
+    def reported(self, name: str) -> Order | None:
+        """Return the newest order of a ClOrdID that is known only by reports."""
+        return next(
+            (
+                each
+                for each in self.namesakes(name)
+                if each.placed is None and name in (each.cl_ord_id, each.first_name)
+            ),
+            None,
+        )
+
+    def rematch(self, order: Order) -> None:
+        """Assign the requests of one ClOrdID to its orders: the first order at the venue has the request that
+        was sent first.
+
+        The order in which the reports were received does not matter. Requests whose answer left them open are
+        last: the venue's order belongs to another request, as long as there is one.
+        """
+        placed = order.placed
+        if placed is None or len(self.names[placed.cl_ord_id]) == 1:
+            return
+        group = [
+            each
+            for each in self.namesakes(placed.cl_ord_id)
+            if each.placed is not None
+            and each.placed.cl_ord_id == placed.cl_ord_id
+            and (each.symbol, each.side) == (order.symbol, order.side)
+            and not each.placed.refused
+        ]
+        known = sorted((each for each in group if _is_told(each)), key=_first)
+        others = sorted((each for each in group if not _is_told(each)), key=_number)
+        requests = [each.placed for each in group if each.placed is not None]
+        requests.sort(key=_request_order if others else _request_number)
+        for each, request in zip([*known, *others], requests, strict=True):
+            if each.placed is not request:
+                self.begin(each)
+                each.placed = request
+
+    def requests(self, name: str, msg_type: str | None = None) -> list[tuple[Order, PendingRequest]]:
+        """Return the pending requests of a ClOrdID in the order of sending, but uncertain ones last."""
+        found = [
+            (order, request)
+            for order in self.namesakes(name)
+            for request in order.pending
+            if request.cl_ord_id == name and msg_type in (None, request.msg_type)
+        ]
+        return sorted(found, key=_is_unknown)
+
+    def answer(self, order: Order, request: PendingRequest) -> None:
+        """Record that a change or a cancel is no longer pending."""
+        self.begin(order).answered.append(request)
+        order.pending.remove(request)
+
+    def add(self, order: Order) -> None:
+        """Add an order, and begin its update."""
+        self.orders[order.number] = order
+        self.begin(order)
+        if order.order_id is not None:
+            self.by_id[order.order_id] = order
+
+    def drop(self, order: Order) -> None:
+        """Remove an order; its update reports this."""
+        self.begin(order).forgotten = True
+        number = order.number
+        del self.orders[number]
+        if order.order_id is not None:
+            del self.by_id[order.order_id]
+        self._name(order, ())
+        self._end(order)
+        self.unsettled.pop(number, None)
+        self.done.pop(number, None)
+
+    def make_room(self) -> bool:
+        """Return whether there is room for another order; if necessary, remove the order that ended first."""
+        if len(self.orders) < self.max_orders:
+            return True
+        number = next(iter(self.done), None)
+        if number is None:
+            return False
+        order = self.orders[number]
+        first, last = order.first_key, order.key
+        if first is not None and last is not None:
+            # If both are on one shard, so are all reports between them.
+            for key in (last,) if first.shard == last.shard else (last, *order.fills):
+                if key > self.floors.get(key.shard, NO_KEY):
+                    self.floors[key.shard] = key
+        self.drop(order)
+        return True
+
+    def begin(self, order: Order) -> OrderUpdate:
+        """Begin the update of an order, at most one for each message."""
+        update = order.update
+        if update is None:
+            update = order.update = OrderUpdate(order, order.indexed_as)
+            self.touched.append(update)
+        return update
+
+    def note(self, order: Order | None, kind: OrderDiscrepancyKind, detail: str) -> None:
+        """Record a discrepancy, of an order if it can be identified."""
+        if order is None:
+            update = OrderUpdate(None)
+            self.touched.append(update)
+        else:
+            update = self.begin(order)
+        update.discrepancies.append(OrderDiscrepancy(kind, detail))
+
+    def told(self) -> list[OrderUpdate]:
+        """End the updates of the applied message; return them."""
+        told, self.touched = self.touched, []
+        for update in told:
+            order = update.order
+            if order is not None:
+                order.update = None
+                if not update.forgotten:
+                    account = order.account
+                    if account != order.booked_to:
+                        update.moved_from, order.booked_to = order.booked_to, account
+                    self.index(order)
+        return told
+
+    def index(self, order: Order) -> None:
+        """Index an order by its current ClOrdIDs and its state."""
+        before, state, names = order.indexed_as, order.state, order.names
+        order.indexed_as = state
+        if names != order.indexed:
+            self._name(order, names)
+        if state is not OrderState.DONE:
+            if before is None or before is OrderState.DONE:
+                self.unsettled[order.number] = order
+                self.live.setdefault((order.symbol, order.side), {})[order.number] = order
+                self.done.pop(order.number, None)
+            return
+        if order.pending or order.told > order.filled:
+            self.unsettled[order.number] = order
+        else:
+            self.unsettled.pop(order.number, None)
+        if before is not OrderState.DONE:
+            self._end(order)
+            self.done[order.number] = None
+
+    def _name(self, order: Order, names: tuple[str, ...]) -> None:
+        """Index an order by these ClOrdIDs only."""
+        for name in order.indexed:
+            if name not in names:
+                holders = self.names[name]
+                del holders[order.number]
+                if not holders:
+                    del self.names[name]
+        for name in names:
+            if name not in order.indexed:
+                self.names.setdefault(name, {})[order.number] = order
+        order.indexed = names
+
+    def _end(self, order: Order) -> None:
+        """Remove an order from those that are not done."""
+        where = order.symbol, order.side
+        orders = self.live.get(where)
+        if orders is not None:
+            orders.pop(order.number, None)
+            if not orders:
+                del self.live[where]
+
+
+def _is_told(order: Order) -> bool:
+    """Return whether the venue has reported a new order."""
+    return order.order_id is not None or order.end is not None
+
+
+def _is_answered(order: Order) -> bool:
+    """Return whether an order has ended by an answer to its request that its own session received."""
+    return order.is_done and (order.seen_live or order.ending in (Ending.REJECTED, Ending.REFUSED))
+
+
+def _uncertain_first(order: Order) -> tuple[bool, int]:
+    return order.state is not OrderState.UNKNOWN, order.number
+
+
+def _number(order: Order) -> int:
+    return order.number
+
+
+def _first(order: Order) -> tuple[ExecKey, str]:
+    return order.first_key or NO_KEY, order.order_id or ""
+
+
+def _request_number(placed: Placed) -> int:
+    return placed.number
+
+
+def _request_order(placed: Placed) -> tuple[bool, int]:
+    return placed.unsure, placed.number
+
+
+def _attempt(found: tuple[Order, Placed]) -> tuple[bool, int]:
+    return found[1].unsure, found[0].number
+
+
+def _is_unknown(found: tuple[Order, PendingRequest]) -> bool:
+    return found[1].is_unknown

@@ -1,0 +1,102 @@
+"""Checks whether a request about an order is allowed, and the fields that the venue requires in it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from kalshi_fix_sansio._generated import OrderCancelReplaceRequest, Party, PartyRole
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.scalars import to_decimal
+from kalshi_fix_sansio.trading.common.amounts import add, to_cents
+from kalshi_fix_sansio.trading.orders.order import Order, OrderState, PendingRequest
+
+_CHANGE = OrderCancelReplaceRequest.MSG_TYPE
+
+
+class OrderRequestError(LocalProtocolError):
+    """A request about an order is not allowed in the current state; no state was changed."""
+
+    def __init__(self, text: str, order: Order | None = None) -> None:
+        self.order = order
+        """The subject of the request, or the order that prevents it."""
+        super().__init__(text)
+
+
+def check_free(cl_ord_id: str, other: Order | None) -> None:
+    """Reject a ClOrdID for a new order if the order that already has it prevents this."""
+    if other is not None and other.state not in (OrderState.DONE, OrderState.UNKNOWN):
+        raise OrderRequestError(
+            f"ClOrdID {cl_ord_id} belongs to an order that is {other.state.value}; take another one", other
+        )
+
+
+def check_live(order: Order) -> None:
+    """Reject a request about an order that is done."""
+    if order.ending is not None:
+        raise OrderRequestError(f"{order.cl_ord_id} is done: {order.ending.value}", order)
+
+
+def check_cap(order: Order) -> None:
+    """Reject a change that a session with UseCapReservation does not allow now."""
+    if order.last is None:
+        raise OrderRequestError(
+            f"{order.cl_ord_id} has no New report yet, and UseCapReservation allows no change before it",
+            order,
+        )
+    if any(request.msg_type == _CHANGE for request in order.pending):
+        raise OrderRequestError(
+            f"a change of {order.cl_ord_id} is pending, and UseCapReservation allows one at a time", order
+        )
+
+
+def total(order: Order, remaining: Decimal | int | str | None) -> Decimal:
+    """Return the OrderQty (38) of a change that leaves `remaining` contracts open; see `Orders.replace`."""
+    before = _change_before(order)
+    if remaining is None and before is not None and before.quantity is not None:
+        return before.quantity
+    wanted = order.remaining if remaining is None else to_decimal(remaining)
+    return add(max(order.told, order.filled), wanted)
+
+
+def _change_before(order: Order) -> PendingRequest | None:
+    """Return the newest pending change, whose ClOrdID the order has once it is accepted."""
+    return next(
+        (each for each in reversed(order.pending) if each.msg_type == _CHANGE and not each.is_unknown), None
+    )
+
+
+def repeated(order: Order, cl_ord_id: str) -> dict[str, Any]:
+    """Return the fields by which the venue finds an order, and those that must repeat the order's values."""
+    before = _change_before(order)
+    account = order.account
+    fields: dict[str, Any] = {
+        "cl_ord_id": cl_ord_id,
+        "order_id": order.order_id,
+        "orig_cl_ord_id": order.cl_ord_id if before is None else before.cl_ord_id,
+        "side": order.side,
+        "symbol": order.symbol,
+        "ex_destination": None if order.placed is None else order.placed.ex_destination,
+    }
+    if account.customer is not None:
+        role = PartyRole.CUSTOMER_ACCOUNT
+        fields["party_ids"] = [Party(party_id=account.customer, party_role=role)]
+    elif account.subaccount:
+        fields["alloc_account"] = account.subaccount
+    return fields
+
+
+def wire_price(price: Decimal | int | str, *, dollars: bool) -> Decimal:
+    """Return a price in dollars in the unit of the session.
+
+    Raises:
+        OrderRequestError: the session has whole cents.
+        TypeError: a float, which is not exact.
+    """
+    price = to_decimal(price)
+    if dollars:
+        return price
+    cents = to_cents(price)
+    if cents != cents.to_integral_value():
+        raise OrderRequestError(f"{price:f} dollars are no whole cents; log on with UseDollars")
+    return cents

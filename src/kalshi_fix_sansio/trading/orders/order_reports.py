@@ -1,0 +1,116 @@
+"""Reading of messages about orders, whose fields may be missing, in cents, or of any size."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, Final
+
+from kalshi_fix_sansio._generated import (
+    CollateralAmountType,
+    ExecType,
+    ExecutionReport,
+    OrderCancelReject,
+    OrdStatus,
+    PartyRole,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.conditions import Terms, holds, terms
+from kalshi_fix_sansio.trading.common.amounts import ZERO, add
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE, clipped
+from kalshi_fix_sansio.trading.orders.order import ENDS, Account, Fill, Said
+
+PENDING: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
+"""ExecTypes of reports that a request is pending. They have no key, and prove no change."""
+CHANGES: Final = frozenset((ExecType.CANCELED, ExecType.REPLACED, ExecType.EXPIRED))
+"""ExecTypes of reports whose ClOrdID is that of the completed request, even if it is the order's own."""
+GONE: Final = frozenset((OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED))
+_NEEDED: Final = ("order_id", "cl_ord_id", "symbol", "side", "ord_status", "exec_type")
+_BALANCE: Final = CollateralAmountType.BALANCE
+_IDS: Final = ("order_id", "cl_ord_id", "orig_cl_ord_id", "symbol")
+
+
+def _open_when(cls: type[Message]) -> tuple[Terms, ...]:
+    """Return the conditions under which an answer states that the venue does not know the outcome of the
+    request either."""
+    layout = cls.MESSAGE
+    return tuple(
+        terms(answers.open_when, layout.body) for answers in layout.answers if answers.open_when is not None
+    )
+
+
+_OPEN: Final[dict[type[Message], tuple[Terms, ...]]] = {
+    cls: _open_when(cls) for cls in (ExecutionReport, OrderCancelReject)
+}
+
+
+def leaves_open(message: Message) -> bool:
+    """Return whether an answer leaves the outcome of its request open, according to the dialect."""
+    return any(holds(condition, message) for condition in _OPEN[type(message)])
+
+
+def too_long(report: Any) -> str | None:
+    """Return the name of an id of a report that is longer than the limit; None if none is."""
+    return next((name for name in _IDS if len(getattr(report, name) or "") > MAX_ID_SIZE), None)
+
+
+def missing_field(report: Any) -> str | None:
+    """Return the name of a missing or invalid field that every report needs; None if all are present and
+    valid."""
+    for name in _NEEDED:
+        if not getattr(report, name):
+            return name
+    leaves, told = report.leaves_qty, report.cum_qty
+    if leaves is None or told is None:
+        return "leaves_qty" if leaves is None else "cum_qty"
+    return "a sound quantity" if leaves < ZERO or told < ZERO else None
+
+
+def read_said(report: Any, key: ExecKey | None) -> Said:
+    """Return the facts that a report contains about its order."""
+    status = report.ord_status
+    return Said(
+        NO_KEY if key is None else key,
+        status in ENDS,
+        report.cum_qty,
+        report.leaves_qty,
+        status[:MAX_ID_SIZE],
+        report.cl_ord_id,
+        clipped(report.text),
+    )
+
+
+def read_fill(report: Any, key: ExecKey, price: Decimal, quantity: Decimal) -> Fill:
+    """Return the trade of a report; its price is in dollars."""
+    fee, balance = ZERO, None
+    for each in report.misc_fees:
+        if each.misc_fee_amt is not None:
+            fee = add(fee, each.misc_fee_amt)
+    for each in report.collateral_amount_changes:
+        change = each.collateral_amount_change
+        if change is not None and each.collateral_amount_type == _BALANCE:
+            balance = add(balance or ZERO, change)
+    return Fill(
+        key, price, quantity, fee, balance, report.long_qty, report.short_qty, report.aggressor_indicator
+    )
+
+
+def read_account(message: Any) -> Account | None:
+    """Return the account that a report or request contains; None if it contains none."""
+    number = message.alloc_account
+    for party in message.party_ids:
+        if party.party_role == PartyRole.CUSTOMER_ACCOUNT and party.party_id is not None:
+            return Account(number or 0, party.party_id[:MAX_ID_SIZE])
+    return None if number is None else Account(number)
+
+
+def identity(message: Any) -> str:
+    """Return a hash that identifies an answer without ExecID, which may be redelivered."""
+    header = message.header
+    number = sent = None
+    if header is not None:
+        number, sent = header.msg_seq_num, header.orig_sending_time or header.sending_time
+    names = ("cl_ord_id", "order_id", "orig_cl_ord_id", "ord_status", "text", "exec_id", "cxl_rej_reason")
+    said = (message.MSG_TYPE, number, sent, *(getattr(message, name, None) for name in names))
+    return sha256(repr(tuple(map(str, said))).encode()).hexdigest()[:32]

@@ -1,0 +1,1234 @@
+"""Orders tracked from requests, reports and events of the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio._generated import (
+    SESSION_TYPES,
+    CxlRejResponseTo,
+    ExecType,
+    ExecutionReport,
+    LogonFields,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderMassCancelReport,
+    OrderMassCancelRequest,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio.dialect.base import Message, values_of
+from kalshi_fix_sansio.events import (
+    LoggedOn,
+    MessageReceived,
+    MessageRejected,
+    MessagesLost,
+    OpenRequest,
+    OutcomesUnknown,
+    RejectReceived,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.trading.common.amounts import ZERO, from_cents
+from kalshi_fix_sansio.trading.common.doubts import Remedy
+from kalshi_fix_sansio.trading.common.dumping import dump_state, keyed_by, loading
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+from kalshi_fix_sansio.trading.common.received import clipped, remember, sending_time
+from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
+from kalshi_fix_sansio.trading.orders.knowledge import CLEAR, RESOLVED, Knowledge, KnowledgeKind, covers
+from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancels, MassCancelState
+from kalshi_fix_sansio.trading.orders.order import (
+    PRIMARY,
+    Account,
+    Order,
+    OrderDiscrepancyKind,
+    OrderState,
+    OrderUpdate,
+    PendingRequest,
+    Placed,
+    Said,
+    orders_table,
+)
+from kalshi_fix_sansio.trading.orders.order_doubts import Copied, Covered, DoubtKind, OrderDoubt
+from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
+from kalshi_fix_sansio.trading.orders.order_making import (
+    OrderRequestError,
+    check_cap,
+    check_free,
+    check_live,
+    repeated,
+    total,
+    wire_price,
+)
+from kalshi_fix_sansio.trading.orders.order_reports import (
+    CHANGES,
+    GONE,
+    PENDING,
+    identity,
+    leaves_open,
+    missing_field,
+    read_account,
+    read_fill,
+    read_said,
+    too_long,
+)
+
+MAX_SHARDS: Final = 64
+"""Most shards whose newest report is remembered."""
+MAX_ANSWERS: Final = 10_000
+"""Most remembered answers, to recognize redelivered ones, and most remembered requests whose order ended
+before their answer."""
+MARGIN: Final = "margin"
+_CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
+_ANSWERED: Final[Mapping[str | None, str]] = {
+    CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
+    CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST: OrderCancelReplaceRequest.MSG_TYPE,
+}
+"""MsgType of the request that an OrderCancelReject answers, by CxlRejResponseTo (434)."""
+_REQUESTS: Final = frozenset(("D", "F", "G", "q"))
+_REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
+_REJECTED: Final = ExecType.REJECTED
+_TRADE: Final = ExecType.TRADE
+_UNPLACED: Final = {
+    NewOrderSingle.MSG_TYPE: (DoubtKind.ORDER_UNKNOWN, "order"),
+    OrderCancelReplaceRequest.MSG_TYPE: (DoubtKind.REQUEST_UNKNOWN, "request"),
+    OrderCancelRequest.MSG_TYPE: (DoubtKind.REQUEST_UNKNOWN, "request"),
+    OrderMassCancelRequest.MSG_TYPE: (DoubtKind.MASS_CANCEL_UNKNOWN, "mass cancel"),
+}
+_WORKING: Final = frozenset((OrderState.OPEN, OrderState.UNVERIFIED))
+_Change = OrderCancelReplaceRequest | OrderCancelRequest
+
+
+@attrs.frozen
+class _State:
+    """The layout of a dump."""
+
+    moment: int
+    last_cut: int
+    number: int
+    on: bool
+    time: datetime | None
+    logon: dict[str, bool]
+    newest: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
+    floors: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
+    shards: dict[str, int]
+    answers: dict[str, None]
+    overtaken: dict[str, None]
+    orders: list[Order]
+    done: dict[int, None]
+    mass_cancels: list[MassCancel]
+    unplaced: UnplacedState
+
+
+class Orders:
+    """The orders of one session, over any number of its connections: KalshiNR or KalshiRT, or a listener.
+
+    Pass `apply` each request just before it is sent, every event of the session, and the results of drop
+    copy. The state of an order depends on the set of received messages and not on their order, fills are
+    counted once, and an uncertainty remains until a message or the user resolves it. No message of the venue
+    raises an exception.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_dollars",
+        "_kept",
+        "_last_cut",
+        "_loaded",
+        "_logon",
+        "_mass_cancels",
+        "_max_fills",
+        "_newest",
+        "_number",
+        "_on",
+        "_overtaken",
+        "_product",
+        "_session_type",
+        "_shards",
+        "_time",
+        "moment",
+        "unplaced",
+    )
+
+    def __init__(
+        self,
+        session_type: str = "KalshiNR",
+        *,
+        product: str = "prediction",
+        logon: LogonFields | Mapping[str, Any] | None = None,
+        max_orders: int = 100_000,
+        max_fills: int = 10_000,
+    ) -> None:
+        """Start without orders.
+
+        Args:
+            session_type: name of the session type, which determines whether missed reports are resent.
+            product: on margin, prices are in dollars regardless of the Logon.
+            logon: the fields of the session's Logon; needed only before the first LoggedOn, which contains
+                them. Default: UseDollars.
+            max_orders: orders that are kept, about 3 KB each without fills. A further one replaces the order
+                that ended first; if none has ended, an order reported only by the venue is not kept.
+            max_fills: fills of one order that are kept and counted, about 1 KB each.
+        """
+        self._session_type = SESSION_TYPES[session_type]
+        self._product = product
+        given: Any = {"use_dollars": True} if logon is None else logon
+        self._set_logon(values_of(given) if isinstance(given, LogonFields) else given)
+        self._max_fills = max_fills
+        self._kept = OrderIndex(max_orders)
+        self._mass_cancels = MassCancels()
+        self.moment: int = 1
+        """Epoch: increases with each event that makes an outcome uncertain. Record it when drop copy is
+        requested, for `Covered.moment`."""
+        self._on = False
+        self._last_cut = 1
+        """The epoch since which reports may be missing about any order."""
+        self._number = 0
+        self._time: datetime | None = None
+        self._newest: dict[int, ExecKey] = {}
+        self._shards: dict[str, int] = {}
+        """By symbol: the shard of its reports."""
+        self._answers: dict[str, None] = {}
+        """Hashes of answers without ExecID, and OrderID and ExecID of reports that settled one of several
+        requests with one ClOrdID; the oldest first."""
+        self._loaded: dict[int, ExecKey] = {}
+        """By shard: the newest unsolicited report when `load` was called. Reports about a request that is not
+        in the loaded state are newer."""
+        self.unplaced: UnplacedRequests = UnplacedRequests(
+            NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest
+        )
+        """Requests without outcome about unknown orders, and those that could not be read."""
+        self._overtaken: dict[str, None] = {}
+        """ClOrdIDs of changes and cancels of orders that ended before their answer, the oldest first: a
+        reject of them contains no new information, and may name no known order."""
+
+    def _set_logon(self, logon: Mapping[str, Any]) -> None:
+        self._logon = dict(logon)
+        self._dollars = self._product == MARGIN or self._logon.get("use_dollars") is True
+
+    # --- queries --------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Order]:
+        return iter(self._kept.orders.values())
+
+    def _repr_html_(self) -> str:
+        live = list(self.live())
+        return orders_table(f"{len(live)} order{'' if len(live) == 1 else 's'} not done", live)
+
+    def __len__(self) -> int:
+        return len(self._kept.orders)
+
+    def by_order_id(self, order_id: str) -> Order | None:
+        """Return the order with this OrderID (37), if it is known."""
+        return self._kept.by_id.get(order_id)
+
+    def by_cl_ord_id(self, cl_ord_id: str) -> Order | None:
+        """Return the order that has this ClOrdID (11) now, that was placed with it, or that has a pending
+        request with this id. Of several the newest, but one that is not done before one that is."""
+        return self._kept.named(cl_ord_id)
+
+    def live(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
+        """Return the orders that are not done, in any state, the oldest first."""
+        return self._kept.live_ones(symbol, side)
+
+    def working(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
+        """Return the orders that are open at the venue, as far as is known: OPEN and UNVERIFIED ones."""
+        return [order for order in self.live(symbol, side) if order.state in _WORKING]
+
+    @property
+    def mass_cancels(self) -> list[MassCancel]:
+        """The cancels of all orders that are not complete, the oldest first."""
+        return list(self._mass_cancels.open)
+
+    def doubts(self) -> list[OrderDoubt]:
+        """Return the uncertain items that no expected message will resolve."""
+        found: list[OrderDoubt] = []
+        for number in sorted(self._kept.unsettled):
+            order = self._kept.unsettled[number]
+            state = order.state
+            if state is OrderState.UNKNOWN and order.placed is not None:
+                begin = self._newest_before(order)
+                found.append(_doubt(DoubtKind.ORDER_UNKNOWN, order, order.placed.since, begin))
+            elif state is OrderState.UNVERIFIED:
+                begin = order.knowledge.begin or order.first_key
+                found.append(_doubt(DoubtKind.ORDER_UNVERIFIED, order, order.knowledge.since, begin))
+            if order.unseen:
+                found.append(_doubt(DoubtKind.FILLS_UNSEEN, order, None, order.first_key))
+            found.extend(
+                _doubt(DoubtKind.REQUEST_UNKNOWN, order, request.since, request.after, request)
+                for request in order.pending
+                if request.is_unknown
+            )
+        found.extend(
+            OrderDoubt(
+                kind=DoubtKind.MASS_CANCEL_UNKNOWN,
+                what=DoubtKind.MASS_CANCEL_UNKNOWN.value,
+                about=f"mass cancel {each.cl_ord_id}",
+                since=each.since,
+                remedies=(Remedy.DROP_COPY, Remedy.REST),
+                mass_cancel=each,
+                begin=min(filter(None, each.waiting.values()), default=None),
+            )
+            for each in self._mass_cancels.open
+            if each.is_unknown
+        )
+        for request in self.unplaced:
+            kind, about = _UNPLACED[request.msg_type]
+            found.append(
+                OrderDoubt(
+                    kind=kind,
+                    what=kind.value,
+                    about=f"{about} {request.request_id}",
+                    since=request.sent_at,
+                    unplaced=request,
+                )
+            )
+        return found
+
+    @property
+    def newest(self) -> Mapping[int, ExecKey]:
+        """By shard, the newest unsolicited report."""
+        return dict(self._newest)
+
+    def copy_from(
+        self,
+        forgotten: Mapping[int, ExecKey] = {},
+    ) -> Mapping[int, ExecKey]:
+        """Return by shard the key at which drop copy must begin (EventResendRequest, BeginExecID) to resolve
+        the uncertainties. Those without a known key are left out.
+
+        Args:
+            forgotten: by shard, a key that drop copy no longer has: uncertainties that need it, or an older
+                one, are left out too.
+        """
+        found: dict[int, ExecKey] = {}
+        for doubt in self.doubts():
+            waiting = () if doubt.mass_cancel is None else doubt.mass_cancel.waiting.values()
+            for key in (doubt.begin, *waiting):
+                if key is not None and key > forgotten.get(key.shard, NO_KEY):
+                    found[key.shard] = min(key, found.get(key.shard, key))
+        return found
+
+    @property
+    def dollars(self) -> bool:
+        """Whether prices of the session are in dollars, not in cents."""
+        return self._dollars
+
+    # --- requests to send -----------------------------------------------------------------------------
+
+    def new(
+        self,
+        cl_ord_id: str,
+        symbol: str,
+        side: Side,
+        quantity: Decimal | int | str,
+        price: Decimal | int | str,
+        **fields: Any,
+    ) -> NewOrderSingle:
+        """Return a new order, with its price in dollars; `fields` are further fields of NewOrderSingle.
+
+        Raises:
+            OrderRequestError: an order with this ClOrdID is not done. One whose outcome is unknown is
+                accepted: the venue either accepts the order again, or reports the duplicate.
+            TypeError: price or quantity is a float, which is not exact.
+        """
+        check_free(cl_ord_id, self.by_cl_ord_id(cl_ord_id))
+        return NewOrderSingle(
+            cl_ord_id=cl_ord_id,
+            symbol=symbol,
+            side=side,
+            order_qty=quantity,
+            price=wire_price(price, dollars=self._dollars),
+            **fields,
+        )
+
+    def replace(
+        self,
+        order: Order,
+        cl_ord_id: str,
+        *,
+        price: Decimal | int | str | None = None,
+        remaining: Decimal | int | str | None = None,
+        time_in_force: TimeInForce | None = None,
+        expire_time: datetime | None = None,
+    ) -> OrderCancelReplaceRequest:
+        """Return a change of an order.
+
+        Args:
+            order: the order.
+            cl_ord_id: the id of the request, which the order has once the request is accepted.
+            price: the new price in dollars; None leaves it unchanged.
+            remaining: the new number of open contracts; None leaves it unchanged. The known filled quantity
+                is added for OrderQty (38). The venue subtracts later fills.
+            time_in_force: the new expiry; None leaves it unchanged.
+            expire_time: for GOOD_TILL_DATE.
+
+        Raises:
+            OrderRequestError: the order is done, or may not be changed now.
+            TypeError: `price` or `remaining` is a float, which is not exact.
+        """
+        check_live(order)
+        if self.reserves_cap:
+            check_cap(order)
+        return OrderCancelReplaceRequest(
+            order_qty=total(order, remaining),
+            price=None if price is None else wire_price(price, dollars=self._dollars),
+            time_in_force=time_in_force,
+            expire_time=expire_time,
+            **repeated(order, cl_ord_id),
+        )
+
+    def cancel(self, order: Order, cl_ord_id: str) -> OrderCancelRequest:
+        """Return a cancel of an order; `cl_ord_id` is the ClOrdID of the cancel.
+
+        Raises:
+            OrderRequestError: the order is done.
+        """
+        check_live(order)
+        return OrderCancelRequest(**repeated(order, cl_ord_id))
+
+    def cancel_all(self, cl_ord_id: str) -> OrderMassCancelRequest:
+        """Return a cancel of all orders of the session; KalshiNR accepts at most one a second.
+
+        Raises:
+            OrderRequestError: another one has no answer yet.
+        """
+        for other in self._mass_cancels.open:
+            if other.state is MassCancelState.SENT:
+                raise OrderRequestError(f"mass cancel {other.cl_ord_id} has no answer yet")
+        return OrderMassCancelRequest(cl_ord_id=cl_ord_id)
+
+    @property
+    def reserves_cap(self) -> bool:
+        """Whether the session logged on with UseCapReservation."""
+        return self._logon.get("use_cap_reservation") is True
+
+    def withdraw(self, request: Message) -> list[OrderUpdate]:
+        """Take back a request that `send` has rejected without sending any byte of it.
+
+        Do not take back a request that may have been sent in part: its outcome is unknown once the session
+        has ended.
+        """
+        asked: Any = request
+        if isinstance(request, NewOrderSingle):
+            waiting = [order for order, _ in self._kept.unlinked(asked.cl_ord_id)]
+            # An order of this ClOrdID whose outcome is unknown is not changed.
+            sent = [order for order in waiting if order.state is OrderState.SENT]
+            if sent:
+                self._kept.drop(max(sent, key=lambda order: order.number))
+        elif isinstance(request, _CHANGES):
+            pending = [each for each in self._pending_like(request) if not each[1].is_unknown]
+            if pending:
+                newest = max(reversed(pending), key=lambda each: each[1].terms == pending[0][1].terms)
+                self._kept.answer(*newest)
+        elif isinstance(request, OrderMassCancelRequest):
+            self._mass_cancels.withdraw(request.cl_ord_id)
+        return self._told()
+
+    # --- applying messages and events -----------------------------------------------------------------
+
+    def apply(self, happened: object) -> list[OrderUpdate]:
+        """Apply a request that is about to be sent, an event of the session or client, a received message, or
+        a drop copy result: `Copied` and `Covered`.
+
+        Returns the changes, one update for each order. Any other event or message has no effect.
+        """
+        take = _TAKEN.get(type(happened)) or _inherited(type(happened))
+        if take is not None:
+            take(self, happened)
+        return self._told()
+
+    def resolve(self, order: Order, *, is_open: bool) -> list[OrderUpdate]:
+        """Apply the user's knowledge about an order from elsewhere, such as REST: whether it is open.
+
+        This removes the uncertainties about it, and about its changes and cancels. Later reports of the venue
+        still count.
+        """
+        self._kept.begin(order)
+        order.knowledge = RESOLVED[is_open]
+        for request in list(order.pending):
+            if request.is_unknown or not is_open:
+                self._kept.answer(order, request)
+        if is_open:
+            self._mass_cancels.is_open(order.number)
+        return self._told()
+
+    def _told(self) -> list[OrderUpdate]:
+        """Return the updates of the applied message, and end them."""
+        told = self._kept.told()
+        if self._mass_cancels.open:
+            for update in told:
+                if update.order is not None and (update.forgotten or update.order.is_done):
+                    self._mass_cancels.ended(update.order.number)
+            told += [OrderUpdate(None, mass_cancel=each) for each in self._mass_cancels.told()]
+        return told
+
+    def _take_received(self, event: MessageReceived) -> None:
+        message = event.message
+        if isinstance(message, ExecutionReport):
+            self._take_report(message)
+        elif isinstance(message, OrderCancelReject):
+            self._take_cancel_reject(message)
+        elif isinstance(message, OrderMassCancelReport):
+            self._take_mass_cancel_report(message)
+
+    def _take_copied(self, copied: Copied) -> None:
+        self._take_report(copied.report, copied)
+
+    def _note_time(self, message: Message) -> None:
+        self._time = sending_time(message) or self._time
+
+    # --- sent requests --------------------------------------------------------------------------------
+
+    def _place(self, message: NewOrderSingle) -> None:
+        self._note_time(message)
+        if not _is_repeated(message):
+            self._add(message, self._newest)
+
+    def _add(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Order:
+        order = Order(self._number + 1, message.symbol, message.side)
+        order.placed = self._placed(message, after)
+        # An order of this side is kept regardless of the limit: the user controls their number.
+        self._kept.make_room()
+        self._kept.add(order)
+        return order
+
+    def _placed(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Placed:
+        self._number += 1
+        return Placed(
+            self._number,
+            message.cl_ord_id,
+            self._price(message.price),
+            message.order_qty,
+            read_account(message) or PRIMARY,
+            message.ex_destination,
+            tuple(after.values()),
+        )
+
+    def _ask(self, message: _Change) -> None:
+        self._note_time(message)
+        if _is_repeated(message):
+            return
+        order = self._order_of(message)
+        if order is None:
+            detail = f"{message.MSG_TYPE} {message.cl_ord_id} names {message.orig_cl_ord_id}"
+            self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+            return
+        if order.is_done:  # the venue cannot accept it
+            remember(self._overtaken, message.cl_ord_id, None, MAX_ANSWERS)
+            return
+        self._kept.begin(order)
+        order.pending.append(self._pending_request(message, self._newest_of(order)))
+
+    def _order_of(self, message: _Change) -> Order | None:
+        return self._kept.by_id.get(message.order_id or "") or self.by_cl_ord_id(message.orig_cl_ord_id)
+
+    def _pending_request(self, message: _Change, after: ExecKey | None = None) -> PendingRequest:
+        fields: Any = message
+        changes = isinstance(message, OrderCancelReplaceRequest)
+        return PendingRequest(
+            message.MSG_TYPE,
+            message.cl_ord_id,
+            message.orig_cl_ord_id,
+            None if not changes or fields.price is None else self._price(fields.price),
+            fields.order_qty if changes else None,
+            after,
+        )
+
+    def _pending_like(self, message: _Change) -> list[tuple[Order, PendingRequest]]:
+        """Return the pending requests that a sent message may repeat, those with its terms first."""
+        terms = self._pending_request(message).terms
+        found = self._kept.requests(message.cl_ord_id, message.MSG_TYPE)
+        return sorted(found, key=lambda each: each[1].terms != terms)
+
+    def _ask_mass_cancel(self, message: OrderMassCancelRequest) -> None:
+        self._note_time(message)
+        if not _is_repeated(message):
+            keys = {order.number: self._newest_of(order) for order in self._own()}
+            self._mass_cancels.send(message.cl_ord_id, keys)
+
+    def _own(self) -> list[Order]:
+        """Return the orders of this side that are not done."""
+        return [order for order in self.live() if order.placed is not None]
+
+    def _newest_of(self, order: Order) -> ExecKey | None:
+        """Return the newest key of the order's shard, by its reports and by unsolicited ones: the answer to a
+        request that is sent now has a higher one."""
+        shard = self._shard(order)
+        known = order.key, None if shard is None else self._newest.get(shard)
+        return max((key for key in known if key is not None), default=None)
+
+    def _newest_before(self, order: Order) -> ExecKey | None:
+        """Return the newest key of the order's shard at the time when the order was sent."""
+        shard = self._shard(order)
+        after = () if order.placed is None else order.placed.after
+        return next((key for key in after if key.shard == shard), None)
+
+    def _price(self, price: Decimal) -> Decimal:
+        return price if self._dollars else from_cents(price)
+
+    # --- reports --------------------------------------------------------------------------------------
+
+    def _take_report(self, message: ExecutionReport, copied: Copied | None = None) -> None:
+        report: Any = message  # unreadable fields are None, regardless of their type annotations
+        header = report.header
+        if header is not None:
+            self._time = header.sending_time or self._time
+        missing = missing_field(report)
+        if missing is not None:
+            about = self._kept.by_id.get(report.order_id or "")
+            self._kept.note(about, OrderDiscrepancyKind.UNREADABLE, f"a report without {missing}")
+            # The content of the report is unknown: the order that it names is uncertain, or every order if
+            # it names none.
+            if report.exec_type not in PENDING:
+                self._cut(None if about is None else [about])
+            return
+        kept = self._kept
+        order = kept.by_id.get(report.order_id)
+        long = too_long(report)
+        if long is not None:
+            kept.note(None, OrderDiscrepancyKind.TOO_MANY, f"{long} of a report is too long")
+            return
+        kind = report.exec_type
+        if kind == _REJECTED and leaves_open(report):
+            self._leave_open(report)
+            return
+        if self.unplaced and kind not in PENDING:
+            self.unplaced.answer(report.cl_ord_id, NewOrderSingle)
+            self.unplaced.answer(report.orig_cl_ord_id, NewOrderSingle)
+            if kind in CHANGES or kind == _REJECTED:
+                self.unplaced.answer(report.cl_ord_id, *_CHANGES)
+        key, malformed = None, ""
+        try:
+            key = ExecKey.parse(report.exec_id or "")
+        except ValueError as error:
+            malformed = str(error)
+        if kind == _REJECTED:
+            order = self._find_rejected(report)
+        elif order is None:
+            order = self._find(report, key)
+        if order is None:
+            return
+        update = kept.begin(order)
+        if malformed:
+            kept.note(order, OrderDiscrepancyKind.BAD_EXEC_ID, malformed)
+        if kind in PENDING:
+            return
+        told = report.cum_qty
+        if told > order.told:
+            order.told = told
+        said = read_said(report, key)
+        if said.ends and (order.end is None or said > order.end):
+            order.end = said
+        if report.alloc_account is not None or report.party_ids:
+            _take_account(order, read_account(report), NO_KEY if key is None else key)
+        if key is not None:
+            dollars = self._dollars if copied is None else copied.dollars
+            price = report.price
+            if price is not None and not dollars:
+                price = from_cents(price)
+            if order.first_key is None or key < order.first_key:
+                order.first_key, order.first_name = key, report.orig_cl_ord_id or report.cl_ord_id
+            self._take_key(order, said, key, price, copied is None)
+            if kind == _TRADE:
+                self._take_fill(order, update, report, key, dollars)
+        if report.symbol != order.symbol or report.side != order.side:
+            detail = f"{report.symbol} side {report.side} in {order.order_id}"
+            kept.note(order, OrderDiscrepancyKind.TERMS, detail)
+        if order.end is not None and order.last is not None and _revives(order.last, order.end):
+            kept.note(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
+        if key is not None or order.end is not None:
+            self._take_answers(order, report, key, copied is not None)
+        kept.rematch(order)
+
+    def _take_key(self, order: Order, said: Said, key: ExecKey, price: Decimal | None, live: bool) -> None:
+        last, shard = order.last, key.shard
+        if last is None or key > last.key:
+            order.last, is_open = said, not said.ends
+            if price is not None:
+                order.limit = key, price
+            if last is None or last.key.shard != shard:
+                self._take_shard(order.symbol, shard)
+        else:
+            order.last, is_open = max(last, said), False
+            if price is not None and (order.limit is None or order.limit < (key, price)):
+                order.limit = key, price
+        if live:
+            order.seen_live = True
+            if order.knowledge is not CLEAR:
+                order.knowledge = order.knowledge.report(key, is_open=is_open)
+            newest = self._newest
+            if key > newest.get(shard, NO_KEY) and (shard in newest or len(newest) < MAX_SHARDS):
+                newest[shard] = key
+
+    def _take_shard(self, symbol: str, shard: int) -> None:
+        if symbol in self._shards or len(self._shards) < self._kept.max_orders:
+            self._shards[symbol] = shard
+
+    def _take_fill(self, order: Order, update: OrderUpdate, report: Any, key: ExecKey, dollars: bool) -> None:
+        price, quantity = report.last_px, report.last_qty
+        if price is None or quantity is None or quantity <= ZERO:
+            detail = f"trade {key} has no LastPx or no LastQty"
+            self._kept.note(order, OrderDiscrepancyKind.UNREADABLE, detail)
+            return
+        if not dollars:
+            price = from_cents(price)
+        fills = order.fills
+        known = fills.get(key)
+        if known is not None:
+            if known.price != price or known.quantity != quantity:
+                detail = f"trade {key} of {known.quantity:f} and of {quantity:f}"
+                self._kept.note(order, OrderDiscrepancyKind.CONFLICT, detail)
+            return
+        if len(fills) >= self._max_fills:
+            self._kept.note(order, OrderDiscrepancyKind.TOO_MANY, f"{self._max_fills} fills are kept")
+            return
+        fill = read_fill(report, key, price, quantity)
+        order.count(fill)
+        update.fills.append(fill)
+        if order.filled > order.told:
+            detail = f"{order.filled:f} in fills, CumQty is {order.told:f}"
+            self._kept.note(order, OrderDiscrepancyKind.OVERFILLED, detail)
+
+    def _take_answers(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
+        """Settle the requests that a report answers, or shows to have been accepted."""
+        if order.is_done:
+            for request in list(order.pending):
+                self._kept.answer(order, request)
+                remember(self._overtaken, request.cl_ord_id, None, MAX_ANSWERS)
+            return
+        shown = [report.orig_cl_ord_id]
+        if report.exec_type in CHANGES:
+            self._take_change(order, report, key, is_copy)
+        else:
+            shown.append(report.cl_ord_id)
+        # An order has a ClOrdID only once a request has renamed it. Amends under the order's own id are
+        # confirmed only by their own reports.
+        for name in filter(None, shown):
+            for holder, request in self._kept.requests(name):
+                if not request.renames or request.is_after(key) or request not in holder.pending:
+                    continue
+                # A request may rename an order back, to an earlier ClOrdID: then only the request's own
+                # answer shows that it was accepted. Nor is it settled while the report or the order has an
+                # earlier ClOrdID.
+                names = {report.cl_ord_id, holder.cl_ord_id, request.cl_ord_id}
+                if names.isdisjoint(holder.origins(request)):
+                    self._settle_chain(holder, request)
+
+    def _take_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
+        """Settle the request that a report shows to have been carried out: of several with one ClOrdID, the
+        first one that was sent and awaits its answer; for a copy the first that is uncertain."""
+        msg_type = OrderCancelReplaceRequest.MSG_TYPE if report.exec_type == ExecType.REPLACED else None
+        orig = report.orig_cl_ord_id
+        found = [
+            each
+            for each in self._kept.requests(report.cl_ord_id, msg_type)
+            if not each[1].is_after(key) and (each[1].renames or orig in (None, "", each[1].orig_cl_ord_id))
+        ]
+        known = f"{report.order_id} {key}"
+        if not found or known in self._answers:
+            return
+        holder, request = min(
+            found,
+            key=lambda each: (
+                each[0] is not order,
+                each[1].orig_cl_ord_id != orig,
+                each[1].is_unknown is not is_copy,
+            ),
+        )
+        self._settle_chain(holder, request)
+        if len(found) > 1:  # when redelivered, it must not settle another one
+            remember(self._answers, known, None, MAX_ANSWERS)
+
+    def _settle_chain(self, order: Order, request: PendingRequest) -> None:
+        """Settle a request that was accepted, and those that it chains from: they were accepted before it."""
+        earlier = order.pending[: order.pending.index(request)]
+        self._kept.answer(order, request)
+        name = request.orig_cl_ord_id
+        for each in reversed(earlier):
+            if each.renames and each.cl_ord_id == name:
+                self._kept.answer(order, each)
+                name = each.orig_cl_ord_id
+
+    def _find(self, report: Any, key: ExecKey | None) -> Order | None:
+        """Return the order of the first report with its OrderID: one of this side's, or a new one that
+        another session placed."""
+        mine = self._mine(report)
+        if mine is not None:
+            mine.order_id = report.order_id
+            self._kept.by_id[mine.order_id or ""] = mine
+            return mine
+        if report.exec_type in PENDING:
+            return None
+        if key is not None and key <= self._kept.floors.get(key.shard, NO_KEY):
+            detail = f"report {key} of order {report.order_id}"
+            self._kept.note(None, OrderDiscrepancyKind.FORGOTTEN, detail)
+            return None
+        if not self._kept.make_room():
+            detail = f"{self._kept.max_orders} orders are kept, and none is done"
+            self._kept.note(None, OrderDiscrepancyKind.TOO_MANY, detail)
+            return None
+        self._number += 1
+        order = Order(self._number, report.symbol, report.side, report.order_id)
+        # Its uncertainty dates from the last loss until other messages resolve it.
+        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._last_cut, self._time)
+        self._kept.add(order)
+        return order
+
+    def _mine(self, report: Any) -> Order | None:
+        for name in (report.cl_ord_id, report.orig_cl_ord_id):
+            for order, _ in self._kept.unlinked(name or ""):
+                if order.order_id is None and (order.symbol, order.side) == (report.symbol, report.side):
+                    return order
+        return None
+
+    # --- answers that are not reports of a change -----------------------------------------------------
+
+    def _find_rejected(self, report: Any) -> Order | None:
+        """Return the order that a Rejected report ends. The report may contain the OrderID of another order
+        that prevents it, and it may reject a change or a cancel."""
+        if self._is_repeated_answer(report):
+            return None
+        waiting = self._kept.unlinked(report.cl_ord_id)
+        if waiting:
+            named = [order for order, _ in waiting if order.order_id == report.order_id]
+            order = named[0] if named else waiting[0][0]
+            # A pending report contained an OrderID. A rejected order has none: the reported one may belong to
+            # another order.
+            if order.order_id is not None:
+                self._kept.begin(order)
+                del self._kept.by_id[order.order_id]
+                order.order_id = None
+            return order
+        for order, request in self._answered_by(report)[:1]:
+            self._kept.answer(order, request)
+        return None
+
+    def _answered_by(self, message: Any) -> list[tuple[Order, PendingRequest]]:
+        """Return the pending requests that a reject may answer, the likeliest first."""
+        orig, answers_to = message.orig_cl_ord_id, getattr(message, "cxl_rej_response_to", None)
+        return sorted(
+            self._kept.requests(message.cl_ord_id or ""),
+            key=lambda each: (
+                each[1].orig_cl_ord_id != orig,
+                each[1].msg_type != _ANSWERED.get(answers_to, each[1].msg_type),
+            ),
+        )
+
+    def _leave_open(self, report: Any) -> None:
+        """Apply an answer which states that the venue does not know the outcome of a request."""
+        if self._is_repeated_answer(report):
+            return
+        self.moment += 1
+        waiting = self._kept.unlinked(report.cl_ord_id)
+        if waiting:
+            # The newest request without an answer: it is the one that has just been answered.
+            named = [each for each in waiting if each[0].order_id == report.order_id]
+            order, placed = max(named or waiting, key=lambda each: (not each[1].unsure, each[0].number))
+            self._kept.begin(order)
+            self._make_unknown(order, placed)
+            placed.unsure = True
+        else:
+            for order, request in self._answered_by(report)[:1]:
+                self._kept.begin(order)
+                self._make_request_unknown(request)
+
+    def _take_cancel_reject(self, message: OrderCancelReject) -> None:
+        self._note_time(message)
+        if self._is_repeated_answer(message):
+            return
+        found = self._answered_by(message)
+        if not found and (
+            message.cl_ord_id in self._overtaken
+            or (not leaves_open(message) and self.unplaced.answer(message.cl_ord_id, *_CHANGES))
+        ):
+            return
+        if not found:
+            detail = f"OrderCancelReject for {clipped(message.cl_ord_id)}"
+            order = self._kept.by_id.get(message.order_id or "")
+            order = order or self._kept.named(message.orig_cl_ord_id or "")
+            # The answer to a request about an order that is done contains no new information.
+            if order is None or not order.is_done:
+                self._kept.note(order, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+            return
+        order, request = found[0]
+        self._kept.begin(order)
+        if leaves_open(message):
+            self.moment += 1
+            self._make_request_unknown(request)
+            return
+        self._kept.answer(order, request)
+        # The venue no longer has the order, regardless of the reports received.
+        if message.ord_status in GONE and not order.is_done:
+            self.moment += 1
+            order.knowledge = order.knowledge.deny(self.moment, self._time, order.key)
+
+    def _take_mass_cancel_report(self, message: OrderMassCancelReport) -> None:
+        self._note_time(message)
+        if not (
+            self._is_repeated_answer(message)
+            or self._mass_cancels.answer(message)
+            or self.unplaced.answer(message.cl_ord_id, OrderMassCancelRequest)
+        ):
+            detail = f"OrderMassCancelReport for {clipped(message.cl_ord_id)}"
+            self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+
+    def _take_reject(self, event: RejectReceived) -> None:
+        self._note_time(event.reject)
+        sent: Any = event.sent
+        if isinstance(sent, NewOrderSingle):
+            for order, placed in self._kept.unlinked(sent.cl_ord_id)[:1]:
+                self._kept.begin(order)
+                placed.refused = True
+        elif isinstance(sent, _CHANGES):
+            for order, request in self._pending_like(sent)[:1]:
+                self._kept.answer(order, request)
+        elif isinstance(sent, OrderMassCancelRequest):
+            text: Any = getattr(event.reject, "text", None)
+            self._mass_cancels.refuse(sent.cl_ord_id, clipped(text or event.reject.NAME))
+        elif sent is None and getattr(event.reject, "ref_msg_type", None) in _REQUESTS:
+            detail = f"{event.reject.NAME} of number {event.ref_seq_num}"
+            self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+
+    def _doubt(self, event: OutcomesUnknown) -> None:
+        """Mark requests uncertain that will have no answer; adopt unknown ones as if they had been
+        applied."""
+        self.moment += 1
+        for request, message in self.unplaced.read(event):
+            if request.msg_type == NewOrderSingle.MSG_TYPE:
+                self._doubt_order(request, message)
+            elif request.msg_type == OrderMassCancelRequest.MSG_TYPE:
+                self._doubt_mass_cancel(request)
+            else:
+                self._doubt_change(request, message)
+
+    def _doubt_order(self, request: OpenRequest, message: NewOrderSingle | None) -> None:
+        order = self._kept.unnamed(request.request_id)
+        reported = self._kept.reported(request.request_id) if order is None else None
+        since = self._time
+        if order is None and message is not None:
+            if reported is not None and (reported.symbol, reported.side) == (message.symbol, message.side):
+                order = reported
+                order.placed = self._placed(message, self._loaded)
+            else:
+                order, since = self._add(message, self._loaded), request.sent_at
+        if order is None or order.placed is None:
+            if reported is None:
+                self.unplaced.keep(request)
+            return
+        self._kept.begin(order)
+        order.placed.named = True
+        if order.state is OrderState.SENT:
+            self._make_unknown(order, order.placed, since)
+        self._kept.index(order)  # the next request of the event may be about this order
+
+    def _doubt_mass_cancel(self, request: OpenRequest) -> None:
+        name, since = request.request_id, self._time
+        if self._mass_cancels.named(name) is None:
+            # Without a known order, no report could show that it was carried out.
+            own = self._own()
+            if not own:
+                self.unplaced.keep(request)
+                return
+            keys = {order.number: self._loaded_of(order) for order in own}
+            self._mass_cancels.send(name, keys)
+            since = request.sent_at
+        self._mass_cancels.lose(self.moment, since, name)
+
+    def _doubt_change(self, request: OpenRequest, message: _Change | None) -> None:
+        found = (
+            self._kept.requests(request.request_id, request.msg_type)
+            if message is None
+            else self._pending_like(message)
+        )
+        unnamed = [each for each in found if not each[1].named]
+        if unnamed:
+            terms = unnamed[0][1].terms
+            order, pending = min(unnamed, key=lambda each: (each[1].terms != terms, not each[1].is_unknown))
+            since = self._time
+        else:
+            about = None if message is None else self._order_of(message)
+            if message is None or about is None:
+                self.unplaced.keep(request)
+                return
+            order, since = about, request.sent_at
+            if order.is_done:
+                remember(self._overtaken, message.cl_ord_id, None, MAX_ANSWERS)
+                return
+            pending = self._pending_request(message, self._loaded_of(order))
+            if pending.renames and order.cl_ord_id == pending.cl_ord_id:
+                return  # reports show that it was accepted
+            order.pending.append(pending)
+        self._kept.begin(order)
+        pending.named = True
+        self._make_request_unknown(pending, since)
+        self._kept.index(order)
+
+    def _loaded_of(self, order: Order) -> ExecKey | None:
+        shard = self._shard(order)
+        return None if shard is None else self._loaded.get(shard)
+
+    def _make_unknown(self, order: Order, placed: Placed, since: datetime | None = None) -> None:
+        since = since or self._time
+        if not placed.unknown:
+            placed.unknown, placed.since = self.moment, since
+        order.knowledge = order.knowledge.leave_unanswered(self.moment, since, self._newest_before(order))
+
+    def _make_request_unknown(self, request: PendingRequest, since: datetime | None = None) -> None:
+        if not request.unknown:
+            request.unknown, request.since = self.moment, since or self._time
+
+    def _is_repeated_answer(self, message: Message) -> bool:
+        """Return whether an answer without ExecID has been received before."""
+        known = identity(message)
+        if known in self._answers:
+            return True
+        remember(self._answers, known, None, MAX_ANSWERS)
+        return False
+
+    # --- session events -------------------------------------------------------------------------------
+
+    def _take_logon(self, event: LoggedOn) -> None:
+        self._note_time(event.logon)
+        # With resend, a reset loses earlier messages. Without resend, reports may be lost if the end of the
+        # previous session was not reported.
+        if event.reset if self._session_type.resend else self._on:
+            self._cut()
+        self._set_logon(event.flags)
+        self._on = True
+
+    def _take_end(self) -> None:
+        self._on = False
+        if not self._session_type.resend:
+            self._cut()
+        if self._logon.get("cancel_orders_on_disconnect") is not True:
+            return
+        if self._session_type.resend:
+            # Their outcome is reported at the next logon, but until then their state is uncertain.
+            self._cut(requests=False)
+        for order in self.live():
+            if order.seen_live or order.placed is not None:
+                order.knowledge = order.knowledge.presume_canceled()
+
+    def _take_skipped(self, event: SequenceSkipped) -> None:
+        if not event.gap_fill:
+            self._cut()
+
+    def _take_refused(self, event: MessageRejected) -> None:
+        """Apply that this side has rejected a message, and did not deliver it."""
+        refused = event.message
+        if event.comes_again:
+            return
+        if refused is not None and refused.msg_type not in _REPORTS:
+            return
+        if isinstance(refused, OrderMassCancelReport):
+            self.moment += 1
+            self._mass_cancels.lose(self.moment, self._time, refused.cl_ord_id)
+            return
+        order_id = getattr(refused, "order_id", None)
+        order = self._kept.by_id.get(order_id) if order_id else None
+        self._cut(None if order is None else [order])
+
+    def _cut(self, orders: list[Order] | None = None, *, requests: bool = True) -> None:
+        """Record that reports may be missing from now on: about these orders, or about any."""
+        self.moment += 1
+        if orders is None:
+            self._last_cut = self.moment
+            if requests:
+                self._mass_cancels.lose(self.moment, self._time)
+        for order in self.live() if orders is None else orders:
+            if order.is_done:
+                continue
+            before, doubted = order.state, sum(request.is_unknown for request in order.pending)
+            if order.last is not None:
+                last = order.last.key
+                begin = self._newest.get(last.shard, last)
+                order.knowledge = order.knowledge.lose(self.moment, self._time, begin, last)
+            elif requests and order.placed is not None:
+                self._make_unknown(order, order.placed)
+            if requests:
+                for request in order.pending:
+                    self._make_request_unknown(request)
+            if order.state is not before or doubted < sum(request.is_unknown for request in order.pending):
+                self._kept.begin(order)
+
+    def _take_covered(self, covered: Covered) -> None:
+        # A range with an end excludes later reports.
+        if covered.end is not None:
+            return
+        for order in self.live():
+            if self._shard(order) == covered.shard:
+                self._cover(order, covered)
+                if order.state is OrderState.OPEN:
+                    self._mass_cancels.is_open(order.number, covered.begin, covered.moment)
+
+    def _cover(self, order: Order, covered: Covered) -> None:
+        """Apply that drop copy has returned all reports about an order since before the uncertainty began."""
+        before = order.state
+        arrived = [
+            request
+            for request in order.pending
+            if 0 < request.unknown <= covered.moment and covers(covered.begin, request.after)
+        ]
+        if order.last is None:
+            placed = order.placed
+            if placed is not None and 0 < placed.unknown <= covered.moment:
+                placed.missing = covers(covered.begin, self._newest_before(order))
+        else:
+            order.knowledge = order.knowledge.cover(covered.moment, covered.begin, order.first_key)
+        if arrived or order.state is not before:
+            self._kept.begin(order)
+            for request in arrived:
+                self._kept.answer(order, request)
+
+    def _shard(self, order: Order) -> int | None:
+        shard = order.shard
+        return self._shards.get(order.symbol) if shard is None else shard
+
+    # --- dump and load --------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """Return the complete state as JSON values, for `load`."""
+        return dump_state(
+            _State(
+                self.moment,
+                self._last_cut,
+                self._number,
+                self._on,
+                self._time,
+                {name: value for name, value in self._logon.items() if isinstance(value, bool)},
+                self._newest,
+                self._kept.floors,
+                self._shards,
+                self._answers,
+                self._overtaken,
+                list(self._kept.orders.values()),
+                self._kept.done,
+                self._mass_cancels.open,
+                self.unplaced.dump(),
+            )
+        )
+
+    def load(self, dumped: Mapping[str, Any]) -> list[OrderUpdate]:
+        """Replace the state with one returned by `dump`, in this process or an earlier one.
+
+        The session of the dump has ended: on a session type without resend, and if the venue cancels orders
+        at disconnect, the open orders are then uncertain, which the updates report.
+
+        Raises:
+            ValueError: another version wrote the dump, or `dump` of this class did not; the state is
+                unchanged then.
+        """
+        fresh = Orders(
+            self._session_type.name,
+            product=self._product,
+            max_orders=self._kept.max_orders,
+            max_fills=self._max_fills,
+        )
+        with loading(dumped, _State, "Orders") as state:
+            told = fresh._load(state)
+        for name in self.__slots__:
+            setattr(self, name, getattr(fresh, name))
+        return told
+
+    def _load(self, state: _State) -> list[OrderUpdate]:
+        self._number, self.moment, self._last_cut = state.number, state.moment, state.last_cut
+        self._time = state.time
+        self._set_logon(state.logon)
+        self._newest, self._kept.floors, self._shards = state.newest, state.floors, state.shards
+        self._answers, self._overtaken = state.answers, state.overtaken
+        for order in state.orders:
+            for fill in order.fills.values():
+                order.count(fill)
+            order.booked_to = order.account
+            self._kept.orders[order.number] = order
+            if order.order_id is not None:
+                self._kept.by_id[order.order_id] = order
+            self._kept.index(order)
+        # They ended in another order than that in which they were placed.
+        for number in state.done:
+            self._kept.done.move_to_end(number)
+        self._mass_cancels.open = state.mass_cancels
+        self.unplaced.load(state.unplaced)
+        self._loaded = dict(self._newest)
+        if state.on:
+            self._take_end()
+        return self._told()
+
+
+_TAKEN: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
+    MessageReceived: Orders._take_received,
+    ExecutionReport: Orders._take_report,
+    OrderCancelReject: Orders._take_cancel_reject,
+    OrderMassCancelReport: Orders._take_mass_cancel_report,
+    NewOrderSingle: Orders._place,
+    OrderCancelReplaceRequest: Orders._ask,
+    OrderCancelRequest: Orders._ask,
+    OrderMassCancelRequest: Orders._ask_mass_cancel,
+    Copied: Orders._take_copied,
+    Covered: Orders._take_covered,
+    RejectReceived: Orders._take_reject,
+    OutcomesUnknown: Orders._doubt,
+    LoggedOn: Orders._take_logon,
+    SessionEnded: lambda orders, _: orders._take_end(),
+    MessagesLost: lambda orders, _: orders._cut(),
+    SequenceSkipped: Orders._take_skipped,
+    MessageRejected: Orders._take_refused,
+    Message: Orders._note_time,
+}
+"""The method for each type that `Orders.apply` accepts."""
+
+
+def _inherited(cls: type) -> Callable[[Orders, Any], None] | None:
+    return next((_TAKEN[each] for each in cls.__mro__ if each in _TAKEN), None)
+
+
+def _doubt(
+    kind: DoubtKind,
+    order: Order,
+    since: datetime | None,
+    begin: ExecKey | None,
+    request: PendingRequest | None = None,
+) -> OrderDoubt:
+    name = order.cl_ord_id or order.order_id or order.symbol
+    return OrderDoubt(
+        kind=kind,
+        what=kind.value,
+        about=f"order {name}" if request is None else f"request {request.cl_ord_id} about order {name}",
+        since=since,
+        remedies=(Remedy.REST,) if begin is None else (Remedy.DROP_COPY, Remedy.REST),
+        order=order,
+        request=request,
+        begin=begin,
+    )
+
+
+def _take_account(order: Order, account: Account | None, key: ExecKey) -> None:
+    """Keep the account that a report contains, unless a newer report contains one."""
+    if account is None:
+        return
+    stated = order.stated
+    # Of two reports with one key, which can differ between sessions, the same one is used whichever is
+    # received first.
+    if stated is None or (key, *_account_order(account)) > (stated[0], *_account_order(stated[1])):
+        order.stated = key, account
+
+
+def _account_order(account: Account) -> tuple[int, str]:
+    return account.subaccount, account.customer or ""
+
+
+def _revives(last: Said, end: Said) -> bool:
+    return last.key > end.key and not last.ends and last.leaves > ZERO
+
+
+def _is_repeated(message: Any) -> bool:
+    """Return whether a request is a retransmission of an earlier one, as in a log."""
+    return message.header is not None and message.header.poss_dup_flag is True

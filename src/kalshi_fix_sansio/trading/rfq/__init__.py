@@ -1,0 +1,1 @@
+"""Requests for quotes: the creator, the maker, and their common base."""

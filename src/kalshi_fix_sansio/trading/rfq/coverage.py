@@ -1,0 +1,99 @@
+"""The range of drop copy that proves that an accepted quote has no order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio.trading.common.dumping import keyed_by
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+from kalshi_fix_sansio.trading.common.received import readable, remember
+from kalshi_fix_sansio.trading.drop_copy import MAX_SHARDS
+from kalshi_fix_sansio.trading.orders.order_doubts import Covered
+
+MAX_SYMBOLS: Final = 10_000
+"""Maximum number of markets whose shard is kept."""
+
+
+@attrs.define(eq=False)
+class Preceding:
+    """Reports that precede the order of a quote, if there is one."""
+
+    keys: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
+    """Key of the newest one, by shard."""
+    time: datetime | None = None
+    """The venue's time, in UTC, before which there was no order; None if unknown."""
+    lost_at: datetime | None = None
+    """Time at which the machine marked it uncertain, in UTC by the clock of the caller. Its request had been
+    sent by then."""
+
+
+@attrs.define(eq=False)
+class ReportKeys:
+    """The keys of the reports that a machine has received, and the shards of their markets."""
+
+    _newest: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
+    _shards: dict[str, int] = attrs.field(factory=dict)
+
+    def note_report(self, report: Any, waiting: Iterable[Preceding]) -> None:
+        """Record the key of a report, also in those of `waiting` (accepted quotes) that it precedes by its
+        TransactTime."""
+        try:
+            key = ExecKey.parse(report.exec_id or "")
+        except ValueError:
+            return
+        if key is None:
+            return
+        if readable(report.symbol):
+            self.note_shard(report.symbol, key.shard)
+        _keep(self._newest, key)
+        if report.transact_time is not None:
+            for each in waiting:
+                if each.time is not None and report.transact_time < each.time:
+                    _keep(each.keys, key)
+
+    def note_shard(self, symbol: str, shard: int) -> None:
+        """Record the shard of a market."""
+        remember(self._shards, symbol, shard, MAX_SYMBOLS)
+
+    def begin(self, preceding: Preceding, time: datetime | None) -> None:
+        """Record that an order can only follow now: all reports received so far precede it."""
+        for key in self._newest.values():
+            _keep(preceding.keys, key)
+        if time is not None:
+            preceding.time = time if preceding.time is None else max(preceding.time, time)
+
+    def copy_from(
+        self, overdue: Iterable[tuple[str, Preceding]], forgotten: Mapping[int, ExecKey]
+    ) -> dict[int, ExecKey]:
+        """Return by shard the key from which drop copy must be requested for overdue orders, given by their
+        markets; orders for which it is unknown are omitted."""
+        found: dict[int, ExecKey] = {}
+        for symbol, preceding in overdue:
+            key = self._begin(symbol, preceding)
+            if key is not None and key > forgotten.get(key.shard, NO_KEY):
+                found[key.shard] = min(key, found.get(key.shard, key))
+        return found
+
+    def _begin(self, symbol: str, preceding: Preceding) -> ExecKey | None:
+        shard = self._shards.get(symbol)
+        return None if shard is None else preceding.keys.get(shard)
+
+    def proves_none(self, covered: Covered, symbol: str, preceding: Preceding, due: datetime) -> bool:
+        """Return whether a range contains every report of an order that was due by a time.
+
+        A range contains the reports up to the time of its request.
+        """
+        if covered.end is not None or covered.requested_at is None or covered.requested_at < due:
+            return False
+        begin = self._begin(symbol, preceding)
+        return begin is not None and begin.shard == covered.shard and covered.begin <= begin
+
+
+def _keep(newest: dict[int, ExecKey], key: ExecKey) -> None:
+    known = newest.get(key.shard)
+    if known is None or known < key:
+        remember(newest, key.shard, key, MAX_SHARDS)

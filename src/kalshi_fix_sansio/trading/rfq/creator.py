@@ -1,0 +1,763 @@
+"""The creator's side of requests for quotes (KalshiRT): quotes, acceptances, and exposure."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio._generated import (
+    AcceptQuote,
+    AcceptQuoteStatus,
+    AcceptQuoteStatusCode,
+    ExecType,
+    ExecutionReport,
+    NewOrderSingle,
+    OrdType,
+    Party,
+    PartyRole,
+    Quote,
+    QuoteRequest,
+    QuoteRequestAck,
+    QuoteRequestReject,
+    QuoteRequestSymbol,
+    RFQCancel,
+    RFQCancelStatus,
+    RFQCancelStatusCode,
+    Side,
+)
+from kalshi_fix_sansio.clock import END, shifted
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import LoggedOn, OpenRequest
+from kalshi_fix_sansio.trading.common.amounts import ZERO, divide, subtract, to_cents
+from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
+from kalshi_fix_sansio.trading.common.received import clipped, readable
+from kalshi_fix_sansio.trading.common.unanswered import UnplacedState
+from kalshi_fix_sansio.trading.orders.order_reports import PENDING, leaves_open
+from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
+from kalshi_fix_sansio.trading.rfq.creator_state import (
+    OVER,
+    Acceptance,
+    CreatorQuote,
+    CreatorRfq,
+    CreatorUpdate,
+    RfqState,
+    read_quote,
+)
+from kalshi_fix_sansio.trading.rfq.deals import Fact
+from kalshi_fix_sansio.trading.rfq.machine import RfqMachine
+from kalshi_fix_sansio.trading.rfq.values import (
+    GONE,
+    HIGH_VOLATILITY,
+    ONE,
+    STANDARD,
+    RfqDiscrepancyKind,
+    RfqDoubt,
+    RfqDoubtKind,
+    RfqRequestError,
+    RfqWindows,
+    rfq_doubt,
+    window_end,
+)
+
+MAX_ACCEPTANCES: Final = 16
+"""Maximum number of acceptances kept per request, including the current one."""
+MAX_EARLY: Final = 1_000
+"""Maximum number of quotes kept for requests whose RfqId is not known yet."""
+_ANSWERS: Final = frozenset(
+    (
+        QuoteRequestAck.MSG_TYPE,
+        QuoteRequestReject.MSG_TYPE,
+        AcceptQuoteStatus.MSG_TYPE,
+        RFQCancelStatus.MSG_TYPE,
+    )
+)
+"""Messages that change the state of a request, besides execution reports."""
+_FOUND: Final = frozenset((RfqState.OPEN, RfqState.ACCEPTED, *(OVER - {RfqState.REFUSED})))
+"""States of a request that the user can pass to `resolve`."""
+_FOUND_OF_ACCEPTANCE: Final = {
+    RfqState.OPEN: {Fact.REFUSED},
+    RfqState.ACCEPTED: {Fact.ACCEPTED},
+    RfqState.EXECUTED: {Fact.EXECUTED},
+    RfqState.FAILED: {Fact.ACCEPTED, Fact.ORDER_REFUSED},
+}
+"""The resulting fact about an acceptance of the request."""
+
+
+@attrs.frozen
+class _State:
+    """The layout of a dump."""
+
+    now: datetime | None
+    dollars: bool
+    keys: ReportKeys
+    rfqs: list[CreatorRfq]
+    early: list[tuple[str, CreatorQuote]]
+    """Quotes on requests that are not known yet, with their RfqIds."""
+    unplaced: UnplacedState
+
+
+class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
+    """The requests for quotes of a session (KalshiRT), over any number of its connections.
+
+    Pass every event of the session to `apply`, and each QuoteRequest just before it is sent. Messages
+    returned by `accept`, `accept_by_order` and `cancel` count as sent: `withdraw` them otherwise. State
+    depends on the set of received messages and not on their order. No message of the venue raises an
+    exception.
+    """
+
+    _UPDATE = CreatorUpdate
+    __slots__ = ("_accepted", "_by_rfq_id", "_early", "_max_quotes")
+
+    def __init__(
+        self,
+        *,
+        standard: RfqWindows = STANDARD,
+        high_volatility: RfqWindows = HIGH_VOLATILITY,
+        volatile_symbols: Container[str] = (),
+        grace: float = 5,
+        dollars: bool = True,
+        max_rfqs: int = 10_000,
+        max_quotes: int = 1_000,
+    ) -> None:
+        """Start without requests.
+
+        Args:
+            standard: times of standard markets.
+            high_volatility: times of high volatility markets.
+            volatile_symbols: high volatility markets, in addition to all combinations.
+            grace: seconds beyond confirmation and execution after which the report of a trade counts as
+                missing.
+            dollars: whether the session logs on with UseDollars; needed only before the first LoggedOn.
+            max_rfqs: number of requests kept, about 2 KB each; beyond it ended requests are dropped, the
+                oldest first. Active requests are always kept.
+            max_quotes: maximum number of quotes per active request, about 1 KB each.
+        """
+        super().__init__(
+            (QuoteRequest, AcceptQuote, RFQCancel, NewOrderSingle),
+            standard=standard,
+            high_volatility=high_volatility,
+            volatile_symbols=volatile_symbols,
+            grace=grace,
+            dollars=dollars,
+            max_rfqs=max_rfqs,
+        )
+        self._max_quotes = max_quotes
+        self._by_rfq_id: dict[str, CreatorRfq] = {}
+        self._accepted: dict[str, CreatorRfq] = {}
+        """Requests by the ClOrdIDs and QuoteIDs of their acceptances."""
+        self._early: dict[tuple[str, str], CreatorQuote] = {}
+        """Quotes on requests that are not known yet, by RfqId and QuoteID."""
+
+    # --- queries --------------------------------------------------------------------------------------
+
+    def rfq(self, name: str) -> CreatorRfq | None:
+        """Return the request with this QuoteReqID or RfqId; None if it is not kept."""
+        return self._rfqs.get(name) or self._by_rfq_id.get(name)
+
+    def _uncertain(self) -> Iterator[RfqDoubt]:
+        for rfq in self._rfqs.values():
+            if rfq.state is RfqState.UNKNOWN:
+                kind, quote_id, since = RfqDoubtKind.RFQ_UNKNOWN, None, rfq.uncertain_since
+                acceptance = rfq.acceptance
+                if acceptance is not None:
+                    taken = Fact.ACCEPTED in acceptance.facts
+                    kind = RfqDoubtKind.EXECUTION_UNKNOWN if taken else RfqDoubtKind.ACCEPT_UNKNOWN
+                    quote_id, since = acceptance.quote_id, acceptance.uncertain_since
+                yield rfq_doubt(kind, rfq.quote_req_id, rfq.symbol or "", rfq.rfq_id, quote_id, since)
+
+    def _awaited(self) -> Iterator[tuple[Acceptance, datetime]]:
+        for each in self._at_stake.values():
+            if each.deadline is not None and each.uncertain_since is None:
+                yield each, each.deadline
+
+    def _unknown(self) -> Iterator[tuple[Acceptance, datetime]]:
+        for stake in self._at_stake.values():
+            for each in stake.rfq.acceptances:
+                # Without a ClOrdID no report can be attributed to its order.
+                if each.is_at_stake and each.uncertain_since is not None and each.cl_ord_id is not None:
+                    yield each, each.deadline or self._deadline(each.rfq, None, each.preceding.lost_at or END)
+
+    # --- outgoing messages ----------------------------------------------------------------------------
+
+    def ask(self, request: QuoteRequest) -> CreatorRfq:
+        """Record a request that is about to be sent; return its state.
+
+        Raises:
+            RfqRequestError: an active request has the same QuoteReqID. Do not send it.
+        """
+        before = self._rfqs.get(request.quote_req_id)
+        if before is not None:
+            if not before.is_over and before.uncertain_since is None:
+                raise RfqRequestError(f"request {request.quote_req_id} is not over; take another QuoteReqID")
+            self._forget(before)
+        self._make_room()
+        entry = request.related_sym[0] if request.related_sym else QuoteRequestSymbol()
+        rfq = CreatorRfq(
+            request.quote_req_id,
+            entry.symbol,
+            entry.order_qty,
+            entry.cash_order_qty,
+            entry.rest_remainder is True,
+            request.alloc_account,
+            entry.party_ids[0].party_id if entry.party_ids else None,
+            request.multivariate_collection_ticker,
+            tuple(request.multivariate_selected_legs),
+        )
+        self._rfqs[rfq.quote_req_id] = rfq
+        return rfq
+
+    def accept(
+        self,
+        rfq: CreatorRfq,
+        quote: CreatorQuote,
+        side: Side,
+        cl_ord_id: str,
+        *,
+        quantity: Decimal | int | str | None = None,
+        prefer_better: bool = False,
+    ) -> AcceptQuote:
+        """Return the acceptance of a quote.
+
+        Args:
+            rfq: the request.
+            quote: one of its quotes, such as `rfq.best(side)`.
+            side: BUY takes the maker's offer, SELL its bid.
+            cl_ord_id: ClOrdID of the resulting order.
+            quantity: contracts; None for the whole quote.
+            prefer_better: let the venue take a better quote, if there is one.
+
+        Raises:
+            RfqRequestError: the request is not open, a quote of it is or may be already accepted, the quote
+                does not have the side, or the ClOrdID has been used before.
+        """
+        self._check(rfq, quote, side, cl_ord_id)
+        message = AcceptQuote(
+            quote_id=quote.quote_id,
+            rfq_id=rfq.rfq_id,
+            side=side,
+            order_qty=quantity,
+            cl_ord_id=cl_ord_id,
+            party_ids=_parties(rfq),
+            prefer_better_quote=prefer_better or None,
+        )
+        self._add(rfq, message)
+        return message
+
+    def accept_by_order(
+        self,
+        rfq: CreatorRfq,
+        quote: CreatorQuote,
+        side: Side,
+        cl_ord_id: str,
+        *,
+        quantity: Decimal | int | str | None = None,
+        **fields: Any,
+    ) -> NewOrderSingle:
+        """Return an order that accepts a quote, at its price; pass it to `Orders` too.
+
+        The arguments are those of `accept`; `fields` are further fields of NewOrderSingle.
+
+        Raises:
+            RfqRequestError: as for `accept`, or the quote has no size and no quantity is given.
+        """
+        price = self._check(rfq, quote, side, cl_ord_id)
+        size = quote.size(side) if quantity is None else quantity
+        if size is None:
+            raise RfqRequestError(f"quote {quote.quote_id} does not tell its size; give a quantity")
+        if not self._dollars:
+            # A limit no worse than the quote; the order trades at the price of the quote.
+            rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
+            price = to_cents(price).to_integral_value(rounding)
+        message = NewOrderSingle(
+            cl_ord_id=cl_ord_id,
+            symbol=quote.symbol,
+            side=side,
+            order_qty=size,
+            ord_type=OrdType.LIMIT,
+            price=price,
+            quote_id=quote.quote_id,
+            rfq_id=rfq.rfq_id,
+            alloc_account=None if rfq.customer else rfq.alloc_account,
+            party_ids=_parties(rfq),
+            **fields,
+        )
+        self._add(rfq, message)
+        return message
+
+    def cancel(self, rfq: CreatorRfq) -> RFQCancel:
+        """Return a message that cancels a request.
+
+        Raises:
+            RfqRequestError: the request has ended.
+        """
+        if rfq.is_over:
+            raise RfqRequestError(f"request {rfq.quote_req_id} is over: {rfq.state.value}")
+        # No state is kept: until the venue answers, the request is unchanged, and may still trade.
+        return RFQCancel(quote_req_id=rfq.quote_req_id, party_ids=_parties(rfq))
+
+    def withdraw(self, request: Message) -> None:
+        """Undo a message that `send` refused, so it was not sent."""
+        if isinstance(request, QuoteRequest):
+            rfq = self._rfqs.get(request.quote_req_id)
+            if rfq is not None and rfq.state is RfqState.SENT:
+                del self._rfqs[request.quote_req_id]
+        elif isinstance(request, AcceptQuote | NewOrderSingle):
+            acceptance = self._find(request.cl_ord_id, request.quote_id)
+            if acceptance is not None and acceptance.rfq.state is RfqState.ACCEPTING:
+                self._drop(acceptance)
+                self._reindex(acceptance.rfq)
+
+    def resolve(self, rfq: CreatorRfq, state: RfqState) -> None:
+        """Set the state that the user has found elsewhere, such as by REST: OPEN, ACCEPTED, EXECUTED, FAILED,
+        CANCELED or EXPIRED. This resolves the doubts of the request.
+
+        Raises:
+            RfqRequestError: another state was passed, or the request has no acceptance that it could apply
+                to.
+        """
+        acceptance = rfq.acceptance
+        needs = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
+        if state not in _FOUND or (acceptance is None and state in needs):
+            raise RfqRequestError(f"request {rfq.quote_req_id} cannot be found to be: {state.value}")
+        rfq.uncertain_since = None
+        if acceptance is not None:
+            acceptance.end_uncertainty()
+            acceptance.facts |= _FOUND_OF_ACCEPTANCE.get(state, set())
+            if state is RfqState.OPEN:
+                acceptance.facts.discard(Fact.ACCEPTED)
+            if state is RfqState.ACCEPTED and self._now is not None:
+                acceptance.deadline = self._deadline(rfq, None, self._now)
+        if state is RfqState.CANCELED:
+            rfq.facts.add(Fact.CANCELED)
+        if state is RfqState.EXPIRED:
+            rfq.facts.add(Fact.EXPIRED)
+        self._reindex(rfq)
+
+    # --- events ---------------------------------------------------------------------------------------
+
+    def _take(self, message: object, now: datetime, *, is_event: bool) -> None:
+        # A bare message is about to be sent, or was received; the two have different types.
+        match message:
+            case QuoteRequest() if not is_event:
+                self._updates[message.quote_req_id] = CreatorUpdate(self.ask(message))
+            case AcceptQuote() | NewOrderSingle() if not is_event and message.quote_id:
+                self._take_acceptance(message)
+            case Quote():
+                self._take_quote(message)
+            case AcceptQuoteStatus():
+                self._take_accept_status(message, now)
+            case QuoteRequestAck():
+                self._take_ack(message)
+            case QuoteRequestReject():
+                self._refuse(message, message.quote_req_id, message.text)
+            case RFQCancelStatus():
+                self._take_cancel_status(message)
+            # KalshiRT has resend: after a logon the venue resends the missed messages, unless the numbers
+            # were reset. The end of a session therefore causes no uncertainty.
+            case LoggedOn(reset=reset, flags=flags):
+                if reset:
+                    self._lose_answers()
+                self._dollars = flags.get("use_dollars") is True
+
+    # --- own requests ---------------------------------------------------------------------------------
+
+    def _make_room(self) -> None:
+        if len(self._rfqs) >= self._max_rfqs:
+            leaves = next((rfq for rfq in self._rfqs.values() if rfq.is_over), None)
+            if leaves is not None:
+                self._forget(leaves)
+
+    def _forget(self, rfq: CreatorRfq) -> None:
+        del self._rfqs[rfq.quote_req_id]
+        self._at_stake.pop(rfq.quote_req_id, None)
+        self._by_rfq_id.pop(rfq.rfq_id or "", None)
+        for acceptance in list(rfq.acceptances):
+            self._drop(acceptance)
+
+    def _check(self, rfq: CreatorRfq, quote: CreatorQuote, side: Side, cl_ord_id: str) -> Decimal:
+        """Return the price of a quote; raise RfqRequestError if it cannot be accepted."""
+        price = quote.price(side)
+        if price is None:
+            raise RfqRequestError(f"quote {quote.quote_id} has no price to {side.name.lower()} at")
+        if rfq.state is not RfqState.OPEN:
+            raise RfqRequestError(f"request {rfq.quote_req_id} takes no acceptance: {rfq.state.value}")
+        if quote.quote_id not in rfq.quotes:
+            raise RfqRequestError(f"quote {quote.quote_id} does not stand on request {rfq.quote_req_id}")
+        if any(cl_ord_id == each.cl_ord_id for each in rfq.acceptances):
+            raise RfqRequestError(f"ClOrdID {cl_ord_id} belongs to an acceptance of before; take another one")
+        return price
+
+    def _take_acceptance(self, message: AcceptQuote | NewOrderSingle, *, sent_earlier: bool = False) -> None:
+        """Record an acceptance made by the user, read from a log, or without outcome."""
+        quote_id = message.quote_id or ""
+        rfq = self._by_rfq_id.get(message.rfq_id or "") or next(
+            (each for each in self._rfqs.values() if quote_id in each.quotes), None
+        )
+        if rfq is None or any(
+            (message.cl_ord_id, quote_id) == (each.cl_ord_id, each.quote_id) for each in rfq.acceptances
+        ):
+            return
+        self._update_of(rfq)
+        self._add(rfq, message, sent_earlier=sent_earlier)
+
+    def _add(
+        self, rfq: CreatorRfq, message: AcceptQuote | NewOrderSingle, *, sent_earlier: bool = False
+    ) -> None:
+        side, quote_id = Side(message.side), message.quote_id or ""
+        better = isinstance(message, AcceptQuote) and message.prefer_better_quote is True
+        price = rfq.price_of(quote_id, side)
+        quantity = message.order_qty
+        if quantity is None or rfq.rest_remainder:
+            sizes = [rfq.quotes[quote_id].size(side)] if quote_id in rfq.quotes else []
+            if better:
+                sizes += [each.size(side) for each in rfq.quotes.values()]
+            quantity = max((size for size in sizes if size), default=None) or _bought(rfq, side, price)
+        acceptance = Acceptance(
+            rfq,
+            quote_id,
+            side,
+            message.cl_ord_id,
+            price,
+            quantity,
+            isinstance(message, NewOrderSingle),
+            better,
+        )
+        if len(rfq.acceptances) >= MAX_ACCEPTANCES:
+            over = (each for each in rfq.acceptances if not each.is_at_stake)
+            self._drop(next(over, rfq.acceptances[0]))
+        rfq.acceptances.append(acceptance)
+        if not sent_earlier:
+            quote = rfq.quotes.get(quote_id)
+            self._keys.begin(acceptance.preceding, None if quote is None else quote.age[1])
+        self._accepted[quote_id] = rfq
+        if acceptance.cl_ord_id is not None:
+            self._accepted[acceptance.cl_ord_id] = rfq
+        self._reindex(rfq)
+
+    def _drop(self, acceptance: Acceptance) -> None:
+        rfq = acceptance.rfq
+        rfq.acceptances.remove(acceptance)
+        for name in (acceptance.quote_id, acceptance.cl_ord_id):
+            if not any(name in (each.quote_id, each.cl_ord_id) for each in rfq.acceptances):
+                self._accepted.pop(name or "", None)
+
+    # --- messages of the venue ------------------------------------------------------------------------
+
+    def _take_ack(self, ack: Any) -> None:
+        rfq = self._rfqs.get(ack.quote_req_id or "")
+        if rfq is None:
+            self._note_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, ack, ack.quote_req_id, QuoteRequest)
+            return
+        update = self._update_of(rfq)
+        if not readable(ack.rfq_id) or len(ack.symbol or "") > len(clipped(ack.symbol)):
+            self._note(
+                update, RfqDiscrepancyKind.UNREADABLE, f"{ack.NAME} of {rfq.quote_req_id} without RfqId"
+            )
+            return
+        rfq.uncertain_since = None
+        if rfq.rfq_id is not None:
+            return
+        rfq.rfq_id = ack.rfq_id
+        rfq.symbol = ack.symbol or rfq.symbol
+        if rfq.symbol is not None and ack.ex_destination is not None:
+            self._keys.note_shard(rfq.symbol, ack.ex_destination)
+        self._by_rfq_id[ack.rfq_id] = rfq
+        # Quotes contain the RfqId, which the creator learns here: they may arrive before the ack.
+        for key in [key for key in self._early if key[0] == ack.rfq_id]:
+            self._put(update, rfq, self._early.pop(key))
+
+    def _refuse(self, message: Any, quote_req_id: str | None, text: str | None) -> None:
+        """Record that the venue refused a request, or reported its end."""
+        rfq = self.rfq(quote_req_id or "")
+        if rfq is None:
+            self._note_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, message, quote_req_id, QuoteRequest, RFQCancel)
+            return
+        self._update_of(rfq)
+        rfq.facts.add(Fact.REFUSED)
+        rfq.text = clipped(text)
+        self._reindex(rfq)
+
+    def _take_cancel_status(self, status: Any) -> None:
+        rfq = self.rfq(status.quote_req_id or "") or self.rfq(status.rfq_id or "")
+        if rfq is None:
+            known = self.unplaced.answer(status.rfq_id, RFQCancel)
+            if not self.unplaced.answer(status.quote_req_id, RFQCancel) and not known:
+                self._note_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, status, status.quote_req_id)
+            return
+        update = self._update_of(rfq)
+        code = status.rfq_cancel_status
+        if code == RFQCancelStatusCode.CANCELED:
+            rfq.facts.add(Fact.CANCELED)
+        elif code == RFQCancelStatusCode.EXPIRED:
+            rfq.facts.add(Fact.EXPIRED)
+        elif code == RFQCancelStatusCode.REJECTED:
+            rfq.text = clipped(status.text)
+        else:
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"RFQCancelStatus {clipped(str(code))}")
+        self._reindex(rfq)
+
+    def _take_quote(self, message: Any) -> None:
+        quote = read_quote(message)
+        if quote is None or not readable(message.quote_req_id):
+            self._note(None, RfqDiscrepancyKind.UNREADABLE, f"{message.NAME} {clipped(message.quote_id)!r}")
+            return
+        rfq = self._by_rfq_id.get(message.quote_req_id)
+        if rfq is None:
+            if len(self._early) >= MAX_EARLY:
+                del self._early[next(iter(self._early))]
+            self._early[message.quote_req_id, quote.quote_id] = quote
+            return
+        self._put(self._update_of(rfq), rfq, quote)
+
+    def _put(self, update: CreatorUpdate, rfq: CreatorRfq, quote: CreatorQuote) -> None:
+        """Replace an older quote of the same maker, unless there is a newer one."""
+        # A quote on it proves that the venue has the request and that it is open.
+        if rfq.acceptance is None:
+            rfq.uncertain_since = None
+        if rfq.is_over or quote.quote_id in rfq.quotes:
+            return
+        if quote.maker is not None:
+            # The venue does not report replaced quotes to the creator. After a resend an older one may be
+            # last.
+            others = [each for each in rfq.quotes.values() if each.maker == quote.maker]
+            if any(each.age > quote.age for each in others):
+                return
+            for each in others:
+                del rfq.quotes[each.quote_id]
+        if len(rfq.quotes) >= self._max_quotes:
+            self._note(update, RfqDiscrepancyKind.TOO_MANY, f"quote {quote.quote_id} is one too many")
+            return
+        rfq.quotes[quote.quote_id] = update.quote = quote
+
+    def _take_accept_status(self, status: Any, now: datetime) -> None:
+        acceptance = self._find(status.cl_ord_id, status.quote_id)
+        if acceptance is None:
+            self._note_unknown(RfqDiscrepancyKind.UNKNOWN_QUOTE, status, status.quote_id, AcceptQuote)
+            return
+        rfq = acceptance.rfq
+        update = self._update_of(rfq)
+        code = status.accept_quote_status
+        if code == AcceptQuoteStatusCode.ACCEPTED:
+            if Fact.ACCEPTED not in acceptance.facts:
+                acceptance.facts.add(Fact.ACCEPTED)
+                acceptance.end_uncertainty()
+                self._take_better(acceptance, status.accepted_quote_id)
+                acceptance.deadline = self._deadline(rfq, status, now)
+                update.answered = acceptance
+                self._reindex(rfq)
+        elif code == AcceptQuoteStatusCode.REJECTED:
+            self._refuse_acceptance(acceptance, status.text)
+        else:
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"AcceptQuoteStatus {clipped(str(code))}")
+
+    def _take_better(self, acceptance: Acceptance, quote_id: str | None) -> None:
+        acceptance.accepted_quote_id = clipped(quote_id) or acceptance.quote_id
+        if acceptance.accepted_quote_id != acceptance.quote_id:
+            price = acceptance.rfq.price_of(acceptance.accepted_quote_id, acceptance.side)
+            acceptance.price = acceptance.price if price is None else price
+
+    def _refuse_acceptance(self, acceptance: Acceptance, text: str | None) -> None:
+        rfq = acceptance.rfq
+        update = self._update_of(rfq)
+        if not acceptance.facts.isdisjoint((Fact.REFUSED, Fact.ACCEPTED)):
+            return
+        acceptance.facts.add(Fact.REFUSED)
+        acceptance.text = clipped(text)
+        update.answered = acceptance
+        quote = rfq.quotes.get(acceptance.quote_id)
+        if quote is not None and text in GONE:
+            # It is not reported to the creator earlier.
+            quote.gone = text
+        self._reindex(rfq)
+
+    def _take_report(self, report: Any) -> None:
+        stakes = self._at_stake.values()
+        self._keys.note_report(report, [each.preceding for stake in stakes for each in stake.rfq.acceptances])
+        acceptance = self._find(report.cl_ord_id, None)
+        if acceptance is None or report.exec_type in PENDING:
+            return
+        update = self._update_of(acceptance.rfq)
+        if report.exec_type == ExecType.REJECTED and leaves_open(report):
+            acceptance.lose(None, self._now)
+            return
+        update.answered = acceptance
+        acceptance.take_report(report)
+        self._reindex(acceptance.rfq)
+
+    def _take_no_order(self, deal: Acceptance) -> None:
+        self._update_of(deal.rfq).answered = deal
+        deal.facts.add(Fact.NO_ORDER)
+        self._reindex(deal.rfq)
+
+    def _take_reject(self, sent: object, reject: Any) -> None:
+        if isinstance(sent, QuoteRequest):
+            self._refuse(reject, sent.quote_req_id, reject.text)
+        elif isinstance(sent, RFQCancel):
+            rfq = self.rfq(sent.quote_req_id or sent.rfq_id or "")
+            if rfq is not None:
+                rfq.text = clipped(reject.text)
+        elif isinstance(sent, AcceptQuote | NewOrderSingle) and sent.quote_id:
+            acceptance = self._find(sent.cl_ord_id, sent.quote_id)
+            if acceptance is not None:
+                self._refuse_acceptance(acceptance, reject.text)
+
+    def _find(self, cl_ord_id: str | None, quote_id: str | None) -> Acceptance | None:
+        """Return the acceptance with this ClOrdID, or without one, with this QuoteID; of several the newest
+        without an answer."""
+        name = cl_ord_id or quote_id or ""
+        rfq = self._accepted.get(name)
+        if rfq is None:
+            return None
+        meant = [each for each in rfq.acceptances if name == (each.cl_ord_id if cl_ord_id else each.quote_id)]
+        waiting = [each for each in meant if each.is_at_stake and Fact.ACCEPTED not in each.facts]
+        return next(reversed(waiting or meant), None)
+
+    # --- session and deadlines ------------------------------------------------------------------------
+
+    def _take_unanswered(self, request: OpenRequest, message: Any) -> None:
+        # `Orders` follows every order.
+        if not self._lose_request(request, message) and request.msg_type != NewOrderSingle.MSG_TYPE:
+            self.unplaced.keep(request)
+
+    def _lose_request(self, request: OpenRequest, message: Any) -> bool:
+        """Apply a request that will not be answered, and adopt an unknown one as if it had been applied;
+        return False if it cannot be assigned to a request."""
+        if request.msg_type in (AcceptQuote.MSG_TYPE, NewOrderSingle.MSG_TYPE):
+            acceptance = self._lost_acceptance(request, message)
+            if acceptance is None:
+                return False
+            if not acceptance.rfq.is_over:
+                self._update_of(acceptance.rfq)
+                acceptance.lose(request.sent_at, self._now)
+            return True
+        if isinstance(message, QuoteRequest):
+            known = self._rfqs.get(message.quote_req_id)
+            if known is None or known.is_over:
+                self._updates[message.quote_req_id] = CreatorUpdate(self.ask(message))
+        rfq = self.rfq(request.request_id)
+        if rfq is None:
+            return False
+        if not rfq.is_over:
+            self._update_of(rfq)
+            rfq.uncertain_since = rfq.uncertain_since or request.sent_at
+        return True
+
+    def _lost_acceptance(
+        self, request: OpenRequest, message: AcceptQuote | NewOrderSingle | None
+    ) -> Acceptance | None:
+        if message is not None and message.quote_id:
+            rfq_id = message.rfq_id
+            if isinstance(message, AcceptQuote) and readable(rfq_id) and rfq_id not in self._by_rfq_id:
+                # Only the acceptance is known, not its RFQ; it may trade.
+                rfq = CreatorRfq(rfq_id or "", None, rfq_id=rfq_id)
+                self._rfqs.setdefault(rfq.quote_req_id, rfq)
+                self._by_rfq_id[rfq.quote_req_id] = rfq
+            self._take_acceptance(message, sent_earlier=True)
+            return self._find(message.cl_ord_id, message.quote_id)
+        by_order = request.msg_type == NewOrderSingle.MSG_TYPE
+        return self._find(request.request_id if by_order else None, None if by_order else request.request_id)
+
+    def _lose_answers(self) -> None:
+        for rfq in self._rfqs.values():
+            if not rfq.is_over:
+                self._update_of(rfq)
+                rfq.uncertain_since = rfq.uncertain_since or self._now
+                acceptance = rfq.acceptance
+                if acceptance is not None:
+                    acceptance.lose(None, self._now)
+
+    def _take_undelivered(self, refused: Any) -> None:
+        if refused is not None and refused.msg_type == ExecutionReport.MSG_TYPE:
+            acceptance = self._find(refused.cl_ord_id, None)
+            if acceptance is not None and acceptance.is_at_stake:
+                self._update_of(acceptance.rfq)
+                acceptance.lose(None, self._now)
+        elif refused is None or refused.msg_type in _ANSWERS:
+            self._lose_answers()
+
+    def _take_overdue(self, deal: Acceptance) -> None:
+        self._update_of(deal.rfq)
+        deal.lose(None, self._now)
+
+    def _deadline(self, rfq: CreatorRfq, status: Any, now: datetime) -> datetime:
+        windows = self._windows(volatile=rfq.collection is not None or rfq.symbol in self._volatile_symbols)
+        seconds = windows.confirmation + windows.execution + self._grace
+        if status is None:
+            return shifted(now, timedelta(seconds=seconds))
+        return window_end(status, seconds, now)
+
+    # --- indexes and updates --------------------------------------------------------------------------
+
+    def _reindex(self, rfq: CreatorRfq) -> None:
+        """Update the index of deals at stake after a change of a request's state."""
+        if rfq.is_over:
+            rfq.quotes.clear()
+        acceptance = rfq.acceptance
+        if rfq.is_over or acceptance is None:
+            self._at_stake.pop(rfq.quote_req_id, None)
+        else:
+            self._at_stake[rfq.quote_req_id] = acceptance
+
+    def _update_of(self, rfq: CreatorRfq) -> CreatorUpdate:
+        """Return the update of a request that is about to change."""
+        found = self._updates.get(rfq.quote_req_id)
+        if found is None:
+            found = self._updates[rfq.quote_req_id] = CreatorUpdate(rfq, rfq.state)
+        return found
+
+    # --- dump and load --------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """Return the state as JSON values, for `load`."""
+        return dump_state(
+            _State(
+                self._now,
+                self._dollars,
+                self._keys,
+                list(self._rfqs.values()),
+                [(rfq_id, quote) for (rfq_id, _), quote in self._early.items()],
+                self.unplaced.dump(),
+            )
+        )
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Replace the state by a dump, of an earlier process or this one.
+
+        Messages that the venue sent since then are received at the next logon: KalshiRT has resend.
+
+        Raises:
+            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+        """
+        with loading(dumped, _State, "RfqCreator") as state:
+            rfqs = {rfq.quote_req_id: rfq for rfq in state.rfqs}
+            early = {(rfq_id, quote.quote_id): quote for rfq_id, quote in state.early}
+        self._now, self._dollars, self._keys = state.now, state.dollars, state.keys
+        self._rfqs, self._early = rfqs, early
+        self._by_rfq_id = {rfq.rfq_id: rfq for rfq in rfqs.values() if rfq.rfq_id is not None}
+        self._accepted, self._at_stake = {}, {}
+        self.unplaced.load(state.unplaced)
+        self._updates.clear()
+        for rfq in rfqs.values():
+            for acceptance in rfq.acceptances:
+                acceptance.rfq = rfq
+                self._accepted[acceptance.quote_id] = rfq
+                if acceptance.cl_ord_id is not None:
+                    self._accepted[acceptance.cl_ord_id] = rfq
+            self._reindex(rfq)
+
+
+def _bought(rfq: CreatorRfq, side: Side, price: Decimal | None) -> Decimal:
+    """Return the maximum number of contracts of a request; 0 if unknown."""
+    if rfq.contracts is not None or rfq.cash is None or price is None:
+        return rfq.contracts or ZERO
+    return divide(rfq.cash, price if side is Side.BUY else subtract(ONE, price))
+
+
+def _parties(rfq: CreatorRfq) -> list[Party]:
+    if rfq.customer is None:
+        return []
+    return [Party(party_id=rfq.customer, party_role=PartyRole.CUSTOMER_ACCOUNT)]

@@ -1,0 +1,254 @@
+"""Base of the state machines of both sides of requests for quotes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Container, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from kalshi_fix_sansio._generated import ExecutionReport, Side
+from kalshi_fix_sansio.clock import BEGINNING
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import (
+    MessageRejected,
+    MessagesLost,
+    OpenRequest,
+    OutcomesUnknown,
+    RejectReceived,
+    SequenceSkipped,
+)
+from kalshi_fix_sansio.trading.common.amounts import ZERO
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.received import clipped
+from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests
+from kalshi_fix_sansio.trading.orders.order_doubts import Covered, unwrapped
+from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
+from kalshi_fix_sansio.trading.rfq.creator_state import Acceptance
+from kalshi_fix_sansio.trading.rfq.deals import RfqUpdate
+from kalshi_fix_sansio.trading.rfq.maker_state import MakerQuote
+from kalshi_fix_sansio.trading.rfq.values import (
+    ONE,
+    Exposure,
+    RfqDiscrepancy,
+    RfqDiscrepancyKind,
+    RfqDoubt,
+    RfqWindows,
+    unplaced_doubts,
+)
+
+R = TypeVar("R")
+D = TypeVar("D", MakerQuote, Acceptance)
+U = TypeVar("U", bound=RfqUpdate)
+
+
+class RfqMachine(ABC, Generic[R, D, U]):
+    """The base of `RfqMaker` and `RfqCreator`: time, exposure, doubts, and session events."""
+
+    __slots__ = (
+        "_at_stake",
+        "_dollars",
+        "_grace",
+        "_high_volatility",
+        "_keys",
+        "_max_rfqs",
+        "_now",
+        "_rfqs",
+        "_standard",
+        "_updates",
+        "_volatile_symbols",
+        "unplaced",
+    )
+    _UPDATE: type[U]
+
+    def __init__(
+        self,
+        requests: tuple[type[Message], ...],
+        *,
+        standard: RfqWindows,
+        high_volatility: RfqWindows,
+        volatile_symbols: Container[str],
+        grace: float,
+        dollars: bool,
+        max_rfqs: int,
+    ) -> None:
+        self._standard, self._high_volatility = standard, high_volatility
+        self._volatile_symbols = volatile_symbols
+        self._grace, self._dollars, self._max_rfqs = grace, dollars, max_rfqs
+        self._rfqs: dict[str, R] = {}
+        self._at_stake: dict[str, D] = {}
+        """Accepted deals that may trade: by QuoteID for a maker, by QuoteReqID for a creator."""
+        self._keys = ReportKeys()
+        self._now: datetime | None = None
+        self.unplaced: UnplacedRequests = UnplacedRequests(*requests)
+        """Requests without outcome that are about unknown RFQs and quotes, or unreadable."""
+        self._updates: dict[Any, U] = {}
+        """Updates of the current call; discrepancies without a request by a number."""
+
+    # --- queries --------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(self._rfqs.values())
+
+    def __len__(self) -> int:
+        return len(self._rfqs)
+
+    def exposure(self, symbol: str | None = None) -> Exposure:
+        """Return the exposure of accepted quotes, confirmed or not, on one market or on all.
+
+        A quote counts until its order is reported, or the venue reports the end of the request.
+        """
+        found = Exposure()
+        for deal in self._at_stake.values():
+            if symbol in (None, deal.rfq.symbol) and deal.side is not None:
+                price = deal.price
+                if price is None:  # not reported: on either side it costs less than a dollar
+                    price = ONE if deal.side is Side.BUY else ZERO
+                found = found.plus(deal.side, deal.quantity, price)
+        return found
+
+    def doubts(self) -> list[RfqDoubt]:
+        """Return the unknown outcomes that no further message will resolve."""
+        return [*self._uncertain(), *unplaced_doubts(self.unplaced)]
+
+    def next_deadline(self) -> datetime | None:
+        """Return the time of the next call of `handle_timer`, in UTC; None without a deadline."""
+        now = self._now or BEGINNING
+        due = [deadline for _, deadline in self._awaited()]
+        due += [overdue for _, overdue in self._unknown() if overdue > now]
+        return min(due, default=None)
+
+    def copy_from(self, now: datetime, forgotten: Mapping[int, ExecKey] = {}) -> dict[int, ExecKey]:
+        """Return by shard the key from which drop copy must be requested, to find the orders of uncertain
+        deals.
+
+        A quote or acceptance is omitted until its order is overdue, because a range requested earlier proves
+        nothing, and if it is not known which reports precede its order.
+
+        Args:
+            now: the current time, aware.
+            forgotten: as for `Orders.copy_from`.
+        """
+        overdue = [(deal.rfq.symbol or "", deal.preceding) for deal, due in self._unknown() if due <= now]
+        return self._keys.copy_from(overdue, forgotten)
+
+    @abstractmethod
+    def _uncertain(self) -> Iterator[RfqDoubt]:
+        """Yield the requests and quotes whose state is unknown."""
+
+    @abstractmethod
+    def _awaited(self) -> Iterator[tuple[D, datetime]]:
+        """Yield the deals that wait for a confirmation or for the report of a trade, with their deadlines."""
+
+    @abstractmethod
+    def _unknown(self) -> Iterator[tuple[D, datetime]]:
+        """Yield the uncertain deals at stake, with the time by which their order would be reported."""
+
+    # --- events ---------------------------------------------------------------------------------------
+
+    def handle_timer(self, now: datetime) -> list[U]:
+        """Advance the clock to an aware time, ignoring an earlier one; return the deals that ended or became
+        uncertain."""
+        self._advance(now)
+        return self._drain_updates()
+
+    def apply(self, happened: object, now: datetime) -> list[U]:
+        """Apply an event of the session or client, a received message, a result of drop copy (`Copied`,
+        `Covered`), or a request that is about to be sent. Requests made by this machine may be passed, and
+        have no effect.
+
+        Returns the changes, with the messages to send now. Other events and messages have no effect.
+
+        Raises:
+            RfqRequestError: a creator's QuoteRequest has the id of one that is still active. Do not send it.
+        """
+        # First, because deadlines before the event have passed before it.
+        now = self._advance(now)
+        message = unwrapped(happened)
+        match message:
+            case ExecutionReport():
+                self._take_report(message)
+            case Covered():
+                self._take_covered(message)
+            case RejectReceived(sent=sent, reject=reject):
+                self._take_reject(sent, reject)
+            case OutcomesUnknown():
+                for request, own in self.unplaced.read(message):
+                    self._take_unanswered(request, own)
+            case MessagesLost() | SequenceSkipped(gap_fill=False):
+                self._lose_answers()
+            # A message that this side rejected is applied when it is redelivered.
+            case MessageRejected(comes_again=False, message=refused):
+                self._take_undelivered(refused)
+            case _:
+                self._take(message, now, is_event=message is not happened)
+        return self._drain_updates()
+
+    @abstractmethod
+    def _take(self, message: object, now: datetime, *, is_event: bool) -> None:
+        """Apply a message of this side of the RFQ, bare or from an event, or another event."""
+
+    @abstractmethod
+    def _take_report(self, report: Any) -> None:
+        """Apply an execution report, which may be about the order of a deal."""
+
+    @abstractmethod
+    def _take_reject(self, sent: object, reject: Any) -> None:
+        """Apply the reject of a sent message."""
+
+    @abstractmethod
+    def _take_unanswered(self, request: OpenRequest, message: Any) -> None:
+        """Apply a request that will not be answered; adopt an unknown one as if it had been applied."""
+
+    @abstractmethod
+    def _take_undelivered(self, refused: Any) -> None:
+        """Handle a message that this side rejected and did not deliver; None for one that could not be
+        decoded and may be about any deal."""
+
+    @abstractmethod
+    def _lose_answers(self) -> None:
+        """Record that answers about any request or quote may be lost."""
+
+    def _take_covered(self, covered: Covered) -> None:
+        """End the deals whose orders drop copy proves not to exist."""
+        for deal, due in list(self._unknown()):
+            if self._keys.proves_none(covered, deal.rfq.symbol or "", deal.preceding, due):
+                self._take_no_order(deal)
+
+    @abstractmethod
+    def _take_no_order(self, deal: D) -> None:
+        """Record that a deal has no order."""
+
+    def _advance(self, now: datetime) -> datetime:
+        # An earlier time would reopen windows whose end has been reported.
+        if self._now is None or now > self._now:
+            self._now = now
+        for deal, deadline in list(self._awaited()):
+            if deadline <= self._now:
+                self._take_overdue(deal)
+        return self._now
+
+    @abstractmethod
+    def _take_overdue(self, deal: D) -> None:
+        """Handle a deal whose deadline has passed."""
+
+    def _windows(self, *, volatile: bool) -> RfqWindows:
+        return self._high_volatility if volatile else self._standard
+
+    # --- updates --------------------------------------------------------------------------------------
+
+    def _note(self, update: U | None, kind: RfqDiscrepancyKind, detail: str) -> None:
+        if update is None:
+            update = self._updates[len(self._updates)] = self._UPDATE()
+        update.discrepancies.append(RfqDiscrepancy(kind, detail))
+
+    def _note_unknown(
+        self, kind: RfqDiscrepancyKind, answer: Any, name: str | None, *requests: type[Message]
+    ) -> None:
+        """Report an answer about an unknown id, unless it answers an unplaced request."""
+        if not (requests and self.unplaced.answer(name, *requests)):
+            self._note(None, kind, f"{answer.NAME} of {clipped(name)!r}")
+
+    def _drain_updates(self) -> list[U]:
+        updates, self._updates = self._updates, {}
+        return [each for each in updates.values() if each.has_effect]

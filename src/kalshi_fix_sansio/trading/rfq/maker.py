@@ -1,0 +1,738 @@
+"""The maker's side of requests for quotes (KalshiRFQ): quotes, confirmations, and exposure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio._generated import (
+    ExecInst,
+    ExecutionReport,
+    Quote,
+    QuoteCancel,
+    QuoteCancelStatus,
+    QuoteCancelStatusCode,
+    QuoteConfirm,
+    QuoteConfirmStatus,
+    QuoteConfirmStatusCode,
+    QuoteRequest,
+    QuoteRequestReject,
+    QuoteStatus,
+    QuoteStatusReport,
+    Side,
+)
+from kalshi_fix_sansio.clock import END, shifted
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import LoggedOn, OpenRequest, SessionEnded
+from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
+from kalshi_fix_sansio.trading.common.received import clipped, readable
+from kalshi_fix_sansio.trading.common.unanswered import UnplacedState
+from kalshi_fix_sansio.trading.orders.order_reports import PENDING
+from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
+from kalshi_fix_sansio.trading.rfq.deals import Fact
+from kalshi_fix_sansio.trading.rfq.machine import RfqMachine
+from kalshi_fix_sansio.trading.rfq.maker_state import (
+    OVER,
+    MakerQuote,
+    MakerRfq,
+    MakerUpdate,
+    QuoteState,
+    QuoteTerms,
+)
+from kalshi_fix_sansio.trading.rfq.values import (
+    GONE,
+    HIGH_VOLATILITY,
+    STANDARD,
+    RfqDiscrepancyKind,
+    RfqDoubt,
+    RfqDoubtKind,
+    RfqRequestError,
+    RfqWindows,
+    read_price,
+    rfq_doubt,
+    window_end,
+    wire_price,
+)
+
+MAX_QUOTES: Final = 16
+"""Maximum number of quotes kept per request, including the open one."""
+_AWAITS_ANSWER: Final = frozenset(
+    (QuoteState.SENT, QuoteState.OPEN, QuoteState.CONFIRMING, QuoteState.CONFIRMED)
+)
+"""States in which further messages of the venue are due, which a connection loss may lose."""
+_ANSWERS: Final = frozenset(
+    (QuoteStatusReport.MSG_TYPE, QuoteConfirmStatus.MSG_TYPE, QuoteCancelStatus.MSG_TYPE)
+)
+"""Messages that change the state of a quote, besides execution reports and the end of its request."""
+_RESOLVED: Final = {
+    QuoteState.OPEN: Fact.OPEN,
+    QuoteState.CANCELED: Fact.CANCELED,
+    QuoteState.CONFIRMED: Fact.CONFIRMED,
+    QuoteState.EXECUTED: Fact.EXECUTED,
+    QuoteState.FAILED: Fact.ORDER_REFUSED,
+}
+"""States of a quote that the user can pass to `resolve`, and the resulting facts."""
+_BOTH: Final = "a quote is confirmed and cancelled"
+
+
+@attrs.frozen
+class _State:
+    """The layout of a dump."""
+
+    now: datetime | None
+    on: bool
+    dollars: bool
+    keys: ReportKeys
+    rfqs: list[MakerRfq]
+    unplaced: UnplacedState
+
+
+class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
+    """The requests that a maker receives and its quotes on them, over any number of connections of a session.
+
+    Pass every event of the session to `apply`. It calls `quote` for the terms of a quote on each request, and
+    `confirm` to decide whether to confirm an accepted quote, and returns the messages to send. No message of
+    the venue raises an exception; exceptions of `quote` and `confirm` propagate.
+    """
+
+    _UPDATE = MakerUpdate
+    __slots__ = ("_confirm", "_idle", "_new_id", "_on", "_quote", "_quotes", "alloc_account")
+
+    def __init__(
+        self,
+        quote: Callable[[MakerRfq], QuoteTerms | None],
+        confirm: Callable[[MakerQuote], bool],
+        new_id: Callable[[], str],
+        *,
+        standard: RfqWindows = STANDARD,
+        high_volatility: RfqWindows = HIGH_VOLATILITY,
+        volatile_symbols: Container[str] = (),
+        grace: float = 5,
+        dollars: bool = True,
+        alloc_account: int | None = None,
+        max_rfqs: int = 10_000,
+    ) -> None:
+        """Start without requests.
+
+        Args:
+            quote: returns the terms of a quote on a request; None for no quote.
+            confirm: returns whether to confirm an accepted quote: the last look. Without it, call the method
+                `confirm` later, until `MakerQuote.deadline`.
+            new_id: returns a new, unique QuoteID, such as `lambda: str(uuid4())`.
+            standard: times of standard markets.
+            high_volatility: times of high volatility markets.
+            volatile_symbols: high volatility markets, in addition to all combinations; messages do not
+                contain this. It is read for each request, so it may change.
+            grace: seconds beyond the execution timer after which the report of a trade counts as missing.
+            dollars: whether the session logs on with UseDollars; needed only before the first LoggedOn.
+            alloc_account: the subaccount that quotes.
+            max_rfqs: maximum number of requests, about 2 KB each with a quote, and up to 16 KB with many. A
+                further one replaces the oldest without an open quote, then the oldest without an accepted
+                quote; if there is none, it is not quoted on.
+        """
+        super().__init__(
+            (Quote, QuoteConfirm, QuoteCancel),
+            standard=standard,
+            high_volatility=high_volatility,
+            volatile_symbols=volatile_symbols,
+            grace=grace,
+            dollars=dollars,
+            max_rfqs=max_rfqs,
+        )
+        self._quote, self._confirm, self._new_id = quote, confirm, new_id
+        self.alloc_account: int | None = alloc_account
+        self._idle: dict[str, None] = {}
+        """Ids of requests without an open quote."""
+        self._quotes: dict[str, MakerQuote] = {}
+        self._on = False
+        """Whether the session is logged on, according to its events."""
+
+    # --- queries --------------------------------------------------------------------------------------
+
+    def rfq(self, rfq_id: str) -> MakerRfq | None:
+        """Return the request with this RfqId; None if it is not kept."""
+        return self._rfqs.get(rfq_id)
+
+    def quote_of(self, quote_id: str) -> MakerQuote | None:
+        """Return the maker's quote with this QuoteID; None if it is not kept."""
+        return self._quotes.get(quote_id)
+
+    def _uncertain(self) -> Iterator[RfqDoubt]:
+        for quote in self._quotes.values():
+            if quote.state is QuoteState.UNKNOWN:
+                rfq = quote.rfq
+                yield rfq_doubt(
+                    _doubt(quote), rfq.rfq_id, rfq.symbol, rfq.rfq_id, quote.quote_id, quote.uncertain_since
+                )
+
+    def _awaited(self) -> Iterator[tuple[MakerQuote, datetime]]:
+        for quote in self._at_stake.values():
+            if quote.deadline is not None and quote.state in (QuoteState.ACCEPTED, QuoteState.CONFIRMED):
+                yield quote, quote.deadline
+
+    def _unknown(self) -> Iterator[tuple[MakerQuote, datetime]]:
+        for quote in self._at_stake.values():
+            if quote.state is QuoteState.UNKNOWN:
+                yield quote, self._order_due(quote)
+
+    # --- outgoing messages ----------------------------------------------------------------------------
+
+    def requote(self, rfq: MakerRfq) -> Quote | QuoteCancel | None:
+        """Call `quote` again after a move of the market; return the message to send, if any: a quote that
+        replaces the open one, or a cancel of it. Ended requests, and those with an accepted quote, are
+        skipped."""
+        before = rfq.quote
+        if rfq.is_closed or rfq.rfq_id not in self._rfqs or (before is not None and before.is_at_stake):
+            return None
+        terms = self._quote(rfq)
+        stands = before is not None and not before.canceling
+        if terms is None:
+            return self.cancel(before) if before is not None and stands else None
+        if before is not None and stands and before.terms == terms and before.uncertain_since is None:
+            return None
+        return self._make(rfq, terms)
+
+    def cancel(self, quote: MakerQuote) -> QuoteCancel:
+        """Return a cancel of a quote, which may be accepted but not confirmed.
+
+        Raises:
+            RfqRequestError: the quote has ended, or is confirmed.
+        """
+        if quote.state in OVER or Fact.CONFIRMED in quote.facts:
+            raise RfqRequestError(f"quote {quote.quote_id} can no longer be cancelled: {quote.state.value}")
+        quote.canceling = True
+        return QuoteCancel(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
+
+    def confirm(self, quote: MakerQuote, now: datetime) -> QuoteConfirm:
+        """Return the confirmation of an accepted quote: one left open by the `confirm` callback, or whose
+        confirmation the venue has refused.
+
+        Raises:
+            RfqRequestError: the quote does not wait for a confirmation, or it is too late.
+        """
+        self._advance(now)
+        if quote.state is not QuoteState.ACCEPTED:
+            raise RfqRequestError(f"quote {quote.quote_id} cannot be confirmed: {quote.state.value}")
+        return self._confirmation(quote)
+
+    def withdraw(self, request: Message) -> None:
+        """Undo a message that `send` refused, so it was not sent."""
+        if not isinstance(request, Quote | QuoteConfirm | QuoteCancel):
+            return
+        quote = self._quotes.get(request.quote_id)
+        if quote is None:
+            return
+        if isinstance(request, QuoteConfirm):
+            # Not below the number of answers: answered confirmations were sent.
+            quote.confirms = max(len(quote.refusals), quote.confirms - 1)
+        elif isinstance(request, QuoteCancel):
+            quote.canceling = False
+        elif quote.state is QuoteState.SENT:
+            del self._quotes[quote.quote_id], quote.rfq.quotes[quote.quote_id]
+        self._reindex(quote.rfq, quote)
+
+    def resolve(self, quote: MakerQuote, state: QuoteState) -> None:
+        """Set the state that the user has found elsewhere, such as by REST: OPEN, CANCELED, CONFIRMED,
+        EXECUTED or FAILED. This resolves the doubt about the quote.
+
+        Raises:
+            RfqRequestError: another state was passed.
+        """
+        fact = _RESOLVED.get(state)
+        if fact is None:
+            raise RfqRequestError(f"a quote cannot be found to be: {state.value}")
+        quote.end_uncertainty()
+        quote.facts.discard(Fact.NO_ORDER)
+        if state is QuoteState.CONFIRMED:
+            seconds = self._windows(volatile=quote.rfq.high_volatility).execution + self._grace
+            quote.deadline = None if self._now is None else shifted(self._now, timedelta(seconds=seconds))
+        else:
+            quote.facts.discard(Fact.CONFIRMED)
+            quote.confirms = 0
+            quote.refusals.clear()
+        if state is QuoteState.OPEN:
+            quote.facts -= {Fact.ACCEPTED, Fact.REPLACED}
+        quote.facts.add(fact)
+        self._reindex(quote.rfq, quote)
+
+    # --- events ---------------------------------------------------------------------------------------
+
+    def _take(self, message: object, now: datetime, *, is_event: bool) -> None:
+        match message:
+            case QuoteRequest():
+                self._take_request(message)
+            case QuoteStatusReport():
+                self._take_status(message, now)
+            case QuoteConfirmStatus():
+                self._take_confirm_status(message, now)
+            case QuoteCancelStatus():
+                self._take_cancel_status(message)
+            case QuoteRequestReject():
+                self._take_rfq_end(message)
+            # KalshiRFQ sends no Quote to makers: a bare Quote is the maker's, about to be sent.
+            case Quote() if not is_event:
+                self._take_quote(message)
+            case QuoteConfirm() | QuoteCancel():
+                self._take_own(message)
+            case LoggedOn(flags=flags):
+                # KalshiRFQ has no resend, so messages in transit at the end of a session are lost.
+                if self._on:  # its end was not reported
+                    self._lose_answers()
+                self._on, self._dollars = True, flags.get("use_dollars") is True
+            case SessionEnded():
+                self._on = False
+                self._lose_answers()
+
+    # --- requests -------------------------------------------------------------------------------------
+
+    def _take_request(self, request: Any) -> None:
+        wrong = _unreadable(request)
+        if wrong is not None:
+            detail = f"{request.NAME} {clipped(request.quote_req_id)!r}: {clipped(wrong)}"
+            self._note(None, RfqDiscrepancyKind.UNREADABLE, detail)
+            return
+        entry = request.related_sym[0]
+        rfq = self._rfq_of(request.quote_req_id, entry.symbol)
+        if rfq is None or rfq.shown:
+            return
+        rfq.symbol = entry.symbol
+        rfq.contracts, rfq.cash = entry.order_qty or None, entry.cash_order_qty
+        rfq.collection = clipped(request.multivariate_collection_ticker) or None
+        rfq.legs = tuple(request.multivariate_selected_legs)
+        rfq.requester = clipped(entry.party_ids[0].party_id) if entry.party_ids else None
+        rfq.created = entry.transact_time
+        rfq.high_volatility = rfq.collection is not None or rfq.symbol in self._volatile_symbols
+        update = self._update_of(rfq, None)
+        # Before the callback: if `quote` raises, the same request must not call it again.
+        rfq.shown = True
+        # It has already ended, or the user has sent a quote on it without the callback.
+        if rfq.is_closed or rfq.quotes:
+            return
+        terms = self._quote(rfq)
+        if terms is not None:
+            update.send = self._make(rfq, terms)
+            update.quote = rfq.quote
+
+    def _rfq_of(self, rfq_id: str, symbol: str) -> MakerRfq | None:
+        """Return the request with an id, adding it if it is new; None if there is no room for it."""
+        rfq = self._rfqs.get(rfq_id)
+        if rfq is None:
+            if not self._make_room():
+                detail = f"request {rfq_id}: quotes on all {len(self._rfqs)} others are accepted"
+                self._note(None, RfqDiscrepancyKind.TOO_MANY, detail)
+                return None
+            rfq = self._rfqs[rfq_id] = MakerRfq(rfq_id, symbol)
+            rfq.high_volatility = symbol in self._volatile_symbols
+            self._idle[rfq_id] = None
+        return rfq
+
+    def _make_room(self) -> bool:
+        if len(self._rfqs) < self._max_rfqs:
+            return True
+        stakes = {quote.rfq.rfq_id for quote in self._at_stake.values()}
+        # Never one with a quote that may trade: its execution report could not be assigned.
+        leaves = next(iter(self._idle), None) or next(
+            (each for each in self._rfqs if each not in stakes), None
+        )
+        if leaves is None:
+            return False
+        for quote_id in self._rfqs.pop(leaves).quotes:
+            del self._quotes[quote_id]
+        self._idle.pop(leaves, None)
+        return True
+
+    def _make(self, rfq: MakerRfq, terms: QuoteTerms) -> Quote:
+        """Return a new quote, which counts as sent.
+
+        Raises:
+            RfqRequestError: its id is in use, its prices are not whole cents on a session that requires them,
+                or too many quotes of the request are uncertain.
+        """
+        message = Quote(
+            quote_id=self._new_id(),
+            quote_req_id=rfq.rfq_id,
+            symbol=rfq.symbol,
+            bid_px=wire_price(terms.bid, dollars=self._dollars),
+            offer_px=wire_price(terms.offer, dollars=self._dollars),
+            exec_inst=ExecInst.POST_ONLY if terms.post_only else None,
+            alloc_account=self.alloc_account,
+            rest_remainder=terms.rest_remainder or None,
+        )
+        if message.quote_id in self._quotes:
+            raise RfqRequestError(f"QuoteID {message.quote_id} is taken; draw another")
+        self._add(rfq, message.quote_id, terms, self.alloc_account or 0)
+        return message
+
+    def _add(self, rfq: MakerRfq, quote_id: str, terms: QuoteTerms, alloc_account: int) -> None:
+        if len(rfq.quotes) >= MAX_QUOTES:
+            leaves = next((each for each in rfq.quotes.values() if each.state in OVER), None)
+            if leaves is None:
+                raise RfqRequestError(f"{MAX_QUOTES} quotes on request {rfq.rfq_id} are not known to be over")
+            del rfq.quotes[leaves.quote_id], self._quotes[leaves.quote_id]
+        quote = MakerQuote(quote_id, rfq, terms, alloc_account)
+        rfq.quotes[quote_id] = self._quotes[quote_id] = quote
+        self._reindex(rfq, quote)
+
+    def _take_quote(self, message: Quote) -> None:
+        """Record a quote made by the user, or read from a log."""
+        if message.quote_id in self._quotes:
+            return
+        rfq = self._rfq_of(message.quote_req_id, message.symbol)
+        if rfq is None:
+            return
+        bid, offer = (read_price(each, dollars=self._dollars) for each in (message.bid_px, message.offer_px))
+        try:
+            terms = QuoteTerms(bid, offer, message.exec_inst is not None, message.rest_remainder is True)
+        except ValueError:  # the venue will refuse it
+            return
+        self._add(rfq, message.quote_id, terms, message.alloc_account or 0)
+
+    def _confirmation(self, quote: MakerQuote, *, sent_earlier: bool = False) -> QuoteConfirm:
+        """Return a confirmation, which counts as sent: now, or before the reports already received."""
+        # Counted, because each is answered: one is open while there are more of them than refusals.
+        quote.confirms += 1
+        quote.end_uncertainty()
+        if not sent_earlier:
+            self._keys.begin(quote.preceding, None)
+        return QuoteConfirm(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
+
+    def _take_own(self, message: QuoteConfirm | QuoteCancel, *, sent_earlier: bool = False) -> None:
+        quote = self._quotes.get(message.quote_id)
+        if quote is None:
+            return
+        self._update_of(quote.rfq, quote)
+        if isinstance(message, QuoteCancel):
+            quote.canceling = True
+        elif not quote.awaits_confirmation:
+            self._confirmation(quote, sent_earlier=sent_earlier)
+        self._reindex(quote.rfq, quote)
+
+    # --- messages of the venue ------------------------------------------------------------------------
+
+    def _take_status(self, report: Any, now: datetime) -> None:
+        quote = self._quotes.get(report.quote_id or "") or self._refused_without_id(report)
+        status = report.quote_status
+        if quote is None:
+            if self.unplaced.answer(report.quote_id, Quote):
+                return
+            detail = f"{clipped(report.quote_id)!r} is {clipped(str(status))}"
+            self._note(None, RfqDiscrepancyKind.UNKNOWN_QUOTE, detail)
+            return
+        update = self._update_of(quote.rfq, quote)
+        if status == QuoteStatus.PENDING:
+            quote.sizes = (report.bid_size, report.offer_size)
+            quote.facts.add(Fact.OPEN)
+            # It does not affect an acceptance or confirmation, which are later.
+            if Fact.ACCEPTED not in quote.facts and not quote.confirms:
+                quote.end_uncertainty()
+            self._replace(quote)
+        elif status == QuoteStatus.REJECTED:
+            quote.facts.add(Fact.REFUSED)
+            quote.record_text(report)
+        elif status == QuoteStatus.CANCELED:
+            self._take_cancel(update, quote)
+        elif status == QuoteStatus.ACCEPTED:
+            self._accept(update, quote, report, now)
+        else:
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteStatus {clipped(str(status))}")
+        self._reindex(quote.rfq, quote)
+
+    def _refused_without_id(self, report: Any) -> MakerQuote | None:
+        """Return the quote of a refusal without QuoteID: the oldest waiting one of its request."""
+        rfq = self._rfqs.get(report.quote_req_id or "")
+        if rfq is None or report.quote_id or report.quote_status != QuoteStatus.REJECTED:
+            return None
+        return next((each for each in rfq.quotes.values() if each.state is QuoteState.SENT), None)
+
+    def _replace(self, quote: MakerQuote) -> None:
+        """Record that earlier quotes were replaced by one that the venue has accepted."""
+        for other in takewhile(lambda each: each is not quote, quote.rfq.quotes.values()):
+            if other.alloc_account == quote.alloc_account:
+                self._update_of(quote.rfq, other)
+                other.facts.add(Fact.REPLACED)
+
+    def _accept(self, update: MakerUpdate, quote: MakerQuote, report: Any, now: datetime) -> None:
+        if Fact.ACCEPTED in quote.facts:
+            return
+        windows = self._windows(volatile=quote.rfq.high_volatility)
+        # A confirmation may be answered before this copy of the acceptance arrives: its deadline is later.
+        if Fact.CONFIRMED not in quote.facts:
+            quote.deadline = window_end(report, windows.confirmation, now)
+            if not quote.confirms:
+                self._keys.begin(quote.preceding, window_end(report, 0, now))
+            if quote.deadline <= now:
+                quote.facts.add(Fact.LAPSED)
+            quote.end_uncertainty()
+        quote.facts.add(Fact.ACCEPTED)
+        quote.side = _accepted_side(quote, report)
+        if quote.price is None:
+            quote.side = None
+            detail = f"quote {quote.quote_id} is accepted on side {clipped(str(report.side))}"
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, detail)
+            return
+        size = report.bid_size if quote.side is Side.BUY else report.offer_size
+        quote.taken = size or report.order_qty
+        # The exposure that `confirm` may read includes this quote.
+        self._reindex(quote.rfq, quote)
+        if quote.state is QuoteState.ACCEPTED and self._confirm(quote):
+            update.send = self._confirmation(quote)
+
+    def _take_confirm_status(self, status: Any, now: datetime) -> None:
+        quote = self._find_or_note(status, QuoteConfirm)
+        if quote is None:
+            return
+        update = self._update_of(quote.rfq, quote)
+        code = status.quote_confirm_status
+        if code == QuoteConfirmStatusCode.ACCEPTED:
+            if Fact.CONFIRMED not in quote.facts:
+                quote.facts.add(Fact.CONFIRMED)
+                quote.end_uncertainty()
+                seconds = self._windows(volatile=quote.rfq.high_volatility).execution + self._grace
+                quote.deadline = window_end(status, seconds, now)
+                if Fact.CANCELED in quote.facts:
+                    self._note(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
+        elif code == QuoteConfirmStatusCode.REJECTED:
+            quote.refuse_confirmation(status)
+        else:
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteConfirmStatus {clipped(str(code))}")
+        self._reindex(quote.rfq, quote)
+
+    def _take_cancel_status(self, status: Any) -> None:
+        quote = self._find_or_note(status, QuoteCancel)
+        if quote is None:
+            return
+        update = self._update_of(quote.rfq, quote)
+        quote.canceling = False
+        code = status.quote_cancel_status
+        if code == QuoteCancelStatusCode.CANCELED:
+            self._take_cancel(update, quote)
+        elif code == QuoteCancelStatusCode.REJECTED:
+            quote.record_text(status)
+            # Without a confirmation it cannot trade. After one of another process the refusal text differs.
+            if status.text in GONE and not quote.was_confirmed:
+                quote.facts.add(Fact.CANCELED)
+        else:
+            self._note(update, RfqDiscrepancyKind.UNREADABLE, f"QuoteCancelStatus {clipped(str(code))}")
+        self._reindex(quote.rfq, quote)
+
+    def _take_rfq_end(self, message: Any) -> None:
+        """Record that the venue reported the end of a request."""
+        rfq = self._rfqs.get(message.quote_req_id or "")
+        if rfq is None or rfq.is_closed:
+            return
+        self._update_of(rfq, None)
+        self._close(rfq)
+
+    def _close(self, rfq: MakerRfq) -> None:
+        # Their states depend on the request: updates are begun before its change, indexes updated after it.
+        for quote in rfq.quotes.values():
+            self._update_of(rfq, quote)
+        rfq.is_closed = True
+        for quote in rfq.quotes.values():
+            self._reindex(rfq, quote)
+
+    def _take_report(self, report: Any) -> None:
+        self._keys.note_report(report, [each.preceding for each in self._at_stake.values()])
+        if report.exec_type in PENDING:
+            return
+        quote = self._quotes.get(_quote_id(report))
+        if quote is None:
+            self.unplaced.answer(_quote_id(report))
+            return
+        self._update_of(quote.rfq, quote)
+        quote.take_report(report)
+        self._close(quote.rfq)
+
+    def _order_due(self, quote: MakerQuote) -> datetime:
+        """Return the latest time at which the order of a quote at stake would be reported."""
+        windows = self._windows(volatile=quote.rfq.high_volatility)
+        if Fact.CONFIRMED in quote.facts and quote.deadline is not None:
+            return quote.deadline
+        seconds = windows.execution + self._grace
+        if quote.deadline is not None:
+            return shifted(quote.deadline, timedelta(seconds=seconds))
+        # Its acceptance was not received, so the window may have begun at the loss.
+        return shifted(quote.preceding.lost_at or END, timedelta(seconds=windows.confirmation + seconds))
+
+    def _take_no_order(self, deal: MakerQuote) -> None:
+        self._update_of(deal.rfq, deal)
+        deal.facts.add(Fact.NO_ORDER)
+        self._reindex(deal.rfq, deal)
+
+    def _take_reject(self, sent: object, reject: Any) -> None:
+        if not isinstance(sent, Quote | QuoteConfirm | QuoteCancel):
+            return
+        quote = self._quotes.get(sent.quote_id)
+        if quote is None:
+            return
+        self._update_of(quote.rfq, quote)
+        if isinstance(sent, Quote):
+            quote.facts.add(Fact.REFUSED)
+            quote.record_text(reject)
+        elif isinstance(sent, QuoteConfirm):
+            quote.refuse_confirmation(reject)
+        else:
+            quote.canceling, quote.text = False, clipped(reject.text)
+        self._reindex(quote.rfq, quote)
+
+    def _find_or_note(self, status: Any, request: type[Message]) -> MakerQuote | None:
+        quote = self._quotes.get(status.quote_id or "")
+        if quote is None:
+            self._note_unknown(RfqDiscrepancyKind.UNKNOWN_QUOTE, status, status.quote_id, Quote, request)
+        return quote
+
+    def _take_cancel(self, update: MakerUpdate, quote: MakerQuote) -> None:
+        """Record that a quote is cancelled. A confirmed one stays at stake: it may trade."""
+        if Fact.CONFIRMED in quote.facts and Fact.CANCELED not in quote.facts:
+            self._note(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
+        quote.facts.add(Fact.CANCELED)
+
+    # --- session and deadlines ------------------------------------------------------------------------
+
+    def _take_unanswered(self, request: OpenRequest, message: Any) -> None:
+        quote = self._quotes.get(request.request_id)
+        if isinstance(message, Quote) and quote is None:
+            quote = self._adopt(message)
+        if quote is None:
+            self.unplaced.keep(request)
+            return
+        if isinstance(message, QuoteConfirm | QuoteCancel):
+            self._take_own(message, sent_earlier=True)
+        self._lose_answers([quote.quote_id], request.sent_at)
+
+    def _adopt(self, message: Quote) -> MakerQuote | None:
+        try:
+            self._take_quote(message)
+        except RfqRequestError:  # no room among the quotes of its request
+            return None
+        quote = self._quotes.get(message.quote_id)
+        if quote is not None:
+            self._updates[quote.rfq.rfq_id, quote.quote_id] = MakerUpdate(quote.rfq, quote)
+        return quote
+
+    def _lose_answers(self, quote_ids: list[str] | None = None, since: datetime | None = None) -> None:
+        """Record that messages about these quotes, or about any, may be lost."""
+        known = self._quotes.values() if quote_ids is None else map(self._quotes.get, quote_ids)
+        for quote in known:
+            if quote is not None and quote.state in _AWAITS_ANSWER:
+                self._update_of(quote.rfq, quote)
+                quote.canceling = False
+                quote.lose(since, self._now)
+
+    def _take_overdue(self, deal: MakerQuote) -> None:
+        self._update_of(deal.rfq, deal)
+        if deal.state is QuoteState.ACCEPTED:
+            deal.facts.add(Fact.LAPSED)
+            self._reindex(deal.rfq, deal)
+        else:
+            deal.lose(None, self._now)
+
+    def _take_undelivered(self, refused: Any) -> None:
+        # A message that could not be decoded may be about any quote.
+        if refused is None:
+            self._lose_answers()
+        elif refused.msg_type == ExecutionReport.MSG_TYPE:
+            self._lose_answers([_quote_id(refused)])
+        elif refused.msg_type in _ANSWERS:
+            self._lose_answers([refused.quote_id] if refused.quote_id else None)
+
+    # --- indexes and updates --------------------------------------------------------------------------
+
+    def _reindex(self, rfq: MakerRfq, quote: MakerQuote | None) -> None:
+        """Update the indexes of quotes at stake and of open quotes after a change of a quote's state."""
+        if quote is not None and quote.is_at_stake:
+            self._at_stake[quote.quote_id] = quote
+        elif quote is not None:
+            self._at_stake.pop(quote.quote_id, None)
+        if rfq.quote is None:
+            self._idle.setdefault(rfq.rfq_id)
+        else:
+            self._idle.pop(rfq.rfq_id, None)
+
+    def _update_of(self, rfq: MakerRfq, quote: MakerQuote | None) -> MakerUpdate:
+        """Return the update of a quote that is about to change."""
+        # Called before the change: the update contains the previous state.
+        key = (rfq.rfq_id, "" if quote is None else quote.quote_id)
+        found = self._updates.get(key)
+        if found is None:
+            found = self._updates[key] = MakerUpdate(rfq, quote, None if quote is None else quote.state)
+        return found
+
+    # --- dump and load --------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """Return the state as JSON values, for `load`."""
+        return dump_state(
+            _State(
+                self._now,
+                self._on,
+                self._dollars,
+                self._keys,
+                list(self._rfqs.values()),
+                self.unplaced.dump(),
+            )
+        )
+
+    def load(self, dumped: Mapping[str, Any]) -> list[MakerUpdate]:
+        """Replace the state by a dump, of an earlier process or this one.
+
+        The session at the time of the dump counts as ended: quotes with further messages due become
+        uncertain, which the returned updates report.
+
+        Raises:
+            ValueError: the dump is of another version, or not of `dump`; the state is unchanged.
+        """
+        with loading(dumped, _State, "RfqMaker") as state:
+            rfqs = {rfq.rfq_id: rfq for rfq in state.rfqs}
+        self._now, self._on, self._dollars = state.now, False, state.dollars
+        self._keys, self._rfqs = state.keys, rfqs
+        self._quotes = {name: quote for rfq in rfqs.values() for name, quote in rfq.quotes.items()}
+        self._idle, self._at_stake = {}, {}
+        self.unplaced.load(state.unplaced)
+        self._updates.clear()
+        for rfq in rfqs.values():
+            for quote in rfq.quotes.values():
+                quote.rfq = rfq
+            self._reindex(rfq, None)
+        for quote in self._quotes.values():
+            self._reindex(quote.rfq, quote)
+        if state.on:
+            self._lose_answers()
+        return self._drain_updates()
+
+
+def _unreadable(request: Any) -> str | None:
+    """Return why a request is not quoted on: its terms are not fully readable. None if they are."""
+    if not request.related_sym:
+        return "no market"
+    if request.problems:
+        return str(request.problems[0])
+    names = [request.quote_req_id, request.related_sym[0].symbol]
+    for leg in request.multivariate_selected_legs:
+        names += [leg.multivariate_selected_event_ticker, leg.multivariate_selected_market_ticker]
+        names.append(leg.multivariate_selected_side)
+    return None if all(map(readable, names)) else "an id or ticker is missing or too long"
+
+
+def _quote_id(report: Any) -> str:
+    """Return the QuoteID after the second colon of a report's ClOrdID; empty if there is none."""
+    return (report.cl_ord_id or "").partition(":")[2].partition(":")[2]
+
+
+def _accepted_side(quote: MakerQuote, report: Any) -> Side | None:
+    """Return the accepted side of a quote; None if the report does not contain it."""
+    if report.side in (Side.BUY, Side.SELL):
+        return Side(report.side)
+    if quote.terms.bid is None or quote.terms.offer is None:
+        return Side.SELL if quote.terms.bid is None else Side.BUY
+    return None
+
+
+def _doubt(quote: MakerQuote) -> RfqDoubtKind:
+    if Fact.CONFIRMED in quote.facts:
+        return RfqDoubtKind.EXECUTION_UNKNOWN
+    return RfqDoubtKind.CONFIRM_UNKNOWN if quote.is_at_stake else RfqDoubtKind.QUOTE_UNKNOWN

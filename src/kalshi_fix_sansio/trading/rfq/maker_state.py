@@ -1,0 +1,276 @@
+"""The requests that a maker receives, its quotes on them, and their state."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio._generated import (
+    MultivariateSelectedLeg,
+    Quote,
+    QuoteConfirm,
+    Side,
+)
+from kalshi_fix_sansio.scalars import to_decimal
+from kalshi_fix_sansio.trading.common.amounts import ZERO, divide, subtract, total
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
+from kalshi_fix_sansio.trading.rfq.deals import Deal, Fact, RfqUpdate
+from kalshi_fix_sansio.trading.rfq.values import (
+    ONE,
+    answer_key,
+)
+
+
+class QuoteState(Enum):
+    """State of a maker's quote.
+
+    Attributes:
+        UNKNOWN: See `RfqMaker.doubts`.
+        EXECUTED: From then on it is an ordinary order, which `Orders` follows.
+    """
+
+    SENT = "sent, and not answered"
+    OPEN = "it stands"
+    UNKNOWN = "what became of it will not be told by itself"
+    ACCEPTED = "accepted, and not confirmed"
+    CONFIRMING = "a confirmation was sent, and is not answered"
+    CONFIRMED = "confirmed; its order follows"
+    LAPSED = "accepted, and not confirmed in time"
+    EXECUTED = "its order has come to the book"
+    FAILED = "its order was refused"
+    NO_ORDER = "drop copy shows that it has no order"
+    REJECTED = "the venue has refused it"
+    CANCELED = "it is over: cancelled, or its request is over"
+    REPLACED = "a newer quote has taken its place"
+
+
+OVER: Final = frozenset(
+    (
+        QuoteState.LAPSED,
+        QuoteState.EXECUTED,
+        QuoteState.FAILED,
+        QuoteState.NO_ORDER,
+        QuoteState.REJECTED,
+        QuoteState.CANCELED,
+        QuoteState.REPLACED,
+    )
+)
+
+_ENDS: Final = (
+    (Fact.EXECUTED, QuoteState.EXECUTED),
+    (Fact.ORDER_REFUSED, QuoteState.FAILED),
+    (Fact.NO_ORDER, QuoteState.NO_ORDER),
+)
+
+
+def _dollars(price: Decimal | int | str | None) -> Decimal | None:
+    return to_decimal(price) or None if price is not None else None
+
+
+@attrs.frozen
+class QuoteTerms:
+    """The terms of a maker's quote, in dollars; at least one side.
+
+    Raises:
+        ValueError: no side, a price outside 0 to 1, or a sum of both prices above one dollar.
+        TypeError: a price is a float, which is not exact.
+
+    Attributes:
+        bid: Price paid for a contract of YES; None or 0 without a bid.
+        offer: Price paid for a contract of NO; None or 0 without an offer.
+        post_only: Whether its order must not take liquidity.
+        rest_remainder: RestRemainder: whether the remainder may rest in the book.
+    """
+
+    bid: Decimal | None = attrs.field(default=None, converter=_dollars)
+    offer: Decimal | None = attrs.field(default=None, converter=_dollars)
+    post_only: bool = False
+    rest_remainder: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        prices = [price for price in (self.bid, self.offer) if price is not None]
+        if not prices or min(prices) <= ZERO or max(prices) >= ONE or total(prices) > ONE:
+            raise ValueError(f"bid {self.bid} and offer {self.offer} are no quote: dollars, one at the most")
+
+
+@attrs.define(eq=False)
+class MakerRfq:
+    """A request received by the maker. Read-only: `RfqMaker` changes it in place.
+
+    Attributes:
+        rfq_id: RfqId, the venue's id.
+        symbol: Ticker of the market; for a combination, of the market created for it.
+        contracts: Contracts requested; None if `cash` is requested.
+        cash: Dollars that the creator spends; None if `contracts` are requested.
+        collection: The collection of the combination, if the market is one.
+        legs: The legs of the combination.
+        requester: The creator's public id, or the shared id of anonymous creators.
+        created: Time of the request in UTC, by the venue.
+        high_volatility: Whether it is a high volatility market, with less time to confirm.
+        is_closed: Whether the venue has reported its end.
+        quotes: The maker's last quotes by QuoteID, the oldest first.
+        shown: Whether it was passed to the `quote` callback.
+    """
+
+    rfq_id: str
+    symbol: str
+    contracts: Decimal | None = None
+    cash: Decimal | None = None
+    collection: str | None = None
+    legs: tuple[MultivariateSelectedLeg, ...] = ()
+    requester: str | None = None
+    created: datetime | None = None
+    high_volatility: bool = False
+    is_closed: bool = False
+    quotes: dict[str, MakerQuote] = attrs.field(factory=dict, repr=False, metadata=keyed_by("quote_id"))
+    shown: bool = attrs.field(default=False, repr=False)
+
+    @property
+    def quote(self) -> MakerQuote | None:
+        """The newest quote that has not ended."""
+        return next((each for each in reversed(self.quotes.values()) if each.state not in OVER), None)
+
+
+@attrs.define(eq=False)
+class MakerQuote(Deal):
+    """A quote of the maker. Read-only: `RfqMaker` changes it in place.
+
+    Attributes:
+        quote_id: QuoteID, the maker's id.
+        rfq: The request that it answers.
+        terms: Its prices and options.
+        alloc_account: Number of the subaccount; 0 is the primary one.
+        side: The accepted side: BUY for its bid, where the maker buys YES, SELL for its offer; None before.
+        deadline: End of the time to confirm it once it is accepted, in UTC; for a CONFIRMED one, the time its
+            report is due.
+        filled: Filled contracts of its order, by the reports received.
+        text: The reason why it, or a request about it, was refused.
+        facts: Facts that messages have established about it.
+        preceding: The reports that precede its order.
+        uncertain_since: Time since which its answers may be lost, in UTC; None while they are not.
+        sizes: Contracts of bid and offer, by the venue.
+        taken: Contracts that were accepted, if the acceptance contains them.
+        confirms: Number of confirmations sent.
+        refusals: The answers that refused a confirmation.
+        canceling: Whether a cancel of it is unanswered.
+    """
+
+    quote_id: str
+    rfq: MakerRfq = attrs.field(repr=False, metadata=NOT_DUMPED)
+    terms: QuoteTerms
+    alloc_account: int = 0
+    side: Side | None = None
+    sizes: tuple[Decimal | None, Decimal | None] = attrs.field(default=(None, None), repr=False)
+    taken: Decimal | None = attrs.field(default=None, repr=False)
+    confirms: int = attrs.field(default=0, repr=False)
+    refusals: set[str] = attrs.field(factory=set, repr=False)
+    canceling: bool = attrs.field(default=False, repr=False, metadata=NOT_DUMPED)
+
+    @property
+    def state(self) -> QuoteState:
+        """State derived from the established facts."""
+        # From the strongest evidence to the weakest: a report of the order proves that it was accepted and
+        # confirmed, even if neither message was received; a cancel does not revoke a confirmation, which may
+        # trade.
+        facts, uncertain = self.facts, self.uncertain_since is not None
+        for fact, state in _ENDS:
+            if fact in facts:
+                return state
+        if Fact.CONFIRMED in facts:
+            return QuoteState.UNKNOWN if uncertain else QuoteState.CONFIRMED
+        if Fact.CANCELED in facts:
+            return QuoteState.CANCELED
+        if Fact.REFUSED in facts:
+            return QuoteState.REJECTED
+        if self.awaits_confirmation:
+            return QuoteState.UNKNOWN if uncertain else QuoteState.CONFIRMING
+        # After an unanswered confirmation: the request may have ended because this quote has traded.
+        if self.rfq.is_closed:
+            return QuoteState.CANCELED
+        if Fact.ACCEPTED in facts:
+            return QuoteState.LAPSED if Fact.LAPSED in facts else QuoteState.ACCEPTED
+        if Fact.REPLACED in facts:
+            return QuoteState.REPLACED
+        if uncertain:
+            return QuoteState.UNKNOWN
+        return QuoteState.OPEN if Fact.OPEN in facts else QuoteState.SENT
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        """Whether a confirmation of it is unanswered: each is answered, and any may be accepted."""
+        return self.confirms > len(self.refusals)
+
+    @property
+    def was_confirmed(self) -> bool:
+        """Whether a confirmation of it was sent, or accepted."""
+        return self.confirms > 0 or Fact.CONFIRMED in self.facts
+
+    @property
+    def is_at_stake(self) -> bool:
+        """Whether it may still trade with at most a confirmation by the maker."""
+        return (Fact.ACCEPTED in self.facts or self.was_confirmed) and self.state not in OVER
+
+    def refuse_confirmation(self, answer: Any) -> None:
+        """Record an answer that refuses a confirmation; a redelivered one counts once."""
+        self.refusals.add(answer_key(answer, self.confirms))
+        # The refusal of a confirmation sent by another process.
+        self.confirms = max(self.confirms, len(self.refusals))
+        self.record_text(answer)
+        if not self.awaits_confirmation and Fact.CONFIRMED not in self.facts:
+            self.end_uncertainty()
+
+    @property
+    def price(self) -> Decimal | None:
+        """YES price of the accepted side, in dollars."""
+        if self.side is Side.BUY:
+            return self.terms.bid
+        if self.side is None or self.terms.offer is None:
+            return None
+        return subtract(ONE, self.terms.offer)
+
+    @property
+    def quantity(self) -> Decimal:
+        """Maximum number of contracts that may trade; 0 before it is accepted."""
+        price = self.price
+        if price is None:
+            return ZERO
+        size = self.sizes[0 if self.side is Side.BUY else 1] or self.rfq.contracts
+        if size is None and self.rfq.cash is not None:
+            # The contracts that the cash buys for the creator, who is on the other side.
+            size = divide(self.rfq.cash, subtract(ONE, price) if self.side is Side.BUY else price)
+        # With RestRemainder the order has the size of the whole quote.
+        found = [each for each in (self.taken, size if self.terms.rest_remainder else None) if each]
+        return max(found, default=size or ZERO)
+
+
+@attrs.define(eq=False)
+class MakerUpdate(RfqUpdate):
+    """The changes of a request or a quote by an event, message or deadline.
+
+    Attributes:
+        rfq: The live object, which later calls change; None for a discrepancy without a request.
+        quote: The live object, which later calls change; None if the update is not about a quote.
+        before: The quote's previous state; None if it is new, or there is no quote.
+        send: The message to send now, if any; it counts as sent (see `RfqMaker.withdraw`).
+        discrepancies: Inconsistencies found.
+    """
+
+    rfq: MakerRfq | None = None
+    quote: MakerQuote | None = None
+    before: QuoteState | None = None
+    send: Quote | QuoteConfirm | None = None
+
+    @property
+    def state_changed(self) -> bool:
+        """Whether the state of the quote has changed."""
+        return self.quote is not None and self.quote.state is not self.before
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether it contains a change to report to the user."""
+        changed = self.quote is None or self.state_changed or self.send is not None
+        return changed or super().has_effect

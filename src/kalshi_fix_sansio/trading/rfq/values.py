@@ -1,0 +1,235 @@
+"""Values shared by both sides of requests for quotes: times, exposure, doubts, discrepancies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio._generated import (
+    AcceptQuote,
+    AcceptQuoteStatusText,
+    Quote,
+    QuoteCancel,
+    QuoteConfirm,
+    QuoteRequest,
+    RFQCancel,
+    Side,
+)
+from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
+from kalshi_fix_sansio.clock import shifted
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.trading.common.amounts import ZERO, add, from_cents, multiply, subtract, to_cents
+from kalshi_fix_sansio.trading.common.doubts import Doubt, Remedy
+from kalshi_fix_sansio.trading.common.received import first_sent
+from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequest
+
+ONE: Final = Decimal(1)
+GONE: Final = frozenset((AcceptQuoteStatusText.NOT_FOUND.value, AcceptQuoteStatusText.EXPIRED.value))
+"""Texts (58) by which the venue reports that a quote is no longer open."""
+
+
+class RfqRequestError(LocalProtocolError):
+    """A request about an RFQ or a quote is not possible in its current state; nothing was changed."""
+
+
+@attrs.frozen(kw_only=True)
+class RfqWindows:
+    """The time limits of one kind of market, in seconds.
+
+    Attributes:
+        confirmation: Time for a maker to confirm an accepted quote. At its end it is too late.
+        execution: Time between the confirmation and the orders in the book.
+    """
+
+    confirmation: float = attrs.field(validator=attrs.validators.ge(0))
+    execution: float = attrs.field(validator=attrs.validators.ge(0))
+
+
+STANDARD: Final = RfqWindows(confirmation=RFQ_CONFIRMATION["standard"], execution=RFQ_EXECUTION["standard"])
+HIGH_VOLATILITY: Final = RfqWindows(
+    confirmation=RFQ_CONFIRMATION["high_volatility"], execution=RFQ_EXECUTION["high_volatility"]
+)
+"""Times of high volatility markets; all combos are among them."""
+
+
+@attrs.frozen
+class Exposure:
+    """The trades that may still result from accepted quotes: an upper bound, before fees.
+
+    Attributes:
+        bought: Contracts of YES that may be bought.
+        sold: Contracts of YES that may be sold (equivalently, NO bought).
+        cost: Cost of all these trades in dollars.
+    """
+
+    bought: Decimal = ZERO
+    sold: Decimal = ZERO
+    cost: Decimal = ZERO
+
+    def plus(self, side: Side, quantity: Decimal, price: Decimal) -> Exposure:
+        """Return the sum of this exposure and a trade of one side at a YES price."""
+        each = price if side is Side.BUY else subtract(ONE, price)
+        return Exposure(
+            add(self.bought, quantity) if side is Side.BUY else self.bought,
+            self.sold if side is Side.BUY else add(self.sold, quantity),
+            add(self.cost, multiply(quantity, each)),
+        )
+
+
+class RfqDoubtKind(Enum):
+    """Kind of an unknown fact about a request or a quote.
+
+    Attributes:
+        QUOTE_UNKNOWN: It cannot trade without being confirmed. The answer to a cancel of it, or to a new
+            quote, resolves it.
+    """
+
+    RFQ_UNKNOWN = "whether the venue has the request"
+    QUOTE_UNKNOWN = "whether the quote stands"
+    CONFIRM_UNKNOWN = "what became of the confirmation"
+    ACCEPT_UNKNOWN = "what became of the acceptance"
+    EXECUTION_UNKNOWN = "whether the order has come to the book"
+
+
+_REMEDIES: Final = {
+    RfqDoubtKind.RFQ_UNKNOWN: (Remedy.REST,),
+    RfqDoubtKind.QUOTE_UNKNOWN: (Remedy.REQUEST, Remedy.REST),
+}
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class RfqDoubt(Doubt):
+    """An unknown fact about a request or a quote. Its times are by the clock of the caller.
+
+    Attributes:
+        kind: The kind of unknown fact.
+        symbol: Ticker of the market; empty if unknown.
+        rfq_id: The venue's id; None if unknown.
+        quote_id: QuoteID; None if it is not about a quote.
+    """
+
+    kind: RfqDoubtKind
+    symbol: str
+    rfq_id: str | None = None
+    quote_id: str | None = None
+
+
+def rfq_doubt(
+    kind: RfqDoubtKind,
+    request: str,
+    symbol: str,
+    rfq_id: str | None,
+    quote_id: str | None,
+    since: datetime | None,
+) -> RfqDoubt:
+    """Return the doubt about a request with this id of the user's, with its remedies."""
+    return RfqDoubt(
+        what=kind.value,
+        about=f"request {request}" if quote_id is None else f"quote {quote_id} on request {request}",
+        since=since,
+        remedies=_REMEDIES.get(kind, (Remedy.DROP_COPY, Remedy.REST)),
+        kind=kind,
+        symbol=symbol,
+        rfq_id=rfq_id,
+        quote_id=quote_id,
+    )
+
+
+_UNPLACED: Final = {
+    Quote.MSG_TYPE: (RfqDoubtKind.QUOTE_UNKNOWN, "quote"),
+    QuoteCancel.MSG_TYPE: (RfqDoubtKind.QUOTE_UNKNOWN, "cancel of quote"),
+    QuoteConfirm.MSG_TYPE: (RfqDoubtKind.CONFIRM_UNKNOWN, "quote"),
+    QuoteRequest.MSG_TYPE: (RfqDoubtKind.RFQ_UNKNOWN, "request"),
+    RFQCancel.MSG_TYPE: (RfqDoubtKind.RFQ_UNKNOWN, "cancel of request"),
+    AcceptQuote.MSG_TYPE: (RfqDoubtKind.ACCEPT_UNKNOWN, "quote"),
+}
+
+
+_OF_QUOTES: Final = frozenset(each.MSG_TYPE for each in (Quote, QuoteCancel, QuoteConfirm, AcceptQuote))
+
+
+def unplaced_doubts(requests: Iterable[UnplacedRequest]) -> list[RfqDoubt]:
+    """Return the doubts about requests without a known quote or RFQ."""
+    found = []
+    for each in requests:
+        kind, about = _UNPLACED[each.msg_type]
+        found.append(
+            RfqDoubt(
+                kind=kind,
+                what=kind.value,
+                about=f"{about} {each.request_id}",
+                since=each.sent_at,
+                symbol="",
+                quote_id=each.request_id if each.msg_type in _OF_QUOTES else None,
+                unplaced=each,
+            )
+        )
+    return found
+
+
+class RfqDiscrepancyKind(Enum):
+    """Kind of an inconsistency in the venue's messages."""
+
+    UNREADABLE = "a field that is needed is missing, unreadable or too long"
+    UNKNOWN_QUOTE = "a message about a quote that is not known"
+    UNKNOWN_RFQ = "a message about a request that is not known"
+    CONFLICT = "two messages cannot both be true"
+    TOO_MANY = "there are more requests or quotes than are kept"
+
+
+@attrs.frozen
+class RfqDiscrepancy:
+    """An inconsistency in the venue's messages.
+
+    Attributes:
+        kind: The kind of inconsistency.
+        detail: The values found, as text for people.
+    """
+
+    kind: RfqDiscrepancyKind
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}: {self.detail}"
+
+
+def window_end(message: Any, seconds: float, now: datetime) -> datetime:
+    """Return the end of a window that the venue began when it sent a message, received at `now`.
+
+    If SendingTime is missing, or later than `now`, the window begins at `now`.
+    """
+    # For a resent message, the window began with the first copy.
+    sent = first_sent(message)
+    return shifted(now if sent is None else min(now, sent), timedelta(seconds=seconds))
+
+
+def answer_key(message: Any, number: int) -> str:
+    """Return a key that identifies an answer, so a redelivered one counts once: its number and its first
+    SendingTime. Without header (the caller made the message) `number` is used."""
+    return str(number) if message.header is None else f"{message.header.msg_seq_num} {first_sent(message)}"
+
+
+def read_price(price: Decimal | None, *, dollars: bool) -> Decimal | None:
+    """Return a price in dollars; None for a missing price or 0."""
+    if not price:
+        return None
+    return price if dollars else from_cents(price)
+
+
+def wire_price(price: Decimal | None, *, dollars: bool) -> Decimal | None:
+    """Return a price in dollars in the unit of the session.
+
+    Raises:
+        RfqRequestError: the session uses whole cents, and the price has a fraction of one.
+    """
+    if price is None or dollars:
+        return price
+    cents = to_cents(price)
+    if cents != cents.to_integral_value():
+        raise RfqRequestError(f"{price:f} dollars are no whole cents; log on with UseDollars")
+    return cents

@@ -1,0 +1,89 @@
+"""What the tests of the blocking client share."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+import pytest
+
+from kalshi_fix_adapters.blocking import Client, order_entry
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.engine.connection import read_clocks
+from kalshi_fix_sansio import Heartbeat
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_venue.testing import Sandbox
+from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.support import by_hand
+from tests.adapters.conformance.support import options as of_one_connection
+from tests.adapters.engine.stage import report
+from tests.adapters.net.peers import Acceptor, logged_on_peer
+
+E = TypeVar("E")
+options = partial(of_one_connection, reconnect=ReconnectPolicy())
+"""Arguments of a client of the sandbox's venue that connects again."""
+
+
+def next_of(client: Client, kind: type[E]) -> E:
+    """Wait for the next event of a class."""
+    for event in client.events(LONG):
+        if isinstance(event, kind):
+            return event
+    pytest.fail(f"no {kind.__name__} came")
+
+
+def taken(client: Client) -> str:
+    """Wait for the next message; return its ClOrdID."""
+    found: str = next_of(client, MessageReceived).message.cl_ord_id  # type: ignore[attr-defined]
+    return found
+
+
+class Orders:
+    """A peer that sends what a test has it send."""
+
+    def __init__(self) -> None:
+        self.wanted: queue.Queue[Callable[[Acceptor], object] | None] = queue.Queue()
+
+    def __call__(self, peer: Acceptor) -> None:
+        while (act := self.wanted.get(timeout=LONG)) is not None:
+            act(peer)
+        for _ in peer.received():
+            pass
+
+    def report(self, *names: str) -> None:
+        def send(peer: Acceptor) -> None:
+            for name in names:
+                peer.send(report(name))
+
+        self.wanted.put(send)
+
+    def beat(self, test_req_id: str) -> None:
+        """Send a Heartbeat, which any user may take."""
+        beat = Heartbeat(test_req_id=test_req_id)
+
+        def send(peer: Acceptor) -> None:
+            peer.session._core.outbound.post(beat, read_clocks(), keep=False)
+            peer._flush()
+
+        self.wanted.put(send)
+
+    def end(self) -> None:
+        self.wanted.put(None)
+
+
+@contextmanager
+def trading(sandbox: Sandbox, **changes: Any) -> Iterator[tuple[Client, Orders]]:
+    """A client that is logged on, and its peer; what came with the logon was taken."""
+    orders = Orders()
+    with logged_on_peer(orders) as port:
+        client = order_entry(**by_hand(sandbox, port, **changes))
+        try:
+            with client:
+                list(client.events(0))
+                yield client, orders
+                orders.end()
+        finally:
+            orders.end()

@@ -1,0 +1,322 @@
+"""The blocking client's own thread beside those of its users."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_adapters.blocking import Client, io_thread, order_entry, transport
+from kalshi_fix_adapters.blocking.shared_core import SharedCore
+from kalshi_fix_adapters.engine.client_core import ClientCore
+from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
+from kalshi_fix_adapters.net.sleeper import WRITE, Sleeper
+from kalshi_fix_sansio.events import HeartbeatReceived, MessageReceived, SessionEnded
+from kalshi_fix_sansio.session.timers import Timers
+from kalshi_fix_venue.testing import Sandbox
+from tests.adapters.blocking.kit import next_of, options, taken, trading
+from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.support import by_hand, order
+from tests.adapters.engine.stage import plan
+from tests.adapters.net.peers import Acceptor, logged_on_peer
+
+
+def queued(client: Client) -> int:
+    """Return how many events wait for the user."""
+    with client._shared.lock:
+        return len(client._core._queue)
+
+
+def until_waiting(client: Client, users: int) -> None:
+    """Wait until so many users sleep."""
+    waiting = -1
+    while waiting != users:
+        with client._shared.lock:
+            waiting = len(client._shared._waiters)
+
+
+def test_the_thread_reads_while_no_user_waits(sandbox: Sandbox) -> None:
+    with trading(sandbox) as (client, orders):
+        orders.report("1")
+        while not queued(client):
+            pass
+        assert taken(client) == "1"
+
+
+def test_a_user_that_polls_reads_by_itself(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that never waits may leave the client's own thread no time to run."""
+    with trading(sandbox) as (client, orders), monkeypatch.context() as patch:
+        shared, sleeps, go = client._shared, threading.Event(), threading.Event()
+
+        def sleep(_: float | None) -> int:
+            sleeps.set()
+            assert go.wait(LONG)
+            return 0
+
+        patch.setattr(shared.sleeper, "sleep", sleep)
+        shared.wake()
+        assert sleeps.wait(LONG)
+        for name in ("1", "2"):
+            orders.report(name)
+            while not (found := list(client.messages(0))):
+                pass
+            assert [each.cl_ord_id for each in found] == [name]  # type: ignore[attr-defined]
+        go.set()
+
+
+# --- several users
+
+
+def test_each_user_that_waits_finds_its_own(sandbox: Sandbox) -> None:
+    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+        users = [pool.submit(next_of, client, HeartbeatReceived) for _ in range(3)]
+        until_waiting(client, 3)
+        for number in range(3):
+            orders.beat(str(number))
+        assert sorted(user.result(LONG).test_req_id for user in users) == ["0", "1", "2"]
+        assert client.send(order()) == 2
+
+
+def test_one_user_receives_while_another_measures_and_others_send(sandbox: Sandbox) -> None:
+    with order_entry(**options(sandbox)) as client, ThreadPoolExecutor(6) as pool:
+
+        def receive() -> int:
+            numbers = {next_of(client, MessageReceived).message.header.msg_seq_num for _ in range(200)}
+            return len(numbers)
+
+        receiver = pool.submit(receive)
+        measurer = pool.submit(lambda: [client.test_request(LONG) for _ in range(20)])
+        senders = [pool.submit(lambda: [client.send(order()) for _ in range(25)]) for _ in range(4)]
+        sent = [number for sender in senders for number in sender.result(LONG)]
+        assert receiver.result(LONG) == 200
+        assert len(measurer.result(LONG)) == 20
+    assert len(set(sent)) == 100
+
+
+def test_a_user_that_is_interrupted_leaves_the_others_waiting(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+        waiting = pool.submit(taken, client)
+        until_waiting(client, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(client._shared, "_is_notified", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                pool.submit(taken, client).result(LONG)
+        orders.report("1")
+        assert waiting.result(LONG) == "1"
+        until_waiting(client, 0)
+
+
+def test_a_logout_while_another_user_waits(sandbox: Sandbox) -> None:
+    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+        rest = pool.submit(lambda: list(client.events(LONG)))
+        until_waiting(client, 1)
+        orders.end()
+        ended = client.logout()
+        assert ended is not None
+        assert ended.clean
+        assert isinstance(rest.result(LONG)[-1], SessionEnded)
+
+
+def test_an_earlier_deadline_reaches_the_thread(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    with trading(sandbox) as (client, _), monkeypatch.context() as patch:
+        shared, ticked = client._shared, threading.Event()
+        with shared.lock:
+            assert shared._due is not None
+            patch.setattr(shared.core, "tick", ticked.set)
+            patch.setattr(shared.core, "due", lambda: 0.0)
+            shared.change(lambda: None)
+        assert ticked.wait(LONG)
+
+
+def test_an_interrupt_behind_a_message_that_is_not_written_ends_the_client(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with trading(sandbox) as (client, _), monkeypatch.context() as patch:
+        patch.setattr(client._shared, "_write", lambda _: 0)  # as if the socket took nothing just now
+        patch.setattr(client._shared, "_wake_if_needed", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.send(order())
+        patch.undo()
+        with pytest.raises(SessionClosedError, match="interrupted halfway"):
+            client.receive(LONG)
+
+
+# --- the thread fails
+
+
+@pytest.mark.parametrize("fails", [(ClientCore, "receive"), (SharedCore, "prepare")])
+def test_a_failure_in_the_thread_reaches_every_user(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, fails: tuple[type, str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(taken, client) for _ in range(2)]
+        until_waiting(client, 2)
+        monkeypatch.setattr(*fails, fail)
+        orders.beat("1")
+        assert {type(each.exception(LONG)) for each in waiting} == {SessionClosedError}
+        with pytest.raises(NotConnectedError, match="ZeroDivisionError"):
+            client.send(order())
+
+
+def test_a_failed_core_is_not_disconnected_again(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: ClientCore) -> None:
+        raise AssertionError
+
+    with trading(sandbox) as (client, _):
+        monkeypatch.setattr(ClientCore, "disconnected", fail)
+        with client._shared.lock:
+            client._core.failure(ZeroDivisionError())
+            client._shared.wake()
+        with pytest.raises(SessionClosedError, match="ZeroDivisionError"):
+            list(client.events(LONG))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    with order_entry(**options(sandbox)) as client, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+        if child == 0:
+            try:
+                try:
+                    client.receive(LONG)
+                except SessionClosedError as error:
+                    said.write_text(str(error))
+                client.logout()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        assert "this process was forked" in said.read_text()
+        assert client.send(order()) == 2
+        next_of(client, MessageReceived)
+        client.test_request(LONG)
+    assert client.ended is not None
+    assert client.ended.clean
+
+
+# --- bounds and time
+
+
+@pytest.mark.parametrize("timeout", [0, LONG])
+def test_what_waits_inside_the_tls_layer_is_read(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, timeout: float
+) -> None:
+    """Watching the socket does not show it."""
+    monkeypatch.setattr(transport, "CHUNK", 50)
+    with order_entry(**options(sandbox)) as client:
+        for _ in range(3):
+            for _ in range(5):
+                client.send(order())
+            left = 10
+            while left:
+                left -= len([*zip(range(left), client.messages(timeout), strict=False)])
+
+
+@pytest.mark.parametrize("output", [b"", b"x"])
+def test_while_the_queue_is_full_a_renegotiation_wakes_nobody(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, output: bytes
+) -> None:
+    """TLS 1.2: reading goes on only once TLS has written, and nobody reads."""
+    with trading(sandbox, queue_limit=4) as (client, orders):
+        shared, sleeper = client._shared, Sleeper()
+        orders.report(*map(str, range(20)))
+        while client._core.wants_read:
+            pass
+        with shared.lock, monkeypatch.context() as patch:
+            patch.setattr(shared, "sleeper", sleeper)
+            assert shared._transport is not None
+            shared._transport.read_wants_write = True
+            client._core.output.extend(output)
+            shared.prepare(shared._transport)
+            assert sleeper.interest == (WRITE if output else 0)
+            client._core.output.clear()
+        assert [taken(client) for _ in range(20)] == list(map(str, range(20)))
+        sleeper.close()
+
+
+def look_now_and_then(client: Client, done: threading.Event) -> None:
+    while not done.is_set():
+        list(client.events(0.001))
+
+
+def poll(client: Client, done: threading.Event) -> None:
+    while not done.is_set():
+        list(client.events(0))
+
+
+def compute(_: Client, done: threading.Event) -> None:
+    done.wait(LONG)
+
+
+def sit(client: Client, done: threading.Event) -> None:
+    list(client.events(LONG))
+    done.wait(0)
+
+
+@pytest.mark.parametrize("behave", [look_now_and_then, poll, compute, sit])
+def test_heartbeats_leave_whatever_the_user_does(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, behave: Callable[[Client, threading.Event], object]
+) -> None:
+    start = Timers.start
+    monkeypatch.setattr(Timers, "start", lambda timers, seconds, now: start(timers, seconds / 20, now))
+    heard = threading.Event()
+
+    def listen(peer: Acceptor) -> None:
+        for name in peer.received():
+            if name == "Heartbeat":
+                heard.set()
+                peer.log_out("enough")
+
+    with logged_on_peer(listen) as port, order_entry(**by_hand(sandbox, port, heart_bt_int=3)) as client:
+        behave(client, heard)
+    assert heard.is_set()
+
+
+class Watched:
+    """A lock that reports when another thread wants it."""
+
+    def __init__(self, lock: threading.RLock, report: Callable[[], object]) -> None:
+        self._lock, self._report, self._owner = lock, report, threading.get_ident()
+
+    def __enter__(self) -> None:
+        if threading.get_ident() != self._owner:
+            self._report()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_a_change_under_way_does_not_end_a_connection_in_the_making() -> None:
+    shared, wanted = SharedCore(plan()), threading.Event()
+    shared.open()
+    waits = io_thread._WaitsWhileWanted(shared)
+    shared.lock = Watched(shared.lock, wanted.set)  # type: ignore[assignment]
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        with shared.lock:
+            shared.core.changing = True
+            waiting = pool.submit(waits.until_ready, ours, WRITE, LONG)
+            waiting.add_done_callback(lambda _: wanted.set())
+            assert wanted.wait(LONG)
+            shared.core.changing = False
+        assert waiting.result(LONG) is None
+    shared.close()

@@ -1,0 +1,155 @@
+"""Rows of the user's, and the events that they are about: after a crash both are there or neither is."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
+from kalshi_fix_sansio import ExecutionReport
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_venue.testing import Sandbox
+from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.support import options, order
+from tests.adapters.conftest import ME
+
+SESSION = "KalshiNR"
+
+
+class Crash(Exception):
+    """What a user's code raises in the middle of an event."""
+
+
+async def report(client: Any) -> str:
+    """Wait for a report; return what tells it from others."""
+    while True:
+        event = await client.receive(LONG)
+        if isinstance(event, MessageReceived) and isinstance(event.message, ExecutionReport):
+            return f"{event.message.cl_ord_id} {event.message.exec_type}"
+
+
+async def test_what_is_set_is_there_at_the_next_start(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    values = {"state": {"version": 1, "orders": ["ä", None, 1.5]}, "n": 7, "empty": ""}
+    async with loop.client(SESSION, **settings) as client:
+        assert dict(client.rows) == {}
+        client.rows.update(values)
+        client.rows["gone"] = True
+        assert client.rows["gone"]
+        del client.rows["gone"]
+        assert client.rows == values
+    async with loop.client(SESSION, **settings) as client:
+        assert client.rows == values
+        assert "gone" not in client.rows
+        assert len(client.rows) == 3
+        client.rows["n"] = 8
+        del client.rows["empty"]
+    async with loop.client(SESSION, **settings) as client:
+        assert client.rows == {"state": values["state"], "n": 8}
+
+
+async def test_rows_and_events_are_confirmed_together_or_not_at_all(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """In the middle of each event once: while it is handled, also if an order leaves meanwhile, whose commit
+    must not take its rows along."""
+    settings = options(sandbox, "KalshiRT", store=tmp_path)
+    seen: list[str] = []
+    async with loop.client("KalshiRT", **settings, reset_seq_num=True) as client:
+        await client.send(order())
+        for _ in range(2):
+            seen.append(await report(client))
+            client.rows[seen[-1]] = len(seen)
+    for _ in range(2):
+        with suppress(Crash):
+            async with loop.client("KalshiRT", **settings) as client:
+                assert set(client.rows) == set(seen)
+                await client.send(order())
+                seen.append(await report(client))
+                client.rows[seen[-1]] = len(seen)
+                again = await report(client)  # which confirms the one before
+                client.rows[again] = "halfway"
+                await client.send(order())
+                raise Crash
+        async with loop.client("KalshiRT", **settings) as client:
+            assert set(client.rows) == set(seen)
+            assert await report(client) == again
+            client.rows[again] = True
+            seen.append(again)
+            for _ in range(2):
+                seen.append(await report(client))
+                client.rows[seen[-1]] = True
+    async with loop.client("KalshiRT", **settings) as client:
+        assert set(client.rows) == set(seen)
+    assert len(seen) == len(set(seen)) == 10
+
+
+async def test_a_row_about_no_event_is_written_with_the_next_question(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = options(sandbox, SESSION, store=tmp_path)
+    with suppress(Crash):
+        async with loop.client(SESSION, **settings) as client:
+            client.rows["before"] = 1
+            await client.receive(LONG)
+            client.rows["after"] = 1
+            raise Crash
+    async with loop.client(SESSION, **settings) as client:
+        assert client.rows == {"before": 1}
+
+
+async def test_what_is_no_row_is_refused_and_changes_nothing(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with loop.client(SESSION, **options(sandbox, SESSION, store=tmp_path)) as client:
+        rows = client.rows
+        for value in (object(), float("nan"), {1, 2}, b"bytes"):
+            with pytest.raises((TypeError, ValueError)):
+                rows["a"] = value
+        for key in ("k" * 257, "ä" * 129, "\ud800"):
+            with pytest.raises(ValueError, match=r"256 bytes|surrogates"):
+                rows[key] = 1
+        for key in ("a", "k" * 257):
+            with pytest.raises(KeyError):
+                del rows[key]
+        rows["k" * 256] = 1
+        assert list(rows) == ["k" * 256]
+
+
+async def test_rows_are_as_many_as_its_store_allows(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+    key = sandbox.keys[ME, "prediction"][0].key_id
+    owner = StoreOwner(environment="demo", product="prediction", sender_comp_id=key, target_comp_id=SESSION)
+    limits: dict[str, Any] = {"max_rows": 2, "max_row_bytes": 30}
+    with SqliteStore(tmp_path / "store", owner=owner, **limits) as store:
+        async with loop.client(SESSION, **options(sandbox, SESSION, store=store)) as client:
+            rows = client.rows
+            rows["a"] = "x" * 10
+            rows["b"] = "x" * 14  # 1 + 2 + 10 and 1 + 2 + 14 bytes
+            for name, value in (("a", "x" * 11), ("c", 1)):
+                with pytest.raises(LocalProtocolError, match="no room for one of"):
+                    rows[name] = value
+            assert rows == {"a": "x" * 10, "b": "x" * 14}
+            del rows["a"]
+            rows["c"] = "x" * 10
+            rows["c"] = 1
+        assert store.row_sizes == {"b": 17, "c": 2}
+
+
+async def test_without_a_file_no_rows_are_kept(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+    client = loop.client(SESSION, **options(sandbox, SESSION))
+    for _ in range(2):
+        with pytest.raises(LocalProtocolError, match="give it a folder"):
+            client.rows["a"] = 1
+        async with client:
+            with pytest.raises(LocalProtocolError, match="give it a folder"):
+                client.rows["a"] = 1
+    client = loop.client(SESSION, **options(sandbox, SESSION, store=tmp_path))
+    for _ in range(2):
+        with pytest.raises(LocalProtocolError, match="the client is not open"):
+            len(client.rows)
+        async with client:
+            assert len(client.rows) == 0

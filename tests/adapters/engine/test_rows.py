@@ -1,0 +1,100 @@
+"""Rows of the user's before a store that fails, and before one that keeps what it is told in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+
+import pytest
+
+from kalshi_fix_adapters.engine.rows import Rows
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.events import CloseReason, SessionEnded
+from kalshi_fix_sansio.session import MemoryStore
+from tests.adapters.engine.stage import Stage, only, opened, plan, report
+from tests.helpers import order
+
+
+class Store(MemoryStore):
+    """Writes its rows with its commits, and may fail to."""
+
+    max_rows = max_row_bytes = 1000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails = False
+        self.recorded: dict[str, str | None] = {}
+        self.written: list[tuple[dict[str, str | None], int]] = []
+        """Rows, and the number that was reached with them."""
+        self.row_sizes: Mapping[str, int] = {}
+
+    def row(self, key: str) -> str | None:
+        return None
+
+    def record_rows(self, rows: Mapping[str, str | None]) -> None:
+        self.recorded.update(rows)
+
+    def advance_incoming(self, next_incoming: int) -> None:
+        super().advance_incoming(next_incoming)
+        self.commit()
+
+    def commit(self) -> None:
+        if self.fails:
+            raise StoreError("the disk is full")
+        if self.recorded:
+            self.written.append((self.recorded, self.next_incoming))
+            self.recorded = {}
+
+
+def trading(store: Store) -> tuple[Stage, Rows]:
+    stage = opened(plan("KalshiRT", store=store))
+    return stage, Rows(stage.core.rows, nullcontext)
+
+
+def test_rows_are_written_with_the_number_that_their_event_moves() -> None:
+    store = Store()
+    stage, rows = trading(store)
+    stage.say(report("a1"), report("a2"))
+    for name in ("a1", "a2"):
+        assert stage.core.take() is not None
+        rows[name] = 1
+        stage.core.send(order(f"other-{name}"))  # whose commit takes nothing along
+        stage.run()
+    assert store.written == [({"a1": "1"}, 3)]
+    stage.core.take()
+    assert store.written == [({"a1": "1"}, 3), ({"a2": "1"}, 4)]
+
+
+def test_rows_of_an_event_that_moves_no_number_are_written_all_the_same() -> None:
+    store = Store()
+    stage, rows = trading(store)
+    rows["a"] = 1
+    stage.core.take()
+    assert [rows for rows, _ in store.written] == [{"a": "1"}]
+
+
+def test_a_commit_that_fails_is_raised_and_ends_the_session() -> None:
+    store = Store()
+    stage, rows = trading(store)
+    stage.say(report("a1"), report("a2"))
+    stage.core.take()
+    rows["a1"] = 1
+    store.fails = True
+    with pytest.raises(StoreError, match="the disk is full"):
+        stage.core.take()
+    stage.run()
+    assert store.written == []
+    assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_leaving_writes_rows_only_with_their_event(clean: bool) -> None:
+    store = Store()
+    stage, rows = trading(store)
+    stage.say(report("a1"))
+    stage.core.take()
+    rows["a1"] = 1
+    stage.core.logout()
+    stage.advance(1)
+    stage.core.close(clean=clean)
+    assert ({"a1": "1"} in [rows for rows, _ in store.written]) is clean

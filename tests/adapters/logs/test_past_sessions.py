@@ -1,0 +1,364 @@
+"""Replaying a recording or a log gives the state that the machines had at the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.logs import Kind, Recorder, Recording, happenings, replay, to_parquet
+from kalshi_fix_adapters.logs.recording import MAGIC, pack
+from kalshi_fix_adapters.observe.wire_log import WireLog
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    ExecutionReport,
+    Logon,
+    Logout,
+    MarketDataRequest,
+    MarketDataSnapshotFullRefresh,
+    MDEntryType,
+    NewOrderSingle,
+    SequenceReset,
+    Side,
+    encode,
+)
+from kalshi_fix_sansio._generated import Header, MDFullEntry
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, MessagesLost, RejectReceived, SessionEnded
+from kalshi_fix_sansio.trading import BookState, Cash, DropCopy, OrderBooks, Orders, Positions
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+KEY = "8a1c0c8e-0000-4000-8000-000000000001"
+MARKET = "KXHIGHNY-26NOV21-B60"
+Passed = tuple[str, Message]
+
+
+def frame(direction: str, number: int, message: Message, session: str, *, again: bool = False) -> bytes:
+    ids = (KEY, session) if direction == "sent" else (session, KEY)
+    header = Header(
+        msg_type=message.msg_type,
+        sender_comp_id=ids[0],
+        target_comp_id=ids[1],
+        msg_seq_num=number,
+        sending_time=NOON,
+        poss_dup_flag=again or None,
+        orig_sending_time=NOON if again else None,
+    )
+    return encode(message, header)
+
+
+def logon(*, dollars: bool = True) -> Message:
+    return Logon(
+        encrypt_method=0,
+        heart_bt_int=30,
+        default_appl_ver_id="9",
+        reset_seq_num_flag=True,
+        use_dollars=dollars,
+    )
+
+
+def snapshot(price: str = "0.5", size: str = "10") -> Message:
+    entry = MDFullEntry(
+        md_entry_type=MDEntryType.BID, md_entry_px=Decimal(price), md_entry_size=Decimal(size)
+    )
+    return MarketDataSnapshotFullRefresh(symbol=MARKET, md_entries=[entry])
+
+
+def report(cl_ord_id: str, number: int, **fields: Any) -> Message:
+    values: dict[str, Any] = {
+        "order_id": f"o-{cl_ord_id}",
+        "cl_ord_id": cl_ord_id,
+        "exec_id": f"1755446400;{number}",
+        "exec_type": "0",
+        "ord_status": "0",
+        "side": Side.BUY,
+        "symbol": MARKET,
+        "order_qty": Decimal(10),
+        "leaves_qty": Decimal(10),
+        "cum_qty": Decimal(0),
+        "avg_px": Decimal(0),
+        "price": Decimal("0.5"),
+        "transact_time": NOON,
+    }
+    return ExecutionReport(**values | fields)
+
+
+def fill(cl_ord_id: str, number: int) -> Message:
+    traded = {"exec_type": "F", "ord_status": "2", "leaves_qty": Decimal(0), "cum_qty": Decimal(10)}
+    return report(
+        cl_ord_id, number, **traded, last_qty=Decimal(10), last_px=Decimal("0.5"), avg_px=Decimal("0.5")
+    )
+
+
+def order(cl_ord_id: str) -> Message:
+    return NewOrderSingle(
+        cl_ord_id=cl_ord_id,
+        order_qty=Decimal(10),
+        ord_type="2",
+        price=Decimal("0.5"),
+        side=Side.BUY,
+        symbol=MARKET,
+    )
+
+
+def passing(session: str, messages: Iterable[Passed | tuple[str, Message, int]]) -> list[tuple[str, bytes]]:
+    """Frames of one connection, numbered; a third item is another number: below the next one with PossDup."""
+    numbers = {"sent": 1, "received": 1}
+    found = []
+    for way, message, *number in messages:
+        at = number[0] if number else numbers[way]
+        found.append((way, frame(way, at, message, session, again=at < numbers[way])))
+        numbers[way] = max(numbers[way], at + 1)
+    return found
+
+
+def write(path: Path, *connections: Any, log: bool, pieces: int = 1 << 20, ended: bool = True) -> Path:
+    """Write connections, one after the other, as a recording or as a wire log."""
+    step = 0
+    kept: Any
+    with WireLog(path) if log else Recorder(path) as kept:
+        for frames in connections:
+            connection: Any = kept.connect("somewhere", Instant(0.0, NOON)) if log else None
+            tell = connection.wire if log else kept.on_wire
+            for way, data in frames:
+                step += 1
+                now = Instant(float(step), NOON + timedelta(seconds=step))
+                for begin in range(0, len(data), pieces):
+                    tell(way, data[begin : begin + pieces], now)
+            if ended:
+                (connection.close if log else kept.end)(Instant(float(step), NOON + timedelta(seconds=step)))
+    return path
+
+
+TRADING = passing(
+    "KalshiNR",
+    [
+        ("sent", logon()),
+        ("received", logon()),
+        ("sent", order("a")),
+        ("received", report("a", 1)),
+        ("received", fill("a", 2)),
+        ("sent", order("b")),
+        ("received", report("b", 3)),
+        ("sent", order("c")),
+    ],
+)
+DATA = passing(
+    "KalshiMD",
+    [
+        ("sent", logon()),
+        ("received", logon()),
+        ("sent", MarketDataRequest.subscribe(MARKET)),
+        ("received", snapshot()),
+    ],
+)
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
+@pytest.mark.parametrize("pieces", [1 << 20, 7])
+def test_orders_positions_and_cash_come_out_as_they_were(tmp_path: Path, log: bool, pieces: int) -> None:
+    path = write(tmp_path / "day", TRADING, log=log, pieces=pieces)
+    live, live_positions = Orders(), Positions()
+    orders, positions, cash = Orders(), Positions(), Cash()
+    # What a user would have applied at the time.
+    told: list[object] = [LoggedOn(logon(), 30, reset=True, flags={"use_dollars": True}), order("a")]
+    told += [MessageReceived(report("a", 1)), MessageReceived(fill("a", 2)), order("b")]
+    told += [MessageReceived(report("b", 3)), order("c")]
+    for what in told:
+        for update in live.apply(what):
+            live_positions.apply(update)
+    count = replay(path, orders, positions, cash)
+    assert count == 7 + (not log)  # a wire log has no message for the end of a connection
+    if not log:
+        for update in live.apply(SessionEnded(SessionEnded.__name__, "", False)):  # type: ignore[arg-type]
+            live_positions.apply(update)
+    assert [(each.cl_ord_id, each.state, each.filled) for each in orders] == [
+        (each.cl_ord_id, each.state, each.filled) for each in live
+    ]
+    assert [positions[key].net for key in positions] == [Decimal(10)]
+    assert [live_positions[key].net for key in live_positions] == [Decimal(10)]
+    assert [cash[key].fills for key in cash] == [1]
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
+def test_books_come_out_as_they_were(tmp_path: Path, log: bool) -> None:
+    path = write(tmp_path / "day", DATA, log=log, ended=False)
+    books = OrderBooks()
+    assert replay(path, books, session_type="KalshiMD") == 3
+    assert replay(path, OrderBooks(), session_type="KalshiNR") == 0
+    best = books[MARKET].bids.best
+    assert best is not None
+    assert (best.price, best.size) == (Decimal("0.5"), Decimal(10))
+    assert books[MARKET].state is BookState.LIVE
+    replay(write(tmp_path / "ended", DATA, log=False), books)
+    assert books[MARKET].state is BookState.STALE
+
+
+def what_happened(path: Path) -> list[str]:
+    return [type(each.what).__name__ for each in happenings(path)]
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
+def test_what_was_lost_is_told_where_nothing_is_sent_again(tmp_path: Path, log: bool) -> None:
+    frames = passing("KalshiMD", [*[("sent", logon()), ("received", logon())], ("received", snapshot(), 4)])
+    path = write(tmp_path / "day", frames, log=log)
+    lost = [each.what for each in happenings(path) if isinstance(each.what, MessagesLost)]
+    assert [(each.begin, each.end) for each in lost] == [(2, 3)]
+
+
+def test_on_a_session_with_resend_what_comes_again_counts_once(tmp_path: Path) -> None:
+    frames = passing(
+        "KalshiRT",
+        [
+            ("sent", logon()),
+            ("received", logon()),
+            ("received", report("a", 1)),
+            ("received", report("d", 4), 6),
+            ("received", report("b", 2), 3),
+            ("received", report("b", 2), 3),
+            ("received", SequenceReset(gap_fill_flag=True, new_seq_no=6), 4),
+            ("received", report("a", 1), 2),
+            ("received", report("e", 5), 7),
+        ],
+    )
+    path = write(tmp_path / "day", frames, log=False)
+    ids = [
+        each.what.message.cl_ord_id  # type: ignore[attr-defined]
+        for each in happenings(path)
+        if isinstance(each.what, MessageReceived)
+    ]
+    assert ids == ["a", "d", "b", "e"]
+    assert "MessagesLost" not in what_happened(path)
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
+def test_a_reject_names_what_it_answers_and_a_session_ends_once(tmp_path: Path, log: bool) -> None:
+    refusal = BusinessMessageReject(ref_msg_type="D", business_reject_reason=0, ref_seq_num=2, text="no")
+    first = passing(
+        "KalshiNR",
+        [
+            ("sent", logon()),
+            ("received", logon()),
+            ("sent", order("a")),
+            ("received", refusal),
+            ("received", Logout()),
+            ("sent", Logout()),
+        ],
+    )
+    path = write(tmp_path / "day", first, TRADING[:3], log=log)
+    assert what_happened(path) == [
+        *["LoggedOn", "NewOrderSingle", "RejectReceived", "SessionEnded", "LoggedOn", "NewOrderSingle"],
+        *([] if log else ["SessionEnded"]),
+    ]
+    rejects = [each.what for each in happenings(path) if isinstance(each.what, RejectReceived)]
+    assert [getattr(each.sent, "cl_ord_id", None) for each in rejects] == ["a"]
+    crashed = write(tmp_path / "crashed", TRADING[:4], TRADING[:3], log=log)
+    assert what_happened(crashed).count("SessionEnded") == 1 + (not log)
+
+
+def test_drop_copy_stands_in_front_of_orders(tmp_path: Path) -> None:
+    frames = passing("KalshiDC", [*[("sent", logon()), ("received", logon())], ("received", report("x", 1))])
+    path = write(tmp_path / "day", frames, log=False)
+    orders = Orders()
+    replay(path, DropCopy(), orders)
+    assert [each.cl_ord_id for each in orders] == ["x"]
+
+
+def test_several_files_are_one(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "day", max_bytes=300, backups=20) as recorder:
+        data = b"".join(data for way, data in DATA if way == "received") + frame(
+            "received", 3, snapshot("0.6"), "KalshiMD"
+        )
+        recorder.on_wire("sent", DATA[0][1], Instant(0.0, NOON))
+        for begin in range(0, len(data), 50):
+            recorder.on_wire("received", data[begin : begin + 50], Instant(0.0, NOON))
+    files = [tmp_path / f"day.{number}" for number in range(20, 0, -1)] + [tmp_path / "day"]
+    books = OrderBooks()
+    replay([file for file in files if file.exists()], books)
+    assert len([file for file in files if file.exists()]) > 2
+    best = books[MARKET].bids.best
+    assert best is not None
+    assert best.price == Decimal("0.6")
+
+
+def test_what_was_not_written_makes_books_stale(tmp_path: Path) -> None:
+    path = tmp_path / "day"
+    path.write_bytes(MAGIC + packed(DATA) + pack(NOON, 1, Kind.LOST, b"3"))
+    books = OrderBooks()
+    replay(path, books)
+    assert books[MARKET].state is BookState.STALE
+
+
+def packed(frames: Iterable[tuple[str, bytes]]) -> bytes:
+    kinds = {"sent": Kind.SENT, "received": Kind.RECEIVED}
+    return b"".join(pack(NOON, 1, kinds[way], data) for way, data in frames)
+
+
+@pytest.mark.parametrize("behind", [b"", pack(NOON, 2, Kind.ENDED, b"")], ids=["at the end", "in the middle"])
+def test_damage_makes_books_stale_and_the_command_reports_it(behind: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "day"
+    damaged = b"!" + pack(NOON, 1, Kind.RECEIVED, b"?")[1:]
+    whole = MAGIC + packed(DATA)
+    path.write_bytes(whole + damaged + behind)
+    books, recording = OrderBooks(), Recording(path)
+    replay(recording, books)
+    assert books[MARKET].state is BookState.STALE
+    assert recording.damaged == [range(len(whole), len(whole) + len(damaged))]
+    told = f"kalshi-fix: {path} is damaged (bytes {len(whole):,} to {len(whole) + len(damaged):,}"
+    assert run(path).stderr.startswith(f"{told}, {len(damaged)} bytes in all)")
+    path.write_bytes(whole + damaged + packed(DATA) + damaged + behind + damaged[1:5])
+    result = run(path)
+    assert f"{told} and 1 more, {2 * len(damaged)} bytes in all)" in result.stderr
+    assert f"{path} ends in an incomplete record of 4 bytes" in result.stderr
+    assert result.exit_code == 0
+
+
+def test_a_sent_record_that_is_no_message_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "day"
+    path.write_bytes(MAGIC + pack(NOON, 1, Kind.SENT, b"no message") + packed(DATA))
+    assert replay(path, OrderBooks()) == 3
+
+
+# --- the command
+
+
+def run(*args: object) -> Any:
+    return CliRunner().invoke(commands, ["replay", *map(str, args)])
+
+
+def test_the_command_prints_the_state(tmp_path: Path) -> None:
+    day = write(tmp_path / "day", TRADING, TRADING[:2], log=False)
+    data = write(tmp_path / "data", DATA, log=False)
+    result = run("--all", day, data)
+    assert (result.exit_code, result.stderr) == (0, "")
+    shown = result.stdout
+    assert f"books: 1\n  {MARKET} LIVE bid 0.5 x 10 offer -\n" in shown
+    assert "orders: 3, of which 3 shown\n  a DONE BUY 10/10 " in shown
+    assert f"positions\n  {MARKET} 10 realized" in shown
+    assert "doubts: 2\n  " in shown
+    assert "of which 2 shown" in run(day).stdout
+
+
+# --- tables
+
+
+def test_market_data_as_a_table_is_exact(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    frames = [
+        *DATA,
+        ("received", frame("received", 3, snapshot("0.1234567891", "12345678901234.01"), "KalshiMD")),
+    ]
+    path = write(tmp_path / "day", frames, log=False)
+    assert to_parquet(path, tmp_path / "day.parquet") == 2
+    first, second = parquet.read_table(tmp_path / "day.parquet").to_pylist()
+    assert (first["symbol"], first["type"], first["snapshot"], first["number"]) == (MARKET, "BID", True, 2)
+    assert (first["price"], second["price"]) == (Decimal("0.5"), Decimal("0.1234567891"))
+    assert second["size"] == Decimal("12345678901234.01")
+    assert first["time"] == NOON + timedelta(seconds=4)

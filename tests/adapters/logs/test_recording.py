@@ -1,0 +1,292 @@
+"""What a recorder writes is what passed, and what a crash leaves of it is read as far as it is whole."""
+
+from __future__ import annotations
+
+import errno
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+
+from kalshi_fix_adapters.logs import Kind, Recorder, Recording, RecordingError
+from kalshi_fix_adapters.logs.recording import HEAD, MAGIC, MAX_CONNECTION, MAX_DATA, is_recording, pack
+from kalshi_fix_adapters.observe.log_file import LogFile
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.session.states import State
+
+NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
+LOGON = encode_frame("FIXT.1.1", b"35=A\x0134=1\x0149=me\x0156=KalshiMD\x0195=6\x0196=SECRET\x01")
+ODD = b"8=FIXT.1.1\x01half and \x00\xff garbage"
+
+
+def at(seconds: float) -> Instant:
+    return Instant(seconds, NOON + timedelta(seconds=seconds))
+
+
+def recorded(path: Path) -> list[tuple[float, int, Kind, bytes]]:
+    return [
+        ((each.time - NOON).total_seconds(), each.connection, each.kind, each.data)
+        for each in Recording(path)
+    ]
+
+
+def test_what_is_received_is_written_exactly_with_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "day.rec"
+    with Recorder(path) as recorder:
+        recorder.on_wire("sent", LOGON[:30], at(0))
+        recorder.on_wire("sent", LOGON[30:], at(1))
+        recorder.on_wire("received", ODD, at(2))
+        recorder.on_wire("received", b"", at(2.000001))
+        recorder.on_state(State.ESTABLISHED, State.DISCONNECTED, at(3))
+        recorder.on_state(State.ESTABLISHED, State.DISCONNECTED, at(4))
+    first, *rest = recorded(path)
+    assert first[:3] == (1, 1, Kind.SENT)
+    assert b"SECRET" not in path.read_bytes()
+    assert b"96=******" in first[3]
+    assert rest == [
+        (2, 1, Kind.RECEIVED, ODD),
+        (2.000001, 1, Kind.RECEIVED, b""),
+        (3, 1, Kind.ENDED, b""),
+    ]
+    assert path.stat().st_mode & 0o777 == 0o600
+    with Recorder(path) as recorder:
+        assert recorder.cut == 0
+        recorder.on_wire("received", b"more", at(5))
+    assert recorded(path)[-1] == (5, 2, Kind.RECEIVED, b"more")
+
+
+def test_a_file_that_ends_anywhere_is_cut_to_its_whole_records(tmp_path: Path) -> None:
+    path = tmp_path / "day.rec"
+    records = [pack(NOON, 1, Kind.RECEIVED, b"one"), pack(NOON, 1, Kind.RECEIVED, b"two")]
+    data = MAGIC + b"".join(records)
+    ends = [0, len(MAGIC), len(MAGIC) + len(records[0]), len(data)]
+    for size in range(len(data) + 1):
+        path.write_bytes(data[:size])
+        whole = max(end for end in ends if end <= size)
+        recording = Recording(path)
+        assert len(list(recording)) == max(0, ends.index(whole) - 1)
+        assert (recording.whole, recording.torn) == (whole, size - whole)
+        with Recorder(path) as recorder:
+            assert recorder.cut == size - whole
+            recorder.on_wire("received", b"new", at(0))
+        assert [each.data for each in Recording(path)][-1] == b"new"
+
+
+def record(data: bytes, *, seconds: float = 0) -> bytes:
+    return pack(at(seconds).utc, 1, Kind.RECEIVED, data)
+
+
+def flipped(data: bytes, place: int, bit: int = 0x80) -> bytes:
+    return data[:place] + bytes((data[place] ^ bit,)) + data[place + 1 :]
+
+
+ONE, TWO, THREE = record(b"one"), record(b"two"), record(b"three")
+HOSTILE = record(b"<" + ONE + TWO)
+"""Its data ends with what looks like records."""
+EACH = len(ONE)
+START = len(MAGIC)
+LONG_AGO = HEAD.pack(0, 0, 2**62, 1, 0)
+OUT_OF_RANGE = HEAD.pack(0, crc32(LONG_AGO[8:]), 2**62, 1, 0)
+"""A record whose check sum is right, and whose time no datetime holds."""
+
+
+@pytest.mark.parametrize(
+    ("data", "read", "damaged"),
+    [
+        *(
+            (ONE + flipped(TWO, place) + THREE, [b"one", b"three"], [(EACH, 2 * EACH)])
+            for place in range(EACH)
+        ),
+        *((ONE + flipped(TWO, place), [b"one"], [(EACH, 2 * EACH)]) for place in range(EACH)),
+        (flipped(ONE, 2, 1) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
+        (
+            flipped(ONE, 21) + TWO + flipped(ONE, 22) + THREE,
+            [b"two", b"three"],
+            [(0, EACH), (2 * EACH, 3 * EACH)],
+        ),
+        (flipped(ONE, 21) + flipped(TWO, 0) + THREE, [b"three"], [(0, 2 * EACH)]),
+        (ONE + bytes(4096) + TWO, [b"one", b"two"], [(EACH, EACH + 4096)]),
+        (ONE + bytes(4096), [b"one"], [(EACH, EACH + 4096)]),
+        (OUT_OF_RANGE + ONE, [b"one"], [(0, HEAD.size)]),
+        (HOSTILE + THREE, [b"<" + ONE + TWO, b"three"], []),
+        (flipped(HOSTILE, HEAD.size) + THREE, [b"three"], [(0, len(HOSTILE))]),
+        (flipped(HOSTILE, 20) + THREE, [b"three"], [(0, len(HOSTILE))]),
+        (flipped(HOSTILE, 4), [], [(0, len(HOSTILE))]),
+        # The stated size leads to the end of the next record; the check sum shows its own end.
+        (flipped(ONE, 0, 3 ^ (3 + EACH)) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
+        (flipped(ONE, 0, 3 ^ (3 + EACH)) + TWO, [b"two"], [(0, EACH)]),
+    ],
+)
+def test_damage_ends_with_the_damaged_record_and_is_reported(
+    data: bytes,
+    read: list[bytes],
+    damaged: list[tuple[int, int]],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / "day.rec"
+    path.write_bytes(MAGIC + data)
+    recording = Recording(path)
+    ranges = [range(START + begin, START + end) for begin, end in damaged]
+    assert [each.data for each in recording] == read
+    assert (recording.damaged, recording.damaged_bytes) == (ranges, sum(map(len, ranges)))
+    assert (recording.whole, recording.torn) == (START + len(data), 0)
+    assert len(caplog.records) == bool(damaged)
+    with Recorder(path) as recorder:
+        assert (recorder.cut, recorder.damaged) == (0, ranges)
+        recorder.on_wire("received", b"new", at(1))
+    assert path.read_bytes()[: START + len(data)] == MAGIC + data
+    assert [each.data for each in recording] == [*read, b"new"]
+
+
+@pytest.mark.parametrize("size", range(1, EACH))
+def test_a_torn_record_behind_damage_is_cut_and_the_damage_stays(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "day.rec"
+    kept = MAGIC + flipped(ONE, 2) + TWO
+    path.write_bytes(kept + THREE[:size])
+    with Recorder(path) as recorder:
+        assert (recorder.cut, recorder.damaged) == (size, [range(START, START + EACH)])
+    assert path.read_bytes() == kept
+
+
+def test_damaged_first_bytes_of_the_file_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "day.rec"
+    path.write_bytes(flipped(MAGIC, 3) + ONE)
+    assert is_recording(path)
+    recording = Recording(path)
+    assert [each.data for each in recording] == [b"one"]
+    assert recording.damaged == [range(START)]
+    path.write_bytes(flipped(MAGIC, START - 1) + ONE)  # another version
+    assert not is_recording(path)
+    with pytest.raises(RecordingError):
+        list(recording)
+
+
+def test_damage_over_pieces_of_the_file_is_searched(tmp_path: Path) -> None:
+    path = tmp_path / "day.rec"
+    large = record(b"8=FIXT.1.1" * 300_000)
+    other = record(b"\x00" * 3_000_000)
+    path.write_bytes(MAGIC + flipped(large, 0) + TWO + flipped(other, 100) + ONE)
+    recording = Recording(path)
+    assert [each.data for each in recording] == [b"two", b"one"]
+    assert [len(each) for each in recording.damaged] == [len(large), len(other)]
+
+
+def test_only_so_many_damaged_ranges_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_adapters.logs.recording.MAX_DAMAGED", 2)
+    path = tmp_path / "day.rec"
+    path.write_bytes(MAGIC + (flipped(ONE, 5) + TWO) * 3)
+    recording = Recording(path)
+    assert len(list(recording)) == 3
+    assert (len(recording.damaged), recording.damaged_bytes) == (2, 3 * EACH)
+
+
+def test_heads_with_false_sizes_are_read_in_linear_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "day.rec"
+    summed = 0
+
+    def counting(data: bytes, begin: int = 0) -> int:
+        nonlocal summed
+        summed += len(data)
+        return crc32(data, begin)
+
+    monkeypatch.setattr("kalshi_fix_adapters.logs.recording.crc32", counting)
+    monkeypatch.setattr("kalshi_fix_adapters.logs.recording._SEARCH_BASE", 0)
+    size = 200_000
+    false = HEAD.pack(size // 2, 0, 0, 1, 0)
+    # Each false head alone, and one between two whole records.
+    for piece in (false, false + record(b"")):
+        data = MAGIC + piece * (size // len(piece))
+        path.write_bytes(data + ONE)
+        recording = Recording(path)
+        summed = 0
+        assert [each.data for each in recording][-1:] in ([b"one"], [])
+        assert recording.damaged_bytes > size // 4
+        assert summed < 40 * len(data)
+
+
+def test_a_recording_that_is_shortened_while_it_is_read_ends(tmp_path: Path) -> None:
+    path = tmp_path / "day.rec"
+    path.write_bytes(MAGIC + ONE + record(b"x" * 2_000_000) + TWO)
+    records = iter(Recording(path))
+    assert next(records).data == b"one"
+    with path.open("r+b") as shortened:
+        shortened.truncate(START + EACH + 10)
+    assert list(records) == []
+
+
+def test_the_connection_after_the_last_number_is_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "day.rec"
+    path.write_bytes(MAGIC + pack(NOON, MAX_CONNECTION, Kind.ENDED, b""))
+    with Recorder(path) as recorder:
+        recorder.on_wire("received", b"new", at(1))
+    assert recorded(path)[-1] == (1, 1, Kind.RECEIVED, b"new")
+
+
+def test_a_large_recording_is_read_in_pieces(tmp_path: Path) -> None:
+    path = tmp_path / "day.rec"
+    sizes = [0, 1, 1_000_000, 1_100_000, 5, MAX_DATA]
+    path.write_bytes(MAGIC + b"".join(pack(NOON, 1, Kind.RECEIVED, b"x" * size) for size in sizes))
+    assert [len(each.data) for each in Recording(path)] == sizes
+    path.write_bytes(MAGIC + pack(NOON, 1, Kind.RECEIVED, b"x" * (MAX_DATA + 1)))
+    assert list(Recording(path)) == []
+
+
+def test_what_is_no_recording_is_told_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"not a recording")
+    with pytest.raises(RecordingError, match="no recording"):
+        list(Recording(path))
+    with pytest.raises(ConfigurationError, match="choose another path"):
+        Recorder(path)
+    assert path.read_bytes() == b"not a recording"
+    with pytest.raises(ConfigurationError):
+        Recorder(tmp_path / "no" / "folder.rec")
+    for wrong in ({"max_bytes": 0}, {"backups": -1}):
+        with pytest.raises(ConfigurationError):
+            Recorder(tmp_path / "day.rec", **wrong)
+
+
+def test_a_recording_that_is_full_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "day.rec"
+    with Recorder(path, max_bytes=100, backups=2) as recorder:
+        for number in range(20):
+            recorder.on_wire("received", b"%02d" % number, at(number))
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["day.rec", "day.rec.1", "day.rec.2"]
+    assert all(file.stat().st_size <= 100 for file in files)
+    kept = [data for file in reversed(files) for _, _, _, data in recorded(file)]
+    assert kept == [b"%02d" % number for number in range(20 - len(kept), 20)]
+
+
+def test_a_full_disk_harms_nobody_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "day.rec"
+    append = LogFile.append
+
+    def full(file: LogFile, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Recorder(path) as recorder:
+        recorder.on_wire("received", b"one", at(0))
+        monkeypatch.setattr(LogFile, "append", full)
+        recorder.on_wire("received", b"two", at(1))
+        recorder.on_wire("received", b"three", at(2))
+        monkeypatch.setattr(LogFile, "append", append)
+        recorder.on_wire("received", b"four", at(3))
+    assert recorder.lost == 2
+    assert [each[2:] for each in recorded(path)] == [
+        (Kind.RECEIVED, b"one"),
+        (Kind.LOST, b"2"),
+        (Kind.RECEIVED, b"four"),
+    ]
+    assert [record.getMessage().rpartition(" (")[0] or record.getMessage() for record in caplog.records] == [
+        f"the recording {path} cannot be written",
+        f"the recording {path} is written again; it lacks 2",
+    ]

@@ -1,0 +1,66 @@
+"""An interrupt at any point of a `with` leaves its lock free."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.observe import locks
+from kalshi_fix_adapters.observe.locks import Lock, ReentrantLock
+from tests.adapters.interrupter import Interrupter
+
+
+def is_free(lock: Any) -> bool:
+    taken: list[bool] = []
+    other = threading.Thread(target=lambda: taken.append(lock.acquire(blocking=False)))
+    other.start()
+    other.join()
+    return taken == [True]
+
+
+def strike(lock: Any, at: int) -> bool:
+    """Interrupt a `with` of a lock at this point; say whether it has that many."""
+    interrupter = Interrupter(at, {__file__, locks.__file__})
+
+    def use() -> None:
+        with lock:
+            len("a function that is written in C")
+
+    with suppress(KeyboardInterrupt), interrupter:
+        use()
+    return interrupter.struck is not None
+
+
+@pytest.mark.parametrize("kind", [Lock, ReentrantLock])
+def test_an_interrupt_at_any_point_leaves_the_lock_free(kind: Callable[[], Any]) -> None:
+    at, struck = 0, True
+    while struck:
+        lock = kind()
+        struck = strike(lock, at)
+        assert is_free(lock), at
+        at += 1
+    assert at > 2
+
+
+def test_an_interrupt_takes_nothing_from_who_held_the_lock_already() -> None:
+    at, struck = 0, True
+    while struck:
+        lock = ReentrantLock()
+        with lock:
+            struck = strike(lock, at)
+            assert not is_free(lock), at
+        assert is_free(lock), at
+        at += 1
+    assert at > 2
+
+
+def test_a_lock_says_whether_it_is_held() -> None:
+    lock = Lock()
+    assert not lock.locked()
+    with lock:
+        assert lock.locked()
+    assert not lock.locked()

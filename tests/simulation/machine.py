@@ -1,0 +1,62 @@
+"""The orders that the client's user keeps, over the lives of its process.
+
+A process writes its journal with each event that it takes. One that dies leaves out what it sent since, which
+the store alone knows: the next one is told by OutcomesUnknown, or receives the answers again.
+"""
+
+from __future__ import annotations
+
+from decimal import localcontext
+
+from kalshi_fix_sansio import NewOrderSingle
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import Event, OutcomesUnknown
+from kalshi_fix_sansio.trading import Orders
+from tests.helpers import HOSTILE_CONTEXTS
+from tests.simulation.violation import Violation
+
+SESSIONS = ("KalshiRT", "KalshiNR")
+
+
+class UsersOrders:
+    """`Orders`, as the journal of a process has them."""
+
+    def __init__(self, session: str) -> None:
+        self._orders = Orders(session)
+        self._journal = self._orders.dump()
+        self._is_written = True
+        """Whether the journal contains everything; else it is as it was before the first request since."""
+        self._follows = session in SESSIONS
+
+    def send(self, message: Message) -> None:
+        """Take a request that is about to be sent; the journal does not contain it yet."""
+        if self._follows and self._is_written:
+            self._journal, self._is_written = self._orders.dump(), False
+        self._apply(message)
+
+    def withdraw(self, message: Message) -> None:
+        """Take back a request that the session has refused."""
+        self._orders.withdraw(message)
+
+    def take(self, event: Event) -> None:
+        """Take an event, and write the journal."""
+        self._is_written = True
+        self._apply(event)
+        if not self._follows or not isinstance(event, OutcomesUnknown):
+            return
+        for request in event.requests:
+            known = self._orders.by_cl_ord_id(request.request_id)
+            if request.msg_type == NewOrderSingle.MSG_TYPE and known is None:
+                raise Violation("dropped", f"{request.label} has no outcome, and the orders leave it out")
+
+    def restart(self) -> None:
+        """A new process continues from the journal."""
+        journal = self._orders.dump() if self._is_written else self._journal
+        self._is_written = True
+        with localcontext(HOSTILE_CONTEXTS["every trap"]):
+            self._orders.load(journal)
+
+    def _apply(self, happened: object) -> None:
+        if self._follows:
+            with localcontext(HOSTILE_CONTEXTS["every trap"]):
+                self._orders.apply(happened)

@@ -1,0 +1,39 @@
+"""Which tests the quick gate runs for a change."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUICK: dict[str, Any] = runpy.run_path(str(Path(__file__).resolve().parent.parent / "tools" / "quick.py"))
+CORE = [f"tests/{each}" for each in QUICK["CORE"]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ([], CORE),
+        (["src/kalshi_fix_sansio/config.py"], CORE),
+        (["tests/helpers.py"], CORE),
+        (["src/kalshi_fix_sansio/validation/checks.py"], ["tests/scenarios", "tests/validation"]),
+        (["src/kalshi_fix_sansio/trading/books/book.py"], ["tests/trading"]),
+        (["adapters/kalshi_fix_adapters/logs/recording.py"], ["tests/adapters/logs"]),
+        (["venue/kalshi_fix_venue/gateway/flags.py"], ["tests/venue/gateway"]),
+        (["venue/kalshi_fix_venue/inbox.py"], ["tests/venue/test_inbox.py"]),
+        (["codegen/read/importer.py"], ["tests/codegen/read"]),
+        (["tests/session/conftest.py", "tests/test_quick.py"], ["tests/session", "tests/test_quick.py"]),
+        (["docs/orders.md"], list(QUICK["PAGES"])),
+    ],
+)
+def test_the_tests_of_what_changed_are_chosen(changed: list[str], expected: list[str]) -> None:
+    assert QUICK["chosen"](changed) == sorted(expected)
+
+
+def test_every_folder_of_the_core_is_there() -> None:
+    root = QUICK["ROOT"]
+    assert all((root / each).is_dir() for each in CORE)
+    assert all((root / "src/kalshi_fix_sansio" / each).is_dir() for each in QUICK["USED_BY"])
+    assert {each for folders in QUICK["USED_BY"].values() for each in folders} <= {*QUICK["CORE"]}

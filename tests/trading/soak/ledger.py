@@ -1,0 +1,178 @@
+"""The ledger of the venue, and what of a trader's machines differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, Any
+
+from kalshi_fix_sansio.clock import shifted
+from kalshi_fix_sansio.trading import Account, GroupState, OrderState
+from kalshi_fix_sansio.trading.groups.order_group import WINDOW
+from kalshi_fix_venue.exchange import AccountId
+from kalshi_fix_venue.exchange.orders import OrderSnapshot
+from tests.trading.soak.market import SHARDS, START, SUBACCOUNTS
+from tests.venue.testing.machines import Machines
+
+if TYPE_CHECKING:
+    from tests.trading.soak.trader import Trader
+
+
+RAISED = "an amount is computed in the caller's decimal context"
+
+
+class Difference(AssertionError):
+    """Something that the machines keep is not what the ledger has."""
+
+    def __init__(self, kind: str, *details: object) -> None:
+        super().__init__(kind, *details)
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.args))
+
+
+def same(kind: str, kept: object, ledger: object, *details: object) -> None:
+    """Compare what a machine keeps with what the ledger has.
+
+    Raises:
+        Difference: they are not the same.
+    """
+    if kept != ledger:
+        raise Difference(kind, f"kept {kept}", f"ledger {ledger}", *details)
+
+
+def open_orders(trader: Trader) -> dict[str, OrderSnapshot]:
+    """Return the open orders of an owner, by OrderID."""
+    exchange = trader.market.exchange
+    return {each.order_id: each for each in exchange.open_orders() if each.account.owner == trader.name}
+
+
+def _row(order: OrderSnapshot) -> tuple[object, ...]:
+    account = Account(order.account.subaccount)
+    return order.cl_ord_id, account, order.filled, order.leaves, order.price, order.filled_value
+
+
+def compare(trader: Trader) -> None:
+    """Compare everything while nothing is uncertain, and nothing that the venue has sent is unread.
+
+    Raises:
+        Difference: something is not as the ledger has it.
+    """
+    machines = trader.machines
+    kept = machines.resting()
+    ledger = {order_id: _row(order) for order_id, order in open_orders(trader).items()}
+    if kept != ledger:
+        # What was sent and has not reached the venue is known by its ClOrdID alone.
+        unsent = {order.cl_ord_id for order in machines.orders.live() if order.state is OrderState.SENT}
+        kept = {name: row for name, row in kept.items() if row[0] not in unsent}
+        same("orders", kept, ledger)
+    if not trader.unanswered:
+        _compare_answers(machines)
+    _compare_positions(trader)
+    _compare_money(trader)
+    compare_groups(trader)
+
+
+def _compare_answers(machines: Machines) -> None:
+    """Every request has been answered by the venue, and the machines know it."""
+    for order in machines.orders.live():
+        if order.pending or order.state is OrderState.SENT:
+            raise Difference("an answered request is pending", order, order.pending)
+    if machines.orders.mass_cancels:
+        raise Difference("an answered mass cancel is open", machines.orders.mass_cancels)
+    if machines.groups.in_flight is not None:
+        raise Difference("an answered order group request is in flight", machines.groups.in_flight)
+
+
+def _compare_positions(trader: Trader) -> None:
+    exchange, machines = trader.market.exchange, trader.machines
+    ledger = {
+        (Account(number), symbol): holding.position.net
+        for number in SUBACCOUNTS
+        for shard in SHARDS
+        for symbol, holding in exchange.account(AccountId(trader.name, number, shard)).holdings.items()
+        if holding.position.net
+    }
+    same("positions", machines.held(), ledger)
+    for symbol, price in trader.market.settled.items():
+        for number in SUBACCOUNTS:
+            with localcontext(machines.context):
+                position = machines.positions.of(symbol, Account(number))
+                counted, settled_at = position.counted, position.settled_at
+            if counted:
+                same("settlement of a position", settled_at, price, symbol, position)
+
+
+def _compare_money(trader: Trader) -> None:
+    exchange, machines = trader.market.exchange, trader.machines
+    for number in SUBACCOUNTS:
+        account = Account(number)
+        on_shards = {
+            shard: exchange.account(AccountId(trader.name, number, shard)).balance for shard in SHARDS
+        }
+        whole = sum(on_shards.values(), Decimal(0))
+        same("money", machines.balance(START * len(SHARDS), account), whole, account, on_shards)
+        for shard, balance in on_shards.items():
+            same("money of a shard", machines.balance(START, account, shard), balance, account, shard)
+
+
+def compare_groups(trader: Trader) -> None:
+    """Compare which order groups there are, whether they take orders, and what may still fill.
+
+    Raises:
+        Difference: a group is not as the ledger has it.
+    """
+    now, groups = trader.town.utc, trader.machines.groups
+    if groups.in_flight is not None:
+        return
+    there = list(order_groups(trader))
+    ledger = {group.id: (group.account.subaccount, group.limit, group.triggered) for group in there}
+    kept = {
+        each.group_id: (each.alloc_account, each.limit, each.state is GroupState.TRIGGERED)
+        for each in groups.values()
+    }
+    same("order groups", kept, ledger)
+    # Fills leave the window of the exchange with its next command.
+    counted = trader.market.exchange._state.groups
+    counted.advance(now)
+    for group in there:
+        known = groups[group.id]
+        # A reset may have preceded or followed a fill of the same time, and a lost one any fill until then.
+        at_once = any(each.time == known.reset_at for each in counted._fills if each.window is group.window)
+        if at_once or shifted(known._may_be_reset_by, WINDOW) > now:
+            continue
+        with localcontext(trader.machines.context):
+            room = groups.room(group.id, now)
+        expected = Decimal(0) if group.triggered else group.limit - group.window.volume
+        same("room of an order group", room, expected, group.id, group.limit)
+
+
+def order_groups(trader: Trader) -> Iterator[Any]:
+    """Iterate over the order groups of an owner."""
+    return (each for each in trader.market.exchange.order_groups() if each.account.owner == trader.name)
+
+
+def compare_uncertain(trader: Trader) -> None:
+    """Compare while something is uncertain: an order that differs is among the doubts.
+
+    Raises:
+        Difference: one is not.
+    """
+    machines = trader.machines
+    ledger = {order_id: _row(order) for order_id, order in open_orders(trader).items()}
+    kept = machines.resting()
+    with localcontext(machines.context):
+        doubts = machines.orders.doubts()
+    uncertain = {doubt.order.order_id for doubt in doubts if doubt.order is not None}
+    names = {doubt.order.cl_ord_id for doubt in doubts if doubt.order is not None}
+    names |= {doubt.request.cl_ord_id for doubt in doubts if doubt.request is not None}
+    for order_id in {*kept, *ledger}:
+        if kept.get(order_id) == ledger.get(order_id) or order_id in uncertain:
+            continue
+        row = ledger.get(order_id) or kept[order_id]
+        # An order that is not known by its OrderID may be one that was sent and has no answer.
+        if (order_id in kept and order_id in ledger) or row[0] not in names:
+            raise Difference(
+                "an order without a doubt", order_id, f"kept {kept.get(order_id)}", f"ledger {row}"
+            )

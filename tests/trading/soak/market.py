@@ -1,0 +1,103 @@
+"""The simulated venue of the soak: two markets that stay, one that ends and is followed by another."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+
+import attrs
+
+from kalshi_fix_sansio.trading import Account
+from kalshi_fix_venue.config import AccountConfig
+from kalshi_fix_venue.exchange import (
+    AccountId,
+    Exchange,
+    ListMarket,
+    MarketResult,
+    MarketState,
+    SetMarketState,
+    prediction_market,
+)
+from kalshi_fix_venue.exchange.accounts import AccountTerms
+from kalshi_fix_venue.gateway.settlement import party_id
+from tests.venue.town import KEYS, Town, api_key, config, named
+
+OWNERS = ("ann", "bob")
+SUBACCOUNTS = (0, 2)
+SHARDS = (0, 2)
+LASTING = {"HIGHNY-26AUG20": 0, "KXBTC-26AUG20": 2}
+"""The shard of each market that stays."""
+START = Decimal(10) ** 9
+"""Dollars of each account on each shard at first."""
+PARTIES = {
+    owner: {party_id(AccountId(owner, number)): Account(number) for number in SUBACCOUNTS} for owner in OWNERS
+}
+_SESSIONS = ("dc", "pt")
+KEYS.update({f"{owner}-{session}": named(f"{owner}-{session}") for owner in OWNERS for session in _SESSIONS})
+
+
+@attrs.define(eq=False)
+class Market:
+    """The venue, and the markets that are open."""
+
+    random: Random
+    town: Town = attrs.field(init=False)
+    open: dict[str, int] = attrs.field(factory=lambda: dict(LASTING))
+    """The shard of each open market; the last one ends next."""
+    settled: dict[str, Decimal] = attrs.field(factory=dict)
+    """What a contract of the markets that ended last has paid."""
+    count: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        there = dict.fromkeys(SUBACCOUNTS, START)
+        accounts = tuple(
+            AccountConfig(
+                owner=owner,
+                product="prediction",
+                balance=START,
+                subaccounts={number: START for number in SUBACCOUNTS if number},
+                on_shards={shard: there for shard in SHARDS if shard},
+                drop_copy=True,
+                terms=AccountTerms(direct_member=True),
+            )
+            for owner in OWNERS
+        )
+        margin = config()
+        names = (*OWNERS, *(f"{owner}-{session}" for owner in OWNERS for session in _SESSIONS))
+        rules = tuple(
+            prediction_market(symbol, shard=shard, subpenny=True) for symbol, shard in LASTING.items()
+        )
+        self.town = Town(
+            self.random.randrange(2**32),
+            accounts=(*accounts, *(each for each in margin.accounts if each.product == "margin")),
+            markets={"prediction": rules, "margin": margin.markets["margin"]},
+            api_keys=tuple(api_key(name) for name in (*names, "perp")),
+        )
+        self.list_next()
+
+    @property
+    def exchange(self) -> Exchange:
+        return self.town.venue.exchange("prediction")
+
+    @property
+    def ending(self) -> str:
+        """The market that ends next."""
+        return next(reversed(self.open))
+
+    def list_next(self) -> None:
+        """List the market that ends next."""
+        self.count += 1
+        symbol, shard = f"KXDAY-{self.count}", self.random.choice(SHARDS)
+        self.town.execute(ListMarket(prediction_market(symbol, shard=shard, subpenny=True)))
+        self.open[symbol] = shard
+
+    def settle(self) -> None:
+        """Settle the market that ends next."""
+        symbol, _ = self.open.popitem()
+        result = self.random.choice((MarketResult.YES, MarketResult.NO, MarketResult.SCALAR))
+        price = Decimal(self.random.randint(1, 9_999)) / 10_000 if result is MarketResult.SCALAR else None
+        self.town.execute(SetMarketState(symbol, MarketState.DETERMINED, result, price))
+        self.town.execute(SetMarketState(symbol, MarketState.SETTLED))
+        self.settled[symbol] = Decimal(result is MarketResult.YES) if price is None else price
+        if len(self.settled) > 10:
+            del self.settled[next(iter(self.settled))]

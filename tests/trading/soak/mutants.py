@@ -1,0 +1,131 @@
+"""Machines with one fault each: the soak must report every one of them."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import OrderGroupResponse
+from kalshi_fix_sansio.clock import BEGINNING
+from kalshi_fix_sansio.events import OutcomesUnknown
+from kalshi_fix_sansio.trading import (
+    Cash,
+    Order,
+    OrderGroup,
+    OrderGroups,
+    Orders,
+    Positions,
+    Settlement,
+    SettlementUpdate,
+)
+from kalshi_fix_sansio.trading.common.amounts import ZERO
+from kalshi_fix_sansio.trading.money import cash, settlements
+from kalshi_fix_sansio.trading.orders import orders
+from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancels
+from kalshi_fix_sansio.trading.orders.order import PRIMARY
+from tests.simulation.mutants.patching import around, caught_by, every, instead
+from tests.trading.soak.ledger import RAISED
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """Do nothing."""
+
+
+def _drop(kind: type) -> Any:
+    def change(apply: Any, machine: Any, happened: object) -> Any:
+        return [] if isinstance(getattr(happened, "message", happened), kind) else apply(machine, happened)
+
+    return change
+
+
+def _refuse_all(take: Any, machine: Orders, message: Any) -> None:
+    found = machine._kept.requests(message.cl_ord_id)
+    take(machine, message)
+    for order, request in found:
+        if request in order.pending:
+            machine._kept.answer(order, request)
+
+
+def _drop_early_settlement(apply: Any, machine: Positions, update: Any) -> Any:
+    early = isinstance(update, SettlementUpdate) and update.symbol not in {key.symbol for key in machine}
+    return [] if early else apply(machine, update)
+
+
+def _settle_at_nothing(settle: Any, machine: Positions, settlement: Settlement) -> Any:
+    return settle(machine, attrs.evolve(settlement, price=ZERO))
+
+
+def _exceed_nothing(extend: Any, group: OrderGroup, index: int) -> None:
+    extend(group, index)
+    group._exceeded_at = group._may_exceed_at = BEGINNING
+
+
+MUTANTS = {
+    "a refusal that answers all requests of its ClOrdID": caught_by(
+        around(Orders, "_take_cancel_reject", _refuse_all),
+        "requests without an answer",
+        "a request is settled without its answer",
+        "a discrepancy",
+    ),
+    "a change back to an earlier ClOrdID that older reports answer": caught_by(
+        instead(Order, "origins", lambda *_: frozenset()),
+        "a request is settled without its answer",
+        "requests without an answer",
+    ),
+    "orders that ignore what a former process has sent": caught_by(
+        around(Orders, "apply", _drop(OutcomesUnknown)),
+        "an unanswered request is dropped",
+        "an order without a doubt",
+    ),
+    "order groups that ignore what a former process has sent": caught_by(
+        around(OrderGroups, "apply", _drop(OutcomesUnknown)),
+        "an unanswered request is dropped",
+        "an answered order group request is in flight",
+    ),
+    "orders that do not become uncertain": caught_by(
+        instead(Orders, "_cut", _nothing), "an order without a doubt", "orders"
+    ),
+    "order groups that no fill triggers": caught_by(
+        around(OrderGroup, "_extend", _exceed_nothing), "order groups"
+    ),
+    "order groups that no lower limit triggers": caught_by(
+        instead(OrderGroup, "_check_update", _nothing), "order groups"
+    ),
+    "order groups that count two fills of three": caught_by(
+        every(3, OrderGroup, "count_fill", _nothing), "room of an order group", "order groups"
+    ),
+    "order groups that take no answers": caught_by(
+        around(OrderGroups, "apply", _drop(OrderGroupResponse)),
+        "an answered order group request is in flight",
+    ),
+    "a settlement before the first fill that is lost": caught_by(
+        around(Positions, "apply", _drop_early_settlement), "positions"
+    ),
+    "a payout before the first fill that stays on no shard": caught_by(
+        instead(Cash, "_move_payouts", lambda *_: iter(())), "money of a shard"
+    ),
+    "positions that settle at another price": caught_by(
+        around(Positions, "_settle", _settle_at_nothing), "settlement of a position"
+    ),
+    "payouts in the caller's decimal context": caught_by(
+        instead(settlements, "total", sum), RAISED, "money", "money of a shard"
+    ),
+    "money in the caller's decimal context": caught_by(instead(cash, "add", operator.add), RAISED, "money"),
+    "orders that are all of the primary account": caught_by(
+        instead(orders, "read_account", lambda _: PRIMARY), "orders", "an order at its report"
+    ),
+    "mass cancels that nothing answers": caught_by(
+        instead(MassCancels, "answer", lambda *_: True), "an answered mass cancel is open"
+    ),
+}
+SEEDS = {
+    "orders that ignore what a former process has sent": 2,
+    "orders that do not become uncertain": 4,
+    "a change back to an earlier ClOrdID that older reports answer": 7,
+    "order groups that ignore what a former process has sent": 3,
+    "order groups that no lower limit triggers": 6,
+    "order groups that count two fills of three": 5,
+}
+"""The run that reports a fault soonest, where it is not the first."""

@@ -1,0 +1,191 @@
+"""The course of the soak: turns of two traders, and what comes between."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal, DecimalException
+from random import Random
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_sansio.trading import OrderState, Remedy
+from tests.trading.soak.ledger import RAISED, Difference, order_groups
+from tests.trading.soak.market import OWNERS, Market
+from tests.trading.soak.trader import Counts, Trader
+
+SETTLES_EVERY = 60
+"""Turns between two settlements."""
+
+
+@attrs.define(eq=False)
+class Tally(Counts):
+    """What a soak came to."""
+
+    differences: Counter[str] = attrs.field(factory=Counter)
+    """By kind. A difference ends a run, and another begins with the next seed."""
+    first: dict[str, str] = attrs.field(factory=dict)
+    """Where each kind was found first."""
+    sizes: list[int] = attrs.field(factory=list)
+    """Bytes of what the traders keep, measured twenty times."""
+
+
+class Run:
+    """Two traders at one venue."""
+
+    def __init__(self, seed: int, tally: Tally, faults: float) -> None:
+        self.tally, self.faults, self.random = tally, faults, Random(seed)
+        self.market = Market(self.random)
+        self.town = self.market.town
+        self.traders = [Trader(self.market, owner, self.random, tally) for owner in OWNERS]
+        self.turns = 0
+
+    def play(self, events: int, report: Callable[[Tally], None]) -> None:
+        """Play until as many events were applied, over both traders and all runs."""
+        for trader in self.traders:
+            trader.log_on()
+            for symbol in self.market.open:  # one report of every shard shows where drop copy begins
+                trader.send(trader.order(symbol))
+                self.wait(0.2)
+        while self.tally.events < events:
+            self.turn()
+            report(self.tally)
+            if self.tally.events * 20 >= events * (len(self.tally.sizes) + 1):
+                self.tally.sizes.append(sum(len(each.machines.dump()) for each in self.traders))
+        self.end()
+
+    def turn(self) -> None:
+        self.turns += 1
+        random, trader = self.random, self.random.choice(self.traders)
+        if self.turns % SETTLES_EVERY == 0:
+            self.settle(trader)
+        elif trader.client is None:
+            if random.random() < 0.2:
+                self.log_on(trader)
+        elif random.random() < self.faults and self.is_settled(trader):
+            self.strike(trader)
+        else:
+            trader.act()
+            if random.random() < 0.2:  # with others before the answer
+                random.choice(self.traders).act()
+                trader.act()
+        self.wait(0.2)
+        for each in self.traders:
+            each.go_on()
+            each.check_turn()
+
+    def log_on(self, trader: Trader) -> None:
+        trader.log_on()
+        if trader.client is not None:
+            trader.begin_copy()
+
+    def strike(self, trader: Trader) -> None:
+        """Let reports be lost: withheld, with the connection, or with the process."""
+        match self.random.choices(("withhold", "lose", "die"), (4, 4, 2))[0]:
+            case "withhold":
+                trader.withhold()
+            case "die":
+                trader.die()
+            case _:
+                if self.random.random() < 0.7:
+                    trader.act()  # its answer is lost, if it reaches the venue
+                    if self.random.random() < 0.5:
+                        trader.reach_venue()
+                trader.lose()
+
+    def settle(self, trader: Trader) -> None:
+        """End a market; at times one in which a trader has traded and does not know it yet: the report is
+        lost, or waits behind the settlement."""
+        market = self.market
+        if self.random.random() < 0.5 and self.is_settled(trader):
+            other = next(each for each in self.traders if each is not trader)
+            market.list_next()
+            trader.send(trader.order(market.ending, Side.BUY, Decimal("0.50")))
+            if self.random.random() < 0.5:
+                trader.reach_venue()
+                trader.lose()
+            else:
+                self.wait(0.2)
+            other.send(other.order(market.ending, Side.SELL, Decimal("0.01")))
+            self.run()
+            market.settle()
+            trader.counts.settled_first += 1
+        else:
+            market.settle()
+            market.list_next()
+
+    def wait(self, seconds: float) -> None:
+        """Let everything arrive that was sent, and time pass."""
+        self.run()
+        self.town.wait(seconds)
+        for each in self.traders:
+            each.follow()
+
+    def run(self) -> None:
+        """Let everything arrive that was sent; nothing of it is applied yet."""
+        for each in self.traders:
+            each.unanswered = 0
+        self.town.run()
+
+    def is_settled(self, trader: Trader) -> bool:
+        """Return whether nothing is uncertain to a trader."""
+        return trader.is_quiet() and trader.machines.is_certain()
+
+    def end(self) -> None:
+        """Let the traders find out what is still uncertain."""
+        for _ in range(1_000):
+            if all(map(self.is_settled, self.traders)):
+                break
+            for each in self.traders:
+                if each.client is None:
+                    self.log_on(each)
+            self.wait(1)
+            for each in self.traders:
+                each.go_on()
+                each.check_turn()
+                if each.is_quiet():  # a group whose reset was lost stays uncertain until REST is asked
+                    each.machines.learn_groups(list(order_groups(each)))
+        for each in self.traders:
+            if not self.is_settled(each):
+                raise Difference("a doubt remains", *each.machines.doubts)
+            if [order for order in each.machines.orders if order.state is OrderState.UNKNOWN]:
+                raise Difference("an order remains unknown", *each.machines.orders.live())
+            if each.machines.doubts.by_remedy(self.town.utc) != {remedy: [] for remedy in Remedy}:
+                raise Difference("a doubt remains", *each.machines.doubts)
+
+
+def play(
+    events: int,
+    seed: int = 1,
+    *,
+    faults: float = 0.02,
+    most_differences: int = 1,
+    report: Callable[[Tally], None] = lambda _: None,
+) -> Tally:
+    """Play until both traders together have applied so many events, or there are so many differences.
+
+    Args:
+        events: how many.
+        seed: the first run's; another run begins where one has ended by a difference.
+        faults: the share of turns in which reports are lost.
+        most_differences: after as many the soak ends.
+        report: is called after every turn.
+    """
+    tally = Tally()
+    while tally.events < events and tally.differences.total() < most_differences:
+        before = tally.events
+        try:
+            Run(seed, tally, faults).play(events, report)
+        except Exception as error:  # noqa: BLE001 - a machine that raises differs from the ledger as well
+            kind = f"raised {type(error).__name__}"
+            if isinstance(error, Difference):
+                kind = error.kind
+            elif isinstance(error, DecimalException):
+                kind = RAISED
+            tally.differences[kind] += 1
+            where = f"seed {seed}, event {tally.events - before}: "
+            tally.first.setdefault(kind, where + "".join(traceback.format_exception(error)[-3:]))
+            seed += 1
+    return tally

@@ -1,0 +1,524 @@
+"""A trader of the soak: what it does, what happens to it, and when it is compared with the ledger."""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal, localcontext
+from random import Random
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import (
+    EventResendRejectReason,
+    ExecType,
+    ExecutionReport,
+    MarketSettlementReport,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderGroupRequest,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OutcomesUnknown, SessionEnded, Uncertainty
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.trading import (
+    Cash,
+    Copied,
+    DropCopy,
+    Order,
+    OrderDiscrepancyKind,
+    OrderGroups,
+    OrderRequestError,
+    Orders,
+    OrderState,
+    PendingRequest,
+    Positions,
+    Settlements,
+)
+from kalshi_fix_venue.exchange import AccountId
+from kalshi_fix_venue.exchange.commands import ChangeGroup
+from kalshi_fix_venue.exchange.terms import GroupAction
+from tests.helpers import HOSTILE_CONTEXTS
+from tests.trading.soak.ledger import Difference, compare, compare_uncertain, open_orders, order_groups, same
+from tests.trading.soak.market import PARTIES, START, SUBACCOUNTS, Market
+from tests.venue.testing.machines import Machines
+from tests.venue.town import CODEC, Client
+
+MAX_ORDERS = 500
+"""Orders that a trader keeps: many times fewer than it has in all."""
+MAX_GROUPS = 3
+REFUSALS = (EventResendRejectReason.TOO_MANY_REQUESTS, EventResendRejectReason.SERVER_ERROR)
+
+
+@attrs.define(eq=False)
+class Counts:
+    """What has happened, over both traders."""
+
+    events: int = 0
+    compared: int = 0
+    """Events after which everything was compared with the ledger."""
+    reports_compared: int = 0
+    """Reports of which the order and the position were compared with what the report repeats of them."""
+    uncertain: int = 0
+    """Turns after which everything that is not among the doubts was compared."""
+    losses: int = 0
+    deaths: int = 0
+    withheld: int = 0
+    doubted: int = 0
+    copied: int = 0
+    refused: int = 0
+    on_own_session: int = 0
+    looked_up: int = 0
+    """Doubts that drop copy has not settled."""
+    settlements: int = 0
+    settled_first: int = 0
+    """Settlements that came before the fills of the market."""
+    triggered: int = 0
+    kept_ids: int = 0
+    """Amends that keep the ClOrdID of their order."""
+
+
+class Trader:
+    """One owner, with its machines and its sessions."""
+
+    def __init__(self, market: Market, name: str, random: Random, counts: Counts) -> None:
+        self.market, self.town, self.name = market, market.town, name
+        self.random, self.counts = random, counts
+        self.machines = self.fresh()
+        self.client: Client | None = None
+        self.copier: Client | None = None
+        """The session of drop copy, where it is a session of its own."""
+        self.post: Client | None = None
+        """The session of settlements."""
+        self.stores = {"KalshiNR": MemoryStore(), "KalshiPT": MemoryStore()}
+        self.queue: deque[tuple[Client, Any]] = deque()
+        """Events that were received and not applied yet."""
+        self.blind = False
+        """Whether a report was withheld, and the session has not noticed yet."""
+        self.recovers = False
+        """Whether drop copy has to settle what a loss has left uncertain."""
+        self.stale = False
+        """Whether the process continued from a journal older than its last event."""
+        self.unnamed = False
+        """Whether the process died, and its store has not named yet what was sent since the journal."""
+        self.unanswered = 0
+        """Requests that have not reached the venue."""
+        self.asked: set[tuple[str, str]] = set()
+        """ClOrdID and OrigClOrdID of the last requests about orders that were sent on this connection."""
+        self.logged_on: LoggedOn | None = None
+        self.count = 0
+
+    def fresh(self) -> Machines:
+        return Machines(
+            Orders("KalshiNR", max_orders=MAX_ORDERS),
+            Positions(max_positions=40),
+            Cash(parties=PARTIES[self.name], max_paid=60),
+            DropCopy("KalshiDC", logon={"use_dollars": True}),
+            Settlements(max_settlements=20),
+            OrderGroups(max_orders=MAX_ORDERS),
+            context=HOSTILE_CONTEXTS["every trap" if self.name == "ann" else "6 digits"],
+        )
+
+    # --- what it does -----------------------------------------------------------------------------
+
+    def id(self) -> str:
+        self.count += 1
+        return f"{self.name}{self.count}"
+
+    def log_on(self) -> None:
+        self.client = self.town.connect(self.name, store=self.stores["KalshiNR"])
+        self.follow()
+        self.unnamed &= self.client is None
+        if self.post is None:
+            self.post = self.town.connect(f"{self.name}-pt", "KalshiPT", store=self.stores["KalshiPT"])
+
+    def send(self, request: Any) -> None:
+        if self.client is None:
+            return
+        if self.unanswered == 0:  # all others are answered
+            self.asked.clear()
+        self.unanswered += 1
+        if request.MSG_TYPE in ("F", "G"):
+            self.asked.add((request.cl_ord_id, request.orig_cl_ord_id))
+        self.take(request)
+        try:
+            with localcontext(self.machines.context):
+                self.client.session.send(request, self.town.now)
+        except LocalProtocolError:  # it is logging out
+            self.machines.withdraw(request)
+
+    def act(self) -> None:
+        """Something that a trader may do next, right or wrong."""
+        random, orders = self.random, self.machines.orders
+        live = orders.live()
+        chosen = random.choice(live) if live else None
+        kinds = ("new", "replace", "keep", "cancel", "late", "all", "group")
+        try:
+            match random.choices(kinds, (12, 6, 3, 5, 2, 1, 3))[0]:
+                case "replace" if chosen:
+                    self.send(self.replace(chosen, self.id()))
+                case "keep" if chosen:
+                    self.counts.kept_ids += 1
+                    for _ in range(random.choice((1, 1, 2))):
+                        self.send(self.replace(chosen, chosen.cl_ord_id))
+                case "cancel" if chosen:
+                    self.send(orders.cancel(chosen, self.id()))
+                case "late" if chosen:  # two requests about one order, of which the second arrives too late
+                    self.send(orders.cancel(chosen, self.id()))
+                    self.send(orders.replace(chosen, self.id(), remaining=5))
+                case "all":
+                    self.send(orders.cancel_all(self.id()))
+                case "group":
+                    self.change_group()
+                case _:
+                    self.send(self.order())
+        except OrderRequestError:
+            return
+
+    def replace(self, order: Order, cl_ord_id: str) -> Any:
+        random = self.random
+        price = random.choice([None, self.price(40, 60)])
+        with localcontext(self.machines.context):
+            return self.machines.orders.replace(
+                order, cl_ord_id, price=price, remaining=random.randint(0, 15)
+            )
+
+    def price(self, low: int, high: int) -> Decimal:
+        return Decimal(self.random.randint(100 * low, 100 * high)) / 10_000
+
+    def order(
+        self, symbol: str | None = None, side: Side | None = None, price: Decimal | None = None
+    ) -> NewOrderSingle:
+        random = self.random
+        side = side or random.choice((Side.BUY, Side.SELL))
+        symbol = symbol or random.choice(list(self.market.open))
+        shard, number = self.market.open[symbol], random.choice(SUBACCOUNTS)
+        quantity = Decimal(random.randint(1, 1500)) / 100
+        if random.random() < 0.02:
+            quantity = START * 3  # more than it can pay
+        own = [each.id for each in order_groups(self) if each.account == AccountId(self.name, number, shard)]
+        group = random.choice(own) if own and random.random() < 0.6 else None
+        # The group of an order that does not rest triggers without a cancel.
+        rests = random.random() < (0.8 if group is None else 0.5)
+        if price is None:  # apart by a little, so that some rest
+            price = self.price(40, 52) if side is Side.BUY else self.price(48, 60)
+        with localcontext(self.machines.context):
+            return self.machines.orders.new(
+                self.id(),
+                symbol,
+                side,
+                quantity,
+                price,
+                time_in_force=TimeInForce.GOOD_TILL_CANCEL if rests else TimeInForce.IMMEDIATE_OR_CANCEL,
+                alloc_account=number or None,
+                ex_destination=shard,
+                secondary_cl_ord_id=group if group in self.machines.groups else None,
+            )
+
+    def change_group(self) -> None:
+        """Create an order group, or change one."""
+        random, groups = self.random, list(order_groups(self))
+        known = [each for each in groups if each.id in self.machines.groups]
+        if self.machines.groups.in_flight is not None:
+            return
+        if len(groups) < MAX_GROUPS:
+            number, shard = random.choice(SUBACCOUNTS), random.choice(list(self.market.open.values()))
+            request = OrderGroupRequest.create(
+                random.randint(1, 20), alloc_account=number, ex_destination=shard
+            )
+        elif known:
+            group = random.choice(known)
+            where: dict[str, Any] = {
+                "alloc_account": group.account.subaccount,
+                "ex_destination": group.account.shard,
+            }
+            match random.choice(("reset", "reset", "reset", "update", "update", "trigger", "delete")):
+                case "update":
+                    limit = random.randint(1, 10)
+                    request = OrderGroupRequest.update(group.id, order_group_contracts_limit=limit, **where)
+                case "trigger":
+                    request = OrderGroupRequest.trigger(group.id, **where)
+                case "delete":
+                    request = OrderGroupRequest.delete(group.id, **where)
+                case _:
+                    request = OrderGroupRequest.reset(group.id, **where)
+        else:
+            return
+        self.send(request)
+
+    # --- what happens to it -----------------------------------------------------------------------
+
+    def lose(self) -> None:
+        """The connection breaks; what is on its way to this side is lost."""
+        client = self.disconnect()
+        client.session.receive_eof(self.town.now)
+        for event in client.session.events():
+            self.take(event)
+        self.lost()
+
+    def disconnect(self) -> Client:
+        client, self.client = self.client, None
+        assert client is not None
+        client.events.clear()
+        self.queue = deque(each for each in self.queue if each[0] is not client)
+        client.drop()
+        self.unanswered = 0
+        return client
+
+    def lost(self) -> None:
+        self.recovers, self.blind = True, False
+        self.asked.clear()
+        self.counts.losses += 1
+        self.counts.doubted += len(self.machines.orders.doubts())
+
+    def die(self) -> None:
+        """The process dies with requests on their way, and continues from its journal, which may be older
+        than the last events."""
+        journal = self.machines.dump()
+        self.stale = self.random.random() < 0.5
+        for _ in range(self.random.randint(1, 3) if self.stale else 0):
+            self.act()
+            self.unanswered = 0
+            self.town.run()
+            self.follow()
+        if self.client is None:  # its session has ended by itself
+            self.stale = False
+            return
+        for _ in range(self.random.randint(1, 3)):
+            self.act()
+        if self.random.random() < 0.8:
+            self.reach_venue()
+        self.disconnect()
+        for other in (self.copier, self.post):
+            if other is not None:
+                other.drop()
+        self.queue.clear()
+        self.copier = self.post = None
+        self.machines = self.fresh()
+        self.machines.load(journal)
+        self.unnamed = True
+        if self.stale:
+            self.delete_groups()
+        self.counts.deaths += 1
+        self.lost()
+
+    def delete_groups(self) -> None:
+        """Delete all order groups by REST: only the lost process knows which orders have joined them."""
+        for group in list(order_groups(self)):
+            action = ChangeGroup(action=GroupAction.DELETE, group_id=group.id, account=group.account)
+            self.town.execute(action)
+        for group_id in list(self.machines.groups):
+            self.machines.groups.forget(group_id)
+
+    def withhold(self) -> None:
+        """What the venue sends next is lost; the session notices by the number of what follows."""
+        assert self.client is not None
+        self.act()
+        self.reach_venue()
+        self.blind = bool(self.town.venue.data_to_send(self.client.conn))
+        self.counts.withheld += self.blind
+
+    def reach_venue(self) -> None:
+        """Let what was sent reach the venue, and nothing this side."""
+        assert self.client is not None
+        data = self.client.session.data_to_send()
+        self.town.venue.receive_data(self.client.conn, data, self.town.now)
+        self.unanswered = 0
+
+    def begin_copy(self) -> None:
+        """Request from drop copy what is uncertain: on a session of its own, or on that of the orders."""
+        machines, orders = self.machines, self.machines.orders
+        dump = machines.copies.dump()
+        kind = self.random.choice(("KalshiDC", "KalshiNR"))
+        machines.copies = DropCopy(kind)
+        machines.copies.load(dump)
+        if kind == "KalshiDC":
+            self.copier = self.town.connect(f"{self.name}-dc", kind)
+        else:
+            self.counts.on_own_session += 1
+            machines.copies.apply(self.logged_on, self.town.now)
+        begin = dict(orders.newest)
+        for shard, key in orders.copy_from(machines.copies.forgotten).items():
+            begin[shard] = min(key, begin.get(shard, key))
+        machines.copies.ask(begin, orders.moment, self.town.now)
+        if self.random.random() < 0.3:
+            self.counts.refused += 1
+            venue = self.town.venue.drop_copy("prediction")
+            venue.refuse_next(self.random.choice(REFUSALS), self.name, count=self.random.randint(1, 3))
+
+    def go_on(self) -> None:
+        """Send the request of drop copy that is due, or end the recovery once drop copy has answered all."""
+        if self.is_quiet() and not self.unanswered and self.machines.orders.doubts():
+            self.recovers = True  # a refusal has denied an order
+            self.begin_copy()
+        copies, now = self.machines.copies, self.town.now
+        session = self.copier or self.client
+        if session is None:
+            return
+        for request in copies.handle_timer(now):
+            copies.apply(request, now)
+            try:  # it is sent with whatever is sent before `run`
+                session.session.send(request, now)
+            except LocalProtocolError:
+                copies.withdraw(request)
+        if copies.wanted or not self.recovers or self.blind or self.client is None:
+            return
+        if self.copier is not None:
+            self.copier.logout()
+            self.follow()
+            self.copier = None
+        if self.client is not None:
+            self.look_up()
+
+    def look_up(self) -> None:
+        """Ask REST about what drop copy does not tell."""
+        there = open_orders(self)
+        names = {each.cl_ord_id for each in there.values()}
+        orders = self.machines.orders
+        for doubt in orders.doubts():
+            self.counts.looked_up += 1
+            about = [doubt.order]
+            if doubt.mass_cancel is not None:
+                about = [order for order in orders.live() if order.number in doubt.mass_cancel.waiting]
+            elif doubt.unplaced is not None:
+                orders.unplaced.resolve(doubt.unplaced)
+            for order in filter(None, about):
+                is_open = order.cl_ord_id in names if order.order_id is None else order.order_id in there
+                self.take_updates(orders.resolve(order, is_open=is_open))
+        self.machines.learn_groups(list(order_groups(self)))
+        self.recovers = self.stale = False
+
+    # --- what it receives -------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Apply what was received on all sessions."""
+        for session in self.random.sample((self.client, self.copier, self.post), 3):
+            if session is not None:
+                self.queue.extend((session, event) for event in session.events)
+                session.events.clear()
+                session.wire.clear()
+        while self.queue:
+            session, event = self.queue.popleft()
+            if session is self.post:
+                if isinstance(event, MessageReceived):
+                    self.take(event)
+            elif session is self.copier:
+                for told in self.machines.copies.apply(event, self.town.now):
+                    self.take(told)
+            else:
+                self.follow_orders(event)
+
+    def follow_orders(self, event: Any) -> None:
+        if isinstance(event, LoggedOn):
+            self.logged_on = event
+        ended = isinstance(event, SessionEnded)
+        if ended:
+            self.client, self.unanswered = None, 0
+        if self.copier is not None or not self.machines.copies.wanted:
+            self.take(event)
+        else:
+            for told in self.machines.copies.apply(event, self.town.now):
+                self.take(told)
+        if ended:
+            self.lost()
+
+    def take(self, happened: object) -> None:
+        self.counts.events += 1
+        self.counts.copied += isinstance(happened, Copied)
+        message: Any = happened.message if isinstance(happened, MessageReceived) else None
+        self.counts.settlements += isinstance(message, MarketSettlementReport)
+        order, pending = self.pending_of(message)
+        before = sum(each.state.name == "TRIGGERED" for each in self.machines.groups.values())
+        self.take_updates(self.machines.tell(happened))
+        after = sum(each.state.name == "TRIGGERED" for each in self.machines.groups.values())
+        self.counts.triggered += after > before
+        if isinstance(happened, OutcomesUnknown):
+            self.check_adopted(happened)
+        if not (self.blind or self.recovers or self.machines.copies.wanted):  # else a report may be missing
+            if order is not None:
+                self.check_answer(message, order, pending)
+            if isinstance(message, ExecutionReport):
+                self.check_report(message)
+        if self.is_quiet() and self.machines.is_certain():
+            self.counts.compared += 1
+            compare(self)
+
+    def take_updates(self, updates: list[Any]) -> None:
+        # A copy may be about an order that has made room for others; it was over then.
+        found = [
+            each
+            for each in self.machines.discrepancies
+            if getattr(each, "kind", None) is not OrderDiscrepancyKind.FORGOTTEN
+        ]
+        self.machines.discrepancies.clear()
+        if found:
+            raise Difference("a discrepancy", *found, *updates)
+
+    # --- when it is compared ----------------------------------------------------------------------
+
+    def is_quiet(self) -> bool:
+        """Return whether everything that the venue has sent to this side has been applied."""
+        if self.client is None or self.blind or self.queue or self.recovers:
+            return False
+        unread = self.client.events or (self.post is not None and self.post.events)
+        return not unread and self.copier is None and not self.machines.copies.wanted
+
+    def check_turn(self) -> None:
+        """Compare at the end of a turn what is not uncertain."""
+        if not (self.blind or self.stale or self.unnamed or (self.is_quiet() and self.machines.is_certain())):
+            self.counts.uncertain += 1
+            compare_uncertain(self)
+
+    def pending_of(self, message: Any) -> tuple[Order | None, list[PendingRequest]]:
+        """Return the order that a message may answer a request about, and the requests of that ClOrdID."""
+        refused = isinstance(message, OrderCancelReject)
+        if not refused and getattr(message, "exec_type", None) is not ExecType.REPLACED:
+            return None, []
+        order = self.machines.orders.by_cl_ord_id(message.orig_cl_ord_id)
+        if order is None or order.is_done:
+            return None, []
+        return order, [each for each in order.pending if each.cl_ord_id == message.cl_ord_id]
+
+    def check_answer(self, message: Any, order: Order, pending: list[PendingRequest]) -> None:
+        """An answer is that of one request: the first that was sent of those that it may be about."""
+        answered = next((each for each in pending if each.orig_cl_ord_id == message.orig_cl_ord_id), None)
+        if answered is None and (message.cl_ord_id, message.orig_cl_ord_id) in self.asked:
+            raise Difference("a request is settled without its answer", message, order, order.pending)
+        expected = [each for each in pending if each is not answered and not order.is_done]
+        left = [each for each in order.pending if each in pending]
+        same("requests without an answer", left, expected, message)
+
+    def check_report(self, report: Any) -> None:
+        """Compare order and position with what the report repeats of them."""
+        order = self.machines.orders.by_order_id(report.order_id)
+        if order is None or order.state is OrderState.UNVERIFIED or order.unseen:
+            return
+        self.counts.reports_compared += 1
+        kept = (order.filled, order.remaining, order.account.subaccount)
+        same("an order at its report", kept, (report.cum_qty, report.leaves_qty, report.alloc_account or 0))
+        if report.exec_type is ExecType.TRADE:
+            held = self.machines.positions.of(report.symbol, order.account)
+            if not held.holes:
+                same("a position at its report", held.counted, report.long_qty - report.short_qty)
+
+    def check_adopted(self, event: OutcomesUnknown) -> None:
+        """Every request that the session names is known to be uncertain, or to be over."""
+        machines, orders = self.machines, self.machines.orders
+        about = {word for doubt in machines.doubts for word in doubt.about.split()}
+        for request in event.requests:
+            sent: Any = CODEC.decode(request.frame)
+            known = request.request_id in about or orders.by_cl_ord_id(request.request_id) is not None
+            match sent.MSG_TYPE:
+                case "F" | "G":
+                    order = orders.by_cl_ord_id(sent.orig_cl_ord_id)
+                    known |= order is not None and order.is_done
+                case "q":
+                    # Without own orders a mass cancel leaves nothing uncertain.
+                    own = any(order.placed for order in orders.live())
+                    known |= event.why is not Uncertainty.RESTARTED or not own
+                case "UOG":
+                    known = bool(machines.groups.doubts())
+            if not known:
+                raise Difference("an unanswered request is dropped", sent, event.why)

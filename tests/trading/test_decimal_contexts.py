@@ -1,0 +1,266 @@
+"""Machines compute the same amounts, and raise nothing, in any decimal context of their caller."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Context, Decimal, localcontext
+from functools import partial
+from itertools import product
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import (
+    ExecutionReport,
+    MassCancelResponse,
+    OrderGroupRequest,
+    OrderMassCancelReport,
+    QuoteStatus,
+    Side,
+)
+from kalshi_fix_sansio._generated.layouts.fields import FIELDS
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import Limit
+from kalshi_fix_sansio.dialect.limits import limit_check
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import (
+    Account,
+    Cash,
+    Copied,
+    Covered,
+    Doubts,
+    DropCopy,
+    ExecKey,
+    FeeTerms,
+    OrderBook,
+    OrderBooks,
+    OrderGroups,
+    Orders,
+    Positions,
+    QuoteTerms,
+    RateBudget,
+    RfqCreator,
+    RfqMaker,
+    Settlements,
+    check_fees,
+    expected_charges,
+)
+from tests.helpers import CODEC, HOSTILE_CONTEXTS
+from tests.trading.feed import request as watch
+from tests.trading.feed import snapshot, update
+from tests.trading.order_flow import (
+    BUY,
+    ENDED,
+    NOON,
+    SELL,
+    SYMBOL,
+    at,
+    header,
+    logged_on,
+    over_the_wire,
+    place,
+)
+from tests.trading.order_flow import report as reported
+from tests.trading.rfq_flow import ack, heard, status, told
+from tests.trading.test_order_groups import G, response
+from tests.trading.test_rfq_creator import request as asked
+from tests.trading.test_settlements import party
+from tests.trading.test_settlements import report as page
+
+NOW = Instant(1000.0, NOON)
+PRICE, MARK, SIZE = Decimal("0.4567"), Decimal("0.4711"), Decimal("23456.78")
+
+
+def fill(number: int, side: Side, quantity: str, price: str, balance: str, **more: Any) -> ExecutionReport:
+    return reported(
+        "filled", f"1;{number}", f"o{number}", f"c{number}", side=side, qty=quantity, cum=quantity,
+        last=(quantity, price), fee="1.2345", balance=balance, long_qty="12345.67", short_qty="0.01",
+        transact_time=at(number), aggressor_indicator=True, **more,
+    )  # fmt: skip
+
+
+# Made in the context of the tests, which compute as they like.
+REPORTS = (
+    fill(1, BUY, "12345.67", "0.4567", "-5639.50"),
+    fill(2, BUY, "98765.43", "0.4321", "-42677.77"),
+    fill(3, SELL, "23456.78", "0.5432", "12740.49"),
+    fill(4, BUY, "0.0000001", "0.0000002", "-0.000000123"),
+    reported("new", "1;5", "o5", "c5", qty="98765.43"),
+    reported("trade", "1;6", "o5", "c5", qty="98765.43", cum="12345.67", last=("12345.67", "0.4567")),
+)
+CANCELED = over_the_wire(
+    OrderMassCancelReport(
+        cl_ord_id="all", order_id="op", mass_cancel_response=MassCancelResponse.ALL_ORDERS_CANCELLED
+    )
+)
+PAGES = (
+    page("p1", party("me", "12345.67", "1.2345", long="12345.67"), symbol=SYMBOL, last_fragment=False),
+    page("p2", party("you", "98765.43", "0.0001"), symbol=SYMBOL, last_fragment=False),
+    page("p3", party("me", "0.0000005"), symbol=SYMBOL, last_fragment=True, settlement_price="98.7654"),
+)
+LEVELS = ("bid 12345.67 at 0.4567", "bid 98765.43 at 0.4321", "offer 23456.78 at 0.5432", "offer 3 at 0.9999")
+BOOK = (snapshot(*LEVELS), update("change bid 98765.43 at 0.4567", "new offer 12345.67 at 0.5431"))
+CONTRACTS = heard("R1", quantity="12345.67")
+DOLLARS = heard("R2", quantity=0, cash_order_qty="98765.43")
+QUOTES = (
+    told("b1", "0.4321", "0.5432", "bob", bid_size="12345.67", offer_size="98765.43"),
+    told("b2", "0.4322", "0.5431", "eve", bid_size="12345.67", offer_size="98765.43"),
+)
+GROUP_ANSWER = response(G, 123_456)
+
+
+def orders_and_money() -> Iterator[object]:
+    """Orders, with what follows from their fills, mass cancels and settlements."""
+    orders, settlements, copies = Orders("KalshiNR"), Settlements(), DropCopy()
+    positions, cash = Positions(), Cash(parties={"me": Account()})
+    positions.begin("held", Decimal("12345.67"), PRICE)
+    groups = OrderGroups(max_fills=2)
+    groups.apply(OrderGroupRequest.create(123_456))
+    groups.apply(GROUP_ANSWER)
+
+    def tell(*happened: object) -> None:
+        for each in happened:
+            groups.apply(each)
+            for made in (*orders.apply(each), settlements.apply(each)):
+                positions.apply(made)
+                cash.apply(made)
+
+    tell(logged_on())
+    for number, side in enumerate((BUY, BUY, SELL, BUY, BUY), 1):
+        placed = orders.new(f"c{number}", SYMBOL, side, "98765.43", "0.4567", secondary_cl_ord_id=G)
+        yield CODEC.encode(placed, header(placed))
+        tell(placed)
+    tell(*map(MessageReceived, REPORTS))
+    order = orders.by_cl_ord_id("c5")
+    assert order is not None
+    replaced = orders.replace(order, "c6", price="0.4568", remaining="12345.67")
+    yield CODEC.encode(replaced, header(replaced))
+    tell(replaced, orders.cancel_all("all"), MessageReceived(CANCELED))
+    copies.ask({0: ExecKey(0, 1, 1)}, orders.moment, NOW)
+    tell(*(Copied(each) for each in REPORTS), ENDED, Covered(0, ExecKey(0, 1, 9), orders.moment))
+    for settled in PAGES:
+        tell(settled)
+        yield list(settlements.values())
+    terms = FeeTerms(taker_rate=Decimal("0.0712"))
+    for each in orders:
+        yield each, each.average_price, each.unseen, expected_charges(each, terms), check_fees(each, terms)
+    for position in (positions.of(SYMBOL), positions.of("held")):
+        yield position.net, position.average_price, position.realized, position.unexplained
+        yield position.unrealized(MARK), position.profit(MARK)
+    yield positions.discrepancies(), [attrs.asdict(purse) for purse in cash.values()]
+    yield [(each.payout, each.fee, each.gross, each.parties[0].gross) for each in settlements.values()]
+    yield groups.room(G, at(20)), groups[G].filled
+    machines = (orders, positions, cash, settlements, copies, groups)
+    yield from map(str, Doubts(*machines))
+    for machine in machines:
+        yield from dumps(machine)
+
+
+def books() -> Iterator[object]:
+    """Books, and what is computed from them."""
+    kept = OrderBooks()
+    for happened in (watch("1", BOOK[0].symbol), *map(MessageReceived, BOOK)):
+        yield kept.apply(happened)
+    book: OrderBook = kept[BOOK[0].symbol]
+    for shown in (book, book.without([(BUY, PRICE, Decimal("0.01")), (SELL, Decimal("0.5431"), SIZE)])):
+        yield shown, shown.mid, shown.spread, list(shown.bids), list(shown.offers)
+        sweep = shown.offers.sweep(SIZE)
+        yield sweep, sweep.average, shown.bids.sweep(Decimal(2 * 10**9))
+
+
+def quoting() -> Iterator[object]:
+    """A maker of quotes, in dollars and in cents."""
+    for dollars in (True, False):
+        terms = QuoteTerms("0.4567", "0.5432") if dollars else QuoteTerms("0.45", "0.54", rest_remainder=True)
+        maker = RfqMaker(partial(_quoted, terms), lambda _: True, iter(("q1", "q2")).__next__)
+        sent: list[Message] = []
+        for happened in (
+            logged_on(use_dollars=dollars),
+            *(CONTRACTS, DOLLARS),
+            status("q1", QuoteStatus.PENDING, bid_size="98765.43", offer_size="12345.67"),
+            status("q1", QuoteStatus.ACCEPTED, side=Side.SELL),
+            status("q2", QuoteStatus.PENDING),
+            status("q2", QuoteStatus.ACCEPTED, side=Side.BUY),
+        ):
+            sent += [each.send for each in maker.apply(happened, NOON) if each.send is not None]
+        yield [CODEC.encode(each, header(each)) for each in sent], maker.exposure()
+        yield from ((each.price, each.quantity) for each in map(maker.quote_of, ("q1", "q2")) if each)
+        yield from dumps(maker)
+
+
+def _quoted(terms: QuoteTerms, rfq: object) -> QuoteTerms:
+    return terms
+
+
+def requesting() -> Iterator[object]:
+    """A creator of requests for quotes, in dollars and in cents."""
+    for dollars, side in product((True, False), (BUY, SELL)):
+        creator = RfqCreator()
+        for happened in (logged_on(use_dollars=dollars), asked("r1", "12345.67"), ack(), *QUOTES):
+            creator.apply(happened, NOON)
+        rfq = creator.rfq("r1")
+        assert rfq is not None
+        best = rfq.best(side)
+        assert best is not None
+        yield best, best.price(side)
+        accepted = creator.accept_by_order(rfq, best, side, "c1", quantity="12345.67")
+        yield CODEC.encode(accepted, header(accepted)), creator.exposure()
+        yield from dumps(creator)
+
+
+def the_rest() -> Iterator[object]:
+    """What is decided from numbers of the caller's, and from times."""
+    budget, order = RateBudget("Basic"), place()
+    budget.sent(order, NOW)
+    yield budget.wait(order, NOW), budget.dump(NOW)
+    yield over_the_wire(REPORTS[0])
+    step = limit_check(FIELDS[44], Limit(step=Decimal("0.0001")))
+    assert step is not None
+    yield [step(Decimal(price), price) for price in ("1234567890.0001", "1234567890.00011")]
+
+
+def dumps(machine: Any) -> Iterator[object]:
+    """What it dumps, also after a restart."""
+    dumped = json.dumps(machine.dump())
+    yield dumped
+    machine.load(json.loads(dumped))
+    yield json.dumps(machine.dump())
+
+
+def play() -> list[str]:
+    """All that the machines give, as text."""
+    given = [each for part in (orders_and_money, books, quoting, requesting, the_rest) for each in part()]
+    with localcontext(Context(capitals=1)):  # `str` writes exponents as the context wants
+        return list(map(repr, given))
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[str]:
+    return play()
+
+
+@pytest.mark.parametrize("name", HOSTILE_CONTEXTS)
+def test_every_machine_computes_the_same_in_any_decimal_context(name: str, expected: list[str]) -> None:
+    with localcontext(HOSTILE_CONTEXTS[name]):
+        assert play() == expected
+
+
+def test_contexts_of_ours_take_nothing_from_the_default_context(expected: list[str]) -> None:
+    """Contexts are made from `decimal.DefaultContext`, which an application may change before it imports."""
+    code = """
+import decimal, json
+decimal.getcontext()  # of the tests, which compute as they like
+default = decimal.DefaultContext
+default.prec, default.Emin, default.Emax, default.rounding = 3, -3, 3, decimal.ROUND_UP
+for trap in default.traps:
+    default.traps[trap] = True
+from tests.trading.test_decimal_contexts import play
+print(json.dumps(play()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert json.loads(done.stdout) == expected

@@ -1,0 +1,165 @@
+"""The codec of dumps: every kind of annotation there and back, and what a damaged value raises."""
+
+from __future__ import annotations
+
+import decimal
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NamedTuple
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import MultivariateSelectedLeg, MultivariateSelectedSide, Side
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, VERSION, dump_state, keyed_by, loading
+from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+
+AT = datetime(2026, 11, 20, 15, 0, 0, 123456, UTC)
+
+
+class Colour(Enum):
+    RED = "like blood"
+
+
+class Row(NamedTuple):
+    key: ExecKey
+    size: Decimal | None = None
+
+
+@attrs.define
+class Item:
+    name: str
+    parent: Any = attrs.field(metadata=NOT_DUMPED)
+    _count: int = 0
+    total: int = attrs.field(default=0, metadata=NOT_DUMPED)
+
+
+@attrs.define
+class State:
+    flag: bool = True
+    level: float = 0.5
+    number: Decimal = Decimal("0.4000")
+    time: datetime = AT
+    day: date = date(2026, 11, 20)
+    key: ExecKey = NO_KEY
+    colour: Colour = Colour.RED
+    side: Side = Side.BUY
+    code: Side | str = "?"
+    maybe: Row | None = None
+    pair: tuple[str, int] = ("a", 1)
+    texts: tuple[str, ...] = ("b", "a")
+    rows: list[Row] = attrs.field(factory=lambda: [Row(ExecKey(2, 1, 3), Decimal(1)), Row(ExecKey(0, 1, 2))])
+    names: set[str] = attrs.field(factory=lambda: {"x", "y"})
+    few: frozenset[int] = frozenset((2, 1))
+    ordered: dict[int, None] = attrs.field(factory=lambda: {5: None, 3: None})
+    by_name: dict[str, Decimal] = attrs.field(factory=lambda: {"a": Decimal("1E+3")})
+    by_number: dict[int, Row | None] = attrs.field(factory=lambda: {7: None})
+    items: dict[str, Item] = attrs.field(factory=lambda: {"i": Item("i", None, 3)}, metadata=keyed_by("name"))
+    legs: tuple[MultivariateSelectedLeg, ...] = (
+        MultivariateSelectedLeg(
+            multivariate_selected_event_ticker="E",
+            multivariate_selected_market_ticker="M",
+            multivariate_selected_side=MultivariateSelectedSide.YES,
+        ),
+    )
+
+
+def load(dumped: Any) -> State:
+    with loading(dumped, State, "Machine") as state:
+        return state
+
+
+def test_values_of_every_annotation_come_back() -> None:
+    dumped = dump_state(State())
+    assert load(json.loads(json.dumps(dumped))) == State()
+    assert dumped == {
+        "version": VERSION,
+        "flag": True,
+        "level": 0.5,
+        "number": "0.4000",
+        "time": "2026-11-20T15:00:00.123456+00:00",
+        "day": "2026-11-20",
+        "key": "-1;-1",
+        "colour": "RED",
+        "side": "1",
+        "code": "?",
+        "maybe": None,
+        "pair": ["a", 1],
+        "texts": ["b", "a"],
+        "rows": [["1;3;2", "1"], ["1;2", None]],
+        "names": ["x", "y"],
+        "few": [1, 2],
+        "ordered": [5, 3],
+        "by_name": {"a": "1E+3"},
+        "by_number": [[7, None]],
+        "items": [{"name": "i", "count": 3}],
+        "legs": [["E", "M", "yes"]],
+    }
+    state = State(maybe=Row(NO_KEY), code=Side.SELL)
+    loaded = load(json.loads(json.dumps(dump_state(state))))
+    assert (loaded, loaded.code) == (state, Side.SELL)
+
+
+def test_an_attribute_added_later_gets_its_default() -> None:
+    assert load({"version": VERSION}) == State()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("flag", 1, "flag: 1 where bool is needed"),
+        ("level", "1", "level: '1' where float is needed"),
+        ("number", 1.5, "number: 1.5 where str is needed"),
+        ("number", "NaN", "number: NaN is no amount"),
+        ("number", "x", "number: "),
+        ("number", "1" * 5_000, "number: "),
+        ("time", "noon", "time: "),
+        ("day", "today", "day: "),
+        ("key", "1;?", "key: ExecID must be"),
+        ("colour", "BLUE", "colour: 'BLUE'"),
+        ("side", "?", "side: '\\?' is not a valid Side"),
+        ("code", 1, "code: 1 where str"),
+        ("pair", ["a"], "pair: "),
+        ("pair", ["a", True], "pair: True where int is needed"),
+        ("texts", "ab", "texts: 'ab' where list is needed"),
+        ("rows", [["1;1", "1", 1]], "rows: "),
+        ("by_name", [["a", "1"]], "by_name: "),
+        ("by_number", {"7": None}, "by_number: "),
+        ("items", [{}], "items: attributes {'name'} are missing or unknown"),
+        ("items", [{"name": "i", "total": 3}], "items: attributes {'total'} are missing or unknown"),
+        ("items", [3], "items: 3 where dict"),
+        ("items", [{"name": 3}], "items: name: 3 where str"),
+        ("legs", [["E", "M"]], "legs: "),
+        ("other", 1, "'other'"),
+    ],
+)
+def test_a_damaged_value_is_refused_with_its_place(name: str, value: object, what: str) -> None:
+    with pytest.raises(ValueError, match=rf"this was not given by Machine\.dump: .*{what}"):
+        load(dump_state(State()) | {name: value})
+
+
+@pytest.mark.parametrize("name", ["flag", "level", "number", "time", "key", "side", "code", "texts"])
+def test_none_is_not_dumped_where_the_annotation_does_not_allow_it(name: str) -> None:
+    state = State()
+    setattr(state, name, (None,) if name == "texts" else None)
+    with pytest.raises((AttributeError, TypeError)):
+        dump_state(state)
+
+
+def test_numbers_do_not_depend_on_the_context_of_the_caller() -> None:
+    number = Decimal("0.1234567890123456789012345678901")
+    with decimal.localcontext(decimal.Context(prec=3, capitals=0, traps=[])):
+        dumped = dump_state(State(number=number))
+        assert load(dumped).number == number
+        with pytest.raises(ValueError, match="number"):
+            load(dumped | {"number": "x"})
+
+
+def test_what_the_reader_finds_wrong_is_a_damaged_dump_too() -> None:
+    with (
+        pytest.raises(ValueError, match=r"not given by Machine\.dump: 'b'"),
+        loading(dump_state(State()), State, "Machine") as state,
+    ):
+        assert state.by_name["b"]

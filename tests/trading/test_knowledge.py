@@ -1,0 +1,128 @@
+"""What is not known about an order: the table of transitions in the docs against the machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import ExecutionReportText, OrdStatus
+from kalshi_fix_sansio.events import MessagesLost
+from kalshi_fix_sansio.trading import Covered, ExecKey, Orders, OrderState
+from kalshi_fix_sansio.trading.orders.knowledge import CLEAR, RESOLVED, Knowledge, KnowledgeKind
+from tests.trading.order_flow import ENDED, NOON, at, cancel, feed, logged_on, only, place, refusal, report
+
+K4, K5, K6 = ExecKey(0, 1, 4), ExecKey(0, 1, 5), ExecKey(0, 1, 6)
+KINDS = list(KnowledgeKind)
+PAGE = Path(__file__).parents[2] / "docs" / "orders.md"
+
+
+def table() -> list[list[str]]:
+    """The kinds after each event, by the kind before it."""
+    [*_, text] = PAGE.read_text(encoding="utf-8").split("| `kind` | reports may be missing |")
+    rows = text.split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def gone(orders: Orders) -> None:
+    feed(orders, cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED, number=orders.moment + 10))
+
+
+BEGIN: dict[str, Callable[[Orders], object]] = {
+    "CLEAR": lambda orders: None,
+    "LOSS": lambda orders: feed(orders, MessagesLost(1, 2)),
+    "DENIED": gone,
+    "RESOLVED_OPEN": lambda orders: orders.resolve(only(orders), is_open=True),
+    "RESOLVED_DONE": lambda orders: orders.resolve(only(orders), is_open=False),
+}
+UNANSWERED = report("rejected", "-1;-1", text=ExecutionReportText.EXCHANGE_UNAVAILABLE, number=9)
+EVENTS: list[list[Callable[[Orders], object]]] = [
+    [lambda orders: feed(orders, MessagesLost(3, 4))],
+    [lambda orders: feed(orders, UNANSWERED)],
+    [gone],
+    [
+        lambda orders: feed(orders, report("new", "1;6")),
+        lambda orders: feed(orders, report("new", "1;5")),
+    ],
+    [
+        lambda orders: feed(orders, Covered(0, K4, orders.moment)),
+        lambda orders: feed(orders, Covered(0, K4, orders.moment - 1)),
+        lambda orders: feed(orders, Covered(0, K6, orders.moment)),
+    ],
+    [
+        lambda orders: orders.resolve(only(orders), is_open=True),
+        lambda orders: orders.resolve(only(orders), is_open=False),
+    ],
+]
+"""The events of the table's columns, each in all its variants."""
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("column", range(len(EVENTS)))
+def test_every_transition_is_in_the_docs(kind: KnowledgeKind, column: int) -> None:
+    [row] = [row for row in table() if row[0] == f"`{kind.name}`"]
+    after = []
+    for event in EVENTS[column]:
+        orders = Orders()
+        feed(orders, logged_on(), place())
+        if event is not EVENTS[1][0]:  # only an order without a report waits for an answer
+            feed(orders, report("new", "1;5"))
+        BEGIN[kind.name](orders)
+        assert only(orders).knowledge.kind is kind
+        event(orders)
+        after.append(only(orders).knowledge.kind.name)
+        # `state` and `ending` state the rule of ends each on its own.
+        assert (only(orders).state is OrderState.DONE) is only(orders).is_done
+    assert set(re.findall("`([A-Z_]+)`", row[column + 1])) == set(after)
+
+
+def test_the_docs_have_a_row_for_each_kind_and_a_column_for_each_event() -> None:
+    assert [row[0] for row in table()] == [f"`{kind.name}`" for kind in KINDS]
+    assert {len(row) for row in table()} == {len(EVENTS) + 1}
+
+
+LOST = Knowledge(KnowledgeKind.LOSS, 2, NOON, K5, K5, presumed=True)
+FIRST_SEEN = Knowledge(KnowledgeKind.LOSS, 2)
+LATER = at(5)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (CLEAR.lose(2, NOON, K5, K4), Knowledge(KnowledgeKind.LOSS, 2, NOON, K5, K4)),
+        (LOST.lose(3, LATER, K6, K6), attrs.evolve(LOST, epoch=3, floor=K6)),
+        (CLEAR.leave_unanswered(2, NOON, K5), Knowledge(KnowledgeKind.LOSS, 2, NOON, K5)),
+        (
+            LOST.leave_unanswered(3, LATER, K4),
+            Knowledge(KnowledgeKind.LOSS, 3, NOON, K4, presumed=True),
+        ),
+        (FIRST_SEEN.leave_unanswered(3, LATER, None), Knowledge(KnowledgeKind.LOSS, 3, LATER)),
+        (CLEAR.deny(2, NOON, K5), Knowledge(KnowledgeKind.DENIED, 2, NOON, K5)),
+        (LOST.deny(3, LATER, K6), attrs.evolve(LOST, kind=KnowledgeKind.DENIED, epoch=3)),
+        (FIRST_SEEN.deny(3, LATER, K6), Knowledge(KnowledgeKind.DENIED, 3, LATER, K6)),
+        (RESOLVED[True].deny(2, NOON, K5), Knowledge(KnowledgeKind.DENIED, 2, NOON, K5)),
+        (FIRST_SEEN.cover(2, K4, K4), CLEAR),
+        (FIRST_SEEN.cover(2, K4, None), FIRST_SEEN),
+        (FIRST_SEEN.cover(2, K4, ExecKey(1, 1, 9)), FIRST_SEEN),
+        (LOST.cover(2, K5, K4), CLEAR),
+        (LOST.presume_canceled(), LOST),
+        (FIRST_SEEN.presume_canceled(), attrs.evolve(FIRST_SEEN, presumed=True)),
+        (CLEAR.presume_canceled(), CLEAR),
+    ],
+)
+def test_what_an_event_changes_in_it(found: Knowledge, expected: Knowledge) -> None:
+    assert found == expected
+
+
+def test_a_cancel_is_no_longer_presumed_once_the_uncertainty_has_ended() -> None:
+    orders = Orders()
+    feed(orders, logged_on(cancel_orders_on_disconnect=True), place(), report("new", "1;5"), ENDED)
+    assert only(orders).presumed_canceled
+    feed(orders, logged_on(cancel_orders_on_disconnect=True), report("new", "1;6"))
+    gone(orders)
+    assert (only(orders).state, only(orders).presumed_canceled) == (OrderState.UNVERIFIED, False)
+    [uncertain] = [each for each in orders.doubts() if each.order is only(orders)]
+    assert uncertain.begin == K6

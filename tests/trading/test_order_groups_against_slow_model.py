@@ -1,0 +1,107 @@
+"""Order groups against a slow venue: reports and answers lost, late, repeated and in any order."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import OrderGroupRequest, OrderGroupResponse
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import Copied, GroupState, OrderGroups
+from kalshi_fix_sansio.trading.groups.order_group import WINDOW
+from tests.trading.order_flow import at, over_the_wire, place, report
+from tests.trading.slow_groups import GROUP, Program
+
+WAYS: dict[str, dict[str, Any]] = {
+    "repeated": {"repeated": True},
+    "unordered": {"unordered": True},
+    "lossy": {"lossy": True},
+    "all of it": {"lossy": True, "unordered": True, "repeated": True},
+    "beside another program": {"foreign": True},
+    "beside another program, and all of it": {
+        "lossy": True,
+        "unordered": True,
+        "repeated": True,
+        "foreign": True,
+    },
+}
+
+
+def drawn(seed: int, **ways: Any) -> Program:
+    program = Program(Random(seed), **ways)
+    program.start(program.random.randint(1, 20), WINDOW)
+    return program
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 100_000), st.integers(1, 60))
+def test_the_state_and_the_room_are_exact_where_every_message_arrives(seed: int, steps: int) -> None:
+    program = drawn(seed)
+    for _ in range(steps):
+        program.step()
+        program.check_exactly()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=100)
+@given(seed=st.integers(0, 100_000), steps=st.integers(1, 60))
+def test_what_seems_certain_is_so(way: str, seed: int, steps: int) -> None:
+    program = drawn(seed, **WAYS[way])
+    for _ in range(steps):
+        program.step()
+        program.check()
+    program.settle()
+    program.check()
+    again = OrderGroups()
+    again.load(json.loads(json.dumps(program.groups.dump())))
+    program.groups, again = again, program.groups
+    program.is_on = False
+    program.reset()
+    assert program.group.state is GroupState.ACTIVE
+
+
+def reports(times: list[tuple[int, int, int]]) -> list[Any]:
+    """Reports about orders of the group: a time in half seconds, a kind, and contracts."""
+    made = []
+    for number, (time, kind, quantity) in enumerate(times):
+        when: dict[str, Any] = {"at": at(time / 2), "transact_time": at(time / 2)}
+        key, name = f"{number + 1};1", "ab"[number % 2]
+        if kind == 0:
+            made.append(report("new", key, f"o-{name}", name, **when))
+        elif kind == 1:
+            made.append(report("canceled", key, f"o-{name}", name, text="ORDER_GROUP_CANCEL", **when))
+        else:
+            made.append(report("trade", key, f"o-{name}", name, last=(str(quantity), "0.40"), **when))
+    return made
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.tuples(st.integers(0, 140), st.integers(0, 5), st.integers(1, 9)), max_size=14),
+    st.integers(4, 20),
+    st.data(),
+)
+def test_every_order_of_arrival_comes_to_the_same_state(
+    times: list[tuple[int, int, int]], limit: int, data: st.DataObject
+) -> None:
+    made = reports(times)
+    arrivals = [made, data.draw(st.permutations(made + made[:3]))]
+    one, other = (state_after(arrival, limit) for arrival in arrivals)
+    assert one == other
+
+
+def state_after(arrival: list[Any], limit: int) -> tuple[GroupState, datetime | None]:
+    groups = OrderGroups()
+    groups.apply(OrderGroupRequest.create(limit))
+    groups.apply(over_the_wire(OrderGroupResponse(order_group_id=GROUP, order_group_contracts_limit=limit)))
+    for name in "ab":
+        groups.apply(place(name, secondary_cl_ord_id=GROUP))
+    for each in arrival:
+        groups.apply(MessageReceived(each) if each.exec_id[0] in "135" else Copied(each))
+    return groups[GROUP].state, groups[GROUP].since

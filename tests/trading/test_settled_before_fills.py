@@ -1,0 +1,169 @@
+"""Positions and cash are the same whether a settlement is received before, between or after the fills."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import MarketResult, Party, PartyRole
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.trading import (
+    Account,
+    Cash,
+    Orders,
+    Positions,
+    SettledParty,
+    Settlement,
+    Settlements,
+)
+from kalshi_fix_sansio.trading.money.cash import NO_SHARD
+from tests.trading.order_flow import BUY, OTHER, SELL, SYMBOL, d
+from tests.trading.order_flow import report as fill_report
+from tests.trading.test_settlements import party
+from tests.trading.test_settlements import report as page
+
+PRIMARY, SECOND, CUSTOMER = Account(), Account(subaccount=2), Account(customer="ann")
+PARTIES = {"me": PRIMARY, "me_2": SECOND}
+MARK = d("0.77")
+LATER = date(2026, 11, 21)
+
+
+class Books:
+    """Orders and settlements, with the positions and the cash kept from their updates."""
+
+    def __init__(self, **bounds: int) -> None:
+        self.orders, self.settlements = Orders("KalshiRT"), Settlements()
+        self.positions = Positions(**bounds)
+        self.cash = Cash(parties=PARTIES)
+
+    def take(self, *messages: Message) -> None:
+        for message in messages:
+            for update in (*self.orders.apply(message), self.settlements.apply(message)):
+                self.positions.apply(update)
+                self.cash.apply(update)
+
+    def reopen(self) -> Books:
+        """Return what another process makes of the dumps."""
+        again = Books()
+        for name, machine in vars(self).items():
+            getattr(again, name).load(json.loads(json.dumps(machine.dump())))
+        return again
+
+    def figures(self) -> dict[Any, Any]:
+        """All that a user reads, by key."""
+        found: dict[Any, Any] = {
+            key: (each.net, each.realized, each.unrealized(MARK), each.profit(MARK), each.settled_at)
+            for key, each in self.positions.items()
+        }
+        for key, purse in self.cash.items():
+            found[key] = purse.change, purse.payouts, purse.settlement_fees, purse.fills, purse.settlements
+        found["not known exactly"] = len(self.positions.doubts()), len(self.cash.doubts())
+        return found
+
+
+def fill(number: int, account: Account = PRIMARY, *, symbol: str = SYMBOL, shard: int = 0) -> Message:
+    """A fill of 10 contracts, or of less to sell."""
+    side, quantity = (SELL, "4") if number % 3 == 0 else (BUY, "10")
+    more: dict[str, Any] = {}
+    if account.subaccount:
+        more["alloc_account"] = account.subaccount
+    if account.customer is not None:
+        more["party_ids"] = [Party(party_id=account.customer, party_role=PartyRole.CUSTOMER_ACCOUNT)]
+    return fill_report(
+        "filled", f"1;{number}" + (f";{shard}" if shard else ""), f"o{number}", f"c{number}", qty=quantity,
+        cum=quantity, side=side, last=(quantity, "0.40"), fee="0.01", balance="-4.01", symbol=symbol, **more,
+    )  # fmt: skip
+
+
+HISTORY: tuple[Message, ...] = (
+    # Two accounts and a clearing member's customer in a market of shard 0, settled in three pages.
+    *(fill(number) for number in (1, 2, 3)),
+    *(fill(number, SECOND) for number in (4, 5)),
+    fill(6, CUSTOMER),
+    page("r1", party("me", "9.50", "0.01"), symbol=SYMBOL, last_fragment=False),
+    page("r2", party("me_2", "19.00", "0.02"), party("ann", "0"), symbol=SYMBOL, last_fragment=True),
+    page("r3", party("me", "0.25"), party("zoe", "3"), symbol=SYMBOL, last_fragment=False),
+    # A market of shard 2, settled again the day after at another price.
+    *(fill(number, symbol=OTHER, shard=2) for number in (7, 8)),
+    page("s1", party("me", "20"), symbol=OTHER, settlement_price="100"),
+    page("s2", party("me", "-1"), symbol=OTHER, settlement_price="95", clearing_business_date=LATER),
+    # A market with a settlement and no fill, and one with a fill and no settlement.
+    page("t1", party("me", "0", "0.5"), symbol="M3"),
+    fill(10, symbol="M4", shard=2),
+)  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 100_000))
+def test_the_order_of_fills_and_settlements_does_not_matter(seed: int) -> None:
+    random, expected, books = Random(seed), Books(), Books()
+    expected.take(*HISTORY)
+    shuffled = [*HISTORY, *random.choices(HISTORY, k=5)]
+    random.shuffle(shuffled)
+    restart = random.randrange(len(shuffled))
+    for number, message in enumerate(shuffled):
+        if number == restart:
+            books = books.reopen()
+        books.take(message)
+    assert books.figures() == books.reopen().figures() == expected.figures()
+
+
+def test_a_settlement_before_the_first_fill_closes_the_position_and_pays_on_its_shard() -> None:
+    books = Books()
+    books.take(page("r", party("me", "10"), symbol=SYMBOL))
+    assert (list(books.positions), books.cash.of(NO_SHARD).payouts) == ([], d(10))
+    assert books.positions.of(SYMBOL).settled_at == 1
+    books.take(fill(1, shard=3))
+    position = books.positions.of(SYMBOL)
+    assert (position.net, position.realized, position.profit(MARK)) == (d(0), d(6), d("5.99"))
+    assert [(key.shard, purse.payouts) for key, purse in books.cash.items()] == [(3, d(10))]
+
+
+def test_a_party_that_two_pages_name_is_paid_both() -> None:
+    books = Books()
+    books.take(page("r1", party("me", "4", "1")), page("r2", party("me", "3", "1")))
+    purse = books.cash.of(NO_SHARD)
+    assert (purse.payouts, purse.settlement_fees, purse.settlements) == (d(7), d(2), 1)
+
+
+def test_settled_markets_are_remembered_up_to_a_bound() -> None:
+    books = Books(max_settled=2)
+    for name in ("M1", "M2", "M3"):
+        books.take(page(name, party("me"), symbol=name))
+    books.take(*(fill(number, symbol=f"M{number}") for number in (1, 2)))
+    assert [books.positions.of(name).net for name in ("M1", "M2")] == [10, 0]
+
+
+def test_a_payout_stays_where_it_is_when_there_is_no_room_for_another_purse() -> None:
+    books = Books()
+    books.cash = Cash(parties=PARTIES, max_purses=1)
+    books.take(page("r", party("me", "10"), symbol=SYMBOL), page("s", party("me", "1"), symbol=OTHER))
+    books.take(fill(1, shard=3))
+    assert [(key.shard, purse.payouts) for key, purse in books.cash.items()] == [(NO_SHARD, d(11))]
+    assert books.cash.refused == 1  # the fill
+
+
+@pytest.mark.parametrize(("remembered", "shard"), [(2, NO_SHARD), (3, 0)])
+def test_payouts_are_remembered_up_to_a_bound(remembered: int, shard: int) -> None:
+    """Beyond it a payout is counted, and stays where it is."""
+    cash = Cash(max_paid=remembered)
+    paid = tuple(SettledParty(name, d(1), d(0), d(2), d(0)) for name in ("ann", "bob", "eve"))
+    cash.apply(Settlement(SYMBOL, LATER, MarketResult.YES, d(1), paid, 1))
+    [update] = Orders().apply(fill(1))
+    cash.apply(update)
+    assert cash.of(shard, Account(customer="ann")).payouts == 2
+    assert cash.of(0, Account(customer="bob")).payouts == 2
+
+
+def test_a_dump_whose_payout_is_in_no_purse_is_refused() -> None:
+    books = Books()
+    books.take(page("r", party("me", "10")))
+    dumped = books.cash.dump() | {"purses": []}
+    with pytest.raises(ValueError, match=r"not given by Cash\.dump"):
+        Cash().load(dumped)

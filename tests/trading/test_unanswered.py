@@ -1,0 +1,662 @@
+"""What a client reports without outcome and the loaded state does not contain is adopted, and visible."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    EventResendRequest,
+    OrderGroupRequest,
+    OrderGroupResponse,
+    OrderMassCancelReport,
+    OrderMassCancelRequest,
+    Quote,
+    QuoteCancel,
+    QuoteConfirm,
+    QuoteRequest,
+    QuoteStatus,
+    RFQCancel,
+    RFQCancelStatus,
+    Side,
+)
+from kalshi_fix_sansio._generated import DIALECT
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, Uncertainty
+from kalshi_fix_sansio.trading import (
+    Account,
+    Copied,
+    Covered,
+    Doubts,
+    DropCopy,
+    Ending,
+    GroupState,
+    OrderGroups,
+    Orders,
+    OrderState,
+    QuoteState,
+    RfqCreator,
+    RfqDoubtKind,
+    RfqMaker,
+    RfqState,
+)
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.groups.order_groups import MAX_LOST
+from tests.trading.order_flow import (
+    ENDED,
+    NOON,
+    OTHER,
+    SYMBOL,
+    cancel,
+    change,
+    d,
+    feed,
+    kinds,
+    logged_on,
+    only,
+    open_request,
+    over_the_wire,
+    place,
+    refusal,
+    report,
+    seen,
+    unanswered,
+    views,
+)
+from tests.trading.rfq_flow import (
+    accept_status,
+    ack,
+    cancel_status,
+    confirm_status,
+    heard,
+    over,
+    received,
+    status,
+    told,
+)
+
+GROUP = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
+LATER = NOON + timedelta(seconds=30)
+
+
+class Machines:
+    """All machines that requests belong to, as after a start without saved state."""
+
+    def __init__(self) -> None:
+        self.orders, self.groups, self.copies = Orders(), OrderGroups(), DropCopy("KalshiNR")
+        self.maker, self.creator = RfqMaker(lambda _: None, lambda _: False, lambda: "id"), RfqCreator()
+        self.doubts = Doubts(self.orders, self.groups, self.copies, self.maker, self.creator)
+
+    def apply(self, event: object) -> None:
+        for each in self.copies.apply(event, Instant(1.0, LATER)):
+            self.orders.apply(each)
+        self.groups.apply(event)
+        self.maker.apply(event, LATER)
+        self.creator.apply(event, LATER)
+
+    def reloaded(self) -> Machines:
+        """The same in another process."""
+        found = Machines()
+        for name in ("orders", "groups", "copies", "maker", "creator"):
+            getattr(found, name).load(json.loads(json.dumps(getattr(self, name).dump())))
+        return found
+
+    def shown(self) -> list[str]:
+        return list(map(str, self.doubts))
+
+
+REQUESTS: dict[str, tuple[Message, str]] = {
+    "D": (place("a-1"), "order a-1: whether the venue has it"),
+    "G": (change("a-2", "a-1"), "request a-2: what became of a change or a cancel"),
+    "F": (cancel("a-3", "a-1"), "request a-3: what became of a change or a cancel"),
+    "q": (OrderMassCancelRequest(cl_ord_id="m-1"), "mass cancel m-1: whether all orders"),
+    "UOG": (OrderGroupRequest.create(5), "1 new order groups: whether there is one"),
+    "UOG of a group": (OrderGroupRequest.reset(GROUP), f"order group {GROUP}: may have triggered"),
+    "U1": (EventResendRequest(begin_exec_id="7;1"), "reports from 7;1: they are to be asked for"),
+    "R": (QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=1), "request r1: whether"),
+    "S": (Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="0.40"), "quote q1 on request R1"),
+    "Z": (QuoteCancel(quote_id="q1", rfq_id="R1"), "cancel of quote q1: whether the quote stands"),
+    "U7": (QuoteConfirm(quote_id="q1", rfq_id="R1"), "quote q1: what became of the confirmation"),
+    "UA": (AcceptQuote(quote_id="q1", rfq_id="R1", side="1", order_qty=3), "quote q1 on request R1: what"),
+    "UA without RfqId": (AcceptQuote(quote_id="q1", side="1"), "quote q1: what became of the acceptance"),
+    "UE": (RFQCancel(quote_req_id="r1"), "cancel of request r1: whether the venue has"),
+    "UE by RfqId": (RFQCancel(rfq_id="R1"), "cancel of request R1: whether the venue has"),
+}  # fmt: skip
+
+
+def test_every_kind_of_request_has_a_row() -> None:
+    assert {name.split()[0] for name in REQUESTS} == {
+        layout.msg_type for layout in DIALECT.messages.values() if layout.request
+    }
+
+
+@pytest.mark.parametrize("frame", ["whole", "damaged", "of another type"])
+@pytest.mark.parametrize(("message", "expected"), REQUESTS.values(), ids=REQUESTS)
+def test_exactly_one_doubt_names_a_request_that_no_machine_knows(
+    message: Message, expected: str, frame: str
+) -> None:
+    event = unanswered(message)
+    [request] = event.requests
+    other = next(each for each, _ in REQUESTS.values() if each.MSG_TYPE != message.MSG_TYPE)
+    frames = {
+        "whole": request.frame,
+        "damaged": request.frame[:-3],
+        "of another type": open_request(other).frame,
+    }
+    event = OutcomesUnknown((attrs.evolve(request, frame=frames[frame]),), event.why)
+    machines = Machines()
+    machines.apply(event)
+    [doubt] = machines.shown()
+    if frame == "whole":
+        assert doubt.startswith(expected)
+    machines.apply(event)
+    again = machines.reloaded()
+    again.apply(event)
+    assert machines.shown() == again.shown() == [doubt]
+    for machine in (again.orders, again.groups, again.copies, again.maker, again.creator):
+        for each in machine.doubts():
+            if each.unplaced is not None:
+                machine.unplaced.resolve(each.unplaced)
+                assert again.shown() == []
+
+
+def test_a_request_of_a_machine_is_nothing_to_the_others() -> None:
+    machines = Machines()
+    machines.apply(unanswered(place("q1"), place("R1"), over_the_wire(place("x"))))
+    assert [each.split(":")[0] for each in machines.shown()] == ["order q1", "order R1", "order x"]
+
+
+# Orders
+
+
+def restarted(*happened: object, session_type: str = "KalshiNR") -> Orders:
+    """Orders of a new process, loaded from what the previous one had written."""
+    before, orders = Orders(session_type), Orders(session_type)
+    feed(before, logged_on(), *happened)
+    orders.load(json.loads(json.dumps(before.dump())))
+    return orders
+
+
+def doubts(orders: Orders) -> list[tuple[str, datetime | None]]:
+    return [(f"{each.kind.name} {each.about}", each.since) for each in orders.doubts()]
+
+
+def test_an_order_that_was_sent_after_the_state_was_written_is_adopted_with_all_that_it_says() -> None:
+    orders = restarted(report("new", "1;1", "o1", "first"))
+    sent = place("second", "7", price="0.21", alloc_account=3, ex_destination=0)
+    [update] = orders.apply(unanswered(sent, at=LATER))
+    order = orders.by_cl_ord_id("second")
+    assert order is not None
+    assert (update.order, update.before) == (order, None)
+    assert seen(order, "state account price remaining symbol") == (
+        OrderState.UNKNOWN, Account(3), d("0.21"), d(7), SYMBOL,
+    )  # fmt: skip
+    assert doubts(orders)[1:] == [("ORDER_UNKNOWN order second", LATER)]
+    # Drop copy is requested from the newest report that the previous process had written.
+    assert orders.copy_from() == {0: ExecKey(0, 1, 1)}
+    feed(orders, logged_on(), report("new", "1;9", "o9", "foreign"))
+    feed(orders, Covered(0, ExecKey(0, 1, 2), orders.moment))
+    assert order.state is OrderState.UNKNOWN
+    feed(orders, Covered(0, ExecKey(0, 1, 1), orders.moment))
+    assert order.ending is Ending.MISSING
+
+
+def test_what_is_adopted_is_settled_by_reports_as_if_it_had_been_applied() -> None:
+    applied, adopted = Orders("KalshiRT"), Orders("KalshiRT")
+    sent = [place(), change("b", "a", "20"), cancel("c", "b"), OrderMassCancelRequest(cl_ord_id="m")]
+    lost = unanswered(*sent)
+    feed(applied, *sent, lost)
+    feed(adopted, lost)
+    assert views(adopted) == views(applied)
+    assert [each.kind for each in adopted.doubts()] == [each.kind for each in applied.doubts()]
+    assert len(adopted.doubts()) == 4
+    answers = [
+        report("new", "1;1"),
+        report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20"),
+        report("canceled", "1;3", cl_ord_id="c", orig_cl_ord_id="b"),
+    ]
+    for count, answer in enumerate(answers):
+        for each in (applied, adopted):
+            feed(each, Copied(answer) if count % 2 else answer, lost)
+        assert views(adopted) == views(applied)
+    assert adopted.doubts() == []
+
+
+def test_reports_and_the_event_come_to_the_same_in_every_order() -> None:
+    lost = unanswered(place(alloc_account=5), change("b", "a", "20"))
+    reports = [report("new", "1;1"), report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20")]
+    found = []
+    for steps in permutations([lost, *reports]):
+        orders = Orders("KalshiRT")
+        feed(orders, *steps, lost)
+        assert only(orders).placed is not None
+        found.append((views(orders), orders.doubts()))
+    assert found == found[:1] * 6
+    assert found[0][0][0]["account"] == Account(5)
+    assert (found[0][0][0]["pending"], found[0][1]) == ([], [])
+
+
+@pytest.mark.parametrize("other", [{"symbol": OTHER}, {"side": Side.SELL}])
+def test_a_reported_order_of_another_market_or_side_is_another_order(other: dict[str, Any]) -> None:
+    orders = Orders("KalshiRT")
+    feed(orders, report("new", "1;1"), unanswered(place(**other)))
+    assert [order.state for order in orders] == [OrderState.OPEN, OrderState.UNKNOWN]
+
+
+def test_a_clordid_that_was_used_again_is_a_request_of_its_own() -> None:
+    done = [place(), report("new", "1;1"), report("canceled", "1;2")]
+    for previous in (done, [place(), report("rejected", "1;1")]):
+        orders = restarted(*previous)
+        assert [order.state for order in orders] == [OrderState.DONE]
+        feed(orders, unanswered(place(qty="7")))
+        assert [order.state for order in orders] == [OrderState.DONE, OrderState.UNKNOWN]
+    # One whose outcome drop copy or the user has told is known, and so is one that rests.
+    for found in ([Copied(report("canceled", "1;3", "o1"))], [report("new", "1;3", "o1")]):
+        orders = restarted(place(), session_type="KalshiRT")
+        feed(orders, ENDED, *found, unanswered(place()))
+        assert only(orders).state is not OrderState.UNKNOWN
+
+
+def test_each_of_two_orders_under_one_clordid_is_found_or_adopted() -> None:
+    orders = restarted(place())
+    feed(orders, unanswered(place(), place(qty="11")))
+    assert [(order.state, order.remaining) for order in orders] == [
+        (OrderState.UNKNOWN, d(10)),
+        (OrderState.UNKNOWN, d(11)),
+    ]
+    assert [name for name, _ in doubts(orders)] == ["ORDER_UNKNOWN order a"] * 2
+    before = views(orders)
+    feed(orders, unanswered(place(), place(qty="11")))
+    assert views(orders) == before
+
+
+def test_of_several_changes_under_one_clordid_the_one_with_the_terms_is_uncertain() -> None:
+    orders = Orders("KalshiRT")
+    feed(orders, place(), report("new", "1;1"), change("a", "a", "20"), change("a", "a", "30"))
+    feed(orders, unanswered(change("a", "a", "30")))
+    assert [(each.quantity, each.is_unknown) for each in only(orders).pending] == [
+        (d(20), False),
+        (d(30), True),
+    ]
+    feed(orders, unanswered(change("a", "a", "20"), change("a", "a", "40"), at=LATER))
+    assert [(each.quantity, each.since) for each in only(orders).pending] == [
+        (d(20), NOON),
+        (d(30), NOON),
+        (d(40), LATER),
+    ]
+
+
+def test_a_change_that_the_order_outlived_or_shows_to_be_accepted_is_no_doubt() -> None:
+    orders = Orders("KalshiRT")
+    feed(orders, place(), report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20"))
+    feed(orders, report("new", "1;3", "o2", "x"), report("canceled", "1;4", "o2", "x"))
+    feed(orders, unanswered(change("b", "a"), cancel("y", "x")))
+    assert orders.doubts() == []
+    assert feed(orders, refusal("y", "NONE", "x")) == []
+
+
+def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
+    orders = restarted(place(), report("new", "1;1"), place("b", symbol=OTHER))
+    lost = unanswered(OrderMassCancelRequest(cl_ord_id="m"), at=LATER)
+    feed(orders, lost, lost)
+    [one] = orders.mass_cancels
+    assert (one.is_unknown, one.since, list(one.waiting.values())) == (True, LATER, [ExecKey(0, 1, 1), None])
+    feed(orders, Copied(report("canceled", "1;5")))
+    orders.resolve(orders.live()[0], is_open=False)
+    assert (orders.mass_cancels, orders.doubts()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        (place(), report("new", "1;1")),
+        (place(), report("replaced", "1;1", cl_ord_id="b", orig_cl_ord_id="a")),
+        (place(), report("rejected", "1;1")),
+        (change("a", "x"), report("replaced", "1;1", orig_cl_ord_id="x")),
+        (cancel("a", "x"), report("canceled", "1;1", orig_cl_ord_id="x")),
+        (cancel("a", "x"), report("rejected", "-1;-1")),
+        (cancel("a", "x"), refusal("a", orig="x")),
+        (
+            OrderMassCancelRequest(cl_ord_id="a"),
+            OrderMassCancelReport(cl_ord_id="a", order_id="o", mass_cancel_response="7"),
+        ),
+    ],
+)  # fmt: skip
+def test_an_answer_settles_a_request_that_could_not_be_placed(message: Message, answer: Message) -> None:
+    orders = Orders("KalshiRT")
+    [request] = unanswered(message).requests
+    orders.apply(OutcomesUnknown((attrs.evolve(request, frame=b"?"),), Uncertainty.RESET))
+    [unplaced] = orders.unplaced
+    for other in (
+        report("pending new", "-1;-1"),
+        report("new", "1;1", "o9", "z"),
+        report("rejected", "-1;-1", text="EXCHANGE_UNAVAILABLE"),
+        refusal("a", text="EXCHANGE_UNAVAILABLE"),
+    ):
+        orders.apply(other)
+    assert (list(orders.unplaced), unplaced.request_id) == ([unplaced], "a")
+    assert kinds(orders.apply(MessageReceived(answer))) == []
+    assert len(orders.unplaced) == 0
+
+
+def test_a_fill_does_not_settle_a_cancel_with_the_id_of_its_order() -> None:
+    orders = Orders("KalshiRT")
+    feed(orders, unanswered(cancel("a", "a")), report("trade", "1;1", cum="1", last=("1", "0.4")))
+    assert [each.msg_type for each in orders.unplaced] == ["F"]
+
+
+def test_an_order_that_reports_have_told_needs_no_frame() -> None:
+    orders = Orders("KalshiRT")
+    [request] = unanswered(place()).requests
+    feed(
+        orders, report("new", "1;1"), OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESET)
+    )
+    assert orders.doubts() == []
+
+
+def test_accounts_and_chained_changes_are_kept_in_a_dump() -> None:
+    orders = Orders("KalshiRT")
+    feed(orders, place(alloc_account=2), report("new", "1;1"), change("a", "a", "20"), change("a", "a", "30"))
+    feed(orders, report("new", "1;2", "o2", "b", alloc_account=3))
+    other = Orders("KalshiRT")
+    other.load(json.loads(json.dumps(orders.dump())))
+    for each in (orders, other):
+        feed(each, report("replaced", "1;3", orig_cl_ord_id="a", qty="20"))
+        feed(each, report("replaced", "1;4", orig_cl_ord_id="a", qty="30"))
+    assert views(other) == views(orders)
+    assert [order.pending for order in other] == [[], []]
+
+
+# Order groups
+
+
+def test_a_group_request_that_was_in_flight_when_the_state_was_written_counts_once() -> None:
+    for request in (OrderGroupRequest.create(5), OrderGroupRequest.delete(GROUP)):
+        before, groups = OrderGroups(), OrderGroups()
+        before.learn(GROUP, limit=5)
+        before.apply(request)
+        groups.load(json.loads(json.dumps(before.dump())))
+        for _ in range(2):
+            shown = list(map(str, groups.doubts()))
+            assert len(shown) == 1
+            assert groups.apply(unanswered(request)) == []
+            assert list(map(str, groups.doubts())) == shown
+        # Another one with the same terms is another one.
+        groups.learn(GROUP, limit=5)
+        groups.apply(unanswered(request, at=LATER))
+        assert (groups.lost_creates, groups[GROUP].state) == (
+            (2, GroupState.ACTIVE) if request.order_group_id is None else (0, GroupState.UNKNOWN)
+        )
+
+
+@pytest.mark.parametrize("how", ["learn", "forget", "response"])
+def test_what_was_in_flight_is_no_longer_known_once_its_group_is_known_otherwise(how: str) -> None:
+    before, groups = OrderGroups(), OrderGroups()
+    before.learn(GROUP, limit=5)
+    before.apply(OrderGroupRequest.trigger(GROUP))
+    groups.load(before.dump())
+    match how:
+        case "learn":
+            groups.learn(GROUP, limit=5)
+        case "forget":
+            groups.forget(GROUP)
+        case _:
+            groups.apply(over_the_wire(OrderGroupResponse(order_group_id=GROUP)))
+    [update] = groups.apply(unanswered(OrderGroupRequest.trigger(GROUP)))
+    assert update.group is groups[GROUP]
+    assert groups[GROUP].state is GroupState.UNKNOWN
+
+
+def test_the_answer_to_a_create_of_the_previous_process_settles_it() -> None:
+    before, groups = OrderGroups(), OrderGroups()
+    before.apply(OrderGroupRequest.create(5))
+    groups.load(before.dump())
+    groups.apply(over_the_wire(OrderGroupResponse(order_group_id=GROUP, order_group_contracts_limit=5)))
+    groups.apply(unanswered(OrderGroupRequest.create(5)))
+    assert groups.lost_creates == 1
+
+
+def test_a_group_request_in_flight_is_not_the_one_of_the_previous_process() -> None:
+    groups = OrderGroups()
+    mine = OrderGroupRequest.create(7)
+    groups.apply(mine)
+    groups.apply(unanswered(OrderGroupRequest.create(5)))
+    assert (groups.in_flight, groups.lost_creates) == (mine, 1)
+    groups.apply(unanswered(mine, at=LATER))
+    assert (groups.in_flight, groups.lost_creates) == (None, 2)
+
+
+def test_what_is_known_of_previous_processes_is_bounded() -> None:
+    groups = OrderGroups()
+    for limit in range(MAX_LOST + 2):
+        groups.apply(OrderGroupRequest.create(limit + 1))
+        groups.load(groups.dump())
+    assert len(groups.dump()["lost"]) == MAX_LOST
+
+
+def test_a_group_for_which_there_is_no_room_is_shown_all_the_same() -> None:
+    groups = OrderGroups(max_groups=0)
+    assert groups.apply(unanswered(OrderGroupRequest.reset(GROUP))) == []
+    assert [each.about for each in groups.doubts()] == ["order group request of MsgSeqNum 3"]
+
+
+def test_fills_of_an_order_that_no_state_has_take_room_of_its_group() -> None:
+    groups = OrderGroups()
+    groups.learn(GROUP, limit=5)
+    order = place("a", secondary_cl_ord_id=GROUP)
+    event = unanswered(order, place("b"))
+    first = event.requests[0]
+    damaged = OutcomesUnknown((attrs.evolve(first, frame=b"", key=9, seq_num=9),), event.why)
+    for each in (damaged, event, event):
+        assert groups.apply(each) == []
+    fill = report("trade", "1;1", cum="2", last=("2", "0.4"), transact_time=NOON)
+    groups.apply(fill)
+    assert groups.room(GROUP, NOON) == 3
+    # An order that the state has is left as it is.
+    groups.apply(place("c", secondary_cl_ord_id=GROUP))
+    groups.apply(unanswered(place("c", secondary_cl_ord_id="other"), at=LATER))
+    groups.apply(report("trade", "1;2", "o2", "c", cum="1", last=("1", "0.4"), transact_time=NOON))
+    assert groups.room(GROUP, NOON) == 2
+
+
+# Drop copy
+
+
+def test_past_reports_that_are_wanted_anyway_are_not_requested_twice() -> None:
+    copies = DropCopy()
+    request = EventResendRequest(begin_exec_id="7;5", end_exec_id="7;9")
+    copies.ask({0: ExecKey(0, 7, 1)}, 4, Instant(1.0, NOON))
+    copies.apply(unanswered(request), Instant(1.0, NOON))
+    [wanted] = copies.wanted
+    assert (wanted.begin, wanted.end, wanted.moment) == (ExecKey(0, 7, 1), None, 4)
+    alone = DropCopy()
+    alone.apply(unanswered(request, EventResendRequest(begin_exec_id="-1;-1")), Instant(1.0, NOON))
+    [wanted] = alone.wanted
+    assert (wanted.begin, wanted.end, wanted.moment) == (ExecKey(0, 7, 5), ExecKey(0, 7, 9), 0)
+    assert [each.about for each in alone.doubts() if each.unplaced] == [
+        "past reports requested under MsgSeqNum 4"
+    ]
+
+
+# Requests for quotes
+
+
+def maker_with(*happened: object, max_rfqs: int = 10) -> RfqMaker:
+    maker = RfqMaker(lambda _: None, lambda _: False, lambda: "id", max_rfqs=max_rfqs)
+    for each in happened:
+        maker.apply(each, NOON)
+    return maker
+
+
+QUOTE = Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="0.40", offer_px="0.50")
+ACCEPTED = received(status("q1", QuoteStatus.ACCEPTED, side=Side.BUY, bid_size=10))
+PENDING = received(status("q1", QuoteStatus.PENDING))
+
+
+def test_a_quote_is_adopted_with_its_prices_and_may_be_accepted() -> None:
+    maker = maker_with(heard())
+    [update] = maker.apply(unanswered(QUOTE, at=LATER), NOON)
+    quote = maker.quote_of("q1")
+    assert quote is not None
+    assert (update.quote, update.before, quote.state, quote.terms.bid) == (
+        quote,
+        None,
+        QuoteState.UNKNOWN,
+        d("0.40"),
+    )
+    assert [(each.kind, each.since) for each in maker.doubts()] == [(RfqDoubtKind.QUOTE_UNKNOWN, LATER)]
+    maker.apply(PENDING, NOON)
+    assert (quote.state.name, maker.doubts()) == ("OPEN", [])
+    maker.apply(unanswered(QUOTE, at=LATER), NOON)
+    assert maker.doubts() == []
+
+
+def test_a_confirmation_that_the_state_lacks_stays_exposure_beyond_the_deadline() -> None:
+    maker = maker_with(heard(), QUOTE, PENDING, ACCEPTED)
+    lost = unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1"))
+    maker.apply(lost, NOON)
+    maker.handle_timer(NOON + timedelta(hours=1))
+    assert [each.kind for each in maker.doubts()] == [RfqDoubtKind.CONFIRM_UNKNOWN]
+    assert maker.exposure().bought == 10
+    maker.apply(lost, NOON)
+    maker.apply(received(confirm_status("q1", 0)), NOON + timedelta(hours=1))
+    assert maker.doubts() == []
+    quote = maker.quote_of("q1")
+    assert quote is not None
+    assert quote.state is QuoteState.CONFIRMED
+
+
+def test_a_cancel_that_the_state_lacks_leaves_its_quote_in_doubt() -> None:
+    maker = maker_with(heard(), QUOTE, PENDING, unanswered(QuoteCancel(quote_id="q1")))
+    assert [each.kind for each in maker.doubts()] == [RfqDoubtKind.QUOTE_UNKNOWN]
+
+
+def test_quotes_that_cannot_be_adopted_are_shown() -> None:
+    full = maker_with(max_rfqs=0)
+    full.apply(unanswered(QUOTE), NOON)
+    crowded = maker_with(heard(), *(attrs_quote(f"x{number}") for number in range(16)))
+    crowded.apply(unanswered(QUOTE), NOON)
+    refused = maker_with(heard())
+    refused.apply(unanswered(Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="2")), NOON)
+    for maker in (full, crowded, refused):
+        assert [each.quote_id for each in maker.doubts()] == ["q1"]
+
+
+def attrs_quote(quote_id: str) -> Quote:
+    return Quote(quote_id=quote_id, quote_req_id="R1", symbol=SYMBOL, bid_px="0.40")
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        (QUOTE, received(status("q1", QuoteStatus.REJECTED))),
+        (QuoteConfirm(quote_id="q1"), received(confirm_status("q1"))),
+        (QuoteCancel(quote_id="q1"), received(cancel_status("q1"))),
+        (QUOTE, received(confirm_status("q1"))),
+        (QUOTE, MessageReceived(report("new", "1;1", cl_ord_id="quote:h:q1"))),
+    ],
+)
+def test_an_answer_settles_a_request_about_a_quote_that_is_not_known(
+    message: Message, answer: object
+) -> None:
+    [request] = unanswered(message).requests
+    maker = maker_with(OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESTARTED))
+    assert len(maker.doubts()) == 1
+    maker.apply(MessageReceived(report("pending new", "-1;-1", cl_ord_id="quote:h:q1")), NOON)
+    assert len(maker.doubts()) == 1
+    assert maker.apply(answer, NOON) == []
+    assert maker.doubts() == []
+
+
+ASKED = QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=10)
+ACCEPT = AcceptQuote(quote_id="q1", rfq_id="R1", side=Side.BUY, order_qty=10, cl_ord_id="c1")
+
+
+def creator_with(*happened: object) -> RfqCreator:
+    creator = RfqCreator()
+    for each in happened:
+        creator.apply(each, NOON)
+    return creator
+
+
+def state(creator: RfqCreator, name: str) -> RfqState:
+    found = creator.rfq(name)
+    assert found is not None
+    return found.state
+
+
+def test_an_rfq_is_adopted_with_its_acceptance() -> None:
+    creator = creator_with(unanswered(ASKED, at=LATER))
+    assert [(each.kind, each.symbol, each.since) for each in creator.doubts()] == [
+        (RfqDoubtKind.RFQ_UNKNOWN, SYMBOL, LATER)
+    ]
+    for each in (ack(), told("q1", offer="0.55")):
+        creator.apply(MessageReceived(each), NOON)
+    assert state(creator, "r1") is RfqState.OPEN
+    for _ in range(2):
+        creator.apply(unanswered(ACCEPT, at=LATER), NOON)
+        assert [each.kind for each in creator.doubts()] == [RfqDoubtKind.ACCEPT_UNKNOWN]
+        assert (creator.exposure().bought, creator.exposure().cost) == (d(10), d("4.50"))
+    creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
+    assert (state(creator, "r1"), creator.doubts()) == (RfqState.EXECUTED, [])
+    # Of one that is over nothing is in doubt, but its id may have been used again.
+    again = AcceptQuote(quote_id="q1", rfq_id="R1", side="1", cl_ord_id="c1")
+    creator.apply(unanswered(again, RFQCancel(quote_req_id="r1")), NOON)
+    assert creator.doubts() == []
+    creator.apply(unanswered(ASKED, at=LATER + timedelta(1)), NOON)
+    assert state(creator, "r1") is RfqState.UNKNOWN
+    # One that the state has is not adopted.
+    known = creator_with(ASKED, unanswered(ASKED))
+    assert (len(known), state(known, "r1")) == (1, RfqState.UNKNOWN)
+
+
+def test_an_acceptance_of_an_rfq_that_no_state_has_is_exposure() -> None:
+    creator = creator_with(unanswered(ACCEPT))
+    assert (state(creator, "R1"), creator.exposure().bought) == (RfqState.UNKNOWN, d(10))
+    creator.apply(unanswered(attrs_accept("c2"), at=LATER), NOON)
+    assert len(creator) == 1
+    creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
+    assert creator.doubts() == []
+
+
+def attrs_accept(cl_ord_id: str) -> AcceptQuote:
+    return AcceptQuote(quote_id="q2", rfq_id="R1", side=Side.BUY, cl_ord_id=cl_ord_id)
+
+
+def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_where_the_rfq_is_known() -> None:
+    order = place("c1", quote_id="q1", rfq_id="R1")
+    known, unknown = creator_with(ASKED, MessageReceived(ack())), creator_with()
+    for creator in (known, unknown):
+        creator.apply(unanswered(order), NOON)
+    assert [each.kind for each in known.doubts()] == [RfqDoubtKind.ACCEPT_UNKNOWN]
+    assert unknown.doubts() == []
+    known.apply(MessageReceived(report("rejected", "1;1", cl_ord_id="c1")), NOON)
+    assert known.doubts() == []
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        (ASKED, ack()),
+        (ASKED, over("r1")),
+        (RFQCancel(quote_req_id="r1"), over("r1")),
+        (RFQCancel(quote_req_id="r1"), RFQCancelStatus(quote_req_id="r1", rfq_id="R1", rfq_cancel_status=0)),
+        (RFQCancel(rfq_id="R1"), RFQCancelStatus(quote_req_id="r1", rfq_id="R1", rfq_cancel_status=0)),
+        (ACCEPT, accept_status("q1", 1, "c1")),
+    ],
+)
+def test_an_answer_settles_a_request_about_an_rfq_that_is_not_known(
+    message: Message, answer: Message
+) -> None:
+    [request] = unanswered(message).requests
+    creator = creator_with(OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESTARTED))
+    assert len(creator.doubts()) == 1
+    assert creator.apply(MessageReceived(answer), NOON) == []
+    assert creator.doubts() == []

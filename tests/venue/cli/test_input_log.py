@@ -1,0 +1,65 @@
+"""A venue of the command line that is logged, killed, and replayed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import commands
+from tests.adapters.cli.pipes import lines_until, started
+
+SCENARIO = """
+seed: 3
+flow: {rate: 200}
+schedule:
+- {do: pause, product: margin}
+"""
+
+
+@pytest.fixture
+def input_log(tmp_path: Path) -> Path:
+    """That of a venue that traded with itself for a moment and was killed."""
+    scenario, input_log = tmp_path / "scenario.yaml", tmp_path / "venue.input_log"
+    scenario.write_text(SCENARIO)
+    arguments = [
+        "--folder",
+        str(tmp_path / "venue"),
+        "--scenario",
+        str(scenario),
+        "--input-log",
+        str(input_log),
+    ]
+    with started("venue", *arguments, environ={"PYTHONUNBUFFERED": "1"}) as process:
+        lines_until(process, "In another shell")
+        process.kill()
+    return input_log
+
+
+def test_replay_says_that_all_came_out_the_same(input_log: Path) -> None:
+    result = CliRunner().invoke(commands, ["venue", "replay", str(input_log)])
+    assert result.exit_code == 0, result.output
+    assert "came out the same" in result.output
+    assert "state at the end: " in result.output
+
+
+def test_replay_fails_with_the_line_where_it_parts(input_log: Path) -> None:
+    lines = input_log.read_text().splitlines()
+    input_log.write_text(
+        "\n".join([lines[0].replace('"seed":3', '"seed":4'), *lines[1:], '{"state":"none"}', ""])
+    )
+    result = CliRunner().invoke(commands, ["venue", "replay", str(input_log)])
+    assert result.exit_code == 1
+    assert "the venue is in another state" in result.stderr
+    assert f"{input_log}:{len(lines) + 1}: " in result.stderr
+
+
+def test_what_is_no_input_log_and_a_file_that_is_there_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("no input log\nat all\n")
+    told = CliRunner().invoke(commands, ["venue", "replay", str(path)])
+    assert (told.exit_code, f"{path}:1 is no line of an input log" in told.stderr) == (1, True)
+    told = CliRunner().invoke(commands, ["venue", "--input-log", str(path)])
+    assert told.exit_code == 1
+    assert f"the input log {path} cannot be written (File exists); choose another path" in told.stderr

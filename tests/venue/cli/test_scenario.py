@@ -1,0 +1,82 @@
+"""Scenarios on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_venue.cli.scenario import chosen_scenario
+from kalshi_fix_venue.scenario.schema import json_schema
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "scenario.yaml"
+
+
+def test_check_says_that_a_file_is_in_order() -> None:
+    result = CliRunner().invoke(commands, ["venue", "check", str(EXAMPLE)])
+    assert result.exit_code == 0, result.output
+    assert "5 markets, 2 owners, 8 API keys; it is in order" in result.output
+
+
+def test_schema_prints_the_json_schema() -> None:
+    result = CliRunner().invoke(commands, ["venue", "schema"])
+    assert json.loads(result.output) == json_schema()
+
+
+def test_without_a_file_there_are_so_many_owners_with_so_many_keys() -> None:
+    alone = chosen_scenario(None, None, None, None)
+    assert (alone.owners, {(each.count, each.rsa) for each in alone.keys}) == (("you",), {(2, False)})
+    three = chosen_scenario(None, 3, 4, "rsa")
+    assert (three.owners, {(each.count, each.rsa) for each in three.keys}) == (
+        ("you", "you-2", "you-3"),
+        {(4, True)},
+    )
+
+
+def test_with_a_file_owners_join_those_of_the_file_and_nobody_does_unasked() -> None:
+    assert chosen_scenario(EXAMPLE, None, None, None).owners == ("ann", "bob")
+    joined = chosen_scenario(EXAMPLE, 1, 1, "ed25519")
+    assert joined.owners == ("ann", "bob", "you")
+    assert {(each.count, each.rsa) for each in joined.keys} == {(1, False)}
+
+
+def simulated(*options: str) -> str:
+    result = CliRunner().invoke(commands, ["venue", "simulate", "--scenario", str(EXAMPLE), *options])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_simulate_lets_time_pass_at_once_and_comes_to_the_same_for_the_same_seed() -> None:
+    first = simulated("--for", "1m")
+    assert "From 2026-01-05 14:30:00 to 2026-01-05 14:31:00 UTC" in first
+    assert "KXHIGHNY-26DEC30-B50" in first
+    assert simulated("--for", "60s") == first
+    assert simulated("--for", "90s") != first
+
+
+def test_simulate_begins_when_it_is_told_to() -> None:
+    told = simulated("--for", "1m", "--start", "2026-11-05T09:30:00-05:00")
+    assert "From 2026-11-05 14:30:00 to 2026-11-05 14:31:00 UTC" in told
+    for wrong in ("soon", "2026-11-05T14:30:00"):
+        result = CliRunner().invoke(commands, ["venue", "simulate", "--start", wrong])
+        assert result.exit_code == 2
+        assert "is not a time with its zone" in " ".join(result.output.split())
+
+
+def test_an_input_log_does_not_change_a_simulation(tmp_path: Path) -> None:
+    input_log = tmp_path / "input-log"
+    state = simulated("--for", "30s").split()[-1]
+    assert simulated("--for", "30s", "--input-log", str(input_log)).split()[-1] == state
+    replayed = CliRunner().invoke(commands, ["venue", "replay", str(input_log)])
+    assert replayed.exit_code == 0, replayed.output
+    assert f"state at the end: {state}" in replayed.output
+
+
+@pytest.mark.parametrize("wrong", ["5", "0s", "-1s", "400d", "soon"])
+def test_a_time_that_is_none_is_told(wrong: str) -> None:
+    result = CliRunner().invoke(commands, ["venue", "simulate", "--for", wrong])
+    assert result.exit_code == 2
+    assert "write a time such as" in " ".join(result.output.split())

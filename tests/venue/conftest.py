@@ -1,0 +1,70 @@
+"""What most tests of the venue begin with, and the record of what they had on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.venue.seen import Seen, expected, watch
+from tests.venue.town import Client, Town
+
+FOLDER = Path(__file__).parent
+LAST = FOLDER / "test_seen.py"
+SEEN = pytest.StashKey[Seen]()
+
+
+@pytest.fixture
+def town() -> Town:
+    """A venue that nobody is connected to."""
+    return Town()
+
+
+@pytest.fixture
+def ann(town: Town) -> Client:
+    """Ann on KalshiNR."""
+    return town.connect("ann")
+
+
+@pytest.fixture
+def bob(town: Town) -> Client:
+    """Bob on KalshiNR."""
+    return town.connect("bob")
+
+
+@pytest.fixture(scope="session")
+def seen(pytestconfig: pytest.Config) -> Seen:
+    """What was on the wire of venues so far."""
+    return pytestconfig.stash.setdefault(SEEN, Seen())
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _watched(seen: Seen) -> Iterator[None]:
+    yield from watch(seen)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let what looks at the record come last, and only where all the tests it is of have run."""
+    last = [item for item in items if item.path == LAST]
+    if not last:
+        return
+    items[:] = [item for item in items if item.path != LAST] + last
+    parts = {item.path for item in items}
+    chosen = config.option.keyword or config.option.markexpr or any("::" in arg for arg in config.args)
+    if chosen or not parts.issuperset(FOLDER.rglob("test_*.py")):
+        for item in last:
+            item.add_marker(pytest.mark.skip(reason="needs all tests of the simulated venue beside it"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how much of the dialect was on the wire."""
+    seen = config.stash.get(SEEN, None)
+    if seen is not None:
+        known, missing = len(expected()), seen.missing()
+        terminalreporter.write_line(
+            f"{known - len(missing)} of {known} MsgTypes, code values and Texts were on the wire of the "
+            "simulated venue"
+        )
+        if config.option.verbose > 0:
+            terminalreporter.write_line(f"not seen: {', '.join(missing) or 'nothing'}")

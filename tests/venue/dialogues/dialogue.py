@@ -1,0 +1,385 @@
+"""Plays dialogues: who sends what to a venue in memory, and what everybody receives, line by line.
+
+README.md of this folder has the format. What a client receives is compared on the wire, field by field.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import attrs
+import yaml
+
+from kalshi_fix_sansio import DIALECT, Side
+from kalshi_fix_sansio._generated.layouts.fields import FIELDS
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_venue.exchange import (
+    AccountId,
+    MarketResult,
+    MarketState,
+    PauseState,
+    SetMarketState,
+    SetPause,
+    SetSettlementBounds,
+)
+from tests.helpers import TAGS, raw
+from tests.venue.desk import MARKET
+from tests.venue.town import CODEC, Client, Town, encode
+
+TYPES = {layout.name: layout.msg_type for layout in DIALECT.messages.values()}
+HEADER = "34=2|49=sender|56=target|52=20260820-15:00:00.000|"
+UNHEARD = ("0", "1", "A")
+"""MsgTypes that are not compared: Heartbeat, TestRequest and Logon."""
+Make = Callable[[Mapping[str, Any]], Town]
+
+
+@attrs.frozen
+class Dialogue:
+    """One dialogue with everything that its file says for all of them."""
+
+    name: str
+    lines: str
+    venue: Mapping[str, Any]
+    """Settings of the venue."""
+    clients: Mapping[str, str]
+    """By name, what follows it in an `on` line. Those that a dialogue names are logged on at its start."""
+    words: Mapping[str, str]
+    """What a client says in short, by the first word."""
+    names: Mapping[str, str]
+    """Values by name."""
+
+
+SETUPS = Path(__file__).parent / "setups"
+HOLE = re.compile(r"\{(\d|\*)(?:\|([^}]*))?\}")
+
+
+def load(path: Path) -> Iterator[Dialogue]:
+    """Yield the dialogues of a file, one for each row of those that have rows."""
+    document = yaml.safe_load(path.read_text("utf-8"))
+    head = yaml.safe_load((SETUPS / f"{document.pop('setup')}.yaml").read_text("utf-8"))
+    for name, given in document.items():
+        entry = given if isinstance(given, dict) else {"lines": given}
+        columns, *rows = [
+            [cell.strip() for cell in row.split(" | ")] for row in entry.get("rows", "").splitlines()
+        ] or [[], []]
+        for number, row in enumerate(rows):
+            venue, lines = [_fill(part, columns, row) for part in (entry.get("venue", {}), entry["lines"])]
+            yield Dialogue(
+                name=f"{name}-{number + 1}" if columns else name,
+                lines="\n".join(_expand(lines, head.get("blocks", {}))),
+                venue={**head.get("venue", {}), **venue},
+                clients=head["clients"],
+                words=head.get("words", {}),
+                names={"MARKET": MARKET, **head.get("names", {})},
+            )
+
+
+def _fill(part: Any, columns: list[str], row: list[str]) -> Any:
+    """Put the cells of a row where their columns are named, as `<column>`."""
+    if isinstance(part, dict):
+        return {key: _fill(value, columns, row) for key, value in part.items()}
+    if not isinstance(part, str):
+        return part
+    for column, cell in zip(columns, row, strict=True):
+        part = part.replace(f"<{column}>", cell)
+    return part
+
+
+def _expand(lines: str, blocks: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines without comments, and those of a block in place of the line that names it."""
+    for each in lines.splitlines():
+        line = re.sub(r"(^|\s+)#.*", "", each).strip()
+        words = line.split()
+        if words and words[0] in blocks:
+            yield from _expand(_filled(blocks[words[0]], words[1:]), blocks)
+        elif line:
+            yield line
+
+
+def _filled(template: str, words: list[str]) -> str:
+    """Fill the holes of a template: `{0}` and so on by the words that set no field, `{*}` by the others."""
+    given = [word for word in words if "=" not in word]
+
+    def fill(hole: re.Match[str]) -> str:
+        if hole[1] == "*":
+            return " ".join(word for word in words if "=" in word)
+        return given[int(hole[1])] if int(hole[1]) < len(given) else hole[2] or ""
+
+    return HOLE.sub(fill, template)
+
+
+@attrs.define
+class Play:
+    """One dialogue while it is played."""
+
+    dialogue: Dialogue
+    town: Town
+    names: dict[str, str]
+    clients: dict[str, Client] = attrs.field(factory=dict)
+    _heard: dict[str, int] = attrs.field(factory=dict)
+    """By client, how many bytes were looked at."""
+    _unchecked: dict[str, int] = attrs.field(factory=dict)
+    """By client, how many messages its session knows nothing of."""
+
+    def run(self) -> None:
+        """Play all lines.
+
+        Raises:
+            AssertionError: it comes out differently; the message says in which line.
+        """
+        lines = self.dialogue.lines.splitlines()
+        spoken = [line.split()[0] for line in lines]
+        explicit = {line.split()[1] for line in lines if line.startswith(("on ", "refused "))}
+        for name, how in self.dialogue.clients.items():
+            if name in spoken and name not in explicit:
+                self._on(name, *shlex.split(how))
+        while lines:
+            line = lines.pop(0)
+            # What one client receives may take several lines.
+            while re.match(r"\S+ < ", line) and lines and lines[0].startswith(f"{line.split()[0]} < "):
+                line += f" ; {lines.pop(0).split(' < ', 1)[1]}"
+            try:
+                self._do(*shlex.split(re.sub(r"\$(\w+)", self._named, line)))
+            except AssertionError as wrong:
+                raise AssertionError(f"{self.dialogue.name}: {line}\n{wrong}") from None
+
+    def _named(self, found: re.Match[str]) -> str:
+        """The value of a name; one without a value stays, to be given one."""
+        return self.names.get(found[1], found[0])
+
+    def _do(self, first: str, *rest: str) -> None:
+        if first not in self.clients:
+            getattr(self, f"_{first.replace('-', '_')}")(*rest)
+            return
+        client = self.clients[first]
+        match rest:
+            case (">", *words):
+                client.send(self._message(words))
+            case ("&", *words):
+                client.session.send(self._message(words), self.town.now)
+            case (">>", *words):
+                self._send_unchecked(first, self._message(words))
+            case ("<", *words):
+                self._expect(first, " ".join(shlex.quote(word) for word in words))
+            case ("drops",):
+                client.drop()
+            case ("logs", "out"):
+                client.logout()
+            case _:
+                raise AssertionError(f"what does {first} do?")
+
+    # What clients send and receive
+
+    def _in_full(self, words: list[str]) -> list[str]:
+        """A message with what its first word is short for."""
+        template = self.dialogue.words.get(words[0])
+        if template is None:
+            return words
+        filled = _filled(re.sub(r"\$(\w+)", self._named, template), words[1:])
+        return [*shlex.split(filled), *(word for word in words[1:] if "=" in word)]
+
+    def _message(self, words: list[str]) -> Message:
+        kind, *parts = self._in_full(words)
+        fields: dict[str, str] = {}
+        for part in parts:
+            name, _, value = part.partition("=")
+            fields[name] = value
+        body = "".join(
+            f"{TAGS[name]}={_code(TAGS[name], value)}|" for name, value in fields.items() if value != "-"
+        )
+        message = CODEC.decode(raw(f"35={TYPES[kind]}|{HEADER}{body}"))
+        message.header = None
+        message.trailer = None
+        return message
+
+    def _send_unchecked(self, name: str, message: Message) -> None:
+        client, town = self.clients[name], self.town
+        number = client.session.next_outgoing + self._unchecked.get(name, 0)
+        self._unchecked[name] = self._unchecked.get(name, 0) + 1
+        session_type = client.session.config.session_type.name
+        town.venue.receive_data(
+            client.conn, encode(client.name, session_type, number, town.now, message), town.now
+        )
+        town.run()
+
+    def received(self, name: str) -> list[list[tuple[int, str]]]:
+        """The fields of the messages that a client has received since the last call."""
+        client, framer = self.clients[name], Framer()
+        framer.feed(bytes(client.wire[self._heard.get(name, 0) :]))
+        self._heard[name] = len(client.wire)
+        found = []
+        while (item := framer.next()) is not None:
+            assert isinstance(item, Frame)
+            pairs = [field.partition("=") for field in item.data.decode("latin-1").split("\x01")[:-1]]
+            found.append([(int(tag), value) for tag, _, value in pairs])
+        return [fields for fields in found if dict(fields)[35] not in UNHEARD]
+
+    def _expect(self, name: str, words: str) -> None:
+        found = self.received(name)
+        if words == "'*'":
+            return
+        expected = [] if words == "-" else [shlex.split(part) for part in words.split(" ';' ")]
+        shown = "\n".join(_shown(fields) for fields in found) or "nothing"
+        assert len(found) == len(expected), f"{name} receives {shown}"
+        for fields, wanted in zip(found, expected, strict=True):
+            kind, *parts = self._in_full(wanted)
+            assert dict(fields)[35] == TYPES.get(kind, kind), f"{name} receives {shown}"
+            for part in parts:
+                self._compare(fields, part, shown)
+
+    def _compare(self, fields: list[tuple[int, str]], part: str, shown: str) -> None:
+        match = re.fullmatch(r"(\w+)(==|!=|=~|=)(.*)", part)
+        assert match, f"{part} compares nothing"
+        tag, how, expected = TAGS[match[1]], match[2], match[3]
+        values = [value for each, value in fields if each == tag]
+        if how == "=" and expected.startswith("$"):
+            assert values, f"there is no {match[1]} in {shown}"
+            self.names[expected[1:]] = values[0]
+        elif how == "=" and expected == "-":
+            assert not values, f"not {part}: {shown}"
+        elif how in ("=~", "!="):
+            right = (expected in each if how == "=~" else each != expected for each in values[:1])
+            assert any(right), f"not {part}: {shown}"
+        else:
+            wanted = expected.split(",")
+            same = _same_text if how == "==" else _same
+            assert values, f"there is no {match[1]} in {shown}"
+            several = how == "=" and len(wanted) == 1
+            assert several or len(wanted) == len(values), f"not {part}: {shown}"
+            pairs = zip(values, wanted, strict=False)
+            assert all(same(value, _code(tag, each)) for value, each in pairs), f"not {part}: {shown}"
+
+    # Everything else
+
+    def _on(self, name: str, session_type: str, *settings: str) -> None:
+        """Log a client on; `key=` is another key than its name's."""
+        found = {key: _setting(value) for key, _, value in (each.partition("=") for each in settings)}
+        key = found.pop("key", name)
+        self.clients[name] = self.town.connect(key, session_type, **found)
+        self.received(name)
+
+    def _refused(self, name: str, session_type: str, *settings: str) -> None:
+        """Let a client of `clients` try to log on with other settings, and be refused."""
+        known = shlex.split(self.dialogue.clients[name])[1:]
+        self._on(name, session_type, *known, *settings)
+        self._heard[name] = 0
+        assert not self.clients[name].is_logged_on
+
+    def _wait(self, seconds: str) -> None:
+        self.town.wait(float(seconds))
+
+    def _unnoticed(self, seconds: str) -> None:
+        """Let time pass without a call of any timer."""
+        self.town._move_to(self.town.monotonic + float(seconds))
+
+    def _due(self, seconds: str) -> None:
+        """The gateway has its next timer after so many seconds, or never."""
+        deadline = self.town.venue._gateways["prediction"].next_deadline()
+        found = None if deadline is None else round((deadline - self.town.utc).total_seconds(), 3)
+        assert found == (None if seconds == "never" else float(seconds)), found
+
+    def _hear(self, *names: str) -> None:
+        """Let clients, or all of them, forget what they have received."""
+        for name in names or self.clients:
+            self.received(name)
+
+    def _silent(self, *names: str) -> None:
+        """Clients have received nothing."""
+        for name in names:
+            self._expect(name, "-")
+
+    def _market(self, state: str, ticker: str = MARKET, result: str | None = None) -> None:
+        chosen = MarketResult.YES if state == "DETERMINED" else None
+        command = SetMarketState(ticker, MarketState[state], MarketResult[result] if result else chosen)
+        self.town.execute(command)
+
+    def _bounds(self, lowest: str, highest: str) -> None:
+        self.town.execute(SetSettlementBounds(MARKET, Decimal(lowest), Decimal(highest)))
+
+    def _pause(self, state: str) -> None:
+        self.town.execute(SetPause(PauseState[state]))
+
+    def _operator(self, name: str, *values: str) -> None:
+        """Do an operation by its name."""
+        self.town.do(name, **dict(each.split("=", 1) for each in values))
+
+    def _net(self, owner: str, quantity: str, ticker: str = MARKET) -> None:
+        self._is(self._exchange(ticker).position(_account(owner), ticker).net, quantity)
+
+    def _balance(self, owner: str, dollars: str, shard: str = "0") -> None:
+        account = attrs.evolve(_account(owner), shard=int(shard))
+        self._is(self.town.venue.exchange("prediction").account(account).balance, dollars)
+
+    def _reserved(self, owner: str, dollars: str) -> None:
+        self._is(self.town.venue.exchange("prediction").account(_account(owner)).reserved, dollars)
+
+    def _sum(self, dollars: str, *owners: str) -> None:
+        """Owners have so much together."""
+        accounts = (self.town.venue.exchange("prediction").account(_account(owner)) for owner in owners)
+        self._is(sum((account.balance for account in accounts), Decimal(0)), dollars)
+
+    def _bids(self, *levels: str) -> None:
+        self._book(Side.BUY, *levels)
+
+    def _asks(self, *levels: str) -> None:
+        self._book(Side.SELL, *levels)
+
+    def _book(self, side: Side, *levels: str) -> None:
+        """`40@0.45` for each level, the best one first; another market than the usual one by `of TICKER`."""
+        ticker = MARKET
+        if "of" in levels:
+            levels, ticker = levels[:-2], levels[-1]
+        found = [
+            f"{size.normalize():f}@{price}" for price, size in self._exchange(ticker).levels(ticker, side)
+        ]
+        assert found == list(levels), found
+
+    def _exchange(self, ticker: str) -> Any:
+        exchanges = [self.town.venue.exchange(product) for product in ("prediction", "margin")]
+        return next((each for each in exchanges if ticker in each.markets), exchanges[0])
+
+    def _is(self, found: Decimal, expected: str) -> None:
+        assert found == Decimal(expected), found
+
+
+def _account(name: str) -> AccountId:
+    owner, _, rest = name.partition("/")
+    subaccount, _, customer = rest.partition(":")
+    return AccountId(owner, int(subaccount or 0), customer=customer)
+
+
+def _setting(value: str) -> Any:
+    return {"yes": True, "no": False}.get(value, int(value) if value.isdecimal() else value)
+
+
+def _code(tag: int, value: str) -> str:
+    """Return the value of a code, or in RefTagID of a field, by its name; any other value unchanged."""
+    if tag == TAGS["RefTagID"] and value in TAGS:
+        return str(TAGS[value])
+    codes = FIELDS[tag].codes if tag in FIELDS else None
+    return str(codes[value].value) if codes is not None and value in codes.__members__ else value
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return one == other or Decimal(one) == Decimal(other)
+    except InvalidOperation:
+        return False
+
+
+def _same_text(one: str, other: str) -> bool:
+    return one == other
+
+
+def _shown(fields: list[tuple[int, str]]) -> str:
+    layout = DIALECT.messages[dict(fields)[35]]
+    known = [
+        f"{FIELDS[tag].name}={value}" for tag, value in fields if tag in FIELDS and tag not in (8, 9, 35, 10)
+    ]
+    return f"{layout.name} {' '.join(known)}"

@@ -1,0 +1,121 @@
+"""The slow obvious matching model: one list of resting orders, searched from the start each time."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_venue.exchange import SelfTradePrevention, TimeInForce
+
+Fill = tuple[str, str, Decimal, Decimal]
+"""Taker, maker, price, quantity."""
+
+
+@attrs.define
+class SlowOrder:
+    name: str
+    owner: str
+    side: Side
+    price: Decimal
+    total: Decimal
+    left: Decimal
+    post_only: bool
+    filled: Decimal = Decimal(0)
+
+
+@attrs.define
+class SlowBook:
+    """`resting` is in time order: whoever joins the queue anew goes to its end."""
+
+    resting: list[SlowOrder] = attrs.field(factory=list)
+    fills: list[Fill] = attrs.field(factory=list)
+
+    def place(
+        self,
+        name: str,
+        owner: str,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        tif: TimeInForce,
+        post_only: bool,
+        stp: SelfTradePrevention,
+    ) -> None:
+        order = SlowOrder(name, owner, side, price, quantity, quantity, post_only)
+        if post_only and self._counterparts(order):
+            return
+        if tif is TimeInForce.FILL_OR_KILL and self._fills_nothing(order, stp):
+            return
+        if self._trade(order, stp) and order.left and tif is TimeInForce.GOOD_TILL_CANCEL:
+            self.resting.append(order)
+
+    def cancel(self, name: str) -> None:
+        self.resting = [order for order in self.resting if order.name != name]
+
+    def amend(self, name: str, quantity: Decimal, price: Decimal, stp: SelfTradePrevention) -> None:
+        """The caller knows that an order of this name rests."""
+        (order,) = (o for o in self.resting if o.name == name)
+        if quantity < order.filled:
+            return
+        if quantity == order.filled:
+            self.cancel(name)
+            return
+        moved = attrs.evolve(order, price=price, total=quantity, left=quantity - order.filled)
+        if any(other.owner == order.owner for other in self._counterparts(moved)):
+            return
+        if quantity <= order.total and price == order.price:
+            order.total, order.left = moved.total, moved.left
+            return
+        self.resting.remove(order)
+        if moved.post_only and self._counterparts(moved):
+            return
+        if self._trade(moved, stp) and moved.left:
+            self.resting.append(moved)
+
+    def levels(self, side: Side) -> dict[Decimal, Decimal]:
+        sizes: dict[Decimal, Decimal] = {}
+        for order in self.resting:
+            if order.side is side:
+                sizes[order.price] = sizes.get(order.price, Decimal(0)) + order.left
+        return sizes
+
+    def _counterparts(self, order: SlowOrder) -> list[SlowOrder]:
+        """Resting orders that the order crosses, in the order in which they trade."""
+        if order.side is Side.BUY:
+            found = [o for o in self.resting if o.side is Side.SELL and o.price <= order.price]
+            return sorted(found, key=lambda o: o.price)
+        found = [o for o in self.resting if o.side is Side.BUY and o.price >= order.price]
+        return sorted(found, key=lambda o: -o.price)
+
+    def _fills_nothing(self, order: SlowOrder, stp: SelfTradePrevention) -> bool:
+        """Say whether there is too little for a fill-or-kill order, which trades what it can once it meets
+        an order of its owner."""
+        volume = Decimal(0)
+        for other in self._counterparts(order):
+            if volume >= order.total:
+                break
+            if other.owner == order.owner:
+                return False
+            volume += other.left
+        return volume < order.total
+
+    def _trade(self, order: SlowOrder, stp: SelfTradePrevention) -> bool:
+        """Say whether the rest of the order may live on."""
+        for other in self._counterparts(order):
+            if not order.left:
+                break
+            if other.owner == order.owner:
+                if stp is SelfTradePrevention.TAKER_AT_CROSS:
+                    return False
+                self.resting.remove(other)
+                continue
+            quantity = min(order.left, other.left)
+            for one in (order, other):
+                one.left -= quantity
+                one.filled += quantity
+            self.fills.append((order.name, other.name, other.price, quantity))
+            if not other.left:
+                self.resting.remove(other)
+        return True

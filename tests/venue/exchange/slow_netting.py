@@ -1,0 +1,56 @@
+"""What positions in groups of markets are sure to pay, by going through everything that may come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from itertools import pairwise, product
+
+import attrs
+
+from kalshi_fix_venue.exchange.netting import GroupKind, MarketGroup
+
+Outcome = Mapping[str, bool]
+
+
+def possible(group: MarketGroup, known: Outcome) -> Iterator[Outcome]:
+    """Everything that may come out in a group, whatever of it is known already."""
+    for results in product((False, True), repeat=len(group.markets)):
+        if group.kind is GroupKind.DIRECTIONAL:
+            fits = all(before or not after for before, after in pairwise(results))
+        else:
+            fits = sum(results) == 1 if group.exhaustive else sum(results) <= 1
+        outcome = dict(zip(group.markets, results, strict=True))
+        if fits and all(outcome[market] == result for market, result in known.items()):
+            yield outcome
+
+
+@attrs.define
+class SlowPurse:
+    """All that an account ever bought, YES and NO, and what it paid for that. Nothing is ever sold: selling
+    YES is buying NO."""
+
+    paid: Fraction = Fraction(0)
+    yes: dict[str, Fraction] = attrs.field(factory=dict)
+    no: dict[str, Fraction] = attrs.field(factory=dict)
+
+    def buy(self, market: str, *, yes: bool, price: Fraction, quantity: Fraction) -> None:
+        held = self.yes if yes else self.no
+        held[market] = held.get(market, Fraction(0)) + quantity
+        self.paid += quantity * (price if yes else 1 - price)
+
+    def payout(self, outcome: Outcome) -> Fraction:
+        return sum(
+            (
+                (self.yes if result else self.no).get(market, Fraction(0))
+                for market, result in outcome.items()
+            ),
+            Fraction(0),
+        )
+
+    def worst_loss(self, groups: tuple[MarketGroup, ...]) -> Fraction:
+        """What is lost if the worst comes out of all: that much has to be paid, and no more."""
+        return self.paid - sum(
+            (min(self.payout(outcome) for outcome in possible(group, {})) for group in groups),
+            Fraction(0),
+        )

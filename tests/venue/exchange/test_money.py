@@ -1,0 +1,141 @@
+"""Balances, positions, reserved money and fees at the exchange model."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from kalshi_fix_venue.exchange import MARGIN
+from kalshi_fix_venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES
+from kalshi_fix_venue.exchange.money import MarginCollateral, Position
+from tests.venue.desk import BUY, SELL, Desk, d, ds, summary, trades
+
+
+def test_open_orders_hold_money_back_and_cancels_free_it() -> None:
+    desk = Desk(balances={"ann": "10"})
+    desk.place("ann", "a1", BUY, 10, "0.40")
+    assert desk.available("ann") == 6
+    desk.place("ann", "a2", SELL, 10, "0.60")
+    assert desk.available("ann") == 2
+    assert summary(desk.place("ann", "a3", BUY, 10, "0.21")) == ["a3 rejected INSUFFICIENT_BALANCE"]
+    assert summary(desk.place("ann", "a3", BUY, 10, "0.20")) == ["a3 accepted"]
+    desk.cancel("ann", "c", "a1")
+    assert desk.available("ann") == 4
+    assert desk.balance("ann") == 10
+
+
+def test_a_trade_moves_money_and_a_better_price_costs_less() -> None:
+    desk = Desk(balances={"ann": "10", "bob": "10"})
+    desk.place("bob", "b1", SELL, 10, "0.40")
+    taker, maker = trades(desk.place("ann", "a1", BUY, 10, "0.50"))
+    assert taker.balance_change == -4
+    assert maker.balance_change == -6
+    assert (desk.balance("ann"), desk.available("ann")) == ds(6, 6)
+    assert (desk.balance("bob"), desk.available("bob")) == ds(4, 4)
+    assert (desk.net("ann"), desk.net("bob")) == ds(10, -10)
+
+
+def test_closing_gives_money_back_and_needs_none() -> None:
+    desk = Desk(balances={"ann": "4", "bob": "100"})
+    desk.place("bob", "b1", SELL, 10, "0.40")
+    desk.place("ann", "a1", BUY, 10, "0.40")
+    assert desk.available("ann") == 0
+    assert summary(desk.place("ann", "a2", SELL, 11, "0.60")) == ["a2 rejected INSUFFICIENT_BALANCE"]
+    assert summary(desk.place("ann", "a2", SELL, 10, "0.60")) == ["a2 accepted"]
+    taker, maker = trades(desk.place("bob", "b2", BUY, 15, "0.60"))
+    assert (taker.collateral_returned, taker.balance_change) == ds(4, 4)
+    assert (maker.collateral_returned, maker.balance_change) == ds(6, 6)
+    assert (maker.long_quantity, maker.short_quantity) == ds(0, 0)
+    assert desk.balance("ann") == 6
+
+
+def test_an_order_that_turns_a_position_closes_first_and_opens_the_rest(desk: Desk) -> None:
+    desk.place("bob", "b1", SELL, 10, "0.40")
+    desk.place("ann", "a1", BUY, 10, "0.40")
+    desk.place("bob", "b2", BUY, 15, "0.30")
+    taker, _ = trades(desk.place("ann", "a2", SELL, 15, "0.30"))
+    assert taker.collateral_returned == 3
+    assert taker.balance_change == d("3") - d("3.5")
+    assert (taker.long_quantity, taker.short_quantity) == ds(0, 5)
+
+
+def test_the_cheapest_way_to_close_is_not_assumed() -> None:
+    """Ten long, two sales of ten: the one at the better price trades first and closes, so money
+    is held back for the other."""
+    desk = Desk(balances={"ann": "6", "bob": "100"})
+    desk.place("bob", "b1", SELL, 10, "0.40")
+    desk.place("ann", "a1", BUY, 10, "0.40")
+    desk.place("ann", "a2", SELL, 10, "0.90")
+    assert desk.available("ann") == 2
+    assert summary(desk.place("ann", "a3", SELL, 10, "0.70")) == ["a3 accepted"]
+    assert desk.available("ann") == 1
+    assert summary(desk.place("ann", "a4", SELL, 10, "0.85")) == ["a4 rejected INSUFFICIENT_BALANCE"]
+
+
+def test_an_account_in_debt_may_still_close() -> None:
+    desk = Desk(product=MARGIN, balances={"ann": "100", "bob": "1000000"})
+    desk.place("bob", "b1", SELL, 10, "100")
+    desk.place("ann", "a1", BUY, 10, "100")
+    desk.place("bob", "b2", BUY, 4, "50")
+    desk.place("ann", "a2", SELL, 4, "50")
+    assert desk.balance("ann") == -160
+    assert summary(desk.place("ann", "a3", BUY, 1, "1")) == ["a3 rejected INSUFFICIENT_BALANCE"]
+    assert summary(desk.place("ann", "a4", SELL, 6, "60")) == ["a4 accepted"]
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "aggressor", "fee"),
+    [
+        ("0.50", "100", True, "1.75"),
+        ("0.50", "1", True, "0.0175"),
+        ("0.50", "0.01", True, "0.0002"),
+        ("0.01", "1", True, "0.0007"),
+        ("0.50", "100", False, "0"),
+    ],
+)
+def test_the_prediction_fee_is_a_rate_on_price_times_its_complement(
+    price: str, quantity: str, aggressor: bool, fee: str
+) -> None:
+    assert PREDICTION_FEES.fee(d(price), d(quantity), aggressor=aggressor) == d(fee)
+
+
+def test_the_margin_fee_is_a_rate_on_the_notional_value() -> None:
+    assert MARGIN_FEES.fee(d("19.5"), d(10), aggressor=True) == d("0.0975")
+    assert MARGIN_FEES.fee(d("19.5"), d(10), aggressor=False) == d("0.0390")
+
+
+def test_fees_come_off_the_balance() -> None:
+    desk = Desk(fees=None)
+    desk.place("bob", "b1", SELL, 100, "0.50")
+    taker, maker = trades(desk.place("ann", "a1", BUY, 100, "0.50"))
+    assert (taker.charge.net, taker.balance_change) == ds("1.75", "-51.75")
+    assert (maker.charge.net, maker.balance_change) == ds(0, -50)
+    assert desk.balance("ann") == d("9948.25")
+
+
+def test_margin_posts_a_fraction_and_settles_the_difference() -> None:
+    desk = Desk(product=MARGIN)
+    desk.place("bob", "b1", SELL, 10, "20")
+    taker, maker = trades(desk.place("ann", "a1", BUY, 10, "20"))
+    assert (taker.balance_change, maker.balance_change) == ds(-20, -20)
+    desk.place("bob", "b2", BUY, 4, "25")
+    taker, maker = trades(desk.place("ann", "a2", SELL, 4, "25"))
+    assert taker.balance_change == 8 + 20
+    assert maker.balance_change == 8 - 20
+    assert desk.net("ann") == 6
+
+
+def test_a_share_of_a_margin_position_never_loses_a_fraction_of_a_cent() -> None:
+    collateral, position = MarginCollateral(), Position()
+    collateral.fill(position, BUY, d("10"), d(1))
+    collateral.fill(position, BUY, d("10.0001"), d(2))
+    returned = sum((collateral.fill(position, SELL, d("11"), d(1)).change for _ in range(3)), Decimal(0))
+    assert position == Position()
+    posted = d("30.0002") * d("0.1")
+    assert returned == posted + 33 - d("30.0002")
+
+
+def test_opening_costs_the_same_on_both_sides_of_a_perpetual() -> None:
+    collateral = MarginCollateral(rate=d("0.2"))
+    assert collateral.opening(BUY, d(10)) == collateral.opening(SELL, d(10)) == 2

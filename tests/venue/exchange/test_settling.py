@@ -1,0 +1,239 @@
+"""The end of a market: results, payouts, what becomes of orders, positions and money."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from kalshi_fix_venue.exchange import (
+    MARGIN,
+    MarketGroup,
+    MarketResult,
+    MarketState,
+    prediction_market,
+)
+from kalshi_fix_venue.exchange.netting import GroupKind
+from kalshi_fix_venue.exchange.outcomes import MarketSettled, MarketStateChanged, Outcome
+from tests.venue.desk import BUY, SELL, Desk, d, ds, summary
+
+DETERMINED, SETTLED = MarketState.DETERMINED, MarketState.SETTLED
+YES, NO, SCALAR = MarketResult
+OTHER = "RAINNY-26AUG20"
+
+
+def settled(outcomes: tuple[Outcome, ...]) -> MarketSettled:
+    (found,) = (outcome for outcome in outcomes if isinstance(outcome, MarketSettled))
+    return found
+
+
+def settle(desk: Desk, result: MarketResult, price: str | None = None) -> MarketSettled:
+    desk.market_state(DETERMINED, result, price)
+    return settled(desk.market_state(SETTLED))
+
+
+def paid(outcome: MarketSettled) -> dict[str, Decimal]:
+    return {position.account.owner: position.payout for position in outcome.positions}
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """Ann is 10 long at 40 cents, Bob 10 short, Cat has traded and holds nothing."""
+    desk = Desk(balances=dict.fromkeys(("ann", "bob", "cat"), "100"))
+    desk.place("bob", "b1", SELL, 10, "0.40")
+    desk.place("ann", "a1", BUY, 10, "0.40")
+    desk.place("cat", "c1", BUY, 5, "0.30")
+    desk.place("bob", "b2", SELL, 5, "0.30")
+    desk.place("bob", "b3", BUY, 5, "0.30")
+    desk.place("cat", "c2", SELL, 5, "0.30")
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("result", "price", "yes_pays", "ann", "bob"),
+    [
+        (YES, None, "1", "10", "0"),
+        (YES, "1", "1", "10", "0"),
+        (NO, None, "0", "0", "10"),
+        (SCALAR, "0.3060", "0.3060", "3.06", "6.94"),
+        (SCALAR, "0", "0", "0", "10"),
+        (SCALAR, "1.0000", "1", "10", "0"),
+    ],
+)
+def test_positions_pay_what_the_result_says(
+    desk: Desk, result: MarketResult, price: str | None, yes_pays: str, ann: str, bob: str
+) -> None:
+    before = {owner: desk.balance(owner) for owner in ("ann", "bob", "cat")}
+    outcome = settle(desk, result, price)
+    assert (outcome.result, outcome.price) == (result, d(yes_pays))
+    assert paid(outcome) == {"ann": d(ann), "bob": d(bob)}
+    assert desk.balance("ann") == before["ann"] + d(ann)
+    assert desk.balance("bob") == before["bob"] + d(bob)
+    assert desk.balance("cat") == before["cat"]
+    assert [desk.net(owner) for owner in ("ann", "bob", "cat")] == [0, 0, 0]
+
+
+def test_what_was_paid_in_is_paid_out_and_no_more(desk: Desk) -> None:
+    outcome = settle(desk, SCALAR, "0.0001")
+    assert sum(paid(outcome).values()) == 10
+    assert sum((desk.balance(owner) for owner in ("ann", "bob", "cat")), Decimal(0)) == 300
+    held = {p.account.owner: (p.long_quantity, p.short_quantity) for p in outcome.positions}
+    assert held == {"ann": ds(10, 0), "bob": ds(0, 10)}
+
+
+def test_a_position_is_paid_once(desk: Desk) -> None:
+    settle(desk, YES)
+    balance = desk.balance("ann")
+    assert desk.market_state(SETTLED) == ()
+    with pytest.raises(ValueError, match="was settled; its result stays"):
+        desk.market_state(SETTLED, NO)
+    with pytest.raises(ValueError, match="is settled and cannot become determined"):
+        desk.market_state(DETERMINED, NO)
+    assert desk.balance("ann") == balance
+
+
+def test_the_end_cancels_open_orders_and_gives_back_what_they_held(desk: Desk) -> None:
+    desk.place("ann", "a2", SELL, 10, "0.90")
+    desk.place("cat", "c3", BUY, 10, "0.10")
+    assert desk.available("cat") == 99
+    ended = desk.market_state(DETERMINED, YES)
+    assert summary(ended) == ["a2 canceled MARKET_CLOSED", "c3 canceled MARKET_CLOSED"]
+    assert desk.available("cat") == desk.balance("cat") == 100
+    assert summary(desk.place("ann", "a3", BUY, 1, "0.50")) == ["a3 rejected MARKET_ALREADY_CLOSED"]
+    settled(desk.market_state(SETTLED))
+    assert desk.available("ann") == desk.balance("ann")
+
+
+def test_a_result_may_be_corrected_until_it_is_paid_out(desk: Desk) -> None:
+    desk.market_state(DETERMINED, YES)
+    assert desk.market_state(DETERMINED, SCALAR, "0.5") == ()
+    outcome = settled(desk.market_state(SETTLED, NO))
+    assert (outcome.result, outcome.price) == (NO, d(0))
+    assert paid(outcome) == {"ann": d(0), "bob": d(10)}
+
+
+def test_each_subaccount_is_paid_by_itself() -> None:
+    desk = Desk(balances={"ann": "100", "ann/3": "100", "bob": "100"})
+    desk.place("bob", "b1", SELL, 10, "0.40")
+    desk.place("ann", "a1", BUY, 4, "0.40")
+    desk.place("ann/3", "a2", BUY, 6, "0.40")
+    outcome = settle(desk, YES)
+    assert [(p.account.subaccount, p.payout) for p in outcome.positions if p.account.owner == "ann"] == [
+        (0, d(4)),
+        (3, d(6)),
+    ]
+    assert desk.balance("ann/3") == d("100") - d("2.4") + 6
+
+
+def test_rounding_the_balance_down_is_the_fee_of_the_settlement() -> None:
+    """The venue's example: 100.01 contracts at 30.60 cents, with a balance of 10 dollars."""
+    markets = (prediction_market("HIGHNY-26AUG20", subpenny=True),)
+    desk = Desk(markets=markets, balances={"ann": "60.005", "bob": "100"})
+    desk.place("bob", "b1", SELL, "100.01", "0.50")
+    desk.place("ann", "a1", BUY, "100.01", "0.50")
+    assert desk.balance("ann") == 10
+    outcome = settle(desk, SCALAR, "0.3060")
+    ann, _ = outcome.positions
+    assert (ann.payout, ann.fee) == ds("30.6030", "0.00006")
+    assert desk.balance("ann") == d("40.6030")
+
+
+def test_fees_and_payouts_together_are_what_was_paid_in() -> None:
+    desk = Desk(markets=(prediction_market("HIGHNY-26AUG20", subpenny=True),))
+    desk.place("bob", "b1", SELL, "3.33", "0.0333")
+    desk.place("ann", "a1", BUY, "1.11", "0.0333")
+    desk.place("cat", "c1", BUY, "2.22", "0.0333")
+    outcome = settle(desk, SCALAR, "0.1234")
+    assert sum(p.payout + p.fee for p in outcome.positions) == d("3.33")
+    owners = sum((desk.balance(owner) for owner in ("ann", "bob", "cat")), Decimal(0))
+    assert sum(p.fee for p in outcome.positions) <= desk.exchange.fees_kept
+    assert owners + desk.exchange.fees_kept == 30_000
+
+
+@pytest.mark.parametrize(
+    ("moment", "clears"),
+    [
+        (datetime(2026, 8, 21, 3, 59, 59, tzinfo=UTC), date(2026, 8, 20)),
+        (datetime(2026, 8, 21, 4, 0, 0, tzinfo=UTC), date(2026, 8, 21)),
+    ],
+)
+def test_a_settlement_clears_on_the_date_of_new_york(desk: Desk, moment: datetime, clears: date) -> None:
+    desk.now = moment
+    assert settle(desk, YES).clearing_date == clears
+
+
+@pytest.mark.parametrize(
+    ("state", "result", "price", "says"),
+    [
+        (DETERMINED, None, None, "has no result; give yes, no, or scalar with its price"),
+        (DETERMINED, None, "0.5", "a price belongs to a result"),
+        (DETERMINED, SCALAR, None, "a scalar result needs its price"),
+        (DETERMINED, SCALAR, "1.0001", "0 to 1 dollar in steps of 0.0001, not 1.0001"),
+        (DETERMINED, SCALAR, "-0.0001", "0 to 1 dollar"),
+        (DETERMINED, SCALAR, "0.00005", "in steps of 0.0001"),
+        (DETERMINED, SCALAR, "NaN", "0 to 1 dollar"),
+        (DETERMINED, YES, "0.5", "decided yes pays 1 dollars"),
+        (DETERMINED, NO, "1", "decided no pays 0 dollars"),
+        (MarketState.CLOSED, YES, None, "a market that is closed has no result"),
+        (SETTLED, YES, None, "is active and cannot become settled"),
+    ],
+)
+def test_a_result_that_cannot_be_changes_nothing(
+    desk: Desk, state: MarketState, result: MarketResult | None, price: str | None, says: str
+) -> None:
+    desk.place("ann", "a2", SELL, 10, "0.90")
+    with pytest.raises(ValueError, match=says):
+        desk.market_state(state, result, price)
+    market = desk.exchange.markets[desk.market]
+    assert (market.state, market.result) == (MarketState.ACTIVE, None)
+    assert desk.asks() == "10@0.90"
+
+
+def test_perpetuals_do_not_settle() -> None:
+    desk = Desk(product=MARGIN)
+    with pytest.raises(ValueError, match="is a perpetual, which is never determined"):
+        desk.market_state(DETERMINED, YES)
+
+
+def test_subscribers_hear_of_the_state_before_the_payout(desk: Desk) -> None:
+    desk.market_state(DETERMINED, YES)
+    change, payout = desk.market_state(SETTLED)
+    assert isinstance(change, MarketStateChanged)
+    assert isinstance(payout, MarketSettled)
+
+
+LADDER = ("ABOVE-50", "ABOVE-60", "ABOVE-70")
+
+
+@pytest.mark.parametrize(
+    ("kind", "exhaustive", "before", "last", "says"),
+    [
+        (GroupKind.MUTUALLY_EXCLUSIVE, False, [YES, NO], YES, "ABOVE-50 and ABOVE-70 cannot both be yes"),
+        (GroupKind.MUTUALLY_EXCLUSIVE, True, [NO, NO], NO, "not all markets of group g can be no"),
+        (GroupKind.MUTUALLY_EXCLUSIVE, False, [NO, NO], NO, None),
+        (GroupKind.MUTUALLY_EXCLUSIVE, True, [NO, YES], NO, None),
+        (GroupKind.MUTUALLY_EXCLUSIVE, False, [YES, SCALAR], NO, None),
+        (GroupKind.DIRECTIONAL, False, [YES, NO], YES, "ABOVE-70 cannot be yes if ABOVE-60 is no"),
+        (GroupKind.DIRECTIONAL, False, [YES, YES], YES, None),
+        (GroupKind.DIRECTIONAL, False, [YES, NO], NO, None),
+    ],
+)
+def test_a_result_does_not_contradict_those_of_its_group(
+    kind: GroupKind, exhaustive: bool, before: list[MarketResult], last: MarketResult, says: str | None
+) -> None:
+    """Money that the group had returned would have to be taken back."""
+    group = MarketGroup(name="g", markets=LADDER, kind=kind, exhaustive=exhaustive)
+    desk = Desk(markets=tuple(prediction_market(ticker) for ticker in LADDER), market_groups=(group,))
+    for ticker, result in zip(LADDER, before, strict=False):
+        desk.market_state(DETERMINED, result, "0.5" if result is SCALAR else None, market=ticker)
+    if says is None:
+        desk.market_state(DETERMINED, last, market=LADDER[2])
+        return
+    with pytest.raises(ValueError, match=says):
+        desk.market_state(DETERMINED, last, market=LADDER[2])
+    assert desk.exchange.markets[LADDER[2]].state is MarketState.ACTIVE
+    # One that was decided wrongly is corrected first.
+    desk.market_state(DETERMINED, SCALAR, "0.5", market=LADDER[0])
+    desk.market_state(DETERMINED, SCALAR, "0.5", market=LADDER[1])
+    desk.market_state(DETERMINED, last, market=LADDER[2])

@@ -1,0 +1,64 @@
+"""Cash that an owner moves between shards and subaccounts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.exchange import AccountId, MoveCash, prediction_market
+from kalshi_fix_venue.operations.operator import Transfer
+from tests.venue.desk import BUY, MARKET, START, Desk, d, ds
+from tests.venue.test_shards import sharded
+from tests.venue.town import Town
+
+HERE, SAVED, THERE = AccountId("ann"), AccountId("ann", 1), AccountId("ann", 0, 1)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """Ann with 10 dollars on shard 0, 6 of them held back for an order."""
+    desk = Desk(balances={"ann": "10", "ann/1": "0", "bob": "10"}, markets=(prediction_market(MARKET),))
+    desk.place("ann", "a1", BUY, 10, "0.60")
+    return desk
+
+
+def balances(desk: Desk) -> tuple[Decimal, ...]:
+    return tuple(desk.exchange.account(each).balance for each in (HERE, SAVED))
+
+
+def test_free_cash_moves_and_comes_back(desk: Desk) -> None:
+    assert desk.exchange.apply(MoveCash(HERE, SAVED, d("3.9999")), START) == ()
+    assert balances(desk) == ds("6.0001", "3.9999")
+    desk.exchange.apply(MoveCash(SAVED, HERE, d("3.9999")), START)
+    assert balances(desk) == ds(10, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"amount": d("4.0001")}, "has 4.00 dollars that are free"),
+        ({"amount": d(0)}, "multiple of 0.0001"),
+        ({"amount": d(-1)}, "multiple of 0.0001"),
+        ({"amount": d("0.00001")}, "multiple of 0.0001"),
+        ({"target": AccountId("bob")}, "ann cannot move cash to bob"),
+        ({"target": THERE}, "there is no account 0 of ann on shard 1"),
+        ({"source": AccountId("cat")}, "there is no account 0 of cat"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_moved_changes_nothing(desk: Desk, change: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        desk.exchange.apply(attrs.evolve(MoveCash(HERE, SAVED, d(1)), **change), START)
+    assert balances(desk) == ds(10, 0)
+
+
+def test_an_operator_funds_a_shard() -> None:
+    town: Town = sharded()
+    moved = Transfer(owner="ann", amount=d(100), to_shard=2)
+    assert town.perform(moved)["said"] == ("ann: 100 dollars moved; 900 are left, and 150 are there")
+    with pytest.raises(ConfigurationError, match=r"account 0 of ann on shard 2 has 150 dollars"):
+        town.perform(Transfer(owner="ann", amount=d(151), from_shard=2))

@@ -1,0 +1,167 @@
+"""A product's gateway without sessions: messages in, what each login is told out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import count
+from typing import Any, TypeVar
+
+from kalshi_fix_sansio import (
+    ExecutionReport,
+    Header,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrdType,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.dialect.layout import Sender
+from kalshi_fix_sansio.validation import validate
+from kalshi_fix_venue.exchange import (
+    PREDICTION,
+    Command,
+)
+from kalshi_fix_venue.gateway.flags import LogonFlags
+from kalshi_fix_venue.gateway.logins import Delivery, Login
+from kalshi_fix_venue.gateway.market_data import SymbolLimits
+from kalshi_fix_venue.gateway.product import ProductGateway
+from tests.venue.desk import START, Desk
+
+M = TypeVar("M", bound=Message)
+
+
+class GatewayDesk:
+    """Everything a login is told is checked against the dialect, as a session would do. `settings` are those
+    of the exchange (see `Desk`)."""
+
+    def __init__(
+        self,
+        product: str = PREDICTION,
+        *,
+        limits: SymbolLimits | None = None,
+        **settings: Any,
+    ) -> None:
+        balances, ids = {"ann": "10000", "bob": "10000", "ann/3": "10"}, count(1)
+        desk = Desk(product=product, balances=balances, **settings)
+        self.symbol = desk.market
+        self.gateway = ProductGateway(desk.exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
+        self.product = product
+        self.now = START
+        self._seq_num = count(2)
+
+    def login(
+        self,
+        owner: str,
+        session_type: str = "KalshiNR",
+        *,
+        key: str | None = None,
+        write: bool = True,
+        **flags: Any,
+    ) -> Login:
+        """Someone who is logged on. By default without pending reports, and in dollars."""
+        login = Login(
+            key_id=key or f"key-{owner}",
+            owner=owner,
+            session_type=session_type,
+            product=self.product,
+            may_write=write,
+            keeps_messages=session_type in ("KalshiRT", "KalshiPT"),
+        )
+        self.gateway.logins.add(login)
+        self.gateway.logins.enter(
+            login, LogonFlags(**{"use_dollars": True, "skip_pending": True, **flags}), connection=1
+        )
+        return login
+
+    def wait(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+    def send(self, login: Login, message: Message) -> list[Delivery]:
+        message.header = Header(
+            msg_type=message.MSG_TYPE,
+            sender_comp_id=login.key_id,
+            target_comp_id=login.session_type,
+            msg_seq_num=next(self._seq_num),
+            sending_time=self.now,
+        )
+        return self._checked(self.gateway.handle(message, login, self.now))
+
+    def execute(self, command: Command) -> list[Delivery]:
+        deliveries, _ = self.gateway.execute(command, self.now)
+        return self._checked(deliveries)
+
+    def order(
+        self, cl_ord_id: str, side: Side, quantity: str | int, price: str | int, **fields: Any
+    ) -> NewOrderSingle:
+        values: dict[str, Any] = {
+            "cl_ord_id": cl_ord_id,
+            "order_qty": quantity,
+            "ord_type": OrdType.LIMIT,
+            "price": price,
+            "side": side,
+            "symbol": self.symbol,
+            "time_in_force": TimeInForce.GOOD_TILL_CANCEL,
+        }
+        return NewOrderSingle(**(values | fields))
+
+    def cancel(self, cl_ord_id: str, orig: str, side: Side, **fields: Any) -> OrderCancelRequest:
+        values: dict[str, Any] = {
+            "cl_ord_id": cl_ord_id,
+            "orig_cl_ord_id": orig,
+            "side": side,
+            "symbol": self.symbol,
+        }
+        return OrderCancelRequest(**(values | fields))
+
+    def amend(
+        self, cl_ord_id: str, orig: str, side: Side, quantity: str | int, **fields: Any
+    ) -> OrderCancelReplaceRequest:
+        values: dict[str, Any] = {
+            "cl_ord_id": cl_ord_id,
+            "orig_cl_ord_id": orig,
+            "side": side,
+            "symbol": self.symbol,
+            "order_qty": quantity,
+            "ord_type": OrdType.LIMIT,
+        }
+        return OrderCancelReplaceRequest(**(values | fields))
+
+    def _checked(self, deliveries: list[Delivery]) -> list[Delivery]:
+        for login, message in deliveries:
+            problems = validate(
+                message,
+                type(message).MESSAGE,
+                product=login.product,
+                session=login.session_type,
+                sender=Sender.VENUE,
+            )
+            assert problems == (), f"{message!r}: {problems}"
+        return deliveries
+
+
+def told(deliveries: Sequence[Delivery], login: Login) -> list[Message]:
+    """What one login is told."""
+    return [message for to, message in deliveries if to is login]
+
+
+def reports(deliveries: Sequence[Delivery], login: Login) -> list[ExecutionReport]:
+    """What one login is told, all of it being execution reports."""
+    found = told(deliveries, login)
+    only = [message for message in found if isinstance(message, ExecutionReport)]
+    assert len(only) == len(found), found
+    return only
+
+
+def line(report: ExecutionReport) -> str:
+    """ExecType, OrdStatus, LeavesQty and CumQty."""
+    return f"{report.exec_type}/{report.ord_status} {report.leaves_qty}+{report.cum_qty}"
+
+
+def only(deliveries: Sequence[Delivery], kind: type[M]) -> M:
+    """The one message there is."""
+    ((_, message),) = deliveries
+    assert isinstance(message, kind), message
+    return message

@@ -1,0 +1,120 @@
+"""What gateways do later: at its time, in order, once, unless it was cancelled."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from kalshi_fix_sansio import OrderMassCancelReport, Side, TimeInForce
+from kalshi_fix_venue.gateway.logins import Delivery, Login, Result
+from kalshi_fix_venue.gateway.timers import MOST_CANCELED, Action, Timers
+from tests.venue.desk import START
+from tests.venue.gateway.gateway_desk import GatewayDesk
+
+SECOND = timedelta(seconds=1)
+INSTANT = timedelta(microseconds=1)
+
+
+def does_nothing(now: datetime) -> Result:
+    return [], ()
+
+
+def drain(timers: Timers, now: datetime) -> None:
+    while (action := timers.pop_due(now)) is not None:
+        action(now)
+
+
+def writes(diary: list[str], what: str) -> Action:
+    def write(now: datetime) -> Result:
+        diary.append(f"{what} {(now - START).total_seconds():g}")
+        return [], ()
+
+    return write
+
+
+def test_an_action_is_due_at_its_time_and_not_just_before() -> None:
+    timers, diary = Timers(), list[str]()
+    timers.at(START + SECOND, writes(diary, "a"))
+    drain(timers, START + SECOND - INSTANT)
+    assert (diary, timers.next_deadline()) == ([], START + SECOND)
+    drain(timers, START + SECOND)
+    drain(timers, START + 9 * SECOND)
+    assert (diary, timers.next_deadline()) == (["a 1"], None)
+
+
+def test_actions_go_by_their_times_and_then_in_the_order_in_which_they_were_set() -> None:
+    timers, diary = Timers(), list[str]()
+    for name, seconds in (("c", 3), ("a", 1), ("b", 1)):
+        timers.at(START + seconds * SECOND, writes(diary, name))
+    drain(timers, START + 9 * SECOND)
+    assert diary == ["a 9", "b 9", "c 9"]
+
+
+def test_a_cancelled_action_is_not_done_and_sets_no_deadline() -> None:
+    timers, diary = Timers(), list[str]()
+    first = timers.at(START + SECOND, writes(diary, "a"))
+    timers.at(START + 2 * SECOND, writes(diary, "b"))
+    timers.cancel(first)
+    timers.cancel(first)
+    timers.cancel(None)
+    assert (first.is_open, timers.next_deadline()) == (False, START + 2 * SECOND)
+    drain(timers, START + 9 * SECOND)
+    timers.cancel(first)
+    assert diary == ["b 9"]
+
+
+def test_an_action_may_set_the_next_one() -> None:
+    timers, diary = Timers(), list[str]()
+
+    def again(now: datetime) -> Result:
+        diary.append("again")
+        if len(diary) < 3:
+            timers.at(now, again)
+        return [], ()
+
+    timers.at(START, again)
+    drain(timers, START)
+    assert diary == ["again"] * 3
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    timers = Timers()
+    timers.at(START + SECOND, does_nothing)
+    for number in range(20 * MOST_CANCELED):
+        timers.cancel(timers.at(START + (number + 2) * SECOND, does_nothing))
+    # The earliest is open, so that nothing but the bound takes the others out.
+    assert len(timers._heap) < 3 * MOST_CANCELED
+    assert timers.next_deadline() == START + SECOND
+
+
+def a_word(to: Login, text: str) -> Action:
+    """An action that tells somebody something."""
+    template = OrderMassCancelReport(cl_ord_id=text, order_id="x", mass_cancel_response="6")
+    return lambda now: ([(to, template)], ())
+
+
+def words(deliveries: list[Delivery]) -> list[str | None]:
+    return [getattr(message, "cl_ord_id", None) for _, message in deliveries]
+
+
+def test_the_gateway_does_what_is_due_before_it_takes_a_message(desk: GatewayDesk, ann: Login) -> None:
+    desk.gateway.timers.at(desk.now + SECOND, a_word(ann, "due"))
+    assert desk.gateway.next_deadline() == desk.now + SECOND
+    desk.wait(seconds=1)
+    assert words(desk.send(ann, desk.order("a1", Side.BUY, 1, "0.40"))) == ["due", "a1"]
+
+
+def test_the_gateway_leaves_what_is_not_due(desk: GatewayDesk, ann: Login) -> None:
+    desk.gateway.timers.at(desk.now + SECOND, a_word(ann, "due"))
+    assert desk.gateway.handle_timer(desk.now + SECOND - INSTANT) == []
+    assert words(desk.gateway.handle_timer(desk.now + SECOND)) == ["due"]
+    assert desk.gateway.next_deadline() is None
+
+
+def test_timers_and_expiries_of_orders_go_by_their_times(desk: GatewayDesk, ann: Login) -> None:
+    for cl_ord_id, seconds in (("first", 1), ("third", 3)):
+        at = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": desk.now + seconds * SECOND}
+        desk.send(ann, desk.order(cl_ord_id, Side.BUY, 1, "0.40", **at))
+    desk.gateway.timers.at(desk.now + 2 * SECOND, a_word(ann, "second"))
+    desk.gateway.timers.at(desk.now + 3 * SECOND, a_word(ann, "last"))
+    assert words(desk.gateway.handle_timer(desk.now + 2 * SECOND)) == ["first", "second"]
+    assert words(desk.gateway.handle_timer(desk.now + 3 * SECOND)) == ["third", "last"]

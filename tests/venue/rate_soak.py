@@ -1,0 +1,322 @@
+"""Accounts that send as much as their rate budgets let them, on all shards and with REST beside them, against
+the simulated venue's own books of the limits; in virtual time, with messages that are late by chance.
+
+`python -m tests.venue.rate_soak --seconds 600 --seed 7` is longer than the test.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    BusinessRejectReason,
+    Logon,
+    MarketDataRequest,
+    OrderGroupRequest,
+    Quote,
+    QuoteCancel,
+    QuoteConfirm,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio._generated.sessions import Product
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import RejectReceived
+from kalshi_fix_sansio.trading import RateBudget, TokenBucket
+from kalshi_fix_venue.exchange import margin_market, prediction_market
+from tests.venue.desk import MARKET, PERP
+from tests.venue.town import Client, Town, accounts, amend, cancel, mass_cancel, order
+
+IOC = TimeInForce.IMMEDIATE_OR_CANCEL
+LATE = 0.05
+"""Seconds by which a message may be late: what `use` of 0.95 makes up for in a bucket of one second."""
+SHARDS = (None, -1, 0, 1, 2)
+GROUP = "00000000-0000-4000-8000-000000000000"
+TURN = 0.004
+"""Seconds between two looks at what may leave."""
+
+
+@attrs.define
+class Outcome:
+    """What came of a soak."""
+
+    seconds: float
+    messages: Counter[str] = attrs.field(factory=Counter)
+    """By MsgType."""
+    refused: Counter[str] = attrs.field(factory=Counter)
+    rest: int = 0
+    """Requests by REST."""
+    rest_refused: int = 0
+    logons_refused: int = 0
+    use: dict[str, float] = attrs.field(factory=dict)
+    """Which part of what the venue would have let through was used in the first half, by bucket."""
+
+    @property
+    def all_refused(self) -> int:
+        """What was over a limit, of all kinds."""
+        return self.refused.total() + self.rest_refused + self.logons_refused
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self.messages.items()))
+        uses = ", ".join(f"{name} {part:.1%}" for name, part in sorted(self.use.items()))
+        return (
+            f"{self.seconds:g} s: {self.messages.total()} messages ({kinds}) and {self.rest} requests by "
+            f"REST, {self.all_refused} refused; use of the buckets: {uses}"
+        )
+
+
+@attrs.define
+class Account:
+    """One owner on one product, with a budget that is told of everything."""
+
+    owner: str
+    product: Product
+    budget: RateBudget
+    clients: dict[str, Client] = attrs.field(factory=dict)
+    """By API key."""
+
+
+class Soak:
+    """A town under load."""
+
+    def __init__(self, tiers: tuple[str, str], seed: int, use: float) -> None:
+        self.random = Random(seed)
+        self.use = use
+        self._numbers = count(1)
+        self.town = Town(
+            markets={
+                "prediction": tuple(
+                    prediction_market(f"{MARKET}-{shard}" if shard else MARKET, shard=shard)
+                    for shard in range(3)
+                ),
+                "margin": (margin_market(PERP),),
+            },
+            accounts=accounts(
+                ann={"balance": Decimal(10**9), "tier": tiers[0]},
+                perp={"balance": Decimal(10**9), "tier": tiers[1]},
+            ),
+        )
+        # The lowest tier has budgets, but no FIX.
+        self.town.venue._rate_limits.may_use_fix = lambda *_: True  # type: ignore[method-assign]
+        self.accounts = (
+            Account("ann", "prediction", RateBudget(tiers[0], use=use)),
+            Account("perp", "margin", RateBudget(tiers[1], product="margin", use=use)),
+        )
+        self._on_the_way: list[tuple[float, int, Account, str, Message]] = []
+        self._arrivals: dict[str, float] = {}
+        """By key: messages of one connection stay in order."""
+        self._taken: Counter[str] = Counter()
+
+    def run(self, seconds: float) -> Outcome:
+        """Half of the time all that may leave does; in the other half there are quiet seconds, too, in which
+        buckets fill, so that what follows is a burst."""
+        outcome, town = Outcome(seconds), self.town
+        self._watch()
+        begin = town.monotonic
+        while town.monotonic < begin + seconds / 2:
+            self._load(outcome)
+        for name, bucket in self._buckets():
+            if not name.endswith(("logon", "mass cancel")):
+                most = bucket.rate * (town.monotonic - begin) + bucket.capacity
+                outcome.use[name] = self._taken[name] / most
+        while town.monotonic < begin + seconds:
+            busy = town.monotonic + self.random.choice((0.1, 0.5, 2.0))
+            while town.monotonic < busy:
+                self._load(outcome)
+            self._wait(self.random.choice((0.0, 0.5, 2.5)))
+        self._wait(1.0)
+        for account in self.accounts:
+            for client in account.clients.values():
+                self._hear(client, outcome)
+        return outcome
+
+    # What is sent
+
+    def _load(self, outcome: Outcome) -> None:
+        for account in self.accounts:
+            self._send_all(account, outcome)
+        self._wait(TURN)
+
+    def _send_all(self, account: Account, outcome: Outcome) -> None:
+        budget, town, random = account.budget, self.town, self.random
+        for key, kinds in self._kinds(account):
+            if key not in account.clients:
+                self._log_on(account, key, outcome)
+                continue
+            if random.random() < 0.0005:
+                self._hear(account.clients.pop(key), outcome, leave=True)
+                continue
+            make = random.choice(kinds)
+            # As many as may leave, so that a full bucket leaves as one burst.
+            for _ in range(200):
+                message = make()
+                if budget.wait(message, town.now):
+                    break
+                budget.sent(message, town.now)
+                outcome.messages[message.MSG_TYPE] += 1
+                late = max(self._arrivals.get(key, 0.0), town.monotonic + random.random() * LATE)
+                self._arrivals[key] = late
+                heappush(self._on_the_way, (late, next(self._numbers), account, key, message))
+        if random.random() < 0.1:
+            self._ask_rest(account, outcome)
+
+    def _kinds(self, account: Account) -> Iterator[tuple[str, list[Callable[[], Message]]]]:
+        place: Callable[[], Message]
+        end: Callable[[], Message]
+        if account.owner == "perp":
+            place = lambda: order(self._name(), Side.BUY, 1, "0.0001", symbol=PERP, time_in_force=IOC)  # noqa: E731
+            end = lambda: self._cancel(None)  # noqa: E731
+            yield "perp", [place, end, end, self._group, self._mass_cancel]
+            yield "perp-md", [lambda: MarketDataRequest.snapshot(PERP)]
+        else:
+            end = lambda: self._cancel(self.random.choice(SHARDS))  # noqa: E731
+            yield "ann", [self._order, self._amend, end, end, self._group, self._mass_cancel]
+            yield "ann-2", [self._quote, self._quote_cancel, self._quote_confirm]
+            yield "ann-md", [lambda: MarketDataRequest.snapshot(MARKET)]
+
+    def _name(self) -> str:
+        return f"{next(self._numbers)}"
+
+    def _order(self) -> Message:
+        shard = self.random.choice(SHARDS)
+        symbol = f"{MARKET}-{shard}" if shard and shard > 0 else MARKET
+        return order(
+            self._name(), Side.BUY, 1, "0.01", symbol=symbol, ex_destination=shard, time_in_force=IOC
+        )
+
+    def _amend(self) -> Message:
+        return amend(self._name(), "none", 1, ex_destination=self.random.choice(SHARDS))
+
+    def _cancel(self, shard: int | None) -> Message:
+        return cancel(self._name(), "none", ex_destination=shard)
+
+    def _group(self) -> Message:
+        return self.random.choice((OrderGroupRequest.reset, OrderGroupRequest.trigger))(GROUP)
+
+    def _mass_cancel(self) -> Message:
+        return mass_cancel(self._name())
+
+    def _quote(self) -> Message:
+        return Quote(quote_id=self._name(), quote_req_id="none", symbol=MARKET, bid_px="0.01")
+
+    def _quote_cancel(self) -> Message:
+        return QuoteCancel(quote_id=self._name())
+
+    def _quote_confirm(self) -> Message:
+        return QuoteConfirm(quote_id=self._name())
+
+    def _log_on(self, account: Account, key: str, outcome: Outcome) -> None:
+        now = self.town.now
+        if account.budget.wait(Logon, now):
+            return
+        account.budget.sent(Logon, now)
+        outcome.messages[Logon.MSG_TYPE] += 1
+        kind = "KalshiMD" if key.endswith("md") else "KalshiRFQ" if key == "ann-2" else "KalshiNR"
+        client = self.town.connect(key, kind, product=account.product)
+        outcome.logons_refused += not client.is_logged_on
+        account.clients[key] = client
+
+    def _ask_rest(self, account: Account, outcome: Outcome) -> None:
+        """Take tokens at the venue's own buckets, as REST does, if the budget has them."""
+        now, random = self.town.now, self.random
+        choices: Any = [("write", None), ("read", None), ("write", 1), ("write", 2)]
+        use, shard = random.choice(choices if account.owner == "ann" else choices[:2])
+        tokens = random.choice((2, 10, 10, 250))
+        if account.budget.left(now, bucket=use, shard=shard) < tokens:
+            return
+        account.budget.spent(tokens, now, bucket=use, shard=shard)
+        outcome.rest += 1
+        for key, bucket in self.town.venue._rate_limits._buckets.items():
+            if (key.owner, key.product, key.use, key.shard) == (account.owner, account.product, use, shard):
+                bucket.refill(now.monotonic)
+                outcome.rest_refused += bucket.missing(tokens) > 0
+                bucket.spend(tokens)
+
+    # Time, and what is heard
+
+    def _wait(self, seconds: float) -> None:
+        town = self.town
+        end = town.monotonic + seconds
+        while self._on_the_way and self._on_the_way[0][0] <= end:
+            at, _, account, key, message = heappop(self._on_the_way)
+            town.wait(max(0.0, at - town.monotonic))
+            client = account.clients.get(key)
+            if client is not None:
+                client.session.send(message, town.now)
+                town.run()
+        town.wait(end - town.monotonic)
+
+    def _hear(self, client: Client, outcome: Outcome, *, leave: bool = False) -> None:
+        if leave:
+            client.logout()
+        for event in client.events:
+            reject = event.reject if isinstance(event, RejectReceived) else None
+            if (
+                isinstance(reject, BusinessMessageReject)
+                and reject.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
+            ):
+                outcome.refused[reject.ref_msg_type] += 1
+        client.events.clear()
+
+    def _buckets(self) -> Iterator[tuple[str, TokenBucket]]:
+        for key, bucket in self.town.venue._rate_limits._buckets.items():
+            yield f"{key.product} {key.use}{'' if key.shard is None else f' {key.shard}'}", bucket
+
+    def _watch(self) -> None:
+        """Count what is taken of the venue's buckets."""
+        limits, taken = self.town.venue._rate_limits, self._taken
+        make = limits._bucket
+
+        def bucket(key: Any, *figures: float) -> TokenBucket:
+            found = make(key, *figures)
+            if not isinstance(found, _Counted):
+                name = f"{key.product} {key.use}{'' if key.shard is None else f' {key.shard}'}"
+                found = limits._buckets[key] = _Counted(
+                    found.rate, found.capacity, found.level, found.at, taken, name
+                )
+            return found
+
+        limits._bucket = bucket  # type: ignore[method-assign,assignment]
+
+
+@attrs.define
+class _Counted(TokenBucket):
+    taken: Counter[str]
+    name: str
+
+    def spend(self, tokens: float) -> None:
+        super().spend(tokens)
+        self.taken[self.name] += int(tokens)
+
+
+def soak(seconds: float, seed: int, tiers: tuple[str, str], use: float = 0.95) -> Outcome:
+    """Let two accounts of these tiers, on prediction and on margin, send for so long."""
+    return Soak(tiers, seed, use).run(seconds)
+
+
+def main() -> None:
+    """Soak pairs of tiers one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--use", type=float, default=0.95)
+    parser.add_argument("tiers", nargs="*", default=["Advanced", "Expert", "Premier"])
+    chosen = parser.parse_args()
+    for number, tier in enumerate(chosen.tiers):
+        other = chosen.tiers[number - 1]
+        outcome = soak(chosen.seconds, chosen.seed, (tier, other), chosen.use)
+        print(f"{tier} on prediction, {other} on margin, {outcome}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

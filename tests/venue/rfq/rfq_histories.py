@@ -1,0 +1,540 @@
+"""Histories of a creator and two makers who trade by RfqCreator and RfqMaker at the simulated venue, and slow
+models that say from all messages what is to be believed of them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal, localcontext
+from functools import cache
+from random import Random
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    AcceptQuoteStatus,
+    ExecType,
+    ExecutionReport,
+    NewOrderSingle,
+    Quote,
+    QuoteCancelStatus,
+    QuoteConfirm,
+    QuoteConfirmStatus,
+    QuoteRequest,
+    QuoteRequestAck,
+    QuoteRequestReject,
+    QuoteStatus,
+    QuoteStatusReport,
+    RFQCancelStatus,
+    Side,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.trading import (
+    DropCopy,
+    ExecKey,
+    MakerQuote,
+    MakerRfq,
+    QuoteTerms,
+    RfqCreator,
+    RfqMaker,
+    RfqRequestError,
+)
+from kalshi_fix_venue.assumptions import Assumptions
+from kalshi_fix_venue.gateway.rfq import RfqSettings
+from kalshi_fix_venue.gateway.rfq.book import Quote as VenueQuote
+from kalshi_fix_venue.gateway.rfq.book import Rfq as VenueRfq
+from tests.helpers import HOSTILE_CONTEXTS
+from tests.venue.desk import MARKET
+from tests.venue.rfq.rfq_town import NAMES, OTHER, VOLATILE, RfqTown, accounts, key, request
+from tests.venue.rfq.test_combos import COLLECTIONS, HIGH, RAINS, SNOWS, A, combo
+from tests.venue.town import KEYS, Client, named, order
+
+Step = tuple[object, datetime]
+STEPS = 150
+PENDING = (ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE)
+
+
+class Participant:
+    """One of the two sides: a machine beside a session, and everything that it was given."""
+
+    machine: Any
+
+    def __init__(self, story: Story, name: str) -> None:
+        self.story, self.name = story, name
+        self.client: Client | None = None
+        self.steps: list[Step] = []
+        self.store = MemoryStore()
+        self.losses = 0
+        self.unheard = False
+        """Whether no answer to what it sends reaches this side."""
+        self.arrives = True
+        """Whether what it sends then reaches the venue."""
+        self.forgot = False
+        """Whether its process died, and its store has not named yet what the journal does not contain."""
+
+    def log_on(self) -> None:
+        self.client = self.connect()
+        self.follow()
+        self.forgot = False
+
+    def fresh(self) -> Any:
+        """The machine of a new process."""
+        raise AssertionError
+
+    def connect(self) -> Client:
+        raise AssertionError
+
+    def send(self, message: Message) -> None:
+        self.steps.append((message, self.story.now))
+        client, town = self.client, self.story.town
+        assert client is not None
+        if not self.unheard:
+            client.send(message)
+            return
+        client.session.send(message, town.now)
+        if self.arrives:
+            town.venue.receive_data(client.conn, client.session.data_to_send(), town.now)
+
+    def take(self, happened: object) -> None:
+        self.steps.append((happened, self.story.now))
+        with localcontext(HOSTILE_CONTEXTS["every trap"]):
+            updates = self.machine.apply(happened, self.story.now)
+        for update in updates:
+            assert not update.discrepancies, update.discrepancies
+            message = getattr(update, "send", None)
+            if message is None:
+                continue
+            if self.story.cuts and isinstance(message, QuoteConfirm) and self.story.random.random() < 0.3:
+                self.unheard, self.arrives = True, self.story.random.random() < 0.5
+                self.send(message)
+                self.unheard = False
+                self.lose()
+                return
+            self.send(message)
+        if isinstance(happened, OutcomesUnknown):
+            about = str([(doubt.rfq_id, doubt.quote_id, doubt.about) for doubt in self.machine.doubts()])
+            for request in happened.requests:
+                assert self.knows(request.request_id) or request.request_id in about, request
+
+    def knows(self, request_id: str) -> bool:
+        """Say whether a quote, a request or an acceptance of this id is kept."""
+        raise AssertionError
+
+    def follow(self) -> bool:
+        """Take what has come; say whether there was anything."""
+        if self.client is None or not self.client.events:
+            return False
+        events = list(self.client.events)
+        self.client.events.clear()
+        losses = self.losses
+        for event in events:
+            self.take(event)
+            if self.losses > losses:  # with what was on its way
+                break
+        return True
+
+    def lose(self) -> None:
+        """The connection breaks; what is on its way to this side is lost."""
+        client, self.client = self.client, None
+        assert client is not None
+        self.losses += 1
+        client.events.clear()
+        client.drop()
+        client.session.receive_eof(self.story.town.now)
+        for event in client.session.events():
+            self.take(event)
+
+    def die(self) -> None:
+        """The process dies with requests on their way, and continues from its journal."""
+        if self.client is None:
+            return
+        journal = json.dumps(self.machine.dump())
+        self.unheard = True
+        # Where answers are sent again, the store names what has never arrived.
+        self.arrives = isinstance(self, Maker) and self.story.random.random() < 0.8
+        for _ in range(self.story.random.randint(1, 4)):
+            self.act()
+        self.unheard = False
+        if self.client is not None:
+            client, self.client = self.client, None
+            client.drop()
+        self.machine = self.fresh()
+        self.machine.load(json.loads(journal))
+        self.forgot = True
+
+    def act(self) -> None:
+        raise AssertionError
+
+
+class Maker(Participant):
+    def __init__(self, story: Story, name: str) -> None:
+        super().__init__(story, name)
+        self.count = 0
+        self.machine = self.fresh()
+
+    def fresh(self) -> RfqMaker:
+        return RfqMaker(self.offer, self.look, self.new_id, volatile_symbols={VOLATILE})
+
+    def knows(self, request_id: str) -> bool:
+        return self.machine.quote_of(request_id) is not None
+
+    def look_up(self) -> None:
+        """Apply every report that drop copy has."""
+        town = self.story.town
+        client, copies = town.connect(f"{self.name}-dc", "KalshiDC"), DropCopy("KalshiDC")
+        begin = {shard: ExecKey(shard, 1, 1) for shard in (0, 1)}
+        copies.ask(begin, 1, town.now)
+        while client.events:
+            events = list(client.events)
+            client.events.clear()
+            for event in events:
+                for told in copies.apply(event, town.now):
+                    self.take(told)
+            for due in copies.handle_timer(town.now):
+                copies.apply(due, town.now)
+                client.send(due)
+        assert not copies.wanted
+        client.logout()
+
+    def new_id(self) -> str:
+        self.count += 1
+        return f"{self.name}-{self.count}"
+
+    def connect(self) -> Client:
+        return self.story.town.maker(self.name, store=self.store)
+
+    def offer(self, rfq: MakerRfq) -> QuoteTerms | None:
+        random = self.story.random
+        if random.random() < 0.1:
+            return None
+        bid = random.choice((None, "0.30", "0.40", "0.44"))
+        offer = random.choice(("0.30", "0.45")) if bid is None else random.choice((None, "0.41", "0.55"))
+        return QuoteTerms(bid, offer, rest_remainder=random.random() < 0.2)
+
+    def look(self, quote: MakerQuote) -> bool:
+        return self.story.random.random() < 0.6
+
+    def act(self) -> None:
+        random, machine = self.story.random, self.machine
+        if self.client is None:
+            self.log_on()
+            return
+        rfqs = [rfq for rfq in machine if not rfq.is_closed]
+        quotes = [rfq.quote for rfq in rfqs if rfq.quote is not None]
+        try:
+            match random.choice(["requote", "requote", "requote", "cancel", "confirm", "confirm", "lose"]):
+                case "requote" if rfqs:
+                    message = machine.requote(random.choice(rfqs))
+                    if message is not None:
+                        self.send(message)
+                case "cancel" if quotes:
+                    self.send(machine.cancel(random.choice(quotes)))
+                case "confirm" if quotes:
+                    self.send(machine.confirm(random.choice(quotes), self.story.now))
+                case "lose" if self.story.cuts:
+                    self.lose()
+        except RfqRequestError:
+            return
+
+
+class Creator(Participant):
+    def __init__(self, story: Story, name: str) -> None:
+        super().__init__(story, name)
+        self.count = 0
+        self.machine = self.fresh()
+
+    def fresh(self) -> RfqCreator:
+        return RfqCreator(volatile_symbols={VOLATILE})
+
+    def knows(self, request_id: str) -> bool:
+        return any(
+            request_id == rfq.quote_req_id
+            or any(request_id in (each.quote_id, each.cl_ord_id) for each in rfq.acceptances)
+            for rfq in self.machine
+        )
+
+    def new_id(self, letter: str) -> str:
+        self.count += 1
+        return f"{letter}{self.count}"
+
+    def connect(self) -> Client:
+        return self.story.town.creator(self.name, store=self.store)
+
+    def act(self) -> None:
+        random, machine = self.story.random, self.machine
+        if self.client is None:
+            self.log_on()
+            return
+        live = [rfq for rfq in machine if not rfq.is_over]
+        side = random.choice((Side.BUY, Side.SELL))
+        try:
+            match random.choice(["ask", "accept", "accept", "accept", "order", "cancel"]):
+                case "accept" | "order" as how if live:
+                    rfq = random.choice(live)
+                    best = rfq.best(side)
+                    if best is None:
+                        return
+                    quantity = random.choice((None, None, "3"))
+                    name = self.new_id("c")
+                    if how == "accept":
+                        better = random.random() < 0.3
+                        self.send(
+                            machine.accept(rfq, best, side, name, quantity=quantity, prefer_better=better)
+                        )
+                    else:
+                        self.send(machine.accept_by_order(rfq, best, side, name, quantity=quantity))
+                case "cancel" if live and random.random() < 0.3:
+                    self.send(machine.cancel(random.choice(live)))
+                case "ask":
+                    message = self.request()
+                    machine.ask(message)
+                    self.send(message)
+        except RfqRequestError:
+            return
+
+    def request(self) -> QuoteRequest:
+        random = self.story.random
+        fields: dict[str, Any] = {
+            "symbol": random.choice((MARKET, OTHER, VOLATILE)),
+            "rest_remainder": random.random() < 0.2,
+            "replace_existing": random.random() < 0.7,
+        }
+        if random.random() < 0.3:
+            fields |= combo(*random.choice(((HIGH, A), (RAINS, SNOWS))))
+        if random.random() < 0.3:
+            fields["cash_order_qty"] = "20"
+        return request(self.new_id("r"), random.choice(("7.5", "60")), **fields)
+
+
+class Story:
+    """Ann asks, bob and cat quote."""
+
+    def __init__(self, seed: int, *, cuts: bool = False, deaths: bool = False, reopens: bool = False) -> None:
+        self.random, self.cuts, self.deaths, self.reopens = Random(seed), cuts, deaths, reopens
+        keys = tuple(f"{name}-dc" for name in ("bob", "cat"))
+        KEYS.update({name: named(name) for name in keys if name not in KEYS})
+        self.town = RfqTown(
+            accounts=tuple(attrs.evolve(each, drop_copy=True) for each in accounts()),
+            api_keys=tuple(key(name) for name in (*NAMES, *keys)),
+            combos=COLLECTIONS,
+            rfqs=RfqSettings(lifetime=120),
+            assumptions=Assumptions(unconfirmed_acceptance_closes_rfq=not reopens),
+        )
+        self.ann = Creator(self, "ann")
+        self.makers = [Maker(self, "bob"), Maker(self, "cat")]
+        self.sides: list[Participant] = [self.ann, *self.makers]
+        if cuts:
+            for maker in self.makers:
+                self.place_orders(f"{maker.name}-dc")
+        for side in self.sides:
+            side.log_on()
+
+    @property
+    def now(self) -> datetime:
+        return self.town.utc
+
+    def place_orders(self, name: str) -> None:
+        """Let a maker have reports in every market, from which on drop copy proves something."""
+        client = self.town.connect(name, "KalshiNR")
+        for symbol in (MARKET, OTHER, VOLATILE):
+            client.send(order(f"{name}-{symbol}", Side.BUY, 1, "0.01", symbol=symbol))
+        client.logout()
+
+    def step(self) -> None:
+        if self.random.random() < 0.25:
+            self.wait(self.random.choice((0.5, 1, 3, 15, 29.999, 30)))
+        else:
+            who = self.random.choice(self.sides)
+            if self.deaths and self.random.random() < 0.05:
+                who.die()
+            else:
+                who.act()
+        self.settle()
+
+    def settle(self) -> None:
+        """Let everybody take what has come, until nobody has anything more to say."""
+        while sum(side.follow() for side in self.sides):
+            pass
+
+    def wait(self, seconds: float) -> None:
+        end = self.town.monotonic + seconds
+        while self.town.monotonic < end:
+            due = [each for each in (side.machine.next_deadline() for side in self.sides) if each is not None]
+            left = end - self.town.monotonic
+            until = min([left, *(max(0.0, (each - self.now).total_seconds()) for each in due)])
+            self.town.wait(until)
+            self.settle()
+            for side in self.sides:
+                side.machine.handle_timer(self.now)
+            if until == 0:
+                # Whoever was due has been told; others are due later.
+                self.town.wait(min(left, 0.001))
+
+    # What the venue knows
+
+    @property
+    def book(self) -> Any:
+        return self.town.venue._gateways["prediction"]._rfqs._book
+
+    def quotes(self, maker: Maker) -> dict[str, VenueQuote]:
+        return {
+            quote_id: quote
+            for (owner, quote_id), quote in self.book._of_makers.items()
+            if owner == maker.name
+        }
+
+    def rfqs(self) -> dict[str, VenueRfq]:
+        return {rfq.client_id: rfq for rfq in self.book._by_id.values()}
+
+
+@cache
+def told(seed: int) -> Story:
+    """A story that has been played, for tests that look at what was said in it."""
+    story = Story(seed)
+    for _ in range(STEPS):
+        story.step()
+    return story
+
+
+def messages(steps: Iterable[Step]) -> list[Message]:
+    """What was received."""
+    return [happened.message for happened, _ in steps if isinstance(happened, MessageReceived)]
+
+
+def unique(found: Iterable[Any]) -> int:
+    """How many different messages there are."""
+    return len({(each.header.msg_seq_num, each.header.sending_time) for each in found})
+
+
+def model_of_maker(steps: list[Step]) -> dict[str, str]:
+    """The state of each quote that was sent, whatever the order in which its messages came. Nothing is too
+    late, and no connection was lost."""
+    said: dict[str, set[str]] = defaultdict(set)
+    refusals: dict[str, list[Any]] = defaultdict(list)
+    closed: set[str] = set()
+    for each in messages(steps):
+        match each:
+            case QuoteStatusReport():
+                said[each.quote_id].add(QuoteStatus(each.quote_status).name)
+            case QuoteConfirmStatus(quote_confirm_status=0):
+                said[each.quote_id].add("CONFIRMED")
+            case QuoteConfirmStatus():
+                refusals[each.quote_id].append(each)
+            case QuoteCancelStatus(quote_cancel_status=0):
+                said[each.quote_id].add("CANCELED")
+            case ExecutionReport() if each.exec_type not in PENDING:
+                quote_id = each.cl_ord_id.split(":")[2]
+                said[quote_id].add("FAILED" if each.exec_type == ExecType.REJECTED else "EXECUTED")
+            case QuoteRequestReject():
+                closed.add(each.quote_req_id)
+    sent = [message for message, _ in steps if isinstance(message, Quote)]
+    confirms = [message.quote_id for message, _ in steps if isinstance(message, QuoteConfirm)]
+    closed |= {each.quote_req_id for each in sent if said[each.quote_id] & {"EXECUTED", "FAILED"}}
+    found = {}
+    for number, quote in enumerate(sent):
+        words = said[quote.quote_id]
+        later = [each for each in sent[number + 1 :] if each.quote_req_id == quote.quote_req_id]
+        strongest = ("EXECUTED", "FAILED", "CONFIRMED", "CANCELED", "REJECTED")
+        state = next((word for word in strongest if word in words), None)
+        if state is None and confirms.count(quote.quote_id) > unique(refusals[quote.quote_id]):
+            state = "CONFIRMING"
+        if state is None and quote.quote_req_id in closed:
+            state = "CANCELED"
+        if state is None and "ACCEPTED" in words:
+            state = "ACCEPTED"
+        if state is None and any("PENDING" in said[each.quote_id] for each in later):
+            state = "REPLACED"
+        found[quote.quote_id] = state or ("OPEN" if "PENDING" in words else "SENT")
+    return found
+
+
+def model_of_creator(steps: list[Step]) -> dict[str, tuple[str, list[str]]]:
+    """The state of each request that was sent and the quotes that stand on it, as `model_of_maker`."""
+    said: dict[str, set[str]] = defaultdict(set)
+    accepted: dict[str, set[str]] = defaultdict(set)
+    ids: dict[str, str] = {}
+    quotes: dict[str, dict[str, Quote]] = defaultdict(dict)
+    for each in messages(steps):
+        match each:
+            case QuoteRequestAck():
+                ids[each.quote_req_id] = each.rfq_id or ""
+            case QuoteRequestReject():
+                said[each.quote_req_id].add("REFUSED")
+            case RFQCancelStatus() if each.rfq_cancel_status != 1:
+                said[each.quote_req_id].add("EXPIRED" if each.rfq_cancel_status == 2 else "CANCELED")
+            case Quote():
+                quotes[each.quote_req_id][each.quote_id] = each
+            case AcceptQuoteStatus():
+                accepted[each.cl_ord_id or ""].add("refused" if each.accept_quote_status else "taken")
+            case ExecutionReport() if each.exec_type not in PENDING:
+                word = "rejected" if each.exec_type == ExecType.REJECTED else "executed"
+                accepted[each.cl_ord_id].add(word)
+    found = {}
+    for message, _ in steps:
+        if not isinstance(message, QuoteRequest):
+            continue
+        name = message.quote_req_id
+        rfq_id = ids.get(name)
+        attempts = [
+            (isinstance(each, NewOrderSingle), accepted[each.cl_ord_id or ""])
+            for each, _ in steps
+            if isinstance(each, AcceptQuote | NewOrderSingle) and each.rfq_id == rfq_id and rfq_id
+        ]
+        refused = [
+            "taken" not in words and ("refused" in words or ("rejected" in words and by_order))
+            for by_order, words in attempts
+        ]
+        counts = [words for (_, words), no in zip(attempts, refused, strict=True) if not no]
+        if any("executed" in words for _, words in attempts):
+            state = "EXECUTED"
+        elif any("rejected" in words for words in counts):
+            state = "FAILED"
+        else:
+            ends = (each for each in ("EXPIRED", "CANCELED", "REFUSED") if each in said[name])
+            state = next(ends, "")
+            if not state and counts:
+                state = "ACCEPTED" if "taken" in counts[-1] else "ACCEPTING"
+            state = state or ("SENT" if rfq_id is None else "OPEN")
+        newest: dict[str, Quote] = {}
+        for each in sorted(quotes[rfq_id or ""].values(), key=_age):
+            newest[each.party_ids[0].party_id] = each
+        is_over = state not in ("SENT", "OPEN", "ACCEPTING", "ACCEPTED")
+        found[name] = state, [] if is_over else sorted(each.quote_id for each in newest.values())
+    return found
+
+
+def _age(quote: Quote) -> tuple[Any, ...]:
+    assert quote.header is not None
+    return quote.transact_time, quote.header.sending_time, quote.header.msg_seq_num
+
+
+def believed(machine: RfqMaker | RfqCreator) -> dict[str, Any]:
+    """The same of a machine."""
+    if isinstance(machine, RfqCreator):
+        return {rfq.quote_req_id: (rfq.state.name, sorted(rfq.quotes)) for rfq in machine}
+    return {quote.quote_id: quote.state.name for rfq in machine for quote in rfq.quotes.values()}
+
+
+def exposure_at_the_venue(story: Story, who: Participant) -> dict[str, Decimal]:
+    """Contracts by market that the venue has accepted or confirmed of somebody, and dollars."""
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    for rfq in story.rfqs().values():
+        acceptance = rfq.acceptance
+        if acceptance is None or rfq.state.name not in ("ACCEPTED", "CONFIRMED"):
+            continue
+        quote = acceptance.quote
+        size = quote.size(acceptance.side) or acceptance.quantity
+        is_maker = isinstance(who, Maker)
+        if is_maker and quote.account.owner != who.name:
+            continue
+        quantity = size if (quote.rests if is_maker else rfq.rests) else acceptance.quantity
+        buys = (acceptance.side.name == "BUY") is not is_maker
+        found[rfq.market] += quantity
+        found["dollars"] += quantity * (acceptance.price if buys else 1 - acceptance.price)
+    return dict(found)

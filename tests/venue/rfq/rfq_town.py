@@ -1,0 +1,209 @@
+"""Creators and makers at a venue in memory: whole sessions, bytes between them, one virtual clock."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    BusinessMessageReject,
+    Quote,
+    QuoteCancel,
+    QuoteConfirm,
+    QuoteRequest,
+    QuoteRequestAck,
+    QuoteRequestSymbol,
+    RFQCancel,
+    Side,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_venue.config import AccountConfig, ApiKey
+from kalshi_fix_venue.exchange import (
+    AccountId,
+    MarketResult,
+    MarketState,
+    PauseState,
+    SetMarketState,
+    SetPause,
+    prediction_market,
+)
+from kalshi_fix_venue.exchange.market import MarketRules
+from tests.venue.desk import MARKET, NO_FEES
+from tests.venue.town import KEYS, Client, Town, api_key, decode_all, named
+
+VOLATILE, OTHER, SHARDED = "KXFAST-26", "KXOTHER-26", "KXSHARD-26"
+NAMES = (
+    "ann",
+    "ann-2",
+    "ann-nr",
+    "dan-nr",
+    "ann-maker",
+    "ann-listener",
+    "ann-reader",
+    "bob",
+    "bob-2",
+    "bob-sub",
+    "cat",
+    "dan",
+)
+KEYS.update({name: named(name) for name in NAMES if name not in KEYS})
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def markets() -> tuple[MarketRules, ...]:
+    return (
+        prediction_market(MARKET),
+        prediction_market(OTHER, subpenny=True),
+        rules(VOLATILE, high_volatility=True),
+        rules(SHARDED, shard=1),
+    )
+
+
+def rules(ticker: str, **changes: Any) -> MarketRules:
+    return attrs.evolve(prediction_market(ticker), **changes)
+
+
+def key(name: str) -> ApiKey:
+    return attrs.evolve(api_key(name), restricted_to=3 if name == "bob-sub" else None)
+
+
+def accounts(**balances: int) -> tuple[AccountConfig, ...]:
+    """Everyone's accounts, with 1,000 dollars where nothing else is said."""
+    return tuple(
+        AccountConfig(
+            owner=owner,
+            product="prediction",
+            balance=Decimal(balances.get(owner, 1000)),
+            subaccounts={3: Decimal(500)},
+            on_shards={1: {0: Decimal(1000)}},
+        )
+        for owner in ("ann", "bob", "cat", "dan")
+    )
+
+
+class RfqTown(Town):
+    """Without fees unless `fees` says otherwise; everyone has 1,000 dollars on either shard."""
+
+    def __init__(self, **changes: Any) -> None:
+        values: dict[str, Any] = {
+            "markets": {"prediction": markets()},
+            "accounts": accounts(),
+            "api_keys": tuple(key(name) for name in NAMES),
+            "fees": {"prediction": NO_FEES},
+        }
+        super().__init__(**(values | changes))
+
+    def creator(self, name: str = "ann", **fields: Any) -> Client:
+        return self.connect(name, "KalshiRT", **fields)
+
+    def maker(self, name: str = "bob", **fields: Any) -> Client:
+        return self.connect(name, "KalshiRFQ", **fields)
+
+    def pause(self, state: PauseState) -> None:
+        self.execute(SetPause(state))
+
+    def market(self, state: MarketState, ticker: str = MARKET) -> None:
+        result = MarketResult.YES if state is MarketState.DETERMINED else None
+        self.execute(SetMarketState(ticker, state, result))
+
+    def balance(self, owner: str, subaccount: int = 0, shard: int = 0) -> Decimal:
+        account = AccountId(owner, subaccount, shard)
+        return self.venue.exchange("prediction").account(account).balance
+
+    def net(self, owner: str, market: str = MARKET, subaccount: int = 0) -> Decimal:
+        return self.venue.exchange("prediction").position(AccountId(owner, subaccount), market).net
+
+    def bids(self, market: str = MARKET) -> list[tuple[Decimal, Decimal]]:
+        return list(self.venue.exchange("prediction").levels(market, Side.BUY))
+
+    def asks(self, market: str = MARKET) -> list[tuple[Decimal, Decimal]]:
+        return list(self.venue.exchange("prediction").levels(market, Side.SELL))
+
+
+def request(
+    quote_req_id: str, quantity: Any = 100, *, symbol: str | None = MARKET, **fields: Any
+) -> QuoteRequest:
+    """A request for contracts; `cash_order_qty` makes it one for cash."""
+    around = {"alloc_account", "multivariate_collection_ticker", "multivariate_selected_legs"} & fields.keys()
+    body = {name: fields.pop(name) for name in around}
+    if "cash_order_qty" in fields:
+        quantity = None
+    entry = QuoteRequestSymbol(symbol=symbol, order_qty=quantity, **fields)
+    return QuoteRequest(quote_req_id=quote_req_id, related_sym=[entry], **body)
+
+
+def ask(creator: Client, quote_req_id: str = "r1", quantity: Any = 100, **fields: Any) -> str:
+    """Send a request that is taken, and return the venue's id of it."""
+    creator.send(request(quote_req_id, quantity, **fields))
+    acks = [message for message in creator.take() if isinstance(message, QuoteRequestAck)]
+    assert len(acks) == 1
+    assert acks[0].rfq_id is not None
+    return acks[0].rfq_id
+
+
+def quote(
+    rfq_id: str,
+    quote_id: str = "q1",
+    bid: Any = "0.40",
+    offer: Any = "0.55",
+    *,
+    symbol: str = MARKET,
+    **fields: Any,
+) -> Quote:
+    """The maker pays `bid` for YES and `offer` for NO."""
+    return Quote(quote_id=quote_id, quote_req_id=rfq_id, symbol=symbol, bid_px=bid, offer_px=offer, **fields)
+
+
+def quoted(creator: Client, maker: Client) -> str:
+    """The creator asks as `r1`, the maker quotes that as `q1`, and both have heard of it; return the venue's
+    id of the request."""
+    rfq_id = ask(creator)
+    maker.send(quote(rfq_id))
+    hear(creator, maker)
+    return rfq_id
+
+
+def accept(quote_id: str = "q1", side: Side = BUY, **fields: Any) -> AcceptQuote:
+    return AcceptQuote(quote_id=quote_id, side=side, **fields)
+
+
+def trade(creator: Client, maker: Client, **accepted: Any) -> None:
+    """The creator accepts quote `q1`, the maker confirms it, and their orders are executed in time."""
+    creator.send(accept(**accepted))
+    maker.send(confirm())
+    creator.town.wait(15)
+
+
+def confirm(quote_id: str = "q1", rfq_id: str | None = None) -> QuoteConfirm:
+    return QuoteConfirm(quote_id=quote_id, rfq_id=rfq_id)
+
+
+def cancel_quote(quote_id: str = "q1", rfq_id: str | None = None) -> QuoteCancel:
+    return QuoteCancel(quote_id=quote_id, rfq_id=rfq_id)
+
+
+def cancel_rfq(**ids: Any) -> RFQCancel:
+    return RFQCancel(**ids)
+
+
+def only(messages: list[Message], kind: type[Message]) -> Any:
+    """The one message of a kind there is."""
+    (found,) = (message for message in messages if isinstance(message, kind))
+    return found
+
+
+def refusal(client: Client) -> BusinessMessageReject:
+    """What a client was told last, which is that its message was refused."""
+    last = decode_all(bytes(client.wire))[-1]
+    assert isinstance(last, BusinessMessageReject)
+    client.take()
+    return last
+
+
+def hear(*clients: Client) -> None:
+    """Let clients forget what they have heard."""
+    for client in clients:
+        client.take()

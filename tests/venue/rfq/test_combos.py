@@ -1,0 +1,245 @@
+"""Combinations of markets: which there can be, the markets they become, and a whole RFQ on one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import (
+    ExecutionReport,
+    MarketDataIncrementalRefresh,
+    MarketDataRequest,
+    MultivariateSelectedLeg,
+    MVEValidationReasonCode,
+    QuoteRequest,
+    QuoteRequestAck,
+    QuoteRequestReject,
+    QuoteRequestRejectReason,
+    Side,
+)
+from kalshi_fix_venue.exchange import ListMarket, MarketState, prediction_market
+from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
+from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings
+from tests.venue.desk import MARKET, ds
+from tests.venue.rfq.rfq_town import RfqTown, accept, ask, confirm, hear, only, quote, request
+from tests.venue.town import Client, kinds, order
+
+COLLECTION = "KXMVECROSSCATEGORY"
+RAIN, SNOW = "KXRAIN-26", "KXSNOW-26"
+COLLECTIONS = (
+    ComboCollection(
+        ticker=COLLECTION,
+        events=(
+            ComboEvent(ticker="HIGHNY", markets=(MARKET,)),
+            ComboEvent(ticker="KXGAME", markets=("KXGAME-A", "KXGAME-B")),
+            ComboEvent(ticker="KXWEATHER", markets=(RAIN, SNOW), exclusive=False),
+        ),
+        shard=1,
+        maximum_legs=3,
+    ),
+)
+HIGH = ("HIGHNY", MARKET, "yes")
+A, NOT_A, B = ("KXGAME", "KXGAME-A", "yes"), ("KXGAME", "KXGAME-A", "no"), ("KXGAME", "KXGAME-B", "yes")
+RAINS, SNOWS = ("KXWEATHER", RAIN, "yes"), ("KXWEATHER", SNOW, "yes")
+Leg = tuple[str, str, str]
+
+
+@pytest.fixture
+def town() -> RfqTown:
+    return RfqTown(combos=COLLECTIONS)
+
+
+def legs(*named: Leg) -> list[MultivariateSelectedLeg]:
+    return [
+        MultivariateSelectedLeg(
+            multivariate_selected_event_ticker=event,
+            multivariate_selected_market_ticker=market,
+            multivariate_selected_side=side,
+        )
+        for event, market, side in named
+    ]
+
+
+def combo(*named: Leg, collection: str = COLLECTION, **fields: Any) -> dict[str, Any]:
+    return {
+        "symbol": None,
+        "multivariate_collection_ticker": collection,
+        "multivariate_selected_legs": legs(*named),
+        **fields,
+    }
+
+
+def test_a_combination_becomes_a_market_that_the_ack_names(town: RfqTown, ann: Client, bob: Client) -> None:
+    ack = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck)
+    assert ack.symbol is not None
+    assert ack.symbol.startswith(f"{COLLECTION}-")
+    assert ack.ex_destination == 1
+    told = bob.take_only(QuoteRequest)
+    assert told.related_sym[0].symbol == ack.symbol
+    assert told.multivariate_collection_ticker == COLLECTION
+    assert told.multivariate_selected_legs == legs(HIGH, A)
+    market = town.venue.exchange("prediction").markets[ack.symbol]
+    assert (market.state, market.rules.shard, market.rules.high_volatility) == (MarketState.ACTIVE, 1, True)
+
+
+def test_the_same_legs_are_the_same_market_in_any_order(town: RfqTown) -> None:
+    tickers = []
+    before = len(town.venue.exchange("prediction").markets)
+    for name, named in (("ann", (HIGH, A)), ("dan", (A, HIGH)), ("cat", (HIGH, NOT_A))):
+        creator = town.creator(name)
+        creator.send(request("r1", **combo(*named)))
+        tickers.append(creator.take_only(QuoteRequestAck).symbol)
+    assert tickers[0] == tickers[1] != tickers[2]
+    assert len(town.venue.exchange("prediction").markets) == before + 2
+
+
+def test_an_rfq_on_a_combination_runs_with_the_short_times(town: RfqTown, ann: Client, bob: Client) -> None:
+    ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)
+    assert ack.rfq_id is not None
+    assert ack.symbol is not None
+    watcher = town.connect("cat", "KalshiMD")
+    watcher.send(MarketDataRequest.subscribe(ack.symbol))
+    hear(bob, watcher)
+    bob.send(quote(ack.rfq_id, "q1", "0.201", "0.7", symbol=ack.symbol))
+    ann.send(accept())
+    town.wait(2.999)
+    bob.send(confirm())
+    town.wait(1)
+    report = only(ann.take(), ExecutionReport)
+    assert (report.symbol, report.last_px, report.last_mkt) == (ack.symbol, ds("0.30")[0], "1")
+    assert (town.balance("ann", shard=1), town.balance("bob", shard=1)) == ds("997", "993")
+    assert town.balance("ann") == 1000
+    assert [type(message) for message in watcher.take()] == [MarketDataIncrementalRefresh]
+
+
+def test_a_combination_trades_in_the_book_like_any_market(town: RfqTown, ann: Client) -> None:
+    ticker = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck).symbol
+    assert ticker is not None
+    bob = town.connect("bob", "KalshiNR")
+    bob.send(order("b1", Side.BUY, 5, "0.0012", symbol=ticker))
+    assert [report.text for report in bob.take() if isinstance(report, ExecutionReport)] == [None]
+    assert town.bids(ticker) == [ds("0.0012", 5)]
+
+
+def test_an_rfq_can_name_the_ticker_of_a_combination(town: RfqTown, ann: Client, bob: Client) -> None:
+    ticker = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck).symbol
+    assert ticker is not None
+    dan = town.creator("dan")
+    assert dan.answer_to(request("r1", symbol=ticker), QuoteRequestAck).symbol is None
+    told = bob.take()[-1]
+    assert isinstance(told, QuoteRequest)
+    assert (told.multivariate_collection_ticker, told.multivariate_selected_legs) == (
+        COLLECTION,
+        legs(HIGH, A),
+    )
+    assert ann.answer_to(request("r2", symbol=ticker), QuoteRequestReject).text == "RFQ already exists"
+
+
+@pytest.mark.parametrize(
+    "size", [{"quantity": "5.25"}, {"cash_order_qty": "50", "target_cost_excludes_fees": True}]
+)
+def test_a_combination_is_sized_either_way(town: RfqTown, ann: Client, size: dict[str, Any]) -> None:
+    ann.send(request("r1", **combo(HIGH, A), **size))
+    assert kinds(ann.take()) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("named", "code", "offending"),
+    [
+        ((HIGH, HIGH), MVEValidationReasonCode.DUPLICATED_LEGS, [MARKET]),
+        ((HIGH, A, A), MVEValidationReasonCode.DUPLICATED_LEGS, ["KXGAME-A"]),
+        ((HIGH, A, NOT_A), MVEValidationReasonCode.CONFLICTING_LEG_OUTCOMES, ["KXGAME-A"]),
+        ((A, B), MVEValidationReasonCode.CONFLICTING_LEG_OUTCOMES, ["KXGAME-A", "KXGAME-B"]),
+        (
+            (HIGH, ("KXGAME", "KXGAME-C", "yes")),
+            MVEValidationReasonCode.INVALID_MARKET_COMBINATION,
+            ["KXGAME-C"],
+        ),
+        (
+            (HIGH, ("KXNONE", "KXGAME-A", "yes")),
+            MVEValidationReasonCode.INVALID_MARKET_COMBINATION,
+            ["KXGAME-A"],
+        ),
+        ((HIGH,), MVEValidationReasonCode.INVALID_MARKET_COMBINATION, []),
+        ((HIGH, A, RAINS, SNOWS), MVEValidationReasonCode.INVALID_MARKET_COMBINATION, []),
+    ],
+)
+def test_legs_that_make_no_combination_are_told(
+    town: RfqTown, ann: Client, bob: Client, named: tuple[Leg, ...], code: str, offending: list[str]
+) -> None:
+    before = set(town.venue.exchange("prediction").markets)
+    reject = ann.answer_to(request("r1", **combo(*named)), QuoteRequestReject)
+    assert reject.quote_request_reject_reason == QuoteRequestRejectReason.OTHER
+    assert (reject.mve_validation_reason_code, bool(reject.text)) == (code, True)
+    assert [leg.mve_offending_market_ticker for leg in reject.mve_offending_legs] == offending
+    assert bob.take() == []
+    assert set(town.venue.exchange("prediction").markets) == before
+
+
+@pytest.mark.parametrize("named", [(RAINS, SNOWS), (NOT_A, B), (HIGH, RAINS, SNOWS)])
+def test_outcomes_that_do_not_exclude_each_other_can_be_combined(ann: Client, named: tuple[Leg, ...]) -> None:
+    ann.send(request("r1", **combo(*named)))
+    assert kinds(ann.take()) == ["b"]
+
+
+def test_a_leg_that_is_over_makes_no_combination(town: RfqTown, ann: Client) -> None:
+    town.market(MarketState.INACTIVE)
+    ann.send(request("r1", **combo(HIGH, A)))
+    assert kinds(ann.take()) == ["b"]
+    town.market(MarketState.CLOSED)
+    reject = ann.answer_to(request("r2", **combo(HIGH, B)), QuoteRequestReject)
+    assert reject.mve_validation_reason_code == MVEValidationReasonCode.INVALID_MARKET_COMBINATION
+    assert [leg.mve_offending_market_ticker for leg in reject.mve_offending_legs] == [MARKET]
+
+
+def test_an_unknown_collection_is_an_unknown_symbol(ann: Client) -> None:
+    reject = ann.answer_to(request("r1", **combo(HIGH, A, collection="KXNONE")), QuoteRequestReject)
+    assert reject.quote_request_reject_reason == QuoteRequestRejectReason.UNKNOWN_SYMBOL
+    assert reject.mve_validation_reason_code is None
+
+
+def test_combinations_that_can_be_made_are_bounded() -> None:
+    town = RfqTown(combos=COLLECTIONS, rfqs=RfqSettings(max_combos=1))
+    ann = town.creator()
+    ann.send(request("r1", **combo(HIGH, A)))
+    assert kinds(ann.take()) == ["b"]
+    reject = ann.answer_to(request("r2", **combo(HIGH, B)), QuoteRequestReject)
+    assert (reject.quote_request_reject_reason, reject.text) == (
+        QuoteRequestRejectReason.EXCEEDS_LIMIT,
+        "too many combo markets",
+    )
+    ann.send(request("r2", **combo(A, HIGH)))
+    assert ann.take_only(QuoteRequestReject).text == "RFQ already exists", "the known one is found"
+
+
+def test_a_market_cannot_be_listed_twice(town: RfqTown) -> None:
+    with pytest.raises(ValueError, match=MARKET):
+        town.execute(ListMarket(prediction_market(MARKET)))
+    town.execute(ListMarket(prediction_market("KXNEW-26")))
+    assert ask(town.creator(), symbol="KXNEW-26")
+
+
+@pytest.mark.parametrize(("rested", "swapped"), [("4.999", True), ("5", False)])
+def test_a_quoter_who_takes_what_came_into_the_book_just_now_pays_the_makers_fee(
+    rested: str, swapped: bool
+) -> None:
+    town = RfqTown(combos=COLLECTIONS, fees={"prediction": PREDICTION_FEES})
+    ann, bob, dan = town.creator(), town.maker(), town.connect("dan-nr", "KalshiNR")
+    ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)
+    assert ack.rfq_id is not None
+    assert ack.symbol is not None
+    bob.send(quote(ack.rfq_id, "q1", None, "0.55", symbol=ack.symbol))
+    dan.send(order("d1", Side.BUY, 5, "0.46", symbol=ack.symbol))
+    hear(ann, bob, dan)
+    town.wait(float(rested) - 1)
+    ann.send(accept())
+    bob.send(confirm())
+    town.wait(1)
+    quoter = next(message for message in bob.take() if isinstance(message, ExecutionReport))
+    resting = dan.take_only(ExecutionReport)
+    assert (quoter.aggressor_indicator, resting.aggressor_indicator) == (True, False)
+    fees = [sum(fee.misc_fee_amt for fee in report.misc_fees) for report in (quoter, resting)]
+    takers = PREDICTION_FEES.fee(ds("0.46")[0], ds("5")[0], aggressor=True)
+    assert takers > 0
+    assert fees == ([0, takers] if swapped else [takers, 0])

@@ -1,0 +1,48 @@
+"""Flags of a QuoteRequest outside of the group that they belong to."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from kalshi_fix_sansio import QuoteRequestReject
+from kalshi_fix_venue.sessions.tolerance import CODECS
+from tests.helpers import TAGS, raw
+from tests.venue.rfq.rfq_town import RfqTown, ask, request
+from tests.venue.town import Client, decode_all, encode, framed
+
+
+def numbered(fields: str) -> bytes:
+    """A whole message in which some fields are named."""
+    return raw(re.sub(r"[A-Z]\w+(?==)", lambda name: str(TAGS[name[0]]), fields))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "131=r2|FLAG|146=1|55=M|38=5|",
+        "131=r2|146=1|55=M|38=5|453=1|448=c|452=24|79=0|FLAG|",
+        "131=r2|79=0|FLAG|146=1|55=M|152=5|TargetCostExcludesFees=Y|ReplaceExisting=Y|",
+        "131=r2|146=1|38=5|MultivariateCollectionTicker=C|FLAG|79=0|FLAG|",
+    ],
+)
+@pytest.mark.parametrize(
+    "flag", ["RestRemainder=Y", "ReplaceExisting=Y", "TargetCostExcludesFees=Y", "ReplaceExisting="]
+)
+def test_flags_outside_of_the_group_are_dropped(body: str, flag: str) -> None:
+    header = "35=R|49=k|56=KalshiRT|34=2|52=20260820-15:00:00.000|"
+    message, problems = CODECS["prediction"].check(numbered(header + body.replace("FLAG", flag)))
+    assert problems == ()
+    assert message == CODECS["prediction"].decode(numbered(header + body.replace("FLAG|", "")))
+
+
+def test_a_replace_existing_outside_of_the_group_replaces_nothing(town: RfqTown, ann: Client) -> None:
+    ask(ann, "r1")
+    data = encode("ann", "KalshiRT", ann.session.next_outgoing, town.now, request("r2"))
+    town.venue.receive_data(
+        ann.conn, framed(data, b"\x01146=", b"\x01%d=Y\x01146=" % TAGS["ReplaceExisting"]), town.now
+    )
+    (answer,) = decode_all(town.venue.data_to_send(ann.conn))
+    assert isinstance(answer, QuoteRequestReject)
+    assert answer.text == "RFQ already exists"

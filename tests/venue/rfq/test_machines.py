@@ -1,0 +1,298 @@
+"""RfqMaker and RfqCreator against the book of the venue and against slow models: as it happened, and with
+messages lost, twice, late and in any order, and cut at every message."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import localcontext
+from functools import partial
+from random import Random
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import ExecutionReport, QuoteConfirm, QuoteStatusReport
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    MessageReceived,
+    MessagesLost,
+    OutcomesUnknown,
+    SessionEnded,
+)
+from kalshi_fix_sansio.trading import Exposure, QuoteState, RfqCreator, RfqMaker, RfqState
+from tests.helpers import HOSTILE_CONTEXTS
+from tests.simulation.mutants.patching import Patch, around, instead
+from tests.venue.rfq.rfq_histories import (
+    STEPS,
+    Maker,
+    Step,
+    Story,
+    believed,
+    exposure_at_the_venue,
+    messages,
+    model_of_creator,
+    model_of_maker,
+    told,
+)
+from tests.venue.rfq.rfq_town import VOLATILE
+
+ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "", False)
+DAY = timedelta(days=1)
+SEEDS = range(3)
+AT_THE_VENUE = {
+    QuoteState.OPEN: "OPEN",
+    QuoteState.ACCEPTED: "ACCEPTED",
+    QuoteState.CONFIRMED: "CONFIRMED",
+    QuoteState.EXECUTED: "EXECUTED",
+    QuoteState.FAILED: "EXECUTED",
+    QuoteState.CANCELED: "CANCELED",
+    QuoteState.REPLACED: "CANCELED",
+    QuoteState.LAPSED: "CANCELED",
+    QuoteState.NO_ORDER: "CANCELED",
+}
+
+
+def fresh(side: object) -> RfqMaker | RfqCreator:
+    """A machine that only listens."""
+    if isinstance(side, Maker):
+        return RfqMaker(lambda _: None, lambda _: False, lambda: "", volatile_symbols={VOLATILE})
+    return RfqCreator(volatile_symbols={VOLATILE})
+
+
+def play(machine: RfqMaker | RfqCreator, steps: list[Step]) -> None:
+    for happened, now in steps:
+        for update in machine.apply(happened, now):
+            assert not update.discrepancies, update.discrepancies
+
+
+def check(story: Story) -> None:
+    """Nobody believes anything but what is so."""
+    for maker in story.makers:
+        if maker.forgot:
+            continue
+        at_the_venue = story.quotes(maker)
+        for rfq in maker.machine:
+            live = [quote for quote in rfq.quotes.values() if quote.state is QuoteState.OPEN]
+            assert len(live) <= 1
+            for quote in rfq.quotes.values():
+                if quote.state is QuoteState.REJECTED:
+                    assert quote.quote_id not in at_the_venue
+                elif quote.state is not QuoteState.UNKNOWN:
+                    # One that was lost on its way is not there, as the answer to its cancel says.
+                    known = at_the_venue.get(quote.quote_id)
+                    is_so = "CANCELED" if known is None else known.state.name
+                    assert AT_THE_VENUE[quote.state] == is_so, (quote, is_so)
+    venue = story.rfqs()
+    for rfq in () if story.ann.forgot else story.ann.machine:
+        if rfq.state is RfqState.REFUSED:
+            continue
+        there_it_is = venue[rfq.quote_req_id]
+        if rfq.is_over:
+            assert there_it_is.state.name == "CLOSED"
+        elif rfq.state is RfqState.OPEN:
+            assert there_it_is.state.name == "OPEN"
+            assert set(rfq.quotes) >= {each.quote_id for each in there_it_is.standing.values()}
+        else:
+            assert rfq.state in (RfqState.ACCEPTED, RfqState.UNKNOWN)
+    for side in story.sides:
+        if side.forgot:
+            continue
+        with localcontext(HOSTILE_CONTEXTS["every trap"]):
+            kept: Exposure = side.machine.exposure()
+        there = exposure_at_the_venue(story, side)
+        assert kept.cost >= there.get("dollars", 0)
+        # A creator is not told where its request is open again since nobody has confirmed.
+        if not side.machine.doubts() and not (story.reopens and side is story.ann):
+            assert kept.cost == there.get("dollars", 0)
+            assert kept.bought + kept.sold == sum(there.values()) - there.get("dollars", 0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_both_sides_keep_is_the_book_of_the_venue(seed: int) -> None:
+    story = Story(seed)
+    for _ in range(STEPS):
+        story.step()
+        check(story)
+    assert not any(side.machine.doubts() for side in story.sides)
+    story.wait(600)
+    check(story)
+    assert all(rfq.is_over for rfq in story.ann.machine)
+    assert {side.machine.exposure() for side in story.sides} == {Exposure()}
+    assert [side.machine.next_deadline() for side in story.sides] == [None] * 3
+
+
+@pytest.mark.parametrize("reopens", [False, True])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_a_cut_leaves_open_is_a_doubt_and_nothing_else_is(seed: int, reopens: bool) -> None:
+    """Cuts of makers; and a venue that says nothing when nobody confirms."""
+    story = Story(seed, cuts=True, reopens=reopens)
+    doubts = 0
+    for _ in range(STEPS):
+        story.step()
+        check(story)
+        doubts += sum(len(side.machine.doubts()) for side in story.sides)
+    assert doubts > 0
+
+
+def test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations() -> None:
+    ended = 0
+    for seed in (0, 1, 7):
+        story = Story(seed, cuts=True)
+        for _ in range(STEPS):
+            story.step()
+        story.wait(600)
+        for maker in story.makers:
+            if maker.client is None:
+                maker.log_on()
+            at_stake = maker.machine.exposure()
+            maker.look_up()
+            ended += maker.machine.exposure() != at_stake
+            # Of markets of which no report precedes it, no range proves anything.
+            assert maker.machine.copy_from(story.now) == {}
+        check(story)
+    assert ended > 1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_process_that_continues_from_its_journal_knows_what_its_store_names(seed: int) -> None:
+    story = Story(seed, deaths=True)
+    for _ in range(STEPS):
+        story.step()
+        check(story)
+
+
+def _drop_unknown(apply: Any, machine: Any, happened: object, now: datetime) -> Any:
+    return [] if isinstance(happened, OutcomesUnknown) else apply(machine, happened, now)
+
+
+MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
+    "a maker that drop copy proves nothing to": (
+        instead(RfqMaker, "_take_covered", lambda *_: None),
+        test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations,
+    ),
+    "a maker that ignores what a former process has sent": (
+        around(RfqMaker, "apply", _drop_unknown),
+        partial(test_a_process_that_continues_from_its_journal_knows_what_its_store_names, 0),
+    ),
+    "a creator that ignores what a former process has sent": (
+        around(RfqCreator, "apply", _drop_unknown),
+        partial(test_a_process_that_continues_from_its_journal_knows_what_its_store_names, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_fault_of_a_machine_is_noticed(name: str) -> None:
+    mutant, test = MUTANTS[name]
+    with mutant(), pytest.raises(AssertionError):
+        test()
+
+
+def test_the_stories_have_everything_in_them() -> None:
+    seen = Counter(
+        value for seed in SEEDS for side in told(seed).sides for value in _states(believed(side.machine))
+    )
+    assert {"EXECUTED", "EXPIRED", "CANCELED", "REJECTED", "OPEN"} <= seen.keys(), seen
+    combos = [rfq for seed in SEEDS for rfq in told(seed).ann.machine if rfq.collection]
+    assert any(rfq.state is RfqState.EXECUTED for rfq in combos)
+
+
+def _states(rows: dict[str, object]) -> list[object]:
+    return [row[0] if isinstance(row, tuple) else row for row in rows.values()]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_order_of_arrival_comes_to_the_same(seed: int) -> None:
+    """Messages are lost and come twice, before and after what they answer."""
+    random, story = Random(seed), told(seed)
+    for side in story.sides:
+        begin = side.steps[0][1]
+        model = model_of_maker if isinstance(side, Maker) else model_of_creator
+        for keeps in (1.0, 0.9, 0.5):
+            steps = [(happened, begin) for happened, _ in side.steps]  # nothing is too late
+            own = [step for step in steps if not isinstance(step[0], MessageReceived)]
+            heard = [step for step in steps if isinstance(step[0], MessageReceived)]
+            heard = [step for step in heard if random.random() < keeps]
+            heard += [step for step in heard if random.random() < 0.3]
+            # A request names the venue's id, so that its answer has come before.
+            acks = [step for step in heard if _tells_ids(step)]
+            heard = [step for step in heard if not _tells_ids(step)]
+            own.sort(key=lambda step: step[0].__class__.__name__ in ("AcceptQuote", "NewOrderSingle"))
+            requests = [step for step in own if step[0].__class__.__name__ == "QuoteRequest"]
+            later = [step for step in own if step not in requests]
+            expected = model([*requests, *acks, *later, *heard])
+            for _ in range(3):
+                random.shuffle(heard)
+                machine = fresh(side)
+                for happened, now in [*requests, *acks, *later, *heard]:
+                    machine.apply(happened, now)
+                assert believed(machine) == expected
+
+
+def _tells_ids(step: Step) -> bool:
+    happened = step[0]
+    return isinstance(happened, MessageReceived) and happened.message.MSG_TYPE == "b"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_cut_at_every_message_nothing_is_believed_that_was_not_told(seed: int) -> None:
+    story = told(seed)
+    for side in story.sides:
+        cut_off = ENDED if isinstance(side, Maker) else MessagesLost(1, 9)
+        for cut in range(1, len(side.steps) + 1):
+            before, after = side.steps[:cut], side.steps[cut:]
+            now = before[-1][1]
+            machine = fresh(side)
+            play(machine, before)
+            machine.apply(cut_off, now)
+            exposure, doubts = machine.exposure(), _named(machine)
+            traded = {each.cl_ord_id for each in messages(after) if isinstance(each, ExecutionReport)}
+            if isinstance(machine, RfqMaker):
+                _check_maker(machine, traded, after, doubts)
+            else:
+                _check_creator(machine, traded)
+            if cut % 5 == 0:
+                machine.handle_timer(now + DAY)
+                assert _named(machine) >= doubts
+                if isinstance(machine, RfqCreator):
+                    assert machine.exposure() == exposure
+                again = fresh(side)
+                again.load(json.loads(json.dumps(machine.dump())))
+                assert (believed(again), _named(again)) == (believed(machine), _named(machine))
+
+
+def _named(machine: RfqMaker | RfqCreator) -> set[tuple[object, ...]]:
+    return {(doubt.kind, doubt.rfq_id, doubt.quote_id, doubt.since) for doubt in machine.doubts()}
+
+
+def _check_maker(
+    machine: RfqMaker, traded: set[str], after: list[Step], doubts: set[tuple[object, ...]]
+) -> None:
+    confirmed_later = {each.quote_id for each, _ in after if isinstance(each, QuoteConfirm)}
+    quotes = [quote for rfq in machine for quote in rfq.quotes.values()]
+    for quote in quotes:
+        assert quote.state not in (
+            QuoteState.SENT,
+            QuoteState.OPEN,
+            QuoteState.CONFIRMING,
+            QuoteState.CONFIRMED,
+        )
+        if any(name.endswith(f":{quote.quote_id}") for name in traded):
+            at_stake = quote.is_at_stake and quote.quote_id in {each[2] for each in doubts}
+            assert at_stake or quote.state is QuoteState.EXECUTED or quote.quote_id in confirmed_later
+    # Whatever was withheld is about something in doubt, or accepted, or over.
+    for message in messages(after):
+        if isinstance(message, QuoteStatusReport):
+            known = machine.quote_of(message.quote_id)
+            assert known is None or known.state not in (QuoteState.OPEN, QuoteState.SENT)
+
+
+def _check_creator(machine: RfqCreator, traded: set[str]) -> None:
+    for rfq in machine:
+        assert rfq.is_over or rfq.state is RfqState.UNKNOWN
+        for acceptance in rfq.acceptances:
+            if acceptance.cl_ord_id in traded:
+                assert acceptance.is_at_stake or rfq.state is RfqState.EXECUTED

@@ -1,0 +1,33 @@
+"""Settings of RFQs and of keys that are refused."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.gateway.rfq import RfqSettings, Windows
+from tests.venue.rfq.rfq_town import RfqTown, key
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"standard": Windows(confirmation=-1, execution=0)},
+        {"high_volatility": Windows(confirmation=1, execution=-0.1)},
+        {"lifetime": 0},
+        {"max_open": 0},
+        {"max_quotes": 0},
+        {"retained": 0},
+        {"max_combos": 0},
+    ],
+)
+def test_settings_that_cannot_be_are_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(bad))):
+        RfqSettings(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [-1, 64])
+def test_a_key_cannot_be_restricted_to_what_is_no_subaccount(number: int) -> None:
+    with pytest.raises(ConfigurationError, match=str(number)):
+        RfqTown(api_keys=(attrs.evolve(key("bob"), restricted_to=number),))

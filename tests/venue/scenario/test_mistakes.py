@@ -1,0 +1,418 @@
+"""A scenario file that is wrong says where, what and what to do, and cannot cost much."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from random import Random
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.scenario import file as scenario_file
+from kalshi_fix_venue.scenario.file import MAX_MISTAKES, ScenarioError, load_scenario, parse_scenario
+from kalshi_fix_venue.venue import VenueModel
+from tests.venue.town import START
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "scenario.yaml"
+ANN = "accounts:\n  ann: {prediction: {balance: 5}}\n"
+
+
+def mistakes_of(text: str | bytes) -> list[str]:
+    data = text if isinstance(text, bytes) else text.encode()
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(data, "f.yaml")
+    lines = str(caught.value).split("\n")
+    assert lines == [f"f.yaml:{m.line}: {m.what}; {m.advice}" for m in caught.value.mistakes]
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # Names
+        ("sed: 1", "1: the file has an unknown key `sed`; did you mean `seed`?"),
+        (
+            "seed: 1\nmarkets:\n  prediction:\n    A: {tik: 0.01}",
+            "4: markets.prediction.A has an unknown key `tik`; did you mean `tick`?",
+        ),
+        ("markets:\n  perps: {}", "2: markets has an unknown key `perps`; use one of `prediction`, `margin`"),
+        (f"{ANN}keys:\n- {{owner: anne}}", "4: keys[1].owner is `anne`; did you mean `ann`?"),
+        (
+            f"{ANN}keys:\n- {{owner: ann,\n   product: margin}}",
+            "5: keys[1].product is `margin`; add accounts.ann.margin",
+        ),
+        (
+            "schedule:\n- {when: 5s, do: halt, market: KXNBA-27-NYX}",
+            "2: schedule[1].market is `KXNBA-27-NYX`; did you mean `KXNBA-27-NYK`?",
+        ),
+        (
+            "flow:\n  markets: [BTC-PERP,\n    KXNBA-27]",
+            "3: flow.markets[2] is `KXNBA-27`; did you mean `KXNBA-27-NYK`?",
+        ),
+        ("schedule: [{when: 5s, do: paus}]", "1: schedule[1].do is `paus`; did you mean `pause`?"),
+        (
+            "schedule: [{do: pause, what: everything}]",
+            "1: schedule[1].what is `everything`; 'everything' is none of trading, exchange",
+        ),
+        (
+            "schedule: [{do: pause, wat: trading}]",
+            "1: schedule[1] has an unknown key `wat`; did you mean `what`?",
+        ),
+        ("schedule: [{what: trading}]", "1: schedule[1] has no `do`; add it: `{when: 90s, do: pause}`"),
+        ("schedule: [{do: halt}]", "1: schedule[1] has no `market`; add it: its ticker"),
+        (
+            "accounts:\n  flow-maker-1: {margin: {balance: 1}}",
+            "2: accounts.flow-maker-1 does not fit; choose another name: `flow-maker-1` is kept",
+        ),
+        (
+            "accounts:\n  liquidity: {margin: {balance: 1}}",
+            "2: accounts.liquidity does not fit; choose another name: `liquidity` is kept",
+        ),
+        (
+            "accounts:\n  a/b: {margin: {balance: 1}}",
+            "2: accounts has the key `a/b`; it should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$'",
+        ),
+        ("accounts:\n  ann: {}", "2: accounts.ann does not fit; add `prediction` or `margin` with a balance"),
+        # Types
+        ("- 1", "1: the file is a list; write a mapping"),
+        ("seed: soon", "1: seed is `soon`; write a whole number"),
+        ("seed: -1", "1: seed is `-1`; it should be greater than or equal to 0"),
+        ("seed: 1.5", "1: seed is `1.5`; write a whole number"),
+        ("seed: true", "1: seed is `true`; write a whole number"),
+        ("seed:", "1: seed is empty; write a whole number"),
+        ("accounts: [ann]", "1: accounts is a list; write a mapping"),
+        ("keys: {owner: ann}", "1: keys is a mapping; write a list"),
+        ("schedule: [pause]", "1: schedule[1] is `pause`; write a mapping"),
+        ("schedule: [{when: 5, do: pause}]", "1: schedule[1].when is `5`; write a time such as"),
+        ("limits: {logon-timeout: -5s}", "1: limits.logon-timeout is `-5s`; write a time such as"),
+        (f"{ANN}keys:\n- {{owner: ann, type: dsa}}", "4: keys[1].type is `dsa`; did you mean `rsa`?"),
+        (
+            f"{ANN}keys:\n- {{owner: ann, count: 0}}",
+            "4: keys[1].count is `0`; it should be greater than or equal to 1",
+        ),
+        (
+            f"{ANN}keys:\n- {{count: 1}}",
+            "4: keys[1] has no `owner`; add it: The owner of the account that they belong to.",
+        ),
+        (
+            f"{ANN}keys:\n- {{owner: ann, scopes: [read, read]}}",
+            "4: keys[1].scopes does not fit; list each once",
+        ),
+        # Money
+        (
+            "accounts:\n  ann: {margin: {}}",
+            "2: accounts.ann.margin has no `balance`; add it: Dollars of the primary account.",
+        ),
+        (
+            "accounts:\n  ann: {margin: {balance: -5}}",
+            "2: accounts.ann.margin.balance is `-5`; it should be greater than or equal to 0",
+        ),
+        ("accounts:\n  ann: {margin: {balance: 1e5}}", "2: accounts.ann.margin.balance is `1e5`; write"),
+        ("accounts:\n  ann: {margin: {balance: .inf}}", "2: accounts.ann.margin.balance is `.inf`; write"),
+        ("accounts:\n  ann: {margin: {balance: NaN}}", "2: accounts.ann.margin.balance is `NaN`; write"),
+        ("accounts:\n  ann: {margin: {balance: $5}}", "2: accounts.ann.margin.balance is `$5`; write"),
+        ("accounts:\n  ann: {margin: {balance: 1,000}}", "2:"),
+        ("accounts:\n  ann: {margin: {balance: 1_000}}", "2: accounts.ann.margin.balance is `1_000`"),
+        ("accounts:\n  ann: {margin: {balance: ٣}}", "2: accounts.ann.margin.balance is `٣`"),
+        (
+            "accounts:\n  ann:\n    prediction:\n      balance: 5\n      subaccounts: {64: 1}",
+            "5: accounts.ann.prediction.subaccounts has the key `64`; it should be less than or equal to 63",
+        ),
+        (
+            "accounts:\n  ann:\n    prediction:\n      balance: 5\n      shards: {0: {balance: 1}}",
+            "5: accounts.ann.prediction.shards has the key `0`; it should be greater than or equal to 1",
+        ),
+        (
+            "accounts:\n  ann: {margin: {balance: 5, shards: {1: {balance: 1}}}}",
+            "2: accounts.ann.margin has an unknown key `shards`",
+        ),
+        # Markets
+        (
+            "markets: {prediction: {A: {middle: 1.2}}}",
+            "1: markets.prediction.A.middle is `1.2`; write a price between 0.01 and 0.99",
+        ),
+        (
+            "markets: {prediction: {A: {tick: 0.03}}}",
+            "1: markets.prediction.A.tick is `0.03`; write a part of a dollar that divides it, such as 0.01",
+        ),
+        (
+            "markets: {prediction: {A: {tick: 0}}}",
+            "1: markets.prediction.A.tick is `0`; it should be greater than 0",
+        ),
+        (
+            "markets: {prediction: {A: {tick: 1}}}",
+            "1: markets.prediction.A.tick is `1`; write a part of a dollar that divides it, such as 0.01",
+        ),
+        (
+            "markets: {margin: {A: {tick: 0.1, maximum-price: 0.1}}}",
+            "1: markets.margin.A.tick is `0.1`; write less than `maximum-price`",
+        ),
+        (
+            "markets: {prediction: {A: {liquidity: {spacing: 0.015}}}}",
+            "1: markets.prediction.A.liquidity.spacing is `0.015`; write a multiple of the tick 0.01",
+        ),
+        (
+            "markets: {prediction: {A B: {}}}",
+            "1: markets.prediction has the key `A B`; it should match pattern",
+        ),
+        ("markets: {prediction: {A: {state: open}}}", "1: markets.prediction.A.state is `open`; use one of"),
+        (
+            "markets: {prediction: {A: {state: settled}}}",
+            "1: markets.prediction.A.state is `settled`; add a `result`: `yes`, `no` or `scalar`",
+        ),
+        (
+            "markets: {prediction: {A: {result: yes}}}",
+            "1: markets.prediction.A.result is `yes`; remove it, or write `state: determined` or `settled`",
+        ),
+        (
+            "markets: {margin: {A: {state: initialized,\n  liquidity: {levels: 1}}}}",
+            "2: markets.margin.A.liquidity does not fit; remove it: nothing can rest in a market that is",
+        ),
+        (
+            "markets: {prediction: {A: {state: amended}}}",
+            "1: markets.prediction.A.state is `amended`; add a `result`: `yes`, `no` or `scalar`",
+        ),
+        (
+            "fees: {prediction: {taker-rate: 2}}",
+            "1: fees.prediction.taker-rate is `2`; it should be less than or equal to 1",
+        ),
+        (
+            "flow: {makers: 0, takers: 0}",
+            "1: flow does not fit; the flow has a rate but neither makers nor takers; add some",
+        ),
+        ("flow: {rate: 20000}", "1: flow.rate is `20000`; it should be less than or equal to 10000"),
+        (
+            "assumptions: {rebate-waits-for-a-fee: yes}",
+            "1: assumptions.rebate-waits-for-a-fee is `yes`; write true or false",
+        ),
+        (
+            "markets: {prediction: {A: {tick: 0.01,\n  structure: linear_cent}}}",
+            "2: markets.prediction.A.structure is `linear_cent`; remove it, or `tick`: one of the two",
+        ),
+        (
+            "markets: {prediction: {A: {structure: deci-cent}}}",
+            "1: markets.prediction.A.structure is `deci-cent`; did you mean `deci_cent`?",
+        ),
+        (
+            "markets: {margin: {A: {band: {share: 2}}}}",
+            "1: markets.margin.A.band.share is `2`; it should be less than or equal to 1",
+        ),
+        (
+            "accounts: {ann: {prediction: {balance: 1, tier: Primer}}}",
+            "1: accounts.ann.prediction.tier is `Primer`; did you mean `Prime`?",
+        ),
+        (
+            "accounts: {ann: {prediction: {balance: 1, positions: {BTC-PERP: {quantity: 1}}}}}",
+            "1: accounts.ann.prediction.positions.BTC-PERP does not fit; BTC-PERP is no prediction market;",
+        ),
+        (
+            "accounts: {ann: {margin: {balance: 1, positions: {BTC-PERP: {quantity: 0.5}}}}}",
+            "1: accounts.ann.margin.positions.BTC-PERP.quantity is `0.5`; write a multiple of 1 that is not",
+        ),
+        (
+            "accounts: {ann: {margin: {balance: 1, positions: {BTC-PERP: {quantity: 0}}}}}",
+            "1: accounts.ann.margin.positions.BTC-PERP.quantity is `0`; write a multiple of 1 that is not 0",
+        ),
+        (
+            "accounts: {ann: {margin: {balance: 1, positions: {BTC-PERP: {quantity: 1, price: 0.00001}}}}}",
+            "1: accounts.ann.margin.positions.BTC-PERP.price is `0.00001`; write a price that the market",
+        ),
+        (
+            "accounts: {ann: {margin: {balance: 1, customers: {x: {balance: 1}}}}}",
+            "1: accounts.ann.margin.customers has the key `x`; it should match pattern",
+        ),
+        (
+            f"{ANN}keys: [{{owner: ann, customers: [x]}}]",
+            "3: keys[1].customers[1] is `x`; leave it out: there are none",
+        ),
+        (
+            "groups: {G: {markets: [KXNBA-27-NYK, X]}}",
+            "1: groups.G.markets[2] is `X`; use one of `KXNBA-27-NYK`, `KXHIGHNY-26DEC31-B50`",
+        ),
+        ("groups: {G: {markets: [KXNBA-27-NYK]}}", "1: market group G needs two or more different markets"),
+        ("groups: {G: {}}", "1: groups.G has no `markets`; add it"),
+        (
+            "pauses: [{weekday: monday, begins: 05:00, ends: 03:00}]",
+            "1: pauses[1].ends is `03:00`; write a later time than `begins`, or two pauses for two days",
+        ),
+        ("pauses: [{weekday: mon, begins: 05:00, ends: 06:00}]", "1: pauses[1].weekday is `mon`;"),
+        (
+            "pauses: [{weekday: monday, begins: 5am, ends: 06:00}]",
+            "1: pauses[1].begins is `5am`; write a time",
+        ),
+        # YAML
+        ("seed: 1\nseed: 2", "2: `seed` stands twice (first in line 1); keep one of the two"),
+        ("seed: [1", "1: is not valid YAML: "),
+        ("seed: 1\n\tx: 2", "2: is not valid YAML: "),
+        ("", "1: is empty; describe the venue"),
+        ("# nothing", "1: is empty; describe the venue"),
+        ("seed: !!python/object/apply:os.system [ls]", "1: seed is a list"),
+        ("seed: !!python/name:os.system ''", "1: the tag tag:yaml.org,2002:python/name:os.system has no"),
+        ("seed: 1\n? [a, b]\n: 2", "2: a key is not a plain word; use a name as the key"),
+        ("seed: 1\n---\nseed: 2", "2: is not valid YAML: but found another document"),
+        ("seed: " + "9" * 30, "1: a number has more than 18 digits; correct it"),
+        ("accounts: &a {x: *a}", "1: an anchor contains itself; write the value out"),
+        ("seed: \x07", "1: holds the character U+0007, which YAML does not allow; remove it"),
+        (b"seed: 1\naccounts: \xff\xfe", "2: is not UTF-8; save the file as UTF-8"),
+        ("seed: 1".encode("utf-16"), "1: is not UTF-8; save the file as UTF-8"),
+    ],
+)
+def test_a_mistake_is_reported_with_its_line_and_what_to_do(text: str | bytes, said: str) -> None:
+    found = mistakes_of(text)
+    assert len(found) == 1, found
+    assert found[0].startswith(f"f.yaml:{said}"), found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            """
+markets: {prediction: {AA: {}, CC: {middle: 2}}}
+groups: {G: {markets: [AA, BB]}}
+keys:
+- {owner: bob}
+schedule:
+- {do: halt, market: DD}
+- {do: cut, owner: bob}
+- {do: cut, owner: you-2}
+accounts: {ann: {margin: {balance: 1}}}""",
+            [
+                "2: markets.prediction.CC.middle is `2`",
+                "3: groups.G.markets[2] is `BB`; use one of `AA`, `CC`",
+                "5: keys[1].owner is `bob`; use one of `ann`",
+                "7: schedule[1].market is `DD`; use one of `AA`, `CC`",
+                "8: schedule[2].owner is `bob`; use one of `ann`",
+            ],
+        ),
+        # What refers to other parts is checked once all values are in order, so nothing follows from another
+        # mistake.
+        (
+            """
+markets: {prediction: {AA: {state: opn, result: yes}, BB: 1}}
+groups: {G: {markets: [AA, CC]}}""",
+            ["2: markets.prediction.AA.state is `opn`", "2: markets.prediction.BB is `1`"],
+        ),
+        (
+            "accounts: {ann: {prediction: {balance: x, customers: {c: 1}}}}\nkeys: [{owner: bob}]",
+            [
+                "1: accounts.ann.prediction.balance is `x`",
+                "1: accounts.ann.prediction.customers has the key `c`",
+                "1: accounts.ann.prediction.customers.c is `1`",
+            ],
+        ),
+    ],
+)
+def test_mistakes_of_values_and_then_those_of_references_are_all_reported(text: str, said: list[str]) -> None:
+    found = mistakes_of(text)
+    assert len(found) == len(said), found
+    assert all(line.startswith(f"f.yaml:{each}") for line, each in zip(found, said, strict=True)), found
+
+
+def test_of_many_names_those_that_are_most_alike_come_first() -> None:
+    markets = ", ".join(f"KXMARKET-{number}: {{}}" for number in range(40))
+    (found,) = mistakes_of(f"markets: {{prediction: {{{markets}}}}}\nflow: {{markets: [M-39]}}")
+    assert "use one of `KXMARKET-39`, " in found
+    assert found.endswith(", and 16 more")
+
+
+def test_all_mistakes_of_values_are_reported_at_once_in_order() -> None:
+    found = mistakes_of("maintenance: x\nseed: y\nacounts: {}\nfees:\n  prediction: {taker-rate: z}\n")
+    assert [line.partition(" ")[0] for line in found] == ["f.yaml:1:", "f.yaml:2:", "f.yaml:3:", "f.yaml:5:"]
+
+
+def test_so_many_mistakes_are_told_and_no_more() -> None:
+    found = mistakes_of("\n".join(f"key{number}: 1" for number in range(MAX_MISTAKES * 3)))
+    assert len(found) == MAX_MISTAKES + 1
+    assert "there are more mistakes; mend those above first" in found[-1]
+
+
+def test_a_long_value_is_shortened_and_what_would_drive_a_terminal_is_escaped() -> None:
+    (found,) = mistakes_of('seed: "\\e[31m' + "x" * 10_000 + '"')
+    assert "\x1b" not in found
+    assert "\\x1b[31m" in found
+    assert len(found) < 1200
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x: " + "[" * 40 + "]" * 40, "it is nested more than 32 levels deep"),
+        ("a: " + "{a: " * 40 + "1" + "}" * 40, "it is nested more than 32 levels deep"),
+        ("x: [" + "1," * scenario_file.BOUNDS.values + "]", "it has more than 20000 values"),
+        (
+            "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
+            + "".join(
+                f"{b}: &{b} [{','.join([f'*{a}'] * 10)}]\n"
+                for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+            ),
+            "aliases stand for more than 2000 values",
+        ),
+        ("#" + "x" * scenario_file.MAX_FILE_SIZE, "has more than 524288 bytes; leave out what is not needed"),
+        (
+            "accounts: {" + ",".join(f"a{n}: {{margin: {{balance: 1}}}}" for n in range(2001)) + "}",
+            "should have at most 2000 items",
+        ),
+        (ANN + "keys:\n" + "- {owner: ann, count: 1000}\n" * 6, "make do with 5000 keys in all"),
+    ],
+    ids=["lists", "mappings", "values", "bomb", "bytes", "entries", "keys"],
+)
+def test_a_huge_file_is_refused(text: str, said: str) -> None:
+    assert any(said in line for line in mistakes_of(text))
+
+
+def test_just_under_the_bounds_a_file_is_read() -> None:
+    many = ",".join(f"a{n}: {{margin: {{balance: 1}}}}" for n in range(500))
+    scenario = parse_scenario(
+        f"accounts: {{{many}}}\n#{'x' * (scenario_file.MAX_FILE_SIZE - 50_000)}".encode()
+    )
+    assert len(scenario.accounts) == 500
+
+
+def test_a_file_that_is_not_there_or_is_a_folder_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path / "no.yaml", tmp_path):
+        with pytest.raises(ScenarioError, match=r":1: cannot be read \(.*\); name a file that you may read"):
+            load_scenario(path)
+
+
+ODD = (
+    "-1",
+    "0",
+    "true",
+    "null",
+    "[]",
+    "{}",
+    "1e5",
+    "9" * 20,
+    "yes",
+    "'",
+    "&a",
+    "*a",
+    "!!str",
+    "1d",
+    ":",
+    "\t",
+    "é",
+)
+
+
+def test_whatever_is_changed_in_a_file_it_is_read_or_told_and_a_venue_begins_with_what_is_read() -> None:
+    random = Random(4)
+    example = EXAMPLE.read_text()
+    words = re.findall(r"[\w.-]+", example)
+    read = 0
+    for _ in range(150):
+        text = example
+        for _ in range(random.randint(1, 3)):
+            place = random.choice(list(re.finditer(r"[\w.-]+", text)))
+            text = text[: place.start()] + random.choice((*ODD, *words)) + text[place.end() :]
+        try:
+            scenario = parse_scenario(text.encode())
+        except ScenarioError:
+            continue
+        read += 1
+        venue = VenueModel(attrs.evolve(scenario, keys=()).config({}), Random(1))
+        venue.begin(Instant(0.0, START))
+    assert 10 < read < 100

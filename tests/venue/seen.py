@@ -1,0 +1,116 @@
+"""What of the dialect was on the wire of a simulated venue in the tests, and what was not.
+
+Every test in this folder that carries bytes through a `VenueModel` is watched, in both directions: what is
+counted was written by one side and given to the other, not built for the count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from weakref import WeakKeyDictionary
+
+from kalshi_fix_sansio import DIALECT, TEXTS
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.layout import FieldLayout, FieldMember
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_venue.venue import VenueModel
+
+TEXT = b"58="
+MSG_TYPE = b"35="
+
+NOT_PRODUCED: Mapping[str, str] = {
+    "QuoteRequestType (303) 2 (AUTOMATIC)": "the dictionary lists it; the venue sends 1 alone",
+    "OrdRejReason (103) 13 (INCORRECT_QUANTITY)": "the session rejects it first; a market answers by 11",
+    "BusinessRejectReason (380) 2 (UNKNOWN_SECURITY)": "unknown markets have other answers",
+    "SessionRejectReason (373) 7 (DECRYPTION_PROBLEM)": "FIX encrypts nothing since EncryptMethod is 0",
+    "SessionRejectReason (373) 8 (SIGNATURE_PROBLEM)": "a wrong signature is refused by Logout",
+    "SessionRejectReason (373) 12 (XML_VALIDATION_ERROR)": "no message carries XML",
+    "SessionRejectReason (373) 17 (VALUE_INCLUDES_DELIMITER)": "a delimiter ends the value",
+    "SessionRejectReason (373) 18 (UNSUPPORTED_APPL_VERSION)": "no message names its ApplVerID",
+}
+"""What no test shows, with the reason."""
+
+
+class Seen:
+    """The MsgTypes, code values and Texts that were on the wire."""
+
+    def __init__(self) -> None:
+        self.fields: set[tuple[bytes, bytes]] = set()
+        """MsgType and `tag=value` of the fields that are counted."""
+        self._framers: WeakKeyDictionary[VenueModel, dict[tuple[int, str], Framer]] = WeakKeyDictionary()
+
+    def take(self, venue: VenueModel, connection: int, direction: str, data: bytes) -> None:
+        """Take bytes of a connection, which may end in the middle of a message."""
+        framer = self._framers.setdefault(venue, {}).setdefault((connection, direction), Framer())
+        framer.feed(data)
+        while (found := framer.next()) is not None:
+            if isinstance(found, Frame):
+                self._take(found.data)
+
+    def _take(self, message: bytes) -> None:
+        fields = message.split(b"\x01")
+        msg_type = next(field[3:] for field in fields if field.startswith(MSG_TYPE))
+        for field in fields:
+            tag = field[: field.find(b"=") + 1]
+            if tag in COUNTED or tag in (TEXT, MSG_TYPE):
+                self.fields.add((msg_type, field))
+
+    def missing(self) -> list[str]:
+        """Return what of the dialect was not seen, by the names that `expected` gives."""
+        anywhere = {field for _, field in self.fields}
+        return [
+            name
+            for name, (msg_type, field) in expected().items()
+            if (msg_type is None and field not in anywhere)
+            or (msg_type is not None and (msg_type, field) not in self.fields)
+        ]
+
+
+def watch(seen: Seen) -> Iterator[None]:
+    """Have a record kept of all that goes through venues."""
+    receive_data, data_to_send = VenueModel.receive_data, VenueModel.data_to_send
+
+    def receive(self: VenueModel, conn: int, data: bytes, now: Instant) -> None:
+        seen.take(self, conn, "in", data)
+        receive_data(self, conn, data, now)
+
+    def send(self: VenueModel, conn: int) -> bytes:
+        data = data_to_send(self, conn)
+        seen.take(self, conn, "out", data)
+        return data
+
+    VenueModel.receive_data, VenueModel.data_to_send = receive, send  # type: ignore[method-assign]
+    yield
+    VenueModel.receive_data, VenueModel.data_to_send = receive_data, data_to_send  # type: ignore[method-assign]
+
+
+def expected() -> dict[str, tuple[bytes | None, bytes]]:
+    """Return what the dialect knows: each MsgType, code value and Text, as `tag=value` on the wire; a Text
+    with the MsgType that it stands in."""
+    found: dict[str, tuple[bytes | None, bytes]] = {
+        f"MsgType {layout.msg_type} ({layout.name})": (None, MSG_TYPE + layout.msg_type.encode())
+        for layout in DIALECT.messages.values()
+    }
+    for field in _coded():
+        for code in field.codes:
+            found[f"{field.label} {code.value} ({code.name})"] = (None, f"{field.tag}={code.value}".encode())
+    for msg_type, text in TEXTS:
+        found[f"Text of {msg_type} {text}"] = (msg_type.encode(), TEXT + text.encode())
+    return found
+
+
+def _coded() -> Iterator[FieldLayout]:
+    """Yield every field that stands in a message and has code values, once."""
+    fields: dict[int, FieldLayout] = {}
+    blocks = [layout.body for layout in DIALECT.messages.values()]
+    while blocks:
+        for member in blocks.pop().members:
+            if isinstance(member, FieldMember):
+                fields.setdefault(member.tag, member.field)
+            else:
+                blocks.append(member.entry)
+    return (field for field in fields.values() if field.codes is not None)
+
+
+COUNTED = frozenset(b"%d=" % field.tag for field in _coded())
+"""The tags of the fields that have code values."""

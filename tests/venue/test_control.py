@@ -1,0 +1,224 @@
+"""The control channel: operations from another process."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.control import (
+    CONTROL_FILE,
+    FOLDER_PREFIX,
+    FOLDER_VARIABLE,
+    MAX_LINE,
+    ControlError,
+    ControlServer,
+    ask,
+    check_private,
+    running_venue,
+)
+from kalshi_fix_venue.operations.base import Answer, Operation
+from kalshi_fix_venue.operations.operator import Halt, Pause, Status
+
+
+class FakePerformer:
+    """Stands for a venue: notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.done: list[Operation] = []
+        self.fails: Exception | None = None
+
+    def perform(self, operation: Operation) -> Answer:
+        if self.fails is not None:
+            raise self.fails
+        self.done.append(operation)
+        return {"said": "done"}
+
+
+@pytest.fixture
+def performer() -> FakePerformer:
+    return FakePerformer()
+
+
+@pytest.fixture
+def channel(tmp_path: Path, performer: FakePerformer) -> Iterator[ControlServer]:
+    with ControlServer(performer, tmp_path) as server:
+        yield server
+
+
+def raw(channel: ControlServer, data: bytes) -> dict[str, object]:
+    """The reply to bytes as they are; empty if there is none."""
+    with socket.create_connection(channel.server_address, 10) as connection:  # type: ignore[arg-type]
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as file:
+            line = file.readline()
+    return json.loads(line) if line else {}
+
+
+def test_an_operation_arrives_as_it_was_made(channel: ControlServer, performer: FakePerformer) -> None:
+    assert ask(channel.path, Pause(what="exchange", product="margin")) == {"said": "done"}
+    assert performer.done == [Pause(what="exchange", product="margin")]
+
+
+def test_the_file_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path, performer: FakePerformer) -> None:
+    with ControlServer(performer, tmp_path) as server:
+        assert server.path == tmp_path / CONTROL_FILE
+        if os.name == "posix":
+            assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
+        assert server.server_address[0] == "127.0.0.1"
+    assert not server.path.exists()
+    with pytest.raises(ControlError, match="cannot read"):
+        ask(server.path, Status())
+
+
+def test_a_file_that_is_there_is_left_alone(channel: ControlServer, performer: FakePerformer) -> None:
+    before = channel.path.read_text()
+    with pytest.raises(FileExistsError), ControlServer(performer, channel.path.parent):
+        pass
+    assert channel.path.read_text() == before
+    ask(channel.path, Status())
+
+
+def test_what_the_venue_refuses_is_told(channel: ControlServer, performer: FakePerformer) -> None:
+    performer.fails = ConfigurationError("there is no market X")
+    with pytest.raises(ControlError, match="there is no market X"):
+        ask(channel.path, Halt(market="X"))
+    performer.fails = RuntimeError("not running")
+    with pytest.raises(ControlError, match="the venue has stopped"):
+        ask(channel.path, Status())
+
+
+def test_without_the_token_nothing_is_done(channel: ControlServer, performer: FakePerformer) -> None:
+    for token in ("", "guess", channel.token[:-1], "\u00e9"):
+        reply = raw(channel, json.dumps({"token": token, "do": "pause"}).encode() + b"\n")
+        assert reply == {"ok": False, "error": "this is not the token of the control file"}
+    assert performer.done == []
+    assert channel.token not in repr(channel)
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (b"nonsense\n", "one line of JSON"),
+        (b"[" * 50_000 + b"\n", "one line of JSON"),
+        (b"\xff\xfe\n", "one line of JSON"),
+        (b"[]\n", "an object with the token"),
+        (b'{"token": 1}\n', "an object with the token"),
+        (b"x" * (MAX_LINE + 1), f"at most {MAX_LINE} bytes"),
+        ({"do": 1}, "names an operation"),
+        ({"do": "pause", "with": []}, "names an operation"),
+        ({"do": "paus"}, "did you mean `pause`?"),
+        ({"do": "pause", "with": {"what": 5}}, "is none of"),
+    ],
+)
+def test_wrong_requests_get_an_answer(
+    channel: ControlServer, request_: bytes | dict[str, object], error: str
+) -> None:
+    if isinstance(request_, dict):
+        request_ = json.dumps({"token": channel.token, **request_}).encode() + b"\n"
+    reply = raw(channel, request_)
+    assert reply["ok"] is False
+    assert error in str(reply["error"])
+
+
+def test_somebody_who_says_nothing_gets_nothing(channel: ControlServer, performer: FakePerformer) -> None:
+    assert raw(channel, b"") == {}
+    ask(channel.path, Status())
+    assert performer.done == [Status()]
+
+
+def test_a_dead_venue_is_told_from_one_that_answers(tmp_path: Path) -> None:
+    path = tmp_path / CONTROL_FILE
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    path.write_text(json.dumps({"host": "127.0.0.1", "port": port, "token": "t"}))
+    with pytest.raises(ControlError, match=r"no venue answers at port .* delete"):
+        ask(path, Status())
+    for text in ("", "[]", '{"host": "127.0.0.1"}', '{"host": "127.0.0.1", "port": "x", "token": "t"}'):
+        path.write_text(text)
+        with pytest.raises(ControlError, match="is no control file of a venue"):
+            ask(path, Status())
+
+
+# Which venue is meant
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_the_folder_that_is_named_comes_first(temporary: Path, performer: FakePerformer) -> None:
+    named, other = temporary / "named", temporary / "other"
+    for folder in (named, other):
+        folder.mkdir()
+    environ = {FOLDER_VARIABLE: str(other)}
+    with ControlServer(performer, named) as first, ControlServer(performer, other) as second:
+        assert running_venue(named, environ) == first.path
+        assert running_venue(None, environ) == second.path
+    with pytest.raises(ControlError, match=r"no venue runs in .*named"):
+        running_venue(named, environ)
+
+
+def linked(folder: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+    folder.symlink_to("elsewhere")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have other permissions here")
+@pytest.mark.parametrize(
+    ("change", "uid", "said"),
+    [
+        (lambda folder: folder.chmod(0o777), None, r"can be written by other users \(mode 777; chmod 700 /"),
+        (lambda folder: folder.chmod(0o770), None, r"\(mode 770; "),
+        (linked, None, "is a link or no folder"),
+        (lambda folder: None, 12345, r"belongs to another user \(id \d+\)"),
+    ],
+)
+def test_a_folder_that_others_can_change_is_refused(
+    change: Callable[[Path], None],
+    uid: int | None,
+    said: str,
+    temporary: Path,
+    performer: FakePerformer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = temporary / f"{FOLDER_PREFIX}a"
+    folder.mkdir(0o700)
+    with ControlServer(performer, folder):
+        check_private(folder)
+        assert running_venue(None, {}) == running_venue(folder)
+        change(folder)
+        if uid is not None:
+            monkeypatch.setattr(os, "getuid", lambda: uid)
+        for refused in (lambda: check_private(folder), lambda: running_venue(folder)):
+            with pytest.raises(ControlError, match=said):
+                refused()
+        with pytest.raises(ControlError, match="no venue runs in a temporary folder"):
+            running_venue(None, {})
+
+
+def test_the_only_venue_in_a_temporary_folder_needs_no_name(
+    temporary: Path, performer: FakePerformer
+) -> None:
+    with pytest.raises(ControlError, match="start one with"):
+        running_venue(None, {})
+    folders = [temporary / f"{FOLDER_PREFIX}{name}" for name in "ab"]
+    for folder in folders:
+        folder.mkdir()
+    with ControlServer(performer, folders[0]) as first:
+        assert running_venue(None, {}) == first.path
+        with (
+            ControlServer(performer, folders[1]),
+            pytest.raises(ControlError, match="2 venues run; choose one with --folder"),
+        ):
+            running_venue(None, {})

@@ -1,0 +1,110 @@
+"""Cuts, seen by a client over TLS: the end of a connection like any other, and nothing raised in the program
+that asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+
+from kalshi_fix_adapters.blocking import Client, order_entry
+from kalshi_fix_adapters.config.plan import Options
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.errors import LogonFailedError
+from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
+from kalshi_fix_sansio.events import LoggedOn
+from kalshi_fix_venue.operations.faults import Cut, Release
+from kalshi_fix_venue.operations.operator import Status
+from kalshi_fix_venue.testing import MARKETS, Sandbox, Venue
+
+ME = "me"
+SYMBOL = MARKETS["prediction"][0].rules.ticker
+LONG = 30.0
+"""Seconds after which a test gives up waiting for what must come."""
+AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
+
+
+def options(sandbox: Sandbox) -> Options:
+    """Arguments of a client that comes back at once."""
+    chosen: Any = {**sandbox.options(ME, "prediction", "KalshiNR"), "reconnect": AT_ONCE}
+    return cast("Options", chosen)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox((ME,), random=Random(5)) as running:
+        yield running
+
+
+@pytest.fixture
+def client(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> Iterator[Client]:
+    """Comes back at once when its connection ends. Nothing may be logged as an error meanwhile."""
+    with order_entry(**options(sandbox)) as client:
+        yield client
+    sandbox.server.perform(Release())
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def order() -> NewOrderSingle:
+    return NewOrderSingle(
+        cl_ord_id=str(uuid4()),
+        symbol=SYMBOL,
+        side=Side.BUY,
+        ord_type=OrdType.LIMIT,
+        price="0.01",
+        order_qty=1,
+    )
+
+
+def comes_back(client: Client) -> bool:
+    """Wait until it has logged on twice."""
+    logons = 0
+    for event in client.events(LONG):
+        logons += isinstance(event, LoggedOn)
+        if logons == 2:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("at", ["now", "frame", "request", "reply"])
+def test_a_client_comes_back_after_any_cut(sandbox: Sandbox, client: Client, at: str, how: str) -> None:
+    answer = sandbox.server.perform(Cut(at=at, how=how))
+    if at == "now":
+        assert answer["said"] == "1 connection cut"
+    else:
+        client.send(order())
+    assert comes_back(client)
+    assert len(sandbox.server.perform(Status())["sessions"]) == 1
+
+
+def test_cuts_in_a_row_are_survived(sandbox: Sandbox, client: Client) -> None:
+    logons = 0
+    for event in client.events(LONG):
+        if isinstance(event, LoggedOn):
+            logons += 1
+            if logons == 6:
+                break
+            sandbox.server.perform(Cut(how=("close", "reset")[logons % 2]))
+    assert logons == 6
+
+
+def test_a_cut_before_the_logon_is_told_by_the_client_and_over_with_the_next(sandbox: Sandbox) -> None:
+    sandbox.server.perform(Cut(at="request", message="Logon"))
+    with pytest.raises(LogonFailedError), order_entry(**options(sandbox)):
+        pass
+    with order_entry(**options(sandbox)) as client:
+        client.send(order())
+        assert next(client.messages(LONG)) is not None
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_a_cut_within_one_process_is_the_same(how: str) -> None:
+    with Venue() as venue:
+        chosen: Any = {**venue.options("me", "KalshiNR"), "reconnect": AT_ONCE}
+        with order_entry(**cast("Options", chosen)) as client:
+            assert venue.do("cut", how=how)["said"] == "1 connection cut"
+            assert comes_back(client)

@@ -1,0 +1,778 @@
+"""Trouble on demand: what each fault does on the wire, and that the exchange's truth is untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import (
+    TEXTS,
+    BusinessMessageReject,
+    BusinessRejectReason,
+    CxlRejReason,
+    ExecType,
+    ExecutionReport,
+    MarketDataRequest,
+    MassCancelResponse,
+    OrderCancelReject,
+    OrderMassCancelReport,
+    OrdRejReason,
+    OrdStatus,
+    Side,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapDetected,
+    LoggedOn,
+    MessageReceived,
+    PeerSilent,
+    RejectReceived,
+    SessionEnded,
+)
+from kalshi_fix_sansio.framing import Frame, Framer, Garbled
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_venue.exchange import (
+    PREDICTION,
+    MarketResult,
+    MarketState,
+    SetMarketState,
+)
+from kalshi_fix_venue.exchange.orders import OrderSnapshot
+from kalshi_fix_venue.input_log import InputLog, replay
+from kalshi_fix_venue.operations import operation
+from kalshi_fix_venue.operations.base import Operation
+from kalshi_fix_venue.scenario.file import parse_scenario
+from kalshi_fix_venue.sessions import fault_injection
+from kalshi_fix_venue.sessions.armed_faults import MAX_ARMED
+from tests.venue.desk import MARKET, NO_FEES
+from tests.venue.town import KEYS, Client, Town, amend, cancel, config, mass_cancel, order, reports
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def armed(town: Town) -> int:
+    return len(town.do("faults")["faults"])
+
+
+def book(town: Town) -> dict[str, OrderSnapshot]:
+    """What the exchange knows, by ClOrdID."""
+    return {each.cl_ord_id: each for each in town.venue.exchange(PREDICTION).open_orders()}
+
+
+def refused_by(client: Client) -> BusinessMessageReject:
+    """The only j that came since the last call."""
+    (event,) = (event for event in client.events if isinstance(event, RejectReceived))
+    client.events.clear()
+    assert isinstance(event.reject, BusinessMessageReject)
+    return event.reject
+
+
+def garbage(client: Client) -> int:
+    """How many bytes came that are no message."""
+    framer, size = Framer(), 0
+    framer.feed(bytes(client.wire))
+    while (found := framer.next()) is not None:
+        if not isinstance(found, Frame):
+            assert isinstance(found, Garbled)
+            size += found.size
+    return size + framer.pending
+
+
+# --- whom, when and how often
+
+
+@pytest.mark.parametrize(
+    ("who", "names"),
+    [
+        ({}, ("ann", "ann-2", "bob")),
+        ({"key": KEYS["bob"].key_id}, ("bob",)),
+        ({"owner": "ann"}, ("ann", "ann-2")),
+        ({"session": "KalshiRT"}, ("ann-2",)),
+        ({"product": "margin"}, ()),
+        ({"owner": "ann", "session": "KalshiNR"}, ("ann",)),
+    ],
+    ids=lambda value: "+".join(value) or "all",
+)
+def test_a_fault_concerns_those_it_names(town: Town, who: dict[str, str], names: tuple[str, ...]) -> None:
+    clients = {
+        "ann": town.connect("ann"),
+        "ann-2": town.connect("ann-2", "KalshiRT"),
+        "bob": town.connect("bob"),
+    }
+    town.do("reject", text="INTERNAL_ERROR", times=0, **who)
+    for name, client in clients.items():
+        client.send(order(f"o-{name}", BUY, 1, "0.10"))
+        (report,) = reports(client)
+        assert (report.text == "INTERNAL_ERROR") is (name in names)
+    assert set(book(town)) == {f"o-{name}" for name in clients if name not in names}
+
+
+def test_a_fault_lets_occasions_pass_strikes_so_often_and_is_over(town: Town, ann: Client) -> None:
+    town.do("reject", text="INTERNAL_ERROR", skip=2, times=3)
+    for number in range(7):
+        ann.send(order(f"o{number}", BUY, 1, "0.10"))
+    struck = [report.exec_type == ExecType.REJECTED for report in reports(ann)]
+    assert struck == [False, False, True, True, True, False, False]
+    assert armed(town) == 0
+
+
+def test_a_fault_begins_and_ends_on_time(town: Town, ann: Client) -> None:
+    town.do("reject", text="INTERNAL_ERROR", times=0, after=5, lasting=10)
+
+    def refused(name: str) -> bool:
+        ann.send(order(name, BUY, 1, "0.10"))
+        return reports(ann)[0].exec_type == ExecType.REJECTED
+
+    town.wait(4.999)
+    assert not refused("early")
+    town.wait(0.001)
+    assert refused("first")
+    town.wait(9.999)
+    assert refused("last")
+    assert armed(town) == 1
+    town.wait(0.001)
+    assert not refused("late")
+    assert armed(town) == 0
+    assert town.do("faults")["said"] == "0 faults are armed"
+
+
+def test_what_is_left_to_chance_is_the_same_for_the_same_seed() -> None:
+    def struck(seed: int) -> tuple[list[bool], bytes]:
+        town = Town(seed)
+        ann = town.connect("ann")
+        town.do("reject", text="INTERNAL_ERROR", times=0, chance=0.5)
+        for number in range(40):
+            ann.send(order(f"o{number}", BUY, 1, "0.10"))
+        return [report.exec_type == ExecType.REJECTED for report in reports(ann)], bytes(ann.wire)
+
+    first, wire = struck(1)
+    assert 5 < sum(first) < 35
+    assert struck(1) == (first, wire)
+    assert struck(2)[0] != first
+
+
+def test_release_ends_those_of_a_name_or_all(town: Town) -> None:
+    for name, values in (("busy", {}), ("busy", {}), ("hold-key", {}), ("reject", {"text": "X"})):
+        town.do(name, **values)
+    assert armed(town) == 4
+    town.do("release", fault="busy")
+    assert [each["fault"] for each in town.venue.faults()] == ["hold-key", "reject"]
+    assert town.do("release")["said"] == "2 faults released"
+    assert town.do("release")["said"] == "0 faults released"
+    with pytest.raises(ConfigurationError, match="did you mean `reject`"):
+        operation("release", {"fault": "rejects"})
+
+
+def test_no_more_than_so_many_faults_are_armed(town: Town) -> None:
+    for _ in range(MAX_ARMED):
+        town.do("busy")
+    with pytest.raises(ConfigurationError, match="release some"):
+        town.do("busy")
+    assert armed(town) == MAX_ARMED
+    town.do("cut")  # what waits for nothing needs no room
+
+
+# --- cuts
+
+
+def test_a_cut_connection_ends_without_a_word_and_the_key_is_free_again(
+    town: Town, ann: Client, bob: Client
+) -> None:
+    ann.send(order("a", BUY, 5, "0.40"))
+    ann.take()
+    answer = town.do("cut", owner="ann")
+    assert answer == {"said": "1 connection cut", "keys": [KEYS["ann"].key_id]}
+    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+    assert bob.session.is_established
+    assert set(book(town)) == {"a"}
+    again = town.connect("ann")
+    assert again.is_logged_on
+    bob.send(order("b", SELL, 2, "0.40"))
+    assert again.take_only(ExecutionReport).cum_qty == 2
+
+
+def test_a_connection_is_cut_before_it_has_logged_on(town: Town) -> None:
+    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+    assert town.do("cut")["said"] == "1 connection cut"
+    assert town.venue.should_close(conn)
+    town.venue.receive_data(conn, b"anything", town.now)
+    assert town.venue.data_to_send(conn) == b""
+    town.venue.receive_eof(conn, town.now)
+    assert town.do("cut") == {"said": "0 connections cut", "keys": []}
+
+
+def test_orders_are_cancelled_by_a_cut_where_the_session_has_asked_for_it(town: Town) -> None:
+    ann = town.connect("ann", cancel_orders_on_disconnect=True)
+    ann.send(order("a", BUY, 5, "0.40"))
+    town.do("cut")
+    assert book(town) == {}
+
+
+def test_a_cut_in_the_middle_of_a_report_leaves_half_of_it_and_resend_brings_all(town: Town) -> None:
+    store = MemoryStore()
+    ann = town.connect("ann", "KalshiRT", store=store)
+    town.do("cut", at="frame", message="ExecutionReport")
+    before = len(ann.wire)
+    ann.send(order("a", BUY, 5, "0.40"))
+    arrived = bytes(ann.wire[before:])
+    assert arrived.startswith(b"8=FIXT.1.1\x019=")
+    assert not arrived.endswith(b"\x01")
+    assert ann.take() == []
+    assert not ann.session.is_established
+    assert set(book(town)) == {"a"}
+    again = town.connect("ann", "KalshiRT", store=store)
+    (report,) = reports(again)
+    assert (report.cl_ord_id, report.exec_type) == ("a", ExecType.NEW)
+
+
+def test_a_request_at_which_the_connection_is_cut_was_never_read(town: Town) -> None:
+    store = MemoryStore()
+    ann = town.connect("ann", "KalshiRT", store=store)
+    ann.send(order("a", BUY, 5, "0.40"))
+    town.do("cut", at="request", message="D")
+    expected = town.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT")
+    ann.send(order("b", BUY, 5, "0.41"))
+    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+    assert set(book(town)) == {"a"}
+    assert town.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT") == expected
+
+
+def test_requests_around_a_cut_are_told_apart_however_the_bytes_come() -> None:
+    for size in (1, 7, 1000):
+        town = Town()
+        ann = town.connect("ann")
+        town.do("cut", at="request", skip=1)
+        for name in "abc":
+            ann.session.send(order(name, BUY, 1, "0.10"), town.now)
+        data = ann.session.data_to_send()
+        for at in range(0, len(data), size):
+            town.venue.receive_data(ann.conn, data[at : at + size], town.now)
+        town.run()
+        assert set(book(town)) == {"a"}
+        assert ann.ending().reason is CloseReason.CONNECTION_LOST
+
+
+def test_heartbeats_and_garbage_pass_where_a_cut_waits_for_a_request(town: Town, ann: Client) -> None:
+    town.do("cut", at="request", message="F")
+    ann.session.test_request(town.now, test_req_id="there?")
+    town.run()
+    ann.send(order("a", BUY, 1, "0.10"))
+    assert set(book(town)) == {"a"}
+    assert len(reports(ann)) == 1
+    town.venue.receive_data(ann.conn, b"garbage, longer than the head of a message would be", town.now)
+    ann.send(order("b", BUY, 1, "0.10"))
+    assert set(book(town)) == {"a", "b"}
+    ann.send(cancel("c", "a"))
+    assert set(book(town)) == {"a", "b"}
+    assert not ann.session.is_established
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
+def test_a_cut_before_the_reply_leaves_the_order_applied(session_type: str) -> None:
+    town, store = Town(), MemoryStore()
+    resend = session_type == "KalshiRT"
+    ann = town.connect("ann", session_type, store=store)
+    town.do("cut", at="reply")
+    ann.send(order("a", BUY, 5, "0.40"))
+    assert reports(ann) == []
+    assert set(book(town)) == {"a"}
+    again = town.connect("ann", session_type, store=store if resend else None)
+    assert [report.cl_ord_id for report in reports(again)] == (["a"] if resend else [])
+    assert again.session.is_established
+    assert again.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport).text == "ORDER_ALREADY_EXISTS"
+
+
+def test_what_was_read_with_a_request_at_which_the_reply_is_cut_is_not_acted_on(
+    town: Town, ann: Client
+) -> None:
+    town.do("cut", at="reply")
+    for name in "ab":
+        ann.session.send(order(name, BUY, 1, "0.10"), town.now)
+    town.run()
+    assert set(book(town)) == {"a"}
+
+
+# --- late, or not at all
+
+
+def test_everything_arrives_as_late_as_said_and_in_order(town: Town, ann: Client) -> None:
+    town.do("delay", by=2)
+    ann.send(order("a", BUY, 1, "0.10"))
+    town.wait(1)
+    ann.send(order("b", BUY, 1, "0.10"))
+    assert ann.take() == []
+    town.wait(1)
+    assert [report.cl_ord_id for report in reports(ann)] == ["a"]
+    assert set(book(town)) == {"a", "b"}
+    town.do("release")  # what is on its way goes on as late as it was
+    ann.send(order("c", BUY, 1, "0.10"))
+    assert ann.take() == []
+    town.wait(1)
+    assert [report.cl_ord_id for report in reports(ann)] == ["b", "c"]
+    ann.send(order("d", BUY, 1, "0.10"))
+    assert [report.cl_ord_id for report in reports(ann)] == ["d"]
+
+
+def test_a_logout_waits_with_the_rest_before_the_connection_closes(town: Town, ann: Client) -> None:
+    town.do("delay", by=1)
+    ann.logout()
+    assert not town.venue.should_close(ann.conn)
+    town.wait(1)
+    assert ann.ending().clean
+
+
+def test_a_silent_venue_acts_and_says_it_all_when_it_speaks_again(
+    town: Town, ann: Client, bob: Client
+) -> None:
+    town.do("silence", owner="ann")
+    ann.send(order("a", BUY, 5, "0.40"))
+    bob.send(order("b", SELL, 2, "0.40"))
+    assert len(reports(bob)) == 1
+    town.wait(20)
+    assert ann.take() == []
+    town.do("release")
+    assert [report.cum_qty for report in reports(ann)] == [0, 2]
+    assert ann.session.is_established
+    town.do("silence", lasting=5)
+    ann.send(order("a2", BUY, 5, "0.40"))
+    town.wait(5)  # it ends by itself
+    assert len(reports(ann)) == 1
+    assert armed(town) == 0
+
+
+def test_a_client_finds_a_silent_venue_dead(town: Town, ann: Client) -> None:
+    town.do("silence")
+    ann.events.clear()
+    town.wait(120)
+    assert any(isinstance(event, PeerSilent) for event in ann.events)
+    assert ann.ending().reason is CloseReason.PEER_SILENT
+    town.do("release")
+    assert town.connect("ann").is_logged_on
+
+
+def test_what_waits_to_be_said_is_bounded() -> None:
+    town = Town(max_unsent=4000)
+    ann = town.connect("ann")
+    town.do("silence")
+    for number in range(40):
+        ann.session.send(order(f"o{number}", BUY, 1, "0.10"), town.now)
+    town.run()
+    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+
+
+def test_heartbeats_are_late_and_other_messages_are_not(town: Town) -> None:
+    ann = town.connect("ann", heart_bt_int=10)
+    town.do("late-heartbeats", by=4)
+    before = len(ann.wire)
+    town.wait(10.5)
+    assert len(ann.wire) == before
+    ann.send(order("a", BUY, 1, "0.10"))  # the heartbeat's number comes first
+    assert [frame.count(b"\x0135=0\x01") for frame in (bytes(ann.wire[before:]),)] == [1]
+    assert len(reports(ann)) == 1
+    assert ann.session.is_established
+    before = len(ann.wire)
+    town.wait(13)
+    assert len(ann.wire) == before
+    town.wait(1.5)
+    assert b"\x0135=0\x01" in bytes(ann.wire[before:])
+
+
+def test_heartbeats_that_are_late_enough_end_the_session(town: Town) -> None:
+    ann = town.connect("ann", heart_bt_int=10)
+    town.do("late-heartbeats", by=60)
+    town.wait(60)
+    assert ann.ending().reason is CloseReason.PEER_SILENT
+
+
+def test_reports_are_withheld_while_heartbeats_go_on(town: Town) -> None:
+    ann = town.connect("ann", heart_bt_int=10)
+    town.do("withhold", message="8")
+    ann.send(order("a", BUY, 5, "0.40"))
+    assert isinstance(ann.answer_to(cancel("c", "nothing"), OrderCancelReject), OrderCancelReject)
+    town.wait(45)
+    assert ann.session.is_established
+    assert ann.take() == []
+    town.do("release")
+    assert [report.cl_ord_id for report in reports(ann)] == ["a"]
+
+
+def test_withheld_reports_wait_for_a_client_that_can_ask_for_them() -> None:
+    for session_type, expected in (("KalshiRT", ["a"]), ("KalshiNR", [])):
+        town, store = Town(), MemoryStore()
+        ann = town.connect("ann", session_type, store=store)
+        town.do("withhold")
+        ann.send(order("a", BUY, 5, "0.40"))
+        ann.drop()
+        town.do("release")
+        again = town.connect("ann", session_type, store=store if expected else None)
+        assert [report.cl_ord_id for report in reports(again)] == expected
+
+
+def test_withheld_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fault_injection, "MAX_WITHHELD", 3)
+    town = Town()
+    ann = town.connect("ann")
+    town.do("withhold")
+    for number in range(4):
+        assert ann.take() == []
+        ann.send(order(f"o{number}", BUY, 1, "0.10"))
+    assert [report.cl_ord_id for report in reports(ann)] == ["o0", "o1", "o2", "o3"]
+    assert armed(town) == 0
+
+
+# --- messages on their way
+
+
+GAPS = [("gap", {}), *(("garble", {"how": how}) for how in ("checksum", "body-length", "cut-short"))]
+
+
+@pytest.mark.parametrize(("name", "values"), GAPS, ids=str)
+def test_a_report_that_does_not_arrive_is_asked_for_again_where_that_is_possible(
+    town: Town, name: str, values: dict[str, str]
+) -> None:
+    ann = town.connect("ann", "KalshiRT")
+    town.do(name, **values)
+    ann.send(order("a", BUY, 1, "0.10"))
+    assert ann.take() == []
+    ann.send(order("b", BUY, 1, "0.10"))
+    town.wait(1)
+    received = [event for event in ann.events if isinstance(event, MessageReceived)]
+    assert [event.message.cl_ord_id for event in received] == ["a", "b"]  # type: ignore[attr-defined]
+    assert received[0].poss_dup
+    assert any(isinstance(event, GapDetected) for event in ann.events)
+    assert (garbage(ann) > 0) is (name == "garble")
+
+
+@pytest.mark.parametrize(("name", "values"), GAPS, ids=str)
+def test_a_report_that_does_not_arrive_ends_a_session_without_resend(
+    town: Town, ann: Client, name: str, values: dict[str, str]
+) -> None:
+    town.do(name, **values)
+    ann.send(order("a", BUY, 1, "0.10"))
+    ann.send(order("b", BUY, 1, "0.10"))
+    assert ann.ending().reason is CloseReason.SEQUENCE_GAP
+    assert set(book(town)) == {"a", "b"}
+    assert town.connect("ann").is_logged_on
+
+
+def test_several_messages_are_lost_and_only_those_of_a_type(town: Town) -> None:
+    ann = town.connect("ann", "KalshiRT")
+    town.do("gap", message="8", times=3)
+    ann.send(cancel("c", "nothing"))
+    assert len(ann.take()) == 1
+    for number in range(4):
+        ann.send(order(f"o{number}", BUY, 1, "0.10"))
+    town.wait(1)
+    assert [report.cl_ord_id for report in reports(ann)] == ["o0", "o1", "o2", "o3"]
+
+
+def test_a_heartbeat_is_lost_only_where_it_is_named(town: Town) -> None:
+    ann = town.connect("ann", heart_bt_int=10)
+    town.do("gap")
+    town.wait(35)
+    assert armed(town) == 1
+    town.do("release")
+    town.do("gap", message="Heartbeat")
+    town.wait(25)
+    assert armed(town) == 0
+    assert ann.ending().reason is CloseReason.SEQUENCE_GAP
+
+
+def test_a_duplicate_comes_with_its_number_and_is_delivered_once(town: Town) -> None:
+    ann, bob = town.connect("ann", "KalshiRT"), town.connect("bob")
+    town.do("duplicate", times=0)
+    bob.send(order("b", SELL, 5, "0.40"))
+    ann.send(order("a", BUY, 2, "0.40"))
+    assert len(reports(ann)) == 1
+    assert len(reports(bob)) == 2
+    messages = [frame for frame in bytes(ann.wire).split(b"8=FIXT.1.1\x01") if b"\x0135=8\x01" in frame]
+    assert len(messages) == 2
+    first, second = ({field[:3]: field for field in each.split(b"\x01")} for each in messages)
+    assert (b"43=" in first, second[b"43="]) == (False, b"43=Y")
+    assert second[b"34="] == first[b"34="]
+    assert second[b"122"] == b"122=" + first[b"52="][3:]
+    assert garbage(ann) == 0
+    ann.send(order("a2", BUY, 1, "0.10"))
+    assert len(reports(ann)) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "fields"),
+    [
+        ({}, (b"49=Nobody", b"56=" + KEYS["ann"].key_id.encode())),
+        ({"sender": "KalshiNR", "target": "other"}, (b"49=KalshiNR", b"56=other")),
+    ],
+    ids=["sender", "target"],
+)
+def test_a_message_with_wrong_names_is_refused_by_the_client(
+    town: Town, ann: Client, values: dict[str, str], fields: tuple[bytes, bytes]
+) -> None:
+    town.do("wrong-comp-ids", **values)
+    before = len(ann.wire)
+    ann.send(order("a", BUY, 1, "0.10"))
+    arrived = bytes(ann.wire[before:]).split(b"\x01")
+    assert all(field in arrived for field in fields)
+    assert reports(ann) == []
+    assert not ann.session.is_established
+    assert set(book(town)) == {"a"}
+    assert garbage(ann) == 0
+
+
+# --- answers that are made up
+
+_ORDER_TEXTS = [text for kind, text in TEXTS if kind == ExecutionReport.MSG_TYPE]
+_CHANGE_TEXTS = [text for kind, text in TEXTS if kind == OrderCancelReject.MSG_TYPE]
+
+
+@pytest.mark.parametrize("text", [*_ORDER_TEXTS, "SOMETHING_NEW"])
+def test_an_order_is_refused_with_any_text_and_its_code(town: Town, ann: Client, text: str) -> None:
+    town.do("reject", text=text)
+    ann.send(order("a", BUY, 5, "0.40"))
+    (report,) = reports(ann)
+    known = TEXTS.get((ExecutionReport.MSG_TYPE, text))
+    assert (report.cl_ord_id, report.text) == ("a", text)
+    assert report.leaves_qty == 0
+    if known is not None and known.attribute == "exec_type":
+        assert (report.exec_type, report.ord_status) == (ExecType.CANCELED, OrdStatus.CANCELED)
+        assert report.ord_rej_reason is None
+    else:
+        assert (report.exec_type, report.ord_status) == (ExecType.REJECTED, OrdStatus.REJECTED)
+        assert report.ord_rej_reason == (OrdRejReason.OTHER if known is None else known.code)
+    assert book(town) == {}
+    ann.send(order("a", BUY, 5, "0.40"))
+    assert set(book(town)) == {"a"}
+
+
+@pytest.mark.parametrize("text", [*_CHANGE_TEXTS, "SOMETHING_NEW"])
+@pytest.mark.parametrize("request_", [cancel("c", "a"), amend("c", "a", 3)], ids=["cancel", "amend"])
+def test_a_change_is_refused_with_any_text_and_its_code(
+    town: Town, ann: Client, text: str, request_: Message
+) -> None:
+    ann.send(order("a", BUY, 5, "0.40"))
+    ann.take()
+    town.do("reject", text=text)
+    before = book(town)
+    refusal = ann.answer_to(request_, OrderCancelReject)
+    known = TEXTS.get((OrderCancelReject.MSG_TYPE, text))
+    assert refusal.text == text
+    assert refusal.ord_status == OrdStatus.NEW
+    assert refusal.order_id == before["a"].order_id
+    assert refusal.cxl_rej_reason == (CxlRejReason.OTHER if known is None else known.code)
+    assert book(town) == before
+
+
+def test_other_requests_are_refused_as_they_can_be(town: Town) -> None:
+    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+    ann.send(order("a", BUY, 5, "0.40"))
+    ann.take()
+    town.do("reject", text="TRY_LATER", times=2)
+    report = ann.answer_to(mass_cancel(), OrderMassCancelReport)
+    assert (report.mass_cancel_response, report.mass_cancel_reject_reason) == (
+        MassCancelResponse.REJECTED,
+        99,
+    )
+    assert set(book(town)) == {"a"}
+    md.send(MarketDataRequest.snapshot(MARKET))
+    refusal = refused_by(md)
+    assert (refusal.business_reject_reason, refusal.text) == (BusinessRejectReason.OTHER, "TRY_LATER")
+
+
+def test_a_listener_hears_of_orders_that_are_refused(town: Town) -> None:
+    ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
+    town.do("reject", text="INTERNAL_ERROR")
+    ann.send(order("a", BUY, 5, "0.40"))
+    for client in (ann, listener):
+        assert client.take_only(ExecutionReport).text == "INTERNAL_ERROR"
+
+
+def test_only_the_message_that_is_named_is_refused(town: Town, ann: Client) -> None:
+    town.do("reject", text="INTERNAL_ERROR", message="OrderCancelRequest")
+    assert ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport).exec_type == ExecType.NEW
+    assert ann.answer_to(cancel("c", "a"), OrderCancelReject).text == "INTERNAL_ERROR"
+    assert ann.answer_to(cancel("c", "a"), ExecutionReport).exec_type == ExecType.CANCELED
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_whether_an_order_was_applied_is_left_open_and_a_retry_tells(town: Town, applied: bool) -> None:
+    ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
+    town.do("unavailable", applied=applied)
+    report = ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport)
+    assert (report.text, report.ord_rej_reason) == ("EXCHANGE_UNAVAILABLE", OrdRejReason.OTHER)
+    assert set(book(town)) == ({"a"} if applied else set())
+    assert [each.cl_ord_id for each in reports(listener)] == (["a"] if applied else [])
+    retried = ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport)
+    assert retried.text == ("ORDER_ALREADY_EXISTS" if applied else None)
+    assert set(book(town)) == {"a"}
+
+
+def test_an_applied_order_trades_and_only_its_own_answer_is_untold(
+    town: Town, ann: Client, bob: Client
+) -> None:
+    bob.send(order("b", SELL, 5, "0.40"))
+    bob.take()
+    town.do("unavailable", applied=True)
+    assert ann.answer_to(order("a", BUY, 2, "0.40"), ExecutionReport).text == "EXCHANGE_UNAVAILABLE"
+    assert bob.take_only(ExecutionReport).cum_qty == 2
+    town.do("unavailable", applied=True, message="F")
+    ann.send(order("a2", BUY, 9, "0.30"))
+    ann.take()
+    assert ann.answer_to(cancel("c", "a2"), OrderCancelReject).text == "EXCHANGE_UNAVAILABLE"
+    assert set(book(town)) == {"b"}
+
+
+def test_a_client_is_told_that_it_is_too_fast(town: Town, ann: Client) -> None:
+    town.do("throttle", times=2)
+    for name in "ab":
+        ann.send(order(name, BUY, 1, "0.10"))
+        refusal = refused_by(ann)
+        assert refusal.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
+        assert refusal.business_reject_ref_id == name
+    ann.send(order("c", BUY, 1, "0.10"))
+    assert set(book(town)) == {"c"}
+
+
+# --- logons
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "text"),
+    [
+        ("refuse-logon", {"text": "API key is locked"}, "API key is locked"),
+        ("busy", {}, "FIX logon service busy; retry with backoff"),
+        ("hold-key", {"times": 1}, "already exists"),
+    ],
+)
+def test_a_logon_is_refused_by_logout_with_the_text_and_the_next_is_taken(
+    town: Town, name: str, values: dict[str, Any], text: str
+) -> None:
+    town.do(name, **values)
+    ended = town.connect("ann").ending()
+    assert ended.reason is CloseReason.LOGON_REFUSED
+    assert text in ended.text
+    assert town.connect("ann").is_logged_on
+
+
+def test_a_key_is_held_for_a_while_and_others_are_not(town: Town) -> None:
+    town.do("hold-key", key=KEYS["ann"].key_id, lasting=60)
+    for _ in range(3):
+        assert "already exists" in town.connect("ann").ending().text
+        town.wait(15)
+    assert town.connect("bob").is_logged_on
+    town.wait(15)
+    assert town.connect("ann").is_logged_on
+
+
+# --- the truth
+
+
+@attrs.define
+class Trial:
+    """A random history with faults: what the exchange holds at its end."""
+
+    town: Town
+    random: Random
+    names: Sequence[str] = ("ann", "bob")
+    clients: dict[str, Client] = attrs.field(factory=dict)
+    stores: dict[str, MemoryStore] = attrs.field(factory=dict)
+    sent: int = 0
+
+    def step(self) -> None:
+        name = self.random.choice(self.names)
+        client = self.clients.get(name)
+        if client is None or not client.session.is_established:
+            if client in self.town.clients:
+                self.town.wait(5)
+            self.stores[name] = MemoryStore()
+            self.clients[name] = self.town.connect(name, "KalshiRT", store=self.stores[name], reset=True)
+            return
+        if self.random.random() < 0.3:
+            self.town.perform(self._fault())
+            return
+        self.sent += 1
+        side = self.random.choice((BUY, SELL))
+        price = Decimal(self.random.randint(35, 45)) / 100
+        client.send(order(f"{name}-{self.sent}", side, self.random.randint(1, 9), str(price)))
+        self.town.wait(self.random.random())
+
+    def _fault(self) -> Operation:
+        seconds = self.random.random() * 5
+        faults: tuple[tuple[str, dict[str, Any]], ...] = (
+            *(("cut", {"at": at}) for at in ("now", "frame", "request", "reply")),
+            ("delay", {"by": seconds, "lasting": 3}),
+            ("silence", {"lasting": seconds}),
+            ("withhold", {"lasting": seconds}),
+            ("gap", {}),
+            ("garble", {"how": self.random.choice(("checksum", "body-length", "cut-short"))}),
+            ("duplicate", {}),
+            ("wrong-comp-ids", {}),
+            ("reject", {"text": "INTERNAL_ERROR"}),
+            ("unavailable", {"applied": self.random.random() < 0.5}),
+            ("throttle", {}),
+            ("busy", {}),
+            ("hold-key", {"lasting": 1}),
+            ("release", {}),
+        )
+        return operation(*self.random.choice(faults))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cash_is_conserved_whatever_goes_wrong(seed: int) -> None:
+    trial = Trial(Town(seed, fees={PREDICTION: NO_FEES}), Random(seed))
+    for _ in range(150):
+        trial.step()
+        assert _worth(trial.town) == 2000
+    venue, now = trial.town.venue, trial.town.now
+    exchange = venue.exchange(PREDICTION)
+    assert trial.sent > 30
+    nets = [account.holding(MARKET).position.net for account in exchange.accounts()]
+    assert sum(nets) == 0
+    assert any(nets)
+    for state in (MarketState.DETERMINED, MarketState.SETTLED):
+        venue.execute(PREDICTION, SetMarketState(MARKET, state, MarketResult.YES), now)
+    assert sum(account.balance for account in exchange.accounts()) == 2000
+    assert all(not account.reserved for account in exchange.accounts())
+    assert book(trial.town) == {}
+
+
+def _worth(town: Town) -> Decimal:
+    """Cash, and what it would be if YES paid: a contract pays a dollar to one of its two sides."""
+    accounts = town.venue.exchange(PREDICTION).accounts()
+    return sum((account.balance + account.holding(MARKET).position.long for account in accounts), Decimal(0))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_input_log_of_trouble_replays_to_the_same(seed: int, tmp_path: Path) -> None:
+    with InputLog(tmp_path / "input-log") as input_log:
+        town = Town(seed)
+        town.venue = input_log.venue(config(), Random(seed))
+        trial = Trial(town, Random(seed))
+        for _ in range(80):
+            trial.step()
+    found = replay(tmp_path / "input-log")
+    assert found.parted is None
+    assert found.is_same
+    assert found.sent > 5000
+
+
+def test_a_cut_is_told_by_events_alone_when_its_time_comes(town: Town, ann: Client) -> None:
+    town.do("cut", after=3)
+    town.wait(2.9)
+    assert ann.session.is_established
+    town.wait(0.2)
+    assert [type(event) for event in ann.events] == [LoggedOn, SessionEnded]
+    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+    assert armed(town) == 0
+
+
+def test_a_scenario_cuts_at_its_time_and_point() -> None:
+    text = b"schedule: [{when: 90s, do: cut, at: reply, message: NewOrderSingle}]"
+    (step,) = parse_scenario(text).steps
+    assert (step.after, step.operation) == (90, operation("cut", {"at": "reply", "message": "D"}))

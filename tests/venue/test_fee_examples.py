@@ -1,0 +1,89 @@
+"""The worked examples of the page on fee rounding: real orders through real sessions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import ExecType, ExecutionReport, Side
+from kalshi_fix_venue.exchange import AccountId, prediction_market
+from kalshi_fix_venue.exchange.accounts import AccountTerms
+from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
+from tests.venue.desk import MARKET, d
+from tests.venue.town import Town, accounts, order
+
+BOB = AccountId("bob")
+
+
+@attrs.frozen
+class Example:
+    """Three equal fills of one order, and what the page says of each."""
+
+    quantity: str
+    """Of each fill."""
+    price: str
+    trade_fee: str
+    rate: str
+    """The page has no rates: this one comes to its trade fee."""
+    net_fees: tuple[str, str, str]
+    balance_change: str
+    """Of each fill without its rebate, as the page lists it."""
+    rebates: tuple[str, str, str]
+    left: str
+    """What is overpaid in the end."""
+
+
+EXAMPLES = {
+    "subpenny": Example(
+        "1", "0.055", "0.0085", "0.163", ("0.0150", "0.0050", "0.0150"), "-0.07", ("0", "0.01", "0"), "0.0095"
+    ),
+    "fractional": Example(
+        "0.30", "0.50", "0.0041", "0.054", ("0.01", "0", "0.01"), "-0.16", ("0", "0.01", "0"), "0.0077"
+    ),
+    "both": Example(
+        "0.03",
+        "0.3301",
+        "0.0005",
+        "0.07",
+        ("0.010097", "0.000097", "0.000097"),
+        "-0.02",
+        ("0", "0.01", "0.01"),
+        # The page's table has 0.018791, which is before the rebate of the third fill.
+        "0.008791",
+    ),
+}
+
+
+def town_for(example: Example) -> Town:
+    fees = attrs.evolve(PREDICTION_FEES, taker_rate=d(example.rate))
+    market = attrs.evolve(prediction_market(MARKET, subpenny=True), fees=fees)
+    return Town(
+        markets={"prediction": (market,), "margin": ()},
+        accounts=accounts(bob={"terms": AccountTerms(direct_member=False)}),
+    )
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_worked_example_comes_out_as_the_page_says(name: str) -> None:
+    example = EXAMPLES[name]
+    town = town_for(example)
+    ann, bob = town.connect("ann"), town.connect("bob")
+    quantity = d(example.quantity)
+    for number in range(3):
+        ann.send(order(f"a{number}", Side.SELL, quantity, example.price))
+    bob.send(order("b1", Side.BUY, 3 * quantity, example.price))
+    fills = [
+        report
+        for report in bob.take()
+        if isinstance(report, ExecutionReport) and report.exec_type == ExecType.TRADE
+    ]
+    fees = [sum((fee.misc_fee_amt for fee in fill.misc_fees), Decimal(0)) for fill in fills]
+    assert fees == [d(fee) for fee in example.net_fees]
+    assert sum(fees) - 3 * d(example.trade_fee) == d(example.left)
+    changes = [change.collateral_amount_change for fill in fills for change in fill.collateral_amount_changes]
+    expected = [d(example.balance_change) + d(rebate) for rebate in example.rebates]
+    assert changes == expected
+    exchange = town.venue.exchange("prediction")
+    assert exchange.account(BOB).balance == 1000 + sum(expected)

@@ -1,0 +1,217 @@
+"""A venue that does not keep up: what was read waits, and is judged by when it arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+from typing import Any, cast
+
+import pytest
+
+from kalshi_fix_sansio import ExecType, Side
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.driver import ClientProtocol, Driver
+from kalshi_fix_venue.inbox import BEHIND, MAX_WAITING, PIECE
+from kalshi_fix_venue.operations import operation
+from kalshi_fix_venue.venue import VenueModel
+from tests.venue.town import Client, Town, config, decode_all, kinds, order, raw_logon
+
+BACKLOG = 100.0
+"""Seconds: longer than the tolerance for SendingTime, and than the patience with a silent client."""
+
+
+@pytest.fixture
+def ann(town: Town) -> Client:
+    client = town.connect("ann")
+    client.take()
+    return client
+
+
+def fill(town: Town, size: int = 2 * PIECE) -> int:
+    """A connection of which bytes wait."""
+    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+    town.venue.inbox.receive_data(conn, bytes(size), town.now)
+    return conn
+
+
+def leave_unread(town: Town, client: Client) -> None:
+    """Let the venue's inbox have what a client has written, and the client do nothing more by itself."""
+    town.venue.inbox.receive_data(client.conn, client.session.data_to_send(), town.now)
+    town.clients.remove(client)
+
+
+def process(town: Town) -> None:
+    while town.venue.inbox:
+        town.venue.inbox.process(town.now)
+
+
+def sent_to(client: Client) -> list[Any]:
+    found: list[Any] = []
+    while data := client.town.venue.data_to_send(client.conn):
+        found += decode_all(data)
+    return found
+
+
+def test_a_message_is_judged_by_when_it_arrived(town: Town, ann: Client) -> None:
+    fill(town)
+    ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
+    leave_unread(town, ann)
+    town.wait(BACKLOG)
+    assert set(kinds(sent_to(ann))) == {"0"}, "heartbeats go on, and its silence is not held against it"
+    process(town)
+    (report,) = sent_to(ann)
+    assert (report.exec_type, report.cl_ord_id) == (ExecType.NEW, "a1")
+    assert report.header.sending_time == town.now.utc
+
+
+def test_a_message_that_was_late_when_it_arrived_is_refused(town: Town, ann: Client) -> None:
+    fill(town)
+    ann.session.send(
+        order("a1", Side.BUY, 1, "0.40"), Instant(town.monotonic, town.utc - timedelta(seconds=31))
+    )
+    leave_unread(town, ann)
+    town.wait(BACKLOG)
+    sent_to(ann)
+    process(town)
+    assert kinds(sent_to(ann)) == ["3", "5"]
+
+
+def test_silence_counts_from_what_was_processed(town: Town, ann: Client) -> None:
+    fill(town)
+    ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
+    leave_unread(town, ann)
+    town.wait(BACKLOG)
+    process(town)
+    sent_to(ann)
+    town.wait(37)
+    assert kinds(sent_to(ann)) == ["0", "1"]
+
+
+def test_connections_are_served_in_turn(town: Town, ann: Client) -> None:
+    fill(town, 50 * PIECE)
+    ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
+    leave_unread(town, ann)
+    town.venue.inbox.process(town.now)
+    assert sent_to(ann) == []
+    assert town.venue.inbox.process(town.now) == ann.conn
+    assert kinds(sent_to(ann)) == ["8"]
+
+
+def test_what_a_connection_sent_before_it_was_lost_is_processed(town: Town, ann: Client) -> None:
+    fill(town)
+    ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
+    leave_unread(town, ann)
+    town.venue.inbox.receive_eof(ann.conn, town.now)
+    assert town.venue.sessions()
+    process(town)
+    assert town.venue.exchange("prediction").find("ann", "a1")
+    assert town.venue.sessions() == []
+
+
+def test_a_lost_connection_is_noted_where_what_it_sent_is_dropped(town: Town, ann: Client) -> None:
+    fill(town)
+    ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
+    leave_unread(town, ann)
+    town.venue.inbox.receive_eof(ann.conn, town.now)
+    town.venue.inbox.drop(town.now)
+    assert town.venue.exchange("prediction").find("ann", "a1") is None
+    assert (town.venue.sessions(), bool(town.venue.inbox)) == ([], False)
+
+
+def test_the_backlog_is_in_the_status_and_in_the_log(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    def backlog() -> Any:
+        return town.venue.perform(operation("status"), town.now)["backlog"]
+
+    assert backlog() == {"connections": 0, "bytes": 0, "seconds": 0.0}
+    fill(town, 3 * PIECE)
+    town.venue.inbox.process(town.now)
+    assert caplog.records == [], "what waits for a moment is no backlog"
+    fill(town, PIECE)
+    town.wait(2 * BEHIND)
+    assert backlog() == {"connections": 2, "bytes": 2 * PIECE, "seconds": 2 * BEHIND}
+    with caplog.at_level(logging.WARNING):
+        process(town)
+    behind, done = (record.getMessage() for record in caplog.records)
+    assert f"cannot keep up: messages wait for {2 * BEHIND:.1f} seconds" in behind
+    assert f"keeps up again; it was behind by up to {2 * BEHIND:.1f} seconds" in done
+    assert backlog()["connections"] == 0
+
+
+class Loop:
+    """What a driver needs of an event loop, whose turns a test makes."""
+
+    def __init__(self) -> None:
+        self.soon: list[Callable[[], object]] = []
+
+    def time(self) -> float:
+        return 50.0
+
+    def call_soon(self, callback: Callable[[], object]) -> None:
+        self.soon.append(callback)
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        return asyncio.TimerHandle(when, callback, (), cast("asyncio.AbstractEventLoop", self))
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        pass
+
+    def get_debug(self) -> bool:
+        return False
+
+    def turn(self) -> None:
+        soon, self.soon = self.soon, []
+        for callback in soon:
+            callback()
+
+
+class Transport(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.is_read = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+    def close(self) -> None:
+        pass
+
+
+def opened(driver: Driver) -> tuple[Transport, ClientProtocol]:
+    transport, connection = Transport(), ClientProtocol(driver, "prediction", "KalshiNR")
+    connection.connection_made(transport)
+    return transport, connection
+
+
+def test_sockets_are_read_while_the_venue_is_busy_but_not_without_bound() -> None:
+    loop = Loop()
+    driver = Driver(VenueModel(config(), Random(1)), cast("asyncio.AbstractEventLoop", loop))
+    (flood, flooding), (quiet, asking) = opened(driver), opened(driver)
+    flooding.data_received(bytes(MAX_WAITING))
+    reads = [flood.is_read]
+    flooding.data_received(bytes(PIECE + 1))
+    reads.append(flood.is_read)
+    assert reads == [True, False], "one piece is processed at once"
+    asking.data_received(raw_logon("ann", now=driver.now(), signer="bob"))
+    assert quiet.written == b""
+    assert len(loop.soon) == 1
+    for _ in range(2):
+        loop.turn()
+    assert b"58=Invalid signature" in quiet.written
+    turns = 0
+    while not flood.is_read:
+        loop.turn()
+        turns += 1
+    assert abs(turns - MAX_WAITING // 2 // PIECE) < 3
+    while loop.soon:
+        loop.turn()
+    assert not driver.venue.inbox

@@ -1,0 +1,534 @@
+"""What came to a venue is written down, and replays to the same state and the same bytes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from random import Random
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import MarketDataRequest, Side
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.signing import load_private_key
+from kalshi_fix_venue.exchange import (
+    Command,
+    MarketRules,
+    MarketState,
+    PauseState,
+    SetMarketState,
+    SetPause,
+    prediction_market,
+)
+from kalshi_fix_venue.flow import FlowConfig
+from kalshi_fix_venue.inbox import PIECE
+from kalshi_fix_venue.input_log import InputLog, LoggedVenue, Replayed, replay
+from kalshi_fix_venue.input_log.rerun import InputLogError
+from kalshi_fix_venue.input_log.secrets import MAX_HELD, redacted
+from kalshi_fix_venue.input_log.values import (
+    UnknownValueError,
+    dump_arguments,
+    dump_config,
+    load_arguments,
+    load_config,
+)
+from kalshi_fix_venue.operations import OPERATIONS, operation
+from kalshi_fix_venue.parameters import parameters, shown
+from kalshi_fix_venue.scenario.file import load_scenario
+from kalshi_fix_venue.server import VenueServer
+from kalshi_fix_venue.testing import Sandbox
+from kalshi_fix_venue.venue import VenueModel
+from kalshi_fix_venue.virtual_time import pass_time
+from tests.venue.desk import MARKET
+from tests.venue.town import KEYS, START, Town, config, encode, order, raw_logon
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "scenario.yaml"
+NOW = Instant(50.0, START)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "venue.input_log"
+
+
+def logged(town: Town, input_log: InputLog, **changes: Any) -> LoggedVenue:
+    town.venue = input_log.venue(config(**changes), Random(7))
+    town.venue.begin(town.now)
+    return town.venue
+
+
+@contextmanager
+def replayed(path: Path) -> Iterator[LoggedVenue]:
+    """A venue whose log is replayed at the end, to the same."""
+    with InputLog(path) as input_log:
+        yield input_log.venue(config(), Random(1))
+    found = replay(path)
+    assert found.is_same, found.parted
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def traded(path: Path, **changes: Any) -> Town:
+    """An input log of a short day: logons, orders, fills, a pause, a cut, a refused logon, heartbeats."""
+    with InputLog(path, state_every=10) as input_log:
+        town = Town(**changes)
+        logged(town, input_log, **changes)
+        ann, bob = town.connect("ann"), town.connect("bob", "KalshiRT", reset=True)
+        md = town.connect("ann-md", "KalshiMD")
+        md.send(MarketDataRequest.subscribe(MARKET))
+        ann.send(order("a1", Side.BUY, 10, "0.40"))
+        bob.send(order("b1", Side.SELL, 4, "0.40"))
+        town.execute(SetPause(PauseState.TRADING_PAUSED))
+        ann.send(order("a2", Side.BUY, 10, "0.40"))
+        town.perform(operation("resume"))
+        town.connect("ann")
+        town.wait(65)
+        bob.drop()
+        ann.send(order("a3", Side.BUY, 3, "0.50"))
+        with pytest.raises(ValueError, match="NO-SUCH"):
+            town.execute(SetMarketState("NO-SUCH", MarketState.CLOSED))
+        town.venue.new_id()
+        town.connect("bob", "KalshiRT", reset=True).logout()
+    return town
+
+
+def test_a_replay_comes_to_the_same_state_and_the_same_bytes(path: Path) -> None:
+    town = traded(path, flow=FlowConfig(rate=1.0))
+    found = replay(path)
+    assert found.is_same, found.parted
+    assert found.torn is None
+    assert found.states > 10
+    assert found.sent > 3000
+    assert found.entries == sum("do" in line for line in lines_of(path))
+    assert found.venue is not None
+    for product in ("prediction", "margin"):
+        before, after = town.venue.exchange(product), found.venue.exchange(product)
+        assert after.open_orders() == before.open_orders()
+        assert after.accounts() == before.accounts()
+    assert found.venue.sessions() == town.venue.sessions()
+
+
+def test_faults_with_a_chance_and_everything_they_do_replay_too(path: Path) -> None:
+    with InputLog(path, state_every=10) as input_log:
+        town = Town()
+        venue = logged(town, input_log, flow=FlowConfig(rate=2.0))
+        ann = town.connect("ann")
+        md = town.connect("ann-md", "KalshiMD")
+        md.send(MarketDataRequest.subscribe(MARKET))
+        for name, values in (
+            ("delay", {"by": 2, "session": "KalshiMD"}),
+            ("duplicate", {"owner": "ann", "times": 0, "chance": 0.5}),
+            ("reject", {"text": "INSUFFICIENT_BALANCE", "times": 2}),
+            ("withhold", {"lasting": 30, "owner": "bob"}),
+        ):
+            venue.perform(operation(name, values), town.now)
+        for number in range(5):
+            ann.send(order(f"a{number}", Side.BUY, 1, "0.40"))
+        town.wait(60)
+        venue.perform(operation("cut", {"owner": "ann", "session": "KalshiNR"}), town.now)
+        town.run()
+        venue.perform(operation("release"), town.now)
+        town.wait(30)
+        with pytest.raises(ConfigurationError):
+            venue.perform(operation("halt", {"market": "NO-SUCH"}), town.now)
+    found = replay(path)
+    assert found.is_same, found.parted
+    assert found.states > 10
+    assert {"raised": "ConfigurationError"} in lines_of(path)
+
+
+def test_it_replays_in_another_process_whose_hashes_differ(path: Path) -> None:
+    traded(path, flow=FlowConfig(rate=1.0))
+    script = (
+        "import sys; from pathlib import Path; from kalshi_fix_venue.input_log import replay; "
+        "found = replay(Path(sys.argv[1])); print(found.parted, found.torn)"
+    )
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(path)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "None None\n"
+
+
+def test_every_call_that_changes_a_venue_is_logged() -> None:
+    """A new public method of VenueModel only looks, and is listed here, or is an input."""
+    looks = {
+        "exchange",
+        "drop_copy",
+        "faults",
+        "should_reset",
+        "should_close",
+        "connections_with_output",
+        "connections_to_close",
+        "next_deadline",
+        "sessions",
+        "logged_on",
+        "seq_nums",
+        "backlog",
+    }
+    public = {
+        name for name, _ in inspect.getmembers(VenueModel, inspect.isfunction) if not name.startswith("_")
+    }
+    own = {name for name, member in vars(LoggedVenue).items() if inspect.isfunction(member)}
+    own = {name for name in own - {"finish"} if not name.startswith("_")}
+    assert own == public - looks
+
+
+def test_an_input_log_holds_no_secrets(path: Path) -> None:
+    traded(path)
+    written = path.read_bytes()
+    for key in KEYS.values():
+        for line in key.private_key_pem.splitlines():
+            assert line not in written
+    assert b"PRIVATE" not in written
+    logons = [line["data"] for line in lines_of(path) if "of" in line]
+    assert len(logons) >= 5
+    for data in logons:
+        assert "\x0196=" + "*" * 88 + "\x01" in data
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_logon_that_comes_byte_by_byte_leaves_no_piece_of_its_signature(path: Path) -> None:
+    logon = raw_logon("ann")
+    signature = logon.split(b"\x0196=")[1].split(b"\x01")[0].decode()
+    with replayed(path) as venue:
+        conn = venue.connection_made("prediction", "KalshiNR", NOW)
+        for number in range(len(logon)):
+            venue.receive_data(conn, logon[number : number + 1], NOW)
+        assert venue.logged_on() == {KEYS["ann"].key_id: "KalshiNR"}
+        venue.receive_data(conn, b"8=FIXT.1.1\x019=9\x0135=A\x0195=88\x0196=" + signature.encode()[:50], NOW)
+        venue.receive_eof(conn, NOW)
+    text = path.read_text()
+    pieces = [json.loads(line).get("data", "") for line in text.splitlines() if '"of"' in line]
+    whole = "".join(pieces)
+    assert "=" + "*" * 88 + "\x01" in whole
+    assert whole.endswith("\x0196=" + "*" * 50)
+    assert signature[:8] not in whole + text
+
+
+def test_a_refused_signature_is_refused_again_without_being_checked(path: Path) -> None:
+    with replayed(path) as venue:
+        conn = venue.connection_made("prediction", "KalshiNR", NOW)
+        venue.receive_data(conn, raw_logon("ann", signer="bob"), NOW)
+        assert b"Invalid signature" in venue.data_to_send(conn)
+    assert {"verdict": False} in lines_of(path)
+    # The other way round it must not come out.
+    path.write_text(path.read_text().replace('{"verdict":false}', '{"verdict":true}'))
+    parted = replay(path).parted
+    assert parted is not None
+    assert "sends" in parted
+
+
+def test_what_waited_in_the_inbox_replays_too(path: Path) -> None:
+    with replayed(path) as venue:
+        busy, conn = (venue.connection_made("prediction", "KalshiNR", NOW) for _ in range(2))
+        venue.receive_data(conn, raw_logon("ann", now=NOW), NOW)
+        venue.inbox.receive_data(busy, bytes(2 * PIECE), NOW)
+        venue.inbox.receive_data(conn, encode("ann", "KalshiNR", 2, NOW, order("a1", Side.BUY, 1, "40")), NOW)
+        later = Instant(NOW.monotonic + 100, NOW.utc + timedelta(seconds=100))
+        venue.handle_timer(later)
+        for _ in range(2):
+            venue.inbox.process(later)
+        assert venue.exchange("prediction").find("ann", "a1")
+        venue.data_to_send(conn)
+    again = replay(path).venue
+    assert again is not None
+    assert again.exchange("prediction").find("ann", "a1")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        raw_logon("ann").replace(b"\x0195=88\x01", b"\x01"),
+        raw_logon("ann").replace(b"\x0195=88\x01", b"\x0195=20\x01"),
+        raw_logon("ann").replace(b"\x0196=", b"\x01096="),
+        raw_logon("ann", raw_data=b"a\x01b=\x01c"),
+        raw_logon("ann")[:-3] + b"00\x01",
+        raw_logon("ann") * 2,
+        b"garbage" * 50 + raw_logon("ann"),
+        b"\x00\xff" * 100,
+    ],
+    ids=["no length", "wrong length", "zeros", "odd value", "CheckSum", "twice", "garbage before", "garbage"],
+)
+def test_what_is_no_sound_logon_replays_too(path: Path, data: bytes) -> None:
+    with replayed(path) as venue:
+        conn = venue.connection_made("prediction", "KalshiNR", NOW)
+        venue.receive_data(conn, data, NOW)
+        venue.data_to_send(conn)
+        pass_time(venue, 60, NOW)
+        venue.data_to_send(conn)
+
+
+def test_hiding_keeps_length_and_a_right_check_sum() -> None:
+    frame = raw_logon("ann")
+    shown = redacted(frame)
+    assert len(shown) == len(frame)
+    assert b"96=" + b"*" * 88 + b"\x01" in shown
+    body = shown[shown.index(b"35=") : shown.rindex(b"10=")]
+    assert encode_frame("FIXT.1.1", body) == shown
+    assert redacted(b"58=x\x0110=123\x01") == b"58=x\x0110=123\x01"
+    assert redacted(b"\x0196=") == b"\x0196="
+    assert redacted(b"") == b""
+
+
+def test_bytes_without_an_end_are_not_kept_back_for_ever(path: Path) -> None:
+    with replayed(path) as venue:
+        conn = venue.connection_made("prediction", "KalshiNR", NOW)
+        for _ in range(20):
+            venue.receive_data(conn, b"x" * 100_000, NOW)
+        held = [line for line in lines_of(path) if line.get("do") == "receive_data"]
+        told = [line for line in lines_of(path) if "of" in line]
+        assert (len(held) - len(told)) * 100_000 <= MAX_HELD
+
+
+# What is left of an input log
+
+
+def cut_off(path: Path, size: int) -> Replayed:
+    shorter = path.with_suffix(".cut")
+    shorter.write_bytes(path.read_bytes()[:size])
+    return replay(shorter)
+
+
+def test_an_input_log_that_was_cut_anywhere_replays_as_far_as_it_goes(path: Path) -> None:
+    traded(path)
+    data = path.read_bytes()
+    header = data.index(b"\n") + 1
+    step = (len(data) - header) // 25
+    before = 0
+    for size in range(header, len(data), step):
+        found = cut_off(path, size)
+        assert found.is_same, (size, found.parted)
+        whole = data[:size].endswith(b"\n")
+        assert whole or found.torn is not None, size
+        assert found.entries >= before - 1
+        before = found.entries
+    torn = cut_off(path, len(data) - 5).torn
+    assert torn is not None
+    assert torn.endswith(": the last line is torn off; it is left out")
+
+
+def test_a_process_that_is_killed_leaves_an_input_log_that_replays(path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from random import Random
+from kalshi_fix_venue.input_log import InputLog
+from kalshi_fix_venue.virtual_time import pass_time
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.scenario import Scenario
+from kalshi_fix_venue.flow import FlowConfig
+from datetime import UTC, datetime
+scenario = Scenario(flow=FlowConfig(rate=5.0))
+venue = InputLog(Path(sys.argv[1])).venue(scenario.config({}), Random(1))
+now = Instant(0.0, datetime(2026, 11, 5, tzinfo=UTC))
+venue.begin(now)
+now = pass_time(venue, 10, now)
+print("begun", flush=True)
+while True:
+    now = pass_time(venue, 1, now)
+"""
+    process = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    found = replay(path)
+    assert found.is_same, found.parted
+    assert found.entries > 20
+
+
+def changed_lines(path: Path) -> Iterator[tuple[str, str]]:
+    lines = path.read_text().splitlines()
+    for word, other, said in (
+        ('"do":"execute"', None, "the venue sends"),
+        ('"do":"data_to_send"', ('"sent":[', '"sent":[9'), "bytes, not"),
+        ('{"state"', ('{"state":"', '{"state":"x'), "is in another state"),
+        ('"raised"', ("ValueError", "KeyError"), "raises ValueError"),
+        ('"verdict"', None, "asks for a signature that was not checked"),
+    ):
+        at = next(number for number, line in enumerate(lines) if word in line)
+        changed = [] if other is None else [lines[at].replace(*other)]
+        yield "\n".join([*lines[:at], *changed, *lines[at + 1 :], ""]), said
+
+
+def test_an_input_log_that_does_not_come_out_says_where_it_parts(path: Path) -> None:
+    traded(path)
+    for text, said in changed_lines(path):
+        other = path.with_suffix(".other")
+        other.write_text(text)
+        parted = replay(other).parted
+        assert parted is not None, said
+        assert parted.startswith(f"{other}:")
+        assert said in parted
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is no input log of a venue"),
+        (b'{"a":1}\n', "is no input log of a venue"),
+        (b'{"input_log":99}\n', "version 99"),
+        (b'{"input_log":2,"random":[3,[],null],"config":{}}\n', "settings that this release does not know"),
+        (b'{"input_log":2,"random":1}\n', "settings that this release does not know"),
+        (b"garbage\ngarbage\n", ":1 is no line of an input log"),
+        (b"\xff\xfe\n{}\n", ":1 is no line of an input log"),
+    ],
+)
+def test_what_is_no_input_log_is_told(path: Path, content: bytes, said: str) -> None:
+    path.write_bytes(content)
+    with pytest.raises(InputLogError, match=said):
+        replay(path)
+
+
+def test_a_call_that_no_venue_has_is_refused(path: Path) -> None:
+    traded(path)
+    text = path.read_text()
+    path.write_text(text.replace('"do":"begin"', '"do":"__init__"', 1))
+    with pytest.raises(InputLogError, match="'__init__' is no call of a venue"):
+        replay(path)
+    path.write_text(text.replace("SetPause", "SetPorridge"))
+    with pytest.raises(InputLogError, match="a value cannot be read"):
+        replay(path)
+
+
+def test_a_file_that_is_there_is_never_written_over(path: Path) -> None:
+    path.write_text("precious")
+    with pytest.raises(ConfigurationError, match=r"cannot be written .* choose another path"):
+        InputLog(path)
+    assert path.read_text() == "precious"
+
+
+def test_an_input_log_ends_at_its_size_and_the_venue_goes_on(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with InputLog(path, max_bytes=20_000) as input_log:
+        town = Town()
+        logged(town, input_log, flow=FlowConfig(rate=5.0))
+        town.wait(300)
+        assert input_log.ended == "has its maximum size (20000 bytes)"
+        assert town.connect("ann").is_logged_on
+    assert path.stat().st_size <= 20_000
+    assert [record.message for record in caplog.records] == [
+        f"the input log {path} has its maximum size (20000 bytes); the venue continues without it"
+    ]
+    assert replay(path).is_same
+
+
+def test_a_full_disk_ends_the_input_log_and_not_the_venue(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with InputLog(path) as input_log:
+        town = Town()
+        logged(town, input_log)
+        monkeypatch.setattr(
+            os, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+        )
+        assert town.connect("ann").is_logged_on
+        monkeypatch.undo()
+        assert input_log.ended == "cannot be written (No space left on device)"
+        town.connect("bob")
+    assert len(caplog.records) == 1
+    assert replay(path).is_same
+
+
+def test_a_server_logs_also_what_is_reset(path: Path) -> None:
+    scenario = load_scenario(EXAMPLE)
+    with InputLog(path) as input_log:
+        with Sandbox(scenario=scenario, input_log=input_log) as sandbox:
+            server: VenueServer = sandbox.server
+            server.execute("prediction", SetPause(PauseState.TRADING_PAUSED))
+            server.reset(Random(5))
+            server.execute("margin", SetPause(PauseState.EXCHANGE_PAUSED))
+        headers = [line for line in lines_of(path) if "input_log" in line]
+        assert len(headers) == 2
+    found = replay(path)
+    assert found.is_same, found.parted
+    assert found.venue is not None
+    assert found.venue.exchange("margin").pause is PauseState.EXCHANGE_PAUSED
+    assert found.venue.exchange("prediction").pause is PauseState.OPEN
+
+
+# Values
+
+
+def test_every_setting_and_every_operation_can_be_logged() -> None:
+    scenario = load_scenario(EXAMPLE)
+    whole = scenario.config(scenario.make_keys())
+    stand_in = load_private_key(KEYS["ann"].private_key_pem).verifier
+    back = load_config(json.loads(json.dumps(dump_config(whole))), stand_in)
+    keys = tuple(attrs.evolve(key, public_key=stand_in) for key in whole.api_keys)
+    assert back == attrs.evolve(whole, api_keys=keys)
+    values = {"market": "A", "text": "x", "key": "k", "msg-type": "D"}
+    for name, cls in OPERATIONS.items():
+        required = [each for each in parameters(cls) if each.required]
+        made = operation(
+            name,
+            {
+                each.name: each.kind.choices[0] if each.kind.choices else values.get(shown(each.name), "1")
+                for each in required
+            },
+        )
+        plain = json.loads(json.dumps(dump_arguments("perform", {"operation": made})))
+        assert load_arguments("perform", plain) == {"operation": made}, name
+
+
+def sample(kind: Any) -> Any:
+    """A value of an annotation."""
+    if get_origin(kind) is UnionType:
+        kind = get_args(kind)[0]
+    if kind is MarketRules:
+        return prediction_market(MARKET)
+    if issubclass(kind, Enum):
+        return list(kind)[-1]
+    if attrs.has(kind):
+        return kind(**{name: sample(hint) for name, hint in get_type_hints(kind).items()})
+    return {str: "x", int: 3, bool: True, Decimal: Decimal("1.50"), datetime: START}[kind]
+
+
+@pytest.mark.parametrize("kind", get_args(Command))
+def test_every_command_can_be_logged(kind: type[Command]) -> None:
+    arguments = {"product": "prediction", "command": sample(kind), "now": NOW}
+    plain = json.loads(json.dumps(dump_arguments("execute", arguments)))
+    assert load_arguments("execute", plain) == arguments
+
+
+def test_what_has_no_form_is_refused() -> None:
+    with pytest.raises(UnknownValueError, match="no form for the time zone"):
+        dump_config(config(zone=START.tzinfo))
+    for name, plain in (
+        ("execute", {"command": {"_type": "os:system"}}),
+        ("execute", {"command": {"state": "open"}}),
+        ("execute", {"command": {"_type": "SetPause", "state": "ajar"}}),
+        ("execute", {"command": {"_type": "SetPause", "state": "open", "no": 1}}),
+        ("execute", {"command": {"_type": "MoveCash", "source": 1, "target": 1, "amount": "x"}}),
+        ("execute", {"what": 1}),
+        ("perform", {"operation": ["burn", {}]}),
+        ("perform", {"operation": ["halt", {}]}),
+        ("begin", {"now": {"monotonic": 1.0, "utc": "x"}}),
+        ("receive_data", {"data": 1}),
+    ):
+        with pytest.raises(UnknownValueError, match="a value cannot be read"):
+            load_arguments(name, plain)

@@ -1,0 +1,239 @@
+"""Listener sessions: a live, read-only feed of everything that happens to an account's orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    BusinessMessageReject,
+    BusinessRejectReason,
+    EventResendComplete,
+    EventResendRequest,
+    ExecutionReport,
+    OrderGroupAction,
+    OrderGroupRequest,
+    Party,
+    PartyRole,
+    QuoteRequest,
+    QuoteRequestSymbol,
+    Side,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_venue.assumptions import Assumptions
+from kalshi_fix_venue.config import CustomerConfig
+from tests.venue.desk import MARKET, PERP, d
+from tests.venue.town import (
+    KEYS,
+    Client,
+    Town,
+    accounts,
+    amend,
+    api_key,
+    cancel,
+    mass_cancel,
+    named,
+    order,
+    reports,
+)
+
+BUY, SELL = Side.BUY, Side.SELL
+CUSTOMER = "550e8400-e29b-41d4-a716-446655440000_one"
+ACCOUNTS = accounts(
+    ann={
+        "subaccounts": {3: d(100)},
+        "customers": (CustomerConfig(party_id=CUSTOMER, balance=d(100)),),
+    }
+)
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town(accounts=ACCOUNTS)
+
+
+def listen(town: Town, session_type: str = "KalshiNR", **fields: Any) -> Client:
+    listener = town.connect("ann-reader", session_type, listener_session=True, **fields)
+    listener.take()
+    return listener
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
+def test_it_hears_of_all_orders_of_the_account_and_of_no_others(town: Town, session_type: str) -> None:
+    listener = listen(town, session_type)
+    first, second, bob = town.connect("ann", "KalshiRT"), town.connect("ann-2"), town.connect("bob")
+    first.send(order("a1", BUY, 10, "0.40"))
+    second.send(order("a2", BUY, 10, "0.39", alloc_account=3))
+    bob.send(order("b1", BUY, 10, "0.30"))
+    bob.send(order("b2", SELL, 4, "0.40"))
+    first.send(amend("a1x", "a1", 8))
+    first.send(cancel("c1", "a1x"))
+    second.send(mass_cancel())
+    assert [(r.exec_type, r.cl_ord_id, r.alloc_account) for r in reports(listener)] == [
+        ("0", "a1", None),
+        ("0", "a2", 3),
+        ("F", "a1", None),
+        ("5", "a1x", None),
+        ("4", "c1", None),
+        ("4", "a2", 3),
+    ]
+
+
+def test_it_gets_what_the_trading_session_gets_but_for_pending_reports(town: Town) -> None:
+    listener = listen(town)
+    ann = town.connect("ann", skip_pending_exec_reports=False)
+    ann.take()
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.send(cancel("c1", "a1"))
+    both = reports(ann)
+    assert [report.exec_type for report in both] == ["A", "0", "6", "4"]
+    heard = reports(listener)
+    assert [report.exec_id for report in heard] == [both[1].exec_id, both[3].exec_id]
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_it_hears_of_refused_orders_in_its_own_unit(hears: bool) -> None:
+    town = Town(accounts=ACCOUNTS, assumptions=Assumptions(listeners_receive_rejects=hears))
+    listener = listen(town)
+    cents = town.connect("ann", use_dollars=False)
+    cents.take()
+    cents.send(order("a1", BUY, 1, "40", symbol="NO-SUCH"))
+    assert [str(report.price) for report in reports(cents)] == ["40"]
+    assert town.venue.exchange("prediction").find("ann", "a1") is None
+    heard = reports(listener)
+    if not hears:
+        assert heard == []
+        return
+    assert [(r.exec_type, r.cl_ord_id, str(r.price), r.text) for r in heard] == [
+        ("8", "a1", "0.4", "MARKET_NOT_FOUND")
+    ]
+    listener.logout()
+    in_cents = listen(town, use_dollars=False)
+    dollars = town.connect("ann-2")
+    dollars.send(order("a3", BUY, 1, "0.4050"))
+    assert [str(report.price) for report in reports(in_cents)] == ["40"]
+
+
+def test_it_hears_of_customers_of_a_clearing_member_with_their_parties(town: Town) -> None:
+    listener = listen(town)
+    party = Party(party_id=CUSTOMER, party_role=PartyRole.CUSTOMER_ACCOUNT)
+    town.connect("ann").send(order("a1", BUY, 1, "0.40", party_ids=[party]))
+    (report,) = reports(listener)
+    assert [(each.party_id, each.party_role) for each in report.party_ids] == [(CUSTOMER, 24)]
+
+
+def test_reports_are_written_as_its_own_logon_says(town: Town) -> None:
+    listener = listen(town, use_dollars=False, preserve_original_order_qty=True)
+    ann = town.connect("ann")
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.send(cancel("c1", "a1"))
+    new, canceled = reports(listener)
+    assert (str(new.price), str(canceled.order_qty)) == ("40", "10.00")
+
+
+def test_several_listen_at_once_and_one_that_leaves_hears_no_more(town: Town) -> None:
+    listener, other = listen(town), town.connect("ann-2", "KalshiRT", listener_session=True)
+    ann = town.connect("ann")
+    other.take()
+    ann.send(order("a1", BUY, 1, "0.40"))
+    assert len(reports(listener)) == len(reports(other)) == 1
+    listener.drop()
+    ann.send(order("a2", BUY, 1, "0.40"))
+    assert len(reports(other)) == 1
+    again = listen(town)
+    ann.send(order("a3", BUY, 1, "0.40"))
+    assert [report.cl_ord_id for report in reports(again)] == ["a3"]
+
+
+def test_a_session_that_no_longer_asks_for_it_is_no_listener(town: Town) -> None:
+    listen(town).logout()
+    reader = town.connect("ann-reader")
+    reader.take()
+    town.connect("ann").send(order("a1", BUY, 1, "0.40"))
+    assert reader.take() == []
+
+
+def test_on_rt_what_was_missed_comes_after_the_reconnect(town: Town) -> None:
+    store = MemoryStore()
+    listener = listen(town, "KalshiRT", store=store)
+    ann = town.connect("ann")
+    listener.drop()
+    ann.send(order("a1", BUY, 1, "0.40"))
+    ann.send(cancel("c1", "a1"))
+    again = town.connect("ann-reader", "KalshiRT", store=store, listener_session=True)
+    assert [report.exec_type for report in reports(again)] == ["0", "4"]
+
+
+def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KEYS, "perp-reader", named("perp-reader"))
+    reader = attrs.evolve(api_key("perp-reader"), scopes=frozenset({"read"}))
+    town = Town(accounts=ACCOUNTS, api_keys=(api_key("perp"), reader))
+    listener = town.connect("perp-reader", product="margin", listener_session=True)
+    listener.take()
+    town.connect("perp", product="margin").send(order("a1", BUY, 10, "19.5", symbol=PERP))
+    assert [report.symbol for report in reports(listener)] == [PERP]
+
+
+REQUESTS = (
+    order("x", BUY, 1, "0.40"),
+    order("x", BUY, 1, "0.40", quote_id="q"),
+    cancel("x", "a1"),
+    amend("x", "a1", 5),
+    OrderGroupRequest(order_group_action=OrderGroupAction.CREATE, order_group_contracts_limit=10),
+)
+
+
+@pytest.mark.parametrize(
+    ("session_type", "message"),
+    [
+        *(("KalshiNR", message) for message in (*REQUESTS, mass_cancel("x"))),
+        *(("KalshiRT", message) for message in REQUESTS),
+        (
+            "KalshiRT",
+            QuoteRequest(quote_req_id="x", related_sym=[QuoteRequestSymbol(symbol=MARKET, order_qty=1)]),
+        ),
+        ("KalshiRT", AcceptQuote(quote_id="q", side=BUY)),
+    ],
+    ids=lambda value: getattr(value, "MSG_TYPE", value),
+)
+def test_it_may_not_change_anything(town: Town, ann: Client, session_type: str, message: Message) -> None:
+    ann.send(order("a1", BUY, 10, "0.40"))
+    # A key that may trade: the session may not.
+    listener = town.connect("ann-2", session_type, listener_session=True)
+    refused = listener.answer_to_raw(message, BusinessMessageReject)
+    assert refused.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
+    assert (refused.ref_msg_type, refused.text) == (message.MSG_TYPE, "Listener sessions are read-only")
+    exchange = town.venue.exchange("prediction")
+    resting = exchange.find("ann", "a1")
+    assert resting is not None
+    assert resting.leaves == 10
+    assert exchange.find("ann", "x") is None
+
+
+def test_a_key_that_may_only_read_is_enough(town: Town) -> None:
+    assert town.connect("ann-reader", listener_session=True).is_logged_on
+    reader = town.connect("ann-reader", "KalshiMD")
+    assert reader.ending().text == "already exists"
+
+
+def test_it_may_ask_for_past_reports() -> None:
+    """On KalshiNR, which serves them; asking changes nothing."""
+    town = Town(accounts=(attrs.evolve(ACCOUNTS[0], drop_copy=True), *ACCOUNTS[1:]))
+    ann = town.connect("ann")
+    ann.send(order("a1", BUY, 10, "0.40"))
+    listener = listen(town)
+    listener.send(EventResendRequest(begin_exec_id="1;1"))
+    past, complete = listener.take()
+    assert isinstance(past, ExecutionReport)
+    assert (past.cl_ord_id, past.exec_id) == ("a1", "1;1")
+    assert isinstance(complete, EventResendComplete)
+    assert complete.resend_event_count == 1
+
+
+def test_its_key_cannot_trade_beside_it(town: Town) -> None:
+    assert town.connect("ann-2", listener_session=True).is_logged_on
+    assert town.connect("ann-2").ending().text == "already exists"

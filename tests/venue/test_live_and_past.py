@@ -1,0 +1,166 @@
+"""What a listener hears as it happens, what drop copy says of it afterwards, and what a session with resend
+finds when it comes back, over random histories: all the same reports."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from kalshi_fix_sansio import (
+    EventResendComplete,
+    EventResendRequest,
+    ExecutionReport,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_venue.exchange import (
+    AccountId,
+    MarketState,
+    PauseState,
+    PrintBlockTrade,
+    SetMarketState,
+    SetPause,
+)
+from tests.venue.desk import MARKET, d
+from tests.venue.town import Client, Town, accounts, amend, cancel, mass_cancel, order
+
+BUY, SELL = Side.BUY, Side.SELL
+ACCOUNTS = accounts(
+    ann={"balance": d(500), "subaccounts": {3: d(100)}, "drop_copy": True}, bob={"balance": d(500)}
+)
+
+
+def bare(report: Message) -> str:
+    report.header = report.trailer = None
+    return repr(report)
+
+
+def reports(messages: list[Message]) -> list[ExecutionReport]:
+    """Without those of refused orders, which are not among past reports."""
+    return [m for m in messages if isinstance(m, ExecutionReport) and m.exec_type != "8"]
+
+
+class Day:
+    """Ann trades on two keys against Bob."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.town = Town(seed, accounts=ACCOUNTS)
+        self.traders = [self.town.connect("ann"), self.town.connect("bob")]
+        self.names: dict[str, list[tuple[str, str]]] = {"ann": [], "bob": []}
+
+    def step(self, number: int) -> None:
+        random, town = self.random, self.town
+        trader = random.choice(self.traders)
+        names = self.names[trader.name]
+        kind = random.randrange(20)
+        if kind == 0:
+            pause = random.choice([PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED])
+            town.execute(SetPause(pause))
+            town.execute(SetPause(PauseState.OPEN))
+        elif kind == 1:
+            for state in (MarketState.INACTIVE, MarketState.ACTIVE):
+                town.execute(SetMarketState(MARKET, state))
+        elif kind == 2:
+            buyer, seller = random.sample([AccountId("ann"), AccountId("bob")], 2)
+            block = PrintBlockTrade(
+                market=MARKET, buyer=buyer, seller=seller, price=d("0.50"), quantity=d(number % 5 + 1)
+            )
+            town.execute(block)
+        elif kind == 3:
+            trader.send(mass_cancel(f"m{number}"))
+        elif kind < 11 and names:
+            place = -1 - random.randrange(min(3, len(names)))
+            name, side = names[place]
+            if kind < 5:
+                trader.send(cancel(f"c{number}", name, side=side))
+            else:
+                trader.send(amend(f"g{number}", name, random.randint(1, 9), side=side))
+                if town.venue.exchange("prediction").find(trader.name.partition("-")[0], f"g{number}"):
+                    names[place] = (f"g{number}", side)
+        else:
+            side = random.choice([BUY, SELL])
+            names.append((f"o{number}", side))
+            trader.send(
+                order(
+                    f"o{number}",
+                    side,
+                    random.randint(1, 9),
+                    f"0.{random.randint(47, 53)}",
+                    time_in_force=random.choice(
+                        [
+                            *[TimeInForce.GOOD_TILL_CANCEL] * 4,
+                            TimeInForce.IMMEDIATE_OR_CANCEL,
+                            TimeInForce.FILL_OR_KILL,
+                        ]
+                    ),
+                    cancel_order_on_pause=random.randrange(3) == 0,
+                    alloc_account=3 if trader.name == "ann" and random.randrange(4) == 0 else None,
+                )
+            )
+        town.run()
+
+    def past(self, client: Client, begin: str, end: str | None = None) -> list[ExecutionReport]:
+        client.take()
+        client.send(EventResendRequest(begin_exec_id=begin, end_exec_id=end))
+        self.town.wait(0.5)
+        *found, complete = client.take()
+        assert isinstance(complete, EventResendComplete)
+        assert complete.resend_event_count == len(found)
+        return reports(found)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_listener_hears_what_drop_copy_says_and_what_waits(seed: int) -> None:
+    day = Day(seed)
+    listener = day.town.connect("ann-reader", listener_session=True)
+    listener.take()
+    store = MemoryStore()
+    away = day.town.connect("ann-2", "KalshiRT", listener_session=True, store=store)
+    away.drop()
+    for number in range(200):
+        day.step(number)
+    live = reports(listener.take())
+    kinds = {report.exec_type for report in live}
+    assert len(live) > 60
+    assert {"0", "4", "5", "F"} <= kinds
+    written = [bare(report) for report in live]
+    ids = [report.exec_id for report in live]
+    assert len(set(ids)) == len(ids)
+    # Drop copy: all of it, and any part.
+    listener.logout()
+    dc = day.town.connect("ann-reader", "KalshiDC")
+    assert [bare(report) for report in day.past(dc, "0;0")] == written
+    for _ in range(10):
+        first, last = sorted(day.random.sample(range(len(ids)), 2))
+        part = day.past(dc, ids[first], ids[last])
+        assert [bare(report) for report in part] == written[first : last + 1]
+    # What waited.
+    again = day.town.connect("ann-2", "KalshiRT", listener_session=True, store=store)
+    day.town.wait(0.5)
+    assert [bare(report) for report in reports(again.take())] == written
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cash_follows_from_past_reports_alone(seed: int) -> None:
+    day = Day(seed)
+    for number in range(150):
+        day.step(number)
+    cash = {0: d(500), 3: d(100)}
+    net = {0: d(0), 3: d(0)}
+    for report in day.past(day.town.connect("ann-reader", "KalshiDC"), "0;0"):
+        if report.exec_type == "F":
+            (change,) = report.collateral_amount_changes
+            assert change.collateral_amount_change is not None
+            cash[report.alloc_account or 0] += change.collateral_amount_change
+            assert report.long_qty is not None
+            assert report.short_qty is not None
+            net[report.alloc_account or 0] = report.long_qty - report.short_qty
+    exchange = day.town.venue.exchange("prediction")
+    for number in (0, 3):
+        account = AccountId("ann", number)
+        assert exchange.account(account).balance == cash[number]
+        assert exchange.position(account, MARKET).net == net[number]

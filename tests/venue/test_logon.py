@@ -1,0 +1,289 @@
+"""Logons at the venue: who is let in, and the Text for who is not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import SESSION_TYPES, Logon, Logout, Side
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.events import CloseReason
+from kalshi_fix_venue.config import AccountConfig, trading_zone
+from kalshi_fix_venue.identities import ClientKey
+from kalshi_fix_venue.programme import Held, Programme, Resting
+from tests.venue.desk import MARKET, PERP, d
+from tests.venue.town import KEYS, START, Town, api_key, config, encode, order, raw_logon
+
+EVERYWHERE = [(product, kind.name) for kind in SESSION_TYPES.values() for product in kind.products]
+
+
+def answer(data: bytes, session_type: str = "KalshiNR", product: str = "prediction") -> str | None:
+    """The Text of the Logout that answers these bytes; None if a Logon does."""
+    town = Town()
+    conn, reply = town.begin(data, session_type, product)
+    if isinstance(reply, Logon):
+        assert not town.venue.should_close(conn)
+        return None
+    assert isinstance(reply, Logout)
+    assert town.venue.should_close(conn)
+    return reply.text
+
+
+def refusal(*args: Any) -> str:
+    """The Text of the Logout that answers these bytes."""
+    text = answer(*args)
+    assert text is not None
+    return text
+
+
+@pytest.mark.parametrize(("product", "session_type"), EVERYWHERE)
+def test_every_session_type_of_both_products_takes_a_logon_and_keeps_the_session(
+    town: Town, product: str, session_type: str
+) -> None:
+    name = "perp" if product == "margin" else "ann"
+    client = town.connect(name, session_type, product=product)
+    assert client.is_logged_on
+    town.wait(300)
+    assert client.session.is_established
+    client.logout()
+    ended = client.ending()
+    assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
+
+
+def test_there_are_ten_places_to_log_on_to() -> None:
+    assert len(EVERYWHERE) == 10
+
+
+def test_an_rsa_key_logs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = ClientKey.generate(key_id="key-rsa")
+    monkeypatch.setitem(KEYS, "rsa", key)
+    accounts = (AccountConfig(owner="rsa", product="prediction", balance=d(1)),)
+    town = Town(accounts=accounts, api_keys=(api_key("rsa"),), markets={})
+    assert town.connect("rsa").is_logged_on
+
+
+def test_the_gateway_calls_itself_by_the_session_type(town: Town) -> None:
+    _, reply = town.begin(raw_logon("ann", "KalshiMD"), "KalshiMD")
+    assert (reply.header.sender_comp_id, reply.header.target_comp_id) == ("KalshiMD", "key-ann")
+
+
+def test_the_target_comp_id_must_be_that_of_the_port() -> None:
+    assert answer(raw_logon("ann", "KalshiRT"), "KalshiNR") == "Invalid TargetCompID"
+
+
+def test_an_unknown_key_is_refused() -> None:
+    assert answer(raw_logon("stranger")) == "Unknown API key"
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        {"signer": "bob"},
+        {"signed_for": "KalshiRT"},
+        {"raw_data": b"bm90IGEgc2lnbmF0dXJl"},
+        {"raw_data": b"%%%"},
+    ],
+    ids=["another key", "another text", "no signature", "no base64"],
+)
+def test_a_wrong_signature_is_refused(signature: dict[str, Any]) -> None:
+    assert answer(raw_logon("ann", **signature)) == "Invalid signature"
+
+
+def test_a_missing_signature_is_refused() -> None:
+    assert "RawData" in refusal(raw_logon("ann", raw_data=None))
+
+
+def test_keys_are_not_shared_between_products() -> None:
+    assert answer(raw_logon("perp")) == "API key is not valid for prediction"
+    assert answer(raw_logon("ann"), product="margin") == "API key is not valid for margin"
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(-31, True), (-30, False), (30, False), (31, True)])
+def test_the_sending_time_must_be_within_thirty_seconds(seconds: int, refused: bool) -> None:
+    text = answer(raw_logon("ann", now=Instant(50.0, START + timedelta(seconds=seconds))))
+    assert (text == "SendingTime is more than 30 seconds off") is refused
+
+
+@pytest.mark.parametrize("flag", [None, False])
+def test_sessions_without_resend_must_reset(flag: bool | None) -> None:
+    for session_type in ("KalshiNR", "KalshiDC", "KalshiRFQ", "KalshiMD"):
+        assert "ResetSeqNumFlag" in refusal(
+            raw_logon("ann", session_type, reset_seq_num_flag=flag), session_type
+        )
+    for session_type in ("KalshiRT", "KalshiPT"):
+        assert answer(raw_logon("ann", session_type, reset_seq_num_flag=flag), session_type) is None
+
+
+def test_heartbeats_have_a_least_interval() -> None:
+    assert "HeartBtInt" in refusal(raw_logon("ann", heart_bt_int=3))
+    assert answer(raw_logon("ann", heart_bt_int=4)) is None
+    assert answer(raw_logon("perp", heart_bt_int=3), product="margin") is None
+    assert answer(raw_logon("perp", heart_bt_int=2), product="margin") is not None
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [({"default_appl_ver_id": "8"}, "DefaultApplVerID"), ({"encrypt_method": 1}, "EncryptMethod")],
+)
+def test_constants_of_the_logon_are_checked(fields: dict[str, Any], word: str) -> None:
+    assert word in refusal(raw_logon("ann", **fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"listener_session": True}, "SkipPendingExecReports"),
+        (
+            {
+                "listener_session": True,
+                "skip_pending_exec_reports": True,
+                "cancel_orders_on_disconnect": True,
+            },
+            "CancelOrdersOnDisconnect",
+        ),
+    ],
+)
+def test_listeners_have_rules(fields: dict[str, Any], word: str) -> None:
+    assert word in refusal(raw_logon("ann", **fields))
+
+
+@pytest.mark.parametrize(
+    ("session_type", "product", "fields"),
+    [
+        ("KalshiMD", "prediction", {"listener_session": True}),
+        ("KalshiNR", "prediction", {"message_retention_period": 24}),
+        ("KalshiNR", "margin", {"always_emit_new_before_trade": True}),
+        ("KalshiNR", "margin", {"split_collateral_return": True}),
+        ("KalshiMD", "prediction", {"receive_settlement_reports": True}),
+    ],
+)
+def test_flags_are_allowed_where_the_spec_has_them(
+    session_type: str, product: str, fields: dict[str, Any]
+) -> None:
+    name = "perp" if product == "margin" else "ann"
+    assert answer(raw_logon(name, session_type, **fields), session_type, product) is not None
+
+
+@pytest.mark.parametrize(
+    ("product", "session_type"),
+    [
+        (product, session_type.name)
+        for session_type in SESSION_TYPES.values()
+        for product in session_type.products
+    ],
+)
+def test_flags_without_a_named_session_type_are_taken_on_every_one(product: str, session_type: str) -> None:
+    flags: dict[str, Any] = dict.fromkeys(
+        (
+            "cancel_orders_on_disconnect",
+            "enable_ioc_cancel_report",
+            "preserve_original_order_qty",
+            "skip_pending_exec_reports",
+            "use_expired_ord_status",
+            *(("always_emit_new_before_trade", "split_collateral_return") if product == "prediction" else ()),
+        ),
+        True,
+    )
+    name = "perp" if product == "margin" else "ann"
+    assert answer(raw_logon(name, session_type, **flags), session_type, product) is None
+
+
+def test_the_retention_period_has_a_limit() -> None:
+    assert answer(raw_logon("ann", "KalshiRT", message_retention_period=72), "KalshiRT") is None
+    assert answer(raw_logon("ann", "KalshiRT", message_retention_period=73), "KalshiRT") is not None
+
+
+def test_a_key_has_one_connection_until_that_is_gone(town: Town) -> None:
+    first = town.connect("ann")
+    second = town.connect("ann", "KalshiMD")
+    ended = second.ending()
+    assert (ended.reason, ended.text) == (CloseReason.LOGON_REFUSED, "already exists")
+    assert first.session.is_established
+    assert town.connect("ann-2").is_logged_on
+    first.drop()
+    assert town.connect("ann", "KalshiMD").is_logged_on
+
+
+def test_a_dead_connection_blocks_its_key_until_the_heartbeat_gives_out(town: Town) -> None:
+    first = town.connect("ann")
+    town.clients.remove(first)
+    assert town.connect("ann").ending().text == "already exists"
+    town.wait(80)
+    assert town.connect("ann").is_logged_on
+
+
+def test_a_connection_that_never_logs_on_is_closed(town: Town) -> None:
+    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+    town.wait(9)
+    assert not town.venue.should_close(conn)
+    town.wait(2)
+    assert town.venue.should_close(conn)
+    town.venue.receive_eof(conn, town.now)
+    assert town.venue.next_deadline() is None
+
+
+def test_nothing_is_served_before_the_logon(town: Town) -> None:
+    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+    data = encode("ann", "KalshiNR", 1, town.now, order("a1", Side.BUY, 1, "0.5"))
+    town.venue.receive_data(conn, data, town.now)
+    assert town.venue.should_close(conn)
+    assert town.venue.exchange("prediction").find("ann", "a1") is None
+
+
+def test_a_settings_mistake_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="'options' is no product"):
+        config(markets={"options": ()})
+    with pytest.raises(ConfigurationError, match="two accounts"):
+        config(accounts=(AccountConfig(owner="a", product="margin", balance=d(1)),) * 2, api_keys=())
+    with pytest.raises(ConfigurationError, match="key-ann is there twice"):
+        config(api_keys=(api_key("ann"),) * 2)
+    with pytest.raises(ConfigurationError, match="'ann', who has no prediction account"):
+        config(accounts=())
+
+
+@pytest.mark.parametrize(
+    ("programme", "problem"),
+    [
+        (
+            {"held": [Held(product="prediction", owner="ann", ticker=MARKET, quantity=d(5), price=d("0.4"))]},
+            "needs a prediction account of 'liquidity', .*; add AccountConfig",
+        ),
+        (
+            {"held": [Held(product="margin", owner="ann", ticker=PERP, quantity=d(5), price=d(20))]},
+            "needs a margin account of 'ann', the owner; add AccountConfig",
+        ),
+        (
+            {"held": [Held(product="margin", owner="perp", ticker="NO", quantity=d(5), price=d(20))]},
+            "Held\\('NO'\\) names no margin market; add it to `markets`",
+        ),
+        (
+            {
+                "resting": [
+                    Resting(product="margin", ticker=PERP, middle=d(20), spacing=d(1), levels=1, largest=9)
+                ]
+            },
+            "needs a margin account of 'liquidity'",
+        ),
+    ],
+)
+def test_a_programme_without_its_accounts_and_markets_is_refused(
+    programme: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        config(programme=Programme(**{name: tuple(entries) for name, entries in programme.items()}))
+
+
+def test_a_machine_without_time_zones_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kalshi_fix_venue import config
+
+    monkeypatch.setattr(config, "TRADING_ZONE", "No/Such_Zone")
+    with pytest.raises(ConfigurationError, match="install the package tzdata"):
+        trading_zone()
+
+
+def test_a_product_without_the_session_type_has_no_port(town: Town) -> None:
+    with pytest.raises(ConfigurationError, match="KalshiPT"):
+        town.venue.connection_made("margin", "KalshiPT", town.now)

@@ -1,0 +1,78 @@
+"""Collateral that closing a position and netting in a market group give back, as Trade reports tell it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import ExecutionReport, Side
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.exchange import GroupKind, MarketGroup, prediction_market
+from tests.venue.desk import NO_FEES
+from tests.venue.town import Client, Town, config, order
+
+BUY, SELL = Side.BUY, Side.SELL
+A, B, ELSEWHERE = "CUP-A", "CUP-B", "CUP-C"
+GROUP = MarketGroup(name="CUP", markets=(A, B))
+MARKETS = {"prediction": (prediction_market(A), prediction_market(B), prediction_market(ELSEWHERE, shard=1))}
+
+
+def grouped(**changes: Any) -> dict[str, Any]:
+    return {"markets": MARKETS, "market_groups": (GROUP,), "fees": {"prediction": NO_FEES}, **changes}
+
+
+def sale(ann: Client, bob: Client, name: str, side: Side, price: str, market: str) -> ExecutionReport:
+    """The Trade report of ann, who comes second."""
+    other = SELL if side is BUY else BUY
+    bob.send(order(f"b-{name}", other, 10, price, symbol=market))
+    ann.take()
+    return ann.answer_to(order(f"a-{name}", side, 10, price, symbol=market), ExecutionReport)
+
+
+def told(report: ExecutionReport) -> tuple[str | None, str | None, str]:
+    (change,) = report.collateral_amount_changes
+    single, ranged = report.single_market_collateral_return, report.ranged_market_collateral_return
+    return (
+        None if single is None else str(single),
+        None if ranged is None else str(ranged),
+        str(change.collateral_amount_change),
+    )
+
+
+def test_a_trade_tells_what_closing_and_netting_give_back() -> None:
+    town = Town(**grouped())
+    ann, bob = town.connect("ann", split_collateral_return=True), town.connect("bob")
+    assert told(sale(ann, bob, "1", SELL, "0.30", A)) == (None, None, "-7.00")
+    assert told(sale(ann, bob, "2", SELL, "0.40", B)) == (None, "10.00", "4.00")
+    # What the group takes back is in the balance change alone.
+    assert told(sale(ann, bob, "3", BUY, "0.30", A)) == ("7.00", None, "-3.00")
+    assert told(sale(ann, bob, "4", BUY, "0.30", B)) == ("7.00", None, "7.00")
+
+
+def test_without_the_flag_of_the_logon_nothing_of_it_is_told() -> None:
+    town = Town(**grouped())
+    ann, bob = town.connect("ann"), town.connect("bob")
+    assert told(sale(ann, bob, "1", SELL, "0.30", A)) == (None, None, "-7.00")
+    assert told(sale(ann, bob, "2", SELL, "0.40", B)) == (None, None, "4.00")
+
+
+BAD_GROUPS = {
+    "names CUP-D": MarketGroup(name="bad", markets=(A, "CUP-D")),
+    "two or more": MarketGroup(name="bad", markets=(A,)),
+    "different markets": MarketGroup(name="bad", markets=(A, A)),
+    "different shards": MarketGroup(name="bad", markets=(A, ELSEWHERE), kind=GroupKind.DIRECTIONAL),
+}
+
+
+@pytest.mark.parametrize("problem", BAD_GROUPS)
+def test_groups_that_cannot_be(problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"market group bad.*{problem}|{problem}"):
+        config(**grouped(market_groups=(BAD_GROUPS[problem],)))
+
+
+def test_a_market_is_in_one_group_and_a_name_is_of_one() -> None:
+    for other, problem in ((attrs.evolve(GROUP, name="more"), "in another group"), (GROUP, "there twice")):
+        with pytest.raises(ConfigurationError, match=problem):
+            config(**grouped(market_groups=(GROUP, other)))

@@ -1,0 +1,229 @@
+"""The life of a market as clients see it: opening, halt, close, reopening, dispute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import (
+    CxlRejReason,
+    ExecType,
+    ExecutionReport,
+    MassCancelResponse,
+    OrderCancelReject,
+    OrderMassCancelReport,
+    OrdRejReason,
+    SecurityStatus,
+    SecurityStatusRequest,
+    Side,
+)
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.assumptions import Assumptions
+from kalshi_fix_venue.exchange import (
+    Advance,
+    CancelCause,
+    MarketResult,
+    MarketState,
+    SetMarketState,
+    TimeInForce,
+    prediction_market,
+)
+from kalshi_fix_venue.exchange.pausing import ORDERS_REST_AFTER_CLOSE
+from tests.venue.desk import BUY as BUYS
+from tests.venue.desk import MARKET, Desk, summary
+from tests.venue.town import Client, Town, amend, cancel, mass_cancel, order, reports
+
+BUY = Side.BUY
+RESTS = int(ORDERS_REST_AFTER_CLOSE.total_seconds())
+UNOPENED = {"prediction": (attrs.evolve(prediction_market(MARKET), opened=False),)}
+
+
+def do(town: Town, name: str, **values: Any) -> str:
+    return str(town.do(name, market=MARKET, **values)["state"])
+
+
+def with_an_order(fields: Any = None, **assumptions: Any) -> tuple[Town, Client]:
+    town = Town(assumptions=Assumptions(**assumptions))
+    ann = town.connect("ann")
+    ann.send(order("a1", BUY, 5, "0.40", **(fields or {})))
+    ann.take()
+    return town, ann
+
+
+def statuses(client: Client) -> list[SecurityStatus]:
+    return [message for message in client.take() if isinstance(message, SecurityStatus)]
+
+
+def refusals(ann: Client) -> list[str | None]:
+    """What an order, an amend and a cancel are answered."""
+    for message in (order("new", BUY, 1, "0.30"), amend("c", "a1", 2), cancel("c", "a1")):
+        ann.send(message)
+    return [
+        message.text for message in ann.take() if isinstance(message, ExecutionReport | OrderCancelReject)
+    ]
+
+
+# The close
+
+
+def test_a_closed_market_refuses_everything_and_cancels_what_rests_a_little_later() -> None:
+    town, ann = with_an_order()
+    assert do(town, "close") == "closed"
+    assert ann.take() == [], "what rests is not cancelled yet"
+    report = ann.answer_to(order("new", BUY, 1, "0.30"), ExecutionReport)
+    assert (report.text, report.ord_rej_reason) == ("MARKET_INACTIVE", OrdRejReason.EXCHANGE_CLOSED)
+    for request in (amend("c", "a1", 2), cancel("c", "a1")):
+        refusal = ann.answer_to(request, OrderCancelReject)
+        assert (refusal.text, refusal.cxl_rej_reason) == ("MARKET_INACTIVE", CxlRejReason.OTHER)
+    town.wait(RESTS - 0.001)
+    assert ann.take() == []
+    town.wait(0.001)
+    report = ann.take_only(ExecutionReport)
+    assert (report.cl_ord_id, report.exec_type) == ("a1", ExecType.CANCELED)
+    assert refusals(ann) == ["MARKET_INACTIVE"] * 3, "also when nothing rests there any more"
+    assert town.venue.exchange("prediction").next_expiry() is None
+
+
+def test_once_it_is_determined_it_is_already_closed() -> None:
+    town, ann = with_an_order()
+    do(town, "close")
+    do(town, "determine", result="yes")
+    assert ann.take_only(ExecutionReport).exec_type == ExecType.CANCELED, "at the latest then"
+    assert refusals(ann) == ["MARKET_ALREADY_CLOSED"] * 3
+    town.wait(RESTS)
+    assert ann.take() == []
+
+
+def test_whether_a_closed_market_is_inactive_is_an_assumption() -> None:
+    town, ann = with_an_order(closed_markets_are_inactive=False)
+    do(town, "close")
+    assert refusals(ann) == ["MARKET_ALREADY_CLOSED"] * 3
+
+
+def test_a_mass_cancel_leaves_what_rests_in_a_closed_market() -> None:
+    town, ann = with_an_order()
+    do(town, "close")
+    ann.send(mass_cancel())
+    answer = ann.take_only(OrderMassCancelReport)
+    assert answer.mass_cancel_response == MassCancelResponse.ALL_ORDERS_CANCELLED
+
+
+def test_what_expires_before_the_cancel_expires() -> None:
+    desk = Desk()
+    moments = [desk.now.replace(second=second) for second in (RESTS - 1, RESTS, RESTS + 1)]
+    for name, moment in zip("abc", moments, strict=True):
+        desk.place("ann", name, BUYS, 1, "0.40", tif=TimeInForce.GOOD_TILL_DATE, expire=moment)
+    desk.market_state(MarketState.CLOSED)
+    desk.now = moments[-1]
+    assert summary(desk.exchange.apply(Advance(), desk.now)) == [
+        "a canceled EXPIRED",
+        "b canceled EXPIRED",
+        "c canceled MARKET_CLOSED",
+    ]
+
+
+def test_a_session_that_ends_takes_its_orders_from_a_closed_market() -> None:
+    desk = Desk()
+    desk.place("ann", "a1", BUYS, 1, "0.40")
+    desk.market_state(MarketState.CLOSED)
+    assert summary(desk.mass_cancel("ann", CancelCause.DISCONNECTED)) == ["a1 canceled DISCONNECTED"]
+
+
+# Reopening
+
+
+def test_a_closed_market_can_be_opened_again() -> None:
+    town, ann = with_an_order()
+    md = town.connect("ann-md", "KalshiMD")
+    md.send(SecurityStatusRequest.subscribe(MARKET))
+    do(town, "close")
+    assert do(town, "open") == "active"
+    assert [message.security_trading_status for message in statuses(md)] == [3]
+    assert [report.exec_type for report in reports(ann)] == [ExecType.CANCELED]
+    town.wait(RESTS)
+    assert reports(ann) == [], "the cancel of the close is off"
+    assert ann.answer_to(order("a2", BUY, 1, "0.30"), ExecutionReport).exec_type == ExecType.NEW
+
+
+# Before it opens
+
+
+def test_a_market_that_is_not_open_yet_takes_nothing_and_opens_in_silence() -> None:
+    town = Town(markets=UNOPENED)
+    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+    md.send(SecurityStatusRequest.subscribe(MARKET))
+    assert refusals(ann) == ["MARKET_INACTIVE"] * 3
+    with pytest.raises(ConfigurationError, match="is initialized and cannot become closed"):
+        do(town, "close")
+    assert do(town, "open") == "active"
+    assert ann.answer_to(order("a1", BUY, 1, "0.30"), ExecutionReport).exec_type == ExecType.NEW
+    assert md.take() == []
+
+
+# A halt
+
+
+def test_a_halt_cancels_what_asked_for_it_and_lets_owners_cancel() -> None:
+    town, ann = with_an_order()
+    ann.send(order("a2", BUY, 1, "0.30", cancel_order_on_pause=True))
+    ann.take()
+    do(town, "halt")
+    report = ann.take_only(ExecutionReport)
+    assert (report.cl_ord_id, report.text) == ("a2", "TRADING_PAUSED")
+    assert refusals(ann)[:2] == ["MARKET_INACTIVE"] * 2
+    assert town.venue.exchange("prediction").open_orders() == ()
+
+
+# Dispute
+
+
+def test_a_disputed_market_is_determined_again_before_it_is_settled(town: Town) -> None:
+    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+    md.send(SecurityStatusRequest.subscribe(MARKET))
+    with pytest.raises(ConfigurationError, match="is active and cannot become disputed"):
+        do(town, "dispute")
+    do(town, "determine", result="yes")
+    assert do(town, "dispute") == "disputed"
+    assert refusals(ann) == ["MARKET_ALREADY_CLOSED"] * 3
+    with pytest.raises(ConfigurationError, match="is disputed and cannot become settled"):
+        do(town, "settle")
+    assert do(town, "determine") == "determined", "the result stands"
+    do(town, "dispute")
+    assert do(town, "determine", result="no") == "amended"
+    assert do(town, "dispute") == "disputed"
+    assert do(town, "determine", result="no") == "amended"
+    assert do(town, "settle") == "settled"
+    assert town.venue.exchange("prediction").markets[MARKET].result is MarketResult.NO
+    assert [message.security_trading_status for message in statuses(md)] == [100, 101]
+
+
+def test_a_correction_of_an_amended_result_is_one_more(town: Town) -> None:
+    do(town, "determine", result="yes")
+    do(town, "dispute")
+    do(town, "determine", result="no")
+    assert do(town, "determine", result="scalar", price="0.25") == "amended"
+    do(town, "settle")
+    assert str(town.venue.exchange("prediction").markets[MARKET].settlement_price) == "0.25"
+
+
+# Texts of refusals
+
+
+@pytest.mark.parametrize("with_text", [True, False])
+def test_an_unknown_order_has_a_text_or_none(with_text: bool) -> None:
+    _, ann = with_an_order(unknown_orders_have_text=with_text)
+    refusal = ann.answer_to(cancel("c", "nobody"), OrderCancelReject)
+    assert refusal.cxl_rej_reason == CxlRejReason.UNKNOWN_ORDER
+    assert refusal.text == ("ORDER_NOT_FOUND" if with_text else None)
+
+
+def test_a_step_that_cannot_be_changes_nothing() -> None:
+    desk = Desk()
+    desk.market_state(MarketState.CLOSED)
+    with pytest.raises(ValueError, match="is closed and cannot become inactive"):
+        desk.exchange.apply(SetMarketState(MARKET, MarketState.INACTIVE), desk.now)
+    clearings = dict(desk.exchange.clearings)
+    assert desk.market_state(MarketState.CLOSED) == (), "a second close"
+    assert desk.exchange.clearings == clearings

@@ -1,0 +1,185 @@
+"""What an operator can do to a venue, by name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import PRODUCTS, ExecutionReport, Side
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.exchange import MarketState, PauseState
+from kalshi_fix_venue.operations import OPERATIONS, operation
+from kalshi_fix_venue.operations.base import Operation
+from kalshi_fix_venue.operations.faults import Unavailable
+from kalshi_fix_venue.operations.operator import Halt, LogOut, Open, Pause, Resume, Settle, Status
+from kalshi_fix_venue.parameters import parameters
+from tests.venue.desk import MARKET, PERP
+from tests.venue.town import KEYS, Client, Town, order
+
+
+def test_every_operation_has_a_name_and_a_sentence_and_documented_parameters() -> None:
+    for name, cls in OPERATIONS.items():
+        assert name == cls.NAME
+        assert (cls.__doc__ or "").rstrip().endswith(".")
+        for each in parameters(cls):
+            assert each.doc
+            assert each.name not in {"when", "do"}  # which a step of a scenario has itself
+
+
+def test_values_of_an_operation_make_it_again() -> None:
+    made = operation("pause", {"what": "exchange", "product": "margin"})
+    assert made == Pause(what="exchange", product="margin")
+    assert operation(made.NAME, made.values()) == made
+    assert operation("pause").values() == {}
+    texts = {"applied": "yes", "times": "0", "after": "1.5"}
+    assert operation("unavailable", texts) == Unavailable(applied=True, times=0, after=1.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("pase", {}, "there is no operation 'pase'; did you mean `pause`?"),
+        ("xyz", {}, "there is no operation 'xyz'; use one of "),
+        ("pause", {"what": "tading"}, "pause: what: 'tading' is none of trading, exchange; did you mean"),
+        ("pause", {"wat": "trading"}, "pause has no parameter 'wat'; did you mean `what`?"),
+        ("halt", {}, "halt needs market: its ticker"),
+        ("halt", {"market": None}, "halt: market: None is no text"),
+        ("halt", {"market": " "}, "halt: market: ' ' is no text"),
+        ("status", {"x": 1}, "status has no parameter 'x'; leave it out: there are none"),
+        (
+            "cut",
+            {"at": "frme"},
+            "cut: at: 'frme' is none of now, frame, request, reply; did you mean",
+        ),
+        (
+            "cut",
+            {"message": "ExecutionReprt"},
+            "cut: message: 'ExecutionReprt' is no MsgType and no",
+        ),
+        ("delay", {}, "delay needs by: how late"),
+        ("delay", {"by": -1}, "delay: by: -1 is no time"),
+        ("delay", {"by": "soon"}, "delay: by: 'soon' is no number"),
+        ("delay", {"by": "nan"}, "delay: by: 'nan' is no finite number"),
+        ("delay", {"by": True}, "delay: by: True is no number"),
+        ("gap", {"times": 1.5}, "gap: times: 1.5 is no whole number"),
+        ("gap", {"chance": 0}, "gap: chance: 0 is no probability"),
+        ("gap", {"session": "NR"}, "gap: session: 'NR' is none of"),
+        ("unavailable", {"applied": "perhaps"}, "unavailable: applied: 'perhaps' is neither yes nor no"),
+        ("reject", {"text": ""}, "reject: text: '' is no text"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_with_what_there_is(
+    name: str, values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        operation(name, values)
+    assert str(caught.value).startswith(said)
+
+
+def test_a_pause_concerns_both_products_unless_it_names_one(town: Town) -> None:
+    venue = town.venue
+    assert list(venue.perform(Pause(), town.now)["states"]) == list(PRODUCTS)
+    assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.TRADING_PAUSED}
+    venue.perform(Pause(what="exchange", product="margin"), town.now)
+    assert venue.exchange("prediction").pause is PauseState.TRADING_PAUSED
+    assert venue.exchange("margin").pause is PauseState.EXCHANGE_PAUSED
+    assert venue.perform(Resume(), town.now)["said"] == "prediction: open, margin: open"
+    assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.OPEN}
+
+
+def test_a_market_is_found_in_either_product(town: Town) -> None:
+    for product, market in (("prediction", MARKET), ("margin", PERP)):
+        assert town.venue.perform(Halt(market=market), town.now) == {
+            "said": f"{market}: inactive",
+            "market": market,
+            "state": "inactive",
+        }
+        assert town.venue.exchange(product).markets[market].state is MarketState.INACTIVE
+        town.venue.perform(Open(market=market), town.now)
+        assert town.venue.exchange(product).markets[market].state is MarketState.ACTIVE
+
+
+def test_a_market_settles_from_where_it_stands_and_not_back(town: Town) -> None:
+    with pytest.raises(ConfigurationError, match="has no result; give yes, no, or scalar"):
+        town.venue.perform(Settle(market=MARKET), town.now)
+    assert town.venue.exchange("prediction").markets[MARKET].state is MarketState.ACTIVE
+    assert town.venue.perform(Settle(market=MARKET, result="no"), town.now)["state"] == "settled"
+    assert town.venue.perform(Settle(market=MARKET), town.now)["state"] == "settled"
+    with pytest.raises(ConfigurationError, match="is settled and cannot become active"):
+        town.venue.perform(Open(market=MARKET), town.now)
+    with pytest.raises(ConfigurationError, match="did you mean"):
+        town.venue.perform(Open(market=MARKET[:-1]), town.now)
+
+
+def test_a_result_is_given_once_and_may_be_corrected(town: Town) -> None:
+    values = {"market": MARKET, "result": "scalar", "price": "0.3060"}
+    assert town.venue.perform(operation("determine", values), town.now)["state"] == "determined"
+    assert town.venue.exchange("prediction").markets[MARKET].settlement_price == Decimal("0.3060")
+    town.venue.perform(operation("determine", {"market": MARKET, "result": True}), town.now)
+    town.venue.perform(operation("settle", {"market": MARKET}), town.now)
+    assert town.venue.exchange("prediction").markets[MARKET].settlement_price == 1
+
+
+@pytest.mark.parametrize(
+    ("who", "names"),
+    [
+        ({}, ("ann", "ann-md", "bob", "perp")),
+        ({"owner": "ann"}, ("ann", "ann-md")),
+        ({"key": KEYS["bob"].key_id}, ("bob",)),
+        ({"session": "KalshiMD"}, ("ann-md",)),
+        ({"product": "margin"}, ("perp",)),
+        ({"owner": "ann", "session": "KalshiNR"}, ("ann",)),
+        ({"owner": "bob", "session": "KalshiMD"}, ()),
+    ],
+    ids=lambda value: "+".join(value) or "all",
+)
+def test_those_concerned_are_logged_out_with_the_text_and_no_others(
+    town: Town, who: dict[str, str], names: tuple[str, ...]
+) -> None:
+    clients = {
+        "ann": town.connect("ann"),
+        "ann-md": town.connect("ann-md", "KalshiMD"),
+        "bob": town.connect("bob"),
+        "perp": town.connect("perp", product="margin"),
+    }
+    answer = town.perform(LogOut(text="see you", **who))
+    assert answer["keys"] == [KEYS[name].key_id for name in names]
+    for name, client in clients.items():
+        if name in names:
+            assert "see you" in client.ending().text
+        else:
+            assert not any(type(event).__name__ == "SessionEnded" for event in client.events)
+
+
+def test_a_logout_reaches_nobody_twice(town: Town) -> None:
+    client = town.connect("ann")
+    assert len(town.venue.perform(LogOut(), town.now)["keys"]) == 1
+    assert town.venue.perform(LogOut(), town.now)["keys"] == []
+    town.run()
+    assert client.ending().clean
+    assert town.venue.perform(LogOut(), town.now)["said"] == "0 sessions logged out"
+
+
+def test_status_tells_orders_positions_cash_and_numbers(town: Town, ann: Client, bob: Client) -> None:
+    ann.send(order("a", Side.BUY, 10, "0.40"))
+    bob.send(order("b", Side.SELL, 4, "0.40"))
+    answer = town.venue.perform(Status(), town.now)
+    prediction = answer["products"]["prediction"]
+    (resting,) = prediction["orders"]
+    assert (resting["cl_ord_id"], resting["leaves"], resting["filled"]) == ("a", "6", "4")
+    assert prediction["open_orders"] == 1
+    held = {each["owner"]: each["positions"] for each in prediction["accounts"]}
+    assert held == {"ann": {MARKET: "4"}, "bob": {MARKET: "-4"}}
+    fills = [m for m in ann.take() + bob.take() if isinstance(m, ExecutionReport) and m.last_qty]
+    assert len(fills) == 2
+    numbers = {each["owner"]: each for each in answer["sessions"]}
+    assert numbers["ann"]["next_outgoing"] == ann.session.next_incoming
+    assert numbers["bob"]["next_incoming"] == bob.session.next_outgoing
+    assert answer["said"] == "2 sessions are logged on"
+
+
+def test_an_operation_is_a_value() -> None:
+    assert isinstance(Status(), Operation)
+    assert hash(Pause()) == hash(Pause(what="trading"))

@@ -1,0 +1,56 @@
+"""Orders that end at once: reduce-only on margin, and settlement bounds that cannot be."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from kalshi_fix_sansio import ExecInst, ExecType, Side, TimeInForce
+from kalshi_fix_venue.exchange import SetSettlementBounds
+from tests.venue.desk import MARKET
+from tests.venue.gateway.gateway_desk import GatewayDesk, reports
+from tests.venue.town import Client, Town, order
+
+BUY, SELL = Side.BUY, Side.SELL
+IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
+
+
+@pytest.mark.parametrize(
+    ("tif", "quantity", "ends"),
+    [
+        (IOC, 6, ["Trade 4.00", "Canceled REDUCE_ONLY"]),
+        (FOK, 4, ["Trade 4.00"]),
+        (FOK, 6, ["Canceled REDUCE_ONLY"]),
+        (TimeInForce.DAY, 4, ["Rejected INVALID_ORDER"]),
+    ],
+)
+def test_on_margin_it_is_ioc_or_fok(tif: TimeInForce, quantity: int, ends: list[str]) -> None:
+    desk = GatewayDesk("margin")
+    ann, bob = desk.login("ann"), desk.login("bob")
+    desk.send(bob, desk.order("b0", SELL, 4, "19"))
+    desk.send(ann, desk.order("a0", BUY, 4, "19"))
+    desk.send(bob, desk.order("b1", BUY, 9, "19"))
+    message = desk.order("a1", SELL, quantity, "19", exec_inst=ExecInst.REDUCE_ONLY, time_in_force=tif)
+    told = [
+        f"{ExecType(r.exec_type).name.title()} {r.last_qty or r.text}"
+        for r in reports(desk.send(ann, message), ann)
+    ]
+    assert told == ends
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        (SetSettlementBounds("NO-SUCH", Decimal(0), Decimal(1)), "no market NO-SUCH"),
+        (SetSettlementBounds(MARKET, Decimal("0.5"), Decimal("0.4")), "above the highest"),
+    ],
+)
+def test_bounds_that_cannot_be_change_nothing(
+    town: Town, ann: Client, command: SetSettlementBounds, problem: str
+) -> None:
+    ann.send(order("a1", BUY, 1, "0.10"))
+    ann.take()
+    with pytest.raises(ValueError, match=problem):
+        town.execute(command)
+    assert ann.take() == []

@@ -1,0 +1,66 @@
+"""Bounds of order groups: how many an owner has, and how many fills the exchange keeps for one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    BusinessRejectReason,
+    OrderGroupRequest,
+    OrderGroupResponse,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio._generated.limits import ORDER_GROUPS
+from kalshi_fix_venue.exchange.groups import OrderGroups
+from tests.venue.town import Client, Town, accounts, decode_all, order
+
+IOC = TimeInForce.IMMEDIATE_OR_CANCEL
+
+
+def create(client: Client, **fields: Any) -> str:
+    return client.answer_to(OrderGroupRequest.create(1_000_000, **fields), OrderGroupResponse).order_group_id
+
+
+def test_the_window_holds_one_entry_for_each_millisecond_with_fills(
+    town: Town, ann: Client, bob: Client
+) -> None:
+    ann.send(order("a1", Side.BUY, 1000, "0.40", secondary_cl_ord_id=create(ann)))
+    groups: OrderGroups = town.venue.exchange("prediction")._state.groups
+    sold = 0
+
+    def sell(times: int) -> list[Decimal]:
+        nonlocal sold
+        for _ in range(times):
+            sold += 1
+            bob.send(order(f"b{sold}", Side.SELL, Decimal("0.01"), "0.40", time_in_force=IOC))
+        return [fill.quantity for fill in groups._fills]
+
+    assert sell(50) == [Decimal("0.50")]
+    town.wait(0.001)
+    assert sell(1) == [Decimal("0.50"), Decimal("0.01")]
+    town.wait(14.999)
+    assert sell(1) == [Decimal("0.01"), Decimal("0.01")]
+
+
+def test_an_owner_can_have_so_many_groups_and_no_more() -> None:
+    town = Town(accounts=accounts(ann={"subaccounts": {2: Decimal(100)}}))
+    ann, bob = town.connect("ann"), town.connect("bob")
+    most = {product: town.venue.exchange(product)._state.groups.most for product in ORDER_GROUPS}
+    assert most == dict(ORDER_GROUPS)
+    town.venue.exchange("prediction")._state.groups.most = 3
+    first = create(ann)
+    create(ann)
+    create(ann, alloc_account=2)  # they count for the owner, whatever the account
+    ann.send(OrderGroupRequest.create(5))
+    refused = decode_all(bytes(ann.wire))[-1]
+    assert isinstance(refused, BusinessMessageReject)
+    assert (refused.business_reject_reason, refused.text) == (
+        BusinessRejectReason.OTHER,
+        "TOO_MANY_ORDER_GROUPS",
+    )
+    create(bob)
+    ann.answer_to(OrderGroupRequest.delete(first), OrderGroupResponse)
+    create(ann)

@@ -1,0 +1,56 @@
+"""Every Text (58) that the spec knows of execution reports (8) and cancel rejects (9), through real sessions.
+
+A new Text of the spec fails here until a dialogue of order_texts.yaml reaches it, or it is in `ELSEWHERE`
+with the test that does, or in `NOT_PRODUCED` with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_sansio import TEXTS, ExecType, ExecutionReport, OrderCancelReject
+from tests.venue.dialogues.dialogue import Dialogue, Play, load
+from tests.venue.dialogues.venues import venue
+
+ROOT = Path(__file__).resolve().parents[2]
+DIALOGUES: Mapping[tuple[str, str], Dialogue] = {
+    (msg_type, text): dialogue
+    for dialogue in load(Path(__file__).parent / "dialogues" / "order_texts.yaml")
+    for msg_type, text in [dialogue.name.split()]
+}
+ELSEWHERE: Mapping[tuple[str, str], str] = {
+    ("8", "EXPIRED"): "tests/venue/dialogues/rfq_creators.yaml::an_order_for_a_quote_that_is_over_is_stale",
+}
+"""What another test reaches."""
+NOT_PRODUCED: Mapping[tuple[str, str], str] = {}
+"""What the simulated venue does not send, with the reason."""
+EVERY = [key for key in TEXTS if key[0] in (ExecutionReport.MSG_TYPE, OrderCancelReject.MSG_TYPE)]
+
+
+def test_every_text_of_the_spec_is_reached_or_said_not_to_be() -> None:
+    assert sorted([*DIALOGUES, *ELSEWHERE, *NOT_PRODUCED]) == sorted(EVERY)
+    for name in ELSEWHERE.values():
+        path, _, dialogue = name.partition("::")
+        assert f"\n{dialogue}:" in (ROOT / path).read_text("utf-8")
+    assert all(NOT_PRODUCED.values())
+
+
+@pytest.mark.parametrize(("msg_type", "text"), DIALOGUES, ids=lambda part: part)
+def test_a_text_comes_with_the_code_that_the_spec_says(msg_type: str, text: str) -> None:
+    dialogue = DIALOGUES[msg_type, text]
+    play = Play(dialogue, venue(dialogue.venue), dict(dialogue.names))
+    play.run()
+    clients = [play.clients[name] for name in ("ann", "capped") if name in play.clients]
+    received = [message for client in clients for message in client.take()]
+    texts = [(message.MSG_TYPE, getattr(message, "text", None)) for message in received]
+    assert texts.count((msg_type, text)) == 1
+    found = received[texts.index((msg_type, text))]
+    code = TEXTS[msg_type, text].code
+    if isinstance(found, OrderCancelReject):
+        assert found.cxl_rej_reason == code
+    else:
+        assert isinstance(found, ExecutionReport)
+        assert code == (found.ord_rej_reason if found.exec_type == ExecType.REJECTED else found.exec_type)

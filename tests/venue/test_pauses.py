@@ -1,0 +1,354 @@
+"""Pauses on schedule and by command: what is refused, what is cancelled, and what sessions are told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from kalshi_fix_sansio import (
+    CxlRejReason,
+    ExecType,
+    ExecutionReport,
+    MassCancelResponse,
+    OrderCancelReject,
+    OrderMassCancelReport,
+    OrdRejReason,
+    Side,
+)
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import CloseReason
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_venue.exchange import PREDICTION, PauseState, SetPause
+from kalshi_fix_venue.operations.operator import Halt, Open
+from kalshi_fix_venue.pauses import MAINTENANCE, MAX_COMMANDED, Pauses, PauseWindow, WeeklyPause
+from kalshi_fix_venue.venue import VenueModel
+from tests.venue.desk import MARKET
+from tests.venue.town import START, Client, Town, amend, cancel, config, mass_cancel, order, reports
+
+BUY, SELL = Side.BUY, Side.SELL
+EASTERN = ZoneInfo("America/New_York")
+EVE = datetime(2026, 8, 27, 2, 59, tzinfo=EASTERN).astimezone(UTC)
+"""A minute before maintenance begins."""
+
+
+def eve(**changes: Any) -> Town:
+    """A town a minute before maintenance begins."""
+    town = Town(**changes)
+    town.utc = EVE
+    return town
+
+
+def a_week_later(town: Town, before: float = 0) -> None:
+    """Let a week pass, less some seconds, without everybody's heartbeats."""
+    for client in tuple(town.clients):
+        client.drop()
+    town._move_to(town.monotonic + 7 * 86_400 - before)
+    town.venue.handle_timer(town.now)
+
+
+def state(town: Town, product: str = PREDICTION) -> PauseState:
+    return town.venue.exchange(product).pause
+
+
+def resting(town: Town) -> set[str]:
+    return {each.cl_ord_id for each in town.venue.exchange(PREDICTION).open_orders()}
+
+
+# --- what a pause refuses
+
+
+@pytest.fixture
+def trader() -> Client:
+    """Has one order that is to be cancelled on a pause, and one that is not."""
+    town = Town()
+    ann = town.connect("ann")
+    ann.send(order("stays", BUY, 5, "0.30"))
+    ann.send(order("goes", BUY, 5, "0.31", cancel_order_on_pause=True))
+    ann.take()
+    return ann
+
+
+@pytest.mark.parametrize("what", ["trading", "exchange"])
+def test_orders_that_asked_for_it_are_cancelled_when_a_pause_begins(trader: Client, what: str) -> None:
+    trader.town.do("pause", what=what)
+    (report,) = reports(trader)
+    assert (report.cl_ord_id, report.exec_type) == ("goes", ExecType.CANCELED)
+    assert report.text == f"{what.upper()}_PAUSED"
+    assert resting(trader.town) == {"stays"}
+
+
+def test_a_trading_pause_refuses_orders_and_amends_and_takes_cancels(trader: Client) -> None:
+    trader.town.do("pause")
+    trader.take()
+    report = trader.answer_to(order("new", BUY, 1, "0.20"), ExecutionReport)
+    assert (report.exec_type, report.text) == (ExecType.REJECTED, "TRADING_PAUSED")
+    assert report.ord_rej_reason == OrdRejReason.EXCHANGE_CLOSED
+    assert trader.answer_to(amend("more", "stays", 9), OrderCancelReject).text == "TRADING_PAUSED"
+    assert trader.answer_to(cancel("c", "stays"), ExecutionReport).exec_type == ExecType.CANCELED
+
+
+def test_an_exchange_pause_refuses_cancels_too(trader: Client) -> None:
+    trader.town.do("pause", what="exchange")
+    trader.take()
+    assert trader.answer_to(order("new", BUY, 1, "0.20"), ExecutionReport).text == "EXCHANGE_PAUSED"
+    for request in (amend("more", "stays", 9), cancel("c", "stays")):
+        refusal = trader.answer_to(request, OrderCancelReject)
+        assert (refusal.text, refusal.cxl_rej_reason) == ("EXCHANGE_PAUSED", CxlRejReason.OTHER)
+    refused = trader.answer_to(mass_cancel(), OrderMassCancelReport)
+    assert (refused.mass_cancel_response, refused.mass_cancel_reject_reason) == (
+        MassCancelResponse.REJECTED,
+        99,
+    )
+    assert resting(trader.town) == {"stays"}
+
+
+def test_what_rests_trades_again_when_the_pause_is_over(trader: Client) -> None:
+    town = trader.town
+    town.do("pause", what="exchange")
+    bob = town.connect("bob")
+    assert bob.answer_to(order("b", SELL, 2, "0.30"), ExecutionReport).text == "EXCHANGE_PAUSED"
+    town.do("resume")
+    trader.take()
+    bob.send(order("b", SELL, 2, "0.30"))
+    assert trader.take_only(ExecutionReport).cum_qty == 2
+
+
+def test_a_mass_cancel_works_while_trading_is_paused(trader: Client) -> None:
+    trader.town.do("pause")
+    trader.take()
+    trader.send(mass_cancel())
+    assert resting(trader.town) == set()
+
+
+# --- by command
+
+
+def test_a_pause_concerns_one_product_or_both(town: Town) -> None:
+    assert town.do("pause", product="margin")["states"] == {"margin": "trading paused"}
+    assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.TRADING_PAUSED)
+    town.do("pause", what="exchange")
+    assert {state(town), state(town, "margin")} == {PauseState.EXCHANGE_PAUSED}
+    town.do("resume", product="prediction")
+    assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.EXCHANGE_PAUSED)
+    town.do("resume", product="margin")
+    assert state(town, "margin") is PauseState.OPEN
+
+
+def test_a_pause_takes_the_place_of_the_one_before(town: Town) -> None:
+    for what, expected in (("exchange", PauseState.EXCHANGE_PAUSED), ("trading", PauseState.TRADING_PAUSED)):
+        town.do("pause", what=what)
+        assert state(town) is expected
+    town.do("resume")
+    assert state(town) is PauseState.OPEN
+    town.do("resume")
+    assert state(town) is PauseState.OPEN
+
+
+def test_a_pause_ends_by_itself_to_the_moment(town: Town, ann: Client) -> None:
+    town.do("pause", lasting=10)
+    town.wait(9.999)
+    assert state(town) is PauseState.TRADING_PAUSED
+    town.wait(0.001)
+    assert state(town) is PauseState.OPEN
+    ann.send(order("a", BUY, 1, "0.10"))
+    assert resting(town) == {"a"}
+
+
+def test_what_comes_late_finds_the_pause_that_was_due(town: Town, ann: Client) -> None:
+    town.do("pause", lasting=10)
+    town._move_to(town.monotonic + 11)  # nobody has called handle_timer
+    ann.send(order("a", BUY, 1, "0.10"))
+    assert resting(town) == {"a"}
+
+
+def test_pauses_by_command_are_bounded() -> None:
+    pauses = Pauses((), EASTERN)
+    for number in range(3 * MAX_COMMANDED):
+        begins = START + timedelta(days=3 * MAX_COMMANDED - number)
+        pauses.pause(PauseWindow(begins=begins, ends=None, products=("prediction",)))
+    assert len(pauses._windows) <= MAX_COMMANDED + 1
+
+
+def test_a_pause_of_the_exchange_itself_is_known_to_the_schedule() -> None:
+    town = eve(pauses=(MAINTENANCE,))
+    town.connect("ann")
+    town.venue.execute(PREDICTION, SetPause(PauseState.EXCHANGE_PAUSED), town.now)
+    town.wait(60 + 3 * 3600)
+    assert state(town) is PauseState.EXCHANGE_PAUSED
+    town.venue.execute(PREDICTION, SetPause(PauseState.OPEN), town.now)
+    assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.OPEN)
+
+
+# --- maintenance
+
+
+def test_maintenance_is_on_thursday_from_three_to_five_in_new_york() -> None:
+    town = eve(pauses=(MAINTENANCE,))
+    ann = town.connect("ann", heart_bt_int=3600)
+    town.wait(60 - 0.001)
+    assert state(town) is PauseState.OPEN
+    assert ann.session.is_established
+    town.wait(0.001)
+    assert {state(town), state(town, "margin")} == {PauseState.TRADING_PAUSED}
+    ended = ann.ending()
+    assert ended.reason is CloseReason.LOGGED_OUT
+    assert "maintenance" in ended.text
+    again = town.connect("ann", heart_bt_int=3600)  # cancels are taken meanwhile
+    assert again.is_logged_on
+    town.wait(2 * 3600 - 0.001)
+    assert state(town) is PauseState.TRADING_PAUSED
+    town.wait(0.001)
+    assert state(town) is PauseState.OPEN
+    assert again.session.is_established
+    a_week_later(town, before=2 * 3600)
+    assert state(town) is PauseState.TRADING_PAUSED
+
+
+def test_without_a_schedule_nothing_is_paused() -> None:
+    town = eve()
+    ann = town.connect("ann", heart_bt_int=3600)
+    town.wait(60 + 60)
+    assert state(town) is PauseState.OPEN
+    assert ann.session.is_established
+
+
+@pytest.mark.parametrize(
+    ("now", "begins"),
+    [
+        (datetime(2026, 3, 5, 2, 59, tzinfo=EASTERN), datetime(2026, 3, 5, 8, tzinfo=UTC)),
+        (datetime(2026, 3, 5, 4, 59, tzinfo=EASTERN), datetime(2026, 3, 5, 8, tzinfo=UTC)),
+        (datetime(2026, 3, 5, 5, tzinfo=EASTERN), datetime(2026, 3, 12, 7, tzinfo=UTC)),
+        (datetime(2026, 10, 29, 6, tzinfo=EASTERN), datetime(2026, 11, 5, 8, tzinfo=UTC)),
+        (datetime(2026, 3, 6, 4, tzinfo=UTC), datetime(2026, 3, 12, 7, tzinfo=UTC)),
+    ],
+    ids=["before", "in it", "after, into summer time", "into winter time", "Friday in London"],
+)
+def test_the_hours_are_those_of_new_york_on_either_side_of_summer_time(
+    now: datetime, begins: datetime
+) -> None:
+    window = MAINTENANCE.window(EASTERN, now.astimezone(UTC))
+    assert window.begins == begins
+    assert window.ends == begins + timedelta(hours=2)
+
+
+def test_a_venue_that_begins_in_the_middle_of_maintenance_is_paused() -> None:
+    venue = VenueModel(config(pauses=(MAINTENANCE,)), Random(1))
+    now = Instant(5.0, datetime(2026, 8, 27, 4, tzinfo=EASTERN).astimezone(UTC))
+    venue.begin(now)
+    assert venue.exchange(PREDICTION).pause is PauseState.TRADING_PAUSED
+    assert venue.next_deadline() == 5.0 + 3600
+
+
+def test_numbers_go_on_over_maintenance_where_there_is_resend() -> None:
+    town, store = eve(pauses=(MAINTENANCE,)), MemoryStore()
+    ann, bob = town.connect("ann", "KalshiRT", store=store, heart_bt_int=3600), town.connect("bob")
+    ann.send(order("a", BUY, 5, "0.40", cancel_order_on_pause=True))
+    ann.take()
+    town.wait(60)
+    assert bob not in town.clients
+    again = town.connect("ann", "KalshiRT", store=store, heart_bt_int=3600)
+    assert again.is_logged_on
+    told = reports(ann) + reports(again)
+    assert [(each.cl_ord_id, each.text) for each in told] == [("a", "TRADING_PAUSED")]
+
+
+def test_maintenance_is_ended_early_and_comes_again_next_week() -> None:
+    town = eve(pauses=(MAINTENANCE,))
+    town.connect("ann")
+    town.wait(60 + 60)
+    town.do("resume", product="prediction")
+    assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.TRADING_PAUSED)
+    town.wait(60)
+    assert state(town) is PauseState.OPEN
+    a_week_later(town)
+    assert state(town) is PauseState.TRADING_PAUSED
+
+
+def test_the_most_severe_pause_holds() -> None:
+    town = eve(pauses=(MAINTENANCE,))
+    town.connect("ann")
+    town.do("pause", what="exchange", lasting=120)
+    town.wait(90)
+    assert state(town) is PauseState.EXCHANGE_PAUSED
+    town.wait(30)
+    assert state(town) is PauseState.TRADING_PAUSED
+
+
+def test_maintenance_by_command_logs_out_and_pauses(town: Town) -> None:
+    ann, bob = town.connect("ann"), town.connect("perp", product="margin")
+    ann.send(order("a", BUY, 5, "0.40"))
+    town.do("maintenance", what="exchange", product="prediction", lasting=60)
+    assert "maintenance" in ann.ending().text
+    assert bob.session.is_established
+    assert state(town) is PauseState.EXCHANGE_PAUSED
+    again = town.connect("ann")
+    assert again.answer_to(cancel("c", "a"), OrderCancelReject).text == "EXCHANGE_PAUSED"
+    town.wait(60)
+    assert state(town) is PauseState.OPEN
+    assert again.session.is_established
+
+
+def test_a_pause_may_take_no_logons_until_it_is_over() -> None:
+    pause = WeeklyPause(weekday=3, begins=time(3), ends=time(5), takes_logons=False)
+    town = eve(pauses=(pause,))
+    town.connect("ann")
+    town.wait(60)
+    assert "maintenance" in town.connect("ann").ending().text
+    town.wait(2 * 3600)
+    assert town.connect("ann").is_logged_on
+
+
+def test_a_pause_once_is_on_schedule_too() -> None:
+    begins = START + timedelta(minutes=5)
+    window = PauseWindow(
+        begins=begins,
+        ends=begins + timedelta(minutes=1),
+        state=PauseState.EXCHANGE_PAUSED,
+        products=("margin",),
+    )
+    town = Town(pauses=(window, MAINTENANCE))
+    ann = town.connect("ann", heart_bt_int=3600)
+    town.wait(299)
+    assert state(town, "margin") is PauseState.OPEN
+    town.wait(1)
+    assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.EXCHANGE_PAUSED)
+    town.wait(60)
+    assert state(town, "margin") is PauseState.OPEN
+    assert ann.session.is_established
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"weekday": 7, "begins": time(1), "ends": time(2)},
+        {"weekday": -1, "begins": time(1), "ends": time(2)},
+        {"weekday": 1, "begins": time(2), "ends": time(2)},
+        {"weekday": 1, "begins": time(23), "ends": time(1)},
+    ],
+)
+def test_a_pause_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"weekday|cannot end"):
+        WeeklyPause(**wrong)
+
+
+# --- markets
+
+
+def test_resting_orders_are_cancelled_when_a_halted_market_is_reactivated(trader: Client) -> None:
+    town = trader.town
+    town.perform(Halt(market=MARKET))
+    (report,) = reports(trader)
+    assert (report.cl_ord_id, report.text) == ("goes", "TRADING_PAUSED")
+    assert trader.answer_to(order("new", BUY, 1, "0.20"), ExecutionReport).text == "MARKET_INACTIVE"
+    town.perform(Open(market=MARKET))
+    (report,) = reports(trader)
+    assert (report.cl_ord_id, report.exec_type, report.text) == ("stays", ExecType.CANCELED, None)
+    assert resting(town) == set()
+    trader.send(order("new", BUY, 1, "0.20"))
+    assert resting(town) == {"new"}
+    town.perform(Open(market=MARKET))  # it is open already
+    assert resting(town) == {"new"}

@@ -1,0 +1,18 @@
+"""Rate budgets that are told of all spending, against the simulated venue's own books."""
+
+from __future__ import annotations
+
+from tests.venue.rate_soak import soak
+
+
+def test_budgets_that_are_told_of_all_spending_are_never_refused() -> None:
+    outcome = soak(5, 3, ("Basic", "Basic"))
+    assert outcome.all_refused == 0, outcome
+    assert outcome.rest > 20
+    assert len(outcome.use) == 6
+    assert min(outcome.use.values()) > 0.85, outcome
+    assert max(outcome.use.values()) < 0.951, outcome
+
+
+def test_budgets_that_use_all_there_is_are_refused_what_comes_closer_together_than_it_left() -> None:
+    assert soak(2, 3, ("Basic", "Basic"), use=1.0).all_refused > 0

@@ -1,0 +1,314 @@
+"""Rate limits: what a tier allows, what is over it, and which bucket a message draws on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    BusinessMessageReject,
+    BusinessRejectReason,
+    EventResendRequest,
+    ExecutionReport,
+    MarketDataRequest,
+    NewOrderSingle,
+    OrderGroupAction,
+    OrderGroupRequest,
+    OrderMassCancelReport,
+    Quote,
+    QuoteCancel,
+    QuoteConfirm,
+    QuoteRequest,
+    RFQCancel,
+    SecurityStatusRequest,
+    Side,
+)
+from kalshi_fix_sansio._generated import limits
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.events import RejectReceived
+from kalshi_fix_sansio.trading.rate_budget import LOGON_BURST
+from kalshi_fix_venue.exchange import PREDICTION, prediction_market
+from kalshi_fix_venue.gateway.logins import Login
+from kalshi_fix_venue.operations.faults import Unavailable
+from kalshi_fix_venue.rate_limits import RateLimits
+from tests.venue.desk import MARKET, PERP
+from tests.venue.town import Client, Town, accounts, amend, cancel, mass_cancel, order
+
+BUY = Side.BUY
+
+
+def limited(tier: str | None = "Advanced", **changes: Any) -> Town:
+    """A town where Ann and the trader on margin have a tier, and Bob has none."""
+    return Town(accounts=accounts(ann={"tier": tier}, perp={"tier": tier}), **changes)
+
+
+@pytest.fixture
+def town() -> Town:
+    return limited()
+
+
+def refusals(client: Client) -> list[BusinessMessageReject]:
+    found = [event.reject for event in client.events if isinstance(event, RejectReceived)]
+    client.events.clear()
+    return [reject for reject in found if isinstance(reject, BusinessMessageReject)]
+
+
+def taken(client: Client, message: Any, count: int) -> int:
+    """How many of so many messages at once are within the limits."""
+    for number in range(count):
+        client.send(message(number))
+    refused = refusals(client)
+    assert {reject.business_reject_reason for reject in refused} <= {BusinessRejectReason.RATE_LIMIT_EXCEEDED}
+    return count - len(refused)
+
+
+def new(number: int, **fields: Any) -> NewOrderSingle:
+    return order(f"o{number}", BUY, 1, fields.pop("price", "0.01"), **fields)
+
+
+def snapshot(number: int) -> MarketDataRequest:
+    return MarketDataRequest.snapshot(MARKET)
+
+
+# --- the limit
+
+
+def test_a_burst_is_two_seconds_of_budget_and_comes_back_with_time(town: Town, ann: Client) -> None:
+    assert taken(ann, new, 70) == 60  # 300 tokens a second, twice, at 10
+    assert taken(ann, lambda number: new(100 + number), 1) == 0
+    town.wait(0.033)
+    assert taken(ann, lambda number: new(200 + number), 1) == 0
+    town.wait(0.001)
+    assert taken(ann, lambda number: new(300 + number), 2) == 1
+    town.wait(1)
+    assert taken(ann, lambda number: new(400 + number), 40) == 30
+    town.wait(3600)
+    assert taken(ann, lambda number: new(500 + number), 70) == 60
+
+
+def test_what_is_over_the_limit_is_refused_by_j_and_never_reaches_the_exchange() -> None:
+    town = limited()
+    ann = town.connect("ann")
+    for number in range(61):
+        ann.send(new(number))
+    (refusal,) = refusals(ann)
+    assert refusal.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
+    assert (refusal.ref_msg_type, refusal.business_reject_ref_id) == ("D", "o60")
+    assert refusal.ref_seq_num == 62
+    assert "o60" not in {each.cl_ord_id for each in town.venue.exchange(PREDICTION).open_orders()}
+    assert ann.session.is_established
+
+
+def test_an_account_without_a_tier_is_not_limited(bob: Client) -> None:
+    assert taken(bob, new, 200) == 200
+
+
+def test_nobody_is_limited_by_default() -> None:
+    town = Town()
+    assert taken(town.connect("ann"), new, 200) == 200
+    for _ in range(30):
+        town.connect("bob").logout()
+    assert town.connect("bob").is_logged_on
+
+
+# --- whose
+
+
+def test_all_keys_of_an_account_share_its_buckets_and_others_do_not(town: Town) -> None:
+    ann, second, perp = (
+        town.connect("ann"),
+        town.connect("ann-2", "KalshiRT"),
+        town.connect("perp", product="margin"),
+    )
+    assert taken(ann, new, 40) == 40
+    assert taken(second, lambda number: new(100 + number), 40) == 20
+    assert taken(perp, lambda number: new(number, symbol=PERP, price="1.00"), 70) == 60
+
+
+def test_reading_and_writing_are_apart(town: Town) -> None:
+    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+    assert taken(ann, new, 61) == 60
+    assert taken(md, snapshot, 70) == 60
+    assert taken(ann, lambda number: new(100 + number), 1) == 0
+
+
+def test_heartbeats_test_requests_and_logout_are_free(town: Town) -> None:
+    ann = town.connect("ann", heart_bt_int=10)
+    assert taken(ann, new, 60) == 60
+    for number in range(100):
+        ann.session.test_request(town.now, test_req_id=str(number))
+        town.run()
+    assert refusals(ann) == []
+    ann.logout()
+    assert ann.ending().clean
+
+
+def test_what_is_refused_costs_nothing(town: Town, ann: Client) -> None:
+    assert taken(ann, new, 200) == 60
+    town.wait(1)
+    assert taken(ann, lambda number: new(1000 + number), 40) == 30
+
+
+# --- what it costs
+
+SHARDS = {"prediction": (0, 1, 2), "margin": (0,)}
+
+
+def charged(message: Message, product: str = "prediction") -> tuple[str, int | None, float]:
+    """Which bucket a message draws on, and how much."""
+    buckets = RateLimits({("ann", product): "Prime"}, SHARDS)
+    login = Login("key", "ann", "KalshiRT", product, True, True)
+    assert buckets.takes(message, login, 0.0)
+    ((key, bucket),) = buckets._buckets.items()
+    return key.use, key.shard, bucket.capacity - bucket.level
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (new(1), ("write", None, 10)),
+        (new(1, ex_destination=-1), ("write", None, 10)),
+        (new(1, ex_destination=0), ("write", None, 10)),
+        (new(1, ex_destination=1), ("write", 1, 10)),
+        (new(1, ex_destination=2), ("write", 2, 10)),
+        (new(1, ex_destination=3), ("write", None, 10)),
+        (new(1, ex_destination=1, quote_id="q"), ("write", None, 10)),
+        (amend("g", "o", 1), ("write", None, 10)),
+        (amend("g", "o", 1, ex_destination=2), ("write", 2, 10)),
+        (cancel("c1", "none"), ("write", None, 2)),
+        (cancel("f", "o", ex_destination=1), ("write", 1, 2)),
+        (
+            OrderGroupRequest(order_group_action=OrderGroupAction.RESET, order_group_id="g"),
+            ("write", None, 10),
+        ),
+        (QuoteRequest(quote_req_id="r"), ("write", 1, 10)),
+        (Quote(quote_id="q", quote_req_id="r", symbol=MARKET), ("write", 1, 2)),
+        (QuoteCancel(quote_id="q"), ("write", 1, 2)),
+        (QuoteConfirm(quote_id="q"), ("write", 1, 10)),
+        (QuoteConfirm(quote_id="q", rfq_id="r"), ("write", 1, 2)),
+        (AcceptQuote(quote_id="q", side=BUY), ("write", 1, 10)),
+        (RFQCancel(quote_req_id="r"), ("write", 1, 10)),
+        (snapshot(1), ("read", None, 10)),
+        (SecurityStatusRequest.subscribe(MARKET), ("read", None, 10)),
+        (EventResendRequest(begin_exec_id="1;1"), ("read", None, 10)),
+    ],
+    ids=lambda value: value.MSG_TYPE if isinstance(value, Message) else "",
+)
+def test_each_message_draws_on_its_bucket(message: Message, expected: tuple[str, int | None, int]) -> None:
+    assert charged(message) == expected
+
+
+def test_a_shard_has_the_whole_budget_and_one_that_is_not_there_has_none() -> None:
+    markets = {"prediction": (prediction_market(MARKET, shard=1),), "margin": ()}
+    town = limited(markets=markets)
+    ann = town.connect("ann")
+    assert taken(ann, lambda number: new(number, ex_destination=1), 70) == 60
+    assert taken(ann, lambda number: new(100 + number), 70) == 60
+    for shard in range(2, 200):
+        ann.send(new(1000 + shard, ex_destination=shard))
+    assert len(refusals(ann)) == 198
+    assert len(town.venue._rate_limits._buckets) <= 3
+
+
+def test_cancels_are_cheaper(ann: Client) -> None:
+    for number in range(301):
+        ann.send(cancel(f"c{number}", "none"))
+    assert len(refusals(ann)) == 1
+
+
+# --- mass cancels
+
+
+def mass_cancels(number: int) -> Message:
+    return mass_cancel(f"m{number}")
+
+
+def test_a_mass_cancel_is_taken_once_a_second(town: Town, ann: Client) -> None:
+    assert taken(ann, mass_cancels, 3) == 1
+    town.wait(0.999)
+    assert taken(ann, mass_cancels, 1) == 0
+    town.wait(0.001)
+    assert ann.answer_to(mass_cancel("m9"), OrderMassCancelReport).cl_ord_id == "m9"
+    town.wait(10)
+    assert taken(ann, mass_cancels, 2) == 1
+
+
+def test_a_mass_cancel_is_taken_once_a_second_of_an_account_without_tier_too() -> None:
+    town = limited(None)
+    bob = town.connect("bob")
+    assert taken(bob, new, 300) == 300
+    assert taken(bob, mass_cancels, 3) == 1
+    town.wait(1)
+    assert taken(bob, mass_cancels, 3) == 1
+
+
+def test_orders_on_margin_that_name_a_shard_draw_on_the_one_budget() -> None:
+    for message in (
+        new(1, ex_destination=1),
+        amend("g", "o", 1, ex_destination=1),
+        cancel("f", "o", ex_destination=1),
+    ):
+        assert charged(message, "margin")[:2] == ("write", None)
+
+
+def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_sent_again_at_once() -> None:
+    town = limited()
+    ann = town.connect("ann")
+    assert taken(ann, new, 60) == 60
+    assert taken(ann, mass_cancels, 1) == 0
+    town.wait(0.04)
+    assert taken(ann, mass_cancels, 1) == 1
+
+
+# --- logons
+
+
+def test_a_tier_without_fix_is_refused() -> None:
+    town = limited("Basic")
+    assert "API usage level is not allowed for FIX" in town.connect("ann").ending().text
+    assert town.connect("bob").is_logged_on
+
+
+def test_logons_are_limited_apart_from_messages() -> None:
+    town = limited()
+    for number in range(LOGON_BURST):
+        client = town.connect("ann")
+        assert taken(client, lambda _, number=number: new(number), 1) == 1
+        client.logout()
+    assert "rate limit exceeded" in town.connect("ann").ending().text
+    assert town.connect("bob").is_logged_on
+    town.wait(0.9)
+    assert "rate limit exceeded" in town.connect("ann").ending().text
+    town.wait(0.2)
+    ann = town.connect("ann")
+    assert taken(ann, lambda number: new(100 + number), 30) == 30
+
+
+def test_a_tier_that_is_none_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"'premier'; use Basic, .*Prestige, or None"):
+        limited("premier")
+
+
+def test_the_limit_comes_before_faults(town: Town, ann: Client) -> None:
+    town.perform(Unavailable(skip=60))
+    assert taken(ann, new, 61) == 60
+    assert town.venue.faults()[0]["fault"] == "unavailable"
+    town.wait(1)
+    ann.send(new(100))
+    (report,) = (m for m in ann.take() if isinstance(m, ExecutionReport))
+    assert report.text == "EXCHANGE_UNAVAILABLE"
+
+
+def test_margin_has_the_budgets_of_prediction_and_mass_cancels_cost_tokens() -> None:
+    town = limited()
+    budget = limits.WRITE_TOKENS["Advanced"] * limits.WRITE_BURST["Advanced"] // limits.DEFAULT_COST
+    perp = town.connect("perp", product="margin")
+    assert taken(perp, lambda n: order(f"p{n}", BUY, 1, "0.0001", symbol=PERP), budget + 5) == budget
+    ann = town.connect("ann")
+    ann.send(mass_cancel())
+    assert taken(ann, lambda n: order(f"a{n}", BUY, 1, "0.01"), budget) == budget - 1
+    ann.send(order("more", BUY, 1, "0.01"))
+    assert [refused.text for refused in refusals(ann)] == ["Rate limit exceeded"]

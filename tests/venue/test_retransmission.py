@@ -1,0 +1,264 @@
+"""Retransmission on KalshiRT and KalshiPT: what is kept, how long, how much, and what is said beyond it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import (
+    SESSION_TYPES,
+    ExecutionReport,
+    Heartbeat,
+    Reject,
+    ResendRequest,
+    SequenceReset,
+    Side,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import CloseReason
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_venue.sessions.offline_queue import OfflineQueue
+from tests.venue.town import Client, Town, decode_all, order
+
+BUY, SELL = Side.BUY, Side.SELL
+HOUR = 3600
+
+
+def fill_while_away(town: Town, store: MemoryStore, count: int = 3, **fields: Any) -> None:
+    """Let an order of Ann's rest, lose her connection, and fill it in part that many times. What she missed
+    has the numbers from 3 on."""
+    ann = town.connect("ann", "KalshiRT", store=store, **fields)
+    ann.send(order("a1", BUY, 100, "0.40"))
+    ann.drop()
+    bob = town.connect("bob")
+    for number in range(count):
+        bob.send(order(f"b{number}", SELL, 1, "0.40"))
+    bob.logout()
+
+
+def pass_time(town: Town, seconds: float) -> None:
+    """Let time pass for everybody at once, however long: nobody is connected."""
+    assert not town.clients
+    town.monotonic += seconds
+    town.utc += timedelta(seconds=seconds)
+
+
+def filled(client: Client) -> list[str]:
+    return [str(m.cum_qty) for m in client.take() if isinstance(m, ExecutionReport)]
+
+
+def refusals(client: Client) -> list[str]:
+    """Texts of the first Reject, if there is one; the client's session then looks for what is still kept."""
+    return [m.text or "" for m in decode_all(bytes(client.wire)) if isinstance(m, Reject)][:1]
+
+
+def resent(town: Town, client: Client, begin: int, end: int = 0) -> list[Message]:
+    """What answers a ResendRequest that the client's own session knows nothing of."""
+    town.run()
+    return client.raw(ResendRequest(begin_seq_no=begin, end_seq_no=end))
+
+
+@pytest.mark.parametrize(
+    ("hours", "after", "kept"),
+    [
+        (None, 24 * HOUR, True),
+        (None, 24 * HOUR + 1, False),
+        (1, HOUR, True),
+        (1, HOUR + 1, False),
+        (72, 72 * HOUR, True),
+        (72, 72 * HOUR + 1, False),
+    ],
+)
+def test_messages_are_kept_as_long_as_the_logon_asked(hours: int | None, after: float, kept: bool) -> None:
+    town, store = Town(), MemoryStore(max_age=timedelta(days=30))
+    fields: dict[str, Any] = {} if hours is None else {"message_retention_period": hours}
+    fill_while_away(town, store, **fields)
+    pass_time(town, after)
+    again = town.connect("ann", "KalshiRT", store=store, **fields)
+    if kept:
+        assert (filled(again), refusals(again)) == (["1.00", "2.00", "3.00"], [])
+    else:
+        assert filled(again) == []
+        assert refusals(again) == ["BeginSeqNo 3 is before the retention window, which begins at 6"]
+    # Either way the session goes on.
+    again.send(order("a2", BUY, 1, "0.30"))
+    assert [m.cl_ord_id for m in again.take() if isinstance(m, ExecutionReport)] == ["a2"]
+
+
+def test_the_usual_period_is_that_of_the_documents() -> None:
+    assert {SESSION_TYPES[name].retention_hours for name in ("KalshiRT", "KalshiPT")} == {24}
+
+
+def test_a_part_that_is_too_old_refuses_the_whole_range(town: Town) -> None:
+    store = MemoryStore(max_age=timedelta(days=30))
+    fill_while_away(town, store, 1)
+    pass_time(town, 23 * HOUR)
+    bob = town.connect("bob")
+    bob.send(order("late", SELL, 1, "0.40"))
+    bob.logout()
+    pass_time(town, 2 * HOUR)
+    again = town.connect("ann", "KalshiRT", store=store)
+    assert refusals(again) == ["BeginSeqNo 3 is before the retention window, which begins at 4"]
+    # The refusal names what can be had, and its client asks for that.
+    assert filled(again) == ["2.00"]
+
+
+def test_the_period_is_counted_for_each_message_from_when_it_was_sent(town: Town) -> None:
+    store = MemoryStore(max_age=timedelta(days=30))
+    fill_while_away(town, store, 1)
+    for number in range(3):
+        pass_time(town, 12 * HOUR)
+        bob = town.connect("bob")
+        bob.send(order(f"later{number}", SELL, 1, "0.40"))
+        bob.logout()
+    ann = town.connect("ann", "KalshiRT", store=MemoryStore(next_outgoing=3, next_incoming=5))
+    assert filled(ann) == ["3.00", "4.00"]
+
+
+def test_another_logon_may_shorten_the_period_and_lengthen_it_for_what_is_kept(town: Town) -> None:
+    store = MemoryStore(max_age=timedelta(days=30))
+    fill_while_away(town, store, message_retention_period=72)
+    pass_time(town, 30 * HOUR)
+    shortened = town.connect("ann", "KalshiRT", store=store, message_retention_period=24)
+    assert filled(shortened) == []
+    shortened.logout()
+    bob = town.connect("bob")
+    bob.send(order("late", SELL, 1, "0.40"))
+    bob.logout()
+    lengthened = town.connect("ann", "KalshiRT", store=store, message_retention_period=72)
+    assert filled(lengthened) == ["4.00"]
+    assert resent(town, lengthened, 3)[0].MSG_TYPE == "3"
+
+
+def test_a_session_that_goes_on_forgets_too(town: Town) -> None:
+    ann = town.connect("ann", "KalshiRT", message_retention_period=1)
+    ann.send(order("a1", BUY, 1, "0.40"))
+    town.wait(HOUR + 1)
+    refused = resent(town, ann, 2)[0]
+    assert isinstance(refused, Reject)
+    assert refused.text == "BeginSeqNo 2 is before the retention window, which begins at 3"
+
+
+def test_what_nobody_asks_for_is_forgotten_in_time(town: Town) -> None:
+    fill_while_away(town, MemoryStore())
+    other = MemoryStore()
+    town.connect("ann-2", "KalshiRT", store=other).drop()
+    queues = list(town.venue._offline_queues.values())
+    assert len(queues) == 2
+    assert list(queues[0].store.sent_between(3, 5))
+    pass_time(town, 25 * HOUR)
+    for _ in queues:
+        town.venue.handle_timer(town.now)
+    assert not list(queues[0].store.sent_between(3, 5))
+
+
+def test_session_messages_are_gap_filled_and_orders_come_with_poss_dup(town: Town) -> None:
+    ann = town.connect("ann", "KalshiRT", heart_bt_int=10)
+    ann.send(order("a1", BUY, 1, "0.40"))
+    town.wait(25)
+    ann.send(order("a2", BUY, 1, "0.40"))
+    town.run()
+    answers = resent(town, ann, 1)
+    found = [(m.MSG_TYPE, m.header.msg_seq_num, getattr(m, "new_seq_no", None)) for m in answers if m.header]
+    beats = sum(isinstance(m, Heartbeat) for m in decode_all(bytes(ann.wire)))
+    assert beats == 2
+    assert found == [("4", 1, 2), ("8", 2, None), ("4", 3, 5), ("8", 5, None)]
+    for message in answers:
+        assert message.header is not None
+        assert message.header.poss_dup_flag
+        assert isinstance(message, ExecutionReport | SequenceReset)
+        assert message.header.orig_sending_time is not None
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "numbers"),
+    [(3, 4, [3, 4]), (3, 3, [3]), (2, 0, [2, 3, 4, 5]), (5, 99, [5])],
+)
+def test_a_range_includes_both_ends_and_zero_means_all(
+    town: Town, begin: int, end: int, numbers: list[int]
+) -> None:
+    ann = town.connect("ann", "KalshiRT")
+    for number in range(4):
+        ann.send(order(f"a{number}", BUY, 1, "0.40"))
+    answers = resent(town, ann, begin, end)
+    assert [m.header.msg_seq_num for m in answers if m.header] == numbers
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "text"),
+    [
+        (9, 0, "BeginSeqNo 9 was not sent yet; the last number sent is 2"),
+        (2, 1, "EndSeqNo 1 is before BeginSeqNo 2"),
+    ],
+)
+def test_a_range_that_cannot_be_is_rejected(town: Town, begin: int, end: int, text: str) -> None:
+    ann = town.connect("ann", "KalshiRT")
+    ann.send(order("a1", BUY, 1, "0.40"))
+    (reject,) = resent(town, ann, begin, end)
+    assert isinstance(reject, Reject)
+    assert (reject.text, reject.ref_msg_type) == (text, "2")
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiDC", "KalshiRFQ", "KalshiMD"])
+def test_other_sessions_have_no_retransmission(town: Town, session_type: str) -> None:
+    ann = town.connect("ann", session_type)
+    (reject,) = resent(town, ann, 1)
+    assert isinstance(reject, Reject)
+    assert (reject.ref_msg_type, reject.session_reject_reason) == ("2", 11)
+
+
+def test_a_reset_forgets_what_waited(town: Town) -> None:
+    fill_while_away(town, MemoryStore())
+    fresh = town.connect("ann", "KalshiRT", reset=True)
+    assert filled(fresh) == []
+    assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
+
+
+def test_what_waits_is_bounded_in_number() -> None:
+    town, store = Town(max_kept_messages=5), MemoryStore(max_age=timedelta(days=30))
+    fill_while_away(town, store, 20)
+    again = town.connect("ann", "KalshiRT", store=store)
+    assert refusals(again) == ["BeginSeqNo 3 is before the retention window, which begins at 18"]
+    assert filled(again) == [f"{number}.00" for number in range(16, 21)]
+
+
+def test_what_waits_is_bounded_in_bytes() -> None:
+    town, store = Town(max_kept_bytes=3000), MemoryStore(max_age=timedelta(days=30))
+    fill_while_away(town, store, 100)
+    again = town.connect("ann", "KalshiRT", store=store)
+    found = filled(again)
+    assert found[-1] == "100.00"
+    assert 3 <= len(found) <= 10
+    assert "is before the retention window" in refusals(again)[0]
+
+
+def test_a_number_that_is_too_low_ends_the_session_and_nothing_is_lost(town: Town) -> None:
+    store = MemoryStore()
+    fill_while_away(town, store)
+    ended = town.connect("ann", "KalshiRT").ending()
+    assert ended.reason is CloseReason.LOGON_REFUSED
+    assert "MsgSeqNum too low" in ended.text
+    assert filled(town.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
+
+
+def test_each_key_and_session_type_has_a_queue_of_its_own(town: Town) -> None:
+    store = MemoryStore()
+    fill_while_away(town, store)
+    assert filled(town.connect("ann-2", "KalshiRT")) == []
+    post_trade = town.connect("ann", "KalshiPT")
+    assert filled(post_trade) == []
+    post_trade.logout()
+    assert filled(town.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
+
+
+def test_a_queue_by_itself_keeps_no_more_than_it_may(town: Town) -> None:
+    queue = OfflineQueue("KalshiRT", "key", max_messages=2, max_bytes=10**6)
+    queue.retain(1, town.now)
+    for text in ("one", "two", "three"):
+        queue.post(Reject(ref_seq_num=1, text=text), town.now)
+    assert (queue.store.next_outgoing, queue.store.oldest_kept) == (4, 2)
+    town.utc += timedelta(hours=1, seconds=1)
+    queue.forget(town.now)
+    assert queue.store.oldest_kept == 4

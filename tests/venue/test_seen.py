@@ -1,0 +1,14 @@
+"""All of the dialect is on the wire of the simulated venue in these tests, but for what is named."""
+
+from __future__ import annotations
+
+from tests.venue.seen import NOT_PRODUCED, Seen, expected
+
+
+def test_every_msg_type_code_and_text_was_on_the_wire_but_those_named(seen: Seen) -> None:
+    missing = seen.missing()
+    assert sorted(missing) == sorted(NOT_PRODUCED)
+
+
+def test_what_is_named_as_not_produced_is_of_the_dialect() -> None:
+    assert not set(NOT_PRODUCED) - set(expected())

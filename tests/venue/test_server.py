@@ -1,0 +1,198 @@
+"""The venue on real TLS sockets on loopback, in a thread and in an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters import asyncio as in_asyncio
+from kalshi_fix_adapters import blocking
+from kalshi_fix_adapters.net.tls import Tls
+from kalshi_fix_sansio import ExecutionReport, NewOrderSingle, Side
+from kalshi_fix_sansio.events import SessionEnded
+from kalshi_fix_venue.driver import ClientProtocol, Driver
+from kalshi_fix_venue.exchange import MarketState, PauseState, SetMarketState, SetPause
+from kalshi_fix_venue.identities import Authority
+from kalshi_fix_venue.server import VenueServer, all_ports
+from kalshi_fix_venue.venue import VenueModel
+from tests.venue.desk import BUY, MARKET
+from tests.venue.town import KEYS, config, order, raw_logon
+
+PATIENCE = 20.0
+"""Seconds that a test waits for what must come; it never waits for nothing to come."""
+NR = ("prediction", "KalshiNR")
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def server(authority: Authority) -> Iterator[VenueServer]:
+    with VenueServer(config(), authority.issue()) as running:
+        yield running
+
+
+def options(server: VenueServer, authority: Authority, name: str) -> dict[str, Any]:
+    key = KEYS[name]
+    return {
+        "product": "prediction",
+        "key_id": key.key_id,
+        "private_key": key.private_key_pem,
+        "host": server.host,
+        "port": server.port(*NR),
+        "tls": Tls(ca_data=authority.certificate_pem.decode()),
+        "reconnect": None,
+    }
+
+
+def client_of(server: VenueServer, authority: Authority, name: str) -> blocking.Client:
+    return blocking.order_entry(**options(server, authority, name))
+
+
+def trust(authority: Authority) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=authority.certificate_pem.decode())
+
+
+def report(client: blocking.Client) -> ExecutionReport:
+    message = next(client.messages(PATIENCE))
+    assert isinstance(message, ExecutionReport)
+    return message
+
+
+def reported(client: blocking.Client, placed: NewOrderSingle) -> list[str]:
+    """The ExecTypes of the first two reports of an order."""
+    client.send(placed)
+    return [report(client).exec_type for _ in range(2)]
+
+
+def ending(client: blocking.Client) -> SessionEnded:
+    return next(event for event in client.events(PATIENCE) if isinstance(event, SessionEnded))
+
+
+def test_a_client_trades_over_tls_and_logs_out(server: VenueServer, authority: Authority) -> None:
+    with client_of(server, authority, "ann") as ann, client_of(server, authority, "bob") as bob:
+        assert reported(ann, order("a1", Side.BUY, 5, "0.40")) == ["A", "0"]
+        assert reported(bob, order("b1", Side.SELL, 5, "0.40")) == ["A", "F"]
+        assert report(ann).ord_status == "2"
+    assert ann.ended is not None
+    assert ann.ended.clean
+
+
+def test_the_operator_reaches_the_venue_from_another_thread(
+    server: VenueServer, authority: Authority
+) -> None:
+    with client_of(server, authority, "ann") as ann:
+        assert reported(ann, order("a1", Side.BUY, 5, "0.40", cancel_order_on_pause=True)) == ["A", "0"]
+        server.execute("prediction", SetPause(PauseState.TRADING_PAUSED))
+        assert report(ann).text == "TRADING_PAUSED"
+        assert server.inspect(lambda venue: venue.exchange("prediction").pause) is PauseState.TRADING_PAUSED
+        with pytest.raises(ValueError, match="no market NO-SUCH"):
+            server.execute("prediction", SetMarketState("NO-SUCH", MarketState.CLOSED))
+
+
+def test_a_timer_of_the_venue_ends_an_overdue_logon(authority: Authority) -> None:
+    with VenueServer(config(logon_timeout=0.05), authority.issue(), ports={NR: 0}) as server:
+        raw = socket.create_connection((server.host, server.port(*NR)), PATIENCE)
+        with trust(authority).wrap_socket(raw, server_hostname="localhost") as client:
+            assert client.recv(1) == b""
+
+
+def test_another_authority_does_not_vouch_for_the_server(server: VenueServer) -> None:
+    with (
+        socket.create_connection((server.host, server.port(*NR)), PATIENCE) as raw,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        trust(Authority()).wrap_socket(raw, server_hostname="localhost")
+
+
+def test_every_session_type_has_a_port_of_its_own(server: VenueServer) -> None:
+    ports = {server.port(product, session_type) for product, session_type in all_ports()}
+    assert len(ports) == len(all_ports()) == 10
+    with pytest.raises(KeyError):
+        server.port("margin", "KalshiPT")
+
+
+def test_a_server_can_be_started_in_an_event_loop(authority: Authority) -> None:
+    async def talk() -> bool:
+        async with (
+            VenueServer(config(), authority.issue(), ports={NR: 0}) as server,
+            in_asyncio.order_entry(**options(server, authority, "ann")),
+        ):
+            return server.inspect(lambda venue: venue.exchange("prediction").levels(MARKET, BUY)) == ()
+
+    assert asyncio.run(talk())
+
+
+def test_stopping_cuts_the_connections(authority: Authority) -> None:
+    with VenueServer(config(), authority.issue(), ports={NR: 0}) as server:
+        client = client_of(server, authority, "ann").open()
+    assert not ending(client).clean
+    with pytest.raises(RuntimeError, match="not running"):
+        server.inspect(lambda venue: venue)
+
+
+def test_a_server_that_was_down_goes_on_with_what_was_traded(authority: Authority) -> None:
+    with VenueServer(config(), authority.issue(), ports={NR: 0}) as server:
+        port = server.port(*NR)
+        ann = client_of(server, authority, "ann").open()
+        assert reported(ann, order("a1", Side.BUY, 5, "0.40")) == ["A", "0"]
+        with server.down():
+            assert not ending(ann).clean
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((server.host, port), PATIENCE)
+        assert server.port(*NR) == port
+        with client_of(server, authority, "bob") as bob:
+            assert reported(bob, order("b1", Side.SELL, 5, "0.40")) == ["A", "F"]
+
+
+def test_a_port_that_is_taken_is_told_and_leaves_nothing_behind(authority: Authority) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        server = VenueServer(config(), authority.issue(), ports={("margin", "KalshiNR"): 0, NR: number})
+        with pytest.raises(OSError, match="address already in use"), server:
+            pass
+    with VenueServer(config(), authority.issue(), ports={NR: number}) as again:
+        assert again.port(*NR) == number
+
+
+class SlowTransport(asyncio.Transport):
+    """A transport that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_nothing_is_written_while_the_transport_is_full() -> None:
+    async def talk() -> tuple[bytes, bytes, bool]:
+        driver = Driver(VenueModel(config(), Random(1)), asyncio.get_running_loop())
+        transport, connection = SlowTransport(), ClientProtocol(driver, *NR)
+        connection.connection_made(transport)
+        connection.pause_writing()
+        connection.data_received(raw_logon("ann", now=driver.now(), signer="bob"))
+        before = transport.written
+        assert not transport.closed
+        connection.resume_writing()
+        connection.connection_lost(None)
+        await driver.stop()
+        return before, transport.written, transport.closed
+
+    before, after, closed = asyncio.run(talk())
+    assert before == b""
+    assert b"58=Invalid signature" in after
+    assert closed

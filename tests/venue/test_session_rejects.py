@@ -1,0 +1,70 @@
+"""What a session of the venue says of messages that break the rules of the session layer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import BusinessMessageReject, BusinessRejectReason, Reject, SessionRejectReason, Side
+from kalshi_fix_sansio.dialect.base import Message
+from tests.helpers import raw, wire_time
+from tests.venue.desk import MARKET
+from tests.venue.town import KEYS, Town, decode_all, order
+
+ORDER = f"11=a1|38=1|40=2|44=40|54=1|55={MARKET}|59=1|"
+
+
+def answers(town: Town, session_type: str, msg_type: str, fields: str, *, late: float = 0.0) -> list[Message]:
+    """Log on, send one message by hand, and return what comes."""
+    client = town.connect("ann", session_type)
+    time = wire_time(town.now.utc - timedelta(seconds=late))
+    head = f"35={msg_type}|49={KEYS['ann'].key_id}|56={session_type}|34=2|52={time}|"
+    town.venue.receive_data(client.conn, raw(head + fields), town.now)
+    return decode_all(town.venue.data_to_send(client.conn))
+
+
+def rejects(*args: Any, **kwargs: Any) -> list[Reject]:
+    return [answer for answer in answers(*args, **kwargs) if isinstance(answer, Reject)]
+
+
+@pytest.mark.parametrize(
+    ("msg_type", "fields", "reason"),
+    [
+        ("0", "0=1|", SessionRejectReason.INVALID_TAG_NUMBER),
+        ("0", "112=a|50=late|", SessionRejectReason.TAG_OUT_OF_ORDER),
+        ("A", "98=0|108=30|95=1|96=x|1137=9|", SessionRejectReason.OTHER),
+        ("D", ORDER.replace(f"55={MARKET}|", ""), SessionRejectReason.REQUIRED_TAG_MISSING),
+        ("D", f"{ORDER}269=0|", SessionRejectReason.TAG_NOT_DEFINED_FOR_MESSAGE),
+        ("D", f"{ORDER}333333=a|", SessionRejectReason.UNDEFINED_TAG),
+        ("D", ORDER.replace("59=1", "59="), SessionRejectReason.TAG_WITHOUT_VALUE),
+        ("D", ORDER.replace("54=1", "54=x"), SessionRejectReason.VALUE_INCORRECT),
+        ("D", f"{ORDER}2964=9|", SessionRejectReason.VALUE_INCORRECT),
+        ("D", ORDER.replace("38=1", "38=a"), SessionRejectReason.INCORRECT_DATA_FORMAT),
+        ("ZZ", "", SessionRejectReason.INVALID_MSG_TYPE),
+    ],
+)
+def test_it_is_named_by_its_reason(
+    town: Town, msg_type: str, fields: str, reason: SessionRejectReason
+) -> None:
+    found = rejects(town, "KalshiRT", msg_type, fields)
+    assert [reject.session_reject_reason for reject in found][:1] == [reason]
+
+
+def test_a_mass_cancel_is_for_kalshinr_alone(town: Town) -> None:
+    second = town.connect("ann-2", "KalshiRT")
+    second.send(order("a1", Side.BUY, 1, "0.40"))
+    (refused,) = answers(town, "KalshiRT", "q", "11=m1|530=6|")
+    assert isinstance(refused, BusinessMessageReject)
+    assert (refused.business_reject_reason, refused.ref_msg_type) == (
+        BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE,
+        "q",
+    )
+    assert len(town.venue.exchange("prediction").open_orders()) == 1
+
+
+def test_a_message_of_another_time_is_rejected_and_ends_the_session(town: Town) -> None:
+    (found,) = rejects(town, "KalshiRT", "0", "", late=31)
+    assert found.session_reject_reason == SessionRejectReason.SENDING_TIME_ACCURACY
+    assert not rejects(Town(), "KalshiRT", "0", "", late=29)

@@ -1,0 +1,243 @@
+"""Orders, positions and money as a trader keeps them, against the ledger of the venue, over real sessions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import Side, TimeInForce
+from kalshi_fix_sansio.trading import (
+    Cash,
+    DropCopy,
+    FeeTerms,
+    OrderRequestError,
+    Orders,
+    OrderState,
+    Positions,
+    check_fees,
+)
+from kalshi_fix_venue.config import AccountConfig
+from kalshi_fix_venue.exchange import AccountId
+from kalshi_fix_venue.exchange.accounts import AccountTerms
+from tests.venue.desk import MARKET
+from tests.venue.town import Client, Town, accounts, order
+
+BUY, SELL = Side.BUY, Side.SELL
+START = Decimal(1000)
+
+
+def on_terms(*, direct: bool = True) -> tuple[AccountConfig, ...]:
+    changes = {"balance": START, "drop_copy": True, "terms": AccountTerms(direct_member=direct)}
+    return accounts(ann=changes, bob=changes)
+
+
+Wire = dict[str, Any]
+
+
+class Trader:
+    """One owner, with what he keeps beside his session."""
+
+    precision = Decimal("0.0001")
+
+    def __init__(self, town: Town, name: str, **logon: Any) -> None:
+        self.town, self.name, self.logon = town, name, logon
+        self.orders, self.positions, self.cash = Orders("KalshiNR"), Positions(), Cash()
+        self.client: Client | None = None
+        self.count = 0
+
+    def id(self) -> str:
+        self.count += 1
+        return f"{self.name}{self.count}"
+
+    def log_on(self) -> None:
+        self.client = self.town.connect(self.name, **self.logon)
+        self.follow()
+
+    def follow(self) -> None:
+        if self.client is not None:
+            events = list(self.client.events)
+            self.client.events.clear()
+            for event in events:
+                self.take(event)
+
+    def take(self, happened: object) -> None:
+        for told in self.orders.apply(happened):
+            assert not told.discrepancies, [str(each) for each in told.discrepancies]
+            self.positions.apply(told)
+            self.cash.apply(told)
+
+    def send(self, request: Any) -> None:
+        if self.client is not None:
+            self.take(request)
+            self.client.session.send(request, self.town.now)
+
+    def lose(self) -> None:
+        """The connection breaks; what is on its way to this side is lost."""
+        client, self.client = self.client, None
+        if client is not None:
+            client.events.clear()
+            client.drop()
+            client.session.receive_eof(self.town.now)
+            for event in client.session.events():
+                self.take(event)
+
+    def ask_drop_copy(self) -> None:
+        copies = DropCopy("KalshiDC")
+        client = self.town.connect("ann-2" if self.name == "ann" else "bob-md", "KalshiDC")
+        copies.ask(self.orders.copy_from(), self.orders.moment, self.town.now)
+        while True:
+            events, client.events[:] = list(client.events), []
+            for event in events:
+                for told in copies.apply(event, self.town.now):
+                    self.take(told)
+            requests = copies.handle_timer(self.town.now)
+            if not requests:
+                break
+            copies.apply(requests[0], self.town.now)
+            client.send(requests[0])
+        assert not copies.wanted
+        client.logout()
+
+    def ledger(self) -> tuple[list[Wire], Decimal, Decimal]:
+        """What the venue knows: open orders, position, balance."""
+        exchange = self.town.venue.exchange("prediction")
+        account = AccountId(self.name)
+        found = [
+            {
+                "order_id": each.order_id,
+                "cl_ord_id": each.cl_ord_id,
+                "filled": each.filled,
+                "remaining": each.leaves,
+                "price": each.price,
+                "value": each.filled_value,
+            }
+            for each in exchange.open_orders()
+            if each.account == account
+        ]
+        balance = exchange.account(account).balance
+        return sorted(found, key=by_id), exchange.position(account, MARKET).net, balance
+
+    def kept(self) -> tuple[list[Wire], Decimal, Decimal]:
+        """The same, as it is known here."""
+        names = ("order_id", "cl_ord_id", "filled", "remaining", "price", "value")
+        found = [{name: getattr(each, name) for name in names} for each in self.orders.live()]
+        return sorted(found, key=by_id), self.positions.of(MARKET).net, START + self.cash.of().change
+
+    def check(self) -> None:
+        assert self.kept() == self.ledger()
+        assert not self.orders.doubts()
+        assert not self.positions.discrepancies()
+        fees = FeeTerms(taker_rate=Decimal("0.07"), precision=self.precision)
+        for each in self.orders:
+            assert check_fees(each, fees) == []
+
+
+def by_id(row: Wire) -> str:
+    return str(row["order_id"])
+
+
+def act(trader: Trader, random: Random) -> None:
+    """Something that a trader may do next, right or wrong."""
+    orders = trader.orders
+    live = orders.live()
+    try:
+        match random.choice(["new", "new", "new", "replace", "replace", "cancel", "late"]):
+            case "replace" if live:
+                chosen = random.choice(live)
+                price = random.choice([None, f"0.{random.randint(40, 60)}"])
+                trader.send(orders.replace(chosen, trader.id(), price=price, remaining=random.randint(0, 15)))
+            case "cancel" if live:
+                trader.send(orders.cancel(random.choice(live), trader.id()))
+            case "late" if live:  # two about one order, of which the second comes too late
+                chosen = random.choice(live)
+                trader.send(orders.cancel(chosen, trader.id()))
+                trader.send(orders.replace(chosen, trader.id(), remaining=5))
+            case _:
+                tif = random.choice([TimeInForce.GOOD_TILL_CANCEL] * 3 + [TimeInForce.IMMEDIATE_OR_CANCEL])
+                price = f"0.{random.randint(40, 60)}"
+                side, quantity = random.choice((BUY, SELL)), Decimal(random.randint(1, 1500)) / 100
+                if random.random() < 0.05:
+                    quantity = Decimal(50_000)  # more than he can pay
+                made = orders.new(trader.id(), MARKET, side, quantity, price, time_in_force=tif)
+                trader.send(made)
+    except OrderRequestError:
+        return
+
+
+@pytest.mark.parametrize("pending", [False, True])
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize("seed", range(2))
+def test_what_a_trader_keeps_is_the_ledger_of_the_venue(seed: int, direct: bool, pending: bool) -> None:
+    town, random = Town(seed, accounts=on_terms(direct=direct)), Random(seed)
+    traders = [Trader(town, name, skip_pending_exec_reports=not pending) for name in ("ann", "bob")]
+    for trader in traders:
+        trader.precision = Decimal("0.0001" if direct else "0.01")
+        trader.log_on()
+    for _ in range(250):
+        act(random.choice(traders), random)
+        town.wait(0.2)
+        for trader in traders:
+            trader.follow()
+        for trader in traders:
+            trader.check()
+    assert sum(len(each.fills) for trader in traders for each in trader.orders) > 30
+
+
+@pytest.mark.parametrize("cancel_on_disconnect", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_lost_is_in_doubt_until_drop_copy_has_told_it(seed: int, cancel_on_disconnect: bool) -> None:
+    town, random = Town(seed, accounts=on_terms()), Random(seed)
+    ann = Trader(town, "ann", cancel_orders_on_disconnect=cancel_on_disconnect)
+    bob = Trader(town, "bob")
+    unverified = 0
+    for _ in range(12):
+        ann.log_on()
+        if bob.client is None:
+            bob.log_on()
+        for _ in range(random.randint(1, 25)):
+            act(random.choice((ann, bob)), random)
+            town.wait(0.2)
+            ann.follow()
+            bob.follow()
+        if ann.orders.live():
+            act(ann, random)  # nobody hears what comes of it, if it arrives
+            if random.random() < 0.7:
+                town.run()
+        ann.lose()
+        assert not any(each.state in (OrderState.OPEN, OrderState.SENT) for each in ann.orders)
+        unverified += len(ann.orders.live())
+        for _ in range(10):
+            act(bob, random)
+            town.wait(0.2)
+            bob.follow()
+        ann.ask_drop_copy()
+        ann.check()
+        bob.check()
+        if cancel_on_disconnect:
+            assert ann.orders.live() == []
+    assert unverified > 10
+
+
+def test_the_orders_of_the_process_of_before_are_taken_up_from_its_dump() -> None:
+    town = Town(accounts=on_terms())
+    ann, bob = Trader(town, "ann"), Trader(town, "bob")
+    ann.log_on()
+    bob.log_on()
+    ann.send(order("a", BUY, 10, "0.40"))
+    town.run()
+    ann.follow()
+    dumped = ann.orders.dump(), ann.positions.dump(), ann.cash.dump()
+    ann.lose()
+    bob.send(order("b", SELL, 4, "0.40"))
+    town.run()
+    again = Trader(town, "ann")
+    again.orders.load(dumped[0])
+    again.positions.load(dumped[1])
+    again.cash.load(dumped[2])
+    assert [each.state for each in again.orders] == [OrderState.UNVERIFIED]
+    again.ask_drop_copy()
+    again.check()
+    assert again.positions.of(MARKET).net == 4

@@ -1,0 +1,243 @@
+"""The venue as a whole: sessions, orders, market data, disconnects and resends on a virtual clock."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import (
+    ExecutionReport,
+    MarketDataIncrementalRefresh,
+    MarketDataRequest,
+    MarketDataSnapshotFullRefresh,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio.events import (
+    GapDetected,
+    MessageReceived,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session import MemoryStore, Session
+from tests.venue.desk import MARKET, d
+from tests.venue.town import Client, Town, encode, mass_cancel, order, raw_logon
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def test_an_order_lives_from_placement_to_fill_and_the_book_is_seen_moving(town: Town) -> None:
+    ann, bob, md = town.connect("ann"), town.connect("bob"), town.connect("ann-md", "KalshiMD")
+    for client in (ann, bob, md):
+        client.take()
+    md.send(MarketDataRequest.subscribe(MARKET))
+    assert md.take_only(MarketDataSnapshotFullRefresh).md_entries == []
+    new = ann.answer_to(order("a1", BUY, 10, "0.40"), ExecutionReport)
+    assert (new.exec_type, new.ord_status) == ("0", "0")
+    (level,) = md.take_only(MarketDataIncrementalRefresh).md_entries
+    assert (level.md_entry_type, str(level.md_entry_px), str(level.md_entry_size)) == ("0", "0.4000", "10.00")
+    bob.send(order("b1", SELL, 4, "0.40"))
+    assert ann.take_only(ExecutionReport).cum_qty == bob.take_only(ExecutionReport).cum_qty == 4
+    trade, level = md.take_only(MarketDataIncrementalRefresh).md_entries
+    assert (trade.md_entry_type, trade.aggressor_side, str(level.md_entry_size)) == ("2", "2", "6.00")
+
+
+def test_the_same_calls_with_the_same_seed_give_the_same_bytes() -> None:
+    def bytes_of(seed: int) -> bytes:
+        town = Town(seed)
+        conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+        town.venue.receive_data(conn, raw_logon("ann"), town.now)
+        town.venue.receive_data(
+            conn, encode("ann", "KalshiNR", 2, town.now, order("a1", BUY, 1, "40")), town.now
+        )
+        return town.venue.data_to_send(conn)
+
+    assert bytes_of(1) == bytes_of(1)
+    assert bytes_of(1) != bytes_of(2)
+
+
+def test_orders_cancelled_on_disconnect_and_on_logout() -> None:
+    for end in ("drop", "logout"):
+        town = Town()
+        keeper = town.connect("ann")
+        leaver = town.connect("bob", cancel_orders_on_disconnect=True)
+        keeper.send(order("a1", BUY, 1, "0.40"))
+        leaver.send(order("b1", BUY, 1, "0.40"))
+        getattr(leaver, end)()
+        getattr(keeper, end)()
+        exchange = town.venue.exchange("prediction")
+        assert exchange.find("bob", "b1") is None
+        assert exchange.find("ann", "a1") is not None
+
+
+def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next(town: Town, ann: Client) -> None:
+    ann.send(order("a1", BUY, 1, "0.40"))
+    ann.drop()
+    again = town.connect("ann")
+    again.take()
+    again.send(mass_cancel("m1"))
+    report, canceled = again.take()
+    assert report.MSG_TYPE == "r"
+    assert isinstance(canceled, ExecutionReport)
+    assert canceled.cl_ord_id == "a1"
+
+
+def test_reports_missed_on_rt_are_resent_after_the_reconnect(town: Town) -> None:
+    store = MemoryStore()
+    ann, bob = town.connect("ann", "KalshiRT", store=store), town.connect("bob")
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.take()
+    ann.drop()
+    for number in (1, 2):
+        bob.send(order(f"b{number}", SELL, 2, "0.40"))
+    again = town.connect("ann", "KalshiRT", store=store)
+    (gap,) = (event for event in again.events if isinstance(event, GapDetected))
+    assert (gap.begin, gap.end, gap.recoverable) == (3, 4, True)
+    found = [event for event in again.events if isinstance(event, MessageReceived)]
+    assert [event.poss_dup for event in found] == [True, True]
+    reports = [event.message for event in found]
+    assert [r.cum_qty for r in reports if isinstance(r, ExecutionReport)] == [2, 4]
+    assert again.session.is_established
+    again.events.clear()
+    bob.send(order("b3", SELL, 1, "0.40"))
+    assert again.take_only(ExecutionReport).cum_qty == 5
+
+
+def test_numbers_go_on_over_reconnects_without_reset_and_restart_with_it(town: Town) -> None:
+    store = MemoryStore()
+    ann = town.connect("ann", "KalshiRT", store=store)
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.logout()
+    assert (store.next_outgoing, store.next_incoming) == (4, 4)
+    again = town.connect("ann", "KalshiRT", store=store)
+    assert again.is_logged_on
+    assert (store.next_outgoing, store.next_incoming) == (5, 5)
+    again.logout()
+    fresh = town.connect("ann", "KalshiRT", reset=True)
+    assert fresh.is_logged_on
+    assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
+
+
+def test_orders_expire_when_their_time_comes(town: Town) -> None:
+    ann = town.connect("ann", use_expired_ord_status=True)
+    end = town.utc + timedelta(seconds=45)
+    ann.send(order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=end))
+    ann.take()
+    town.wait(44)
+    assert ann.take() == []
+    town.wait(1)
+    report = ann.take_only(ExecutionReport)
+    assert (report.exec_type, report.transact_time) == ("C", end)
+
+
+def test_the_next_deadline_is_the_first_of_all(town: Town) -> None:
+    assert town.venue.next_deadline() is None
+    ann = town.connect("ann")
+    end = town.utc + timedelta(seconds=7)
+    ann.send(order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=end))
+    assert town.venue.next_deadline() == pytest.approx(town.monotonic + 7)
+
+
+def test_an_order_and_a_deadline_concern_no_more_sessions_than_they_must(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [town.connect("ann-2", "KalshiRT"), town.connect("bob")]
+    ann = town.connect("ann")
+    idle = [town.venue.connection_made("prediction", "KalshiDC", town.now) for _ in range(50)]
+    town.wait(5)
+    asked: set[int] = set()
+
+    def counted(name: str) -> None:
+        function = getattr(Session, name)
+
+        def call(session: Session, *args: Any) -> Any:
+            asked.add(id(session))
+            return function(session, *args)
+
+        monkeypatch.setattr(Session, name, call)
+
+    def look() -> int:
+        """How many sessions the venue has asked anything since the last look."""
+        town.venue.connections_with_output()
+        assert not town.venue.connections_to_close() & {ann.conn, *(other.conn for other in others)}
+        town.venue.next_deadline()
+        found = len(asked)
+        asked.clear()
+        return found
+
+    for name in ("next_deadline", "data_to_send", "events", "handle_timer"):
+        counted(name)
+    ann.session.send(order("a1", BUY, 1, "0.40"), town.now)
+    data = ann.session.data_to_send()
+    look()
+    town.venue.receive_data(ann.conn, data, town.now)
+    assert look() <= 2  # Ann's, and the one with the first deadline
+    town.venue.handle_timer(town.now)  # nothing is due
+    assert look() <= 2
+    town.monotonic += 10  # all that never logged on
+    town.venue.handle_timer(town.now)
+    assert len(idle) <= look() <= len(idle) + len(others) + 1  # theirs has been put off since they logged on
+    assert town.venue.connections_to_close() == set(idle)
+
+
+def test_a_client_that_stops_reading_loses_its_connection_and_on_rt_nothing_else() -> None:
+    town, store = Town(max_unsent=4000), MemoryStore()
+    ann, bob = town.connect("ann", "KalshiRT", store=store), town.connect("bob")
+    ann.send(order("a1", BUY, 100, "0.40"))
+    ann.take()
+    ann.deaf = True
+    for number in range(40):
+        bob.send(order(f"b{number}", SELL, 1, "0.40"))
+    resting = town.venue.exchange("prediction").find("ann", "a1")
+    assert resting is not None
+    assert resting.filled == 40
+    assert len([m for m in bob.take() if isinstance(m, ExecutionReport)]) == 40
+    ann.deaf = False
+    town.run()
+    seen = [m.cum_qty for m in ann.take() if isinstance(m, ExecutionReport)]
+    assert 0 < len(seen) < 40
+    again = town.connect("ann", "KalshiRT", store=store)
+    town.wait(0.1)  # the resend leaves in pages
+    seen += [m.cum_qty for m in again.take() if isinstance(m, ExecutionReport)]
+    assert seen == [d(number) for number in range(1, 41)]
+
+
+def test_market_data_of_a_session_that_is_gone_is_forgotten(town: Town) -> None:
+    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+    md.send(MarketDataRequest.subscribe(MARKET))
+    md.drop()
+    again = town.connect("ann-md", "KalshiMD")
+    again.take()
+    ann.send(order("a1", BUY, 1, "0.40"))
+    assert again.take() == []
+
+
+def test_connections_that_are_gone_are_ignored(town: Town, ann: Client) -> None:
+    ann.drop()
+    town.venue.receive_data(ann.conn, b"8=FIXT.1.1", town.now)
+    town.venue.receive_eof(ann.conn, town.now)
+    assert town.venue.data_to_send(ann.conn) == b""
+    assert town.venue.should_close(ann.conn)
+    assert town.venue.connections_with_output() == set()
+
+
+def test_output_waits_until_it_is_fetched(town: Town) -> None:
+    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+    town.venue.receive_data(conn, raw_logon("ann"), town.now)
+    assert town.venue.connections_with_output() == {conn}
+    assert town.venue.connections_with_output() == {conn}
+    assert b"35=A" in town.venue.data_to_send(conn)
+    assert town.venue.connections_with_output() == set()
+
+
+def test_a_skipped_gap_is_told(town: Town) -> None:
+    """Logons and heartbeats take numbers too, and are gap-filled rather than resent."""
+    store = MemoryStore()
+    ann = town.connect("ann", "KalshiRT", store=store)
+    ann.drop()
+    lost = town.connect("ann", "KalshiRT", store=MemoryStore(next_outgoing=2, next_incoming=1))
+    assert [type(e) for e in lost.events if isinstance(e, SequenceSkipped | SessionEnded)] == [
+        SequenceSkipped
+    ]

@@ -1,0 +1,29 @@
+"""Time that passes at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.virtual_time import pass_time
+from tests.venue.town import START, Town
+
+
+def test_it_stops_at_each_deadline_and_at_the_end(town: Town) -> None:
+    town.connect("ann", heart_bt_int=10)
+    stops: list[Instant] = []
+    end = pass_time(town.venue, 25, town.now, after=stops.append)
+    assert end == Instant(75.0, START + timedelta(seconds=25))
+    # The heartbeats, the test request for a client that says nothing, and the end.
+    assert [stop.monotonic for stop in stops][:1] == [60.0]
+    assert stops[-1] == end
+    assert all(stop.utc - START == timedelta(seconds=stop.monotonic - 50) for stop in stops)
+
+
+def test_a_deadline_that_is_over_is_done_at_once_and_no_time_is_no_time(town: Town) -> None:
+    town.connect("ann", heart_bt_int=10)
+    late = Instant(100.0, START + timedelta(seconds=50))
+    stops: list[Instant] = []
+    assert pass_time(town.venue, 0, late, after=stops.append) == late
+    assert {stop.monotonic for stop in stops} == {100.0}
+    assert pass_time(Town().venue, 0, late) == late

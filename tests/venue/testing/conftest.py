@@ -1,0 +1,34 @@
+"""What the conformance suite has for its clients, and a venue that each test finds as new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from kalshi_fix_venue.testing import Venue
+from tests.adapters.conformance.conftest import _no_complaints, pytest_pyfunc_call
+from tests.adapters.conformance.loops import LOOPS, Loop
+
+__all__ = ["_no_complaints", "pytest_pyfunc_call"]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Venue]:
+    with Venue() as running:
+        yield running
+
+
+@pytest.fixture
+def venue(shared: Venue) -> Iterator[Venue]:
+    yield shared
+    shared.reset()
+
+
+@pytest.fixture(
+    params=[each for each in LOOPS if not each.name.startswith("anyio")], ids=lambda loop: loop.name
+)
+def loop(request: pytest.FixtureRequest) -> Loop:
+    """The clients of this project; the example's has a transport of its own."""
+    found: Loop = request.param
+    return found

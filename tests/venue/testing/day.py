@@ -1,0 +1,519 @@
+"""A day at the venue: simulated traders, clients of three kinds on both products, faults and a settlement in
+between.
+
+`python -m tests.venue.testing.day --rounds 2000 --seed 7` plays a longer one than the test does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import queue
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from decimal import ROUND_FLOOR, Decimal
+from random import Random
+from typing import Any
+
+import attrs
+import trio
+
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_sansio import (
+    ExecType,
+    ExecutionReport,
+    LogonFields,
+    MarketSettlementReport,
+    OrderGroupRequest,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio._generated.sessions import Product
+from kalshi_fix_sansio.errors import KalshiFixError
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.trading import Account, ExecKey, GroupDiscrepancy, GroupState
+from kalshi_fix_venue.flow import FlowConfig
+from kalshi_fix_venue.testing import MARKETS, Venue
+from tests.adapters.conformance.loops import LONG, LOOPS, Asyncio, Blocking, Loop, Trio
+from tests.venue.testing.machines import Machines
+
+A_DAY = 24 * 3600.0
+MOST_WAITS = 600
+ONE, CENTICENT, BALANCE = Decimal(1), Decimal("0.0001"), Decimal(10_000)
+SESSION = "KalshiRT"
+LOOKS = 12
+"""How often in a day everybody asks drop copy for what was lost, which reaches three hours back."""
+PLAYERS: dict[str, Loop] = {loop.name: loop for loop in LOOPS if isinstance(loop, Blocking | Asyncio | Trio)}
+TRADED: tuple[Product, ...] = ("prediction", "margin")
+MIDDLES = {market.rules.ticker: market.middle for product in TRADED for market in MARKETS[product]}
+SYMBOLS = {product: tuple(market.rules.ticker for market in MARKETS[product]) for product in TRADED}
+SETTLED, SETTLED_AT = SYMBOLS["prediction"][1], Decimal("0.3060")
+"""The market that ends within the day, and what a contract of it pays."""
+FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("cut", {}),
+    ("cut", {"at": "frame"}),
+    ("cut", {"at": "request"}),
+    ("cut", {"at": "reply"}),
+    ("delay", {"by": 30, "lasting": 600}),
+    ("silence", {"lasting": 300}),
+    ("withhold", {"lasting": 600}),
+    ("gap", {"times": 2}),
+    ("garble", {}),
+    ("garble", {"how": "body-length"}),
+    ("garble", {"how": "cut-short"}),
+    ("duplicate", {"times": 2}),
+    # What such a message says is lost: FIX has its number count, and nobody sends it again. So is what is
+    # applied in truth, and said not to be known of. Drop copy tells of both.
+    ("wrong-comp-ids", {"message": "8"}),
+    ("wrong-comp-ids", {"message": "9", "sender": "KalshiRT", "target": "Nobody"}),
+    ("unavailable", {"applied": True, "times": 2}),
+    ("reject", {"text": "INTERNAL_ERROR"}),
+    ("unavailable", {"applied": False}),
+    ("throttle", {}),
+    ("late-heartbeats", {"by": 60, "lasting": 600}),
+    ("busy", {}),
+    ("hold-key", {"times": 1}),
+)
+
+
+@attrs.define
+class Ledger:
+    """What a client knows of its money, counted by hand from what it was told and nothing else.
+
+    Whatever comes late counts in its place: fills by the order of their ExecIDs (17), and a settlement after
+    all of them, since nobody trades any more then.
+    """
+
+    product: str
+    fills: dict[ExecKey, ExecutionReport] = attrs.field(factory=dict)
+    settled: dict[str, Decimal] = attrs.field(factory=dict)
+    """Dollars that a contract has paid, by market."""
+    live: set[ExecKey] = attrs.field(factory=set)
+    """Fills that came as they happened, or were sent again."""
+    told: Counter[str] = attrs.field(factory=Counter)
+
+    @property
+    def missed(self) -> int:
+        """Fills that drop copy alone has told of."""
+        return len(self.fills) - len(self.live)
+
+    def take(self, report: ExecutionReport, *, live: bool = True) -> None:
+        """Note a report, which comes once; only drop copy may tell of it again."""
+        self.told[str(report.exec_type)] += 1
+        key = ExecKey.parse(report.exec_id)
+        if key is None:
+            return
+        if report.exec_type == ExecType.TRADE:
+            assert not live or key not in self.live, f"a fill was told twice: {key}"
+            self.fills[key] = report
+            if live:
+                self.live.add(key)
+
+    def take_settlement(self, report: MarketSettlementReport) -> None:
+        """Note what a market has paid."""
+        assert report.symbol not in self.settled, f"a settlement was told twice: {report.symbol}"
+        self.settled[report.symbol] = report.settlement_price / 100
+
+    def count(self) -> tuple[Decimal, dict[str, Decimal]]:
+        """Return the cash, and the contracts by market, that follow."""
+        cash = BALANCE
+        held: defaultdict[str, Decimal] = defaultdict(Decimal)
+        worth: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for key in sorted(self.fills):
+            fill = self.fills[key]
+            symbol, quantity, price = fill.symbol, fill.last_qty, fill.last_px
+            assert symbol is not None
+            assert quantity is not None
+            assert price is not None
+            cash -= sum((fee.misc_fee_amt for fee in fill.misc_fees), Decimal(0))
+            signed = quantity if fill.side == Side.BUY else -quantity
+            before = held[symbol]
+            held[symbol] += signed
+            closing = min(quantity, abs(before)) if before * signed < 0 else Decimal(0)
+            if self.product == "prediction":
+                # Paid in full, and a pair of Yes and No is worth a dollar.
+                cost = price if signed > 0 else ONE - price
+                cash += closing * (ONE - cost) - (quantity - closing) * cost
+                continue
+            # A tenth of the value is posted. What is closed gives its share of that back, with its profit.
+            if closing:
+                share = (worth[symbol] * closing / abs(before)).quantize(CENTICENT)
+                worth[symbol] -= share
+                profit = closing * price - share if before > 0 else share - closing * price
+                cash += share / 10 + profit
+            worth[symbol] += (quantity - closing) * price
+            cash -= (quantity - closing) * price / 10
+        for symbol, price in self.settled.items():
+            contracts = held.pop(symbol, Decimal(0))
+            # The fee of a settlement is what is beyond the precision of a balance.
+            paid = contracts * price if contracts > 0 else -contracts * (ONE - price)
+            cash += paid.quantize(CENTICENT, ROUND_FLOOR)
+        return cash, {symbol: net for symbol, net in held.items() if net}
+
+
+@attrs.define(eq=False)
+class Player:
+    """A client with a plan of its own. It is told when to act, and tells when it has."""
+
+    loop: Loop
+    product: Product
+    venue: Venue
+    random: Random
+    symbols: list[str]
+    """The markets that are open, of its product."""
+    ledger: Ledger = attrs.field(init=False)
+    machines: Machines = attrs.field(init=False)
+    store: MemoryStore = attrs.field(factory=MemoryStore)
+    turns: queue.Queue[str] = attrs.field(factory=queue.Queue)
+    done: queue.Queue[BaseException | None] = attrs.field(factory=queue.Queue)
+    sent: int = 0
+    failed: int = 0
+    """Turns in a row that have ended by an error."""
+    journal: str = attrs.field(init=False)
+    """The machines after the last event that was confirmed."""
+    restarts: int = 0
+    unjournaled: set[str] = attrs.field(factory=set)
+    """ClOrdIDs of requests that no journal has, because the process was stopped after them."""
+    trouble: Counter[str] = attrs.field(factory=Counter)
+    """What its calls have raised."""
+
+    def __attrs_post_init__(self) -> None:
+        self.ledger = Ledger(self.product)
+        self.machines = Machines.of(SESSION, self.product)
+        self.journal = self.machines.dump()
+
+    @property
+    def owner(self) -> str:
+        return self.loop.name
+
+    @property
+    def name(self) -> str:
+        return f"{self.owner} on {self.product}"
+
+    def play(self) -> None:
+        """Play in a thread of its own."""
+        try:
+            if isinstance(self.loop, Asyncio):
+                asyncio.run(self._play())
+            elif isinstance(self.loop, Trio):
+                trio.run(self._play)
+            else:
+                self.loop.run(self._play)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the turn is waited for
+            self.done.put(error)
+
+    def turn(self, what: str) -> None:
+        self.turns.put(what)
+
+    def wait(self) -> float:
+        """Wait until it has acted. It may wait for the venue, which is silent for a while: time goes on.
+        Return how many seconds of the venue that took."""
+        for skipped in range(MOST_WAITS):
+            with contextlib.suppress(queue.Empty):
+                error = self.done.get(timeout=0.1)
+                if error is not None:
+                    raise error
+                return skipped * 10.0
+            self.venue.skip(10.0)
+        raise AssertionError(f"{self.name} has stopped")
+
+    def _options(self, session: str) -> dict[str, Any]:
+        return {
+            **self.venue.options(self.owner, session, product=self.product),
+            "heart_bt_int": 3600,
+            "reconnect": ReconnectPolicy(initial=1e-3, cap=1e-2, maintenance=None),
+            "session": {"sending_time_tolerance": None},
+        }
+
+    async def _play(self) -> None:
+        settlements = LogonFields(receive_settlement_reports=True if self.product == "prediction" else None)
+        options = {**self._options(SESSION), "store": self.store, "logon_fields": settlements}
+        client = self.loop.client(SESSION, **options)
+        while True:
+            # A client that has given up is opened again, as its user would; so is one that was stopped.
+            self.failed = 0
+            try:
+                async with client:
+                    while (what := await self._take_turn(client)) == "go on":
+                        pass
+                if what == "end":
+                    return
+                # A new process knows what is in the journal; what was sent since is in the store alone.
+                self.restarts += 1
+                self.machines = self.machines.restarted(SESSION, self.product, self.journal)
+            except KalshiFixError as error:
+                self.trouble[type(error).__name__] += 1
+
+    async def _take_turn(self, client: Any) -> str:
+        what = await self.loop.in_thread(lambda: self.turns.get(timeout=4 * LONG))
+        if what == "end":
+            return what
+        try:
+            if what == "act":
+                for _ in range(self.random.randint(1, 3)):
+                    await self._act(client)
+                await self._listen(client, 0.0)
+            elif what == "restart":
+                await self._listen(client, 0.0)
+                self.journal = self.machines.dump()
+                request = await self._act(client)
+                self.unjournaled.add(getattr(request, "cl_ord_id", ""))
+                self.done.put(None)
+                return what
+            elif what == "look":
+                await self._look_up()
+            elif what == "drain":
+                await client.test_request(LONG)
+                while self._has_more_to_come():
+                    await self._listen(client, 0.1)
+                # What was refused here has its number counted before anybody is told.
+                await self._listen(client, 0.0)
+        except KalshiFixError as error:
+            self.trouble[type(error).__name__] += 1
+            self.failed += 1
+            # It may be over, or wait for hours, such as for a key that somebody seems to hold.
+            if what == "drain" or self.failed == 3:
+                self.turns.put(what)
+                with contextlib.suppress(KalshiFixError):
+                    await self._listen(client, 0.0)
+                raise
+        else:
+            self.failed = 0
+        self.done.put(None)
+        return "go on"
+
+    def _has_more_to_come(self) -> bool:
+        """Say whether the venue has sent more than was taken, such as what was asked for again."""
+        numbers = self.venue.seq_nums(self.owner, SESSION, product=self.product)
+        assert numbers is not None
+        return self.store.next_incoming < numbers.outgoing
+
+    async def _listen(self, client: Any, seconds: float) -> None:
+        async for event in client.events(seconds):
+            self.machines.tell(event)
+            message = event.message if isinstance(event, MessageReceived) else None
+            if isinstance(message, ExecutionReport):
+                self.ledger.take(message)
+            elif isinstance(message, MarketSettlementReport):
+                self.ledger.take_settlement(message)
+
+    async def _look_up(self) -> None:
+        """Ask drop copy for what has happened since the last time, lost on the way or not."""
+        last = self.venue.server.inspect(lambda model: model.exchange(self.product).latest_exec_id(0))
+        assert last is not None
+        async with self.loop.client("KalshiDC", **self._options("KalshiDC")) as client:
+            latest = ExecKey(0, last.clock, last.event)
+            for event in await self.machines.look_up(client, LONG, latest):
+                message = event.message if isinstance(event, MessageReceived) else None
+                if isinstance(message, ExecutionReport):
+                    self.ledger.take(message, live=False)
+        wanted = self.machines.copies.wanted
+        assert not wanted, f"{self.name} was not told all past reports: {wanted}"
+
+    async def _act(self, client: Any) -> Any:
+        random, orders = self.random, self.machines.orders
+        self.sent += 1
+        name = f"{self.owner}-{self.sent}"
+        resting = [order for order in orders.working() if order.symbol in self.symbols]
+        chosen = random.choice(resting) if resting and random.random() < 0.4 else None
+        groups = self.machines.groups
+        request: Any
+        if groups.in_flight is None and random.random() < 0.07:
+            request = self._group_request()
+        elif chosen is None:
+            symbol, side = random.choice(self.symbols), random.choice((Side.BUY, Side.SELL))
+            request = orders.new(
+                name,
+                symbol,
+                side,
+                quantity=random.randint(1, 20),
+                price=self._price(symbol, buys=side is Side.BUY),
+                time_in_force=random.choice(
+                    (TimeInForce.GOOD_TILL_CANCEL, TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.DAY)
+                ),
+                secondary_cl_ord_id=random.choice([None, *groups]),
+            )
+        elif random.random() < 0.5:
+            request = orders.cancel(chosen, name)
+        else:
+            price = self._price(chosen.symbol, buys=chosen.side == Side.BUY)
+            kept = random.choice((name, chosen.cl_ord_id))
+            request = orders.replace(chosen, kept, price=price, remaining=random.randint(1, 20))
+        self.machines.tell(request)
+        try:
+            await client.send(request)
+        except KalshiFixError:
+            self.machines.withdraw(request)
+            raise
+        return request
+
+    def _group_request(self) -> OrderGroupRequest:
+        """Create one of two order groups, or change one."""
+        groups = list(self.machines.groups)
+        if len(groups) < 2:
+            return OrderGroupRequest.create(self.random.randint(5, 30))
+        group_id = self.random.choice(groups)
+        if self.random.random() < 0.3:
+            limit = self.random.randint(5, 30)
+            return OrderGroupRequest.update(group_id, order_group_contracts_limit=limit)
+        return OrderGroupRequest.reset(group_id)
+
+    def _price(self, symbol: str, *, buys: bool) -> Decimal:
+        """A price that trades, or one that rests near the others."""
+        side = Side.SELL if buys else Side.BUY
+        levels = self.venue.server.inspect(lambda model: model.exchange(self.product).levels(symbol, side))
+        best = levels[0][0] if levels else MIDDLES[symbol]
+        price = best + Decimal(self.random.randint(-4, 2)) / 100 * (1 if buys else -1)
+        return min(max(price, Decimal("0.01")), Decimal("0.99") if self.product == "prediction" else price)
+
+
+@attrs.frozen
+class Outcome:
+    """How a day has ended."""
+
+    players: tuple[Player, ...]
+    faults: Counter[str]
+    events: int
+    """Actions of the simulated traders and requests of the clients."""
+
+
+def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player], None]) -> Outcome:
+    """Play a day of so many rounds, then let `check` compare each player with the exchange."""
+    random = Random(seed)
+    flow = FlowConfig(seed=seed, rate=rate, middles=MIDDLES)
+    faults: Counter[str] = Counter()
+    deck: list[tuple[str, dict[str, Any]]] = []
+    with (
+        contextlib.ExitStack() as stack,
+        Venue(
+            owners=tuple(PLAYERS),
+            balance=BALANCE,
+            seed=seed,
+            settings={"flow": flow, "sending_time_tolerance": 100 * A_DAY, "logon_timeout": A_DAY},
+        ) as venue,
+    ):
+        symbols = {product: list(names) for product, names in SYMBOLS.items()}
+        players = tuple(
+            Player(loop, product, venue, Random(random.random()), symbols[product])
+            for loop in PLAYERS.values()
+            for product in TRADED
+        )
+
+        def turn(what: str) -> float:
+            for player in players:
+                player.turn(what)
+            return sum(player.wait() for player in players)
+
+        threads = [threading.Thread(target=player.play, daemon=True) for player in players]
+        for player in players:
+            stack.callback(player.turn, "end")
+        for thread in threads:
+            thread.start()
+        since_look = A_DAY
+        for number in range(rounds):
+            venue.skip(A_DAY / rounds)
+            if random.random() < 0.5:
+                # Every fault comes once before any comes again.
+                deck = deck or random.sample(FAULTS, len(FAULTS))
+                name, parameters = deck.pop()
+                player = random.choice(players)
+                whom: dict[str, str] = {"owner": player.owner, "product": player.product, "session": SESSION}
+                # Who opens a client, and is refused so, waits for hours; who has one open opens it again.
+                if name != "hold-key" or venue.logged_on(player.owner, product=player.product):
+                    venue.do(name, **whom, **parameters)
+                    faults[name] += 1
+                if name == "hold-key":
+                    venue.do("cut", **whom)
+            if random.random() < 0.02:
+                venue.do(random.choice(("pause", "resume")))
+            if number == rounds // 2:
+                symbols["prediction"].remove(SETTLED)
+                venue.do("settle", market=SETTLED, result="scalar", price=SETTLED_AT)
+            what = "act" if random.random() < 0.95 else "restart"
+            since_look += A_DAY / rounds + turn(what)
+            # By the clock of the venue, which goes on while this machine has other work.
+            if since_look >= A_DAY / LOOKS:
+                since_look = turn("look")
+        # Nobody trades any more; what was kept back leaves, and everybody hears all there is.
+        venue.do("pause", what="exchange")
+        venue.do("release")
+        turn("drain")
+        turn("look")
+        for player in players:
+            check(venue, player)
+        for player in players:
+            player.turn("end")
+        for thread in threads:
+            thread.join(LONG)
+            assert not thread.is_alive()
+    sent = sum(player.sent for player in players)
+    return Outcome(players, faults, round(rate * A_DAY) + sent)
+
+
+def compare(venue: Venue, player: Player) -> None:
+    """Compare what a player has counted, and what its machines know, with what the exchange knows."""
+    machines = player.machines
+    held = venue.positions(player.owner, product=player.product)
+    groups = venue.server.inspect(
+        lambda model: [
+            attrs.evolve(each)
+            for each in model.exchange(player.product).order_groups()
+            if each.account.owner == player.owner
+        ]
+    )
+    balance = venue.cash(player.owner, product=player.product)
+    resting = venue.orders(player.owner, product=player.product)
+    assert player.ledger.count() == (balance, held), player.name
+    triggered = {each.id: each.triggered for each in groups}
+    for each in machines.groups.values():
+        if each.state is not GroupState.UNKNOWN:
+            assert triggered[each.group_id] == (each.state is GroupState.TRIGGERED), (player.name, each)
+    machines.learn_groups(groups)
+    left = machines.resolve({order.cl_ord_id for order in resting})
+    assert left == [], f"{player.name}: {[str(each) for each in left]}"
+    # A process that was restarted does not know what its journal does not contain.
+    found = [
+        each
+        for each in machines.discrepancies
+        if not isinstance(each, GroupDiscrepancy) and each.detail.split()[-1] not in player.unjournaled
+    ]
+    assert found == [], (player.name, found)
+    assert machines.held() == {(Account(), symbol): net for symbol, net in held.items()}, player.name
+    assert machines.balance(BALANCE) == balance, player.name
+    assert machines.resting() == {
+        each.order_id: (
+            each.cl_ord_id,
+            Account(),
+            each.filled,
+            each.leaves,
+            each.price,
+            each.filled_value,
+        )
+        for each in resting
+    }, player.name
+
+
+def main() -> None:
+    """Play one day and say how it went."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2000)
+    parser.add_argument("--rate", type=float, default=1.0, help="actions of simulated traders a second")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    outcome = play(rounds=given.rounds, seed=given.seed, rate=given.rate, check=compare)
+    print(f"{outcome.events} events, {sum(outcome.faults.values())} faults: {dict(outcome.faults)}")
+    for player in outcome.players:
+        cash, positions = player.ledger.count()
+        print(
+            f"{player.name}: {player.sent} requests, {len(player.ledger.fills)} fills, "
+            f"{player.ledger.missed} of them from drop copy alone, {cash} dollars, {positions}, "
+            f"{player.machines.doubted} doubts for drop copy, {player.machines.resolved} beyond it, "
+            f"as the exchange has it; raised on the way: {dict(player.trouble)}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The machines that a trader keeps next to a session, all fed with the same events.
+
+The machines run under a decimal context of the caller in which ordinary arithmetic rounds or raises.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Context, Decimal, localcontext
+from typing import Any
+
+import attrs
+
+from kalshi_fix_adapters.engine.connection import read_clocks
+from kalshi_fix_sansio.trading import (
+    Account,
+    Cash,
+    CopyState,
+    Doubt,
+    Doubts,
+    DropCopy,
+    ExecKey,
+    OrderGroups,
+    Orders,
+    Positions,
+    Settlements,
+)
+from tests.helpers import HOSTILE_CONTEXTS
+
+FIRST = ExecKey(0, 1, 1)
+_DUMPED = ("orders", "positions", "cash", "settlements", "groups", "copies")
+
+
+@attrs.define(eq=False)
+class Machines:
+    """Orders, positions, money, settlements, order groups and drop copy of one owner on one product."""
+
+    orders: Orders
+    positions: Positions
+    cash: Cash
+    copies: DropCopy
+    settlements: Settlements = attrs.field(factory=Settlements)
+    groups: OrderGroups = attrs.field(factory=OrderGroups)
+    context: Context = HOSTILE_CONTEXTS["every trap"]
+    """The decimal context of the caller's thread."""
+    discrepancies: list[Any] = attrs.field(factory=list)
+    since: ExecKey = FIRST
+    """Every report up to this one has been received, or was requested by drop copy."""
+    doubted: int = 0
+    """Uncertain items that drop copy was asked about."""
+    resolved: int = 0
+    """Uncertain items that drop copy could not settle."""
+
+    @classmethod
+    def of(cls, session: str, product: str, *, parties: Mapping[str, Account] | None = None) -> Machines:
+        """Return machines without any state."""
+        return cls(
+            Orders(session, product=product),
+            Positions(),
+            Cash(product=product, parties=parties),
+            DropCopy("KalshiDC", product=product),
+            groups=OrderGroups(session),
+        )
+
+    def restarted(self, session: str, product: str, journal: str) -> Machines:
+        """Return the machines of the next process, which continues from a journal."""
+        fresh = Machines.of(session, product)
+        fresh.load(journal)
+        fresh.discrepancies, fresh.since = self.discrepancies, self.since
+        fresh.doubted, fresh.resolved = self.doubted, self.resolved
+        return fresh
+
+    @property
+    def doubts(self) -> Doubts:
+        """What is uncertain, over all machines."""
+        return Doubts(self.orders, self.positions, self.cash, self.copies, self.settlements, self.groups)
+
+    def is_certain(self) -> bool:
+        """Return whether no machine has a doubt."""
+        with localcontext(self.context):
+            return not len(self.doubts)
+
+    def tell(self, happened: object) -> list[Any]:
+        """Apply a request that is about to be sent, an event of the session, or an item from drop copy;
+        return the updates of the orders."""
+        with localcontext(self.context):
+            # First, since it refuses a second request for a group while one has no answer.
+            grouped = self.groups.apply(happened)
+            for group in grouped:
+                self.discrepancies.extend(group.discrepancies)
+            updates = self.orders.apply(happened)
+            self._count(updates)
+            settled = self.settlements.apply(happened)
+            if settled is not None:
+                self.discrepancies.extend(settled.discrepancies)
+                self.positions.apply(settled)
+                self.cash.apply(settled)
+        return updates
+
+    def withdraw(self, request: Any) -> None:
+        """Take back a request that `send` has refused."""
+        with localcontext(self.context):
+            self.orders.withdraw(request)
+            self.groups.withdraw(request)
+
+    def _count(self, updates: list[Any]) -> None:
+        for update in updates:
+            self.discrepancies.extend(update.discrepancies)
+            self.positions.apply(update)
+            self.cash.apply(update)
+
+    def dump(self) -> str:
+        """Return the state of all machines as a user's journal holds it."""
+        with localcontext(self.context):
+            return json.dumps({name: getattr(self, name).dump() for name in _DUMPED})
+
+    def load(self, journal: str) -> None:
+        """Continue from a journal, as a process that was started again does."""
+        dumped = json.loads(journal)
+        with localcontext(self.context):
+            for name in _DUMPED[1:]:
+                getattr(self, name).load(dumped[name])
+            self._count(self.orders.load(dumped["orders"]))
+
+    async def look_up(self, client: Any, seconds: float, latest: ExecKey) -> list[object]:
+        """Request from drop copy every report since the last call, and what is uncertain from before that, as
+        far as the venue keeps it; return the events of it.
+
+        Args:
+            client: a client of KalshiDC.
+            seconds: how long to wait for an event.
+            latest: the last event of the exchange.
+        """
+        self.doubted += len(self.orders.doubts())
+        since, self.since = self.since, latest
+        self._ask(since)
+        events: list[object] = []
+        async for event in client.events(seconds):
+            events.append(event)
+            for told in self.copies.apply(event, read_clocks()):
+                self.tell(told)
+            if any(each.state is CopyState.FAILED for each in self.copies.wanted):
+                # A doubt is older than what the venue keeps. It is looked up elsewhere at the end.
+                assert self.copies.forgotten.get(FIRST.shard, FIRST) < since, self.copies.wanted
+                self.copies.resolve(FIRST.shard)
+                self._ask(since)
+            for request in self.copies.handle_timer(read_clocks()):
+                self.copies.apply(request, read_clocks())
+                await client.send(request)
+            if not self.copies.wanted:
+                break
+        return events
+
+    def _ask(self, since: ExecKey) -> None:
+        begin = self.orders.copy_from(self.copies.forgotten).get(FIRST.shard, since)
+        self.copies.ask({FIRST.shard: min(begin, since)}, self.orders.moment, read_clocks())
+
+    def balance(self, at_first: Decimal, account: Account | None = None, shard: int | None = None) -> Decimal:
+        """Return the money of an account on a shard, or of all, from what it was at first."""
+        purses = [
+            purse
+            for key, purse in self.cash.items()
+            if account in (None, key.account) and shard in (None, key.shard)
+        ]
+        return at_first + sum((purse.change + purse.payouts for purse in purses), Decimal(0))
+
+    def held(self) -> dict[tuple[Account, str], Decimal]:
+        """Return the contracts held, by account and market."""
+        with localcontext(self.context):
+            return {(key.account, key.symbol): each.net for key, each in self.positions.items() if each.net}
+
+    def resting(self) -> dict[str, tuple[object, ...]]:
+        """Return each order that is not done, by OrderID."""
+        with localcontext(self.context):
+            return {
+                order.order_id or f"ClOrdID {order.cl_ord_id}": (
+                    order.cl_ord_id,
+                    order.account,
+                    order.filled,
+                    order.remaining,
+                    order.price,
+                    order.value,
+                )
+                for order in self.orders.live()
+            }
+
+    def learn_groups(self, there: Sequence[Any]) -> None:
+        """Look up elsewhere which order groups there are, and whether they have triggered.
+
+        Args:
+            there: the groups that the venue has.
+        """
+        for group_id in set(self.groups) - {group.id for group in there}:
+            self.groups.forget(group_id)
+        for group in there:
+            self.groups.learn(
+                group.id,
+                limit=group.limit,
+                alloc_account=group.account.subaccount,
+                triggered=group.triggered,
+            )
+        self.groups.lost_creates = 0
+
+    def resolve(self, open_orders: set[str]) -> list[Doubt]:
+        """Look up elsewhere what drop copy cannot tell; return the doubts that are left.
+
+        Args:
+            open_orders: the ClOrdIDs that the venue has.
+        """
+        forgotten = self.copies.forgotten.get(FIRST.shard, FIRST)
+        for doubt in self.orders.doubts():
+            if doubt.order is not None and (doubt.begin is None or doubt.begin <= forgotten):
+                self.orders.resolve(doubt.order, is_open=doubt.order.cl_ord_id in open_orders)
+                self.resolved += 1
+        return list(self.doubts)

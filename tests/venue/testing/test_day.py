@@ -1,0 +1,43 @@
+"""A day of seeded flow with faults: what three clients count from what they are told, and what the machines
+beside them know, are what the exchange has."""
+
+from __future__ import annotations
+
+from decimal import DecimalException
+
+import pytest
+
+from kalshi_fix_sansio.trading import GroupState, OrderGroup
+from kalshi_fix_sansio.trading.money import settlements
+from tests.simulation.mutants.patching import instead
+from tests.venue.testing.day import FAULTS, SETTLED, SETTLED_AT, compare, play
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_orders_cash_and_positions_of_each_client_are_the_exchanges(seed: int) -> None:
+    outcome = play(rounds=120, seed=seed, rate=0.03, check=compare)
+    assert outcome.events > 3000
+    assert {name for name, _ in FAULTS} == set(outcome.faults)
+    assert sum(outcome.faults.values()) > 2 * len(FAULTS)
+    for player in outcome.players:
+        ends = {SETTLED: SETTLED_AT} if player.product == "prediction" else {}
+        assert player.ledger.settled in ({}, ends)  # nothing for those without a position
+    assert any(player.ledger.settled for player in outcome.players)
+    assert sum(len(player.ledger.fills) for player in outcome.players) > 300
+    # Not of each player: who is struck by what, and when, is a matter of real time.
+    assert any(player.trouble for player in outcome.players)
+    assert any(player.machines.doubted for player in outcome.players)
+    assert any(player.machines.groups for player in outcome.players)
+    assert all(player.restarts for player in outcome.players)
+
+
+MUTANTS = {
+    "order groups that are never triggered": instead(OrderGroup, "state", GroupState.ACTIVE),
+    "payouts in the caller's decimal context": instead(settlements, "total", sum),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_fault_of_a_machine_is_noticed(name: str) -> None:
+    with MUTANTS[name](), pytest.raises((AssertionError, DecimalException)):
+        play(rounds=60, seed=1, rate=0.03, check=compare)

@@ -1,0 +1,59 @@
+"""Trouble in a user's test: what he calls raises nothing, and his clients go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_sansio import ExecType
+from kalshi_fix_venue.operations.faults import FAULTS
+from kalshi_fix_venue.testing import Venue
+from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.support import acknowledged, order
+
+AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-3, maintenance=None)
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "delay": {"by": 0.001},
+    "late-heartbeats": {"by": 0.001},
+    "reject": {"text": "INTERNAL_ERROR"},
+    "refuse-logon": {"text": "not today"},
+}
+
+
+@pytest.mark.parametrize("at", ["now", "frame", "request", "reply"])
+async def test_a_cut_raises_nothing(loop: Loop, venue: Venue, at: str) -> None:
+    options: dict[str, Any] = {**venue.options(session="KalshiRT"), "reconnect": AT_ONCE}
+    async with loop.client("KalshiRT", **options) as client:
+        mine = order()
+        await client.send(mine)
+        await acknowledged(client, mine.cl_ord_id)
+        venue.do("cut", at=at, owner="me")
+        # Whoever trades with the order sets the cut off that waits for a report.
+        venue.trader().fill(mine.cl_ord_id)
+        assert venue.positions("other") != {}
+        venue.do("release")
+        # The fill comes on this connection or, asked for again, on the next one.
+        reports = []
+        async for event in client.events(LONG):
+            message = getattr(event, "message", None)
+            if getattr(message, "exec_type", None) == ExecType.TRADE:
+                reports.append(message)
+                break
+        assert len(reports) == 1
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_by_name_raises_nothing(venue: Venue, name: str) -> None:
+    from kalshi_fix_adapters.blocking import order_entry
+
+    options: dict[str, Any] = {**venue.options(), "reconnect": None}
+    with order_entry(**options) as client:
+        client.send(order())
+        answer = venue.do(name, **PARAMETERS.get(name, {}))
+        assert answer["said"]
+        resting = venue.trader("me").buy(order().symbol, 1, "0.02")
+        venue.trader().fill(resting.cl_ord_id)
+        venue.do("release")
+    assert venue.positions("other") != {}

@@ -1,0 +1,114 @@
+"""RFQs with a trader on the other side, for a user who asks and for one who quotes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from kalshi_fix_adapters.blocking import Client, order_entry, rfq
+from kalshi_fix_adapters.errors import LogonRefusedError
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    ExecutionReport,
+    Quote,
+    QuoteConfirm,
+    QuoteRequest,
+    QuoteRequestSymbol,
+    QuoteStatus,
+    QuoteStatusReport,
+    Side,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.errors import InvalidMessageError
+from kalshi_fix_venue.testing import Venue
+from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.support import SYMBOL
+
+
+def heard(client: Client, kind: type[Message], **values: object) -> Message:
+    for message in client.messages(LONG):
+        if isinstance(message, kind) and all(getattr(message, name) == values[name] for name in values):
+            return message
+    raise AssertionError(f"no {kind.__name__} came")
+
+
+def test_a_user_asks_and_the_trader_quotes(venue: Venue) -> None:
+    maker = venue.trader("other")
+    assert maker.rfqs() == []
+    with order_entry(retransmission=True, **venue.options(session="KalshiRT")) as client:
+        entry = QuoteRequestSymbol(symbol=SYMBOL, order_qty=10)
+        client.send(QuoteRequest(quote_req_id="mine", related_sym=[entry]))
+        [asked] = maker.rfqs()
+        quote_id = maker.quote(asked, bid="0.40", offer="0.55")
+        quote = heard(client, Quote)
+        assert isinstance(quote, Quote)
+        client.send(AcceptQuote(quote_id=quote.quote_id, side="1"))
+        maker.confirm(quote_id)
+        venue.skip(20)
+        heard(client, ExecutionReport, exec_type="F")
+    assert venue.positions() == {SYMBOL: Decimal(10)}
+    assert venue.positions("other") == {SYMBOL: Decimal(-10)}
+    assert maker.session("KalshiRFQ").take(Quote) == []
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+def test_a_user_quotes_and_the_trader_asks(venue: Venue, by_id: bool) -> None:
+    creator = venue.trader("other")
+    with rfq(**venue.options(session="KalshiRFQ")) as client:
+        rfq_id = creator.request_quotes(SYMBOL, 10)
+        asked = heard(client, QuoteRequest)
+        assert isinstance(asked, QuoteRequest)
+        assert asked.quote_req_id == rfq_id
+        client.send(Quote(quote_id="mine", quote_req_id=rfq_id, symbol=SYMBOL, bid_px="0.40", offer_px="0.5"))
+        heard(client, QuoteStatusReport, quote_status=QuoteStatus.PENDING)
+        [quote] = creator.quotes()
+        creator.accept(quote.quote_id if by_id else quote, Side.SELL)
+        heard(client, QuoteStatusReport, quote_status=QuoteStatus.ACCEPTED)
+        client.send(QuoteConfirm(quote_id="mine"))
+        venue.skip(20)
+        heard(client, ExecutionReport, exec_type="F")
+    assert venue.positions() == {SYMBOL: Decimal(10)}
+
+
+def test_what_the_venue_rejects(venue: Venue) -> None:
+    maker, creator = venue.trader("other"), venue.trader("me")
+    maker.rfqs()
+    with pytest.raises(ValueError, match="rejects me's request"):
+        creator.request_quotes("NONE", 1)
+    creator.request_quotes(SYMBOL, 10)
+    [asked] = maker.rfqs()
+    with pytest.raises(InvalidMessageError, match="BidPx"):
+        maker.quote(asked, bid="7.00")
+    quote_id = maker.quote(asked, bid="0.40", offer="0.50")
+    with pytest.raises(ValueError, match="rejects other's confirmation"):
+        maker.confirm(quote_id)
+    [quote] = creator.quotes()
+    creator.accept(quote, Side.BUY)
+    with pytest.raises(ValueError, match="rejects me's acceptance"):
+        creator.accept(quote, Side.BUY)
+
+
+def test_a_session_of_a_trader_goes_on_after_a_cut_and_a_reset(venue: Venue) -> None:
+    maker = venue.trader("other")
+    maker.rfqs()
+    venue.do("cut", owner="other")
+    assert maker.rfqs() == []
+    assert venue.logged_on("other") == ("KalshiRFQ",)
+    venue.reset()
+    assert venue.logged_on("other") == ()
+    maker.rfqs()
+    assert venue.logged_on("other") == ("KalshiRFQ",)
+
+
+def test_two_sessions_cannot_have_one_key(venue: Venue) -> None:
+    maker = venue.trader("other")
+    maker.rfqs()
+    with pytest.raises(LogonRefusedError, match="already exists"):
+        rfq(**venue.options("other", "KalshiRFQ")).open()
+    venue.reset()
+    with (
+        rfq(**venue.options("other", "KalshiRFQ")),
+        pytest.raises(ValueError, match="KalshiRFQ has ended: already exists"),
+    ):
+        maker.rfqs()

@@ -1,0 +1,46 @@
+"""Refuse a commit message whose subject is not in the imperative.
+
+A hook of git (`pre-commit install --hook-type commit-msg`), called with the file of the message. English does
+not mark the imperative, so this looks for other forms: a label with a colon, or a first word in -s or -ed.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+MAX_LENGTH = 100
+OTHER_FORMS = re.compile(
+    r"(?!(?:Address|Bypass|Discuss|Embed|Exceed|Feed|Focus|Miss|Need|Pass|Press|Process|Proceed|Seed|"
+    r"Shed|Speed|Spread|Suppress|Bring|Ring|String)\b)\w+(?:s|ed|ing)\b"
+)
+
+
+def fault(subject: str) -> str | None:
+    """Return why a subject is refused, or None."""
+    first = subject.split(" ", 1)[0]
+    if not first[:1].isupper():
+        return "begin with a capital letter"
+    if first.endswith(":"):
+        return "begin with a verb, not with a label"
+    if OTHER_FORMS.fullmatch(first) or first in {"The", "A", "An", "It", "This"}:
+        return f"use the imperative: {first!r} is none (Add, Fix, Refuse, Move)"
+    if subject.endswith("."):
+        return "end without a full stop"
+    if len(subject) > MAX_LENGTH:
+        return f"shorten it to {MAX_LENGTH} characters"
+    return None
+
+
+def main(path: str) -> int:
+    """Judge the message in a file."""
+    subject = Path(path).read_text(encoding="utf-8").partition("\n")[0].strip()
+    found = None if subject.startswith(("Merge ", "Revert ", "fixup! ")) else fault(subject)
+    if found is not None:
+        print(f"commit subject {subject!r}: {found}", file=sys.stderr)
+    return int(found is not None)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,112 @@
+"""Run the quick gate: format, lint, types, import contracts, and the tests of the packages that changed.
+
+`make quick` runs it. A package of the core is tested with what is built on it; without a change, all of the
+core is. Simulation, kills, slow models and other Pythons are left to `make check`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = (
+    *("scalars", "framing", "codec", "validation", "core", "session", "scenarios", "trading"),
+    *("adapters/config", "adapters/engine", "adapters/loops", "adapters/net", "adapters/observe"),
+)
+"""Folders of tests that run when all of the core changed, or nothing did."""
+USED_BY = {
+    "framing": ("framing", "session", "scenarios"),
+    "codec": ("codec", "validation", "scenarios"),
+    "validation": ("validation", "scenarios"),
+    "session": ("session", "scenarios", "adapters/engine", "adapters/loops"),
+    "trading": ("trading",),
+}
+"""Folders of tests for a package of the core: its own, and those of what is built on it."""
+PACKAGES = {
+    "adapters/kalshi_fix_adapters": "tests/adapters",
+    "venue/kalshi_fix_venue": "tests/venue",
+    "codegen": "tests/codegen",
+}
+"""Where the tests of a package's folders and modules are."""
+PAGES = ("tests/test_docs_text.py", "tests/test_project_docs.py", "tests/test_readme.py")
+SLOW = (
+    *("*slow_model*", "test_fuzz*", "test_soak*", "test_kill*", "test_crash*", "test_day*", "*hostile*"),
+    *("test_generated_encoders*", "test_order_books_wire*", "test_mutations*", "test_held_out*"),
+)
+"""Files that take longer than everything else in their folder."""
+
+
+def changed(base: str) -> list[str]:
+    """Return the files that differ from a commit, untracked ones included."""
+    commands = (["diff", "--name-only", base], ["ls-files", "--others", "--exclude-standard"])
+    return [
+        line
+        for command in commands
+        for line in subprocess.run(
+            ["git", *command], cwd=ROOT, check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+    ]
+
+
+def tests_of(path: str) -> Iterator[str]:
+    """Yield where the tests of a changed file are."""
+    folder, _, file = path.rpartition("/")
+    if path.startswith("tests/"):
+        # What is no test itself is used by those of its folder; what is in no folder, by all.
+        yield from [path] if file.startswith("test_") else [folder] if folder != "tests" else _all_of_core()
+    elif path.endswith(".md"):
+        yield from PAGES
+    elif path.startswith(("src/", "spec/")):
+        package = path.removeprefix("src/kalshi_fix_sansio/").partition("/")[0]
+        yield from (f"tests/{each}" for each in USED_BY.get(package, CORE))
+    if path.startswith(("spec/", "codegen/emit/")):
+        yield "tests/test_generated.py"
+    for package, tests in PACKAGES.items():
+        if path.startswith(f"{package}/"):
+            folder, _, _ = path.removeprefix(f"{package}/").partition("/")
+            yield f"{tests}/{folder}"
+            yield f"{tests}/test_{folder}"
+
+
+def _all_of_core() -> list[str]:
+    return [f"tests/{each}" for each in CORE]
+
+
+def chosen(paths: Iterable[str]) -> list[str]:
+    """Return the folders and files of tests to run."""
+    found = {each for path in paths for each in tests_of(path) if (ROOT / each).exists()}
+    return sorted(found or _all_of_core())
+
+
+def steps(base: str) -> Iterator[list[str]]:
+    """Yield the commands of the gate, the quickest first."""
+    paths = changed(base)
+    python = [sys.executable, "-bb", "-m"]
+    scripts = Path(sys.executable).parent
+    yield [f"{scripts}/ruff", "format", "--check", "--quiet", "."]
+    yield [f"{scripts}/ruff", "check", "--quiet", "."]
+    if any(path.startswith(("spec/", "codegen/")) for path in paths):
+        yield [*python, "codegen", "--check"]
+    yield [f"{scripts}/mypy"]
+    yield [f"{scripts}/lint-imports"]
+    slow = [f"--ignore-glob=*/{each}" for each in SLOW]
+    yield [*python, "pytest", "-q", "-n", "auto", *slow, *chosen(paths)]
+
+
+def main(base: str = "HEAD") -> int:
+    """Run every step until one fails."""
+    for command in steps(base):
+        print("==", *command, flush=True)
+        tests = "pytest" in command  # the others are shown where they fail
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=not tests, text=True)
+        if done.returncode:
+            print(done.stdout or "", done.stderr or "", sep="", file=sys.stderr)
+            return done.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

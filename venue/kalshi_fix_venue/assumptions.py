@@ -1,0 +1,82 @@
+"""Switches for what the venue's documents leave open, where a client would notice the difference.
+
+One field for each; docs/simulated-venue.md gives the reason, under the same name, and lists what else the
+documents leave open.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_venue.settings import setting
+
+
+@attrs.frozen(kw_only=True)
+class Assumptions:
+    """Switches of `VenueConfig.assumptions`. The defaults are what is believed to be so."""
+
+    balance_change_includes_rebate: bool = setting(
+        "Whether CollateralAmountChange (1704) of a Trade includes the rebate of rounding fees. "
+        "Otherwise it is the change of the balance without it.",
+        default=True,
+    )
+    blocks_are_reported_to_order_sessions: bool = setting(
+        "Whether block trades are reported on all order entry sessions of their two owners. "
+        "Otherwise, as nobody has placed an order, they are reported to listeners alone.",
+        default=False,
+    )
+    closed_markets_are_inactive: bool = setting(
+        "Whether a closed market refuses everything with MARKET_INACTIVE until it is determined. "
+        "Otherwise with MARKET_ALREADY_CLOSED from its close on.",
+        default=True,
+    )
+    closed_markets_are_too_late_to_enter: bool = setting(
+        "Whether MARKET_ALREADY_CLOSED comes with OrdRejReason (103) 4. Otherwise it comes with 2.",
+        default=False,
+    )
+    initial_margin: Decimal = setting(  # noqa: RUF009
+        "What a perpetual posts when it is opened, as a part of price times quantity.",
+        default=Decimal("0.1"),
+        least=Decimal("0.0001"),
+        most=1,
+    )
+    listeners_receive_rejects: bool = setting(
+        "Whether a listener session receives the reports of refused orders, as the session that "
+        "placed them does.",
+        default=True,
+    )
+    makers_are_notified_of_closed_rfqs: bool = setting(
+        "Whether a QuoteRequestReject (AG) notifies the makers who received an RFQ that it is over.",
+        default=True,
+    )
+    one_quote_per_market: bool = setting(
+        "Whether a new quote replaces the maker's quotes on all RFQs for the market, not on its RFQ alone.",
+        default=False,
+    )
+    parties_per_settlement_report: int = setting(
+        "How many parties a settlement report (UMS) has at most; the rest come on further pages.",
+        default=100,
+        least=1,
+    )
+    quotes_end_with_session: bool = setting(
+        "Whether the open quotes of a maker's session are cancelled when it ends.",
+        default=True,
+    )
+    rebate_waits_for_a_fee: bool = setting(
+        "Whether a rebate of rounding fees waits for a fill whose fees are no smaller. Otherwise it "
+        "comes at once, and the net fee (137) may be negative.",
+        default=True,
+    )
+    unconfirmed_acceptance_closes_rfq: bool = setting(
+        "Whether a quote that was accepted and not confirmed in time, or taken back, takes its RFQ "
+        "with it: the creator receives RFQCancelStatus (UB) EXPIRED. Otherwise the RFQ is open again "
+        "with its other quotes.",
+        default=True,
+    )
+    unknown_orders_have_text: bool = setting(
+        "Whether OrderCancelRejects with CxlRejReason (102) 1 and 0 have the Text ORDER_NOT_FOUND and "
+        "ORDER_ALREADY_FILLED. Otherwise they have none.",
+        default=True,
+    )

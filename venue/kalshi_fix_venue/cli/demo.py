@@ -1,0 +1,359 @@
+"""`kalshi-fix demo`: a first order against the simulated Kalshi, on each product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
+from random import Random
+from typing import Any, TypeVar
+
+import click
+
+from kalshi_fix_adapters.blocking import Client
+from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, plain, wrapped
+from kalshi_fix_adapters.cli.logs.render import code_name, value
+from kalshi_fix_adapters.cli.logs.units import Units
+from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.errors import AdapterError
+from kalshi_fix_adapters.observe.observer import Direction, Observer
+from kalshi_fix_sansio import (
+    ExecType,
+    ExecutionReport,
+    MarketDataIncrementalRefresh,
+    MarketDataRequest,
+    MarketDataSnapshotFullRefresh,
+    MDEntryType,
+    MDUpdateAction,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrdStatus,
+    OrdType,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio._generated.sessions import Product
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_venue.testing import MARGIN, MARKETS, PREDICTION, Sandbox
+
+YOU, OTHER = "you", "them"
+PATIENCE = 10.0
+"""Seconds that the demo waits for a message."""
+WIDTH = 100
+"""Columns of running text at most."""
+_SEED = 1
+"""Of the ids and of the resting orders, so that every demo is the same but for keys and times."""
+_CHANGE, _DELETE, _NEW = MDUpdateAction.CHANGE, MDUpdateAction.DELETE, MDUpdateAction.NEW
+_BID, _TRADE = MDEntryType.BID, MDEntryType.TRADE
+_UNITS = Units(always_dollars=True)
+_HARD_SPACE = "\N{NO-BREAK SPACE}"
+M = TypeVar("M", bound=Message)
+_Entry = tuple[MDUpdateAction, MDEntryType, str, int]
+"""A change of the book: action, type of entry, price in dollars, contracts (0 for a removed level)."""
+
+
+class DemoError(AdapterError):
+    """The demo did not go as it must; the text describes where."""
+
+
+@click.command()
+def demo() -> None:
+    """Show a first order from end to end: logon, book, order, amend, fill, cancel, logout, on both
+    products.
+
+    Everything runs on this machine: a simulated Kalshi on loopback TLS ports, with keys and a certificate
+    authority made for the occasion. The exit status is 1 if something does not go as it must.
+    """
+    with told_plainly(), Sandbox((YOU, OTHER), random=Random(_SEED)) as sandbox:  # noqa: S311 - a fixed tale
+        story = _Story(sandbox)
+        story.prediction()
+        story.margin()
+        story.tables()
+
+
+class _Story:
+    """Places the orders, checks the results and prints what passes."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._screen = Screen()
+        self._chapters = 0
+        self._reports: list[tuple[Product, Participant, ExecutionReport]] = []
+        port = sandbox.server.port(PREDICTION, "KalshiNR")
+        self._screen.lines(
+            [
+                (("bold", "A first order, end to end"),),
+                plain(f"A simulated Kalshi listens on {sandbox.server.host} (KalshiNR on port {port})."),
+                plain("Its certificate authority and your API keys are made for this run. All of it is TLS."),
+            ]
+        )
+
+    def prediction(self) -> None:
+        """Rest an order, amend it, have it filled in part, cancel the rest, and see it all in the book."""
+        symbol = MARKETS[PREDICTION][0].rules.ticker
+        with self._logged_on(PREDICTION, symbol) as (you, books):
+            self._chapter(
+                f"Place an order that rests: buy 10 contracts of {symbol} at 0.44 dollars",
+                "The venue reports twice, pending and new, and the book has a new best bid.",
+            )
+            order_id = self._place(PREDICTION, you, _order("first", symbol, Side.BUY, "0.44", 10))
+            books.expect_book((_NEW, _BID, "0.44", 10))
+
+            self._chapter(
+                "Amend it: 12 contracts at 0.45 dollars",
+                "In the book the old level goes and the new one comes.",
+            )
+            yours: dict[str, Any] = {"order_id": order_id, "symbol": symbol, "side": Side.BUY}
+            you.send(
+                OrderCancelReplaceRequest(
+                    cl_ord_id="first-amended",
+                    orig_cl_ord_id="first",
+                    ord_type=OrdType.LIMIT,
+                    price="0.45",
+                    order_qty=12,
+                    **yours,
+                )
+            )
+            self._report(PREDICTION, you, ExecType.PENDING_REPLACE)
+            self._report(PREDICTION, you, ExecType.REPLACED, order_qty=12, price=Decimal("0.45"))
+            books.expect_book((_DELETE, _BID, "0.44", 0), (_NEW, _BID, "0.45", 12))
+
+            self._chapter(
+                "Another trader sells 5 contracts into it",
+                "Both sides get a report of the trade; 7 contracts are left in the book.",
+            )
+            self._hit(PREDICTION, _order("hit", symbol, Side.SELL, "0.45", 5))
+            partly = OrdStatus.PARTIALLY_FILLED
+            self._report(PREDICTION, you, ExecType.TRADE, ord_status=partly, last_qty=5, leaves_qty=7)
+            books.expect_book((_NEW, _TRADE, "0.45", 5), (_CHANGE, _BID, "0.45", 7))
+
+            self._chapter("Cancel the rest of it", "The level leaves the book.")
+            you.send(OrderCancelRequest(cl_ord_id="first-cancelled", orig_cl_ord_id="first-amended", **yours))
+            self._report(PREDICTION, you, ExecType.PENDING_CANCEL)
+            self._report(PREDICTION, you, ExecType.CANCELED, cum_qty=5, leaves_qty=0)
+            books.expect_book((_DELETE, _BID, "0.45", 0))
+
+    def margin(self) -> None:
+        """Rest an order and have it filled."""
+        symbol = MARKETS[MARGIN][0].rules.ticker
+        with self._logged_on(MARGIN, symbol) as (you, books):
+            self._chapter(
+                f"Place an order that rests: bid 19.48 dollars for 3 contracts of {symbol}",
+                "Margin knows whole contracts, and prices in dollars only.",
+            )
+            self._place(MARGIN, you, _order("perp", symbol, Side.BUY, "19.48", 3))
+            books.expect_book((_NEW, _BID, "19.48", 3))
+
+            self._chapter("Another trader sells 3 contracts into it", "The order is filled, the level gone.")
+            self._hit(MARGIN, _order("perp-hit", symbol, Side.SELL, "19.48", 3))
+            self._report(MARGIN, you, ExecType.TRADE, ord_status=OrdStatus.FILLED, last_qty=3)
+            books.expect_book((_NEW, _TRADE, "19.48", 3), (_DELETE, _BID, "19.48", 0))
+
+    def tables(self) -> None:
+        """Print the orders with their last reports, and the fills."""
+        last = {(product, who.name, report.order_id): report for product, who, report in self._reports}
+        orders = [
+            _row(
+                *(product, who, report.orig_cl_ord_id or report.cl_ord_id, report.side, report.order_qty),
+                *(report.price, report.cum_qty, report.leaves_qty, report.ord_status),
+            )
+            for (product, who, _), report in last.items()
+        ]
+        fills = [
+            _row(
+                *(product, who.name, report.cl_ord_id, report.side, report.last_qty, report.last_px),
+                *(sum(fee.misc_fee_amt for fee in report.misc_fees), (report.trd_match_id or "-")[:8]),
+            )
+            for product, who, report in self._reports
+            if report.exec_type == ExecType.TRADE
+        ]
+        order_columns = ["product", "who", "order", "side", "qty", "price", "filled", "left", "status"]
+        fill_columns = ["product", "who", "order", "side", "qty", "price", "fee", "trade id"]
+        for title, columns, rows in (("Orders", order_columns, orders), ("Fills", fill_columns, fills)):
+            self._screen.lines([()])
+            self._screen.table(f"{title} (contracts, dollars)", columns, rows)
+
+    def _chapter(self, heading: str, gloss: str) -> None:
+        self._chapters += 1
+        self._screen.lines([(), (("bold", f"{self._chapters}. {heading}"),), (("italic", f"   {gloss}"),)])
+
+    @contextmanager
+    def _logged_on(self, product: Product, symbol: str) -> Iterator[tuple[Participant, Participant]]:
+        """Log on for orders and for the book of a market, with a key each, and out at the end."""
+        self._chapter(
+            f"{product.capitalize()}: log on to KalshiNR for orders and to KalshiMD for books",
+            "RawData is the signature of your private key. Each connection has an API key of its own.",
+        )
+        with ExitStack() as stack:
+            you = stack.enter_context(self._participant(YOU, product, "KalshiNR").logged_on())
+            books = stack.enter_context(self._participant(YOU, product, "KalshiMD", key=1).logged_on())
+            self._chapter(f"Subscribe to the book of {symbol}", "A snapshot comes first, changes follow.")
+            books.send(MarketDataRequest.subscribe(symbol))
+            if not books.expect(MarketDataSnapshotFullRefresh, symbol=symbol).md_entries:
+                raise DemoError(f"the book of {symbol} is empty, where orders should have rested")
+            yield you, books
+            self._chapter("Log out", "The venue answers each Logout, then the connections close.")
+
+    def _participant(self, who: str, product: Product, session: str, key: int = 0) -> Participant:
+        return Participant(self._sandbox, self._screen, who, product, session, key)
+
+    def _place(self, product: Product, who: Participant, order: NewOrderSingle) -> str:
+        """Send an order that must rest; return the venue's id of it."""
+        who.send(order)
+        self._report(product, who, ExecType.PENDING_NEW)
+        return self._report(product, who, ExecType.NEW, leaves_qty=order.order_qty).order_id
+
+    def _hit(self, product: Product, order: NewOrderSingle) -> None:
+        """Log the other trader on, send an order that must fill at once, and log out."""
+        with self._participant(OTHER, product, "KalshiNR").logged_on() as other:
+            other.send(order)
+            self._report(product, other, ExecType.PENDING_NEW)
+            filled = {"ord_status": OrdStatus.FILLED, "last_qty": order.order_qty}
+            self._report(product, other, ExecType.TRADE, **filled)
+
+    def _report(
+        self, product: Product, who: Participant, exec_type: ExecType, **wanted: object
+    ) -> ExecutionReport:
+        report = who.expect(ExecutionReport, exec_type=exec_type, **wanted)
+        self._reports.append((product, who, report))
+        return report
+
+
+class _Wire(Observer):
+    """Keeps the messages of a connection by direction and MsgSeqNum (34)."""
+
+    def __init__(self) -> None:
+        self._framers: dict[Direction, Framer] = {"sent": Framer(), "received": Framer()}
+        self.messages: dict[Direction, dict[int, Inspection]] = {"sent": {}, "received": {}}
+
+    def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:  # noqa: ARG002
+        framer = self._framers[direction]
+        framer.feed(data)
+        while isinstance(frame := framer.next(), Frame):
+            number = CODEC.decode(frame.data).header.msg_seq_num
+            self.messages[direction][number] = CODEC.inspect(frame.data)
+
+
+class Participant:
+    """One connection of one person, whose messages are printed and whose expectations are checked."""
+
+    def __init__(
+        self, sandbox: Sandbox, screen: Screen, name: str, product: Product, session: str, key: int = 0
+    ) -> None:
+        self.name = name
+        self._session = session
+        self._screen = screen
+        self._messages = (wire := _Wire()).messages
+        options = sandbox.options(name, product, session, key)
+        self._client = Client(make_plan(session, ClientConfig(**options, observer=wire, reconnect=None)))
+
+    @contextmanager
+    def logged_on(self) -> Iterator[Participant]:
+        """Log on, and out at the end."""
+        with self._client:
+            self._print("sent", 1)
+            self._print("received", 1)
+            yield self
+        ended = self._client.ended
+        if ended is None or not ended.clean:
+            raise DemoError(f"{self.name} could not log out of {self._session} in an orderly way")
+        for direction in self._messages:
+            self._print(direction, max(self._messages[direction]))
+
+    def send(self, message: Message) -> None:
+        """Send a message."""
+        self._print("sent", self._client.send(message))
+
+    def expect(self, kind: type[M], **wanted: Any) -> M:
+        """Wait for the next message, which must be of this kind and have these attributes.
+
+        Raises:
+            DemoError: it is another message, or none is received.
+        """
+        expected = f"{self.name} expected {kind.__name__}" + "".join(
+            f" {name}={getattr(value, 'name', value)}" for name, value in wanted.items()
+        )
+        try:
+            message = next(self._client.messages(PATIENCE), None)
+        except AdapterError as error:
+            raise DemoError(f"{expected} from {self._session}, but {error}") from None
+        if message is None:
+            raise DemoError(f"{expected} from {self._session}, but nothing came within {PATIENCE:g} s")
+        self._print("received", message.header.msg_seq_num)
+        different = [name for name, value in wanted.items() if getattr(message, name, None) != value]
+        if not isinstance(message, kind) or different:
+            raise DemoError(f"{expected} from {self._session}, but got {message}")
+        return message
+
+    def expect_book(self, *changes: _Entry) -> None:
+        """Expect these changes of the book, in one message or several."""
+        wanted = [(action, kind, Decimal(price), Decimal(size)) for action, kind, price, size in changes]
+        while wanted:
+            for entry in self.expect(MarketDataIncrementalRefresh).md_entries:
+                found = (entry.md_update_action, entry.md_entry_type, entry.md_entry_px, entry.md_entry_size)
+                if found not in wanted:
+                    raise DemoError(f"{self.name} expected other changes of the book, but got {entry}")
+                wanted.remove(found)
+
+    def _print(self, direction: Direction, number: int) -> None:
+        """Print a message: who sent it, and its fields by name."""
+        message = self._messages[direction].pop(number)
+        ends = (self.name, self._session)
+        sender, receiver = ends if direction == "sent" else ends[::-1]
+        name = "a message" if message.layout is None else message.layout.name
+        heading: Line = (
+            ("green", f"   {sender} -> {receiver}: "),
+            ("bold", name),
+            ("", f" ({message.msg_type})"),
+        )
+        width = min(self._screen.width, WIDTH)
+        lines = [part for line in _fields(message.body, message, 6) for part in _wrapped(line, width)]
+        self._screen.lines([heading, *lines])
+        self._screen.flush()
+
+
+def _fields(nodes: Iterable[Node], message: Inspection, indent: int) -> Iterator[str]:
+    """Yield lines with fields by name: the code's meaning, or the value with its unit."""
+    row: list[str] = []
+    for node in nodes:
+        if isinstance(node, FieldNode):
+            meaning = None if node.layout is None else code_name(node.layout, node.text)
+            name = f"tag {node.tag}" if node.layout is None else node.layout.name
+            row.append(f"{name} {meaning or value(node, message, _UNITS)}".replace(" ", _HARD_SPACE))
+            continue
+        if row:
+            yield " " * indent + ", ".join(row)
+        row = []
+        for number, entry in enumerate(node.entries, 1):
+            yield f"{' ' * indent}{node.layout.name} {number} of {len(node.entries)}"
+            yield from _fields(entry, message, indent + 2)
+    if row:
+        yield " " * indent + ", ".join(row)
+
+
+def _wrapped(line: str, width: int) -> list[Line]:
+    """Return a line of fields as several; each field stays on one of them."""
+    lines = wrapped(line, width, indent=len(line) - len(line.lstrip(" ")))
+    return [plain(each) for each in lines.replace(_HARD_SPACE, " ").splitlines()]
+
+
+def _row(*values: object) -> list[str]:
+    return [str(getattr(value, "name", value)) for value in values]
+
+
+def _order(cl_ord_id: str, symbol: str, side: Side, price: str, quantity: int) -> NewOrderSingle:
+    return NewOrderSingle(
+        cl_ord_id=cl_ord_id,
+        symbol=symbol,
+        side=side,
+        ord_type=OrdType.LIMIT,
+        time_in_force=TimeInForce.GOOD_TILL_CANCEL,
+        price=price,
+        order_qty=quantity,
+    )

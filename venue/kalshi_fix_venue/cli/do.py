@@ -1,0 +1,125 @@
+"""`kalshi-fix venue do`: have a running venue do something, from another shell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, printable
+from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_venue.control import FOLDER_VARIABLE, ask, running_venue
+from kalshi_fix_venue.operations import OPERATIONS, operation
+from kalshi_fix_venue.operations.base import Operation
+from kalshi_fix_venue.parameters import Parameter, parameters, shown
+
+
+class _Operations(click.Group):
+    """A group that tells the name which was probably meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"there is no operation {args[0]!r}; {did_you_mean(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+_COMMON = (
+    click.Option(
+        ["--folder"],
+        type=click.Path(path_type=Path, file_okay=False),
+        help=f"The folder of the venue. By default that of ${FOLDER_VARIABLE} (which env.sh sets), or of "
+        "the only venue that runs in a temporary folder.",
+    ),
+    click.Option(["--json", "as_object"], is_flag=True, help="Print the whole answer as one JSON object."),
+)
+"""Options that stand before the operation or after it."""
+
+
+@click.group(name="do", cls=_Operations, params=list(_COMMON))
+@click.pass_context
+def do(context: click.Context, folder: Path | None, as_object: bool) -> None:
+    """Have a venue that runs do something.
+
+    The exit status is 1 if no venue runs there or it refuses, 2 if it was asked wrongly.
+    """
+    context.obj = (folder, as_object)
+
+
+def _perform(wanted: Operation, folder: Path | None, *, as_object: bool) -> None:
+    with told_plainly():
+        answer = ask(running_venue(folder), wanted)
+    screen = Screen()
+    if as_object:
+        screen.text([json.dumps(answer)])
+        return
+    said = answer.pop("said", None)
+    if said is not None:
+        screen.lines([plain(printable(str(said)))])
+    _print_tables(screen, answer)
+
+
+def _print_tables(screen: Screen, answer: dict[str, Any]) -> None:
+    """Print what is a list of rows, of an answer and one level below it."""
+    for name, value in answer.items():
+        if _is_rows(value):
+            columns = list(value[0])
+            screen.table(shown(name), columns, [[_cell(row[column]) for column in columns] for row in value])
+        elif isinstance(value, dict) and all(isinstance(each, dict) for each in value.values()):
+            for key, inner in value.items():
+                _print_tables(screen, {f"{key} {each}": rows for each, rows in inner.items()})
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in value.items()) or "-"
+    return str(value)
+
+
+def _command(name: str, cls: type[Operation]) -> click.Command:
+    def call(folder: Path | None, as_object: bool, **values: Any) -> None:
+        folder_before, as_object_before = click.get_current_context().obj
+        # Parameters that were not given are the operation's own defaults, not the command's.
+        given = {key: value for key, value in values.items() if value is not None}
+        with told_plainly():
+            wanted = operation(name, given)
+        _perform(wanted, folder or folder_before, as_object=as_object or as_object_before)
+
+    doc = (cls.__doc__ or "").strip()
+    arguments = [each for each in parameters(cls) if each.positional]
+    if arguments:
+        doc += "\n\n" + "\n\n".join(f"{each.name.upper()}: {_doc(each)}" for each in arguments)
+    params = [*(_click(each) for each in parameters(cls)), *_COMMON]
+    return click.Command(name, callback=call, params=params, help=doc)
+
+
+def _click(each: Parameter) -> click.Parameter:
+    value = Value(each.kind.word, each.kind.read)  # checked before anything is sent
+    if each.positional:
+        metavar = each.name.upper() if each.required else f"[{each.name.upper()}]"
+        return click.Argument([each.name], type=value, required=each.required, metavar=metavar)
+    names, metavar = [f"--{shown(each.name)}", each.name], each.kind.word
+    return click.Option(names, type=value, required=each.required, metavar=metavar, help=_doc(each))
+
+
+def _doc(each: Parameter) -> str:
+    told = each.doc if not each.positional or not each.kind.choices else f"{each.doc} ({each.kind.word})"
+    if each.required or each.default is None:
+        return told
+    default = {True: "yes", False: "no"}[each.default] if isinstance(each.default, bool) else each.default
+    return (
+        f"{told}; by default {default:g}" if isinstance(default, float) else f"{told}; by default {default}"
+    )
+
+
+for _name, _cls in OPERATIONS.items():
+    do.add_command(_command(_name, _cls))

@@ -1,0 +1,97 @@
+"""Scenarios on the command line: the options of `kalshi-fix venue`, `venue check` and `venue schema`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any, TypedDict
+
+import click
+
+from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
+from kalshi_fix_venue.scenario import KEYS_EACH, MOST_KEYS_EACH, OWNER, Scenario
+from kalshi_fix_venue.scenario.file import load_scenario
+
+MOST_OWNERS = 1000
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class ScenarioOptions(TypedDict):
+    """What the options of `scenario_options` say."""
+
+    scenario: Path | None
+    owners: int | None
+    keys: int | None
+    key_type: str | None
+
+
+def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what a venue is like at the start."""
+    options = (
+        click.option(
+            "--scenario",
+            type=_FILE,
+            help="A YAML file with markets, accounts, keys and what happens when; `kalshi-fix venue schema` "
+            "prints its JSON Schema.",
+        ),
+        click.option(
+            "--owners",
+            type=click.IntRange(1, MOST_OWNERS),
+            help=f"So many owners with an account on each product, called {OWNER}, {OWNER}-2, ..., beside "
+            "those of the scenario; 1 by default if the scenario has none.",
+        ),
+        click.option(
+            "--keys",
+            type=click.IntRange(1, MOST_KEYS_EACH),
+            help="API keys of everybody on each product, whatever the scenario says; "
+            f"{KEYS_EACH} by default.",
+        ),
+        click.option(
+            "--key-type",
+            type=click.Choice(["ed25519", "rsa"]),
+            help="Type of all API keys, whatever the scenario says; ed25519 by default.",
+        ),
+    )
+    return reduce(lambda wrapped, option: option(wrapped), reversed(options), function)
+
+
+def chosen_scenario(
+    scenario: Path | None, owners: int | None, keys: int | None, key_type: str | None
+) -> Scenario:
+    """Return the scenario that the options ask for.
+
+    Raises:
+        ConfigurationError: the file cannot be used.
+    """
+    chosen = Scenario() if scenario is None else load_scenario(scenario)
+    if owners is None:
+        owners = 0 if chosen.accounts else 1
+    names = [OWNER if number == 1 else f"{OWNER}-{number}" for number in range(1, owners + 1)]
+    return chosen.joined_by(names).with_keys(count=keys, rsa=None if key_type is None else key_type == "rsa")
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+def check(file: Path) -> None:
+    """Read a scenario file and say whether a venue can begin with it."""
+    with told_plainly():
+        found = load_scenario(file)
+    count = sum(len(markets) for markets in found.markets.values())
+    keys = sum(each.count for each in found.keys)
+    screen = Screen()
+    screen.lines(
+        [plain(f"{file}: {count} markets, {len(found.owners)} owners, {keys} API keys; it is in order")]
+    )
+    screen.flush()
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    with told_plainly():
+        from kalshi_fix_venue.scenario.schema import json_schema
+
+        click.echo(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,111 @@
+"""`kalshi-fix venue simulate`: a scenario in virtual time, without clients."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Unpack
+
+import click
+
+from kalshi_fix_adapters.cli.kit.failures import told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
+from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_sansio import PRODUCTS, Side
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.cli.scenario import ScenarioOptions, chosen_scenario, scenario_options
+from kalshi_fix_venue.input_log import InputLog
+from kalshi_fix_venue.input_log.digest import state_digest
+from kalshi_fix_venue.scenario.duration import DURATION_WISH, seconds_of
+from kalshi_fix_venue.venue import VenueModel
+from kalshi_fix_venue.virtual_time import pass_time
+
+START = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
+"""Where time begins if nobody says: a Monday, half past nine in New York."""
+MOST = 366 * 86400.0
+
+
+def _duration(text: str) -> float:
+    seconds = seconds_of(text)
+    if seconds is None or not 0 < seconds <= MOST:
+        raise ValueError(f"{text!r} is no time of up to a year; write {DURATION_WISH}")
+    return seconds
+
+
+def _moment(text: str) -> datetime:
+    moment = None
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+    if moment is None or moment.tzinfo is None or not 1970 < moment.year < 9000:
+        raise ValueError(f"{text!r} is not a time with its zone, such as 2026-11-05T14:30:00Z")
+    return moment.astimezone(UTC)
+
+
+@click.command()
+@scenario_options
+@click.option(
+    "--start",
+    type=Value("time", _moment),
+    default=START,
+    help="When it begins, by default 2026-01-05T14:30:00Z.",
+)
+@click.option(
+    "--for",
+    "seconds",
+    type=Value("duration", _duration),
+    default="1h",
+    show_default=True,
+    help="How long it runs.",
+)
+@click.option(
+    "--input-log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write down what happens in this new file; `kalshi-fix venue replay` replays it.",
+)
+def simulate(
+    start: datetime, seconds: float, input_log: Path | None, **wanted: Unpack[ScenarioOptions]
+) -> None:
+    """Let the time of a scenario pass at once, without clients, and show what has become of it.
+
+    The same scenario with the same seed comes to the same state.
+    """
+    with told_plainly():
+        scenario = chosen_scenario(**wanted)
+        with contextlib.nullcontext() if input_log is None else InputLog(input_log) as written:
+            make = VenueModel if written is None else written.venue
+            random = Random(scenario.seed)  # noqa: S311 - nothing secret is drawn from it
+            venue = make(scenario.config(scenario.make_keys()), random)
+            now = Instant(0.0, start)
+            venue.begin(now)
+            end = pass_time(venue, seconds, now)
+            _tell(venue, now, end)
+
+
+def _tell(venue: VenueModel, begin: Instant, end: Instant) -> None:
+    screen = Screen()
+    rows = [
+        [ticker, market.state.value, *(_best(venue, product, ticker, side) for side in (Side.BUY, Side.SELL))]
+        for product in PRODUCTS
+        for ticker, market in venue.exchange(product).markets.items()
+    ]
+    screen.table(
+        f"From {begin.utc:%Y-%m-%d %H:%M:%S} to {end.utc:%Y-%m-%d %H:%M:%S} UTC",
+        ["market", "state", "best bid", "best ask"],
+        rows,
+    )
+    lines = [
+        f"{product}: {len(venue.exchange(product).open_orders())} open orders, "
+        f"{sum((account.balance for account in venue.exchange(product).accounts()), Decimal(0))} dollars"
+        for product in PRODUCTS
+    ]
+    lines += [f"not done: {each}" for each in venue.not_done]
+    screen.lines([plain(line) for line in (*lines, f"state: {state_digest(venue)}")])
+    screen.flush()
+
+
+def _best(venue: VenueModel, product: str, ticker: str, side: Side) -> str:
+    level = next(iter(venue.exchange(product).levels(ticker, side)), None)
+    return "-" if level is None else f"{level[1]} at {level[0]}"

@@ -1,0 +1,273 @@
+"""`kalshi-fix venue`: the simulated Kalshi, to be talked to from another program."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Unpack
+
+import click
+
+from kalshi_fix_adapters.cli.kit.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
+from kalshi_fix_adapters.config.environment import export_lines
+from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
+from kalshi_fix_venue.cli.do import do
+from kalshi_fix_venue.cli.input_log import replay_input_log
+from kalshi_fix_venue.cli.scenario import (
+    ScenarioOptions,
+    check,
+    chosen_scenario,
+    scenario_options,
+    schema,
+)
+from kalshi_fix_venue.cli.simulate import simulate
+from kalshi_fix_venue.control import (
+    FOLDER_PREFIX,
+    FOLDER_VARIABLE,
+    ControlServer,
+    check_private,
+    running_venue,
+)
+from kalshi_fix_venue.input_log import InputLog
+from kalshi_fix_venue.server import all_ports
+from kalshi_fix_venue.testing import Sandbox
+
+ENVIRONMENT_FILE = "env.sh"
+MOST_LISTED = 20
+"""Markets and owners that are named when the venue begins; the others are counted."""
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to put the CA, the keys and env.sh: a folder of yours that others cannot write; it is made "
+    "if it is missing. By default a new temporary one. The files are removed at the end.",
+)
+@click.option(
+    "--first-port",
+    type=click.IntRange(1, 65535 - len(all_ports()) + 1),
+    help="Listen on this port and the ones after it; on any free ports by default.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Listen on this address of the machine. 0.0.0.0 is for a container, which says who reaches it.",
+)
+@scenario_options
+@click.option(
+    "--input-log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write down what comes to the venue, without secrets, in this new file; `kalshi-fix venue replay` "
+    "replays it.",
+)
+@click.pass_context
+def venue(
+    context: click.Context,
+    folder: Path | None,
+    first_port: int | None,
+    host: str,
+    input_log: Path | None,
+    **wanted: Unpack[ScenarioOptions],
+) -> None:
+    """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
+
+    It makes a certificate authority and API keys of its own, and env.sh with the variables that clients
+    need, which in a pipe it prints as well; `source "$(kalshi-fix venue env)"` sets them in another shell.
+    What is traded there is gone when it ends. While it runs,
+    `kalshi-fix venue do` pauses it, settles its markets, cuts its connections and more. Exit status: 130
+    after Ctrl-C, 0 after SIGTERM, 1 it cannot run.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    ports = None if first_port is None else {key: first_port + i for i, key in enumerate(all_ports())}
+    with (
+        told_plainly(),
+        _folder(folder) as chosen,
+        contextlib.nullcontext() if input_log is None else InputLog(input_log) as written,
+        Sandbox(scenario=chosen_scenario(**wanted), ports=ports, input_log=written, host=host) as sandbox,
+        _files(sandbox, chosen) as environments,
+        _control(sandbox, chosen),
+    ):
+        _announce(sandbox, environments)
+        _until_stopped()
+
+
+@contextlib.contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        # For this user alone if it is new; one that another user made, or made meanwhile, is refused.
+        given.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_private(given)
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as temporary:
+        yield Path(temporary)
+
+
+@contextlib.contextmanager
+def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[tuple[Path, list[str]]]]:
+    """Write what clients need into a folder for a while, and for each owner but the first into one below it.
+
+    Yields the file for a shell of each owner, with its lines."""
+    environments: list[tuple[Path, list[str]]] = []
+    removals = contextlib.ExitStack()
+    try:
+        for number, owner in enumerate(sandbox.scenario.owners):
+            place = folder / owner if number else folder
+            if number:
+                place.mkdir(parents=True)
+                removals.callback(_remove_if_empty, place)
+            keys = sandbox.write_files(place, owner)
+            environment = place / ENVIRONMENT_FILE
+            paths = (path for files in keys.values() for _, path in files)
+            for path in (Sandbox.ca_path(place), *paths):
+                removals.callback(path.unlink, missing_ok=True)
+            exports = _exports(sandbox, folder, place, keys)
+            with environment.open("x") as file:
+                file.write("\n".join(exports) + "\n")
+            removals.callback(environment.unlink, missing_ok=True)
+            environments.append((environment, exports))
+        yield environments
+    except FileExistsError as error:
+        raise _in_the_way(error) from None
+    finally:
+        with _uninterrupted():
+            removals.close()
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+@contextlib.contextmanager
+def _control(sandbox: Sandbox, folder: Path) -> Iterator[None]:
+    """Take operations from other processes for a while."""
+    try:
+        channel = ControlServer(sandbox.server, folder).__enter__()
+    except FileExistsError as error:
+        raise _in_the_way(error) from None
+    try:
+        yield
+    finally:
+        with _uninterrupted():
+            channel.__exit__()
+
+
+def _in_the_way(error: FileExistsError) -> CommandError:
+    return CommandError(f"{error.filename} exists already; choose another --folder, or delete it")
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Have Ctrl-C wait for the end of a short block: no key is left behind by impatience."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _exports(
+    sandbox: Sandbox, folder: Path, place: Path, keys: dict[str, list[tuple[str, Path]]]
+) -> list[str]:
+    exports = [f"export {FOLDER_VARIABLE}={shlex.quote(str(folder.absolute()))}"]
+    for product, files in keys.items():
+        if not files:
+            continue
+        (key_id, path), *more = files
+        exports += export_lines(
+            product,
+            {
+                "KEY_ID": key_id,
+                "PRIVATE_KEY_PATH": path.absolute(),
+                "FIX_ENDPOINTS": sandbox.endpoints(product),
+                "FIX_CA_FILE": Sandbox.ca_path(place).absolute(),
+            },
+        )
+        # Kalshi allows one connection for each key; the names of the others are this command's own.
+        for number, (key_id, path) in enumerate(more, 2):
+            further = {f"KEY_ID_{number}": key_id, f"PRIVATE_KEY_PATH_{number}": path.absolute()}
+            exports += export_lines(product, further)
+    return exports
+
+
+def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]]) -> None:
+    screen = Screen()
+    listening = {key: str(sandbox.server.port(*key)) for key in all_ports()}
+    screen.table(
+        f"The simulated Kalshi listens on {sandbox.server.host} until Ctrl-C",
+        ["session type", *(f"{product} port" for product in PRODUCTS)],
+        [
+            [session, *(listening.get((product, session), "-") for product in PRODUCTS)]
+            for session in SESSION_TYPES
+        ],
+    )
+    markets = [
+        f"{product} markets: {_listed([market.rules.ticker for market in markets])}"
+        for product, markets in sandbox.scenario.markets.items()
+    ]
+    (first, exports), *others = environments
+    command = f"source {first.absolute()}"
+    if screen.is_terminal:
+        hint = ["", "In another shell, run this line:", "", command]
+    else:
+        hint = [
+            "",
+            "In another shell, run the next line, or paste what follows it:",
+            "",
+            command,
+            "",
+            *exports,
+        ]
+    if others:
+        files = [str(path.absolute()) for path, _ in others]
+        hint += ["", "The other owners:", "", *(f"source {path}" for path in files[:MOST_LISTED])]
+        hint += [f"# and {len(files) - MOST_LISTED} more"] if len(files) > MOST_LISTED else []
+    screen.lines([plain(line) for line in markets])
+    screen.text(hint)
+    screen.flush()
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_LISTED
+    return ", ".join([*names[:MOST_LISTED], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _until_stopped() -> None:
+    """Return when SIGTERM comes, which is how a container is stopped; Ctrl-C raises."""
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    stopped.wait()
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of the venue. By default that of the only venue that runs in a temporary folder.",
+)
+def env(folder: Path | None) -> None:
+    """Print the path of the env.sh of a venue that runs.
+
+    In bash, `source "$(kalshi-fix venue env)"` sets what clients of it need. The exit status is 1 if no venue
+    runs, or several do.
+    """
+    with told_plainly():
+        # Not the folder that the environment names: that may be of a venue which ran before.
+        path = running_venue(folder, {}).parent / ENVIRONMENT_FILE
+    screen = Screen()
+    screen.text([str(path.absolute())])
+    screen.flush()
+
+
+for _command in (do, env, check, replay_input_log, schema, simulate):
+    venue.add_command(_command)

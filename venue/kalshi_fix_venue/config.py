@@ -1,0 +1,337 @@
+"""What a simulated venue consists of: markets, accounts, keys and limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import tzinfo
+from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import attrs
+
+from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio._generated.limits import WRITE_TOKENS
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES
+from kalshi_fix_sansio.signing import Verifier
+from kalshi_fix_venue.assumptions import Assumptions
+from kalshi_fix_venue.exchange import MARGIN, PREDICTION, AccountId, MarketGroup, MarketRules
+from kalshi_fix_venue.exchange.accounts import AccountTerms
+from kalshi_fix_venue.exchange.fees import FeeSchedule
+from kalshi_fix_venue.flow.settings import FlowConfig, is_trader
+from kalshi_fix_venue.gateway.drop_copy import MOST_EVENTS
+from kalshi_fix_venue.gateway.market_data import SymbolLimits
+from kalshi_fix_venue.gateway.rfq import ComboCollection, RfqSettings
+from kalshi_fix_venue.liquidity import LIQUIDITY
+from kalshi_fix_venue.pauses import Schedule
+from kalshi_fix_venue.programme import Held, Programme, Resting
+
+READ, WRITE = "read", "write"
+SCOPES = frozenset({READ, WRITE})
+MAX_SUBACCOUNT = 63
+"""The highest number of a subaccount (the page on subaccounts)."""
+TRADING_ZONE = "America/New_York"
+_CUSTOMER = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}_[A-Za-z0-9]{1,16}")
+"""A customer account (the page on order entry)."""
+
+
+def trading_zone() -> tzinfo:
+    """Return the zone of New York, by which Day orders end.
+
+    Raises:
+        ConfigurationError: this machine has no time zone database.
+    """
+    try:
+        return ZoneInfo(TRADING_ZONE)
+    except ZoneInfoNotFoundError:
+        raise ConfigurationError(
+            f"this machine does not know the time zone {TRADING_ZONE}; install the package tzdata"
+        ) from None
+
+
+@attrs.frozen(kw_only=True)
+class ApiKey:
+    """A key that may log on: its id is the client's SenderCompID (49)."""
+
+    key_id: str
+    public_key: Verifier = attrs.field(repr=False)
+    owner: str
+    """The owner of the account that it belongs to."""
+    product: str
+    """`prediction` or `margin`; keys are not shared between the two."""
+    scopes: frozenset[str] = attrs.field(default=SCOPES)
+    """`read` is enough for listeners and market data; orders need `write`."""
+    customers: frozenset[str] | None = None
+    """The customer accounts of its owner that it may trade for and know of, by PartyID; None for all."""
+    restricted_to: int | None = None
+    """The one subaccount (0 to 63) that the key may act for and know of; None for all of the account."""
+
+
+@attrs.frozen(kw_only=True)
+class CustomerConfig:
+    """A customer account at a clearing member. Dollars."""
+
+    party_id: str
+    """As in PartyID (448): the member's UUID, an underscore, and 1 to 16 letters and digits."""
+    balance: Decimal
+    """On shard 0."""
+    on_shards: Mapping[int, Decimal] = attrs.field(factory=dict)
+    """Balances on further shards; 0 where nothing is said."""
+    daily_cap: Decimal | None = None
+    """How much it may order in a day on sessions with UseCapReservation; None for no such orders at all."""
+
+
+@attrs.frozen(kw_only=True)
+class AccountConfig:
+    """An owner's purse on one product, and those of its subaccounts. Dollars.
+
+    Balances are per shard: the primary account is on every shard, with nothing where nothing is said; a
+    subaccount is only where it is named.
+    """
+
+    owner: str
+    product: str
+    balance: Decimal
+    """Of the primary account on shard 0."""
+    drop_copy: bool = False
+    """Whether the venue has enabled it for past execution reports (EventResendRequest U1)."""
+    subaccounts: Mapping[int, Decimal] = attrs.field(factory=dict)
+    """Balance on shard 0 by number (AllocAccount 79, 1 to 63)."""
+    on_shards: Mapping[int, Mapping[int, Decimal]] = attrs.field(factory=dict)
+    """Balances on further shards: by shard (1 or higher), then by number of the subaccount (0 is the primary
+    account)."""
+    tier: str | None = None
+    """Its API usage level, such as `Premier`, which limits how fast it may ask; not limited without one."""
+    terms: AccountTerms = attrs.field(factory=AccountTerms)
+    allocation: Mapping[int, Decimal] = attrs.field(factory=dict)
+    """Percentages by shard, which add up to 100: every ten seconds the free cash of the primary account is
+    divided so. Empty leaves it where it is."""
+    customers: tuple[CustomerConfig, ...] = ()
+    """Customer accounts, which make the owner a clearing member."""
+
+
+@attrs.frozen(kw_only=True)
+class VenueConfig:
+    """Everything a `VenueModel` has to know beforehand."""
+
+    markets: Mapping[str, tuple[MarketRules, ...]]
+    """The markets of each product."""
+    accounts: tuple[AccountConfig, ...]
+    api_keys: tuple[ApiKey, ...]
+    fees: Mapping[str, FeeSchedule] = attrs.field(factory=dict)
+    """Per product, where they differ from the default."""
+    market_groups: tuple[MarketGroup, ...] = ()
+    """Prediction markets that net with one another."""
+    combos: tuple[ComboCollection, ...] = ()
+    """What combinations of prediction markets RFQs can be for."""
+    rfqs: RfqSettings = attrs.field(factory=RfqSettings)
+    """Times and limits of RFQs."""
+    symbol_limits: SymbolLimits = attrs.field(factory=SymbolLimits)
+    sending_time_tolerance: float = 30.0
+    """Seconds that SendingTime (52) may be off (the page on authentication)."""
+    logon_timeout: float = 10.0
+    """Seconds that a connection may take to log on."""
+    zone: tzinfo = attrs.field(factory=trading_zone)
+    """Where the trading day ends at midnight."""
+    assumptions: Assumptions = attrs.field(factory=Assumptions)
+    """What is so where the documents do not say."""
+    programme: Programme = attrs.field(factory=Programme)
+    """Orders that rest from `VenueModel.begin` on, and what is done at which time after it."""
+    flow: FlowConfig | None = None
+    """The simulated traders, who begin with `VenueModel.begin`; None for nobody."""
+    max_kept_messages: int = 100_000
+    """Messages that are kept for resend, or wait, for each key on KalshiRT and KalshiPT; beyond it the oldest
+    are forgotten before MessageRetentionPeriod is over."""
+    max_kept_bytes: int = MAX_KEPT_BYTES
+    """Bytes of these messages."""
+    max_past_events: int = MOST_EVENTS
+    """Events of orders that are kept for drop copy, of all accounts of a product together; beyond it the
+    oldest are forgotten before their three hours are over."""
+    pauses: Schedule = ()
+    """When the exchange is paused by itself, such as `(MAINTENANCE,)`; never by default, so that no test
+    depends on the day."""
+    max_unsent: int = 16 * 1024 * 1024
+    """Bytes that may wait for a client that does not read, before its connection ends."""
+
+    def __attrs_post_init__(self) -> None:
+        """Check what concerns more than one setting.
+
+        Raises:
+            ConfigurationError: a product is unknown, an account or a key is there twice, a key
+                belongs to nobody, a shard or a market group cannot be, or the programme needs an account or a
+                market that is not there.
+        """
+        owners = {(account.owner, account.product) for account in self.accounts}
+        named = [*self.markets, *self.fees, *(a.product for a in self.accounts)]
+        for product in named:
+            if product not in PRODUCTS:
+                raise ConfigurationError(
+                    f"{product!r} is no product of the venue; use one of {', '.join(PRODUCTS)}"
+                )
+        for owner, _ in sorted(owners):
+            if is_trader(owner):
+                raise ConfigurationError(
+                    f"the name {owner!r} is kept for a simulated trader; choose one that does not begin so"
+                )
+        if len(owners) != len(self.accounts):
+            raise ConfigurationError("an owner has two accounts on one product; give each only one")
+        for account in self.accounts:
+            if account.tier is not None and account.tier not in WRITE_TOKENS:
+                tiers = ", ".join(WRITE_TOKENS)
+                raise ConfigurationError(
+                    f"{account.owner} has the tier {account.tier!r}; use {tiers}, or None for no limits"
+                )
+        self._check_shards()
+        self._check_groups()
+        self._check_customers()
+        self._check_programme()
+        ids = [key.key_id for key in self.api_keys]
+        for key in self.api_keys:
+            if ids.count(key.key_id) > 1:
+                raise ConfigurationError(f"API key {key.key_id} is there twice; give each an id of its own")
+            if key.restricted_to is not None and not 0 <= key.restricted_to <= MAX_SUBACCOUNT:
+                raise ConfigurationError(
+                    f"API key {key.key_id} is restricted to subaccount {key.restricted_to}; "
+                    f"use 0 to {MAX_SUBACCOUNT}, or None"
+                )
+            if (key.owner, key.product) not in owners:
+                raise ConfigurationError(
+                    f"API key {key.key_id} belongs to {key.owner!r}, "
+                    f"who has no {key.product} account; add one"
+                )
+
+    def balances(self, product: str) -> dict[AccountId, Decimal]:
+        """Return every purse of a product, on each shard, with its balance in dollars."""
+        accounts = [account for account in self.accounts if account.product == product]
+        shards = {rules.shard for rules in self.markets.get(product, ())}
+        shards.update(shard for account in accounts for shard in account.on_shards)
+        shards.update(s for account in accounts for customer in account.customers for s in customer.on_shards)
+        if product == PREDICTION:
+            shards.update(collection.shard for collection in self.combos)
+        found: dict[AccountId, Decimal] = {}
+        for account in accounts:
+            for shard in sorted(shards | {0}):
+                here = account.on_shards.get(shard, {})
+                if shard == 0:
+                    here = {0: account.balance, **account.subaccounts}
+                for number, balance in {0: Decimal(0), **here}.items():
+                    found[AccountId(account.owner, number, shard)] = balance
+                for customer in account.customers:
+                    balance = customer.on_shards.get(shard, Decimal(0)) if shard else customer.balance
+                    found[AccountId(account.owner, 0, shard, customer=customer.party_id)] = balance
+        return found if self.flow is None else found | self.flow.balances(sorted(shards | {0}))
+
+    def daily_caps(self, product: str) -> dict[str, Decimal]:
+        """Return the daily caps of the customer accounts of a product that have one, by PartyID."""
+        return {
+            customer.party_id: customer.daily_cap
+            for account in self.accounts
+            if account.product == product
+            for customer in account.customers
+            if customer.daily_cap is not None
+        }
+
+    def terms(self, product: str) -> dict[str, AccountTerms]:
+        """Return the terms of each owner on a product."""
+        return {each.owner: each.terms for each in self.accounts if each.product == product}
+
+    def with_drop_copy(self, product: str) -> frozenset[str]:
+        """Return the owners who may ask for past reports on a product."""
+        return frozenset(a.owner for a in self.accounts if a.product == product and a.drop_copy)
+
+    def allocations(self, product: str) -> dict[str, Mapping[int, Decimal]]:
+        """Return how each owner who has asked for it has free cash divided on a product."""
+        return {a.owner: a.allocation for a in self.accounts if a.product == product and a.allocation}
+
+    def _check_shards(self) -> None:
+        for product, markets in self.markets.items():
+            for rules in markets:
+                if rules.shard < 0 or (rules.shard and product == MARGIN):
+                    raise ConfigurationError(
+                        f"market {rules.ticker} cannot be on shard {rules.shard}: "
+                        "use 0, or on prediction a higher number"
+                    )
+        for account in self.accounts:
+            customers = (shard for customer in account.customers for shard in customer.on_shards)
+            for shard in (*account.on_shards, *customers):
+                if shard < 1 or account.product == MARGIN:
+                    raise ConfigurationError(
+                        f"on_shards of {account.owner} names shard {shard}: "
+                        "use 1 or higher, on prediction alone; shard 0 has `balance` and `subaccounts`"
+                    )
+            self._check_allocation(account)
+
+    def _check_allocation(self, account: AccountConfig) -> None:
+        shares = account.allocation
+        if shares and (sum(shares.values()) != 100 or min(shares.values()) < 0):
+            raise ConfigurationError(
+                f"the allocation of {account.owner} does not add up to 100 percent; mend its figures"
+            )
+        known = {each.shard for each in self.balances(account.product) if each.owner == account.owner}
+        for shard in sorted(set(shares) - known):
+            raise ConfigurationError(
+                f"the allocation of {account.owner} names shard {shard}, where there are neither markets nor "
+                "balances; leave it out"
+            )
+
+    def _check_groups(self) -> None:
+        shards = {rules.ticker: rules.shard for rules in self.markets.get(PREDICTION, ())}
+        grouped: set[str] = set()
+        names = [group.name for group in self.market_groups]
+        for group in self.market_groups:
+            told = f"market group {group.name}"
+            if names.count(group.name) > 1:
+                raise ConfigurationError(f"{told} is there twice; give each a name of its own")
+            if len(set(group.markets)) < max(2, len(group.markets)):
+                raise ConfigurationError(f"{told} needs two or more different markets")
+            for ticker in group.markets:
+                if ticker not in shards:
+                    raise ConfigurationError(f"{told} names {ticker}, which is no prediction market")
+                if ticker in grouped:
+                    raise ConfigurationError(f"{told} names {ticker}, which is in another group, too")
+            if len({shards[ticker] for ticker in group.markets}) > 1:
+                raise ConfigurationError(f"the markets of {told} are on different shards; use one")
+            grouped.update(group.markets)
+
+    def _check_programme(self) -> None:
+        accounts = {(account.owner, account.product) for account in self.accounts}
+        needed: list[tuple[Held | Resting, tuple[str, ...]]]
+        needed = [(each, (each.owner, LIQUIDITY)) for each in self.programme.held]
+        needed += [(each, (LIQUIDITY,)) for each in self.programme.resting]
+        for each, owners in needed:
+            told = f"the programme's {type(each).__name__}({each.ticker!r})"
+            if all(rules.ticker != each.ticker for rules in self.markets.get(each.product, ())):
+                raise ConfigurationError(f"{told} names no {each.product} market; add it to `markets`")
+            for owner in owners:
+                if (owner, each.product) not in accounts:
+                    why = (
+                        "the other side of what is held, and of resting orders"
+                        if owner == LIQUIDITY
+                        else "the owner"
+                    )
+                    raise ConfigurationError(
+                        f"{told} needs a {each.product} account of {owner!r}, {why}; add "
+                        f"AccountConfig(owner={owner!r}, product={each.product!r}, balance=...) to `accounts`"
+                    )
+
+    def _check_customers(self) -> None:
+        known: dict[tuple[str, str], str] = {}
+        for account in self.accounts:
+            for customer in account.customers:
+                name = customer.party_id
+                if not _CUSTOMER.fullmatch(name):
+                    raise ConfigurationError(
+                        f"{name!r} is no customer account: write the member's UUID, an underscore, "
+                        "and 1 to 16 letters and digits"
+                    )
+                if (account.product, name) in known:
+                    raise ConfigurationError(f"customer account {name} is there twice; give each only one")
+                known[account.product, name] = account.owner
+        for key in self.api_keys:
+            for name in sorted(key.customers or ()):
+                if known.get((key.product, name)) != key.owner:
+                    raise ConfigurationError(
+                        f"API key {key.key_id} may trade for {name}, which is no customer account of "
+                        f"{key.owner!r}; add it to `customers` of the account"
+                    )

@@ -1,0 +1,238 @@
+"""The control channel of a running venue: operations by name from another process of the same user.
+
+The venue listens on a port of the loopback interface and writes where, with a token, into a file that its
+owner alone may read. A client sends one line of JSON and gets one back: `{"token", "do", "with"}`, then
+`{"ok": true, "answer": ...}` or `{"ok": false, "error": ...}`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import json
+import os
+import secrets
+import shlex
+import socket
+import socketserver
+import stat
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
+from kalshi_fix_venue.operations import operation
+from kalshi_fix_venue.operations.base import Answer, Operation
+
+CONTROL_FILE = "control.json"
+FOLDER_PREFIX = "kalshi-fix-venue-"
+"""How the temporary folders of venues begin."""
+FOLDER_VARIABLE = "KALSHI_FIX_VENUE_FOLDER"
+"""Environment variable with the folder of the venue that is meant."""
+LOOPBACK = "127.0.0.1"
+MAX_LINE = 64 * 1024
+"""Bytes of a request."""
+POLLS_EVERY = 0.1
+"""Seconds after which it looks whether it is to stop."""
+PATIENCE = 10.0
+"""Seconds that either side waits for the other."""
+
+
+class ControlError(KalshiFixError):
+    """The control channel could not be used; the text says what to do."""
+
+
+class Performer(Protocol):
+    """What carries operations out: a `VenueServer`, or anything that has one."""
+
+    def perform(self, operation: Operation) -> Answer:
+        """Do it, from any thread."""
+        ...
+
+
+class ControlServer(socketserver.ThreadingTCPServer):
+    """Takes operations for a venue while it is entered as a context."""
+
+    daemon_threads = True
+    allow_reuse_address = False
+
+    def __init__(self, performer: Performer, folder: Path) -> None:
+        """Prepare a channel whose file is put into the folder."""
+        super().__init__((LOOPBACK, 0), _Handler, bind_and_activate=False)
+        self.performer = performer
+        self.token: str = secrets.token_hex(32)
+        self.path: Path = folder / CONTROL_FILE
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(POLLS_EVERY,), name="venue control", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        """Listen, and write the file.
+
+        Raises:
+            FileExistsError: another venue has its file there.
+            OSError: the port or the file cannot be had.
+        """
+        try:
+            self.server_bind()
+            self.server_activate()
+            where = {
+                "host": LOOPBACK,
+                "port": self.server_address[1],
+                "token": self.token,
+                "pid": os.getpid(),
+            }
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(where, file)
+        except BaseException:
+            self.server_close()
+            raise
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Stop listening, and remove the file."""
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+        self.path.unlink(missing_ok=True)
+
+    def answer(self, line: bytes) -> dict[str, Any]:
+        """Do what a request says."""
+        try:
+            name, values = self._read(line)
+            return {"ok": True, "answer": self.performer.perform(operation(name, values))}
+        except KalshiFixError as error:
+            return {"ok": False, "error": str(error)}
+        except RuntimeError:
+            return {"ok": False, "error": "the venue has stopped"}
+
+    def _read(self, line: bytes) -> tuple[str, Mapping[str, object]]:
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError):
+            raise ConfigurationError("a request is one line of JSON") from None
+        if not isinstance(request, dict) or not isinstance(request.get("token"), str):
+            raise ConfigurationError("a request is an object with the token of the control file")
+        if not hmac.compare_digest(request["token"].encode(), self.token.encode()):
+            raise ConfigurationError("this is not the token of the control file")
+        name, values = request.get("do"), request.get("with", {})
+        if not isinstance(name, str) or not isinstance(values, dict):
+            raise ConfigurationError('a request names an operation as "do", its parameters as "with"')
+        return name, values
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    """One request."""
+
+    timeout = PATIENCE
+    server: ControlServer
+
+    def handle(self) -> None:
+        # Somebody who went away, or says nothing, is nobody's problem.
+        with contextlib.suppress(OSError):
+            line = self.rfile.readline(MAX_LINE + 1)
+            if not line:
+                return
+            if len(line) > MAX_LINE:
+                reply: dict[str, Any] = {"ok": False, "error": f"a request has at most {MAX_LINE} bytes"}
+            else:
+                reply = self.server.answer(line)
+            self.wfile.write(json.dumps(reply).encode() + b"\n")
+
+
+def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the control file of the venue that is meant: that of the folder, else of the folder that the
+    environment names, else of the only venue of this user that runs in a temporary folder.
+
+    Raises:
+        ControlError: there is none, or more than one.
+    """
+    named = folder or (Path(environ[FOLDER_VARIABLE]) if environ.get(FOLDER_VARIABLE) else None)
+    if named is not None:
+        path = named / CONTROL_FILE
+        if named.exists():
+            check_private(named)
+        if not path.exists():
+            raise ControlError(f"no venue runs in {named}: there is no {CONTROL_FILE}")
+        return path
+    found = [
+        path for path in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*/{CONTROL_FILE}") if _mine(path)
+    ]
+    if not found:
+        raise ControlError(
+            "no venue runs in a temporary folder; start one with `kalshi-fix venue`, or name its folder "
+            f"with --folder or {FOLDER_VARIABLE}"
+        )
+    if len(found) > 1:
+        folders = ", ".join(sorted(str(path.parent) for path in found))
+        raise ControlError(f"{len(found)} venues run; choose one with --folder: {folders}")
+    return found[0]
+
+
+def _mine(path: Path) -> bool:
+    """Say whether only this user can write beside a file: others may put folders into the temporary one."""
+    try:
+        check_private(path.parent)
+    except (ControlError, OSError):
+        return False
+    return True
+
+
+def check_private(folder: Path) -> None:
+    """Check that no other user can change the files in a folder: keys, and lines that a shell is to run.
+
+    Raises:
+        ControlError: another user can.
+        OSError: the folder cannot be looked at.
+    """
+    found = folder.lstat()
+    problem = ""
+    if not stat.S_ISDIR(found.st_mode):
+        problem = "is a link or no folder"
+    elif hasattr(os, "getuid") and found.st_uid != os.getuid():
+        problem = f"belongs to another user (id {found.st_uid})"
+    elif os.name == "posix" and found.st_mode & 0o022:
+        mode = stat.S_IMODE(found.st_mode)
+        problem = f"can be written by other users (mode {mode:03o}; chmod 700 {shlex.quote(str(folder))})"
+    if problem:
+        raise ControlError(
+            f"{folder} {problem}, so others could replace the keys and env.sh in it; choose another --folder"
+        )
+
+
+def ask(path: Path, wanted: Operation) -> Answer:
+    """Have the venue of a control file do something.
+
+    Raises:
+        ControlError: no venue answers there, or it refuses; the text says why.
+    """
+    try:
+        where = json.loads(path.read_text())
+        address, token = (str(where["host"]), int(where["port"])), str(where["token"])
+    except OSError as error:
+        raise ControlError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise ControlError(f"{path} is no control file of a venue") from None
+    request = {"token": token, "do": wanted.NAME, "with": wanted.values()}
+    try:
+        with socket.create_connection(address, PATIENCE) as connection:
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as file:
+                line = file.readline()
+    except OSError as error:
+        raise ControlError(
+            f"no venue answers at port {address[1]} ({error}); if it was killed, delete {path}"
+        ) from None
+    try:
+        reply = json.loads(line)
+        if reply["ok"]:
+            answer: Answer = reply["answer"]
+            return answer
+        refusal = str(reply["error"])
+    except (ValueError, KeyError, TypeError):
+        raise ControlError(f"what answers at port {address[1]} is no venue") from None
+    raise ControlError(refusal)

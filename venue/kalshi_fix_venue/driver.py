@@ -1,0 +1,238 @@
+"""A venue driven by an event loop: each connection's transport, and the one timer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import struct
+from datetime import UTC, datetime, timedelta
+from socket import SO_LINGER, SOL_SOCKET
+from typing import cast
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.venue import VenueModel
+from kalshi_fix_venue.virtual_time import pass_time
+
+_NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+"""On, for no seconds: closing resets."""
+
+
+class Driver:
+    """Carries bytes and time to a venue, and bytes from it."""
+
+    def __init__(self, venue: VenueModel, loop: asyncio.AbstractEventLoop, *, ahead: float = 0.0) -> None:
+        """Drive a venue on a loop, its clocks so many seconds ahead; `stop` ends it."""
+        self.venue: VenueModel = venue
+        self.loop = loop
+        self.moved: int = 0
+        """How often something has come from a connection."""
+        self._connections: dict[int, ClientProtocol] = {}
+        self.ahead: float = ahead
+        """Seconds by which the venue's clocks are ahead of the machine's."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._processes: bool = False
+        """Whether `_process` is called next."""
+        self._emptied: asyncio.Event | None = None
+        """Set while stopping."""
+
+    def now(self) -> Instant:
+        """Read both clocks of the venue."""
+        return Instant(self.loop.time() + self.ahead, datetime.now(UTC) + timedelta(seconds=self.ahead))
+
+    def opened(self, connection: ClientProtocol) -> int:
+        """Take a new connection; return its number."""
+        self.moved += 1
+        number = self.venue.connection_made(connection.product, connection.session_type, self.now())
+        self._connections[number] = connection
+        # One that was on its way when `stop` cut the others.
+        if self._emptied is not None:
+            connection.abort()
+        self.flush()
+        return number
+
+    def received(self, number: int, data: bytes) -> None:
+        """Take bytes of a connection."""
+        self.moved += 1
+        inbox = self.venue.inbox
+        inbox.receive_data(number, data, self.now())
+        if inbox.is_full(number):
+            self._connections[number].stop_reading()
+        self._go_on()
+        self.flush()
+
+    def _go_on(self) -> None:
+        """Let what waits be processed in the next turn of the loop, after the sockets have been read."""
+        if self.venue.inbox and not self._processes:
+            self._processes = True
+            self.loop.call_soon(self._process)
+
+    def _process(self) -> None:
+        self._processes = False
+        self.moved += 1
+        inbox = self.venue.inbox
+        number = inbox.process(self.now())
+        connection = None if number is None else self._connections.get(number)
+        if connection is not None and not connection.is_read and inbox.has_room(connection.number):
+            connection.read()
+        self._go_on()
+        self.flush()
+
+    def closed(self, number: int) -> None:
+        """Take note that a connection is gone."""
+        self.moved += 1
+        del self._connections[number]
+        self.venue.inbox.receive_eof(number, self.now())
+        self.flush()
+        if self._emptied is not None and not self._connections:
+            self._emptied.set()
+
+    def flush(self) -> None:
+        """Write what there is to write, close what is over, set the timer anew. It follows every call of the
+        venue, since any of them may concern any connection."""
+        # Written first: the venue calls a connection over once all it had to say was fetched.
+        self._write()
+        for number in self.venue.connections_to_close():
+            connection = self._connections.get(number)
+            if connection is None:
+                continue
+            if self.venue.should_reset(number):
+                connection.reset()
+            else:
+                connection.close()
+        self._set_timer()
+
+    def _write(self) -> None:
+        for number in self.venue.connections_with_output():
+            connection = self._connections.get(number)
+            if connection is not None and connection.may_write:
+                connection.write(self.venue.data_to_send(number))
+
+    def _set_timer(self) -> None:
+        deadline = self.venue.next_deadline()
+        when = None if deadline is None else deadline - self.ahead
+        # Most messages leave the first deadline as it was, and a timer is dear to cancel and set.
+        if self._timer is not None and when == self._timer.when():
+            return
+        self._cancel_timer()
+        if when is not None and self._emptied is None:
+            self._timer = self.loop.call_at(when, self._due)
+
+    def skip(self, seconds: float) -> None:
+        """Let seconds pass at once for the venue: all that is due in them happens, each at its time."""
+        pass_time(self.venue, seconds, self.now(), after=lambda _: self._write())
+        self.ahead += seconds
+        self.flush()
+
+    def replace(self, venue: VenueModel) -> None:
+        """Carry bytes to another venue from now on, every connection to the present one being cut."""
+        for connection in self._connections.values():
+            connection.detach()
+        self._connections.clear()
+        self.ahead = 0.0
+        self.venue = venue
+        self.flush()
+
+    async def stop(self) -> None:
+        """Cut every connection and set no more timers."""
+        self._emptied = asyncio.Event()
+        self._cancel_timer()
+        self.venue.inbox.drop(self.now())
+        for connection in tuple(self._connections.values()):
+            connection.abort()
+        if self._connections:
+            await self._emptied.wait()
+
+    def _due(self) -> None:
+        self._timer = None
+        self.venue.handle_timer(self.now())
+        self.flush()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class ClientProtocol(asyncio.Protocol):
+    """One client's transport."""
+
+    def __init__(self, driver: Driver, product: str, session_type: str) -> None:
+        """Be ready for a client on the port of a product's session type."""
+        self.product = product
+        self.session_type = session_type
+        self.may_write: bool = True
+        """Whether the transport takes more."""
+        self.is_read: bool = True
+        """Whether the transport is read."""
+        self.number: int = 0
+        """What the venue calls the connection."""
+        self._driver = driver
+        self._transport: asyncio.Transport | None = None
+        self._detached = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, TLS being set up."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.number = self._driver.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand bytes on."""
+        if self._detached:
+            return
+        self._driver.received(self.number, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 the venue treats all alike
+        """Say that it is over."""
+        if self._detached:
+            return
+        self._driver.closed(self.number)
+
+    def pause_writing(self) -> None:
+        """Leave what is to be written with the session, which has a bound for it."""
+        self.may_write = False
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        self.may_write = True
+        if not self._detached:
+            self._driver.flush()
+
+    def stop_reading(self) -> None:
+        """Leave with the system what the client sends."""
+        self.is_read = False
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def read(self) -> None:
+        """Read again."""
+        self.is_read = True
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        """Write bytes."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close once everything is written."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def detach(self) -> None:
+        """Close at once, and tell the driver nothing more."""
+        self._detached = True
+        self.abort()
+
+    def reset(self) -> None:
+        """Close at once and have the other side told by a reset."""
+        if self._transport is not None:
+            socket = self._transport.get_extra_info("socket")
+            if socket is not None:
+                socket.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
+            self._transport.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()

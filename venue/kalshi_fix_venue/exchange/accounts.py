@@ -1,0 +1,222 @@
+"""Accounts: balances, positions and the reserves of open orders. All amounts in dollars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_sansio.trading.money.fees import CENT, CENTICENT, floor
+from kalshi_fix_venue.exchange.money import ONE, CashFlow, Collateral, Position
+from kalshi_fix_venue.exchange.netting import GroupResults, GroupShare
+from kalshi_fix_venue.exchange.orders import ZERO
+from kalshi_fix_venue.exchange.terms import AccountId
+
+
+@attrs.define
+class WorkingSide:
+    """The open orders of one account on one side of one market, totalled by price."""
+
+    side: Side
+    quantity: Decimal = ZERO
+    value: Decimal = ZERO
+    """The cost of opening the whole quantity."""
+    by_price: dict[Decimal, Decimal] = attrs.field(factory=dict)
+
+    def add(self, collateral: Collateral, price: Decimal, quantity: Decimal) -> None:
+        """Add an order's quantity; a negative quantity removes it."""
+        self.quantity += quantity
+        self.value += quantity * collateral.opening(self.side, price)
+        total = self.by_price.get(price, ZERO) + quantity
+        if total:
+            self.by_price[price] = total
+        else:
+            del self.by_price[price]
+
+    def reserve(self, collateral: Collateral, position: Position) -> Decimal:
+        """Return the dollars to reserve. Contracts that close a position cost nothing."""
+        reserve = self.value
+        for cost, quantity in self.closers(collateral, position):
+            reserve -= quantity * cost
+        return reserve
+
+    def closers(self, collateral: Collateral, position: Position) -> Iterator[tuple[Decimal, Decimal]]:
+        """Iterate over the contracts that close a position, as pairs of opening cost and quantity.
+
+        The orders with the best prices close first, because they trade first.
+        """
+        closing = min(position.closable(self.side), self.quantity)
+        if not closing:
+            return
+        for price in sorted(self.by_price, reverse=self.side is Side.BUY):
+            taken = min(closing, self.by_price[price])
+            yield collateral.opening(self.side, price), taken
+            closing -= taken
+            if not closing:
+                return
+
+
+@attrs.define
+class Holding:
+    """The position, open orders and reserve of one account in one market."""
+
+    position: Position = attrs.field(factory=Position)
+    buys: WorkingSide = attrs.field(factory=lambda: WorkingSide(Side.BUY))
+    sells: WorkingSide = attrs.field(factory=lambda: WorkingSide(Side.SELL))
+    reserved: Decimal = ZERO
+
+    def working(self, side: Side) -> WorkingSide:
+        """Return the open orders of a side."""
+        return self.buys if side is Side.BUY else self.sells
+
+    def reach(self, side: Side) -> Decimal:
+        """Return the position, in the side's direction, if all orders of the side filled."""
+        if side is Side.BUY:
+            return self.position.net + self.buys.quantity
+        return self.sells.quantity - self.position.net
+
+
+@attrs.frozen(kw_only=True)
+class AccountTerms:
+    """Account settings of one owner."""
+
+    direct_member: bool = True
+    """Whether the balances are kept to 0.0001 dollars, rather than to whole cents."""
+    without_netting: frozenset[int] = frozenset()
+    """Numbers of the subaccounts (0 is the primary account) without collateral return for market groups."""
+
+    @property
+    def precision(self) -> Decimal:
+        """The unit of balances in dollars; a balance is a multiple of it."""
+        return CENTICENT if self.direct_member else CENT
+
+
+@attrs.define
+class Account:
+    """A balance with positions. The available amount is the balance less the reserves of open orders;
+    fees are charged on each trade and not reserved.
+
+    The balance is a multiple of the member's precision if the initial balance is one."""
+
+    id: AccountId
+    collateral: Collateral
+    balance: Decimal
+    precision: Decimal = CENTICENT
+    """Dollars, a power of ten."""
+    reserved: Decimal = ZERO
+    holdings: dict[str, Holding] = attrs.field(factory=dict)
+    results: Mapping[str, GroupResults] = attrs.field(factory=dict)
+    """The market group of each grouped market, by ticker."""
+    shares: dict[str, GroupShare] = attrs.field(factory=dict)
+    """Keyed by the group's name."""
+
+    @property
+    def advanced(self) -> Decimal:
+        """The collateral already returned for the guaranteed payout of market groups."""
+        return sum((share.advanced for share in self.shares.values()), ZERO)
+
+    @property
+    def available(self) -> Decimal:
+        """The amount that new orders may reserve."""
+        return self.balance - self.reserved
+
+    def holding(self, market: str) -> Holding:
+        """Return the account's holding in a market."""
+        return self.holdings.setdefault(market, Holding())
+
+    def work(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
+        """Add an open order's quantity; a negative quantity removes it."""
+        if not quantity:
+            return
+        holding = self.holding(market)
+        holding.working(side).add(self.collateral, price, quantity)
+        self._hold(holding)
+        if market in self.results:
+            self._hold_group(self._share(market))
+
+    def fill(self, market: str, side: Side, limit: Decimal, price: Decimal, quantity: Decimal) -> CashFlow:
+        """Apply a fill, at `price`, of an open order with the price `limit`; fees are charged separately."""
+        holding = self.holding(market)
+        flow = self.collateral.fill(holding.position, side, price, quantity)
+        self.balance += flow.change
+        holding.working(side).add(self.collateral, limit, -quantity)
+        self._hold(holding)
+        return self._net(market, flow) if market in self.results else flow
+
+    def preset_position(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
+        """Open a position before the exchange starts; the balance is already the one after that trade."""
+        holding = self.holding(market)
+        self.collateral.fill(holding.position, side, price, quantity)
+        self._hold(holding)
+        if market in self.results:
+            self._move_advance(self._share(market))
+
+    def settle(self, market: str, price: Decimal) -> tuple[Position, Decimal, Decimal] | None:
+        """Exchange the position in a market without open orders for its payout; None if there is none.
+
+        Returns the position, its payout less the collateral already returned for it, and the fee, which is
+        the part of the payout lost to rounding the balance down. The group must have the result.
+        """
+        holding = self.holdings.pop(market, None)
+        if holding is None or not holding.position.net:
+            return None
+        position = holding.position
+        payout = position.long * price + position.short * (ONE - price)
+        if market in self.results:
+            payout += self._move_advance(self._share(market))
+        return position, payout, self._pay_in(payout)
+
+    def _pay_in(self, payout: Decimal) -> Decimal:
+        unrounded = self.balance + payout
+        self.balance = floor(unrounded, self.precision)
+        return unrounded - self.balance
+
+    def _hold(self, holding: Holding) -> None:
+        reserved = holding.buys.reserve(self.collateral, holding.position) + holding.sells.reserve(
+            self.collateral, holding.position
+        )
+        self.reserved += reserved - holding.reserved
+        holding.reserved = reserved
+
+    def _share(self, market: str) -> GroupShare:
+        # By group and not by market: the markets of a group share one advance.
+        results = self.results[market]
+        share = self.shares.get(results.group.name)
+        if share is None:
+            share = self.shares[results.group.name] = GroupShare(results)
+        return share
+
+    def _net(self, market: str, flow: CashFlow) -> CashFlow:
+        """Add the collateral that the market's group returns for a fill."""
+        share = self._share(market)
+        ranged = self._move_advance(share)
+        self.balance += ranged
+        return CashFlow(flow.change + ranged, flow.returned, ranged)
+
+    def _move_advance(self, share: GroupShare) -> Decimal:
+        """Set the advance to the guaranteed payout; return the difference in dollars.
+
+        It is negative if closing a position revokes a collateral return of its group. The caller changes the
+        balance."""
+        markets = share.results.group.markets
+        held = ((market, self.holdings.get(market)) for market in markets)
+        nets = {market: holding.position.net for market, holding in held if holding and holding.position.net}
+        advanced = share.results.guaranteed(nets)
+        change = advanced - share.advanced
+        share.advanced = advanced
+        self._hold_group(share)
+        return change
+
+    def _hold_group(self, share: GroupShare) -> None:
+        reserved = share.reserve(self._closers(share)) if share.advanced else ZERO
+        self.reserved += reserved - share.reserved
+        share.reserved = reserved
+
+    def _closers(self, share: GroupShare) -> Iterator[tuple[Decimal, Decimal]]:
+        for market in share.results.group.markets:
+            holding = self.holdings.get(market)
+            if holding is not None:
+                yield from holding.buys.closers(self.collateral, holding.position)
+                yield from holding.sells.closers(self.collateral, holding.position)

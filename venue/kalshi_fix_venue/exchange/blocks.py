@@ -1,0 +1,84 @@
+"""Block trades: agreed outside the book and printed by the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_venue.exchange.commands import PlaceOrder, PrintBlockTrade
+from kalshi_fix_venue.exchange.outcomes import TradePrinted
+from kalshi_fix_venue.exchange.placing import affordability_refusal, open_order
+from kalshi_fix_venue.exchange.state import Batch, ExchangeState
+from kalshi_fix_venue.exchange.terms import AccountId, MarketState, TimeInForce
+
+
+def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
+    """Check that a block trade can be printed.
+
+    Raises:
+        ValueError: the market or an account does not exist on its shard, the market has been decided or is
+            not open yet, the price or the quantity is invalid, both sides are the same trader, or one of them
+            cannot afford it.
+    """
+    market = state.markets.get(command.market)
+    if market is None:
+        raise ValueError(f"there is no market {command.market}")
+    if market.state.is_decided or market.state is MarketState.INITIALIZED:
+        raise ValueError(f"market {command.market} is {market.state.value}")
+    if not market.rules.accepts_price(command.price):
+        raise ValueError(f"market {command.market} does not take the price {command.price}")
+    if not market.rules.accepts_quantity(command.quantity):
+        raise ValueError(f"market {command.market} does not take the quantity {command.quantity}")
+    if command.buyer.trader == command.seller.trader:
+        raise ValueError(f"{command.buyer.trader} cannot trade with itself")
+    for side, account_id in _sides(command):
+        account = state.accounts.get(account_id)
+        if account is None or account_id.shard != market.rules.shard:
+            raise ValueError(f"there is no account {account_id} on shard {market.rules.shard}")
+        fee = state.fee_schedule(market).fee(command.price, command.quantity, aggressor=True)
+        # Added and removed again to compute its reserve; see `placing`.
+        reserved = account.reserved
+        account.work(command.market, side, command.price, command.quantity)
+        exceeded = affordability_refusal(account, market, side, reserved, fee)
+        account.work(command.market, side, command.price, -command.quantity)
+        if exceeded is not None:
+            raise ValueError(f"{account_id.trader} cannot {side.name.lower()}: {exceeded.value}")
+
+
+def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTrade) -> None:
+    """Execute a checked block trade; each account gets a filled order that never entered the book."""
+    market = state.markets[command.market]
+    trade_id = state.new_id()
+    for side, account in _sides(command):
+        agreed = PlaceOrder(
+            order_id=state.new_id(),
+            cl_ord_id=state.new_id(),
+            account=account,
+            origin=f"block trade {trade_id}",
+            market=command.market,
+            side=side,
+            price=command.price,
+            quantity=command.quantity,
+            time_in_force=TimeInForce.FILL_OR_KILL,
+        )
+        order = open_order(agreed, None)
+        # One order for each side, because a Trade is reported for an order and `fill` removes an order's
+        # quantity.
+        state.orders.add(order)
+        state.accounts[account].work(command.market, side, command.price, command.quantity)
+        state.fill(batch, order, market, command.price, command.quantity, trade_id, aggressor=None)
+    batch.outcomes.append(
+        TradePrinted(
+            time=batch.now,
+            market=command.market,
+            trade_id=trade_id,
+            price=command.price,
+            quantity=command.quantity,
+            aggressor=None,
+        )
+    )
+
+
+def _sides(command: PrintBlockTrade) -> Iterator[tuple[Side, AccountId]]:
+    yield Side.BUY, command.buyer
+    yield Side.SELL, command.seller

@@ -1,0 +1,160 @@
+"""One market's resting orders in price-time priority, and a record of the changed levels."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_venue.exchange.orders import ZERO, Order
+from kalshi_fix_venue.exchange.terms import AccountId, ExchangeOrderState
+
+
+@attrs.define(eq=False)
+class Level:
+    """The orders of one side at one price, oldest first."""
+
+    price: Decimal
+    size: Decimal = ZERO
+    orders: dict[str, Order] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class OrderName:
+    """The ids by which an owner identifies an order."""
+
+    cl_ord_id: str
+    account: AccountId
+
+
+@attrs.frozen
+class LevelChange:
+    """The new size of one level. Dollars and contracts; size 0 means that the level was removed."""
+
+    side: Side
+    price: Decimal
+    before: Decimal
+    size: Decimal
+    causes: Mapping[str, OrderName] = attrs.field(factory=dict, eq=False)
+    """The last order of each owner that contributed to the change."""
+
+
+@attrs.define(eq=False)
+class _Touch:
+    """The changes of a level since its book was last drained."""
+
+    before: Decimal
+    causes: dict[str, tuple[Order, str]] = attrs.field(factory=dict)
+    """The last order of each owner, with its ClOrdID at that time."""
+
+    def names(self) -> dict[str, OrderName]:
+        # An amend gives the order a new ClOrdID, a cancel does not.
+        return {
+            owner: OrderName(
+                order.cl_ord_id if order.state is ExchangeOrderState.OPEN else name, order.account
+            )
+            for owner, (order, name) in self.causes.items()
+        }
+
+
+@attrs.define(eq=False)
+class BookSide:
+    """All bids, or all asks."""
+
+    side: Side
+    levels: dict[Decimal, Level] = attrs.field(factory=dict)
+    _ranks: list[Decimal] = attrs.field(factory=list)
+    """Prices from best to worst: asks unchanged, bids negated."""
+
+    def _rank(self, price: Decimal) -> Decimal:
+        return -price if self.side is Side.BUY else price
+
+    def best(self) -> Level | None:
+        """Return the best level, or None."""
+        # A rank is the price, negated on bids to sort the best one first on both sides; prices are positive,
+        # so `abs` restores the price.
+        return self.levels[abs(self._ranks[0])] if self._ranks else None
+
+    def __iter__(self) -> Iterator[Level]:
+        """Iterate over the levels, best first."""
+        return (self.levels[abs(rank)] for rank in self._ranks)
+
+    def add(self, order: Order) -> None:
+        """Add an order behind the others at its price."""
+        level = self.levels.get(order.price)
+        if level is None:
+            level = self.levels[order.price] = Level(order.price)
+            insort(self._ranks, self._rank(order.price))
+        level.orders[order.order_id] = order
+        level.size += order.leaves
+
+    def reduce(self, order: Order, quantity: Decimal) -> None:
+        """Reduce the level of a resting order; the order keeps its priority."""
+        self.levels[order.price].size -= quantity
+
+    def remove(self, order: Order) -> None:
+        """Remove an order with its `leaves`."""
+        level = self.levels[order.price]
+        del level.orders[order.order_id]
+        level.size -= order.leaves
+        if not level.orders:
+            del self.levels[order.price]
+            del self._ranks[bisect_left(self._ranks, self._rank(order.price))]
+
+
+@attrs.define(eq=False)
+class Book:
+    """Bids and asks of one market, and a record of the levels touched since the last drain."""
+
+    bids: BookSide = attrs.field(factory=lambda: BookSide(Side.BUY))
+    asks: BookSide = attrs.field(factory=lambda: BookSide(Side.SELL))
+    _touched: dict[tuple[Side, Decimal], _Touch] = attrs.field(factory=dict)
+
+    def side(self, side: Side) -> BookSide:
+        """Return the bids or the asks."""
+        return self.bids if side is Side.BUY else self.asks
+
+    def size(self, side: Side, price: Decimal) -> Decimal:
+        """Return the number of contracts resting at a price."""
+        level = self.side(side).levels.get(price)
+        return level.size if level else ZERO
+
+    def add(self, order: Order) -> None:
+        """Add an order."""
+        self._touch(order)
+        self.side(order.side).add(order)
+
+    def reduce(self, order: Order, quantity: Decimal, taker: Order | None = None) -> None:
+        """Reduce a resting order, which keeps its priority. The caller changes the order itself.
+
+        In a trade both orders change the level: `taker` is the other one.
+        """
+        self._touch(order)
+        if taker is not None:
+            self._touched[order.side, order.price].causes[taker.account.owner] = (taker, taker.cl_ord_id)
+        self.side(order.side).reduce(order, quantity)
+
+    def remove(self, order: Order) -> None:
+        """Remove a resting order."""
+        self._touch(order)
+        self.side(order.side).remove(order)
+
+    def drain_changes(self) -> tuple[LevelChange, ...]:
+        """Return the levels whose size has changed since the last call."""
+        changes = tuple(
+            LevelChange(side, price, touch.before, size, touch.names())
+            for (side, price), touch in self._touched.items()
+            if (size := self.size(side, price)) != touch.before
+        )
+        self._touched.clear()
+        return changes
+
+    def _touch(self, order: Order) -> None:
+        key = (order.side, order.price)
+        touch = self._touched.get(key)
+        if touch is None:
+            touch = self._touched[key] = _Touch(self.size(*key))
+        touch.causes[order.account.owner] = (order, order.cl_ord_id)

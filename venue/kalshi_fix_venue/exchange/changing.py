@@ -1,0 +1,275 @@
+"""Cancels and amends of open orders, by their owner or by the exchange."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from kalshi_fix_venue.exchange.commands import AmendOrder, CancelAll, CancelOrder, OrderRequest
+from kalshi_fix_venue.exchange.matching import crosses, match, meets_own
+from kalshi_fix_venue.exchange.orders import ZERO, Order, OrderSnapshot
+from kalshi_fix_venue.exchange.outcomes import (
+    MassCancelDone,
+    MassCancelRefused,
+    OrderReplaced,
+    RequestRefused,
+)
+from kalshi_fix_venue.exchange.placing import (
+    affordability_refusal,
+    cancel_refusal,
+    entry_fee,
+    expire_time,
+    market_refusal,
+    pause_refusal,
+)
+from kalshi_fix_venue.exchange.state import Batch, ExchangeState
+from kalshi_fix_venue.exchange.terms import (
+    CancelCause,
+    ExchangeOrderState,
+    PauseState,
+    RefusalCause,
+    TimeInForce,
+)
+
+_WITHOUT_TIME = (None, TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL)
+
+
+def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
+    """Cancel an order for its owner, or refuse the request."""
+    order = _find(state, command)
+    cause = _cancel_refusal(state, command, order)
+    if cause is not None or order is None:
+        _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
+        return
+    _cancel_as_asked(state, batch, order, CancelCause.REQUESTED, command)
+
+
+def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
+    """Cancel the orders of one session. During a pause only the exchange itself may do this."""
+    orders = state.orders.of_origin(command.origin)
+    if command.cause is CancelCause.MASS_CANCELED:
+        if state.pause is PauseState.EXCHANGE_PAUSED:
+            batch.outcomes.append(
+                MassCancelRefused(origin=command.origin, cause=RefusalCause.EXCHANGE_PAUSED)
+            )
+            return
+        orders = tuple(
+            order for order in orders if cancel_refusal(state, state.markets[order.market]) is None
+        )
+        batch.outcomes.append(MassCancelDone(origin=command.origin, count=len(orders)))
+    for order in orders:
+        state.cancel(batch, order, command.cause)
+
+
+def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
+    """Amend an order for its owner, or refuse the request without any change.
+
+    With a new price or a larger quantity the order loses its time priority, and trades at once if it
+    crosses; with a smaller quantity or another expiry it keeps its priority. A quantity equal to the filled
+    quantity cancels the rest.
+    """
+    order = _find(state, command)
+    cause = _amend_refusal(state, command, order, batch.now)
+    if cause is not None or order is None:
+        _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
+        return
+    if command.quantity == order.filled:
+        _cancel_as_asked(state, batch, order, CancelCause.AMENDED_TO_FILLED, command)
+        return
+    keeps_place = command.quantity <= order.filled + order.leaves and command.price in (None, order.price)
+    if keeps_place:
+        _shrink(state, batch, order, command)
+    else:
+        _requeue(state, batch, order, command)
+
+
+def _cancel_as_asked(
+    state: ExchangeState, batch: Batch, order: Order, cause: CancelCause, command: OrderRequest
+) -> None:
+    state.cancel(
+        batch,
+        order,
+        cause,
+        requester=command.origin,
+        cl_ord_id=command.cl_ord_id,
+        operator=command.operator,
+    )
+
+
+def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
+    market = state.markets[order.market]
+    # `less` may be 0: the amend changes only the expiry, or no field.
+    less = order.filled + order.leaves - command.quantity
+    market.book.reduce(order, less)
+    batch.touched[market.ticker] = market
+    state.account(order).work(order.market, order.side, order.price, -less)
+    state.set_aside(order, order.price, -less)
+    order.leaves -= less
+    _replaced(state, batch, order, command)
+
+
+def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
+    price = order.price if command.price is None else command.price
+    leaves = command.quantity - order.filled
+    account, market = state.account(order), state.markets[order.market]
+    # Counted with its new terms to compute the new reserve, and with the old terms again if refused.
+    reserved = account.reserved
+    account.work(order.market, order.side, order.price, -order.leaves)
+    account.work(order.market, order.side, price, leaves)
+    fee = entry_fee(state, market, price, leaves)
+    exceeded = affordability_refusal(account, market, order.side, reserved, fee)
+    if exceeded is not None:
+        account.work(order.market, order.side, price, -leaves)
+        account.work(order.market, order.side, order.price, order.leaves)
+        _refuse(state, batch, command, RefusalCause[exceeded.name])
+        return
+    state.set_aside(order, order.price, -order.leaves)
+    state.set_aside(order, price, leaves)
+    # Removed from the book before its price changes, because its level is found by the old price.
+    state.lift(batch, order)
+    order.price, order.leaves = price, leaves
+    _replaced(state, batch, order, command)
+    if not market.within_bounds(price):
+        state.cancel(batch, order, CancelCause.SETTLEMENT_BOUNDS)
+        return
+    if order.post_only and crosses(market.book, order):
+        state.cancel(batch, order, CancelCause.POST_ONLY_CROSS)
+        return
+    match(state, batch, order)
+    if order.leaves:
+        state.rest(batch, order)
+
+
+def _replaced(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
+    if command.time_in_force is not None:
+        order.time_in_force = command.time_in_force
+        order.expire_time = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
+        state.orders.schedule(order)
+    orig_cl_ord_id = order.cl_ord_id
+    state.orders.rename(order, command.cl_ord_id)
+    batch.outcomes.append(
+        OrderReplaced(
+            exec_id=batch.exec_id(order.account.shard),
+            time=batch.now,
+            order=order.snapshot(),
+            requester=command.origin,
+            orig_cl_ord_id=orig_cl_ord_id,
+            operator=command.operator,
+        )
+    )
+
+
+def _cancel_refusal(state: ExchangeState, command: CancelOrder, order: Order | None) -> RefusalCause | None:
+    if state.pause is PauseState.EXCHANGE_PAUSED:
+        return RefusalCause.EXCHANGE_PAUSED
+    misrouted = _misrouted(state, command)
+    if misrouted is not None:
+        return misrouted
+    closed = cancel_refusal(state, state.markets[command.market])
+    if closed is not None:
+        return RefusalCause[closed.name]
+    if order is None:
+        filled = _was_filled(state, command)
+        return RefusalCause.ORDER_ALREADY_FILLED if filled else _unknown(state, command)
+    return None
+
+
+def _amend_refusal(
+    state: ExchangeState, command: AmendOrder, order: Order | None, now: datetime
+) -> RefusalCause | None:
+    paused = pause_refusal(state)
+    if paused is not None:
+        return RefusalCause[paused.name]
+    misrouted = _misrouted(state, command)
+    if misrouted is not None:
+        return misrouted
+    market = state.markets[command.market]
+    closed = market_refusal(state, market)
+    if closed is not None:
+        return RefusalCause[closed.name]
+    if order is None:
+        if _was_filled(state, command):
+            return RefusalCause.CANNOT_UPDATE_FILLED_ORDER
+        return _unknown(state, command)
+    # The order's current ClOrdID is not available either: a replace requires a new one.
+    if state.orders.find(order.account.owner, command.cl_ord_id) is not None:
+        return RefusalCause.ORDER_ALREADY_EXISTS
+    if command.quantity == order.filled:
+        return None
+    if command.quantity < order.filled:
+        return RefusalCause.INVALID_AMEND_QTY_FOR_ORDER
+    price = order.price if command.price is None else command.price
+    if not market.rules.accepts_quantity(command.quantity) or not _expires_well(command, now):
+        return RefusalCause.INVALID_ORDER
+    # A resting order may stay outside the band, so an amend that keeps its price is allowed, too.
+    moves_out = price != order.price and not market.is_within_band(order.side, price)
+    if not market.rules.accepts_price(price) or moves_out:
+        return RefusalCause.INVALID_PRICE
+    if meets_own(market.book, order, price):
+        return RefusalCause.SELF_CROSS_ATTEMPT
+    if order.reserves_cap and _exceeds_cap(state, order, price, command.quantity - order.filled, now):
+        return RefusalCause.EVENT_CONTRACT_DAILY_CAP_EXCEEDED
+    return None
+
+
+def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Decimal, now: datetime) -> bool:
+    """Return whether an order with these leaves at this price exceeds its daily cap."""
+    before = state.weight(order.account, order.side, order.price, order.leaves)
+    more = state.weight(order.account, order.side, price, leaves) - before
+    room = state.caps[order.account.customer].room(state.clearing_date(now))
+    return more > max(room, ZERO)
+
+
+def _unknown(state: ExchangeState, command: OrderRequest) -> RefusalCause:
+    """Return the cause to report for a request that names no open order."""
+    if command.reserves_cap:
+        order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
+        if order is not None and order.account == command.account and command.order_id == order.order_id:
+            return RefusalCause.ORDER_ATTRIBUTES_MISMATCH
+    return RefusalCause.ORDER_NOT_FOUND
+
+
+def _misrouted(state: ExchangeState, command: OrderRequest) -> RefusalCause | None:
+    """Return the cause if the market does not exist on the request's shard."""
+    found = state.market_on(command.account, command.market)
+    return RefusalCause.MARKET_NOT_FOUND if found is None else None
+
+
+def _expires_well(command: AmendOrder, now: datetime) -> bool:
+    if command.time_in_force is TimeInForce.GOOD_TILL_DATE:
+        return command.expire_time is not None and command.expire_time > now
+    return command.expire_time is None and command.time_in_force in _WITHOUT_TIME
+
+
+def _find(state: ExchangeState, command: OrderRequest) -> Order | None:
+    order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
+    if order is None or not _is_meant(order, command):
+        return None
+    return order
+
+
+def _was_filled(state: ExchangeState, command: OrderRequest) -> bool:
+    done = state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
+    return done is not None and _is_meant(done, command) and done.state is ExchangeOrderState.FILLED
+
+
+def _is_meant(order: Order | OrderSnapshot, command: OrderRequest) -> bool:
+    """Return whether all identifying fields of the request match the order."""
+    return (
+        order.account == command.account
+        and order.market == command.market
+        and order.side is command.side
+        and command.order_id in (None, order.order_id)
+    )
+
+
+def _refuse(state: ExchangeState, batch: Batch, command: OrderRequest, cause: RefusalCause) -> None:
+    order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
+    known = (
+        order.snapshot()
+        if order is not None
+        else state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
+    )
+    if known is not None and not _is_meant(known, command):
+        known = None
+    batch.outcomes.append(RequestRefused(request=command, cause=cause, order=known))

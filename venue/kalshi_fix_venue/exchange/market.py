@@ -1,0 +1,158 @@
+"""A market: its rules for prices and quantities, its state and its book."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_sansio.trading.money.fees import CENTICENT
+from kalshi_fix_venue.exchange.book import Book
+from kalshi_fix_venue.exchange.fees import FeeSchedule
+from kalshi_fix_venue.exchange.prices import (
+    LINEAR,
+    STRUCTURES,
+    PriceBand,
+    PriceRange,
+    PriceStructure,
+)
+from kalshi_fix_venue.exchange.terms import MarketResult, MarketState
+
+
+@attrs.frozen(kw_only=True)
+class MarketRules:
+    """Rules for the orders of a market. Prices in dollars, quantities in contracts."""
+
+    ticker: str
+    tick: Decimal
+    """Prices are multiples of it, except in the ranges of `edges`."""
+    minimum_price: Decimal
+    maximum_price: Decimal
+    quantity_step: Decimal
+    """Quantities are multiples of it."""
+    maximum_quantity: Decimal = Decimal(1_000_000_000)
+    """The maximum quantity of one order, in contracts."""
+    edges: tuple[PriceRange, ...] = ()
+    """Price ranges with finer ticks."""
+    band: PriceBand | None = None
+    """The maximum distance of an order's price from the best one."""
+    position_limit: Decimal | None = None
+    """The most contracts an account may be long or short, with its open orders counted as filled."""
+    sell_position_floor: Decimal | None = None
+    """The position, negative for a short one, below which an account may not sell, with its open sell orders
+    counted as filled. 0 allows no short positions."""
+    fees: FeeSchedule | None = None
+    """The market's fees, if they differ from those of the product."""
+    shard: int = 0
+    """Index of the exchange that trades it (ExDestination 100, LastMkt 30)."""
+    high_volatility: bool = False
+    """Whether RFQs use the short time limits (the venue's page on RFQs)."""
+    combo: bool = False
+    """Whether it is a combination of markets."""
+    opened: bool = True
+    """Whether it is initially open. Otherwise it is INITIALIZED until it is opened."""
+
+    def accepts_price(self, price: Decimal) -> bool:
+        """Return whether an order may have this price."""
+        return self.minimum_price <= price <= self.maximum_price and price % self.tick_at(price) == 0
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """Return the tick of the range that contains a price; at a boundary the finer one."""
+        for edge in self.edges:
+            if price in edge:
+                return edge.step
+        return self.tick
+
+    def accepts_quantity(self, quantity: Decimal) -> bool:
+        """Return whether an order may have this quantity."""
+        return 0 < quantity <= self.maximum_quantity and quantity % self.quantity_step == 0
+
+
+def prediction_market(
+    ticker: str,
+    *,
+    structure: str = LINEAR,
+    subpenny: bool = False,
+    fractional: bool = True,
+    position_limit: Decimal | None = None,
+    sell_position_floor: Decimal | None = None,
+    shard: int = 0,
+) -> MarketRules:
+    """Return the rules of an event contract.
+
+    Prices are 1 to 99 cents in whole cents, or follow the venue's price level structure named `structure`, or
+    with `subpenny` are 0.0001 to 0.9999 dollars in steps of 0.0001 (the page on subpenny pricing). Quantities
+    are in steps of 0.01 contracts, or whole unless `fractional` (the page on fixed-point contracts).
+
+    Raises:
+        KeyError: the venue has no such structure.
+    """
+    prices = PriceStructure(CENTICENT, CENTICENT) if subpenny else STRUCTURES[structure]
+    return MarketRules(
+        ticker=ticker,
+        tick=prices.center,
+        edges=prices.edges,
+        minimum_price=prices.edge,
+        maximum_price=1 - prices.edge,
+        quantity_step=Decimal("0.01") if fractional else Decimal(1),
+        position_limit=position_limit,
+        sell_position_floor=sell_position_floor,
+        shard=shard,
+    )
+
+
+def margin_market(
+    ticker: str,
+    *,
+    tick: Decimal = Decimal("0.0001"),
+    maximum_price: Decimal = Decimal(1_000_000),
+    position_limit: Decimal | None = None,
+    sell_position_floor: Decimal | None = None,
+    band: PriceBand | None = PriceBand(),  # noqa: B008 it is frozen
+) -> MarketRules:
+    """Return the rules of a perpetual: dollars with up to four decimals, whole contracts, and prices within a
+    band."""
+    return MarketRules(
+        ticker=ticker,
+        tick=tick,
+        minimum_price=tick,
+        maximum_price=maximum_price,
+        quantity_step=Decimal(1),
+        band=band,
+        position_limit=position_limit,
+        sell_position_floor=sell_position_floor,
+    )
+
+
+@attrs.define
+class Market:
+    """One market with its book."""
+
+    rules: MarketRules
+    state: MarketState = attrs.field()
+    result: MarketResult | None = None
+    """The result, from DETERMINED on."""
+    settlement_price: Decimal | None = None
+    """Payout of a YES contract in dollars, once the result is known."""
+    book: Book = attrs.field(factory=Book)
+    bounds: tuple[Decimal, Decimal] | None = None
+    """Bounds of the settlement price, if the operator has set them."""
+
+    @state.default
+    def _state(self) -> MarketState:
+        return MarketState.ACTIVE if self.rules.opened else MarketState.INITIALIZED
+
+    def within_bounds(self, price: Decimal) -> bool:
+        """Return whether a price is within the settlement bounds, if there are any."""
+        return self.bounds is None or self.bounds[0] <= price <= self.bounds[1]
+
+    @property
+    def ticker(self) -> str:
+        """The market's name (Symbol 55)."""
+        return self.rules.ticker
+
+    def is_within_band(self, side: Side, price: Decimal) -> bool:
+        """Return whether a price is within the band around the best price of its side."""
+        band = self.rules.band
+        return band is None or band.accepts(self.book, side, price, self.rules.tick)

@@ -1,0 +1,100 @@
+"""Price-time matching of one incoming order against a book, with self-trade prevention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_venue.exchange.book import Book
+from kalshi_fix_venue.exchange.money import Collateral
+from kalshi_fix_venue.exchange.orders import ZERO, Order
+from kalshi_fix_venue.exchange.state import Batch, ExchangeState
+from kalshi_fix_venue.exchange.terms import CancelCause, SelfTradePrevention, TimeInForce, opposite
+
+
+@attrs.frozen
+class Preview:
+    """The immediate trades of an order that has not been placed."""
+
+    quantity: Decimal
+    fills: tuple[tuple[Decimal, Decimal], ...]
+    """Price and quantity of each trade."""
+    meets_own: bool
+    """Whether it would meet an order of the same trader before it is filled."""
+
+    def cost(self, collateral: Collateral, side: Side) -> Decimal:
+        """Return the dollars needed to open all fills."""
+        return sum((quantity * collateral.opening(side, price) for price, quantity in self.fills), ZERO)
+
+
+def crosses(book: Book, order: Order) -> bool:
+    """Return whether the order would immediately trade, or meet an order of its owner."""
+    best = book.side(opposite(order.side)).best()
+    return best is not None and order.crosses(best.price)
+
+
+def preview(book: Book, order: Order) -> Preview:
+    """Return the immediate trades of an order without executing them."""
+    fills: list[tuple[Decimal, Decimal]] = []
+    wanted, own = order.leaves, False
+    for maker in _makers(book, order):
+        if not wanted:
+            break
+        if maker.account.trader == order.account.trader:
+            own = True
+            if order.self_trade_prevention is SelfTradePrevention.TAKER_AT_CROSS:
+                break
+            continue
+        quantity = min(wanted, maker.leaves)
+        fills.append((maker.price, quantity))
+        wanted -= quantity
+    return Preview(order.leaves - wanted, tuple(fills), own)
+
+
+def meets_own(book: Book, order: Order, price: Decimal) -> bool:
+    """Return whether the order, at another price, could trade with one of the same owner."""
+    for level in book.side(opposite(order.side)):
+        if (level.price > price) if order.side is Side.BUY else (level.price < price):
+            return False
+        if any(maker.account.trader == order.account.trader for maker in level.orders.values()):
+            return True
+    return False
+
+
+def match(state: ExchangeState, batch: Batch, taker: Order, most: Decimal | None = None) -> bool:
+    """Trade the order against its book while prices cross, up to `most` contracts if given.
+
+    Returns whether an order of the same owner stopped it (self-trade prevention
+    type 1); with type 2 that order is cancelled and matching continues.
+    """
+    # An all-or-nothing order must find the quantity that was checked before: groups that it causes to
+    # trigger do so only at the end of the command.
+    at_once = not (taker.time_in_force is TimeInForce.FILL_OR_KILL or taker.max_execution_cost is not None)
+    makers = state.markets[taker.market].book.side(opposite(taker.side))
+    unwanted = ZERO if most is None else max(ZERO, taker.leaves - most)
+    while taker.leaves > unwanted:
+        level = makers.best()
+        if level is None or not taker.crosses(level.price):
+            break
+        # The oldest has time priority within the level. It is looked up again after each trade, because a
+        # group that was triggered in between may have removed orders and levels.
+        maker = next(iter(level.orders.values()))
+        if maker.account.trader != taker.account.trader:
+            state.trade(batch, taker, maker, min(taker.leaves - unwanted, maker.leaves))
+            if at_once:
+                state.trigger_exceeded(batch)
+        elif taker.self_trade_prevention is SelfTradePrevention.MAKER:
+            state.cancel(batch, maker, CancelCause.SELF_TRADE_MAKER)
+        else:
+            return True
+    return False
+
+
+def _makers(book: Book, order: Order) -> Iterator[Order]:
+    for level in book.side(opposite(order.side)):
+        if not order.crosses(level.price):
+            return
+        yield from level.orders.values()

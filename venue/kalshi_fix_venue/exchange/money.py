@@ -1,0 +1,113 @@
+"""Collateral: the cost of positions of the two products. All amounts in dollars."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Protocol
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_venue.exchange.orders import ZERO
+
+ONE = Decimal(1)
+
+
+@attrs.define
+class Position:
+    """The position of an account in one market."""
+
+    net: Decimal = ZERO
+    """Contracts; positive is long (YES), negative short (NO)."""
+    entry_value: Decimal = ZERO
+    """Dollars: price times quantity of the open contracts, at their entry prices; used by margin."""
+
+    @property
+    def long(self) -> Decimal:
+        """Contracts held long (LongQty 704)."""
+        return max(self.net, ZERO)
+
+    @property
+    def short(self) -> Decimal:
+        """Contracts held short (ShortQty 705)."""
+        return max(-self.net, ZERO)
+
+    def closable(self, side: Side) -> Decimal:
+        """Return the number of contracts that a trade on this side closes before it opens any."""
+        return self.short if side is Side.BUY else self.long
+
+
+@attrs.frozen
+class CashFlow:
+    """The change of a balance by one fill, before its fee."""
+
+    change: Decimal
+    returned: Decimal
+    """The part of `change` returned for closing a position."""
+    ranged: Decimal = ZERO
+    """The part of `change` returned for the guaranteed payout of a market group; negative if the guaranteed
+    payout has decreased."""
+
+
+class Collateral(Protocol):
+    """The collateral rules of a product."""
+
+    def opening(self, side: Side, price: Decimal) -> Decimal:
+        """Return the cost of opening one contract."""
+        ...
+
+    def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
+        """Apply a fill to a position and return the change of the balance."""
+        ...
+
+
+def _signed(side: Side, quantity: Decimal) -> Decimal:
+    return quantity if side is Side.BUY else -quantity
+
+
+@attrs.frozen
+class PredictionCollateral:
+    """Event contracts are paid in full: a long costs its price, a short 1 dollar minus its price,
+    and a pair of both pays 1 dollar, which is returned immediately."""
+
+    def opening(self, side: Side, price: Decimal) -> Decimal:
+        """Return the cost of opening one contract."""
+        return price if side is Side.BUY else ONE - price
+
+    def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
+        """Close the position on the other side first, then open."""
+        closing = min(quantity, position.closable(side))
+        returned = closing * (ONE - self.opening(side, price))
+        position.net += _signed(side, quantity)
+        return CashFlow(returned - (quantity - closing) * self.opening(side, price), returned)
+
+
+@attrs.frozen
+class MarginCollateral:
+    """Perpetuals require a fraction of their notional value when opened, which is returned with the
+    profit or loss when closed. Positions are not marked to market or liquidated in between."""
+
+    rate: Decimal = Decimal("0.1")
+    """Initial margin as a fraction of price times quantity."""
+
+    def opening(self, side: Side, price: Decimal) -> Decimal:  # noqa: ARG002 the same for both
+        """Return the cost of opening one contract."""
+        return self.rate * price
+
+    def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
+        """Close the position on the other side first, then open."""
+        closing = min(quantity, position.closable(side))
+        returned = ZERO
+        if closing:
+            entry = _share(position.entry_value, closing, abs(position.net))
+            profit = entry - closing * price if side is Side.BUY else closing * price - entry
+            returned = entry * self.rate + profit
+            position.entry_value -= entry
+        opening = quantity - closing
+        position.entry_value += opening * price
+        position.net += _signed(side, quantity)
+        return CashFlow(returned - opening * self.opening(side, price), returned)
+
+
+def _share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    return value if part == whole else (value * part / whole).quantize(Decimal("0.0001"))

@@ -1,0 +1,114 @@
+"""Market groups: markets whose results depend on one another, which gives positions in several of them a
+guaranteed payout. It is returned immediately (RangedMarketCollateralReturn). Amounts in dollars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from enum import Enum
+
+import attrs
+
+from kalshi_fix_venue.exchange.orders import ZERO
+
+_YES, _NO = Decimal(1), Decimal(0)
+
+
+class GroupKind(Enum):
+    """How the results of a group's markets depend on one another."""
+
+    MUTUALLY_EXCLUSIVE = "mutually exclusive"
+    """At most one of them is decided YES."""
+    DIRECTIONAL = "directional"
+    """Each is decided YES if the next one is, such as 'above 50', 'above 60', 'above 70'."""
+
+
+@attrs.frozen(kw_only=True)
+class MarketGroup:
+    """Markets of one event, all on one shard."""
+
+    name: str
+    markets: tuple[str, ...]
+    """Tickers; directional ones are ordered from the most to the least likely YES."""
+    kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
+    exhaustive: bool = False
+    """Whether exactly one of mutually exclusive markets is decided YES."""
+
+
+@attrs.define(eq=False)
+class GroupResults:
+    """A group and the results of its settled markets."""
+
+    group: MarketGroup
+    settled: dict[str, Decimal] = attrs.field(factory=dict)
+    """Payout of a YES contract of each settled market, in dollars."""
+
+    def guaranteed(self, nets: Mapping[str, Decimal]) -> Decimal:
+        """Return the minimum payout of positions, net by market, over all possible results.
+
+        A scalar result of one market does not restrict the results of the others.
+        """
+        if self.group.kind is GroupKind.DIRECTIONAL:
+            return self._least_of_prefixes(nets)
+        return self._least_of_single(nets)
+
+    def _least_of_single(self, nets: Mapping[str, Decimal]) -> Decimal:
+        """Return the minimum if at most one is decided YES: that one's long and all other shorts pay."""
+        results = self.settled.values()
+        shorts = sum((-net for net in nets.values() if net < 0), ZERO)
+        if _YES in results:
+            return shorts
+        one_is_yes = self.group.exhaustive and all(result == _NO for result in results)
+        if one_is_yes and len(nets) + len(self.settled) == len(self.group.markets):
+            return shorts + min(nets.values(), default=ZERO)
+        # The market decided YES may be one without a position, or there may be none.
+        return shorts + min(ZERO, min(nets.values(), default=ZERO))
+
+    def _least_of_prefixes(self, nets: Mapping[str, Decimal]) -> Decimal:
+        """Return the minimum if the markets before some index are decided YES and the others NO."""
+        markets = self.group.markets
+        first, last = 0, len(markets)
+        for place, market in enumerate(markets):
+            result = self.settled.get(market)
+            if result == _YES:
+                first = max(first, place + 1)
+            elif result == _NO:
+                last = min(last, place)
+        signed = [nets.get(market, ZERO) for market in markets]
+        # Longs before the first possible index, and shorts from there on.
+        paid = sum((max(net, ZERO) for net in signed[:first]), ZERO)
+        paid += sum((max(-net, ZERO) for net in signed[first:]), ZERO)
+        least = paid
+        for net in signed[first:last]:
+            # It is decided YES, too: a long pays, a short no longer does.
+            paid += net
+            least = min(least, paid)
+        return least
+
+
+@attrs.define
+class GroupShare:
+    """The advance and the reserve of one account in a group."""
+
+    results: GroupResults
+    advanced: Decimal = ZERO
+    """The collateral already returned for the guaranteed payout of its positions."""
+    reserved: Decimal = ZERO
+    """The reserve for open orders that close positions of the group."""
+
+    def reserve(self, closers: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
+        """Return the reserve for closing orders, given as pairs of opening cost and quantity.
+
+        Closing a contract returns 1 dollar less that cost, and revokes up to 1 dollar of the advance. So each
+        contract may need its opening cost, up to the total advance; the most expensive ones are counted.
+        """
+        left, reserve = self.advanced, ZERO
+        if left:
+            for cost, quantity in sorted(closers, reverse=True):
+                taken = min(left, quantity)
+                reserve += taken * cost
+                left -= taken
+                if not left:
+                    break
+        return reserve

@@ -1,0 +1,101 @@
+"""Orders: the mutable one in the book and its immutable snapshot for reports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_sansio.trading.money.fees import FeeAccumulator
+from kalshi_fix_venue.exchange.terms import AccountId, ExchangeOrderState, SelfTradePrevention, TimeInForce
+
+ZERO = Decimal(0)
+
+
+@attrs.frozen(kw_only=True)
+class OrderSnapshot:
+    """The state of an order at one time. Prices in dollars, quantities in contracts."""
+
+    order_id: str
+    cl_ord_id: str
+    account: AccountId
+    origin: str
+    market: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    """The original quantity; unchanged by amends."""
+    leaves: Decimal
+    filled: Decimal
+    filled_value: Decimal
+    """Dollars: the sum of price times quantity over its fills."""
+    expire_time: datetime | None
+    self_trade_prevention: SelfTradePrevention
+    state: ExchangeOrderState
+    operator: str | None
+
+    @property
+    def average_price(self) -> Decimal:
+        """Dollars; 0 without fills."""
+        return self.filled_value / self.filled if self.filled else ZERO
+
+
+_SHOWN = tuple(attrs.fields_dict(OrderSnapshot))
+
+
+@attrs.define(kw_only=True, eq=False)
+class Order:
+    """An order in the exchange. Prices in dollars, quantities in contracts."""
+
+    order_id: str
+    cl_ord_id: str
+    """The id of the owner's last request that changed it."""
+    account: AccountId
+    origin: str
+    """The session that placed it; opaque to the exchange."""
+    market: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    """The original quantity; amends only change `leaves`."""
+    leaves: Decimal
+    time_in_force: TimeInForce
+    expire_time: datetime | None
+    post_only: bool
+    self_trade_prevention: SelfTradePrevention
+    cancel_on_pause: bool
+    max_execution_cost: Decimal | None
+    group: str | None = None
+    """Id of its order group."""
+    reserves_cap: bool = False
+    """Whether its leaves are reserved under its customer's daily cap."""
+    operator: str | None = None
+    """The person who placed it, if a clearing member names one."""
+    filled: Decimal = ZERO
+    filled_value: Decimal = ZERO
+    state: ExchangeOrderState = ExchangeOrderState.OPEN
+    fees: FeeAccumulator = attrs.field(factory=FeeAccumulator)
+    resting: bool = False
+    """Whether it is in the book."""
+    rested_at: datetime | None = None
+    """Time at which it got its current time priority."""
+    quoted: bool = False
+    """Whether it is the maker's order of an accepted quote."""
+
+    def crosses(self, price: Decimal) -> bool:
+        """Return whether it would trade with an order of the other side at this price."""
+        return price <= self.price if self.side is Side.BUY else price >= self.price
+
+    def fill(self, price: Decimal, quantity: Decimal) -> None:
+        """Apply a fill."""
+        self.leaves -= quantity
+        self.filled += quantity
+        self.filled_value += price * quantity
+        if not self.leaves:
+            self.state = ExchangeOrderState.FILLED
+
+    def snapshot(self) -> OrderSnapshot:
+        """Return an immutable snapshot."""
+        return OrderSnapshot(**{name: getattr(self, name) for name in _SHOWN})

@@ -1,0 +1,216 @@
+"""Outcomes of commands, in the order of occurrence.
+
+Prices in dollars, quantities in contracts, amounts in dollars. Each order in an outcome is a snapshot taken
+directly after it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_sansio.trading.money.fees import Charge
+from kalshi_fix_venue.exchange.book import LevelChange
+from kalshi_fix_venue.exchange.commands import ChangeGroup, OrderRequest, PlaceOrder
+from kalshi_fix_venue.exchange.orders import OrderSnapshot
+from kalshi_fix_venue.exchange.terms import (
+    AccountId,
+    CancelCause,
+    ExecId,
+    GroupRefusal,
+    MarketResult,
+    MarketState,
+    RefusalCause,
+    RejectCause,
+)
+
+
+@attrs.frozen(kw_only=True)
+class OrderOutcome:
+    """Base of the outcomes of an order, reported to its owner."""
+
+    exec_id: ExecId
+    time: datetime
+    order: OrderSnapshot
+
+
+@attrs.frozen(kw_only=True)
+class OrderAccepted(OrderOutcome):
+    """A new order was accepted; it precedes the order's first trade."""
+
+
+@attrs.frozen(kw_only=True)
+class OrderRejected:
+    """A new order was refused, without any change."""
+
+    exec_id: ExecId
+    time: datetime
+    request: PlaceOrder
+    cause: RejectCause
+
+
+@attrs.frozen(kw_only=True)
+class OrderTraded(OrderOutcome):
+    """One side of a trade."""
+
+    clearing_date: date
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    aggressor: bool | None
+    """Whether this order was the aggressor; None for a block trade."""
+    charge: Charge
+    balance_change: Decimal
+    """The change of the balance, net of all fees."""
+    rebate_told: bool
+    """Whether the reported change includes the rebate."""
+    collateral_returned: Decimal
+    """The part of `balance_change` (before the fee) returned for closing a position."""
+    ranged_return: Decimal
+    """The part of `balance_change` that the market's group returned or, if negative, revoked."""
+    long_quantity: Decimal
+    """The account's long position in the market after the trade."""
+    short_quantity: Decimal
+
+    @property
+    def fee(self) -> Decimal:
+        """All its fees in dollars, less the rebate."""
+        return self.charge.net
+
+
+@attrs.frozen(kw_only=True)
+class OrderCanceled(OrderOutcome):
+    """An order was removed from the book, or never entered it; `order.filled` has traded."""
+
+    cause: CancelCause
+    requester: str | None = None
+    """The session that requested it; None if the exchange cancelled it."""
+    orig_cl_ord_id: str | None = None
+    """The order's ClOrdID before that request."""
+    operator: str | None = None
+    """The requesting person, if a clearing member names one."""
+
+
+@attrs.frozen(kw_only=True)
+class OrderReplaced(OrderOutcome):
+    """An order was amended."""
+
+    requester: str
+    orig_cl_ord_id: str
+    operator: str | None = None
+    """The requesting person, if a clearing member names one."""
+
+
+@attrs.frozen(kw_only=True)
+class RequestRefused:
+    """A cancel or an amend was refused, without any change."""
+
+    request: OrderRequest
+    cause: RefusalCause
+    order: OrderSnapshot | None
+    """The order, if it is open or ended recently."""
+
+
+@attrs.frozen(kw_only=True)
+class MassCancelDone:
+    """A mass cancel was accepted; an OrderCanceled follows for each order."""
+
+    origin: str
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class MassCancelRefused:
+    """A mass cancel was refused."""
+
+    origin: str
+    cause: RefusalCause
+
+
+@attrs.frozen(kw_only=True)
+class GroupChanged:
+    """A request for an order group was executed; an OrderCanceled follows for each order that it cancels."""
+
+    request: ChangeGroup
+
+
+@attrs.frozen(kw_only=True)
+class GroupRefused:
+    """A request for an order group was refused, without any change."""
+
+    request: ChangeGroup
+    cause: GroupRefusal
+
+
+@attrs.frozen(kw_only=True)
+class MarketOutcome:
+    """Base of the outcomes of a market, published to all sessions."""
+
+    time: datetime
+    market: str
+
+
+@attrs.frozen(kw_only=True)
+class TradePrinted(MarketOutcome):
+    """A trade in public market data."""
+
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    aggressor: Side | None
+    """The side of the aggressor; None for a block trade."""
+
+
+@attrs.frozen(kw_only=True)
+class BookChanged(MarketOutcome):
+    """All changes of the levels of one market's book by a command."""
+
+    changes: tuple[LevelChange, ...]
+
+
+@attrs.frozen(kw_only=True)
+class MarketStateChanged(MarketOutcome):
+    """A market changed its state."""
+
+    state: MarketState
+    before: MarketState
+
+
+@attrs.frozen(kw_only=True)
+class PositionSettled:
+    """The settlement of one account's position."""
+
+    account: AccountId
+    long_quantity: Decimal
+    short_quantity: Decimal
+    payout: Decimal
+    """The change of the balance, net of the fee."""
+    fee: Decimal
+    """The amount lost to rounding the balance down to its precision."""
+
+
+@attrs.frozen(kw_only=True)
+class MarketSettled(MarketOutcome):
+    """All positions in a market were paid out; it follows the MarketStateChanged."""
+
+    result: MarketResult
+    price: Decimal
+    """Payout of a YES contract, before fees."""
+    clearing_date: date
+    positions: tuple[PositionSettled, ...]
+    """One for each account with a position."""
+
+
+Outcome = (
+    OrderOutcome
+    | OrderRejected
+    | RequestRefused
+    | MassCancelDone
+    | MassCancelRefused
+    | GroupChanged
+    | GroupRefused
+    | MarketOutcome
+)

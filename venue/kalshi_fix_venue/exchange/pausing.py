@@ -1,0 +1,129 @@
+"""Pauses of the exchange and the lifecycle of a market."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from kalshi_fix_venue.exchange import settling
+from kalshi_fix_venue.exchange.commands import SetMarketState, SetPause, SetSettlementBounds
+from kalshi_fix_venue.exchange.market import Market
+from kalshi_fix_venue.exchange.outcomes import MarketStateChanged
+from kalshi_fix_venue.exchange.state import Batch, ExchangeState
+from kalshi_fix_venue.exchange.terms import CancelCause, MarketState, PauseState
+
+_PAUSE_CAUSES = {
+    PauseState.TRADING_PAUSED: CancelCause.TRADING_PAUSED,
+    PauseState.EXCHANGE_PAUSED: CancelCause.EXCHANGE_PAUSED,
+}
+_MARKET_CAUSES = {
+    MarketState.ACTIVE: CancelCause.MARKET_REACTIVATED,
+    MarketState.INACTIVE: CancelCause.TRADING_PAUSED,
+}
+"""Cancel causes by the new state of a market; other states end its trading."""
+ORDERS_REST_AFTER_CLOSE = timedelta(seconds=5)
+"""Time from the close of a market to the cancel of its resting orders, which cannot be changed meanwhile."""
+_NEXT_STATES = {
+    MarketState.INITIALIZED: (MarketState.ACTIVE,),
+    MarketState.ACTIVE: (MarketState.INACTIVE, MarketState.CLOSED, MarketState.DETERMINED),
+    MarketState.INACTIVE: (MarketState.ACTIVE, MarketState.CLOSED, MarketState.DETERMINED),
+    MarketState.CLOSED: (MarketState.ACTIVE, MarketState.DETERMINED),
+    MarketState.DETERMINED: (MarketState.DISPUTED, MarketState.SETTLED),
+    MarketState.DISPUTED: (MarketState.DETERMINED, MarketState.AMENDED),
+    MarketState.AMENDED: (MarketState.DISPUTED, MarketState.SETTLED),
+    MarketState.SETTLED: (),
+}
+
+
+def set_pause(state: ExchangeState, batch: Batch, command: SetPause) -> None:
+    """Pause or resume; the start of a pause cancels the orders with CancelOrderOnPause."""
+    state.pause = command.state
+    cause = _PAUSE_CAUSES.get(command.state)
+    if cause is not None:
+        for order in state.orders:
+            if order.cancel_on_pause:
+                state.cancel(batch, order, cause)
+
+
+def check_market_state(state: ExchangeState, command: SetMarketState) -> None:
+    """Check that a market can change to the requested state.
+
+    Raises:
+        ValueError: the market does not exist, the transition is not allowed, or the result is missing or
+            impossible.
+    """
+    market = state.markets.get(command.market)
+    if market is None:
+        raise ValueError(f"there is no market {command.market}")
+    if command.state not in (market.state, *_NEXT_STATES[market.state]):
+        raise ValueError(
+            f"market {command.market} is {market.state.value} and cannot become {command.state.value}"
+        )
+    settling.check_result(state, market, command)
+
+
+def set_settlement_bounds(state: ExchangeState, batch: Batch, command: SetSettlementBounds) -> None:
+    """Cancel the orders of a market with prices outside its settlement bounds, now and in future."""
+    market = state.markets[command.market]
+    market.bounds = (command.lowest, command.highest)
+    for order in state.orders:
+        if order.market == market.ticker and not market.within_bounds(order.price):
+            state.cancel(batch, order, CancelCause.SETTLEMENT_BOUNDS)
+
+
+def check_settlement_bounds(state: ExchangeState, command: SetSettlementBounds) -> None:
+    """Check the settlement bounds of a market.
+
+    Raises:
+        ValueError: the market does not exist, or the lower bound exceeds the upper one.
+    """
+    if command.market not in state.markets:
+        raise ValueError(f"there is no market {command.market}")
+    if not command.lowest <= command.highest:
+        raise ValueError(f"the lowest price {command.lowest} is above the highest, {command.highest}")
+
+
+def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState) -> None:
+    """Change a market's state, which was checked before.
+
+    A halt cancels the orders with CancelOrderOnPause, and the end of a halt all orders; a close cancels all
+    orders some time later (Kalshi's page on the lifecycle of markets). A settlement pays out the positions.
+    """
+    market = state.markets[command.market]
+    settling.decide(market, command)
+    before = market.state
+    if command.state is before:
+        return
+    market.state = command.state
+    batch.outcomes.append(
+        MarketStateChanged(time=batch.now, market=market.ticker, state=command.state, before=before)
+    )
+    # The market reopens, or is determined, before its orders were cancelled: `_clear` cancels them now.
+    state.clearings.pop(market.ticker, None)
+    if command.state is MarketState.CLOSED:
+        state.clearings[market.ticker] = batch.now + ORDERS_REST_AFTER_CLOSE
+        return
+    # A settlement pays the positions, so no order that could change them may still be open.
+    _clear(state, batch, market)
+    if command.state is MarketState.SETTLED:
+        settling.settle(state, batch, market)
+
+
+def next_clearing(state: ExchangeState) -> datetime | None:
+    """Return the next time at which the orders of a closed market are cancelled."""
+    return min(state.clearings.values(), default=None)
+
+
+def clear_next(state: ExchangeState, batch: Batch) -> None:
+    """Cancel the resting orders of the closed market with the earliest clearing time."""
+    ticker = min(state.clearings, key=state.clearings.__getitem__)
+    del state.clearings[ticker]
+    _clear(state, batch, state.markets[ticker])
+
+
+def _clear(state: ExchangeState, batch: Batch, market: Market) -> None:
+    """Cancel the orders that do not survive the market's new state."""
+    halted = market.state is MarketState.INACTIVE
+    cause = _MARKET_CAUSES.get(market.state, CancelCause.MARKET_CLOSED)
+    for order in state.orders:
+        if order.market == market.ticker and (order.cancel_on_pause or not halted):
+            state.cancel(batch, order, cause)

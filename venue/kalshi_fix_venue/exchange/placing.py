@@ -1,0 +1,284 @@
+"""New orders: their checks, in order, and their immediate execution."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_venue.exchange.accounts import Account
+from kalshi_fix_venue.exchange.commands import PlaceOrder
+from kalshi_fix_venue.exchange.market import Market
+from kalshi_fix_venue.exchange.matching import crosses, match, preview
+from kalshi_fix_venue.exchange.orders import Order
+from kalshi_fix_venue.exchange.outcomes import OrderAccepted, OrderRejected
+from kalshi_fix_venue.exchange.state import Batch, ExchangeState
+from kalshi_fix_venue.exchange.terms import (
+    MARGIN,
+    PREDICTION,
+    CancelCause,
+    MarketState,
+    PauseState,
+    RejectCause,
+    SelfTradePrevention,
+    TimeInForce,
+)
+
+_TAKEN = attrs.fields_dict(PlaceOrder).keys() & attrs.fields_dict(Order).keys()
+"""The attributes that an order copies from the command that places it."""
+_AT_ONCE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
+_REDUCING = {
+    PREDICTION: (TimeInForce.IMMEDIATE_OR_CANCEL,),
+    MARGIN: (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL),
+}
+"""The times in force allowed for reduce-only orders (the pages on order entry)."""
+_PAUSED = {
+    PauseState.TRADING_PAUSED: RejectCause.TRADING_PAUSED,
+    PauseState.EXCHANGE_PAUSED: RejectCause.EXCHANGE_PAUSED,
+}
+
+
+def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
+    """Accept a new order, or refuse it without any change."""
+    cause = _refusal(state, command)
+    # After all other checks, because these have added the order to the account: if the cap is exceeded,
+    # it is removed again.
+    if cause is None and command.reserves_cap:
+        cause = _cap_refusal(state, command, batch.now)
+    if cause is not None:
+        batch.outcomes.append(
+            OrderRejected(
+                exec_id=batch.exec_id(command.account.shard), time=batch.now, request=command, cause=cause
+            )
+        )
+        return
+    until = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
+    order = open_order(command, until)
+    state.orders.add(order)
+    state.set_aside(order, order.price, order.leaves)
+    batch.outcomes.append(
+        OrderAccepted(exec_id=batch.exec_id(order.account.shard), time=batch.now, order=order.snapshot())
+    )
+    # Accepted first and then ended: an order that cannot be executed as required, such as a post-only one
+    # that would trade, is reported as Canceled and not as Rejected (spec/kalshi/texts.yaml has the Text of
+    # each).
+    reducible = _reducible(state, command) if command.reduce_only else None
+    killed = _killed(state, order, reducible)
+    if killed is not None:
+        state.cancel(batch, order, killed)
+        return
+    stopped = match(state, batch, order, reducible)
+    if not order.leaves:
+        return
+    if reducible is not None and order.filled == reducible:
+        state.cancel(batch, order, CancelCause.REDUCE_ONLY)
+    elif stopped:
+        state.cancel(batch, order, self_cross_cause(order))
+    elif order.time_in_force in _AT_ONCE or _overdue(order, batch.now):
+        state.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)
+    else:
+        # Only resting orders can expire; an immediate trade is complete before time passes.
+        state.rest(batch, order)
+        state.orders.schedule(order)
+
+
+def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
+    """Return the cause for which a new order would be refused now, or None, without any change."""
+    cause = _refusal(state, command)
+    if cause is None:
+        # `_refusal` has added it to the account, as for an accepted order.
+        account = state.accounts[command.account]
+        account.work(command.market, command.side, command.price, -command.quantity)
+    return cause
+
+
+def self_cross_cause(order: Order) -> CancelCause:
+    """Return the cancel cause of an order that would have traded with one of the same trader."""
+    if order.time_in_force is not TimeInForce.FILL_OR_KILL:
+        return CancelCause.SELF_TRADE_TAKER
+    return CancelCause.SELF_CROSS_PARTIALLY_FILLED if order.filled else CancelCause.SELF_CROSS
+
+
+def market_refusal(state: ExchangeState, market: Market) -> RejectCause | None:
+    """Return the cause for which a market refuses new orders and amends, or None."""
+    match market.state:
+        case MarketState.ACTIVE:
+            return None
+        case MarketState.CLOSED if not state.assumptions.closed_markets_are_inactive:
+            return RejectCause.MARKET_ALREADY_CLOSED
+        case MarketState.INITIALIZED | MarketState.INACTIVE | MarketState.CLOSED:
+            return RejectCause.MARKET_INACTIVE
+        case _:
+            return RejectCause.MARKET_ALREADY_CLOSED
+
+
+def cancel_refusal(state: ExchangeState, market: Market) -> RejectCause | None:
+    """Return the cause for which a market refuses cancels, or None."""
+    return None if market.state is MarketState.INACTIVE else market_refusal(state, market)
+
+
+def pause_refusal(state: ExchangeState) -> RejectCause | None:
+    """Return the cause for which the exchange refuses new orders and amends, or None."""
+    return _PAUSED.get(state.pause)
+
+
+def affordability_refusal(
+    account: Account, market: Market, side: Side, reserved_before: Decimal, fee: Decimal
+) -> RejectCause | None:
+    """Return the limit that the account's open orders, as currently counted, exceed.
+
+    `fee` is required in addition to their reserves. A change that does not increase the reserve is allowed
+    even for an account in debt, which can therefore still close its positions.
+    """
+    limit, floor = market.rules.position_limit, market.rules.sell_position_floor
+    if limit is not None or (floor is not None and side is Side.SELL):
+        reach = account.holding(market.ticker).reach(side)
+        if limit is not None and reach > limit:
+            return RejectCause.EXCEEDED_PER_MARKET_RISK_LIMIT
+        if floor is not None and side is Side.SELL and -reach < floor:
+            return RejectCause.EXCEEDED_SELL_POSITION_FLOOR
+    if account.available < fee and account.reserved > reserved_before:
+        return RejectCause.INSUFFICIENT_BALANCE
+    return None
+
+
+def entry_fee(state: ExchangeState, market: Market, price: Decimal, quantity: Decimal) -> Decimal:
+    """Return the maximum fee of an immediate trade, which the balance must cover in addition to the
+    collateral."""
+    # At a better price the fee may be higher, but always by less than the price improvement.
+    return state.fee_schedule(market).fee(price, quantity, aggressor=True)
+
+
+def end_of_day(zone: tzinfo, now: datetime) -> datetime:
+    """Return the expiry of a Day order placed now: 23:59:59.999 in the zone, as UTC."""
+    local = now.astimezone(zone)
+    end = local.replace(hour=23, minute=59, second=59, microsecond=999_000, fold=0)
+    if local >= end:
+        end += timedelta(days=1)
+    return end.astimezone(now.tzinfo)
+
+
+def expire_time(
+    time_in_force: TimeInForce, asked: datetime | None, zone: tzinfo, now: datetime
+) -> datetime | None:
+    """Return an order's expiry: the end of the day for a Day order, else the one that its owner requested."""
+    return end_of_day(zone, now) if time_in_force is TimeInForce.DAY else asked
+
+
+def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
+    # If several causes apply, the order of these checks decides which one is reported.
+    account = state.accounts.get(command.account)
+    market = state.market_on(command.account, command.market)
+    # A shard without the market may lack the account, too.
+    if account is None and market is not None:
+        return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
+    paused = pause_refusal(state)
+    if paused is not None:
+        return paused
+    if market is None or account is None:
+        return RejectCause.MARKET_NOT_FOUND
+    closed = market_refusal(state, market)
+    if closed is RejectCause.MARKET_ALREADY_CLOSED and state.assumptions.closed_markets_are_too_late_to_enter:
+        return RejectCause.TOO_LATE_TO_ENTER
+    if closed is not None:
+        return closed
+    if state.orders.find(command.account.owner, command.cl_ord_id) is not None:
+        return RejectCause.ORDER_ALREADY_EXISTS
+    ill_formed = _ill_formed(state, market, command)
+    if ill_formed is not None:
+        return ill_formed
+    if command.group is not None:
+        group = state.groups.find(command.group, command.account)
+        if group is None:
+            return RejectCause.ORDER_GROUP_NOT_FOUND
+        if group.triggered:
+            return RejectCause.EXCEEDED_ORDER_GROUP_RISK_LIMIT
+    quantity = command.quantity
+    if command.reduce_only:
+        # The quantity that it cannot trade is never reserved.
+        quantity = min(quantity, _reducible(state, command))
+    reserved = account.reserved
+    # Added to compute its reserve, and removed again only if it is refused: an accepted order stays
+    # counted.
+    account.work(market.ticker, command.side, command.price, quantity)
+    fee = entry_fee(state, market, command.price, quantity)
+    exceeded = affordability_refusal(account, market, command.side, reserved, fee)
+    left_out = command.quantity - quantity
+    account.work(market.ticker, command.side, command.price, -quantity if exceeded is not None else left_out)
+    return exceeded
+
+
+def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> RejectCause | None:
+    """Return the cause if an otherwise accepted order exceeds its customer's daily cap."""
+    account, cap = state.accounts[command.account], state.caps.get(command.account.customer)
+    if cap is not None:
+        weight = state.weight(command.account, command.side, command.price, command.quantity)
+        if weight <= cap.room(state.clearing_date(now)):
+            return None
+    # It was added as an accepted order.
+    account.work(command.market, command.side, command.price, -command.quantity)
+    if cap is None:
+        return RejectCause.EVENT_CONTRACT_DAILY_CAP_NOT_FOUND
+    return RejectCause.EVENT_CONTRACT_DAILY_CAP_EXCEEDED
+
+
+def _reducible(state: ExchangeState, command: PlaceOrder) -> Decimal:
+    """Return the number of contracts that an order can close."""
+    holding = state.accounts[command.account].holding(command.market)
+    return holding.position.closable(command.side)
+
+
+def _ill_formed(state: ExchangeState, market: Market, command: PlaceOrder) -> RejectCause | None:
+    well_formed = (
+        market.rules.accepts_quantity(command.quantity)
+        and market.rules.accepts_price(command.price)
+        and market.is_within_band(command.side, command.price)
+        and not (command.post_only and command.time_in_force in _AT_ONCE)
+        and not (command.reduce_only and command.time_in_force not in _REDUCING[state.product])
+        and (command.expire_time is not None) == (command.time_in_force is TimeInForce.GOOD_TILL_DATE)
+        and (command.max_execution_cost is None or command.max_execution_cost > 0)
+    )
+    return None if well_formed else RejectCause.INVALID_ORDER
+
+
+def open_order(command: PlaceOrder, until: datetime | None) -> Order:
+    """Return the order of a command; it expires at `until`."""
+    taken = {name: getattr(command, name) for name in _TAKEN}
+    return Order(**(taken | {"leaves": command.quantity, "expire_time": until}))
+
+
+def _killed(state: ExchangeState, order: Order, reducible: Decimal | None) -> CancelCause | None:
+    """Return the cause for which the order ends before it trades, or None."""
+    # Problems of the order itself, before those that depend on the book.
+    market = state.markets[order.market]
+    book = market.book
+    if not market.within_bounds(order.price):
+        return CancelCause.SETTLEMENT_BOUNDS
+    whole = order.time_in_force is TimeInForce.FILL_OR_KILL
+    if reducible is not None and (not reducible or (whole and reducible < order.leaves)):
+        return CancelCause.REDUCE_ONLY
+    if order.post_only:
+        return CancelCause.POST_ONLY_CROSS if crosses(book, order) else None
+    if order.max_execution_cost is None and not whole:
+        return None
+    fills = preview(book, order)
+    if fills.quantity < order.leaves:
+        if not fills.meets_own or not whole or order.max_execution_cost is not None:
+            return CancelCause.FOK_INSUFFICIENT_VOLUME
+        # On prediction such an order fills as far as possible (the venue's changelog, 25 September 2025).
+        if state.product == PREDICTION:
+            return None
+        if order.self_trade_prevention is SelfTradePrevention.MAKER:
+            return CancelCause.FOK_INSUFFICIENT_VOLUME
+        return self_cross_cause(order)
+    if order.max_execution_cost is not None:
+        collateral = state.account(order).collateral
+        if fills.cost(collateral, order.side) > order.max_execution_cost:
+            return CancelCause.MAX_EXECUTION_COST
+    return None
+
+
+def _overdue(order: Order, now: datetime) -> bool:
+    return order.expire_time is not None and order.expire_time <= now

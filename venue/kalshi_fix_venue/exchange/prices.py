@@ -1,0 +1,107 @@
+"""Valid prices of a market: its ticks (the venue's changelog, price level structures) and, on margin, the
+band around the best price (the page on price banding). Dollars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_venue.exchange.book import Book
+
+ONE = Decimal(1)
+
+
+@attrs.frozen
+class PriceRange:
+    """Prices from start to end, both included, in steps."""
+
+    start: Decimal
+    end: Decimal
+    step: Decimal
+
+    def __contains__(self, price: Decimal) -> bool:
+        """Return whether the price is between start and end, whether or not it is a multiple of the step."""
+        return self.start <= price <= self.end
+
+
+@attrs.frozen
+class PriceStructure:
+    """Ticks of an event contract, which may be finer at the edges than in the center."""
+
+    center: Decimal
+    edge: Decimal
+    width: Decimal = Decimal(0)
+    """Width of each edge in dollars, measured from 0 and from 1 dollar."""
+
+    @property
+    def edges(self) -> tuple[PriceRange, ...]:
+        """The price ranges with the tick of the edges."""
+        if not self.width:
+            return ()
+        return (
+            PriceRange(Decimal(0), self.width, self.edge),
+            PriceRange(ONE - self.width, ONE, self.edge),
+        )
+
+
+_CENTS = {
+    "whole": Decimal("0.01"),
+    "half": Decimal("0.005"),
+    "quint": Decimal("0.002"),
+    "deci": Decimal("0.001"),
+    "centi": Decimal("0.0001"),
+}
+_WIDE, _NARROW = Decimal("0.1"), Decimal("0.01")
+LINEAR: Final = "linear_cent"
+COMBO: Final = "center_deci_edge_centi_cent"
+"""The structure of every combo since 27 August 2026."""
+
+
+def _tapered(center: str, edge: str, width: Decimal) -> PriceStructure:
+    return PriceStructure(_CENTS[center], _CENTS[edge], width)
+
+
+STRUCTURES: Mapping[str, PriceStructure] = MappingProxyType(
+    {
+        LINEAR: PriceStructure(_CENTS["whole"], _CENTS["whole"]),
+        "deci_cent": PriceStructure(_CENTS["deci"], _CENTS["deci"]),
+        "tapered_deci_cent": _tapered("whole", "deci", _WIDE),
+        COMBO: _tapered("deci", "centi", _NARROW),
+        **{
+            f"center_{center}_edge_{edge}_cent": _tapered(center, edge, _WIDE)
+            for center, edge in (
+                ("whole", "half"),
+                ("whole", "quint"),
+                ("half", "half"),
+                ("half", "quint"),
+                ("half", "deci"),
+                ("quint", "quint"),
+                ("quint", "deci"),
+            )
+        },
+    }
+)
+"""Keyed by the venue's names."""
+
+
+@attrs.frozen(kw_only=True)
+class PriceBand:
+    """The maximum distance of an order from the best price of its side, in the worse direction."""
+
+    share: Decimal = Decimal("0.2")
+    """A fraction of the best price,"""
+    ticks: int = 1000
+    """or this many ticks; the larger distance applies."""
+
+    def accepts(self, book: Book, side: Side, price: Decimal, tick: Decimal) -> bool:
+        """Return whether an order may have this price; without orders on its side any price is accepted."""
+        best = book.side(side).best()
+        if best is None:
+            return True
+        away = max(best.price * self.share, self.ticks * tick)
+        return price >= best.price - away if side is Side.BUY else price <= best.price + away

@@ -1,0 +1,122 @@
+"""The end of a market: its result and the payout of positions (the pages on market settlement)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from kalshi_fix_venue.exchange.accounts import Account
+from kalshi_fix_venue.exchange.commands import SetMarketState
+from kalshi_fix_venue.exchange.market import Market
+from kalshi_fix_venue.exchange.money import ONE
+from kalshi_fix_venue.exchange.netting import GroupKind
+from kalshi_fix_venue.exchange.orders import ZERO
+from kalshi_fix_venue.exchange.outcomes import MarketSettled, PositionSettled
+from kalshi_fix_venue.exchange.state import Batch, ExchangeState
+from kalshi_fix_venue.exchange.terms import MARGIN, MarketResult, MarketState
+
+PRICE_STEP = Decimal("0.0001")
+"""Dollars: SettlementPrice (730) is in cents with two decimals."""
+_PRICES = {MarketResult.YES: ONE, MarketResult.NO: ZERO}
+_DECIDED = (MarketState.DETERMINED, MarketState.AMENDED, MarketState.SETTLED)
+"""States that require a result."""
+
+
+def check_result(state: ExchangeState, market: Market, command: SetMarketState) -> None:
+    """Check that a market can be decided with a command's result.
+
+    Raises:
+        ValueError: it cannot, or its result is missing.
+    """
+    if command.state in _DECIDED and state.product == MARGIN:
+        raise ValueError(f"market {market.ticker} is a perpetual, which is never {command.state.value}")
+    if command.result is None:
+        if command.price is not None:
+            raise ValueError("a price belongs to a result; give both")
+        if command.state in _DECIDED and market.result is None:
+            raise ValueError(f"market {market.ticker} has no result; give yes, no, or scalar with its price")
+        return
+    if command.state not in _DECIDED:
+        raise ValueError(f"a market that is {command.state.value} has no result; leave it out")
+    if market.state is MarketState.SETTLED:
+        raise ValueError(f"market {market.ticker} was settled; its result stays as it is")
+    fixed = _PRICES.get(command.result)
+    if command.price is None:
+        if fixed is None:
+            raise ValueError("a scalar result needs its price; give dollars from 0 to 1")
+    elif fixed is not None and command.price != fixed:
+        raise ValueError(f"a market decided {command.result.value} pays {fixed} dollars; leave the price out")
+    elif not (command.price.is_finite() and ZERO <= command.price <= ONE and command.price % PRICE_STEP == 0):
+        raise ValueError(f"a settlement price is 0 to 1 dollar in steps of {PRICE_STEP}, not {command.price}")
+    _check_group(state, market, command.result)
+
+
+def _check_group(state: ExchangeState, market: Market, result: MarketResult) -> None:
+    """Check that a result does not contradict those of the other markets of its group, for which collateral
+    may have been returned. Raises ValueError."""
+    results = state.results.get(market.ticker)
+    if results is None:
+        return
+    group = results.group
+    decided = {ticker: state.markets[ticker].result for ticker in group.markets} | {market.ticker: result}
+    yes = [ticker for ticker in group.markets if decided[ticker] is MarketResult.YES]
+    no = [ticker for ticker in group.markets if decided[ticker] is MarketResult.NO]
+    if group.kind is GroupKind.DIRECTIONAL:
+        places = {ticker: place for place, ticker in enumerate(group.markets)}
+        if yes and no and places[yes[-1]] > places[no[0]]:
+            raise ValueError(f"{yes[-1]} cannot be yes if {no[0]} is no: group {group.name} is directional")
+    elif len(yes) > 1:
+        raise ValueError(
+            f"{yes[0]} and {yes[1]} cannot both be yes: group {group.name} is mutually exclusive"
+        )
+    elif group.exhaustive and len(no) == len(group.markets):
+        raise ValueError(f"not all markets of group {group.name} can be no: it is exhaustive")
+
+
+def decide(market: Market, command: SetMarketState) -> None:
+    """Store the checked result of a market, if the command has one."""
+    if command.result is not None:
+        market.result = command.result
+        market.settlement_price = _PRICES.get(command.result, command.price)
+
+
+def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
+    """Pay out all positions in a decided market without open orders."""
+    result, price = market.result, market.settlement_price
+    if result is None or price is None:  # excluded by `check_result`
+        raise AssertionError(f"market {market.ticker} is settled without a result")
+    # Before any payout: the guaranteed payout of a group, and thus the part to revoke, depends on its
+    # results.
+    group = state.results.get(market.ticker)
+    if group is not None:
+        group.settled[market.ticker] = price
+    batch.outcomes.append(
+        MarketSettled(
+            time=batch.now,
+            market=market.ticker,
+            result=result,
+            price=price,
+            clearing_date=state.clearing_date(batch.now),
+            positions=tuple(
+                paid
+                for account in state.accounts.values()
+                if (paid := _pay_out(state, account, market.ticker, price)) is not None
+            ),
+        )
+    )
+
+
+def _pay_out(state: ExchangeState, account: Account, ticker: str, price: Decimal) -> PositionSettled | None:
+    """Settle the position of an account; return None if it has none."""
+    settled = account.settle(ticker, price)
+    if settled is None:
+        return None
+    # The reported payout is the change of the balance; SettlementPrice on the page is before that fee.
+    position, payout, fee = settled
+    state.fees_kept += fee
+    return PositionSettled(
+        account=account.id,
+        long_quantity=position.long,
+        short_quantity=position.short,
+        payout=payout - fee,
+        fee=fee,
+    )

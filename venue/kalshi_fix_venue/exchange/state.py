@@ -1,0 +1,268 @@
+"""The exchange's state, and the common steps of all commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_sansio._generated.limits import QUOTER_FEE_SWAP
+from kalshi_fix_venue.assumptions import Assumptions
+from kalshi_fix_venue.exchange.accounts import Account
+from kalshi_fix_venue.exchange.caps import DailyCap
+from kalshi_fix_venue.exchange.fees import FeeSchedule
+from kalshi_fix_venue.exchange.groups import OrderGroup, OrderGroups
+from kalshi_fix_venue.exchange.market import Market
+from kalshi_fix_venue.exchange.netting import GroupResults
+from kalshi_fix_venue.exchange.orders import ZERO, Order
+from kalshi_fix_venue.exchange.outcomes import (
+    BookChanged,
+    OrderCanceled,
+    OrderTraded,
+    Outcome,
+    TradePrinted,
+)
+from kalshi_fix_venue.exchange.registry import OrderRegistry
+from kalshi_fix_venue.exchange.terms import AccountId, CancelCause, ExchangeOrderState, ExecId, PauseState
+
+_QUOTER_FEE_SWAP = timedelta(seconds=QUOTER_FEE_SWAP)
+
+
+@attrs.define(eq=False)
+class Batch:
+    """The outcomes of one command so far."""
+
+    clocks: Mapping[int, int]
+    """The clock of each shard before the command."""
+    now: datetime
+    outcomes: list[Outcome] = attrs.field(factory=list)
+    touched: dict[str, Market] = attrs.field(factory=dict)
+    """Markets whose book may have changed."""
+    events: dict[int, int] = attrs.field(factory=dict)
+    """The number of events on each shard."""
+
+    def exec_id(self, shard: int) -> ExecId:
+        """Draw the ExecID of the next event on a shard."""
+        # A request refused because its shard does not exist gets an ExecID of shard 0.
+        shard = shard if shard in self.clocks else 0
+        event = self.events[shard] = self.events.get(shard, 0) + 1
+        return ExecId(self.clocks[shard] + 1, event, shard)
+
+
+@attrs.define(eq=False, kw_only=True)
+class ExchangeState:
+    """Markets, accounts and orders of one product."""
+
+    product: str
+    markets: dict[str, Market]
+    accounts: dict[AccountId, Account]
+    fees: FeeSchedule
+    zone: tzinfo
+    """The time zone in which the trading day ends at midnight."""
+    next_date_from: time | None
+    """Local time from which trades clear on the next date; None for midnight."""
+    new_id: Callable[[], str]
+    orders: OrderRegistry
+    assumptions: Assumptions
+    groups: OrderGroups
+    results: Mapping[str, GroupResults]
+    """The market group of each grouped market, by ticker."""
+    caps: dict[str, DailyCap]
+    """The daily caps, by customer account."""
+    fees_kept: Decimal = ZERO
+    """Fees in dollars charged to all accounts, less rebates."""
+    pause: PauseState = PauseState.OPEN
+    clearings: dict[str, datetime] = attrs.field(factory=dict)
+    """Times at which the resting orders of closed markets are cancelled, by ticker."""
+
+    def clearing_date(self, now: datetime) -> date:
+        """Return the clearing date of a trade at `now`."""
+        local = now.astimezone(self.zone)
+        late = self.next_date_from is not None and local.time() >= self.next_date_from
+        return local.date() + timedelta(days=late)
+
+    def market_on(self, account: AccountId, ticker: str) -> Market | None:
+        """Return a market if it is on the account's shard, else None."""
+        market = self.markets.get(ticker)
+        return market if market is not None and market.rules.shard == account.shard else None
+
+    def fee_schedule(self, market: Market) -> FeeSchedule:
+        """Return the trade fees of a market."""
+        return market.rules.fees or self.fees
+
+    def account(self, order: Order) -> Account:
+        """Return the account of an open order."""
+        return self.accounts[order.account]
+
+    def weight(self, account: AccountId, side: Side, price: Decimal, quantity: Decimal) -> Decimal:
+        """Return the amount that such an order counts toward a daily cap."""
+        return quantity * self.accounts[account].collateral.opening(side, price)
+
+    def set_aside(self, order: Order, price: Decimal, quantity: Decimal) -> None:
+        """Reserve a daily cap for an order's leaves; a negative quantity releases it."""
+        if order.reserves_cap:
+            weight = self.weight(order.account, order.side, price, quantity)
+            self.caps[order.account.customer].reserve(weight)
+
+    def rest(self, batch: Batch, order: Order) -> None:
+        """Add an open order to its book."""
+        market = self.markets[order.market]
+        market.book.add(order)
+        order.resting, order.rested_at = True, batch.now
+        batch.touched[market.ticker] = market
+
+    def lift(self, batch: Batch, order: Order) -> None:
+        """Remove an open order from its book, if it is resting; it stays open."""
+        if order.resting:
+            market = self.markets[order.market]
+            market.book.remove(order)
+            order.resting = False
+            batch.touched[market.ticker] = market
+
+    def cancel(
+        self,
+        batch: Batch,
+        order: Order,
+        cause: CancelCause,
+        *,
+        requester: str | None = None,
+        cl_ord_id: str | None = None,
+        operator: str | None = None,
+    ) -> None:
+        """Cancel an open order; a request passes its session, its ClOrdID and its operator."""
+        # While it still has its `leaves`, which book, account and cap subtract.
+        self.lift(batch, order)
+        self.account(order).work(order.market, order.side, order.price, -order.leaves)
+        self.set_aside(order, order.price, -order.leaves)
+        order.leaves = ZERO
+        order.state = ExchangeOrderState.CANCELED
+        # Before `finish`, which assigns the ClOrdID of the ending request to the order.
+        orig_cl_ord_id = order.cl_ord_id if cl_ord_id is not None else None
+        self.orders.finish(order, cl_ord_id)
+        batch.outcomes.append(
+            OrderCanceled(
+                exec_id=batch.exec_id(order.account.shard),
+                time=batch.now,
+                order=order.snapshot(),
+                cause=cause,
+                requester=requester,
+                orig_cl_ord_id=orig_cl_ord_id,
+                operator=operator,
+            )
+        )
+
+    def trade(self, batch: Batch, taker: Order, maker: Order, quantity: Decimal) -> None:
+        """Execute a trade of two open orders at the price of the resting one."""
+        market = self.markets[maker.market]
+        batch.touched[market.ticker] = market
+        trade_id = self.new_id()
+        # Before the fill: `lift` subtracts `leaves`, which is 0 afterwards.
+        market.book.reduce(maker, quantity, taker)
+        swapped = _fees_are_swapped(market, taker, maker, batch.now)
+        for order, aggressor in ((taker, True), (maker, False)):
+            self.fill(
+                batch, order, market, maker.price, quantity, trade_id, aggressor=aggressor, swapped=swapped
+            )
+        batch.outcomes.append(
+            TradePrinted(
+                time=batch.now,
+                market=market.ticker,
+                trade_id=trade_id,
+                price=maker.price,
+                quantity=quantity,
+                aggressor=taker.side,
+            )
+        )
+
+    def fill(
+        self,
+        batch: Batch,
+        order: Order,
+        market: Market,
+        price: Decimal,
+        quantity: Decimal,
+        trade_id: str,
+        *,
+        aggressor: bool | None,
+        swapped: bool = False,
+    ) -> None:
+        """Fill an open order in a trade; `aggressor` is None in a block trade. With `swapped`, each
+        side pays the fee of the other."""
+        # Both sides of a block trade pay the aggressor's fee: neither has rested in the book.
+        pays_as_taker = aggressor is None or aggressor is not swapped
+        account = self.account(order)
+        # The account removes the order at its limit price, at which it was added, and pays the price of the
+        # trade.
+        flow = account.fill(market.ticker, order.side, order.price, price, quantity)
+        # The fee after the payment: rounding depends on the balance after the fill.
+        charge = order.fees.charge(
+            flow.change,
+            self.fee_schedule(market).fee(price, quantity, aggressor=pays_as_taker),
+            account.precision,
+            rebate_waits=self.assumptions.rebate_waits_for_a_fee,
+        )
+        account.balance -= charge.net
+        self.fees_kept += charge.net
+        # Before the snapshot for the outcome.
+        order.fill(price, quantity)
+        position = account.holding(market.ticker).position
+        batch.outcomes.append(
+            OrderTraded(
+                exec_id=batch.exec_id(order.account.shard),
+                time=batch.now,
+                clearing_date=self.clearing_date(batch.now),
+                order=order.snapshot(),
+                trade_id=trade_id,
+                price=price,
+                quantity=quantity,
+                aggressor=aggressor,
+                charge=charge,
+                balance_change=flow.change - charge.net,
+                rebate_told=self.assumptions.balance_change_includes_rebate,
+                collateral_returned=flow.returned,
+                ranged_return=flow.ranged,
+                long_quantity=position.long,
+                short_quantity=position.short,
+            )
+        )
+        # Reserved at the order's price, but used at the price of the trade.
+        if order.reserves_cap:
+            self.set_aside(order, order.price, -quantity)
+            weight = self.weight(order.account, order.side, price, quantity)
+            self.caps[order.account.customer].use(weight, self.clearing_date(batch.now))
+        if order.group is not None:
+            self.groups.count(order.group, quantity, batch.now)
+        if order.state is ExchangeOrderState.FILLED:
+            self.lift(batch, order)
+            self.orders.finish(order)
+
+    def trigger(self, batch: Batch, group: OrderGroup) -> None:
+        """Cancel the orders of an order group and close it to new ones."""
+        group.triggered = True
+        for order in self.orders.of_group(group.id):
+            self.cancel(batch, order, CancelCause.ORDER_GROUP)
+
+    def trigger_exceeded(self, batch: Batch) -> None:
+        """Trigger the order groups that have exceeded their limits."""
+        while (group := self.groups.pop_exceeded()) is not None:
+            self.trigger(batch, group)
+
+    def publish(self, batch: Batch) -> None:
+        """Add the changes of the books to the batch's outcomes."""
+        for ticker, market in batch.touched.items():
+            changes = market.book.drain_changes()
+            if changes:
+                batch.outcomes.append(BookChanged(time=batch.now, market=ticker, changes=changes))
+
+
+def _fees_are_swapped(market: Market, taker: Order, maker: Order, now: datetime) -> bool:
+    """Return whether a quoter's order takes an order that has only now entered the book of a combo."""
+    return (
+        market.rules.combo
+        and taker.quoted
+        and maker.rested_at is not None
+        and now - maker.rested_at < _QUOTER_FEE_SWAP
+    )

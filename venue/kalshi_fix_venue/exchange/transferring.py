@@ -1,0 +1,35 @@
+"""Cash transfers of an owner between shards and subaccounts (the pages on sharding and on subaccounts)."""
+
+from __future__ import annotations
+
+from kalshi_fix_venue.exchange.commands import MoveCash
+from kalshi_fix_venue.exchange.state import Batch, ExchangeState
+from kalshi_fix_venue.exchange.terms import AccountId
+
+
+def check_transfer(state: ExchangeState, command: MoveCash) -> None:
+    """Check that cash can be transferred.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    for account in (command.source, command.target):
+        if account not in state.accounts:
+            raise ValueError(f"there is no {_told(account)}")
+    if command.source.owner != command.target.owner:
+        raise ValueError(f"{command.source.owner} cannot move cash to {command.target.owner}")
+    source = state.accounts[command.source]
+    if command.amount <= 0 or command.amount % source.precision:
+        raise ValueError(f"an amount is a multiple of {source.precision} dollars, not {command.amount}")
+    if command.amount > source.available:
+        raise ValueError(f"{_told(command.source)} has {source.available} dollars that are free")
+
+
+def transfer(state: ExchangeState, batch: Batch, command: MoveCash) -> None:  # noqa: ARG001 as all steps
+    """Execute a checked transfer."""
+    state.accounts[command.source].balance -= command.amount
+    state.accounts[command.target].balance += command.amount
+
+
+def _told(account: AccountId) -> str:
+    return f"account {account.subaccount} of {account.customer or account.owner} on shard {account.shard}"

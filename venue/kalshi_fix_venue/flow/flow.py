@@ -1,0 +1,134 @@
+"""When simulated traders act, and which of them does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from random import Random
+from uuid import UUID
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.exchange import Command, Exchange, MarketState, PauseState
+from kalshi_fix_venue.flow.prices import FairPrice
+from kalshi_fix_venue.flow.settings import FlowConfig
+from kalshi_fix_venue.flow.traders import Maker, Taker, Turn
+
+MOST_AT_ONCE = 1000
+"""Actions that one call makes up for. A machine that slept for an hour would else trade that hour at once;
+what is beyond this is left out."""
+_BURST_GAP = 0.001
+"""Seconds between the orders of a burst."""
+_MAKER_SHARE = 0.8
+"""The share of actions that are a maker's, where there are makers and takers."""
+
+
+@attrs.define(eq=False)
+class _Burst:
+    """Takers in a row on one side of one market."""
+
+    product: str
+    ticker: str
+    side: Side
+    left: int
+
+
+class Flow:
+    """The traders of both products.
+
+    It tells what they do as commands, one by one: each is decided after those before it were carried out.
+    It has a random generator of its own, so that what clients do does not change what it draws, but the
+    traders see what clients do to the books.
+    """
+
+    def __init__(self, config: FlowConfig, exchanges: Mapping[str, Exchange]) -> None:
+        """Be ready to trade on exchanges, by product; `begin` begins it.
+
+        Raises:
+            ConfigurationError: a ticker is none of theirs.
+        """
+        self._config = config
+        self._exchanges = exchanges
+        # Not the seed alone: a venue that was given the same would draw the same ids for other orders.
+        self._random = Random(f"flow {config.seed}")  # noqa: S311 - nothing secret is drawn from it
+        every = [(product, ticker) for product, exchange in exchanges.items() for ticker in exchange.markets]
+        known = {ticker for _, ticker in every}
+        for ticker in (*config.markets, *config.middles):
+            if ticker not in known:
+                raise ConfigurationError(
+                    f"the flow names {ticker!r}, which is no market of the venue; "
+                    f"use some of {', '.join(sorted(known))}"
+                )
+        self._markets = [each for each in every if not config.markets or each[1] in config.markets]
+        self._makers = {
+            product: [Maker(name, levels=config.levels) for name in config.maker_names]
+            for product in exchanges
+        }
+        self._takers = {product: [Taker(name) for name in config.taker_names] for product in exchanges}
+        self._fair: dict[str, FairPrice] = {}
+        self._burst: _Burst | None = None
+        self._next: float | None = None
+
+    def begin(self, now: Instant) -> None:
+        """Let the traders begin. A flow that has begun goes on."""
+        if self._next is None and self._config.rate and self._markets:
+            self._next = now.monotonic + self._gap()
+
+    def next_deadline(self) -> float | None:
+        """Return when the next of them acts, in seconds of `Instant.monotonic`; None for never."""
+        return self._next
+
+    def due(self, now: Instant) -> Iterator[tuple[str, Command]]:
+        """Yield the product and the command of each action that is due, to be carried out before the next one
+        is taken."""
+        done = 0
+        while self._next is not None and self._next <= now.monotonic:
+            if done == MOST_AT_ONCE:
+                self._next = now.monotonic + self._gap()
+                return
+            done += 1
+            action = self._act(now)
+            self._next += _BURST_GAP if self._burst is not None else self._gap()
+            if action is not None:
+                yield action
+
+    def _gap(self) -> float:
+        return self._random.expovariate(self._config.rate)
+
+    def _act(self, now: Instant) -> tuple[str, Command] | None:
+        random, config, burst = self._random, self._config, self._burst
+        if burst is None and random.random() < config.bursts and config.takers:
+            product, ticker = random.choice(self._markets)
+            burst = _Burst(product, ticker, random.choice((Side.BUY, Side.SELL)), config.burst_length)
+        if burst is not None:
+            burst.left -= 1
+            self._burst = burst if burst.left else None
+            product, ticker, side = burst.product, burst.ticker, burst.side
+        else:
+            product, ticker = random.choice(self._markets)
+            side = None
+        exchange = self._exchanges[product]
+        # Who trades here reads the news: nothing is sent to a market that does not trade.
+        if exchange.pause is not PauseState.OPEN or exchange.markets[ticker].state is not MarketState.ACTIVE:
+            return None
+        turn = self._turn(exchange, ticker, now)
+        makers, takers = self._makers[product], self._takers[product]
+        if side is not None or not makers or (takers and random.random() >= _MAKER_SHARE):
+            command = random.choice(takers).act(turn, side)
+        else:
+            command = random.choice(makers).act(turn)
+        return None if command is None else (product, command)
+
+    def _turn(self, exchange: Exchange, ticker: str, now: Instant) -> Turn:
+        fair = self._fair.get(ticker)
+        if fair is None:
+            middle = self._config.middles.get(ticker)
+            rules = exchange.markets[ticker].rules
+            fair = self._fair[ticker] = FairPrice(exchange, rules, middle, now.monotonic)
+        fair.move(self._random, self._config.volatility, now.monotonic)
+        return Turn(exchange, self._random, self._new_id, self._config.largest, fair, now.utc)
+
+    def _new_id(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))

@@ -1,0 +1,65 @@
+"""What the simulated traders think a market is worth: a price that wanders."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_venue.exchange import PREDICTION, Exchange, MarketRules
+
+_HALF_A_DOLLAR = Decimal("0.5")
+_TWENTY_DOLLARS = Decimal(20)
+_PRICES_FROM_EDGE = 2
+"""How many steps the fair price keeps from the lowest and the highest price of its market."""
+_STEPS_IN_PRICE = 400
+"""A step is about this part of the price, or the tick where that is more."""
+_HOUR = 3600.0
+
+
+class FairPrice:
+    """The fair price of one market. Dollars."""
+
+    def __init__(self, exchange: Exchange, rules: MarketRules, middle: Decimal | None, now: float) -> None:
+        """Begin at a price, or at the middle of the book."""
+        self.rules = rules
+        self._of_a_dollar = exchange.product == PREDICTION
+        begin = _begin(exchange, rules.ticker) if middle is None else middle
+        self.step: Decimal = max(rules.tick, _snapped(begin / _STEPS_IN_PRICE, rules.tick))
+        """How far the prices of a maker are apart."""
+        edge = float(self.step) * _PRICES_FROM_EDGE
+        self._low = float(rules.minimum_price) + edge
+        self._high = float(rules.maximum_price) - edge
+        self.value: float = min(max(float(begin), self._low), self._high)
+        self._moved = now
+
+    def move(self, random: Random, volatility: float, now: float) -> None:
+        """Let it wander for the time since it was last looked at; the edges of the market turn it back."""
+        spread = volatility * max(now - self._moved, 0.0) ** 0.5 / _HOUR**0.5
+        self._moved = now
+        scale = 1.0 if self._of_a_dollar else self.value
+        value = self.value + random.gauss(0.0, 1.0) * spread * scale
+        if value < self._low:
+            value = 2 * self._low - value
+        if value > self._high:
+            value = 2 * self._high - value
+        self.value = min(max(value, self._low), self._high)
+
+    def away(self, side: Side, steps: float) -> Decimal | None:
+        """Return the price this many steps worse than fair for who quotes on a side (better for who takes,
+        with a negative number), or None where the market takes no such price."""
+        away = -steps if side is Side.BUY else steps
+        price = _snapped(Decimal(f"{self.value + away * float(self.step):.8f}"), self.rules.tick)
+        return price if self.rules.accepts_price(price) else None
+
+
+def _begin(exchange: Exchange, ticker: str) -> Decimal:
+    best = [next(iter(exchange.levels(ticker, side)), None) for side in Side]
+    prices = [level[0] for level in best if level is not None]
+    if prices:
+        return sum(prices, Decimal(0)) / len(prices)
+    return _HALF_A_DOLLAR if exchange.product == PREDICTION else _TWENTY_DOLLARS
+
+
+def _snapped(price: Decimal, tick: Decimal) -> Decimal:
+    return (price / tick).to_integral_value() * tick

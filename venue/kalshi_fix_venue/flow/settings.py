@@ -1,0 +1,93 @@
+"""What can be adjusted about the flow of orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.exchange import AccountId
+from kalshi_fix_venue.settings import setting
+
+_PREFIX = "flow-"
+
+
+def is_trader(owner: str) -> bool:
+    """Say whether an owner of accounts is one of the flow's own traders."""
+    return owner.startswith(_PREFIX)
+
+
+@attrs.frozen(kw_only=True)
+class FlowConfig:
+    """How many simulated traders there are, and what they do."""
+
+    seed: int = 0
+    """The same seed, settings and times give the same orders."""
+    rate: float = setting(
+        "orders, amends and cancels a second, on average, over all markets; bursts come on top",
+        default=5.0,
+        least=0,
+        most=10_000,
+    )
+    makers: int = setting(
+        "traders on each product who keep quotes on both sides of a fair price that moves",
+        default=3,
+        least=0,
+        most=1000,
+    )
+    takers: int = setting("traders on each product who take them", default=3, least=0, most=1000)
+    levels: int = setting("prices that a maker quotes on each side", default=3, least=1, most=100)
+    largest: int = setting("contracts of an order, at most", default=20, least=1, most=1_000_000)
+    volatility: float = setting(
+        "how far the fair price moves in an hour (one standard deviation): in dollars on prediction, "
+        "as a fraction of itself on margin",
+        default=0.05,
+        least=0,
+        most=100,
+    )
+    bursts: float = setting(
+        "the share of actions that begin a burst: takers in a row on one side of one market",
+        default=0.01,
+        least=0,
+        most=1,
+    )
+    burst_length: int = setting("orders of a burst, a millisecond apart", default=10, least=1, most=1000)
+    markets: tuple[str, ...] = setting("the tickers to trade; none named means all", default=())
+    middles: Mapping[str, Decimal] = attrs.field(factory=dict)
+    """Where a fair price begins, in dollars by ticker. One that is not named begins at the middle of its
+    book, or where there is none at half a dollar on prediction and 20 dollars on margin."""
+    balance: Decimal = setting(  # noqa: RUF009
+        "dollars that each trader begins with, on each shard",
+        default=Decimal(10_000_000),
+        least=0,
+        most=10**15,
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Check what concerns more than one setting.
+
+        Raises:
+            ConfigurationError: there is a rate but no traders.
+        """
+        if self.rate and not self.makers + self.takers:
+            raise ConfigurationError("the flow has a rate but neither makers nor takers; add some")
+
+    @property
+    def maker_names(self) -> tuple[str, ...]:
+        """The owners of the makers' accounts."""
+        return tuple(f"{_PREFIX}maker-{number}" for number in range(1, self.makers + 1))
+
+    @property
+    def taker_names(self) -> tuple[str, ...]:
+        """The owners of the takers' accounts."""
+        return tuple(f"{_PREFIX}taker-{number}" for number in range(1, self.takers + 1))
+
+    def balances(self, shards: Iterable[int]) -> dict[AccountId, Decimal]:
+        """Return the purses of all traders on one product's shards, with what is in them at the start."""
+        return {
+            AccountId(name, shard=shard): self.balance
+            for shard in shards
+            for name in (*self.maker_names, *self.taker_names)
+        }

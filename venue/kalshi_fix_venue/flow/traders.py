@@ -1,0 +1,180 @@
+"""The simulated traders: what a maker and a taker do when it is their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_venue.exchange import (
+    AccountId,
+    AmendOrder,
+    CancelAll,
+    CancelCause,
+    CancelOrder,
+    Command,
+    Exchange,
+    PlaceOrder,
+    TimeInForce,
+)
+from kalshi_fix_venue.flow.prices import FairPrice
+
+_PULL_ALL = 0.002
+"""The share of a maker's turns in which it cancels everything."""
+_CANCEL = 0.05
+"""The share of a maker's turns with an open quote in which it is cancelled."""
+_NEAR = 4
+"""A quote that is off by less than a step divided by this stays at its price and gets another quantity."""
+_FRACTION = 0.1
+"""The share of orders for a part of a contract, where the market takes those."""
+_FULL_SKEW = 20
+"""A maker whose position is this many of its largest orders moves its prices by as many steps as it has
+levels."""
+_LONGEST = 600
+"""Seconds that a resting order of a taker lives, at most."""
+
+
+@attrs.frozen
+class Turn:
+    """What a trader knows when it acts."""
+
+    exchange: Exchange
+    random: Random
+    new_id: Callable[[], str]
+    """Draws ids of orders."""
+    largest: int
+    fair: FairPrice
+    now: datetime
+
+    def quantity(self) -> Decimal:
+        """Draw how many contracts an order is for."""
+        whole = Decimal(self.random.randint(1, self.largest))
+        step = self.fair.rules.quantity_step
+        if step < 1 and self.random.random() < _FRACTION:
+            whole -= step * self.random.randrange(1, int(1 / step))
+        return whole
+
+    def position(self, account: AccountId) -> Decimal:
+        """Return what an account holds in the market, in contracts; negative for short."""
+        return self.exchange.position(account, self.fair.rules.ticker).net
+
+
+@attrs.define(eq=False)
+class Trader:
+    """One simulated trader on one product."""
+
+    name: str
+    requests: int = 0
+
+    def account(self, fair: FairPrice) -> AccountId:
+        """Return the purse that a market's orders are paid from."""
+        return AccountId(self.name, shard=fair.rules.shard)
+
+    def cl_ord_id(self) -> str:
+        """Return an id for a request, never one that was used."""
+        self.requests += 1
+        return f"{self.name}-{self.requests}"
+
+    def place(
+        self,
+        turn: Turn,
+        side: Side,
+        price: Decimal,
+        time_in_force: TimeInForce,
+        *,
+        post_only: bool = False,
+        expire_time: datetime | None = None,
+    ) -> PlaceOrder:
+        """Return a new order."""
+        return PlaceOrder(
+            order_id=turn.new_id(),
+            cl_ord_id=self.cl_ord_id(),
+            account=self.account(turn.fair),
+            origin=self.name,
+            market=turn.fair.rules.ticker,
+            side=side,
+            quantity=turn.quantity(),
+            price=price,
+            time_in_force=time_in_force,
+            post_only=post_only,
+            expire_time=expire_time,
+        )
+
+
+@attrs.define(eq=False)
+class Maker(Trader):
+    """Keeps one order at each of its levels on both sides of the fair price."""
+
+    levels: int = 1
+    _quotes: dict[tuple[str, Side, int], tuple[str, ...]] = attrs.field(factory=dict)
+    """By market, side and level: the ClOrdIDs that its order may have, the last request's first, which may
+    have been refused. The order may be done."""
+
+    def act(self, turn: Turn) -> Command | None:
+        """Look at one of its quotes: place it, move it, change its quantity or cancel it."""
+        if turn.random.random() < _PULL_ALL:
+            return CancelAll(origin=self.name, cause=CancelCause.MASS_CANCELED)
+        side, level = turn.random.choice((Side.BUY, Side.SELL)), turn.random.randrange(self.levels)
+        slot = (turn.fair.rules.ticker, side, level)
+        price = turn.fair.away(side, level + 0.5 + self._skew(turn, side))
+        found = (turn.exchange.find(self.name, known) for known in self._quotes.get(slot, ()))
+        open_order = next((order for order in found if order is not None), None)
+        if open_order is None:
+            if price is None:
+                return None
+            order = self.place(turn, side, price, TimeInForce.GOOD_TILL_CANCEL, post_only=True)
+            self._quotes[slot] = (order.cl_ord_id,)
+            return order
+        request: dict[str, Any] = {
+            "cl_ord_id": self.cl_ord_id(),
+            "orig_cl_ord_id": open_order.cl_ord_id,
+            "account": open_order.account,
+            "origin": self.name,
+            "market": open_order.market,
+            "side": side,
+        }
+        if price is None or turn.random.random() < _CANCEL:
+            return CancelOrder(**request)
+        if abs(price - open_order.price) * _NEAR < turn.fair.step:
+            price = open_order.price
+        self._quotes[slot] = (request["cl_ord_id"], open_order.cl_ord_id)
+        return AmendOrder(**request, quantity=open_order.filled + turn.quantity(), price=price)
+
+    def _skew(self, turn: Turn, side: Side) -> float:
+        """Return by how many steps more to keep away, so that the position does not grow for ever."""
+        share = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
+        away = max(-1.0, min(1.0, share)) * self.levels
+        # Never nearer than fair: it quotes, it does not take.
+        return max(away if side is Side.BUY else -away, 0.0)
+
+
+@attrs.define(eq=False)
+class Taker(Trader):
+    """Trades with what rests near the fair price."""
+
+    def side(self, turn: Turn) -> Side:
+        """Draw a side, the one that closes its position more often the larger that is."""
+        share = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
+        buys = turn.random.random() < 0.5 - max(-0.5, min(0.5, share))
+        return Side.BUY if buys else Side.SELL
+
+    def act(self, turn: Turn, side: Side | None = None) -> Command | None:
+        """Take at once, take whole or not at all, or leave an order near the fair price for some minutes."""
+        chosen = self.side(turn) if side is None else side
+        drawn = turn.random.random()
+        if side is not None or drawn < 0.7:
+            price = turn.fair.away(chosen, -turn.random.randint(1, 3))
+            time_in_force, until = TimeInForce.IMMEDIATE_OR_CANCEL, None
+        elif drawn < 0.8:
+            price = turn.fair.away(chosen, -2)
+            time_in_force, until = TimeInForce.FILL_OR_KILL, None
+        else:
+            price = turn.fair.away(chosen, turn.random.randint(0, 2))
+            time_in_force = TimeInForce.GOOD_TILL_DATE
+            until = turn.now + timedelta(seconds=turn.random.randint(1, _LONGEST))
+        return None if price is None else self.place(turn, chosen, price, time_in_force, expire_time=until)

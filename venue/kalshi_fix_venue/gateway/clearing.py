@@ -1,0 +1,59 @@
+"""Clearing members: the customer account (PartyID 448) and the operator (SenderSubID 50) of a message.
+
+Source: Kalshi's page on order entry, FCM customer-account identifiers and party information.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kalshi_fix_sansio import (
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    Party,
+    PartyRole,
+)
+from kalshi_fix_venue.exchange import AccountId, Exchange, RejectCause
+from kalshi_fix_venue.gateway.logins import Login
+
+OrderMessage = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest
+
+
+def account_of(message: OrderMessage, login: Login, shard: int, venue: Exchange) -> AccountId | RejectCause:
+    """Return the account on a shard that a message names by its party or by AllocAccount (79), or the cause
+    for which the login may not trade for it."""
+    return account_named(message.party_ids, message.alloc_account, login, shard, venue)
+
+
+def account_named(
+    parties: Sequence[Party], subaccount: int | None, login: Login, shard: int, venue: Exchange
+) -> AccountId | RejectCause:
+    """Return the account on a shard named by parties, or by a subaccount without parties, or the cause for
+    which the login may not trade for it."""
+    if not login.may_act_for(subaccount):
+        return RejectCause.PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT
+    if not parties:
+        return login.account(subaccount, shard)
+    (party,) = parties if len(parties) == 1 else (None,)
+    member = None if party is None else venue.customers.get(party.party_id)
+    if party is None or member is None or party.party_role != PartyRole.CUSTOMER_ACCOUNT:
+        return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
+    if member != login.owner or not login.may_act_for_customer(party.party_id):
+        return RejectCause.PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT
+    return AccountId(login.owner, 0, shard, customer=party.party_id)
+
+
+def operator_of(message: OrderMessage) -> str | None:
+    """Return the operator of an order or a request."""
+    return None if message.header is None else message.header.sender_sub_id
+
+
+def parties(customer: str, operator: str | None) -> list[Party]:
+    """Return the parties of a report: the customer account, then the operator."""
+    found = []
+    if customer:
+        found.append(Party(party_id=customer, party_role=PartyRole.CUSTOMER_ACCOUNT))
+    if operator is not None:
+        found.append(Party(party_id=operator, party_role=PartyRole.EXECUTING_TRADER))
+    return found

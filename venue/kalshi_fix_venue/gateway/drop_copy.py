@@ -1,0 +1,186 @@
+"""Drop copy: past execution reports on request (the page on drop copy)."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+
+import attrs
+
+from kalshi_fix_sansio import (
+    SESSION_TYPES,
+    BusinessRejectReason,
+    EventResendComplete,
+    EventResendReject,
+    EventResendRejectReason,
+    EventResendRequest,
+    ExecutionReport,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_venue.exchange import Exchange, ExecId
+from kalshi_fix_venue.exchange.outcomes import Outcome
+from kalshi_fix_venue.gateway import reports
+from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Result
+from kalshi_fix_venue.gateway.past_reports import History, PastEvents, Place, place
+from kalshi_fix_venue.gateway.refusals import business_reject
+
+WINDOW = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
+MOST_EVENTS = 50_000
+"""The most events retained for all accounts of a product together."""
+PAGE = 200
+"""Reports passed to a session at a time; the next page follows once these are written."""
+REQUESTS_PER_MINUTE = 60
+"""EventResendRequests (U1) allowed to an account per minute; the venue documents no figure."""
+_MINUTE = timedelta(minutes=1)
+_EXEC_ID = re.compile(r"(\d{1,18});(\d{1,18})(?:;(\d{1,9}))?", re.ASCII)
+_EVERYBODY = ""
+
+
+@attrs.define(eq=False)
+class _Replay:
+    """A request whose reports are being sent."""
+
+    request_seq_num: int
+    pages: Iterator[list[ExecutionReport]]
+    count: int = 0
+    """The number of reports sent."""
+
+
+class DropCopy:
+    """Resends the reports of an account, for the orders of all its keys and sessions."""
+
+    def __init__(
+        self, exchange: Exchange, enabled: Collection[str] = (), *, most_events: int = MOST_EVENTS
+    ) -> None:
+        """Retain the order events of the enabled owners."""
+        self._exchange = exchange
+        self._history = History(WINDOW, most_events, set(enabled))
+        self._replays: dict[Login, _Replay] = {}
+        self._asked: dict[str, deque[datetime]] = {}
+        """Times of each owner's requests in the last minute."""
+        self._refuse: dict[str, list[EventResendRejectReason]] = {}
+        """Reasons with which the next requests of an owner are refused."""
+
+    def handlers(self) -> Handlers:
+        """Return the handler of each message class."""
+        return {EventResendRequest: self._request}
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Retain the outcomes of a command."""
+        self._history.record(outcomes)
+
+    def enable(self, owner: str, *, enabled: bool = True) -> None:
+        """Enable or disable drop copy for an owner. Events before it was enabled are not available."""
+        if enabled:
+            self._history.enabled.add(owner)
+        else:
+            self._history.enabled.discard(owner)
+
+    def refuse_next(
+        self, reason: EventResendRejectReason, owner: str | None = None, *, count: int = 1
+    ) -> None:
+        """Refuse the next requests of an owner, or the next ones of any owner, for this reason."""
+        self._refuse.setdefault(owner or _EVERYBODY, []).extend([reason] * count)
+
+    def forget(self, login: Login) -> None:
+        """Drop the replay of a session that has ended."""
+        self._replays.pop(login, None)
+
+    def is_replaying(self, login: Login) -> bool:
+        """Return whether a login has pages left."""
+        return login in self._replays
+
+    def next_page(self, login: Login) -> list[Delivery]:
+        """Return the next page of the reports that a login requested; the last one ends with
+        EventResendComplete."""
+        replay = self._replays.get(login)
+        if replay is None:
+            return []
+        # `_pages` ends with a page that is not full, if necessary an empty one.
+        page = next(replay.pages, [])
+        replay.count += len(page)
+        deliveries: list[Delivery] = [(login, report) for report in page]
+        if len(page) < PAGE:
+            del self._replays[login]
+            complete = EventResendComplete(
+                ref_seq_num=replay.request_seq_num, resend_event_count=replay.count
+            )
+            deliveries.append((login, complete))
+        return deliveries
+
+    def _request(self, message: EventResendRequest, login: Login, now: datetime) -> Result:
+        # If several reasons apply, the order of these checks decides which one is reported.
+        reason = self._refusal(login, now)
+        if reason is not None:
+            return [(login, _reject(message, reason))], ()
+        begin = _exec_id(message.begin_exec_id)
+        end = begin if message.end_exec_id is None else _exec_id(message.end_exec_id)
+        if begin is None or end is None:
+            text = "ExecID must be clock;event or clock;event;exchange_index"
+            return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
+        latest = self._exchange.latest_exec_id(begin.shard)
+        if latest is None or end.shard != begin.shard:
+            text = "BeginExecID and EndExecID must be of the same exchange index, which must exist"
+            return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
+        last = place(latest) if message.end_exec_id is None else place(end)
+        if last > place(latest):
+            return [(login, _reject(message, EventResendRejectReason.END_TOO_LARGE))], ()
+        # Before `is_forgotten`: events that have become too old since the last one must not be sent.
+        self._history.forget(now)
+        if self._history.is_forgotten(begin.shard, place(begin)):
+            return [(login, _reject(message, EventResendRejectReason.BEGIN_TOO_SMALL))], ()
+        found = self._history.between(login.owner, begin.shard, place(begin), last)
+        self._replays[login] = _Replay(_seq_num(message), _pages(found, place(begin), last, login))
+        return self.next_page(login), ()
+
+    def _refusal(self, login: Login, now: datetime) -> EventResendRejectReason | None:
+        """Return the reason for which any request of a login is refused now, or None."""
+        if login.owner not in self._history.enabled:
+            return EventResendRejectReason.NOT_ENABLED
+        # The operator's refusals (`refuse_next`) precede the limits that count requests.
+        for owner in (login.owner, _EVERYBODY):
+            if waiting := self._refuse.get(owner):
+                return waiting.pop(0)
+        asked = self._asked.setdefault(login.owner, deque())
+        while asked and asked[0] <= now - _MINUTE:
+            asked.popleft()
+        if login in self._replays or len(asked) >= REQUESTS_PER_MINUTE:
+            return EventResendRejectReason.TOO_MANY_REQUESTS
+        asked.append(now)
+        return None
+
+
+def _pages(
+    found: Sequence[PastEvents], begin: Place, end: Place, login: Login
+) -> Iterator[list[ExecutionReport]]:
+    """Yield pages of reports, written according to the login's flags."""
+    page: list[ExecutionReport] = []
+    for past in found:
+        # Written from all events of the command, and then limited to the range: whether a New is merged into
+        # its Trade must not depend on the beginning of the range, or a copy would differ from the live
+        # report.
+        outcomes = [each for each in past.outcomes if login.sees(each.order.account)]
+        asked = {str(each.exec_id) for each in outcomes if begin <= place(each.exec_id) <= end}
+        for report in reports.reports_of(outcomes, login.flags):
+            if report.exec_id in asked:
+                page.append(report)
+                if len(page) == PAGE:
+                    yield page
+                    page = []
+    yield page
+
+
+def _exec_id(text: str) -> ExecId | None:
+    match = _EXEC_ID.fullmatch(text)
+    return None if match is None else ExecId(int(match[1]), int(match[2]), int(match[3] or 0))
+
+
+def _reject(message: Message, reason: EventResendRejectReason) -> EventResendReject:
+    return EventResendReject(ref_seq_num=_seq_num(message), event_resend_reject_reason=reason)
+
+
+def _seq_num(message: Message) -> int:
+    number: int = message.header.msg_seq_num
+    return number

@@ -1,0 +1,92 @@
+"""Fake answers of faults: refusals of requests that the exchange never received, or has executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import cast
+
+from kalshi_fix_sansio import (
+    TEXTS,
+    BusinessRejectReason,
+    CxlRejReason,
+    ExecType,
+    ExecutionReport,
+    MassCancelResponse,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderMassCancelRequest,
+    OrdRejReason,
+    OrdStatus,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_venue.exchange import MARGIN, Exchange, RefusalCause, RejectCause
+from kalshi_fix_venue.gateway import reports
+from kalshi_fix_venue.gateway.logins import Delivery, Login
+from kalshi_fix_venue.gateway.order_entry import OrderEntry
+from kalshi_fix_venue.gateway.refusals import business_reject
+
+
+class FakeAnswers:
+    """Creates the fake answers of one product's gateway."""
+
+    def __init__(self, exchange: Exchange, orders: OrderEntry, new_id: Callable[[], str]) -> None:
+        """Imitate the answers of an exchange; `new_id` draws the ids of fictitious orders."""
+        self._exchange = exchange
+        self._orders = orders
+        self._new_id = new_id
+
+    def refusal(
+        self, message: Message, text: str, login: Login, now: datetime, *, heard: bool = True
+    ) -> list[Delivery]:
+        """Refuse a request with a Text, and with the code that the venue documents for it.
+
+        Refused orders are also reported to listeners, unless the exchange has not received them (`heard`).
+        """
+        if isinstance(message, NewOrderSingle):
+            return self._order_refusal(message, text, login, now, heard=heard)
+        if isinstance(message, OrderCancelRequest | OrderCancelReplaceRequest):
+            order = self._exchange.find(login.owner, message.orig_cl_ord_id)
+            refusal = reports.refused(message, RefusalCause.INVALID_ORDER, order)
+            known = TEXTS.get((OrderCancelReject.MSG_TYPE, text))
+            refusal.cxl_rej_reason = CxlRejReason.OTHER if known is None else known.code
+            refusal.text = text
+            return [(login, refusal)]
+        if isinstance(message, OrderMassCancelRequest):
+            return [(login, self._orders.mass_cancel_report(message, MassCancelResponse.REJECTED))]
+        return [(login, business_reject(message, BusinessRejectReason.OTHER, text))]
+
+    def _order_refusal(
+        self, message: NewOrderSingle, text: str, login: Login, now: datetime, *, heard: bool
+    ) -> list[Delivery]:
+        exec_id = self._exchange.draw_exec_id()
+        deliveries = self._orders.rejected(
+            message, self._new_id(), exec_id, RejectCause.INVALID_ORDER, login, now
+        )
+        known = TEXTS.get((ExecutionReport.MSG_TYPE, text))
+        for _, answer in deliveries:
+            report = cast("ExecutionReport", answer)
+            report.text = text
+            report.ord_rej_reason = OrdRejReason.OTHER
+            if known is not None and known.attribute == "ord_rej_reason":
+                report.ord_rej_reason = known.code
+                # The margin page documents another code for it.
+                if known.code == OrdRejReason.STALE_ORDER and self._exchange.product == MARGIN:
+                    report.ord_rej_reason = OrdRejReason.STALE_ORDER_MARGIN
+            elif known is not None and known.attribute == "exec_type":
+                # Texts of orders that were accepted, and cancelled before any fill.
+                report.ord_rej_reason = None
+                report.exec_type, report.ord_status = ExecType.CANCELED, OrdStatus.CANCELED
+        return [(to, answer) for to, answer in deliveries if heard or to is login]
+
+
+def without_answer(deliveries: list[Delivery], message: Message, login: Login) -> list[Delivery]:
+    """Return the deliveries without those that report the outcome of a request to its own login."""
+    mine = getattr(message, "cl_ord_id", None)
+    return [
+        (to, answer)
+        for to, answer in deliveries
+        if to is not login or getattr(answer, "cl_ord_id", None) != mine
+    ]

@@ -1,0 +1,139 @@
+"""Logins: one per API key and session type, the senders of requests and recipients of reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_venue.exchange import AccountId
+from kalshi_fix_venue.exchange.outcomes import Outcome
+from kalshi_fix_venue.gateway.flags import LogonFlags
+
+
+@attrs.define(eq=False)
+class Login:
+    """An API key on a session type. It outlives connections: its orders keep resting, and on a
+    session type with resend its reports are queued."""
+
+    key_id: str
+    owner: str
+    """The owner of the key."""
+    session_type: str
+    product: str
+    may_write: bool
+    """Whether the key's scopes allow orders."""
+    keeps_messages: bool
+    """Whether messages sent while it is not connected are queued (the session type has resend)."""
+    customers: frozenset[str] | None = None
+    """The customer accounts of its owner that it may trade for; None for all."""
+    restricted_to: int | None = None
+    """The one subaccount that the key may act for; None for all."""
+    flags: LogonFlags = attrs.field(factory=LogonFlags)
+    """The flags of its last Logon."""
+    connection: int | None = None
+    """The id of the logged-on connection, if any."""
+
+    @property
+    def origin(self) -> str:
+        """The id of the login at the exchange."""
+        return f"{self.key_id}:{self.session_type}"
+
+    @property
+    def takes_messages(self) -> bool:
+        """Whether messages to it can be delivered, now or later."""
+        return self.connection is not None or self.keeps_messages
+
+    def account(self, subaccount: int | None, shard: int = 0) -> AccountId:
+        """Return the account on a shard that AllocAccount (79) names; absent and 0 are the primary one. For a
+        key that is restricted to a subaccount, absent means that subaccount."""
+        if subaccount is None:
+            subaccount = self.restricted_to
+        return AccountId(self.owner, subaccount or 0, shard)
+
+    def may_act_for(self, subaccount: int | None) -> bool:
+        """Return whether the key may act for the subaccount that AllocAccount (79) names."""
+        return self.restricted_to is None or subaccount in (None, self.restricted_to)
+
+    def may_act_for_customer(self, party_id: str) -> bool:
+        """Return whether the key may act for this customer account of its owner; empty means no customer."""
+        return self.customers is None or not party_id or party_id in self.customers
+
+    def sees(self, account: AccountId) -> bool:
+        """Return whether the key may receive reports about an account of its owner."""
+        return self.may_act_for(account.subaccount) and self.may_act_for_customer(account.customer)
+
+
+Delivery = tuple[Login, Message]
+"""A message with the login of its recipient."""
+Result = tuple[list[Delivery], Sequence[Outcome]]
+"""The messages to deliver, in order, and the outcomes at the exchange (for market data)."""
+Handler = Callable[[Any, Login, datetime], Result]
+"""The handler of an application message class."""
+Handlers = Mapping[type[Message], Handler]
+"""Handlers by message class. The sessions check which session types may send a message."""
+
+
+@attrs.define(eq=False)
+class Logins:
+    """All logins of one product that have ever logged on."""
+
+    _by_origin: dict[str, Login] = attrs.field(factory=dict)
+    _connected: dict[str, dict[Login, None]] = attrs.field(factory=dict)
+    """The logged-on logins by session type, in the order of their logons."""
+    _listeners: dict[str, dict[Login, None]] = attrs.field(factory=dict)
+    """The listeners by owner, in the order of their logons."""
+    _by_owner: dict[str, list[Login]] = attrs.field(factory=dict)
+
+    def get(self, origin: str) -> Login | None:
+        """Return the login of this origin, if it has ever logged on."""
+        return self._by_origin.get(origin)
+
+    def add(self, login: Login) -> None:
+        """Add a login that logs on for the first time."""
+        self._by_origin[login.origin] = login
+        self._by_owner.setdefault(login.owner, []).append(login)
+
+    def of_owner(self, owner: str) -> Sequence[Login]:
+        """Return the logins of an owner, in the order of their first logons."""
+        return self._by_owner.get(owner, ())
+
+    def enter(self, login: Login, flags: LogonFlags, connection: int) -> None:
+        """Record that a login has logged on."""
+        login.flags, login.connection = flags, connection
+        self._connected.setdefault(login.session_type, {})[login] = None
+        listeners = self._listeners.setdefault(login.owner, {})
+        # Removed and added again: the order is that of the last logons. The entry outlives the connection,
+        # because a listener with resend receives later reports too, but the next Logon may end listening.
+        listeners.pop(login, None)
+        if flags.listener:
+            listeners[login] = None
+
+    def leave(self, login: Login) -> None:
+        """Record that a login's session has ended."""
+        login.connection = None
+        self._connected.get(login.session_type, {}).pop(login, None)
+
+    def connected(self, session_type: str) -> Iterable[Login]:
+        """Return the logins that are logged on to a session type."""
+        return self._connected.get(session_type, {}).keys()
+
+    def origins(self, owner: str, session_types: Collection[str]) -> tuple[str, ...]:
+        """Return the origins of an owner on these session types, connected or not."""
+        return tuple(
+            origin
+            for origin, login in self._by_origin.items()
+            if login.owner == owner and login.session_type in session_types
+        )
+
+    def audience(self, account: AccountId, origins: tuple[str | None, ...]) -> list[Login]:
+        """Return the recipients of reports on an account's order: the logins that placed and changed it, and
+        the listeners of its owner whose keys may receive them."""
+        placed = (self._by_origin.get(origin or "") for origin in origins)
+        concerned = dict.fromkeys(login for login in placed if login is not None)
+        listeners = self._listeners.get(account.owner, {})
+        concerned.update(dict.fromkeys(login for login in listeners if login.sees(account)))
+        return [login for login in concerned if login.takes_messages]

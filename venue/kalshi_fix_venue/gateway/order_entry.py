@@ -1,0 +1,228 @@
+"""Order entry: execution of D, G, F and q at the exchange, and distribution of the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from kalshi_fix_sansio import (
+    BusinessRejectReason,
+    MassCancelRequestType,
+    MassCancelResponse,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderMassCancelReport,
+    OrderMassCancelRequest,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_venue.exchange import (
+    AccountId,
+    AmendOrder,
+    CancelAll,
+    CancelCause,
+    CancelOrder,
+    Exchange,
+    ExecId,
+    RefusalCause,
+    RejectCause,
+)
+from kalshi_fix_venue.exchange.orders import OrderSnapshot
+from kalshi_fix_venue.exchange.outcomes import (
+    MassCancelDone,
+    MassCancelRefused,
+    OrderOutcome,
+    OrderRejected,
+    OrderTraded,
+    Outcome,
+    RequestRefused,
+)
+from kalshi_fix_venue.gateway import reports
+from kalshi_fix_venue.gateway.clearing import OrderMessage, operator_of
+from kalshi_fix_venue.gateway.logins import Delivery, Handler, Handlers, Login, Logins, Result
+from kalshi_fix_venue.gateway.order_commands import amend_order, cancel_order, place_order, shard_of
+from kalshi_fix_venue.gateway.permissions import permitted
+from kalshi_fix_venue.gateway.refusals import business_reject, not_authorized
+from kalshi_fix_venue.gateway.texts import TOLD_BY_CODE
+
+SESSION_TYPES = ("KalshiNR", "KalshiRT")
+_MASS_CANCEL_REJECT_REASON = 99
+"""MassCancelRejectReason (532) of a refused mass cancel: Other in FIX; the venue documents no values."""
+
+
+class OrderEntry:
+    """The order entry gateway of one product."""
+
+    def __init__(self, exchange: Exchange, logins: Logins, new_id: Callable[[], str]) -> None:
+        """Serve an exchange; `new_id` draws the ids of orders and mass cancels."""
+        self._exchange = exchange
+        self._logins = logins
+        self._new_id = new_id
+        self._in_flight: dict[Login, set[str]] = {}
+        """Orders with an unanswered amend, of logins with UseCapReservation."""
+        self.accept_quote: Callable[[NewOrderSingle, Login, datetime], Result] = _no_quotes
+        """The handler of orders that accept a quote of an RFQ."""
+
+    def handlers(self) -> Handlers:
+        """Return the handler of each message class."""
+        handlers: dict[type[Message], Handler] = {
+            NewOrderSingle: partial(self._operated, self._place),
+            OrderCancelRequest: partial(self._operated, self._change),
+            OrderCancelReplaceRequest: partial(self._operated, self._change),
+            OrderMassCancelRequest: self._mass_cancel,
+        }
+        return {cls: partial(permitted, handler) for cls, handler in handlers.items()}
+
+    def output_written(self, login: Login) -> None:
+        """Record that a login's messages were written, or never will be: none of its amends is in flight."""
+        self._in_flight.pop(login, None)
+
+    def distribute(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
+        """Return the reports of order outcomes for their recipients: the sessions that placed or
+        changed the orders, and the listeners of their owners."""
+        # All outcomes of a command together for each login: the report of one may depend on the next
+        # (`reports_of`), according to the flags of the login.
+        mine: dict[Login, list[OrderOutcome]] = {}
+        for outcome in outcomes:
+            if isinstance(outcome, OrderOutcome):
+                requester = getattr(outcome, "requester", None)
+                order = outcome.order
+                origins: tuple[str | None, ...] = (order.origin, requester)
+                if _is_block(outcome) and self._exchange.assumptions.blocks_are_reported_to_order_sessions:
+                    origins = self._logins.origins(order.account.owner, SESSION_TYPES)
+                for login in self._logins.audience(order.account, origins):
+                    mine.setdefault(login, []).append(outcome)
+        return [
+            (login, report)
+            for login, events in mine.items()
+            for report in reports.reports_of(events, login.flags)
+        ]
+
+    def _operated(self, handler: Handler, message: OrderMessage, login: Login, now: datetime) -> Result:
+        """Handle a message unless it names an operator and its owner is not a clearing member. If an order
+        accepts a quote, the operator is ignored."""
+        if (
+            operator_of(message) is not None
+            and getattr(message, "quote_id", None) is None
+            and not self._exchange.is_clearing_member(login.owner)
+        ):
+            return [(login, not_authorized(message, "SenderSubID is for clearing members"))], ()
+        return handler(message, login, now)
+
+    def _place(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
+        if message.quote_id is not None or message.rfq_id is not None:
+            return self.accept_quote(message, login, now)
+        # Drawn for refused orders too, because each report has an OrderID (37).
+        order_id = self._new_id()
+        shard = shard_of(message, self._exchange)
+        command = place_order(message, login, order_id, shard, self._exchange)
+        if isinstance(command, RejectCause):
+            # It never reached the exchange, so no pending report is sent.
+            exec_id = self._exchange.draw_exec_id(shard)
+            return self.rejected(message, order_id, exec_id, command, login, now), ()
+        deliveries: list[Delivery] = []
+        if not login.flags.skip_pending:
+            deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
+        outcomes = self._exchange.apply(command, now)
+        for outcome in outcomes:
+            if isinstance(outcome, OrderRejected):
+                deliveries += self.rejected(message, order_id, outcome.exec_id, outcome.cause, login, now)
+        return deliveries + self.distribute(outcomes), outcomes
+
+    def rejected(
+        self,
+        message: NewOrderSingle,
+        order_id: str,
+        exec_id: ExecId,
+        cause: RejectCause,
+        login: Login,
+        now: datetime,
+    ) -> list[Delivery]:
+        """Report a refused new order to its sender and to the listeners of the account."""
+        audience = [login]
+        if self._exchange.assumptions.listeners_receive_rejects:
+            customer = next((party.party_id for party in message.party_ids), "")
+            account = AccountId(login.owner, message.alloc_account or 0, customer=customer)
+            audience = self._logins.audience(account, (login.origin,))
+        return [
+            (each, reports.rejected(message, order_id, exec_id, cause, each.flags, now, login.flags))
+            for each in audience
+        ]
+
+    def _change(
+        self, message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login, now: datetime
+    ) -> Result:
+        command: CancelOrder | AmendOrder | RefusalCause
+        shard = shard_of(message, self._exchange)
+        if isinstance(message, OrderCancelRequest):
+            command = cancel_order(message, login, shard, self._exchange)
+        else:
+            command = amend_order(message, login, shard, self._exchange)
+        if isinstance(command, RefusalCause):
+            return [(login, self._refused(message, command, None))], ()
+        deliveries: list[Delivery] = []
+        # Looked up before the command is executed: afterwards the order has another ClOrdID, or has ended.
+        order = self._exchange.find(command.account.owner, command.orig_cl_ord_id)
+        # With UseCapReservation an order has at most one amend in flight, until its answer has been written.
+        if command.reserves_cap and isinstance(command, AmendOrder) and order is not None:
+            in_flight = self._in_flight.setdefault(login, set())
+            if order.order_id in in_flight:
+                return [(login, reports.refused(message, RefusalCause.ORDER_AMEND_IN_PROGRESS, order))], ()
+            in_flight.add(order.order_id)
+        if order is not None and not login.flags.skip_pending:
+            deliveries.append((login, reports.pending_change(message, order, login.flags, now)))
+        outcomes = self._exchange.apply(command, now)
+        deliveries.extend(
+            (login, self._refused(message, outcome.cause, outcome.order))
+            for outcome in outcomes
+            if isinstance(outcome, RequestRefused)
+        )
+        return deliveries + self.distribute(outcomes), outcomes
+
+    def _refused(
+        self,
+        message: OrderCancelRequest | OrderCancelReplaceRequest,
+        cause: RefusalCause,
+        order: OrderSnapshot | None,
+    ) -> OrderCancelReject:
+        refusal = reports.refused(message, cause, order)
+        if cause in TOLD_BY_CODE and not self._exchange.assumptions.unknown_orders_have_text:
+            refusal.text = None
+        return refusal
+
+    def _mass_cancel(self, message: OrderMassCancelRequest, login: Login, now: datetime) -> Result:
+        if message.mass_cancel_request_type != MassCancelRequestType.CANCEL_FOR_SESSION:
+            return [(login, self.mass_cancel_report(message, MassCancelResponse.REJECTED))], ()
+        outcomes = self._exchange.apply(CancelAll(origin=login.origin, cause=CancelCause.MASS_CANCELED), now)
+        deliveries: list[Delivery] = []
+        for outcome in outcomes:
+            if isinstance(outcome, MassCancelDone):
+                response = MassCancelResponse.ALL_ORDERS_CANCELLED
+            elif isinstance(outcome, MassCancelRefused):
+                response = MassCancelResponse.REJECTED
+            else:
+                continue
+            deliveries.append((login, self.mass_cancel_report(message, response)))
+        return deliveries + self.distribute(outcomes), outcomes
+
+    def mass_cancel_report(
+        self, message: OrderMassCancelRequest, response: MassCancelResponse
+    ) -> OrderMassCancelReport:
+        """Return the report of a mass cancel."""
+        refused = response == MassCancelResponse.REJECTED
+        return OrderMassCancelReport(
+            cl_ord_id=message.cl_ord_id,
+            order_id=self._new_id(),
+            mass_cancel_response=response,
+            mass_cancel_reject_reason=_MASS_CANCEL_REJECT_REASON if refused else None,
+        )
+
+
+def _no_quotes(message: NewOrderSingle, login: Login, now: datetime) -> Result:  # noqa: ARG001 as all handlers
+    return [(login, business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID"))], ()
+
+
+def _is_block(outcome: OrderOutcome) -> bool:
+    return isinstance(outcome, OrderTraded) and outcome.aggressor is None

@@ -1,0 +1,85 @@
+"""Order groups: requests (UOG) to the exchange and their answers (Kalshi's page on order groups)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from kalshi_fix_sansio import (
+    BusinessRejectReason,
+    OrderGroupAction,
+    OrderGroupRequest,
+    OrderGroupResponse,
+)
+from kalshi_fix_venue import exchange
+from kalshi_fix_venue.exchange import ChangeGroup, Exchange, GroupRefusal
+from kalshi_fix_venue.exchange.outcomes import GroupChanged, GroupRefused, Outcome
+from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Result
+from kalshi_fix_venue.gateway.permissions import permitted
+from kalshi_fix_venue.gateway.refusals import business_reject, not_authorized
+
+ACTIONS: dict[int, exchange.GroupAction] = {
+    OrderGroupAction[action.name]: action for action in exchange.GroupAction
+}
+_REASONS = {
+    GroupRefusal.ORDER_GROUP_NOT_FOUND: BusinessRejectReason.UNKNOWN_ID,
+    GroupRefusal.CUSTOMER_ACCOUNT_NOT_FOUND: BusinessRejectReason.UNKNOWN_ID,
+    GroupRefusal.EXCHANGE_PAUSED: BusinessRejectReason.APPLICATION_NOT_AVAILABLE,
+}
+"""BusinessRejectReason (380); 0 for other causes. The Text (58) is the cause itself."""
+
+
+class OrderGroups:
+    """The gateway of the order groups of one product."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        distribute: Callable[[Sequence[Outcome]], list[Delivery]],
+        new_id: Callable[[], str],
+    ) -> None:
+        """Serve an exchange; `distribute` reports order outcomes, `new_id` draws ids."""
+        self._exchange = exchange
+        self._distribute = distribute
+        self._new_id = new_id
+
+    def handlers(self) -> Handlers:
+        """Return the handler of each message class."""
+        return {OrderGroupRequest: partial(permitted, self._request)}
+
+    def _request(self, message: OrderGroupRequest, login: Login, now: datetime) -> Result:
+        action = ACTIONS.get(message.order_group_action)
+        if action is None:
+            text = f"OrderGroupAction {message.order_group_action} is not supported"
+            return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
+        if not login.may_act_for(message.alloc_account):
+            return [(login, not_authorized(message, "The API key is restricted to another subaccount"))], ()
+        creates = action is exchange.GroupAction.CREATE
+        limited = creates or action is exchange.GroupAction.UPDATE
+        command = ChangeGroup(
+            action=action,
+            group_id=self._new_id() if creates else message.order_group_id or "",
+            account=login.account(message.alloc_account, self._shard(message)),
+            limit=message.order_group_contracts_limit if limited else None,
+        )
+        outcomes = self._exchange.apply(command, now)
+        deliveries: list[Delivery] = []
+        for outcome in outcomes:
+            if isinstance(outcome, GroupChanged):
+                response = OrderGroupResponse(
+                    order_group_id=command.group_id,
+                    order_group_contracts_limit=command.limit,
+                    alloc_account=command.account.subaccount,
+                )
+                deliveries.append((login, response))
+            elif isinstance(outcome, GroupRefused):
+                reason = _REASONS.get(outcome.cause, BusinessRejectReason.OTHER)
+                deliveries.append((login, business_reject(message, reason, outcome.cause)))
+        return deliveries + self._distribute(outcomes), outcomes
+
+    def _shard(self, message: OrderGroupRequest) -> int:
+        """Return the destination shard of a request. Without a Symbol there is no automatic routing, so
+        absent and -1 are shard 0; on margin ExDestination (100) is ignored."""
+        asked = message.ex_destination
+        return 0 if asked is None or asked < 0 or self._exchange.product == exchange.MARGIN else asked

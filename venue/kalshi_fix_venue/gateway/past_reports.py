@@ -1,0 +1,88 @@
+"""History of order events of the last hours, retained for accounts with drop copy."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import attrs
+
+from kalshi_fix_venue.exchange import ExecId
+from kalshi_fix_venue.exchange.outcomes import OrderOutcome, Outcome
+
+Place = tuple[int, int]
+"""The position of an event in the order of its shard: clock and event of its ExecId."""
+
+
+def place(exec_id: ExecId) -> Place:
+    """Return the position of an event in the order of its shard."""
+    return exec_id.clock, exec_id.event
+
+
+@attrs.frozen
+class PastEvents:
+    """The events of one command for the orders of one account on one shard. They are retained together,
+    because the report of one event depends on the next."""
+
+    owner: str
+    shard: int
+    time: datetime
+    outcomes: tuple[OrderOutcome, ...]
+
+    @property
+    def last(self) -> Place:
+        """The position of the last event."""
+        return place(self.outcomes[-1].exec_id)
+
+
+@attrs.define(eq=False)
+class History:
+    """The events of the accounts that are enabled, oldest first.
+
+    It is bounded: events older than `window` are dropped and, beyond `most` events, the oldest ones.
+    """
+
+    window: timedelta
+    most: int
+    enabled: set[str] = attrs.field(factory=set)
+    """Owners whose events are retained. Events before an owner was enabled are not available."""
+    _all: deque[PastEvents] = attrs.field(factory=deque)
+    _by_account: dict[tuple[str, int], deque[PastEvents]] = attrs.field(factory=dict)
+    """Events by owner and shard."""
+    _forgotten: dict[int, Place] = attrs.field(factory=dict)
+    """The last dropped event of each shard."""
+    _count: int = 0
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Retain the outcomes of a command."""
+        found: dict[tuple[str, int], list[OrderOutcome]] = {}
+        for outcome in outcomes:
+            if isinstance(outcome, OrderOutcome) and outcome.order.account.owner in self.enabled:
+                key = (outcome.order.account.owner, outcome.exec_id.shard)
+                found.setdefault(key, []).append(outcome)
+        for (owner, shard), events in found.items():
+            past = PastEvents(owner, shard, events[0].time, tuple(events))
+            self._all.append(past)
+            self._by_account.setdefault((owner, shard), deque()).append(past)
+            self._count += len(events)
+        if found:
+            self.forget(self._all[-1].time)
+
+    def forget(self, now: datetime) -> None:
+        """Drop events beyond the age or size limit."""
+        while self._all and (self._count > self.most or self._all[0].time < now - self.window):
+            oldest = self._all.popleft()
+            # The oldest event of all is also the oldest of its account.
+            self._by_account[oldest.owner, oldest.shard].popleft()
+            self._forgotten[oldest.shard] = max(oldest.last, self._forgotten.get(oldest.shard, oldest.last))
+            self._count -= len(oldest.outcomes)
+
+    def is_forgotten(self, shard: int, begin: Place) -> bool:
+        """Return whether events from this one on may have been dropped."""
+        return begin <= self._forgotten.get(shard, (-1, 0))
+
+    def between(self, owner: str, shard: int, begin: Place, end: Place) -> list[PastEvents]:
+        """Return the entries with events from `begin` to `end` inclusive; they may also contain others."""
+        kept = self._by_account.get((owner, shard), ())
+        return [past for past in kept if past.last >= begin and place(past.outcomes[0].exec_id) <= end]

@@ -1,0 +1,81 @@
+"""Automatic rebalancing: the venue divides an owner's free cash among shards by the owner's percentages
+(the page on sharding)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from kalshi_fix_sansio.trading.money.fees import floor
+from kalshi_fix_venue.exchange import AccountId, Command, Exchange, MoveCash
+from kalshi_fix_venue.exchange.outcomes import Outcome
+from kalshi_fix_venue.gateway.logins import Delivery, Result
+from kalshi_fix_venue.gateway.timers import Timers
+
+INTERVAL: Final = timedelta(seconds=10)
+"""The interval of the checks."""
+_PERCENT = Decimal(100)
+
+
+class Rebalancing:
+    """Transfers cash of primary accounts with an allocation."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        timers: Timers,
+        execute: Callable[[Command, datetime], tuple[list[Delivery], Sequence[Outcome]]],
+        allocations: Mapping[str, Mapping[int, Decimal]],
+    ) -> None:
+        """Rebalance by the percentages by shard of each owner; they add up to 100.
+
+        `execute` executes a command at the exchange and returns its reports: orders may expire first.
+        """
+        self._exchange = exchange
+        self._execute = execute
+        self._timers = timers
+        self._allocations = allocations
+        self._begun = False
+
+    def begin(self, now: datetime) -> None:
+        """Start the checks, if not started yet and an owner has an allocation."""
+        if self._allocations and not self._begun:
+            self._begun = True
+            self._timers.at(now + INTERVAL, self._look)
+
+    def _look(self, now: datetime) -> Result:
+        deliveries: list[Delivery] = []
+        for owner, allocation in self._allocations.items():
+            for command in self._transfers(owner, allocation):
+                deliveries += self._execute(command, now)[0]
+        # Relative to now rather than to the planned time: a venue that was not called for a day checks once.
+        self._timers.at(now + INTERVAL, self._look)
+        return deliveries, ()
+
+    def _transfers(self, owner: str, allocation: Mapping[int, Decimal]) -> list[MoveCash]:
+        accounts = {shard: self._exchange.account(AccountId(owner, 0, shard)) for shard in allocation}
+        free = {shard: account.available for shard, account in accounts.items()}
+        total = sum(free.values(), Decimal(0))
+        if total <= 0:
+            return []
+        surplus: dict[int, Decimal] = {}
+        wanted: dict[int, Decimal] = {}
+        for shard, account in accounts.items():
+            drift = free[shard] - total * allocation[shard] / _PERCENT
+            # Rounded towards zero: the amount is available and does not exceed the target.
+            if drift > 0:
+                surplus[shard] = floor(drift, account.precision)
+            else:
+                wanted[shard] = floor(-drift, account.precision)
+        moves: list[MoveCash] = []
+        for target, missing in wanted.items():
+            left = missing
+            for source, spare in surplus.items():
+                amount = min(left, spare)
+                if amount:
+                    moves.append(MoveCash(accounts[source].id, accounts[target].id, amount))
+                    surplus[source] -= amount
+                    left -= amount
+        return moves

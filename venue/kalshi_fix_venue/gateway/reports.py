@@ -1,0 +1,314 @@
+"""Execution reports (8) and cancel rejects (9), written according to a session's flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from kalshi_fix_sansio import (
+    CollateralAmountType,
+    CxlRejResponseTo,
+    ExecType,
+    ExecutionReport,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrdStatus,
+    SelfTradePreventionType,
+    TimeInForce,
+)
+from kalshi_fix_venue import exchange
+from kalshi_fix_venue.exchange import CancelCause, ExchangeOrderState, RefusalCause, RejectCause
+from kalshi_fix_venue.exchange.orders import OrderSnapshot
+from kalshi_fix_venue.exchange.outcomes import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderOutcome,
+    OrderReplaced,
+    OrderTraded,
+)
+from kalshi_fix_venue.gateway.clearing import operator_of, parties
+from kalshi_fix_venue.gateway.flags import LogonFlags
+from kalshi_fix_venue.gateway.texts import (
+    CANCEL_TEXTS,
+    CXL_REJ_REASONS,
+    ORD_REJ_REASONS,
+    REJECT_TEXTS,
+)
+from kalshi_fix_venue.gateway.units import (
+    collateral_changes,
+    contracts,
+    exchange_fees,
+    money,
+    price_in_other_unit,
+    price_to_wire,
+)
+
+PENDING_EXEC_ID = "-1;-1"
+"""ExecID (17) of all pending reports."""
+UNKNOWN_ORDER_ID = "NONE"
+"""OrderID (37) if the order is unknown (FIX 5.0 SP2, OrderCancelReject)."""
+_PREVENTIONS = {
+    exchange.SelfTradePrevention.TAKER_AT_CROSS: SelfTradePreventionType.TAKER_AT_CROSS,
+    exchange.SelfTradePrevention.MAKER: SelfTradePreventionType.MAKER,
+}
+_NOTHING = Decimal("0.00")
+
+
+def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[ExecutionReport]:
+    """Yield the reports of one command's order outcomes for a session with these flags.
+
+    The New report of an order is merged into the report of its next outcome in the same command,
+    except before a Trade if AlwaysEmitNewBeforeTrade is set. A partly filled
+    IOC order is reported as cancelled by its last Trade, with LeavesQty 0, unless
+    EnableIocCancelReport requests a separate report.
+    """
+    # `following`: the next outcome of the same order in the same command, or None.
+    for outcome, following in zip(outcomes, _following(outcomes), strict=True):
+        match outcome:
+            case OrderAccepted():
+                before_trade = isinstance(following, OrderTraded)
+                if following is None or (before_trade and flags.new_before_trade):
+                    yield _happened(outcome, flags, exec_type=ExecType.NEW, ord_status=OrdStatus.NEW)
+            case OrderReplaced():
+                yield _replaced(outcome, flags)
+            case OrderTraded():
+                yield _traded(outcome, flags, ends=_is_silent(following, flags))
+            case OrderCanceled():
+                if not _is_silent(outcome, flags):
+                    yield _canceled(outcome, flags)
+
+
+def pending_new(message: NewOrderSingle, order_id: str, flags: LogonFlags, now: datetime) -> ExecutionReport:
+    """Return the report of a pending new order."""
+    return ExecutionReport(
+        order_id=order_id,
+        cl_ord_id=message.cl_ord_id,
+        exec_id=PENDING_EXEC_ID,
+        exec_type=ExecType.PENDING_NEW,
+        ord_status=OrdStatus.PENDING_NEW,
+        order_qty=contracts(message.order_qty),
+        leaves_qty=contracts(message.order_qty),
+        cum_qty=_NOTHING,
+        avg_px=price_to_wire(_NOTHING, dollars=flags.use_dollars),
+        transact_time=now,
+        **_echo(message),
+    )
+
+
+def pending_change(
+    message: OrderCancelRequest | OrderCancelReplaceRequest,
+    order: OrderSnapshot,
+    flags: LogonFlags,
+    now: datetime,
+) -> ExecutionReport:
+    """Return the report of a pending cancel or amend of a known order."""
+    amends = isinstance(message, OrderCancelReplaceRequest)
+    return _report(
+        order,
+        flags,
+        cl_ord_id=message.cl_ord_id,
+        orig_cl_ord_id=message.orig_cl_ord_id,
+        exec_id=PENDING_EXEC_ID,
+        exec_type=ExecType.PENDING_REPLACE if amends else ExecType.PENDING_CANCEL,
+        ord_status=OrdStatus.PENDING_REPLACE if amends else OrdStatus.PENDING_CANCEL,
+        transact_time=now,
+        operator=operator_of(message),
+    )
+
+
+def rejected(
+    message: NewOrderSingle,
+    order_id: str,
+    exec_id: exchange.ExecId,
+    cause: RejectCause,
+    flags: LogonFlags,
+    now: datetime,
+    placed_with: LogonFlags | None = None,
+) -> ExecutionReport:
+    """Return the report of a refused new order. `placed_with` are the flags of the session that placed it, if
+    the report is for another one."""
+    # The exchange has no such order, so the report repeats the message's fields, with the price converted
+    # from the unit of the session that placed it.
+    echo = _echo(message)
+    if placed_with is not None and placed_with.use_dollars is not flags.use_dollars:
+        echo["price"] = price_in_other_unit(message.price, dollars=flags.use_dollars)
+    ordered = message.order_qty if flags.preserve_original_quantity else _NOTHING
+    return ExecutionReport(
+        order_id=order_id,
+        cl_ord_id=message.cl_ord_id,
+        exec_id=str(exec_id),
+        last_mkt=str(exec_id.shard),
+        exec_type=ExecType.REJECTED,
+        ord_status=OrdStatus.REJECTED,
+        ord_rej_reason=ORD_REJ_REASONS[cause],
+        text=REJECT_TEXTS[cause],
+        order_qty=contracts(ordered),
+        leaves_qty=_NOTHING,
+        cum_qty=_NOTHING,
+        avg_px=price_to_wire(_NOTHING, dollars=flags.use_dollars),
+        transact_time=now,
+        **echo,
+    )
+
+
+def refused(
+    message: OrderCancelRequest | OrderCancelReplaceRequest,
+    cause: RefusalCause,
+    order: OrderSnapshot | None,
+) -> OrderCancelReject:
+    """Return the reject of a cancel or an amend; `order` is the referenced one, if it is known."""
+    amends = isinstance(message, OrderCancelReplaceRequest)
+    return OrderCancelReject(
+        order_id=UNKNOWN_ORDER_ID if order is None else order.order_id,
+        cl_ord_id=message.cl_ord_id,
+        orig_cl_ord_id=message.orig_cl_ord_id,
+        ord_status=OrdStatus.REJECTED if order is None else _status(order),
+        cxl_rej_response_to=(
+            CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST if amends else CxlRejResponseTo.ORDER_CANCEL_REQUEST
+        ),
+        cxl_rej_reason=CXL_REJ_REASONS[cause],
+        text=cause.value,
+    )
+
+
+def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
+    return _happened(
+        outcome,
+        flags,
+        orig_cl_ord_id=outcome.orig_cl_ord_id,
+        operator=outcome.operator,
+        exec_type=ExecType.REPLACED,
+        ord_status=OrdStatus.REPLACED,
+        time_in_force=(
+            TimeInForce.GOOD_TILL_CANCEL if outcome.order.expire_time is None else TimeInForce.GOOD_TILL_DATE
+        ),
+    )
+
+
+def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
+    expired = outcome.cause.is_expiry and flags.expired_status
+    return _happened(
+        outcome,
+        flags,
+        orig_cl_ord_id=outcome.orig_cl_ord_id,
+        operator=outcome.operator,
+        exec_type=ExecType.EXPIRED if expired else ExecType.CANCELED,
+        ord_status=OrdStatus.EXPIRED if expired else OrdStatus.CANCELED,
+        text=CANCEL_TEXTS[outcome.cause],
+    )
+
+
+def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> ExecutionReport:
+    change = outcome.balance_change
+    if not outcome.rebate_told:
+        change -= outcome.charge.rebate
+    split = outcome.collateral_returned if flags.split_collateral_return else None
+    # Only positive returns: an amount revoked by the group is only part of the balance change.
+    ranged = max(outcome.ranged_return, _NOTHING) if flags.split_collateral_return else None
+    report = _happened(
+        outcome,
+        flags,
+        exec_type=ExecType.TRADE,
+        ord_status=OrdStatus.CANCELED if ends else _status(outcome.order),
+        last_px=price_to_wire(outcome.price, dollars=flags.use_dollars),
+        last_qty=contracts(outcome.quantity),
+        clearing_business_date=outcome.clearing_date,
+        trd_match_id=outcome.trade_id,
+        aggressor_indicator=outcome.aggressor,
+        long_qty=contracts(outcome.long_quantity),
+        short_qty=contracts(outcome.short_quantity),
+        misc_fees=exchange_fees(outcome.fee),
+        collateral_amount_changes=collateral_changes(change, CollateralAmountType.BALANCE),
+        single_market_collateral_return=money(split) if split else None,
+        ranged_market_collateral_return=money(ranged) if ranged else None,
+    )
+    # The following cancel has no separate report, so this report must end the order.
+    if ends:
+        report.leaves_qty = _NOTHING
+        if not flags.preserve_original_quantity:
+            report.order_qty = report.cum_qty
+    return report
+
+
+def _happened(outcome: OrderOutcome, flags: LogonFlags, **fields: Any) -> ExecutionReport:
+    """Return a report of an outcome of the exchange, with the fields common to all of them."""
+    return _report(
+        outcome.order,
+        flags,
+        exec_id=str(outcome.exec_id),
+        last_mkt=str(outcome.exec_id.shard),
+        transact_time=outcome.time,
+        **fields,
+    )
+
+
+def _report(
+    order: OrderSnapshot, flags: LogonFlags, *, operator: str | None = None, **fields: Any
+) -> ExecutionReport:
+    """Return a report about an order of the exchange, with the fields common to all of them; `operator` is
+    the one of the reported request, if it differs from the order's."""
+    ordered = order.quantity if flags.preserve_original_quantity else order.filled + order.leaves
+    return ExecutionReport(
+        **{
+            "order_id": order.order_id,
+            "cl_ord_id": order.cl_ord_id,
+            "side": order.side,
+            "symbol": order.market,
+            "order_qty": contracts(ordered),
+            "leaves_qty": contracts(order.leaves),
+            "cum_qty": contracts(order.filled),
+            "avg_px": price_to_wire(order.average_price, dollars=flags.use_dollars),
+            "price": price_to_wire(order.price, dollars=flags.use_dollars),
+            "expire_time": order.expire_time,
+            "alloc_account": order.account.subaccount or None,
+            "party_ids": parties(order.account.customer, operator or order.operator),
+            "self_trade_prevention_type": _PREVENTIONS[order.self_trade_prevention],
+            **fields,
+        }
+    )
+
+
+def _echo(message: NewOrderSingle) -> dict[str, Any]:
+    """Return the fields of a new order for a report about an order that the exchange does not have."""
+    return {
+        "side": message.side,
+        "symbol": message.symbol,
+        "price": message.price,
+        "party_ids": [*message.party_ids, *parties("", operator_of(message))],
+        "alloc_account": message.alloc_account,
+        "self_trade_prevention_type": message.self_trade_prevention_type,
+    }
+
+
+def _status(order: OrderSnapshot) -> OrdStatus:
+    if order.state is ExchangeOrderState.FILLED:
+        return OrdStatus.FILLED
+    if order.state is ExchangeOrderState.CANCELED:
+        return OrdStatus.CANCELED
+    return OrdStatus.PARTIALLY_FILLED if order.filled else OrdStatus.NEW
+
+
+def _following(outcomes: Sequence[OrderOutcome]) -> list[OrderOutcome | None]:
+    """Return for each outcome the next one of the same order."""
+    found: list[OrderOutcome | None] = []
+    seen: dict[str, OrderOutcome] = {}
+    for outcome in reversed(outcomes):
+        found.append(seen.get(outcome.order.order_id))
+        seen[outcome.order.order_id] = outcome
+    found.reverse()
+    return found
+
+
+def _is_silent(outcome: OrderOutcome | None, flags: LogonFlags) -> bool:
+    """Return whether this is the cancel of a partly filled IOC order, which is not reported separately to a
+    session without EnableIocCancelReport."""
+    return (
+        isinstance(outcome, OrderCanceled)
+        and outcome.cause is CancelCause.IMMEDIATE_OR_CANCELLED
+        and outcome.order.filled > 0
+        and not flags.ioc_cancel_report
+    )

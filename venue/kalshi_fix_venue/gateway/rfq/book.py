@@ -1,0 +1,277 @@
+"""Storage and lookup of requests and quotes, without business rules."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum, auto
+from typing import TypeVar
+
+import attrs
+
+from kalshi_fix_sansio import MultivariateSelectedLeg, NewOrderSingle, Side
+from kalshi_fix_venue.exchange import AccountId
+from kalshi_fix_venue.gateway.logins import Login
+from kalshi_fix_venue.gateway.timers import Timer
+
+ONE = Decimal(1)
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class RfqState(Enum):
+    """The state of a request."""
+
+    OPEN = auto()
+    """It accepts quotes."""
+    ACCEPTED = auto()
+    """A quote was accepted, and its maker must confirm it."""
+    CONFIRMED = auto()
+    """The maker has confirmed; neither side can withdraw, and the orders follow."""
+    CLOSED = auto()
+
+
+class QuoteState(Enum):
+    """The state of a quote."""
+
+    OPEN = auto()
+    ACCEPTED = auto()
+    CONFIRMED = auto()
+    EXECUTED = auto()
+    CANCELED = auto()
+
+
+@attrs.frozen(kw_only=True)
+class Combo:
+    """The legs of a combo market."""
+
+    collection: str
+    legs: tuple[MultivariateSelectedLeg, ...]
+
+
+@attrs.define(eq=False, kw_only=True)
+class Rfq:
+    """One request. Its size is either a number of contracts or an amount of cash."""
+
+    rfq_id: str
+    """The venue's id."""
+    client_id: str
+    """The creator's id (QuoteReqID 131)."""
+    creator: Login
+    account: AccountId
+    market: str
+    contracts: Decimal | None
+    cash: Decimal | None
+    """Dollars."""
+    cash_excludes_fees: bool
+    obscured: bool
+    rests: bool
+    """RestRemainder: the part of the request left by the acceptance rests in the book."""
+    created: datetime
+    combo: Combo | None
+    """The combination of the market, if it is one."""
+    by_legs: bool
+    """Whether the creator named the legs rather than the market."""
+    makers: tuple[Login, ...] = ()
+    """The makers who received it."""
+    state: RfqState = RfqState.OPEN
+    quotes: dict[str, Quote] = attrs.field(factory=dict)
+    """By QuoteID: the active quotes and the last ended ones."""
+    standing: dict[AccountId, Quote] = attrs.field(factory=dict)
+    """The active quotes by the maker's account, in the order of receipt."""
+    acceptance: Acceptance | None = None
+    timer: Timer | None = None
+    """The timer that ends its current state."""
+
+    @property
+    def requester(self) -> Requester:
+        """The requester to whose limit it counts."""
+        return self.account.owner, self.account.subaccount, self.account.customer
+
+
+Requester = tuple[str, int, str]
+"""Owner, subaccount and customer of a clearing member."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Quote:
+    """A maker's quote: its bids for a YES contract and for a NO contract, in dollars."""
+
+    quote_id: str
+    """The maker's id."""
+    rfq: Rfq
+    maker: Login
+    account: AccountId
+    bid: Decimal | None
+    """For YES."""
+    offer: Decimal | None
+    """For NO."""
+    bid_size: Decimal | None
+    offer_size: Decimal | None
+    post_only: bool
+    rests: bool
+    """RestRemainder."""
+    created: datetime
+    state: QuoteState = QuoteState.OPEN
+
+    def price(self, side: Side) -> Decimal | None:
+        """Return the YES price at which the creator trades on this side, if the quote has it. A buying
+        creator takes the quote for NO: the maker's NO and the creator's YES add up to one dollar."""
+        if side is Side.SELL:
+            return self.bid
+        return None if self.offer is None else ONE - self.offer
+
+    def size(self, side: Side) -> Decimal | None:
+        """Return the number of contracts that the creator can trade on this side."""
+        return self.bid_size if side is Side.SELL else self.offer_size
+
+
+@attrs.frozen(kw_only=True)
+class Acceptance:
+    """The acceptance of a quote by the creator."""
+
+    quote: Quote
+    login: Login
+    """The login that accepted it."""
+    side: Side
+    """The creator's side."""
+    price: Decimal
+    """YES price in dollars."""
+    quantity: Decimal
+    cl_ord_id: str
+    order_id: str
+    order: NewOrderSingle | None
+    """The accepting order, if the quote was not accepted by AcceptQuote."""
+
+
+@attrs.define(eq=False)
+class RfqBook:
+    """All open requests, and the last ended ones."""
+
+    retained: int
+    max_quotes: int
+    _by_id: dict[str, Rfq] = attrs.field(factory=dict)
+    _by_client_id: dict[tuple[str, str], Rfq] = attrs.field(factory=dict)
+    """The newest request by owner and QuoteReqID."""
+    _open: dict[Requester, dict[str, Rfq]] = attrs.field(factory=dict)
+    _open_on: dict[str, dict[str, Rfq]] = attrs.field(factory=dict)
+    """Open requests by market."""
+    _closed: OrderedDict[str, Rfq] = attrs.field(factory=OrderedDict)
+    _of_makers: dict[tuple[str, str], Quote] = attrs.field(factory=dict)
+    """Quotes by the maker's owner and QuoteID."""
+    _of_creators: dict[tuple[str, str], Quote] = attrs.field(factory=dict)
+    """The newest quote by the creator's owner and QuoteID."""
+    _of_logins: dict[Login, dict[Quote, None]] = attrs.field(factory=dict)
+    """Open quotes by the session that sent them."""
+
+    # Requests
+
+    def add(self, rfq: Rfq) -> None:
+        """Add a new request."""
+        self._by_id[rfq.rfq_id] = rfq
+        self._by_client_id[rfq.account.owner, rfq.client_id] = rfq
+        self._open.setdefault(rfq.requester, {})[rfq.rfq_id] = rfq
+        self._open_on.setdefault(rfq.market, {})[rfq.rfq_id] = rfq
+
+    def get(self, rfq_id: str) -> Rfq | None:
+        """Return the request with this venue id."""
+        return self._by_id.get(rfq_id)
+
+    def find(self, owner: str, client_id: str) -> Rfq | None:
+        """Return a creator's newest request with this QuoteReqID."""
+        return self._by_client_id.get((owner, client_id))
+
+    def open_of(self, requester: Requester) -> tuple[Rfq, ...]:
+        """Return the open requests of a requester, oldest first."""
+        return tuple(self._open.get(requester, {}).values())
+
+    def open_on(self, market: str) -> tuple[Rfq, ...]:
+        """Return the open requests on a market, oldest first."""
+        return tuple(self._open_on.get(market, {}).values())
+
+    def close(self, rfq: Rfq) -> None:
+        """Close a request; it and its quotes are retained for a while."""
+        rfq.state = RfqState.CLOSED
+        rfq.makers = ()
+        _take_out(self._open, rfq.requester, rfq.rfq_id)
+        _take_out(self._open_on, rfq.market, rfq.rfq_id)
+        self._closed[rfq.rfq_id] = rfq
+        while len(self._closed) > self.retained:
+            self._forget(self._closed.popitem(last=False)[1])
+
+    def _forget(self, rfq: Rfq) -> None:
+        del self._by_id[rfq.rfq_id]
+        _drop(self._by_client_id, (rfq.account.owner, rfq.client_id), rfq)
+        for quote in rfq.quotes.values():
+            self._forget_quote(quote)
+
+    # Quotes
+
+    def add_quote(self, quote: Quote) -> None:
+        """Add a new quote. The caller has checked `is_full`."""
+        rfq = quote.rfq
+        rfq.quotes[quote.quote_id] = quote
+        rfq.standing[quote.account] = quote
+        self._of_makers[quote.account.owner, quote.quote_id] = quote
+        self._of_creators[rfq.account.owner, quote.quote_id] = quote
+        self._of_logins.setdefault(quote.maker, {})[quote] = None
+
+    def is_full(self, rfq: Rfq) -> bool:
+        """Return whether a request has the maximum number of active quotes."""
+        return len(rfq.standing) >= self.max_quotes
+
+    def end_quote(self, quote: Quote, state: QuoteState) -> None:
+        """End a quote; it is retained for a while."""
+        quote.state = state
+        rfq = quote.rfq
+        rfq.standing.pop(quote.account, None)
+        self._unlink(quote)
+        # At most `max_quotes` are active, so there is an ended one to remove. As many ended ones are
+        # retained, because the acceptance of one of them must be refused as expired.
+        if len(rfq.quotes) > 2 * self.max_quotes:
+            oldest = next(each for each in rfq.quotes.values() if each.state is QuoteState.CANCELED)
+            del rfq.quotes[oldest.quote_id]
+            self._forget_quote(oldest)
+
+    def hold_quote(self, quote: Quote, state: QuoteState) -> None:
+        """Mark a quote as accepted or confirmed: it no longer ends with its session."""
+        quote.state = state
+        self._unlink(quote)
+
+    def quote_of_maker(self, owner: str, quote_id: str) -> Quote | None:
+        """Return a maker's quote by its id."""
+        return self._of_makers.get((owner, quote_id))
+
+    def quote_for_creator(self, owner: str, quote_id: str) -> Quote | None:
+        """Return the newest quote with this id on a request of this creator."""
+        return self._of_creators.get((owner, quote_id))
+
+    def open_quotes_of(self, login: Login) -> Iterable[Quote]:
+        """Return the open quotes of a session."""
+        return tuple(self._of_logins.get(login, ()))
+
+    def _unlink(self, quote: Quote) -> None:
+        mine = self._of_logins.get(quote.maker)
+        if mine is not None:
+            mine.pop(quote, None)
+            if not mine:
+                del self._of_logins[quote.maker]
+
+    def _forget_quote(self, quote: Quote) -> None:
+        _drop(self._of_makers, (quote.account.owner, quote.quote_id), quote)
+        _drop(self._of_creators, (quote.rfq.account.owner, quote.quote_id), quote)
+
+
+def _take_out(index: dict[K, dict[str, Rfq]], key: K, name: str) -> None:
+    inner = index[key]
+    del inner[name]
+    if not inner:
+        del index[key]
+
+
+def _drop(index: dict[K, V], key: K, value: V) -> None:
+    """Remove an entry, unless a newer one has replaced it."""
+    if index.get(key) is value:
+        del index[key]

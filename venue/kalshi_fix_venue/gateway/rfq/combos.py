@@ -1,0 +1,168 @@
+"""Combinations of markets: their validation, and the creation of their markets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+
+import attrs
+
+from kalshi_fix_sansio import (
+    MultivariateSelectedLeg,
+    MultivariateSelectedSide,
+    MVEValidationReasonCode,
+    QuoteRequestRejectReason,
+)
+from kalshi_fix_venue.exchange import (
+    COMBO,
+    Exchange,
+    ListMarket,
+    MarketRules,
+    MarketState,
+    prediction_market,
+)
+from kalshi_fix_venue.gateway.rfq import texts
+from kalshi_fix_venue.gateway.rfq.book import Combo
+
+_MARK = 12
+"""The number of characters that distinguish a combo's ticker within its collection."""
+
+
+@attrs.frozen(kw_only=True)
+class ComboEvent:
+    """An event whose markets may be legs."""
+
+    ticker: str
+    markets: tuple[str, ...]
+    """Tickers of markets, which need not be listed on this venue."""
+    exclusive: bool = True
+    """Whether at most one of its markets is decided YES."""
+
+
+@attrs.frozen(kw_only=True)
+class ComboCollection:
+    """The events available to combos (a multivariate event collection)."""
+
+    ticker: str
+    events: tuple[ComboEvent, ...]
+    shard: int = 0
+    """The shard on which its markets are created."""
+    minimum_legs: int = 2
+    maximum_legs: int = 25
+    position_limit: Decimal | None = None
+    """The position limit of its markets."""
+
+
+@attrs.frozen(kw_only=True)
+class InvalidCombo:
+    """Why a combo is invalid (QuoteRequestReject)."""
+
+    reason: QuoteRequestRejectReason
+    text: str
+    code: MVEValidationReasonCode | None = None
+    offending: tuple[str, ...] = ()
+
+
+@attrs.define(eq=False)
+class Combos:
+    """Finds or creates the market of a combination."""
+
+    _exchange: Exchange
+    _collections: Mapping[str, ComboCollection]
+    _most: int
+    _made: dict[str, Combo] = attrs.field(factory=dict)
+    """Created combinations by the ticker of their market."""
+
+    def market(self, combo: Combo, now: datetime) -> str | InvalidCombo:
+        """Return the ticker of a combination's market; the same legs in another order have the same one."""
+        collection = self._collections.get(combo.collection)
+        if collection is None:
+            return InvalidCombo(
+                reason=QuoteRequestRejectReason.UNKNOWN_SYMBOL, text=texts.COLLECTION_NOT_FOUND
+            )
+        invalid = self._check(collection, combo.legs)
+        if invalid is not None:
+            return invalid
+        # Bounded, because markets are never removed and clients can name any number of combinations.
+        ticker = combo_ticker(combo)
+        if ticker not in self._exchange.markets:
+            if len(self._made) >= self._most:
+                return InvalidCombo(reason=QuoteRequestRejectReason.EXCEEDS_LIMIT, text=texts.TOO_MANY_COMBOS)
+            self._exchange.apply(ListMarket(combo_rules(ticker, collection)), now)
+            self._made[ticker] = combo
+        return ticker
+
+    def of(self, market: str) -> Combo | None:
+        """Return the combination of a market, or None if it was not created as one."""
+        return self._made.get(market)
+
+    def _check(
+        self, collection: ComboCollection, legs: tuple[MultivariateSelectedLeg, ...]
+    ) -> InvalidCombo | None:
+        codes = MVEValidationReasonCode
+        events = {event.ticker: event for event in collection.events}
+        unknown = [leg for leg in legs if not self._is_eligible(events, leg)]
+        if unknown:
+            return _invalid(codes.INVALID_MARKET_COMBINATION, "these markets cannot be combined", unknown)
+        sides: dict[str, set[str]] = {}
+        for leg in legs:
+            sides.setdefault(_market(leg), set()).add(leg.multivariate_selected_side)
+        both = [leg for leg in legs if len(sides[_market(leg)]) > 1]
+        if both:
+            return _invalid(codes.CONFLICTING_LEG_OUTCOMES, "a market cannot come out both ways", both)
+        times = Counter(_market(leg) for leg in legs)
+        twice = [leg for leg in legs if times[_market(leg)] > 1]
+        if twice:
+            return _invalid(codes.DUPLICATED_LEGS, "a leg stands twice", twice)
+        yes = [leg for leg in legs if leg.multivariate_selected_side == MultivariateSelectedSide.YES]
+        by_event = Counter(leg.multivariate_selected_event_ticker for leg in yes)
+        exclusive = [
+            leg
+            for leg in yes
+            if by_event[leg.multivariate_selected_event_ticker] > 1
+            and events[leg.multivariate_selected_event_ticker].exclusive
+        ]
+        if exclusive:
+            text = "at most one market of an event can come out yes"
+            return _invalid(codes.CONFLICTING_LEG_OUTCOMES, text, exclusive)
+        if not collection.minimum_legs <= len(legs) <= collection.maximum_legs:
+            text = f"a combination has {collection.minimum_legs} to {collection.maximum_legs} legs"
+            return _invalid(codes.INVALID_MARKET_COMBINATION, text, [])
+        return None
+
+    def _is_eligible(self, events: Mapping[str, ComboEvent], leg: MultivariateSelectedLeg) -> bool:
+        """Return whether a leg is in the collection and its market has not ended."""
+        event = events.get(leg.multivariate_selected_event_ticker)
+        traded = self._exchange.markets.get(_market(leg))
+        return (
+            event is not None
+            and _market(leg) in event.markets
+            and leg.multivariate_selected_side in tuple(MultivariateSelectedSide)
+            and (traded is None or not (traded.state.is_decided or traded.state is MarketState.CLOSED))
+        )
+
+
+def combo_ticker(combo: Combo) -> str:
+    """Return the ticker of a combination's market."""
+    legs = sorted(f"{_market(leg)}={leg.multivariate_selected_side}" for leg in combo.legs)
+    return f"{combo.collection}-{sha256(' '.join(legs).encode()).hexdigest()[:_MARK].upper()}"
+
+
+def combo_rules(ticker: str, collection: ComboCollection) -> MarketRules:
+    """Return the rules of a combination's market; every one of them is a high volatility market."""
+    rules = prediction_market(
+        ticker, structure=COMBO, position_limit=collection.position_limit, shard=collection.shard
+    )
+    return attrs.evolve(rules, high_volatility=True, combo=True)
+
+
+def _market(leg: MultivariateSelectedLeg) -> str:
+    return leg.multivariate_selected_market_ticker
+
+
+def _invalid(code: MVEValidationReasonCode, text: str, legs: list[MultivariateSelectedLeg]) -> InvalidCombo:
+    offending = tuple(dict.fromkeys(_market(leg) for leg in legs))
+    return InvalidCombo(reason=QuoteRequestRejectReason.OTHER, text=text, code=code, offending=offending)

@@ -1,0 +1,378 @@
+"""Messages of creators: QuoteRequest (R), AcceptQuote (UA) or an order with QuoteID, RFQCancel (UE)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    BusinessRejectReason,
+    NewOrderSingle,
+    OrdType,
+    Party,
+    QuoteRequest,
+    QuoteRequestReject,
+    QuoteRequestRejectReason,
+    QuoteRequestSymbol,
+    RFQCancel,
+    RFQCancelStatusCode,
+    Side,
+)
+from kalshi_fix_sansio._generated.limits import REPLACED_RFQS
+from kalshi_fix_venue.exchange import PauseState, RejectCause
+from kalshi_fix_venue.gateway import reports
+from kalshi_fix_venue.gateway.clearing import account_named, account_of
+from kalshi_fix_venue.gateway.logins import Delivery, Login, Result
+from kalshi_fix_venue.gateway.order_commands import known_side
+from kalshi_fix_venue.gateway.order_entry import OrderEntry
+from kalshi_fix_venue.gateway.refusals import business_reject
+from kalshi_fix_venue.gateway.rfq import messages, texts
+from kalshi_fix_venue.gateway.rfq.book import Acceptance, Combo, Quote, QuoteState, Rfq, RfqState
+from kalshi_fix_venue.gateway.rfq.combos import Combos, InvalidCombo
+from kalshi_fix_venue.gateway.rfq.context import MAKERS, RfqContext, to_the_millisecond
+from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, creator_cl_ord_id, creator_order
+from kalshi_fix_venue.gateway.units import order_price_from_wire
+
+_WITHDRAWABLE = (RfqState.OPEN, RfqState.ACCEPTED)
+
+
+@attrs.define(eq=False)
+class Creators:
+    """The creators' side."""
+
+    _context: RfqContext
+    _lifecycle: Lifecycle
+    _combos: Combos
+    _orders: OrderEntry
+
+    # QuoteRequest
+
+    def request(self, message: QuoteRequest, login: Login, now: datetime) -> Result:
+        """Accept a request and forward it to every maker that is logged on."""
+        rfq = self._rfq(message, login, now)
+        if isinstance(rfq, QuoteRequestReject):
+            return [(login, rfq)], ()
+        deliveries: list[Delivery] = []
+        # Only after the checks: a refused request must not replace others.
+        if message.related_sym[0].replace_existing is True:
+            for old in self._replaced(rfq):
+                deliveries += self._lifecycle.expire(old)
+        # Makers that log on later receive neither the request nor its end.
+        rfq.makers = tuple(self._context.logins.connected(MAKERS))
+        self._lifecycle.open(rfq)
+        deliveries.append((login, messages.request_taken(rfq)))
+        public_id = self._context.public_id(login.owner)
+        for maker in rfq.makers:
+            own = maker.owner == login.owner
+            deliveries.append((maker, messages.request_to_maker(rfq, public_id, own=own)))
+        return deliveries, ()
+
+    def _rfq(self, message: QuoteRequest, login: Login, now: datetime) -> Rfq | QuoteRequestReject:
+        """Return the new request, or its refusal. If several reasons apply, the first one is reported."""
+
+        def other(text: str) -> QuoteRequestReject:
+            return messages.request_refused(message.quote_req_id, QuoteRequestRejectReason.OTHER, text)
+
+        exchange = self._context.exchange
+        if exchange.pause is not PauseState.OPEN:
+            return other(exchange.pause.name)
+        entry = message.related_sym[0]
+        named = entry.symbol is not None
+        if named == (message.multivariate_collection_ticker is not None):
+            return other(texts.MARKET_OR_COMBO)
+        found = self._market(message, entry, now)
+        if isinstance(found, QuoteRequestReject):
+            return found
+        market, combo = found
+        closed = exchange.market_refusal(market)
+        if closed is not None:
+            return other(closed.value)
+        shard = exchange.shard_of(market)
+        account = account_named(entry.party_ids, message.alloc_account, login, shard, exchange)
+        if isinstance(account, RejectCause):
+            return other(account.value)
+        if not exchange.has_account(account):
+            return other(texts.ACCOUNT_NOT_FOUND)
+        rfq = Rfq(
+            rfq_id=self._context.new_id(),
+            client_id=message.quote_req_id,
+            creator=login,
+            account=account,
+            market=market,
+            contracts=entry.order_qty,
+            cash=entry.cash_order_qty,
+            cash_excludes_fees=entry.target_cost_excludes_fees is True,
+            obscured=entry.obscure_creator_id is True,
+            rests=entry.rest_remainder is True,
+            created=to_the_millisecond(now),
+            combo=combo,
+            by_legs=not named,
+        )
+        return self._refusal(rfq, replaces=entry.replace_existing is True) or rfq
+
+    def _market(
+        self, message: QuoteRequest, entry: QuoteRequestSymbol, now: datetime
+    ) -> tuple[str, Combo | None] | QuoteRequestReject:
+        """Return the requested market; that of a combination is created if necessary."""
+        reason = QuoteRequestRejectReason.UNKNOWN_SYMBOL
+        if entry.symbol is not None:
+            if entry.symbol in self._context.exchange.markets:
+                return entry.symbol, self._combos.of(entry.symbol)
+            return messages.request_refused(message.quote_req_id, reason, RejectCause.MARKET_NOT_FOUND.value)
+        combo = Combo(
+            collection=message.multivariate_collection_ticker or "",
+            legs=tuple(message.multivariate_selected_legs),
+        )
+        market = self._combos.market(combo, now)
+        if isinstance(market, InvalidCombo):
+            return messages.request_refused(
+                message.quote_req_id, market.reason, market.text, market.code, market.offending
+            )
+        return market, combo
+
+    def _refusal(self, rfq: Rfq, *, replaces: bool) -> QuoteRequestReject | None:
+        """Return the refusal of a well-formed request, or None."""
+        other = QuoteRequestRejectReason.OTHER
+        reason, text = other, ""
+        rules, settings = self._context.rules(rfq.market), self._context.settings
+        amount = rfq.cash if rfq.contracts is None else rfq.contracts
+        mine = self._open(rfq)
+        # The session has checked that one of the two is given, and not negative.
+        if not amount:
+            text = texts.INVALID_PARAMETERS
+        elif rfq.contracts is not None and rfq.contracts > rules.maximum_quantity:
+            reason, text = QuoteRequestRejectReason.EXCEEDS_LIMIT, texts.TOO_MANY_CONTRACTS
+        elif rfq.contracts is not None and not rules.accepts_quantity(rfq.contracts):
+            text = texts.INVALID_PARAMETERS
+        elif self._is_known(rfq, mine, replaces=replaces):
+            text = texts.RFQ_ALREADY_EXISTS
+        elif not replaces and len(mine) >= settings.max_open:
+            reason, text = QuoteRequestRejectReason.EXCEEDS_LIMIT, texts.TOO_MANY_RFQS
+        elif self._least_cost(rfq) > self._context.exchange.account(rfq.account).available:
+            reason, text = QuoteRequestRejectReason.INSUFFICIENT_CREDIT, texts.INSUFFICIENT_BALANCE
+        if not text:
+            return None
+        return messages.request_refused(rfq.client_id, reason, text)
+
+    def _is_known(self, rfq: Rfq, mine: list[Rfq], *, replaces: bool) -> bool:
+        """Return whether an open request has this QuoteReqID, or prevents this one."""
+        known = self._context.book.find(rfq.account.owner, rfq.client_id)
+        if known is not None and known.state is not RfqState.CLOSED:
+            return True
+        return not replaces and any(old.market == rfq.market for old in mine)
+
+    def _least_cost(self, rfq: Rfq) -> Decimal:
+        """Return the minimum dollars that a request needs to trade: its cash, or its contracts at the
+        lowest price of the market."""
+        if rfq.contracts is None:
+            return rfq.cash or Decimal(0)
+        return rfq.contracts * self._context.rules(rfq.market).minimum_price
+
+    def _open(self, rfq: Rfq) -> list[Rfq]:
+        """Return the requester's requests that can still be withdrawn, oldest first."""
+        mine = self._context.book.open_of(rfq.requester)
+        return [old for old in mine if old.state in _WITHDRAWABLE]
+
+    def _replaced(self, rfq: Rfq) -> list[Rfq]:
+        """Return the requests that ReplaceExisting closes: all but the newest ones within the limit."""
+        mine = self._open(rfq)
+        return mine[: max(0, len(mine) - (REPLACED_RFQS - 1))]
+
+    # RFQCancel
+
+    def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 as all handlers
+        """Cancel a request for its creator, unless a maker has confirmed."""
+        named = message.quote_req_id or message.rfq_id or ""
+        rfq = self._named(message, login)
+        text = self._cancel_refusal(rfq)
+        if text is None and rfq is not None:
+            text = self._customer_refusal(message.party_ids, rfq, login)
+        if text is not None or rfq is None:
+            rfq_id = None if rfq is None else rfq.rfq_id
+            refused = messages.request_ended(named, RFQCancelStatusCode.REJECTED, rfq_id, text)
+            return [(login, refused)], ()
+        done = messages.request_ended(named, RFQCancelStatusCode.CANCELED, rfq.rfq_id)
+        return [(login, done), *self._lifecycle.close(rfq, texts.RFQ_CANCELED)], ()
+
+    def _named(self, message: RFQCancel, login: Login) -> Rfq | None:
+        if message.rfq_id is None:
+            return self._context.book.find(login.owner, message.quote_req_id or "")
+        rfq = self._context.book.get(message.rfq_id)
+        return rfq if rfq is not None and rfq.account.owner == login.owner else None
+
+    def _customer_refusal(self, parties: Sequence[Party], rfq: Rfq, login: Login) -> str | None:
+        """Return the refusal if a named customer does not match the request; naming one is optional."""
+        if not parties:
+            return None
+        exchange = self._context.exchange
+        account = account_named(parties, None, login, rfq.account.shard, exchange)
+        if isinstance(account, RejectCause):
+            return account.value
+        return None if account == rfq.account else texts.ACCOUNT_NOT_FOUND
+
+    def _cancel_refusal(self, rfq: Rfq | None) -> str | None:
+        if self._context.exchange.pause is PauseState.EXCHANGE_PAUSED:
+            return PauseState.EXCHANGE_PAUSED.name
+        if rfq is None:
+            return texts.RFQ_NOT_FOUND
+        if rfq.state is RfqState.CONFIRMED:
+            return texts.QUOTE_ALREADY_CONFIRMED
+        return None if rfq.state in _WITHDRAWABLE else texts.RFQ_CLOSED
+
+    # AcceptQuote, and an order with QuoteID
+
+    def accept(self, message: AcceptQuote, login: Login, now: datetime) -> Result:
+        """Handle the acceptance of a quote."""
+        side, better = known_side(message.side), message.prefer_better_quote is True
+        found = self._quote(login, message.quote_id, message.rfq_id, side, better=better)
+        accepted: Acceptance | str
+        if isinstance(found, str):
+            accepted = found
+        elif side is None:
+            accepted = texts.INVALID_PARAMETERS
+        else:
+            accepted = self._customer_refusal(message.party_ids, found.rfq, login) or self._acceptance(
+                found,
+                side,
+                message.order_qty,
+                login,
+                message.cl_ord_id or creator_cl_ord_id(found),
+                self._context.new_id(),
+            )
+        if isinstance(accepted, str):
+            refused = messages.accept_refused(message.quote_id, message.cl_ord_id, accepted)
+            return [(login, refused)], ()
+        taken = messages.accept_taken(message.quote_id, accepted.quote, message.cl_ord_id)
+        return [(login, taken), *self._lifecycle.accept(accepted, now)], ()
+
+    def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
+        """Handle the acceptance of a quote by an order, which trades at the quote's price. The order's price
+        must allow the quote's price."""
+        quote_id = message.quote_id
+        if quote_id is None:
+            text = "QuoteID is missing beside RfqId"
+            reason = BusinessRejectReason.CONDITIONALLY_REQUIRED_FIELD_MISSING
+            return [(login, business_reject(message, reason, text))], ()
+        side = known_side(message.side)
+        found = self._quote(login, quote_id, message.rfq_id, side, better=False)
+        if found == texts.QUOTE_NOT_FOUND:
+            unknown = business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID")
+            return [(login, unknown)], ()
+        order_id = self._context.new_id()
+        accepted: Acceptance | str
+        if isinstance(found, str):
+            accepted = found
+        elif side is None or not self._fits(message, found, side, login):
+            accepted = RejectCause.INVALID_ORDER.value
+        else:
+            accepted = self._acceptance(
+                found, side, message.order_qty, login, message.cl_ord_id, order_id, message
+            )
+        if isinstance(accepted, str):
+            # The client sent an order, so the refusal is an execution report.
+            cause = _as_cause(accepted)
+            shard = 0 if isinstance(found, str) else found.rfq.account.shard
+            exec_id = self._context.exchange.draw_exec_id(shard)
+            return self._orders.rejected(message, order_id, exec_id, cause, login, now), ()
+        deliveries: list[Delivery] = []
+        if not login.flags.skip_pending:
+            deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
+        # AcceptQuoteStatus exists on KalshiRT only; an order may also be sent on KalshiNR.
+        if login.session_type == accepted.quote.rfq.creator.session_type:
+            deliveries.append((login, messages.accept_taken(quote_id, accepted.quote, message.cl_ord_id)))
+        return deliveries + self._lifecycle.accept(accepted, now), ()
+
+    def _quote(
+        self, login: Login, quote_id: str, rfq_id: str | None, side: Side | None, *, better: bool
+    ) -> Quote | str:
+        """Return the quote to accept, or the Text of the refusal."""
+        # QuoteIDs are chosen by makers, so two makers may use the same: RfqId identifies the request,
+        # without it the newest quote is used.
+        quote = self._context.book.quote_for_creator(login.owner, quote_id)
+        if rfq_id is not None:
+            rfq = self._context.book.get(rfq_id)
+            mine = rfq is not None and rfq.account.owner == login.owner
+            quote = rfq.quotes.get(quote_id) if rfq is not None and mine else None
+        if quote is None:
+            return texts.QUOTE_NOT_FOUND
+        # Even if the named quote has ended: PreferBetterQuote selects one that is no worse.
+        if better and side is not None and quote.rfq.state is RfqState.OPEN:
+            quote = _best(quote, side)
+        if quote.rfq.state in (RfqState.ACCEPTED, RfqState.CONFIRMED):
+            return texts.RFQ_CLOSED
+        if quote.state is not QuoteState.OPEN:
+            return texts.QUOTE_EXPIRED
+        return quote
+
+    def _acceptance(
+        self,
+        quote: Quote,
+        side: Side,
+        quantity: Decimal | None,
+        login: Login,
+        cl_ord_id: str,
+        order_id: str,
+        order: NewOrderSingle | None = None,
+    ) -> Acceptance | str:
+        """Return the acceptance, or the Text of its refusal."""
+        price, size = quote.price(side), quote.size(side)
+        if price is None or size is None:
+            return texts.INVALID_PARAMETERS
+        accepted = size if quantity is None else quantity
+        if accepted > size or not self._context.rules(quote.rfq.market).accepts_quantity(accepted):
+            return texts.INVALID_PARAMETERS
+        acceptance = Acceptance(
+            quote=quote,
+            login=login,
+            side=side,
+            price=price,
+            quantity=accepted,
+            cl_ord_id=cl_ord_id,
+            order_id=order_id,
+            order=order,
+        )
+        # The creator's balance is checked here and, because it may change until then, again when its order
+        # enters the book.
+        refusal = self._context.exchange.would_refuse(creator_order(acceptance))
+        return acceptance if refusal is None else refusal.value
+
+    def _fits(self, message: NewOrderSingle, quote: Quote, side: Side, login: Login) -> bool:
+        """Return whether an order is a valid acceptance of the quote."""
+        rfq = quote.rfq
+        limit = order_price_from_wire(message.price, dollars=login.flags.use_dollars)
+        price = quote.price(side)
+        if price is None:
+            return False
+        return (
+            message.symbol == rfq.market
+            and message.ord_type == OrdType.LIMIT
+            and message.exec_inst is None
+            and account_of(message, login, rfq.account.shard, self._context.exchange) == rfq.account
+            and (limit >= price if side is Side.BUY else limit <= price)
+        )
+
+
+def _best(quote: Quote, side: Side) -> Quote:
+    """Return the best quote of the same request that is no worse than this one. Of equal ones this one is
+    preferred, then the oldest."""
+    best = quote
+    asked = quote.price(side)
+    for other in quote.rfq.standing.values():
+        price, known = other.price(side), best.price(side)
+        if price is None or asked is None or known is None:
+            continue
+        gain = known - price if side is Side.BUY else price - known
+        if gain > 0 or (gain == 0 and best.state is not QuoteState.OPEN):
+            best = other
+    return best
+
+
+def _as_cause(text: str) -> RejectCause:
+    """Return the order's reject cause for a refused acceptance."""
+    if text in (texts.QUOTE_EXPIRED, texts.RFQ_CLOSED):
+        return RejectCause.EXPIRED
+    return RejectCause(text) if text in {cause.value for cause in RejectCause} else RejectCause.INVALID_ORDER

@@ -1,0 +1,222 @@
+"""The lifecycle of a request: acceptance, confirmation, execution, and all its ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import (
+    NewOrderSingle,
+    OrdType,
+    QuoteRequestRejectReason,
+    QuoteStatus,
+    RFQCancelStatusCode,
+)
+from kalshi_fix_venue.exchange import (
+    CancelCause,
+    PlaceOrder,
+    SelfTradePrevention,
+    TimeInForce,
+    TradeQuote,
+)
+from kalshi_fix_venue.exchange.outcomes import OrderCanceled, OrderRejected
+from kalshi_fix_venue.exchange.terms import opposite
+from kalshi_fix_venue.gateway.clearing import parties
+from kalshi_fix_venue.gateway.logins import Delivery, Login, Result
+from kalshi_fix_venue.gateway.order_commands import SELF_TRADE_PREVENTIONS
+from kalshi_fix_venue.gateway.order_entry import OrderEntry
+from kalshi_fix_venue.gateway.rfq import messages, texts
+from kalshi_fix_venue.gateway.rfq.book import Acceptance, Quote, QuoteState, Rfq, RfqState
+from kalshi_fix_venue.gateway.rfq.context import RfqContext
+from kalshi_fix_venue.gateway.units import price_to_wire
+
+
+@attrs.define(eq=False)
+class Lifecycle:
+    """Advances requests. Its methods return the messages to deliver."""
+
+    _context: RfqContext
+    _orders: OrderEntry
+    """Writes the reports of orders."""
+
+    def open(self, rfq: Rfq) -> None:
+        """Open a new request for quotes."""
+        self._context.book.add(rfq)
+        self._wait(rfq)
+
+    def accept(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
+        """Request the confirmation of a quote from its maker."""
+        quote, rfq = acceptance.quote, acceptance.quote.rfq
+        # From here on the quote survives its maker's session, because the creator relies on it.
+        rfq.state, rfq.acceptance = RfqState.ACCEPTED, acceptance
+        self._context.book.hold_quote(quote, QuoteState.ACCEPTED)
+        self._set_timer(rfq, now + self._context.windows(rfq).to_confirm, lambda _: (self._void(rfq), ()))
+        return [(quote.maker, messages.quote_status(quote, QuoteStatus.ACCEPTED, acceptance))]
+
+    def confirm(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
+        """Schedule the orders of an acceptance and end the other quotes."""
+        quote, rfq = acceptance.quote, acceptance.quote.rfq
+        # Neither side can withdraw, and the orders enter the book only after the execution timer
+        # (rfq_execution of spec/kalshi/limits.yaml).
+        rfq.state, quote.state = RfqState.CONFIRMED, QuoteState.CONFIRMED
+        self._set_timer(rfq, now + self._context.windows(rfq).to_execute, partial(self._execute, acceptance))
+        return self._cancel_quotes(rfq, spared=quote)
+
+    def cancel_quote(self, quote: Quote) -> list[Delivery]:
+        """Cancel a quote. Cancelling an accepted one also closes its request."""
+        if quote.state is QuoteState.ACCEPTED:
+            return self._void(quote.rfq)
+        return [self._end_quote(quote)]
+
+    def expire(self, rfq: Rfq) -> list[Delivery]:
+        """Close a request on behalf of the exchange, and notify creator and makers."""
+        ended = messages.request_ended(rfq.client_id, RFQCancelStatusCode.EXPIRED, rfq.rfq_id)
+        return [(rfq.creator, ended), *self.close(rfq, texts.RFQ_EXPIRED)]
+
+    def close(self, rfq: Rfq, text: str, *, spared: Quote | None = None) -> list[Delivery]:
+        """Close a request permanently: cancel its quotes and notify its makers, except `spared`."""
+        # The book last: it removes the makers, which must be notified first.
+        self._context.timers.cancel(rfq.timer)
+        deliveries = self._cancel_quotes(rfq, spared=spared)
+        if self._context.assumptions.makers_are_notified_of_closed_rfqs:
+            over = messages.request_refused(rfq.rfq_id, QuoteRequestRejectReason.OTHER, text)
+            deliveries += [
+                (maker, over) for maker in rfq.makers if spared is None or maker is not spared.maker
+            ]
+        self._context.book.close(rfq)
+        return deliveries
+
+    def _wait(self, rfq: Rfq) -> None:
+        lifetime = self._context.settings.lifetime
+        if lifetime is not None:
+            until = rfq.created + timedelta(seconds=lifetime)
+            self._set_timer(rfq, until, lambda _: (self.expire(rfq), ()))
+
+    def _void(self, rfq: Rfq) -> list[Delivery]:
+        """End an unconfirmed acceptance."""
+        acceptance, rfq.acceptance = rfq.acceptance, None
+        deliveries: list[Delivery] = []
+        if acceptance is not None:
+            deliveries.append(self._end_quote(acceptance.quote))
+        if not self._context.assumptions.unconfirmed_acceptance_closes_rfq:
+            rfq.state = RfqState.OPEN
+            self._context.timers.cancel(rfq.timer)
+            self._wait(rfq)
+            return deliveries
+        return deliveries + self.expire(rfq)
+
+    def _execute(self, acceptance: Acceptance, now: datetime) -> Result:
+        quote, rfq = acceptance.quote, acceptance.quote.rfq
+        command = TradeQuote(
+            maker=maker_order(acceptance, self._context.new_id()),
+            maker_rests=quote.rests,
+            creator=creator_order(acceptance),
+        )
+        # Each of the two may be refused or cancelled independently: the state may have changed since the
+        # checks.
+        outcomes = self._context.exchange.apply(command, now)
+        deliveries: list[Delivery] = []
+        for outcome in outcomes:
+            if isinstance(outcome, OrderRejected):
+                login = quote.maker if outcome.request is command.maker else acceptance.login
+                deliveries += self._refused(outcome, login, now)
+            elif isinstance(outcome, OrderCanceled) and _crossed(outcome, command):
+                self._context.note_cross(quote.account.owner, now)
+        self._context.book.end_quote(quote, QuoteState.EXECUTED)
+        deliveries += self._orders.distribute(outcomes)
+        return deliveries + self.close(rfq, texts.RFQ_EXECUTED, spared=quote), outcomes
+
+    def _refused(self, outcome: OrderRejected, login: Login, now: datetime) -> list[Delivery]:
+        """Return the report of a refused order that was not placed by a message of its owner."""
+        request = outcome.request
+        order = NewOrderSingle(
+            cl_ord_id=request.cl_ord_id,
+            order_qty=request.quantity,
+            ord_type=OrdType.LIMIT,
+            price=price_to_wire(request.price, dollars=login.flags.use_dollars),
+            side=request.side,
+            symbol=request.market,
+            alloc_account=request.account.subaccount or None,
+            party_ids=parties(request.account.customer, None),
+        )
+        return self._orders.rejected(order, request.order_id, outcome.exec_id, outcome.cause, login, now)
+
+    def _cancel_quotes(self, rfq: Rfq, *, spared: Quote | None) -> list[Delivery]:
+        # A copy: ending a quote removes it from `standing`.
+        standing = tuple(rfq.standing.values())
+        return [self._end_quote(quote) for quote in standing if quote is not spared]
+
+    def _end_quote(self, quote: Quote) -> Delivery:
+        self._context.book.end_quote(quote, QuoteState.CANCELED)
+        return quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED)
+
+    def _set_timer(self, rfq: Rfq, when: datetime, action: Callable[[datetime], Result]) -> None:
+        # One timer for each request: that of the previous state is cancelled.
+        self._context.timers.cancel(rfq.timer)
+        rfq.timer = self._context.timers.at(when, action)
+
+
+def _crossed(outcome: OrderCanceled, command: TradeQuote) -> bool:
+    """Return whether the order of a post-only quote was cancelled because it would have taken."""
+    return outcome.cause is CancelCause.POST_ONLY_CROSS and outcome.order.order_id == command.maker.order_id
+
+
+def maker_order(acceptance: Acceptance, order_id: str) -> PlaceOrder:
+    """Return the order of the maker's side. With RestRemainder it is for the whole quote."""
+    quote = acceptance.quote
+    size = quote.size(acceptance.side) or acceptance.quantity
+    return PlaceOrder(
+        order_id=order_id,
+        # The venue's changelog gives the form of this ClOrdID.
+        cl_ord_id=f"quote:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}",
+        account=quote.account,
+        origin=quote.maker.origin,
+        market=quote.rfq.market,
+        side=opposite(acceptance.side),
+        quantity=size if quote.rests else acceptance.quantity,
+        price=acceptance.price,
+        time_in_force=TimeInForce.GOOD_TILL_CANCEL,
+        post_only=quote.post_only,
+        quoted=True,
+    )
+
+
+def creator_order(acceptance: Acceptance) -> PlaceOrder:
+    """Return the order of the creator's side. With RestRemainder it is for the whole request."""
+    rfq, order = acceptance.quote.rfq, acceptance.order
+    size = acceptance.quote.size(acceptance.side) or acceptance.quantity
+    asked: dict[str, Any] = {}
+    if order is not None:
+        prevention = SELF_TRADE_PREVENTIONS.get(order.self_trade_prevention_type)
+        asked = {
+            "self_trade_prevention": prevention or SelfTradePrevention.TAKER_AT_CROSS,
+            "cancel_on_pause": order.cancel_order_on_pause is True,
+            "max_execution_cost": order.max_execution_cost,
+            "group": order.secondary_cl_ord_id or order.order_group_id,
+        }
+    return PlaceOrder(
+        order_id=acceptance.order_id,
+        cl_ord_id=acceptance.cl_ord_id,
+        account=rfq.account,
+        origin=acceptance.login.origin,
+        market=rfq.market,
+        side=acceptance.side,
+        quantity=size if rfq.rests else acceptance.quantity,
+        price=acceptance.price,
+        time_in_force=TimeInForce.GOOD_TILL_CANCEL if rfq.rests else TimeInForce.IMMEDIATE_OR_CANCEL,
+        **asked,
+    )
+
+
+def creator_cl_ord_id(quote: Quote) -> str:
+    """Return the ClOrdID for a creator that gives none."""
+    return f"rfq:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}"
+
+
+def _hash(rfq_id: str) -> str:
+    return sha256(rfq_id.encode()).hexdigest()[:8]

@@ -1,0 +1,100 @@
+"""The RFQ gateway of one product: its message handlers and its reactions to other events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    NewOrderSingle,
+    Quote,
+    QuoteCancel,
+    QuoteConfirm,
+    QuoteRequest,
+    RFQCancel,
+)
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_venue.exchange import Exchange, MarketState
+from kalshi_fix_venue.exchange.outcomes import MarketStateChanged, Outcome
+from kalshi_fix_venue.gateway.logins import Delivery, Handler, Handlers, Login, Logins, Result
+from kalshi_fix_venue.gateway.order_entry import OrderEntry
+from kalshi_fix_venue.gateway.permissions import permitted
+from kalshi_fix_venue.gateway.refusals import not_authorized
+from kalshi_fix_venue.gateway.rfq.book import RfqBook, RfqState
+from kalshi_fix_venue.gateway.rfq.combos import ComboCollection, Combos
+from kalshi_fix_venue.gateway.rfq.context import MAKERS, RfqContext
+from kalshi_fix_venue.gateway.rfq.creators import Creators
+from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle
+from kalshi_fix_venue.gateway.rfq.makers import Makers
+from kalshi_fix_venue.gateway.rfq.settings import RfqSettings
+from kalshi_fix_venue.gateway.timers import Timers
+
+_TRADES = (MarketState.ACTIVE, MarketState.INACTIVE)
+
+
+class Rfqs:
+    """Handles the messages of creators and makers."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        logins: Logins,
+        timers: Timers,
+        new_id: Callable[[], str],
+        orders: OrderEntry,
+        settings: RfqSettings,
+        collections: Mapping[str, ComboCollection],
+    ) -> None:
+        """Serve an exchange.
+
+        `new_id` draws the ids of requests, orders and pseudonyms, `orders` writes the reports of orders,
+        `collections` are those available to combos, by ticker.
+        """
+        self._book = RfqBook(settings.retained, settings.max_quotes)
+        context = RfqContext(exchange, logins, timers, settings, new_id, self._book)
+        self._lifecycle = Lifecycle(context, orders)
+        combos = Combos(exchange, collections, settings.max_combos)
+        self._creators = Creators(context, self._lifecycle, combos, orders)
+        self._makers = Makers(context, self._lifecycle)
+
+    def handlers(self) -> Handlers:
+        """Return the handler of each message class."""
+        handlers: Handlers = {
+            QuoteRequest: partial(_unrestricted, self._creators.request),
+            AcceptQuote: partial(_unrestricted, self._creators.accept),
+            RFQCancel: partial(_unrestricted, self._creators.cancel),
+            Quote: self._makers.quote,
+            QuoteCancel: self._makers.cancel,
+            QuoteConfirm: self._makers.confirm,
+        }
+        return {cls: partial(permitted, handler) for cls, handler in handlers.items()}
+
+    def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
+        """Handle an order that names a quote. The caller has checked that the login may place orders."""
+        return _unrestricted(self._creators.accept_by_order, message, login, now)
+
+    def follow(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
+        """Close the requests on markets whose trading has ended, except confirmed ones: their orders are
+        refused when they are placed."""
+        return [
+            delivery
+            for outcome in outcomes
+            if isinstance(outcome, MarketStateChanged) and outcome.state not in _TRADES
+            for rfq in self._book.open_on(outcome.market)
+            if rfq.state is not RfqState.CONFIRMED
+            for delivery in self._lifecycle.expire(rfq)
+        ]
+
+    def leave(self, login: Login) -> None:
+        """Record that a session has ended: its open quotes are cancelled without a notice."""
+        if login.session_type == MAKERS:
+            self._makers.leave(login)
+
+
+def _unrestricted(handler: Handler, message: Message, login: Login, now: datetime) -> Result:
+    """Handle a message if its key is not restricted to a subaccount: restricted keys are only for makers."""
+    if login.restricted_to is not None:
+        return [(login, not_authorized(message, "The API key is restricted to one subaccount"))], ()
+    return handler(message, login, now)

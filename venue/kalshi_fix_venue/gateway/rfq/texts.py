@@ -1,0 +1,42 @@
+"""Text (58) of RFQ refusals, in addition to those of the spec and the exchange's causes.
+
+The venue's page on RFQs names RFQ_CLOSED, `invalid_parameters` and INSUFFICIENT_BALANCE, its page on RFQ
+messages `RFQ already exists`; the others are modelled on them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kalshi_fix_sansio import AcceptQuoteStatusText
+from kalshi_fix_venue.exchange import RejectCause
+
+RFQ_ALREADY_EXISTS: Final = "RFQ already exists"
+RFQ_CLOSED: Final = "RFQ_CLOSED"
+"""It was cancelled, has expired, was executed or is about to be."""
+RFQ_NOT_FOUND: Final = "RFQ_NOT_FOUND"
+INVALID_PARAMETERS: Final = "invalid_parameters"
+"""The message is inconsistent with the market, with the RFQ, or in itself."""
+QUOTE_NOT_FOUND: Final = AcceptQuoteStatusText.NOT_FOUND.value
+QUOTE_EXPIRED: Final = AcceptQuoteStatusText.EXPIRED.value
+"""It was cancelled, replaced or executed, or not confirmed in time."""
+QUOTE_ALREADY_EXISTS: Final = "QUOTE_ALREADY_EXISTS"
+"""The maker has used this QuoteID before, or another maker has on this RFQ."""
+QUOTE_NOT_ACCEPTED: Final = "QUOTE_NOT_ACCEPTED"
+"""No acceptance is waiting for confirmation."""
+QUOTE_ALREADY_CONFIRMED: Final = "QUOTE_ALREADY_CONFIRMED"
+"""Neither side can withdraw."""
+ACCOUNT_NOT_FOUND: Final = RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND.value
+INSUFFICIENT_BALANCE: Final = RejectCause.INSUFFICIENT_BALANCE.value
+OWN_RFQ: Final = "SELF_CROSS_ATTEMPT"
+"""The maker is the creator."""
+TOO_MANY_RFQS: Final = "too many open RFQs"
+TOO_MANY_QUOTES: Final = "too many quotes on this RFQ"
+TOO_MANY_COMBOS: Final = "too many combo markets"
+TOO_MANY_CONTRACTS: Final = "more contracts than the market takes in an order"
+MARKET_OR_COMBO: Final = "either Symbol or MultivariateCollectionTicker with legs is required"
+COLLECTION_NOT_FOUND: Final = "MULTIVARIATE_COLLECTION_NOT_FOUND"
+WRONG_SUBACCOUNT: Final = "the API key is restricted to another subaccount"
+RFQ_CANCELED: Final = "RFQ was cancelled"
+RFQ_EXPIRED: Final = "RFQ has expired"
+RFQ_EXECUTED: Final = "RFQ was executed"

@@ -1,0 +1,72 @@
+"""Conversion of the exchange's dollars and contracts to a session's units (the page on subpenny pricing)."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
+
+from kalshi_fix_sansio import (
+    CollateralAmountChange,
+    CollateralAmountType,
+    MiscFee,
+    MiscFeeBasis,
+    MiscFeeType,
+)
+
+_FOUR_PLACES = Decimal("0.0001")
+_TWO_PLACES = Decimal("0.01")
+_WHOLE = Decimal(1)
+_CENTS_PER_DOLLAR = 100
+
+
+def order_price_from_wire(value: Decimal, *, dollars: bool) -> Decimal:
+    """Return the price of an order in dollars; prices in cents are truncated to whole cents."""
+    return value if dollars else _whole_cents(value) / _CENTS_PER_DOLLAR
+
+
+def price_to_wire(value: Decimal, *, dollars: bool) -> Decimal:
+    """Return a price with four decimals in dollars, or truncated to whole cents."""
+    return value.quantize(_FOUR_PLACES) if dollars else _whole_cents(value * _CENTS_PER_DOLLAR)
+
+
+def price_in_other_unit(value: Decimal, *, dollars: bool) -> Decimal:
+    """Return a client's price, written in the other unit (dollars or cents), in this one."""
+    return value / _CENTS_PER_DOLLAR if dollars else _whole_cents(value * _CENTS_PER_DOLLAR)
+
+
+def contracts(quantity: Decimal) -> Decimal:
+    """Return a quantity with two decimals (changelog 1.0.18)."""
+    return quantity.quantize(_TWO_PLACES)
+
+
+def money(amount: Decimal) -> Decimal:
+    """Return dollars with two decimals, or with more if the amount has them."""
+    rounded = amount.quantize(_TWO_PLACES)
+    return rounded if rounded == amount else _trim(amount)
+
+
+def exchange_fees(amount: Decimal) -> list[MiscFee]:
+    """Return the single fee of a report, in dollars."""
+    return [
+        MiscFee(
+            misc_fee_amt=money(amount),
+            misc_fee_curr="USD",
+            misc_fee_type=MiscFeeType.EXCHANGE_FEES,
+            misc_fee_basis=MiscFeeBasis.ABSOLUTE,
+        )
+    ]
+
+
+def collateral_changes(amount: Decimal, kind: CollateralAmountType) -> list[CollateralAmountChange]:
+    """Return the single collateral change of a report, in dollars."""
+    return [
+        CollateralAmountChange(collateral_amount_change=money(amount), collateral_amount_type=kind),
+    ]
+
+
+def _whole_cents(cents: Decimal) -> Decimal:
+    return cents.quantize(_WHOLE, ROUND_DOWN)
+
+
+def _trim(value: Decimal) -> Decimal:
+    whole = value.to_integral_value()
+    return whole.quantize(_WHOLE) if value == whole else value.normalize()

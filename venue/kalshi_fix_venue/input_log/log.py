@@ -1,0 +1,254 @@
+"""Writes an input log: each call of a venue before it is carried out, then its results.
+
+The lines are JSON objects, each written to the file at once, so a process that is killed leaves all lines but
+perhaps the last complete. The log contains neither private keys nor signatures, but the verdict on each
+signature.
+
+| line | contains |
+| --- | --- |
+| `input_log` | version, settings and state of the random numbers: a new venue begins |
+| `do` | the name of a method, and its arguments |
+| `verdict`, `raised` | a result of the last call |
+| `of`, `data` | bytes of the call on that line, written once their message is complete |
+| `state` | digest of the venue's state |
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Any, Final, Self
+
+import attrs
+
+from kalshi_fix_adapters.observe.log_file import LogFile
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.signing import Verifier
+from kalshi_fix_venue.config import VenueConfig
+from kalshi_fix_venue.input_log.digest import digest_of, state_digest
+from kalshi_fix_venue.input_log.secrets import Redaction
+from kalshi_fix_venue.input_log.values import dump_arguments, dump_config
+from kalshi_fix_venue.venue import VenueModel
+
+VERSION: Final = 2
+MAX_BYTES: Final = 4 * 1024**3
+"""Size at which an input log ends."""
+STATE_EVERY: Final = 1000
+"""Calls after which the digest of the state is written."""
+INPUTS: Final = (
+    *("begin", "connection_made", "receive_data", "receive_eof", "handle_timer"),
+    *("pause_reading", "resume_reading", "execute", "perform", "pause", "resume", "inject", "release"),
+    *("log_out", "new_id"),
+)
+"""Methods of `VenueModel` that change a venue."""
+
+_log = logging.getLogger("kalshi_fix_venue")
+
+
+class InputLog:
+    """A new file for the calls of venues, which its owner alone may read."""
+
+    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, state_every: int = STATE_EVERY) -> None:
+        """Make the file.
+
+        Raises:
+            ConfigurationError: there is something at this path, or it cannot be written.
+        """
+        self.path = path
+        self.ended: str | None = None
+        """Why nothing more is written: the disk is full, or the log has its maximum size."""
+        self.state_every = state_every
+        self.lines: int = 0
+        """Lines in the file."""
+        self._max_bytes = max_bytes
+        self._venue: LoggedVenue | None = None
+        try:
+            path.touch(0o600, exist_ok=False)
+            self._file = LogFile(path, max_bytes, backups=0)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the input log {path} cannot be written ({error.strerror}); choose another path"
+            ) from None
+
+    def venue(self, config: VenueConfig, random: Random) -> LoggedVenue:
+        """Open a venue whose calls are logged from now on, in place of the previous one. Only where `random`
+        has no state, as that of the system, ids are drawn from a seed that it gives."""
+        self._finish()
+        if isinstance(random, SystemRandom):
+            random = Random(random.getrandbits(64))  # noqa: S311 - nothing secret is drawn from it
+        self._venue = LoggedVenue(config, random, self)
+        return self._venue
+
+    def line(self, **values: Any) -> None:
+        """Write a line. A failure of the file system is logged once and never raised."""
+        if self.ended is not None:
+            return
+        data = json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
+        try:
+            if self._file.needs_room(len(data)):
+                self._end(f"has its maximum size ({self._max_bytes} bytes)")
+                return
+            self._file.append(data)
+            self.lines += 1
+        except OSError as error:
+            self._end(f"cannot be written ({error.strerror})")
+
+    def close(self) -> None:
+        """Write the last state, and close the file. Closing again does nothing."""
+        self._finish()
+        self.ended = self.ended or "is closed"
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def _finish(self) -> None:
+        if self._venue is not None:
+            self._venue.finish()
+            self._venue = None
+
+    def _end(self, why: str) -> None:
+        self.ended = why
+        _log.warning("the input log %s %s; the venue continues without it", self.path, why)
+
+
+class _LoggedVerifier(Verifier):
+    """A public key whose verdicts are logged."""
+
+    __slots__ = ("_input_log", "_verifier")
+
+    def __init__(self, verifier: Verifier, input_log: InputLog) -> None:
+        self._verifier = verifier
+        self._input_log = input_log
+
+    def __call__(self, payload: bytes, raw_data: bytes) -> bool:
+        verdict = self._verifier(payload, raw_data)
+        self._input_log.line(verdict=verdict)
+        return verdict
+
+
+def random_of(state: Sequence[Any]) -> Random:
+    """Return random numbers that continue from a state.
+
+    Raises:
+        TypeError, ValueError: this is no such state.
+    """
+    version, numbers, gauss = state
+    made = Random()  # noqa: S311 - nothing secret is drawn from it
+    made.setstate((version, tuple(numbers), gauss))
+    return made
+
+
+class LoggedVenue(VenueModel):
+    """A venue whose calls are logged, and which does what it would do without."""
+
+    def __init__(self, config: VenueConfig, random: Random, input_log: InputLog) -> None:
+        """Open the venue and begin its part of the log.
+
+        Raises:
+            ConfigurationError: the settings contain what a log has no form for.
+        """
+        self._input_log = input_log
+        self._calls = 0
+        self._inside = False
+        """Whether a call is being carried out: those that it makes in turn are not logged."""
+        self._redactions: dict[int, Redaction] = {}
+        keys = tuple(
+            attrs.evolve(key, public_key=_LoggedVerifier(key.public_key, input_log))
+            for key in config.api_keys
+        )
+        input_log.line(input_log=VERSION, random=random.getstate(), config=dump_config(config))
+        super().__init__(attrs.evolve(config, api_keys=keys), random)
+
+    @property
+    def input_log_path(self) -> Path | None:
+        """The file of the log; None once nothing more is written."""
+        return self._input_log.path if self._input_log.ended is None else None
+
+    @contextlib.contextmanager
+    def _logged(self, name: str, arguments: Mapping[str, Any]) -> Iterator[None]:
+        """Log a call, and what it raises."""
+        if self._inside:
+            yield
+            return
+        self._inside = True
+        self._calls += 1
+        self._input_log.line(do=name, args=dump_arguments(name, arguments))
+        try:
+            yield
+        except BaseException as error:
+            self._input_log.line(raised=type(error).__name__)
+            raise
+        finally:
+            self._inside = False
+            self._look()
+        if self._calls % self._input_log.state_every == 0:
+            self._input_log.line(state=state_digest(self))
+
+    def _look(self) -> None:
+        """Fetch from the sessions what they have to send: after each call, as a replay does, so it does not
+        matter when the caller looks."""
+        self.connections_with_output()
+
+    def finish(self) -> None:
+        """Write what is left to write."""
+        for redaction in self._redactions.values():
+            self._release(redaction, all_of_it=True)
+        self._input_log.line(state=state_digest(self))
+
+    def _release(self, redaction: Redaction, *, all_of_it: bool = False) -> None:
+        for line, data in redaction.release(all_of_it=all_of_it):
+            self._input_log.line(data=data.decode("latin-1"), of=line)
+
+    def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
+        """As `VenueModel` does. Bytes that may contain a secret are logged once the message is complete."""
+        redaction = self._redactions.setdefault(conn, Redaction())
+        arguments = {"conn": conn, "now": now}
+        if redaction.take(self._input_log.lines + 1, data):
+            arguments["data"] = data
+        with self._logged("receive_data", arguments):
+            self._release(redaction)
+            super().receive_data(conn, data, now)
+
+    def receive_eof(self, conn: int, now: Instant) -> None:
+        """As `VenueModel` does."""
+        self._release(self._redactions.pop(conn, Redaction()), all_of_it=True)
+        with self._logged("receive_eof", {"conn": conn, "now": now}):
+            super().receive_eof(conn, now)
+
+    def data_to_send(self, conn: int) -> bytes:
+        """As `VenueModel` does."""
+        data = super().data_to_send(conn)
+        if data:
+            self._input_log.line(do="data_to_send", args={"conn": conn}, sent=[len(data), digest_of(data)])
+            self._look()
+        return data
+
+
+def _logged(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method whose calls are logged."""
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def logged(*args: Any, **kwargs: Any) -> Any:
+        arguments = signature.bind(*args, **kwargs).arguments
+        with arguments.pop("self")._logged(method.__name__, arguments):
+            return method(*args, **kwargs)
+
+    return logged
+
+
+# Set here and not in the class: so they have the signatures of `VenueModel`, for type checkers too.
+for _name in INPUTS:
+    if _name not in vars(LoggedVenue):
+        setattr(LoggedVenue, _name, _logged(getattr(VenueModel, _name)))

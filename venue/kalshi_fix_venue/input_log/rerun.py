@@ -1,0 +1,239 @@
+"""Replays an input log: repeats its calls on a new venue, and compares bytes, states and errors."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.signing import Verifier
+from kalshi_fix_venue.input_log.digest import digest_of, state_digest
+from kalshi_fix_venue.input_log.log import INPUTS, VERSION, random_of
+from kalshi_fix_venue.input_log.values import UnknownValueError, load_arguments, load_config
+from kalshi_fix_venue.venue import VenueModel
+
+MAX_LINE: Final = 64 * 1024 * 1024
+"""Bytes of one line of an input log."""
+_CALLS: Final = frozenset((*INPUTS, "data_to_send"))
+
+
+class InputLogError(ConfigurationError):
+    """A file that is no input log, or one of another version."""
+
+
+@attrs.frozen(kw_only=True)
+class Replayed:
+    """The result of a replay."""
+
+    venue: VenueModel | None
+    """After the last call; None if the log contains none."""
+    entries: int
+    """Calls that were repeated."""
+    sent: int
+    """Bytes that the venue sent, all of them the same again."""
+    states: int
+    """Digests of the state that were compared."""
+    parted: str | None = None
+    """Where the replay first differed from the log, and how; None if it never did."""
+    torn: str | None = None
+    """What is missing at the end of the log; None if it is complete."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the replay never differed from the log."""
+        return self.parted is None
+
+
+class _PartedError(Exception):
+    """The venue does not do what the log contains."""
+
+
+class _Verdicts(Verifier):
+    """Stands for all public keys, and gives the verdicts of the log."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left: deque[bool] = deque()
+
+    def __call__(self, payload: bytes, raw_data: bytes) -> bool:  # noqa: ARG002 the log has the verdict
+        if not self.left:
+            raise _PartedError("asks for a signature that was not checked")
+        return self.left.popleft()
+
+
+@attrs.define
+class _Step:
+    """A line of the log with the results of its call."""
+
+    line: int
+    values: dict[str, Any]
+    verdicts: list[bool] = attrs.field(factory=list)
+    raised: str | None = None
+    is_last: bool = False
+
+
+def replay(path: Path) -> Replayed:
+    """Replay an input log.
+
+    Raises:
+        InputLogError: the file cannot be read, or is no input log.
+    """
+    return _Replay(path).run()
+
+
+class _Replay:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._torn: str | None = None
+        self._venue: VenueModel | None = None
+        self._verdicts = _Verdicts()
+        self._entries = self._sent = self._states = 0
+        # Bytes that were written after their call, by its line.
+        self._late = {int(values["of"]): str(values["data"]) for _, values in self._lines() if "of" in values}
+
+    def run(self) -> Replayed:
+        step, parted = None, None
+        try:
+            for step in self._steps():
+                self._take(step)
+        except _PartedError as error:
+            parted = f"{self._path}:{step.line if step else 0}: the venue {error}"
+        if step is None and self._torn is None:
+            raise self._no_log()
+        return Replayed(
+            venue=self._venue,
+            entries=self._entries,
+            sent=self._sent,
+            states=self._states,
+            parted=parted,
+            torn=self._torn,
+        )
+
+    # The file
+
+    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the complete lines; note if the last one is not."""
+        try:
+            with self._path.open("rb") as file:
+                number = 0
+                while data := file.readline(MAX_LINE + 1):
+                    number += 1
+                    values = _parse(data)
+                    if values is None and file.readline(1):
+                        raise InputLogError(
+                            f"{self._path}:{number} is no line of an input log; replay an unchanged one"
+                        )
+                    if values is None:
+                        self._torn = f"{self._path}:{number}: the last line is torn off; it is left out"
+                        return
+                    yield number, values
+        except OSError as error:
+            raise InputLogError(f"the input log {self._path} cannot be read ({error.strerror})") from None
+
+    def _steps(self) -> Iterator[_Step]:
+        """Yield what is to be repeated or compared, each with the results on the lines after it."""
+        step = None
+        for line, values in self._lines():
+            if step is not None and "verdict" in values:
+                step.verdicts.append(bool(values["verdict"]))
+            elif step is not None and "raised" in values:
+                step.raised = str(values["raised"])
+            elif "of" not in values:
+                if step is not None:
+                    yield step
+                step = _Step(line, values)
+        if step is not None:
+            step.is_last = True
+            yield step
+
+    def _no_log(self) -> InputLogError:
+        return InputLogError(f"{self._path} is no input log of a venue: it does not begin with settings")
+
+    # The venue
+
+    def _take(self, step: _Step) -> None:
+        if "input_log" in step.values:
+            self._venue = self._opened(step.values)
+        elif self._venue is None:
+            raise self._no_log()
+        elif "do" in step.values:
+            self._perform(self._venue, step)
+        elif "state" in step.values:
+            found = state_digest(self._venue)
+            if found != step.values["state"]:
+                raise _PartedError(f"is in another state: digest {found}, not {step.values['state']}")
+            self._states += 1
+
+    def _opened(self, values: dict[str, Any]) -> VenueModel:
+        if values["input_log"] != VERSION:
+            raise InputLogError(
+                f"{self._path} is an input log of version {values['input_log']}, "
+                f"and this release replays version {VERSION}; use the release that wrote it"
+            )
+        self._verdicts = _Verdicts()
+        try:
+            return VenueModel(load_config(values["config"], self._verdicts), random_of(values["random"]))
+        except (UnknownValueError, KeyError, TypeError, ValueError) as error:
+            raise InputLogError(
+                f"{self._path} contains settings that this release does not know ({error}); "
+                "use the release that wrote it"
+            ) from None
+
+    def _perform(self, venue: VenueModel, step: _Step) -> None:
+        name, args = step.values["do"], step.values.get("args", {})
+        if name not in _CALLS:
+            raise InputLogError(f"{self._path}:{step.line}: {name!r} is no call of a venue")
+        if name == "receive_data" and "data" not in args:
+            if step.line not in self._late and (step.is_last or self._torn is not None):
+                self._torn = f"{self._path}:{step.line}: the message that began here was never complete"
+                return
+            # Without them, nothing that the venue could have understood.
+            args["data"] = self._late.get(step.line, "")
+        try:
+            arguments = load_arguments(name, args)
+        except UnknownValueError as error:
+            raise InputLogError(f"{self._path}:{step.line}: {error}") from None
+        self._verdicts.left = deque(step.verdicts)
+        self._entries += 1
+        result: Any = None
+        raised: Exception | None = None
+        try:
+            result = getattr(venue, name)(**arguments)
+        except _PartedError:
+            # The line with the verdict is the one that was torn off.
+            if not step.is_last:
+                raise
+            self._torn = f"{self._path}:{step.line}: the results of the last call were not written"
+            return
+        except Exception as error:  # noqa: BLE001 - it is compared with what was raised then
+            raised = error
+            if step.is_last and step.raised is None:
+                return
+        venue.connections_with_output()  # as a logged venue does
+        if raised is not None and type(raised).__name__ != step.raised:
+            raise _PartedError(f"raises {type(raised).__name__}: {raised}")
+        if raised is None and step.raised is not None:
+            raise _PartedError(f"raises no {step.raised}")
+        if raised is None and name == "data_to_send":
+            self._compare_sent(result, *step.values["sent"])
+
+    def _compare_sent(self, data: bytes, size: int, digest: str) -> None:
+        if len(data) != size:
+            raise _PartedError(f"sends {len(data)} bytes, not {size}")
+        if digest_of(data) != digest:
+            raise _PartedError(f"sends other {size} bytes: digest {digest_of(data)}, not {digest}")
+        self._sent += size
+
+
+def _parse(data: bytes) -> dict[str, Any] | None:
+    try:
+        values = json.loads(data) if data.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return values if isinstance(values, dict) else None

@@ -1,0 +1,80 @@
+"""Bytes of clients without their secrets.
+
+A signature or password is replaced by as many `*`, and CheckSum adjusted by the difference, so one that was
+right still is. A venue reads the result as it read the original, except that a signature cannot be checked.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import attrs
+
+from kalshi_fix_adapters.observe.redact import DATA_TAGS, SECRET_NAME, SECRETS
+from kalshi_fix_sansio.codec.tokens import SOH, TokenForm, tokenize
+
+MAX_HELD: Final = 1024 * 1024
+"""Bytes of a client that are kept back until a message is complete. A longer one is written as it is then."""
+_CHECK_SUM: Final = 10
+_FIELD: Final = re.compile(r"[0-9]+=")
+_END: Final = re.compile(rb"\x0110=[0-9]{3}\x01\Z")
+_SECRET: Final = re.compile(rb"(?:^|\x01)0*(?:%b)=" % "|".join(map(str, SECRETS)).encode())
+
+
+def redacted(data: bytes) -> bytes:
+    """Return messages without their secrets, in the same number of bytes."""
+    text = data.decode("latin-1")
+    shown: list[str] = []
+    difference = 0
+    """Between the bytes of this message and what is shown of them."""
+    hides = counted = False
+    for tag, value, form in tokenize(text, DATA_TAGS):
+        if form is not TokenForm.INVALID:
+            name, hides = f"{tag}=", tag in SECRETS
+        elif (found := SECRET_NAME.match(value)) is not None:
+            name, value, hides = found[0], value[found.end() :], True
+        else:
+            # The next part of a secret that contains SOH and has no right length.
+            name, hides = "", hides and not counted and _FIELD.match(value) is None
+        counted = form is TokenForm.COUNTED
+        if hides:
+            difference += sum(map(ord, value)) - ord("*") * len(value)
+            value = "*" * len(value)
+        elif tag == _CHECK_SUM and len(value) == 3 and value.isdecimal():
+            value, difference = f"{(int(value) - difference) % 256:03}", 0
+        shown.append(name + value)
+    return (SOH.join(shown) + SOH * text.endswith(SOH)).encode("latin-1")
+
+
+@attrs.define
+class Redaction:
+    """Bytes from one client, kept back until they can be written."""
+
+    _held: list[tuple[int, bytes]] = attrs.field(factory=list)
+    _size: int = 0
+
+    def take(self, number: int, data: bytes) -> bool:
+        """Take the data of a call; return whether it may be written as it is, at once."""
+        if not self._held and _END.search(data) and _SECRET.search(data) is None:
+            return True
+        self._held.append((number, data))
+        self._size += len(data)
+        return False
+
+    def release(self, *, all_of_it: bool = False) -> list[tuple[int, bytes]]:
+        """Return what may be written by now, without secrets, by the line of its call."""
+        if not self._held:
+            return []
+        joined = b"".join(data for _, data in self._held)
+        if not all_of_it and self._size <= MAX_HELD and _END.search(joined) is None:
+            return []
+        shown = redacted(joined)
+        released: list[tuple[int, bytes]] = []
+        at = 0
+        for number, data in self._held:
+            released.append((number, shown[at : at + len(data)]))
+            at += len(data)
+        self._held.clear()
+        self._size = 0
+        return released

@@ -1,0 +1,36 @@
+"""What can be done to a running venue, by name: from code (`VenueModel.perform`), from a scenario file, or
+from another shell (`kalshi-fix venue do`).
+
+Each operation is an attrs class: its docstring is its help, its attributes are its parameters. `OPERATIONS`
+contains all of them by name, `faults.FAULTS` those that make trouble, and `operation` makes one from its name
+and values, which may be text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.operations import drop_copy, faults, operator
+from kalshi_fix_venue.operations.base import Operation, defined_in
+from kalshi_fix_venue.parameters import build, shown
+
+OPERATIONS: Mapping[str, type[Operation]] = {
+    name: cls for module in (operator, drop_copy, faults) for name, cls in defined_in(vars(module)).items()
+}
+"""Everything that can be done, by name, in the order of help and schema."""
+
+
+def operation(name: str, values: Mapping[str, object] | None = None) -> Operation:
+    """Make an operation of its name and the values of its parameters, which may be text.
+
+    Raises:
+        ConfigurationError: there is none of this name, or a parameter is unknown, missing or wrong; the text
+            names what there is.
+    """
+    cls = OPERATIONS.get(shown(name))
+    if cls is None:
+        raise ConfigurationError(f"there is no operation {name!r}; {did_you_mean(name, OPERATIONS)}")
+    made: Operation = build(cls, name, values or {})
+    return made

@@ -1,0 +1,168 @@
+"""What all operations have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import attrs
+
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_sansio import DIALECT, PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.exchange import Command, Exchange, PauseState
+from kalshi_fix_venue.exchange.outcomes import Outcome
+from kalshi_fix_venue.gateway.drop_copy import DropCopy
+from kalshi_fix_venue.inbox import Backlog
+from kalshi_fix_venue.parameters import SECONDS, TEXT, Kind, choice, parameter, parameters, shown
+from kalshi_fix_venue.pauses import PauseWindow
+
+Answer = dict[str, Any]
+"""What came of an operation, in what JSON can hold; `said` is a sentence about it."""
+PRODUCT = choice(*PRODUCTS)
+SESSION = choice(*SESSION_TYPES)
+_BY_NAME = {layout.name: msg_type for msg_type, layout in DIALECT.messages.items()}
+
+
+def _msg_type(value: object) -> str:
+    word = str(value)
+    if word in DIALECT.messages:
+        return word
+    found = _BY_NAME.get(word)
+    if found is None:
+        raise ValueError(f"{word!r} is no MsgType and no message's name; {did_you_mean(word, _BY_NAME)}")
+    return found
+
+
+MESSAGE = Kind("MSGTYPE", _msg_type)
+"""A MsgType, given by its code or by the name of its message."""
+
+
+class Operable(Protocol):
+    """What operations are done to: a `VenueModel`, which stands above them, or a part in its place."""
+
+    @property
+    def input_log_path(self) -> Path | None:
+        """The file with the calls of the venue, if one is written."""
+
+    @property
+    def not_done(self) -> Sequence[str]:
+        """Operations of its programme that could not be done, and why."""
+
+    def new_id(self) -> str:
+        """Return an id that was not used before."""
+
+    def exchange(self, product: str) -> Exchange:
+        """Return a product's exchange, to be looked at."""
+
+    def drop_copy(self, product: str) -> DropCopy:
+        """Return a product's drop copy."""
+
+    def backlog(self, now: Instant) -> Backlog:
+        """Return what waits to be processed."""
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Return who is logged on."""
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the faults that are armed."""
+
+    def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
+        """Do something at a product's exchange."""
+
+    def pause(self, window: PauseWindow, now: Instant) -> Mapping[str, PauseState]:
+        """Pause; return what holds for each product then."""
+
+    def resume(self, product: str | None, now: Instant) -> Mapping[str, PauseState]:
+        """End pauses; return what holds then."""
+
+    def inject(self, fault: Fault, now: Instant) -> Answer:
+        """Arm a fault."""
+
+    def release(self, name: str | None, now: Instant) -> Answer:
+        """End the faults of a name, or all."""
+
+    def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
+        """Log out the sessions concerned; return the ids of their keys."""
+
+
+@attrs.frozen(kw_only=True)
+class Operation(ABC):
+    """Something to be done to a venue."""
+
+    NAME: ClassVar[str]
+
+    @abstractmethod
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Do it; say what came of it.
+
+        Raises:
+            ConfigurationError: it cannot be done to this venue, of which nothing has changed.
+        """
+
+    def values(self) -> dict[str, object]:
+        """Return the parameters that differ from their defaults, in what JSON can hold."""
+        found: dict[str, object] = {}
+        for each in parameters(type(self)):
+            value = getattr(self, each.name)
+            if each.required or value != each.default:
+                found[shown(each.name)] = str(value) if isinstance(value, Decimal) else value
+        return found
+
+
+def defined_in(module: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the operations that a module defines, by name and in its order."""
+    return {
+        cls.NAME: cls
+        for cls in module.values()
+        if isinstance(cls, type)
+        and issubclass(cls, Operation)
+        and cls.__module__ == module["__name__"]
+        and "NAME" in vars(cls)
+    }
+
+
+@attrs.frozen
+class Who:
+    """A connection, as operations tell it from others; without key and owner until it has logged on."""
+
+    product: str
+    session: str
+    key: str | None = None
+    owner: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SessionOperation(Operation):
+    """Something about sessions, of everybody unless it is said of whom."""
+
+    key: str | None = parameter(TEXT, "only of the API key with this id", optional=True)
+    owner: str | None = parameter(TEXT, "only of the keys of this owner", optional=True)
+    session: str | None = parameter(SESSION, "only on this session type", optional=True)
+    product: str | None = parameter(PRODUCT, "only of this product", optional=True)
+
+    def concerns(self, who: Who) -> bool:
+        """Say whether a connection is among those meant."""
+        return (
+            self.key in (None, who.key)
+            and self.owner in (None, who.owner)
+            and self.session in (None, who.session)
+            and self.product in (None, who.product)
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Fault(SessionOperation):
+    """Something that goes wrong."""
+
+    after: float = parameter(SECONDS, "seconds until it begins", default=0.0)
+    lasting: float | None = parameter(
+        SECONDS, "seconds until it ends; without, it lasts until `release`", optional=True
+    )
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Arm it, or where it waits for nothing, let it happen."""
+        return venue.inject(self, now)

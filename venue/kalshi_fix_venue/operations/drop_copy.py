@@ -1,0 +1,62 @@
+"""What an operator can do about past execution reports."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+
+from kalshi_fix_sansio import PRODUCTS, EventResendRejectReason
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.operations.base import PRODUCT, Answer, Operable, Operation
+from kalshi_fix_venue.parameters import COUNT, FLAG, TEXT, choice, parameter
+
+REASONS = {reason.name.lower().replace("_", "-"): reason for reason in EventResendRejectReason}
+MOST_REFUSALS = 1000
+"""Requests that one operation may refuse."""
+
+
+@attrs.frozen(kw_only=True)
+class EnableDropCopy(Operation):
+    """Put an account on the list of those who may ask for past reports, or take it off; what happened before
+    it was put there is not sent."""
+
+    NAME: ClassVar[str] = "enable-drop-copy"
+    owner: str = parameter(TEXT, "whose account", positional=True)
+    enabled: bool = parameter(FLAG, "no takes it off the list", default=True)
+    product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+        """Enable."""
+        products = [self.product] if self.product else list(PRODUCTS)
+        for product in products:
+            venue.drop_copy(product).enable(self.owner, enabled=self.enabled)
+        said = "may" if self.enabled else "may not"
+        return {"said": f"{self.owner} {said} ask for past reports", "products": products}
+
+
+@attrs.frozen(kw_only=True)
+class RefuseDropCopy(Operation):
+    """Refuse the next requests for past reports (EventResendReject U3)."""
+
+    NAME: ClassVar[str] = "refuse-drop-copy"
+    reason: str = parameter(choice(*REASONS), "why", default="server-error", positional=True)
+    owner: str | None = parameter(TEXT, "only of this owner", optional=True)
+    times: int = parameter(COUNT, "how many requests", default=1)
+    product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+        """Refuse.
+
+        Raises:
+            ConfigurationError: that many are too many.
+        """
+        if self.times > MOST_REFUSALS:
+            raise ConfigurationError(
+                f"times is {self.times}; refuse at most {MOST_REFUSALS} requests at once"
+            )
+        products = [self.product] if self.product else list(PRODUCTS)
+        for product in products:
+            venue.drop_copy(product).refuse_next(REASONS[self.reason], self.owner, count=self.times)
+        return {"said": f"the next {self.times} requests are refused: {self.reason}", "products": products}

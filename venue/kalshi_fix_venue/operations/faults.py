@@ -1,0 +1,246 @@
+"""Trouble, by name: what goes wrong between a client and the venue, or is said to.
+
+A fault never touches what the exchange knows: orders, cash and positions are what they would be if the
+client had simply sent what arrived, and read nothing. A fault that is armed waits for its occasions: it says
+whom it concerns, from when and until when, how many occasions it lets pass, and how often it strikes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import attrs
+
+from kalshi_fix_sansio import DIALECT, ExecutionReportText
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.gateway.texts import ALREADY_EXISTS, LOGON_BUSY
+from kalshi_fix_venue.operations.base import MESSAGE, Answer, Fault, Operable, Operation, defined_in
+from kalshi_fix_venue.parameters import CHANCE, COUNT, FLAG, SECONDS, TEXT, choice, parameter
+
+
+@attrs.frozen(kw_only=True)
+class Strike(Fault):
+    """Something that goes wrong at certain occasions."""
+
+    skip: int = parameter(COUNT, "occasions that pass unharmed first", default=0)
+    times: int = parameter(COUNT, "how often it strikes; 0 for any number", default=1)
+    chance: float = parameter(CHANCE, "its probability at each occasion, drawn by the seed", default=1.0)
+
+
+@attrs.frozen(kw_only=True)
+class MessageStrike(Strike):
+    """Something that goes wrong with a message."""
+
+    message: str | None = parameter(
+        MESSAGE, "only at this MsgType, such as 8 or ExecutionReport", optional=True
+    )
+
+    def is_about(self, msg_type: str) -> bool:
+        """Say whether a message may be meant; without `message` every application message may."""
+        if self.message is not None:
+            return self.message == msg_type
+        layout = DIALECT.messages.get(msg_type)
+        return layout is None or not layout.admin
+
+
+# The connection
+
+
+@attrs.frozen(kw_only=True)
+class Cut(MessageStrike):
+    """Cut connections without a Logout: now, in the middle of a message, before the venue has read a request,
+    or when it has acted on one and not answered."""
+
+    NAME: ClassVar[str] = "cut"
+    at: str = parameter(
+        choice("now", "frame", "request", "reply"),
+        "now: every connection concerned; frame: in the middle of a message to the client; request: before "
+        "the venue reads a message of the client; reply: after it has acted on one, before the answer leaves",
+        default="now",
+    )
+    how: str = parameter(
+        choice("close", "reset"),
+        "close: as by a process that ends; reset: as by one that is killed, or by a machine in between",
+        default="close",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Delay(Fault):
+    """Have everything that goes to the client arrive late, in order."""
+
+    NAME: ClassVar[str] = "delay"
+    by: float = parameter(SECONDS, "how late, in seconds", positional=True)
+
+
+@attrs.frozen(kw_only=True)
+class LateHeartbeats(Fault):
+    """Have heartbeats leave late, where nothing else leaves meanwhile."""
+
+    NAME: ClassVar[str] = "late-heartbeats"
+    by: float = parameter(SECONDS, "how late, in seconds", positional=True)
+
+
+@attrs.frozen(kw_only=True)
+class Silence(Fault):
+    """Say nothing any more, though the connection stands and what the client sends is acted on. What was to
+    be said leaves when it ends."""
+
+    NAME: ClassVar[str] = "silence"
+
+
+@attrs.frozen(kw_only=True)
+class Withhold(Fault):
+    """Keep application messages back, such as reports, while heartbeats go on; they leave when it ends."""
+
+    NAME: ClassVar[str] = "withhold"
+    message: str | None = parameter(MESSAGE, "only this MsgType, such as 8 or ExecutionReport", optional=True)
+
+
+# Messages on their way
+
+
+@attrs.frozen(kw_only=True)
+class Gap(MessageStrike):
+    """Lose messages to the client, so that their MsgSeqNums are missing. With retransmission it can ask for
+    them again."""
+
+    NAME: ClassVar[str] = "gap"
+
+
+@attrs.frozen(kw_only=True)
+class Garble(MessageStrike):
+    """Damage a message to the client, which is to ignore it and find its MsgSeqNum missing."""
+
+    NAME: ClassVar[str] = "garble"
+    how: str = parameter(
+        choice("checksum", "body-length", "cut-short"),
+        "checksum: CheckSum (10) is wrong; body-length: BodyLength (9) is; cut-short: its end is missing",
+        default="checksum",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Duplicate(MessageStrike):
+    """Send a message to the client a second time, with PossDupFlag (43) and OrigSendingTime (122). Only where
+    messages can be sent again, on KalshiRT and KalshiPT."""
+
+    NAME: ClassVar[str] = "duplicate"
+
+
+@attrs.frozen(kw_only=True)
+class WrongCompIds(MessageStrike):
+    """Send a message with wrong CompIDs."""
+
+    NAME: ClassVar[str] = "wrong-comp-ids"
+    sender: str = parameter(TEXT, "its SenderCompID (49)", default="Nobody")
+    target: str | None = parameter(TEXT, "its TargetCompID (56); the right one by default", optional=True)
+
+
+# Requests
+
+
+@attrs.frozen(kw_only=True)
+class Reject(MessageStrike):
+    """Refuse requests with a Text. The exchange never hears of them."""
+
+    NAME: ClassVar[str] = "reject"
+    text: str = parameter(
+        TEXT, "Text (58), such as INTERNAL_ERROR; one that is documented goes with its code", positional=True
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Unavailable(MessageStrike):
+    """Answer orders and changes with EXCHANGE_UNAVAILABLE, which leaves open whether they were applied."""
+
+    NAME: ClassVar[str] = "unavailable"
+    applied: bool = parameter(FLAG, "whether they are applied in truth", default=False)
+
+    def is_about(self, msg_type: str) -> bool:
+        """Say whether it is an order or a change of one."""
+        return msg_type in ORDERS and self.message in (None, msg_type)
+
+    @property
+    def text(self) -> str:
+        """Text (58) of the answer."""
+        return ExecutionReportText.EXCHANGE_UNAVAILABLE
+
+
+@attrs.frozen(kw_only=True)
+class Throttle(MessageStrike):
+    """Answer requests as if the client's rate limit were used up (BusinessMessageReject, 380=8)."""
+
+    NAME: ClassVar[str] = "throttle"
+
+
+# Logons
+
+
+@attrs.frozen(kw_only=True)
+class RefuseLogon(Strike):
+    """Refuse logons with a Text."""
+
+    NAME: ClassVar[str] = "refuse-logon"
+    text: str = parameter(TEXT, "Text (58) of the Logout", positional=True)
+
+
+@attrs.frozen(kw_only=True)
+class Busy(Strike):
+    """Refuse logons as a busy logon service does."""
+
+    NAME: ClassVar[str] = "busy"
+
+    @property
+    def text(self) -> str:
+        """Text (58) of the Logout."""
+        return LOGON_BUSY
+
+
+@attrs.frozen(kw_only=True)
+class HoldKey(Strike):
+    """Refuse logons as if another connection with the key were there still."""
+
+    NAME: ClassVar[str] = "hold-key"
+    times: int = parameter(COUNT, "how often it strikes; 0 for any number", default=0)
+
+    @property
+    def text(self) -> str:
+        """Text (58) of the Logout."""
+        return ALREADY_EXISTS
+
+
+FAULTS: Mapping[str, type[Fault]] = defined_in(globals())
+"""All faults, by name."""
+ORDERS = ("D", "F", "G")
+"""MsgTypes of orders and of changes of them."""
+
+
+# What is armed
+
+
+@attrs.frozen(kw_only=True)
+class Release(Operation):
+    """End faults: what they have kept back leaves."""
+
+    NAME: ClassVar[str] = "release"
+    fault: str | None = parameter(
+        choice(*FAULTS), "only the faults of this name", positional=True, optional=True
+    )
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """End them."""
+        return venue.release(self.fault, now)
+
+
+@attrs.frozen(kw_only=True)
+class Faults(Operation):
+    """Say which faults are armed."""
+
+    NAME: ClassVar[str] = "faults"
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+        """Look."""
+        armed = venue.faults()
+        return {"said": f"{len(armed)} faults are armed", "faults": armed}

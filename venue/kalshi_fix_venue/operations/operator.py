@@ -1,0 +1,375 @@
+"""What an operator of an exchange does: pauses, the life of markets, logouts; and a look at all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from itertools import accumulate
+from typing import ClassVar
+
+import attrs
+
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_sansio import PRODUCTS, Side
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.exchange import (
+    PREDICTION,
+    AccountId,
+    Command,
+    Exchange,
+    MarketResult,
+    MarketState,
+    MoveCash,
+    PauseState,
+    PlaceOrder,
+    PrintBlockTrade,
+    SetMarketState,
+    SetSettlementBounds,
+    TimeInForce,
+)
+from kalshi_fix_venue.exchange.outcomes import OrderRejected, OrderTraded
+from kalshi_fix_venue.exchange.terms import opposite
+from kalshi_fix_venue.liquidity import PARTICIPANT
+from kalshi_fix_venue.operations.base import PRODUCT, Answer, Operable, Operation, SessionOperation
+from kalshi_fix_venue.operations.status import status_of
+from kalshi_fix_venue.parameters import AMOUNT, COUNT, SECONDS, TEXT, choice, parameter
+from kalshi_fix_venue.pauses import PauseWindow
+
+RESULT = choice(*MarketResult)
+_AFTER_DISPUTE = (MarketState.DISPUTED, MarketState.AMENDED)
+
+
+# Pauses
+
+
+@attrs.frozen(kw_only=True)
+class Pause(Operation):
+    """Pause trading (no new orders, no amends) or the whole exchange (no cancels either)."""
+
+    NAME: ClassVar[str] = "pause"
+    what: str = parameter(choice("trading", "exchange"), "what is paused", default="trading", positional=True)
+    product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
+    lasting: float | None = parameter(SECONDS, "seconds until it ends; if not said, `resume`", optional=True)
+    LOGS_OUT: ClassVar[bool] = False
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Pause."""
+        window = PauseWindow(
+            begins=now.utc,
+            ends=None if self.lasting is None else now.utc + timedelta(seconds=self.lasting),
+            state=PauseState.TRADING_PAUSED if self.what == "trading" else PauseState.EXCHANGE_PAUSED,
+            products=tuple(PRODUCTS) if self.product is None else (self.product,),
+            logs_out=self.LOGS_OUT,
+        )
+        return _told(venue.pause(window, now))
+
+
+@attrs.frozen(kw_only=True)
+class Maintenance(Pause):
+    """Pause as the weekly maintenance does: sessions are logged out when it begins, and can log on again."""
+
+    NAME: ClassVar[str] = "maintenance"
+    LOGS_OUT: ClassVar[bool] = True
+
+
+@attrs.frozen(kw_only=True)
+class Resume(Operation):
+    """End what is paused, by command or on schedule: orders are taken again."""
+
+    NAME: ClassVar[str] = "resume"
+    product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Resume."""
+        return _told(venue.resume(self.product, now))
+
+
+def _told(states: Mapping[str, PauseState]) -> Answer:
+    values = {product: state.value for product, state in states.items()}
+    return {"said": ", ".join(f"{product}: {value}" for product, value in values.items()), "states": values}
+
+
+# Markets
+
+
+@attrs.frozen(kw_only=True)
+class MarketOperation(Operation):
+    """Something about one market."""
+
+    market: str = parameter(TEXT, "its ticker", positional=True)
+    STATE: ClassVar[MarketState]
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Move the market on to a state."""
+        return self._move(venue, now, SetMarketState(self.market, self.STATE))
+
+    def _move(self, venue: Operable, now: Instant, *commands: Command) -> Answer:
+        product = self._product(venue)
+        for command in commands:
+            try:
+                venue.execute(product, command, now)
+            except ValueError as error:
+                raise ConfigurationError(str(error)) from None
+        state = venue.exchange(product).markets[self.market].state
+        return {"said": f"{self.market}: {state.value}", "market": self.market, "state": state.value}
+
+    def _product(self, venue: Operable) -> str:
+        tickers = {ticker: product for product in PRODUCTS for ticker in venue.exchange(product).markets}
+        if self.market not in tickers:
+            raise ConfigurationError(
+                f"there is no market {self.market}; {did_you_mean(self.market, tickers)}"
+            )
+        return tickers[self.market]
+
+
+@attrs.frozen(kw_only=True)
+class Halt(MarketOperation):
+    """Deactivate a market: nothing new is taken; subscribers are told of a trading halt."""
+
+    NAME: ClassVar[str] = "halt"
+    STATE: ClassVar[MarketState] = MarketState.INACTIVE
+
+
+@attrs.frozen(kw_only=True)
+class Open(MarketOperation):
+    """Open a market that is not open yet, as on schedule, or reactivate one that was halted or closed."""
+
+    NAME: ClassVar[str] = "open"
+    STATE: ClassVar[MarketState] = MarketState.ACTIVE
+
+
+@attrs.frozen(kw_only=True)
+class Close(MarketOperation):
+    """Close a market, as on schedule: nothing more is taken, and what rests is cancelled shortly after."""
+
+    NAME: ClassVar[str] = "close"
+    STATE: ClassVar[MarketState] = MarketState.CLOSED
+
+
+@attrs.frozen(kw_only=True)
+class MarketEnd(MarketOperation):
+    """Something about a market with its result."""
+
+    result: str | None = parameter(RESULT, "how it was decided", optional=True, positional=True)
+    price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
+        AMOUNT, "what a YES contract pays, for scalar", optional=True
+    )
+
+    def _decided(self, state: MarketState) -> SetMarketState:
+        result = None if self.result is None else MarketResult(self.result)
+        return SetMarketState(self.market, state, result, self.price)
+
+
+@attrs.frozen(kw_only=True)
+class Dispute(MarketOperation):
+    """Challenge the result of a market: until it is determined again it cannot be settled."""
+
+    NAME: ClassVar[str] = "dispute"
+    STATE: ClassVar[MarketState] = MarketState.DISPUTED
+
+
+@attrs.frozen(kw_only=True)
+class Determine(MarketEnd):
+    """Say the result of a market, or correct it before the market is settled; of a disputed one say the new
+    result, or none where the old one stands."""
+
+    NAME: ClassVar[str] = "determine"
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Determine."""
+        market = venue.exchange(self._product(venue)).markets[self.market]
+        amends = market.state in _AFTER_DISPUTE and self.result is not None
+        return self._move(
+            venue, now, self._decided(MarketState.AMENDED if amends else MarketState.DETERMINED)
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Settle(MarketEnd):
+    """Settle a market: positions pay out. Takes the result where that is not known yet."""
+
+    NAME: ClassVar[str] = "settle"
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Determine and settle."""
+        market = venue.exchange(self._product(venue)).markets[self.market]
+        settled = self._decided(MarketState.SETTLED)
+        if market.state.is_decided:
+            return self._move(venue, now, settled)
+        return self._move(venue, now, self._decided(MarketState.DETERMINED), settled)
+
+
+@attrs.frozen(kw_only=True)
+class SettlementBounds(MarketOperation):
+    """Cancel the orders of a market that are outside of what it may settle at, now and from now on."""
+
+    NAME: ClassVar[str] = "settlement-bounds"
+    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to stand first on the command line
+    lowest: Decimal = parameter(AMOUNT, "the lowest price that may be", positional=True)  # noqa: RUF009
+    highest: Decimal = parameter(AMOUNT, "the highest price that may be", positional=True)  # noqa: RUF009
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Set the bounds."""
+        return self._move(venue, now, SetSettlementBounds(self.market, self.lowest, self.highest))
+
+
+@attrs.frozen(kw_only=True)
+class BlockTrade(MarketOperation):
+    """Print a trade that two accounts have agreed on outside of the book."""
+
+    NAME: ClassVar[str] = "block-trade"
+    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to stand first on the command line
+    quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
+    price: Decimal = parameter(AMOUNT, "at which price, in dollars", positional=True)  # noqa: RUF009
+    buyer: str = parameter(
+        TEXT, "who buys: an owner, owner/subaccount or a customer's PartyID", positional=True
+    )
+    seller: str = parameter(TEXT, "who sells", positional=True)
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Print the trade."""
+        exchange = venue.exchange(self._product(venue))
+        command = PrintBlockTrade(
+            market=self.market,
+            buyer=_account(exchange, self.market, self.buyer),
+            seller=_account(exchange, self.market, self.seller),
+            price=self.price,
+            quantity=self.quantity,
+        )
+        return self._move(venue, now, command)
+
+
+@attrs.frozen(kw_only=True)
+class Trade(MarketOperation):
+    """Let another participant trade with what rests in the book of a market; the rest of its order is
+    cancelled at once."""
+
+    NAME: ClassVar[str] = "trade"
+    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to stand first on the command line
+    side: str = parameter(choice("buy", "sell"), "what the participant does", positional=True)
+    quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
+    price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
+        AMOUNT, "the limit, in dollars; by default the price at which the book has them", optional=True
+    )
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Place an order that is immediate or cancel."""
+        product, side, limit = self._product(venue), Side[self.side.upper()], self.price
+        exchange = venue.exchange(product)
+        if limit is None:
+            limit = self._limit(exchange.levels(self.market, opposite(side)))
+        order = PlaceOrder(
+            order_id=venue.new_id(),
+            cl_ord_id=venue.new_id(),
+            account=AccountId(PARTICIPANT, shard=exchange.shard_of(self.market)),
+            origin=PARTICIPANT,
+            market=self.market,
+            side=side,
+            quantity=self.quantity,
+            price=limit,
+            time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
+        )
+        trades: list[dict[str, str]] = []
+        for each in venue.execute(product, order, now):
+            if isinstance(each, OrderRejected):
+                raise ConfigurationError(f"the exchange rejects the order: {each.cause.name}")
+            if isinstance(each, OrderTraded) and each.order.account == order.account:
+                trades.append({"quantity": str(each.quantity), "price": str(each.price)})
+        said = ", ".join(f"{each['quantity']} at {each['price']}" for each in trades) or "nothing"
+        return {"said": f"{self.market}: {said} traded", "market": self.market, "trades": trades}
+
+    def _limit(self, levels: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
+        """Return the worst price that is needed for the quantity."""
+        if not levels:
+            raise ConfigurationError(f"nothing rests in the book of {self.market} to {self.side}")
+        sizes = accumulate(size for _, size in levels)
+        needed = next((place for place, size in enumerate(sizes) if size >= self.quantity), -1)
+        return levels[needed][0]
+
+
+def _account(exchange: Exchange, market: str, name: str) -> AccountId:
+    shard = exchange.shard_of(market)
+    if name in exchange.customers:
+        return AccountId(exchange.customers[name], 0, shard, customer=name)
+    owner, _, number = name.partition("/")
+    if number and not (number.isascii() and number.isdigit()):
+        raise ConfigurationError(
+            f"{name!r} names no account; write an owner, or owner/number of a subaccount"
+        )
+    return AccountId(owner, int(number or 0), shard)
+
+
+# Cash
+
+
+@attrs.frozen(kw_only=True)
+class Transfer(Operation):
+    """Move cash of one owner between shards or subaccounts, as the venue's REST API does."""
+
+    NAME: ClassVar[str] = "transfer"
+    owner: str = parameter(TEXT, "whose cash", positional=True)
+    amount: Decimal = parameter(AMOUNT, "how much", positional=True)  # noqa: RUF009 an attrs field
+    from_shard: int = parameter(COUNT, "the shard that it is on", default=0)
+    to_shard: int = parameter(COUNT, "the shard that it goes to", default=0)
+    from_subaccount: int = parameter(COUNT, "the subaccount that it is in", default=0)
+    to_subaccount: int = parameter(COUNT, "the subaccount that it goes to", default=0)
+    product: str = parameter(PRODUCT, "on which exchange", default=PREDICTION)
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Move it."""
+        source = AccountId(self.owner, self.from_subaccount, self.from_shard)
+        target = AccountId(self.owner, self.to_subaccount, self.to_shard)
+        try:
+            venue.execute(self.product, MoveCash(source, target, self.amount), now)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        exchange = venue.exchange(self.product)
+        left, there = (str(exchange.account(account).balance) for account in (source, target))
+        said = f"{self.owner}: {self.amount} dollars moved; {left} are left, and {there} are there"
+        return {"said": said, "left": left, "there": there}
+
+
+# Sessions
+
+
+@attrs.frozen(kw_only=True)
+class LogOut(SessionOperation):
+    """Log sessions out, as a gateway does before it stops: a Logout, and the connection closes."""
+
+    NAME: ClassVar[str] = "logout"
+    text: str | None = parameter(TEXT, "Text (58) of the Logout", optional=True)
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Log out."""
+        keys = venue.log_out(self, self.text, now)
+        return {"said": f"{len(keys)} {'session' if len(keys) == 1 else 'sessions'} logged out", "keys": keys}
+
+
+# What there is
+
+
+@attrs.frozen(kw_only=True)
+class Status(Operation):
+    """Say what the venue knows: pauses, markets, cash, positions, open orders, sessions with numbers, and
+    whether it keeps up."""
+
+    NAME: ClassVar[str] = "status"
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:
+        """Look."""
+        return status_of(venue, now)
+
+
+@attrs.frozen(kw_only=True)
+class ShowInputLog(Operation):
+    """Say where what comes to the venue is logged."""
+
+    NAME: ClassVar[str] = "input-log"
+
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+        """Look."""
+        # No error where there is none: a replay of the input log, which is not logged, does this too.
+        path = None if venue.input_log_path is None else str(venue.input_log_path.absolute())
+        return {"said": path or "nothing is logged; run the venue with --input-log FILE", "path": path}

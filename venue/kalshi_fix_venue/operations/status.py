@@ -1,0 +1,68 @@
+"""What a venue knows, as plain values that JSON can hold: amounts and quantities are decimal text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.operations.base import Operable
+
+ORDERS_SHOWN = 1000
+"""Open orders of a product that are listed; the rest is counted."""
+
+
+def status_of(venue: Operable, now: Instant) -> dict[str, Any]:
+    """Return pauses, markets, cash, positions, open orders and sessions of every product, and the backlog."""
+    sessions = venue.sessions()
+    return {
+        "said": f"{len(sessions)} {'session is' if len(sessions) == 1 else 'sessions are'} logged on",
+        "products": {product: _product(venue, product) for product in PRODUCTS},
+        "sessions": sessions,
+        "faults": venue.faults(),
+        "backlog": attrs.asdict(venue.backlog(now)),
+        "not_done": [{"of_the_schedule": each} for each in venue.not_done],
+    }
+
+
+def _product(venue: Operable, product: str) -> dict[str, Any]:
+    exchange = venue.exchange(product)
+    orders = exchange.open_orders()
+    return {
+        "state": exchange.pause.value,
+        "markets": {ticker: market.state.value for ticker, market in exchange.markets.items()},
+        "accounts": [
+            {
+                "owner": account.id.owner,
+                "subaccount": account.id.subaccount,
+                "shard": account.id.shard,
+                "balance": str(account.balance),
+                "available": str(account.available),
+                "positions": {
+                    ticker: str(holding.position.net)
+                    for ticker, holding in account.holdings.items()
+                    if holding.position.net
+                },
+            }
+            for account in exchange.accounts()
+        ],
+        "open_orders": len(orders),
+        "orders": [
+            {
+                "owner": order.account.owner,
+                "subaccount": order.account.subaccount,
+                "shard": order.account.shard,
+                "cl_ord_id": order.cl_ord_id,
+                "order_id": order.order_id,
+                "market": order.market,
+                "side": order.side.name.lower(),
+                "price": str(order.price),
+                "quantity": str(order.filled + order.leaves),
+                "leaves": str(order.leaves),
+                "filled": str(order.filled),
+            }
+            for order in orders[:ORDERS_SHOWN]
+        ],
+    }

@@ -1,0 +1,161 @@
+"""When the exchange is paused: on schedule and by command (Kalshi's page on maintenance and pauses)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta, tzinfo
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_venue.exchange import PauseState
+
+_SEVERITY = (PauseState.OPEN, PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED)
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WEEK = timedelta(days=7)
+MAX_COMMANDED = 100
+"""Pauses by command that are known at once."""
+
+
+def _weekday(instance: object, attribute: attrs.Attribute[Any], value: int) -> None:  # noqa: ARG001 as attrs calls it
+    if not 0 <= value <= 6:
+        raise ValueError(f"weekday {value} is not 0 (Monday) to 6 (Sunday)")
+
+
+@attrs.frozen(kw_only=True)
+class PauseWindow:
+    """A pause, or one of many on schedule."""
+
+    begins: datetime
+    """Aware of its time zone."""
+    ends: datetime | None
+    """None until somebody resumes."""
+    state: PauseState = PauseState.TRADING_PAUSED
+    products: tuple[str, ...] = tuple(PRODUCTS)
+    logs_out: bool = False
+    """Whether the sessions are logged out when it begins."""
+    takes_logons: bool = True
+    """Whether they can log on again while it lasts."""
+
+    def holds(self, now: datetime) -> bool:
+        """Say whether it is on."""
+        return self.begins <= now and (self.ends is None or now < self.ends)
+
+
+@attrs.frozen(kw_only=True)
+class WeeklyPause:
+    """A pause of every week, by the clock of the venue's zone."""
+
+    weekday: int = attrs.field(validator=_weekday)
+    """0 for Monday."""
+    begins: time
+    ends: time
+    """Not after midnight."""
+    state: PauseState = PauseState.TRADING_PAUSED
+    products: tuple[str, ...] = tuple(PRODUCTS)
+    logs_out: bool = True
+    takes_logons: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        """Make sure that it has a length."""
+        if self.begins >= self.ends:
+            raise ValueError(f"a pause cannot end at {self.ends}, before it begins at {self.begins}")
+
+    def window(self, zone: tzinfo, now: datetime) -> PauseWindow:
+        """Return the one of this week, or of the next if that is over."""
+        local = now.astimezone(zone)
+        day = local.date() + timedelta(days=(self.weekday - local.weekday()) % 7)
+        if now >= datetime.combine(day, self.ends, zone):
+            day += _WEEK
+        return PauseWindow(
+            begins=datetime.combine(day, self.begins, zone),
+            ends=datetime.combine(day, self.ends, zone),
+            state=self.state,
+            products=self.products,
+            logs_out=self.logs_out,
+            takes_logons=self.takes_logons,
+        )
+
+
+MAINTENANCE = WeeklyPause(weekday=3, begins=time(3), ends=time(5))
+"""Thursday from 3 to 5 in New York: trading is paused, and sessions are logged out at its beginning."""
+Schedule = tuple[WeeklyPause | PauseWindow, ...]
+
+
+class Pauses:
+    """All pauses of a venue. The most severe that is on counts."""
+
+    def __init__(self, schedule: Iterable[WeeklyPause | PauseWindow], zone: tzinfo) -> None:
+        """Begin with what is on schedule; nothing is on before the first `change`."""
+        self._zone = zone
+        self._weekly = [each for each in schedule if isinstance(each, WeeklyPause)]
+        self._windows = [each for each in schedule if isinstance(each, PauseWindow)]
+        self._skipped: dict[WeeklyPause, PauseWindow] = {}
+        """What somebody has ended before its time."""
+        self._on: list[PauseWindow] = []
+        self.states: dict[str, PauseState] = dict.fromkeys(PRODUCTS, PauseState.OPEN)
+        """By product, as of the last `change`."""
+        self.takes_logons: dict[str, bool] = dict.fromkeys(PRODUCTS, True)
+        self._next: datetime | None = None
+        self._looked = not (self._weekly or self._windows)
+        """Whether `states` and `_next` hold; if not, `change` is due whatever the time."""
+
+    def is_due(self, now: datetime) -> bool:
+        """Say whether something begins or ends."""
+        return not self._looked or (self._next is not None and self._next <= now)
+
+    def next_change(self) -> datetime | None:
+        """Return when the next pause begins or ends."""
+        return self._next
+
+    def pause(self, window: PauseWindow) -> None:
+        """Take a pause by command. It takes the place of those by command for the same products."""
+        self._windows = [
+            each
+            for each in self._windows
+            if each.begins > window.begins or not set(each.products) <= set(window.products)
+        ]
+        self._windows = [*self._windows[-MAX_COMMANDED:], window]
+        self._looked = False
+
+    def resume(self, product: str | None, now: datetime) -> None:
+        """End what is on for a product, or for all; what is on schedule later begins all the same."""
+        wanted = set(PRODUCTS) if product is None else {product}
+        kept: list[PauseWindow] = []
+        for each in self._windows:
+            rest = tuple(name for name in each.products if name not in wanted)
+            if not each.holds(now):
+                kept.append(each)
+            elif rest:
+                kept.append(attrs.evolve(each, products=rest, logs_out=False))
+        for weekly in self._weekly:
+            window = self._window(weekly, now)
+            if window.holds(now):
+                rest = tuple(name for name in window.products if name not in wanted)
+                # The window of this week alone, without these products: next week's begins as ever.
+                self._skipped[weekly] = attrs.evolve(window, products=rest, logs_out=False)
+        self._windows = kept
+        self._looked = False
+
+    def change(self, now: datetime) -> list[PauseWindow]:
+        """Bring `states` up to now; return the pauses that have begun since the last call."""
+        self._looked = True
+        windows = [*self._windows, *(self._window(weekly, now) for weekly in self._weekly)]
+        self._windows = [each for each in self._windows if each.ends is None or now < each.ends]
+        before, self._on = self._on, [each for each in windows if each.holds(now)]
+        for product in PRODUCTS:
+            mine = [each for each in self._on if product in each.products]
+            states = (PauseState.OPEN, *(each.state for each in mine))
+            self.states[product] = max(states, key=_SEVERITY.index)
+            self.takes_logons[product] = all(each.takes_logons for each in mine)
+        moments = [moment for each in windows for moment in (each.begins, each.ends) if moment is not None]
+        self._next = min((moment for moment in moments if moment > now), default=None)
+        return [each for each in self._on if each not in before]
+
+    def _window(self, weekly: WeeklyPause, now: datetime) -> PauseWindow:
+        window = weekly.window(self._zone, now)
+        skipped = self._skipped.get(weekly)
+        if skipped is not None and skipped.begins == window.begins:
+            return skipped
+        return window

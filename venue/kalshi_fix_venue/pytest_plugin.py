@@ -1,0 +1,104 @@
+"""The pytest plugin of kalshi-fix-sansio: the fixture `kalshi_venue`, a simulated Kalshi for each test.
+
+    def test_a_fill(kalshi_venue):
+        with order_entry(**kalshi_venue.options()) as client:
+            ...
+
+It begins anew for every test; keys, certificates and threads are made once. It is for blocking code and every
+event loop alike, so it goes together with any plugin that runs asynchronous tests.
+
+pytest loads this module in every run, also where nobody wants a venue. So it imports nothing of the project
+before the fixture is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from kalshi_fix_venue.testing import Venue
+
+IN_PROCESS, TLS = "in-process", "tls"
+MOST_KINDS = 8
+"""Venues that are kept for further tests, by their settings; one for which there is no room is not kept."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the setting for the ini file."""
+    parser.addini(
+        "kalshi_venue",
+        f"How clients reach the venue of the fixture kalshi_venue: {IN_PROCESS} (without sockets of the "
+        f"network and without TLS) or {TLS} (on loopback ports).",
+        default=IN_PROCESS,
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers",
+        "kalshi_venue(tls=False, owners=('me', 'other'), ...): settings of the fixture kalshi_venue, as "
+        "kalshi_fix_venue.testing.Venue has them.",
+    )
+
+
+class _Venues:
+    """The venues that run, by their settings."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Any, Venue] = {}
+        self._stack = contextlib.ExitStack()
+
+    @contextlib.contextmanager
+    def lend(self, settings: dict[str, Any]) -> Iterator[Venue]:
+        """Lend a venue on which nothing has happened."""
+        from kalshi_fix_venue.testing import Venue
+
+        try:
+            kind = frozenset(settings.items())
+            venue = self._kept.get(kind)
+        except TypeError:  # a setting that is no key: nobody else has quite the same
+            with Venue(**settings) as venue:
+                yield venue
+            return
+        if venue is None and len(self._kept) == MOST_KINDS:
+            with Venue(**settings) as venue:
+                yield venue
+            return
+        if venue is None:
+            venue = self._kept[kind] = self._stack.enter_context(Venue(**settings))
+        try:
+            yield venue
+        finally:
+            venue.reset()
+
+    def close(self) -> None:
+        """Stop them."""
+        self._stack.close()
+
+
+@pytest.fixture(scope="session")
+def _kalshi_venues() -> Iterator[_Venues]:
+    venues = _Venues()
+    with contextlib.closing(venues):
+        yield venues
+
+
+@pytest.fixture
+def kalshi_venue(request: pytest.FixtureRequest, _kalshi_venues: _Venues) -> Iterator[Venue]:
+    """A simulated Kalshi on which nothing has happened yet (`kalshi_fix_venue.testing.Venue`).
+
+    The marker `kalshi_venue` has its settings, such as `@pytest.mark.kalshi_venue(tls=True)`.
+    """
+    marker = request.node.get_closest_marker("kalshi_venue")
+    settings = dict(marker.kwargs) if marker is not None else {}
+    way = request.config.getini("kalshi_venue")
+    if way not in (IN_PROCESS, TLS):
+        raise pytest.UsageError(f"kalshi_venue is {way!r} in the ini file; write {IN_PROCESS} or {TLS}")
+    settings.setdefault("tls", way == TLS)
+    with _kalshi_venues.lend(settings) as venue:
+        yield venue

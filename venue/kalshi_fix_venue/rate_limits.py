@@ -1,0 +1,111 @@
+"""How fast a client may ask: token buckets of accounts (the venue's page on rate limits).
+
+A bucket refills without steps, up to its capacity; a request is taken when the bucket covers its cost. Each
+account has a bucket for reading and one for writing on each product, and one more for writing on each
+shard that a request names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from kalshi_fix_sansio import OrderMassCancelRequest, QuoteConfirm
+from kalshi_fix_sansio._generated import limits
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.trading import TokenLimits
+from kalshi_fix_sansio.trading.rate_budget import (
+    LOGON_BURST,
+    LOGON_INTERVAL,
+    TOKEN_COSTS,
+    TokenBucket,
+    bucket_of,
+)
+from kalshi_fix_venue.exchange import MARGIN, PREDICTION
+from kalshi_fix_venue.gateway.logins import Login
+
+TIERS = tuple(limits.WRITE_TOKENS)
+"""The tiers of accounts, the lowest first."""
+QUOTE_CONFIRM_COST_WITH_RFQ_ID = 2
+"""Tokens of a QuoteConfirm (U7) with RfqId; the venue documents only that it is cheaper than without."""
+
+
+@attrs.frozen
+class _Key:
+    """Whose bucket, and for what."""
+
+    owner: str
+    product: str
+    use: str
+    shard: int | None = None
+
+
+class RateLimits:
+    """The buckets of all accounts that have a tier; others are limited in their mass cancels alone."""
+
+    def __init__(
+        self,
+        tiers: Mapping[tuple[str, str], str],
+        shards: Mapping[str, Iterable[int]],
+    ) -> None:
+        """Limit accounts, given by owner and product, as their tiers are; `shards` are those of each
+        product."""
+        self._tiers = dict(tiers)
+        self._shards = {product: frozenset(known) for product, known in shards.items()}
+        self._shards[PREDICTION] |= {limits.RFQ_SHARD}
+        self._buckets: dict[_Key, TokenBucket] = {}
+
+    def may_use_fix(self, owner: str, product: str) -> bool:
+        """Say whether the account's tier has FIX."""
+        return self._tiers.get((owner, product)) != TIERS[0]
+
+    def takes_logon(self, owner: str, product: str, now: float) -> bool:
+        """Count a Logon; say whether it is within the limit, which is apart from that of requests."""
+        if (owner, product) not in self._tiers:
+            return True
+        bucket = self._bucket(_Key(owner, product, "logon"), 1 / LOGON_INTERVAL, LOGON_BURST, now)
+        return _takes(bucket, 1)
+
+    def takes(self, message: Message, login: Login, now: float) -> bool:
+        """Count an application message; say whether it is within the limits."""
+        tier = self._tiers.get((login.owner, login.product))
+        if isinstance(message, OrderMassCancelRequest):
+            key = _Key(login.owner, login.product, "mass cancel")
+            bucket = self._bucket(key, 1 / limits.MASS_CANCEL_INTERVAL, 1, now)
+            # Neither is used up where the other is not enough.
+            return not bucket.missing(1) and self._charge(message, login, tier, now) and _takes(bucket, 1)
+        return self._charge(message, login, tier, now)
+
+    def _charge(self, message: Message, login: Login, tier: str | None, now: float) -> bool:
+        if tier is None:
+            return True
+        account = TokenLimits.of_tier(tier, "margin" if login.product == MARGIN else "prediction")
+        use, shard = bucket_of(message)
+        rate, capacity = account.write_rate, account.write_capacity
+        if use == "read":
+            rate, capacity = account.read_rate, account.read_capacity
+        # A shard that does not exist has no budget, since a client could name any number of them. Shard 0
+        # draws on the one that is of no shard.
+        if shard is not None and (shard < 1 or shard not in self._shards[login.product]):
+            shard = None
+        key = _Key(login.owner, login.product, use, shard)
+        return _takes(self._bucket(key, rate, capacity, now), self._cost(message))
+
+    def _cost(self, message: Message) -> float:
+        if isinstance(message, QuoteConfirm) and message.rfq_id is not None:
+            return QUOTE_CONFIRM_COST_WITH_RFQ_ID
+        return TOKEN_COSTS.get(message.MSG_TYPE, limits.DEFAULT_COST)
+
+    def _bucket(self, key: _Key, rate: float, capacity: float, now: float) -> TokenBucket:
+        bucket = self._buckets.setdefault(key, TokenBucket(rate, capacity, capacity, now))
+        bucket.refill(now)
+        return bucket
+
+
+def _takes(bucket: TokenBucket, tokens: float) -> bool:
+    """Take tokens if they are there; say whether they were."""
+    if bucket.missing(tokens):
+        return False
+    bucket.spend(tokens)
+    return True

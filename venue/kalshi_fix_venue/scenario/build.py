@@ -1,0 +1,342 @@
+"""Makes the scenario that a file describes, and checks what refers to other parts of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_venue.config import AccountConfig, CustomerConfig
+from kalshi_fix_venue.exchange import (
+    MARGIN,
+    PREDICTION,
+    MarketState,
+    PauseState,
+    margin_market,
+    prediction_market,
+)
+from kalshi_fix_venue.exchange.accounts import AccountTerms
+from kalshi_fix_venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSchedule
+from kalshi_fix_venue.exchange.market import MarketRules
+from kalshi_fix_venue.exchange.netting import MarketGroup
+from kalshi_fix_venue.exchange.prices import LINEAR, PriceBand
+from kalshi_fix_venue.flow import is_trader
+from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings
+from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
+from kalshi_fix_venue.operations import operation
+from kalshi_fix_venue.pauses import MAINTENANCE, WEEKDAYS, WeeklyPause
+from kalshi_fix_venue.programme import Held, Step
+from kalshi_fix_venue.scenario import schema
+from kalshi_fix_venue.scenario.scenario import MARKETS, OWNER, Keys, Market, Scenario
+from kalshi_fix_venue.scenario.schema import ScenarioFile
+
+MOST_KEYS: Final = 5000
+"""API keys of a scenario: making one takes time, an RSA key a good part of a second."""
+_MIDDLES = {PREDICTION: Decimal("0.5"), MARGIN: Decimal(20)}
+_SPACINGS_IN_MIDDLE = 400
+_FEES = {PREDICTION: PREDICTION_FEES, MARGIN: MARGIN_FEES}
+_STEPS_TO: dict[MarketState, tuple[str, ...]] = {
+    MarketState.INITIALIZED: (),
+    MarketState.ACTIVE: (),
+    MarketState.INACTIVE: ("halt",),
+    MarketState.CLOSED: ("close",),
+    MarketState.DETERMINED: ("determine",),
+    MarketState.DISPUTED: ("determine", "dispute"),
+    MarketState.AMENDED: ("determine", "dispute", "determine"),
+    MarketState.SETTLED: ("settle",),
+}
+"""What is done to a market that begins in a state."""
+_WITH_RESULT = ("determine", "settle")
+_PAUSED = {"trading": PauseState.TRADING_PAUSED, "exchange": PauseState.EXCHANGE_PAUSED}
+Place = tuple[str | int, ...]
+AnyMarket = schema.PredictionMarket | schema.MarginMarket
+
+
+def build_scenario(found: ScenarioFile) -> Scenario:
+    """Return the scenario of a file whose references are sound."""
+    markets = _markets(found)
+    flow = found.flow
+    return Scenario(
+        markets=markets,
+        accounts=tuple(_accounts(found)),
+        keys=tuple(_keys(found)),
+        settings=_settings(found),
+        held=tuple(_held(found, markets)),
+        steps=(*_steps_to_states(found), *found.schedule),
+        flow=None if flow is None else attrs.evolve(flow, seed=found.seed or 0),
+        seed=found.seed,
+    )
+
+
+def wrong_references(found: ScenarioFile) -> Iterator[tuple[Place, str]]:
+    """Yield the place of each value that does not fit other parts of the file, and what to do about it."""
+    markets = _markets(found)
+    tickers = {product: {each.rules.ticker: each for each in listed} for product, listed in markets.items()}
+    everywhere = {**tickers[PREDICTION], **tickers[MARGIN]}
+    yield from _wrong_prices(found, tickers)
+    named: list[tuple[Place, str, Iterable[str]]] = [
+        (("groups", name, "markets", number), ticker, tickers[PREDICTION])
+        for name, group in found.groups.items()
+        for number, ticker in enumerate(group.markets)
+    ]
+    if found.flow is not None:
+        named += [(("flow", "markets", n), ticker, everywhere) for n, ticker in enumerate(found.flow.markets)]
+    for number, step in enumerate(found.schedule):
+        market, owner = getattr(step.operation, "market", None), getattr(step.operation, "owner", None)
+        if market is not None:
+            named.append((("schedule", number, "market"), market, everywhere))
+        # Owners that the command line adds are not known here; they are all named after `OWNER`.
+        if owner is not None and found.accounts and not owner.startswith(OWNER):
+            named.append((("schedule", number, "owner"), owner, found.accounts))
+    for number, key in enumerate(found.keys):
+        named.append((("keys", number, "owner"), key.owner, found.accounts))
+        accounts = found.accounts[key.owner].by_product() if key.owner in found.accounts else {}
+        if accounts and key.product is not None and key.product not in accounts:
+            yield ("keys", number, "product"), f"add accounts.{key.owner}.{key.product}"
+            continue
+        for product in accounts if key.product is None else (key.product,):
+            named += [
+                (("keys", number, "customers", n), customer, accounts[product].customers)
+                for n, customer in enumerate(key.customers or ())
+                if product in accounts
+            ]
+    for place, name, known in named:
+        if name not in known:
+            yield place, did_you_mean(name, known)
+    if sum(keys.count for keys in _keys(found)) > MOST_KEYS:
+        yield ("keys",), f"make do with {MOST_KEYS} keys in all"
+    for owner in found.accounts:
+        if owner in {LIQUIDITY, PARTICIPANT} or is_trader(owner):
+            yield (
+                ("accounts", owner),
+                f"choose another name: `{owner}` is kept for accounts of the venue's own",
+            )
+
+
+def _wrong_prices(found: ScenarioFile, tickers: dict[str, dict[str, Market]]) -> Iterator[tuple[Place, str]]:
+    """Yield prices and quantities that their markets do not take."""
+    for product, ticker, section in _listed(found):
+        rules, where = tickers[product][ticker].rules, ("markets", product, ticker)
+        low, high = rules.minimum_price, rules.maximum_price
+        if section.middle is not None and not low < section.middle < high:
+            yield (*where, "middle"), f"write a price between {low} and {high}"
+        liquidity = section.liquidity
+        if liquidity is not None and liquidity.spacing is not None and liquidity.spacing % rules.tick:
+            yield (*where, "liquidity", "spacing"), f"write a multiple of the tick {rules.tick}"
+    for owner, product, account in _owned(found):
+        for ticker, position in account.positions.items():
+            held = ("accounts", owner, product, "positions", ticker)
+            market = tickers[product].get(ticker)
+            if market is None:
+                yield held, f"{ticker} is no {product} market; {did_you_mean(ticker, tickers[product])}"
+                continue
+            if not market.rules.accepts_quantity(abs(position.quantity)):
+                step = market.rules.quantity_step
+                yield (*held, "quantity"), f"write a multiple of {step} that is not 0"
+            if position.price is not None and not market.rules.accepts_price(position.price):
+                yield (*held, "price"), "write a price that the market takes"
+
+
+def _listed(found: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:
+    if found.markets is not None:
+        for ticker, market in found.markets.prediction.items():
+            yield PREDICTION, ticker, market
+        for ticker, perpetual in found.markets.margin.items():
+            yield MARGIN, ticker, perpetual
+
+
+def _owned(found: ScenarioFile) -> Iterator[tuple[str, str, schema.Account]]:
+    for owner, accounts in found.accounts.items():
+        for product, account in accounts.by_product().items():
+            yield owner, product, account
+
+
+# Markets
+
+
+def _markets(found: ScenarioFile) -> dict[str, tuple[Market, ...]]:
+    if found.markets is None:
+        return dict(MARKETS)
+    listed = list(_listed(found))
+    return {
+        product: tuple(_market(product, ticker, each) for of, ticker, each in listed if of == product)
+        for product in (PREDICTION, MARGIN)
+    }
+
+
+def _market(product: str, ticker: str, section: AnyMarket) -> Market:
+    rules = _rules(product, ticker, section)
+    liquidity = section.liquidity or schema.Liquidity()
+    middle = _MIDDLES[product] if section.middle is None else section.middle
+    spacing = liquidity.spacing
+    if spacing is None:
+        steps = (middle / _SPACINGS_IN_MIDDLE / rules.tick).to_integral_value()
+        spacing = max(rules.tick, steps * rules.tick)
+    # Orders rest at prices that the market takes.
+    middle = (middle / rules.tick).to_integral_value() * rules.tick
+    return Market(rules, middle, spacing, liquidity.levels if rules.opened else 0, liquidity.largest)
+
+
+def _rules(product: str, ticker: str, section: AnyMarket) -> MarketRules:
+    changes: dict[str, Any] = {
+        "position_limit": section.position_limit,
+        "sell_position_floor": section.sell_position_floor,
+        "opened": section.state is not MarketState.INITIALIZED,
+        "fees": _fees(product, section.fees) if section.fees.given() else None,
+    }
+    if isinstance(section, schema.PredictionMarket):
+        rules = prediction_market(
+            ticker,
+            structure=section.structure or LINEAR,
+            fractional=section.fractional,
+            shard=section.shard,
+        )
+        changes["high_volatility"] = section.high_volatility
+    else:
+        rules = margin_market(ticker)
+        if section.maximum_price is not None:
+            changes["maximum_price"] = section.maximum_price
+        if section.band is not None:
+            changes["band"] = PriceBand(share=section.band.share, ticks=section.band.ticks)
+        if not section.banded:
+            changes["band"] = None
+    rules = attrs.evolve(rules, **changes)
+    tick = section.tick
+    if tick is None:
+        return rules
+    highest = rules.maximum_price if product == MARGIN else 1 - tick
+    return attrs.evolve(rules, tick=tick, minimum_price=tick, maximum_price=highest)
+
+
+def _fees(product: str, section: schema.Fees) -> FeeSchedule:
+    return attrs.evolve(_FEES[product], **section.given())
+
+
+def _steps_to_states(found: ScenarioFile) -> Iterator[Step]:
+    """Yield what brings markets to their states at the beginning."""
+    for _, ticker, section in _listed(found):
+        result = {"result": section.result, "price": section.result_price}
+        for name in _STEPS_TO[section.state]:
+            values = {"market": ticker} | (result if name in _WITH_RESULT else {})
+            yield Step(after=0.0, operation=operation(name, values))
+
+
+# Accounts and keys
+
+
+def _accounts(found: ScenarioFile) -> Iterator[AccountConfig]:
+    for owner, product, account in _owned(found):
+        yield AccountConfig(
+            owner=owner,
+            product=product,
+            balance=account.balance,
+            drop_copy=account.drop_copy,
+            terms=AccountTerms(
+                direct_member=account.direct_member, without_netting=frozenset(account.without_netting)
+            ),
+            customers=tuple(
+                CustomerConfig(
+                    party_id=party_id,
+                    balance=customer.balance,
+                    on_shards=customer.shards,
+                    daily_cap=customer.daily_cap,
+                )
+                for party_id, customer in account.customers.items()
+            ),
+            tier=account.tier,
+            subaccounts=account.subaccounts,
+            allocation=getattr(account, "allocation", {}),
+            on_shards={
+                shard: {0: on.balance, **on.subaccounts}
+                for shard, on in getattr(account, "shards", {}).items()
+            },
+        )
+
+
+def _held(found: ScenarioFile, markets: dict[str, tuple[Market, ...]]) -> Iterator[Held]:
+    middles = {(product, m.rules.ticker): m.middle for product, listed in markets.items() for m in listed}
+    for owner, product, account in _owned(found):
+        for ticker, position in account.positions.items():
+            price = position.price or middles[product, ticker]
+            yield Held(product=product, owner=owner, ticker=ticker, quantity=position.quantity, price=price)
+
+
+def _keys(found: ScenarioFile) -> Iterator[Keys]:
+    """Yield the keys that are described, and after them those of accounts of which nothing is said."""
+    left = {(owner, product): None for owner, product, _ in _owned(found)}
+    for key in found.keys:
+        accounts = found.accounts[key.owner].by_product() if key.owner in found.accounts else {}
+        for product in accounts if key.product is None else (key.product,):
+            left.pop((key.owner, product), None)
+            yield Keys(
+                owner=key.owner,
+                product=product,
+                count=key.count,
+                rsa=key.type == "rsa",
+                scopes=frozenset(key.scopes),
+                customers=None if key.customers is None else frozenset(key.customers),
+                restricted_to=key.restricted_to,
+            )
+    for owner, product in left:
+        yield Keys(owner=owner, product=product)
+
+
+# Settings
+
+
+def _settings(found: ScenarioFile) -> dict[str, Any]:
+    by_product = {PREDICTION: found.fees.prediction, MARGIN: found.fees.margin}
+    settings = {
+        "fees": {product: _fees(product, fees) for product, fees in by_product.items() if fees.given()},
+        "pauses": tuple(_pauses(found)),
+        "market_groups": tuple(
+            MarketGroup(name=name, markets=group.markets, kind=group.kind, exhaustive=group.exhaustive)
+            for name, group in found.groups.items()
+        ),
+        "rfqs": _rfqs(found.rfqs),
+        "combos": tuple(_combos(found)),
+        "assumptions": found.assumptions,
+    }
+    # What the file does not state has the default of `VenueConfig`.
+    return found.limits.given() | {name: value for name, value in settings.items() if value}
+
+
+def _rfqs(section: schema.Rfqs | None) -> RfqSettings | None:
+    if section is None:
+        return None
+    documented, changes = RfqSettings(), section.given()
+    for name in changes.keys() & {"standard", "high_volatility"}:
+        changes[name] = attrs.evolve(getattr(documented, name), **changes[name].given())
+    return attrs.evolve(documented, **changes)
+
+
+def _combos(found: ScenarioFile) -> Iterator[ComboCollection]:
+    for ticker, combo in found.combos.items():
+        yield ComboCollection(
+            ticker=ticker,
+            events=tuple(
+                ComboEvent(ticker=event, markets=legs.markets, exclusive=legs.exclusive)
+                for event, legs in combo.events.items()
+            ),
+            shard=combo.shard,
+            minimum_legs=combo.minimum_legs,
+            maximum_legs=combo.maximum_legs,
+        )
+
+
+def _pauses(found: ScenarioFile) -> Iterator[WeeklyPause]:
+    if found.maintenance:
+        yield MAINTENANCE
+    for pause in found.pauses:
+        yield WeeklyPause(
+            weekday=WEEKDAYS.index(pause.weekday),
+            begins=pause.begins,
+            ends=pause.ends,
+            state=_PAUSED[pause.what],
+            products=pause.products,
+            logs_out=pause.logs_out,
+            takes_logons=pause.takes_logons,
+        )

@@ -1,0 +1,206 @@
+"""Reads a scenario file. Every mistake is reported with file, line, what is wrong and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from kalshi_fix_adapters.documents.mistakes import Location, Mistake, Mistakes
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.documents.nodes import Bounds, Map, Node, Scalar, Seq, parse
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.scenario.build import build_scenario, wrong_references
+from kalshi_fix_venue.scenario.scenario import Scenario
+from kalshi_fix_venue.scenario.schema import ScenarioFile, json_schema
+
+MAX_MISTAKES: Final = 50
+"""Mistakes that one run reports."""
+MAX_FILE_SIZE: Final = 512 * 1024
+"""Bytes of a file."""
+_WANTED: Final = {
+    "model_type": "write a mapping",
+    "model_attributes_type": "write a mapping",
+    "dict_type": "write a mapping",
+    "list_type": "write a list",
+    "tuple_type": "write a list",
+    "bool_type": "write true or false",
+    "int_type": "write a whole number",
+    "string_type": "write a text",
+}
+"""What to do about an error of pydantic's, where its own words are those of Python."""
+BOUNDS: Final = Bounds(depth=32, values=20_000, aliased=2_000)
+
+
+class ScenarioError(ConfigurationError):
+    """A scenario file that cannot be used; `mistakes` are all that were found in one run."""
+
+    def __init__(self, found: Iterable[Mistake]) -> None:
+        self.mistakes: tuple[Mistake, ...] = tuple(found)
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read a scenario file.
+
+    Raises:
+        ScenarioError: it cannot be used.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_FILE_SIZE + 1)
+    except OSError as error:
+        what = f"cannot be read ({error.strerror})"
+        raise ScenarioError(
+            [Mistake(Location(str(path), 1), what, "name a file that you may read")]
+        ) from None
+    return parse_scenario(data, str(path))
+
+
+def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
+    """Read the content of a scenario file; `name` is the file's name in mistakes.
+
+    Raises:
+        ScenarioError: it cannot be used.
+    """
+    root = read_nodes(data, name)
+    mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
+    # Three readings: the form of each value, then what refers to other parts of the file, and at last what
+    # the venue itself checks, which reports one mistake alone.
+    try:
+        found = ScenarioFile.model_validate(_plain(root))
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False):
+            _report(mistakes, root, each)
+        mistakes.raise_any()
+        raise
+    for path, advice in wrong_references(found):
+        place = _Place.find(root, path)
+        mistakes.add(place.node.location, place.wrong(), advice)
+    mistakes.raise_any()
+    scenario = build_scenario(found)
+    try:
+        # Everything that the venue itself checks; the keys are made later.
+        attrs.evolve(scenario, keys=()).config({})
+    except ConfigurationError as error:
+        mistakes.refuse(root.location, str(error), "correct it")
+    return scenario
+
+
+def read_nodes(data: bytes, name: str) -> Node:
+    """Read the YAML of a scenario file, within its bounds.
+
+    Raises:
+        ScenarioError: it is too large, is not YAML, or repeats a key.
+    """
+    mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
+    if len(data) > MAX_FILE_SIZE:
+        what = f"has more than {MAX_FILE_SIZE} bytes"
+        mistakes.refuse(Location(name, 1), what, "leave out what is not needed")
+    return parse(data, name, BOUNDS, mistakes, if_empty="describe the venue, as examples/scenario.yaml does")
+
+
+def _plain(node: Node) -> Any:
+    """Return a node as ordinary values. A key without a value, such as `flow:`, has an empty mapping."""
+    if isinstance(node, Scalar):
+        return {} if node.value is None else node.value
+    if isinstance(node, Seq):
+        return [_plain(item) for item in node.items]
+    return {key: _plain(value) for key, value in node.entries.items()}
+
+
+@attrs.frozen
+class _Place:
+    """A place in the file, found by a path of pydantic's."""
+
+    node: Node
+    path: str = ""
+
+    @classmethod
+    def find(cls, root: Node, path: Iterable[str | int]) -> _Place:
+        """Return the innermost place that the file has. Parts of the path that it has not, such as a missing
+        key or the name of an operation, are skipped."""
+        node, shown = root, ""
+        for part in path:
+            if isinstance(node, Map) and str(part) in node.entries:
+                node, shown = node.entries[str(part)], f"{shown}.{part}"
+            elif isinstance(node, Seq) and isinstance(part, int):
+                node, shown = node.items[part], f"{shown}[{part + 1}]"
+        return cls(node, shown.removeprefix(".") or "the file")
+
+    def wrong(self, *, type_too: bool = False) -> str:
+        """Return what is wrong here: the value, and of a mapping or a list its type or its content."""
+        if isinstance(self.node, Scalar):
+            return f"{self.path} is " + ("empty" if self.node.value is None else f"`{self.node.text}`")
+        if not type_too:
+            return f"{self.path} does not fit"
+        return f"{self.path} is a {'list' if isinstance(self.node, Seq) else 'mapping'}"
+
+    def line_of(self, key: str | int) -> Location:
+        """Return the location of a key of a mapping."""
+        return self.node.at(str(key)) if isinstance(self.node, Map) else self.node.location
+
+
+def _report(mistakes: Mistakes, root: Node, error: ErrorDetails) -> None:
+    """Report an error of pydantic's as a mistake in the file."""
+    path, context = error["loc"], error.get("ctx", {})
+    last = path[-1] if path else ""
+    place, outer = _Place.find(root, path), _Place.find(root, path[:-1])
+    match error["type"]:
+        case "missing":
+            advice = f"add it: {_schema_at(path).get('description', '')}"
+            mistakes.add(outer.node.location, f"{outer.path} has no `{last}`", advice)
+        case "union_tag_not_found":
+            mistakes.add(place.node.location, f"{place.path} has no `do`", "add it: `{when: 90s, do: pause}`")
+        case "extra_forbidden":
+            what = f"{outer.path} has an unknown key `{last}`"
+            advice = did_you_mean(str(last), _schema_at(path[:-1]).get("properties", ()))
+            mistakes.add(outer.line_of(last), what, advice)
+        case _ if last == "[key]":
+            outer = _Place.find(root, path[:-2])
+            what = f"{outer.path} has the key `{path[-2]}`"
+            mistakes.add(outer.line_of(path[-2]), what, _advice(error, str(path[-2])))
+        case _:
+            # A key that does not fit other keys of its section, and one that decides what the others may be.
+            key = context.get("key", context.get("discriminator", "").strip("'"))
+            place = _Place.find(root, (*path, key))
+            text = place.node.text if isinstance(place.node, Scalar) else ""
+            what = place.wrong(type_too=error["type"] in _WANTED)
+            mistakes.add(place.node.location, what, _advice(error, text))
+
+
+def _advice(error: ErrorDetails, text: str) -> str:
+    """Return what to do about an error."""
+    context = error.get("ctx", {})
+    expected = context.get("expected", context.get("expected_tags"))
+    if expected is not None:
+        return did_you_mean(text, re.findall("'([^']*)'", str(expected)))
+    advice = re.sub("^(Input|String) should", "it should", error["msg"].removeprefix("Value error, "))
+    return _WANTED.get(error["type"], advice[0].lower() + advice[1:])
+
+
+def _schema_at(path: Iterable[str | int]) -> dict[str, Any]:
+    """Return the JSON Schema of a place in the file."""
+    schema = json_schema()
+
+    def resolved(found: dict[str, Any]) -> dict[str, Any]:
+        inner = [each for each in found.get("anyOf", ()) if "$ref" in each]
+        reference: str | None = (inner[0] if inner else found).get("$ref")
+        return found if reference is None else schema["$defs"][reference.rpartition("/")[2]] | found
+
+    here = schema
+    for part in path:
+        tags = here.get("discriminator", {}).get("mapping", {})
+        named = {**here.get("properties", {}), **({part: {"$ref": tags[part]}} if part in tags else {})}
+        below = [
+            *here.get("patternProperties", {}).values(),
+            here.get("additionalProperties"),
+            here.get("items"),
+        ]
+        here = resolved(named.get(part) or next(filter(None, below), here))
+    return here

@@ -1,0 +1,210 @@
+"""What a simulated venue is at the start: markets with their liquidity, accounts, keys, settings, and what
+happens when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_venue.config import SCOPES, AccountConfig, ApiKey, VenueConfig
+from kalshi_fix_venue.exchange import (
+    MARGIN,
+    PREDICTION,
+    MarketRules,
+    margin_market,
+    prediction_market,
+)
+from kalshi_fix_venue.flow import FlowConfig
+from kalshi_fix_venue.identities import ClientKey
+from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
+from kalshi_fix_venue.programme import Held, Programme, Resting, Step
+
+OWNER: Final = "you"
+"""Who is there if nobody else is."""
+BALANCE: Final = Decimal(10_000)
+"""Dollars on each account of which no more is said."""
+LIQUIDITY_BALANCE: Final = Decimal(10_000_000)
+"""Dollars, on each shard, of the account that resting orders belong to."""
+KEYS_EACH: Final = 2
+"""API keys that an owner has on each product where nothing is said.
+
+One connection per key is the venue's rule, so whoever wants orders and market data at once needs two."""
+MOST_KEYS_EACH: Final = 1000
+"""API keys that an owner may have on a product."""
+RESTING_LEVELS: Final = 2
+"""Prices with resting orders on each side of a market of which no more is said."""
+
+
+@attrs.frozen
+class Market:
+    """A market, and around which price orders rest at the start. Dollars and contracts.
+
+    Attributes:
+        rules: The market itself: ticker, tick, limits.
+        middle: The price in the middle of the orders that rest at the start.
+        spacing: How far the resting orders are apart.
+        levels: Prices with resting orders on each side; 0 for an empty book.
+        largest: Contracts at one price, at most.
+    """
+
+    rules: MarketRules
+    middle: Decimal
+    spacing: Decimal
+    levels: int = RESTING_LEVELS
+    largest: int = 100
+
+
+MARKETS: Final[Mapping[str, tuple[Market, ...]]] = {
+    PREDICTION: (
+        Market(prediction_market("KXHIGHNY-26DEC31-B50"), Decimal("0.45"), Decimal("0.02")),
+        Market(prediction_market("KXNBA-27-NYK"), Decimal("0.12"), Decimal("0.01")),
+    ),
+    MARGIN: (
+        Market(margin_market("BTC-PERP"), Decimal("19.50"), Decimal("0.05")),
+        Market(margin_market("ETH-PERP"), Decimal("7.25"), Decimal("0.01")),
+    ),
+}
+"""Those of a scenario that names none."""
+
+
+@attrs.frozen(kw_only=True)
+class Keys:
+    """API keys of one owner on one product."""
+
+    owner: str
+    product: str
+    count: int = KEYS_EACH
+    rsa: bool = False
+    """RSA with 2048 bits rather than Ed25519."""
+    scopes: frozenset[str] = SCOPES
+    customers: frozenset[str] | None = None
+    """As of `ApiKey`."""
+    restricted_to: int | None = None
+    """As of `ApiKey`."""
+
+
+@attrs.frozen(kw_only=True)
+class Scenario:
+    """A venue before it begins."""
+
+    markets: Mapping[str, tuple[Market, ...]] = MARKETS
+    """By product."""
+    accounts: tuple[AccountConfig, ...] = ()
+    keys: tuple[Keys, ...] = ()
+    settings: Mapping[str, Any] = attrs.field(factory=dict)
+    """Further arguments of `VenueConfig`."""
+    held: tuple[Held, ...] = ()
+    """Positions at the beginning."""
+    steps: tuple[Step, ...] = ()
+    """What happens when, such as the halt of a market at the beginning and a pause after an hour."""
+    flow: FlowConfig | None = None
+    seed: int | None = None
+    """Of everything random; None for another one each time."""
+
+    def joined_by(self, owners: Iterable[str]) -> Scenario:
+        """Return the scenario with further owners, who have an account and keys on each product.
+
+        Those who are there already stay as they are."""
+        accounts, keys = list(self.accounts), list(self.keys)
+        for owner in owners:
+            for product in PRODUCTS:
+                if all((each.owner, each.product) != (owner, product) for each in accounts):
+                    accounts.append(
+                        AccountConfig(owner=owner, product=product, balance=BALANCE, drop_copy=True)
+                    )
+                if all((each.owner, each.product) != (owner, product) for each in keys):
+                    keys.append(Keys(owner=owner, product=product))
+        return attrs.evolve(self, accounts=tuple(accounts), keys=tuple(keys))
+
+    def with_keys(self, *, count: int | None = None, rsa: bool | None = None) -> Scenario:
+        """Return the scenario with another number of keys for everybody, or keys of another type."""
+        changes: dict[str, Any] = {}
+        if count is not None:
+            changes["count"] = count
+        if rsa is not None:
+            changes["rsa"] = rsa
+        return attrs.evolve(self, keys=tuple(attrs.evolve(each, **changes) for each in self.keys))
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Everybody with an account, in order."""
+        return tuple(dict.fromkeys(account.owner for account in self.accounts))
+
+    def make_keys(self) -> dict[tuple[str, str], tuple[ClientKey, ...]]:
+        """Make all API keys anew: by owner and product, each with both halves of its key pair."""
+        made: dict[tuple[str, str], tuple[ClientKey, ...]] = {}
+        for each in self.keys:
+            new = tuple(ClientKey.generate(ed25519_key=not each.rsa) for _ in range(each.count))
+            made[each.owner, each.product] = made.get((each.owner, each.product), ()) + new
+        return made
+
+    def config(self, made: Mapping[tuple[str, str], tuple[ClientKey, ...]]) -> VenueConfig:
+        """Return what a venue has to know, with keys that `make_keys` made.
+
+        Raises:
+            ConfigurationError: the parts do not fit together.
+        """
+        return VenueConfig(
+            markets={
+                product: tuple(market.rules for market in markets)
+                for product, markets in self.markets.items()
+            },
+            accounts=(*self.accounts, *self._house()),
+            api_keys=tuple(self._api_keys(made)),
+            programme=self._programme(),
+            flow=self._flow(),
+            **self.settings,
+        )
+
+    def _api_keys(self, made: Mapping[tuple[str, str], tuple[ClientKey, ...]]) -> Iterator[ApiKey]:
+        left = {place: iter(keys) for place, keys in made.items()}
+        for each in self.keys:
+            for _ in range(each.count):
+                key = next(left[each.owner, each.product])
+                yield ApiKey(
+                    key_id=key.key_id,
+                    public_key=key.public_key,
+                    owner=each.owner,
+                    product=each.product,
+                    scopes=each.scopes,
+                    customers=each.customers,
+                    restricted_to=each.restricted_to,
+                )
+
+    def _house(self) -> Iterator[AccountConfig]:
+        """Return the accounts of the venue's own: of resting orders, and of who trades with them."""
+        for product, markets in self.markets.items():
+            shards = {market.rules.shard for market in markets} - {0}
+            for owner in (LIQUIDITY, PARTICIPANT):
+                yield AccountConfig(
+                    owner=owner,
+                    product=product,
+                    balance=LIQUIDITY_BALANCE,
+                    on_shards={shard: {0: LIQUIDITY_BALANCE} for shard in sorted(shards)},
+                )
+
+    def _flow(self) -> FlowConfig | None:
+        if self.flow is None:
+            return None
+        traded = {m.rules.ticker: m.middle for markets in self.markets.values() for m in markets}
+        return attrs.evolve(self.flow, middles={**traded, **self.flow.middles})
+
+    def _programme(self) -> Programme:
+        resting = tuple(
+            Resting(
+                product=product,
+                ticker=market.rules.ticker,
+                middle=market.middle,
+                spacing=market.spacing,
+                levels=market.levels,
+                largest=market.largest,
+            )
+            for product, markets in self.markets.items()
+            for market in markets
+            if market.levels
+        )
+        return Programme(held=self.held, resting=resting, steps=self.steps)

@@ -1,0 +1,626 @@
+"""What a scenario file may contain: every key with its type, its range and its meaning, as pydantic models.
+
+The file is read by them (`file`), and the published JSON Schema is generated from them. The docstrings of
+attributes are its descriptions, which editors show. A default is stated here only for values that have no
+other class; elsewhere an absent key leaves the default of the class that the value ends up in.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import time
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, Union
+
+import attrs
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    Strict,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from kalshi_fix_sansio._generated.sessions import Product
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.assumptions import Assumptions
+from kalshi_fix_venue.exchange import MarketState
+from kalshi_fix_venue.exchange.netting import GroupKind
+from kalshi_fix_venue.exchange.prices import STRUCTURES
+from kalshi_fix_venue.exchange.terms import MarketResult
+from kalshi_fix_venue.flow import FlowConfig
+from kalshi_fix_venue.operations import OPERATIONS, operation
+from kalshi_fix_venue.operations.base import Operation
+from kalshi_fix_venue.parameters import parameters, shown
+from kalshi_fix_venue.pauses import WEEKDAYS
+from kalshi_fix_venue.programme import Step
+from kalshi_fix_venue.rate_limits import TIERS
+from kalshi_fix_venue.scenario.duration import DURATION, DURATION_WISH, seconds_of
+from kalshi_fix_venue.scenario.scenario import KEYS_EACH, MOST_KEYS_EACH, RESTING_LEVELS
+from kalshi_fix_venue.settings import SETTING, Setting
+
+MAX_ENTRIES: Final = 2000
+"""Entries of one mapping or list."""
+_DECIMAL: Final = r"-?[0-9]{1,15}(?:\.[0-9]{1,8})?"
+
+
+class Section(BaseModel):
+    """A mapping with known keys, which are written with hyphens."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=shown,
+        use_attribute_docstrings=True,
+        coerce_numbers_to_str=True,
+    )
+
+    def given(self) -> dict[str, Any]:
+        """Return the values that the file states, by attribute."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+def mistake(key: str, advice: str) -> PydanticCustomError:
+    """Return the error of a key whose value does not fit those of other keys of its section."""
+    return PydanticCustomError("mistake", "{advice}", {"advice": advice, "key": key})
+
+
+@attrs.frozen
+class OneOf:
+    """The annotation of a word that is one of these."""
+
+    words: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Accept these words alone."""
+        return core_schema.literal_schema(list(self.words))
+
+
+def _exact(value: object) -> Decimal:
+    """Return a number exactly as it is written."""
+    if isinstance(value, bool) or not re.fullmatch(_DECIMAL, str(value)):
+        raise PydanticCustomError("decimal", "write a decimal number such as 10 or 0.25")
+    return Decimal(str(value))
+
+
+@attrs.frozen(kw_only=True)
+class Number:
+    """The annotation of a decimal number that is exactly as it is written, and within bounds."""
+
+    ge: Decimal | int | None = None
+    gt: Decimal | int | None = None
+    le: Decimal | int | None = 10**15
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Accept a number as text, or as a whole number."""
+        bounds: dict[str, Any] = {
+            name: Decimal(of) for name, of in attrs.asdict(self).items() if of is not None
+        }
+        return core_schema.no_info_before_validator_function(_exact, core_schema.decimal_schema(**bounds))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return a number, which may also be in quotes."""
+        found = handler(schema)
+        found["anyOf"][1]["pattern"] = f"^{_DECIMAL}$"
+        return found
+
+
+def _seconds(value: object) -> float:
+    seconds = seconds_of(value) if isinstance(value, str) else None
+    if seconds is None:
+        raise PydanticCustomError("duration", "write {wish}", {"wish": DURATION_WISH})
+    return seconds
+
+
+def _index(value: object) -> int:
+    if not re.fullmatch("[0-9]{1,9}", str(value), re.ASCII):
+        raise PydanticCustomError("index", "write a whole number")
+    return int(str(value))
+
+
+def _clock(value: object) -> time:
+    if not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", str(value), re.ASCII):
+        raise PydanticCustomError("clock", "write a time of the day such as `03:00`")
+    return time.fromisoformat(str(value))
+
+
+def _unique(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(items)) < len(items):
+        raise PydanticCustomError("unique", "list each once")
+    return items
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+Entries = Annotated[dict[K, V], Field(max_length=MAX_ENTRIES)]
+Items = Annotated[list[V], Field(max_length=MAX_ENTRIES)]
+Names = Annotated[
+    tuple[V, ...],
+    Field(max_length=MAX_ENTRIES, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_unique),
+]
+Ticker = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Owner = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$")]
+PartyId = Annotated[str, Field(pattern=r"^[0-9a-fA-F-]{36}_[A-Za-z0-9]{1,16}$")]
+Flag = Annotated[bool, Strict()]
+Whole = Annotated[int, Strict()]
+Dollars = Annotated[Decimal, Number(ge=0)]
+Positive = Annotated[Decimal, Number(gt=0)]
+Share = Annotated[Decimal, Number(ge=0, le=1)]
+Contracts = Annotated[Decimal, Number(ge=-(10**12))]
+Duration = Annotated[
+    float, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": f"^{DURATION}$"})
+]
+Clock = Annotated[time, BeforeValidator(_clock)]
+Shard = Annotated[Whole, Field(ge=0, le=99)]
+FurtherShard = Annotated[int, BeforeValidator(_index), Field(ge=1, le=99)]
+AnyShard = Annotated[int, BeforeValidator(_index), Field(ge=0, le=99)]
+Subaccount = Annotated[int, BeforeValidator(_index), Field(ge=1, le=63)]
+PrimaryOrSubaccount = Annotated[Whole, Field(ge=0, le=63)]
+Legs = Annotated[Whole, Field(ge=1, le=100)]
+Tier = Annotated[str, OneOf(TIERS)]
+Structure = Annotated[str, OneOf(tuple(STRUCTURES))]
+
+_READ_AS: Final[dict[object, Any]] = {bool: Flag, int: Whole, tuple[str, ...]: Names[Ticker]}
+"""How the settings of attrs classes are read, by their types; numbers with decimals apart."""
+
+
+@attrs.frozen
+class Made:
+    """The annotation of an object of an attrs class, from its settings (`setting`)."""
+
+    cls: type[Any]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read a model with the class's settings, and make the object of it."""
+        fields: dict[str, Any] = {}
+        for each in attrs.fields(attrs.resolve_types(self.cls)):
+            stated: Setting | None = each.metadata.get(SETTING)
+            if stated is not None:
+                fields[each.name] = (_type_of(each.type, stated), Field(each.default, description=stated.doc))
+        model = create_model(self.cls.__name__, __base__=Section, __doc__=self.cls.__doc__, **fields)
+        return core_schema.no_info_after_validator_function(self.make, handler.generate_schema(model))
+
+    def make(self, found: Section) -> Any:
+        """Return the object; settings that are absent keep the defaults of the class."""
+        try:
+            return self.cls(**found.given())
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+
+
+def _type_of(kind: object, stated: Setting) -> Any:
+    if kind in (Decimal, float):
+        return Annotated[Decimal, Number(ge=stated.least, le=stated.most), AfterValidator(kind)]
+    return Annotated[_READ_AS[kind], Field(ge=stated.least, le=stated.most)]
+
+
+class _Step(Section):
+    """An operation with its time and its parameters."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    when: Duration = 0.0
+    """The time since the beginning; at once by default."""
+    do: Any
+
+
+@attrs.frozen
+class Scheduled:
+    """The annotation of a step: which keys there may be depends on the operation."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read one model for each operation."""
+        models: Any = Union[tuple(_model_of(name, cls) for name, cls in OPERATIONS.items())]  # noqa: UP007
+        union = Annotated[models, Field(discriminator="do")]
+        return core_schema.no_info_after_validator_function(_step, handler.generate_schema(union))
+
+
+def _model_of(name: str, cls: type[Operation]) -> type[_Step]:
+    fields: dict[str, Any] = {"do": (Literal[name], ...)}
+    for each in parameters(cls):
+        words = {"enum": list(each.kind.choices)} if each.kind.choices else {}
+        read = Annotated[Any, PlainValidator(each.kind.read), WithJsonSchema(words)]
+        fields[each.name] = (read, Field(... if each.required else None, description=each.doc))
+    return create_model(f"{cls.__name__}Step", __base__=_Step, __doc__=cls.__doc__, **fields)
+
+
+def _step(found: _Step) -> Step:
+    values = found.given()
+    after = values.pop("when", 0.0)
+    try:
+        return Step(after=after, operation=operation(values.pop("do"), values))
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+
+
+# Markets
+
+
+class Fees(Section):
+    """Rates of trade fees, of the value at stake."""
+
+    taker_rate: Share | None = None
+    """Of the one who comes second."""
+    maker_rate: Share | None = None
+    """Of the one whose order rested."""
+
+
+class Liquidity(Section):
+    """Orders that rest at the start."""
+
+    levels: Annotated[Whole, Field(ge=0, le=100)] = RESTING_LEVELS
+    """Prices on each side; 0 for an empty book."""
+    spacing: Positive | None = None
+    """Dollars between two prices, a multiple of the tick; a tick or a 400th of `middle` by default."""
+    largest: Annotated[Whole, Field(ge=1, le=1_000_000)] = 100
+    """Contracts at one price, at most."""
+
+
+class Market(Section):
+    """What markets of both products have."""
+
+    tick: Annotated[Decimal, Number(gt=0, le=1000)] | None = None
+    """Prices are multiples of it; 0.01 dollars by default on prediction, 0.0001 on margin."""
+    middle: Positive | None = None
+    """The price around which orders rest and the flow begins; half a dollar, or 20 dollars on margin."""
+    liquidity: Liquidity | None = None
+    """Orders that rest at the start."""
+    position_limit: Positive | None = None
+    """Contracts that an account may be long or short; no limit by default."""
+    state: MarketState = MarketState.ACTIVE
+    """The state of the market at the start."""
+    result: MarketResult | None = None
+    """The result of a market that is determined at the start."""
+    result_price: Share | None = None
+    """What a YES contract pays, for the result `scalar`."""
+    sell_position_floor: Annotated[Decimal, Number(ge=-(10**12), le=0)] | None = None
+    """The position, negative for short, below which an account may not sell; 0 allows no short positions."""
+    fees: Fees = Fees()
+    """Where they differ from those of the product."""
+
+    @model_validator(mode="after")
+    def _check_state(self) -> Market:
+        if self.state.is_decided and self.result is None:
+            raise mistake("state", "add a `result`: `yes`, `no` or `scalar`")
+        for key in ("result", "result_price"):
+            if getattr(self, key) is not None and not self.state.is_decided:
+                raise mistake(shown(key), "remove it, or write `state: determined` or `settled`")
+        if self.state is MarketState.INITIALIZED and self.liquidity is not None:
+            raise mistake("liquidity", "remove it: nothing can rest in a market that is not open yet")
+        return self
+
+
+class PredictionMarket(Market):
+    """An event contract."""
+
+    structure: Structure | None = None
+    """Price level structure, in place of `tick`; linear_cent by default."""
+    fractional: Flag = True
+    """Whether it takes quantities in steps of 0.01 contracts."""
+    shard: Shard = 0
+    """Index of the exchange that trades it (ExDestination 100)."""
+    high_volatility: Flag = False
+    """Whether RFQs have the short times here."""
+
+    @model_validator(mode="after")
+    def _check_tick(self) -> PredictionMarket:
+        if self.tick is not None and self.structure is not None:
+            raise mistake("structure", "remove it, or `tick`: one of the two")
+        if self.tick is not None and (self.tick >= 1 or 1 % self.tick):
+            raise mistake("tick", "write a part of a dollar that divides it, such as 0.01")
+        return self
+
+
+class Band(Section):
+    """How far an order may be away from the best price of its side: the larger of the two."""
+
+    share: Share = Decimal("0.2")
+    """A part of the best price."""
+    ticks: Annotated[Whole, Field(ge=0, le=1_000_000)] = 1000
+    """Ticks."""
+
+
+class MarginMarket(Market):
+    """A perpetual."""
+
+    maximum_price: Positive | None = None
+    """The highest price of an order; a million dollars by default."""
+    band: Band | None = None
+    """How far an order may be away from the best price of its side; a fifth of it, or 1,000 ticks."""
+    banded: Flag = True
+    """Whether there is a band at all."""
+
+    @model_validator(mode="after")
+    def _check_tick(self) -> MarginMarket:
+        if None not in (self.tick, self.maximum_price) and self.tick >= self.maximum_price:  # type: ignore[operator]
+            raise mistake("tick", "write less than `maximum-price`")
+        return self
+
+
+class Markets(Section):
+    """The markets by product."""
+
+    prediction: Entries[Ticker, PredictionMarket] = {}
+    """Event contracts by ticker."""
+    margin: Entries[Ticker, MarginMarket] = {}
+    """Perpetuals by ticker."""
+
+
+class Group(Section):
+    """Prediction markets that net with one another."""
+
+    markets: Names[Ticker]
+    """Their tickers; for directional ones from the one that is likeliest to be decided YES."""
+    kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
+    """How their results depend on one another."""
+    exhaustive: Flag = False
+    """Whether one of exclusive ones is sure to be decided YES."""
+
+
+class Event(Section):
+    """An event whose markets can be legs of a combo."""
+
+    markets: Names[Ticker]
+    """Its markets."""
+    exclusive: Flag = True
+    """Whether at most one of them can be decided YES."""
+
+
+class Combo(Section):
+    """A collection of events whose markets can be combined."""
+
+    events: Entries[Ticker, Event]
+    """The events by ticker."""
+    shard: Shard = 0
+    """Index of the exchange that trades the combos."""
+    minimum_legs: Legs = 2
+    """Legs of a combo, at least."""
+    maximum_legs: Legs = 25
+    """Legs of a combo, at most."""
+
+    @model_validator(mode="after")
+    def _check_legs(self) -> Combo:
+        if self.minimum_legs > self.maximum_legs:
+            raise mistake("maximum-legs", "write no less than `minimum-legs`")
+        return self
+
+
+# Accounts and keys
+
+
+class Position(Section):
+    """What an account holds at the start in a market."""
+
+    quantity: Contracts
+    """Contracts; negative for short (NO)."""
+    price: Positive | None = None
+    """Dollars a contract at which it was opened; `middle` by default."""
+
+
+class Customer(Section):
+    """A customer account at a clearing member."""
+
+    balance: Dollars
+    """Dollars."""
+    shards: Entries[FurtherShard, Dollars] = {}
+    """Balances on further shards, by index."""
+    daily_cap: Dollars | None = None
+    """Dollars that it may order in a day with UseCapReservation."""
+
+
+class Balances(Section):
+    """Balances on a shard."""
+
+    balance: Dollars
+    """Dollars of the primary account."""
+    subaccounts: Entries[Subaccount, Dollars] = {}
+    """Balances in dollars by number of the subaccount (AllocAccount 79)."""
+
+
+class Account(Balances):
+    """An account on a product."""
+
+    tier: Tier | None = None
+    """Its API usage level, which limits how fast it may ask; no limits by default."""
+    positions: Entries[Ticker, Position] = {}
+    """What the primary account holds at the start, by ticker; the account `liquidity` holds the other
+    side."""
+    drop_copy: Flag = False
+    """Whether it may ask for past reports (EventResendRequest U1)."""
+    direct_member: Flag = True
+    """Whether balances are kept to 0.0001 dollars rather than to cents."""
+    without_netting: Names[PrimaryOrSubaccount] = ()
+    """Subaccounts (0 for the primary one) without netting of groups."""
+    customers: Entries[PartyId, Customer] = {}
+    """Customer accounts by PartyID (448), which make the owner a clearing member."""
+
+
+class PredictionAccount(Account):
+    """An account on prediction."""
+
+    shards: Entries[FurtherShard, Balances] = {}
+    """Balances on further shards, by index."""
+    allocation: Entries[AnyShard, Annotated[Decimal, Number(ge=0, le=100)]] = {}
+    """Percentages of the free cash by shard, 100 in all: every 10 seconds it is divided so."""
+
+
+class Accounts(Section):
+    """The accounts of one owner."""
+
+    prediction: PredictionAccount | None = None
+    """The account on prediction."""
+    margin: Account | None = None
+    """The account on margin."""
+
+    @model_validator(mode="after")
+    def _check_any(self) -> Accounts:
+        if not self.by_product():
+            raise PydanticCustomError("none", "add `prediction` or `margin` with a balance")
+        return self
+
+    def by_product(self) -> dict[str, Account]:
+        """Return the accounts that there are."""
+        both: dict[str, Account | None] = {"prediction": self.prediction, "margin": self.margin}
+        return {product: account for product, account in both.items() if account is not None}
+
+
+class Key(Section):
+    """API keys of one owner."""
+
+    owner: Owner
+    """The owner of the account that they belong to."""
+    product: Product | None = None
+    """On which product; by default on each with an account."""
+    count: Annotated[Whole, Field(ge=1, le=MOST_KEYS_EACH)] = KEYS_EACH
+    """How many, on each of these products."""
+    type: Literal["ed25519", "rsa"] = "ed25519"
+    """Which type."""
+    scopes: Names[Literal["read", "write"]] = ("read", "write")
+    """What they may do: listeners and market data need `read`, orders `write`."""
+    customers: Names[str] | None = None
+    """Customer accounts that they may trade for; all by default."""
+    restricted_to: PrimaryOrSubaccount | None = None
+    """The one subaccount that they may act for; all by default."""
+
+
+# Settings
+
+
+class FeesByProduct(Section):
+    """Fees by product."""
+
+    prediction: Fees = Fees()
+    """Fees on prediction."""
+    margin: Fees = Fees()
+    """Fees on margin."""
+
+
+class Limits(Section):
+    """What the gateway allows."""
+
+    sending_time_tolerance: Duration | None = None
+    """How far SendingTime (52) may be off; 30s by default."""
+    logon_timeout: Duration | None = None
+    """How long a connection may take to log on; 10s by default."""
+    max_kept_messages: Annotated[Whole, Field(ge=1, le=10**7)] | None = None
+    """Messages kept for resend for each key on KalshiRT and KalshiPT."""
+    max_kept_bytes: Annotated[Whole, Field(ge=1024, le=2**40)] | None = None
+    """Bytes of these messages."""
+    max_past_events: Annotated[Whole, Field(ge=0, le=10**8)] | None = None
+    """Events of orders kept for drop copy."""
+    max_unsent: Annotated[Whole, Field(ge=1024, le=2**31)] | None = None
+    """Bytes that may wait for a client that does not read; 16 MiB by default."""
+
+
+class RfqWindows(Section):
+    """Times of RFQs on one kind of market."""
+
+    confirmation: Duration | None = None
+    """How long a maker has to confirm a quote that was accepted."""
+    execution: Duration | None = None
+    """The time from there to the orders in the book."""
+
+
+class Rfqs(Section):
+    """Times and limits of RFQs."""
+
+    standard: RfqWindows | None = None
+    """Times of most markets."""
+    high_volatility: RfqWindows | None = None
+    """Times of high volatility markets, among them all combos."""
+    lifetime: Duration | None = None
+    """After which an RFQ that nobody has accepted expires; 1h by default."""
+    max_open: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
+    """RFQs that one account may have open; 100 by default."""
+
+
+class Pause(Section):
+    """A pause of every week, by the clock of New York."""
+
+    weekday: Annotated[str, OneOf(WEEKDAYS)]
+    """The day."""
+    begins: Clock
+    """When it begins."""
+    ends: Clock
+    """When it ends, on the same day."""
+    what: Literal["trading", "exchange"] = "trading"
+    """What is paused."""
+    products: Names[Product] = ("prediction", "margin")
+    """On which products; all by default."""
+    logs_out: Flag = True
+    """Whether sessions are logged out at its beginning."""
+    takes_logons: Flag = True
+    """Whether they can log on again while it lasts."""
+
+    @model_validator(mode="after")
+    def _check_times(self) -> Pause:
+        if self.begins >= self.ends:
+            raise mistake("ends", "write a later time than `begins`, or two pauses for two days")
+        return self
+
+
+class ScenarioFile(Section):
+    """A simulated venue as it is at the start, for `kalshi-fix venue --scenario FILE`."""
+
+    seed: Annotated[Whole, Field(ge=0, le=2**53)] | None = None
+    """Of everything random; another one each time by default."""
+    markets: Markets | None = None
+    """The markets by product; those of the default scenario where none are named."""
+    groups: Entries[Ticker, Group] = {}
+    """Market groups that net, by name."""
+    accounts: Entries[Owner, Accounts] = {}
+    """Accounts by owner."""
+    keys: Items[Key] = []
+    """API keys; two for each owner on each product where none are named."""
+    fees: FeesByProduct = FeesByProduct()
+    """Fees by product, where they differ from the published ones."""
+    limits: Limits = Limits()
+    """What the gateway allows."""
+    rfqs: Rfqs | None = None
+    """Times and limits of RFQs."""
+    combos: Entries[Ticker, Combo] = {}
+    """Collections that combos are made of, by ticker."""
+    maintenance: Flag = False
+    """Whether there is maintenance on Thursdays from 3 to 5 in New York."""
+    pauses: Items[Pause] = []
+    """Pauses of every week."""
+    schedule: Items[Annotated[Step, Scheduled()]] = []
+    """Operations and faults of `kalshi-fix venue do`, `when` being the time since the beginning."""
+    flow: Annotated[FlowConfig | None, Made(FlowConfig)] = None
+    """Simulated traders; none without this key."""
+    assumptions: Annotated[Assumptions | None, Made(Assumptions)] = None
+    """What is so where the venue's documents are silent."""
+
+
+class _Schema(GenerateJsonSchema):
+    """Leaves out the titles of fields, which repeat their names, and refuses the keys that pydantic does."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 as pydantic calls it
+        return False
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> dict[str, Any]:
+        found = super().dict_schema(schema)
+        return {**found, "additionalProperties": False} if "patternProperties" in found else found
+
+
+@cache
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a scenario file, for editors."""
+    schema = ScenarioFile.model_json_schema(schema_generator=_Schema)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "kalshi-fix venue scenario",
+    }

@@ -1,0 +1,86 @@
+"""Admission: the venue's checks of a Logon beyond those of any FIX session.
+
+Sources: Kalshi's pages on authentication and listener sessions. The session has already checked CompIDs,
+SendingTime, HeartBtInt, ResetSeqNumFlag, and the fields, flags and their combinations by the spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import ApplVerID, EncryptMethod
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import LogonRequested
+from kalshi_fix_sansio.signing import verify_logon
+from kalshi_fix_venue.config import ApiKey
+from kalshi_fix_venue.exchange import Exchange
+from kalshi_fix_venue.gateway.texts import ALREADY_EXISTS, MAINTENANCE, NO_FIX, RATE_LIMIT_EXCEEDED
+from kalshi_fix_venue.pauses import Pauses
+from kalshi_fix_venue.rate_limits import RateLimits
+
+MIN_HEART_BT_INT = {"prediction": 4, "margin": 3}
+"""Seconds: more than 3 on prediction, 3 or more on margin."""
+RESTRICTED_KEYS_USE = ("KalshiNR", "KalshiMD", "KalshiRFQ")
+"""The session types of keys that are restricted to a subaccount (the page on subaccounts, and the venue's
+changelog of May and July 2026)."""
+
+
+@attrs.frozen
+class Admission:
+    """Accepts or refuses Logons."""
+
+    _keys: Mapping[str, ApiKey]
+    _pauses: Pauses
+    _rate_limits: RateLimits
+
+    def refusal(
+        self,
+        request: LogonRequested,
+        product: str,
+        logged_on: Container[str],
+        exchange: Exchange,
+        now: Instant,
+    ) -> str | None:
+        """Return the Text of the Logout that refuses a Logon, or None; `logged_on` are the keys logged on."""
+        if not self._pauses.takes_logons[product]:
+            return MAINTENANCE
+        # Authentication precedes the rate limit: Logons are limited per account, and without its signature no
+        # client may use up the limit of another account.
+        text = refusal(request, self._keys, product)
+        if text is not None:
+            return text
+        key = self._keys[request.signed.sender_comp_id]
+        if not self._rate_limits.may_use_fix(key.owner, key.product):
+            return NO_FIX
+        if not self._rate_limits.takes_logon(key.owner, key.product, now.monotonic):
+            return RATE_LIMIT_EXCEEDED
+        if key.key_id in logged_on:
+            return ALREADY_EXISTS
+        logon: Any = request.logon
+        if logon.use_cap_reservation is True and not exchange.is_clearing_member(key.owner):
+            return "UseCapReservation is not allowed: it is for clearing members"
+        return None
+
+
+def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -> str | None:
+    """Return the Text of the Logout that refuses a Logon, or None if it is accepted."""
+    logon: Any = request.logon
+    if logon.encrypt_method != EncryptMethod.NONE:
+        return "EncryptMethod must be 0"
+    if logon.default_appl_ver_id != ApplVerID.FIX50SP2:
+        return f"DefaultApplVerID must be {ApplVerID.FIX50SP2}"
+    key = keys.get(request.signed.sender_comp_id)
+    if key is None:
+        return "Unknown API key"
+    if not verify_logon(key.public_key, request):
+        return "Invalid signature"
+    if key.product != product:
+        return f"API key is not valid for {product}"
+    if key.restricted_to is not None and (
+        request.signed.target_comp_id not in RESTRICTED_KEYS_USE or logon.listener_session is True
+    ):
+        return "API key is restricted to a subaccount, which is not permitted here"
+    return None

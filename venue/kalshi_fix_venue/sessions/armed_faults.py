@@ -1,0 +1,176 @@
+"""The armed faults of a venue: their times, and the connections and messages that they affect."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from itertools import count
+from random import Random
+from typing import Any, TypeVar
+
+import attrs
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.operations.base import Fault, Who
+from kalshi_fix_venue.operations.faults import (
+    Cut,
+    Delay,
+    Duplicate,
+    Gap,
+    Garble,
+    LateHeartbeats,
+    MessageStrike,
+    Silence,
+    Strike,
+    WrongCompIds,
+)
+
+MAX_ARMED = 1000
+"""The maximum number of armed faults."""
+ON_THE_WIRE = (Cut, Delay, LateHeartbeats, Silence, Gap, Garble, Duplicate, WrongCompIds)
+"""Faults that require the inspection of bytes."""
+F = TypeVar("F", bound=Fault)
+S = TypeVar("S", bound=Strike)
+
+
+@attrs.define(eq=False)
+class Armed:
+    """An armed fault with its remaining count."""
+
+    number: int
+    fault: Fault
+    begins: float
+    """In seconds of `Instant.monotonic`."""
+    ends: float | None
+    skip: int
+    left: int | None
+    """The remaining number of times it applies; None for no limit."""
+
+    def holds(self, who: Who, now: Instant) -> bool:
+        """Return whether it is active and applies to a connection."""
+        begun = self.begins <= now.monotonic and (self.ends is None or now.monotonic < self.ends)
+        return begun and self.fault.concerns(who)
+
+    def told(self) -> dict[str, Any]:
+        """Return its description as JSON values."""
+        values = self.fault.values()
+        said = ", ".join(f"{name} {value}" for name, value in values.items())
+        return {"number": self.number, "fault": self.fault.NAME, "left": self.left, "with": said or "-"}
+
+
+class ArmedFaults:
+    """The armed faults. The random numbers for their `chance` are drawn from one seed, in order."""
+
+    def __init__(self, draw_seed: Callable[[], int]) -> None:
+        """Create it without faults; `draw_seed` is called when the first fault with a chance is armed."""
+        self._draw_seed = draw_seed
+        self._random: Random | None = None
+        self._armed: dict[int, Armed] = {}
+        self._by_kind: dict[type[Fault], dict[int, Armed]] = {}
+        self._numbers = count(1)
+        self._times: list[tuple[float, int]] = []
+        """A heap of start and end times, with the number of the fault."""
+        self.touch_bytes: bool = False
+        """Whether a fault requires the inspection of bytes."""
+
+    def __iter__(self) -> Iterator[Armed]:
+        """Iterate over the armed faults, oldest first."""
+        return iter(tuple(self._armed.values()))
+
+    def __bool__(self) -> bool:
+        """Return whether a fault is armed."""
+        return bool(self._armed)
+
+    def arm(self, fault: Fault, now: Instant) -> Armed:
+        """Arm a fault.
+
+        Raises:
+            ConfigurationError: too many are armed.
+        """
+        if len(self._armed) >= MAX_ARMED:
+            raise ConfigurationError(f"{MAX_ARMED} faults are armed already; release some")
+        begins = now.monotonic + fault.after
+        ends = None if fault.lasting is None else begins + fault.lasting
+        skip, left = (fault.skip, fault.times or None) if isinstance(fault, Strike) else (0, None)
+        # Drawn only now: a venue without such a fault must draw the same ids as one without faults.
+        if isinstance(fault, Strike) and fault.chance < 1 and self._random is None:
+            self._random = Random(self._draw_seed())  # noqa: S311 - not used for secrets
+        armed = Armed(next(self._numbers), fault, begins, ends, skip, left)
+        self._armed[armed.number] = armed
+        self._by_kind.setdefault(type(fault), {})[armed.number] = armed
+        for time in (begins, ends):
+            if time is not None:
+                heapq.heappush(self._times, (time, armed.number))
+        self._note()
+        return armed
+
+    def disarm(self, armed: Armed) -> None:
+        """End a fault."""
+        if self._armed.pop(armed.number, None) is not None:
+            of_kind = self._by_kind[type(armed.fault)]
+            del of_kind[armed.number]
+            if not of_kind:
+                del self._by_kind[type(armed.fault)]
+            self._note()
+
+    def has(self, kind: type[Fault]) -> bool:
+        """Return whether a fault of a kind is armed."""
+        return kind in self._by_kind
+
+    def active(self, kind: type[F], who: Who, now: Instant, msg_type: str | None = None) -> F | None:
+        """Return the first fault of a kind that applies to a connection, and to a message if its type is
+        given, without counting it as applied."""
+        for armed in self._by_kind.get(kind, {}).values():
+            fault: Any = armed.fault
+            if armed.holds(who, now) and (msg_type is None or fault.message in (None, msg_type)):
+                return fault  # type: ignore[no-any-return]
+        return None
+
+    def strike(
+        self, kind: type[S], who: Who, now: Instant, msg_type: str | None = None, **wanted: object
+    ) -> S | None:
+        """Return the fault of a kind that applies on this occasion, or None, and count it.
+
+        The occasion is a message of `msg_type`, if given; only faults with these attributes are considered.
+        """
+        # A copy, because a fault that applies for the last time is disarmed in the loop.
+        for armed in tuple(self._by_kind.get(kind, {}).values()):
+            fault: Any = armed.fault
+            about = msg_type is None or not isinstance(fault, MessageStrike) or fault.is_about(msg_type)
+            if (
+                not about
+                or not armed.holds(who, now)
+                or any(getattr(fault, name) != value for name, value in wanted.items())
+            ):
+                continue
+            # Occasions are counted before chance is drawn: `skip` excludes the first ones, `chance` selects
+            # among the rest.
+            if armed.skip:
+                armed.skip -= 1
+                continue
+            if fault.chance < 1 and (self._random is None or self._random.random() >= fault.chance):
+                continue
+            if armed.left is not None:
+                armed.left -= 1
+                if not armed.left:
+                    self.disarm(armed)
+            return fault  # type: ignore[no-any-return]
+        return None
+
+    def next_deadline(self) -> float | None:
+        """Return the time at which the next fault begins or ends, in seconds of `Instant.monotonic`."""
+        while self._times and self._times[0][1] not in self._armed:
+            heapq.heappop(self._times)
+        return self._times[0][0] if self._times else None
+
+    def due(self, now: Instant) -> list[Armed]:
+        """Return the faults that have begun or ended since the last call."""
+        found: dict[int, Armed] = {}
+        while (deadline := self.next_deadline()) is not None and deadline <= now.monotonic:
+            number = heapq.heappop(self._times)[1]
+            found[number] = self._armed[number]
+        return list(found.values())
+
+    def _note(self) -> None:
+        self.touch_bytes = any(kind in self._by_kind for kind in ON_THE_WIRE)

@@ -1,0 +1,207 @@
+"""Faults in the bytes of one connection between the venue and its client."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import cast
+
+import attrs
+
+from kalshi_fix_sansio import SESSION_TYPES
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.framing import CHECK_SUM_SIZE, MAX_BODY_LENGTH, SOH, encode_frame
+from kalshi_fix_venue.operations.base import Who
+from kalshi_fix_venue.operations.faults import (
+    Cut,
+    Delay,
+    Duplicate,
+    Gap,
+    Garble,
+    LateHeartbeats,
+    Silence,
+    WrongCompIds,
+)
+from kalshi_fix_venue.sessions.armed_faults import ArmedFaults
+
+_HEAD = re.compile(rb"8=([^\x01]+)\x019=([0-9]+)\x0135=([^\x01]+)\x01")
+_HEAD_SIZE = 40
+"""The number of bytes that contain the complete beginning of a message."""
+_HEARTBEAT = "0"
+_SENDER, _TARGET, _SENDING_TIME, _POSS_DUP, _ORIG_SENDING_TIME = b"49=", b"56=", b"52=", b"43=", b"122="
+
+
+@attrs.define
+class _Held:
+    """A delayed message."""
+
+    due: float
+    """In seconds of `Instant.monotonic`."""
+    data: bytes
+    is_heartbeat: bool
+
+
+class ByteFaults:
+    """Applies faults to the bytes from and to one client: loss, connection cuts, garbling, duplication,
+    delay."""
+
+    def __init__(self, armed_faults: ArmedFaults, most_held: int) -> None:
+        """Create it without delayed messages; if they exceed `most_held` bytes, the connection is cut."""
+        self._armed = armed_faults
+        self._most_held = most_held
+        self._held: deque[_Held] = deque()
+        self._held_bytes = 0
+        self._unread = b""
+        """The beginning of an incomplete request."""
+        self.cut: Cut | None = None
+        """The cut to apply once the released bytes are written; evaluated by the caller."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether messages are delayed."""
+        return bool(self._held)
+
+    def outward(self, data: bytes, who: Who, now: Instant) -> bytes:
+        """Accept complete messages for the client; return the bytes to write now."""
+        for frame, msg_type in _frames(data):
+            if self.cut is not None:
+                break
+            self._take(frame, msg_type, who, now)
+        if self._held_bytes > self._most_held:
+            self.cut = Cut()
+            self._held.clear()
+        return self._leave(who, now)
+
+    def inward(self, data: bytes, who: Who, now: Instant) -> bytes:
+        """Accept bytes of the client; return those that the venue receives."""
+        if not self._armed.has(Cut) and not self._unread:
+            return data
+        data, self._unread = self._unread + data, b""
+        read = 0
+        for frame, msg_type in _frames(data):
+            if not msg_type:
+                # An incomplete message is kept until its type is known; garbage is passed to the session.
+                if len(frame) < _HEAD_SIZE or (_HEAD.match(frame) and len(frame) < MAX_BODY_LENGTH):
+                    self._unread = frame
+                    return data[:read]
+                return data
+            self.cut = self._armed.strike(Cut, who, now, msg_type, at="request")
+            if self.cut is not None:
+                return data[:read]
+            read += len(frame)
+        return data
+
+    def next_deadline(self, who: Who, now: Instant) -> float | None:
+        """Return the time at which the next message is released, or None if unknown."""
+        if not self._held or self._armed.active(Silence, who, now) is not None:
+            return None
+        return self._held[0].due
+
+    def _take(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
+        # Each `strike` counts an occasion and may draw a random number, so a seed reproduces a run only in
+        # this order. A message that is cut or lost is no occasion for the faults below.
+        strike = self._armed.strike
+        self.cut = strike(Cut, who, now, msg_type, at="frame")
+        if self.cut is not None:
+            self._hold(frame[: len(frame) // 2], msg_type, who, now)
+            return
+        if strike(Gap, who, now, msg_type) is not None:
+            return
+        # Faults only change the first copy: the duplicate is a resent message, which is intact.
+        copies = [frame]
+        if SESSION_TYPES[who.session].resend and strike(Duplicate, who, now, msg_type) is not None:
+            copies.append(_duplicate(frame))
+        wrong = strike(WrongCompIds, who, now, msg_type)
+        if wrong is not None:
+            copies[0] = _renamed(frame, wrong.sender, wrong.target)
+        garble = strike(Garble, who, now, msg_type)
+        if garble is not None:
+            copies[0] = _garbled(copies[0], garble.how)
+        for each in copies:
+            self._hold(each, msg_type, who, now)
+
+    def _hold(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
+        due = now.monotonic
+        is_heartbeat = msg_type == _HEARTBEAT
+        late = self._armed.active(LateHeartbeats, who, now) if is_heartbeat else None
+        delay = self._armed.active(Delay, who, now)
+        due += max(0.0 if late is None else late.by, 0.0 if delay is None else delay.by)
+        if late is None:
+            # Heartbeats are released before later messages: their sequence numbers are lower.
+            for held in self._held:
+                if held.is_heartbeat:
+                    held.due = min(held.due, due)
+        # TCP preserves the order of bytes, so no message is released before an earlier one.
+        if self._held:
+            due = max(due, self._held[-1].due)
+        self._held.append(_Held(due, frame, is_heartbeat))
+        self._held_bytes += len(frame)
+
+    def _leave(self, who: Who, now: Instant) -> bytes:
+        cut = self.cut is not None
+        if self._armed.active(Silence, who, now) is not None and not cut:
+            return b""
+        leaving = bytearray()
+        while self._held and (cut or self._held[0].due <= now.monotonic):
+            leaving += self._held.popleft().data
+        self._held_bytes -= len(leaving)
+        return bytes(leaving)
+
+
+def _frames(data: bytes) -> Iterator[tuple[bytes, str]]:
+    """Split bytes into messages with their MsgTypes; other or incomplete bytes have an empty type."""
+    at = 0
+    while at < len(data):
+        head = _HEAD.match(data, at)
+        # BodyLength counts from after its SOH, which precedes `35=`.
+        end = -1 if head is None else head.end(2) + 1 + int(head[2]) + CHECK_SUM_SIZE
+        if head is None or end > len(data):
+            yield data[at:], ""
+            return
+        yield data[at:end], head[3].decode("latin-1")
+        at = end
+
+
+def _head(frame: bytes) -> re.Match[bytes]:
+    """Return the match of the beginning of a message."""
+    return cast("re.Match[bytes]", _HEAD.match(frame))
+
+
+def _rebuilt(frame: bytes, fields: list[bytes]) -> bytes:
+    return encode_frame(_head(frame)[1].decode("latin-1"), b"".join(fields))
+
+
+def _body(frame: bytes) -> list[bytes]:
+    """Return the fields from MsgType to the last before CheckSum, with their SOHs."""
+    return [field + SOH for field in frame[: -CHECK_SUM_SIZE - 1].split(SOH)[2:]]
+
+
+def _duplicate(frame: bytes) -> bytes:
+    """Return a message as it is resent, with the same sequence number."""
+    fields = _body(frame)
+    at = next(i for i, field in enumerate(fields) if field.startswith(_SENDING_TIME))
+    original = fields[at].removeprefix(_SENDING_TIME)
+    fields.insert(at + 1, _ORIG_SENDING_TIME + original)
+    fields.insert(at, _POSS_DUP + b"Y" + SOH)
+    return _rebuilt(frame, fields)
+
+
+def _renamed(frame: bytes, sender: str, target: str | None) -> bytes:
+    """Return a message with other CompIDs. The header's are first, so later fields are not changed."""
+    fields = _body(frame)
+    for tag, name in ((_SENDER, sender), (_TARGET, target)):
+        if name is not None:
+            at = next(i for i, field in enumerate(fields) if field.startswith(tag))
+            fields[at] = tag + name.encode("latin-1", "replace") + SOH
+    return _rebuilt(frame, fields)
+
+
+def _garbled(frame: bytes, how: str) -> bytes:
+    if how == "cut-short":
+        return frame[: -CHECK_SUM_SIZE * 2]
+    if how == "body-length":
+        head = _head(frame)
+        return frame[: head.start(2)] + b"%d" % (int(head[2]) + 1) + frame[head.end(2) :]
+    value = int(frame[-4:-1])
+    return frame[:-4] + b"%03d" % ((value + 1) % 256) + SOH

@@ -1,0 +1,183 @@
+"""The connections of a venue: their sessions, output and deadlines."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import attrs
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.session import Session
+from kalshi_fix_venue.gateway.logins import Login
+from kalshi_fix_venue.operations.base import Who
+from kalshi_fix_venue.operations.faults import Cut
+from kalshi_fix_venue.sessions.byte_faults import ByteFaults
+
+
+@attrs.define(eq=False)
+class Connection:
+    """One connection: its session and the venue's state of it."""
+
+    id: int
+    product: str
+    session: Session
+    login: Login | None = None
+    """The login that is logged on."""
+    output: bytes = b""
+    """Bytes fetched from the session that the caller has not taken yet."""
+    due: float | None = None
+    """The latest time at which the venue calls its session's `handle_timer`."""
+    faults: ByteFaults | None = None
+    """The faults in its bytes; None if there have never been any."""
+    is_cut: bool = False
+    """Whether a fault has cut it: its session has ended without a Logout to the client."""
+    is_reset: bool = False
+    """Whether to reset it rather than close it."""
+
+    @property
+    def who(self) -> Who:
+        """Its identity for faults."""
+        session_type = self.session.config.session_type.name
+        if self.login is None:
+            return Who(self.product, session_type)
+        return Who(self.product, session_type, self.login.key_id, self.login.owner)
+
+    def has_output(self, now: Instant) -> bool:
+        """Return whether there are bytes to write.
+
+        This fetches the session's bytes into `output`, through the faults.
+        """
+        if not self.output and not self.is_cut:
+            self.output = self.session.data_to_send()
+            if self.faults is not None:
+                self.output = self.faults.outward(self.output, self.who, now)
+        return bool(self.output)
+
+    def is_over(self) -> bool:
+        """Whether the connection was cut, or the session has ended and no bytes are delayed; valid after
+        fetching."""
+        held = self.faults is not None and self.faults.holds
+        return self.is_cut or (self.session.wants_close and not held)
+
+    def next_deadline(self, now: Instant) -> float | None:
+        """Return the next deadline of its session or of a message delayed by faults."""
+        deadline = self.session.next_deadline()
+        # Messages keep their order: until `output` is fetched, later delayed messages cannot be released.
+        leaves = None if self.faults is None or self.output else self.faults.next_deadline(self.who, now)
+        return deadline if leaves is None else leaves if deadline is None else min(deadline, leaves)
+
+
+class Connections:
+    """All connections. Only `__iter__` iterates over all of them."""
+
+    def __init__(self) -> None:
+        """Create it without connections."""
+        self._numbers = count(1)
+        self._connections: dict[int, Connection] = {}
+        self._changed: set[Connection] = set()
+        """Connections whose output, end or deadline may have changed since the last `refresh`."""
+        self.with_output: set[int] = set()
+        """Connections with bytes to write, as of the last `refresh`."""
+        self.over: set[int] = set()
+        """Connections to close, as of the last `refresh`."""
+        self._deadlines: list[tuple[float, int]] = []
+        """A heap of `due` by connection. Deadlines change frequently, and a heap cannot move an entry: the
+        old one stays, and is stale if it differs from the `due` of its connection."""
+
+    def __iter__(self) -> Iterator[Connection]:
+        """Iterate over a copy of the connections, oldest first."""
+        return iter(tuple(self._connections.values()))
+
+    def __getitem__(self, number: int) -> Connection:
+        """Return an existing connection."""
+        return self._connections[number]
+
+    def get(self, number: int) -> Connection | None:
+        """Return a connection, or None if it has been removed."""
+        return self._connections.get(number)
+
+    def add(self, product: str, session: Session) -> Connection:
+        """Add a new connection."""
+        connection = Connection(next(self._numbers), product, session)
+        self._connections[connection.id] = connection
+        return connection
+
+    def remove(self, connection: Connection) -> None:
+        """Remove a closed connection."""
+        del self._connections[connection.id]
+        self._changed.discard(connection)
+        self.with_output.discard(connection.id)
+        self.over.discard(connection.id)
+
+    def touch(self, connection: Connection) -> None:
+        """Mark a connection as changed."""
+        self._changed.add(connection)
+
+    def fetch(self, connection: Connection, now: Instant) -> bytes:
+        """Remove and return the bytes to write to a connection."""
+        if not connection.has_output(now):
+            return b""
+        output, connection.output = connection.output, b""
+        self.with_output.discard(connection.id)
+        self._changed.add(connection)
+        return output
+
+    def refresh(
+        self, cut: Callable[[Connection, Cut, Instant], None], now: Instant, *, in_order: bool
+    ) -> None:
+        """Update the state of changed connections; `cut` ends those that a fault has cut."""
+        # A cut may create output for others, such as reports to listeners about orders that it cancels.
+        while self._changed:
+            changed, self._changed = self._changed, set()
+            for connection in sorted(changed, key=_number) if in_order else changed:
+                self._refresh_one(connection, cut, now)
+
+    def _refresh_one(
+        self, connection: Connection, cut: Callable[[Connection, Cut, Instant], None], now: Instant
+    ) -> None:
+        if connection.has_output(now):
+            self.with_output.add(connection.id)
+        elif connection.is_over():
+            self.over.add(connection.id)
+        if connection.faults is not None and connection.faults.cut is not None and not connection.is_cut:
+            cut(connection, connection.faults.cut, now)
+        deadline = connection.next_deadline(now)
+        # A later deadline is added once the earlier one is due: most deadlines change with each message, and
+        # an entry for each change would dominate the heap.
+        if deadline is not None and (connection.due is None or deadline < connection.due):
+            self._set_due(connection, deadline)
+
+    def first_due(self, now: Instant) -> float | None:
+        """Return the first deadline of all sessions, and drop stale entries before it."""
+        while self._deadlines:
+            deadline, number = self._deadlines[0]
+            connection = self._connections.get(number)
+            holds = connection is not None and connection.due == deadline
+            actual = connection.next_deadline(now) if connection is not None and holds else None
+            if actual == deadline:
+                return deadline
+            heapq.heappop(self._deadlines)
+            if connection is not None and holds:
+                connection.due = None
+                if actual is not None:
+                    self._set_due(connection, actual)
+        return None
+
+    def pop_due(self, now: Instant) -> list[Connection]:
+        """Return the connections whose deadline has passed, oldest first."""
+        due: list[int] = []
+        while (first := self.first_due(now)) is not None and first <= now.monotonic:
+            _, number = heapq.heappop(self._deadlines)
+            self._connections[number].due = None
+            due.append(number)
+        return [self._connections[number] for number in sorted(due)]
+
+    def _set_due(self, connection: Connection, deadline: float) -> None:
+        connection.due = deadline
+        heapq.heappush(self._deadlines, (deadline, connection.id))
+
+
+def _number(connection: Connection) -> int:
+    return connection.id

@@ -1,0 +1,186 @@
+"""Injection of armed faults into logons, requests, messages and connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_venue.gateway.fake_answers import without_answer
+from kalshi_fix_venue.gateway.logins import Delivery, Login
+from kalshi_fix_venue.gateway.product import ProductGateway
+from kalshi_fix_venue.gateway.refusals import over_the_limit
+from kalshi_fix_venue.operations.base import Answer, Fault, Who
+from kalshi_fix_venue.operations.faults import (
+    Busy,
+    Cut,
+    HoldKey,
+    RefuseLogon,
+    Reject,
+    Throttle,
+    Unavailable,
+    Withhold,
+)
+from kalshi_fix_venue.sessions.armed_faults import ArmedFaults
+from kalshi_fix_venue.sessions.byte_faults import ByteFaults
+from kalshi_fix_venue.sessions.connections import Connection, Connections
+
+MAX_WITHHELD = 10_000
+"""Messages that a fault may withhold from one login; beyond it the fault ends, and all of them are sent."""
+
+
+@attrs.define(eq=False)
+class FaultInjection:
+    """Applies armed faults to logons, requests, messages to clients and connections.
+
+    Faults in bytes are in `ByteFaults`. Without an armed fault every method returns immediately.
+    """
+
+    _armed: ArmedFaults
+    _connections: Connections
+    _deliver: Callable[[Sequence[Delivery], Instant], None]
+    """Sends messages to logins, past `withholds`."""
+    _process_events: Callable[[Connection, Instant], None]
+    """Processes the events of a connection's session."""
+    _process_aborted: Callable[[Instant], None]
+    """Ends the sessions that were aborted during delivery."""
+    _max_unsent: int
+    """The most bytes to one client that faults may delay."""
+    _withheld: dict[Login, list[Message]] = attrs.field(factory=dict)
+    """Withheld messages by login."""
+
+    def watch_bytes(self, connection: Connection) -> None:
+        """Inspect the bytes of a connection, if there are faults that affect bytes."""
+        if self._armed.touch_bytes and connection.faults is None:
+            connection.faults = ByteFaults(self._armed, self._max_unsent)
+
+    def inject(self, fault: Fault, now: Instant) -> Answer:
+        """Arm a fault, or apply it if it is immediate.
+
+        Raises:
+            ConfigurationError: too many are armed.
+        """
+        if isinstance(fault, Cut) and fault.at == "now" and not fault.after:
+            return self._cut_now(fault, now)
+        armed = self._armed.arm(fault, now)
+        for connection in self._connections:
+            self.watch_bytes(connection)
+        return {"said": f"{fault.NAME} is armed", "number": armed.number}
+
+    def release(self, name: str | None, now: Instant) -> Answer:
+        """End the faults of a name, or all, and send the messages they have withheld."""
+        ended = [armed for armed in self._armed if name in (None, armed.fault.NAME)]
+        for armed in ended:
+            self._armed.disarm(armed)
+        self._send_withheld(now)
+        return {"said": f"{len(ended)} {'fault' if len(ended) == 1 else 'faults'} released"}
+
+    def begin_and_end(self, now: Instant) -> None:
+        """Begin and end the faults that are due."""
+        due = self._armed.due(now)
+        for armed in due:
+            fault = armed.fault
+            if armed.ends is not None and armed.ends <= now.monotonic:
+                self._armed.disarm(armed)
+            elif isinstance(fault, Cut) and fault.at == "now":
+                self._armed.disarm(armed)
+                self._cut_now(fault, now)
+        if due:
+            self._send_withheld(now)
+
+    def logon_refusal(
+        self, connection: Connection, key_id: str, owner: str | None, now: Instant
+    ) -> str | None:
+        """Return the Text with which a fault refuses a logon, or None."""
+        if not self._armed:
+            return None
+        # No login yet: the key is that of the Logon.
+        who = attrs.evolve(connection.who, key=key_id, owner=owner)
+        kinds: tuple[type[Any], ...] = (Busy, RefuseLogon, HoldKey)
+        strikes = (self._armed.strike(kind, who, now) for kind in kinds)
+        return next((str(strike.text) for strike in strikes if strike is not None), None)
+
+    def answer(
+        self, connection: Connection, login: Login, message: Message, gateway: ProductGateway, now: Instant
+    ) -> None:
+        """Return the gateway's answer to a request, or that of a fault that applies to it."""
+        if not self._armed:
+            self._deliver(gateway.handle(message, login, now.utc), now)
+            return
+        strike, who, msg_type = self._armed.strike, connection.who, message.MSG_TYPE
+        # One answer for one request: of several faults the one closest to the client applies.
+        if strike(Throttle, who, now, msg_type) is not None:
+            self._deliver([(login, over_the_limit(message))], now)
+        elif (reject := strike(Reject, who, now, msg_type)) is not None:
+            self._deliver(gateway.fake_answers.refusal(message, reject.text, login, now.utc), now)
+        elif (unavailable := strike(Unavailable, who, now, msg_type)) is not None:
+            deliveries: list[Delivery] = []
+            refusal = gateway.fake_answers.refusal(message, unavailable.text, login, now.utc, heard=False)
+            # Refused although it is executed: the worst case for the sender of an order.
+            if unavailable.applied:
+                deliveries = without_answer(gateway.handle(message, login, now.utc), message, login)
+            self._deliver([*refusal, *deliveries], now)
+        else:
+            self._deliver(gateway.handle(message, login, now.utc), now)
+        if (cut := strike(Cut, who, now, msg_type, at="reply")) is not None:
+            self.cut(connection, cut, now)
+
+    def withholds(self, login: Login, message: Message, now: Instant) -> bool:
+        """Return whether a fault withholds a message, which is then stored."""
+        if not self._armed.has(Withhold) or login.connection is None:
+            return False
+        who = Who(login.product, login.session_type, login.key_id, login.owner)
+        if self._armed.active(Withhold, who, now, message.MSG_TYPE) is None:
+            return False
+        kept = self._withheld.setdefault(login, [])
+        if len(kept) >= MAX_WITHHELD:
+            for armed in self._armed:
+                if isinstance(armed.fault, Withhold) and armed.fault.concerns(who):
+                    self._armed.disarm(armed)
+            self._send_withheld(now)
+            return False
+        kept.append(message)
+        return True
+
+    def leave(self, login: Login, now: Instant) -> None:
+        """Record that a session has ended. Messages to a disconnected login are not withheld: they are queued
+        or lost."""
+        self._deliver([(login, message) for message in self._withheld.pop(login, ())], now)
+
+    def cut(self, connection: Connection, fault: Cut, now: Instant) -> None:
+        """End a connection without a Logout. Bytes that its session has sent and that were not fetched are
+        lost in transit, but count as sent: on a session type with resend, the client can request them."""
+        connection.is_cut, connection.is_reset = True, fault.how == "reset"
+        # Fetched and discarded. The store of a session with resend has kept the messages.
+        connection.session.data_to_send()
+        connection.session.receive_eof(now)
+        self._process_events(connection, now)
+
+    def _cut_now(self, fault: Cut, now: Instant) -> Answer:
+        connections = [
+            connection
+            for connection in self._connections
+            if not connection.is_cut and fault.concerns(connection.who)
+        ]
+        keys = [connection.login.key_id for connection in connections if connection.login is not None]
+        for connection in connections:
+            self.cut(connection, fault, now)
+        return {
+            "said": f"{len(connections)} {'connection' if len(connections) == 1 else 'connections'} cut",
+            "keys": keys,
+        }
+
+    def _send_withheld(self, now: Instant) -> None:
+        """Send the withheld messages that are no longer withheld by a fault."""
+        # Their deadlines may be earlier now, and their delayed messages may be released.
+        for connection in self._connections:
+            if connection.faults is not None:
+                self._connections.touch(connection)
+        # `_deliver` calls `withholds` again, so another fault may withhold the same messages.
+        withheld, self._withheld = self._withheld, {}
+        for login, messages in withheld.items():
+            self._deliver([(login, message) for message in messages], now)
+        self._process_aborted(now)

@@ -1,0 +1,20 @@
+"""How a client reaches a simulated venue."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from kalshi_fix_adapters.net.tls import Security
+from kalshi_fix_sansio._generated.sessions import Product
+
+
+class VenueOptions(TypedDict):
+    """The arguments with which a client connects to a simulated venue. Beside them it takes all others of
+    `kalshi_fix_adapters.config.plan.Options`: `order_entry(**venue.options(), store=folder)`."""
+
+    product: Product
+    key_id: str
+    private_key: bytes
+    host: str
+    port: int
+    tls: Security

@@ -1,0 +1,121 @@
+"""The simulated Kalshi with everything a client needs to talk to it: a throwaway CA, API keys, markets,
+a book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Self
+
+from kalshi_fix_adapters.net.tls import Tls
+from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio._generated.sessions import Product
+from kalshi_fix_venue.identities import Authority, ClientKey
+from kalshi_fix_venue.input_log import InputLog
+from kalshi_fix_venue.scenario import KEYS_EACH, Scenario
+from kalshi_fix_venue.server import VenueServer, all_ports
+from kalshi_fix_venue.testing.options import VenueOptions
+from kalshi_fix_venue.venue import VenueModel
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - only who asks for it listens there, such as a container does
+"""Listens on every address of the machine."""
+
+
+class Sandbox:
+    """A venue for one purpose: `owners` have an account and `keys_each` API keys on every product.
+
+    One connection per API key is the venue's rule, so whoever wants orders and market data at once needs
+    two.
+    """
+
+    def __init__(
+        self,
+        owners: tuple[str, ...] = (),
+        *,
+        keys_each: int = KEYS_EACH,
+        ports: Mapping[tuple[str, str], int] | None = None,
+        random: Random | None = None,
+        ed25519_keys: bool = True,
+        scenario: Scenario | None = None,
+        input_log: InputLog | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
+        if scenario is None:
+            scenario = Scenario().joined_by(owners).with_keys(count=keys_each, rsa=not ed25519_keys)
+        self.scenario: Scenario = scenario.joined_by(owners)
+        """What the venue is at the start. `keys_each` and `ed25519_keys` are not for one that is given."""
+        self._authority = Authority()
+        self.keys: dict[tuple[str, str], tuple[ClientKey, ...]] = self.scenario.make_keys()
+        """The API keys by owner and product."""
+        if random is None:
+            random = Random(self.scenario.seed)  # noqa: S311 - nothing secret is drawn from it
+        self.server: VenueServer = VenueServer(
+            self.scenario.config(self.keys),
+            self._authority.issue(),
+            host=host,
+            ports=ports,
+            random=random,
+            make=VenueModel if input_log is None else input_log.venue,
+        )
+
+    def __enter__(self) -> Self:
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.server.__exit__(*raised)
+
+    @property
+    def host(self) -> str:
+        """Where clients on this machine find it, whose certificate is for loopback names."""
+        return "127.0.0.1" if self.server.host == EVERYWHERE else self.server.host
+
+    @property
+    def ca_pem(self) -> str:
+        """What a client must trust."""
+        return self._authority.certificate_pem.decode()
+
+    def options(self, owner: str, product: Product, session: str, key: int = 0) -> VenueOptions:
+        """Return the arguments with which one of an owner's keys connects a client to a session type."""
+        chosen = self.keys[owner, product][key]
+        return {
+            "product": product,
+            "key_id": chosen.key_id,
+            "private_key": chosen.private_key_pem,
+            "host": self.host,
+            "port": self.server.port(product, session),
+            "tls": Tls(ca_data=self.ca_pem),
+        }
+
+    def write_files(self, folder: Path, owner: str) -> dict[str, list[tuple[str, Path]]]:
+        """Write the CA and an owner's private keys into a folder.
+
+        Returns for each product the ids of the keys and the files with them.
+
+        Raises:
+            OSError: the folder cannot be written, or holds such files already.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        with self.ca_path(folder).open("x") as file:
+            file.write(self.ca_pem)
+        written: dict[str, list[tuple[str, Path]]] = {product: [] for product in PRODUCTS}
+        for product, files in written.items():
+            for number, key in enumerate(self.keys.get((owner, product), ()), 1):
+                path = folder / f"{product}-{number}.pem"
+                key.write(path)
+                files.append((key.key_id, path))
+        return written
+
+    @staticmethod
+    def ca_path(folder: Path) -> Path:
+        """Return where `write_files` puts the CA."""
+        return folder / "ca.pem"
+
+    def endpoints(self, product: str) -> str:
+        """Return the addresses of all session types of a product, as KALSHI_FIX_ENDPOINTS wants them."""
+        return ",".join(
+            f"{session}={self.host}:{self.server.port(product, session)}"
+            for of_product, session in all_ports()
+            if of_product == product
+        )

@@ -1,0 +1,306 @@
+"""The other side of a test's trades."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    AcceptQuoteStatus,
+    Quote,
+    QuoteConfirm,
+    QuoteConfirmStatus,
+    QuoteRequest,
+    QuoteRequestAck,
+    QuoteRequestReject,
+    QuoteRequestSymbol,
+    QuoteStatus,
+    QuoteStatusReport,
+    Side,
+)
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.exchange import (
+    AccountId,
+    CancelAll,
+    CancelCause,
+    CancelOrder,
+    Exchange,
+    ExchangeOrderState,
+    PlaceOrder,
+    TimeInForce,
+)
+from kalshi_fix_venue.exchange.orders import OrderSnapshot
+from kalshi_fix_venue.exchange.outcomes import (
+    OrderOutcome,
+    OrderRejected,
+    OrderTraded,
+    Outcome,
+    RequestRefused,
+)
+from kalshi_fix_venue.exchange.terms import opposite
+from kalshi_fix_venue.server import VenueServer
+from kalshi_fix_venue.testing.options import VenueOptions
+from kalshi_fix_venue.testing.trader_session import TraderSession
+from kalshi_fix_venue.venue import VenueModel
+
+Number = Decimal | int | str
+"""A price in dollars or a number of contracts, exactly: `"0.45"`, not 0.45."""
+T = TypeVar("T")
+
+
+class Trader:
+    """An owner who trades at the exchange without a FIX session, but for RFQs.
+
+    Orders rest until they are cancelled, unless `time_in_force` says otherwise. Everybody concerned is told
+    of them as of any other order: the market, the other side, the listeners of the owner. The calls return
+    when it is done, and wait for no client.
+    """
+
+    def __init__(
+        self, server: VenueServer, product: str, owner: str, options: Callable[[str], VenueOptions]
+    ) -> None:
+        """Trade at a server's venue for an owner; `options` are those of a client on a session type."""
+        self.owner = owner
+        self.product = product
+        self._server = server
+        self._options = options
+        self._sessions: dict[str, TraderSession] = {}
+        self._origin = f"trader {owner}"
+
+    def buy(
+        self,
+        market: str,
+        quantity: Number,
+        price: Number,
+        *,
+        time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
+        **more: Any,
+    ) -> OrderSnapshot:
+        """Place an order to buy (Yes); return it as it stands afterwards.
+
+        Args:
+            market: Symbol (55).
+            quantity: contracts.
+            price: dollars.
+            time_in_force: how long it may rest.
+            **more: further attributes of `PlaceOrder`, such as `post_only=True`.
+
+        Raises:
+            ValueError: the exchange rejects it, or a number is not exact.
+        """
+        return self._place(market, Side.BUY, quantity, price, time_in_force=time_in_force, **more)
+
+    def sell(
+        self,
+        market: str,
+        quantity: Number,
+        price: Number,
+        *,
+        time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
+        **more: Any,
+    ) -> OrderSnapshot:
+        """Place an order to sell (buy No); as `buy`."""
+        return self._place(market, Side.SELL, quantity, price, time_in_force=time_in_force, **more)
+
+    def fill(
+        self, cl_ord_id: str, quantity: Number | None = None, *, owner: str = "me"
+    ) -> tuple[OrderSnapshot, ...]:
+        """Trade against an owner's open order at its price: all that is left of it, or so many contracts.
+
+        What stands before it in the book is traded against first, as in any market. Returns this trader's
+        orders that did it.
+
+        Raises:
+            LookupError: the owner has no such open order.
+            ValueError: it was not filled, because the exchange rejects the orders (no money, a pause), or
+                the order is this trader's own.
+        """
+        wanted = None if quantity is None else _exact(quantity)
+
+        def act(venue: VenueModel, now: Instant) -> tuple[OrderSnapshot, ...]:
+            exchange = venue.exchange(self.product)
+            order = _open_order(exchange, owner, cl_ord_id)
+            missing = order.leaves if wanted is None else wanted
+            side = opposite(order.side)
+            done: list[OrderSnapshot] = []
+            while missing > 0:
+                outcomes = self._execute(
+                    *(venue, now, order.market, side),
+                    quantity=missing,
+                    price=order.price,
+                    time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
+                )
+                trades = [each for each in outcomes if isinstance(each, OrderTraded)]
+                if not trades:
+                    raise ValueError(f"{cl_ord_id} of {owner} was not filled: nothing trades with it")
+                done.append(_last(outcomes, self.owner))
+                missing -= sum(
+                    (each.quantity for each in trades if each.order.order_id == order.order_id), Decimal(0)
+                )
+            return tuple(done)
+
+        return self._server.run(act)
+
+    def cancel(self, order: OrderSnapshot) -> OrderSnapshot:
+        """Cancel an order of this trader's; return it as it stands afterwards.
+
+        Raises:
+            LookupError: it is not open any more.
+        """
+        command = CancelOrder(
+            cl_ord_id=f"cancel {order.cl_ord_id}",
+            orig_cl_ord_id=order.cl_ord_id,
+            account=order.account,
+            origin=self._origin,
+            market=order.market,
+            side=order.side,
+        )
+        outcomes = self._server.execute(self.product, command)
+        if any(isinstance(outcome, RequestRefused) for outcome in outcomes):
+            raise LookupError(f"{self.owner} has no open order {order.cl_ord_id}")
+        return _last(outcomes, self.owner)
+
+    def cancel_all(self) -> None:
+        """Cancel what rests of this trader's orders."""
+        self._server.execute(self.product, CancelAll(origin=self._origin, cause=CancelCause.MASS_CANCELED))
+
+    # RFQs
+
+    def session(self, name: str) -> TraderSession:
+        """Return a FIX session of this trader's on a session type, for what there is no method for."""
+        if name not in self._sessions:
+            self._sessions[name] = TraderSession(self._server, name, self._options(name))
+        return self._sessions[name]
+
+    def rfqs(self) -> list[QuoteRequest]:
+        """Log on as a maker (KalshiRFQ), or else return the requests for quotes that came since the last
+        call."""
+        return self.session(_MAKERS).take(QuoteRequest)
+
+    def quote(self, rfq: QuoteRequest, *, bid: Number | None = None, offer: Number | None = None) -> str:
+        """Quote on a request of `rfqs`: what this trader pays for Yes (bid) and for No (offer), in dollars.
+        Returns the QuoteID (117).
+
+        Raises:
+            ValueError: the venue rejects it.
+        """
+        [entry] = rfq.related_sym
+        quote_id = self._server.inspect(VenueModel.new_id)
+        maker = self.session(_MAKERS)
+        maker.send(
+            Quote(
+                quote_id=quote_id,
+                quote_req_id=rfq.quote_req_id,
+                symbol=entry.symbol or "",
+                bid_px=None if bid is None else _exact(bid),
+                offer_px=None if offer is None else _exact(offer),
+            )
+        )
+        self._require_taken("quote", maker.take(QuoteStatusReport), quote_id)
+        return quote_id
+
+    def confirm(self, quote_id: str) -> None:
+        """Confirm a quote that its creator has accepted; the trade follows after the venue's pause for it.
+
+        Raises:
+            ValueError: the venue rejects it, such as because nobody has accepted the quote.
+        """
+        maker = self.session(_MAKERS)
+        maker.send(QuoteConfirm(quote_id=quote_id))
+        self._require_taken("confirmation", maker.take(QuoteConfirmStatus), quote_id)
+
+    def request_quotes(self, market: str, quantity: Number) -> str:
+        """Ask the makers for quotes (KalshiRT); return the venue's id of the request.
+
+        Raises:
+            ValueError: the venue rejects it.
+        """
+        creator, own_id = self.session(_CREATORS), self._server.inspect(VenueModel.new_id)
+        entry = QuoteRequestSymbol(symbol=market, order_qty=_exact(quantity))
+        creator.send(QuoteRequest(quote_req_id=own_id, related_sym=[entry]))
+        for refusal in creator.take(QuoteRequestReject):
+            raise ValueError(f"the venue rejects {self.owner}'s request for quotes: {refusal.text}")
+        [ack] = creator.take(QuoteRequestAck)
+        return str(ack.rfq_id)
+
+    def quotes(self) -> list[Quote]:
+        """Return the quotes on this trader's requests that came since the last call."""
+        return self.session(_CREATORS).take(Quote)
+
+    def accept(self, quote: Quote | str, side: Side) -> None:
+        """Accept a quote of `quotes`, or one by its QuoteID (117); the trade follows when its maker has
+        confirmed.
+
+        Raises:
+            ValueError: the venue rejects it.
+        """
+        creator, quote_id = self.session(_CREATORS), quote if isinstance(quote, str) else quote.quote_id
+        creator.send(AcceptQuote(quote_id=quote_id, side=side))
+        self._require_taken("acceptance", creator.take(AcceptQuoteStatus), quote_id)
+
+    def _place(self, market: str, side: Side, quantity: Number, price: Number, **more: Any) -> OrderSnapshot:
+        exact = {"quantity": _exact(quantity), "price": _exact(price)}
+
+        def act(venue: VenueModel, now: Instant) -> OrderSnapshot:
+            return _last(self._execute(venue, now, market, side, **exact, **more), self.owner)
+
+        return self._server.run(act)
+
+    def _execute(
+        self, venue: VenueModel, now: Instant, market: str, side: Side, **more: Any
+    ) -> Sequence[Outcome]:
+        command = PlaceOrder(
+            order_id=venue.new_id(),
+            cl_ord_id=venue.new_id(),
+            account=AccountId(self.owner, shard=venue.exchange(self.product).shard_of(market)),
+            origin=self._origin,
+            market=market,
+            side=side,
+            **more,
+        )
+        outcomes = venue.execute(self.product, command, now)
+        for outcome in outcomes:
+            if isinstance(outcome, OrderRejected):
+                raise ValueError(
+                    f"the exchange rejects {self.owner}'s order, {command.side.name} {command.quantity} "
+                    f"{command.market} at {command.price}: {outcome.cause.name}"
+                )
+        return outcomes
+
+    def _require_taken(self, what: str, statuses: Sequence[Any], quote_id: str) -> None:
+        """Raise ValueError if one of these messages refuses what was sent about a quote."""
+        for status in statuses:
+            if isinstance(status, QuoteStatusReport):
+                refused = status.quote_status == QuoteStatus.REJECTED
+            else:
+                refused = status.text is not None
+            if status.quote_id == quote_id and refused:
+                raise ValueError(f"the venue rejects {self.owner}'s {what}: {status.text}")
+
+
+_CREATORS, _MAKERS = "KalshiRT", "KalshiRFQ"
+
+
+def _exact(number: Number) -> Decimal:
+    if isinstance(number, float):
+        raise ValueError(f"{number!r} is not exact; give a string such as '{number}'")
+    return Decimal(number)
+
+
+def _open_order(exchange: Exchange, owner: str, cl_ord_id: str) -> OrderSnapshot:
+    order = exchange.find(owner, cl_ord_id)
+    if order is None or order.state is not ExchangeOrderState.OPEN:
+        raise LookupError(f"{owner} has no open order {cl_ord_id}")
+    return order
+
+
+def _last(outcomes: Sequence[Outcome], owner: str) -> OrderSnapshot:
+    """Return how an owner's order stood at last."""
+    mine = [
+        outcome.order
+        for outcome in outcomes
+        if isinstance(outcome, OrderOutcome) and outcome.order.account.owner == owner
+    ]
+    return mine[-1]

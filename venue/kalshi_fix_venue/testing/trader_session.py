@@ -1,0 +1,103 @@
+"""A FIX session of a trader, without sockets, threads and waiting."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
+from kalshi_fix_sansio import LogonFields
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import Event, MessageReceived, SessionEnded
+from kalshi_fix_sansio.session import MemoryStore, Session
+from kalshi_fix_venue.server import VenueServer
+from kalshi_fix_venue.testing.options import VenueOptions
+from kalshi_fix_venue.venue import VenueModel
+
+_AN_HOUR = 3600
+"""HeartBtInt in seconds: nobody looks after the session between two calls."""
+M = TypeVar("M", bound=Message)
+
+
+class TraderSession:
+    """A session that is logged on whenever something is sent or taken, and served within those calls.
+
+    What the venue answers at once is there when `send` returns; what follows later is found by `take`.
+    """
+
+    def __init__(self, server: VenueServer, name: str, options: VenueOptions) -> None:
+        self.name = name
+        self._server = server
+        fields = (
+            LogonFields(skip_pending_exec_reports=True) if name in ("KalshiNR", "KalshiRT") else LogonFields()
+        )
+        plan = make_plan(name, ClientConfig(**options, heart_bt_int=_AN_HOUR, logon_fields=fields))
+        self._config: SessionConfig = plan.config
+        self._at: tuple[VenueModel, int] | None = None
+        """The venue that it is connected to, and the number of the connection there."""
+        self._store = MemoryStore()
+        self._session = Session(self._config, self._store)
+        self._heard: list[Message] = []
+        self._text = ""
+        """Why the session has ended."""
+
+    def log_on(self) -> None:
+        """Log on, unless that is so: makers hear of the requests that come from then on.
+
+        Raises:
+            ValueError: the venue refuses it, such as because another client uses the key.
+        """
+        self._server.run(self._serve)
+
+    def send(self, message: Message) -> None:
+        """Send an application message.
+
+        Raises:
+            ValueError: the venue refuses the logon, or the message may not be sent.
+        """
+
+        def act(venue: VenueModel, now: Instant) -> None:
+            self._serve(venue, now)
+            self._session.send(message, now)
+            self._serve(venue, now)
+
+        self._server.run(act)
+
+    def take(self, kind: type[M]) -> list[M]:
+        """Return the messages of a kind that came and were not taken yet."""
+        self._server.run(self._serve)
+        found = [message for message in self._heard if isinstance(message, kind)]
+        self._heard = [message for message in self._heard if not isinstance(message, kind)]
+        return found
+
+    def _serve(self, venue: VenueModel, now: Instant) -> None:
+        """Carry bytes between the two until neither has more to say; log on first if need be."""
+        if self._at is None or self._at[0] is not venue or venue.should_close(self._at[1]):
+            if self._at is not None and self._at[0] is not venue:
+                self._store = MemoryStore()
+            self._session = Session(self._config, self._store)
+            self._at = venue, venue.connection_made(self._config.product, self.name, now)
+            self._session.connect(now)
+            self._heard.clear()
+        number = self._at[1]
+        while True:
+            request = self._session.data_to_send()
+            if request:
+                venue.receive_data(number, request, now)
+            answer = venue.data_to_send(number)
+            if answer:
+                self._session.receive_data(answer, now)
+            for event in self._session.events():
+                self._note(event)
+            if not request and not answer:
+                break
+        if not self._session.is_established:
+            venue.receive_eof(number, now)
+            raise ValueError(f"the trader's session on {self.name} has ended: {self._text}")
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, MessageReceived):
+            self._heard.append(event.message)
+        elif isinstance(event, SessionEnded):
+            self._text = event.text or event.reason.value

@@ -1,0 +1,357 @@
+"""A simulated Kalshi for one test, or for many of them one after the other."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+from uuid import UUID
+
+import attrs
+
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_adapters.net.tls import InProcess, Security, Tls
+from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio._generated.sessions import Product
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.config import AccountConfig
+from kalshi_fix_venue.exchange import AccountId, Command
+from kalshi_fix_venue.exchange.orders import OrderSnapshot
+from kalshi_fix_venue.exchange.outcomes import Outcome
+from kalshi_fix_venue.identities import Authority, ClientKey
+from kalshi_fix_venue.liquidity import liquidity_orders
+from kalshi_fix_venue.operations import operation
+from kalshi_fix_venue.operations.base import Answer
+from kalshi_fix_venue.scenario import BALANCE, MARKETS, RESTING_LEVELS, Keys, Market, Scenario
+from kalshi_fix_venue.scenario.file import load_scenario
+from kalshi_fix_venue.server import VenueServer
+from kalshi_fix_venue.testing.options import VenueOptions
+from kalshi_fix_venue.testing.trader import Number, Trader
+from kalshi_fix_venue.venue import SeqNums, VenueModel
+
+
+class Venue:
+    """A simulated Kalshi with markets, accounts and API keys, as a context manager.
+
+    Clients reach it within the process, without network and TLS, or with `tls` on loopback ports. It runs in
+    a thread of its own, so that it serves blocking code and every event loop; its methods wait for that
+    thread alone, and see what clients have written before. Two of them never meet.
+
+    The books are empty at first.
+    """
+
+    def __init__(
+        self,
+        *,
+        owners: Iterable[str] = ("me", "other"),
+        tls: bool = False,
+        rsa_keys: bool = False,
+        markets: Mapping[str, Sequence[Market]] = MARKETS,
+        balance: Number = BALANCE,
+        seed: int = 1,
+        settings: Mapping[str, Any] | None = None,
+        scenario: Scenario | Path | str | None = None,
+    ) -> None:
+        """Prepare a venue; entering it starts it.
+
+        Args:
+            owners: who has an account on each product, and an API key on it for every session type.
+            tls: listen on loopback ports, with a certificate authority made for the occasion.
+            rsa_keys: RSA keys instead of Ed25519 ones, for clients that know no others.
+            markets: by product.
+            balance: dollars on each account.
+            seed: of the ids that the venue draws, which are the same again after each `reset`.
+            settings: further arguments of `VenueConfig`, such as `sending_time_tolerance`.
+            scenario: what the venue is at the start, or the YAML file that says so; `owners` are there
+                beside its own, each of whom has a key for every session type, and `markets` are not used.
+
+        Raises:
+            ConfigurationError: the parts do not fit together, or the file is wrong, with its line.
+        """
+        start = _scenario(scenario, markets)
+        self._seed = seed if start.seed is None else start.seed
+        self._markets = start.markets
+        known = {(account.owner, account.product) for account in start.accounts}
+        accounts = start.accounts + tuple(
+            AccountConfig(owner=owner, product=product, balance=Decimal(balance), drop_copy=True)
+            for owner in owners
+            for product in PRODUCTS
+            if (owner, product) not in known
+        )
+        places = [(account.owner, account.product) for account in accounts]
+        self._keys = _keys(places, self._random(), rsa_keys=rsa_keys)
+        described = {(keys.owner, keys.product): keys for keys in reversed(start.keys)}
+        further = dict(settings or {})
+        flow = further.pop("flow", start.flow)
+        complete = attrs.evolve(
+            start,
+            accounts=accounts,
+            keys=tuple(
+                attrs.evolve(
+                    described.get(place, Keys(owner=place[0], product=place[1])), count=len(self._keys[place])
+                )
+                for place in places
+            ),
+            settings={**start.settings, **further},
+            flow=flow,
+        )
+        config = complete.config({place: tuple(keys.values()) for place, keys in self._keys.items()})
+        self._owners = {
+            product: {account.owner for account in config.accounts if account.product == product}
+            for product in PRODUCTS
+        }
+        self._traders: dict[tuple[str, str], Trader] = {}
+        authority = Authority() if tls else None
+        self.ca_pem: str | None = None if authority is None else authority.certificate_pem.decode()
+        """What a client must trust; None without TLS."""
+        self.server: VenueServer = VenueServer(
+            config,
+            None if authority is None else authority.issue(),
+            ports=None if tls else {},
+            random=self._random(),
+        )
+
+    def _random(self) -> Random:
+        return Random(self._seed)  # noqa: S311 - nothing secret is drawn from it
+
+    def __enter__(self) -> Self:
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.server.__exit__(*raised)
+
+    def reset(self) -> None:
+        """Be as at the beginning: no orders, positions and faults, the first balances, nobody logged on.
+
+        Every connection is cut. Keys, ports and thread stay, so that this costs less than a logon. A client
+        that was left open connects again as after any loss, so close yours before.
+        """
+        self.server.reset(self._random())
+
+    # For clients
+
+    def options(
+        self,
+        owner: str = "me",
+        session: str = "KalshiNR",
+        *,
+        product: Product = "prediction",
+        key: str | None = None,
+    ) -> VenueOptions:
+        """Return the arguments with which a client connects as an owner: `order_entry(**venue.options())`.
+
+        Args:
+            owner: whose account.
+            session: session type.
+            product: `prediction` or `margin`.
+            key: which key: that of another session type. Kalshi allows one connection per key.
+
+        Raises:
+            ConfigurationError: there is no such owner or session type on the product.
+        """
+        chosen = self._key(owner, product, session if key is None else key)
+        host, port = f"{product}.{_IN_PROCESS}", SESSION_TYPES[session].port or 0
+        tls: Security = InProcess(self._connect)
+        if self.ca_pem is not None:
+            host, port = self.server.host, self.server.port(product, session)
+            tls = Tls(ca_data=self.ca_pem)
+        return {
+            "product": product,
+            "key_id": chosen.key_id,
+            "private_key": chosen.private_key_pem,
+            "host": host,
+            "port": port,
+            "tls": tls,
+        }
+
+    def _connect(self, host: str, port: int) -> socket.socket:
+        sessions = {session_type.port: name for name, session_type in SESSION_TYPES.items()}
+        return self.server.connect(host.partition(".")[0], sessions.get(port, ""))
+
+    # The other side
+
+    def trader(self, owner: str = "other", *, product: Product = "prediction") -> Trader:
+        """Return an owner who trades as the other side of a test's trades.
+
+        Raises:
+            ConfigurationError: there is no such owner.
+        """
+        self._require_owner(owner, product)
+        if (owner, product) not in self._traders:
+            options = partial(self.options, owner, product=product)
+            self._traders[owner, product] = Trader(self.server, product, owner, options)
+        return self._traders[owner, product]
+
+    def rest_liquidity(self, *, levels: int = RESTING_LEVELS) -> None:
+        """Let orders of nobody in particular rest on both sides of every market: so many prices, 1 to 100
+        contracts each."""
+
+        def act(model: VenueModel, now: Instant) -> None:
+            for product, markets in self._markets.items():
+                for market in markets:
+                    for order in liquidity_orders(
+                        market.rules,
+                        market.middle,
+                        random,
+                        model.new_id,
+                        levels=levels,
+                        spacing=market.spacing,
+                    ):
+                        model.execute(product, order, now)
+
+        random = self._random()
+        self.server.run(act)
+
+    def do(self, name: str, **parameters: object) -> Answer:
+        """Do what an operator or an accident does, by name, as `kalshi-fix venue do` has it:
+        `do("pause", what="exchange")`, `do("settle", market=ticker)`.
+
+        Raises:
+            ConfigurationError: there is no such operation or parameter, or it cannot be done now.
+        """
+        return self.server.perform(operation(name, parameters))
+
+    def skip(self, seconds: float) -> None:
+        """Let seconds pass at once for the venue, so that a test need not wait for its timers and expiries.
+
+        The clocks of clients go on as before: from 30 seconds on they differ by more than the venue bears
+        (`sending_time_tolerance` among the settings), and who has been silent for longer than agreed is
+        asked for a sign of life, then cut.
+        """
+        self.server.skip(seconds)
+
+    def execute(self, command: Command, *, product: Product = "prediction") -> Sequence[Outcome]:
+        """Do something at a product's exchange; the commands are in `kalshi_fix_venue.exchange`.
+
+        Raises:
+            ValueError: a SetMarketState that cannot be.
+        """
+        return self.server.execute(product, command)
+
+    # What the exchange knows
+
+    def orders(self, owner: str = "me", *, product: Product = "prediction") -> tuple[OrderSnapshot, ...]:
+        """Return the open orders of an owner, the oldest first.
+
+        Raises:
+            ConfigurationError: there is no such owner.
+        """
+        self._require_owner(owner, product)
+        return self.server.inspect(
+            lambda model: tuple(
+                order for order in model.exchange(product).open_orders() if order.account.owner == owner
+            )
+        )
+
+    def positions(
+        self, owner: str = "me", *, product: Product = "prediction", subaccount: int = 0
+    ) -> dict[str, Decimal]:
+        """Return the contracts that an account holds, by market: positive long (Yes), negative short (No).
+
+        Raises:
+            ConfigurationError: there is no such owner.
+        """
+        self._require_owner(owner, product)
+        return self.server.inspect(
+            lambda model: {
+                ticker: holding.position.net
+                for account in model.exchange(product).accounts()
+                if (account.id.owner, account.id.subaccount) == (owner, subaccount)
+                for ticker, holding in account.holdings.items()
+                if holding.position.net
+            }
+        )
+
+    def cash(
+        self, owner: str = "me", *, product: Product = "prediction", subaccount: int = 0, shard: int = 0
+    ) -> Decimal:
+        """Return the balance of an account in dollars, with what open orders hold back.
+
+        Raises:
+            ConfigurationError: there is no such account.
+        """
+        account = AccountId(owner, subaccount, shard)
+        self._require_owner(owner, product)
+        try:
+            return self.server.inspect(lambda model: model.exchange(product).account(account).balance)
+        except KeyError:
+            raise ConfigurationError(
+                f"{owner!r} has no subaccount {subaccount} on shard {shard} of {product}"
+            ) from None
+
+    def seq_nums(
+        self,
+        owner: str = "me",
+        session: str = "KalshiNR",
+        *,
+        product: Product = "prediction",
+        key: str | None = None,
+    ) -> SeqNums | None:
+        """Return the venue's next MsgSeqNums (34) with a key on a session type; None if it is not logged on
+        and the session type does not keep them."""
+        chosen = self._key(owner, product, session if key is None else key)
+        return self.server.inspect(lambda model: model.seq_nums(chosen.key_id, session))
+
+    def logged_on(self, owner: str = "me", *, product: Product = "prediction") -> tuple[str, ...]:
+        """Return the session types that an owner is logged on to."""
+        ids = {
+            key.key_id
+            for (of, on), keys in self._keys.items()
+            if (of, on) == (owner, product)
+            for key in keys.values()
+        }
+        found = self.server.inspect(VenueModel.logged_on)
+        return tuple(session for key_id, session in found.items() if key_id in ids)
+
+    def _require_owner(self, owner: str, product: str) -> None:
+        known = self._owners.get(product, ())
+        if owner not in known:
+            raise ConfigurationError(
+                f"there is no owner {owner!r} on {product}; {did_you_mean(owner, known)}"
+            )
+
+    def _key(self, owner: str, product: str, session: str) -> ClientKey:
+        self._require_owner(owner, product)
+        keys = self._keys.get((owner, product), {})
+        if session not in keys:
+            raise ConfigurationError(
+                f"{owner!r} has no key for {session!r} on {product}; {did_you_mean(session, keys)}"
+            )
+        return keys[session]
+
+
+_IN_PROCESS = "simulated"
+"""The host that clients in this process show in their logs, behind the product."""
+
+
+def _scenario(given: Scenario | Path | str | None, markets: Mapping[str, Sequence[Market]]) -> Scenario:
+    if given is None:
+        quiet = {
+            product: tuple(attrs.evolve(market, levels=0) for market in of_product)
+            for product, of_product in markets.items()
+        }
+        return Scenario(markets=quiet)
+    if isinstance(given, Scenario):
+        return given
+    return load_scenario(Path(given))
+
+
+def _keys(
+    places: Sequence[tuple[str, str]], random: Random, *, rsa_keys: bool
+) -> dict[tuple[str, str], dict[str, ClientKey]]:
+    """Make one key pair per owner, which is an API key of its own for each session type of a product."""
+    pairs = {owner: ClientKey.generate(ed25519_key=not rsa_keys) for owner, _ in places}
+    return {
+        (owner, product): {
+            name: attrs.evolve(pairs[owner], key_id=str(UUID(int=random.getrandbits(128), version=4)))
+            for name, session_type in SESSION_TYPES.items()
+            if product in session_type.products
+        }
+        for owner, product in places
+    }

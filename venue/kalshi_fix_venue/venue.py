@@ -1,0 +1,679 @@
+"""The model of the venue: connections in, bytes out; no I/O, no clock.
+
+It owns an acceptor Session for each connection, decides about logons, and carries messages between the
+sessions and the gateways of the two products.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+from uuid import UUID
+
+import attrs
+
+from kalshi_fix_adapters.documents.names import did_you_mean
+from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.errors import ConfigurationError, EncodeError, InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived, SessionEnded
+from kalshi_fix_sansio.session import Session
+from kalshi_fix_venue.config import WRITE, VenueConfig
+from kalshi_fix_venue.exchange import (
+    PREDICTION,
+    AccountId,
+    CancelAll,
+    CancelCause,
+    Command,
+    Exchange,
+    PauseState,
+    SetPause,
+)
+from kalshi_fix_venue.exchange.outcomes import Outcome
+from kalshi_fix_venue.flow import Flow
+from kalshi_fix_venue.gateway.drop_copy import DropCopy
+from kalshi_fix_venue.gateway.flags import LogonFlags
+from kalshi_fix_venue.gateway.logins import Delivery, Login
+from kalshi_fix_venue.gateway.product import ProductGateway
+from kalshi_fix_venue.gateway.refusals import over_the_limit
+from kalshi_fix_venue.gateway.texts import MAINTENANCE
+from kalshi_fix_venue.inbox import Backlog, Inbox
+from kalshi_fix_venue.liquidity import LIQUIDITY, liquidity_orders
+from kalshi_fix_venue.operations.base import Answer, Fault, Operation, SessionOperation
+from kalshi_fix_venue.operations.operator import LogOut
+from kalshi_fix_venue.pauses import Pauses, PauseWindow
+from kalshi_fix_venue.programme import Agenda
+from kalshi_fix_venue.rate_limits import RateLimits
+from kalshi_fix_venue.sessions import admission
+from kalshi_fix_venue.sessions.armed_faults import ArmedFaults
+from kalshi_fix_venue.sessions.connections import Connection, Connections
+from kalshi_fix_venue.sessions.fault_injection import FaultInjection
+from kalshi_fix_venue.sessions.offline_queue import OfflineQueue
+from kalshi_fix_venue.sessions.tolerance import CODECS
+
+NEVER = Instant(0, datetime.min.replace(tzinfo=UTC))
+"""The time of the last call before the first."""
+
+
+@attrs.frozen
+class SeqNums:
+    """The MsgSeqNums (34) that come next.
+
+    Attributes:
+        incoming: From the client.
+        outgoing: From the venue.
+    """
+
+    incoming: int
+    outgoing: int
+
+
+class VenueModel:
+    """A simulated Kalshi for both products.
+
+    Whoever moves the bytes calls `connection_made`, `receive_data`, `receive_eof` and `handle_timer`,
+    after each writes what `connections_with_output` have to say, closes `connections_to_close`, and sleeps
+    until `next_deadline`. The same calls with the same `random` seed give the same bytes.
+
+    None of these walks all connections: what a call costs does not grow with those that it does not concern.
+    """
+
+    def __init__(self, config: VenueConfig, random: Random) -> None:
+        """Open the venue; ids of orders and trades are drawn from `random`."""
+        self._config = config
+        self._random = random
+        self._keys = {key.key_id: key for key in config.api_keys}
+        self._gateways = {
+            product: ProductGateway(
+                Exchange(
+                    product,
+                    config.markets.get(product, ()),
+                    config.balances(product),
+                    zone=config.zone,
+                    new_id=self._new_id,
+                    fees=config.fees.get(product),
+                    terms=config.terms(product),
+                    market_groups=config.market_groups if product == PREDICTION else (),
+                    daily_caps=config.daily_caps(product),
+                    assumptions=config.assumptions,
+                ),
+                config.symbol_limits,
+                self._new_id,
+                config.rfqs,
+                config.combos if product == PREDICTION else (),
+                drop_copy=config.with_drop_copy(product),
+                max_past_events=config.max_past_events,
+                allocations=config.allocations(product),
+            )
+            for product in PRODUCTS
+        }
+        self._begun = False
+        # The programme, the flow and the faults are the parts that act by themselves; all else is an answer.
+        self._agenda = Agenda(config.programme)
+        self.not_done: list[str] = []
+        """Operations of the programme that could not be done when their time came, and why."""
+        self._flow = None
+        if config.flow is not None:
+            exchanges = {product: gateway.exchange for product, gateway in self._gateways.items()}
+            self._flow = Flow(config.flow, exchanges)
+        self._connections = Connections()
+        self.inbox: Inbox = Inbox(self)
+        """Bytes that wait to be processed, for a caller that reads faster than the venue processes."""
+        self._logged_on: dict[str, int] = {}
+        """Connection by key: a key has one at a time (Kalshi's page on authentication)."""
+        self._offline_queues: dict[Login, OfflineQueue] = {}
+        self._to_trim: deque[OfflineQueue] = deque()
+        """The same queues, in the order in which `handle_timer` lets them forget what is too old, one a
+        call."""
+        self._pages_due: dict[int, None] = {}
+        """Connections that have taken a page of past reports and are to have the next."""
+        self._aborted: list[Connection] = []
+        """Connections whose session was ended by something that happened on another."""
+        self._last = NEVER
+        """The time of the last call. Calls without a time, such as `data_to_send`, happen then."""
+        self._pauses = Pauses(config.pauses, config.zone)
+        self._rate_limits = RateLimits(
+            {(each.owner, each.product): each.tier for each in config.accounts if each.tier is not None},
+            {product: {rules.shard for rules in config.markets.get(product, ())} for product in PRODUCTS},
+        )
+        self._admission = admission.Admission(self._keys, self._pauses, self._rate_limits)
+        self._armed = ArmedFaults(lambda: self._random.getrandbits(64))
+        self._faults = FaultInjection(
+            self._armed,
+            self._connections,
+            self._deliver,
+            self._process_events,
+            self._process_aborted,
+            config.max_unsent,
+        )
+
+    def begin(self, now: Instant) -> None:
+        """Let what the venue does by itself begin: resting orders, the programme, the simulated traders.
+
+        A venue that has begun goes on."""
+        self._last = now
+        if self._begun:
+            return
+        self._begun = True
+        for held in self._config.programme.held:
+            shard = self.exchange(held.product).shard_of(held.ticker)
+            # Somebody has to be on the other side, or the contracts would come from nowhere.
+            pair = [AccountId(held.owner, shard=shard), AccountId(LIQUIDITY, shard=shard)]
+            buyer, seller = pair if held.quantity > 0 else reversed(pair)
+            self.exchange(held.product).preset_position(
+                buyer, seller, held.ticker, held.price, abs(held.quantity)
+            )
+        for resting in self._config.programme.resting:
+            rules = self.exchange(resting.product).markets[resting.ticker].rules
+            for order in liquidity_orders(
+                rules,
+                resting.middle,
+                self._random,
+                self.new_id,
+                levels=resting.levels,
+                spacing=resting.spacing,
+                largest=resting.largest,
+            ):
+                self._execute(resting.product, order, now)
+        # After the resting orders: a pause that is on would have refused them.
+        self._advance(now)
+        for gateway in self._gateways.values():
+            gateway.begin(now.utc)
+        self._agenda.begin(now)
+        self._follow_agenda(now)
+        if self._flow is not None:
+            self._flow.begin(now)
+
+    def _follow_agenda(self, now: Instant) -> None:
+        for operation in self._agenda.due(now):
+            try:
+                operation.perform(self, now)
+            except ConfigurationError as error:
+                self.not_done.append(f"{operation.NAME}: {error}")
+
+    # Connections
+
+    def connection_made(self, product: str, session_type: str, now: Instant) -> int:
+        """Take a new connection on the port of a product's session type; return its number.
+
+        Raises:
+            ConfigurationError: the product does not have this session type.
+            KeyError: there is no such session type.
+        """
+        config = SessionConfig(
+            role=Role.ACCEPTOR,
+            dialect=CODECS[product].dialect,
+            codec=CODECS[product],
+            session_type=DIALECT.session_types[session_type],
+            product=product,
+            sender_comp_id=session_type,
+            min_heart_bt_int=admission.MIN_HEART_BT_INT[product],
+            sending_time_tolerance=self._config.sending_time_tolerance,
+            logon_timeout=self._config.logon_timeout,
+            # What breaks the rules of its spec Kalshi answers by Reject (3).
+            strict=True,
+            max_unsent=self._config.max_unsent,
+        )
+        self._advance(now)
+        connection = self._connections.add(product, Session(config))
+        self._faults.watch_bytes(connection)
+        connection.session.connect(now)
+        self._connections.touch(connection)
+        return connection.id
+
+    def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
+        """Take bytes of a connection. One that is gone is ignored."""
+        self._advance(now)
+        connection = self._connections.get(conn)
+        if connection is None or connection.is_cut:
+            return
+        if connection.faults is not None:
+            data = connection.faults.inward(data, connection.who, now)
+        # Before the session reads: a ResendRequest must not get what the retention period has ended for.
+        if connection.login in self._offline_queues:
+            self._offline_queues[connection.login].forget(now)
+        connection.session.receive_data(data, now)
+        self._process_events(connection, now)
+        if connection.faults is not None and connection.faults.cut is not None and not connection.is_cut:
+            self._faults.cut(connection, connection.faults.cut, now)
+
+    def pause_reading(self, conn: int, now: Instant) -> None:
+        """Take note that bytes of a connection wait with the caller: its silence is not held against it."""
+        self._advance(now)
+        connection = self._connections.get(conn)
+        if connection is not None:
+            connection.session.pause_reading()
+            self._connections.touch(connection)
+
+    def resume_reading(self, conn: int, waited: float, now: Instant) -> None:
+        """Take note that bytes that have waited for so many seconds follow."""
+        self._advance(now)
+        connection = self._connections.get(conn)
+        if connection is not None:
+            connection.session.resume_reading(now, waited=waited)
+            self._connections.touch(connection)
+
+    def receive_eof(self, conn: int, now: Instant) -> None:
+        """Take note that a connection is gone, whoever closed it. It is forgotten."""
+        self._advance(now)
+        connection = self._connections.get(conn)
+        if connection is not None:
+            if not connection.is_cut:
+                connection.session.receive_eof(now)
+                self._process_events(connection, now)
+            self._connections.remove(connection)
+
+    def data_to_send(self, conn: int) -> bytes:
+        """Return the bytes to be written to a connection, and forget them."""
+        if self._armed.touch_bytes:
+            self._refresh()
+        connection = self._connections.get(conn)
+        output = b"" if connection is None else self._connections.fetch(connection, self._last)
+        if output and connection is not None and connection.login is not None:
+            # Fetched counts as written. An amend whose answer has left is in flight no more, and the next
+            # page of past reports follows: pages do not pile up for a slow reader.
+            gateway = self._gateways[connection.product]
+            gateway.output_written(connection.login)
+            if gateway.drop_copy.is_replaying(connection.login):
+                self._pages_due[conn] = None
+        return output
+
+    def connections_with_output(self) -> set[int]:
+        """Return the connections for which `data_to_send` has something."""
+        self._refresh()
+        return set(self._connections.with_output)
+
+    def connections_to_close(self) -> set[int]:
+        """Return the connections that are over, everything having been fetched."""
+        self._refresh()
+        return set(self._connections.over)
+
+    def should_close(self, conn: int) -> bool:
+        """Say whether a connection is to be closed, or is gone."""
+        self._refresh()
+        return self._connections.get(conn) is None or conn in self._connections.over
+
+    def should_reset(self, conn: int) -> bool:
+        """Say whether a connection that is to be closed is to be reset (TCP RST), as a fault wants it."""
+        connection = self._connections.get(conn)
+        return connection is not None and connection.is_reset
+
+    def _refresh(self) -> None:
+        """Note what has become of the connections that something happened to."""
+        # In order where a fault may strike one of them and not the others.
+        self._connections.refresh(self._faults.cut, self._last, in_order=self._armed.touch_bytes)
+
+    # Time
+
+    def next_deadline(self) -> float | None:
+        """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None for never."""
+        self._refresh()
+        deadlines = [self._monotonic(gateway.next_deadline()) for gateway in self._gateways.values()]
+        deadlines.append(self._connections.first_due(self._last))
+        deadlines.append(self._armed.next_deadline())
+        if self._pages_due:
+            deadlines.append(self._last.monotonic)
+        deadlines.append(self._agenda.next_deadline())
+        deadlines.append(self._monotonic(self._pauses.next_change()))
+        deadlines.append(None if self._flow is None else self._flow.next_deadline())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def handle_timer(self, now: Instant) -> None:
+        """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways, the
+        flow of orders."""
+        self._advance(now)
+        # The order of these steps is part of what a seed gives again, since ids are drawn in it: with another
+        # one no input log that was written before replays.
+        self._faults.begin_and_end(now)
+        self._refresh()
+        for connection in self._connections.pop_due(now):
+            if not connection.is_cut:
+                connection.session.handle_timer(now)
+                self._process_events(connection, now)
+        for gateway in self._gateways.values():
+            self._deliver(gateway.handle_timer(now.utc), now)
+        self._process_aborted(now)
+        self._turn_pages(now)
+        # Those of whom nothing is heard forget in turn, too: one a call, since a call must not walk all of
+        # them. That of a session that is asked forgets when it reads (`receive_data`).
+        if self._to_trim:
+            self._to_trim[0].forget(now)
+            self._to_trim.rotate()
+        self._follow_agenda(now)
+        if self._flow is not None:
+            for product, command in self._flow.due(now):
+                self.execute(product, command, now)
+
+    def _turn_pages(self, now: Instant) -> None:
+        """Hand the next page of past reports to those who have taken the one before."""
+        due, self._pages_due = self._pages_due, {}
+        for conn in due:
+            connection = self._connections.get(conn)
+            if connection is not None and connection.login is not None:
+                self._deliver(self._gateways[connection.product].drop_copy.next_page(connection.login), now)
+        self._process_aborted(now)
+
+    def _advance(self, now: Instant) -> None:
+        """Take note of the time; what is on schedule is done before whatever came late for it.
+
+        Every public method with a time calls it first.
+        """
+        # A fault strikes after the call that gave it the occasion and before the next one, whoever fetches
+        # what there is to say in which order, or nothing.
+        if self._armed.touch_bytes:
+            self._refresh()
+        self._last = now
+        if self._pauses.is_due(now.utc):
+            self._change_pauses(now)
+
+    def _change_pauses(self, now: Instant) -> None:
+        begun = self._pauses.change(now.utc)
+        for product, state in self._pauses.states.items():
+            if self.exchange(product).pause is not state:
+                self._execute(product, SetPause(state), now)
+        for window in begun:
+            if window.logs_out:
+                for product in window.products:
+                    self.log_out(LogOut(product=product), MAINTENANCE, now)
+
+    # The operator
+
+    def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
+        """Do something at a product's exchange, such as a pause, and tell the sessions concerned.
+
+        Raises:
+            ValueError: a SetMarketState that cannot be.
+        """
+        self._advance(now)
+        outcomes = self._execute(product, command, now)
+        if isinstance(command, SetPause):
+            # `_pauses` decides about Logons, when a pause ends, and which of several counts, so it has to
+            # know of this one too.
+            if command.state is PauseState.OPEN:
+                self.resume(product, now)
+            else:
+                window = PauseWindow(begins=now.utc, ends=None, state=command.state, products=(product,))
+                self.pause(window, now)
+        return outcomes
+
+    def _execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
+        gateway = self._gateways[product]
+        # What was due before the command is done before it, or a caller who is late with `handle_timer` would
+        # change what happens.
+        self._deliver(gateway.handle_timer(now.utc), now)
+        deliveries, outcomes = gateway.execute(command, now.utc)
+        self._deliver(deliveries, now)
+        self._process_aborted(now)
+        return outcomes
+
+    def perform(self, operation: Operation, now: Instant) -> Answer:
+        """Do what an operator asks for by name; see `operations`.
+
+        Raises:
+            ConfigurationError: it cannot be done; nothing has changed.
+        """
+        self._advance(now)
+        return operation.perform(self, now)
+
+    def pause(self, window: PauseWindow, now: Instant) -> dict[str, PauseState]:
+        """Pause, in place of the pause by command before; return what holds for each product then."""
+        self._advance(now)
+        self._pauses.pause(window)
+        self._change_pauses(now)
+        return {product: self._pauses.states[product] for product in window.products}
+
+    def resume(self, product: str | None, now: Instant) -> dict[str, PauseState]:
+        """End the pauses that are on for a product, or for all; return what holds then."""
+        self._advance(now)
+        self._pauses.resume(product, now.utc)
+        self._change_pauses(now)
+        return {each: self._pauses.states[each] for each in PRODUCTS if product in (None, each)}
+
+    def inject(self, fault: Fault, now: Instant) -> Answer:
+        """Arm a fault, or where it waits for nothing, let it happen.
+
+        Raises:
+            ConfigurationError: too many are armed, or nobody has the key or the name of the owner.
+        """
+        self._require_known(fault)
+        self._advance(now)
+        return self._faults.inject(fault, now)
+
+    def release(self, name: str | None, now: Instant) -> Answer:
+        """End the faults of a name, or all; what they have kept back leaves."""
+        self._advance(now)
+        return self._faults.release(name, now)
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the faults that are armed, oldest first."""
+        return [armed.told() for armed in self._armed]
+
+    def _require_known(self, who: SessionOperation) -> None:
+        """A name that is misspelt concerns nobody, and what was to be tried would pass unnoticed."""
+        owners = {account.owner for account in self._config.accounts}
+        if who.owner is not None and who.owner not in owners:
+            raise ConfigurationError(f"there is no owner {who.owner!r}; {did_you_mean(who.owner, owners)}")
+        if who.key is not None and who.key not in self._keys:
+            raise ConfigurationError(f"there is no API key {who.key!r}; {did_you_mean(who.key, self._keys)}")
+
+    def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
+        """Begin the Logout of the sessions concerned; return the ids of their keys.
+
+        Raises:
+            ConfigurationError: nobody has the key or the name of the owner.
+        """
+        self._require_known(who)
+        connections = self._connections_of(who)
+        for connection in connections:
+            connection.session.logout(now, text=text)
+            self._process_events(connection, now)
+        return [connection.login.key_id for connection in connections if connection.login is not None]
+
+    def backlog(self, now: Instant) -> Backlog:
+        """Return what waits to be processed, because the venue does not keep up."""
+        return self.inbox.backlog(now)
+
+    @property
+    def input_log_path(self) -> Path | None:
+        """The file that what comes to it is written to, if one is."""
+        return None
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Return who is logged on, with the numbers of the next message in each direction."""
+        return [
+            {
+                "key": login.key_id,
+                "owner": login.owner,
+                "product": login.product,
+                "session": login.session_type,
+                "listener": login.flags.listener,
+                "next_outgoing": connection.session.next_outgoing,
+                "next_incoming": connection.session.next_incoming,
+            }
+            for connection in self._logged_on_connections()
+            if (login := connection.login) is not None
+        ]
+
+    def _logged_on_connections(self) -> list[Connection]:
+        return [self._connections[number] for number in sorted(self._logged_on.values())]
+
+    def _connections_of(self, who: SessionOperation) -> list[Connection]:
+        return [
+            connection
+            for connection in self._logged_on_connections()
+            if connection.login is not None
+            and connection.session.is_established
+            and who.concerns(connection.who)
+        ]
+
+    def exchange(self, product: str) -> Exchange:
+        """Return a product's exchange, to be looked at; change it through `execute`."""
+        return self._gateways[product].exchange
+
+    def drop_copy(self, product: str) -> DropCopy:
+        """Return a product's drop copy: who may ask for past reports, and whose requests are refused."""
+        return self._gateways[product].drop_copy
+
+    def new_id(self) -> str:
+        """Draw an id for an order."""
+        return self._new_id()
+
+    def logged_on(self) -> dict[str, str]:
+        """Return the session type that each key is logged on to."""
+        return {
+            key_id: self._connections[conn].session.config.session_type.name
+            for key_id, conn in self._logged_on.items()
+        }
+
+    def seq_nums(self, key_id: str, session_type: str) -> SeqNums | None:
+        """Return the numbers of a key on a session type; None if it is not logged on there and the session
+        type does not keep them."""
+        conn = self._logged_on.get(key_id)
+        if conn is not None and self._connections[conn].session.config.session_type.name == session_type:
+            session = self._connections[conn].session
+            return SeqNums(session.next_incoming, session.next_outgoing)
+        for login, queue in self._offline_queues.items():
+            if (login.key_id, login.session_type) == (key_id, session_type):
+                return SeqNums(queue.store.next_incoming, queue.store.next_outgoing)
+        return None
+
+    # What sessions say
+
+    def _process_events(self, connection: Connection, now: Instant) -> None:
+        self._connections.touch(connection)
+        # Answering an event may bring about another one on the same session, such as its end.
+        while events := connection.session.events():
+            for event in events:
+                self._take(connection, event, now)
+        self._process_aborted(now)
+
+    def _process_aborted(self, now: Instant) -> None:
+        """Take note of the sessions that `_send` has aborted. Not there: CancelOrdersOnDisconnect would
+        cancel orders in the middle of a delivery, and its reports overtake those that are still to be
+        delivered."""
+        while self._aborted:
+            self._process_events(self._aborted.pop(), now)
+
+    def _take(self, connection: Connection, event: Event, now: Instant) -> None:
+        match event:
+            case LogonRequested():
+                self._admit(connection, event, now)
+            # What was read together with a request at which a fault has cut the connection is not acted on.
+            case MessageReceived() if connection.login is not None and not connection.is_cut:
+                self._answer(connection, connection.login, event.message, now)
+            case SessionEnded() if connection.login is not None:
+                login, connection.login = connection.login, None
+                self._leave(connection.product, login, now)
+
+    def _answer(self, connection: Connection, login: Login, message: Message, now: Instant) -> None:
+        gateway = self._gateways[connection.product]
+        if not self._rate_limits.takes(message, login, now.monotonic):
+            self._deliver([(login, over_the_limit(message))], now)
+            return
+        self._faults.answer(connection, login, message, gateway, now)
+
+    def _admit(self, connection: Connection, request: LogonRequested, now: Instant) -> None:
+        key_id = request.signed.sender_comp_id
+        key = self._keys.get(key_id)
+        # Before the rules: a Logon that a fault refuses is not counted against the limit of Logons.
+        text = self._faults.logon_refusal(connection, key_id, None if key is None else key.owner, now)
+        if text is None:
+            exchange = self.exchange(connection.product)
+            text = self._admission.refusal(request, connection.product, self._logged_on, exchange, now)
+        if text is not None:
+            connection.session.refuse_logon(text, now)
+            return
+        flags = LogonFlags.from_logon(cast("Logon", request.logon), connection.product)
+        login = self._login(connection, key_id)
+        offline_queue = self._offline_queues.get(login)
+        if offline_queue is not None:
+            offline_queue.retain(flags.retention_hours, now)
+        connection.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
+        # The store may have shown that MsgSeqNum (34) is too low: then the session has ended, and nobody is
+        # logged on.
+        if connection.session.is_established:
+            connection.login = login
+            self._gateways[connection.product].logins.enter(login, flags, connection.id)
+            self._logged_on[key_id] = connection.id
+
+    def _login(self, connection: Connection, key_id: str) -> Login:
+        key, session_type = self._keys[key_id], connection.session.config.session_type
+        new = Login(
+            key_id,
+            key.owner,
+            session_type.name,
+            connection.product,
+            WRITE in key.scopes,
+            session_type.resend,
+            key.customers,
+            key.restricted_to,
+        )
+        logins = self._gateways[connection.product].logins
+        known = logins.get(new.origin)
+        if known is not None:
+            return known
+        logins.add(new)
+        if session_type.resend:
+            queue = self._offline_queues[new] = OfflineQueue(
+                session_type.name,
+                key_id,
+                max_messages=self._config.max_kept_messages,
+                max_bytes=self._config.max_kept_bytes,
+            )
+            self._to_trim.append(queue)
+        return new
+
+    def _leave(self, product: str, login: Login, now: Instant) -> None:
+        # In this order: what follows is for a login without connection, so that it waits in the queue of a
+        # session with resend and is lost elsewhere. That is first what a fault has withheld, which is older.
+        del self._logged_on[login.key_id]
+        self._gateways[product].leave(login)
+        self._faults.leave(login, now)
+        if login.flags.cancel_on_disconnect:
+            command = CancelAll(origin=login.origin, cause=CancelCause.DISCONNECTED)
+            deliveries, _ = self._gateways[product].execute(command, now.utc)
+            self._deliver(deliveries, now)
+
+    # What goes to sessions
+
+    def _deliver(self, deliveries: Sequence[Delivery], now: Instant) -> None:
+        for login, message in deliveries:
+            if self._faults.withholds(login, message, now):
+                continue
+            # What was sent is in the store of the queue already: the session records it there under its
+            # number.
+            if not self._send(login, message, now) and login in self._offline_queues:
+                self._offline_queues[login].post(message, now)
+
+    def _send(self, login: Login, message: Message, now: Instant) -> bool:
+        connection = None if login.connection is None else self._connections[login.connection]
+        if connection is None or not connection.session.is_established:
+            return False
+        self._connections.touch(connection)
+        try:
+            connection.session.send(message, now)
+        # Both are LocalProtocolErrors, but mistakes of the gateway, which must not pass for a slow reader.
+        except (InvalidMessageError, EncodeError):
+            raise
+        except LocalProtocolError:
+            # It has stopped reading. A report must not be skipped silently: the connection ends,
+            # and where there is resend the report waits with the others.
+            connection.session.abort("Too much unread data", now)
+            self._aborted.append(connection)
+            return False
+        return True
+
+    def _new_id(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+    def _monotonic(self, moment: datetime | None) -> float | None:
+        """Return when a time by the calendar comes, in the seconds of `Instant.monotonic`."""
+        if moment is None or self._last is NEVER:
+            return None
+        return self._last.monotonic + (moment - self._last.utc).total_seconds()

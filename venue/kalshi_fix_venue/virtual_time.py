@@ -1,0 +1,32 @@
+"""Time that passes at once: a venue goes from deadline to deadline without waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_venue.venue import VenueModel
+
+
+def pass_time(
+    venue: VenueModel, seconds: float, now: Instant, *, after: Callable[[Instant], None] | None = None
+) -> Instant:
+    """Let seconds pass for a venue, stopping at each of its deadlines; return the time it is then.
+
+    `after` is called after each stop, with its time: to move bytes of clients in memory, for instance.
+    """
+    end = now.monotonic + seconds
+    begin = now
+    while True:
+        deadline = venue.next_deadline()
+        last = deadline is None or deadline > end
+        # One that lies in the past is due now: time does not go back.
+        monotonic = end if deadline is None or last else max(deadline, now.monotonic)
+        now = Instant(monotonic, begin.utc + timedelta(seconds=monotonic - begin.monotonic))
+        if not last:
+            venue.handle_timer(now)
+        if after is not None:
+            after(now)
+        if last:
+            return now
