@@ -67,8 +67,8 @@ def _take_the_first(order: Order, account: Account | None, key: ExecKey) -> None
         order.stated = key, account
 
 
-def _answer_all(settle: Any, orders: Orders, order: Order, request: PendingRequest) -> None:
-    settle(orders, order, request)
+def _answer_all(settle: Any, orders: Orders, order: Order, request: PendingRequest, is_copy: bool) -> None:
+    settle(orders, order, request, is_copy)
     for other in [each for each in order.pending if each.cl_ord_id == request.cl_ord_id]:
         orders._kept.answer(order, other)
 

@@ -413,3 +413,27 @@ def test_a_cancel_sent_again_may_be_left_open_again(orders: Orders) -> None:
     assert doubts(orders) == ["REQUEST_UNKNOWN", "REQUEST_UNKNOWN"]
     feed(orders, report("canceled", "1;2", cl_ord_id="c", orig_cl_ord_id="a"))
     assert doubts(orders) == []
+
+
+@pytest.mark.parametrize("how", ["copied", "covered", "resolved", "copied two"])
+@pytest.mark.parametrize("text", [UNAVAILABLE, "NONE"])
+def test_an_answer_received_after_drop_copy_has_settled_its_request_is_no_discrepancy(
+    orders: Orders, how: str, text: str
+) -> None:
+    feed(orders, place(), report("new", "1;1"), change("b"))
+    if how == "copied two":
+        feed(orders, change("c", orig="b"))
+        feed(orders, Copied(report("replaced", "1;3", cl_ord_id="c", orig_cl_ord_id="b", qty="20")))
+    elif how == "copied":
+        feed(orders, Copied(report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20")))
+    else:
+        feed(orders, ENDED)
+        if how == "covered":
+            feed(orders, covered(orders))
+        else:
+            orders.resolve(only(orders), is_open=True)
+    before = [order.state for order in orders]
+    assert only(orders).pending == []
+    told = feed(orders, refusal("b", text=text, number=5))
+    assert [each for update in told for each in update.discrepancies] == []
+    assert [order.state for order in orders] == before

@@ -206,8 +206,8 @@ class Orders:
         )
         """Requests without outcome about unknown orders, and those that could not be read."""
         self._overtaken: dict[str, None] = {}
-        """ClOrdIDs of changes and cancels of orders that ended before their answer, the oldest first: a
-        reject of them contains no new information, and may name no known order."""
+        """ClOrdIDs of changes and cancels that were settled before their answer, such as by drop copy or the
+        end of their order, the oldest first: a reject of them contains no new information."""
 
     def _set_logon(self, logon: Mapping[str, Any]) -> None:
         self._logon = dict(logon)
@@ -455,7 +455,7 @@ class Orders:
         order.knowledge = RESOLVED[is_open]
         for request in list(order.pending):
             if request.is_unknown or not is_open:
-                self._kept.answer(order, request)
+                self._overtake(order, request)
         if is_open:
             self._mass_cancels.is_open(order.number)
         return self._told()
@@ -701,8 +701,7 @@ class Orders:
         """Settle the requests that a report answers, or shows to have been accepted."""
         if order.is_done:
             for request in list(order.pending):
-                self._kept.answer(order, request)
-                remember(self._overtaken, request.cl_ord_id, None, MAX_ANSWERS)
+                self._overtake(order, request)
             return
         shown = [report.orig_cl_ord_id]
         if report.exec_type in CHANGES:
@@ -720,7 +719,7 @@ class Orders:
                 # earlier ClOrdID.
                 names = {report.cl_ord_id, holder.cl_ord_id, request.cl_ord_id}
                 if names.isdisjoint(holder.origins(request)):
-                    self._settle_chain(holder, request)
+                    self._settle_chain(holder, request, is_copy)
 
     def _take_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
         """Settle the request that a report shows to have been carried out: of several with one ClOrdID, the
@@ -743,19 +742,25 @@ class Orders:
                 each[1].is_unknown is not is_copy,
             ),
         )
-        self._settle_chain(holder, request)
+        self._settle_chain(holder, request, is_copy)
         if len(found) > 1:  # when redelivered, it must not settle another one
             remember(self._answers, known, None, MAX_ANSWERS)
 
-    def _settle_chain(self, order: Order, request: PendingRequest) -> None:
+    def _settle_chain(self, order: Order, request: PendingRequest, is_copy: bool) -> None:
         """Settle a request that was accepted, and those that it chains from: they were accepted before it."""
+        settle = self._overtake if is_copy else self._kept.answer
         earlier = order.pending[: order.pending.index(request)]
-        self._kept.answer(order, request)
+        settle(order, request)
         name = request.orig_cl_ord_id
         for each in reversed(earlier):
             if each.renames and each.cl_ord_id == name:
-                self._kept.answer(order, each)
+                settle(order, each)
                 name = each.orig_cl_ord_id
+
+    def _overtake(self, order: Order, request: PendingRequest) -> None:
+        """Settle a request by other evidence than its own answer, which may still be received."""
+        self._kept.answer(order, request)
+        remember(self._overtaken, request.cl_ord_id, None, MAX_ANSWERS)
 
     def _find(self, report: Any, key: ExecKey | None) -> Order | None:
         """Return the order of the first report with its OrderID: one of this side's, or a new one that
@@ -1086,7 +1091,7 @@ class Orders:
         if arrived or order.state is not before:
             self._kept.begin(order)
             for request in arrived:
-                self._kept.answer(order, request)
+                self._overtake(order, request)
 
     def _shard(self, order: Order) -> int | None:
         shard = order.shard
