@@ -47,6 +47,6 @@ def _texts_view(texts: list[KnownText], imports: Imports, package: str) -> Texts
         facts = f"{prose.sentence(each.doc)} {same} {prose.pedigree_text(each.pedigree)}"
         codes.append(CodeView(each.constant, repr(each.value), facts))
         meanings.append((repr(message.msg_type), repr(each.value), f"TextMeaning({', '.join(arguments)})"))
-    doc = f"Known values of Text (58) in {message.name} ({message.msg_type}). More are to be expected."
+    doc = f"Known values of Text (58) in {message.name} ({message.msg_type}). The venue may send others."
     described = docstring([doc], 4, [(code.constant, code.doc) for code in codes])
     return TextsView(texts_class(message.name), described, tuple(codes), tuple(meanings))

@@ -49,7 +49,7 @@ class Header(Block):
             when read; the codec writes it.
         body_length: BodyLength (9): Bytes from the field after this one up to CheckSum. Filled when read; the
             codec writes it.
-        msg_type: MsgType (35): Says which message this is. Filled when read; the codec writes it.
+        msg_type: MsgType (35): Type of the message. Filled when read; the codec writes it.
         sender_comp_id: SenderCompID (49): Sender of the message: the API key from the client, the session's
             name or Kalshi from the gateway. Required.
         target_comp_id: TargetCompID (56): Recipient of the message: the session's name, such as KalshiNR,

@@ -1152,13 +1152,13 @@ class SessionRejectReason(IntEnum):
         SENDING_TIME_ACCURACY: SendingTime is too far from the receiver's clock.
         INVALID_MSG_TYPE: A message type that does not exist.
         XML_VALIDATION_ERROR: An XML document in the message is not valid.
-        TAG_REPEATED: A field outside of a group stands twice.
+        TAG_REPEATED: A field outside of a group appears twice.
         TAG_OUT_OF_ORDER: Header, body and trailer fields are mixed.
         GROUP_FIELDS_OUT_OF_ORDER: The fields of a group entry are not in their order.
         WRONG_NUM_IN_GROUP: A group does not have as many entries as its counter says.
         VALUE_INCLUDES_DELIMITER: A value that is not data holds SOH.
         UNSUPPORTED_APPL_VERSION: A version of FIX that the receiver does not speak.
-        OTHER: Something else; Text says what.
+        OTHER: Another reason; Text describes it.
     """
 
     INVALID_TAG_NUMBER = 0

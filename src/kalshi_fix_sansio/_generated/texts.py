@@ -16,7 +16,7 @@ from kalshi_fix_sansio.dialect.layout import TextMeaning
 
 
 class ExecutionReportText(StrEnum):
-    """Known values of Text (58) in ExecutionReport (8). More are to be expected.
+    """Known values of Text (58) in ExecutionReport (8). The venue may send others.
 
     Attributes:
         EXCHANGE_UNAVAILABLE: The gateway does not know whether the order was taken: find out, or send it
@@ -104,7 +104,7 @@ class ExecutionReportText(StrEnum):
 
 
 class OrderCancelRejectText(StrEnum):
-    """Known values of Text (58) in OrderCancelReject (9). More are to be expected.
+    """Known values of Text (58) in OrderCancelReject (9). The venue may send others.
 
     Attributes:
         INVALID_AMEND_QTY_FOR_ORDER: The new quantity is below the filled quantity. Goes with CxlRejReason
@@ -137,7 +137,7 @@ class OrderCancelRejectText(StrEnum):
 
 
 class AcceptQuoteStatusText(StrEnum):
-    """Known values of Text (58) in AcceptQuoteStatus (UC). More are to be expected.
+    """Known values of Text (58) in AcceptQuoteStatus (UC). The venue may send others.
 
     Attributes:
         NOT_FOUND: The venue does not know the quote: it may have restarted, which takes open quotes away.

@@ -675,7 +675,7 @@ class ExecutionReport(FixMessage):
             is REPLACED. Since 2026-10.
         expire_time: ExpireTime (126): When the order expires; the end of the day in New York for a day order.
             Optional.
-        text: Text (58): Reason, such as INSUFFICIENT_BALANCE; more values are to be expected. Optional.
+        text: Text (58): Reason, such as INSUFFICIENT_BALANCE; the venue may send other values. Optional.
         ord_rej_reason: OrdRejReason (103): Why the order was rejected; Text has details. Known values:
             `OrdRejReason`. Required when ExecType is REJECTED.
         exec_restatement_reason: ExecRestatementReason (378): Why the exchange changed the order without a
@@ -995,7 +995,8 @@ class OrderCancelReject(FixMessage):
             `CxlRejResponseTo`. Required.
         cxl_rej_reason: CxlRejReason (102): Why the request was refused; Text has details. Known values:
             `CxlRejReason`. Optional.
-        text: Text (58): Reason, such as CANNOT_UPDATE_FILLED_ORDER; more values are to be expected. Optional.
+        text: Text (58): Reason, such as CANNOT_UPDATE_FILLED_ORDER; the venue may send other values.
+            Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "9"

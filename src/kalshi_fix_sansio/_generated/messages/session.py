@@ -60,7 +60,7 @@ class Logon(FixMessage):
             without resend refuse a Logon without it. Required from the client on KalshiNR, KalshiDC,
             KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N.
         next_expected_msg_seq_num: NextExpectedMsgSeqNum (789): The number that the sender of this Logon
-            expects next; what comes before has arrived. Optional.
+            expects next; it has received all lower ones. Optional.
         max_message_size: MaxMessageSize (383): The longest message that the sender of this Logon can receive.
             In bytes. Optional.
         test_message_indicator: TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent

@@ -1,0 +1,73 @@
+"""Report words in comments, docstrings and pages that CONTRIBUTING.md's section on language rules out.
+
+`make lint` and `make quick` run it. The list is short on purpose: each word has a plainer one almost always.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTEAD = {
+    r"told|tells|untold": "report, emit, notify; CumQty",
+    r"whoever|nobody|somebody": "the caller, the user, another process, no client",
+    r"stands|stood": "is, is defined in, is next to",
+    r"(?:is|are|was|were) to be": "must be, or the plain verb",
+    r"(?:of|from) before": "earlier, previous",
+    r"what (?:came|comes)": "received, unsolicited",
+    r"(?:says|said) (?:that|so|what|which|whether|nothing)": "contains, states, reports",
+}
+"""Each pattern with the words to use instead."""
+WORDS = {re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE): words for pattern, words in INSTEAD.items()}
+NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|<[^>]+>", re.DOTALL)
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the comments and docstrings of a Python file, or the text of a page, each with its first line."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        yield 1, source
+        return
+    for node in ast.walk(ast.parse(source)):
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
+            yield node.lineno, node.value.value
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def faults(path: Path) -> Iterator[str]:
+    """Yield a line for each word of the list in a file."""
+    for first, text in texts(path):
+        # Blanked, not removed, to keep the line numbers.
+        prose = NOT_PROSE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
+        for pattern, instead in WORDS.items():
+            for found in pattern.finditer(prose):
+                line = first + prose.count("\n", 0, found.start())
+                yield f"{path.relative_to(ROOT)}:{line}: {found[0]!r}; write: {instead}"
+
+
+def main() -> int:
+    """Check all files of the repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--", "*.py", "*.md"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    paths = [ROOT / name for name in listed.stdout.splitlines()]
+    found = [fault for path in paths if path.exists() for fault in faults(path)]
+    print(*found, sep="\n", file=sys.stderr)
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
