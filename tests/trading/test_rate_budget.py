@@ -56,9 +56,12 @@ def clock() -> Clock:
     return Clock()
 
 
-def exact(tier: str | TokenLimits = "Advanced", **changes: Any) -> RateBudget:
-    """A budget that uses all there is, for round figures."""
-    return RateBudget(tier, **({"use": 1.0, "kept_back": 0.0} | changes))
+ROUND = TokenLimits(write_rate=300, write_capacity=600, read_rate=300, read_capacity=600)
+
+
+def exact(tier: str | TokenLimits = ROUND, **changes: Any) -> RateBudget:
+    """A budget without margins, with 10 tokens for a message, for round figures."""
+    return RateBudget(tier, **({"use": 1.0, "kept_back": 0.0, "default_cost": 10} | changes))
 
 
 def cancel(shard: int | None = None) -> OrderCancelRequest:
@@ -81,7 +84,7 @@ def amend(shard: int | None = None) -> OrderCancelReplaceRequest:
 
 @pytest.fixture
 def budget() -> RateBudget:
-    """A budget of the Advanced tier."""
+    """A budget of 300 tokens a second, and 600 at once."""
     return exact()
 
 
@@ -106,7 +109,7 @@ def refusal(msg_type: str, reason: BusinessRejectReason = BusinessRejectReason.R
 def test_every_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> None:
     budget = exact(tier, product=product)
     write, read = limits.WRITE_TOKENS[tier], limits.READ_TOKENS[tier]
-    read_burst = 1 if product == "margin" else limits.READ_BURST[tier]
+    read_burst = limits.MARGIN_READ_BURST if product == "margin" else limits.READ_BURST[tier]
     assert at_once(budget, order(), clock) == write * limits.WRITE_BURST[tier] // 10
     assert at_once(budget, SNAPSHOT, clock) == read * read_burst // 10
     assert budget.wait(order(), clock.now) == pytest.approx(10 / write)
@@ -119,11 +122,11 @@ def test_every_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> No
 
 
 def test_five_parts_of_a_hundred_are_left_alone(clock: Clock) -> None:
-    budget = RateBudget("Premier")
-    assert budget.left(clock.now) == pytest.approx(0.95 * 2400)
-    budget.spent(2280, clock.now)
+    budget = RateBudget(ROUND)
+    assert budget.left(clock.now) == pytest.approx(0.95 * 600)
+    budget.spent(570, clock.now)
     clock.advance(1)
-    assert budget.left(clock.now) == pytest.approx(0.95 * 1200)
+    assert budget.left(clock.now) == pytest.approx(0.95 * 300)
 
 
 def test_limits_that_are_no_tier_are_taken_as_they_are(clock: Clock) -> None:
@@ -135,37 +138,39 @@ def test_limits_that_are_no_tier_are_taken_as_they_are(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("message", "shard", "cost"),
     [
-        (order(), None, 10),
-        (order(ex_destination=-1), None, 10),
-        (order(ex_destination=0), None, 10),
-        (order(ex_destination=1), 1, 10),
-        (order(ex_destination=2), 2, 10),
-        (order(ex_destination=1, quote_id="q"), None, 10),
-        (amend(), None, 10),
-        (amend(2), 2, 10),
-        (cancel(), None, 2),
-        (cancel(1), 1, 2),
-        (MASS_CANCEL, None, 10),
-        (OrderGroupRequest.reset("g"), None, 10),
-        (OrderGroupRequest.trigger("g"), None, 10),
-        (QuoteRequest(quote_req_id="r"), 1, 10),
-        (QUOTE, 1, 2),
-        (QuoteCancel(quote_id="q"), 1, 2),
-        (QuoteConfirm(quote_id="q"), 1, 10),
-        (AcceptQuote(quote_id="q", side=Side.BUY), 1, 10),
-        (RFQCancel(quote_req_id="r"), 1, 10),
-        (SNAPSHOT, "read", 10),
-        (SecurityStatusRequest.subscribe(MARKET), "read", 10),
-        (EventResendRequest(begin_exec_id="1;1"), "read", 10),
-        (Heartbeat(), "free", 10),
-        (session.TestRequest(test_req_id="t"), "free", 10),
-        (Logout(), "free", 10),
+        (order(), None, limits.DEFAULT_COST),
+        (order(ex_destination=-1), None, limits.DEFAULT_COST),
+        (order(ex_destination=0), None, limits.DEFAULT_COST),
+        (order(ex_destination=1), 1, limits.DEFAULT_COST),
+        (order(ex_destination=2), 2, limits.DEFAULT_COST),
+        (order(ex_destination=2, quote_id="q"), limits.RFQ_SHARD, limits.DEFAULT_COST),
+        (order(quote_id="q"), limits.RFQ_SHARD, limits.DEFAULT_COST),
+        (amend(), None, limits.DEFAULT_COST),
+        (amend(2), 2, limits.DEFAULT_COST),
+        (cancel(), None, limits.CANCEL_COST),
+        (cancel(1), 1, limits.CANCEL_COST),
+        (MASS_CANCEL, None, limits.DEFAULT_COST),
+        (OrderGroupRequest.reset("g"), None, limits.DEFAULT_COST),
+        (OrderGroupRequest.trigger("g"), None, limits.DEFAULT_COST),
+        (QuoteRequest(quote_req_id="r"), limits.RFQ_SHARD, limits.DEFAULT_COST),
+        (QUOTE, limits.RFQ_SHARD, limits.QUOTE_COST),
+        (QuoteCancel(quote_id="q"), limits.RFQ_SHARD, limits.QUOTE_COST),
+        (QuoteConfirm(quote_id="q"), limits.RFQ_SHARD, limits.DEFAULT_COST),
+        (AcceptQuote(quote_id="q", side=Side.BUY), limits.RFQ_SHARD, limits.DEFAULT_COST),
+        (RFQCancel(quote_req_id="r"), limits.RFQ_SHARD, limits.DEFAULT_COST),
+        (SNAPSHOT, "read", limits.DEFAULT_COST),
+        (SecurityStatusRequest.subscribe(MARKET), "read", limits.DEFAULT_COST),
+        (EventResendRequest(begin_exec_id="1;1"), "read", limits.DEFAULT_COST),
+        (Heartbeat(), "free", limits.DEFAULT_COST),
+        (session.TestRequest(test_req_id="t"), "free", limits.DEFAULT_COST),
+        (Logout(), "free", limits.DEFAULT_COST),
     ],
     ids=lambda value: value.MSG_TYPE if isinstance(value, Message) else "",
 )
 def test_each_message_draws_on_its_bucket(
-    budget: RateBudget, message: Message, shard: int | str | None, cost: int, clock: Clock
+    message: Message, shard: int | str | None, cost: int, clock: Clock
 ) -> None:
+    budget = RateBudget(ROUND, use=1.0)
     assert not budget.wait(message, clock.now)
     budget.sent(message, clock.now)
     assert budget.cost(message) == cost
@@ -190,6 +195,13 @@ def test_shards_have_the_whole_budget_and_beyond_a_number_share_one(budget: Rate
     assert len(budget._buckets) <= MAX_SHARDS + 1
     assert budget.left(clock.now) == 600 - 10 * 100
     assert budget.left(clock.now, shard=MAX_SHARDS) == 590
+
+
+def test_a_cancel_on_margin_has_a_cost_of_its_own(clock: Clock) -> None:
+    budget = exact(product="margin")
+    assert [budget.cost(each) for each in (cancel(), order())] == [limits.MARGIN_CANCEL_COST, 10]
+    budget.sent(cancel(), clock.now)
+    assert budget.left(clock.now) == 600 - limits.MARGIN_CANCEL_COST
 
 
 def test_margin_has_no_shards(clock: Clock) -> None:
@@ -220,7 +232,8 @@ def test_after_the_wait_a_message_may_leave_and_not_before() -> None:
 
 def test_waiting_to_the_letter_agrees_with_exact_arithmetic(clock: Clock) -> None:
     """A slow model: rational numbers, and the whole history each time."""
-    random, budget, history, now = Random(5), exact("Basic"), list[tuple[Fraction, int]](), Fraction(1000)
+    limited = TokenLimits(100, 100, 100, 100)
+    random, budget, history, now = Random(5), exact(limited), list[tuple[Fraction, int]](), Fraction(1000)
     for _ in range(150):
         now += Fraction(random.randrange(8), 128)
         clock.monotonic = float(now)
@@ -253,16 +266,16 @@ def test_a_clock_that_goes_back_gives_nothing(budget: RateBudget, clock: Clock) 
 @pytest.mark.parametrize("tier", ["Basic", "Advanced", "Premier"])
 def test_orders_and_quotes_never_delay_a_cancel(tier: str) -> None:
     random, clock, budget = Random(7), Clock(), RateBudget(tier)
-    kept = int(0.2 * 0.95 * limits.WRITE_TOKENS[tier] * limits.WRITE_BURST[tier]) // 2
+    kept = int(0.2 * 0.95 * limits.WRITE_TOKENS[tier] * limits.WRITE_BURST[tier])
     many: tuple[Callable[[], Message], ...] = (order, amend, lambda: OrderGroupRequest.create(5))
     for _ in range(5):
         for _ in range(random.randrange(1, 5)):
             at_once(budget, random.choice(many)(), clock)
             at_once(budget, QUOTE, clock)
             clock.advance(random.random() / 10)
-        assert at_once(budget, cancel(), clock) >= kept
-        assert at_once(budget, QuoteCancel(quote_id="q"), clock) >= kept
-        clock.advance(2)
+        assert at_once(budget, cancel(), clock) >= kept // limits.CANCEL_COST
+        assert at_once(budget, QuoteCancel(quote_id="q"), clock) >= kept // limits.QUOTE_COST
+        clock.advance(limits.WRITE_BURST[tier])
 
 
 @pytest.mark.parametrize(
@@ -474,7 +487,7 @@ def test_costs_are_the_users(clock: Clock) -> None:
 )
 def test_settings_that_make_no_sense_are_refused(changes: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
-        RateBudget(**({"tier": "Advanced"} | changes))
+        RateBudget(**({"tier": ROUND} | changes))
 
 
 def test_a_budget_says_whose_it_is() -> None:
@@ -485,13 +498,13 @@ def test_a_budget_says_whose_it_is() -> None:
 
 
 def test_a_dump_is_taken_up_with_what_has_come_back_since(clock: Clock) -> None:
-    budget = RateBudget("Advanced")
+    budget = RateBudget(ROUND, default_cost=10)
     for message in (order(), order(ex_destination=2), SNAPSHOT, MASS_CANCEL, Logon):
         for _ in range(20):
             budget.sent(message, clock.now)
     dumped = json.loads(json.dumps(budget.dump(clock.now)))
     clock.monotonic = 3.0  # another process, or machine
-    again = RateBudget("Advanced")
+    again = RateBudget(ROUND)
     again.load(dumped, clock.now)
     assert again.dump(clock.now) == dumped
     clock.advance(0.5)
@@ -499,7 +512,7 @@ def test_a_dump_is_taken_up_with_what_has_come_back_since(clock: Clock) -> None:
 
 
 def test_a_dump_of_a_higher_tier_fills_the_bucket_and_no_more(clock: Clock) -> None:
-    budget, higher = exact("Advanced"), exact("Prime")
+    budget, higher = exact(), exact(TokenLimits(4800, 9600, 4800, 9600))
     higher.sent(order(), clock.now)
     budget.load(higher.dump(clock.now), clock.now)
     assert budget.left(clock.now) == 600

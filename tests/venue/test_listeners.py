@@ -178,6 +178,16 @@ def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [report.symbol for report in reports(listener)] == [PERP]
 
 
+@pytest.mark.parametrize(
+    ("scopes", "may"), [({"read", "write::trade"}, True), ({"write"}, True), ({"read"}, False)]
+)
+def test_a_key_needs_a_scope_for_trading_to_send_orders(scopes: set[str], may: bool) -> None:
+    key = attrs.evolve(api_key("ann"), scopes=frozenset(scopes))
+    ann = Town(accounts=ACCOUNTS, api_keys=(key,)).connect("ann")
+    ann.send(order("a1", BUY, 1, "0.40"))
+    assert bool(reports(ann)) is may
+
+
 REQUESTS = (
     order("x", BUY, 1, "0.40"),
     order("x", BUY, 1, "0.40", quote_id="q"),

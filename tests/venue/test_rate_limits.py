@@ -14,6 +14,7 @@ from kalshi_fix_sansio import (
     ExecutionReport,
     MarketDataRequest,
     NewOrderSingle,
+    OrderCancelRequest,
     OrderGroupAction,
     OrderGroupRequest,
     OrderMassCancelReport,
@@ -33,14 +34,21 @@ from kalshi_fix_sansio.trading.rate_budget import LOGON_BURST
 from kalshi_fix_venue.exchange import PREDICTION, prediction_market
 from kalshi_fix_venue.gateway.logins import Login
 from kalshi_fix_venue.operations.faults import Unavailable
-from kalshi_fix_venue.rate_limits import RateLimits
+from kalshi_fix_venue.rate_limits import QUOTE_CONFIRM_COST_WITH_RFQ_ID, RateLimits
 from tests.venue.desk import MARKET, PERP
 from tests.venue.town import Client, Town, accounts, amend, cancel, mass_cancel, order
 
 BUY = Side.BUY
+TIER = "Advanced"
+COST, RATE = limits.DEFAULT_COST, limits.WRITE_TOKENS[TIER]
+A_SECOND = RATE // COST
+"""Orders that a second of the tier's budget covers."""
+BURST = A_SECOND * limits.WRITE_BURST[TIER]
+"""Orders that a full bucket covers."""
+READ_BURST = limits.READ_TOKENS[TIER] * limits.READ_BURST[TIER] // COST
 
 
-def limited(tier: str | None = "Advanced", **changes: Any) -> Town:
+def limited(tier: str | None = TIER, **changes: Any) -> Town:
     """A town where Ann and the trader on margin have a tier, and Bob has none."""
     return Town(accounts=accounts(ann={"tier": tier}, perp={"tier": tier}), **changes)
 
@@ -76,29 +84,29 @@ def snapshot(number: int) -> MarketDataRequest:
 # --- the limit
 
 
-def test_a_burst_is_two_seconds_of_budget_and_comes_back_with_time(town: Town, ann: Client) -> None:
-    assert taken(ann, new, 70) == 60  # 300 tokens a second, twice, at 10
-    assert taken(ann, lambda number: new(100 + number), 1) == 0
-    town.wait(0.033)
-    assert taken(ann, lambda number: new(200 + number), 1) == 0
+def test_a_full_bucket_is_the_burst_and_refills_with_time(town: Town, ann: Client) -> None:
+    assert taken(ann, new, BURST + 10) == BURST
+    assert taken(ann, lambda number: new(1000 + number), 1) == 0
+    town.wait(COST / RATE - 0.0005)
+    assert taken(ann, lambda number: new(2000 + number), 1) == 0
     town.wait(0.001)
-    assert taken(ann, lambda number: new(300 + number), 2) == 1
+    assert taken(ann, lambda number: new(3000 + number), 2) == 1
     town.wait(1)
-    assert taken(ann, lambda number: new(400 + number), 40) == 30
+    assert taken(ann, lambda number: new(4000 + number), A_SECOND + 10) == A_SECOND
     town.wait(3600)
-    assert taken(ann, lambda number: new(500 + number), 70) == 60
+    assert taken(ann, lambda number: new(5000 + number), BURST + 10) == BURST
 
 
 def test_what_is_over_the_limit_is_refused_by_j_and_never_reaches_the_exchange() -> None:
     town = limited()
     ann = town.connect("ann")
-    for number in range(61):
+    for number in range(BURST + 1):
         ann.send(new(number))
     (refusal,) = refusals(ann)
     assert refusal.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
-    assert (refusal.ref_msg_type, refusal.business_reject_ref_id) == ("D", "o60")
-    assert refusal.ref_seq_num == 62
-    assert "o60" not in {each.cl_ord_id for each in town.venue.exchange(PREDICTION).open_orders()}
+    assert (refusal.ref_msg_type, refusal.business_reject_ref_id) == ("D", f"o{BURST}")
+    assert refusal.ref_seq_num == BURST + 2
+    assert f"o{BURST}" not in {each.cl_ord_id for each in town.venue.exchange(PREDICTION).open_orders()}
     assert ann.session.is_established
 
 
@@ -123,21 +131,21 @@ def test_all_keys_of_an_account_share_its_buckets_and_others_do_not(town: Town) 
         town.connect("ann-2", "KalshiRT"),
         town.connect("perp", product="margin"),
     )
-    assert taken(ann, new, 40) == 40
-    assert taken(second, lambda number: new(100 + number), 40) == 20
-    assert taken(perp, lambda number: new(number, symbol=PERP, price="1.00"), 70) == 60
+    assert taken(ann, new, BURST - 20) == BURST - 20
+    assert taken(second, lambda number: new(1000 + number), 40) == 20
+    assert taken(perp, lambda number: new(number, symbol=PERP, price="1.00"), BURST + 10) == BURST
 
 
 def test_reading_and_writing_are_apart(town: Town) -> None:
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
-    assert taken(ann, new, 61) == 60
-    assert taken(md, snapshot, 70) == 60
-    assert taken(ann, lambda number: new(100 + number), 1) == 0
+    assert taken(ann, new, BURST + 1) == BURST
+    assert taken(md, snapshot, READ_BURST + 10) == READ_BURST
+    assert taken(ann, lambda number: new(1000 + number), 1) == 0
 
 
 def test_heartbeats_test_requests_and_logout_are_free(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
-    assert taken(ann, new, 60) == 60
+    assert taken(ann, new, BURST) == BURST
     for number in range(100):
         ann.session.test_request(town.now, test_req_id=str(number))
         town.run()
@@ -147,9 +155,9 @@ def test_heartbeats_test_requests_and_logout_are_free(town: Town) -> None:
 
 
 def test_what_is_refused_costs_nothing(town: Town, ann: Client) -> None:
-    assert taken(ann, new, 200) == 60
+    assert taken(ann, new, 3 * BURST) == BURST
     town.wait(1)
-    assert taken(ann, lambda number: new(1000 + number), 40) == 30
+    assert taken(ann, lambda number: new(1000 + number), A_SECOND + 10) == A_SECOND
 
 
 # --- what it costs
@@ -169,31 +177,32 @@ def charged(message: Message, product: str = "prediction") -> tuple[str, int | N
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        (new(1), ("write", None, 10)),
-        (new(1, ex_destination=-1), ("write", None, 10)),
-        (new(1, ex_destination=0), ("write", None, 10)),
-        (new(1, ex_destination=1), ("write", 1, 10)),
-        (new(1, ex_destination=2), ("write", 2, 10)),
-        (new(1, ex_destination=3), ("write", None, 10)),
-        (new(1, ex_destination=1, quote_id="q"), ("write", None, 10)),
-        (amend("g", "o", 1), ("write", None, 10)),
-        (amend("g", "o", 1, ex_destination=2), ("write", 2, 10)),
-        (cancel("c1", "none"), ("write", None, 2)),
-        (cancel("f", "o", ex_destination=1), ("write", 1, 2)),
+        (new(1), ("write", None, COST)),
+        (new(1, ex_destination=-1), ("write", None, COST)),
+        (new(1, ex_destination=0), ("write", None, COST)),
+        (new(1, ex_destination=1), ("write", 1, COST)),
+        (new(1, ex_destination=2), ("write", 2, COST)),
+        (new(1, ex_destination=3), ("write", None, COST)),
+        (new(1, ex_destination=2, quote_id="q"), ("write", limits.RFQ_SHARD, COST)),
+        (new(1, quote_id="q"), ("write", limits.RFQ_SHARD, COST)),
+        (amend("g", "o", 1), ("write", None, COST)),
+        (amend("g", "o", 1, ex_destination=2), ("write", 2, COST)),
+        (cancel("c1", "none"), ("write", None, limits.CANCEL_COST)),
+        (cancel("f", "o", ex_destination=1), ("write", 1, limits.CANCEL_COST)),
         (
             OrderGroupRequest(order_group_action=OrderGroupAction.RESET, order_group_id="g"),
-            ("write", None, 10),
+            ("write", None, COST),
         ),
-        (QuoteRequest(quote_req_id="r"), ("write", 1, 10)),
-        (Quote(quote_id="q", quote_req_id="r", symbol=MARKET), ("write", 1, 2)),
-        (QuoteCancel(quote_id="q"), ("write", 1, 2)),
-        (QuoteConfirm(quote_id="q"), ("write", 1, 10)),
-        (QuoteConfirm(quote_id="q", rfq_id="r"), ("write", 1, 2)),
-        (AcceptQuote(quote_id="q", side=BUY), ("write", 1, 10)),
-        (RFQCancel(quote_req_id="r"), ("write", 1, 10)),
-        (snapshot(1), ("read", None, 10)),
-        (SecurityStatusRequest.subscribe(MARKET), ("read", None, 10)),
-        (EventResendRequest(begin_exec_id="1;1"), ("read", None, 10)),
+        (QuoteRequest(quote_req_id="r"), ("write", 1, COST)),
+        (Quote(quote_id="q", quote_req_id="r", symbol=MARKET), ("write", 1, limits.QUOTE_COST)),
+        (QuoteCancel(quote_id="q"), ("write", 1, limits.QUOTE_COST)),
+        (QuoteConfirm(quote_id="q"), ("write", 1, COST)),
+        (QuoteConfirm(quote_id="q", rfq_id="r"), ("write", 1, QUOTE_CONFIRM_COST_WITH_RFQ_ID)),
+        (AcceptQuote(quote_id="q", side=BUY), ("write", 1, COST)),
+        (RFQCancel(quote_req_id="r"), ("write", 1, COST)),
+        (snapshot(1), ("read", None, COST)),
+        (SecurityStatusRequest.subscribe(MARKET), ("read", None, COST)),
+        (EventResendRequest(begin_exec_id="1;1"), ("read", None, COST)),
     ],
     ids=lambda value: value.MSG_TYPE if isinstance(value, Message) else "",
 )
@@ -205,16 +214,16 @@ def test_a_shard_has_the_whole_budget_and_one_that_is_not_there_has_none() -> No
     markets = {"prediction": (prediction_market(MARKET, shard=1),), "margin": ()}
     town = limited(markets=markets)
     ann = town.connect("ann")
-    assert taken(ann, lambda number: new(number, ex_destination=1), 70) == 60
-    assert taken(ann, lambda number: new(100 + number), 70) == 60
+    assert taken(ann, lambda number: new(number, ex_destination=1), BURST + 10) == BURST
+    assert taken(ann, lambda number: new(1000 + number), BURST + 10) == BURST
     for shard in range(2, 200):
-        ann.send(new(1000 + shard, ex_destination=shard))
+        ann.send(new(5000 + shard, ex_destination=shard))
     assert len(refusals(ann)) == 198
     assert len(town.venue._rate_limits._buckets) <= 3
 
 
 def test_cancels_are_cheaper(ann: Client) -> None:
-    for number in range(301):
+    for number in range(BURST * COST // limits.CANCEL_COST + 1):
         ann.send(cancel(f"c{number}", "none"))
     assert len(refusals(ann)) == 1
 
@@ -251,15 +260,16 @@ def test_orders_on_margin_that_name_a_shard_draw_on_the_one_budget() -> None:
         amend("g", "o", 1, ex_destination=1),
         cancel("f", "o", ex_destination=1),
     ):
-        assert charged(message, "margin")[:2] == ("write", None)
+        cost = limits.MARGIN_CANCEL_COST if isinstance(message, OrderCancelRequest) else COST
+        assert charged(message, "margin") == ("write", None, cost)
 
 
 def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_sent_again_at_once() -> None:
     town = limited()
     ann = town.connect("ann")
-    assert taken(ann, new, 60) == 60
+    assert taken(ann, new, BURST) == BURST
     assert taken(ann, mass_cancels, 1) == 0
-    town.wait(0.04)
+    town.wait(1.1 * COST / RATE)
     assert taken(ann, mass_cancels, 1) == 1
 
 
@@ -293,22 +303,21 @@ def test_a_tier_that_is_none_is_refused_with_those_there_are() -> None:
 
 
 def test_the_limit_comes_before_faults(town: Town, ann: Client) -> None:
-    town.perform(Unavailable(skip=60))
-    assert taken(ann, new, 61) == 60
+    town.perform(Unavailable(skip=BURST))
+    assert taken(ann, new, BURST + 1) == BURST
     assert town.venue.faults()[0]["fault"] == "unavailable"
     town.wait(1)
-    ann.send(new(100))
+    ann.send(new(1000))
     (report,) = (m for m in ann.take() if isinstance(m, ExecutionReport))
     assert report.text == "EXCHANGE_UNAVAILABLE"
 
 
 def test_margin_has_the_budgets_of_prediction_and_mass_cancels_cost_tokens() -> None:
     town = limited()
-    budget = limits.WRITE_TOKENS["Advanced"] * limits.WRITE_BURST["Advanced"] // limits.DEFAULT_COST
     perp = town.connect("perp", product="margin")
-    assert taken(perp, lambda n: order(f"p{n}", BUY, 1, "0.0001", symbol=PERP), budget + 5) == budget
+    assert taken(perp, lambda n: order(f"p{n}", BUY, 1, "0.0001", symbol=PERP), BURST + 5) == BURST
     ann = town.connect("ann")
     ann.send(mass_cancel())
-    assert taken(ann, lambda n: order(f"a{n}", BUY, 1, "0.01"), budget) == budget - 1
+    assert taken(ann, lambda n: order(f"a{n}", BUY, 1, "0.01"), BURST) == BURST - 1
     ann.send(order("more", BUY, 1, "0.01"))
     assert [refused.text for refused in refusals(ann)] == ["Rate limit exceeded"]

@@ -1,4 +1,4 @@
-"""Budgets of the tiers, as the page on rate limits and the changelog list them, by requests on the wire."""
+"""Budgets of the tiers, by requests on the wire."""
 
 from __future__ import annotations
 
@@ -12,23 +12,10 @@ from kalshi_fix_sansio import (
     MarketDataRequest,
     OrderGroupRequest,
 )
+from kalshi_fix_sansio._generated import limits
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.rate_limits import TIERS, RateLimits
 from tests.venue.town import Client, Town, accounts, decode_all
-
-# Tokens a second for reading and for writing on prediction; from Premier up a fifth more than the page says,
-# since September 2026.
-BUDGETS = {
-    "Basic": (200, 100),
-    "Advanced": (300, 300),
-    "Expert": (600, 600),
-    "Premier": (1200, 1200),
-    "Paragon": (2400, 2400),
-    "Prime": (4800, 4800),
-    "Prestige": (12000, 9600),
-}
-COST = 10
-"""Tokens of a request of either kind."""
 
 
 def write() -> Message:
@@ -53,30 +40,23 @@ def taken(client: Client, message: Callable[[], Message], count: int) -> int:
     return count - reasons.count(BusinessRejectReason.RATE_LIMIT_EXCEEDED)
 
 
-def test_every_tier_is_listed() -> None:
-    assert tuple(BUDGETS) == TIERS
-
-
-@pytest.mark.parametrize("tier", BUDGETS)
+@pytest.mark.parametrize("tier", TIERS)
 def test_a_tier_may_send_so_many_requests_at_once_and_so_many_a_second(
     tier: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two seconds of budget at once for writing above Basic and for reading up to Advanced, else one."""
     # The lowest tier has budgets, but no FIX.
     monkeypatch.setattr(RateLimits, "may_use_fix", lambda *_: True)
-    reading, writing = BUDGETS[tier]
+    reading, writing = limits.READ_TOKENS[tier], limits.WRITE_TOKENS[tier]
     town = Town(
         accounts=accounts(ann={"tier": tier}, perp={"tier": tier}),
         max_unsent=64 * 1024 * 1024,
     )
-    banks_writing = 1 if tier == "Basic" else 2
-    banks_reading = 2 if tier in ("Basic", "Advanced") else 1
     for client, message, budget, seconds in (
-        (town.connect("ann"), write, writing, banks_writing),
-        (town.connect("ann-md", "KalshiMD"), read, reading, banks_reading),
-        (town.connect("perp-md", "KalshiMD", product="margin"), read, reading, 1),
+        (town.connect("ann"), write, writing, limits.WRITE_BURST[tier]),
+        (town.connect("ann-md", "KalshiMD"), read, reading, limits.READ_BURST[tier]),
+        (town.connect("perp-md", "KalshiMD", product="margin"), read, reading, limits.MARGIN_READ_BURST),
     ):
-        a_second = budget // COST
+        a_second = budget // limits.DEFAULT_COST
         assert taken(client, message, a_second * seconds + 3) == a_second * seconds
         town.wait(1)
         assert taken(client, message, a_second + 3) == a_second

@@ -27,7 +27,7 @@ from kalshi_fix_venue.liquidity import LIQUIDITY
 from kalshi_fix_venue.pauses import Schedule
 from kalshi_fix_venue.programme import Held, Programme, Resting
 
-READ, WRITE = "read", "write"
+READ, WRITE, WRITE_TRADE = "read", "write", "write::trade"
 SCOPES = frozenset({READ, WRITE})
 MAX_SUBACCOUNT = 63
 """The highest number of a subaccount (the page on subaccounts)."""
@@ -61,11 +61,16 @@ class ApiKey:
     product: str
     """`prediction` or `margin`; keys are not shared between the two."""
     scopes: frozenset[str] = attrs.field(default=SCOPES)
-    """`read` is enough for listeners and market data; orders need `write`."""
+    """`read` is enough for listeners and market data; orders need `write` or `write::trade`."""
     customers: frozenset[str] | None = None
     """The customer accounts of its owner that it may trade for and know of, by PartyID; None for all."""
     restricted_to: int | None = None
     """The one subaccount (0 to 63) that the key may act for and know of; None for all of the account."""
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the key may send orders."""
+        return not self.scopes.isdisjoint((WRITE, WRITE_TRADE))
 
 
 @attrs.frozen(kw_only=True)

@@ -13,6 +13,7 @@ import attrs
 
 from kalshi_fix_sansio import OrderMassCancelRequest, QuoteConfirm
 from kalshi_fix_sansio._generated import limits
+from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.trading import TokenLimits
 from kalshi_fix_sansio.trading.rate_budget import (
@@ -80,7 +81,8 @@ class RateLimits:
     def _charge(self, message: Message, login: Login, tier: str | None, now: float) -> bool:
         if tier is None:
             return True
-        account = TokenLimits.of_tier(tier, "margin" if login.product == MARGIN else "prediction")
+        product: Product = "margin" if login.product == MARGIN else "prediction"
+        account = TokenLimits.of_tier(tier, product)
         use, shard = bucket_of(message)
         rate, capacity = account.write_rate, account.write_capacity
         if use == "read":
@@ -90,17 +92,18 @@ class RateLimits:
         if shard is not None and (shard < 1 or shard not in self._shards[login.product]):
             shard = None
         key = _Key(login.owner, login.product, use, shard)
-        return _takes(self._bucket(key, rate, capacity, now), self._cost(message))
-
-    def _cost(self, message: Message) -> float:
-        if isinstance(message, QuoteConfirm) and message.rfq_id is not None:
-            return QUOTE_CONFIRM_COST_WITH_RFQ_ID
-        return TOKEN_COSTS.get(message.MSG_TYPE, limits.DEFAULT_COST)
+        return _takes(self._bucket(key, rate, capacity, now), _cost(message, product))
 
     def _bucket(self, key: _Key, rate: float, capacity: float, now: float) -> TokenBucket:
         bucket = self._buckets.setdefault(key, TokenBucket(rate, capacity, capacity, now))
         bucket.refill(now)
         return bucket
+
+
+def _cost(message: Message, product: Product) -> float:
+    if isinstance(message, QuoteConfirm) and message.rfq_id is not None:
+        return QUOTE_CONFIRM_COST_WITH_RFQ_ID
+    return TOKEN_COSTS[product].get(message.MSG_TYPE, limits.DEFAULT_COST)
 
 
 def _takes(bucket: TokenBucket, tokens: float) -> bool:

@@ -24,7 +24,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError, EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import Session
-from kalshi_fix_venue.config import WRITE, VenueConfig
+from kalshi_fix_venue.config import VenueConfig
 from kalshi_fix_venue.exchange import (
     PREDICTION,
     AccountId,
@@ -609,7 +609,7 @@ class VenueModel:
             key.owner,
             session_type.name,
             connection.product,
-            WRITE in key.scopes,
+            key.may_write,
             session_type.resend,
             key.customers,
             key.restricted_to,

@@ -72,7 +72,7 @@ DIALECT = Dialect(
     ),
     fields=FIELDS,
     session_types=SESSION_TYPES,
-    validated="changelog through 2026-08-27, pages of 2026-10-01",
+    validated="changelog through 2026-10-08, pages of 2026-10-01",
     logon_fields=session.LOGON_FIELDS,
     standard_data=MappingProxyType(
         {

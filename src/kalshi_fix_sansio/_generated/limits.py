@@ -51,27 +51,34 @@ Source: rate limits, changelog.
 DEFAULT_COST: Final = 10
 """Cost of a message, unless another limit applies. In tokens. Source: rate limits."""
 CANCEL_COST: Final = 2
-"""Cost of an OrderCancelRequest. In tokens. Source: rate limits."""
+"""Cost of an OrderCancelRequest on prediction. In tokens. Source: rate limits."""
+MARGIN_CANCEL_COST: Final = 1
+"""Cost of an OrderCancelRequest on margin. In tokens. Since 2026-10. Source: rate limits."""
 QUOTE_COST: Final = 2
 """Cost of a Quote or a QuoteCancel. In tokens. Source: changelog."""
 READ_BURST: Final[Mapping[str, int]] = MappingProxyType(
-    {"Basic": 2, "Advanced": 2, "Expert": 1, "Premier": 1, "Paragon": 1, "Prime": 1, "Prestige": 1}
+    {"Basic": 3, "Advanced": 3, "Expert": 1, "Premier": 1, "Paragon": 1, "Prime": 1, "Prestige": 1}
 )
-"""Capacity of the read budget on prediction, by tier. In seconds of budget. Source: rate limits."""
+"""Capacity of the read budget on prediction, by tier. In seconds of budget. Changed in 2026-10: 3 seconds in
+place of 2 on Basic and Advanced.
+
+Source: rate limits.
+"""
 MARGIN_READ_BURST: Final = 1
 """Capacity of the read budget on margin, on every tier. In seconds of budget. Source: rate limits."""
 WRITE_BURST: Final[Mapping[str, int]] = MappingProxyType(
-    {"Basic": 1, "Advanced": 2, "Expert": 2, "Premier": 2, "Paragon": 2, "Prime": 2, "Prestige": 2}
+    {"Basic": 1, "Advanced": 3, "Expert": 3, "Premier": 3, "Paragon": 3, "Prime": 3, "Prestige": 3}
 )
-"""Capacity of the budget for orders, order groups and RFQs, by tier. In seconds of budget.
+"""Capacity of the budget for orders, order groups and RFQs, by tier. In seconds of budget. Changed in
+2026-10: 3 seconds in place of 2 above Basic.
 
 Source: rate limits.
 """
 RFQ_SHARD: Final = 1
-"""Shard whose budget RFQs and quotes use, whichever they name. An order that accepts a quote does not. In
-shard. Since 2026-10.
+"""Shard whose budget RFQs and quotes use, and orders that accept a quote, whichever they name. In shard.
+Since 2026-10.
 
-Source: changelog.
+Source: rate limits, changelog.
 """
 RFQ_CONFIRMATION: Final[Mapping[str, int]] = MappingProxyType({"standard": 30, "high_volatility": 3})
 """How long a maker has to confirm a quote that was accepted. All combos are high volatility markets. In

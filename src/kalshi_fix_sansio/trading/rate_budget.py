@@ -42,12 +42,15 @@ from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 
 Bucket = Literal["read", "write"]
 
-TOKEN_COSTS: Final[Mapping[str, float]] = {
-    OrderCancelRequest.MSG_TYPE: limits.CANCEL_COST,
-    Quote.MSG_TYPE: limits.QUOTE_COST,
-    QuoteCancel.MSG_TYPE: limits.QUOTE_COST,
+TOKEN_COSTS: Final[Mapping[Product, Mapping[str, float]]] = {
+    "prediction": {
+        OrderCancelRequest.MSG_TYPE: limits.CANCEL_COST,
+        Quote.MSG_TYPE: limits.QUOTE_COST,
+        QuoteCancel.MSG_TYPE: limits.QUOTE_COST,
+    },
+    "margin": {OrderCancelRequest.MSG_TYPE: limits.MARGIN_CANCEL_COST},
 }
-"""Tokens by MsgType (35), where they differ from `default_cost`."""
+"""Tokens by product and MsgType (35), where they differ from `default_cost`."""
 LOGON_INTERVAL: Final = 1.0
 """Average seconds between Logons. An assumption: the venue limits them, but publishes no figure."""
 LOGON_BURST: Final = 10
@@ -146,12 +149,10 @@ def bucket_of(message: Message) -> tuple[Bucket, int | None]:
     msg_type = message.MSG_TYPE
     if msg_type not in _WRITES:
         return _READ, None
-    if msg_type in _RFQS:
+    if msg_type in _RFQS or (isinstance(message, NewOrderSingle) and message.quote_id is not None):
         return _WRITE, limits.RFQ_SHARD
     if isinstance(message, NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest):
-        # An order that accepts a quote has no shard.
-        quoted = isinstance(message, NewOrderSingle) and message.quote_id is not None
-        return _WRITE, None if quoted else message.ex_destination
+        return _WRITE, message.ex_destination
     return _WRITE, None
 
 
@@ -216,7 +217,7 @@ class RateBudget:
         self.product: Product = product
         self._limits = TokenLimits.of_tier(tier, product) if isinstance(tier, str) else tier
         self._use, self._kept_back = use, kept_back
-        self._costs, self._default_cost = {**TOKEN_COSTS, **(costs or {})}, default_cost
+        self._costs, self._default_cost = {**TOKEN_COSTS[product], **(costs or {})}, default_cost
         self._buckets: dict[str, TokenBucket] = {}
         self._reserved: dict[Hashable, float] = {}
         """The end of the reservation of each owner's unsent Logon, in monotonic seconds."""

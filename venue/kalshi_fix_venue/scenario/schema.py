@@ -487,7 +487,7 @@ class Key(Section):
     """How many, on each of these products."""
     type: Literal["ed25519", "rsa"] = "ed25519"
     """Which type."""
-    scopes: Names[Literal["read", "write"]] = ("read", "write")
+    scopes: Names[Literal["read", "write", "write::trade"]] = ("read", "write")
     """What they may do: listeners and market data need `read`, orders `write`."""
     customers: Names[str] | None = None
     """Customer accounts that they may trade for; all by default."""
