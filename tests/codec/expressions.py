@@ -1,4 +1,4 @@
-"""What the structure of a regular expression says about its cost."""
+"""Cost of a regular expression, derived from its parsed structure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 def steps_back(pattern: str) -> list[str]:
-    """Return every repetition that can give back what it took, one character or one item at a time.
+    """Return every repetition that can backtrack, one character or one item at a time.
 
-    Repetitions of single characters must be possessive, or take a fixed number or at most one. Without any
-    other, an expression whose items begin with different literals reads each character a bounded number of
-    times from each place where it is begun.
+    Repetitions of single characters must be possessive, have a fixed count or match at most once. Without
+    backtracking, an expression whose items begin with different literals reads each character a bounded
+    number of times per starting position.
     """
     found: list[str] = []
     _walk(parser.parse(pattern), found)
@@ -39,7 +39,7 @@ def _walk(node: Any, found: list[str]) -> None:
 
 
 def first_literals(pattern: str) -> str:
-    """Return the literal text that an expression begins with: a search begins nowhere else."""
+    """Return the literal prefix of an expression: a search can only match where it occurs."""
     text = ""
     for operator, argument in parser.parse(pattern):
         if operator is not ops.LITERAL:

@@ -1,4 +1,4 @@
-"""Conversions of the fast path: the values that the careful path's parsers give."""
+"""Converters of the fast path: they return the same values as the parsers of the careful path."""
 
 from __future__ import annotations
 

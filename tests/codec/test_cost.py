@@ -1,7 +1,7 @@
-"""What decoding costs at most: no bytes, and nothing that came before, make it more than linear.
+"""Upper bounds on the cost of decoding: it is linear for all bytes and after any earlier messages.
 
-The expressions of the fast path are made at run time, and how the engine runs them cannot be counted from
-outside. So their structure is checked, for the shapes of every message.
+The expressions of the fast path are compiled at run time, and the steps of the regular expression engine
+cannot be counted from Python. Their structure is checked instead, for the shapes of every message.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.tiny_dialect import DIALECT
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every expression that shapes compile."""
+    """Return the list to which every expression compiled for a shape is added."""
     found: list[str] = []
 
     def compile_and_note(pattern: str) -> re.Pattern[str]:
@@ -38,12 +38,12 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shape gets its code when it comes for the second time."""
+    """Compile a shape at its second occurrence."""
     monkeypatch.setattr(cache, "SIGHTINGS_TO_COMPILE", 2)
 
 
 def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give code to the shapes of all sample messages, groups as runs where they can be."""
+    """Compile the shapes of all sample messages, with groups as runs where possible."""
     for module in (cache, decoders):
         monkeypatch.setattr(module, "MAX_SINGLE_ENTRIES", 0)
     tiny, kalshi = Codec(DIALECT), Codec(KALSHI)
@@ -126,7 +126,7 @@ def test_a_run_in_front_of_the_number_gets_no_code() -> None:
 
 
 def calls(codec: Codec, data: bytes) -> int:
-    """How many functions, of Python and of C, decoding a message calls."""
+    """Return how many Python and C functions are called to decode a message."""
     count = 0
 
     def count_calls(_frame: Any, event: str, _argument: Any) -> None:
@@ -152,9 +152,9 @@ def calls(codec: Codec, data: bytes) -> int:
 )
 @pytest.mark.parametrize("head", ["35=W|55=K|268=999999999999999999|", "35=D|11=a|38=1|453=2|"])
 def test_the_careful_path_does_work_in_proportion(head: str, unit: str) -> None:
-    """For a message with ever more of the same, each part costs what the parts before it did."""
+    """Each further part of a repetitive message costs no more than the parts before it."""
     codec = Codec(DIALECT)
-    _, one, two, four = (  # the first makes the tables
+    _, one, two, four = (  # The first decode builds the tables.
         calls(codec, encode_frame("FIXT.1.1", (head + unit * count).replace("|", "\x01").encode("latin-1")))
         for count in (1, 200, 400, 800)
     )

@@ -1,4 +1,6 @@
-"""Encoding: what is written is read again, and what has no form is named."""
+"""Encoding: encoded messages decode to the same values, and values that cannot be encoded are reported by
+name.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ def text(message: Message, head: Any = None) -> str:
 
 
 def body(message: Message) -> str:
-    """What stands between MsgType and CheckSum."""
+    """Return the fields between MsgType and CheckSum."""
     return text(message).split("|", 3)[3].rpartition("10=")[0]
 
 
@@ -119,7 +121,7 @@ def test_an_older_tag_is_sent_only_beside_its_successor_and_only_once() -> None:
 
 
 def changed(block: Any, **values: Any) -> Any:
-    """The block with attributes set behind the back of its constructor."""
+    """Return the block after setting attributes past its constructor."""
     for name, value in values.items():
         setattr(block, name, value)
     return block
@@ -285,7 +287,8 @@ def test_another_header_leaves_the_body_as_it_came() -> None:
     "fields",
     [
         "11=a|95=10|43=N|96=abc|44=0.50|38=1|",
-        # What follows the data in the trailer counted before; CheckSum alone would now.
+        # The length covered the field after the data in the previous trailer; now it would cover CheckSum
+        # only.
         "11=a|38=1|44=0.50|95=10|96=abc|93=2|89=ss|",
     ],
 )
@@ -297,7 +300,7 @@ def test_a_body_that_would_read_differently_under_another_header_is_refused(fiel
 
 
 def test_unknown_data_behind_its_length_is_sent_as_it_came() -> None:
-    """Also with anything in the data, and with a length that has zeros in front."""
+    """The data may contain any bytes, and the length may have leading zeros."""
     fields = ((95, b"10"), (96, b"\x0110=000\x01a="), (9001, b"x"), (95, b"003"), (96, b"abc"), (9002, b"y"))
     message = order(unknown=fields)
     assert CODEC.decode(CODEC.encode(message)).unknown == fields
@@ -317,14 +320,14 @@ PAIRS = sorted(KALSHI.standard_data.items())
 def test_a_length_of_the_standard_tells_the_truth(
     pair: tuple[int, int], value: bytes, data: st.DataObject
 ) -> None:
-    """Also where the dialect knows neither field: a peer that does goes by it."""
+    """Also for fields unknown to the dialect, because a peer that knows them relies on the length."""
     codec, (length, tag) = Codec(KALSHI), pair
     right = ((length, b"%d" % len(value)), (tag, value))
 
     def sent(*fields: tuple[int, bytes]) -> tuple[tuple[int, bytes], ...]:
         return codec.decode(codec.encode(UnknownMessage(msg_type="ZZ", unknown=fields))).unknown
 
-    if pair == (93, 89):  # the trailer's
+    if pair == (93, 89):  # in the trailer
         with pytest.raises(EncodeError, match="cannot be sent as an unknown field"):
             sent(*right)
         return

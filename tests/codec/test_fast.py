@@ -1,4 +1,4 @@
-"""The fast path: it says what the careful path says, of every input, and never grows without bound."""
+"""The fast path: same result as the careful path for every input, with bounded memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SOUND_FIELDS = [fields_of(body) for body in SOUND]
 
 
 def kalshi_messages() -> list[Fields]:
-    """The least and the fullest message of every type of the Kalshi dialect, as fields."""
+    """The smallest and the fullest message of every type of the Kalshi dialect, as fields."""
     codec = Codec(KALSHI)
     found = []
     for layout in KALSHI.messages.values():
@@ -58,18 +58,18 @@ KALSHI_FIELDS = kalshi_messages()
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shape gets its code when it comes for the second time."""
+    """Compile a shape at its second occurrence."""
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 2)
 
 
 @pytest.fixture
 def codec() -> Codec:
-    """A codec that has seen no message."""
+    """Return a codec that has not decoded any message."""
     return Codec(DIALECT)
 
 
 def trained(dialect: Dialect, sound: list[Fields]) -> Codec:
-    """A codec that knows the shape of every sound message."""
+    """Return a codec that knows the shape of every valid message."""
     codec = Codec(dialect)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(caching, "SIGHTINGS_TO_COMPILE", 2)
@@ -92,7 +92,7 @@ def test_sound_messages_have_no_problems_and_decode_the_same_way_fast(body: str)
 
 
 def agree(codec: Codec, careful: Codec, whole: bytes) -> None:
-    """Decoding and checking say what the reader alone says."""
+    """Check that decoding and checking give the same result as the reader alone."""
     message, problems = carefully(careful, whole)
     assert dump(codec.decode(whole)) == dump(message)
     found, strict = codec.check(whole)
@@ -123,7 +123,7 @@ def test_fast_and_careful_agree_on_damaged_messages_of_kalshi(whole: bytes) -> N
 
 @st.composite
 def mangled(draw: st.DrawFn, sound: list[bytes]) -> bytes:
-    """A whole message with one to three bytes flipped, lost or made up, its frame not excepted."""
+    """A whole message with one to three bytes flipped, removed or inserted, its frame included."""
     data = bytearray(draw(st.sampled_from(sound)))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data) - 1))
@@ -141,7 +141,7 @@ def mangled(draw: st.DrawFn, sound: list[bytes]) -> bytes:
 
 
 def agree_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) -> None:
-    """What is no whole message is refused by both; what is one is read alike."""
+    """Check that both refuse bytes that are not one whole message, and decode the others alike."""
     if is_frame(data):
         expected = dump(carefully(careful, data)[0])
         assert dump(trained_codec.decode(data)) == expected
@@ -164,7 +164,7 @@ def test_fast_and_careful_agree_on_bytes_that_may_be_no_message_of_kalshi(data: 
 
 
 def with_sums_kept(data: bytes, old: bytes, new: bytes) -> bytes:
-    """Put other bytes, of the same length and sum, into a message."""
+    """Replace bytes of a message by others of the same length and sum."""
     assert len(old) == len(new)
     assert sum(old) % 256 == sum(new) % 256
     return data.replace(old, new, 1)
@@ -182,7 +182,7 @@ def test_length_and_sum_alone_make_no_message_of_a_known_shape(old: bytes, new: 
     agree_on_bytes(TRAINED, CAREFUL, changed)
 
 
-# --- what the fast path takes, and what it leaves ------------------------------------------------------
+# --- which messages the fast path takes -----------------------------------------------------------------
 
 
 def text(whole: bytes) -> str:
@@ -190,12 +190,12 @@ def text(whole: bytes) -> str:
 
 
 def sight(cache: DecoderCache, whole: bytes) -> None:
-    """Show a message to a cache, which it learns its shape from."""
+    """Decode a message so that the cache learns its shape."""
     cache.learn(text(whole), split(text(whole)), Explainer(TABLES, text(whole)).message())
 
 
 def learnt(*bodies: str) -> DecoderCache:
-    """A cache that has seen each of these messages twice."""
+    """Return a cache that has decoded each of these messages twice."""
     cache = DecoderCache(TABLES)
     for body in bodies:
         for _ in range(2):
@@ -204,7 +204,7 @@ def learnt(*bodies: str) -> DecoderCache:
 
 
 def taken(cache: DecoderCache, body: str) -> Message | None:
-    """What the fast path alone says of a message."""
+    """Decode a message by the fast path alone; return None if it does not take it."""
     whole = joined(fields_of(body))
     found = cache.decode(whole, framed=False)
     if found is not None:
@@ -215,7 +215,7 @@ def taken(cache: DecoderCache, body: str) -> Message | None:
 
 
 def taken_strictly(cache: DecoderCache, body: str) -> bool:
-    """Whether the fast path alone takes a message that is to be right in every respect."""
+    """Return whether the fast path alone takes a message with strict checks."""
     whole = joined(fields_of(body))
     found = cache.decode(whole, framed=False, strict=True)
     if found is not None:
@@ -291,7 +291,7 @@ def test_a_value_beyond_its_limit_is_taken_but_not_strictly() -> None:
 
 
 def closed_roles() -> Dialect:
-    """The tiny dialect, with a role of a party that no other may be added to."""
+    """The tiny dialect, with a role of a party whose code set is closed."""
     field = attrs.evolve(tiny_dialect.FIELDS[452], open_codes=False)
     party = attrs.evolve(
         tiny_dialect.PARTY,
@@ -334,7 +334,7 @@ def test_what_a_message_is_has_the_codes_that_a_dialect_gives_it() -> None:
         agree(codec, Codec(dialect), whole)
         header: Any = codec.decode(whole).header
         assert header.begin_string is BeginString.FIXT11
-        # A type that the code set does not have stays a plain value.
+        # A type that is not in the code set stays a plain string.
         assert header.msg_type.__class__ is (MsgType if header.msg_type == "D" else str)
 
 
@@ -409,7 +409,7 @@ ENTRY = "269=1|270=0.5|"
 
 @pytest.fixture
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than two entries are a run, so that examples stay short."""
+    """Treat more than two entries as a run, which keeps the examples short."""
     for module in (caching, decoders):
         monkeypatch.setattr(module, "MAX_SINGLE_ENTRIES", 2)
 
@@ -578,11 +578,11 @@ def test_prices_of_long_groups_are_remembered_and_sizes_made_anew(moment: str) -
     assert first.md_entry_size is not again.md_entry_size
 
 
-# --- what stands in front of MsgSeqNum -------------------------------------------------------------------
+# --- fields before MsgSeqNum ----------------------------------------------------------------------------
 
 
 def sent(body: str, codec: Codec) -> Message:
-    """Decode a message, and see that careful reading says the same."""
+    """Decode a message and check that the careful path gives the same result."""
     whole = joined(fields_of(body))
     found = codec.decode(whole)
     assert dump(found) == dump(carefully(CAREFUL, whole)[0])
@@ -618,7 +618,7 @@ def test_long_heads_are_not_remembered(codec: Codec, size: int) -> None:
     body = order("58=x|")
     usual = joined(fields_of(body)).index(b"34=")
     for filler in ("a" * (size - usual + 1), "b" * (size - usual + 1)):
-        # BodyLength grows by digits as well.
+        # BodyLength gains digits as well.
         long = body.replace("49=a", f"49={filler}")
         grown = joined(fields_of(long)).index(b"34=") - size
         long = long.replace(filler, filler[grown:])
@@ -705,7 +705,7 @@ def test_messages_share_nothing_that_can_be_changed(codec: Codec) -> None:
 
 
 def shapes_of_orders() -> Iterator[str]:
-    """Endlessly many shapes."""
+    """Yield orders with ever new shapes."""
     number = 9001
     while True:
         yield order(f"{number}=x|")
@@ -713,7 +713,7 @@ def shapes_of_orders() -> Iterator[str]:
 
 
 class Counted:
-    """Counts the shapes that are given code."""
+    """Counts the compiled shapes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
@@ -779,7 +779,7 @@ def test_a_value_that_code_leaves_to_the_reader_keeps_no_other_shape_from_its_co
     plain, careful, other = order("58=x|44=1|"), order("58=x|44=+1|"), order("44=1|58=x|")
     for _ in range(10):
         sent(plain, codec)
-    # The count of these tags is full each time that the one comes which has its code already.
+    # The counter of these tags is full each time the already compiled shape is received.
     for number in range(20):
         sent((other, careful)[number % 2], codec)
     assert taken(codec._compiled, other) is not None

@@ -1,4 +1,6 @@
-"""Generated encoders: they write what the layouts say, whatever the values are, or name what has no form."""
+"""Generated encoders: they write any value as the layouts define, or report by name a value that cannot be
+encoded.
+"""
 
 from __future__ import annotations
 
@@ -50,28 +52,28 @@ every_message = pytest.mark.parametrize(
 
 
 class Loud(str):
-    """A string of another class."""
+    """A subclass of str."""
 
     def __str__(self) -> str:
         return "loud"
 
 
 class Rate(Decimal):
-    """A decimal of another class."""
+    """A subclass of Decimal."""
 
     def __str__(self) -> str:
         return "a rate"
 
 
 class Moment(datetime):
-    """A datetime of another class."""
+    """A subclass of datetime."""
 
 
 NOON = datetime(2026, 8, 17, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 def header() -> Header:
-    """A header as a session writes it."""
+    """Return a header as a session writes it."""
     return Header(sender_comp_id="key", target_comp_id="venue", msg_seq_num=7, sending_time=NOON)
 
 
@@ -128,7 +130,7 @@ HOSTILE = [
 
 
 def outcome(encode: Callable[[Any, Any], bytes], message: Any, head: Any) -> object:
-    """What encoding gives: bytes, or the kind and text of the error."""
+    """Return the encoded bytes, or the class and text of the error."""
     try:
         return encode(message, head)
     except Exception as error:  # noqa: BLE001
@@ -136,14 +138,16 @@ def outcome(encode: Callable[[Any, Any], bytes], message: Any, head: Any) -> obj
 
 
 def agree(message: Any, head: Any) -> object:
-    """Encode with the generated encoders and with the plain one, which must agree; return the outcome."""
+    """Encode with the generated encoders and with the plain one, check that they agree and return the
+    outcome.
+    """
     found = outcome(CODEC.encode, message, head)
     assert found == outcome(partial(encode, KALSHI.begin_string), message, head)
     return found
 
 
 def places(block: Any) -> Iterator[tuple[Any, str]]:
-    """Every attribute of a message or header, and of the entries of its groups."""
+    """Yield every attribute of a message or header, including those of group entries."""
     for member in block.LAYOUT.members:
         yield block, member.attribute
         if isinstance(member, GroupMember):
@@ -152,7 +156,7 @@ def places(block: Any) -> Iterator[tuple[Any, str]]:
 
 
 def plain(block: Any) -> Any:
-    """The block without unknown fields, those of its entries included."""
+    """Return the block without unknown fields, those of its entries included."""
     block.unknown = ()
     for member in block.LAYOUT.members:
         if isinstance(member, GroupMember):
@@ -188,7 +192,7 @@ def test_any_message_is_written_as_the_layouts_say(layout: MessageLayout, data: 
 
 @every_message
 def test_what_is_usual_needs_no_second_look(layout: MessageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With every field set, groups included: only what is rare is for the careful path."""
+    """With every field set, groups included: only rare values need the careful path."""
     monkeypatch.delattr(Codec, "_encode_carefully")
     message, head = plain(full(layout.body)), plain(full(KALSHI.header))
     codec = Codec(KALSHI)
@@ -252,10 +256,10 @@ def test_moments_are_written_whatever_was_written_before() -> None:
     moments = [begin + timedelta(microseconds=step) for step in steps]
     moments += [moment.astimezone(timezone(timedelta(hours=2, microseconds=7))) for moment in moments]
     heads = [Header(sender_comp_id="a", target_comp_id="b", msg_seq_num=1, sending_time=m) for m in moments]
-    # As they were given: the constructor converts to UTC.
+    # Constructor arguments as given: the constructor converts them to UTC.
     for head, moment in zip(heads, moments, strict=True):
         head.sending_time = moment
-    # Every moment after every other one.
+    # Every timestamp after every other one.
     for before in heads:
         for head in heads:
             for each in (before, head):
@@ -318,7 +322,7 @@ def test_names_are_written_or_refused_whatever_was_written_before() -> None:
     for place, pair in enumerate(pairs):
         head.sender_comp_id, head.target_comp_id = pair
         found[place] = agree(order, head)
-    # And once more, each behind itself, and behind one that differs in one name.
+    # Again, each after itself and after one that differs in one name.
     for place, (sender, target) in enumerate(pairs):
         for before in ((sender, target), (sender, "venue"), ("venue", target)):
             head.sender_comp_id, head.target_comp_id = before
@@ -336,7 +340,7 @@ def test_names_that_stay_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(blocks, "format_string", counted)
     order, head = NewOrderSingle(**ORDER), header()
-    # Others in front, since the tests have these names in common.
+    # Other names first, because the tests share these in the cache.
     head.sender_comp_id = "someone else"
     CODEC.encode(order, head)
     looked.clear()

@@ -1,4 +1,4 @@
-"""Inspection: a message taken apart for people, however damaged it is."""
+"""Inspection: a message as a tree of nodes for display, however damaged it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CODEC = Codec(DIALECT)
 
 
 def shown(nodes: tuple[Node, ...]) -> str:
-    """The nodes as `tag=value` text, entries in brackets."""
+    """Return the nodes as `tag=value` text, entries in brackets."""
     parts = []
     for node in nodes:
         if isinstance(node, FieldNode):

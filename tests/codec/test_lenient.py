@@ -1,4 +1,4 @@
-"""Lenient decoding: nothing is lost for being new, malformed or in another place, and everything is told."""
+"""Lenient decoding: unknown, malformed and misplaced fields are kept, and every problem is reported."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_known_tag_of_another_message_is_unknown_here() -> None:
 
 
 def test_unknown_fields_in_every_entry_do_not_end_the_group() -> None:
-    """What happened when a venue added fields to the entries of its books."""
+    """Happened when a venue added fields to the entries of its market data."""
     book = decode("W", "55=K|268=3|269=1|270=1|9001=x|269=2|9001=y|270=2|9001=z|269=1|270=3|58=after|")
     assert [entry.md_entry_px for entry in book.md_entries] == [1, 2, 3]
     assert [entry.unknown for entry in book.md_entries] == [((9001, b"x"),), ((9001, b"y"), (9001, b"z")), ()]
@@ -333,7 +333,7 @@ def test_equals_signs_belong_to_the_value() -> None:
     assert (order.cl_ord_id, order.text, order.problems) == ("a", "x=11=evil", ())
 
 
-# --- data fields --------------------------------------------------------------------------------------
+# --- data fields ----------------------------------------------------------------------------------------
 
 
 def test_data_is_read_by_its_length() -> None:
@@ -385,7 +385,7 @@ def test_data_that_is_unknown_here_is_read_by_its_length_all_the_same() -> None:
     assert book.text == "x"
 
 
-# --- older tags ---------------------------------------------------------------------------------------
+# --- deprecated tags ------------------------------------------------------------------------------------
 
 
 def test_an_older_tag_fills_the_attribute() -> None:
@@ -407,7 +407,7 @@ def test_an_older_tag_with_an_unfit_value_or_twice_is_told() -> None:
     assert found(logon) == [(Reason.TAG_REPEATED, 5001, "N")]
 
 
-# --- secrets ------------------------------------------------------------------------------------------
+# --- secrets --------------------------------------------------------------------------------------------
 
 
 def test_what_follows_counted_or_other_data_is_told_as_it_is() -> None:
@@ -435,7 +435,7 @@ def test_secret_values_never_show(body: str) -> None:
     assert "SeSaMe" not in shown
 
 
-# --- messages of unknown type, and what is no message --------------------------------------------------
+# --- messages of unknown type, and bytes that are not a message -----------------------------------------
 
 
 def test_a_message_of_unknown_type_keeps_everything() -> None:

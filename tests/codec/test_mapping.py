@@ -1,4 +1,4 @@
-"""Messages as dicts and as JSON, and back: nothing is lost but secrets, and nothing wrong is taken."""
+"""Messages as dicts and as JSON, and back: only secrets are lost, and invalid input is refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EVERY = [
 
 
 def without_secrets(message: Message) -> Message:
-    """The message with nothing that is hidden, in groups either."""
+    """Return the message without secret values, those in groups included."""
 
     def clean(block: Any) -> None:
         for member in block.LAYOUT.members:
@@ -155,7 +155,7 @@ def test_new_fields_and_codes_keep_their_place_and_text() -> None:
 @pytest.mark.parametrize("by", BY)
 def test_secrets_are_hidden_and_do_not_come_back_as_values(by: mapping.By) -> None:
     logon = Logon(heart_bt_int=30, raw_data=b"hush1", password="hush2", unknown=[(9001, b"x")])
-    # Out of its place a signature is an unknown field, and a secret all the same.
+    # Out of its place a signature is an unknown field, and still secret.
     misplaced = order(unknown=[(96, b"hush3"), (9001, b"x")])
     for message in (logon, misplaced):
         shown = f"{to_dict(message, by)} {to_json(message, by)}"

@@ -1,4 +1,6 @@
-"""What the reader takes, and what it leaves to the explainer. `carefully` asks that both say the same."""
+"""Which messages the reader takes and which it leaves to the explainer. `carefully` checks that both
+agree.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ CODEC = Codec(DIALECT)
 
 
 def taken(body: str, *, strict: bool = False) -> Message | None:
-    """What the reader makes of a message."""
+    """Return the message as the reader decodes it, or None."""
     whole = joined(fields_of(body))
     carefully(CODEC, whole)
     return read(CODEC._tables, split(whole.decode("latin-1")), strict=strict)
@@ -48,7 +50,7 @@ def test_what_is_sound_is_taken_but_for_data_older_tags_and_another_order() -> N
     [
         order("44=0.45|58=x|"),
         order("453=2|448=p|452=3|448=q|802=1|523=s|803=4|58=x|"),
-        order("58=x|44=0.45|"),  # a body has no order
+        order("58=x|44=0.45|"),  # the body has no fixed order
         book("268=0|58=x|"),
         book("268=2|269=1|270=1|269=2|270=2|"),
         book("268=4|269=1|270=1|269=2|270=2|269=1|270=3|269=2|270=4|58=x|"),
@@ -72,7 +74,7 @@ def test_what_is_right_in_every_respect_is_taken_strictly_too(body: str) -> None
         order("453=1|448=p|802=1|523=s|803=-1|"),
         order("453=1|448=p|802=3|523=s|803=1|523=t|803=-1|523=u|803=2|"),
         order("453=3|448=p|9001=x|448=q|9001=x|448=r|9001=x|"),
-        order("40=9|"),  # a code that the dialect does not have
+        order("40=9|"),  # a code that is not in the dialect
         order("453=1|448=p|452=3|802=1|523=s|803=4|58=x|9001=x|"),
     ],
 )

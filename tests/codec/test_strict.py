@@ -1,4 +1,4 @@
-"""Strict decoding: every breach by its SessionRejectReason (373) and RefTagID (371)."""
+"""Strict decoding: every violation with its SessionRejectReason (373) and RefTagID (371)."""
 
 from __future__ import annotations
 

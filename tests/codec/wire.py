@@ -1,4 +1,4 @@
-"""Messages of the tiny dialect as they stand on the wire, and ways to damage them."""
+"""Messages of the tiny dialect in wire form, and functions that damage them."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def fields_of(body: str) -> Fields:
 
 
 def joined(fields: Fields) -> bytes:
-    """Put fields together, and a right frame around them."""
+    """Join fields and add a correct frame."""
     body = "".join(f"{tag}={value}\x01" for tag, value in fields)
     return encode_frame("FIXT.1.1", body.encode("latin-1"))
 
 
 @st.composite
 def damaged(draw: st.DrawFn, sound: list[Fields]) -> bytes:
-    """A whole message with a right BodyLength and CheckSum, and up to four things changed in its fields."""
+    """A whole message with a right BodyLength and CheckSum, and up to four changes to its fields."""
     fields = list(draw(st.sampled_from(sound)))
     places = st.integers(1, len(fields) - 1)
     for _ in range(draw(st.integers(0, 4))):
@@ -127,7 +127,7 @@ def damaged(draw: st.DrawFn, sound: list[Fields]) -> bytes:
 
 
 def dump(block: Block | None) -> Any:
-    """Everything in a block, comparable to the last digit: types, scales and unknown fields included."""
+    """Return every value of a block, comparable to the last digit, with types, scales and unknown fields."""
     if block is None:
         return None
     layout = getattr(block, "LAYOUT", None)
@@ -146,9 +146,9 @@ def dump(block: Block | None) -> Any:
 
 
 def carefully(codec: Codec, data: bytes) -> tuple[Message, tuple[Problem, ...]]:
-    """What the explainer says of a message, and everything that strict decoding has against it.
+    """Return the explainer's message and every problem found by strict decoding.
 
-    What the reader takes, it takes as the explainer does, who then has nothing to say.
+    Check that a message that the reader takes has the same values and no problems according to the explainer.
     """
     text = data.decode("latin-1")
     explained = Explainer(codec._tables, text)
@@ -156,6 +156,6 @@ def carefully(codec: Codec, data: bytes) -> tuple[Message, tuple[Problem, ...]]:
     columns = split(text)
     found = read(codec._tables, columns, strict=False)
     assert found is None or (not message.problems and dump(found) == dump(message))
-    # It takes the same way with `strict`, and asks more.
+    # With `strict` it decodes the same way, with more checks.
     assert not problems or read(codec._tables, columns, strict=True) is None
     return message, problems
