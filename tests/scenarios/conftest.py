@@ -1,4 +1,4 @@
-"""Counts the scenarios of a run: how many per role, in virtual time and over sockets."""
+"""Count the scenarios of a test run: how many per role, in virtual time and over sockets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TRANSPORTS = {"in_virtual_time": "in virtual time", "over_sockets": "over socke
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Add the line that says what was played."""
+    """Add a summary line with the number of scenarios played."""
     passed: Counter[tuple[str, str]] = Counter()
     failed: Counter[tuple[str, str]] = Counter()
     for outcome, counter in (("passed", passed), ("failed", failed), ("error", failed)):

@@ -1,4 +1,4 @@
-"""The runner itself: it fails where it should, says where and why, and understands nothing by accident."""
+"""The scenario player: it fails when it should, reports where and why, and rejects input it does not know."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TRANSPORTS = pytest.mark.parametrize("transport", [InMemory, Loopback])
 
 
 def written(folder: Path, steps: str, head: str = HEAD) -> Path:
-    """A scenario file with these steps."""
+    """Write a scenario file with these steps."""
     path = folder / "folder" / "file.yaml"
     path.parent.mkdir()
     path.write_text(f"{head}steps:\n{steps}", "utf-8")
@@ -31,7 +31,7 @@ def written(folder: Path, steps: str, head: str = HEAD) -> Path:
 
 
 def complaint(path: Path) -> str:
-    """What the reader says about a file."""
+    """Return the parser's error for a file."""
     with pytest.raises(ScenarioError) as caught:
         load(path, Role.INITIATOR)
     return str(caught.value)

@@ -1,4 +1,4 @@
-"""Every scenario file, in every role it is for, in virtual time and over a real connection."""
+"""Every scenario file, in each of its roles, in virtual time and over a real connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ FILES = sorted(HERE.glob("*/*.yaml"))
 
 
 def _cases() -> list[ParameterSet]:
-    """A case for each role of each file; a file that cannot be read is one that fails in both."""
+    """Return a case for each role of each file; an unreadable file becomes a case that fails in both
+    roles.
+    """
     cases: list[ParameterSet] = []
     for path in FILES:
         try:

@@ -1,4 +1,6 @@
-"""What most tests of the session begin with, in both roles, and throw-away keys for signed logons."""
+"""Fixtures shared by the session tests: the role, an established session, and disposable keys for signed
+logons.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,14 @@ from tests.helpers import Wired, established
 
 @pytest.fixture(params=Role)
 def role(request: pytest.FixtureRequest) -> Role:
-    """Our side's role."""
+    """The role of our side."""
     found: Role = request.param
     return found
 
 
 @pytest.fixture
 def wired(role: Role) -> Wired:
-    """A session of that role on KalshiRT whose Logon handshake is complete, and a peer by hand."""
+    """Return an established KalshiRT session in that role, with a scripted peer."""
     return established(role)
 
 

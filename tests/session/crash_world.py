@@ -1,4 +1,4 @@
-"""A client and a venue whose processes can die, and whose connection can break, between any two steps."""
+"""A client and a venue whose processes can crash, and whose connection can be lost, between any two steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Step = Callable[[], object]
 
 
 def report(cl_ord_id: str, number: int) -> ExecutionReport:
-    """The venue's answer to an order."""
+    """Return the venue's execution report for an order."""
     return ExecutionReport(
         order_id=f"o{number}",
         cl_ord_id=cl_ord_id,
@@ -34,40 +34,41 @@ def report(cl_ord_id: str, number: int) -> ExecutionReport:
 
 @attrs.define
 class Side:
-    """One process: its session, and what its user has seen in this life and the ones before."""
+    """A process: its session, and the events its user has received in this run and earlier ones."""
 
     config: SessionConfig
     clock: Clock
     session: Session
     store: LoggedStore
     wire: bytearray = attrs.field(factory=bytearray)
-    """What has left and not arrived."""
+    """Bytes sent but not delivered."""
     seen: list[tuple[int, int, str, bool]] = attrs.field(factory=list)
-    """Of every message: how many resets came before it, its number, its ClOrdID, whether it is marked as a
-    possible duplicate."""
+    """For every message received: the number of resets before it, its MsgSeqNum, its ClOrdID, and whether it
+    is marked as a possible duplicate.
+    """
     uncertain: set[str] = attrs.field(factory=set)
     waiting: list[Event] = attrs.field(factory=list)
     unconfirmed: int = 0
     resets: int = 0
     known_resets: int = 0
-    """How many resets the store had seen when the user last heard of one."""
+    """Number of resets of the store at the time the user last received a reset event."""
     asked: list[str] = attrs.field(factory=list)
-    """Orders that were handed to the session."""
+    """Orders passed to the session."""
     left: set[str] = attrs.field(factory=set)
-    """Those that may have reached the wire."""
+    """Orders that may have reached the wire."""
     owed: list[tuple[str, int]] = attrs.field(factory=list)
-    """Orders that the venue's user has still to answer; it knows them by a store of its own."""
+    """Orders that the venue's user has not answered yet; its own store remembers them across restarts."""
 
     def write(self) -> None:
         self.wire += self.session.data_to_send()
         self.left.update(self.asked)
 
     def fetch(self) -> None:
-        """What has happened is with the user, who has not looked at it."""
+        """Fetch the events, which the user has not processed yet."""
         self.waiting += self.session.events()
 
     def take(self) -> None:
-        """The user takes care of one half of what waits, then of the rest."""
+        """Process the first half of the waiting events, then the rest."""
         count = (len(self.waiting) + 1) // 2
         for event in self.waiting[:count]:
             self.note(event)
@@ -104,7 +105,7 @@ class Side:
 
 @attrs.define
 class World:
-    """Both sides, and what can befall them."""
+    """Both sides, and the failures they can suffer."""
 
     clock: Clock
     client: Side
@@ -144,7 +145,7 @@ class World:
             target.session.receive_data(data, self.clock.now)
 
     def cut(self) -> None:
-        """The connection breaks; both processes live on."""
+        """Break the connection; both processes keep running."""
         for side in (self.client, self.venue):
             self.lose_connection(side)
 
@@ -156,7 +157,7 @@ class World:
             side.session = Session(side.config, continues=side.session)
 
     def crash(self, *sides: Side, lucky: bool) -> None:
-        """These processes die; the connection breaks for the others."""
+        """Crash these processes; the others lose the connection."""
         for side in sides:
             side.store = side.store.after_crash(lucky=lucky)
             side.session = Session(side.config, side.store)
@@ -171,7 +172,7 @@ class World:
                 self.lose_connection(side)
 
     def check(self) -> None:
-        """What must hold once both are back: they are logged on, agree, and were told no lie."""
+        """Check that both sides are logged on, agree on the numbers, and received no contradictory event."""
         client, venue = self.client.session, self.venue.session
         assert (client.state, venue.state) == (State.ESTABLISHED, State.ESTABLISHED)
         assert client.next_incoming == venue.next_outgoing
@@ -184,7 +185,9 @@ class World:
 
 
 def check_seen(seen: list[tuple[int, int, str, bool]]) -> None:
-    """A number means one message, in order, and only once unless it is marked."""
+    """Check that a number identifies one message, that messages are in order, and that only marked ones are
+    duplicates.
+    """
     meanings: dict[tuple[int, int], str] = {}
     for resets, number, name, _ in seen:
         known = meanings.setdefault((resets, number), name)
@@ -194,12 +197,12 @@ def check_seen(seen: list[tuple[int, int, str, bool]]) -> None:
 
 
 def world(client: SessionConfig, venue: SessionConfig) -> World:
-    """Two sides that have never spoken."""
+    """Return two sides that have never been connected."""
     clock = Clock()
     return World(clock, side(client, clock), side(venue, clock))
 
 
 def side(config: SessionConfig, clock: Clock) -> Side:
-    """A process that has never run before."""
+    """Return a process on its first run."""
     store = LoggedStore()
     return Side(config, clock, Session(config, store), store)

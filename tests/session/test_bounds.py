@@ -1,4 +1,4 @@
-"""What a session keeps and does is bounded in bytes and in messages looked at, whatever the peer sends."""
+"""The memory and work of a session are bounded in bytes and in messages read, whatever the peer sends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.helpers import DUP, LOGON, NEWS, Wired, config, connected, establishe
 
 
 def news(wired: Wired, number: int | None = None, *, text: str = "x", again: bool = False) -> bytes:
-    """An application message, as long as its text."""
+    """Return an application message, as long as its text."""
     body = f"{NEWS}58={text}|"
     if again:
         return wired.peer.message("9", body, number, **DUP)
@@ -42,11 +42,11 @@ def delivered(events: list[Event]) -> list[int]:
     return [event.message.header.msg_seq_num for event in of_type(events, MessageReceived)]
 
 
-# --- the record of what was sent
+# --- the record of sent messages ------------------------------------------------------------------------
 
 
 def answers(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]:
-    """Have so many TestRequests answered; return the numbers of the answers, and the bytes of one."""
+    """Have `count` TestRequests answered; return the numbers of the answers, and the size of one in bytes."""
     first, length = wired.session.next_outgoing, 0
     for _ in range(count):
         wired.receive(wired.peer.message("1", f"112={'x' * size}|"))
@@ -55,7 +55,9 @@ def answers(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]
 
 
 def found(wired: Wired, numbers: list[int]) -> list[bool]:
-    """Say which of these messages the session still knows, by Rejects that name them."""
+    """Return which of these messages the session still has on record, by sending Rejects that refer
+    to them.
+    """
     told = [wired.receive(wired.peer.message("3", f"45={number}|")) for number in numbers]
     return [event.sent is not None for events in told for event in of_type(events, RejectReceived)]
 
@@ -94,7 +96,7 @@ def test_what_rejects_took_from_the_record_makes_no_room_for_ever() -> None:
     assert (len(outbound._recorded), outbound._record, outbound._record_bytes) == (3, {}, 0)
 
 
-# --- what is held behind a gap
+# --- messages held behind a gap -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("spare", "held"), [(0, [3, 4]), (-1, [3])])
@@ -106,7 +108,7 @@ def test_what_is_held_is_bounded_in_bytes_and_the_rest_is_asked_for_again(
     wired = established(role, "KalshiRT", max_held_bytes=2 * size + spare, strict=strict)
     wired.receive(*(news(wired, number) for number in range(3, 8)))
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 2)]
-    served = role is Role.INITIATOR or not strict  # an ExecutionReport is not for a venue
+    served = role is Role.INITIATOR or not strict  # A venue does not accept an ExecutionReport.
     events = wired.receive(news(wired, 2, again=True))
     assert delivered(events) == ([2, *held] if served else [])
     rest = held[-1] + 1
@@ -148,7 +150,7 @@ def test_what_is_held_is_not_kept_decoded_which_takes_many_times_its_bytes() -> 
     tracemalloc.start()
     try:
         wired.receive(*large[1:])
-        gc.collect()  # CPython itself keeps tuples that are free, up to 2,000 of each size
+        gc.collect()  # CPython keeps a free list of tuples, up to 2,000 of each size.
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -156,7 +158,7 @@ def test_what_is_held_is_not_kept_decoded_which_takes_many_times_its_bytes() -> 
     assert kept < 4 * sum(map(len, large))
 
 
-# --- events that wait
+# --- waiting events -------------------------------------------------------------------------------------
 
 
 def test_events_that_wait_are_bounded_by_the_bytes_they_were_made_of(role: Role) -> None:
@@ -207,11 +209,11 @@ def test_events_that_another_session_goes_on_with_count_there() -> None:
         session.receive_data(wired.peer.logon(), wired.clock.now)
 
 
-# --- what ResendRequests cost
+# --- the cost of ResendRequests -------------------------------------------------------------------------
 
 
 class CountingStore(MemoryStore):
-    """A store that counts the messages taken from it for a resend."""
+    """A store that counts the messages read for a resend."""
 
     walked = 0
 
@@ -226,7 +228,7 @@ def never(message: Message, age: float) -> bool:
 
 
 def busy(count: int, **changes: Any) -> tuple[Wired, CountingStore]:
-    """An initiator that has sent so many orders, as numbers 2 and up."""
+    """Return an initiator that has sent `count` orders, numbered from 2."""
     store = CountingStore()
     wired = established(Role.INITIATOR, store=store, **changes)
     for number in range(count):
@@ -236,7 +238,7 @@ def busy(count: int, **changes: Any) -> tuple[Wired, CountingStore]:
 
 
 def turns(wired: Wired, store: CountingStore) -> tuple[list[Any], list[Event]]:
-    """Let a resend go on to its end; return all that was sent and told."""
+    """Run a resend to its end; return all messages sent and events emitted."""
     sent, told = wired.sent(), wired.session.events()
     while wired.session._resender.job is not None:
         before = store.walked
@@ -250,7 +252,7 @@ def turns(wired: Wired, store: CountingStore) -> tuple[list[Any], list[Event]]:
 def test_a_turn_looks_at_so_many_messages_also_when_none_is_sent_again(count: int) -> None:
     wired, store = busy(count, resend_policy=never)
     wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
-    # The one that is found to be too many is taken from the store, and looked at in the next turn.
+    # The message beyond the limit has been read from the store, and is processed in the next turn.
     assert store.walked == min(count, MESSAGES_A_TURN + 1)
     assert (wired.session._resender.job is None) == (count <= MESSAGES_A_TURN)
     sent, told = turns(wired, store)
@@ -333,7 +335,7 @@ def test_a_session_that_resends_nothing_still_answers_others(role: Role) -> None
     assert events == [SequenceSkipped(4, 49, gap_fill=False)]
 
 
-# --- numbers at their end
+# --- the highest sequence number ------------------------------------------------------------------------
 
 LAST = 999_999_999_999_999_999
 

@@ -1,4 +1,4 @@
-"""What the user has taken care of, and how far the store follows."""
+"""Confirmation of events by the user, and how far the store advances."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESET_LOGON = LOGON + "141=Y|"
 
 
 def explicit(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: object) -> Wired:
-    """A session whose user confirms, and which has confirmed everything so far."""
+    """Return a session whose user confirms explicitly and has confirmed all events so far."""
     wired = established(role, name, LoggedStore(), explicit_confirm=True, **changes)
     wired.session.confirm()
     return wired
@@ -25,7 +25,7 @@ def explicit(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: obj
 
 @pytest.fixture
 def wired(role: Role) -> Wired:
-    """The same in each role."""
+    """Return an explicitly confirming session in each role."""
     return explicit(role)
 
 
@@ -92,7 +92,7 @@ def test_the_store_is_told_once_for_any_number_of_events(wired: Wired) -> None:
 
 
 def marks(wired: Wired) -> list[tuple[str, int]]:
-    """Confirm event by event, and say before each how far the store has come."""
+    """Confirm event by event; return the next incoming number in the store before each confirmation."""
     found = []
     for event in wired.session.events():
         found.append((type(event).__name__, wired.session.store.next_incoming))
@@ -203,11 +203,11 @@ def test_what_waits_while_a_reset_is_unanswered_moves_nothing(wired: Wired) -> N
     assert wired.session.store.next_incoming == 1
 
 
-# The next connection
+# --- the next connection --------------------------------------------------------------------------------
 
 
 def next_of(wired: Wired) -> None:
-    """The next connection of the same process, logged on with the expected numbers."""
+    """Log on with the next connection of the same process and check the expected numbers."""
     number = wired.session.next_incoming
     wired.reconnect()
     wired.session.receive_data(wired.peer.logon(LOGON, number), wired.clock.now)
@@ -317,7 +317,7 @@ def test_only_a_session_that_is_over_can_be_continued_and_brings_its_store() -> 
         Session(wired.session.config, LoggedStore(), continues=wired.session)
 
 
-# Commits
+# --- commits --------------------------------------------------------------------------------------------
 
 
 def test_bytes_leave_only_after_a_commit_and_nothing_recorded_is_no_commit(role: Role) -> None:
@@ -372,7 +372,7 @@ def test_a_user_who_never_confirms_is_told(role: Role) -> None:
     with pytest.raises(LocalProtocolError, match="3 events are not confirmed, and 0 wait"):
         wired.session.receive_data(more, wired.clock.now)
     wired.session.confirm(1)
-    assert len(wired.receive(more)) == 1  # what was refused was not taken, and comes whole
+    assert len(wired.receive(more)) == 1  # The refused input was not consumed and is passed in again.
     assert wired.session.unconfirmed == 3
 
 

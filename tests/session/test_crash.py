@@ -1,4 +1,4 @@
-"""Whatever dies, whenever it dies: the two sides get back to an established session and agree."""
+"""After a crash of any process at any step, the two sides establish a session again and agree."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def client_resets(w: World) -> Iterator[Step]:
 
 
 def venue_resets(w: World) -> Iterator[Step]:
-    """The venue does."""
+    """The venue resets the numbers within the session."""
     yield from trading(w)
     yield lambda: reset(w.venue.session, w)
     yield from w.settle(2)
@@ -43,7 +43,7 @@ def venue_resets(w: World) -> Iterator[Step]:
 
 
 def both_reset(w: World) -> Iterator[Step]:
-    """Both do, at the same time."""
+    """Both sides reset the numbers at the same time."""
     yield from trading(w)
     yield lambda: reset(w.client.session, w)
     yield lambda: reset(w.venue.session, w)
@@ -89,7 +89,7 @@ def back_again(w: World) -> Iterator[Step]:
 
 
 def go_on(w: World) -> None:
-    """Connect again, trade, and see that all is well."""
+    """Connect again, trade, and check the final state."""
     for step in back_again(w):
         step()
     w.check()

@@ -1,4 +1,4 @@
-"""Passing a message on: a new header, and the body byte for byte."""
+"""Forwarding a message: a new header, and the body byte for byte."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from kalshi_fix_sansio.session import State
 from tests.helpers import Wired, established, of_type, one, raw, wire, wire_time
 
 BODY = b"54=1\x0138=0010.00\x0155=KX\x0140=2\x0144=.5\x0111=a1\x019001=new\x01"
-"""An order in an unusual order, with values that this library would write in another way."""
+"""An order in an unusual field order, with values that this library would write differently."""
 ORDER = raw(
     "35=D|34=77|49=elsewhere|52=20260101-00:00:00|56=somewhere|43=Y|" + BODY.decode().replace("\x01", "|")
 )
 
 
 def body_of(data: bytes) -> bytes:
-    """The order as it stands in what was sent."""
+    """Return the order's body as sent."""
     return data[data.index(b"54=1\x01") : data.rindex(b"10=")]
 
 
 @pytest.fixture
 def client() -> Wired:
-    """A client that sends everything again."""
+    """Return a client that resends everything."""
     return established(Role.INITIATOR, resend_policy=resend_everything)
 
 
@@ -53,7 +53,7 @@ def test_what_is_sent_again_is_the_same_byte_for_byte(client: Wired) -> None:
 
 
 def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on(client: Wired) -> None:
-    """A field of the header kept RawData away from a length that counts the price as well."""
+    """A header field separated RawData from a length that covers the price as well."""
     hostile = raw(
         "35=D|34=7|49=x|56=y|52=20260101-00:00:00|11=a|55=K|54=1|40=2|38=1|95=10|43=N|96=abc|44=0.5|59=1|"
     )

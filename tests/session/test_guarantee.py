@@ -1,4 +1,4 @@
-"""The page that says what is durable names proofs that exist."""
+"""Every proof named on the page about durability exists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def proofs() -> list[str]:
-    """The last column of the table of clauses."""
+    """Return the last column of the table of guarantees."""
     page = (ROOT / "docs" / "session.md").read_text("utf-8")
     table = page.partition("| guarantee | mechanism | test |")[2].partition("\n\n")[0]
     return [line.split(" | ")[-1] for line in table.splitlines()[2:]]

@@ -1,4 +1,4 @@
-"""A caller that was held up: what waited unread meanwhile is not too old, and everything else still is."""
+"""A delayed caller: messages that waited unread are not treated as too old, and all others still are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def logged_on(role: Role, name: str, heart_bt_int: int, **settings: Any) -> Wire
 
 
 def fill(wired: Wired, age: float = 0.0) -> bytes:
-    """A report that left so many seconds ago, by the wall clock as it stands."""
+    """Return a report sent this many seconds ago by the wall clock."""
     return wired.peer.message("9", NEWS, t52=wire_time(wired.clock.utc - timedelta(seconds=age)))
 
 
@@ -127,7 +127,7 @@ def test_how_often_the_caller_is_asked_to_come(tolerance: float, within: float) 
 
 
 def test_the_peer_is_not_blamed_for_an_answer_that_nobody_read(wired: Wired) -> None:
-    assert wired.wait(36)  # a TestRequest leaves
+    assert wired.wait(36)  # A TestRequest is sent.
     wired.held_up(40)
     assert wired.wait(0.1) == []
     assert is_taken(wired, fill(wired, 39))

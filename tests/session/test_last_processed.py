@@ -1,4 +1,6 @@
-"""LastMsgSeqNumProcessed (369): the header says how far this side has come, where a setting asks for it."""
+"""LastMsgSeqNumProcessed (369): the header contains the last number processed, where a setting
+requests it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from tests.helpers import config as kalshi
 
 
 def processed(wired: Wired) -> list[tuple[str, int | None]]:
-    """What was sent, and what each message says of what came."""
+    """Return the messages sent, each with its LastMsgSeqNumProcessed."""
     found: list[Any] = sent(wired)
     return [(message.NAME, message.header.last_msg_seq_num_processed) for message in found]
 
@@ -39,7 +41,7 @@ def test_every_message_says_what_was_dealt_with_last(role: Role) -> None:
         ("NewOrderSingle", 1),
         ("NewOrderSingle", 3),
         ("NewOrderSingle", 3),
-        ("Heartbeat", 3),  # the TestRequest that it answers is counted after it
+        ("Heartbeat", 3),  # The TestRequest is counted after its answer is written.
     ]
 
 

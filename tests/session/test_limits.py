@@ -1,4 +1,4 @@
-"""What may leave: values by product and by what was logged on with, header fields, known codes."""
+"""Which messages may be sent: values by product and Logon flags, header fields, known codes."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def logged_on(name: str, product: str, fields: LogonFields) -> Wired:
 
 @pytest.fixture
 def wired() -> Wired:
-    """A client on KalshiNR, with prices in dollars."""
+    """Return a client on KalshiNR, with prices in dollars."""
     return logged_on("KalshiNR", "prediction", DOLLARS)
 
 
 def said_of(wired: Wired, message: Message, **settings: Any) -> str:
-    """Why a message is refused; nothing of it may have happened."""
+    """Return why a message is refused, after checking that the refusal had no effect."""
     wired.session.data_to_send()
     before = wired.session.next_outgoing
     with pytest.raises(InvalidMessageError) as caught:
@@ -189,7 +189,7 @@ def test_more_prices_than_are_remembered_are_judged_all_the_same(wired: Wired) -
     said_of(wired, order(price=0))
 
 
-# Code values
+# --- code values ----------------------------------------------------------------------------------------
 
 
 def test_a_code_value_that_nobody_knows_leaves_only_when_the_caller_says_so(wired: Wired) -> None:
@@ -220,7 +220,7 @@ def test_forwarding_asks_the_same(wired: Wired) -> None:
     assert wired.session.forward(frame, wired.clock.now, allow_unknown_codes=True) == 2
 
 
-# The header
+# --- the header -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [order, amended, cancelled])
@@ -251,7 +251,7 @@ def test_a_header_field_that_has_no_form_is_named(wired: Wired) -> None:
     assert wired.session.next_outgoing == 2
 
 
-# The other side
+# --- the venue's side -----------------------------------------------------------------------------------
 
 
 def report(price: str) -> ExecutionReport:
@@ -262,7 +262,7 @@ def report(price: str) -> ExecutionReport:
 
 
 def test_what_the_venue_reports_has_no_such_limits() -> None:
-    """A report may carry any price, as of an order that another connection gave in another unit."""
+    """A report may contain any price, for example of an order sent on another connection in another unit."""
     wired = established(Role.ACCEPTOR, "KalshiNR")
     for price in ("0", "55", "0.55"):
         wired.session.send(report(price), wired.clock.now)
@@ -305,7 +305,7 @@ def test_a_reset_with_other_flags_changes_what_is_allowed() -> None:
 
 
 def test_the_logon_s_flags_are_those_of_this_side_alone_for_an_initiator() -> None:
-    """What the venue's answer says of them does not count."""
+    """Flags in the venue's answer have no effect."""
     wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=CENTS)
     wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|141=Y|{DOLLARS_TAG}=Y|"))
     wired.session.data_to_send()

@@ -1,4 +1,4 @@
-"""What LoggedOn says of the logon: what was asked for, and what is still to come."""
+"""Contents of LoggedOn: the requested Logon fields, and the messages still missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Logon handshake as the side that is called."""
+"""The Logon handshake as the acceptor."""
 
 from __future__ import annotations
 

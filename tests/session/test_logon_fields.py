@@ -1,4 +1,4 @@
-"""What a Logon says beside what the session writes: typed, taken over once, with fields nobody knows yet."""
+"""Logon fields beyond those of the session: typed, copied once, and open to unknown fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WRITTEN_BY_THE_SESSION = {"heart_bt_int", "reset_seq_num_flag", "next_expected_m
 
 
 def logons(wired: Wired) -> list[bytes]:
-    """The Logons that wait to be written, as on the wire."""
+    """Return the Logons that wait to be written, in wire form."""
     frames = wired.session.data_to_send().split(b"8=FIXT.1.1\x01")
     return [frame for frame in frames if b"\x0135=A\x01" in frame]
 

@@ -1,4 +1,4 @@
-"""The Logon handshake as the side that calls."""
+"""The Logon handshake as the initiator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logout from either side, both at once, unanswered; the end of the connection; abort."""
+"""Logout by either side, by both at once and without an answer; disconnect; abort."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the peer no longer has is found by asking, and reported to the message."""
+"""Messages that the peer no longer has are identified by ResendRequests and reported exactly."""
 
 from __future__ import annotations
 
@@ -51,8 +51,9 @@ def test_only_an_older_message_than_any_served_is_news() -> None:
 
 
 def away(total: int, oldest: int, *, admin: int = 0) -> Pair:
-    """A client that comes back when its venue has sent `total` messages that it lacks, and has kept those
-    from number `oldest` on; every `admin`th of them was a session message."""
+    """Return a client that reconnects after missing `total` messages, of which the venue has kept those from
+    number `oldest` on; every `admin`th of them was a session message.
+    """
     venue_store = MemoryStore()
     both = pair(venue_store=venue_store)
     for number in range(1, total + 1):
@@ -71,7 +72,7 @@ def away(total: int, oldest: int, *, admin: int = 0) -> Pair:
 
 
 def requests(both: Pair) -> int:
-    """How many ResendRequests the client has sent: all its messages but the Logon."""
+    """Return how many ResendRequests the client has sent: all its messages except the Logon."""
     return both.client.next_outgoing - 2
 
 
@@ -110,7 +111,9 @@ def test_what_the_venue_forgets_while_it_is_asked_is_reported_too() -> None:
     forgotten: list[int] = []
 
     def forget(data: bytes) -> list[bytes]:
-        """Whenever the client asks for a range, the venue has just forgotten some more, twice."""
+        """Have the venue forget more messages just before each of the client's first two requests for a
+        range.
+        """
         for message in messages(data):
             if getattr(message, "begin_seq_no", None) and message.begin_seq_no != message.end_seq_no:
                 forgotten.append(message.begin_seq_no)

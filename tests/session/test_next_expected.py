@@ -1,4 +1,4 @@
-"""NextExpectedMsgSeqNum (789): what is missing comes again after the Logon, and nobody has to ask."""
+"""NextExpectedMsgSeqNum (789): missing messages are resent after the Logon without a ResendRequest."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def report(number: int) -> OrderCancelReject:
 
 
 def interrupted(*, lost_by_client: int, lost_by_venue: int) -> tuple[MemoryStore, MemoryStore]:
-    """The stores of two sides whose connection broke while messages were on their way."""
+    """Return the stores of two sides whose connection was lost with messages in transit."""
     client_store, venue_store = MemoryStore(), MemoryStore()
     both = pair(client_store=client_store, venue_store=venue_store)
     both.connect()
@@ -47,7 +47,9 @@ def interrupted(*, lost_by_client: int, lost_by_venue: int) -> tuple[MemoryStore
 
 
 def reconnected(*, lost_by_client: int, lost_by_venue: int) -> tuple[Pair, list[str]]:
-    """The pair after its second logon, and the kinds of all messages that went either way, client first."""
+    """Return the pair after its second logon, and the types of all messages sent by both sides,
+    client first.
+    """
     client_store, venue_store = interrupted(lost_by_client=lost_by_client, lost_by_venue=lost_by_venue)
     both = pair(
         client_store=client_store,
@@ -84,8 +86,9 @@ def test_what_either_side_lost_comes_again_and_nobody_asks(lost_by_client: int, 
 
 @pytest.mark.parametrize("taken", [0, 1, 2, 3])
 def test_what_waits_for_the_user_is_not_offered_as_missing(taken: int) -> None:
-    """The store is behind what has come, as long as the user has not confirmed it: it is here, and would come
-    twice."""
+    """The store is behind the messages received until the user confirms them; they would otherwise be sent
+    twice.
+    """
     both = pair(client=OFFER | {"explicit_confirm": True})
     both.connect()
     both.client.confirm()
@@ -133,7 +136,7 @@ def test_an_offer_needs_a_session_type_with_resend() -> None:
         config(Role.INITIATOR, "KalshiNR", **OFFER)
 
 
-# --- beside ResetSeqNumFlag
+# --- combined with ResetSeqNumFlag ----------------------------------------------------------------------
 
 AT_RESET: dict[str, Any] = {**OFFER, "offer_next_expected_at_reset": True}
 

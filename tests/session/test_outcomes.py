@@ -1,4 +1,4 @@
-"""Which requests are open, what settles them, and what the store knows of it."""
+"""Which requests are open, which messages settle them, and what the store records of them."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ QUOTE = Quote(quote_id="q1", quote_req_id="r1", symbol=SYMBOL, bid_px="0.5")
 
 @pytest.fixture
 def wired() -> Wired:
-    """A client on KalshiRT."""
+    """Return a client on KalshiRT."""
     return established(Role.INITIATOR)
 
 
 @pytest.fixture
 def nr() -> Wired:
-    """A client on KalshiNR, where nothing is sent again."""
+    """Return a client on KalshiNR, which has no resend."""
     return established(Role.INITIATOR, "KalshiNR")
 
 
 @pytest.fixture
 def rfq() -> Wired:
-    """A client on KalshiRFQ."""
+    """Return a client on KalshiRFQ."""
     return established(Role.INITIATOR, "KalshiRFQ")
 
 
@@ -82,7 +82,7 @@ def send(wired: Wired, *names: str) -> None:
 
 
 def open_in(wired: Wired) -> list[str]:
-    """What the store holds as open."""
+    """Return the requests that are open in the store."""
     return [request.request_id for request in wired.session.store.open_requests()]
 
 
@@ -181,7 +181,7 @@ def test_an_id_that_is_sent_several_times_is_open_as_often(wired: Wired, first: 
 
 
 def named(wired: Wired) -> list[tuple[str, int]]:
-    """What is named when the connection is cut now."""
+    """Return the requests reported as uncertain when the connection is lost now."""
     told = of_type(wired.cut(), OutcomesUnknown)
     return [(request.msg_type, request.seq_num) for each in told for request in each.requests]
 
@@ -345,7 +345,7 @@ def test_the_end_of_a_request_for_quotes_leaves_the_request_itself_open(wired: W
     assert [request.msg_type for request in wired.session.store.open_requests()] == ["R"]
 
 
-# Answers that name no id, or another one
+# --- answers without an id, or with another one ---------------------------------------------------------
 
 
 def test_a_quote_refused_without_its_id_is_known_by_the_request_that_it_was_for(rfq: Wired) -> None:
@@ -476,7 +476,7 @@ def test_requests_for_past_reports_are_known_by_their_numbers(msg_type: str, res
     assert told.request_ids == ("2", "4")
 
 
-# Answers that leave the outcome open
+# --- answers that leave the outcome unknown -------------------------------------------------------------
 
 UNAVAILABLE = f"103=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
 
@@ -543,7 +543,7 @@ def test_what_the_peer_does_not_know_of_is_told_in_its_turn_behind_a_gap(wired: 
     ]  # fmt: skip
 
 
-# How much is kept
+# --- bounds ---------------------------------------------------------------------------------------------
 
 
 def test_requests_without_an_answer_are_bounded_in_bytes() -> None:
@@ -622,7 +622,7 @@ def test_on_plain_fix_a_client_follows_a_message_that_an_acceptor_does_not() -> 
         assert open_in(wired) == found
 
 
-# What RFQs and mass cancels are settled by
+# --- answers that settle RFQs and mass cancels ----------------------------------------------------------
 
 
 RFQ: dict[str, tuple[str, Message, str, str]] = {
@@ -664,7 +664,7 @@ def test_an_answer_to_another_kind_of_request_settles_nothing(rfq: Wired) -> Non
     assert open_in(rfq) == ["q1"]
 
 
-# What the next process finds
+# --- after a restart ------------------------------------------------------------------------------------
 
 
 def started_again(wired: Wired, store: MemoryStore) -> list[OutcomesUnknown]:

@@ -1,4 +1,4 @@
-"""Two sessions talking: bytes cut anywhere, a long resend, signatures, hostile bytes."""
+"""Two connected sessions: bytes split anywhere, a long resend, signatures, hostile bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def report(cl_ord_id: str) -> OrderCancelReject:
 
 
 def conversation(both: Pair) -> list[list[Event]]:
-    """A whole short session; returns the events of both sides."""
+    """Play a short session; return the events of both sides."""
     both.connect()
     both.client.send(order("a1"), both.clock.now)
     both.venue.send(report("a1"), both.clock.now)

@@ -1,4 +1,4 @@
-"""A caller that does not read for a while, because its user is slow: that is not the peer's silence."""
+"""A caller that pauses reading because its user is slow: the pause is not taken for the peer's silence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session does where FIXT 1.1 leaves it a choice: the default, and each other way."""
+"""Session behaviour where FIXT 1.1 leaves a choice: the default and each alternative."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_strict_session_speaks_one_version(role: Role, strict: bool) -> None:
 
 
 def misframed(message: bytes) -> bytes:
-    """The message with a BodyLength that is too small."""
+    """Return the message with a BodyLength that is too small."""
     begin, _, rest = message.split(b"\x01", 2)
     return b"%b\x019=40\x01%b" % (begin, rest)
 

@@ -1,4 +1,4 @@
-"""What is checked in every message that comes in, and what a lenient and a strict session do about it."""
+"""Checks of every incoming message, and their consequences in lenient and strict sessions."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_record_of_what_was_sent_is_bounded_and_goes_on_in_the_store_and_in_
     ]
     assert found == [order(f"o{index}") for index in range(4)]
     again = bounded.receive(bounded.peer.message("3", f"45={numbers[0]}|"))
-    assert of_type(again, RejectReceived)[0].sent is None  # it has had its answer
+    assert of_type(again, RejectReceived)[0].sent is None  # The request has been answered.
 
 
 def test_a_peer_that_only_asks_and_never_reads_is_ended(role: Role) -> None:
@@ -155,7 +155,7 @@ IN_TURN: list[Sent] = [
     ("0", "", {}),
     ("1", "112=t|", {}),
 ]
-"""Messages that come in turn, most of them without anything out of the ordinary."""
+"""Messages in sequence, most of them regular."""
 OUT_OF_TURN: list[Sent] = [
     ("8", report(4), {"t34": "40"}),
     ("8", report(4), {"t34": "2"}),

@@ -1,4 +1,4 @@
-"""Gaps in what comes in: asking, holding, delivering, asking again, giving up."""
+"""Incoming gaps: requesting, holding, delivering, requesting again, giving up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.helpers import DUP, Wired, established, of_type
 
 
 def news(wired: Wired, number: int | None = None, *, again: bool = False) -> bytes:
-    """An application message that carries its number."""
+    """Return an application message that contains its number."""
     shown = wired.peer.next_number if number is None else number
     body = f"434=1|37=o|11=m{shown}|39=8|"
     if again:

@@ -1,4 +1,4 @@
-"""What is refused for its SendingTime or its CompIDs is not lost: it comes again, or is delivered."""
+"""Messages refused for their SendingTime or CompIDs are not lost: they are resent, or delivered."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def answer() -> str:
 
 
 def again(wired: Wired, sender: str | None = None) -> tuple[Wired, list[Event]]:
-    """The next connection of the same process, logged on: both sides go on with their numbers."""
+    """Return the next connection of the same process, logged on: both sides continue their numbers."""
     former, clock = wired.session, wired.clock
     session = Session(former.config, continues=former)
     peer = Peer(clock, sender or wired.peer.sender, wired.peer.target, wired.peer.next_number)
@@ -54,7 +54,7 @@ def texts(events: list[Event]) -> list[str]:
     return [event.message.cl_ord_id for event in of_type(events, MessageReceived)]  # type: ignore[attr-defined]
 
 
-# With resend
+# --- with resend ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("header", [{"t52": LATE}, {"t52": EARLY}, {"t49": "Mallory"}, {"t56": "Mallory"}])
@@ -111,7 +111,7 @@ def test_a_logon_cannot_pass_for_a_duplicate(wired: Wired) -> None:
     assert wired.session.next_incoming == 2
 
 
-# The same again
+# --- repeated refusals ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_after_a_reset_another_message_has_the_number(wired: Wired, resets: bool
     assert bool(ended.advice) is not resets
 
 
-# Without resend
+# --- without resend -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", WITHOUT_RESEND)

@@ -1,4 +1,4 @@
-"""How the peer's ResendRequest is answered."""
+"""Answers to the peer's ResendRequest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def everything(message: Message, age: float) -> bool:
 
 
 def busy(role: Role, name: str = "KalshiRT", *, sent: int = 3, **changes: Any) -> Wired:
-    """A session that has sent its Logon as number 1 and application messages as 2 to 4."""
+    """Return a session that has sent its Logon as number 1 and application messages as 2 to 4."""
     wired = established(role, name, **changes)
     for number in range(sent):
         wired.session.send(saying(role, number), wired.clock.now)
@@ -39,7 +39,7 @@ def saying(role: Role, number: int) -> Message:
 
 
 def script(wired: Wired) -> list[tuple[Any, ...]]:
-    """What was sent, in short: (name, number, PossDupFlag, NewSeqNo or ClOrdID)."""
+    """Return a summary of the messages sent: (name, number, PossDupFlag, NewSeqNo or ClOrdID)."""
     return [
         (m.NAME, m.header.msg_seq_num, m.header.poss_dup_flag, getattr(m, "new_seq_no", None) or m.cl_ord_id)
         for m in wired.sent()
@@ -83,7 +83,7 @@ def text_of(role: Role, number: int) -> Message:
 
 
 def much(role: Role, count: int = 400) -> Wired:
-    """A session that has sent far more than a page."""
+    """Return a session that has sent far more messages than fit on a page."""
     wired = established(role, resend_policy=everything)
     for number in range(count):
         wired.session.send(text_of(role, number), wired.clock.now)
@@ -170,7 +170,9 @@ def test_a_reset_forgets_what_was_being_resent(role: Role) -> None:
 
 
 def long_resend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Wired:
-    """An acceptor that keeps three messages and has written the first page of their resend: one message."""
+    """Return an acceptor that keeps three messages and has written the first page of their resend: one
+    message.
+    """
     monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE", 1)
     return busy(Role.ACCEPTOR, store=MemoryStore(max_messages=3), **changes)
 
@@ -231,7 +233,7 @@ def test_a_resend_of_more_than_may_wait_pauses_in_time() -> None:
 
 @pytest.mark.parametrize("size", [1_900, 2_000, 2_001, 50_000])
 def test_a_message_larger_than_may_wait_goes_out_again(role: Role, size: int) -> None:
-    """It ended its session as one whose peer does not read, at every logon that sent it again."""
+    """Regression: the session ended, as if the peer did not read, at every logon that resent the message."""
     wired = busy(role, sent=0, resend_policy=everything, max_unsent=1_000)
     wired.session.send(sized(role, size), wired.clock.now)
     unsent = wired.session.data_to_send()
@@ -254,7 +256,7 @@ def test_what_waits_beside_the_largest_message_is_bounded(role: Role) -> None:
     assert 2_000 < ended.unsent - largest < 2_300
     wired = busy(role, sent=0, max_unsent=1_000)
     wired.session.send(sized(role, 5_000), wired.clock.now)
-    wired.session.data_to_send()  # a large message that has left excuses nothing
+    wired.session.data_to_send()  # A large message that is already written does not raise the bound.
     events = []
     while not events:
         events = wired.receive(wired.peer.message("1", "112=x|"))
@@ -263,7 +265,7 @@ def test_what_waits_beside_the_largest_message_is_bounded(role: Role) -> None:
 
 
 def sized(role: Role, size: int) -> Message:
-    """A message of more than this size."""
+    """Return a message larger than this size."""
     text = "x" * size
     if role is Role.INITIATOR:
         return order(symbol=text)

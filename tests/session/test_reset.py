@@ -1,4 +1,4 @@
-"""A reset of the numbers within the session, begun by this side."""
+"""A reset of the numbers within the session, started by this side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where nothing is sent again, the orders that rested when the connection ended are named."""
+"""Without resend, the orders resting at the disconnect are reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SYMBOL = "KXHIGHNY-26AUG21-B80"
 
 @pytest.fixture
 def wired() -> Wired:
-    """A client on KalshiNR, where nothing is sent again."""
+    """Return a client on KalshiNR, which has no resend."""
     return established(Role.INITIATOR, "KalshiNR")
 
 
@@ -34,7 +34,7 @@ def report(wired: Wired, order_id: str, status: str, **more: Any) -> bytes:
 
 
 def unverified(wired: Wired) -> list[str]:
-    """The orders named when the connection is cut now."""
+    """Return the orders reported as unverified when the connection is lost now."""
     return [each.order_id for told in of_type(wired.cut(), OrdersUnverified) for each in told.orders]
 
 
@@ -160,7 +160,7 @@ def test_the_reports_that_are_kept_are_bounded_in_bytes() -> None:
     for number in range(5):
         wired.receive(report(wired, f"o{number}", "0", rest=large))
         assert resting._size == sum(map(len, resting._reports.values())) <= 1000
-    wired.receive(report(wired, "o0", "1", rest=f"58={'x' * 900}|"))  # too large: the report before stays
+    wired.receive(report(wired, "o0", "1", rest=f"58={'x' * 900}|"))  # too large: the previous report stays
     assert resting._size == sum(map(len, resting._reports.values())) <= 1000
     (told,) = of_type(wired.cut(), OrdersUnverified)
     assert [each.order_id for each in told.orders] == ["o0"]

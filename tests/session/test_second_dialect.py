@@ -1,4 +1,4 @@
-"""The same machine on plain FIX 5.0 SP2: nothing in it knows Kalshi."""
+"""The same engine on plain FIX 5.0 SP2: it does not depend on Kalshi's dialect."""
 
 from __future__ import annotations
 

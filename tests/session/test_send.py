@@ -1,4 +1,4 @@
-"""What a user may send, and that a refusal changes nothing."""
+"""Which messages a user may send; a refused message has no effect."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_each_message_has_a_header_of_its_own() -> None:
     ]
     assert [head.sending_time for head in heads] == [START + timedelta(seconds=each) for each in seconds]
     assert {(head.sender_comp_id, head.target_comp_id) for head in heads} == {(KEY_ID, "KalshiRT")}
-    # What a header says that is made for one message alone, as with `header_fields`.
+    # Header values that belong to one message only, as passed in `header_fields`.
     for head in heads:
         alone = session._core.outbound.header(head.msg_type, head.msg_seq_num, Instant(0, head.sending_time))
         alone.poss_resend = head.poss_resend

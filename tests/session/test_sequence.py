@@ -1,4 +1,4 @@
-"""MsgSeqNum of what comes in: expected, too low, possible duplicates. Gaps are in test_recovery."""
+"""MsgSeqNum of incoming messages: expected, too low, possible duplicates. Gaps are in test_recovery."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kalshi_fix_sansio.session.checks import Verdict, judge
 from tests.helpers import Wired, one
 
 NEWS = "434=1|37=o|11=a|39=8|58=x|"
-"""The body of an OrderCancelReject: what an application message looks like here does not matter."""
+"""The body of an OrderCancelReject. Its contents are irrelevant here."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The transition table, and a machine that never leaves it whatever happens."""
+"""The transition table, and a check that the session never leaves it for any sequence of inputs."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def snapshot(wired: Wired) -> tuple[object, ...]:
 
 
 def perform(wired: Wired, name: str) -> None:
-    """Do one thing and check what must hold after anything."""
+    """Perform one input and check the invariants that hold after every input."""
     before = snapshot(wired)
     session = wired.session
     try:
@@ -219,7 +219,7 @@ def test_any_run_of_inputs_ends_once_and_can_always_be_ended(
         assert deadline is not None
         wired.session.handle_timer(wired.clock.advance(max(deadline - wired.clock.monotonic, 0.001)))
         wired.session.data_to_send()
-    # A peer that says no more is given up by itself, in a bounded number of steps.
+    # A peer that sends no more is given up in a bounded number of steps.
     assert wired.session.state in {State.DISCONNECTED, State.CLOSED}
     events += wired.session.events()
     ended = of_type(events, SessionEnded)

@@ -1,4 +1,4 @@
-"""A store that fails, at each of its calls in turn: the session ends, says so, and sends nothing more."""
+"""A store that fails, at each of its calls in turn: the session ends with an error and sends no more."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHY = "the disk is full; free some space and start again"
 
 
 class FailingStore(MemoryStore):
-    """Works for a number of calls, and never again."""
+    """Works for a number of calls, then fails on every call."""
 
     def __init__(self, calls: int | None = None) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class FailingStore(MemoryStore):
 
 
 def said(role: Role, name: str) -> Message:
-    """A message that this role may send."""
+    """Return a message that this role may send."""
     if role is Role.INITIATOR:
         return order(name)
     return OrderCancelReject(order_id="o", cl_ord_id=name, ord_status="8", cxl_rej_response_to="1")
@@ -93,7 +93,7 @@ Deed = Callable[[Wired], object]
 
 
 def deeds(role: Role) -> list[Deed]:
-    """Everything that a session does with its store, one thing after the other."""
+    """Return every operation of a session that uses its store, in order."""
 
     def receive(*write: Callable[[Wired], bytes]) -> Deed:
         return lambda w: w.session.receive_data(b"".join(each(w) for each in write), w.clock.now)
@@ -137,7 +137,7 @@ def deeds(role: Role) -> list[Deed]:
 
 
 def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event]]:
-    """Do all of it on a store that works for so many calls; return what was told."""
+    """Perform all operations on a store that works for `calls` calls; return the events emitted."""
     store = FailingStore(calls)
     wired = wire(role, store=store)
     told: list[Event] = []
@@ -180,7 +180,7 @@ def failing_next(wired: Wired) -> None:
 
 
 def trading(role: Role = Role.INITIATOR, name: str = "KalshiRT") -> Wired:
-    """A session that is logged on and has a store to fail."""
+    """Return an established session whose store can be made to fail."""
     wired = connected(role, name, FailingStore())
     reset = "141=Y|" if name == "KalshiNR" else ""
     wired.log_on(LOGON + reset)

@@ -1,1 +1,1 @@
-"""Plays scenario files against a session: in memory, and over a socket."""
+"""Player for scenario files: runs a session in memory and over a socket."""

@@ -1,4 +1,4 @@
-"""What an adapter does with a session, but for the transport and for real time."""
+"""The driver of a session: what an adapter does, without the transport and real time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.helpers import Clock
 
 Call = Callable[[Session, Instant], object]
 MAX_TIMERS = 10_000
-"""How often timers may fire without any byte coming before a scenario is thought to run in a circle."""
+"""How often timers may fire without received bytes before a scenario counts as an endless loop."""
 
 
 class Driver:
-    """Writes what is to be sent, fires timers when they are due on the scenario's clock, closes."""
+    """Writes outgoing bytes, fires timers when due on the scenario's clock, and closes the connection."""
 
     def __init__(
         self, session: Session, clock: Clock, write: Callable[[bytes], object], close: Callable[[], object]
@@ -22,31 +22,31 @@ class Driver:
         self.session = session
         self.clock = clock
         self.may_write = True
-        """Whether the transport takes bytes: not while it is full because the peer does not read."""
+        """Whether the transport accepts bytes: false while it is full because the peer does not read."""
         self._write = write
         self._close = close
         self._closed = False
 
     def receive(self, data: bytes) -> None:
-        """Take bytes from the transport."""
+        """Receive bytes from the transport."""
         self.session.receive_data(data, self.clock.now)
         self.settle()
 
     def end_of_file(self) -> None:
-        """The transport has ended."""
+        """Handle the end of the stream."""
         self._closed = True
         self.session.receive_eof(self.clock.now)
         self.settle()
 
     def call(self, call: Call) -> None:
-        """Do what the user wants; what that raises goes to the user."""
+        """Run a call of the user; its exception propagates."""
         try:
             call(self.session, self.clock.now)
         finally:
             self.settle()
 
     def wait_until(self, seconds: float) -> None:
-        """Let time pass, stopping at every deadline on the way."""
+        """Advance the clock, stopping at every deadline on the way."""
         for _ in range(MAX_TIMERS):
             deadline = self.session.next_deadline()
             if deadline is None or deadline > seconds:
@@ -59,7 +59,7 @@ class Driver:
         self.clock.advance(seconds - self.clock.monotonic)
 
     def settle(self) -> None:
-        """Write, and do what is due now, until nothing is left to do."""
+        """Write outgoing bytes and fire due timers until neither is left."""
         for _ in range(MAX_TIMERS):
             self._flush()
             deadline = self.session.next_deadline()

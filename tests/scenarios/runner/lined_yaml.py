@@ -1,5 +1,6 @@
-"""YAML with line numbers, and without the two things it forgives: a key that comes twice, and values that
-quietly become something else than text or a whole number."""
+"""YAML with line numbers, and without two of its pitfalls: duplicate keys, and values silently converted to
+types other than text or whole numbers.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ import yaml
 
 
 class ScenarioError(Exception):
-    """A scenario file that says something it cannot say."""
+    """An error in a scenario file."""
 
 
 class Mapping(dict[str, Any]):
-    """A mapping that knows its line."""
+    """A mapping with its line number."""
 
     def __init__(self, line: int) -> None:
         super().__init__()
@@ -39,7 +40,7 @@ def _convert(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
         for key_node, value_node in node.value:
             key = _convert(loader, key_node)
             if isinstance(key, int) and not isinstance(key, bool):
-                key = str(key)  # a tag that has no name
+                key = str(key)  # a tag without a name
             if not isinstance(key, str):
                 raise ScenarioError(f"line {line}: {key!r} cannot be a key; quote it if it is a word")
             if key in mapping:

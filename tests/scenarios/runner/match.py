@@ -1,4 +1,4 @@
-"""Whether what a session sent and told is what a scenario expects."""
+"""Comparison of a session's sent messages and events with the expectations of a scenario."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ NOT_SHOWN = (8, 9, 10, 49, 56)
 
 @attrs.frozen
 class Matcher:
-    """Compares wire values; a time in a pattern is read when it is asked for."""
+    """Compares wire values; a time in a pattern is evaluated at the time of the comparison."""
 
     dialect: Dialect
     clock: Clock
     start: Clock
 
     def is_like(self, frame: bytes, pattern: Fields) -> bool:
-        """Say whether a message has every field of a pattern."""
+        """Return whether a message has every field of a pattern."""
         found = fields_of(frame)
         return all(self._value_matches(found.get(tag), value) for tag, value in pattern)
 
@@ -46,7 +46,7 @@ class Matcher:
         return wire_time(clock.utc + timedelta(seconds=moment.seconds))
 
     def is_told(self, event: Event, pattern: EventPattern) -> bool:
-        """Say whether an event is of the class, and has every attribute, of a pattern."""
+        """Return whether an event has the class and every attribute of a pattern."""
         return type(event).__name__ == pattern.name and all(
             self._attribute_matches(getattr(event, name), value) for name, value in pattern.attributes.items()
         )
@@ -64,15 +64,15 @@ class Matcher:
             return shown == list(expected)
         return bool(found == expected) and isinstance(found, bool) == isinstance(expected, bool)
 
-    # For people
+    # --- formatting for failure messages ----------------------------------------------------------------
 
     def show(self, frame: bytes) -> str:
-        """A message by names, without what every message has."""
+        """Return a message with field names, without the fields that every message has."""
         fields = fields_of(frame)
         return self._show([(tag, value) for tag, value in fields.items() if tag not in NOT_SHOWN])
 
     def show_pattern(self, pattern: Fields) -> str:
-        """A pattern as `show` shows a message."""
+        """Return a pattern in the format of `show`."""
         return self._show(pattern)
 
     def _show(self, fields: Sequence[tuple[int, Value]]) -> str:
@@ -94,7 +94,7 @@ class Matcher:
         return "(absent)" if value is None else value
 
     def show_event_pattern(self, pattern: EventPattern) -> str:
-        """A pattern much as an event shows itself."""
+        """Return a pattern in a format similar to the repr of an event."""
         shown = [
             f"{name}={self._show(value) if isinstance(value, tuple) else value}"
             for name, value in pattern.attributes.items()
@@ -113,7 +113,7 @@ def fields_of(frame: bytes) -> dict[int, str]:
 
 
 def value_in(message: Message, tag: int) -> str | None:
-    """Return the wire value of a field of a message that was read, however incomplete it is."""
+    """Return the wire value of a field of a decoded message, even an incomplete one."""
     if tag == MSG_TYPE:
         return message.msg_type
     for block in (message.header, message):
@@ -126,5 +126,5 @@ def value_in(message: Message, tag: int) -> str | None:
 
 
 def shown_problem(problem: Problem) -> str:
-    """A problem as scenarios name it: its reason, and its tag if it has one."""
+    """Return a problem in the notation of scenarios: its reason, and its tag if it has one."""
     return problem.reason.name if problem.tag is None else f"{problem.reason.name} {problem.tag}"

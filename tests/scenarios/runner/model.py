@@ -1,4 +1,4 @@
-"""What a scenario file says, for one role of our side."""
+"""The contents of a scenario file, for one role of our side."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from kalshi_fix_sansio.session import MemoryStore
 
 @attrs.frozen
 class Moment:
-    """A time in relation to the virtual clock."""
+    """A time relative to the virtual clock."""
 
     from_start: bool
-    """Counted from the scenario's start, or else from the present."""
+    """Relative to the start of the scenario if true, otherwise to the current time."""
     seconds: float
 
 
 @attrs.frozen
 class Part:
-    """Any text that contains this."""
+    """Matches any text that contains this."""
 
     text: str
 
 
 Value = str | Moment | Part | None
-"""What a field holds; None for a field that is not there."""
+"""The value of a field; None for an absent field."""
 Fields = tuple[tuple[int, Value], ...]
 
 
 @attrs.frozen
 class Said:
-    """A message of the peer, or one that the user sends."""
+    """A message sent by the peer or by the user."""
 
     fields: Fields
     """MsgType (35) first; the rest in the order of the file."""
     body: str = ""
-    """Further fields as they stand on the wire, with | for SOH."""
+    """Further fields in wire form, with | for SOH."""
 
 
 @attrs.frozen
 class PeerSays:
-    """Messages and other bytes, in one piece unless the step cuts it."""
+    """Messages and other bytes, delivered in one piece unless `cut` is set."""
 
     parts: tuple[Said | bytes, ...]
     cut: int | None = None
-    """How many bytes come at a time."""
+    """How many bytes are delivered at a time."""
 
 
 @attrs.frozen
@@ -76,7 +76,7 @@ class UserDoes:
 
 @attrs.frozen
 class UserWatches:
-    """The user no longer fetches events, or fetches them again."""
+    """The user stops fetching events, or resumes."""
 
     watches: bool
 
@@ -86,7 +86,7 @@ Action = PeerSays | PeerCloses | PeerReads | UserDoes | UserWatches
 
 @attrs.frozen
 class EventPattern:
-    """The class of an event, and attributes that it must have."""
+    """The class of an event and the attributes that it must have."""
 
     name: str
     attributes: Mapping[str, Any]
@@ -94,14 +94,14 @@ class EventPattern:
 
 @attrs.frozen
 class Step:
-    """Time passes, one thing happens, and all that comes of it is known."""
+    """One step: time passes, one action is performed, and all its effects are collected."""
 
     number: int
     line: int
     at: float | None
     action: Action | None
     raises: tuple[str, str] | None
-    """The class of the exception the user gets, and a part of its text."""
+    """The class of the exception raised to the user, and a part of its text."""
     expect: tuple[Fields, ...]
     events: tuple[EventPattern, ...]
 
@@ -116,7 +116,7 @@ class Scenario:
     dialect: Dialect
     session_type: SessionType
     settings: Mapping[str, Any]
-    """Of SessionConfig."""
+    """Settings of SessionConfig."""
     store: Mapping[str, Any]
     """Arguments of its MemoryStore."""
     logged_on: bool
@@ -124,9 +124,9 @@ class Scenario:
 
     @property
     def name(self) -> str:
-        """Folder and file, without the ending."""
+        """The folder and the file name without its suffix."""
         return f"{self.path.parent.name}/{self.path.stem}"
 
     def new_store(self) -> MemoryStore:
-        """Make the store as it is before the first connection."""
+        """Return the store in its state before the first connection."""
         return MemoryStore(**self.store)

@@ -1,4 +1,4 @@
-"""From a scenario file to a Scenario; what it does not understand is a ScenarioError with file and line."""
+"""Parser of scenario files. Unknown content raises ScenarioError with file and line."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def load(path: Path, role: Role) -> Scenario:
 
 
 class _located:  # noqa: N801 - reads as the statement it makes
-    """Name the file in every ScenarioError."""
+    """Add the file name to every ScenarioError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -208,7 +208,7 @@ class _Reader:
             raise ScenarioError("a step without peer and user has at")
         return None
 
-    # What the peer does
+    # --- actions of the peer ----------------------------------------------------------------------------
 
     def _peer(self, written: Any, cut: Any) -> Action:
         if isinstance(written, str):
@@ -235,7 +235,7 @@ class _Reader:
         rest.update({key: value for key, value in written.items() if key != "body"})
         return Said(self._fields(rest, by_us=by_us, complete=True), body)
 
-    # What the user does
+    # --- actions of the user ----------------------------------------------------------------------------
 
     def _user(self, written: Any) -> Action:
         argument: Any = None
@@ -266,7 +266,7 @@ class _Reader:
             raise ScenarioError(f"the library has no exception {name}")
         return name, str(text)
 
-    # What is expected
+    # --- expectations -----------------------------------------------------------------------------------
 
     def _event(self, written: Any) -> EventPattern:
         name, attributes = written, Mapping(0)
@@ -293,7 +293,7 @@ class _Reader:
         return self._fields(written, by_us=by_us, complete=False)
 
     def _fields(self, written: Mapping, *, by_us: bool, complete: bool) -> Fields:
-        """Read a message; `complete` adds what the message called Application must have."""
+        """Read a message; `complete` adds the required fields of the message called Application."""
         fields: dict[int, Value] = {}
         if "type" in written:
             name = str(written["type"])

@@ -1,4 +1,4 @@
-"""The peer of a scenario: it fills in what every message has, unless the step says otherwise."""
+"""The peer of a scenario: it fills in the header and trailer unless the step sets them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESET_FLAG, NEW_SEQ_NO = 141, 36
 
 @attrs.define
 class Peer:
-    """Writes the peer's messages, right or wrong."""
+    """Writes the peer's messages, valid or not."""
 
     dialect: Dialect
     clock: Clock
@@ -26,13 +26,13 @@ class Peer:
     sender: str
     target: str
     logon: dict[int, str]
-    """What its Logon says unless a step says otherwise."""
+    """Fields of its Logon unless a step overrides them."""
     next_number: int = 1
 
     def write(self, said: Said) -> bytes:
-        """One message. Header fields that the step names come first, in its order.
+        """Write one message. Header fields set by the step are first, in its order.
 
-        Its number is the next one, or the one given; the count never goes back but with a ResetSeqNumFlag.
+        The MsgSeqNum is the next one, or the one given; the counter only moves back with a ResetSeqNumFlag.
         """
         fields = dict(said.fields)
         msg_type = fields.pop(MSG_TYPE)
@@ -64,7 +64,7 @@ class Peer:
         return self._frame((text + said.body.replace("|", "\x01")).encode("latin-1"), framing)
 
     def text(self, value: Value) -> str:
-        """Write a value as on the wire."""
+        """Return a value in wire form."""
         if isinstance(value, Moment):
             clock = self.start if value.from_start else self.clock
             return wire_time(clock.utc + timedelta(seconds=value.seconds))

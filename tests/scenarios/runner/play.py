@@ -1,4 +1,4 @@
-"""Plays one scenario on one transport, step by step, and says where it fails."""
+"""Player of one scenario on one transport, step by step, with a report of where it fails."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Open = Callable[[Session, Clock], Transport]
 
 
 class ScenarioFailed(AssertionError):
-    """What a session did is not what a scenario expects."""
+    """The behaviour of a session differs from the scenario."""
 
 
 def play(scenario: Scenario, open_transport: Open) -> None:
@@ -64,7 +64,7 @@ class _Player:
         self._config = self._settings()
         self._store = scenario.new_store()
         self._number = self._store.next_outgoing
-        """MsgSeqNum that our side has to use next."""
+        """MsgSeqNum expected in the next message of our side."""
         self._peer = self._new_peer()
         self._history: list[str] = []
         self._session: Session | None = None
@@ -90,14 +90,14 @@ class _Player:
         return SessionConfig(**values)
 
     def _logon_fields(self, values: Mapping[str, Any]) -> Block:
-        """What the Logon says, of the dialect's own class."""
+        """Return the Logon fields as an instance of the dialect's own class."""
         layout = self._scenario.dialect.logon_fields
         assert layout is not None
         fields: Block = layout.cls(**values)
         return fields
 
     def _new_peer(self) -> Peer:
-        """The peer, whose Logon is one that the dialect's other side could send."""
+        """Return the peer, with a Logon that the dialect's other side could send."""
         config, signature = self._config, "c2lnbmF0dXJl"
         logon = {98: "0", 108: str(config.heart_bt_int)}
         if config.role is Role.ACCEPTOR and self._scenario.dialect.name == "kalshi":
@@ -116,7 +116,7 @@ class _Player:
         )
 
     def log_on(self) -> None:
-        """Bring the session to where a scenario that starts logged on begins."""
+        """Log on, as required by scenarios that start logged on."""
         logon = Said(((MSG_TYPE, "A"),))
         actions = [UserDoes("connect"), PeerSays((logon,))]
         if self._scenario.role is Role.ACCEPTOR:
@@ -164,7 +164,7 @@ class _Player:
         if self._transport is not None:
             self._transport.close()
 
-    # What happens
+    # --- actions ----------------------------------------------------------------------------------------
 
     def _act(self, action: object) -> None:
         if isinstance(action, UserDoes):
@@ -235,10 +235,10 @@ class _Player:
         return calls[action.name]
 
     def _peer_form(self, said: Said) -> bytes:
-        """A message as on the wire, to be read into one that the user sends."""
+        """Return a message in wire form, to be decoded into one that the user sends."""
         return attrs.evolve(self._peer, logon={}).write(said)
 
-    # What comes of it
+    # --- effects ----------------------------------------------------------------------------------------
 
     def _settle(self) -> Outcome:
         if self._transport is None:
@@ -246,7 +246,7 @@ class _Player:
         return self._transport.settle()
 
     def _look(self, outcome: Outcome) -> list[bytes]:
-        """Take what was sent apart, and check what holds of any message."""
+        """Split the sent bytes into messages and check the rules that every message must meet."""
         framer = Framer(self._scenario.dialect.begin_string)
         framer.feed(outcome.sent)
         frames = []
@@ -262,7 +262,7 @@ class _Player:
         return frames
 
     def _check(self, frame: Frame) -> None:
-        """Every message of ours is sound, from us, and has the next number or PossDupFlag."""
+        """Check that a message of ours is valid, has our CompIDs, and has the next number or PossDupFlag."""
         _, problems = self._codec.check(frame)
         fields = fields_of(frame.data)
         faults = [str(problem) for problem in problems]
@@ -313,6 +313,6 @@ class _Player:
 
 
 def _named(block: Any, tags: Sequence[int]) -> dict[str, Any]:
-    """Return the attributes of a block that a scenario gives by tag."""
+    """Return the attributes of a block that a scenario sets by tag."""
     members = (block.LAYOUT.by_tag.get(tag) for tag in tags)
     return {member.attribute: getattr(block, member.attribute) for member in members if member is not None}

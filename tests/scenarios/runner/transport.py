@@ -1,9 +1,9 @@
-"""Two ways to carry a scenario's bytes: in memory, and over a TCP connection on the loopback interface.
+"""Two transports for a scenario: in memory, and a TCP connection on the loopback interface.
 
-Both work on the scenario's clock. Neither ever sleeps: in memory there is nothing to wait for, and over TCP
-each step ends with a barrier, a mark in the stream itself. The side of the session takes it out of the
-stream once everything before it is dealt with, and sends it back after everything that came of it. So what
-arrives before the mark is all there is.
+Both use the scenario's clock, and neither sleeps. In memory nothing has to be waited for; over TCP each step
+ends with a barrier, a mark in the stream itself. The session's side removes the mark once all bytes before it
+are processed, and sends it back after all resulting output. All bytes that arrive before the mark are
+therefore the complete result.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MARK_SIZE = 18
 
 @attrs.define
 class Outcome:
-    """What came of one step."""
+    """The effects of one step."""
 
     sent: bytes
     events: list[Event]
@@ -40,7 +40,7 @@ class Outcome:
 
 
 class Transport(Protocol):
-    """One connection, seen from the peer's end, with the session at the other."""
+    """One connection, from the peer's point of view, with the session at the other end."""
 
     reads: bool
     """Whether the peer reads."""
@@ -48,26 +48,26 @@ class Transport(Protocol):
     """Whether the user fetches events."""
 
     def send(self, pieces: Sequence[bytes]) -> None:
-        """The peer sends bytes, cut like this."""
+        """Send the peer's bytes, split into these pieces."""
 
     def end(self) -> None:
-        """The peer sends no more."""
+        """End the peer's side of the stream."""
 
     def call(self, call: Call) -> None:
-        """The user calls the session, once all that was sent before has arrived."""
+        """Run a call of the user, once all bytes sent before have arrived."""
 
     def wait_until(self, seconds: float) -> None:
-        """Time passes."""
+        """Advance the clock."""
 
     def settle(self) -> Outcome:
-        """Return all that came of what was done since the last time."""
+        """Return all effects since the last call."""
 
     def close(self) -> None:
         """Drop the connection."""
 
 
 class InMemory:
-    """No transport at all: bytes go from hand to hand."""
+    """No transport: bytes are passed directly."""
 
     def __init__(self, session: Session, clock: Clock) -> None:
         self._buffer = bytearray()
@@ -81,7 +81,7 @@ class InMemory:
 
     @property
     def reads(self) -> bool:
-        """Whether the peer reads. While it does not, the session's bytes stay in the session."""
+        """Whether the peer reads. While it does not, the session keeps its outgoing bytes."""
         return self._driver.may_write
 
     @reads.setter
@@ -89,27 +89,27 @@ class InMemory:
         self._driver.may_write = value
 
     def send(self, pieces: Sequence[bytes]) -> None:
-        """The peer sends bytes, cut like this."""
+        """Send the peer's bytes, split into these pieces."""
         for piece in pieces:
             self._driver.receive(piece)
 
     def end(self) -> None:
-        """The peer sends no more."""
+        """End the peer's side of the stream."""
         self._driver.end_of_file()
 
     def call(self, call: Call) -> None:
-        """The user calls the session."""
+        """Run a call of the user."""
         try:
             self._driver.call(call)
         except Exception as error:  # noqa: BLE001 - the scenario says which one it should be
             self._raised = error
 
     def wait_until(self, seconds: float) -> None:
-        """Time passes."""
+        """Advance the clock."""
         self._driver.wait_until(seconds)
 
     def settle(self) -> Outcome:
-        """Return all that came of what was done since the last time."""
+        """Return all effects since the last call."""
         self._driver.settle()
         sent = bytes(self._buffer)
         self._buffer.clear()
@@ -117,11 +117,11 @@ class InMemory:
         return Outcome(sent, self._driver.session.events() if self.watches else [], raised, self._closed)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no resource is open."""
 
 
 class Loopback:
-    """A TCP connection; the session lives in a thread that does nothing but read and obey marks."""
+    """A TCP connection; the session runs in a thread that only reads and obeys marks."""
 
     def __init__(self, session: Session, clock: Clock) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -144,28 +144,28 @@ class Loopback:
         self._thread.start()
 
     def send(self, pieces: Sequence[bytes]) -> None:
-        """The peer sends bytes, cut like this as far as TCP allows."""
+        """Send the peer's bytes, split into these pieces as far as TCP allows."""
         for piece in pieces:
             assert not MARK.search(piece), "a scenario cannot send a mark"
             self._socket.sendall(piece)
 
     def end(self) -> None:
-        """The peer sends no more; our side answers the end of the stream by its own."""
+        """End the peer's side of the stream; our side answers with the end of its own."""
         self._socket.shutdown(socket.SHUT_WR)
         self._ended = True
         self._read_until(None)
         self._join()
 
     def call(self, call: Call) -> None:
-        """The user calls the session, once all that was sent before has arrived."""
+        """Run a call of the user, once all bytes sent before have arrived."""
         self._mark(call, None)
 
     def wait_until(self, seconds: float) -> None:
-        """Time passes, once all that was sent before has arrived."""
+        """Advance the clock, once all bytes sent before have arrived."""
         self._mark(None, seconds)
 
     def settle(self) -> Outcome:
-        """Return all that came of what was done since the last time."""
+        """Return all effects since the last call."""
         self._mark(None, None)
         sent = bytes(MARK.sub(b"", self._received))
         self._received.clear()
@@ -178,7 +178,7 @@ class Loopback:
         self._join()
 
     def _mark(self, call: Call | None, seconds: float | None) -> None:
-        """Have something done at this place of the stream, and wait until it is done."""
+        """Have an action performed at this point of the stream, and wait until it is done."""
         if self._ended:
             self._raised = self._side.obey(call, seconds) or self._raised
             return
@@ -195,7 +195,7 @@ class Loopback:
             self._read_until(mark)
 
     def _read_until(self, mark: bytes | None) -> None:
-        """Read until the mark comes back, or to the end of the stream, which is as good."""
+        """Read until the mark returns, or to the end of the stream, which is equivalent."""
         while mark is None or mark not in self._received:
             data = self._socket.recv(65536)
             if not data:
@@ -231,7 +231,7 @@ class _Side:
         self._socket.shutdown(socket.SHUT_WR)
 
     def run(self) -> None:
-        """Serve until the peer's end of the stream."""
+        """Serve until the peer ends the stream."""
         with self._socket:
             try:
                 while data := self._socket.recv(65536):
@@ -241,7 +241,9 @@ class _Side:
                 self._results.put((-1, error))
 
     def _take(self, data: bytes) -> None:
-        """Feed what stands before each mark, do what the mark is for, and send it back."""
+        """Pass the bytes before each mark to the session, perform the mark's action, and send the
+        mark back.
+        """
         self._pending += data
         while found := MARK.search(self._pending):
             before, self._pending = self._pending[: found.start()], self._pending[found.end() :]
@@ -259,7 +261,7 @@ class _Side:
             self._pending = self._pending[whole:]
 
     def obey(self, call: Call | None, seconds: float | None) -> Exception | None:
-        """Do what a mark is for; return what the user gets raised."""
+        """Perform the action of a mark; return the exception raised to the user."""
         try:
             if call is not None:
                 self._driver.call(call)

@@ -1,4 +1,4 @@
-"""The names a scenario may use: session types with their dialects, messages, fields, times, settings."""
+"""The names available in scenarios: session types with their dialects, messages, fields, times, settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SAMPLES: Mapping[tuple[str, bool], str] = MappingProxyType(
         ("fix50sp2", False): "35=F|11=any|41=first|54=1|60=20260821-14:00:00|38=1|55=X|",
     }
 )
-"""By dialect, and whether the client sends it: an application message that an initiator, too, may resend."""
+"""By dialect, and whether the client sends it: an application message that an initiator may resend too."""
 ORDER = "NewOrderSingle"
 _ORDERS: Mapping[str, str] = MappingProxyType(
     {
@@ -71,7 +71,7 @@ def msg_type_of(dialect: Dialect, name: str) -> str:
 
 
 def sample(dialect: Dialect, name: str, *, by_client: bool) -> dict[int, Value] | None:
-    """Return what a message called Application, and a NewOrderSingle, says unless the file says otherwise."""
+    """Return the default fields of the message called Application and of NewOrderSingle."""
     text = _ORDERS[dialect.name] if name == ORDER else _SAMPLES[dialect.name, by_client]
     if name not in {APPLICATION, ORDER}:
         return None
@@ -79,7 +79,7 @@ def sample(dialect: Dialect, name: str, *, by_client: bool) -> dict[int, Value] 
 
 
 def value_of(written: Any) -> Value:
-    """Read a field's value, or what is expected of it."""
+    """Read the value of a field, or the expectation for it."""
     if written is None:
         return None
     if isinstance(written, dict):
