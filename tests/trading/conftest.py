@@ -1,4 +1,4 @@
-"""What most tests of the order books and of the orders begin with."""
+"""Fixtures shared by the tests of order books and orders."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from kalshi_fix_sansio.trading import OrderBooks, Orders
 
 @pytest.fixture
 def books() -> OrderBooks:
-    """Books of nothing yet."""
+    """Return empty books."""
     return OrderBooks()
 
 
 @pytest.fixture
 def orders() -> Orders:
-    """None yet."""
+    """Return orders without any order."""
     return Orders()

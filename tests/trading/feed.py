@@ -1,4 +1,4 @@
-"""Market data as a venue would send it, written in words; every message goes over the wire and back."""
+"""Market data as a venue sends it, written as short texts; every message is encoded and decoded."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ _ENTRY = re.compile(
 
 
 def from_wire(fields: str) -> Message:
-    """What a message reads as whose fields are given from MsgType on, `|` for SOH."""
+    """Decode a message whose fields are given from MsgType on, with `|` for SOH."""
     msg_type, _, body = fields.partition("|")
     head = f"49=KalshiMD|56={KEY_ID}|34=2|52=20260821-12:00:00.000|"
     return CODEC.decode(raw(f"{msg_type}|{head}{body}"))
 
 
 def parts(text: str) -> dict[str, Any]:
-    """`new bid 5 at 0.40`, `trade 3 at 0.41 by buy`, `delete offer at 0.50 in OTHER`."""
+    """Parse an entry: `new bid 5 at 0.40`, `trade 3 at 0.41 by buy`, `delete offer at 0.50 in OTHER`."""
     match = _ENTRY.fullmatch(text)
     assert match is not None, text
     return match.groupdict()
 
 
 def snapshot(*levels: str, symbol: str = A) -> MarketDataSnapshotFullRefresh:
-    """A whole book: `bid 5 at 0.40` and so on."""
+    """Return a snapshot of a whole book: `bid 5 at 0.40` and so on."""
     entries = [
         MDFullEntry(
             md_entry_type=_TYPES.get(found["type"], found["type"]),
@@ -65,7 +65,7 @@ def snapshot(*levels: str, symbol: str = A) -> MarketDataSnapshotFullRefresh:
 
 
 def update(*entries: str, at: float | None = 0.0, symbol: str = A) -> MarketDataIncrementalRefresh:
-    """Changes, some seconds `at` after noon, or without a date as on margin."""
+    """Return an update, dated `at` seconds after noon, or without a date as on margin."""
     day, instant = stamp(at)
     made = [
         MDIncEntry(
@@ -91,14 +91,14 @@ def stamp(at: float | None) -> tuple[date | None, time | None]:
 
 
 def request(kind: str, *symbols: str) -> MarketDataRequest:
-    """0: once, 1: with updates, 2: stop."""
+    """Return a MarketDataRequest of this SubscriptionRequestType: 0 once, 1 with updates, 2 stop."""
     return MarketDataRequest(
         subscription_request_type=kind, related_sym=[MDReqSymbol(symbol=symbol) for symbol in symbols]
     )
 
 
 def apply(books: OrderBooks, *messages: Message) -> BookUpdate:
-    """Give messages as the session does; return the one update that the last of them made."""
+    """Apply messages in the order given by the session; return the one update made by the last of them."""
     updates: list[BookUpdate] = []
     for message in messages:
         updates = books.apply(MessageReceived(message))
@@ -107,7 +107,7 @@ def apply(books: OrderBooks, *messages: Message) -> BookUpdate:
 
 
 def shown(book: OrderBook) -> str:
-    """Bids and offers, the best ones next to the bar: `10@0.39 5@0.40 | 3@0.41`."""
+    """Return bids and offers, the best ones next to the bar: `10@0.39 5@0.40 | 3@0.41`."""
     bids = [_level(level) for level in book.bids][::-1]
     return " ".join([*bids, "|", *(_level(level) for level in book.offers)])
 
@@ -117,5 +117,5 @@ def _level(level: Level) -> str:
 
 
 def kinds(update: BookUpdate) -> list[str]:
-    """The names of its discrepancies."""
+    """Return the names of the update's discrepancies."""
     return [found.kind.name for found in update.discrepancies]

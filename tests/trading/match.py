@@ -1,4 +1,4 @@
-"""Books and the slow obvious ones, played the same steps."""
+"""Order books and the slow model, run through the same steps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Step = Snapshot | Update | Gap
 
 
 class Match:
-    """Plays every step to both, and compares all that there is to see."""
+    """Applies every step to both, and compares all visible results."""
 
     def __init__(self, tolerated: frozenset[DiscrepancyKind]) -> None:
         self.books = OrderBooks(tolerated=tolerated)

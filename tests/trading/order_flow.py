@@ -1,4 +1,4 @@
-"""Reports and requests about orders, in few words; reports go over the wire and back."""
+"""Compact constructors for execution reports and order requests; reports are encoded and decoded."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def header(message: Message, number: int = 2, *, at: datetime = NOON) -> Header:
 
 
 def over_the_wire(message: M, number: int = 2, *, at: datetime = NOON) -> M:
-    """The same message as the other side reads it."""
+    """Return the message as decoded by the other side."""
     decoded = CODEC.decode(CODEC.encode(message, header(message, number, at=at)))
     assert isinstance(decoded, type(message))
     assert not decoded.problems, decoded.problems
@@ -103,8 +103,9 @@ def report(
     at: datetime = NOON,
     **fields: Any,
 ) -> ExecutionReport:
-    """What the venue says of an order of `qty` contracts of which `cum` are filled; `last` is a trade's
-    quantity and price."""
+    """Return the venue's report on an order of `qty` contracts of which `cum` are filled; `last` is the
+    quantity and the price of a trade.
+    """
     exec_type, status = _KINDS[kind]
     ends = kind in ("filled", "ioc", "canceled", "expired", "rejected")
     leaves = Decimal(0) if ends else Decimal(qty) - Decimal(cum)
@@ -147,7 +148,7 @@ def report(
 
 
 def raw_report(**changes: Any) -> ExecutionReport:
-    """A report as a lenient session delivers it: any field may be None."""
+    """Return a report as a lenient session delivers it: any field may be None."""
     made = report("new", "1;1")
     for name, value in changes.items():
         setattr(made, name, value)
@@ -197,7 +198,7 @@ def logged_on(*, reset: bool = True, **flags: Any) -> LoggedOn:
 
 
 def open_request(message: Any, number: int = 3, *, at: datetime = NOON) -> OpenRequest:
-    """A request as the session keeps it until its answer is received."""
+    """Return a request as the session keeps it until its answer is received."""
     names = [name for name in message.MESSAGE.request if name != "msg_seq_num" and getattr(message, name)]
     name = getattr(message, names[0]) if names else str(number)
     frame = CODEC.encode(message, header(message, number, at=at))
@@ -205,15 +206,18 @@ def open_request(message: Any, number: int = 3, *, at: datetime = NOON) -> OpenR
 
 
 def unanswered(*messages: Any, at: datetime = NOON) -> OutcomesUnknown:
-    """What a client that was restarted reports about requests of the previous process."""
+    """Return the event in which a restarted client reports requests of the previous process."""
     found = (open_request(each, number, at=at) for number, each in enumerate(messages, 3))
     return OutcomesUnknown(tuple(found), Uncertainty.RESTARTED)
 
 
 def feed(orders: Orders, *happened: object) -> list[OrderUpdate]:
-    """Apply messages as the session does: those of the venue as received, our own as they are. Returns the
-    last updates. Each order is told of once, with the state that it had, and so is a changed state. The
-    caller's decimal context is hostile."""
+    """Apply messages as the session does, the venue's as received and our own as they are; return the last
+    updates.
+
+    Check that each order has at most one update, with its previous state, and that every order whose state
+    changed has one. The caller's decimal context is hostile.
+    """
     told: list[OrderUpdate] = []
     for each in happened:
         venue = isinstance(each, (ExecutionReport, OrderCancelReject))
@@ -237,12 +241,12 @@ def kinds(updates: Iterable[OrderUpdate]) -> list[OrderDiscrepancyKind]:
 
 
 def seen(order: Order, names: str) -> Any:
-    """These attributes of an order."""
+    """Return these attributes of an order."""
     return tuple(getattr(order, name) for name in names.split())
 
 
 def view(order: Order) -> dict[str, Any]:
-    """What a user sees of an order."""
+    """Return the attributes of an order that a user can read."""
     shown = {name: getattr(order, name) for name in SEEN.split()}
     shown["fills"] = sorted(order.fills.values())
     shown["pending"] = [(each.msg_type, each.cl_ord_id, each.is_unknown) for each in order.pending]
@@ -250,5 +254,5 @@ def view(order: Order) -> dict[str, Any]:
 
 
 def views(orders: Orders) -> list[dict[str, Any]]:
-    """What a user sees of all orders, whatever their numbers."""
+    """Return the views of all orders, independent of their numbers."""
     return sorted(map(view, orders), key=lambda shown: (shown["order_id"] or "", shown["cl_ord_id"]))

@@ -1,4 +1,4 @@
-"""Random lives of orders at a venue with two shards, and what they come to, as plainly as it can be said."""
+"""Random order histories at a venue with two shards, and a plain model of their results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Resting:
 
 @attrs.define
 class History:
-    """What was sent and what came, in the order in which it happened."""
+    """The messages sent and received, in the order in which they happened."""
 
     random: Random
     steps: list[Message] = attrs.field(factory=list)
@@ -49,7 +49,7 @@ class History:
     @classmethod
     def drawn(cls, seed: int, length: int) -> History:
         history = cls(Random(seed))
-        for shard in (0, 1):  # a session sees something of every shard sooner or later
+        for shard in (0, 1):  # Each session sooner or later receives reports from every shard.
             history._say(history._order(shard, mine=False), "new")
         for _ in range(length):
             history._step()
@@ -91,7 +91,7 @@ class History:
     def _say(self, order: Resting, kind: str, **fields: Any) -> None:
         self.clocks[order.shard] += self.random.choice((1, 1, 3))
         key = str(ExecKey(order.shard, self.clocks[order.shard] // 3, self.clocks[order.shard]))
-        # Not every report contains the account, and the newest that does counts.
+        # Not every report contains the account; the newest one that does counts.
         account = {"alloc_account": self.random.choice((None, None, 0, 1, 2))}
         values = {"cl_ord_id": order.cl_ord_id, **order.terms, **account, **fields}
         self.steps.append(report(kind, key, order.order_id, number=len(self.steps) + 2, **values))
@@ -109,7 +109,7 @@ class History:
             case "rejected":
                 order.done = "8"
                 self._say(order, "rejected")
-            case "trade":  # nothing says New before it
+            case "trade":  # The fill is the first report, without a New before it.
                 self._trade(order)
             case "ioc":
                 self._trade(order, ends=True)
@@ -139,7 +139,9 @@ class History:
         self._say(order, "replaced", orig_cl_ord_id=before)
 
     def _amend(self, order: Resting) -> None:
-        """Send several changes that keep the order's ClOrdID; then the venue answers them in their order."""
+        """Send several changes that keep the order's ClOrdID; the venue then answers them in the order of
+        sending.
+        """
         name = order.cl_ord_id
         totals = [
             order.cum + Decimal(self.random.randint(1, 2000)) / 100 for _ in range(self.random.randint(1, 3))
@@ -158,7 +160,7 @@ class History:
         lot = self.random.random()
         if lot < 0.2:
             self.steps.append(refusal(name, order.order_id, order.cl_ord_id, number=len(self.steps) + 2))
-        elif lot < 0.4:  # it comes too late
+        elif lot < 0.4:  # The cancel is too late.
             self._end(order, "expired")
             self.steps.append(
                 refusal(
@@ -183,13 +185,15 @@ def is_answer(message: Message) -> bool:
 
 
 def keeps_id(message: Any) -> bool:
-    """Whether a change, or an answer to it, keeps the ClOrdID of its order."""
+    """Return whether a change, or an answer to it, keeps the ClOrdID of its order."""
     return bool(message.cl_ord_id == message.orig_cl_ord_id)
 
 
 def model(steps: Iterable[Message]) -> list[Row]:
-    """What is to be known of each order after these messages, in any order. All ids differ, but those of
-    changes that keep the order's own."""
+    """Return the expected knowledge of each order after these messages, received in any order.
+
+    All ClOrdIDs differ, except those of changes that keep the order's own.
+    """
     steps = list(steps)
     requests: list[Any] = [each for each in steps if not is_answer(each)]
     reports: list[Any] = [each for each in steps if isinstance(each, ExecutionReport)]
@@ -223,7 +227,7 @@ def model(steps: Iterable[Message]) -> list[Row]:
         done = {each.cl_ord_id for each in [*said, *(each for each in refused if not keeps_id(each))]}
         done |= {each.orig_cl_ord_id for each in said}
         later = [each.cl_ord_id for each in said]
-        while later:  # what a change that was done was built upon was done before it
+        while later:  # An accepted change implies that the requests it chains from were accepted.
             done.add(later[-1])
             later.append(origin[later.pop()]) if later[-1] in origin else later.pop()
         pending = []
@@ -271,7 +275,7 @@ def model(steps: Iterable[Message]) -> list[Row]:
 
 
 def rows(orders: Iterable[Any]) -> list[Row]:
-    """The same of `Orders`."""
+    """Return the same rows, read from `Orders`."""
     found = [
         {
             "order_id": order.order_id,

@@ -1,4 +1,4 @@
-"""What the venue sends about requests for quotes, as tests write it."""
+"""Compact constructors for the venue's messages about RFQs."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ DUE = 30 + 15 + 5
 
 
 def received(message: Message, seconds: float | None = None, number: int = 2) -> MessageReceived:
-    """A message as the session delivers it: sent at a time, or without a header."""
+    """Return a message as the session delivers it: sent at a time, or without a header."""
     if seconds is not None:
         message = over_the_wire(message, number, at=at(seconds))
     return MessageReceived(message)
 
 
 def unreadable(text: str) -> MessageReceived:
-    """A message of which fields are missing, as a lenient session delivers it."""
+    """Return a message with missing fields, as a lenient session delivers it."""
     return MessageReceived(CODEC.decode(raw(text)))
 
 
@@ -58,12 +58,12 @@ def logged_on(*, dollars: bool = True, reset: bool = False) -> LoggedOn:
 
 
 def unknown(*requests: tuple[str, str]) -> OutcomesUnknown:
-    """Requests by MsgType and id that have no outcome."""
+    """Return the event for requests, given by MsgType and id, without a known outcome."""
     found = tuple(OpenRequest(name, kind, 7, NOON, b"", 1) for kind, name in requests)
     return OutcomesUnknown(found, Uncertainty.CONNECTION_ENDED)
 
 
-# To makers
+# --- messages to makers ---------------------------------------------------------------------------------
 
 
 def heard(
@@ -96,7 +96,7 @@ def over(rfq_id: str = "R1", text: str = "RFQ is over") -> QuoteRequestReject:
     return QuoteRequestReject(quote_req_id=rfq_id, quote_request_reject_reason=99, text=text)
 
 
-# To creators
+# --- messages to creators -------------------------------------------------------------------------------
 
 
 def ack(quote_req_id: str = "r1", rfq_id: str | None = "R1", **more: Any) -> QuoteRequestAck:
@@ -156,11 +156,11 @@ def report(
     )
 
 
-# Drop copy
+# --- drop copy ------------------------------------------------------------------------------------------
 
 
 def traded(key: str, seconds: float | None = None) -> Copied:
-    """A report of another order on the same market."""
+    """Return a report of another order on the same market."""
     when = None if seconds is None else at(seconds)
     return Copied(order_flow.report("new", key, transact_time=when))
 

@@ -1,4 +1,4 @@
-"""Order books as plainly as they can be written: lists of levels, searched from end to end."""
+"""A slow model of order books: lists of levels with linear search."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Stamp = tuple[date, time]
 
 @attrs.frozen
 class Entry:
-    """One entry of an update, as values of the wire."""
+    """One entry of an update, as wire values."""
 
     action: str
     symbol: str
@@ -44,7 +44,7 @@ class SlowBook:
 
 @attrs.define
 class Told:
-    """What became of one book by one message."""
+    """The effects of one message on one book."""
 
     levels: list[tuple[str, Decimal, Decimal, Decimal]] = attrs.field(factory=list)
     trades: list[tuple[Decimal, Decimal]] = attrs.field(factory=list)
@@ -58,7 +58,7 @@ class SlowBooks:
         self.books: dict[str, SlowBook] = {}
 
     def interrupt(self) -> None:
-        """The session ends, or a gap opens."""
+        """Handle the end of the session, or a gap."""
         for book in self.books.values():
             self._make_stale(book)
 
@@ -153,7 +153,7 @@ class SlowBooks:
         return next((price for price, _ in book.side(kind)), None)
 
     def _misfit(self, book: SlowBook, told: Told, kind: str) -> bool:
-        """Say whether the book goes on."""
+        """Return whether the book stays usable."""
         told.kinds.append(kind)
         if kind in self.tolerated:
             return True

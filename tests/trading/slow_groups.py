@@ -1,6 +1,6 @@
 """A venue with one order group, as its pages describe it, and a program that trades through lossy sessions.
 
-The venue adds up all fills anew for each question. It shares nothing with `OrderGroups` but the messages.
+The venue adds up all fills anew for each query. It shares only the messages with `OrderGroups`.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ PAUSES = (1, 7, 400, 2_000, 6_000, 14_000)
 
 @attrs.define(eq=False)
 class SlowVenue:
-    """The truth."""
+    """The true state of the group."""
 
     limit: int
     window: timedelta
     now: datetime = NOON
     triggered: bool = False
     fills: list[tuple[datetime, int]] = attrs.field(factory=list)
-    """Since the last reset."""
+    """Fills since the last reset."""
     orders: dict[str, int] = attrs.field(factory=dict)
     """Contracts that are open."""
     reports: list[ExecutionReport] = attrs.field(factory=list)
-    """All that were ever sent."""
+    """All messages sent."""
     cum: dict[str, int] = attrs.field(factory=dict)
 
     def volume(self) -> int:
@@ -115,15 +115,15 @@ class SlowVenue:
 
 @attrs.define(eq=False)
 class Program:
-    """Trades at random, and follows the group with the machine under test."""
+    """Trades at random, and follows the group with the `OrderGroups` under test."""
 
     random: Random
     lossy: bool = False
-    """Whether connections break, and requests and answers take their time."""
+    """Whether connections break, and requests and answers are delayed."""
     unordered: bool = False
     """Whether messages overtake each other, as on several sessions."""
     repeated: bool = False
-    """Whether messages come again."""
+    """Whether messages are redelivered."""
     foreign: bool = False
     """Whether another program resets and triggers the group."""
     venue: SlowVenue = attrs.field(init=False)
@@ -134,7 +134,9 @@ class Program:
     """Sent by the program and not received."""
     is_on: bool = True
     hidden: bool = False
-    """Whether another program has triggered the group while nothing could show it: no order was open."""
+    """Whether another program has triggered the group without any visible report, because no order
+    was open.
+    """
     count: int = 0
 
     def start(self, limit: int, window: timedelta) -> None:
@@ -150,7 +152,7 @@ class Program:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is on its way."""
+        """Whether no message is in transit."""
         return not self.wire and self.transit is None
 
     def step(self) -> None:
@@ -168,7 +170,7 @@ class Program:
             self.settle()
 
     def settle(self) -> None:
-        """Log on if need be, and deliver all that is on its way."""
+        """Log on if necessary, and deliver all messages in transit."""
         if not self.is_on:
             self._cut()
         self._receive()
@@ -176,7 +178,7 @@ class Program:
             self._deliver(self.wire.pop(self._next()))
 
     def reset(self) -> None:
-        """Reset the group when nothing is on its way, as a program does that does not know its state."""
+        """Reset the group while no message is in transit, as a program that does not know its state."""
         self.settle()
         self.venue.now += timedelta(milliseconds=1)
         self._send(OrderGroupRequest.reset(GROUP))
@@ -205,14 +207,14 @@ class Program:
 
     def _send(self, request: OrderGroupRequest) -> None:
         if not self.lossy:
-            # The session is not quiet, so that the machine has the venue's time.
+            # The session is not idle, so the machine has received the venue's time.
             unrelated = report("new", "1;1", "o-other", "other", at=self.venue.now)
             self.groups.apply(MessageReceived(unrelated))
         self.groups.apply(request)
         self.transit = request
 
     def _receive(self) -> None:
-        """The venue receives the request; or the program some messages."""
+        """Deliver the request to the venue, or some messages to the program."""
         if self.transit is not None:
             request, self.transit = self.transit, None
             self._emit(self.venue.request(request))
@@ -235,7 +237,7 @@ class Program:
             self.groups.apply(self.random.choice((MessageReceived, Copied))(past))
 
     def _cut(self) -> None:
-        """The connection ends, and all that is on its way is lost; or the next one begins."""
+        """End the connection and lose all messages in transit, or begin the next connection."""
         if self.is_on:
             request = self.groups.in_flight
             if self.transit is not None and self.random.random() < 0.5:
@@ -268,7 +270,7 @@ class Program:
         return event
 
     def check(self) -> None:
-        """What the machine takes for certain has to be so."""
+        """Check that every state the machine reports as certain is true."""
         if not self.is_settled or self.hidden:
             return
         state, triggered = self.group.state, self.venue.triggered
@@ -277,7 +279,7 @@ class Program:
             assert triggered or state is not GroupState.TRIGGERED, "it is active, and seems triggered"
 
     def check_exactly(self) -> None:
-        """Where every message arrives in time and in order, the machine knows all."""
+        """Check that the machine knows the exact state if every message arrives in time and in order."""
         expected = GroupState.TRIGGERED if self.venue.triggered else GroupState.ACTIVE
         assert self.group.state is expected
         room = 0 if self.venue.triggered else max(0, self.venue.limit - self.venue.volume())

@@ -1,4 +1,4 @@
-"""Messages as they stand on the wire, with some of their fields changed, lost or twice."""
+"""Messages in wire form, with some of their fields changed, removed or duplicated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ LONG = (b"999999999999999999.9999999999999999999", b"x" * 300)
 
 @st.composite
 def spoilt(draw: st.DrawFn, sound: Sequence[Message], values: bytes, most: int) -> bytes:
-    """One of these messages after at most so many changes, to any of the values, `|` between them."""
+    """One of these messages after at most `most` changes, with values drawn from `values`, separated
+    by `|`.
+    """
     message = draw(st.sampled_from(sound))
     wire = CODEC.encode(message, header(message))
     kind, *fields = [field.split(b"=", 1) for field in wire.split(b"\x01")[2:-2]]

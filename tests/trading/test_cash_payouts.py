@@ -1,4 +1,4 @@
-"""What settlements pay is counted once, for the account and shard it belongs to."""
+"""Payouts of settlements are counted once, for the account and shard they belong to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def settled(payouts: dict[str, str], symbol: str = SYMBOL, day: int = 21) -> Set
 
 
 def traded(cash: Cash) -> None:
-    """A fill in a market of shard 2."""
+    """Apply a fill in a market of shard 2."""
     for update in feed(Orders(), report("trade", "1;2;2", cum="4", last=("4", "0.40"), balance="-1.6")):
         cash.apply(update)
 
@@ -47,7 +47,7 @@ def test_it_counts_once_however_often_it_is_told() -> None:
     again = Cash()
     again.load(cash.dump())
     assert cash.apply(settled({"me": "3.95"})) == again.apply(settled({"me": "3.95"})) == []
-    # A further page, and another day.
+    # Another page, and another day.
     assert [each.account for each in cash.apply(settled({"me": "3.95", "you": "1"}))] == [
         Account(customer="you")
     ]

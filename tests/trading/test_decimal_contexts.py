@@ -1,4 +1,4 @@
-"""Machines compute the same amounts, and raise nothing, in any decimal context of their caller."""
+"""Machines compute the same amounts, without raising, in any decimal context of their caller."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def fill(number: int, side: Side, quantity: str, price: str, balance: str, **mor
     )  # fmt: skip
 
 
-# Made in the context of the tests, which compute as they like.
+# Built in the decimal context of the tests.
 REPORTS = (
     fill(1, BUY, "12345.67", "0.4567", "-5639.50"),
     fill(2, BUY, "98765.43", "0.4321", "-42677.77"),
@@ -115,7 +115,7 @@ GROUP_ANSWER = response(G, 123_456)
 
 
 def orders_and_money() -> Iterator[object]:
-    """Orders, with what follows from their fills, mass cancels and settlements."""
+    """Orders, and the results of their fills, mass cancels and settlements."""
     orders, settlements, copies = Orders("KalshiNR"), Settlements(), DropCopy()
     positions, cash = Positions(), Cash(parties={"me": Account()})
     positions.begin("held", Decimal("12345.67"), PRICE)
@@ -162,7 +162,7 @@ def orders_and_money() -> Iterator[object]:
 
 
 def books() -> Iterator[object]:
-    """Books, and what is computed from them."""
+    """Books, and the figures computed from them."""
     kept = OrderBooks()
     for happened in (watch("1", BOOK[0].symbol), *map(MessageReceived, BOOK)):
         yield kept.apply(happened)
@@ -214,7 +214,7 @@ def requesting() -> Iterator[object]:
 
 
 def the_rest() -> Iterator[object]:
-    """What is decided from numbers of the caller's, and from times."""
+    """Decisions based on numbers of the caller, and on times."""
     budget, order = RateBudget("Basic"), place()
     budget.sent(order, NOW)
     yield budget.wait(order, NOW), budget.dump(NOW)
@@ -225,7 +225,7 @@ def the_rest() -> Iterator[object]:
 
 
 def dumps(machine: Any) -> Iterator[object]:
-    """What it dumps, also after a restart."""
+    """Yield the dump, also after a restart."""
     dumped = json.dumps(machine.dump())
     yield dumped
     machine.load(json.loads(dumped))
@@ -233,9 +233,9 @@ def dumps(machine: Any) -> Iterator[object]:
 
 
 def play() -> list[str]:
-    """All that the machines give, as text."""
+    """Return all results of the machines, as text."""
     given = [each for part in (orders_and_money, books, quoting, requesting, the_rest) for each in part()]
-    with localcontext(Context(capitals=1)):  # `str` writes exponents as the context wants
+    with localcontext(Context(capitals=1)):  # `str` writes exponents as the context specifies.
         return list(map(repr, given))
 
 
@@ -251,7 +251,9 @@ def test_every_machine_computes_the_same_in_any_decimal_context(name: str, expec
 
 
 def test_contexts_of_ours_take_nothing_from_the_default_context(expected: list[str]) -> None:
-    """Contexts are made from `decimal.DefaultContext`, which an application may change before it imports."""
+    """Contexts are created from `decimal.DefaultContext`, which an application may change before the
+    import.
+    """
     code = """
 import decimal, json
 decimal.getcontext()  # of the tests, which compute as they like

@@ -1,4 +1,4 @@
-"""One list of what is not known, over all machines."""
+"""One list of everything that is uncertain, over all machines."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_all_machines_tell_theirs_the_oldest_first() -> None:
     assert len(doubts) == 6
     found = {remedy: len(each) for remedy, each in doubts.by_remedy(NOON).items()}
     assert found == {Remedy.DROP_COPY: 2, Remedy.REQUEST: 0, Remedy.REST: 4}
-    # Drop copy does not reach back to what is older than its window.
+    # Drop copy does not reach back beyond its window.
     found = {remedy: len(each) for remedy, each in doubts.by_remedy(NOON + WINDOW).items()}
     assert found == {Remedy.DROP_COPY: 1, Remedy.REQUEST: 0, Remedy.REST: 5}
 
@@ -135,7 +135,7 @@ def test_groups_in_doubt_are_told_with_their_time_which_a_dump_keeps() -> None:
     for each in (groups, other):
         [doubt] = each.doubts()
         assert (doubt.about, doubt.since) == (f"order group {group}", NOON)
-    # One that nobody asked for is as old as what told of it.
+    # A group that was not requested is as old as the message that reported it.
     orphan = OrderGroupResponse(order_group_id=group[:-1] + "2")
     groups.apply(MessageReceived(over_the_wire(orphan, at=NOON + timedelta(hours=1))))
     assert [each.since for each in groups.doubts()] == [NOON, NOON + timedelta(hours=1)]

@@ -1,4 +1,4 @@
-"""What drop copy is asked for, what comes of it, and what it does where it is refused."""
+"""Drop copy: the ranges requested, the results, and the handling of refusals."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def key(event: int, shard: int = 0) -> ExecKey:
 
 
 class Desk:
-    """A drop copy on a session that is logged on, at a moment."""
+    """A drop copy on an established session, at a given time."""
 
     def __init__(self, session_type: str = "KalshiDC", **settings: Any) -> None:
         self.copies = DropCopy(session_type, **settings)
@@ -58,7 +58,7 @@ class Desk:
         self.copies.ask({each.shard: each for each in keys}, moment, at(self.second), end=end)
 
     def due(self) -> EventResendRequest | None:
-        """The request that is due now, which is sent."""
+        """Return the request that is due now, after sending it."""
         for request in self.copies.handle_timer(at(self.second)):
             self.apply(request)
             return request
@@ -79,7 +79,7 @@ class Desk:
 
 @pytest.fixture
 def desk() -> Desk:
-    """A drop copy on its own session."""
+    """Return a drop copy on its own session."""
     return Desk()
 
 
@@ -88,7 +88,7 @@ def copy(event: int, shard: int = 0, **fields: Any) -> ExecutionReport:
 
 
 def covered(shard: int, begin: ExecKey, moment: int, end: ExecKey | None = None) -> Covered:
-    """A range that was requested at 0 seconds."""
+    """Return the range requested at 0 seconds."""
     return Covered(shard, begin, moment, end, at().utc)
 
 
@@ -157,7 +157,7 @@ def test_what_is_wanted_twice_is_asked_for_once(desk: Desk) -> None:
     assert (wanted.begin, wanted.end, wanted.moment) == (key(4), key(9), 3)
     desk.ask(key(8), moment=4)
     assert desk.due() == EventResendRequest(begin_exec_id="1;4")
-    desk.ask(key(2), moment=5)  # too late for the one that is on its way
+    desk.ask(key(2), moment=5)  # too late for the request in flight
     assert desk.apply(complete(0)) == [covered(0, key(4), 4)]
     assert [each.begin for each in desk.copies.wanted] == [key(2)]
 
@@ -187,7 +187,7 @@ def test_both_sides_of_a_trade_may_be_ones_own(desk: Desk) -> None:
     assert desk.apply(copy(3), both, complete(2))[-1] == covered(0, key(3), 1)
 
 
-# --- refusals ---------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------------
 
 
 def test_too_many_requests_are_waited_for_however_often() -> None:
@@ -221,7 +221,7 @@ def test_faults_of_the_venue_are_backed_off_from_and_then_told(reason: EventRese
     assert what.startswith("they are not to be had by drop copy (")
     assert remedy is Remedy.REST
     assert desk.copies.next_deadline() is None
-    # Asked once more, it may come.
+    # A second request may succeed.
     desk.asked(key(3))
     desk.apply(complete(0))
     assert desk.copies.doubts() == []
@@ -280,7 +280,7 @@ def test_other_refusals(desk: Desk, reason: BusinessRejectReason, state: CopySta
         ref_seq_num=2, ref_msg_type="U1", business_reject_reason=reason, text="no" * 1000
     )
     refusal = RejectReceived(reject, 2, request)
-    assert desk.apply(refusal) == []  # nothing is asked for yet
+    assert desk.apply(refusal) == []  # No range is requested yet.
     desk.apply(request, refusal)
     [wanted] = desk.copies.wanted
     assert wanted.state is state
@@ -293,7 +293,7 @@ def test_answers_to_nothing_do_nothing(desk: Desk) -> None:
     assert desk.copies.covered(0) == []
 
 
-# --- the session ------------------------------------------------------------------------------------------
+# --- the session ----------------------------------------------------------------------------------------
 
 
 def test_what_the_connection_took_with_it_is_asked_for_again(desk: Desk) -> None:
@@ -367,7 +367,7 @@ def test_copies_say_the_unit_of_their_session(
     assert copied.dollars is dollars
 
 
-# --- on the session of the orders -------------------------------------------------------------------------
+# --- on the session of the orders -----------------------------------------------------------------------
 
 
 def test_beside_orders_what_is_no_copy_passes() -> None:
@@ -389,7 +389,7 @@ def test_what_came_live_meanwhile_is_newer_than_the_copies() -> None:
     told = desk.apply(copy(3), copy(8), copy(4), copy(4), complete(2))
     assert [type(each) for each in told] == [Copied] * 4 + [Covered]
     assert desk.copies.covered(0) == [CopyRange(key(3), key(4))]
-    # Fewer than were counted is not all, whatever came twice.
+    # Fewer reports than counted are not complete, even with duplicates.
     desk.asked(key(3))
     assert desk.apply(copy(3), copy(3), complete(2)) == [Copied(copy(3))] * 2
 
@@ -410,7 +410,7 @@ def test_an_order_in_doubt_is_settled_on_its_own_session() -> None:
     assert doubt.order.filled == 4
 
 
-# --- bounds -----------------------------------------------------------------------------------------------
+# --- bounds ---------------------------------------------------------------------------------------------
 
 
 def test_shards_that_are_asked_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -419,7 +419,7 @@ def test_shards_that_are_asked_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> 
     desk.ask(*(key(1, shard) for shard in range(4)))
     assert len(desk.copies.wanted) == desk.copies.left_out == 2
     assert desk.what()[-1] == ("2 ranges of reports", "they were not asked for", Remedy.REST)
-    for shard in range(10, 15):  # by one's own requests
+    for shard in range(10, 15):  # by the user's own requests
         desk.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), complete(0))
         desk.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), refused(REASON.BEGIN_TOO_SMALL))
     copies = desk.copies
@@ -447,7 +447,7 @@ def test_an_answer_has_a_bound_beyond_which_it_covers_nothing() -> None:
     assert desk.apply(*map(copy, range(1, 4)), complete(3))[-1] == covered(0, key(1), 1, key(3))
 
 
-# --- what is kept -----------------------------------------------------------------------------------------
+# --- dumps ----------------------------------------------------------------------------------------------
 
 
 def test_a_dump_is_taken_up_by_the_next_process(desk: Desk) -> None:

@@ -1,5 +1,6 @@
-"""DropCopy between a session of orders and a venue that refuses, withholds, repeats and mixes, over random
-histories: what is in doubt is settled by all of the reports or not at all."""
+"""DropCopy between a session of orders and a venue that refuses, withholds, repeats and reorders, over random
+histories: an uncertain order is settled by all of the reports or not at all.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +33,18 @@ def key_of(report: Any) -> ExecKey | None:
 
 
 class SlowVenue:
-    """What the venue has of one account, as plainly as it can be said."""
+    """A plain model of the venue's reports on one account."""
 
     def __init__(self, reports: list[ExecutionReport], random: Random) -> None:
         self.reports, self.random = reports, random
         self.honest = False
 
     def answer(self, request: EventResendRequest, live: list[ExecutionReport]) -> list[object]:
-        """The reply; on the session of the orders, with live reports anywhere in it. Of a reply that is not
-        whole there are none: nobody could tell such a report from the one that is missing."""
+        """Return the reply; on the session of the orders, with live reports anywhere in it.
+
+        An incomplete reply contains no live reports, because they could not be distinguished from the missing
+        one.
+        """
         random, begin = self.random, ExecKey.parse(request.begin_exec_id)
         assert begin is not None
         if not self.honest and random.random() < 0.3:
@@ -56,7 +60,7 @@ class SlowVenue:
             found += live
         else:
             del found[random.randrange(count)]
-            if found and random.random() < 0.5:  # one twice, in its place
+            if found and random.random() < 0.5:  # one report twice, in place of another
                 found.append(random.choice(found))
         random.shuffle(found)
         return [*found, EventResendComplete(ref_seq_num=2, resend_event_count=count)]
@@ -77,7 +81,7 @@ def test_what_was_lost_comes_by_drop_copy_or_stays_in_doubt(
     cut = random.randint(2, len(steps))
     orders, copies = Orders(), DropCopy(session_type)
     feed(orders, logged_on(), *steps[:cut], ENDED, logged_on())
-    # Requests that were sent have happened as the history says; what would have been sent later has not.
+    # Requests sent have happened as in the history; those not sent before the loss have not.
     sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
     future = {step.cl_ord_id for step in steps[cut:] if not is_answer(step) and step.MSG_TYPE == "D"} - sent
     there = [step for step in steps if isinstance(step, ExecutionReport) and step.order_id[1:] not in future]
@@ -95,7 +99,7 @@ def test_what_was_lost_comes_by_drop_copy_or_stays_in_doubt(
                 break
             second = deadline
             continue
-        if random.random() < 0.1:  # the next process goes on
+        if random.random() < 0.1:  # the next process continues
             dumped = json.loads(json.dumps(copies.dump()))
             copies = DropCopy(session_type)
             copies.load(dumped)
@@ -104,15 +108,16 @@ def test_what_was_lost_comes_by_drop_copy_or_stays_in_doubt(
         copies.apply(request, now)
         live = [report("new", f"999999;{turn};{shard}", f"x{turn}{shard}", "x") for shard in (0, 1)]
         reply = venue.answer(request, live if session_type == "KalshiNR" else [])
-        if random.random() < 0.1:  # the connection takes it with it
+        if random.random() < 0.1:  # the connection is lost during the reply
             reply = [*reply[: random.randrange(len(reply))], ENDED, logged_on()]
         for each in reply:
             happened = MessageReceived(each) if isinstance(each, (ExecutionReport, *ANSWERS)) else each
             for told in copies.apply(happened, now):
-                # The session of orders is another one here, so that its cuts are one.
+                # The session of orders is a separate one here, so the loss of this connection does not affect
+                # it.
                 if told is not ENDED and told != logged_on():
                     orders.apply(told)
-        # Nothing is settled of a shard of which not all has come.
+        # No doubt is settled for a shard whose reports are incomplete.
         for doubt in before:
             if doubt.begin is not None and doubt.begin.shard in {each.shard for each in copies.wanted}:
                 assert settled_by_reports(doubt) or doubted(doubt, orders)
@@ -132,7 +137,7 @@ ANSWERS = (EventResendComplete, EventResendReject)
 
 
 def settled_by_reports(doubt: OrderDoubt) -> bool:
-    """Whether a report about the order itself says all there is to know."""
+    """Return whether reports about the order itself settle the doubt."""
     if doubt.kind is DoubtKind.FILLS_UNSEEN:
         return doubt.order is not None and not doubt.order.unseen
     if doubt.order is None or doubt.order.is_done:

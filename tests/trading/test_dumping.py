@@ -1,4 +1,4 @@
-"""The codec of dumps: every kind of annotation there and back, and what a damaged value raises."""
+"""The codec of dumps: a round trip of every kind of annotation, and the errors raised for damaged values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ExecIDs are read, written and ordered as the venue means them."""
+"""ExecIDs are parsed, formatted and ordered as the venue defines them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fees as the venue's page on fee rounding has them."""
+"""Fees as defined on the venue's page about fee rounding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from tests.trading.order_flow import BUY, SELL, feed, only, report
 
 
 def order(*fills: dict[str, Any], side: Side = BUY, **fields: Any) -> Order:
-    """An order with these fills of `(quantity, price)`; what each costs and does is in its other fields."""
+    """An order with these fills of `(quantity, price)`; the cost and effect of each are in its other
+    fields.
+    """
     orders = Orders()
     done = Decimal(0)
     for number, fill in enumerate(fills, 1):
@@ -27,7 +29,7 @@ def order(*fills: dict[str, Any], side: Side = BUY, **fields: Any) -> Order:
 
 
 def held(*quantities: str) -> list[dict[str, Any]]:
-    """The positions after fills that buy these quantities."""
+    """Return the positions after fills that buy these quantities."""
     total, found = Decimal(0), []
     for quantity in quantities:
         total += Decimal(quantity)
@@ -63,7 +65,7 @@ EXAMPLES = {
 def test_the_examples_of_the_page(name: str, told: bool) -> None:
     rate, last, parts, net = EXAMPLES[name]
     fills = [{"last": last, **after} for after in held(*[last[0]] * 3)]
-    if told:  # the balance, with or without the rebate in it
+    if told:  # the balance, with or without the rebate
         for fill, fee in zip(fills, net, strict=True):
             paid = Decimal(last[0]) * Decimal(last[1])
             fill |= {"balance": str(-paid - Decimal(fee)), "fee": fee}
@@ -136,7 +138,7 @@ def test_on_margin_the_position_does_not_say_what_a_fill_pays() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_what_a_fill_pays_is_what_the_worth_of_the_position_changes_by(seed: int) -> None:
-    """Of a long contract a dollar less the price is still to be paid or not; of a short one likewise."""
+    """A long contract has a dollar less the price still to be paid or not; a short one likewise."""
     random = Random(seed)
     net = paid = Decimal(0)
     for _ in range(50):
@@ -149,6 +151,6 @@ def test_what_a_fill_pays_is_what_the_worth_of_the_position_changes_by(seed: int
         change = revenue(side, fill)
         assert change is not None
         paid += change
-        # Bought for a price or sold for it: shorts post a dollar each, and give it back when they are closed.
+        # Bought or sold at a price: shorts post a dollar each, and get it back when they are closed.
         paid += price * quantity if side is BUY else -price * quantity
         assert paid == -max(-net, Decimal(0))

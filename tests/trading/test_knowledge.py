@@ -1,4 +1,4 @@
-"""What is not known about an order: the table of transitions in the docs against the machine."""
+"""Knowledge about an order: the table of transitions in the docs against the implementation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "orders.md"
 
 
 def table() -> list[list[str]]:
-    """The kinds after each event, by the kind before it."""
+    """Return the kinds after each event, by the kind before it."""
     [*_, text] = PAGE.read_text(encoding="utf-8").split("| `kind` | reports may be missing |")
     rows = text.split("\n\n", 1)[0].splitlines()[2:]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
@@ -68,13 +68,13 @@ def test_every_transition_is_in_the_docs(kind: KnowledgeKind, column: int) -> No
     for event in EVENTS[column]:
         orders = Orders()
         feed(orders, logged_on(), place())
-        if event is not EVENTS[1][0]:  # only an order without a report waits for an answer
+        if event is not EVENTS[1][0]:  # Only an order without a report waits for an answer.
             feed(orders, report("new", "1;5"))
         BEGIN[kind.name](orders)
         assert only(orders).knowledge.kind is kind
         event(orders)
         after.append(only(orders).knowledge.kind.name)
-        # `state` and `ending` state the rule of ends each on its own.
+        # `state` and `ending` implement the rule about ended orders independently.
         assert (only(orders).state is OrderState.DONE) is only(orders).is_done
     assert set(re.findall("`([A-Z_]+)`", row[column + 1])) == set(after)
 

@@ -1,4 +1,4 @@
-"""Cancels of all orders of a session: what was answered, what was lost, and what became of their orders."""
+"""Cancels of all orders of a session: answered, unanswered, and the outcome of their orders."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def canceled(number: int) -> Any:
 
 @pytest.fixture
 def orders() -> Orders:
-    """Two orders of this side that rest, and one of another session."""
+    """Return two resting orders of this side, and one of another session."""
     orders = Orders()
     feed(orders, logged_on(), place("c1"), place("c2"))
     feed(orders, *(report("new", f"1;{number}", f"o{number}", f"c{number}") for number in (1, 2, 3)))
@@ -97,7 +97,7 @@ def test_the_answer_may_come_after_the_reports(orders: Orders) -> None:
     [one] = orders.mass_cancels
     assert (one.state, one.waiting) == (State.SENT, {})
     assert told(feed(orders, answer())) == [State.DONE]
-    assert feed(orders, answer()) == []  # the same once more
+    assert feed(orders, answer()) == []  # the same answer once more
 
 
 def test_orders_that_come_after_it_are_none_of_its(orders: Orders) -> None:
@@ -194,7 +194,7 @@ def test_drop_copy_that_has_orders_open_says_that_it_missed_them(orders: Orders,
     before = orders.moment
     feed(orders, ENDED)
     feed(orders, Copied(canceled(1)))
-    # Asked before, or from too late on, it says nothing.
+    # A range requested earlier, or beginning too late, proves nothing.
     for covered in (Covered(0, ExecKey(0, 1, 1), before), Covered(0, ExecKey(0, 1, 4), orders.moment)):
         assert told(feed(orders, covered)) == []
     assert told(feed(orders, Covered(0, ExecKey(0, 1, 1), orders.moment))) == [State.MISSED]
@@ -286,7 +286,7 @@ def test_its_state_follows_from_what_has_come_in_any_order_and_number() -> None:
             for name in (*names, *names[::-1]):
                 feed(orders, happened[name])
             feed(orders, ENDED)
-            # Once its orders have ended nothing is left to know, whether it was answered or not.
+            # Once its orders have ended nothing is left to learn, whether it was answered or not.
             ended = {"first", "second"} <= {*names}
             expected = [] if ended else [State.ACCEPTED if "answer" in names else State.UNKNOWN]
             assert [each.state for each in orders.mass_cancels] == expected

@@ -1,4 +1,4 @@
-"""What a book shows, and what updates do to it."""
+"""The contents of a book, and the effects of updates on it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FULL = snapshot("bid 5 at 0.40", "bid 10 at 0.39", "bid 1.25 at 0.3", "offer 3 a
 
 @pytest.fixture
 def full() -> OrderBooks:
-    """Books of one market, of five levels."""
+    """Return books of one market, of five levels."""
     books = OrderBooks()
     books.apply(FULL)
     return books

@@ -1,4 +1,4 @@
-"""What is reckoned from a book: spread, middle, the cost of a size, and the book without certain orders."""
+"""Figures computed from a book: spread, middle, the cost of a size, and the book without certain orders."""
 
 from __future__ import annotations
 

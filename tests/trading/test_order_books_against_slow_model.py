@@ -1,4 +1,4 @@
-"""Books against the slow obvious ones, on random messages, hostile ones among them, over the wire."""
+"""Order books against the slow model, on random and hostile messages, encoded and decoded."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_books_agree_with_the_slow_model(sequence: list[Step], tolerated: frozen
 
 
 def market(seed: int, length: int, hostile: float) -> list[Step]:
-    """A long life of three books: mostly changes that fit, now and then one that does not."""
+    """Return a long history of three books: mostly consistent changes, with occasional inconsistent ones."""
     random = Random(seed)
     now = datetime(2026, 8, 20, 12, tzinfo=UTC)
     levels: dict[str, dict[tuple[str, Decimal], Decimal]] = {symbol: {} for symbol in (A, B, C)}

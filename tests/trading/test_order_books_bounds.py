@@ -1,4 +1,4 @@
-"""What a venue can make order books keep has a bound."""
+"""The memory that a venue can make order books use is bounded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.trading.feed import A, B, C, apply, request, snapshot, update
 
 
 def refused(told: BookUpdate) -> bool:
-    """Whether an update says that there is no room, and leaves its book stale and empty."""
+    """Return whether an update reports that there is no room, and leaves its book stale and empty."""
     is_stale = told.book.state is BookState.STALE
     assert is_stale is (DiscrepancyKind.TOO_MANY in [each.kind for each in told.discrepancies])
     if is_stale:

@@ -1,4 +1,4 @@
-"""Requests, answers and updates that cross on their way: live here is what is live at the venue."""
+"""Requests, answers and updates that cross in transit: a book is live here if it is live at the venue."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ LOGGED_ON = LoggedOn(Logon(heart_bt_int=30, raw_data=b"x"), heart_bt_int=30, res
 
 @attrs.define
 class Line:
-    """A venue with one level a market, and a client at the other end of a slow line."""
+    """A venue with one level per market, and a client at the other end of a slow line."""
 
     books: OrderBooks = attrs.field(factory=OrderBooks)
     sizes: dict[str, int] = attrs.field(factory=lambda: dict.fromkeys(SYMBOLS, 1))
     subscribed: set[str] = attrs.field(factory=set)
     asked: deque[MarketDataRequest] = attrs.field(factory=deque)
-    """Requests on their way."""
+    """Requests in transit."""
     told: deque[MessageReceived | RejectReceived] = attrs.field(factory=deque)
-    """Answers and updates on their way."""
+    """Answers and updates in transit."""
 
     def ask(self, kind: str, symbols: tuple[str, ...]) -> None:
         message = request(kind, *symbols)
@@ -50,7 +50,7 @@ class Line:
         self.asked.append(message)
 
     def serve(self, refusal: int) -> None:
-        """The venue takes the next request, or refuses it by one message or another."""
+        """Let the venue accept the next request, or refuse it by one message or another."""
         if not self.asked:
             return
         message = self.asked.popleft()
@@ -86,7 +86,7 @@ class Line:
             self._apply(self.told.popleft())
 
     def reconnect(self, symbols: tuple[str, ...]) -> None:
-        """All that is on its way is lost; a client may ask before it has looked at its events."""
+        """Lose all messages in transit; a client may send requests before it has read its events."""
         self.asked.clear()
         self.told.clear()
         self.subscribed.clear()

@@ -1,4 +1,4 @@
-"""What the session's events and the user's own requests do to books."""
+"""Effects of session events and of the user's own requests on books."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_message_that_this_side_refused_concerns_its_markets_alone() -> None:
         assert states(books) == after, message
 
 
-# --- requests ----------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------------
 
 
 def test_a_book_that_is_asked_for_waits_for_its_snapshot(books: OrderBooks) -> None:
@@ -171,7 +171,7 @@ def test_asking_again_for_a_stale_book() -> None:
     books.apply(update("delete bid at 0.01"))
     books.apply(request("0", *books.stale()))
     assert states(books) == ["WAITING"]
-    # Updates of the subscription that is still on.
+    # Updates of the subscription that is still active.
     assert books.apply(update("change bid 1 at 0.40")) == []
     apply(books, snapshot(*BOOK))
     assert states(books) == ["LIVE"]
@@ -217,7 +217,7 @@ def test_an_update_in_front_of_the_first_snapshot_that_was_asked_for_does_not_fi
     assert states(books) == ["STALE"]
 
 
-# --- unsubscribing -----------------------------------------------------------------------------------
+# --- unsubscribing --------------------------------------------------------------------------------------
 
 
 def test_what_is_unsubscribed_is_forgotten() -> None:
@@ -277,7 +277,7 @@ def test_unsubscribing_from_all_keeps_what_was_asked_for_once() -> None:
     assert states(books) == ["SNAPSHOT", "SNAPSHOT"]
 
 
-# --- refusals ----------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------------
 
 
 def test_a_refusal_is_of_the_oldest_request_that_nothing_came_for(books: OrderBooks) -> None:
@@ -298,7 +298,7 @@ def test_a_refusal_leaves_live_books_live_and_what_another_request_asked_for() -
     assert states(books) == ["LIVE", "STALE", "WAITING"]
     apply(books, snapshot(symbol=C))
     apply(books, snapshot(symbol=B))
-    # The subscription was refused, so the snapshot is all there is of C. That of B came unasked.
+    # The subscription was refused, so C has only the snapshot. That of B was unsolicited.
     assert {symbol: book.state.name for symbol, book in books.items()} == {
         A: "LIVE",
         B: "LIVE",

@@ -1,4 +1,4 @@
-"""Books of the simulated venue's market data, against the venue's own books, after random trading."""
+"""Order books from the simulated venue's market data, against the venue's own books, after random trading."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MARKETS = {
 
 
 class TradedBooks:
-    """Two traders and one that only watches."""
+    """Two traders and a client that only watches."""
 
     def __init__(self, product: str, seed: int = 1, **changes: Any) -> None:
         names = ("ann", "bob", "ann-md")
@@ -62,7 +62,7 @@ class TradedBooks:
         self.drain()
 
     def drain(self) -> None:
-        """Give the books what the watcher was told."""
+        """Apply the watcher's events to the books."""
         self.updates = [told for event in self.watcher.events for told in self.books.apply(event)]
         self.watcher.events.clear()
         self.trades += [trade for told in self.updates for trade in told.trades]
@@ -105,7 +105,7 @@ class TradedBooks:
         self.drain()
 
     def _note_fills(self) -> None:
-        """Both sides of a trade are told of it; those that take liquidity are counted."""
+        """Count the fills that take liquidity; both sides of a trade receive a report."""
         for trader in self.traders:
             for message in trader.take():
                 if (

@@ -1,4 +1,4 @@
-"""Books fed from the wire: what cannot be read, what is cut or corrupted on its way, thousands of markets."""
+"""Order books fed from the wire: unreadable, truncated or corrupted messages, thousands of markets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GOOD = f"279=1|55={A}|269=0|270=0.40|271=6|{STAMP}"
 
 
 def three() -> OrderBooks:
-    """A and B are live, C waits."""
+    """Return books in which A and B are live and C waits."""
     books = OrderBooks()
     for symbol in (A, B):
         books.apply(snapshot("bid 5 at 0.40", "bid 10 at 0.39", "offer 3 at 0.41", symbol=symbol))
@@ -159,7 +159,7 @@ def test_an_update_that_cannot_be_read_may_be_the_first_of_its_market(books: Ord
     assert (kinds(told), books.stale()) == (["UNREADABLE"], [A])
 
 
-# --- cut and corrupted -------------------------------------------------------------------------------
+# --- truncated and corrupted messages -------------------------------------------------------------------
 
 WHOLE_SNAPSHOT = f"55={A}|268=2|269=0|270=0.4000|271=15.00|{STAMP}269=1|270=0.6500|271=5.00|{STAMP}"
 WHOLE_UPDATE = (
@@ -168,7 +168,7 @@ WHOLE_UPDATE = (
 
 
 def sound(books: OrderBooks) -> None:
-    """What holds whatever came."""
+    """Check the invariants that hold after any messages."""
     for book in books.values():
         for side in (book.bids, book.offers):
             assert sorted(side.sizes) == side.prices
@@ -216,7 +216,7 @@ def test_no_corrupted_message_makes_a_book_raise_or_contradict_itself(data: st.D
         sound(books)
 
 
-# --- through whole sessions --------------------------------------------------------------------------
+# --- whole sessions -------------------------------------------------------------------------------------
 
 
 def market_data() -> Pair:
@@ -226,7 +226,7 @@ def market_data() -> Pair:
 
 
 def drain(both: Pair, books: OrderBooks) -> list[Event]:
-    """Carry what was sent, and give it to the books; return the events."""
+    """Transfer the sent bytes, and apply the events to the books; return the events."""
     both.settle()
     events, both.client_events[:] = list(both.client_events), []
     for event in events:
@@ -326,7 +326,7 @@ def test_five_thousand_markets_in_one_session() -> None:
 
 
 def calls_of(action: Callable[[], object]) -> int:
-    """How many functions an action calls, those written in C among them."""
+    """Return how many functions an action calls, including those written in C."""
     count = 0
 
     def note(frame: FrameType, event: str, argument: object) -> None:

@@ -1,4 +1,4 @@
-"""Order groups as requests, answers, fills and cuts leave them."""
+"""Order groups after requests, answers, fills and disconnects."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ LONG = "n" * (MAX_ID_SIZE + 1)
 
 
 def state(group: OrderGroup) -> GroupState:
-    """Its state now: a type checker does not know that it changes between two looks."""
+    """Return its current state: a type checker does not know that it changes between two reads."""
     return group.state
 
 
@@ -96,7 +96,7 @@ def unknown(request: OrderGroupRequest) -> OutcomesUnknown:
 
 
 def told(groups: OrderGroups, happened: object) -> GroupUpdate:
-    """The update that something makes."""
+    """Return the single update caused by an event or request."""
     [update] = groups.apply(happened)
     return update
 
@@ -126,7 +126,7 @@ def groups() -> OrderGroups:
     return OrderGroups()
 
 
-# Requests and answers
+# --- requests and answers -------------------------------------------------------------------------------
 
 
 def test_the_answer_to_a_create_names_the_group(groups: OrderGroups) -> None:
@@ -155,7 +155,7 @@ def test_while_a_request_has_no_answer_no_other_is_taken(groups: OrderGroups) ->
 def test_a_request_that_send_refused_is_taken_back(groups: OrderGroups) -> None:
     request = OrderGroupRequest.create(10)
     groups.apply(request)
-    groups.withdraw(OrderGroupRequest.create(10))  # another one
+    groups.withdraw(OrderGroupRequest.create(10))  # another request
     assert groups.in_flight is request
     groups.withdraw(request)
     assert groups.in_flight is None
@@ -179,7 +179,7 @@ def test_a_limit_that_is_not_the_one_asked_for_is_told_and_holds(groups: OrderGr
     assert str(found) == f"order group {G}: {Kind.OTHER_LIMIT.value}: 20 and not 25"
 
 
-# What is not known
+# --- uncertainty ----------------------------------------------------------------------------------------
 
 
 def test_a_create_of_unknown_outcome_may_have_made_a_group(groups: OrderGroups) -> None:
@@ -188,7 +188,7 @@ def test_a_create_of_unknown_outcome_may_have_made_a_group(groups: OrderGroups) 
     update = told(groups, unknown(request))
     assert (update.group, update.request) == (None, request)
     assert (groups.lost_creates, groups.in_flight, len(groups)) == (1, None, 0)
-    # Its answer after all.
+    # The delayed answer is received.
     assert kinds(groups, response(G, 10)) == [Kind.ORPHAN]
     assert (groups.lost_creates, groups[G].orphan, groups[G].state) == (0, True, GroupState.UNKNOWN)
 
@@ -243,7 +243,7 @@ def test_a_response_that_cannot_be_read_is_told(groups: OrderGroups) -> None:
     assert kinds(groups, response(LONG)) == [Kind.TOO_MANY]
 
 
-# What fills
+# --- fills ----------------------------------------------------------------------------------------------
 
 
 def test_room_is_the_limit_less_what_filled_within_the_window(groups: OrderGroups) -> None:
@@ -289,7 +289,7 @@ def test_after_a_fill_that_cannot_be_read_a_group_may_have_triggered(
         setattr(unreadable, name, value)
     assert told(groups, unreadable).state_changed
     assert (state(group), groups.room(G, at(1))) == (GroupState.UNKNOWN, None)
-    groups.apply(report("b", "3;1", transact_time=at(1)))  # of no group
+    groups.apply(report("b", "3;1", transact_time=at(1)))  # an order without a group
     groups.apply(order("c"))
     groups.apply(report("c", "4;1", transact_time=at(1) + WINDOW))
     assert state(group) is GroupState.ACTIVE
@@ -334,7 +334,7 @@ def test_what_does_not_concern_groups_does_nothing(groups: OrderGroups) -> None:
         groups.room(G, NOON)
 
 
-# Histories of one group
+# --- histories of one group -----------------------------------------------------------------------------
 
 # Each row begins with the group G of limit 10 and is a list of steps:
 #
@@ -389,7 +389,7 @@ HISTORIES = {
     "a fill without a time is of its report's": "order a | untimed fill a 3 @2 | room 7 @2 | room 10 @17",
     "cancels show that it has triggered": "order a | cancel a @3 | new | TRIGGERED | cancel a @3 | none",
     "the fill that exceeds the limit triggers, though no order is left to cancel": (
-        "order a | fill a 2;1 4 @1 | fill a 2;2 6 @15 | ACTIVE | "  # the limit is reached, and not exceeded
+        "order a | fill a 2;1 4 @1 | fill a 2;2 6 @15 | ACTIVE | "  # the limit is reached, but not exceeded
         "fill a 2;3 0.01 @15.5 | new | TRIGGERED | room 0 @3600"
     ),
     "a late fill completes a window that has passed": (
@@ -407,7 +407,7 @@ HISTORIES = {
         "order a | order b | fill a 2;1 11 @1 | TRIGGERED | taken b @2 | UNKNOWN | since 1 | "
         "order c | taken c @16 | ACTIVE"
     ),
-    # The update takes place between 10 and 16 seconds; after 15 the first fill counts no more.
+    # The update takes place between 10 and 16 seconds; after 15 the first fill no longer counts.
     "an update to the volume": (
         "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 5 @16 | limit 5 | ACTIVE"
     ),
@@ -423,7 +423,7 @@ HISTORIES = {
     "an update below the volume is reported": "order a | fill a 2;1 3 @0 | update 2 @1 | new | TRIGGERED",
     "a late fill is compared with the limit of its time": (
         "order a | heard @4 | update 20 @6 | fill a 2;1 11 @7 | ACTIVE | "
-        "copy fill a 2;0 1 @6 | ACTIVE"  # it may have been the first that filled
+        "copy fill a 2;0 1 @6 | ACTIVE"  # it may have been the first one to fill
     ),
     "a fill while an update was under way is compared with both limits": (
         "order a | heard @8 | update 20 @10 | fill a 3;2 11 @9 | UNKNOWN | room - @10 | "
@@ -491,7 +491,7 @@ HISTORIES = {
 
 
 def evidence(words: list[str], seconds: float) -> ExecutionReport:
-    """The report that a step names."""
+    """Return the report described by a step."""
     match words:
         case ["fill", name, exec_id, contracts]:
             return fill(name, exec_id, contracts, seconds)
@@ -519,7 +519,7 @@ def requested(action: str, limit: list[str]) -> OrderGroupRequest:
 
 
 def take(groups: OrderGroups, words: list[str], seconds: float) -> list[GroupUpdate]:
-    """Take a step; return what it does."""
+    """Perform a step; return its updates."""
     match words:
         case ["order", name, *group]:
             return groups.apply(order(name, *({"H": H, "-": None}[each] for each in group)))
@@ -558,7 +558,7 @@ def take(groups: OrderGroups, words: list[str], seconds: float) -> list[GroupUpd
 
 
 def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[GroupUpdate]) -> bool:
-    """Check what a step expects; return False if it expects nothing."""
+    """Check the expectation of a step; return False if it is not an expectation."""
     match words:
         case ["room", room]:
             assert groups.room(G, at(seconds)) == (None if room == "-" else d(room))
@@ -596,7 +596,7 @@ def test_a_history_leads_to_a_state(steps: str) -> None:
             updates = take(groups, words, seconds)
 
 
-# Bounds
+# --- bounds ---------------------------------------------------------------------------------------------
 
 
 def test_groups_are_bounded() -> None:
@@ -619,7 +619,7 @@ def test_the_orders_remembered_are_bounded_and_a_group_of_a_forgotten_one_may_ha
         groups.apply(order(name))
     assert groups[G].state is GroupState.UNKNOWN
     groups.forget(G)
-    groups.apply(order("d"))  # of an open order whose group is gone nothing is missing
+    groups.apply(order("d"))  # An open order whose group is gone lacks no reports.
 
 
 def test_of_orders_that_have_ended_the_last_are_remembered() -> None:
@@ -666,7 +666,7 @@ def test_fills_are_forgotten_as_windows_pass(groups: OrderGroups) -> None:
     assert groups.room(G, at(299 + 1.5 * WINDOW.seconds)) == 999
 
 
-# What is lost
+# --- losses ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -745,10 +745,10 @@ def test_times_at_the_ends_of_the_calendar_are_read_and_dumped(groups: OrderGrou
     assert again.dump() == groups.dump()
     ask(groups, OrderGroupRequest.reset(G), seconds=2)
     groups.apply(fill("a", "2;1", "2", 3))
-    assert groups[G].state is GroupState.TRIGGERED  # no extreme time makes it look old
+    assert groups[G].state is GroupState.TRIGGERED  # An extreme time does not make it look old.
 
 
-# What the user keeps
+# --- dumps ----------------------------------------------------------------------------------------------
 
 
 def test_what_was_dumped_is_known_again_and_goes_on(groups: OrderGroups) -> None:
@@ -802,7 +802,7 @@ def test_what_dump_did_not_give_is_refused_and_changes_nothing(
     assert list(groups) == [G]
 
 
-# Against a slow model
+# --- against a slow model -------------------------------------------------------------------------------
 
 
 @given(

@@ -1,4 +1,4 @@
-"""Order groups against a slow venue: reports and answers lost, late, repeated and in any order."""
+"""Order groups against a slow venue: reports and answers lost, delayed, redelivered and in any order."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_seems_certain_is_so(way: str, seed: int, steps: int) -> None:
 
 
 def reports(times: list[tuple[int, int, int]]) -> list[Any]:
-    """Reports about orders of the group: a time in half seconds, a kind, and contracts."""
+    """Return reports about orders of the group: a time in half seconds, a kind, and contracts."""
     made = []
     for number, (time, kind, quantity) in enumerate(times):
         when: dict[str, Any] = {"at": at(time / 2), "transact_time": at(time / 2)}

@@ -1,4 +1,4 @@
-"""What becomes of an order, by what comes about it."""
+"""The state of an order after reports, refusals and the user's requests."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_later_change_that_was_done_shows_that_the_one_before_it_was(orders: O
 
 
 def amended(orders: Orders, *quantities: str) -> Order:
-    """An open order that several changes are pending about, which keep its ClOrdID."""
+    """Return an open order with several pending changes that keep its ClOrdID."""
     feed(orders, place(), report("new", "1;1"), *(change("a", "a", quantity) for quantity in quantities))
     return only(orders)
 
@@ -183,7 +183,7 @@ def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders,
     [told] = feed(orders, FIRST)
     assert [request.quantity for request in told.answered] == [20]
     assert (pending(order), order.remaining) == ([30], d(20))
-    # Redelivered, it answers no other one, whether by the session, by drop copy or in another process.
+    # Redelivered, it answers no other request, whether by the session, by drop copy or in another process.
     other = Orders()
     other.load(json.loads(json.dumps(orders.dump())))
     for each in (orders, other):
@@ -192,7 +192,7 @@ def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders,
     feed(orders, SECOND, FIRST, SECOND)
     assert pending(order) == []
     assert order.remaining == 30
-    # What was received before a request was sent does not answer it either.
+    # A report received before a request was sent does not answer it either.
     feed(orders, change("a", "a", "40"), FIRST, SECOND)
     assert pending(order) == [40]
 
@@ -212,7 +212,7 @@ def test_a_report_names_by_origclordid_which_of_two_changes_to_one_clordid_it_an
     feed(orders, place(), report("new", "1;1"), change("b", "a", "20"), change("b", "b", "30"))
     order = only(orders)
     feed(orders, report("trade", "1;2", cl_ord_id="b", qty="20", cum="4", last=("4", "0.40")))
-    assert pending(order) == [30]  # a fill shows that the order was renamed, and no more
+    assert pending(order) == [30]  # A fill only shows that the order was renamed.
     feed(orders, report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20", cum="4"))
     assert pending(order) == [30]
     feed(orders, change("c", "b", "40"), refusal("b", orig="b"))
@@ -220,7 +220,7 @@ def test_a_report_names_by_origclordid_which_of_two_changes_to_one_clordid_it_an
     feed(
         orders, change("b", "c", "50"), report("replaced", "1;5", cl_ord_id="c", orig_cl_ord_id="b", qty="40")
     )
-    assert pending(order) == [50]  # sent after what was accepted, though the accepted one chains from its id
+    assert pending(order) == [50]  # sent after the accepted one, though that one chains from its id
 
 
 def test_an_accepted_amend_shows_that_the_one_which_gave_the_order_its_clordid_was(orders: Orders) -> None:
@@ -330,7 +330,7 @@ def test_the_end_of_an_order_answers_what_was_pending(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), change("d"))
     [told] = feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
     assert len(told.answered) == 2
-    # The venue's answer to the cancel comes all the same, and says nothing new.
+    # The venue's answer to the cancel is still received, and changes nothing.
     assert feed(orders, refusal("c", status=OrdStatus.FILLED)) == []
     assert feed(orders, refusal("d", order_id="NONE", status=OrdStatus.REJECTED)) == []
     # Nor does a cancel that comes too late.
@@ -483,7 +483,7 @@ def test_what_is_derived_from_a_request_or_an_event_is_taken_as_that(orders: Ord
         """A user's own kind of order."""
 
     class End(SessionEnded):
-        """And of an event."""
+        """A user's own kind of event."""
 
     request = place()
     feed(orders, Mine(**values_of(request)), report("new", "1;1"))

@@ -1,4 +1,6 @@
-"""Orders against the slow obvious model: reports lost, twice, late and in any order, cut at every message."""
+"""Orders against the slow model: reports lost, duplicated, delayed and in any order, with a disconnect at
+every message.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,7 @@ def test_a_fault_shows_in_some_order_of_arrival(name: str) -> None:
 
 
 def answers(number: int, kind: str) -> list[ExecutionReport]:
-    """What may come of the order that was sent under the one ClOrdID as the nth."""
+    """Return the possible answers to the nth order sent under the one ClOrdID."""
     key, order_id = f"1;{number + 1}", f"o{number}"
     new = report("new", key, order_id)
     unkeyed = {"order_id": order_id, "number": 20 + number}
@@ -132,7 +134,7 @@ def test_orders_sent_under_one_clordid_come_to_the_same(drawn: list[str], shuffl
                 if order.placed is not None
             )
         )
-        # As many are unknown as are, and nothing that was sent is believed to have come to something else.
+        # The number of unknown orders is right, and no sent order has a false outcome.
         states = [order.state for order in orders]
         assert states.count(OrderState.OPEN) == drawn.count("new") + drawn.count("pending")
         assert states.count(OrderState.UNKNOWN) == drawn.count("unsure")
@@ -168,7 +170,7 @@ def test_cut_at_every_message_nothing_is_believed_that_was_not_told(seed: int) -
         for order in orders:
             assert order.is_done or order.number in doubted
             assert order.state not in (OrderState.OPEN, OrderState.SENT)
-            if order.is_done:  # the venue has nothing further to tell
+            if order.is_done:  # The venue has nothing further to report.
                 assert order.ending is not None
                 assert final[order.order_id]["ending"] == order.ending.name
                 assert order.filled == final[order.order_id]["filled"]
@@ -179,7 +181,7 @@ def test_cut_at_every_message_nothing_is_believed_that_was_not_told(seed: int) -
             order_id = getattr(message, "order_id", "")
             about = orders.by_order_id(order_id) or next(filter(None, map(orders.by_cl_ord_id, names)), None)
             assert about is None or about.is_done or about.number in doubted
-        # What was lost is asked for by drop copy, which has no rejects and no refusals.
+        # Lost reports are requested from drop copy, which has no rejects and no refusals.
         sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
         mine = [step for step in steps if not is_answer(step) and step.MSG_TYPE == "D"]
         future = {step.cl_ord_id for step in mine} - sent

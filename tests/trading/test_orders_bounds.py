@@ -1,4 +1,4 @@
-"""What a venue can make `Orders` keep has a bound, and what does not fit is told and never raised."""
+"""The memory that a venue can make `Orders` use is bounded; excess is reported without raising."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_order_that_was_done_first_makes_room() -> None:
     ]
     assert [order.order_id for order in orders] == ["o1", "o3", "o4"]
     assert orders.by_order_id("o2") is orders.by_cl_ord_id("c2") is None
-    # A fill of before may have been counted, a later one was not.
+    # An earlier fill may have been counted, a later one was not.
     trade: dict[str, Any] = {"cum": "4", "last": ("4", "0.40")}
     told = feed(orders, Copied(report("trade", "1;2", "o2", "c2", **trade)))
     assert (names(told), told[0].order, told[0].fills) == (["FORGOTTEN"], None, [])
@@ -82,7 +82,7 @@ def test_where_no_order_is_done_no_other_is_taken_up() -> None:
     feed(orders, report("new", "1;1", "o1", "c1"), report("new", "1;2", "o2", "c2"))
     told = feed(orders, report("new", "1;3", "o3", "c3"))
     assert (names(told), len(orders)) == (["TOO_MANY"], 2)
-    # One's own are.
+    # The user's own orders are always added.
     feed(orders, place("mine"))
     assert len(orders) == 3
 
@@ -150,7 +150,7 @@ def test_what_an_end_overtook_is_refused_without_an_alarm(
 ) -> None:
     monkeypatch.setattr(orders_module, "MAX_ANSWERS", 3)
     feed(orders, place(), report("new", "1;1"), cancel("x"), change("y"))
-    # This one names a change that never was; a refusal of it may name no order.
+    # This one names a change that never existed; a refusal of it may name no order.
     feed(orders, cancel("z", "y"), report("canceled", "1;2", cl_ord_id="x", orig_cl_ord_id="a"))
     assert names(feed(orders, refusal("z", "NONE", "y", number=5))) == []
     feed(orders, change("late", "a"))
@@ -160,7 +160,7 @@ def test_what_an_end_overtook_is_refused_without_an_alarm(
         assert names(feed(each, refusal("late", "NONE", "y", number=6))) == []
         assert list(each._overtaken) == ["y", "z", "late"]
     assert names(feed(orders, refusal("w", "NONE", "y", number=7))) == ["UNKNOWN_REQUEST"]
-    assert names(feed(orders, refusal("v", "o1", number=8))) == []  # of an order that is done
+    assert names(feed(orders, refusal("v", "o1", number=8))) == []  # of a done order
 
 
 def test_a_clordid_that_is_used_again_and_again_costs_no_more() -> None:

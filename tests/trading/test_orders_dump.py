@@ -1,4 +1,4 @@
-"""What `Orders` knows is kept exactly, and in no other way."""
+"""A dump of `Orders` restores it exactly, and any other input is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.trading.order_flow import (
 
 
 def full(session_type: str = "KalshiRT") -> Orders:
-    """Orders of every kind."""
+    """Return orders of every kind."""
     orders = Orders(session_type)
     feed(
         orders,
@@ -83,7 +83,7 @@ def test_without_resend_what_was_open_is_in_doubt_in_the_next_process() -> None:
     told = other.load(orders.dump())
     assert [update.before for update in told] == [OrderState.OPEN, OrderState.SENT]
     assert [order.state for order in other] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
-    # That the session had ended was told already.
+    # The end of the session had already been reported.
     feed(orders, ENDED)
     assert other.load(orders.dump()) == []
 

@@ -1,4 +1,4 @@
-"""Whatever a venue sends about orders, nothing raises, and what is kept can be kept and read."""
+"""No message of a venue about orders raises, and the resulting state can be dumped and loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not known of orders stays unknown until something tells it."""
+"""Uncertainty about orders lasts until a report, drop copy or the user resolves it."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_an_order_known_by_copies_alone_is_open_once_its_range_is_covered(orders
     assert (order.state, doubts(orders)) == (OrderState.UNVERIFIED, ["ORDER_UNVERIFIED"])
     feed(orders, covered(orders))
     assert order.state is OrderState.OPEN
-    # Or once it is told of live.
+    # Or once a live report mentions it.
     feed(orders, Copied(report("new", "1;3", "o2", "b")), report("trade", "1;4", "o2", "b", cum="1"))
     assert [each.state for each in orders] == [OrderState.OPEN] * 2
 
@@ -187,15 +187,15 @@ def test_an_unknown_order_that_drop_copy_does_not_have_was_not_taken(orders: Ord
     feed(orders, place("e", ex_destination=-1, symbol=OTHER), ENDED)
     b, c, d, e = list(orders)[1:]
     unverified = orders.moment
-    feed(orders, covered(orders, K2))  # begins behind what was known when they were sent
+    feed(orders, covered(orders, K2))  # begins after the last known report at the time they were sent
     assert [order.state for order in (b, c, d)] == [OrderState.UNKNOWN] * 3
     feed(orders, covered(orders, moment=unverified - 1))
     assert b.state is OrderState.UNKNOWN
     feed(orders, covered(orders))
     assert (b.ending, d.ending) == (Ending.MISSING, Ending.MISSING)
-    # Nobody knows which shard these went to.
+    # The shard of these orders is unknown.
     assert c.state is e.state is OrderState.UNKNOWN
-    # A report says more than that there was none.
+    # A report overrides the absence of one.
     feed(orders, report("new", "1;9", "o9", "b"))
     assert seen(b, "state") == (OrderState.OPEN,)
 
@@ -224,7 +224,7 @@ def test_the_same_order_sent_again_does_not_settle_the_first(orders: Orders) -> 
     first, second = orders
     assert (first.state, second.state) == (OrderState.UNKNOWN, OrderState.OPEN)
     assert doubts(orders) == ["ORDER_UNKNOWN"]
-    # The venue had the first one all the same, and it was done before the second came.
+    # The venue had accepted the first one after all, and it was done before the second arrived.
     feed(orders, report("ioc", "1;3", "o1", cum="10", last=("10", "0.40")))
     assert sorted((order.order_id or "", order.placed.number) for order in orders if order.placed) == [
         ("o1", 1),
@@ -284,12 +284,12 @@ def test_requests_without_an_answer_are_unknown_when_the_session_says_so() -> No
     requests = tuple(map(open_request, sent))
     told = feed(orders, OutcomesUnknown(requests, Uncertainty.RESTARTED))
     assert len(told) == 3
-    # Those that had not been applied are adopted.
+    # Requests that had not been applied are adopted.
     assert doubts(orders) == ["REQUEST_UNKNOWN"] * 3 + ["ORDER_UNKNOWN"] * 2
     before = views(orders)
     feed(orders, OutcomesUnknown(requests, Uncertainty.RESTARTED))
     assert views(orders) == before
-    # What drop copy finds of it may be old.
+    # Reports from drop copy may be old.
     feed(orders, Copied(report("new", "1;4", "o2", "b")))
     assert [order.state for order in orders] == [
         OrderState.OPEN,
@@ -323,7 +323,7 @@ def test_the_user_may_find_out_elsewhere(orders: Orders) -> None:
     assert (first.ending, len(told.answered)) == (Ending.CLOSED, 1)
     orders.resolve(second, is_open=True)
     assert (second.state, doubts(orders)) == (OrderState.OPEN, [])
-    # An old report does not contradict him, a new one does.
+    # An old report does not contradict the user, a new one does.
     feed(orders, logged_on(), report("new", "1;1"))
     assert first.ending is Ending.CLOSED
     feed(orders, report("trade", "1;4", cum="4", last=("4", "0.40")))

@@ -1,4 +1,6 @@
-"""The next request about an order is what the venue wants to see, and the dialect lets it pass."""
+"""The next request about an order has the ids and values that the venue expects, and is valid in the
+dialect.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ from tests.trading.order_flow import (
 
 
 def values(message: Message) -> dict[str, object]:
-    """What is set of it, once it was on the wire."""
+    """Return the fields that are set, after encoding and decoding."""
     found = values_of(over_the_wire(message))
     found.pop("ord_type", None)
     return found
@@ -141,7 +143,7 @@ def test_a_request_builds_upon_the_change_that_is_on_its_way(orders: Orders) -> 
     made = orders.replace(order, "c", price="0.42")
     assert (made.orig_cl_ord_id, made.order_qty) == ("b", Decimal(15))
     assert orders.cancel(order, "d").orig_cl_ord_id == "b"
-    # Not upon one of which nobody knows whether it arrived.
+    # Not upon a request whose delivery is uncertain.
     feed(orders, refusal("b", text="EXCHANGE_UNAVAILABLE"))
     assert orders.cancel(order, "d").orig_cl_ord_id == "a"
 

@@ -1,4 +1,4 @@
-"""Positions and money are sums over fills, whatever their order."""
+"""Positions and balances are sums over fills, in any order."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ZERO = Decimal(0)
 
 
 class Desk:
-    """Orders, with what is kept from their updates."""
+    """Orders, with the positions and balances kept from their updates."""
 
     def __init__(self) -> None:
         self.orders, self.positions, self.cash = Orders(), Positions(), Cash()
@@ -52,7 +52,7 @@ class Desk:
 
 @pytest.fixture
 def desk() -> Desk:
-    """A desk that has heard of nothing."""
+    """Return a desk that has received no message."""
     return Desk()
 
 
@@ -102,7 +102,7 @@ def test_an_account_that_is_stated_late_moves_what_was_counted_and_no_more() -> 
         PurseKey(PRIMARY, 1): 1,
         PurseKey(Account(5), 0): 2,
     }
-    # What there was no room for was not counted, and is not taken off either.
+    # A fill refused for lack of room was not counted, and is not subtracted either.
     refusing = Desk()
     refusing.positions, refusing.cash = Positions(max_positions=0), Cash(max_purses=0)
     refusing.take(report("trade", "1;1", cum="4", **trade), report("new", "1;2", cum="4", alloc_account=5))
@@ -110,7 +110,7 @@ def test_an_account_that_is_stated_late_moves_what_was_counted_and_no_more() -> 
 
 
 def trades(seed: int, count: int) -> list[Any]:
-    """Fills of one account in one market, with positions and money as the venue tells them."""
+    """Return fills of one account in one market, with positions and balances as the venue reports them."""
     random = Random(seed)
     net, found = Decimal(0), []
     for number in range(1, count + 1):
@@ -141,7 +141,7 @@ def trades(seed: int, count: int) -> list[Any]:
 
 
 def slow(found: Iterable[Any]) -> dict[str, Decimal]:
-    """The same, from the fills one by one."""
+    """Return the same totals, computed fill by fill."""
     totals = dict.fromkeys(("net", "cash", "fees", "change"), Decimal(0))
     for each in found:
         signed = each.last_qty if each.side == BUY else -each.last_qty
@@ -167,7 +167,7 @@ def test_positions_and_money_are_those_of_the_fills_in_any_order(seed: int, coun
     before_fees = expected["cash"] + expected["net"] * Decimal("0.37")
     assert position.profit(Decimal("0.37")) == before_fees - expected["fees"]
     parts = position.realized + position.unrealized(Decimal("0.37"))
-    assert abs(parts - before_fees) < Decimal("1e-20")  # average prices have 28 digits
+    assert abs(parts - before_fees) < Decimal("1e-20")  # Average prices have 28 digits.
     assert position.unexplained == purse.unexplained == 0
     assert desk.positions.discrepancies() == []
     assert (purse.change, purse.fees, purse.paid) == (expected["change"], expected["fees"], -expected["cash"])
@@ -238,7 +238,7 @@ def test_another_position_than_counted_is_told_where_no_hole_is_known(desk: Desk
     [found] = desk.positions.discrepancies()
     assert (found.counted, found.told, found.key) == (Decimal(10), Decimal(12), ExecKey(0, 1, 1))
     assert desk.positions.of(SYMBOL).unexplained == 2
-    # An order of which something is missing may explain it.
+    # An order with missing fills may explain it.
     desk.take(place("z"), ENDED)
     assert desk.positions.discrepancies() == []
     desk.take(report("rejected", "1;9", "o9", "z"))

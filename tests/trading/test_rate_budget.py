@@ -1,4 +1,4 @@
-"""Rate budgets: what each message draws on, how long it waits, and what is kept for cancels."""
+"""Rate budgets: the bucket of each message, the wait for it, and the tokens reserved for cancels."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def budget() -> RateBudget:
 
 
 def at_once(budget: RateBudget, message: Message | type[Logon], clock: Clock) -> int:
-    """Send a message as often as need not wait; return how often that was."""
+    """Send a message as often as possible without waiting; return how often."""
     count = 0
     while not budget.wait(message, clock.now):
         budget.sent(message, clock.now)
@@ -101,7 +101,7 @@ def refusal(msg_type: str, reason: BusinessRejectReason = BusinessRejectReason.R
     return BusinessMessageReject(ref_seq_num=7, ref_msg_type=msg_type, business_reject_reason=reason)
 
 
-# --- the buckets
+# --- buckets --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tier", limits.WRITE_TOKENS)
@@ -211,7 +211,7 @@ def test_margin_has_no_shards(clock: Clock) -> None:
     assert budget.left(clock.now, shard=1) == budget.left(clock.now) == 580
 
 
-# --- how long
+# --- waits ----------------------------------------------------------------------------------------------
 
 
 def test_after_the_wait_a_message_may_leave_and_not_before() -> None:
@@ -260,7 +260,7 @@ def test_a_clock_that_goes_back_gives_nothing(budget: RateBudget, clock: Clock) 
     assert budget.left(clock.now) == 300
 
 
-# --- cancels
+# --- cancels --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tier", ["Basic", "Advanced", "Premier"])
@@ -327,11 +327,11 @@ def test_logons_have_a_bucket_of_their_own(budget: RateBudget, clock: Clock) -> 
     assert budget.left(clock.now) == 0
 
 
-# --- Logons that are reserved before their connection is made
+# --- Logons reserved before their connection is made ----------------------------------------------------
 
 
 def test_logons_that_are_reserved_and_sent_late_are_never_too_many(clock: Clock) -> None:
-    """However long each connection takes: the venue's bucket knows only when each Logon came."""
+    """However long each connection takes: the venue's bucket is charged when the Logon arrives."""
     budget, draw = RateBudget("Basic", use=1.0), Random(7)
     venue, connecting = float(LOGON_BURST), list[int]()
     for owner in range(2000):
@@ -384,14 +384,14 @@ def test_a_reservation_that_nobody_ends_holds_its_token_for_its_time(clock: Cloc
     clock.advance(59)
     assert budget.reserve_logon("b", 60, clock.now) > 0
     clock.advance(1)
-    assert budget.reserve_logon("b", 60, clock.now) > 0  # they count as sent until now
+    assert budget.reserve_logon("b", 60, clock.now) > 0  # They count as sent until now.
     budget.settle_logon(0, clock.now, sent=False)
     assert budget.wait(Logon, clock.now) == pytest.approx(1)
     clock.advance(1)
     assert budget.reserve_logon("b", 60, clock.now) == 0
 
 
-# --- what happened
+# --- refusals and external use --------------------------------------------------------------------------
 
 
 def test_a_refusal_empties_the_bucket_of_its_message(budget: RateBudget, clock: Clock) -> None:
@@ -458,7 +458,7 @@ def test_what_a_session_has_refused_is_given_back(budget: RateBudget, clock: Clo
     assert (budget.left(clock.now), budget.left(clock.now, bucket="read")) == (600, 600)
 
 
-# --- settings
+# --- settings -------------------------------------------------------------------------------------------
 
 
 def test_costs_are_the_users(clock: Clock) -> None:
@@ -494,7 +494,7 @@ def test_a_budget_says_whose_it_is() -> None:
     assert repr(RateBudget("Prime", product="margin")) == "<RateBudget Prime margin>"
 
 
-# --- dumps
+# --- dumps ----------------------------------------------------------------------------------------------
 
 
 def test_a_dump_is_taken_up_with_what_has_come_back_since(clock: Clock) -> None:
@@ -516,7 +516,7 @@ def test_a_dump_of_a_higher_tier_fills_the_bucket_and_no_more(clock: Clock) -> N
     higher.sent(order(), clock.now)
     budget.load(higher.dump(clock.now), clock.now)
     assert budget.left(clock.now) == 600
-    clock.utc = clock.utc.replace(year=2020)  # the wall clock was set back
+    clock.utc = clock.utc.replace(year=2020)  # The wall clock was set back.
     budget.load(higher.dump(Clock().now), clock.now)
     assert budget.left(clock.now) == 600
 

@@ -1,4 +1,4 @@
-"""A creator's requests as quotes, acceptances, time and cuts leave them."""
+"""A creator's RFQs after quotes, acceptances, timeouts and disconnects."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Desk:
 def desk() -> Iterator[Desk]:
     desk = Desk()
     yield desk
-    # A dump is all that is known, whatever happened.
+    # A dump restores the complete state at any time.
     dumped = json.loads(json.dumps(desk.creator.dump()))
     other = RfqCreator()
     other.load(dumped)
@@ -131,7 +131,7 @@ def desk() -> Iterator[Desk]:
     assert len(other.doubts()) == len(desk.creator.doubts())
 
 
-# From a request to a trade
+# --- from a request to a trade --------------------------------------------------------------------------
 
 
 def test_a_quote_is_accepted_and_executed(desk: Desk) -> None:
@@ -214,7 +214,7 @@ def test_customers_of_clearing_members_are_named_again(desk: Desk) -> None:
     assert desk.creator.cancel(desk.rfq()).party_ids[0].party_role == 24
 
 
-# The best quote
+# --- the best quote -------------------------------------------------------------------------------------
 
 
 def test_the_best_quote_is_the_one_of_the_best_price_then_the_oldest(desk: Desk) -> None:
@@ -273,7 +273,7 @@ def test_a_quote_that_is_gone_is_known_when_its_acceptance_is_refused(desk: Desk
     assert desk.creator.exposure() == Exposure()
 
 
-# What can be accepted
+# --- which quotes can be accepted -----------------------------------------------------------------------
 
 
 def test_one_acceptance_at_a_time(desk: Desk) -> None:
@@ -325,7 +325,7 @@ def test_the_better_quote_that_was_taken_gives_the_price(desk: Desk) -> None:
     assert other.rfq().acceptances[0].price == d("0.45")
 
 
-# How it ends
+# --- the end of a request -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,8 @@ def test_a_refused_request_is_over_and_its_id_is_free(desk: Desk) -> None:
 @pytest.mark.parametrize("early", [False, True])
 def test_an_order_that_is_refused(early: bool) -> None:
     rejected = report("c1", ExecType.REJECTED, 0, "EXPIRED")
-    # Before the quote was taken it was the acceptance that was refused; in whatever order it is told.
+    # Before the quote was taken, the acceptance itself was refused; the order of the messages does not
+    # matter.
     desk = Desk().opened()
     desk.by_order()
     desk.feed(rejected)
@@ -414,7 +415,7 @@ def test_what_was_not_sent_is_taken_back(desk: Desk) -> None:
     desk.creator.withdraw(request())
     assert desk.creator.rfq("r1") is None
     desk.opened()
-    desk.creator.withdraw(request())  # it has left after all
+    desk.creator.withdraw(request())  # it was sent after all
     for make in (desk.accept, desk.by_order):
         message: Message = make()
         desk.creator.withdraw(message)
@@ -437,7 +438,7 @@ def test_a_user_or_a_log_may_accept_by_itself(desk: Desk) -> None:
     assert desk.feed(plain) == []
     desk.feed(accept_status("q1"))
     assert desk.state() is RfqState.ACCEPTED
-    # A quote that was not heard of: what it may cost is not more than a dollar each.
+    # A quote that was not received: it costs at most a dollar per contract.
     for side in (BUY, SELL):
         other = Desk()
         other.feed(request(), ack(), AcceptQuote(quote_id="?", rfq_id="R1", side=side))
@@ -453,7 +454,7 @@ def test_a_user_or_a_log_may_accept_by_itself(desk: Desk) -> None:
     assert other.creator.exposure() == Exposure()
 
 
-# Time and cuts
+# --- timeouts and disconnects ---------------------------------------------------------------------------
 
 
 def test_a_trade_that_is_not_told_in_time_is_in_doubt_and_stays_exposure(desk: Desk) -> None:
@@ -595,7 +596,7 @@ def test_what_was_lost_is_in_doubt(desk: Desk, lost: object) -> None:
 def test_requests_without_an_outcome_are_in_doubt(desk: Desk) -> None:
     desk.feed(request("r2"), unknown(("R", "r2"), ("D", "?"), ("F", "x")))
     assert desk.doubts() == [(RfqDoubtKind.RFQ_UNKNOWN, None)]
-    desk.feed(request("r2"))  # anew: whether the venue has the one before it says itself
+    desk.feed(request("r2"))  # a new request: the venue itself reports whether it has the previous one
     desk.opened().accept()
     desk.feed(unknown(("UA", "q1")))
     assert desk.doubts() == [(RfqDoubtKind.ACCEPT_UNKNOWN, "q1")]
@@ -645,7 +646,7 @@ def test_what_cannot_be_found_out(desk: Desk) -> None:
     assert desk.state() is RfqState.OPEN
 
 
-# What does not fit, and bounds
+# --- unexpected messages and bounds ---------------------------------------------------------------------
 
 
 def test_messages_about_nothing_that_is_known_are_told(desk: Desk) -> None:

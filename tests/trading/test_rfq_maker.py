@@ -1,4 +1,4 @@
-"""A maker's quotes as requests, answers, time and cuts leave them."""
+"""A maker's quotes after requests, answers, timeouts and disconnects."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ TERMS = QuoteTerms("0.40", "0.55")
 
 
 class Desk:
-    """A maker with what its user answers, and the time."""
+    """A maker with its user's callbacks, and the time."""
 
     def __init__(self, terms: QuoteTerms | None = TERMS, *, confirms: bool = True, **more: Any) -> None:
         self.terms, self.confirms = terms, confirms
@@ -120,7 +120,7 @@ class Desk:
 def desk() -> Iterator[Desk]:
     desk = Desk()
     yield desk
-    # A dump is all that is known, whatever happened.
+    # A dump restores the complete state at any time.
     dumped = json.loads(json.dumps(desk.maker.dump()))
     assert again(desk, dumped).maker.dump() == desk.maker.dump() | {"on": False}
 
@@ -146,7 +146,7 @@ def test_times_at_the_ends_of_the_calendar_are_read(desk: Desk, time: datetime) 
     assert desk.quote().deadline == END
 
 
-# From a request to a trade
+# --- from a request to a trade --------------------------------------------------------------------------
 
 
 def test_a_request_is_quoted_confirmed_and_executed(desk: Desk) -> None:
@@ -243,7 +243,7 @@ def test_what_is_accepted_on_no_side_that_is_quoted_is_not_confirmed(desk: Desk,
             {"side": Side.BUY, "bid_size": 30},
             "100",
         ),
-        # An amount of cash buys its creator so many at the most.
+        # An amount of cash buys its creator at most this many contracts.
         ({"quantity": 0, "cash_order_qty": 60}, TERMS, {"side": Side.BUY}, "100"),
         ({"quantity": 0, "cash_order_qty": 45}, TERMS, {"side": Side.SELL}, "100"),
         ({"quantity": 0}, TERMS, {"side": Side.SELL}, "0"),
@@ -272,7 +272,7 @@ def test_reports_in_any_order_come_to_the_same() -> None:
         assert (desk.state(), desk.maker.exposure()) == (QuoteState.EXECUTED, Exposure())
 
 
-# Time
+# --- time -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("combo", "window"), [(False, 30), (True, 3)])
@@ -313,7 +313,7 @@ def test_a_window_begins_when_the_venue_says_and_not_when_the_message_is_read(de
     assert (desk.state(), desk.looked) == (QuoteState.LAPSED, [])
     desk.feed(heard("R2"), received(status("q2", S.ACCEPTED, "R2", side=Side.BUY), seconds=12))
     assert (desk.state("q2"), desk.quote("q2").deadline) == (QuoteState.CONFIRMING, at(42))
-    # A venue whose clock is ahead gives no more time.
+    # A venue whose clock is ahead gives no additional time.
     desk.feed(heard("R3"), received(status("q3", S.ACCEPTED, "R3", side=Side.BUY), seconds=50))
     assert desk.quote("q3").deadline == at(70)
 
@@ -351,7 +351,7 @@ def test_a_trade_that_is_not_told_in_time_is_in_doubt_and_stays_exposure(desk: D
     assert (desk.state(), desk.doubts()) == (QuoteState.EXECUTED, [])
 
 
-# One live quote per request
+# --- one live quote per request -------------------------------------------------------------------------
 
 
 def test_a_new_quote_takes_the_place_of_the_one_that_stands(desk: Desk) -> None:
@@ -374,7 +374,7 @@ def test_who_is_not_told_of_the_cancel_knows_it_by_the_quote_that_was_taken(desk
     updates = desk.feed(status("q2", S.PENDING))
     assert {update.quote.quote_id for update in updates if update.quote} == {"q1", "q2"}
     assert desk.state() is QuoteState.REPLACED
-    # Other subaccounts have quotes of their own.
+    # Other subaccounts have their own quotes.
     desk.feed(Quote(**_of("mine", "R1"), alloc_account=3), status("mine", S.PENDING))
     assert desk.state("q2") is QuoteState.OPEN
 
@@ -422,7 +422,7 @@ def test_an_accepted_quote_can_be_taken_back() -> None:
     assert (desk.state(), desk.maker.exposure()) == (QuoteState.CANCELED, Exposure())
 
 
-# What is refused
+# --- refusals -------------------------------------------------------------------------------------------
 
 
 def test_a_refused_quote_is_over(desk: Desk) -> None:
@@ -438,7 +438,7 @@ def test_a_refused_confirmation_can_be_sent_again_in_time(desk: Desk) -> None:
     desk.accepted().feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 1, 5))
     assert (desk.state(), desk.quote().text) == (QuoteState.ACCEPTED, "TRADING_PAUSED")
     desk.maker.confirm(desk.quote(), at(2))
-    desk.feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 1, 5))  # the same again
+    desk.feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 1, 5))  # the same message again
     assert desk.state() is QuoteState.CONFIRMING
     desk.feed(received(confirm_status("q1", 1, "TRADING_PAUSED"), 2, 6))
     assert desk.state() is QuoteState.ACCEPTED
@@ -474,7 +474,7 @@ def test_rejects_of_the_session_refuse_what_was_sent(desk: Desk) -> None:
     assert desk.feed(RejectReceived(reject, 5, None)) == []
 
 
-# What is not sent, or made by the user himself
+# --- messages not sent, or created by the user ----------------------------------------------------------
 
 
 def test_what_was_not_sent_is_taken_back(desk: Desk) -> None:
@@ -485,7 +485,7 @@ def test_what_was_not_sent_is_taken_back(desk: Desk) -> None:
     again = desk.maker.requote(desk.shown[0])
     assert isinstance(again, Quote)
     desk.feed(status("q2", S.PENDING))
-    desk.maker.withdraw(again)  # it has left after all
+    desk.maker.withdraw(again)  # it was sent after all
     assert desk.state("q2") is QuoteState.OPEN
     cancel = desk.maker.cancel(desk.quote("q2"))
     desk.maker.withdraw(cancel)
@@ -510,7 +510,7 @@ def test_a_user_or_a_log_may_quote_by_itself() -> None:
     desk = Desk(None, confirms=False)
     desk.feed(heard(), Quote(**_of("mine", "R1"), rest_remainder=True), status("mine", S.PENDING))
     assert desk.quote("mine").terms == QuoteTerms("0.40", "0.55", rest_remainder=True)
-    # A request that was not heard of; a quote that the venue refuses; one that a creator is told of.
+    # A request that was not received; a quote that the venue refuses; one that a creator receives.
     desk.feed(Quote(**_of("other", "R2")), Quote(**_of("none", "R3") | {"bid_px": "0.99"}))
     desk.feed(MessageReceived(Quote(**_of("theirs", "R4"))))
     assert desk.state("other") is QuoteState.SENT
@@ -530,7 +530,7 @@ def test_a_session_in_cents() -> None:
     with pytest.raises(RfqRequestError, match="whole cents"):
         desk.feed(heard("R2"))
     assert desk.maker.rfq("R2").quote is None  # type: ignore[union-attr]
-    # It stays to be told.
+    # The request remains available.
     assert [update.rfq for update in desk.feed(heard("R2"))] == [desk.maker.rfq("R2")]
 
 
@@ -547,7 +547,7 @@ def test_an_id_that_is_taken_is_told(desk: Desk) -> None:
         desk.feed(heard("R2"))
 
 
-# Cuts
+# --- disconnects ----------------------------------------------------------------------------------------
 
 
 def test_after_a_cut_quotes_are_in_doubt_until_something_tells(desk: Desk) -> None:
@@ -557,9 +557,9 @@ def test_after_a_cut_quotes_are_in_doubt_until_something_tells(desk: Desk) -> No
     assert len(desk.feed(ENDED)) == 2
     assert desk.doubts() == [(RfqDoubtKind.QUOTE_UNKNOWN, "q1"), (RfqDoubtKind.QUOTE_UNKNOWN, "q2")]
     assert {doubt.since for doubt in desk.maker.doubts()} == {at(5)}
-    assert desk.maker.exposure() == Exposure()  # nothing trades that is not confirmed
+    assert desk.maker.exposure() == Exposure()  # Only confirmed quotes trade.
     desk.feed(logged_on())
-    # The same terms again, since nobody knows what stands.
+    # The same terms again, since the resting quote is unknown.
     assert isinstance(desk.maker.requote(desk.shown[0]), Quote)
     desk.feed(status("q4", S.PENDING))
     assert desk.state() is QuoteState.REPLACED
@@ -654,7 +654,7 @@ def test_a_refused_cancel_says_nothing_against_a_confirmation(desk: Desk) -> Non
     assert desk.doubts() == [(RfqDoubtKind.CONFIRM_UNKNOWN, "q1")]
 
 
-# Drop copy
+# --- drop copy ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -695,7 +695,7 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
         assert desk.maker.copy_from(at(DUE)) == {0: ExecKey(0, 5, 1)}
         assert desk.maker.copy_from(at(DUE), {0: ExecKey(0, 5, 1)}) == {}
     assert desk.maker.next_deadline() is None
-    desk.feed(report("quote:0:q1"))  # drop copy has left it out, or its clock is wrong
+    desk.feed(report("quote:0:q1"))  # Drop copy has omitted it, or its clock is wrong.
     assert desk.state() is QuoteState.EXECUTED
 
 
@@ -777,7 +777,7 @@ def test_what_the_user_finds_out_holds_against_drop_copy(desk: Desk) -> None:
     assert (desk.state(), desk.maker.next_deadline()) == (QuoteState.CONFIRMED, at(DUE + 20))
 
 
-# What does not fit
+# --- unexpected messages --------------------------------------------------------------------------------
 
 
 def test_messages_about_nothing_that_is_known_are_told(desk: Desk) -> None:
@@ -841,7 +841,7 @@ def test_what_the_users_functions_raise_goes_through() -> None:
     assert desk.maker.rfq("R1") is not None
 
 
-# Bounds
+# --- bounds ---------------------------------------------------------------------------------------------
 
 
 def test_requests_leave_for_new_ones_those_without_a_quote_first() -> None:
@@ -882,7 +882,7 @@ def test_quotes_in_doubt_are_not_forgotten() -> None:
     assert len(desk.doubts()) == MAX_QUOTES
 
 
-# Dumps
+# --- dumps ----------------------------------------------------------------------------------------------
 
 
 def test_the_process_of_before_is_taken_up() -> None:

@@ -49,14 +49,14 @@ class Books:
                 self.cash.apply(update)
 
     def reopen(self) -> Books:
-        """Return what another process makes of the dumps."""
+        """Return the books loaded from the dumps, as in another process."""
         again = Books()
         for name, machine in vars(self).items():
             getattr(again, name).load(json.loads(json.dumps(machine.dump())))
         return again
 
     def figures(self) -> dict[Any, Any]:
-        """All that a user reads, by key."""
+        """Return all values that a user reads, by key."""
         found: dict[Any, Any] = {
             key: (each.net, each.realized, each.unrealized(MARK), each.profit(MARK), each.settled_at)
             for key, each in self.positions.items()
@@ -68,7 +68,7 @@ class Books:
 
 
 def fill(number: int, account: Account = PRIMARY, *, symbol: str = SYMBOL, shard: int = 0) -> Message:
-    """A fill of 10 contracts, or of less to sell."""
+    """Return a fill: a purchase of 10 contracts, or a sale of fewer."""
     side, quantity = (SELL, "4") if number % 3 == 0 else (BUY, "10")
     more: dict[str, Any] = {}
     if account.subaccount:
@@ -89,7 +89,7 @@ HISTORY: tuple[Message, ...] = (
     page("r1", party("me", "9.50", "0.01"), symbol=SYMBOL, last_fragment=False),
     page("r2", party("me_2", "19.00", "0.02"), party("ann", "0"), symbol=SYMBOL, last_fragment=True),
     page("r3", party("me", "0.25"), party("zoe", "3"), symbol=SYMBOL, last_fragment=False),
-    # A market of shard 2, settled again the day after at another price.
+    # A market of shard 2, settled again on the next day at another price.
     *(fill(number, symbol=OTHER, shard=2) for number in (7, 8)),
     page("s1", party("me", "20"), symbol=OTHER, settlement_price="100"),
     page("s2", party("me", "-1"), symbol=OTHER, settlement_price="95", clearing_business_date=LATER),
@@ -151,7 +151,7 @@ def test_a_payout_stays_where_it_is_when_there_is_no_room_for_another_purse() ->
 
 @pytest.mark.parametrize(("remembered", "shard"), [(2, NO_SHARD), (3, 0)])
 def test_payouts_are_remembered_up_to_a_bound(remembered: int, shard: int) -> None:
-    """Beyond it a payout is counted, and stays where it is."""
+    """Beyond the bound a payout is counted, but not moved to another purse."""
     cash = Cash(max_paid=remembered)
     paid = tuple(SettledParty(name, d(1), d(0), d(2), d(0)) for name in ("ann", "bob", "eve"))
     cash.apply(Settlement(SYMBOL, LATER, MarketResult.YES, d(1), paid, 1))

@@ -1,4 +1,4 @@
-"""Settlements are put together from their pages, in whatever order and however often these come."""
+"""Settlements are assembled from their pages, received in any order and any number of times."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def report(report_id: str, *parties: MarketSettlementParty, at: int | None = 0, 
 
 
 def told(settlements: Settlements, happened: object) -> SettlementUpdate:
-    """The update that something makes."""
+    """Return the single update caused by an event."""
     update = settlements.apply(happened)
     assert update is not None
     return update
@@ -93,7 +93,7 @@ def kinds(update: SettlementUpdate) -> list[Kind]:
 
 @pytest.fixture
 def settlements() -> Settlements:
-    """Settlements of nothing yet."""
+    """Return settlements without any report."""
     return Settlements()
 
 
@@ -242,7 +242,7 @@ def test_a_report_without_a_header_has_no_time(settlements: Settlements) -> None
     assert [each.since for each in settlements.incomplete()] == [NOON, None]
 
 
-# Bounds
+# --- bounds ---------------------------------------------------------------------------------------------
 
 
 def test_one_settlement_more_takes_the_place_of_the_oldest_complete_one() -> None:
@@ -265,7 +265,7 @@ def test_parties_are_bounded_over_all_settlements() -> None:
     settlements = Settlements(max_parties=4)
     settlements.apply(report("r1", party("ann"), party("bob"), symbol="A"))
     settlements.apply(report("r1", party("ann"), symbol="B"))
-    # Complete ones leave, the oldest first, but no more of them than it takes.
+    # Complete ones are evicted, the oldest first, but no more of them than necessary.
     assert kinds(told(settlements, report("r1", party("ann"), party("bob"), symbol="C"))) == []
     assert [symbol for symbol, _ in settlements] == ["B", "C"]
     trio = [party(str(number)) for number in range(3)]
@@ -282,7 +282,7 @@ def test_pages_without_parties_are_bounded_too() -> None:
     assert found == [[], [], [], [Kind.TOO_MANY], [Kind.TOO_MANY]]
 
 
-# What the user keeps
+# --- dumps ----------------------------------------------------------------------------------------------
 
 
 def test_what_was_dumped_is_known_again_and_goes_on() -> None:
@@ -318,12 +318,12 @@ def test_what_dump_did_not_give_is_refused_and_changes_nothing(
     assert len(settlements) == 1
 
 
-# Against a slow model
+# --- against a slow model -------------------------------------------------------------------------------
 
 
 @st.composite
 def batches(draw: st.DrawFn) -> list[Message]:
-    """The reports of some settlements, whole, with a fixed number of pages each."""
+    """Draw all reports of some settlements, with a fixed number of pages each."""
     messages: list[Message] = []
     for number in range(draw(st.integers(1, 3))):
         pages = draw(st.integers(1, 4))
@@ -351,7 +351,7 @@ def batches(draw: st.DrawFn) -> list[Message]:
 
 
 def slowly(messages: Sequence[Message]) -> dict[str, tuple[Decimal, Decimal] | None]:
-    """By symbol, payout and fee of each settlement that is complete; None of one that is not."""
+    """Return payout and fee of each complete settlement, by symbol; None for an incomplete one."""
     found: dict[str, dict[str, Any]] = {}
     for message in messages:
         assert isinstance(message, MarketSettlementReport)

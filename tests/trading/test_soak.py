@@ -1,4 +1,4 @@
-"""A short run of the soak, and what it must report."""
+"""A short run of the soak, and the faults that it must detect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client reports without outcome and the loaded state does not contain is adopted, and visible."""
+"""Requests without an outcome that the loaded state does not contain are adopted, and shown as uncertain."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Machines:
         self.creator.apply(event, LATER)
 
     def reloaded(self) -> Machines:
-        """The same in another process."""
+        """Return the machines as loaded by another process."""
         found = Machines()
         for name in ("orders", "groups", "copies", "maker", "creator"):
             getattr(found, name).load(json.loads(json.dumps(getattr(self, name).dump())))
@@ -173,11 +173,11 @@ def test_a_request_of_a_machine_is_nothing_to_the_others() -> None:
     assert [each.split(":")[0] for each in machines.shown()] == ["order q1", "order R1", "order x"]
 
 
-# Orders
+# --- orders ---------------------------------------------------------------------------------------------
 
 
 def restarted(*happened: object, session_type: str = "KalshiNR") -> Orders:
-    """Orders of a new process, loaded from what the previous one had written."""
+    """Return the orders of a new process, loaded from the dump of the previous one."""
     before, orders = Orders(session_type), Orders(session_type)
     feed(before, logged_on(), *happened)
     orders.load(json.loads(json.dumps(before.dump())))
@@ -199,7 +199,7 @@ def test_an_order_that_was_sent_after_the_state_was_written_is_adopted_with_all_
         OrderState.UNKNOWN, Account(3), d("0.21"), d(7), SYMBOL,
     )  # fmt: skip
     assert doubts(orders)[1:] == [("ORDER_UNKNOWN order second", LATER)]
-    # Drop copy is requested from the newest report that the previous process had written.
+    # Drop copy is requested from the newest report in the dump of the previous process.
     assert orders.copy_from() == {0: ExecKey(0, 1, 1)}
     feed(orders, logged_on(), report("new", "1;9", "o9", "foreign"))
     feed(orders, Covered(0, ExecKey(0, 1, 2), orders.moment))
@@ -257,7 +257,7 @@ def test_a_clordid_that_was_used_again_is_a_request_of_its_own() -> None:
         assert [order.state for order in orders] == [OrderState.DONE]
         feed(orders, unanswered(place(qty="7")))
         assert [order.state for order in orders] == [OrderState.DONE, OrderState.UNKNOWN]
-    # One whose outcome drop copy or the user has told is known, and so is one that rests.
+    # An order whose outcome drop copy or the user has reported is known, and so is one that rests.
     for found in ([Copied(report("canceled", "1;3", "o1"))], [report("new", "1;3", "o1")]):
         orders = restarted(place(), session_type="KalshiRT")
         feed(orders, ENDED, *found, unanswered(place()))
@@ -374,7 +374,7 @@ def test_accounts_and_chained_changes_are_kept_in_a_dump() -> None:
     assert [order.pending for order in other] == [[], []]
 
 
-# Order groups
+# --- order groups ---------------------------------------------------------------------------------------
 
 
 def test_a_group_request_that_was_in_flight_when_the_state_was_written_counts_once() -> None:
@@ -388,7 +388,7 @@ def test_a_group_request_that_was_in_flight_when_the_state_was_written_counts_on
             assert len(shown) == 1
             assert groups.apply(unanswered(request)) == []
             assert list(map(str, groups.doubts())) == shown
-        # Another one with the same terms is another one.
+        # A request with the same terms is another one.
         groups.learn(GROUP, limit=5)
         groups.apply(unanswered(request, at=LATER))
         assert (groups.lost_creates, groups[GROUP].state) == (
@@ -459,14 +459,14 @@ def test_fills_of_an_order_that_no_state_has_take_room_of_its_group() -> None:
     fill = report("trade", "1;1", cum="2", last=("2", "0.4"), transact_time=NOON)
     groups.apply(fill)
     assert groups.room(GROUP, NOON) == 3
-    # An order that the state has is left as it is.
+    # An order contained in the state is left unchanged.
     groups.apply(place("c", secondary_cl_ord_id=GROUP))
     groups.apply(unanswered(place("c", secondary_cl_ord_id="other"), at=LATER))
     groups.apply(report("trade", "1;2", "o2", "c", cum="1", last=("1", "0.4"), transact_time=NOON))
     assert groups.room(GROUP, NOON) == 2
 
 
-# Drop copy
+# --- drop copy ------------------------------------------------------------------------------------------
 
 
 def test_past_reports_that_are_wanted_anyway_are_not_requested_twice() -> None:
@@ -485,7 +485,7 @@ def test_past_reports_that_are_wanted_anyway_are_not_requested_twice() -> None:
     ]
 
 
-# Requests for quotes
+# --- requests for quotes --------------------------------------------------------------------------------
 
 
 def maker_with(*happened: object, max_rfqs: int = 10) -> RfqMaker:
@@ -606,13 +606,13 @@ def test_an_rfq_is_adopted_with_its_acceptance() -> None:
         assert (creator.exposure().bought, creator.exposure().cost) == (d(10), d("4.50"))
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
     assert (state(creator, "r1"), creator.doubts()) == (RfqState.EXECUTED, [])
-    # Of one that is over nothing is in doubt, but its id may have been used again.
+    # An RFQ that is over leaves nothing in doubt, but its id may have been used again.
     again = AcceptQuote(quote_id="q1", rfq_id="R1", side="1", cl_ord_id="c1")
     creator.apply(unanswered(again, RFQCancel(quote_req_id="r1")), NOON)
     assert creator.doubts() == []
     creator.apply(unanswered(ASKED, at=LATER + timedelta(1)), NOON)
     assert state(creator, "r1") is RfqState.UNKNOWN
-    # One that the state has is not adopted.
+    # An acceptance that the state contains is not adopted.
     known = creator_with(ASKED, unanswered(ASKED))
     assert (len(known), state(known, "r1")) == (1, RfqState.UNKNOWN)
 

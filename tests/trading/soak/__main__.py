@@ -1,4 +1,4 @@
-"""`python -m tests.trading.soak --events 1000000`: play the soak and print what it came to."""
+"""`python -m tests.trading.soak --events 1000000`: run the soak and print its result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MINUTE = 60.0
 
 
 class Progress:
-    """A line every minute, and every kind of difference when it is found first."""
+    """Prints a line every minute, and each kind of difference when it is first found."""
 
     def __init__(self) -> None:
         self.began = self.last = time.monotonic()
@@ -38,7 +38,7 @@ class Progress:
 
 
 def main() -> int:
-    """Play, print what happened, and return 1 if there was a difference."""
+    """Run the soak, print its result, and return 1 if there was a difference."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)

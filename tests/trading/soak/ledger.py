@@ -1,4 +1,4 @@
-"""The ledger of the venue, and what of a trader's machines differs from it."""
+"""The venue's ledger, and its differences from the machines of a trader."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RAISED = "an amount is computed in the caller's decimal context"
 
 
 class Difference(AssertionError):
-    """Something that the machines keep is not what the ledger has."""
+    """A value kept by the machines that differs from the ledger."""
 
     def __init__(self, kind: str, *details: object) -> None:
         super().__init__(kind, *details)
@@ -33,10 +33,10 @@ class Difference(AssertionError):
 
 
 def same(kind: str, kept: object, ledger: object, *details: object) -> None:
-    """Compare what a machine keeps with what the ledger has.
+    """Compare a value kept by a machine with the ledger.
 
     Raises:
-        Difference: they are not the same.
+        Difference: they differ.
     """
     if kept != ledger:
         raise Difference(kind, f"kept {kept}", f"ledger {ledger}", *details)
@@ -54,16 +54,16 @@ def _row(order: OrderSnapshot) -> tuple[object, ...]:
 
 
 def compare(trader: Trader) -> None:
-    """Compare everything while nothing is uncertain, and nothing that the venue has sent is unread.
+    """Compare everything while nothing is uncertain and no message of the venue is unread.
 
     Raises:
-        Difference: something is not as the ledger has it.
+        Difference: a value differs from the ledger.
     """
     machines = trader.machines
     kept = machines.resting()
     ledger = {order_id: _row(order) for order_id, order in open_orders(trader).items()}
     if kept != ledger:
-        # What was sent and has not reached the venue is known by its ClOrdID alone.
+        # Orders that were sent and have not reached the venue are known by their ClOrdID only.
         unsent = {order.cl_ord_id for order in machines.orders.live() if order.state is OrderState.SENT}
         kept = {name: row for name, row in kept.items() if row[0] not in unsent}
         same("orders", kept, ledger)
@@ -75,7 +75,7 @@ def compare(trader: Trader) -> None:
 
 
 def _compare_answers(machines: Machines) -> None:
-    """Every request has been answered by the venue, and the machines know it."""
+    """Check that the venue has answered every request, and that the machines know it."""
     for order in machines.orders.live():
         if order.pending or order.state is OrderState.SENT:
             raise Difference("an answered request is pending", order, order.pending)
@@ -118,10 +118,10 @@ def _compare_money(trader: Trader) -> None:
 
 
 def compare_groups(trader: Trader) -> None:
-    """Compare which order groups there are, whether they take orders, and what may still fill.
+    """Compare which order groups there are, whether they accept orders, and how much may still fill.
 
     Raises:
-        Difference: a group is not as the ledger has it.
+        Difference: a group differs from the ledger.
     """
     now, groups = trader.town.utc, trader.machines.groups
     if groups.in_flight is not None:
@@ -133,12 +133,13 @@ def compare_groups(trader: Trader) -> None:
         for each in groups.values()
     }
     same("order groups", kept, ledger)
-    # Fills leave the window of the exchange with its next command.
+    # The exchange drops fills from the window at its next command.
     counted = trader.market.exchange._state.groups
     counted.advance(now)
     for group in there:
         known = groups[group.id]
-        # A reset may have preceded or followed a fill of the same time, and a lost one any fill until then.
+        # A reset may have preceded or followed a fill of the same time, and a lost reset any fill up to its
+        # time.
         at_once = any(each.time == known.reset_at for each in counted._fills if each.window is group.window)
         if at_once or shifted(known._may_be_reset_by, WINDOW) > now:
             continue
@@ -154,10 +155,10 @@ def order_groups(trader: Trader) -> Iterator[Any]:
 
 
 def compare_uncertain(trader: Trader) -> None:
-    """Compare while something is uncertain: an order that differs is among the doubts.
+    """Compare while something is uncertain: an order that differs must be among the doubts.
 
     Raises:
-        Difference: one is not.
+        Difference: an order that differs is not.
     """
     machines = trader.machines
     ledger = {order_id: _row(order) for order_id, order in open_orders(trader).items()}
@@ -171,7 +172,7 @@ def compare_uncertain(trader: Trader) -> None:
         if kept.get(order_id) == ledger.get(order_id) or order_id in uncertain:
             continue
         row = ledger.get(order_id) or kept[order_id]
-        # An order that is not known by its OrderID may be one that was sent and has no answer.
+        # An order whose OrderID is unknown may be one that was sent without an answer.
         if (order_id in kept and order_id in ledger) or row[0] not in names:
             raise Difference(
                 "an order without a doubt", order_id, f"kept {kept.get(order_id)}", f"ledger {row}"

@@ -1,4 +1,4 @@
-"""The simulated venue of the soak: two markets that stay, one that ends and is followed by another."""
+"""The simulated venue of the soak: two permanent markets, and one that ends and is followed by another."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ OWNERS = ("ann", "bob")
 SUBACCOUNTS = (0, 2)
 SHARDS = (0, 2)
 LASTING = {"HIGHNY-26AUG20": 0, "KXBTC-26AUG20": 2}
-"""The shard of each market that stays."""
+"""The shard of each permanent market."""
 START = Decimal(10) ** 9
-"""Dollars of each account on each shard at first."""
+"""Initial dollars of each account on each shard."""
 PARTIES = {
     owner: {party_id(AccountId(owner, number)): Account(number) for number in SUBACCOUNTS} for owner in OWNERS
 }
@@ -45,7 +45,7 @@ class Market:
     open: dict[str, int] = attrs.field(factory=lambda: dict(LASTING))
     """The shard of each open market; the last one ends next."""
     settled: dict[str, Decimal] = attrs.field(factory=dict)
-    """What a contract of the markets that ended last has paid."""
+    """The payout per contract of the markets that ended last."""
     count: int = 0
 
     def __attrs_post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Machines with one fault each: the soak must report every one of them."""
+"""Machines with one fault each: the soak must detect every one of them."""
 
 from __future__ import annotations
 
@@ -128,4 +128,4 @@ SEEDS = {
     "order groups that no lower limit triggers": 6,
     "order groups that count two fills of three": 5,
 }
-"""The run that reports a fault soonest, where it is not the first."""
+"""The run that detects a fault soonest, where it is not the first."""

@@ -1,4 +1,4 @@
-"""The course of the soak: turns of two traders, and what comes between."""
+"""The main loop of the soak: turns of two traders, and the events between them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SETTLES_EVERY = 60
 
 @attrs.define(eq=False)
 class Tally(Counts):
-    """What a soak came to."""
+    """The result of a soak."""
 
     differences: Counter[str] = attrs.field(factory=Counter)
-    """By kind. A difference ends a run, and another begins with the next seed."""
+    """Differences by kind. A difference ends a run, and another run begins with the next seed."""
     first: dict[str, str] = attrs.field(factory=dict)
-    """Where each kind was found first."""
+    """Where each kind was first found."""
     sizes: list[int] = attrs.field(factory=list)
-    """Bytes of what the traders keep, measured twenty times."""
+    """Size of the traders' state in bytes, measured twenty times."""
 
 
 class Run:
@@ -43,10 +43,10 @@ class Run:
         self.turns = 0
 
     def play(self, events: int, report: Callable[[Tally], None]) -> None:
-        """Play until as many events were applied, over both traders and all runs."""
+        """Play until this many events were applied, over both traders and all runs."""
         for trader in self.traders:
             trader.log_on()
-            for symbol in self.market.open:  # one report of every shard shows where drop copy begins
+            for symbol in self.market.open:  # One report per shard defines where drop copy begins.
                 trader.send(trader.order(symbol))
                 self.wait(0.2)
         while self.tally.events < events:
@@ -68,7 +68,7 @@ class Run:
             self.strike(trader)
         else:
             trader.act()
-            if random.random() < 0.2:  # with others before the answer
+            if random.random() < 0.2:  # together with other messages before the answer
                 random.choice(self.traders).act()
                 trader.act()
         self.wait(0.2)
@@ -82,7 +82,7 @@ class Run:
             trader.begin_copy()
 
     def strike(self, trader: Trader) -> None:
-        """Let reports be lost: withheld, with the connection, or with the process."""
+        """Lose reports: withhold them, or lose the connection or the process."""
         match self.random.choices(("withhold", "lose", "die"), (4, 4, 2))[0]:
             case "withhold":
                 trader.withhold()
@@ -90,14 +90,15 @@ class Run:
                 trader.die()
             case _:
                 if self.random.random() < 0.7:
-                    trader.act()  # its answer is lost, if it reaches the venue
+                    trader.act()  # The answer is lost if the request reaches the venue.
                     if self.random.random() < 0.5:
                         trader.reach_venue()
                 trader.lose()
 
     def settle(self, trader: Trader) -> None:
-        """End a market; at times one in which a trader has traded and does not know it yet: the report is
-        lost, or waits behind the settlement."""
+        """End a market, at times one in which a trader has traded without knowing it yet: the report is lost,
+        or waits behind the settlement.
+        """
         market = self.market
         if self.random.random() < 0.5 and self.is_settled(trader):
             other = next(each for each in self.traders if each is not trader)
@@ -117,24 +118,24 @@ class Run:
             market.list_next()
 
     def wait(self, seconds: float) -> None:
-        """Let everything arrive that was sent, and time pass."""
+        """Let all sent messages arrive, and time pass."""
         self.run()
         self.town.wait(seconds)
         for each in self.traders:
             each.follow()
 
     def run(self) -> None:
-        """Let everything arrive that was sent; nothing of it is applied yet."""
+        """Let all sent messages arrive without applying them."""
         for each in self.traders:
             each.unanswered = 0
         self.town.run()
 
     def is_settled(self, trader: Trader) -> bool:
-        """Return whether nothing is uncertain to a trader."""
+        """Return whether nothing is uncertain for a trader."""
         return trader.is_quiet() and trader.machines.is_certain()
 
     def end(self) -> None:
-        """Let the traders find out what is still uncertain."""
+        """Let the traders resolve the remaining uncertainty."""
         for _ in range(1_000):
             if all(map(self.is_settled, self.traders)):
                 break
@@ -145,7 +146,7 @@ class Run:
             for each in self.traders:
                 each.go_on()
                 each.check_turn()
-                if each.is_quiet():  # a group whose reset was lost stays uncertain until REST is asked
+                if each.is_quiet():  # A group whose reset was lost stays uncertain until REST is queried.
                     each.machines.learn_groups(list(order_groups(each)))
         for each in self.traders:
             if not self.is_settled(each):
@@ -164,14 +165,14 @@ def play(
     most_differences: int = 1,
     report: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
-    """Play until both traders together have applied so many events, or there are so many differences.
+    """Play until both traders together have applied `events` events, or `most_differences` were found.
 
     Args:
-        events: how many.
+        events: how many to apply.
         seed: the first run's; another run begins where one has ended by a difference.
         faults: the share of turns in which reports are lost.
-        most_differences: after as many the soak ends.
-        report: is called after every turn.
+        most_differences: how many differences end the soak.
+        report: called after every turn.
     """
     tally = Tally()
     while tally.events < events and tally.differences.total() < most_differences:

@@ -1,4 +1,4 @@
-"""A trader of the soak: what it does, what happens to it, and when it is compared with the ledger."""
+"""A trader of the soak: its actions, its failures, and the points at which it is compared with the ledger."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ from tests.venue.testing.machines import Machines
 from tests.venue.town import CODEC, Client
 
 MAX_ORDERS = 500
-"""Orders that a trader keeps: many times fewer than it has in all."""
+"""Orders that a trader keeps: a small fraction of all it sends."""
 MAX_GROUPS = 3
 REFUSALS = (EventResendRejectReason.TOO_MANY_REQUESTS, EventResendRejectReason.SERVER_ERROR)
 
 
 @attrs.define(eq=False)
 class Counts:
-    """What has happened, over both traders."""
+    """Event counts over both traders."""
 
     events: int = 0
     compared: int = 0
     """Events after which everything was compared with the ledger."""
     reports_compared: int = 0
-    """Reports of which the order and the position were compared with what the report repeats of them."""
+    """Reports whose order and position were compared with the values repeated in the report."""
     uncertain: int = 0
-    """Turns after which everything that is not among the doubts was compared."""
+    """Turns after which all values outside the doubts were compared."""
     losses: int = 0
     deaths: int = 0
     withheld: int = 0
@@ -71,10 +71,10 @@ class Counts:
     refused: int = 0
     on_own_session: int = 0
     looked_up: int = 0
-    """Doubts that drop copy has not settled."""
+    """Doubts that drop copy did not settle."""
     settlements: int = 0
     settled_first: int = 0
-    """Settlements that came before the fills of the market."""
+    """Settlements received before the fills of the market."""
     triggered: int = 0
     kept_ids: int = 0
     """Amends that keep the ClOrdID of their order."""
@@ -89,24 +89,26 @@ class Trader:
         self.machines = self.fresh()
         self.client: Client | None = None
         self.copier: Client | None = None
-        """The session of drop copy, where it is a session of its own."""
+        """The drop copy session, if it is a separate one."""
         self.post: Client | None = None
         """The session of settlements."""
         self.stores = {"KalshiNR": MemoryStore(), "KalshiPT": MemoryStore()}
         self.queue: deque[tuple[Client, Any]] = deque()
-        """Events that were received and not applied yet."""
+        """Events received but not applied yet."""
         self.blind = False
-        """Whether a report was withheld, and the session has not noticed yet."""
+        """Whether a report was withheld and the session has not noticed yet."""
         self.recovers = False
-        """Whether drop copy has to settle what a loss has left uncertain."""
+        """Whether drop copy must settle the uncertainty left by a loss."""
         self.stale = False
         """Whether the process continued from a journal older than its last event."""
         self.unnamed = False
-        """Whether the process died, and its store has not named yet what was sent since the journal."""
+        """Whether the process crashed and its store has not listed yet the requests sent since the
+        journal.
+        """
         self.unanswered = 0
         """Requests that have not reached the venue."""
         self.asked: set[tuple[str, str]] = set()
-        """ClOrdID and OrigClOrdID of the last requests about orders that were sent on this connection."""
+        """ClOrdID and OrigClOrdID of the last order requests sent on this connection."""
         self.logged_on: LoggedOn | None = None
         self.count = 0
 
@@ -121,7 +123,7 @@ class Trader:
             context=HOSTILE_CONTEXTS["every trap" if self.name == "ann" else "6 digits"],
         )
 
-    # --- what it does -----------------------------------------------------------------------------
+    # --- actions ----------------------------------------------------------------------------------------
 
     def id(self) -> str:
         self.count += 1
@@ -137,7 +139,7 @@ class Trader:
     def send(self, request: Any) -> None:
         if self.client is None:
             return
-        if self.unanswered == 0:  # all others are answered
+        if self.unanswered == 0:  # All other requests are answered.
             self.asked.clear()
         self.unanswered += 1
         if request.MSG_TYPE in ("F", "G"):
@@ -146,11 +148,11 @@ class Trader:
         try:
             with localcontext(self.machines.context):
                 self.client.session.send(request, self.town.now)
-        except LocalProtocolError:  # it is logging out
+        except LocalProtocolError:  # the session is logging out
             self.machines.withdraw(request)
 
     def act(self) -> None:
-        """Something that a trader may do next, right or wrong."""
+        """Perform a random next action, valid or not."""
         random, orders = self.random, self.machines.orders
         live = orders.live()
         chosen = random.choice(live) if live else None
@@ -165,7 +167,7 @@ class Trader:
                         self.send(self.replace(chosen, chosen.cl_ord_id))
                 case "cancel" if chosen:
                     self.send(orders.cancel(chosen, self.id()))
-                case "late" if chosen:  # two requests about one order, of which the second arrives too late
+                case "late" if chosen:  # two requests about one order, the second of which arrives too late
                     self.send(orders.cancel(chosen, self.id()))
                     self.send(orders.replace(chosen, self.id(), remaining=5))
                 case "all":
@@ -197,12 +199,12 @@ class Trader:
         shard, number = self.market.open[symbol], random.choice(SUBACCOUNTS)
         quantity = Decimal(random.randint(1, 1500)) / 100
         if random.random() < 0.02:
-            quantity = START * 3  # more than it can pay
+            quantity = START * 3  # more than the account can pay
         own = [each.id for each in order_groups(self) if each.account == AccountId(self.name, number, shard)]
         group = random.choice(own) if own and random.random() < 0.6 else None
-        # The group of an order that does not rest triggers without a cancel.
+        # The group of an order that is not resting triggers without a cancel.
         rests = random.random() < (0.8 if group is None else 0.5)
-        if price is None:  # apart by a little, so that some rest
+        if price is None:  # a small distance apart, so some rest
             price = self.price(40, 52) if side is Side.BUY else self.price(48, 60)
         with localcontext(self.machines.context):
             return self.machines.orders.new(
@@ -248,10 +250,10 @@ class Trader:
             return
         self.send(request)
 
-    # --- what happens to it -----------------------------------------------------------------------
+    # --- failures ---------------------------------------------------------------------------------------
 
     def lose(self) -> None:
-        """The connection breaks; what is on its way to this side is lost."""
+        """Break the connection; messages in transit to this side are lost."""
         client = self.disconnect()
         client.session.receive_eof(self.town.now)
         for event in client.session.events():
@@ -274,8 +276,9 @@ class Trader:
         self.counts.doubted += len(self.machines.orders.doubts())
 
     def die(self) -> None:
-        """The process dies with requests on their way, and continues from its journal, which may be older
-        than the last events."""
+        """Crash the process with requests in transit, and continue from its journal, which may be older than
+        the last events.
+        """
         journal = self.machines.dump()
         self.stale = self.random.random() < 0.5
         for _ in range(self.random.randint(1, 3) if self.stale else 0):
@@ -283,7 +286,7 @@ class Trader:
             self.unanswered = 0
             self.town.run()
             self.follow()
-        if self.client is None:  # its session has ended by itself
+        if self.client is None:  # its session has already ended
             self.stale = False
             return
         for _ in range(self.random.randint(1, 3)):
@@ -313,7 +316,7 @@ class Trader:
             self.machines.groups.forget(group_id)
 
     def withhold(self) -> None:
-        """What the venue sends next is lost; the session notices by the number of what follows."""
+        """Lose the venue's next message; the session notices by the number of the following one."""
         assert self.client is not None
         self.act()
         self.reach_venue()
@@ -321,14 +324,14 @@ class Trader:
         self.counts.withheld += self.blind
 
     def reach_venue(self) -> None:
-        """Let what was sent reach the venue, and nothing this side."""
+        """Let all sent requests reach the venue, without any answer reaching this side."""
         assert self.client is not None
         data = self.client.session.data_to_send()
         self.town.venue.receive_data(self.client.conn, data, self.town.now)
         self.unanswered = 0
 
     def begin_copy(self) -> None:
-        """Request from drop copy what is uncertain: on a session of its own, or on that of the orders."""
+        """Request the uncertain ranges from drop copy: on its own session, or on that of the orders."""
         machines, orders = self.machines, self.machines.orders
         dump = machines.copies.dump()
         kind = self.random.choice(("KalshiDC", "KalshiNR"))
@@ -349,7 +352,7 @@ class Trader:
             venue.refuse_next(self.random.choice(REFUSALS), self.name, count=self.random.randint(1, 3))
 
     def go_on(self) -> None:
-        """Send the request of drop copy that is due, or end the recovery once drop copy has answered all."""
+        """Send the drop copy request that is due, or end the recovery once drop copy has answered all."""
         if self.is_quiet() and not self.unanswered and self.machines.orders.doubts():
             self.recovers = True  # a refusal has denied an order
             self.begin_copy()
@@ -359,7 +362,7 @@ class Trader:
             return
         for request in copies.handle_timer(now):
             copies.apply(request, now)
-            try:  # it is sent with whatever is sent before `run`
+            try:  # sent together with all messages before `run`
                 session.session.send(request, now)
             except LocalProtocolError:
                 copies.withdraw(request)
@@ -373,7 +376,7 @@ class Trader:
             self.look_up()
 
     def look_up(self) -> None:
-        """Ask REST about what drop copy does not tell."""
+        """Query REST for what drop copy does not cover."""
         there = open_orders(self)
         names = {each.cl_ord_id for each in there.values()}
         orders = self.machines.orders
@@ -390,10 +393,10 @@ class Trader:
         self.machines.learn_groups(list(order_groups(self)))
         self.recovers = self.stale = False
 
-    # --- what it receives -------------------------------------------------------------------------
+    # --- receiving --------------------------------------------------------------------------------------
 
     def follow(self) -> None:
-        """Apply what was received on all sessions."""
+        """Apply the events received on all sessions."""
         for session in self.random.sample((self.client, self.copier, self.post), 3):
             if session is not None:
                 self.queue.extend((session, event) for event in session.events)
@@ -446,7 +449,7 @@ class Trader:
             compare(self)
 
     def take_updates(self, updates: list[Any]) -> None:
-        # A copy may be about an order that has made room for others; it was over then.
+        # A copy may be about an order that was evicted to make room; that order was done.
         found = [
             each
             for each in self.machines.discrepancies
@@ -456,23 +459,23 @@ class Trader:
         if found:
             raise Difference("a discrepancy", *found, *updates)
 
-    # --- when it is compared ----------------------------------------------------------------------
+    # --- comparing --------------------------------------------------------------------------------------
 
     def is_quiet(self) -> bool:
-        """Return whether everything that the venue has sent to this side has been applied."""
+        """Return whether all messages from the venue to this side have been applied."""
         if self.client is None or self.blind or self.queue or self.recovers:
             return False
         unread = self.client.events or (self.post is not None and self.post.events)
         return not unread and self.copier is None and not self.machines.copies.wanted
 
     def check_turn(self) -> None:
-        """Compare at the end of a turn what is not uncertain."""
+        """Compare at the end of a turn all values that are not uncertain."""
         if not (self.blind or self.stale or self.unnamed or (self.is_quiet() and self.machines.is_certain())):
             self.counts.uncertain += 1
             compare_uncertain(self)
 
     def pending_of(self, message: Any) -> tuple[Order | None, list[PendingRequest]]:
-        """Return the order that a message may answer a request about, and the requests of that ClOrdID."""
+        """Return the order with a request that a message may answer, and the requests of that ClOrdID."""
         refused = isinstance(message, OrderCancelReject)
         if not refused and getattr(message, "exec_type", None) is not ExecType.REPLACED:
             return None, []
@@ -482,7 +485,7 @@ class Trader:
         return order, [each for each in order.pending if each.cl_ord_id == message.cl_ord_id]
 
     def check_answer(self, message: Any, order: Order, pending: list[PendingRequest]) -> None:
-        """An answer is that of one request: the first that was sent of those that it may be about."""
+        """Check that an answer settles one request: the first sent of those that it may answer."""
         answered = next((each for each in pending if each.orig_cl_ord_id == message.orig_cl_ord_id), None)
         if answered is None and (message.cl_ord_id, message.orig_cl_ord_id) in self.asked:
             raise Difference("a request is settled without its answer", message, order, order.pending)
@@ -491,7 +494,7 @@ class Trader:
         same("requests without an answer", left, expected, message)
 
     def check_report(self, report: Any) -> None:
-        """Compare order and position with what the report repeats of them."""
+        """Compare order and position with the values that the report repeats of them."""
         order = self.machines.orders.by_order_id(report.order_id)
         if order is None or order.state is OrderState.UNVERIFIED or order.unseen:
             return
@@ -504,7 +507,7 @@ class Trader:
                 same("a position at its report", held.counted, report.long_qty - report.short_qty)
 
     def check_adopted(self, event: OutcomesUnknown) -> None:
-        """Every request that the session names is known to be uncertain, or to be over."""
+        """Check that every request listed by the session is known to be uncertain, or to be over."""
         machines, orders = self.machines, self.machines.orders
         about = {word for doubt in machines.doubts for word in doubt.about.split()}
         for request in event.requests:
