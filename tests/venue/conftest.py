@@ -1,4 +1,4 @@
-"""What most tests of the venue begin with, and the record of what they had on the wire."""
+"""Fixtures shared by the venue tests, and the record of their wire traffic."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ SEEN = pytest.StashKey[Seen]()
 
 @pytest.fixture
 def town() -> Town:
-    """A venue that nobody is connected to."""
+    """Return a venue without connections."""
     return Town()
 
 
 @pytest.fixture
 def ann(town: Town) -> Client:
-    """Ann on KalshiNR."""
+    """Return Ann's client on KalshiNR."""
     return town.connect("ann")
 
 
 @pytest.fixture
 def bob(town: Town) -> Client:
-    """Bob on KalshiNR."""
+    """Return Bob's client on KalshiNR."""
     return town.connect("bob")
 
 
 @pytest.fixture(scope="session")
 def seen(pytestconfig: pytest.Config) -> Seen:
-    """What was on the wire of venues so far."""
+    """Return the record of all venue wire traffic so far."""
     return pytestconfig.stash.setdefault(SEEN, Seen())
 
 
@@ -45,7 +45,9 @@ def _watched(seen: Seen) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let what looks at the record come last, and only where all the tests it is of have run."""
+    """Move the tests of the record to the end, and run them only together with all the tests that it
+    covers.
+    """
     last = [item for item in items if item.path == LAST]
     if not last:
         return
@@ -58,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how much of the dialect was on the wire."""
+    """Report how much of the dialect was on the wire."""
     seen = config.stash.get(SEEN, None)
     if seen is not None:
         known, missing = len(expected()), seen.missing()

@@ -1,4 +1,4 @@
-"""A trading desk at the exchange model: short words for long commands, on a virtual clock."""
+"""Short methods for the commands of the exchange model, on a virtual clock."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def ds(*texts: str | int) -> tuple[Decimal, ...]:
 
 
 class Desk:
-    """One exchange and the owners who trade on it; `owner` may be `name` or `name/subaccount`."""
+    """An exchange and the owners who trade on it; `owner` may be `name` or `name/subaccount`."""
 
     def __init__(
         self,
@@ -221,19 +221,19 @@ def account(name: str) -> AccountId:
 
 
 def first(outcomes: tuple[Outcome, ...], kind: type[T]) -> T:
-    """The first of them, which is of this kind."""
+    """Return the first outcome, after checking its type."""
     assert isinstance(outcomes[0], kind), outcomes
     return outcomes[0]
 
 
 def only(outcomes: tuple[Outcome, ...], kind: type[T]) -> T:
-    """The one outcome there is, which is of this kind."""
+    """Return the only outcome, after checking its type."""
     assert len(outcomes) == 1, outcomes
     return first(outcomes, kind)
 
 
 def summary(outcomes: tuple[Outcome, ...]) -> list[str]:
-    """What happened to orders, one line each: the ClOrdID, a word, and what matters."""
+    """Return one line for each event of an order: the ClOrdID, a word, and the relevant values."""
     return [line for outcome in outcomes if (line := _line(outcome)) is not None]
 
 

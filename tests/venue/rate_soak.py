@@ -1,5 +1,5 @@
-"""Accounts that send as much as their rate budgets let them, on all shards and with REST beside them, against
-the simulated venue's own books of the limits; in virtual time, with messages that are late by chance.
+"""Accounts that send as much as their rate budgets allow, on all shards and with REST requests in addition,
+against the simulated venue's own token buckets; in virtual time, with random delays of messages.
 
 `python -m tests.venue.rate_soak --seconds 600 --seed 7` is longer than the test.
 """
@@ -39,31 +39,31 @@ from tests.venue.town import Client, Town, accounts, amend, cancel, mass_cancel,
 
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
 LATE = 0.05
-"""Seconds by which a message may be late: what `use` of 0.95 makes up for in a bucket of one second."""
+"""Maximum delay of a message in seconds: compensated by a `use` of 0.95 in a bucket of one second."""
 SHARDS = (None, -1, 0, 1, 2)
 GROUP = "00000000-0000-4000-8000-000000000000"
 TURN = 0.004
-"""Seconds between two looks at what may leave."""
+"""Seconds between two checks of what the budgets allow."""
 
 
 @attrs.define
 class Outcome:
-    """What came of a soak."""
+    """The result of a soak."""
 
     seconds: float
     messages: Counter[str] = attrs.field(factory=Counter)
-    """By MsgType."""
+    """Messages sent, by MsgType."""
     refused: Counter[str] = attrs.field(factory=Counter)
     rest: int = 0
-    """Requests by REST."""
+    """Number of REST requests."""
     rest_refused: int = 0
     logons_refused: int = 0
     use: dict[str, float] = attrs.field(factory=dict)
-    """Which part of what the venue would have let through was used in the first half, by bucket."""
+    """Share of the venue's allowance that was used in the first half, by bucket."""
 
     @property
     def all_refused(self) -> int:
-        """What was over a limit, of all kinds."""
+        """Number of all messages, REST requests and logons over a limit."""
         return self.refused.total() + self.rest_refused + self.logons_refused
 
     def __str__(self) -> str:
@@ -77,17 +77,17 @@ class Outcome:
 
 @attrs.define
 class Account:
-    """One owner on one product, with a budget that is told of everything."""
+    """An owner on one product, with a budget that is informed of all spending."""
 
     owner: str
     product: Product
     budget: RateBudget
     clients: dict[str, Client] = attrs.field(factory=dict)
-    """By API key."""
+    """Connections, by API key."""
 
 
 class Soak:
-    """A town under load."""
+    """A venue under load."""
 
     def __init__(self, tiers: tuple[str, str], seed: int, use: float) -> None:
         self.random = Random(seed)
@@ -106,7 +106,7 @@ class Soak:
                 perp={"balance": Decimal(10**9), "tier": tiers[1]},
             ),
         )
-        # The lowest tier has budgets, but no FIX.
+        # The lowest tier has rate limits, but no FIX access.
         self.town.venue._rate_limits.may_use_fix = lambda *_: True  # type: ignore[method-assign]
         self.accounts = (
             Account("ann", "prediction", RateBudget(tiers[0], use=use)),
@@ -118,8 +118,11 @@ class Soak:
         self._taken: Counter[str] = Counter()
 
     def run(self, seconds: float) -> Outcome:
-        """Half of the time all that may leave does; in the other half there are quiet seconds, too, in which
-        buckets fill, so that what follows is a burst."""
+        """Send for this long.
+
+        In the first half everything allowed is sent at once; the second half has idle seconds in which
+        buckets fill, so the next messages are a burst.
+        """
         outcome, town = Outcome(seconds), self.town
         self._watch()
         begin = town.monotonic
@@ -140,7 +143,7 @@ class Soak:
                 self._hear(client, outcome)
         return outcome
 
-    # What is sent
+    # --- sending ----------------------------------------------------------------------------------------
 
     def _load(self, outcome: Outcome) -> None:
         for account in self.accounts:
@@ -157,7 +160,7 @@ class Soak:
                 self._hear(account.clients.pop(key), outcome, leave=True)
                 continue
             make = random.choice(kinds)
-            # As many as may leave, so that a full bucket leaves as one burst.
+            # As many as allowed, so a full bucket is spent as one burst.
             for _ in range(200):
                 message = make()
                 if budget.wait(message, town.now):
@@ -227,7 +230,7 @@ class Soak:
         account.clients[key] = client
 
     def _ask_rest(self, account: Account, outcome: Outcome) -> None:
-        """Take tokens at the venue's own buckets, as REST does, if the budget has them."""
+        """Take tokens from the venue's own buckets, as REST does, if the budget has them."""
         now, random = self.town.now, self.random
         choices: Any = [("write", None), ("read", None), ("write", 1), ("write", 2)]
         use, shard = random.choice(choices if account.owner == "ann" else choices[:2])
@@ -242,7 +245,7 @@ class Soak:
                 outcome.rest_refused += bucket.missing(tokens) > 0
                 bucket.spend(tokens)
 
-    # Time, and what is heard
+    # --- time and received messages ---------------------------------------------------------------------
 
     def _wait(self, seconds: float) -> None:
         town = self.town
@@ -273,7 +276,7 @@ class Soak:
             yield f"{key.product} {key.use}{'' if key.shard is None else f' {key.shard}'}", bucket
 
     def _watch(self) -> None:
-        """Count what is taken of the venue's buckets."""
+        """Count the tokens taken from the venue's buckets."""
         limits, taken = self.town.venue._rate_limits, self._taken
         make = limits._bucket
 
@@ -300,12 +303,12 @@ class _Counted(TokenBucket):
 
 
 def soak(seconds: float, seed: int, tiers: tuple[str, str], use: float = 0.95) -> Outcome:
-    """Let two accounts of these tiers, on prediction and on margin, send for so long."""
+    """Let two accounts of these tiers, on prediction and on margin, send for this long."""
     return Soak(tiers, seed, use).run(seconds)
 
 
 def main() -> None:
-    """Soak pairs of tiers one after the other."""
+    """Run the soak for pairs of tiers, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)

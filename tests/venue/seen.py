@@ -1,7 +1,7 @@
-"""What of the dialect was on the wire of a simulated venue in the tests, and what was not.
+"""Coverage of the dialect by the wire traffic of simulated venues in the tests.
 
-Every test in this folder that carries bytes through a `VenueModel` is watched, in both directions: what is
-counted was written by one side and given to the other, not built for the count.
+Every test in this folder that passes bytes through a `VenueModel` is observed, in both directions: only
+messages written by one side and received by the other count.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NOT_PRODUCED: Mapping[str, str] = {
     "SessionRejectReason (373) 17 (VALUE_INCLUDES_DELIMITER)": "a delimiter ends the value",
     "SessionRejectReason (373) 18 (UNSUPPORTED_APPL_VERSION)": "no message names its ApplVerID",
 }
-"""What no test shows, with the reason."""
+"""The parts that no test covers, with the reason."""
 
 
 class Seen:
@@ -36,11 +36,11 @@ class Seen:
 
     def __init__(self) -> None:
         self.fields: set[tuple[bytes, bytes]] = set()
-        """MsgType and `tag=value` of the fields that are counted."""
+        """MsgType and `tag=value` of the counted fields."""
         self._framers: WeakKeyDictionary[VenueModel, dict[tuple[int, str], Framer]] = WeakKeyDictionary()
 
     def take(self, venue: VenueModel, connection: int, direction: str, data: bytes) -> None:
-        """Take bytes of a connection, which may end in the middle of a message."""
+        """Add bytes of a connection, which may end in the middle of a message."""
         framer = self._framers.setdefault(venue, {}).setdefault((connection, direction), Framer())
         framer.feed(data)
         while (found := framer.next()) is not None:
@@ -56,7 +56,7 @@ class Seen:
                 self.fields.add((msg_type, field))
 
     def missing(self) -> list[str]:
-        """Return what of the dialect was not seen, by the names that `expected` gives."""
+        """Return the parts of the dialect that were not on the wire, by their names in `expected`."""
         anywhere = {field for _, field in self.fields}
         return [
             name
@@ -67,7 +67,7 @@ class Seen:
 
 
 def watch(seen: Seen) -> Iterator[None]:
-    """Have a record kept of all that goes through venues."""
+    """Record all bytes that pass through venues."""
     receive_data, data_to_send = VenueModel.receive_data, VenueModel.data_to_send
 
     def receive(self: VenueModel, conn: int, data: bytes, now: Instant) -> None:
@@ -85,8 +85,9 @@ def watch(seen: Seen) -> Iterator[None]:
 
 
 def expected() -> dict[str, tuple[bytes | None, bytes]]:
-    """Return what the dialect knows: each MsgType, code value and Text, as `tag=value` on the wire; a Text
-    with the MsgType that it stands in."""
+    """Return the parts of the dialect: each MsgType, code value and Text, as `tag=value` on the wire; a Text
+    together with its MsgType.
+    """
     found: dict[str, tuple[bytes | None, bytes]] = {
         f"MsgType {layout.msg_type} ({layout.name})": (None, MSG_TYPE + layout.msg_type.encode())
         for layout in DIALECT.messages.values()
@@ -100,7 +101,7 @@ def expected() -> dict[str, tuple[bytes | None, bytes]]:
 
 
 def _coded() -> Iterator[FieldLayout]:
-    """Yield every field that stands in a message and has code values, once."""
+    """Yield every field that is in a message and has code values, once."""
     fields: dict[int, FieldLayout] = {}
     blocks = [layout.body for layout in DIALECT.messages.values()]
     while blocks:

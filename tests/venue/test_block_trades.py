@@ -1,4 +1,6 @@
-"""Block trades: printed by the operator, told on KalshiMD by TrdType (828), and paid for by both sides."""
+"""Block trades: printed by the operator, published on KalshiMD with TrdType (828), and paid for by both
+sides.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,7 @@ def printed(town: Town, command: PrintBlockTrade = BLOCK, product: str = "predic
 
 
 def cash(town: Town, product: str = "prediction") -> Decimal:
-    """What all accounts and the exchange have together."""
+    """Return the total cash of all accounts and the exchange."""
     found = town.venue.exchange(product)
     return sum((account.balance for account in found.accounts()), found.fees_kept)
 
@@ -102,7 +104,7 @@ def test_both_sides_are_told_and_hold_what_they_traded(town: Town) -> None:
 def test_nothing_is_lost_or_made(town: Town) -> None:
     before = cash(town)
     printed(town)
-    held = Decimal(100)  # dollars in the contracts: each pair is worth one
+    held = Decimal(100)  # The dollars are in the contracts: each pair is worth one.
     assert cash(town) + held == before
     printed(town, attrs.evolve(BLOCK, buyer=BOB, seller=ANN, price=Decimal("0.55")))
     assert cash(town) == before

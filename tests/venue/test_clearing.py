@@ -69,7 +69,7 @@ def town() -> Town:
 
 
 def send(client: Client, message: Message, operator: str | None = None) -> list[Any]:
-    """What answers a message that this operator gives."""
+    """Send a message with this operator; return the answers."""
     fields = None if operator is None else {"sender_sub_id": operator}
     client.session.send(message, client.town.now, header_fields=fields)
     client.town.run()
@@ -162,7 +162,7 @@ def test_a_listener_of_the_member_sees_its_customers(town: Town) -> None:
     assert [parties(message) for message in listener.take()] == [[(ONE, CUSTOMER), ("joe", OPERATOR)]]
 
 
-# Operators
+# --- operators ------------------------------------------------------------------------------------------
 
 
 def test_the_operator_of_an_order_is_on_its_reports_after_the_customer(town: Town) -> None:
@@ -245,7 +245,7 @@ def test_operators_are_for_clearing_members() -> None:
         assert event.reject.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
 
 
-# Settings
+# --- settings -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Codes of orders that no other test brings on the wire."""
+"""Order codes that no other test puts on the wire."""
 
 from __future__ import annotations
 

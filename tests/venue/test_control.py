@@ -29,7 +29,7 @@ from kalshi_fix_venue.operations.operator import Halt, Pause, Status
 
 
 class FakePerformer:
-    """Stands for a venue: notes what it is asked for."""
+    """Replaces a venue: records the operations requested."""
 
     def __init__(self) -> None:
         self.done: list[Operation] = []
@@ -54,7 +54,7 @@ def channel(tmp_path: Path, performer: FakePerformer) -> Iterator[ControlServer]
 
 
 def raw(channel: ControlServer, data: bytes) -> dict[str, object]:
-    """The reply to bytes as they are; empty if there is none."""
+    """Return the reply to these bytes; empty if there is none."""
     with socket.create_connection(channel.server_address, 10) as connection:  # type: ignore[arg-type]
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -148,7 +148,7 @@ def test_a_dead_venue_is_told_from_one_that_answers(tmp_path: Path) -> None:
             ask(path, Status())
 
 
-# Which venue is meant
+# --- the selected venue ---------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""Cuts, seen by a client over TLS: the end of a connection like any other, and nothing raised in the program
-that asked for it."""
+"""Disconnect faults over TLS: the client sees a normal disconnect, and the program that requested it gets no
+exception.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +24,12 @@ from kalshi_fix_venue.testing import MARKETS, Sandbox, Venue
 ME = "me"
 SYMBOL = MARKETS["prediction"][0].rules.ticker
 LONG = 30.0
-"""Seconds after which a test gives up waiting for what must come."""
+"""Seconds after which a test stops waiting for an expected event."""
 AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
 
 
 def options(sandbox: Sandbox) -> Options:
-    """Arguments of a client that comes back at once."""
+    """Return the arguments of a client that reconnects at once."""
     chosen: Any = {**sandbox.options(ME, "prediction", "KalshiNR"), "reconnect": AT_ONCE}
     return cast("Options", chosen)
 
@@ -41,7 +42,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def client(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> Iterator[Client]:
-    """Comes back at once when its connection ends. Nothing may be logged as an error meanwhile."""
+    """Return a client that reconnects at once when its connection ends. No error may be logged meanwhile."""
     with order_entry(**options(sandbox)) as client:
         yield client
     sandbox.server.perform(Release())
@@ -60,7 +61,7 @@ def order() -> NewOrderSingle:
 
 
 def comes_back(client: Client) -> bool:
-    """Wait until it has logged on twice."""
+    """Wait until the client has logged on twice."""
     logons = 0
     for event in client.events(LONG):
         logons += isinstance(event, LoggedOn)

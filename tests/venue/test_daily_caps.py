@@ -58,7 +58,7 @@ class Capped:
         self.bob = self.town.connect("bob")
 
     def buy(self, cl_ord_id: str, quantity: int, price: str = "0.50", **fields: Any) -> Any:
-        """What ends the answer to an order for the customer with the cap."""
+        """Return the last report that answers an order for the customer with the cap."""
         side = fields.pop("side", BUY)
         self.ann.send(order(cl_ord_id, side, quantity, price, **(FOR | fields)))
         return self.ann.take()[-1]
@@ -107,7 +107,7 @@ def test_what_is_cancelled_gives_its_room_back(capped: Capped) -> None:
     capped.ann.take()
     capped.ann.send(cancel("a2", "a1", **FOR))
     assert capped.ann.take()[-1].exec_type == ExecType.CANCELED  # type: ignore[attr-defined]
-    assert capped.room() == Decimal("7.50")  # what has filled stays used
+    assert capped.room() == Decimal("7.50")  # A filled quantity stays used.
     assert capped.refusal("a3", 16) == EXCEEDED
     assert capped.buy("a3", 15).exec_type == ExecType.NEW
 
@@ -148,14 +148,14 @@ def test_other_sessions_do_not_reserve(capped: Capped) -> None:
 
 def test_a_group_that_triggers_gives_the_room_back(capped: Capped) -> None:
     capped.ann.send(OrderGroupRequest.create(5))
-    # Groups are of the member's own account, so that orders of a customer cannot join them.
+    # Groups belong to the member's own account, so orders of a customer cannot join them.
     group = capped.ann.take()[-1].order_group_id  # type: ignore[attr-defined]
     refused = capped.buy("a1", 1, secondary_cl_ord_id=group)
     assert refused.text == "ORDER_GROUP_NOT_FOUND"
     assert capped.room() == 10
 
 
-# Amends
+# --- amends ---------------------------------------------------------------------------------------------
 
 
 def test_an_amend_reserves_what_it_needs_more(capped: Capped) -> None:
@@ -205,7 +205,7 @@ def test_another_side_or_symbol_than_the_orders_is_a_mismatch(fields: dict[str, 
 
 
 def two_amends(capped: Capped, client: Client, order_id: str) -> list[Any]:
-    """What answers two amends that come in one piece."""
+    """Return the answers to two amends received in one piece."""
     for message in (capped_amend("a2", "a1", order_id, 2), capped_amend("a3", "a2", order_id, 3)):
         client.session.send(message, capped.town.now)
     capped.town.run()
@@ -219,7 +219,7 @@ def test_a_second_amend_before_the_first_is_answered_is_refused(capped: Capped) 
     assert isinstance(refused, OrderCancelReject)
     assert (refused.cxl_rej_reason, refused.text) == (CxlRejReason.BROKER, "ORDER_AMEND_IN_PROGRESS")
     assert refused.order_id == order_id
-    # Answered by now, and in time that stands still.
+    # The first one has been answered, although the clock stands still.
     assert capped.amend("a3", "a2", order_id, 3).exec_type == ExecType.REPLACED
 
 
@@ -260,7 +260,7 @@ def test_a_lost_connection_leaves_no_amend_in_flight(capped: Capped) -> None:
     assert capped.amend("a3", "a2", order_id, 3).exec_type == ExecType.REPLACED
 
 
-# Logon
+# --- logon ----------------------------------------------------------------------------------------------
 
 
 def test_only_clearing_members_reserve_caps() -> None:

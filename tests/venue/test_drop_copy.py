@@ -1,4 +1,4 @@
-"""Drop copy as clients see it: ranges, pages, the window, and every reason for a refusal."""
+"""Drop copy from the client's point of view: ranges, pages, the window, and every reason for a refusal."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Reason = EventResendRejectReason
 
 
 def town_with(*, enabled: bool = True, **changes: Any) -> Town:
-    """Ann (prediction) and Perp (margin) may ask for past reports, Bob may not."""
+    """Return a venue where Ann (prediction) and Perp (margin) may request past reports, and Bob may not."""
     ann = {"subaccounts": {3: d(100)}, "on_shards": {2: {0: d(1000)}}, "drop_copy": enabled}
     bob = {"on_shards": {2: {0: d(1000)}}}
     perp = {"drop_copy": enabled}
@@ -54,7 +54,7 @@ def town() -> Town:
 
 
 def ask(client: Client, begin: str, end: str | None = None) -> list[Message]:
-    """What answers a request; its own number is checked."""
+    """Return the answers to a request, after checking the request's own number."""
     number = client.session.next_outgoing
     client.events.clear()
     start = len(client.wire)
@@ -67,7 +67,7 @@ def ask(client: Client, begin: str, end: str | None = None) -> list[Message]:
 
 
 def replayed(client: Client, begin: str, end: str | None = None) -> list[ExecutionReport]:
-    """The reports of a request that is answered in full."""
+    """Return the reports of a request that is answered in full."""
     *found, complete = ask(client, begin, end)
     assert isinstance(complete, EventResendComplete), complete
     reports = [message for message in found if isinstance(message, ExecutionReport)]
@@ -86,7 +86,7 @@ def exec_ids(reports: list[ExecutionReport]) -> list[str]:
 
 
 def some_orders(town: Town, count: int = 5) -> list[str]:
-    """Let Ann place that many orders; return the ExecIDs."""
+    """Let Ann place this many orders; return the ExecIDs."""
     ann = town.connect("ann")
     ann.take()
     for number in range(count):
@@ -98,7 +98,7 @@ def some_orders(town: Town, count: int = 5) -> list[str]:
 
 
 def body(report: ExecutionReport) -> bytes:
-    """A report without what a session adds."""
+    """Return a report without the fields added by a session."""
     report.header = None
     report.trailer = None
     return repr(report).encode()
@@ -233,10 +233,10 @@ def test_an_end_that_has_not_happened_is_too_large(town: Town) -> None:
     assert refusal(dc, ids[0], f"{clock};2") is Reason.END_TOO_LARGE
     assert refusal(dc, ids[0], f"{clock + 1};1") is Reason.END_TOO_LARGE
     assert len(replayed(dc, ids[0], f"{clock};1")) == 5
-    # What happened to others counts as having happened.
+    # Events of other accounts count as having happened.
     town.connect("bob").send(order("b1", BUY, 1, "0.30"))
     assert len(replayed(dc, ids[0], f"{clock + 1};1")) == 5
-    # A begin that has not happened has nothing after it.
+    # No report follows a begin that has not happened.
     assert replayed(dc, f"{clock + 9};1") == []
 
 
@@ -365,7 +365,7 @@ def test_too_many_requests_in_a_minute_are_refused(town: Town) -> None:
     assert len(replayed(nr, "0;0")) == 1
 
 
-# Pages
+# --- pages ----------------------------------------------------------------------------------------------
 
 
 def many(town: Town, count: int) -> None:
@@ -399,7 +399,7 @@ def test_who_does_not_read_is_sent_no_further_page(monkeypatch: pytest.MonkeyPat
     dc.deaf = True
     dc.send(EventResendRequest(begin_exec_id="0;0"))
     town.wait(5)
-    # One at a time: until it has been answered another is one too many.
+    # One at a time: a further request before the answer is complete is refused.
     request = EventResendRequest(begin_exec_id="0;0")
     dc.send(request)
     assert dc.session.is_established

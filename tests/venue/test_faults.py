@@ -1,4 +1,4 @@
-"""Trouble on demand: what each fault does on the wire, and that the exchange's truth is untouched."""
+"""Fault injection: the effect of each fault on the wire, and the unchanged state of the exchange."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def armed(town: Town) -> int:
 
 
 def book(town: Town) -> dict[str, OrderSnapshot]:
-    """What the exchange knows, by ClOrdID."""
+    """Return the exchange's open orders, by ClOrdID."""
     return {each.cl_ord_id: each for each in town.venue.exchange(PREDICTION).open_orders()}
 
 
 def refused_by(client: Client) -> BusinessMessageReject:
-    """The only j that came since the last call."""
+    """Return the only BusinessMessageReject (j) received since the last call."""
     (event,) = (event for event in client.events if isinstance(event, RejectReceived))
     client.events.clear()
     assert isinstance(event.reject, BusinessMessageReject)
@@ -76,7 +76,7 @@ def refused_by(client: Client) -> BusinessMessageReject:
 
 
 def garbage(client: Client) -> int:
-    """How many bytes came that are no message."""
+    """Return how many bytes were received that are not part of a message."""
     framer, size = Framer(), 0
     framer.feed(bytes(client.wire))
     while (found := framer.next()) is not None:
@@ -86,7 +86,7 @@ def garbage(client: Client) -> int:
     return size + framer.pending
 
 
-# --- whom, when and how often
+# --- target, time and count -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -177,10 +177,10 @@ def test_no_more_than_so_many_faults_are_armed(town: Town) -> None:
     with pytest.raises(ConfigurationError, match="release some"):
         town.do("busy")
     assert armed(town) == MAX_ARMED
-    town.do("cut")  # what waits for nothing needs no room
+    town.do("cut")  # A fault that waits for nothing needs no room.
 
 
-# --- cuts
+# --- connection losses ----------------------------------------------------------------------------------
 
 
 def test_a_cut_connection_ends_without_a_word_and_the_key_is_free_again(
@@ -300,7 +300,7 @@ def test_what_was_read_with_a_request_at_which_the_reply_is_cut_is_not_acted_on(
     assert set(book(town)) == {"a"}
 
 
-# --- late, or not at all
+# --- delays and losses ----------------------------------------------------------------------------------
 
 
 def test_everything_arrives_as_late_as_said_and_in_order(town: Town, ann: Client) -> None:
@@ -312,7 +312,7 @@ def test_everything_arrives_as_late_as_said_and_in_order(town: Town, ann: Client
     town.wait(1)
     assert [report.cl_ord_id for report in reports(ann)] == ["a"]
     assert set(book(town)) == {"a", "b"}
-    town.do("release")  # what is on its way goes on as late as it was
+    town.do("release")  # Messages in transit keep their delay.
     ann.send(order("c", BUY, 1, "0.10"))
     assert ann.take() == []
     town.wait(1)
@@ -343,7 +343,7 @@ def test_a_silent_venue_acts_and_says_it_all_when_it_speaks_again(
     assert ann.session.is_established
     town.do("silence", lasting=5)
     ann.send(order("a2", BUY, 5, "0.40"))
-    town.wait(5)  # it ends by itself
+    town.wait(5)  # the fault expires
     assert len(reports(ann)) == 1
     assert armed(town) == 0
 
@@ -374,7 +374,7 @@ def test_heartbeats_are_late_and_other_messages_are_not(town: Town) -> None:
     before = len(ann.wire)
     town.wait(10.5)
     assert len(ann.wire) == before
-    ann.send(order("a", BUY, 1, "0.10"))  # the heartbeat's number comes first
+    ann.send(order("a", BUY, 1, "0.10"))  # The heartbeat has the lower number.
     assert [frame.count(b"\x0135=0\x01") for frame in (bytes(ann.wire[before:]),)] == [1]
     assert len(reports(ann)) == 1
     assert ann.session.is_established
@@ -428,7 +428,7 @@ def test_withheld_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert armed(town) == 0
 
 
-# --- messages on their way
+# --- messages in transit --------------------------------------------------------------------------------
 
 
 GAPS = [("gap", {}), *(("garble", {"how": how}) for how in ("checksum", "body-length", "cut-short"))]
@@ -526,7 +526,7 @@ def test_a_message_with_wrong_names_is_refused_by_the_client(
     assert garbage(ann) == 0
 
 
-# --- answers that are made up
+# --- forged answers -------------------------------------------------------------------------------------
 
 _ORDER_TEXTS = [text for kind, text in TEXTS if kind == ExecutionReport.MSG_TYPE]
 _CHANGE_TEXTS = [text for kind, text in TEXTS if kind == OrderCancelReject.MSG_TYPE]
@@ -639,7 +639,7 @@ def test_a_client_is_told_that_it_is_too_fast(town: Town, ann: Client) -> None:
     assert set(book(town)) == {"c"}
 
 
-# --- logons
+# --- logons ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -670,12 +670,12 @@ def test_a_key_is_held_for_a_while_and_others_are_not(town: Town) -> None:
     assert town.connect("ann").is_logged_on
 
 
-# --- the truth
+# --- the state of the exchange --------------------------------------------------------------------------
 
 
 @attrs.define
 class Trial:
-    """A random history with faults: what the exchange holds at its end."""
+    """A random history with faults, and the state of the exchange at its end."""
 
     town: Town
     random: Random
@@ -743,7 +743,9 @@ def test_cash_is_conserved_whatever_goes_wrong(seed: int) -> None:
 
 
 def _worth(town: Town) -> Decimal:
-    """Cash, and what it would be if YES paid: a contract pays a dollar to one of its two sides."""
+    """Return all cash plus the value of all contracts if YES paid: a contract pays a dollar to one of its two
+    sides.
+    """
     accounts = town.venue.exchange(PREDICTION).accounts()
     return sum((account.balance + account.holding(MARKET).position.long for account in accounts), Decimal(0))
 

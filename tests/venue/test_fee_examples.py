@@ -19,20 +19,20 @@ BOB = AccountId("bob")
 
 @attrs.frozen
 class Example:
-    """Three equal fills of one order, and what the page says of each."""
+    """Three equal fills of one order, and the page's figures for each."""
 
     quantity: str
-    """Of each fill."""
+    """for each fill"""
     price: str
     trade_fee: str
     rate: str
-    """The page has no rates: this one comes to its trade fee."""
+    """The page has no rates; this one gives its trade fee."""
     net_fees: tuple[str, str, str]
     balance_change: str
-    """Of each fill without its rebate, as the page lists it."""
+    """For each fill, without its rebate, as the page lists it."""
     rebates: tuple[str, str, str]
     left: str
-    """What is overpaid in the end."""
+    """The final overpayment."""
 
 
 EXAMPLES = {

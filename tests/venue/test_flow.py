@@ -1,4 +1,4 @@
-"""The flow of simulated traders: from a seed, within bounds, and with nobody's money lost."""
+"""The order flow of simulated traders: determined by a seed, within bounds, and conserving money."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ HOUR = 3600.0
 
 
 class Watched(VenueModel):
-    """A venue that remembers what came of everything, and looks at the books after each step."""
+    """A venue that records all outcomes, and checks the books after each step."""
 
     def __init__(self, config: VenueConfig) -> None:
         super().__init__(config, Random(1))
@@ -139,7 +139,7 @@ def test_in_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
                 for level in side
             )
             quotes = config.makers * config.levels * 2 * len(rules)
-            # Beside the quotes, what takers left to rest: for ten minutes at most.
+            # In addition to the quotes, the rests of aggressive orders: for ten minutes at most.
             assert resting <= quotes + 100
     assert now.utc - START == timedelta(days=1)
     for product in MARKETS:

@@ -1,4 +1,4 @@
-"""Whatever a client sends, the venue does not fall over and goes on serving others."""
+"""Whatever a client sends, the venue keeps running and continues to serve others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CHANGES = st.tuples(st.sampled_from(["change", "add", "drop"]), st.integers(0, 3
 
 
 def mutate(frame: bytes, changes: list[tuple[str, int, int, bytes]]) -> bytes:
-    """Change fields after the header, and put a right BodyLength and CheckSum around them."""
+    """Change fields after the header, and correct BodyLength and CheckSum."""
     fields = frame.split(SOH)[2:-2]
     for kind, where, tag, value in changes:
         place = 5 + where % max(1, len(fields) - 5)

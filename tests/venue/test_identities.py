@@ -1,4 +1,4 @@
-"""Throwaway certificates and keys."""
+"""Disposable certificates and keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A venue that does not keep up: what was read waits, and is judged by when it arrived."""
+"""A venue that does not keep up: received bytes wait, and are judged by their time of arrival."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kalshi_fix_venue.venue import VenueModel
 from tests.venue.town import Client, Town, config, decode_all, kinds, order, raw_logon
 
 BACKLOG = 100.0
-"""Seconds: longer than the tolerance for SendingTime, and than the patience with a silent client."""
+"""Seconds: longer than the tolerance for SendingTime and the timeout for a silent client."""
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def ann(town: Town) -> Client:
 
 
 def fill(town: Town, size: int = 2 * PIECE) -> int:
-    """A connection of which bytes wait."""
+    """Add waiting bytes of another connection; return it."""
     conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
     town.venue.inbox.receive_data(conn, bytes(size), town.now)
     return conn
 
 
 def leave_unread(town: Town, client: Client) -> None:
-    """Let the venue's inbox have what a client has written, and the client do nothing more by itself."""
+    """Put a client's outgoing bytes into the venue's inbox without further processing."""
     town.venue.inbox.receive_data(client.conn, client.session.data_to_send(), town.now)
     town.clients.remove(client)
 
@@ -141,7 +141,7 @@ def test_the_backlog_is_in_the_status_and_in_the_log(town: Town, caplog: pytest.
 
 
 class Loop:
-    """What a driver needs of an event loop, whose turns a test makes."""
+    """The parts of an event loop that a driver needs, with turns controlled by the test."""
 
     def __init__(self) -> None:
         self.soon: list[Callable[[], object]] = []

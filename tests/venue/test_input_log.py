@@ -1,4 +1,4 @@
-"""What came to a venue is written down, and replays to the same state and the same bytes."""
+"""The input of a venue is logged, and replays to the same state and the same bytes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def logged(town: Town, input_log: InputLog, **changes: Any) -> LoggedVenue:
 
 @contextmanager
 def replayed(path: Path) -> Iterator[LoggedVenue]:
-    """A venue whose log is replayed at the end, to the same."""
+    """Yield a venue, and check at the end that its log replays to the same result."""
     with InputLog(path) as input_log:
         yield input_log.venue(config(), Random(1))
     found = replay(path)
@@ -86,7 +86,9 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 
 
 def traded(path: Path, **changes: Any) -> Town:
-    """An input log of a short day: logons, orders, fills, a pause, a cut, a refused logon, heartbeats."""
+    """Write the input log of a short day: logons, orders, fills, a pause, a disconnect, a refused logon,
+    heartbeats.
+    """
     with InputLog(path, state_every=10) as input_log:
         town = Town(**changes)
         logged(town, input_log, **changes)
@@ -172,7 +174,7 @@ def test_it_replays_in_another_process_whose_hashes_differ(path: Path) -> None:
 
 
 def test_every_call_that_changes_a_venue_is_logged() -> None:
-    """A new public method of VenueModel only looks, and is listed here, or is an input."""
+    """A new public method of VenueModel is either read-only, and listed here, or an input."""
     looks = {
         "exchange",
         "drop_copy",
@@ -233,7 +235,7 @@ def test_a_refused_signature_is_refused_again_without_being_checked(path: Path) 
         venue.receive_data(conn, raw_logon("ann", signer="bob"), NOW)
         assert b"Invalid signature" in venue.data_to_send(conn)
     assert {"verdict": False} in lines_of(path)
-    # The other way round it must not come out.
+    # The opposite must fail.
     path.write_text(path.read_text().replace('{"verdict":false}', '{"verdict":true}'))
     parted = replay(path).parted
     assert parted is not None
@@ -302,7 +304,7 @@ def test_bytes_without_an_end_are_not_kept_back_for_ever(path: Path) -> None:
         assert (len(held) - len(told)) * 100_000 <= MAX_HELD
 
 
-# What is left of an input log
+# --- truncated input logs -------------------------------------------------------------------------------
 
 
 def cut_off(path: Path, size: int) -> Replayed:
@@ -471,7 +473,7 @@ def test_a_server_logs_also_what_is_reset(path: Path) -> None:
     assert found.venue.exchange("prediction").pause is PauseState.OPEN
 
 
-# Values
+# --- values ---------------------------------------------------------------------------------------------
 
 
 def test_every_setting_and_every_operation_can_be_logged() -> None:
@@ -496,7 +498,7 @@ def test_every_setting_and_every_operation_can_be_logged() -> None:
 
 
 def sample(kind: Any) -> Any:
-    """A value of an annotation."""
+    """Return a sample value of an annotation."""
     if get_origin(kind) is UnionType:
         kind = get_args(kind)[0]
     if kind is MarketRules:

@@ -1,4 +1,4 @@
-"""Listener sessions: a live, read-only feed of everything that happens to an account's orders."""
+"""Listener sessions: a live, read-only feed of all events of an account's orders."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ REQUESTS = (
 )
 def test_it_may_not_change_anything(town: Town, ann: Client, session_type: str, message: Message) -> None:
     ann.send(order("a1", BUY, 10, "0.40"))
-    # A key that may trade: the session may not.
+    # A key that may trade: the session still may not.
     listener = town.connect("ann-2", session_type, listener_session=True)
     refused = listener.answer_to_raw(message, BusinessMessageReject)
     assert refused.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
@@ -231,7 +231,7 @@ def test_a_key_that_may_only_read_is_enough(town: Town) -> None:
 
 
 def test_it_may_ask_for_past_reports() -> None:
-    """On KalshiNR, which serves them; asking changes nothing."""
+    """On KalshiNR, which serves them; the request changes nothing."""
     town = Town(accounts=(attrs.evolve(ACCOUNTS[0], drop_copy=True), *ACCOUNTS[1:]))
     ann = town.connect("ann")
     ann.send(order("a1", BUY, 10, "0.40"))

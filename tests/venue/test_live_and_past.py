@@ -1,5 +1,6 @@
-"""What a listener hears as it happens, what drop copy says of it afterwards, and what a session with resend
-finds when it comes back, over random histories: all the same reports."""
+"""A listener's live reports, the reports from drop copy afterwards, and those of a session with resend after
+a reconnect, over random histories: all are the same.
+"""
 
 from __future__ import annotations
 
@@ -39,12 +40,12 @@ def bare(report: Message) -> str:
 
 
 def reports(messages: list[Message]) -> list[ExecutionReport]:
-    """Without those of refused orders, which are not among past reports."""
+    """Return the reports, without those of refused orders, which are not among past reports."""
     return [m for m in messages if isinstance(m, ExecutionReport) and m.exec_type != "8"]
 
 
 class Day:
-    """Ann trades on two keys against Bob."""
+    """A history in which Ann trades on two keys against Bob."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -138,7 +139,7 @@ def test_a_listener_hears_what_drop_copy_says_and_what_waits(seed: int) -> None:
         first, last = sorted(day.random.sample(range(len(ids)), 2))
         part = day.past(dc, ids[first], ids[last])
         assert [bare(report) for report in part] == written[first : last + 1]
-    # What waited.
+    # The queued reports.
     again = day.town.connect("ann-2", "KalshiRT", listener_session=True, store=store)
     day.town.wait(0.5)
     assert [bare(report) for report in reports(again.take())] == written

@@ -1,4 +1,4 @@
-"""Logons at the venue: who is let in, and the Text for who is not."""
+"""Logons at the venue: which are accepted, and the Text for those refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVERYWHERE = [(product, kind.name) for kind in SESSION_TYPES.values() for produc
 
 
 def answer(data: bytes, session_type: str = "KalshiNR", product: str = "prediction") -> str | None:
-    """The Text of the Logout that answers these bytes; None if a Logon does."""
+    """Return the Text of the Logout that answers these bytes; None if a Logon does."""
     town = Town()
     conn, reply = town.begin(data, session_type, product)
     if isinstance(reply, Logon):
@@ -33,7 +33,7 @@ def answer(data: bytes, session_type: str = "KalshiNR", product: str = "predicti
 
 
 def refusal(*args: Any) -> str:
-    """The Text of the Logout that answers these bytes."""
+    """Return the Text of the Logout that answers these bytes."""
     text = answer(*args)
     assert text is not None
     return text

@@ -1,4 +1,6 @@
-"""Collateral that closing a position and netting in a market group give back, as Trade reports tell it."""
+"""Collateral returned by closing a position and by netting in a market group, as reported in Trade
+reports.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ def grouped(**changes: Any) -> dict[str, Any]:
 
 
 def sale(ann: Client, bob: Client, name: str, side: Side, price: str, market: str) -> ExecutionReport:
-    """The Trade report of ann, who comes second."""
+    """Return the Trade report of ann, who places her order second."""
     other = SELL if side is BUY else BUY
     bob.send(order(f"b-{name}", other, 10, price, symbol=market))
     ann.take()
@@ -46,7 +48,7 @@ def test_a_trade_tells_what_closing_and_netting_give_back() -> None:
     ann, bob = town.connect("ann", split_collateral_return=True), town.connect("bob")
     assert told(sale(ann, bob, "1", SELL, "0.30", A)) == (None, None, "-7.00")
     assert told(sale(ann, bob, "2", SELL, "0.40", B)) == (None, "10.00", "4.00")
-    # What the group takes back is in the balance change alone.
+    # Collateral taken back by the group is only part of the balance change.
     assert told(sale(ann, bob, "3", BUY, "0.30", A)) == ("7.00", None, "-3.00")
     assert told(sale(ann, bob, "4", BUY, "0.30", B)) == ("7.00", None, "7.00")
 

@@ -1,4 +1,4 @@
-"""The life of a market as clients see it: opening, halt, close, reopening, dispute."""
+"""The states of a market from the client's point of view: opening, halt, close, reopening, dispute."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def statuses(client: Client) -> list[SecurityStatus]:
 
 
 def refusals(ann: Client) -> list[str | None]:
-    """What an order, an amend and a cancel are answered."""
+    """Return the answers to an order, an amend and a cancel."""
     for message in (order("new", BUY, 1, "0.30"), amend("c", "a1", 2), cancel("c", "a1")):
         ann.send(message)
     return [
@@ -65,7 +65,7 @@ def refusals(ann: Client) -> list[str | None]:
     ]
 
 
-# The close
+# --- close ----------------------------------------------------------------------------------------------
 
 
 def test_a_closed_market_refuses_everything_and_cancels_what_rests_a_little_later() -> None:
@@ -131,7 +131,7 @@ def test_a_session_that_ends_takes_its_orders_from_a_closed_market() -> None:
     assert summary(desk.mass_cancel("ann", CancelCause.DISCONNECTED)) == ["a1 canceled DISCONNECTED"]
 
 
-# Reopening
+# --- reopening ------------------------------------------------------------------------------------------
 
 
 def test_a_closed_market_can_be_opened_again() -> None:
@@ -147,7 +147,7 @@ def test_a_closed_market_can_be_opened_again() -> None:
     assert ann.answer_to(order("a2", BUY, 1, "0.30"), ExecutionReport).exec_type == ExecType.NEW
 
 
-# Before it opens
+# --- before the opening ---------------------------------------------------------------------------------
 
 
 def test_a_market_that_is_not_open_yet_takes_nothing_and_opens_in_silence() -> None:
@@ -162,7 +162,7 @@ def test_a_market_that_is_not_open_yet_takes_nothing_and_opens_in_silence() -> N
     assert md.take() == []
 
 
-# A halt
+# --- halt -----------------------------------------------------------------------------------------------
 
 
 def test_a_halt_cancels_what_asked_for_it_and_lets_owners_cancel() -> None:
@@ -176,7 +176,7 @@ def test_a_halt_cancels_what_asked_for_it_and_lets_owners_cancel() -> None:
     assert town.venue.exchange("prediction").open_orders() == ()
 
 
-# Dispute
+# --- dispute --------------------------------------------------------------------------------------------
 
 
 def test_a_disputed_market_is_determined_again_before_it_is_settled(town: Town) -> None:
@@ -208,7 +208,7 @@ def test_a_correction_of_an_amended_result_is_one_more(town: Town) -> None:
     assert str(town.venue.exchange("prediction").markets[MARKET].settlement_price) == "0.25"
 
 
-# Texts of refusals
+# --- texts of refusals ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("with_text", [True, False])

@@ -1,4 +1,4 @@
-"""What an operator can do to a venue, by name."""
+"""Operations of an operator on a venue, by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_operation_has_a_name_and_a_sentence_and_documented_parameters() -
         assert (cls.__doc__ or "").rstrip().endswith(".")
         for each in parameters(cls):
             assert each.doc
-            assert each.name not in {"when", "do"}  # which a step of a scenario has itself
+            assert each.name not in {"when", "do"}  # A step of a scenario has this itself.
 
 
 def test_values_of_an_operation_make_it_again() -> None:

@@ -1,4 +1,4 @@
-"""Orders that end at once: reduce-only on margin, and settlement bounds that cannot be."""
+"""Orders that end at once: reduce-only on margin, and impossible settlement bounds."""
 
 from __future__ import annotations
 

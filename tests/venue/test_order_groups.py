@@ -53,7 +53,7 @@ def test_an_owner_can_have_so_many_groups_and_no_more() -> None:
     town.venue.exchange("prediction")._state.groups.most = 3
     first = create(ann)
     create(ann)
-    create(ann, alloc_account=2)  # they count for the owner, whatever the account
+    create(ann, alloc_account=2)  # They count for the owner, whatever the account.
     ann.send(OrderGroupRequest.create(5))
     refused = decode_all(bytes(ann.wire))[-1]
     assert isinstance(refused, BusinessMessageReject)

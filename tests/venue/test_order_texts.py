@@ -1,6 +1,7 @@
-"""Every Text (58) that the spec knows of execution reports (8) and cancel rejects (9), through real sessions.
+"""Every Text (58) that the spec lists for execution reports (8) and cancel rejects (9), through real
+sessions.
 
-A new Text of the spec fails here until a dialogue of order_texts.yaml reaches it, or it is in `ELSEWHERE`
+A new Text of the spec fails here until a dialogue of order_texts.yaml produces it, or it is in `ELSEWHERE`
 with the test that does, or in `NOT_PRODUCED` with the reason.
 """
 
@@ -24,9 +25,9 @@ DIALOGUES: Mapping[tuple[str, str], Dialogue] = {
 ELSEWHERE: Mapping[tuple[str, str], str] = {
     ("8", "EXPIRED"): "tests/venue/dialogues/rfq_creators.yaml::an_order_for_a_quote_that_is_over_is_stale",
 }
-"""What another test reaches."""
+"""Texts that another test produces."""
 NOT_PRODUCED: Mapping[tuple[str, str], str] = {}
-"""What the simulated venue does not send, with the reason."""
+"""Texts that the simulated venue does not send, with the reason."""
 EVERY = [key for key in TEXTS if key[0] in (ExecutionReport.MSG_TYPE, OrderCancelReject.MSG_TYPE)]
 
 

@@ -1,4 +1,4 @@
-"""Pauses on schedule and by command: what is refused, what is cancelled, and what sessions are told."""
+"""Scheduled and manual pauses: requests refused, orders cancelled, and messages sent to sessions."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ EVE = datetime(2026, 8, 27, 2, 59, tzinfo=EASTERN).astimezone(UTC)
 
 
 def eve(**changes: Any) -> Town:
-    """A town a minute before maintenance begins."""
+    """Return a venue a minute before maintenance begins."""
     town = Town(**changes)
     town.utc = EVE
     return town
 
 
 def a_week_later(town: Town, before: float = 0) -> None:
-    """Let a week pass, less some seconds, without everybody's heartbeats."""
+    """Let a week pass, less `before` seconds, without any heartbeats."""
     for client in tuple(town.clients):
         client.drop()
     town._move_to(town.monotonic + 7 * 86_400 - before)
@@ -58,12 +58,12 @@ def resting(town: Town) -> set[str]:
     return {each.cl_ord_id for each in town.venue.exchange(PREDICTION).open_orders()}
 
 
-# --- what a pause refuses
+# --- requests refused during a pause --------------------------------------------------------------------
 
 
 @pytest.fixture
 def trader() -> Client:
-    """Has one order that is to be cancelled on a pause, and one that is not."""
+    """Return a client with one order that is cancelled on a pause, and one that is not."""
     town = Town()
     ann = town.connect("ann")
     ann.send(order("stays", BUY, 5, "0.30"))
@@ -124,7 +124,7 @@ def test_a_mass_cancel_works_while_trading_is_paused(trader: Client) -> None:
     assert resting(trader.town) == set()
 
 
-# --- by command
+# --- manual pauses --------------------------------------------------------------------------------------
 
 
 def test_a_pause_concerns_one_product_or_both(town: Town) -> None:
@@ -160,7 +160,7 @@ def test_a_pause_ends_by_itself_to_the_moment(town: Town, ann: Client) -> None:
 
 def test_what_comes_late_finds_the_pause_that_was_due(town: Town, ann: Client) -> None:
     town.do("pause", lasting=10)
-    town._move_to(town.monotonic + 11)  # nobody has called handle_timer
+    town._move_to(town.monotonic + 11)  # handle_timer has not been called
     ann.send(order("a", BUY, 1, "0.10"))
     assert resting(town) == {"a"}
 
@@ -183,7 +183,7 @@ def test_a_pause_of_the_exchange_itself_is_known_to_the_schedule() -> None:
     assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.OPEN)
 
 
-# --- maintenance
+# --- maintenance ----------------------------------------------------------------------------------------
 
 
 def test_maintenance_is_on_thursday_from_three_to_five_in_new_york() -> None:
@@ -197,7 +197,7 @@ def test_maintenance_is_on_thursday_from_three_to_five_in_new_york() -> None:
     ended = ann.ending()
     assert ended.reason is CloseReason.LOGGED_OUT
     assert "maintenance" in ended.text
-    again = town.connect("ann", heart_bt_int=3600)  # cancels are taken meanwhile
+    again = town.connect("ann", heart_bt_int=3600)  # cancels are accepted meanwhile
     assert again.is_logged_on
     town.wait(2 * 3600 - 0.001)
     assert state(town) is PauseState.TRADING_PAUSED
@@ -335,7 +335,7 @@ def test_a_pause_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
         WeeklyPause(**wrong)
 
 
-# --- markets
+# --- markets --------------------------------------------------------------------------------------------
 
 
 def test_resting_orders_are_cancelled_when_a_halted_market_is_reactivated(trader: Client) -> None:
@@ -350,5 +350,5 @@ def test_resting_orders_are_cancelled_when_a_halted_market_is_reactivated(trader
     assert resting(town) == set()
     trader.send(order("new", BUY, 1, "0.20"))
     assert resting(town) == {"new"}
-    town.perform(Open(market=MARKET))  # it is open already
+    town.perform(Open(market=MARKET))  # it is already open
     assert resting(town) == {"new"}

@@ -1,4 +1,6 @@
-"""Prices and quantities that a market takes, and limits of money and positions, as clients see them."""
+"""Prices and quantities accepted by a market, and limits of money and positions, from the client's point of
+view.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,7 @@ def test_prices_off_the_steps_of_a_combo_are_refused() -> None:
 
 
 def by_hand(client: Client, message: Any, seq_num: int) -> Any:
-    """The answer to a message that a client of ours does not send."""
+    """Return the answer to a message that our client would not send."""
     town = client.town
     town.venue.receive_data(client.conn, encode("ann", "KalshiNR", seq_num, town.now, message), town.now)
     town.run()
@@ -151,7 +153,7 @@ def test_the_code_of_a_quantity_that_the_market_does_not_take() -> None:
 
 @pytest.fixture
 def perp() -> Client:
-    """On a perpetual with 2 bid at 100 and at 95, and 2 asked at 110."""
+    """Return a client on a perpetual with 2 bid at 100 and at 95, and 2 asked at 110."""
     client = town_with(margin_market(PERP)).connect("perp", product="margin")
     for name, side, price in (("b1", BUY, "100"), ("b2", BUY, "95"), ("s1", SELL, "110")):
         client.send(order(name, side, 2, price, symbol=PERP))
@@ -187,7 +189,7 @@ def test_resting_orders_stay_when_the_band_moves(perp: Client) -> None:
         side = BUY if price == "81" else SELL
         assert answer(perp, order(name, side, 1, price, symbol=PERP)).exec_type == ExecType.NEW
     assert answer(perp, order("b4", BUY, 1, "104", symbol=PERP)).exec_type == ExecType.NEW
-    # 81 is below four fifths of 104 by now; and an order without another on its side may be anywhere.
+    # 81 is now below four fifths of 104; an order without another one on its side may have any price.
     exchange = perp.town.venue.exchange("margin")
     assert [price for price, _ in exchange.levels(PERP, Side.BUY)] == [
         d("104"),
@@ -235,7 +237,7 @@ def test_limits_of_money_and_positions() -> None:
     rejected = answer(ann, order("a3", SELL, 1, "0.70"))
     assert rejected.ord_rej_reason == OrdRejReason.ORDER_EXCEEDS_LIMIT
     bob.send(order("b1", SELL, 5, "0.40"))
-    # Five long now: ten more may be sold, of which five are on offer.
+    # Five long now: ten more may be sold, of which five are in open orders.
     assert refusals(order("a4", SELL, 5, "0.70"), order("a5", SELL, 1, "0.70")) == [
         None,
         "EXCEEDED_SELL_POSITION_FLOOR",

@@ -1,4 +1,4 @@
-"""Rate budgets that are told of all spending, against the simulated venue's own books."""
+"""Rate budgets that are informed of all spending, against the simulated venue's own token buckets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rate limits: what a tier allows, what is over it, and which bucket a message draws on."""
+"""Rate limits: the allowance of a tier, the refusals above it, and the bucket of each message."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def refusals(client: Client) -> list[BusinessMessageReject]:
 
 
 def taken(client: Client, message: Any, count: int) -> int:
-    """How many of so many messages at once are within the limits."""
+    """Return how many of `count` messages sent at once are within the limits."""
     for number in range(count):
         client.send(message(number))
     refused = refusals(client)
@@ -81,7 +81,7 @@ def snapshot(number: int) -> MarketDataRequest:
     return MarketDataRequest.snapshot(MARKET)
 
 
-# --- the limit
+# --- the limit ------------------------------------------------------------------------------------------
 
 
 def test_a_full_bucket_is_the_burst_and_refills_with_time(town: Town, ann: Client) -> None:
@@ -122,7 +122,7 @@ def test_nobody_is_limited_by_default() -> None:
     assert town.connect("bob").is_logged_on
 
 
-# --- whose
+# --- accounts and keys ----------------------------------------------------------------------------------
 
 
 def test_all_keys_of_an_account_share_its_buckets_and_others_do_not(town: Town) -> None:
@@ -160,13 +160,13 @@ def test_what_is_refused_costs_nothing(town: Town, ann: Client) -> None:
     assert taken(ann, lambda number: new(1000 + number), A_SECOND + 10) == A_SECOND
 
 
-# --- what it costs
+# --- costs ----------------------------------------------------------------------------------------------
 
 SHARDS = {"prediction": (0, 1, 2), "margin": (0,)}
 
 
 def charged(message: Message, product: str = "prediction") -> tuple[str, int | None, float]:
-    """Which bucket a message draws on, and how much."""
+    """Return the bucket of a message and its cost."""
     buckets = RateLimits({("ann", product): "Prime"}, SHARDS)
     login = Login("key", "ann", "KalshiRT", product, True, True)
     assert buckets.takes(message, login, 0.0)
@@ -228,7 +228,7 @@ def test_cancels_are_cheaper(ann: Client) -> None:
     assert len(refusals(ann)) == 1
 
 
-# --- mass cancels
+# --- mass cancels ---------------------------------------------------------------------------------------
 
 
 def mass_cancels(number: int) -> Message:
@@ -273,7 +273,7 @@ def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_sent_again_at_once(
     assert taken(ann, mass_cancels, 1) == 1
 
 
-# --- logons
+# --- logons ---------------------------------------------------------------------------------------------
 
 
 def test_a_tier_without_fix_is_refused() -> None:

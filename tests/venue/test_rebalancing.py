@@ -1,4 +1,4 @@
-"""Free cash that the venue divides among shards."""
+"""Allocation of free cash to shards by the venue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BUY = Side.BUY
 
 
 def divided(**allocation: str) -> dict[str, Any]:
-    """Ann has 1000 on shard 0 and 50 on shard 2."""
+    """Return settings that give Ann 1000 on shard 0 and 50 on shard 2."""
     shares = {int(shard.removeprefix("on_")): d(percent) for shard, percent in allocation.items()}
     accounts = (attrs.evolve(ACCOUNTS[0], allocation=shares), *ACCOUNTS[1:])
     return {"markets": MARKETS, "accounts": accounts}
@@ -38,7 +38,7 @@ def test_free_cash_is_divided_every_ten_seconds() -> None:
     town.wait(9.9)
     assert balances(town) == ds(1000, 50)
     town.wait(0.1)
-    # 950 and 50 are free: 800 and 200 of it are wanted, and 50 more are held back.
+    # 950 and 50 are free: the targets are 800 and 200, and 50 more are reserved.
     assert balances(town) == ds(850, 200)
     ann.send(crypto("a2", quantity=100, price="0.55"))
     town.wait(10)
@@ -74,7 +74,7 @@ def test_what_does_not_divide_evenly_stays() -> None:
     town.wait(30)
     here, there = balances(town)
     assert here + there == 1050
-    # A third of what is free, and what is held back.
+    # A third of the free cash, plus the reserved cash.
     assert here - d("0.5") == d("349.8299")
 
 

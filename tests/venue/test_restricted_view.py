@@ -1,4 +1,4 @@
-"""What a key for some customer accounts hears of: listeners, drop copy, settlement reports."""
+"""The view of a key restricted to some customer accounts: listeners, drop copy, settlement reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ LIMITED = frozenset({ONE})
 
 
 def town() -> Town:
-    """The key `ann` trades for all customers; `ann-2` and `ann-md` are for the first one."""
+    """Return a venue where the key `ann` trades for all customers; `ann-2` and `ann-md` are for the first
+    one.
+    """
     keys = (
         api_key("ann"),
         attrs.evolve(api_key("ann-2"), customers=LIMITED),
@@ -36,7 +38,7 @@ def town() -> Town:
 
 
 def trade(town: Town) -> Client:
-    """Ann and both of her customers hold a contract of Bob's, and each is refused one order."""
+    """Let Ann and both of her customers hold a contract of Bob's, and each have one order refused."""
     ann, bob = town.connect("ann"), town.connect("bob")
     for name, parties in (("own", []), ("one", customer(ONE)), ("two", customer(TWO))):
         ann.send(order(name, BUY, 1, "0.40", party_ids=parties))

@@ -1,4 +1,6 @@
-"""Retransmission on KalshiRT and KalshiPT: what is kept, how long, how much, and what is said beyond it."""
+"""Retransmission on KalshiRT and KalshiPT: which messages are kept, how long, how many, and the answer beyond
+that.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,9 @@ HOUR = 3600
 
 
 def fill_while_away(town: Town, store: MemoryStore, count: int = 3, **fields: Any) -> None:
-    """Let an order of Ann's rest, lose her connection, and fill it in part that many times. What she missed
-    has the numbers from 3 on."""
+    """Let an order of Ann's rest, lose her connection, and fill it in part `count` times. The reports she
+    missed are numbered from 3 on.
+    """
     ann = town.connect("ann", "KalshiRT", store=store, **fields)
     ann.send(order("a1", BUY, 100, "0.40"))
     ann.drop()
@@ -39,7 +42,7 @@ def fill_while_away(town: Town, store: MemoryStore, count: int = 3, **fields: An
 
 
 def pass_time(town: Town, seconds: float) -> None:
-    """Let time pass for everybody at once, however long: nobody is connected."""
+    """Let any amount of time pass at once; no client is connected."""
     assert not town.clients
     town.monotonic += seconds
     town.utc += timedelta(seconds=seconds)
@@ -50,12 +53,14 @@ def filled(client: Client) -> list[str]:
 
 
 def refusals(client: Client) -> list[str]:
-    """Texts of the first Reject, if there is one; the client's session then looks for what is still kept."""
+    """Return the Texts of the first Reject, if there is one; the client's session then searches for what is
+    still kept.
+    """
     return [m.text or "" for m in decode_all(bytes(client.wire)) if isinstance(m, Reject)][:1]
 
 
 def resent(town: Town, client: Client, begin: int, end: int = 0) -> list[Message]:
-    """What answers a ResendRequest that the client's own session knows nothing of."""
+    """Return the answers to a ResendRequest that bypasses the client's own session."""
     town.run()
     return client.raw(ResendRequest(begin_seq_no=begin, end_seq_no=end))
 
@@ -82,7 +87,7 @@ def test_messages_are_kept_as_long_as_the_logon_asked(hours: int | None, after: 
     else:
         assert filled(again) == []
         assert refusals(again) == ["BeginSeqNo 3 is before the retention window, which begins at 6"]
-    # Either way the session goes on.
+    # In both cases the session continues.
     again.send(order("a2", BUY, 1, "0.30"))
     assert [m.cl_ord_id for m in again.take() if isinstance(m, ExecutionReport)] == ["a2"]
 
@@ -101,7 +106,7 @@ def test_a_part_that_is_too_old_refuses_the_whole_range(town: Town) -> None:
     pass_time(town, 2 * HOUR)
     again = town.connect("ann", "KalshiRT", store=store)
     assert refusals(again) == ["BeginSeqNo 3 is before the retention window, which begins at 4"]
-    # The refusal names what can be had, and its client asks for that.
+    # The refusal contains the oldest number available, and its client requests from there.
     assert filled(again) == ["2.00"]
 
 

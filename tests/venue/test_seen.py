@@ -1,4 +1,4 @@
-"""All of the dialect is on the wire of the simulated venue in these tests, but for what is named."""
+"""All of the dialect, except for the parts listed, is on the wire of the simulated venue in these tests."""
 
 from __future__ import annotations
 

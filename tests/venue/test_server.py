@@ -25,7 +25,7 @@ from tests.venue.desk import BUY, MARKET
 from tests.venue.town import KEYS, config, order, raw_logon
 
 PATIENCE = 20.0
-"""Seconds that a test waits for what must come; it never waits for nothing to come."""
+"""Seconds that a test waits for an expected event; it never waits for the absence of one."""
 NR = ("prediction", "KalshiNR")
 
 
@@ -68,7 +68,7 @@ def report(client: blocking.Client) -> ExecutionReport:
 
 
 def reported(client: blocking.Client, placed: NewOrderSingle) -> list[str]:
-    """The ExecTypes of the first two reports of an order."""
+    """Return the ExecTypes of the first two reports of an order."""
     client.send(placed)
     return [report(client).exec_type for _ in range(2)]
 
@@ -164,7 +164,7 @@ def test_a_port_that_is_taken_is_told_and_leaves_nothing_behind(authority: Autho
 
 
 class SlowTransport(asyncio.Transport):
-    """A transport that keeps what is written to it."""
+    """A transport that keeps all bytes written to it."""
 
     def __init__(self) -> None:
         super().__init__()

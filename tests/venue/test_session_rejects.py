@@ -1,4 +1,4 @@
-"""What a session of the venue says of messages that break the rules of the session layer."""
+"""Answers of a venue session to messages that break the rules of the session layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ORDER = f"11=a1|38=1|40=2|44=40|54=1|55={MARKET}|59=1|"
 
 
 def answers(town: Town, session_type: str, msg_type: str, fields: str, *, late: float = 0.0) -> list[Message]:
-    """Log on, send one message by hand, and return what comes."""
+    """Log on, send one message that bypasses the session, and return the answers."""
     client = town.connect("ann", session_type)
     time = wire_time(town.now.utc - timedelta(seconds=late))
     head = f"35={msg_type}|49={KEYS['ann'].key_id}|56={session_type}|34=2|52={time}|"

@@ -1,4 +1,6 @@
-"""Settlement reports (UMS) as clients see them: who gets which, their groups and pages, and what waits."""
+"""Settlement reports (UMS) from the client's point of view: recipients, groups and pages, and queued
+reports.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def settle(town: Town, result: MarketResult = MarketResult.YES, price: str | Non
 
 
 def trade(town: Town, quantity: int = 10, price: str = "0.40") -> None:
-    """Ann buys of Bob, on connections that are gone afterwards."""
+    """Let Ann buy from Bob, on connections that are closed afterwards."""
     bob, ann = town.connect("bob"), town.connect("ann")
     bob.send(order("b1", SELL, quantity, price))
     ann.send(order("a1", BUY, quantity, price))
@@ -174,7 +176,7 @@ SUBACCOUNTS = accounts(ann={"subaccounts": dict.fromkeys(range(1, 5), d(100))})
 
 
 def settled_for_subaccounts(**assumptions: Any) -> list[MarketSettlementReport]:
-    """The reports of Ann, whose subaccount N holds N + 1 contracts, but number 4 holds 5 NO."""
+    """Return the reports of Ann, whose subaccount N holds N + 1 contracts, but number 4 holds 5 NO."""
     town = Town(assumptions=Assumptions(**assumptions), accounts=SUBACCOUNTS)
     bob, ann, post_trade = town.connect("bob"), town.connect("ann"), town.connect("ann-2", "KalshiPT")
     bob.send(order("b1", SELL, 100, "0.40"))

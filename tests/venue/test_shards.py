@@ -1,4 +1,4 @@
-"""Shards: where a request goes, and what each shard keeps for itself."""
+"""Shards: the destination of a request, and the state kept per shard."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_shards_that_cannot_be(changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("destination", [-1, 0, 7])
 def test_margin_ignores_the_destination(destination: int) -> None:
-    """Clients of ours do not send it there, so its bytes are made by hand."""
+    """Our client does not send this destination, so the bytes are built by hand."""
     town = Town()
     perp = town.connect("perp", product="margin")
     requests: list[Message] = [

@@ -27,7 +27,9 @@ def read() -> Message:
 
 
 def taken(client: Client, message: Callable[[], Message], count: int) -> int:
-    """How many of so many requests in one piece are within the limits; the others are refused by 380=8."""
+    """Return how many of `count` requests sent in one piece are within the limits; the others are refused by
+    380=8.
+    """
     town = client.town
     for _ in range(count):
         client.session.send(message(), town.now)

@@ -1,4 +1,4 @@
-"""Orders, positions and money as a trader keeps them, against the ledger of the venue, over real sessions."""
+"""Orders, positions and money as kept by a trader, against the ledger of the venue, over real sessions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Wire = dict[str, Any]
 
 
 class Trader:
-    """One owner, with what he keeps beside his session."""
+    """One owner, with the state kept besides the session."""
 
     precision = Decimal("0.0001")
 
@@ -75,7 +75,7 @@ class Trader:
             self.client.session.send(request, self.town.now)
 
     def lose(self) -> None:
-        """The connection breaks; what is on its way to this side is lost."""
+        """Break the connection; messages in transit to this side are lost."""
         client, self.client = self.client, None
         if client is not None:
             client.events.clear()
@@ -102,7 +102,7 @@ class Trader:
         client.logout()
 
     def ledger(self) -> tuple[list[Wire], Decimal, Decimal]:
-        """What the venue knows: open orders, position, balance."""
+        """Return the venue's state: open orders, position, balance."""
         exchange = self.town.venue.exchange("prediction")
         account = AccountId(self.name)
         found = [
@@ -121,7 +121,7 @@ class Trader:
         return sorted(found, key=by_id), exchange.position(account, MARKET).net, balance
 
     def kept(self) -> tuple[list[Wire], Decimal, Decimal]:
-        """The same, as it is known here."""
+        """Return the same state, as kept by the trader."""
         names = ("order_id", "cl_ord_id", "filled", "remaining", "price", "value")
         found = [{name: getattr(each, name) for name in names} for each in self.orders.live()]
         return sorted(found, key=by_id), self.positions.of(MARKET).net, START + self.cash.of().change
@@ -140,7 +140,7 @@ def by_id(row: Wire) -> str:
 
 
 def act(trader: Trader, random: Random) -> None:
-    """Something that a trader may do next, right or wrong."""
+    """Perform a random next action, valid or not."""
     orders = trader.orders
     live = orders.live()
     try:
@@ -151,7 +151,7 @@ def act(trader: Trader, random: Random) -> None:
                 trader.send(orders.replace(chosen, trader.id(), price=price, remaining=random.randint(0, 15)))
             case "cancel" if live:
                 trader.send(orders.cancel(random.choice(live), trader.id()))
-            case "late" if live:  # two about one order, of which the second comes too late
+            case "late" if live:  # two about one order, the second of which arrives too late
                 chosen = random.choice(live)
                 trader.send(orders.cancel(chosen, trader.id()))
                 trader.send(orders.replace(chosen, trader.id(), remaining=5))
@@ -160,7 +160,7 @@ def act(trader: Trader, random: Random) -> None:
                 price = f"0.{random.randint(40, 60)}"
                 side, quantity = random.choice((BUY, SELL)), Decimal(random.randint(1, 1500)) / 100
                 if random.random() < 0.05:
-                    quantity = Decimal(50_000)  # more than he can pay
+                    quantity = Decimal(50_000)  # more than the account can pay
                 made = orders.new(trader.id(), MARKET, side, quantity, price, time_in_force=tif)
                 trader.send(made)
     except OrderRequestError:
@@ -203,7 +203,7 @@ def test_what_is_lost_is_in_doubt_until_drop_copy_has_told_it(seed: int, cancel_
             ann.follow()
             bob.follow()
         if ann.orders.live():
-            act(ann, random)  # nobody hears what comes of it, if it arrives
+            act(ann, random)  # The answer, if the request arrives, is lost.
             if random.random() < 0.7:
                 town.run()
         ann.lose()

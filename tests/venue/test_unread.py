@@ -1,4 +1,4 @@
-"""Bytes that nobody fetches, while faults hold others back."""
+"""Bytes that are not fetched, while faults hold others back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_what_waits_behind_unfetched_bytes_is_no_deadline(town: Town, ann: Clien
         venue.connections_with_output()
         town.monotonic += 1
         town.utc += timedelta(seconds=1)
-    # Nobody reads: the first report is ready at 5 seconds, the second one at 6.
+    # The bytes are not read: the first report is ready at 5 seconds, the second one at 6.
     for _ in range(6):
         town.monotonic += 1
         town.utc += timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""The venue as a whole: sessions, orders, market data, disconnects and resends on a virtual clock."""
+"""The whole venue: sessions, orders, market data, disconnects and resends on a virtual clock."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_an_order_and_a_deadline_concern_no_more_sessions_than_they_must(
         monkeypatch.setattr(Session, name, call)
 
     def look() -> int:
-        """How many sessions the venue has asked anything since the last look."""
+        """Return how many sessions the venue has called since the last time."""
         town.venue.connections_with_output()
         assert not town.venue.connections_to_close() & {ann.conn, *(other.conn for other in others)}
         town.venue.next_deadline()
@@ -178,7 +178,7 @@ def test_an_order_and_a_deadline_concern_no_more_sessions_than_they_must(
     assert look() <= 2
     town.monotonic += 10  # all that never logged on
     town.venue.handle_timer(town.now)
-    assert len(idle) <= look() <= len(idle) + len(others) + 1  # theirs has been put off since they logged on
+    assert len(idle) <= look() <= len(idle) + len(others) + 1  # deadlines have moved since the logon
     assert town.venue.connections_to_close() == set(idle)
 
 
@@ -199,7 +199,7 @@ def test_a_client_that_stops_reading_loses_its_connection_and_on_rt_nothing_else
     seen = [m.cum_qty for m in ann.take() if isinstance(m, ExecutionReport)]
     assert 0 < len(seen) < 40
     again = town.connect("ann", "KalshiRT", store=store)
-    town.wait(0.1)  # the resend leaves in pages
+    town.wait(0.1)  # The resend is sent in pages.
     seen += [m.cum_qty for m in again.take() if isinstance(m, ExecutionReport)]
     assert seen == [d(number) for number in range(1, 41)]
 
@@ -233,7 +233,7 @@ def test_output_waits_until_it_is_fetched(town: Town) -> None:
 
 
 def test_a_skipped_gap_is_told(town: Town) -> None:
-    """Logons and heartbeats take numbers too, and are gap-filled rather than resent."""
+    """Logons and heartbeats use numbers too, and are gap-filled rather than resent."""
     store = MemoryStore()
     ann = town.connect("ann", "KalshiRT", store=store)
     ann.drop()

@@ -1,4 +1,4 @@
-"""Time that passes at once."""
+"""Virtual time, which passes without waiting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_it_stops_at_each_deadline_and_at_the_end(town: Town) -> None:
     stops: list[Instant] = []
     end = pass_time(town.venue, 25, town.now, after=stops.append)
     assert end == Instant(75.0, START + timedelta(seconds=25))
-    # The heartbeats, the test request for a client that says nothing, and the end.
+    # The heartbeats, the TestRequest to a silent client, and the end.
     assert [stop.monotonic for stop in stops][:1] == [60.0]
     assert stops[-1] == end
     assert all(stop.utc - START == timedelta(seconds=stop.monotonic - 50) for stop in stops)

@@ -69,7 +69,7 @@ def api_key(name: str) -> ApiKey:
 
 
 def accounts(**changes: dict[str, Any]) -> tuple[AccountConfig, ...]:
-    """Everyone's accounts, with 1,000 dollars where an owner's `changes` say nothing else."""
+    """Return all accounts, with 1,000 dollars unless an owner's `changes` has another amount."""
     return tuple(
         AccountConfig(
             **{"owner": owner, "product": product, "balance": Decimal(1000), **changes.get(owner, {})}
@@ -97,7 +97,7 @@ class Client:
     session: Session
     events: list[Event] = attrs.field(factory=list)
     wire: bytearray = attrs.field(factory=bytearray)
-    """Every byte that came."""
+    """Every byte received."""
     deaf: bool = False
     """Whether it has stopped reading."""
 
@@ -106,15 +106,16 @@ class Client:
         self.town.run()
 
     def raw(self, message: Message) -> list[Message]:
-        """Send what the session would not, as its next message, and return what comes back; it cannot send
-        any more."""
+        """Send a message that the session would refuse, as its next message, and return the answers. The
+        session cannot send afterwards.
+        """
         town, session_type = self.town, self.session.config.session_type.name
         data = encode(self.name, session_type, self.session.next_outgoing, town.now, message)
         town.venue.receive_data(self.conn, data, town.now)
         return decode_all(town.venue.data_to_send(self.conn))
 
     def answer_to_raw(self, message: Message, kind: type[M]) -> M:
-        """As `raw`, if one message comes back."""
+        """Send a message as `raw` does, and return the single answer."""
         (answer,) = self.raw(message)
         assert isinstance(answer, kind), answer
         return answer
@@ -124,13 +125,13 @@ class Client:
         self.town.run()
 
     def drop(self) -> None:
-        """Lose the connection without a word."""
+        """Lose the connection without a Logout."""
         self.town.venue.receive_eof(self.conn, self.town.now)
         self.town.clients.remove(self)
         self.town.run()
 
     def take(self) -> list[Message]:
-        """Messages that came since the last call."""
+        """Return the messages received since the last call."""
         found = [event.message for event in self.events if isinstance(event, MessageReceived)]
         self.events.clear()
         return found
@@ -141,7 +142,7 @@ class Client:
         return message
 
     def answer_to(self, message: Message, kind: type[M]) -> M:
-        """Send a message, and return the only one that came since the last call of `take`."""
+        """Send a message, and return the only one received since the last call of `take`."""
         self.send(message)
         return self.take_only(kind)
 
@@ -176,7 +177,7 @@ class Town:
         heart_bt_int: int = 30,
         **logon_fields: Any,
     ) -> Client:
-        """Log on; prices in dollars and no pending reports unless the fields say otherwise."""
+        """Log on; prices are in dollars and there are no pending reports unless the fields set otherwise."""
         kind = DIALECT.session_types[session_type]
         fields = {"use_dollars": True} | logon_fields
         if session_type in ("KalshiNR", "KalshiRT"):
@@ -207,29 +208,29 @@ class Town:
     def begin(
         self, data: bytes, session_type: str = "KalshiNR", product: str = "prediction"
     ) -> tuple[int, Message]:
-        """A connection that begins with these bytes, and the one message that answers them."""
+        """Open a connection with these bytes; return it and the one message that answers them."""
         conn = self.venue.connection_made(product, session_type, self.now)
         self.venue.receive_data(conn, data, self.now)
         (reply,) = decode_all(self.venue.data_to_send(conn))
         return conn, reply
 
     def execute(self, command: Command, product: str = "prediction") -> None:
-        """Give the exchange of a product a command, and let everybody hear of it."""
+        """Give the exchange of a product a command, and deliver the resulting messages."""
         self.venue.execute(product, command, self.now)
         self.run()
 
     def perform(self, operation: Operation) -> Answer:
-        """Do what an operator can do, and let everybody hear of it."""
+        """Perform an operator's operation, and deliver the resulting messages."""
         answer = self.venue.perform(operation, self.now)
         self.run()
         return answer
 
     def do(self, name: str, **values: Any) -> Answer:
-        """As `perform`, by name."""
+        """Perform an operation by name."""
         return self.perform(operation(name, values))
 
     def run(self) -> None:
-        """Move bytes until everybody is quiet."""
+        """Move bytes until no side has any left."""
         moved = True
         while moved:
             moved = False
@@ -253,7 +254,7 @@ class Town:
                 client.session.confirm()
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, stopping at every deadline of anybody."""
+        """Let time pass, stopping at every deadline of the venue and the clients."""
         end = self.monotonic + seconds
         while True:
             deadlines = [self.venue.next_deadline(), *(c.session.next_deadline() for c in self.clients)]
@@ -308,7 +309,7 @@ def amend(cl_ord_id: str, orig: str, quantity: int, **fields: Any) -> OrderCance
 
 
 def customer(party_id: str) -> list[Party]:
-    """PartyIDs (448) of an order for a customer of a clearing member."""
+    """Return the PartyIDs (448) of an order for a customer of a clearing member."""
     return [Party(party_id=party_id, party_role=PartyRole.CUSTOMER_ACCOUNT)]
 
 
@@ -318,12 +319,12 @@ def mass_cancel(cl_ord_id: str = "m") -> OrderMassCancelRequest:
 
 
 def reports(client: Client) -> list[ExecutionReport]:
-    """The reports that came since the last call; what else came is forgotten."""
+    """Return the reports received since the last call; all other messages are discarded."""
     return [message for message in client.take() if isinstance(message, ExecutionReport)]
 
 
 def encode(key: str, session_type: str, seq_num: int, now: Instant, message: Message) -> bytes:
-    """A message as a client would put it on the wire, unchecked."""
+    """Return a message in wire form as a client would write it, unchecked."""
     header = Header(
         msg_type=message.MSG_TYPE,
         sender_comp_id=KEYS[key].key_id,
@@ -343,7 +344,7 @@ def raw_logon(
     signed_for: str | None = None,
     **fields: Any,
 ) -> bytes:
-    """A Logon as a client would put it on the wire, unchecked. A field that is None is left out."""
+    """Return a Logon in wire form as a client would write it, unchecked. A field that is None is omitted."""
     now = now or Instant(50.0, START)
     sending_time = now.utc.strftime("%Y%m%d-%H:%M:%S.") + f"{now.utc.microsecond // 1000:03}"
     private = load_private_key(KEYS[signer or key].private_key_pem)
@@ -363,7 +364,7 @@ def decode_all(data: bytes) -> list[Message]:
 
 
 def framed(message: bytes, old: bytes, new: bytes) -> bytes:
-    """A message with something else in it, and a right BodyLength and CheckSum."""
+    """Return a message with `old` replaced by `new`, and a correct BodyLength and CheckSum."""
     body = message.split(b"\x01", 2)[2].rsplit(b"10=", 1)[0].replace(old, new)
     return encode_frame("FIXT.1.1", body)
 

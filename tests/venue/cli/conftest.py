@@ -1,4 +1,6 @@
-"""The simulated venue and the variables that lead the command to it, as for the other subcommands."""
+"""The simulated venue and the environment variables that point the command to it, as for the other
+subcommands.
+"""
 
 from tests.adapters.cli.conftest import environ, place, sandbox
 

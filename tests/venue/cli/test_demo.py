@@ -1,4 +1,4 @@
-"""The demo when something does not go as it must."""
+"""Failures of the demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kalshi-fix venue do`, against a venue that runs."""
+"""`kalshi-fix venue do`, against a running venue."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_options_stand_before_the_operation_or_after_it(folder: Path, place: int
     result = CliRunner().invoke(commands, ["venue", "do", *words])
     assert result.exit_code == 0, result.output
     assert "trading paused" in json.loads(result.stdout)["said"]
-    # The one that is nearer to the operation counts.
+    # The option nearer to the operation takes precedence.
     assert do(folder.parent / "nowhere", "resume", "--folder", str(folder)).exit_code == 0
 
 

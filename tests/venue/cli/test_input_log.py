@@ -1,4 +1,4 @@
-"""A venue of the command line that is logged, killed, and replayed."""
+"""A venue started from the command line: its input log, a kill, and the replay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ schedule:
 
 @pytest.fixture
 def input_log(tmp_path: Path) -> Path:
-    """That of a venue that traded with itself for a moment and was killed."""
+    """Return the input log of a venue that traded with itself briefly and was killed."""
     scenario, input_log = tmp_path / "scenario.yaml", tmp_path / "venue.input_log"
     scenario.write_text(SCENARIO)
     arguments = [

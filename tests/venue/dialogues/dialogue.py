@@ -1,6 +1,7 @@
-"""Plays dialogues: who sends what to a venue in memory, and what everybody receives, line by line.
+"""Player of dialogues: messages sent to a venue in memory, and the messages each client receives, line by
+line.
 
-README.md of this folder has the format. What a client receives is compared on the wire, field by field.
+README.md of this folder defines the format. Received messages are compared on the wire, field by field.
 """
 
 from __future__ import annotations
@@ -41,16 +42,18 @@ Make = Callable[[Mapping[str, Any]], Town]
 
 @attrs.frozen
 class Dialogue:
-    """One dialogue with everything that its file says for all of them."""
+    """A dialogue, with the parts of its file that all dialogues share."""
 
     name: str
     lines: str
     venue: Mapping[str, Any]
     """Settings of the venue."""
     clients: Mapping[str, str]
-    """By name, what follows it in an `on` line. Those that a dialogue names are logged on at its start."""
+    """By client name, the arguments of its `on` line. Clients named in a dialogue are logged on at
+    its start.
+    """
     words: Mapping[str, str]
-    """What a client says in short, by the first word."""
+    """Message abbreviations, by their first word."""
     names: Mapping[str, str]
     """Values by name."""
 
@@ -81,7 +84,7 @@ def load(path: Path) -> Iterator[Dialogue]:
 
 
 def _fill(part: Any, columns: list[str], row: list[str]) -> Any:
-    """Put the cells of a row where their columns are named, as `<column>`."""
+    """Replace each column name, written as `<column>`, by the cell of the row."""
     if isinstance(part, dict):
         return {key: _fill(value, columns, row) for key, value in part.items()}
     if not isinstance(part, str):
@@ -92,7 +95,7 @@ def _fill(part: Any, columns: list[str], row: list[str]) -> Any:
 
 
 def _expand(lines: str, blocks: Mapping[str, str]) -> Iterator[str]:
-    """Yield the lines without comments, and those of a block in place of the line that names it."""
+    """Yield the lines without comments, with each block name replaced by the lines of the block."""
     for each in lines.splitlines():
         line = re.sub(r"(^|\s+)#.*", "", each).strip()
         words = line.split()
@@ -103,7 +106,9 @@ def _expand(lines: str, blocks: Mapping[str, str]) -> Iterator[str]:
 
 
 def _filled(template: str, words: list[str]) -> str:
-    """Fill the holes of a template: `{0}` and so on by the words that set no field, `{*}` by the others."""
+    """Fill the placeholders of a template: `{0}` and so on by the words that set no field, `{*}` by the
+    others.
+    """
     given = [word for word in words if "=" not in word]
 
     def fill(hole: re.Match[str]) -> str:
@@ -116,22 +121,22 @@ def _filled(template: str, words: list[str]) -> str:
 
 @attrs.define
 class Play:
-    """One dialogue while it is played."""
+    """The state of one dialogue during its run."""
 
     dialogue: Dialogue
     town: Town
     names: dict[str, str]
     clients: dict[str, Client] = attrs.field(factory=dict)
     _heard: dict[str, int] = attrs.field(factory=dict)
-    """By client, how many bytes were looked at."""
+    """Number of bytes already compared, by client."""
     _unchecked: dict[str, int] = attrs.field(factory=dict)
-    """By client, how many messages its session knows nothing of."""
+    """Number of messages that bypassed the session, by client."""
 
     def run(self) -> None:
         """Play all lines.
 
         Raises:
-            AssertionError: it comes out differently; the message says in which line.
+            AssertionError: the result differs; the message contains the line.
         """
         lines = self.dialogue.lines.splitlines()
         spoken = [line.split()[0] for line in lines]
@@ -141,7 +146,7 @@ class Play:
                 self._on(name, *shlex.split(how))
         while lines:
             line = lines.pop(0)
-            # What one client receives may take several lines.
+            # The messages of one client may take several lines.
             while re.match(r"\S+ < ", line) and lines and lines[0].startswith(f"{line.split()[0]} < "):
                 line += f" ; {lines.pop(0).split(' < ', 1)[1]}"
             try:
@@ -150,7 +155,7 @@ class Play:
                 raise AssertionError(f"{self.dialogue.name}: {line}\n{wrong}") from None
 
     def _named(self, found: re.Match[str]) -> str:
-        """The value of a name; one without a value stays, to be given one."""
+        """Return the value of a name, or the reference itself while the name has no value."""
         return self.names.get(found[1], found[0])
 
     def _do(self, first: str, *rest: str) -> None:
@@ -174,10 +179,10 @@ class Play:
             case _:
                 raise AssertionError(f"what does {first} do?")
 
-    # What clients send and receive
+    # --- messages sent and received ---------------------------------------------------------------------
 
     def _in_full(self, words: list[str]) -> list[str]:
-        """A message with what its first word is short for."""
+        """Return a message with its abbreviation expanded."""
         template = self.dialogue.words.get(words[0])
         if template is None:
             return words
@@ -209,7 +214,7 @@ class Play:
         town.run()
 
     def received(self, name: str) -> list[list[tuple[int, str]]]:
-        """The fields of the messages that a client has received since the last call."""
+        """Return the fields of the messages that a client has received since the last call."""
         client, framer = self.clients[name], Framer()
         framer.feed(bytes(client.wire[self._heard.get(name, 0) :]))
         self._heard[name] = len(client.wire)
@@ -255,17 +260,17 @@ class Play:
             pairs = zip(values, wanted, strict=False)
             assert all(same(value, _code(tag, each)) for value, each in pairs), f"not {part}: {shown}"
 
-    # Everything else
+    # --- all other lines --------------------------------------------------------------------------------
 
     def _on(self, name: str, session_type: str, *settings: str) -> None:
-        """Log a client on; `key=` is another key than its name's."""
+        """Log a client on; `key=` selects a key other than that of its name."""
         found = {key: _setting(value) for key, _, value in (each.partition("=") for each in settings)}
         key = found.pop("key", name)
         self.clients[name] = self.town.connect(key, session_type, **found)
         self.received(name)
 
     def _refused(self, name: str, session_type: str, *settings: str) -> None:
-        """Let a client of `clients` try to log on with other settings, and be refused."""
+        """Let a client of `clients` try to log on with other settings, and check that it is refused."""
         known = shlex.split(self.dialogue.clients[name])[1:]
         self._on(name, session_type, *known, *settings)
         self._heard[name] = 0
@@ -275,22 +280,22 @@ class Play:
         self.town.wait(float(seconds))
 
     def _unnoticed(self, seconds: str) -> None:
-        """Let time pass without a call of any timer."""
+        """Let time pass without calling any timer."""
         self.town._move_to(self.town.monotonic + float(seconds))
 
     def _due(self, seconds: str) -> None:
-        """The gateway has its next timer after so many seconds, or never."""
+        """Check that the gateway's next timer is due in this many seconds, or never."""
         deadline = self.town.venue._gateways["prediction"].next_deadline()
         found = None if deadline is None else round((deadline - self.town.utc).total_seconds(), 3)
         assert found == (None if seconds == "never" else float(seconds)), found
 
     def _hear(self, *names: str) -> None:
-        """Let clients, or all of them, forget what they have received."""
+        """Discard the messages received by these clients, or by all."""
         for name in names or self.clients:
             self.received(name)
 
     def _silent(self, *names: str) -> None:
-        """Clients have received nothing."""
+        """Check that these clients have received no message."""
         for name in names:
             self._expect(name, "-")
 
@@ -306,7 +311,7 @@ class Play:
         self.town.execute(SetPause(PauseState[state]))
 
     def _operator(self, name: str, *values: str) -> None:
-        """Do an operation by its name."""
+        """Perform an operation by its name."""
         self.town.do(name, **dict(each.split("=", 1) for each in values))
 
     def _net(self, owner: str, quantity: str, ticker: str = MARKET) -> None:
@@ -320,7 +325,7 @@ class Play:
         self._is(self.town.venue.exchange("prediction").account(_account(owner)).reserved, dollars)
 
     def _sum(self, dollars: str, *owners: str) -> None:
-        """Owners have so much together."""
+        """Check the total balance of these owners."""
         accounts = (self.town.venue.exchange("prediction").account(_account(owner)) for owner in owners)
         self._is(sum((account.balance for account in accounts), Decimal(0)), dollars)
 
@@ -331,7 +336,9 @@ class Play:
         self._book(Side.SELL, *levels)
 
     def _book(self, side: Side, *levels: str) -> None:
-        """`40@0.45` for each level, the best one first; another market than the usual one by `of TICKER`."""
+        """Check a book side: `40@0.45` for each level, the best one first; `of TICKER` selects another
+        market.
+        """
         ticker = MARKET
         if "of" in levels:
             levels, ticker = levels[:-2], levels[-1]
@@ -359,7 +366,7 @@ def _setting(value: str) -> Any:
 
 
 def _code(tag: int, value: str) -> str:
-    """Return the value of a code, or in RefTagID of a field, by its name; any other value unchanged."""
+    """Return the value of a code (or, in RefTagID, of a field) given by name; any other value unchanged."""
     if tag == TAGS["RefTagID"] and value in TAGS:
         return str(TAGS[value])
     codes = FIELDS[tag].codes if tag in FIELDS else None

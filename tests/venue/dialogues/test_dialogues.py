@@ -1,4 +1,4 @@
-"""Every dialogue of this folder with a venue in memory."""
+"""Every dialogue of this folder, played against a venue in memory."""
 
 from __future__ import annotations
 

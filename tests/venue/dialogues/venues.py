@@ -1,4 +1,4 @@
-"""The venues of dialogues, from the settings that their files give."""
+"""The venues of dialogues, built from the settings in their files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MARKETS = {
 
 
 def venue(settings: Mapping[str, Any]) -> Town:
-    """The venue of a dialogue: `kind` is that of orders or that of RFQs."""
+    """Return the venue of a dialogue: `kind` selects orders or RFQs."""
     changes = dict(settings)
     kind = changes.pop("kind")
     if "assumptions" in changes:

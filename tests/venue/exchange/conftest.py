@@ -1,4 +1,4 @@
-"""What most tests of the exchange model begin with."""
+"""Fixtures shared by the tests of the exchange model."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from tests.venue.desk import Desk
 
 @pytest.fixture
 def desk() -> Desk:
-    """An exchange with one market, where nothing has happened."""
+    """Return an exchange with one market, before any command."""
     return Desk()

@@ -1,4 +1,6 @@
-"""The fees of a history of fills, by the page on fee rounding, in fractions, one step after the other."""
+"""A slow model of fees: a history of fills computed in fractions, step by step, by the page on fee
+rounding.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ def down(amount: Fraction, step: Fraction) -> Fraction:
 
 @attrs.define
 class SlowFees:
-    """`precisions` by owner; an order's overpayment by its name."""
+    """Fees of fills, with `precisions` by owner and the overpayment of each order by its name."""
 
     precisions: dict[str, Fraction]
     rate: Fraction = Fraction(7, 100)

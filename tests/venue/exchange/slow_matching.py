@@ -1,4 +1,4 @@
-"""The slow obvious matching model: one list of resting orders, searched from the start each time."""
+"""A slow matching model: one list of resting orders, searched from the start each time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SlowOrder:
 
 @attrs.define
 class SlowBook:
-    """`resting` is in time order: whoever joins the queue anew goes to its end."""
+    """One book, with `resting` in time order: an order that loses its priority is moved to the end."""
 
     resting: list[SlowOrder] = attrs.field(factory=list)
     fills: list[Fill] = attrs.field(factory=list)
@@ -55,7 +55,7 @@ class SlowBook:
         self.resting = [order for order in self.resting if order.name != name]
 
     def amend(self, name: str, quantity: Decimal, price: Decimal, stp: SelfTradePrevention) -> None:
-        """The caller knows that an order of this name rests."""
+        """Change an order, which must be resting."""
         (order,) = (o for o in self.resting if o.name == name)
         if quantity < order.filled:
             return
@@ -82,7 +82,7 @@ class SlowBook:
         return sizes
 
     def _counterparts(self, order: SlowOrder) -> list[SlowOrder]:
-        """Resting orders that the order crosses, in the order in which they trade."""
+        """Return the resting orders that the order crosses, in the order in which they trade."""
         if order.side is Side.BUY:
             found = [o for o in self.resting if o.side is Side.SELL and o.price <= order.price]
             return sorted(found, key=lambda o: o.price)
@@ -90,8 +90,9 @@ class SlowBook:
         return sorted(found, key=lambda o: -o.price)
 
     def _fills_nothing(self, order: SlowOrder, stp: SelfTradePrevention) -> bool:
-        """Say whether there is too little for a fill-or-kill order, which trades what it can once it meets
-        an order of its owner."""
+        """Return whether the quantity is too small for a fill-or-kill order, which trades the available
+        quantity if it meets an order of its owner.
+        """
         volume = Decimal(0)
         for other in self._counterparts(order):
             if volume >= order.total:
@@ -102,7 +103,7 @@ class SlowBook:
         return volume < order.total
 
     def _trade(self, order: SlowOrder, stp: SelfTradePrevention) -> bool:
-        """Say whether the rest of the order may live on."""
+        """Trade an order; return whether its rest stays open."""
         for other in self._counterparts(order):
             if not order.left:
                 break

@@ -1,4 +1,4 @@
-"""What positions in groups of markets are sure to pay, by going through everything that may come out."""
+"""Guaranteed payouts of positions in groups of markets, computed by enumerating all possible outcomes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Outcome = Mapping[str, bool]
 
 
 def possible(group: MarketGroup, known: Outcome) -> Iterator[Outcome]:
-    """Everything that may come out in a group, whatever of it is known already."""
+    """Yield every possible outcome of a group, given the known results."""
     for results in product((False, True), repeat=len(group.markets)):
         if group.kind is GroupKind.DIRECTIONAL:
             fits = all(before or not after for before, after in pairwise(results))
@@ -27,8 +27,9 @@ def possible(group: MarketGroup, known: Outcome) -> Iterator[Outcome]:
 
 @attrs.define
 class SlowPurse:
-    """All that an account ever bought, YES and NO, and what it paid for that. Nothing is ever sold: selling
-    YES is buying NO."""
+    """All YES and NO contracts that an account ever bought, and their cost. Selling YES is modelled as buying
+    NO.
+    """
 
     paid: Fraction = Fraction(0)
     yes: dict[str, Fraction] = attrs.field(factory=dict)
@@ -49,7 +50,7 @@ class SlowPurse:
         )
 
     def worst_loss(self, groups: tuple[MarketGroup, ...]) -> Fraction:
-        """What is lost if the worst comes out of all: that much has to be paid, and no more."""
+        """Return the loss in the worst outcome, which is exactly the collateral required."""
         return self.paid - sum(
             (min(self.payout(outcome) for outcome in possible(group, {})) for group in groups),
             Fraction(0),

@@ -1,4 +1,4 @@
-"""The exchange model against the slow obvious one, on random sequences of requests."""
+"""The exchange model against the slow one, on random sequences of requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Place:
     stp: SelfTradePrevention
 
     def on(self, desk: Desk, name: str, price: Decimal) -> tuple[Outcome, ...]:
-        """Place it at the exchange model, at this price."""
+        """Place the order at the exchange model, at this price."""
         return desk.place(
             self.owner,
             name,
@@ -93,7 +93,7 @@ requests = st.lists(st.one_of(places, places, places, places, cancels, amends), 
 
 
 def crowd(seed: int, length: int) -> list[Place | Cancel | Amend]:
-    """A long sequence that trades much; hypothesis prefers short ones that trade little."""
+    """Return a long sequence with many trades; hypothesis prefers short ones with few."""
     random = Random(seed)
 
     def number(step: Decimal, low: int, high: int) -> Decimal:
@@ -125,14 +125,14 @@ def _first_id(cl_ord_id: str) -> str:
 
 
 class Match:
-    """Plays every request to both models and keeps what is derived from the outcomes."""
+    """Plays every request to both models and keeps the values derived from the outcomes."""
 
     def __init__(self, balance: str) -> None:
         self.desk = Desk(balances=dict.fromkeys(OWNERS, balance))
         self.slow = SlowBook()
         self.stps: dict[str, SelfTradePrevention] = {}
         self.ids: dict[str, str] = {}
-        """The current ClOrdID of each order, by its first one, which the slow model uses throughout."""
+        """The current ClOrdID of each order, by its first one, which the slow model always uses."""
         self.fills: list[Fill] = []
         self.rebuilt: dict[Side, dict[Decimal, Decimal]] = {BUY: {}, SELL: {}}
 
@@ -200,7 +200,7 @@ class Match:
 
 
 def compare(sequence: list[Place | Cancel | Amend]) -> int:
-    """Play a sequence, comparing after each step; return how many trades there were."""
+    """Play a sequence, comparing after each step; return the number of trades."""
     match = Match("1000000")
     for number, request in enumerate(sequence):
         match.play(number, request)

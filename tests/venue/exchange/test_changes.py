@@ -1,4 +1,4 @@
-"""Cancels, amends, mass cancels, pauses and the life of a market at the exchange model."""
+"""Cancels, amends, mass cancels, pauses and market states at the exchange model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fees of trades: rounding, the accumulator of an order, and what the exchange keeps."""
+"""Fees of trades: rounding, the accumulator of an order, and the fees kept by the exchange."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SUBPENNY = (prediction_market(MARKET, subpenny=True),)
 
 
 def test_a_rebate_waits_until_the_fee_is_as_large() -> None:
-    """After 0.0099 overpaid a fill comes with next to no fee: a cent back would make it negative."""
+    """With 0.0099 overpaid, a fill has almost no fee: a rebate of a cent would make it negative."""
     order = FeeAccumulator(d("0.0099"))
     assert order.charge(d("-0.5098"), d(0), CENT, rebate_waits=True).net == d("0.0002")
     assert order.overpaid == d("0.0101")
@@ -51,7 +51,9 @@ def test_that_a_rebate_waits_is_an_assumption() -> None:
 
 
 def least_net_fee(desk: Desk) -> Decimal:
-    """Of an order of bob's that makes many small trades, with no trade fee, at 1 and at 51 hundredths."""
+    """Return the least net fee of an order that makes many small trades, of 1 and 99 hundredths, without
+    trade fee.
+    """
     desk.place("bob", "b1", BUY, 100, "0.51")
     found = []
     for number in range(40):
@@ -128,7 +130,7 @@ def test_a_cost_limit_includes_no_fees() -> None:
 
 
 def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) -> int:
-    """Play a sequence, comparing each fill with the slow model; return how many fills there were."""
+    """Play a sequence, comparing each fill with the slow model; return the number of fills."""
     desk = Desk(balances=dict.fromkeys(OWNERS, "1000"), fees=None, terms=TERMS, markets=SUBPENNY)
     slow = SlowFees({owner: Fraction(step) for owner, step in PRECISIONS.items()})
     slow.balances = dict.fromkeys(OWNERS, Fraction(1000))
@@ -185,8 +187,10 @@ def test_fees_agree_with_the_slow_model_in_a_crowd(seed: int) -> None:
     [(1, False), (3, False), (30, False), (100, False), (100, True), (170, True)],
 )
 def test_many_small_fills_cost_what_one_large_one_does(quantity: int, rebate_waits: bool) -> None:
-    """Quantities in hundredths. Up to what an order may have overpaid at a time, and to the trade fees, which
-    are rounded up for each fill. A rebate that waits for a large enough fee comes if there is one."""
+    """Quantities are in hundredths. The costs differ by the possible overpayment of an order and by the trade
+    fees, which are rounded up for each fill. A rebate that waits for a large enough fee is paid if there is
+    one.
+    """
     assumptions = Assumptions(rebate_waits_for_a_fee=rebate_waits)
 
     def cost(lots: int) -> Decimal:

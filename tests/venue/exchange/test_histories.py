@@ -1,6 +1,7 @@
-"""Cash and contracts over long random histories with everything on: two shards, subaccounts, customers, whole
+"""Cash and contracts over long random histories with every feature: two shards, subaccounts, customers, whole
 cents and less, daily caps, market groups, order groups, quotes, block trades, transfers, halts, pauses,
-settlements. Each amount is counted by hand from the outcomes, beside the exchange."""
+settlements. Each amount is computed from the outcomes, independently of the exchange.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +81,7 @@ def purses(product: str) -> dict[AccountId, Decimal]:
 
 
 class History:
-    """A random history at an exchange, and what it comes to when counted by hand."""
+    """A random history at an exchange, with independent totals."""
 
     def __init__(self, product: str, seed: int) -> None:
         self.random = Random(seed)
@@ -106,13 +107,13 @@ class History:
         self.open: dict[str, PlaceOrder] = {}
         """By OrderID, as placed."""
         self.quoted: set[str] = set()
-        """OrderIDs of orders that came of quotes, which reserve nothing under a daily cap."""
+        """OrderIDs of orders created from quotes, which reserve nothing under a daily cap."""
         self.groups: list[tuple[AccountId, str]] = []
         self.seen: Counter[str] = Counter()
         winner = self.random.choice([*RACE, None])
         self.results = {ticker: MarketResult.YES if ticker == winner else MarketResult.NO for ticker in RACE}
 
-    # What happens
+    # --- commands ---------------------------------------------------------------------------------------
 
     def step(self) -> None:
         self.now += timedelta(seconds=self.random.choice([0, 0, 0.001, 1, 5, 600]))
@@ -123,7 +124,7 @@ class History:
     def play(self, command: Command) -> None:
         try:
             outcomes = self.exchange.apply(command, self.now)
-        except ValueError:  # which changes nothing
+        except ValueError:  # an empty command, which changes nothing
             self.seen[f"{type(command).__name__} refused"] += 1
             outcomes = ()
         else:
@@ -251,7 +252,7 @@ class History:
         return TradeQuote(maker=maker, maker_rests=self.random.randrange(2) == 0, creator=creator)
 
     def _operate(self) -> Command:
-        """Something that no order is: a block trade, a transfer, bounds of the settlement."""
+        """Return an operator's command: a block trade, a transfer, or bounds of the settlement."""
         random = self.random
         rules = random.choice(self.rules)
         shard = [purse for purse in self.funded if purse.shard == rules.shard]
@@ -317,7 +318,7 @@ class History:
         price = Decimal(self.random.randint(0, 10_000)) / 10_000 if result is MarketResult.SCALAR else None
         return SetMarketState(ticker, MarketState.DETERMINED, result, price)
 
-    # What it comes to
+    # --- independent totals -----------------------------------------------------------------------------
 
     def _count(self, outcome: Outcome) -> None:
         self.seen[type(outcome).__name__] += 1
@@ -360,7 +361,7 @@ class History:
         exchange = self.exchange
         accounts = {account.id: account for account in exchange.accounts()}
         assert {key: account.balance for key, account in accounts.items()} == self.cash
-        if self.product == PREDICTION:  # on margin a loss may be larger than what is there
+        if self.product == PREDICTION:  # On margin a loss may be larger than the balance.
             assert all(account.available >= 0 for account in accounts.values())
         held: dict[tuple[AccountId, str], Decimal] = {
             (key, ticker): holding.position.net
@@ -374,7 +375,9 @@ class History:
         self.check_orders()
 
     def check_orders(self) -> None:
-        """Whatever ended was told of, and books, accounts and the daily cap agree on what is open."""
+        """Check that every ended order was reported, and that books, accounts and the daily cap agree on the
+        open ones.
+        """
         orders = self.exchange.open_orders()
         assert self.open.keys() == {order.order_id for order in orders}
         working: dict[tuple[AccountId, str, Side], Decimal] = defaultdict(Decimal)
@@ -400,7 +403,7 @@ class History:
         assert (Decimal(0) if cap is None else cap.reserved) == reserved
 
     def total(self) -> Decimal:
-        """Everything that anybody has, and what the exchange keeps."""
+        """Return the total value of all accounts and of the fees kept by the exchange."""
         accounts = self.exchange.accounts()
         total = sum((account.balance for account in accounts), Decimal(0)) + self.exchange.fees_kept
         for account in accounts:
@@ -408,7 +411,7 @@ class History:
             for holding in account.holdings.values():
                 position = holding.position
                 if isinstance(account.collateral, MarginCollateral):
-                    # What was posted, and what it lost or gained against a price that all have in common.
+                    # The posted amount, and the gain or loss against a price common to all positions.
                     total += position.entry_value * account.collateral.rate
                     total += position.entry_value * (1 if position.net < 0 else -1)
                 else:
@@ -417,7 +420,7 @@ class History:
         return total
 
     def end(self) -> None:
-        """Open again, cancel all orders as the exchange does it, settle all markets."""
+        """End the pause, cancel all orders as the exchange does, settle all markets."""
         self.play(SetPause(PauseState.OPEN))
         for owner in OWNERS:
             self.play(CancelAll(origin=owner, cause=CancelCause.DISCONNECTED))
@@ -445,7 +448,7 @@ def test_nothing_is_made_or_lost_on_prediction(seed: int) -> None:
     assert sum(account.balance for account in accounts) + history.exchange.fees_kept == FUNDS * len(accounts)
     assert history.seen["OrderTraded"] > 50
     assert history.seen["MarketSettled"] == len(PREDICTIONS)
-    # All of it did happen, or the checks are of nothing.
+    # Check that every kind of event occurred; the other checks would otherwise prove nothing.
     for what in (
         "PrintBlockTrade",
         "ORDER_GROUP",

@@ -1,4 +1,4 @@
-"""Market groups: what positions in several markets are sure to pay together is returned at once."""
+"""Market groups: the guaranteed joint payout of positions in several markets is returned at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EXCLUSIVE = MarketGroup(name="CUP", markets=RACE)
 EXHAUSTIVE = MarketGroup(name="CUP", markets=RACE, exhaustive=True)
 DIRECTIONAL = MarketGroup(name="GDP", markets=RANGES, kind=GroupKind.DIRECTIONAL)
 SINGLE = MarketGroup(name="alone", markets=(ALONE,))
-"""What the slow model makes of a market without a group; the exchange is not told of it."""
+"""The slow model's group for a market without a group; the exchange does not have it."""
 OWNERS = ("ann", "bob", "cat")
 
 
@@ -43,7 +43,7 @@ def netting_desk(*groups: MarketGroup, balance: str = "100") -> Desk:
 
 
 def trade(desk: Desk, owner: str, side: Side, quantity: int | str, price: str, market: str) -> OrderTraded:
-    """A trade of an owner with cat, who comes first; returns that of the owner."""
+    """Trade between an owner and cat, who places her order first; return the owner's trade."""
     number = desk.exchange.draw_exec_id()
     other = SELL if side is BUY else BUY
     desk.place("cat", f"c{number}", other, quantity, price, market=market)
@@ -59,9 +59,9 @@ def test_two_shorts_of_exclusive_markets_are_sure_to_pay_one_of_them() -> None:
     assert (second.ranged_return, second.collateral_returned, second.balance_change) == ds(4, 0, "0.8")
     third = trade(desk, "ann", SELL, 4, "0.20", RACE[2])
     assert (third.ranged_return, third.balance_change) == ds(4, "0.8")
-    # What is still at stake is what the worst result costs: the first market comes out YES.
+    # The remaining cost is that of the worst result: the first market is decided YES.
     assert desk.balance("ann") == 100 - 7 + d("1.6")
-    # Cat, long in all three, may lose all of it: there may be no winner.
+    # Cat, long in all three, may lose everything: there may be no winner.
     assert desk.balance("cat") == 100 - 3 - d("1.6")
 
 
@@ -78,7 +78,7 @@ def test_a_long_below_and_a_short_above_are_sure_to_pay_one() -> None:
     trade(desk, "ann", BUY, 10, "0.60", RANGES[0])
     above = trade(desk, "ann", SELL, 7, "0.40", RANGES[2])
     assert (above.ranged_return, above.balance_change) == ds(7, "2.8")
-    # The other way round nothing is sure.
+    # The opposite positions guarantee nothing.
     other = netting_desk(DIRECTIONAL)
     trade(other, "ann", SELL, 10, "0.60", RANGES[0])
     assert trade(other, "ann", BUY, 7, "0.40", RANGES[2]).ranged_return == 0
@@ -105,7 +105,7 @@ def test_an_order_that_closes_needs_the_money_that_is_taken_back() -> None:
         "a2 rejected INSUFFICIENT_BALANCE"
     ]
     assert summary(desk.place("ann", "a2", BUY, 10, "0.30", market=RACE[0])) == ["a2 accepted"]
-    # The other market cannot be closed as well: that takes nothing back, but costs its price.
+    # The other market cannot be closed as well: closing takes nothing back, but costs its price.
     assert desk.available("ann") == 0
     assert summary(desk.place("ann", "a3", BUY, 1, "0.30", market=RACE[1])) == ["a3 accepted"]
     desk.place("cat", "c", SELL, 10, "0.30", market=RACE[0])
@@ -163,9 +163,9 @@ def test_a_result_frees_what_it_makes_sure_with_the_settlement_of_a_position() -
         trade(desk, "ann", SELL, 10, "0.30", market)
     paid = settle(desk, RACE[0], MarketResult.YES)
     (ann, cat) = paid.positions
-    # 20 had been advanced, and 20 is what the other two are sure to pay now.
+    # 20 had been advanced, and the other two are now sure to pay 20.
     assert (ann.payout, cat.payout) == ds(0, 10)
-    # Nobody else wins: the other two pay nothing to cat, and nothing more to ann.
+    # There is no other winner: the other two pay nothing to cat, and nothing more to ann.
     for market in RACE[1:]:
         assert [each.payout for each in settle(desk, market, MarketResult.NO).positions] == [0, 0]
 
@@ -212,7 +212,7 @@ def test_what_is_sure_is_the_least_of_all_that_may_come_out(
 
 @attrs.define
 class Exchange:
-    """A desk and the slow model, which see the same trades."""
+    """A desk and the slow model, with the same trades."""
 
     desk: Desk
     groups: tuple[MarketGroup, ...]
@@ -246,7 +246,9 @@ class Exchange:
 
 
 def play(seed: int, length: int, start: int, kinds: tuple[MarketGroup, MarketGroup]) -> Exchange:
-    """Random orders of three owners in seven markets, with little money; all is compared after each."""
+    """Play random orders of three owners in seven markets, with little money; compare everything
+    after each.
+    """
     random = Random(seed)
     desk = netting_desk(*kinds, balance=str(start))
     model = Exchange(desk, (*kinds, SINGLE), {owner: SlowPurse() for owner in OWNERS})

@@ -1,4 +1,4 @@
-"""New orders at the exchange model: priority, lifetimes, and every reason to refuse one."""
+"""New orders at the exchange model: priority, time in force, and every reason for a rejection."""
 
 from __future__ import annotations
 

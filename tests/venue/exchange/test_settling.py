@@ -1,4 +1,4 @@
-"""The end of a market: results, payouts, what becomes of orders, positions and money."""
+"""The end of a market: results, payouts, and their effects on orders, positions and money."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def paid(outcome: MarketSettled) -> dict[str, Decimal]:
 
 @pytest.fixture
 def desk() -> Desk:
-    """Ann is 10 long at 40 cents, Bob 10 short, Cat has traded and holds nothing."""
+    """Return a desk where Ann is 10 long at 40 cents, Bob 10 short, and Cat has traded and is flat."""
     desk = Desk(balances=dict.fromkeys(("ann", "bob", "cat"), "100"))
     desk.place("bob", "b1", SELL, 10, "0.40")
     desk.place("ann", "a1", BUY, 10, "0.40")
@@ -222,7 +222,7 @@ LADDER = ("ABOVE-50", "ABOVE-60", "ABOVE-70")
 def test_a_result_does_not_contradict_those_of_its_group(
     kind: GroupKind, exhaustive: bool, before: list[MarketResult], last: MarketResult, says: str | None
 ) -> None:
-    """Money that the group had returned would have to be taken back."""
+    """The money returned by the group would otherwise have to be taken back."""
     group = MarketGroup(name="g", markets=LADDER, kind=kind, exhaustive=exhaustive)
     desk = Desk(markets=tuple(prediction_market(ticker) for ticker in LADDER), market_groups=(group,))
     for ticker, result in zip(LADDER, before, strict=False):
@@ -233,7 +233,7 @@ def test_a_result_does_not_contradict_those_of_its_group(
     with pytest.raises(ValueError, match=says):
         desk.market_state(DETERMINED, last, market=LADDER[2])
     assert desk.exchange.markets[LADDER[2]].state is MarketState.ACTIVE
-    # One that was decided wrongly is corrected first.
+    # A wrong result must be corrected first.
     desk.market_state(DETERMINED, SCALAR, "0.5", market=LADDER[0])
     desk.market_state(DETERMINED, SCALAR, "0.5", market=LADDER[1])
     desk.market_state(DETERMINED, last, market=LADDER[2])

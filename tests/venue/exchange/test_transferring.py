@@ -1,4 +1,4 @@
-"""Cash that an owner moves between shards and subaccounts."""
+"""Cash moved by its owner between shards and subaccounts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HERE, SAVED, THERE = AccountId("ann"), AccountId("ann", 1), AccountId("ann", 0, 
 
 @pytest.fixture
 def desk() -> Desk:
-    """Ann with 10 dollars on shard 0, 6 of them held back for an order."""
+    """Return a desk where Ann has 10 dollars on shard 0, 6 of them reserved for an order."""
     desk = Desk(balances={"ann": "10", "ann/1": "0", "bob": "10"}, markets=(prediction_market(MARKET),))
     desk.place("ann", "a1", BUY, 10, "0.60")
     return desk

@@ -1,4 +1,4 @@
-"""What most tests of the gateway begin with."""
+"""Fixtures shared by the gateway tests."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tests.venue.gateway.gateway_desk import GatewayDesk
 
 @pytest.fixture
 def desk() -> GatewayDesk:
-    """A gateway in front of an exchange with one market, where nobody is logged on."""
+    """Return a gateway in front of an exchange with one market, without logins."""
     return GatewayDesk()
 
 
 @pytest.fixture
 def ann(desk: GatewayDesk) -> Login:
-    """Ann on KalshiNR, without pending reports and in dollars."""
+    """Return Ann's login on KalshiNR, without pending reports and in dollars."""
     return desk.login("ann")
 
 
 @pytest.fixture
 def bob(desk: GatewayDesk) -> Login:
-    """Bob, like Ann."""
+    """Return Bob's login, with the same settings as Ann's."""
     return desk.login("bob")

@@ -1,4 +1,4 @@
-"""A product's gateway without sessions: messages in, what each login is told out."""
+"""A product's gateway without sessions: requests in, and the messages for each login out."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ M = TypeVar("M", bound=Message)
 
 
 class GatewayDesk:
-    """Everything a login is told is checked against the dialect, as a session would do. `settings` are those
-    of the exchange (see `Desk`)."""
+    """Checks every message for a login against the dialect, as a session would do. `settings` are those of
+    the exchange (see `Desk`).
+    """
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class GatewayDesk:
         write: bool = True,
         **flags: Any,
     ) -> Login:
-        """Someone who is logged on. By default without pending reports, and in dollars."""
+        """Return a login, by default without pending reports and in dollars."""
         login = Login(
             key_id=key or f"key-{owner}",
             owner=owner,
@@ -143,12 +144,12 @@ class GatewayDesk:
 
 
 def told(deliveries: Sequence[Delivery], login: Login) -> list[Message]:
-    """What one login is told."""
+    """Return the messages for one login."""
     return [message for to, message in deliveries if to is login]
 
 
 def reports(deliveries: Sequence[Delivery], login: Login) -> list[ExecutionReport]:
-    """What one login is told, all of it being execution reports."""
+    """Return the messages for one login, all of which must be execution reports."""
     found = told(deliveries, login)
     only = [message for message in found if isinstance(message, ExecutionReport)]
     assert len(only) == len(found), found
@@ -156,12 +157,12 @@ def reports(deliveries: Sequence[Delivery], login: Login) -> list[ExecutionRepor
 
 
 def line(report: ExecutionReport) -> str:
-    """ExecType, OrdStatus, LeavesQty and CumQty."""
+    """Return ExecType, OrdStatus, LeavesQty and CumQty."""
     return f"{report.exec_type}/{report.ord_status} {report.leaves_qty}+{report.cum_qty}"
 
 
 def only(deliveries: Sequence[Delivery], kind: type[M]) -> M:
-    """The one message there is."""
+    """Return the only message."""
     ((_, message),) = deliveries
     assert isinstance(message, kind), message
     return message

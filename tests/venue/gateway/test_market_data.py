@@ -1,4 +1,4 @@
-"""How many symbols market data takes."""
+"""Limits on the number of symbols in market data requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests at the gateway: what is refused, by whom, and with which words."""
+"""Requests at the gateway: which are refused, by which part, and with which Text."""
 
 from __future__ import annotations
 

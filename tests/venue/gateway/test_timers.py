@@ -1,4 +1,4 @@
-"""What gateways do later: at its time, in order, once, unless it was cancelled."""
+"""Delayed actions of gateways: performed when due, in order, once, unless cancelled."""
 
 from __future__ import annotations
 
@@ -81,13 +81,13 @@ def test_cancelled_timers_do_not_pile_up() -> None:
     timers.at(START + SECOND, does_nothing)
     for number in range(20 * MOST_CANCELED):
         timers.cancel(timers.at(START + (number + 2) * SECOND, does_nothing))
-    # The earliest is open, so that nothing but the bound takes the others out.
+    # The earliest one stays open, so only the bound removes the others.
     assert len(timers._heap) < 3 * MOST_CANCELED
     assert timers.next_deadline() == START + SECOND
 
 
 def a_word(to: Login, text: str) -> Action:
-    """An action that tells somebody something."""
+    """Return an action that sends a message."""
     template = OrderMassCancelReport(cl_ord_id=text, order_id="x", mass_cancel_response="6")
     return lambda now: ([(to, template)], ())
 

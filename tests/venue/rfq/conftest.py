@@ -1,4 +1,4 @@
-"""The town and its usual people."""
+"""The venue fixture and its usual participants."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def town() -> RfqTown:
 
 @pytest.fixture
 def ann(town: RfqTown) -> Client:
-    """A creator."""
+    """Return a creator's client."""
     return town.creator()
 
 
 @pytest.fixture
 def bob(town: RfqTown) -> Client:
-    """A maker."""
+    """Return a maker's client."""
     return town.maker()
 
 
 @pytest.fixture
 def cat(town: RfqTown) -> Client:
-    """Another maker."""
+    """Return another maker's client."""
     return town.maker("cat")

@@ -1,5 +1,6 @@
-"""Histories of a creator and two makers who trade by RfqCreator and RfqMaker at the simulated venue, and slow
-models that say from all messages what is to be believed of them."""
+"""Histories of a creator and two makers who trade with RfqCreator and RfqMaker at the simulated venue, and
+slow models that derive the expected state from all messages.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +62,7 @@ PENDING = (ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLA
 
 
 class Participant:
-    """One of the two sides: a machine beside a session, and everything that it was given."""
+    """One of the participants: a machine with its session, and every event applied to it."""
 
     machine: Any
 
@@ -72,11 +73,13 @@ class Participant:
         self.store = MemoryStore()
         self.losses = 0
         self.unheard = False
-        """Whether no answer to what it sends reaches this side."""
+        """Whether answers to its messages fail to reach this participant."""
         self.arrives = True
-        """Whether what it sends then reaches the venue."""
+        """Whether the messages it sends then reach the venue."""
         self.forgot = False
-        """Whether its process died, and its store has not named yet what the journal does not contain."""
+        """Whether its process crashed and its store has not listed yet the requests missing from the
+        journal.
+        """
 
     def log_on(self) -> None:
         self.client = self.connect()
@@ -84,7 +87,7 @@ class Participant:
         self.forgot = False
 
     def fresh(self) -> Any:
-        """The machine of a new process."""
+        """Return the machine of a new process."""
         raise AssertionError
 
     def connect(self) -> Client:
@@ -123,11 +126,11 @@ class Participant:
                 assert self.knows(request.request_id) or request.request_id in about, request
 
     def knows(self, request_id: str) -> bool:
-        """Say whether a quote, a request or an acceptance of this id is kept."""
+        """Return whether a quote, a request or an acceptance of this id is kept."""
         raise AssertionError
 
     def follow(self) -> bool:
-        """Take what has come; say whether there was anything."""
+        """Apply the received messages; return whether there were any."""
         if self.client is None or not self.client.events:
             return False
         events = list(self.client.events)
@@ -135,12 +138,12 @@ class Participant:
         losses = self.losses
         for event in events:
             self.take(event)
-            if self.losses > losses:  # with what was on its way
+            if self.losses > losses:  # together with the messages in transit
                 break
         return True
 
     def lose(self) -> None:
-        """The connection breaks; what is on its way to this side is lost."""
+        """Break the connection; messages in transit to this side are lost."""
         client, self.client = self.client, None
         assert client is not None
         self.losses += 1
@@ -151,12 +154,12 @@ class Participant:
             self.take(event)
 
     def die(self) -> None:
-        """The process dies with requests on their way, and continues from its journal."""
+        """Crash the process with requests in transit, and continue from its journal."""
         if self.client is None:
             return
         journal = json.dumps(self.machine.dump())
         self.unheard = True
-        # Where answers are sent again, the store names what has never arrived.
+        # On a session with resend the store lists the requests that have never arrived.
         self.arrives = isinstance(self, Maker) and self.story.random.random() < 0.8
         for _ in range(self.story.random.randint(1, 4)):
             self.act()
@@ -185,7 +188,7 @@ class Maker(Participant):
         return self.machine.quote_of(request_id) is not None
 
     def look_up(self) -> None:
-        """Apply every report that drop copy has."""
+        """Apply every report available from drop copy."""
         town = self.story.town
         client, copies = town.connect(f"{self.name}-dc", "KalshiDC"), DropCopy("KalshiDC")
         begin = {shard: ExecKey(shard, 1, 1) for shard in (0, 1)}
@@ -313,7 +316,7 @@ class Creator(Participant):
 
 
 class Story:
-    """Ann asks, bob and cat quote."""
+    """Ann sends RFQs; bob and cat quote."""
 
     def __init__(self, seed: int, *, cuts: bool = False, deaths: bool = False, reopens: bool = False) -> None:
         self.random, self.cuts, self.deaths, self.reopens = Random(seed), cuts, deaths, reopens
@@ -340,7 +343,7 @@ class Story:
         return self.town.utc
 
     def place_orders(self, name: str) -> None:
-        """Let a maker have reports in every market, from which on drop copy proves something."""
+        """Give a maker reports in every market, after which drop copy ranges are conclusive."""
         client = self.town.connect(name, "KalshiNR")
         for symbol in (MARKET, OTHER, VOLATILE):
             client.send(order(f"{name}-{symbol}", Side.BUY, 1, "0.01", symbol=symbol))
@@ -358,7 +361,7 @@ class Story:
         self.settle()
 
     def settle(self) -> None:
-        """Let everybody take what has come, until nobody has anything more to say."""
+        """Let every participant apply its messages until no message is left."""
         while sum(side.follow() for side in self.sides):
             pass
 
@@ -373,10 +376,10 @@ class Story:
             for side in self.sides:
                 side.machine.handle_timer(self.now)
             if until == 0:
-                # Whoever was due has been told; others are due later.
+                # The actions that were due are done; others are due later.
                 self.town.wait(min(left, 0.001))
 
-    # What the venue knows
+    # --- the venue's state ------------------------------------------------------------------------------
 
     @property
     def book(self) -> Any:
@@ -395,7 +398,7 @@ class Story:
 
 @cache
 def told(seed: int) -> Story:
-    """A story that has been played, for tests that look at what was said in it."""
+    """Return a completed story, for tests of its messages."""
     story = Story(seed)
     for _ in range(STEPS):
         story.step()
@@ -403,18 +406,20 @@ def told(seed: int) -> Story:
 
 
 def messages(steps: Iterable[Step]) -> list[Message]:
-    """What was received."""
+    """Return the messages received."""
     return [happened.message for happened, _ in steps if isinstance(happened, MessageReceived)]
 
 
 def unique(found: Iterable[Any]) -> int:
-    """How many different messages there are."""
+    """Return the number of distinct messages."""
     return len({(each.header.msg_seq_num, each.header.sending_time) for each in found})
 
 
 def model_of_maker(steps: list[Step]) -> dict[str, str]:
-    """The state of each quote that was sent, whatever the order in which its messages came. Nothing is too
-    late, and no connection was lost."""
+    """Return the state of each quote sent, whatever the order in which its messages were received.
+
+    Assumes that no message is too late and no connection was lost.
+    """
     said: dict[str, set[str]] = defaultdict(set)
     refusals: dict[str, list[Any]] = defaultdict(list)
     closed: set[str] = set()
@@ -455,7 +460,7 @@ def model_of_maker(steps: list[Step]) -> dict[str, str]:
 
 
 def model_of_creator(steps: list[Step]) -> dict[str, tuple[str, list[str]]]:
-    """The state of each request that was sent and the quotes that stand on it, as `model_of_maker`."""
+    """Return the state of each RFQ sent and its live quotes, under the assumptions of `model_of_maker`."""
     said: dict[str, set[str]] = defaultdict(set)
     accepted: dict[str, set[str]] = defaultdict(set)
     ids: dict[str, str] = {}
@@ -515,14 +520,16 @@ def _age(quote: Quote) -> tuple[Any, ...]:
 
 
 def believed(machine: RfqMaker | RfqCreator) -> dict[str, Any]:
-    """The same of a machine."""
+    """Return the same state, as kept by a machine."""
     if isinstance(machine, RfqCreator):
         return {rfq.quote_req_id: (rfq.state.name, sorted(rfq.quotes)) for rfq in machine}
     return {quote.quote_id: quote.state.name for rfq in machine for quote in rfq.quotes.values()}
 
 
 def exposure_at_the_venue(story: Story, who: Participant) -> dict[str, Decimal]:
-    """Contracts by market that the venue has accepted or confirmed of somebody, and dollars."""
+    """Return the contracts by market, and the dollars, of a participant's accepted or confirmed quotes at the
+    venue.
+    """
     found: dict[str, Decimal] = defaultdict(Decimal)
     for rfq in story.rfqs().values():
         acceptance = rfq.acceptance

@@ -71,7 +71,7 @@ def key(name: str) -> ApiKey:
 
 
 def accounts(**balances: int) -> tuple[AccountConfig, ...]:
-    """Everyone's accounts, with 1,000 dollars where nothing else is said."""
+    """Return all accounts, with 1,000 dollars unless `balances` has another amount."""
     return tuple(
         AccountConfig(
             owner=owner,
@@ -85,7 +85,9 @@ def accounts(**balances: int) -> tuple[AccountConfig, ...]:
 
 
 class RfqTown(Town):
-    """Without fees unless `fees` says otherwise; everyone has 1,000 dollars on either shard."""
+    """A venue for RFQs, without fees unless `fees` is given; every owner has 1,000 dollars on either
+    shard.
+    """
 
     def __init__(self, **changes: Any) -> None:
         values: dict[str, Any] = {
@@ -126,7 +128,7 @@ class RfqTown(Town):
 def request(
     quote_req_id: str, quantity: Any = 100, *, symbol: str | None = MARKET, **fields: Any
 ) -> QuoteRequest:
-    """A request for contracts; `cash_order_qty` makes it one for cash."""
+    """Return a request for contracts; `cash_order_qty` makes it one for cash."""
     around = {"alloc_account", "multivariate_collection_ticker", "multivariate_selected_legs"} & fields.keys()
     body = {name: fields.pop(name) for name in around}
     if "cash_order_qty" in fields:
@@ -136,7 +138,7 @@ def request(
 
 
 def ask(creator: Client, quote_req_id: str = "r1", quantity: Any = 100, **fields: Any) -> str:
-    """Send a request that is taken, and return the venue's id of it."""
+    """Send a request that is accepted, and return the venue's id of it."""
     creator.send(request(quote_req_id, quantity, **fields))
     acks = [message for message in creator.take() if isinstance(message, QuoteRequestAck)]
     assert len(acks) == 1
@@ -153,13 +155,14 @@ def quote(
     symbol: str = MARKET,
     **fields: Any,
 ) -> Quote:
-    """The maker pays `bid` for YES and `offer` for NO."""
+    """Return a quote: the maker pays `bid` for YES and `offer` for NO."""
     return Quote(quote_id=quote_id, quote_req_id=rfq_id, symbol=symbol, bid_px=bid, offer_px=offer, **fields)
 
 
 def quoted(creator: Client, maker: Client) -> str:
-    """The creator asks as `r1`, the maker quotes that as `q1`, and both have heard of it; return the venue's
-    id of the request."""
+    """Send request `r1` of the creator and quote `q1` of the maker, discard the messages received, and return
+    the venue's id of the request.
+    """
     rfq_id = ask(creator)
     maker.send(quote(rfq_id))
     hear(creator, maker)
@@ -171,7 +174,7 @@ def accept(quote_id: str = "q1", side: Side = BUY, **fields: Any) -> AcceptQuote
 
 
 def trade(creator: Client, maker: Client, **accepted: Any) -> None:
-    """The creator accepts quote `q1`, the maker confirms it, and their orders are executed in time."""
+    """Let the creator accept quote `q1` and the maker confirm it, and let their orders be executed."""
     creator.send(accept(**accepted))
     maker.send(confirm())
     creator.town.wait(15)
@@ -190,13 +193,13 @@ def cancel_rfq(**ids: Any) -> RFQCancel:
 
 
 def only(messages: list[Message], kind: type[Message]) -> Any:
-    """The one message of a kind there is."""
+    """Return the only message of a type."""
     (found,) = (message for message in messages if isinstance(message, kind))
     return found
 
 
 def refusal(client: Client) -> BusinessMessageReject:
-    """What a client was told last, which is that its message was refused."""
+    """Return the last message of a client, which refuses a request."""
     last = decode_all(bytes(client.wire))[-1]
     assert isinstance(last, BusinessMessageReject)
     client.take()
@@ -204,6 +207,6 @@ def refusal(client: Client) -> BusinessMessageReject:
 
 
 def hear(*clients: Client) -> None:
-    """Let clients forget what they have heard."""
+    """Discard the messages received by these clients."""
     for client in clients:
         client.take()

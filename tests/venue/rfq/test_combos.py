@@ -1,4 +1,4 @@
-"""Combinations of markets: which there can be, the markets they become, and a whole RFQ on one."""
+"""Combinations of markets: valid combinations, the markets created for them, and a whole RFQ on one."""
 
 from __future__ import annotations
 

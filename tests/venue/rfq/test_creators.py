@@ -14,7 +14,7 @@ from tests.venue.town import Client, decode_all, encode, framed
 
 
 def numbered(fields: str) -> bytes:
-    """A whole message in which some fields are named."""
+    """Return a whole message with some named fields."""
     return raw(re.sub(r"[A-Z]\w+(?==)", lambda name: str(TAGS[name[0]]), fields))
 
 

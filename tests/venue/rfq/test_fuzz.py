@@ -1,4 +1,4 @@
-"""Whatever creators and makers send, the venue does not fall over, serves others and loses no money."""
+"""Whatever creators and makers send, the venue keeps running, serves others and conserves money."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ CHANGES = st.tuples(
 
 
 def messages(rfq_id: str) -> list[tuple[str, Message]]:
-    """What the creator and the maker may say, about one request."""
+    """Return the messages that the creator and the maker may send about one request."""
     mine: list[Message] = [
         request("r2", replace_existing=True),
         request("r3", cash_order_qty="20", target_cost_excludes_fees=True),

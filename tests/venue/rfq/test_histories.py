@@ -1,5 +1,6 @@
-"""Whatever creators, makers and traders do, in whatever order: no money and no contract appears or vanishes,
-the reports tell every owner's balance, and every request that was taken comes to an end."""
+"""Whatever creators, makers and traders do, in any order: money and contracts are conserved, the reports give
+every owner's balance, and every accepted request ends.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ def all_keys() -> tuple[ApiKey, ...]:
 
 
 class History:
-    """Two creators, three makers and a trader in the book, who do things at random."""
+    """Two creators, three makers and a trader in the book, who act at random."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -76,14 +77,14 @@ class History:
         self.traders = [self.town.connect(name, "KalshiNR") for name in ("dan-nr", "bob-2")]
         self.number = 0
         self.requests: dict[str, str] = {}
-        """Venue's id of each request that a maker has heard of, with its market."""
+        """The venue's id of each request that a maker has received, with its market."""
         self.quotes: list[str] = []
         self.offers: list[tuple[str, str, list[Side], str]] = []
-        """What creators have heard of: creator, QuoteID, sides on which it can trade, market."""
+        """Quotes received by creators: creator, QuoteID, sides on which it can trade, market."""
         self.accepted: list[tuple[str, str]] = []
         """Maker and QuoteID."""
         self.open: set[tuple[str, str]] = set()
-        """Creator and QuoteReqID of what was taken and is not over."""
+        """Creator and QuoteReqID of the requests accepted by the venue and not over."""
         self.seen: Counter[str] = Counter()
         self.cash = {owner: Decimal(0) for owner in OWNERS}
         self.fees = Decimal(0)
@@ -155,7 +156,7 @@ class History:
         self.quotes.append(quote_id)
 
     def accept(self) -> None:
-        """Mostly what can be accepted, and often confirmed at once."""
+        """Accept a quote, mostly a valid one, and often confirm it at once."""
         name, quote_id, sides, market = (
             self.random.choice(self.offers[-3:])
             if self.offers and self.random.random() < 0.8
@@ -267,7 +268,7 @@ class History:
             )
 
     def check(self) -> None:
-        """No money and no contract has appeared or vanished."""
+        """Check that money and contracts are conserved."""
         exchange = self.town.venue.exchange("prediction")
         held = Decimal(0)
         for market in MARKETS:
@@ -285,7 +286,7 @@ class History:
         assert all(balance >= 0 for balance in balances.values()), balances
 
     def end(self) -> None:
-        """Let everything run out: nobody is left waiting."""
+        """Let all timers run out and check that every request has ended."""
         self.town.wait(3600)
         self.listen()
         self.check()

@@ -1,4 +1,4 @@
-"""What a scenario file says about RFQs."""
+"""RFQ settings of scenario files."""
 
 from __future__ import annotations
 

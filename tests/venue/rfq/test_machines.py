@@ -1,5 +1,6 @@
-"""RfqMaker and RfqCreator against the book of the venue and against slow models: as it happened, and with
-messages lost, twice, late and in any order, and cut at every message."""
+"""RfqMaker and RfqCreator against the venue's book and against slow models: with messages as received, lost,
+duplicated, delayed and in any order, and with a disconnect at every message.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ AT_THE_VENUE = {
 
 
 def fresh(side: object) -> RfqMaker | RfqCreator:
-    """A machine that only listens."""
+    """Return a machine that is only given events."""
     if isinstance(side, Maker):
         return RfqMaker(lambda _: None, lambda _: False, lambda: "", volatile_symbols={VOLATILE})
     return RfqCreator(volatile_symbols={VOLATILE})
@@ -69,7 +70,7 @@ def play(machine: RfqMaker | RfqCreator, steps: list[Step]) -> None:
 
 
 def check(story: Story) -> None:
-    """Nobody believes anything but what is so."""
+    """Check that every state kept by a participant is that of the venue."""
     for maker in story.makers:
         if maker.forgot:
             continue
@@ -81,7 +82,7 @@ def check(story: Story) -> None:
                 if quote.state is QuoteState.REJECTED:
                     assert quote.quote_id not in at_the_venue
                 elif quote.state is not QuoteState.UNKNOWN:
-                    # One that was lost on its way is not there, as the answer to its cancel says.
+                    # A quote lost in transit does not exist, as the answer to its cancel reports.
                     known = at_the_venue.get(quote.quote_id)
                     is_so = "CANCELED" if known is None else known.state.name
                     assert AT_THE_VENUE[quote.state] == is_so, (quote, is_so)
@@ -104,7 +105,7 @@ def check(story: Story) -> None:
             kept: Exposure = side.machine.exposure()
         there = exposure_at_the_venue(story, side)
         assert kept.cost >= there.get("dollars", 0)
-        # A creator is not told where its request is open again since nobody has confirmed.
+        # A creator is not notified where its request is reopened because no maker has confirmed.
         if not side.machine.doubts() and not (story.reopens and side is story.ann):
             assert kept.cost == there.get("dollars", 0)
             assert kept.bought + kept.sold == sum(there.values()) - there.get("dollars", 0)
@@ -127,7 +128,7 @@ def test_what_both_sides_keep_is_the_book_of_the_venue(seed: int) -> None:
 @pytest.mark.parametrize("reopens", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_a_cut_leaves_open_is_a_doubt_and_nothing_else_is(seed: int, reopens: bool) -> None:
-    """Cuts of makers; and a venue that says nothing when nobody confirms."""
+    """With disconnects of makers, and with a venue that sends nothing when no maker confirms."""
     story = Story(seed, cuts=True, reopens=reopens)
     doubts = 0
     for _ in range(STEPS):
@@ -150,7 +151,7 @@ def test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations() -
             at_stake = maker.machine.exposure()
             maker.look_up()
             ended += maker.machine.exposure() != at_stake
-            # Of markets of which no report precedes it, no range proves anything.
+            # In markets without an earlier report no range is conclusive.
             assert maker.machine.copy_from(story.now) == {}
         check(story)
     assert ended > 1
@@ -206,18 +207,18 @@ def _states(rows: dict[str, object]) -> list[object]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_order_of_arrival_comes_to_the_same(seed: int) -> None:
-    """Messages are lost and come twice, before and after what they answer."""
+    """Messages are lost and duplicated, before and after the requests they answer."""
     random, story = Random(seed), told(seed)
     for side in story.sides:
         begin = side.steps[0][1]
         model = model_of_maker if isinstance(side, Maker) else model_of_creator
         for keeps in (1.0, 0.9, 0.5):
-            steps = [(happened, begin) for happened, _ in side.steps]  # nothing is too late
+            steps = [(happened, begin) for happened, _ in side.steps]  # No message is too late.
             own = [step for step in steps if not isinstance(step[0], MessageReceived)]
             heard = [step for step in steps if isinstance(step[0], MessageReceived)]
             heard = [step for step in heard if random.random() < keeps]
             heard += [step for step in heard if random.random() < 0.3]
-            # A request names the venue's id, so that its answer has come before.
+            # A request contains the venue's id, so its answer must be received before.
             acks = [step for step in heard if _tells_ids(step)]
             heard = [step for step in heard if not _tells_ids(step)]
             own.sort(key=lambda step: step[0].__class__.__name__ in ("AcceptQuote", "NewOrderSingle"))
@@ -283,7 +284,7 @@ def _check_maker(
         if any(name.endswith(f":{quote.quote_id}") for name in traded):
             at_stake = quote.is_at_stake and quote.quote_id in {each[2] for each in doubts}
             assert at_stake or quote.state is QuoteState.EXECUTED or quote.quote_id in confirmed_later
-    # Whatever was withheld is about something in doubt, or accepted, or over.
+    # Every withheld message is about a quote in doubt, or accepted, or over.
     for message in messages(after):
         if isinstance(message, QuoteStatusReport):
             known = machine.quote_of(message.quote_id)

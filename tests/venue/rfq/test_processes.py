@@ -1,4 +1,4 @@
-"""A whole RFQ over TLS between `kalshi-fix venue`, a creator and a maker, each in a process of its own."""
+"""A whole RFQ over TLS between `kalshi-fix venue`, a creator and a maker, in three processes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Program:
     lines: Queue[str]
 
     def expect(self, *words: str) -> str:
-        """The next line that has all these words."""
+        """Return the next line that contains all these words."""
         seen: list[str] = []
         while True:
             try:
@@ -54,7 +54,7 @@ def running(*command: object, **environ: str) -> Iterator[Program]:
         stderr=subprocess.STDOUT,
         text=True,
         env={"PATH": os.environ["PATH"], **environ},
-        # Ctrl-C must work also where this test runner was started without it.
+        # Ctrl-C must work also where this test runner was started with SIGINT ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout is not None
@@ -71,7 +71,7 @@ def running(*command: object, **environ: str) -> Iterator[Program]:
 
 
 def environ_of(owner: str, folder: Path) -> dict[str, str]:
-    """The variables that the venue has written for an owner."""
+    """Return the environment variables that the venue has written for an owner."""
     files = [
         path
         for path in folder.rglob("env.sh")

@@ -1,4 +1,4 @@
-"""Settings of RFQs and of keys that are refused."""
+"""Invalid settings of RFQs and of keys."""
 
 from __future__ import annotations
 

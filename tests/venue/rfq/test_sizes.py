@@ -1,4 +1,4 @@
-"""Requests for an amount of cash: how many contracts a quote is for, with and without fees."""
+"""Requests for an amount of cash: the number of contracts of a quote, with and without fees."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STEP = Decimal("0.01")
 
 
 def with_fees() -> RfqTown:
-    """The maker has more money."""
+    """Return a venue with fees, where the maker has more money."""
     return RfqTown(fees={"prediction": PREDICTION_FEES}, accounts=accounts(bob=100_000))
 
 
@@ -42,7 +42,7 @@ def test_each_side_is_sized_by_what_the_creator_pays_on_it(ann: Client, bob: Cli
     hear(bob)
     status, told = bob.answer_to(quote(ask_id, "q1", "0.40", "0.55"), QuoteStatusReport), ann.take_only(Quote)
     for message in (status, told):
-        # Who takes the bid for YES pays 60 cents for each NO, who takes the other 45 cents for each YES.
+        # The taker of the bid for YES pays 60 cents for each NO, the other one 45 cents for each YES.
         assert (message.bid_size, message.offer_size) == ds("83.33", "111.11")
         assert message.order_qty is None
 

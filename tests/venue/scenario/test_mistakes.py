@@ -1,4 +1,4 @@
-"""A scenario file that is wrong says where, what and what to do, and cannot cost much."""
+"""Mistakes in a scenario file are reported with their line and a remedy, at a bounded cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        # Names
+        # --- names --------------------------------------------------------------------------------------
         ("sed: 1", "1: the file has an unknown key `sed`; did you mean `seed`?"),
         (
             "seed: 1\nmarkets:\n  prediction:\n    A: {tik: 0.01}",
@@ -75,7 +75,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
             "2: accounts has the key `a/b`; it should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$'",
         ),
         ("accounts:\n  ann: {}", "2: accounts.ann does not fit; add `prediction` or `margin` with a balance"),
-        # Types
+        # --- types --------------------------------------------------------------------------------------
         ("- 1", "1: the file is a list; write a mapping"),
         ("seed: soon", "1: seed is `soon`; write a whole number"),
         ("seed: -1", "1: seed is `-1`; it should be greater than or equal to 0"),
@@ -100,7 +100,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
             f"{ANN}keys:\n- {{owner: ann, scopes: [read, read]}}",
             "4: keys[1].scopes does not fit; list each once",
         ),
-        # Money
+        # --- money --------------------------------------------------------------------------------------
         (
             "accounts:\n  ann: {margin: {}}",
             "2: accounts.ann.margin has no `balance`; add it: Dollars of the primary account.",
@@ -128,7 +128,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
             "accounts:\n  ann: {margin: {balance: 5, shards: {1: {balance: 1}}}}",
             "2: accounts.ann.margin has an unknown key `shards`",
         ),
-        # Markets
+        # --- markets ------------------------------------------------------------------------------------
         (
             "markets: {prediction: {A: {middle: 1.2}}}",
             "1: markets.prediction.A.middle is `1.2`; write a price between 0.01 and 0.99",
@@ -242,7 +242,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
             "pauses: [{weekday: monday, begins: 5am, ends: 06:00}]",
             "1: pauses[1].begins is `5am`; write a time",
         ),
-        # YAML
+        # --- YAML ---------------------------------------------------------------------------------------
         ("seed: 1\nseed: 2", "2: `seed` stands twice (first in line 1); keep one of the two"),
         ("seed: [1", "1: is not valid YAML: "),
         ("seed: 1\n\tx: 2", "2: is not valid YAML: "),
@@ -287,8 +287,7 @@ accounts: {ann: {margin: {balance: 1}}}""",
                 "8: schedule[2].owner is `bob`; use one of `ann`",
             ],
         ),
-        # What refers to other parts is checked once all values are in order, so nothing follows from another
-        # mistake.
+        # References are checked once all values are valid, so no mistake is a consequence of another.
         (
             """
 markets: {prediction: {AA: {state: opn, result: yes}, BB: 1}}

@@ -1,4 +1,4 @@
-"""What a scenario file says is what the venue is."""
+"""The venue has the settings of its scenario file."""
 
 from __future__ import annotations
 
@@ -291,7 +291,7 @@ limits: {max-kept-messages: 5, max-kept-bytes: 5000, max-past-events: 7}
 
 
 def test_positions_at_the_start_cost_nothing_and_pay_when_they_are_settled() -> None:
-    """The two sides of a pair get one dollar between them, as if they had paid it before."""
+    """The two sides of a pair get one dollar between them, as if they had already paid it."""
     scenario = parse(
         """
 markets:
@@ -329,7 +329,7 @@ accounts:
     )
     venue = begun(scenario)
     account = venue.exchange("prediction").account(AccountId("ann"))
-    # At most one is decided YES, so 10 dollars are sure, and were given back before.
+    # At most one is decided YES, so 10 dollars are guaranteed, and were already returned.
     assert (account.balance, account.advanced) == (d("5"), d("10"))
     venue.perform(operation("settle", {"market": "A", "result": "no"}), NOW)
     venue.perform(operation("settle", {"market": "B", "result": "no"}), NOW)
@@ -377,7 +377,7 @@ def test_no_operation_has_a_parameter_that_the_schedule_would_take() -> None:
         assert not {"when", "do"} & {each.name for each in parameters(cls)}, name
 
 
-# The schema
+# --- the schema -----------------------------------------------------------------------------------------
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:

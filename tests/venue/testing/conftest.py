@@ -1,4 +1,4 @@
-"""What the conformance suite has for its clients, and a venue that each test finds as new."""
+"""The client loops of the conformance suite, and a venue that is reset for each test."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def venue(shared: Venue) -> Iterator[Venue]:
     params=[each for each in LOOPS if not each.name.startswith("anyio")], ids=lambda loop: loop.name
 )
 def loop(request: pytest.FixtureRequest) -> Loop:
-    """The clients of this project; the example's has a transport of its own."""
+    """Return a client loop of this project, or the example's, which has its own transport."""
     found: Loop = request.param
     return found

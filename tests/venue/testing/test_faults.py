@@ -1,4 +1,4 @@
-"""Trouble in a user's test: what he calls raises nothing, and his clients go on."""
+"""Faults in a user's test: the calls do not raise, and the clients continue."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ async def test_a_cut_raises_nothing(loop: Loop, venue: Venue, at: str) -> None:
         await client.send(mine)
         await acknowledged(client, mine.cl_ord_id)
         venue.do("cut", at=at, owner="me")
-        # Whoever trades with the order sets the cut off that waits for a report.
+        # The counterparty's order triggers the disconnect that waits for a report.
         venue.trader().fill(mine.cl_ord_id)
         assert venue.positions("other") != {}
         venue.do("release")
-        # The fill comes on this connection or, asked for again, on the next one.
+        # The fill is received on this connection or, resent, on the next one.
         reports = []
         async for event in client.events(LONG):
             message = getattr(event, "message", None)

@@ -1,4 +1,4 @@
-"""Sending from a thread that is not the event loop's, as the page on clients says."""
+"""Sending from a thread other than that of the event loop, as described on the page on clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fixture, in runs of pytest as a user's project has them."""
+"""The fixture, in runs of pytest as in a user's project."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def order():
 def run(folder: Path, test: str, *arguments: str, ini: str = "") -> subprocess.CompletedProcess[str]:
     (folder / "pytest.ini").write_text(f"[pytest]\nfilterwarnings = error\n{ini}")
     (folder / "test_it.py").write_text(test)
-    # As by the entry point, which is under the same name.
+    # As loaded by the entry point, which has the same name.
     command = (
         sys.executable,
         "-bb",

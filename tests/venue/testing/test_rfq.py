@@ -1,4 +1,4 @@
-"""RFQs with a trader on the other side, for a user who asks and for one who quotes."""
+"""RFQs with a trader as the counterparty, for users that create them and users that quote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The venue for tests: reached by every client, reset, asked, and traded with."""
+"""The venue for tests: connections of every client, reset, queries, and trades."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_every_client_trades(loop: Loop, venue: Venue) -> None:
     mine = order(order_qty=10, price="0.40")
     async with loop.client("KalshiNR", **options(venue)) as client:
         await client.send(mine)
-        # Without waiting for a report: what was sent before is there.
+        # Without waiting for a report: messages sent before have been processed.
         (resting,) = venue.orders()
         assert (resting.cl_ord_id, resting.leaves, resting.side) == (mine.cl_ord_id, Decimal(10), Side.BUY)
         assert venue.logged_on() == ("KalshiNR",)
@@ -169,7 +169,7 @@ def test_what_is_over_takes_no_connections() -> None:
         chosen = options(venue)
     with pytest.raises(ConnectionFailedError):
         blocking.order_entry(**chosen).open()
-    # It may be entered again, with what was traded.
+    # It may be entered again, and keeps the previous trades.
     with venue, blocking.order_entry(**chosen) as client:
         client.send(order())
     with venue:
@@ -196,8 +196,9 @@ def test_margin_and_rsa_keys() -> None:
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_what_a_reset_does_not_do(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reset makes no keys, certificates, listeners, threads and connections: it costs less than a logon,
-    which makes and checks a signature, a thread and a connection."""
+    """A reset creates no keys, certificates, listeners, threads and connections: it is cheaper than a logon,
+    which creates and verifies a signature, a thread and a connection.
+    """
     with Venue(tls=tls) as venue:
         port = venue.options()["port"]
         made: list[str] = []
@@ -267,7 +268,7 @@ def test_time_that_is_skipped() -> None:
             client.test_request()
 
 
-# The other side
+# --- the counterparty -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -340,7 +341,7 @@ def test_liquidity_rests_on_every_market(books: Venue) -> None:
                 assert len(exchange.levels(market.rules.ticker, side)) == 3
 
 
-# From a scenario
+# --- from a scenario ------------------------------------------------------------------------------------
 
 
 def test_a_scenario_file_and_owners_beside_it() -> None:
@@ -387,7 +388,7 @@ def test_another_participant_trades_on_the_operators_command(venue: Venue) -> No
     assert venue.positions("me") == {SYMBOL: Decimal(7)}
     [left] = venue.orders("me")
     assert (left.cl_ord_id, left.leaves) == (behind.cl_ord_id, Decimal(3))
-    # What the book does not have is cancelled, and no more is paid than a limit says.
+    # Quantity missing in the book is cancelled, and the price is never worse than the limit.
     assert venue.do("trade", market=SYMBOL, side="sell", quantity=9, price="0.39")["trades"] == []
     assert len(venue.do("trade", market=SYMBOL, side="sell", quantity=9)["trades"]) == 1
     assert venue.orders("me") == ()
