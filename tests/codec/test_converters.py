@@ -30,7 +30,7 @@ PLAIN = {
 @pytest.mark.parametrize(
     ("kind", "text"), [(kind, text) for kind, texts in PLAIN.items() for text in texts], ids=str
 )
-def test_values_are_those_of_the_parsers(kind: Kind, text: str) -> None:
+def test_the_values_are_those_of_the_parsers(kind: Kind, text: str) -> None:
     expected = PARSERS[kind](text)
     convert: Callable[[str], Any] = CONVERTERS[kind] or str
     found = convert(text)
@@ -40,7 +40,7 @@ def test_values_are_those_of_the_parsers(kind: Kind, text: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "text"), [(Kind.UTCTIMESTAMP, "20260230-12:00:00"), (Kind.UTCDATEONLY, "20260230")], ids=str
 )
-def test_days_that_no_calendar_has_are_refused(kind: Kind, text: str) -> None:
+def test_impossible_dates_are_refused(kind: Kind, text: str) -> None:
     convert = CONVERTERS[kind]
     assert convert is not None
     with pytest.raises(ValueError, match="day"):
@@ -49,7 +49,7 @@ def test_days_that_no_calendar_has_are_refused(kind: Kind, text: str) -> None:
 
 @pytest.mark.parametrize("convert", [None, str])
 @pytest.mark.parametrize("column", [["1", "2"], ["1", None], [None, None]])
-def test_what_an_entry_does_not_have_is_none(
+def test_a_value_missing_in_an_entry_is_none(
     convert: Callable[[str], Any] | None, column: list[str | None]
 ) -> None:
     assert list(optional(convert, column)) == column

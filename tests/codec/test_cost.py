@@ -57,13 +57,13 @@ def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
                 kalshi.decode(kalshi.encode(message, head))
 
 
-def test_no_expression_steps_back(compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_expression_backtracks(compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     learn_all(monkeypatch)
     assert len(compiled) > 100
     assert [steps_back(pattern) for pattern in compiled if steps_back(pattern)] == []
 
 
-def test_the_check_of_structure_finds_what_steps_back() -> None:
+def test_the_structure_check_finds_backtracking() -> None:
     assert steps_back("a=([^\x01]+)\x01")
     assert steps_back("(?:a+)?")
     assert steps_back("(?:ab?)+")
@@ -72,7 +72,7 @@ def test_the_check_of_structure_finds_what_steps_back() -> None:
     assert not steps_back("(?:\x01a=([^\x01]++)(?:\x01b=[0-9]{3})?)+\x01")
 
 
-def test_entries_are_looked_for_only_where_a_field_begins(
+def test_entries_are_searched_only_at_the_start_of_a_field(
     compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     splits: list[str] = []
@@ -100,7 +100,7 @@ PARTIES = "".join(f"448=a{n}|452=24|" for n in range(5))
 @pytest.mark.parametrize(
     "place", ["58={}|150=F|151=40.00|453=5|" + PARTIES, "150=F|151=40.00|453=5|" + PARTIES + "58={}|"]
 )
-def test_an_opener_again_and_again_in_a_text_is_text(place: str) -> None:
+def test_a_repeated_group_opener_inside_a_text_is_text(place: str) -> None:
     codec = Codec(KALSHI)
 
     def report(text: str) -> bytes:
@@ -116,7 +116,7 @@ def test_an_opener_again_and_again_in_a_text_is_text(place: str) -> None:
     assert dump(found) == dump(Codec(KALSHI).decode(Frame(hostile)))
 
 
-def test_a_run_in_front_of_the_number_gets_no_code() -> None:
+def test_a_run_before_the_sequence_number_is_not_compiled() -> None:
     hops = "627=5|" + "628=x|" * 5
     whole = joined(fields_of(f"35=D|{hops}{HEAD}11=a|38=1|"))
     codec = Codec(DIALECT)
@@ -151,7 +151,7 @@ def calls(codec: Codec, data: bytes) -> int:
     ],
 )
 @pytest.mark.parametrize("head", ["35=W|55=K|268=999999999999999999|", "35=D|11=a|38=1|453=2|"])
-def test_the_careful_path_does_work_in_proportion(head: str, unit: str) -> None:
+def test_the_work_of_the_careful_path_is_linear(head: str, unit: str) -> None:
     """Each further part of a repetitive message costs no more than the parts before it."""
     codec = Codec(DIALECT)
     _, one, two, four = (  # The first decode builds the tables.

@@ -60,7 +60,7 @@ def test_a_message_without_header() -> None:
     assert text(Book(symbol="K")) == "8=FIXT.1.1|9=16|35=W|55=K|268=0|10=075|"
 
 
-def test_the_header_and_trailer_of_a_received_message_are_used_again() -> None:
+def test_the_header_and_trailer_of_a_received_message_are_reused() -> None:
     whole = joined(fields_of("35=A|49=a|56=b|34=7|52=20260801-12:30:15.123|43=Y|383=1|93=3|89=a\x01b|"))
     logon = CODEC.decode(whole)
     assert CODEC.encode(logon) == whole
@@ -68,7 +68,7 @@ def test_the_header_and_trailer_of_a_received_message_are_used_again() -> None:
 
 
 @pytest.mark.parametrize("line", [line for line in SOUND if "5001" not in line])
-def test_what_was_received_soundly_is_sent_again_with_the_same_meaning(line: str) -> None:
+def test_a_valid_received_message_is_resent_with_the_same_meaning(line: str) -> None:
     message = CODEC.decode(joined(fields_of(line)))
     again = CODEC.decode(CODEC.encode(message))
     assert again == message
@@ -80,7 +80,7 @@ def test_data_is_preceded_by_its_length_in_bytes() -> None:
     assert body(Logon(raw_data=b"a\x01\xe9")) == "95=3|96=a|é|"
 
 
-def test_unknown_fields_stand_before_the_first_group() -> None:
+def test_unknown_fields_are_written_before_the_first_group() -> None:
     order = Order(
         cl_ord_id="a",
         order_qty=1,
@@ -102,7 +102,7 @@ def test_unknown_fields_stand_before_the_first_group() -> None:
     assert CODEC.decode(CODEC.encode(book)) == book
 
 
-def test_a_message_of_unknown_type_is_sent_as_it_came() -> None:
+def test_a_message_of_unknown_type_is_sent_unchanged() -> None:
     message = UnknownMessage(
         msg_type="ZZ", unknown=[(55, b"K"), (95, b"3"), (96, b"a\x01b")], header=header("ZZ")
     )
@@ -111,7 +111,7 @@ def test_a_message_of_unknown_type_is_sent_as_it_came() -> None:
     assert again.header.msg_seq_num == 7
 
 
-def test_an_older_tag_is_sent_only_beside_its_successor_and_only_once() -> None:
+def test_a_deprecated_tag_is_sent_only_with_its_successor_and_only_once() -> None:
     assert body(Logon(new_flag=True, unknown=[(5001, b"N")])) == "5002=Y|5001=N|"
     for refused in (Logon(unknown=[(5001, b"N")]), Logon(new_flag=True, unknown=[(5001, b"N")] * 2)):
         with pytest.raises(
@@ -242,12 +242,12 @@ def order(**values: Any) -> Order:
         ),
     ],
 )
-def test_what_has_no_form_is_named(message: Message, pattern: str) -> None:
+def test_values_that_cannot_be_encoded_are_reported_by_name(message: Message, pattern: str) -> None:
     with pytest.raises(EncodeError, match=pattern):
         CODEC.encode(message)
 
 
-def test_a_failure_that_is_no_field_s_is_not_swallowed() -> None:
+def test_an_error_unrelated_to_a_field_propagates() -> None:
     with pytest.raises(AttributeError):
         CODEC.encode(order(), header=object())
 
@@ -267,13 +267,13 @@ def test_a_message_of_another_dialect_is_refused() -> None:
 
 @settings(max_examples=400)
 @given(st.sampled_from([LOGON, ORDER, BOOK]).flatmap(lambda layout: messages(layout, DIALECT)))
-def test_decoding_what_was_encoded_gives_it_back(message: Message) -> None:
+def test_encoding_and_decoding_round_trips(message: Message) -> None:
     again = CODEC.decode(CODEC.encode(message, header(message.msg_type)))
     assert again == message
     assert again.problems == ()
 
 
-def test_another_header_leaves_the_body_as_it_came() -> None:
+def test_a_new_header_leaves_the_body_unchanged() -> None:
     whole = frame("D", "11=a|43=Y|9001=x|38=1.50|nonsense|354=3|355=a\x01b|44=1e5|93=2|89=ss|")
     again = CODEC.with_header(whole, header("D", 99))
     assert is_frame(again)
@@ -299,14 +299,14 @@ def test_a_body_that_would_read_differently_under_another_header_is_refused(fiel
         CODEC.with_header(whole, header("D"))
 
 
-def test_unknown_data_behind_its_length_is_sent_as_it_came() -> None:
+def test_unknown_data_after_its_length_is_sent_unchanged() -> None:
     """The data may contain any bytes, and the length may have leading zeros."""
     fields = ((95, b"10"), (96, b"\x0110=000\x01a="), (9001, b"x"), (95, b"003"), (96, b"abc"), (9002, b"y"))
     message = order(unknown=fields)
     assert CODEC.decode(CODEC.encode(message)).unknown == fields
 
 
-def test_another_header_is_put_on_whole_messages_only() -> None:
+def test_a_new_header_requires_a_whole_message() -> None:
     with pytest.raises(DecodeError):
         CODEC.with_header(b"nonsense", header("D"))
 
@@ -317,9 +317,7 @@ PAIRS = sorted(KALSHI.standard_data.items())
 @given(
     st.sampled_from(PAIRS), st.binary(min_size=1, max_size=20).filter(lambda v: b"\x01" not in v), st.data()
 )
-def test_a_length_of_the_standard_tells_the_truth(
-    pair: tuple[int, int], value: bytes, data: st.DataObject
-) -> None:
+def test_standard_length_fields_are_correct(pair: tuple[int, int], value: bytes, data: st.DataObject) -> None:
     """Also for fields unknown to the dialect, because a peer that knows them relies on the length."""
     codec, (length, tag) = Codec(KALSHI), pair
     right = ((length, b"%d" % len(value)), (tag, value))
@@ -346,7 +344,7 @@ def test_a_length_of_the_standard_tells_the_truth(
             sent((length, b"3"), (tag, b"a\x01b"))
 
 
-def test_a_tag_that_the_dialect_has_for_something_else_is_no_length() -> None:
+def test_a_tag_used_otherwise_by_the_dialect_is_not_a_length() -> None:
     codec = Codec(attrs.evolve(DIALECT, standard_data={9003: 9004, 9005: 38, 38: 9006}))
     for fields in (((9005, b"1"),), ((9006, b"1"),)):
         assert codec.decode(codec.encode(UnknownMessage(msg_type="ZZ", unknown=fields))).unknown == fields

@@ -83,7 +83,7 @@ KALSHI_TRAINED = trained(KALSHI, KALSHI_FIELDS)
 
 
 @pytest.mark.parametrize("body", SOUND)
-def test_sound_messages_have_no_problems_and_decode_the_same_way_fast(body: str) -> None:
+def test_valid_messages_have_no_problems_and_decode_alike_on_the_fast_path(body: str) -> None:
     whole = joined(fields_of(body))
     careful, _ = carefully(CAREFUL, whole)
     assert careful.problems == ()
@@ -108,7 +108,7 @@ def test_fast_and_careful_agree_on_damaged_messages(whole: bytes) -> None:
 
 @settings(max_examples=150)
 @given(damaged(SOUND_FIELDS))
-def test_fast_and_careful_agree_on_shapes_learnt_from_damaged_messages(whole: bytes) -> None:
+def test_fast_and_careful_agree_on_shapes_learned_from_damaged_messages(whole: bytes) -> None:
     codec = Codec(DIALECT)
     for _ in range(3):
         agree(codec, CAREFUL, whole)
@@ -153,13 +153,13 @@ def agree_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) -> None:
 
 @settings(max_examples=600)
 @given(mangled([joined(fields) for fields in SOUND_FIELDS]))
-def test_fast_and_careful_agree_on_bytes_that_may_be_no_message(data: bytes) -> None:
+def test_fast_and_careful_agree_on_arbitrary_bytes(data: bytes) -> None:
     agree_on_bytes(TRAINED, CAREFUL, data)
 
 
 @settings(max_examples=300)
 @given(mangled([joined(fields) for fields in KALSHI_FIELDS]))
-def test_fast_and_careful_agree_on_bytes_that_may_be_no_message_of_kalshi(data: bytes) -> None:
+def test_fast_and_careful_agree_on_arbitrary_bytes_in_the_kalshi_dialect(data: bytes) -> None:
     agree_on_bytes(KALSHI_TRAINED, KALSHI_CAREFUL, data)
 
 
@@ -174,7 +174,7 @@ def with_sums_kept(data: bytes, old: bytes, new: bytes) -> bytes:
     ("old", "new"),
     [(b"49=a", b"94=a"), (b"35=D", b"53=D"), (b"34=7", b"43=7"), (b"8=FIXT", b"8=FITX"), (b"38=1", b"=381")],
 )
-def test_length_and_sum_alone_make_no_message_of_a_known_shape(old: bytes, new: bytes) -> None:
+def test_correct_length_and_sum_do_not_make_a_message_of_a_known_shape(old: bytes, new: bytes) -> None:
     whole = joined(fields_of(order("58=x|")))
     for _ in range(3):
         TRAINED.decode(whole)
@@ -233,7 +233,7 @@ def book(*entries: str, rest: str = "") -> str:
 
 
 @pytest.mark.parametrize("body", [body for body in SOUND if "35=ZZ" not in body and "270=.7" not in body])
-def test_a_shape_is_known_from_the_second_sighting_on(body: str) -> None:
+def test_a_shape_is_compiled_at_its_second_occurrence(body: str) -> None:
     cache = DecoderCache(TABLES)
     whole = joined(fields_of(body))
     sight(cache, whole)
@@ -242,7 +242,7 @@ def test_a_shape_is_known_from_the_second_sighting_on(body: str) -> None:
     assert taken(cache, body) is not None
 
 
-def test_other_values_are_taken_and_other_tags_are_not() -> None:
+def test_a_shape_accepts_other_values_but_not_other_tags() -> None:
     cache = learnt(order("44=0.45|58=x|"))
     assert taken(cache, order("44=99|58=a=b é|"))
     assert taken(cache, order("58=x|44=0.45|")) is None
@@ -251,7 +251,7 @@ def test_other_values_are_taken_and_other_tags_are_not() -> None:
     assert taken(cache, f"35=R|{HEAD}146=0|") is None
 
 
-def test_a_strict_session_has_the_fast_path_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_strict_session_uses_the_fast_path_too(monkeypatch: pytest.MonkeyPatch) -> None:
     codec, whole = Codec(DIALECT), joined(fields_of(order("44=0.45|58=x|453=1|448=p|452=3|")))
     for _ in range(2):
         assert codec.check(whole)[1] == ()
@@ -275,13 +275,13 @@ def test_a_strict_session_has_the_fast_path_too(monkeypatch: pytest.MonkeyPatch)
         order("453=1|448=p|9001=x|"),
     ],
 )
-def test_what_stands_out_of_place_is_taken_but_not_strictly(body: str) -> None:
+def test_a_misplaced_field_is_accepted_but_not_strictly(body: str) -> None:
     cache = learnt(body)
     assert taken(cache, body)
     assert not taken_strictly(cache, body)
 
 
-def test_a_value_beyond_its_limit_is_taken_but_not_strictly() -> None:
+def test_a_value_beyond_its_limit_is_accepted_but_not_strictly() -> None:
     fit, unfit = order("79=63|44=1|"), order("79=64|44=1|")
     for cache in (learnt(fit), learnt(unfit)):
         assert taken(cache, fit)
@@ -319,7 +319,7 @@ class BeginString(StrEnum):
     FIXT11 = "FIXT.1.1"
 
 
-def test_what_a_message_is_has_the_codes_that_a_dialect_gives_it() -> None:
+def test_header_fields_use_the_code_classes_of_the_dialect() -> None:
     codes: dict[int, type[StrEnum]] = {8: BeginString, 35: MsgType}
     members = tuple(
         attrs.evolve(member, field=attrs.evolve(member.field, codes=codes[member.tag]))
@@ -339,7 +339,7 @@ def test_what_a_message_is_has_the_codes_that_a_dialect_gives_it() -> None:
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_every_entry_of_a_run_is_held_to_its_limits() -> None:
+def test_every_entry_of_a_run_is_checked_against_its_limits() -> None:
     closed = closed_roles()
     ordered = ["448=p|452=3|", "448=q|", "448=r|452=35|"]
     alike = ["448=p|452=3|", "448=q|452=35|", "448=r|452=35|"]
@@ -378,7 +378,7 @@ def test_rare_and_malformed_values_are_left_to_the_careful_path(tag: str, rare: 
     assert taken(cache, order(f"{tag}={rare}|")) is None
 
 
-def test_data_is_taken_if_its_length_is_right() -> None:
+def test_data_with_a_correct_length_is_accepted() -> None:
     body = f"35=A|{HEAD}95=3|96=abc|383=5|"
     cache = learnt(body)
     assert taken(cache, body)
@@ -388,7 +388,7 @@ def test_data_is_taken_if_its_length_is_right() -> None:
     assert taken(cache, body.replace("95=3", "95=9")) is None
 
 
-def test_data_with_soh_in_it_goes_the_careful_way() -> None:
+def test_data_that_contains_soh_is_left_to_the_careful_path() -> None:
     whole = joined([*fields_of(f"35=A|{HEAD}95=3|"), ("96", "a\x01b")])
     cache = DecoderCache(TABLES)
     for _ in range(3):
@@ -430,7 +430,7 @@ def test_one_shape_serves_any_number_of_ordered_entries() -> None:
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_runs_with_the_same_tags_have_a_few_shapes_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_with_the_same_tags_need_few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = Counted(monkeypatch)
     alike = [ENTRY + "271=5|273=10:00:00|"] * 3
     rare = [ENTRY + "271=5|", ENTRY + "273=10:00:00|", ENTRY]
@@ -448,7 +448,7 @@ def test_runs_with_the_same_tags_have_a_few_shapes_at_most(monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_one_shape_serves_any_number_of_like_entries_with_unknown_fields() -> None:
+def test_one_shape_serves_any_number_of_equal_entries_with_unknown_fields() -> None:
     like = "269=1|9001=x|270=0.5|"
     cache = learnt(book(like, like, like))
     assert taken(cache, book(like))
@@ -457,7 +457,7 @@ def test_one_shape_serves_any_number_of_like_entries_with_unknown_fields() -> No
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_entries_that_are_alike_make_a_run_of_that_form_alone() -> None:
+def test_equal_entries_make_a_run_of_that_form_only() -> None:
     cache = learnt(book(ENTRY, ENTRY, ENTRY))
     assert taken(cache, book(*[ENTRY] * 7))
     assert taken(cache, book(ENTRY, "269=1|270=0.5|271=5|", ENTRY)) is None
@@ -478,14 +478,14 @@ def test_entries_that_are_alike_make_a_run_of_that_form_alone() -> None:
         book("269=1|270=0.5", ENTRY, ENTRY, rest="58=x|"),
     ],
 )
-def test_a_run_stands_in_one_place_alone(body: str) -> None:
+def test_a_run_has_a_single_place(body: str) -> None:
     cache = learnt(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
     assert taken(cache, book(ENTRY, rest="58=y|"))
     assert taken(cache, body) is None
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_a_group_may_have_no_entry() -> None:
+def test_a_group_may_be_empty() -> None:
     cache = learnt(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
     assert taken(cache, book(rest="58=x|")) is None
     cache = learnt(book(rest="58=x|"))
@@ -510,7 +510,7 @@ def test_a_counter_that_claims_too_much_costs_no_memory() -> None:
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_entries_of_one_field_make_a_run_too() -> None:
+def test_entries_with_a_single_field_make_a_run_too() -> None:
     body = order("453=3|448=p|448=q|448=r|")
     cache = learnt(body)
     assert taken(cache, body)
@@ -521,7 +521,7 @@ def test_entries_of_one_field_make_a_run_too() -> None:
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_what_follows_a_run_is_the_body_s() -> None:
+def test_fields_after_a_run_belong_to_the_body() -> None:
     cache = learnt(book(ENTRY, ENTRY, ENTRY, rest="453=3|448=p|448=q|448=r|58=x|"))
     assert taken(cache, book(ENTRY, rest="453=1|448=p|58=y|"))
     assert taken(cache, book(ENTRY, rest="58=y|")) is None
@@ -536,7 +536,7 @@ def test_what_follows_a_run_is_the_body_s() -> None:
         order("453=3|448=p|802=1|523=s|448=q|448=r|"),
     ],
 )
-def test_irregular_entries_are_spelt_out(body: str) -> None:
+def test_irregular_entries_are_compiled_one_by_one(body: str) -> None:
     cache = learnt(body)
     assert taken(cache, body)
 
@@ -551,14 +551,14 @@ def test_irregular_entries_are_spelt_out(body: str) -> None:
         f"35=W|{HEAD}55=K|268=1|9001=x|{ENTRY}",
     ],
 )
-def test_groups_that_other_fields_run_through_get_no_code(body: str) -> None:
+def test_groups_interleaved_with_other_fields_are_not_compiled(body: str) -> None:
     whole = joined(fields_of(body))
     assert CAREFUL.decode(whole).problems == ()
     assert DecoderWriter(Explainer(TABLES, text(whole)), TABLES.data_tags, Decimals(Decimal)).pattern == ""
     assert taken(learnt(body), body) is None
 
 
-def test_a_shape_of_too_many_fields_gets_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shape_with_too_many_fields_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoders, "MAX_VALUES", 9)
     cache = learnt(order("58=x|"), order("58=x|79=5|44=1|54=1|"))
     assert taken(cache, order("58=x|"))
@@ -566,7 +566,7 @@ def test_a_shape_of_too_many_fields_gets_no_code(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("moment", ["", "272=20260817|273=16:00:00.123|"])
-def test_prices_of_long_groups_are_remembered_and_sizes_made_anew(moment: str) -> None:
+def test_prices_of_long_groups_are_cached_and_sizes_are_not(moment: str) -> None:
     entries = "".join(f"269={n % 2}|270=0.{n + 10}|271={n}.50|{moment}" for n in range(8))
     whole = joined(fields_of(f"35=W|{HEAD}55=K|268=8|{entries}"))
     codec = Codec(KALSHI)
@@ -589,7 +589,7 @@ def sent(body: str, codec: Codec) -> Message:
     return found
 
 
-def test_messages_with_the_same_head_and_other_shapes_are_told_apart(codec: Codec) -> None:
+def test_messages_with_the_same_head_and_different_shapes_are_distinguished(codec: Codec) -> None:
     bodies = [order("58=xyz|"), order("79=123|"), order("44=1.5|"), order("355=xy|"), order("58=abc|")]
     heads = {joined(fields_of(body)).partition(b"34=")[0] for body in bodies}
     assert len(heads) == 1
@@ -598,7 +598,7 @@ def test_messages_with_the_same_head_and_other_shapes_are_told_apart(codec: Code
     assert len(codec._compiled._heads) == 1
 
 
-def test_messages_of_other_sessions_are_told_apart(codec: Codec) -> None:
+def test_messages_of_different_sessions_are_distinguished(codec: Codec) -> None:
     for number in range(40):
         body = order("58=x|").replace("49=a", f"49={number % 5}")
         header = sent(body, codec).header
@@ -606,7 +606,7 @@ def test_messages_of_other_sessions_are_told_apart(codec: Codec) -> None:
     assert len(codec._compiled._heads) == 5
 
 
-def test_heads_are_remembered_up_to_a_bound(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_heads_are_bounded(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching, "MAX_HEADS", 7)
     for number in range(100):
         sent(order(f"58={'x' * (number % 23 + 1)}|"), codec)
@@ -614,7 +614,7 @@ def test_heads_are_remembered_up_to_a_bound(codec: Codec, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("size", [caching.MAX_HEAD_SIZE, caching.MAX_HEAD_SIZE + 1, 250_000])
-def test_long_heads_are_not_remembered(codec: Codec, size: int) -> None:
+def test_long_heads_are_not_cached(codec: Codec, size: int) -> None:
     body = order("58=x|")
     usual = joined(fields_of(body)).index(b"34=")
     for filler in ("a" * (size - usual + 1), "b" * (size - usual + 1)):
@@ -638,7 +638,7 @@ def test_long_heads_are_not_remembered(codec: Codec, size: int) -> None:
         "627=1|628=x|49=a|56=b|34=7|52=20260801-12:30:15.123|",
     ],
 )
-def test_heads_that_seldom_come_again_are_not_remembered(head: str) -> None:
+def test_rarely_repeated_heads_are_not_cached(head: str) -> None:
     body = f"35=D|{head}11=a|38=1|"
     cache = learnt(body)
     found = taken(cache, body)
@@ -647,20 +647,20 @@ def test_heads_that_seldom_come_again_are_not_remembered(head: str) -> None:
     assert not cache._heads
 
 
-def test_data_in_front_of_the_number_has_its_length_checked(codec: Codec) -> None:
+def test_the_length_of_data_before_the_sequence_number_is_checked(codec: Codec) -> None:
     body = f"35=D|95=3|96=abc|{HEAD}11=a|38=1|"
     for value in ("abc", "xyz", "a=c"):
         sent(body.replace("abc", value), codec)
     sent(body.replace("95=3", "95=2"), codec)
 
 
-def test_a_message_without_a_number_is_read_carefully(codec: Codec) -> None:
+def test_a_message_without_a_sequence_number_takes_the_careful_path(codec: Codec) -> None:
     for _ in range(3):
         found = sent(order("").replace("34=7|", ""), codec)
         assert [problem.tag for problem in found.problems] == [34]
 
 
-def test_subclasses_of_bytes_are_read_too() -> None:
+def test_subclasses_of_bytes_are_accepted() -> None:
     class Own(bytes):
         pass
 
@@ -670,7 +670,7 @@ def test_subclasses_of_bytes_are_read_too() -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 80, "x" * 230, "x" * 600, "é" * 80, "é" * 230, "é" * 600])
-def test_sums_are_right_whatever_the_length(codec: Codec, text: str) -> None:
+def test_checksums_are_right_for_any_length(codec: Codec, text: str) -> None:
     for _ in range(3):
         sent(order(f"58={text}|"), codec)
     wrong = bytearray(joined(fields_of(order(f"58={text}|"))))
@@ -680,7 +680,7 @@ def test_sums_are_right_whatever_the_length(codec: Codec, text: str) -> None:
 
 
 @pytest.mark.parametrize("total", [b"256", b"300", b"999"])
-def test_a_sum_that_none_can_be_is_refused(total: bytes) -> None:
+def test_an_impossible_checksum_is_refused(total: bytes) -> None:
     whole = joined(fields_of(order("58=x|")))
     for _ in range(3):
         TRAINED.decode(whole)
@@ -688,7 +688,7 @@ def test_a_sum_that_none_can_be_is_refused(total: bytes) -> None:
         TRAINED.decode(whole[:-4] + total + b"\x01")
 
 
-def test_messages_share_nothing_that_can_be_changed(codec: Codec) -> None:
+def test_messages_share_no_mutable_state(codec: Codec) -> None:
     body = book(*["269=1|270=0.40|271=5|"] * 6, rest="453=1|448=p|")
     made: list[Any] = [sent(body, codec) for _ in range(5)]
     first, second = made[3:]
@@ -726,7 +726,9 @@ class Counted:
         monkeypatch.setattr(DecoderWriter, "compile", counting)
 
 
-def test_shapes_that_come_once_cost_no_code_and_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shapes_that_occur_once_are_not_compiled_and_use_little_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     compiled = Counted(monkeypatch)
     monkeypatch.setattr(caching, "MAX_SIGHTINGS", 20)
     cache = DecoderCache(TABLES)
@@ -736,7 +738,7 @@ def test_shapes_that_come_once_cost_no_code_and_little_memory(monkeypatch: pytes
     assert compiled.count == 0
 
 
-def test_code_is_made_for_a_bounded_number_of_shapes(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_compiled_shapes_is_bounded(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = Counted(monkeypatch)
     monkeypatch.setattr(caching, "MAX_SHAPES", 5)
     bodies = [body for _, body in zip(range(60), shapes_of_orders(), strict=False)]
@@ -747,7 +749,7 @@ def test_code_is_made_for_a_bounded_number_of_shapes(codec: Codec, monkeypatch: 
     assert len(codec._compiled._shapes) == 5
 
 
-def test_a_shape_gets_code_when_writing_it_costs_no_more_than_its_readings(
+def test_a_shape_is_compiled_once_its_decodings_outweigh_the_compilation(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
@@ -757,7 +759,7 @@ def test_a_shape_gets_code_when_writing_it_costs_no_more_than_its_readings(
         assert compiled.count == max(0, number - 2 * caching.SIGHTINGS_TO_COMPILE + 3)
 
 
-def test_shapes_with_the_same_tags_are_counted_together_and_all_get_code(
+def test_shapes_with_the_same_tags_are_counted_together_and_all_compiled(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 10)
@@ -772,7 +774,7 @@ def test_shapes_with_the_same_tags_are_counted_together_and_all_get_code(
     assert all(taken(codec._compiled, body) is not None for body in bodies)
 
 
-def test_a_value_that_code_leaves_to_the_reader_keeps_no_other_shape_from_its_code(
+def test_a_value_left_to_the_reader_does_not_prevent_compiling_other_shapes(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 10)
@@ -785,7 +787,7 @@ def test_a_value_that_code_leaves_to_the_reader_keeps_no_other_shape_from_its_co
     assert taken(codec._compiled, other) is not None
 
 
-def test_all_shapes_together_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_total_number_of_cached_shapes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching, "MAX_PATTERN_SIZE", 2000)
     cache = DecoderCache(TABLES)
     most = 0
@@ -803,7 +805,7 @@ def test_all_shapes_together_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPa
     assert 1000 < most <= 2000
 
 
-def test_forms_that_no_code_is_made_for_are_remembered_up_to_the_same_bound(
+def test_forms_that_are_not_compiled_share_the_same_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(caching, "MAX_SHAPES", 3)
@@ -827,7 +829,7 @@ def test_forms_that_no_code_is_made_for_are_remembered_up_to_the_same_bound(
 
 
 @pytest.mark.parametrize("count", [5, 300])
-def test_a_message_is_tried_with_shapes_of_its_tags_alone(count: int) -> None:
+def test_a_message_is_tried_only_with_shapes_of_its_tags(count: int) -> None:
     tried: list[int] = []
 
     def noted(shape: decoders.Shape, number: int) -> decoders.Shape:
@@ -851,7 +853,7 @@ def test_a_message_is_tried_with_shapes_of_its_tags_alone(count: int) -> None:
     assert tried == [8]
 
 
-def test_a_shape_whose_values_never_fit_is_given_code_once(
+def test_a_shape_whose_values_never_match_is_compiled_once(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = Counted(monkeypatch)
@@ -860,7 +862,7 @@ def test_a_shape_whose_values_never_fit_is_given_code_once(
     assert compiled.count == 1
 
 
-def test_messages_with_problems_and_of_unknown_type_are_never_learnt(
+def test_invalid_messages_and_unknown_types_are_never_learned(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = Counted(monkeypatch)
@@ -871,7 +873,7 @@ def test_messages_with_problems_and_of_unknown_type_are_never_learnt(
     assert compiled.count == 0
 
 
-def test_a_known_shape_with_a_wrong_length_or_sum_is_no_message(codec: Codec) -> None:
+def test_a_known_shape_with_a_wrong_length_or_sum_is_refused(codec: Codec) -> None:
     whole = joined(fields_of(order("58=x|")))
     for _ in range(3):
         codec.decode(whole)
@@ -892,7 +894,7 @@ def test_a_known_shape_with_a_wrong_length_or_sum_is_no_message(codec: Codec) ->
 
 
 @pytest.mark.parametrize(("place", "tag"), [(3, b"35="), (4, b"10=")])
-def test_a_message_that_is_no_frame_gets_no_code(codec: Codec, place: int, tag: bytes) -> None:
+def test_a_message_without_a_valid_frame_is_not_compiled(codec: Codec, place: int, tag: bytes) -> None:
     fields = joined(fields_of(order(""))).split(b"\x01")[:-1]
     moved = next(field for field in fields if field.startswith(tag))
     fields.remove(moved)
@@ -905,7 +907,7 @@ def test_a_message_that_is_no_frame_gets_no_code(codec: Codec, place: int, tag: 
         codec.decode(data)
 
 
-def test_a_short_message_is_taken_by_a_shape_of_any_length_until_it_has_its_own() -> None:
+def test_a_short_message_uses_a_shape_of_any_length_until_it_has_its_own() -> None:
     level = "269=1|270=0.40|271=5|"
     one, many = book(level), book(*[level] * 5)
     cache = learnt(many)

@@ -167,7 +167,7 @@ def plain(block: Any) -> Any:
 
 @every_message
 @pytest.mark.parametrize("make", [minimal, full])
-def test_every_hostile_value_in_every_place_is_written_or_named(layout: MessageLayout, make: Any) -> None:
+def test_every_hostile_value_in_every_field_is_encoded_or_reported(layout: MessageLayout, make: Any) -> None:
     message, head = plain(make(layout.body)), plain(full(KALSHI.header))
     assert isinstance(agree(message, head), bytes)
     for block, attribute in [*places(message), *places(head)]:
@@ -181,7 +181,7 @@ def test_every_hostile_value_in_every_place_is_written_or_named(layout: MessageL
 @every_message
 @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
-def test_any_message_is_written_as_the_layouts_say(layout: MessageLayout, data: st.DataObject) -> None:
+def test_any_message_is_encoded_as_the_layouts_define(layout: MessageLayout, data: st.DataObject) -> None:
     message, head = data.draw(messages(layout, KALSHI)), data.draw(headers(KALSHI))
     assert isinstance(agree(message, head), bytes)
     again = copy.deepcopy(message)
@@ -191,7 +191,7 @@ def test_any_message_is_written_as_the_layouts_say(layout: MessageLayout, data: 
 
 
 @every_message
-def test_what_is_usual_needs_no_second_look(layout: MessageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_common_values_need_no_careful_path(layout: MessageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     """With every field set, groups included: only rare values need the careful path."""
     monkeypatch.delattr(Codec, "_encode_carefully")
     message, head = plain(full(layout.body)), plain(full(KALSHI.header))
@@ -213,7 +213,7 @@ def test_a_message_of_another_class_than_the_dialect_s_is_refused() -> None:
         CODEC.encode(Own(**ORDER), header())
 
 
-def test_entries_may_be_of_a_class_made_of_the_group_s() -> None:
+def test_entries_may_be_of_a_subclass_of_the_entry_class() -> None:
     class Own(Party):
         pass
 
@@ -222,7 +222,7 @@ def test_entries_may_be_of_a_class_made_of_the_group_s() -> None:
     assert CODEC.encode(order, header()) == CODEC.encode(usual, header())
 
 
-def test_an_entry_of_another_group_is_refused_even_with_the_same_attributes() -> None:
+def test_an_entry_of_another_class_is_refused_even_with_the_same_attributes() -> None:
     class Alike:
         party_id, party_role, unknown = "p", "3", ()
 
@@ -232,7 +232,7 @@ def test_an_entry_of_another_group_is_refused_even_with_the_same_attributes() ->
         CODEC.encode(order, header())
 
 
-def test_decimals_are_written_the_same_in_any_context() -> None:
+def test_decimals_are_encoded_the_same_in_any_context() -> None:
     order = NewOrderSingle(**ORDER)
     for text in ("1.50", "1E+3", "1E-9", "1E-7", "NaN", "Infinity", "-0E+2", "9" * 19, "9" * 20):
         order.order_qty = Decimal(text)
@@ -241,7 +241,7 @@ def test_decimals_are_written_the_same_in_any_context() -> None:
 
 
 @pytest.mark.parametrize("tail", ["", "é", "\n"])
-def test_a_message_of_any_length_has_its_sum_and_length_right(tail: str) -> None:
+def test_messages_of_any_length_have_correct_length_and_sum(tail: str) -> None:
     head = header()
     for size in [*range(ADLER_ASCII_BLOCK - 200, ADLER_ASCII_BLOCK + 20), 5000]:
         order = NewOrderSingle(**{**ORDER, "secondary_cl_ord_id": "~" * size + tail})
@@ -250,7 +250,7 @@ def test_a_message_of_any_length_has_its_sum_and_length_right(tail: str) -> None
         assert is_frame(data)
 
 
-def test_moments_are_written_whatever_was_written_before() -> None:
+def test_timestamps_are_encoded_correctly_after_any_other_timestamp() -> None:
     steps = (0, 1, 999, 1000, 123_456, 999_999, 1_000_000, -1, 60_000_000, 86_400_000_000, -86_400_000_000)
     begin = NOON.replace(microsecond=0)
     moments = [begin + timedelta(microseconds=step) for step in steps]
@@ -270,7 +270,7 @@ def test_moments_are_written_whatever_was_written_before() -> None:
 
 
 @pytest.mark.parametrize("value", [None, NOON.replace(tzinfo=None), time(12, tzinfo=UTC), "now"])
-def test_what_is_no_moment_is_refused_whatever_was_written_before(
+def test_an_invalid_timestamp_is_refused_after_any_other_value(
     value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head, order = header(), NewOrderSingle(**ORDER)
@@ -283,7 +283,7 @@ def test_what_is_no_moment_is_refused_whatever_was_written_before(
         assert b"\x0152=20260817-12:00:00.123\x01" in CODEC.encode(order, head)
 
 
-def test_a_moment_of_another_class_leaves_nothing_of_its_own_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_datetime_subclass_does_not_affect_later_timestamps(monkeypatch: pytest.MonkeyPatch) -> None:
     class Late(datetime):
         def __le__(self, other: object) -> bool:
             return True
@@ -315,7 +315,7 @@ NAMES: list[Any] = [
 ]
 
 
-def test_names_are_written_or_refused_whatever_was_written_before() -> None:
+def test_names_are_encoded_or_refused_after_any_other_name() -> None:
     order, head = NewOrderSingle(**ORDER), header()
     pairs = [(sender, target) for sender in NAMES for target in NAMES]
     found = {}
@@ -331,7 +331,7 @@ def test_names_are_written_or_refused_whatever_was_written_before() -> None:
             assert agree(order, head) == found[place]
 
 
-def test_names_that_stay_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_names_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
     def counted(value: str) -> str:
@@ -351,7 +351,7 @@ def test_names_that_stay_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert looked == ["key", "venue"]
 
 
-def test_names_that_are_long_are_not_kept() -> None:
+def test_long_names_are_not_cached() -> None:
     order, head = NewOrderSingle(**ORDER), header()
     frame = len("49=\x0156=venue\x01")
     for size, kept in ((MAX_NAMES - frame, True), (MAX_NAMES - frame + 1, False), (100_000, False)):

@@ -26,7 +26,7 @@ def shown(nodes: tuple[Node, ...]) -> str:
     return " ".join(parts)
 
 
-def test_a_sound_message() -> None:
+def test_a_valid_message() -> None:
     inspection = CODEC.inspect(frame("D", "11=a|38=10.00|453=1|448=p|802=1|523=s|58=x|"))
     assert inspection.msg_type == "D"
     assert inspection.layout is ORDER
@@ -41,7 +41,7 @@ def test_a_sound_message() -> None:
     assert parties.layout.entry is PARTIES.entry
 
 
-def test_everything_on_the_wire_is_shown_in_its_place() -> None:
+def test_every_field_on_the_wire_is_shown_in_its_place() -> None:
     inspection = CODEC.inspect(frame("D", "11=a|9001=x|11=b|383=5|453=2|448=p|9002=y|43=Y|38=1|9003=|"))
     assert shown(inspection.body) == "11=a 9001=x? 11=b? 383=5? 453=2[448=p 9002=y?] 38=1 9003=?"
     assert shown(inspection.header).endswith("52=20260801-12:30:15.123 43=Y")
@@ -52,7 +52,7 @@ def test_everything_on_the_wire_is_shown_in_its_place() -> None:
     assert other.layout is FIELDS[383]
 
 
-def test_unknown_tags_and_missing_fields_are_told_apart() -> None:
+def test_unknown_tags_and_missing_fields_are_distinguished() -> None:
     inspection = CODEC.inspect(frame("D", "11=a|9001=x|383=5|"))
     assert [(problem.reason, problem.tag) for problem in inspection.problems] == [
         (Reason.UNDEFINED_TAG, 9001),
@@ -61,7 +61,7 @@ def test_unknown_tags_and_missing_fields_are_told_apart() -> None:
     ]
 
 
-def test_a_wrong_frame_is_told_first_and_its_fields_shown() -> None:
+def test_a_wrong_frame_is_reported_first_and_its_fields_are_shown() -> None:
     whole = frame("D", "11=a|38=x|").replace(b"\x019=", b"\x019=1")[:-4] + b"000\x01"
     inspection = CODEC.inspect(whole)
     length, check_sum, quantity = inspection.problems
@@ -72,14 +72,14 @@ def test_a_wrong_frame_is_told_first_and_its_fields_shown() -> None:
 
 
 @pytest.mark.parametrize("size", range(1, len(frame("D", "11=a|38=1|453=1|448=p|"))))
-def test_a_message_cut_short_anywhere(size: int) -> None:
+def test_a_message_truncated_anywhere(size: int) -> None:
     whole = frame("D", "11=a|38=1|453=1|448=p|")
     inspection = CODEC.inspect(whole[:size])
     assert inspection.problems
     assert len({(problem.reason, problem.tag) for problem in inspection.problems}) == len(inspection.problems)
 
 
-def test_the_field_that_the_cut_went_through_is_named() -> None:
+def test_the_truncated_field_is_named() -> None:
     inspection = CODEC.inspect(frame("D", "11=a|38=1|44=0.4567|")[:-10])
     assert [str(problem) for problem in inspection.problems] == [
         "CheckSum (10) with three digits is not the last field: the message is cut short or damaged",
@@ -90,7 +90,7 @@ def test_the_field_that_the_cut_went_through_is_named() -> None:
     assert str(inspection.problems[1]) == "tag 9001 is cut short: the message ends in it"
 
 
-def test_another_version_is_told_once() -> None:
+def test_another_version_is_reported_once() -> None:
     whole = frame("A", "").replace(b"FIXT.1.1", b"FIX.4.4", 1)
     assert [(problem.reason, problem.tag) for problem in CODEC.inspect(whole).problems] == [
         (Reason.VALUE_INCORRECT, 10),
@@ -115,6 +115,6 @@ def test_bytes_that_are_no_message() -> None:
 
 @settings(max_examples=200)
 @given(damaged([fields_of(body) for body in SOUND]), st.integers(0, 60), st.binary(max_size=3))
-def test_nothing_is_too_damaged(whole: bytes, at: int, junk: bytes) -> None:
+def test_any_damaged_message_can_be_inspected(whole: bytes, at: int, junk: bytes) -> None:
     inspection = CODEC.inspect(whole[: -at or None] + junk)
     assert shown(inspection.header).startswith("8=FIXT.1.1")

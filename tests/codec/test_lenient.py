@@ -46,7 +46,7 @@ def texts(message: Any) -> list[str]:
     return [str(problem) for problem in message.problems]
 
 
-def test_every_kind_of_value_is_typed() -> None:
+def test_every_kind_of_value_is_decoded_to_its_type() -> None:
     order = decode(
         "D",
         "11=a|38=10.00|40=2|44=0.45|54=1|126=20260801-12:00:00|64=20260802|45=9|79=-3|354=3|355=x\x01y|",
@@ -70,7 +70,7 @@ def test_every_kind_of_value_is_typed() -> None:
     assert entry.md_entry_time == time(10, 11, 12, 500000)
 
 
-def test_header_and_trailer_are_typed_in_any_order() -> None:
+def test_header_and_trailer_are_decoded_in_any_order() -> None:
     body = b"35=A\x0134=7\x0152=20260801-12:30:15.123\x0156=b\x0143=Y\x0149=a\x0193=3\x0189=x\x01y\x01"
     whole = encode_frame("FIXT.1.1", body)
     logon = CODEC.decode(whole)
@@ -84,7 +84,7 @@ def test_header_and_trailer_are_typed_in_any_order() -> None:
     assert logon.problems == ()
 
 
-def test_groups_of_the_header_are_read() -> None:
+def test_groups_of_the_header_are_decoded() -> None:
     order = decode("D", "627=2|628=x|628=y|43=Y|11=a|38=1|")
     assert [hop.hop_comp_id for hop in order.header.hops] == ["x", "y"]
     assert (order.header.poss_dup_flag, order.cl_ord_id, order.problems) == (True, "a", ())
@@ -92,14 +92,14 @@ def test_groups_of_the_header_are_read() -> None:
     assert again.header.hops == order.header.hops
 
 
-def test_a_field_of_an_entry_that_comes_again_out_of_order_is_repeated() -> None:
+def test_a_second_field_of_an_entry_out_of_order_is_a_repetition() -> None:
     message, problems = CODEC.check(frame("D", "11=a|38=1|453=1|448=p|452=3|802=1|523=s|452=35|"))
     assert found(message) == [(Reason.TAG_REPEATED, 452, "35")]
     assert problems == message.problems
     assert message.party_ids[0].party_role == 3  # type: ignore[attr-defined]
 
 
-def test_a_header_field_in_the_body_is_still_read() -> None:
+def test_a_header_field_in_the_body_is_still_decoded() -> None:
     order = CODEC.decode(frame("D", "11=a|52=20260801-12:30:15.123|38=1|", head="49=a|56=b|34=7|"))
     assert order.header.sending_time == SENT
     assert order.problems == ()
@@ -113,13 +113,13 @@ def test_unknown_code_values_stay_plain_values() -> None:
     assert order.problems == ()
 
 
-def test_code_values_of_integers_are_numbers_however_written() -> None:
+def test_integer_codes_are_numbers_in_any_notation() -> None:
     parties = decode("D", "11=a|38=1|453=3|448=p|452=35|448=q|452=0035|448=r|452=007|").party_ids
     assert [party.party_role for party in parties] == [Role.MAKER, Role.MAKER, 7]
     assert [type(party.party_role) for party in parties] == [Role, Role, int]
 
 
-def test_unknown_fields_are_kept_where_they_stand() -> None:
+def test_unknown_fields_are_kept_in_their_place() -> None:
     order = decode(
         "D", "9001=top|11=a|38=1|453=2|448=p|9002=in p|802=1|523=s|9003=in s|448=q|9004=in q|79=1|9005=end|"
     )
@@ -149,14 +149,14 @@ def test_unknown_fields_in_every_entry_do_not_end_the_group() -> None:
     assert book.problems == ()
 
 
-def test_a_field_of_the_body_between_entries_does_not_lose_the_entries_behind_it() -> None:
+def test_a_body_field_between_entries_does_not_lose_the_following_entries() -> None:
     book = decode("W", "55=K|268=3|269=1|270=1|58=between|269=2|270=2|269=1|270=3|")
     assert [entry.md_entry_px for entry in book.md_entries] == [1, 2, 3]
     assert book.text == "between"
     assert book.problems == ()
 
 
-def test_a_field_of_the_body_inside_an_entry_does_not_lose_the_rest_of_it() -> None:
+def test_a_body_field_inside_an_entry_does_not_lose_the_rest_of_the_entry() -> None:
     book = decode("W", "55=K|268=2|269=1|58=inside|270=1|269=2|270=2|")
     assert book.md_entries == [
         Entry(md_entry_type="1", md_entry_px=1),
@@ -165,7 +165,7 @@ def test_a_field_of_the_body_inside_an_entry_does_not_lose_the_rest_of_it() -> N
     assert (book.text, book.problems) == ("inside", ())
 
 
-def test_a_nested_group_goes_on_behind_a_field_of_its_entry() -> None:
+def test_a_nested_group_continues_after_a_field_of_its_entry() -> None:
     order = decode("D", "11=a|38=1|453=1|448=p|802=2|523=s|452=3|523=t|")
     assert order.party_ids == [
         Party(
@@ -202,7 +202,7 @@ def test_entries_may_open_with_another_delimiter() -> None:
     assert mixed.problems == ()
 
 
-def test_a_delimiter_that_comes_again_after_the_last_entry_is_a_repetition() -> None:
+def test_a_delimiter_after_the_last_entry_is_a_repetition() -> None:
     request = decode("R", "146=1|55=K|38=5|38=6|")
     assert request.related_sym == [RelatedSym(symbol="K", order_qty=5)]
     assert found(request) == [(Reason.TAG_REPEATED, 38, "6")]
@@ -212,7 +212,7 @@ def test_a_delimiter_that_comes_again_after_the_last_entry_is_a_repetition() -> 
     ("counter", "entries"),
     [("3", 2), ("1", 2), ("0", 2), ("999999999999999999", 2), ("5", 0), ("1", 0)],
 )
-def test_a_counter_that_lies_is_told_and_every_entry_kept(counter: str, entries: int) -> None:
+def test_a_wrong_counter_is_reported_and_every_entry_kept(counter: str, entries: int) -> None:
     book = decode("W", f"55=K|268={counter}|" + "269=1|270=1|" * entries + "58=x|")
     assert len(book.md_entries) == entries
     assert book.text == "x"
@@ -221,7 +221,7 @@ def test_a_counter_that_lies_is_told_and_every_entry_kept(counter: str, entries:
 
 
 @pytest.mark.parametrize("counter", ["-1", "x", "1.0", "9" * 30, "+1"])
-def test_a_counter_that_is_no_count_is_told_and_every_entry_kept(counter: str) -> None:
+def test_an_invalid_counter_is_reported_and_every_entry_kept(counter: str) -> None:
     book = decode("W", f"55=K|268={counter}|269=1|270=1|269=2|270=2|")
     assert len(book.md_entries) == 2
     assert found(book) == [(Reason.INCORRECT_DATA_FORMAT, 268, counter)]
@@ -239,7 +239,7 @@ def test_a_counter_of_zero_and_no_counter_give_an_empty_list() -> None:
     assert decode("W", "55=K|268=0|").problems == ()
 
 
-def test_a_second_counter_of_the_same_group_is_told_and_its_entries_kept() -> None:
+def test_a_second_counter_of_the_same_group_is_reported_and_its_entries_kept() -> None:
     order = decode("D", "11=a|38=1|453=1|448=p|58=x|453=1|448=q|")
     assert [party.party_id for party in order.party_ids] == ["p", "q"]
     assert found(order) == [(Reason.WRONG_NUM_IN_GROUP, 453, "1"), (Reason.TAG_REPEATED, 453, "1")]
@@ -272,7 +272,7 @@ def test_an_unknown_field_between_counter_and_first_entry_belongs_to_the_enclosi
         ("11=a|38=1|9001=|", "text", (Reason.TAG_WITHOUT_VALUE, 9001, "")),
     ],
 )
-def test_what_cannot_be_read_is_none_and_told(
+def test_an_unreadable_value_is_none_and_reported(
     body: str, attribute: str, problem: tuple[Reason, int, str | None]
 ) -> None:
     order = decode("D", body)
@@ -282,7 +282,7 @@ def test_what_cannot_be_read_is_none_and_told(
     assert order.unknown == ()
 
 
-def test_the_first_of_repeated_fields_counts_and_the_others_are_told() -> None:
+def test_the_first_of_repeated_fields_counts_and_the_others_are_reported() -> None:
     order = decode("D", "11=a|38=1|11=b|11=c|453=1|448=p|448=q|")
     assert order.cl_ord_id == "a"
     assert [party.party_id for party in order.party_ids] == ["p", "q"]
@@ -295,7 +295,7 @@ def test_the_first_of_repeated_fields_counts_and_the_others_are_told() -> None:
     assert decode("D", "11=|11=b|38=1|").cl_ord_id is None
 
 
-def test_what_is_missing_is_told_with_its_place() -> None:
+def test_missing_fields_are_reported_with_their_place() -> None:
     order = CODEC.decode(
         frame("D", "38=1|453=2|448=p|802=1|803=4|452=3|", head="56=b|34=7|52=20260801-12:30:15.123|")
     )
@@ -322,7 +322,7 @@ def test_what_is_missing_is_told_with_its_place() -> None:
         ("11 =x", None),
     ],
 )
-def test_what_is_no_field_is_told_whole(field: str, tag: int | None) -> None:
+def test_malformed_fields_are_reported_in_full(field: str, tag: int | None) -> None:
     order = decode("D", f"11=a|{field}|38=1|")
     assert (order.cl_ord_id, order.order_qty) == ("a", 1)
     assert found(order) == [(Reason.INVALID_TAG_NUMBER, tag, field)]
@@ -348,7 +348,7 @@ def test_data_without_length_ends_at_the_next_soh() -> None:
 
 
 @pytest.mark.parametrize("length", ["2", "4", "999999999", "0"])
-def test_a_length_that_does_not_lead_to_the_end_is_told(length: str) -> None:
+def test_a_length_that_does_not_end_at_a_separator_is_reported(length: str) -> None:
     logon = decode("A", f"95={length}|96=abc|383=5|")
     assert (logon.raw_data, logon.max_message_size) == (b"abc", 5)
     assert found(logon) == [(Reason.VALUE_INCORRECT, 95, length)]
@@ -356,17 +356,17 @@ def test_a_length_that_does_not_lead_to_the_end_is_told(length: str) -> None:
 
 
 @pytest.mark.parametrize("length", ["-3", "x", "3.0", "9" * 20])
-def test_a_length_that_is_none_is_told(length: str) -> None:
+def test_an_invalid_length_is_reported(length: str) -> None:
     logon = decode("A", f"95={length}|96=abc|383=5|")
     assert (logon.raw_data, logon.max_message_size) == (b"abc", 5)
     assert found(logon) == [(Reason.INCORRECT_DATA_FORMAT, 95, length)]
 
 
-def test_a_length_of_many_digits_is_no_way_to_the_end() -> None:
+def test_a_length_with_too_many_digits_is_not_used() -> None:
     assert found(decode("A", "95=1000000000|96=abc|")) == [(Reason.VALUE_INCORRECT, 95, "1000000000")]
 
 
-def test_a_length_apart_from_its_data_is_told() -> None:
+def test_a_length_separated_from_its_data_is_reported() -> None:
     logon = decode("A", "95=3|383=5|96=abc|")
     assert logon.raw_data == b"abc"
     assert found(logon) == [(Reason.TAG_OUT_OF_ORDER, 95, "3")]
@@ -379,7 +379,7 @@ def test_empty_data_is_a_field_without_value() -> None:
     assert [(problem.reason, problem.tag) for problem in logon.problems] == [(Reason.TAG_WITHOUT_VALUE, 96)]
 
 
-def test_data_that_is_unknown_here_is_read_by_its_length_all_the_same() -> None:
+def test_unknown_data_is_still_read_by_its_length() -> None:
     book = decode("W", "55=K|268=0|95=3|96=a\x01b|58=x|")
     assert book.unknown == ((95, b"3"), (96, b"a\x01b"))
     assert book.text == "x"
@@ -388,18 +388,18 @@ def test_data_that_is_unknown_here_is_read_by_its_length_all_the_same() -> None:
 # --- deprecated tags ------------------------------------------------------------------------------------
 
 
-def test_an_older_tag_fills_the_attribute() -> None:
+def test_a_deprecated_tag_sets_the_attribute() -> None:
     logon = decode("A", "5001=Y|")
     assert (logon.new_flag, logon.unknown, logon.problems) == (True, (), ())
 
 
 @pytest.mark.parametrize("body", ["5001=Y|5002=N|9001=x|", "5002=N|5001=Y|9001=x|"])
-def test_an_older_tag_beside_its_successor_is_kept_as_unknown(body: str) -> None:
+def test_a_deprecated_tag_next_to_its_successor_is_kept_as_unknown(body: str) -> None:
     logon = decode("A", body)
     assert (logon.new_flag, logon.unknown, logon.problems) == (False, ((5001, b"Y"), (9001, b"x")), ())
 
 
-def test_an_older_tag_with_an_unfit_value_or_twice_is_told() -> None:
+def test_an_invalid_or_repeated_deprecated_tag_is_reported() -> None:
     assert found(decode("A", "5001=maybe|")) == [(Reason.INCORRECT_DATA_FORMAT, 5001, "maybe")]
     assert found(decode("A", "5001=|")) == [(Reason.TAG_WITHOUT_VALUE, 5001, "")]
     logon = decode("A", "5001=Y|5001=N|")
@@ -410,7 +410,7 @@ def test_an_older_tag_with_an_unfit_value_or_twice_is_told() -> None:
 # --- secrets --------------------------------------------------------------------------------------------
 
 
-def test_what_follows_counted_or_other_data_is_told_as_it_is() -> None:
+def test_fields_after_data_are_reported_unchanged() -> None:
     assert found(decode("A", "95=1|96=x|y|")) == [(Reason.INVALID_TAG_NUMBER, None, "y")]
     assert found(decode("A", "96=x|383=1|y|")) == [(Reason.INVALID_TAG_NUMBER, None, "y")]
 
@@ -427,7 +427,7 @@ def test_what_follows_counted_or_other_data_is_told_as_it_is() -> None:
         "96=x|SeSaMe|",
     ],
 )
-def test_secret_values_never_show(body: str) -> None:
+def test_secret_values_are_never_shown(body: str) -> None:
     message, problems = CODEC.check(frame("A", body))
     inspection = CODEC.inspect(frame("A", body))
     shown = f"{message!r} {message.problems!r} {problems!r} {inspection!r}"
@@ -449,7 +449,7 @@ def test_a_message_of_unknown_type_keeps_everything() -> None:
     assert message.problems == ()
 
 
-def test_another_version_of_fix_is_told() -> None:
+def test_another_version_of_fix_is_reported() -> None:
     whole = encode_frame("FIX.4.4", b"35=A\x0149=a\x0156=b\x0134=7\x0152=20260801-12:30:15\x01")
     assert found(CODEC.decode(whole)) == [(Reason.VALUE_INCORRECT, 8, "FIX.4.4")]
 
@@ -457,14 +457,14 @@ def test_another_version_of_fix_is_told() -> None:
 @pytest.mark.parametrize(
     "broken", [b"", b"x", frame("A", "")[:-1], frame("A", "").replace(b"9=", b"9=1"), b"8=FIX\x01"]
 )
-def test_what_is_not_one_whole_message_is_refused(broken: bytes) -> None:
+def test_anything_but_one_whole_message_is_refused(broken: bytes) -> None:
     for decode_it in (CODEC.decode, CODEC.decode_strict, CODEC.check):
         with pytest.raises(DecodeError, match="not one whole FIX message") as refused:
             decode_it(broken)
         assert refused.value.problems
 
 
-def test_a_frame_is_believed() -> None:
+def test_a_frame_is_not_checked_again() -> None:
     whole = frame("D", "11=a|38=1|")
     wrong_sum = whole[:-4] + b"999\x01"
     with pytest.raises(DecodeError):
@@ -491,14 +491,14 @@ def test_an_order_of_decimals_keeps_its_scale() -> None:
     assert decode("D", "11=a|38=10.00|").order_qty == Decimal(10)
 
 
-def test_requests_and_books_without_groups_are_whole() -> None:
+def test_requests_and_books_without_groups_are_complete() -> None:
     assert decode("R", "79=1|").problems[0].tag == 146
     assert decode("R", "79=1|") == Request(alloc_account=1)
     assert decode("W", "55=K|268=0|") == Book(symbol="K")
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1, 7])
-def test_the_first_thousand_problems_are_told_and_how_many_more_there_are(more: int) -> None:
+def test_the_first_thousand_problems_are_reported_and_the_rest_counted(more: int) -> None:
     count = MAX_PROBLEMS + more
     problems = decode("D", "11=a|38=1|" + "nonsense|" * count).problems
     assert sum(problem.value == "nonsense" for problem in problems) == min(count, MAX_PROBLEMS)
@@ -506,7 +506,7 @@ def test_the_first_thousand_problems_are_told_and_how_many_more_there_are(more: 
     assert (str(problems[-1]) == f"{more} more problems are not told") is (more > 0)
 
 
-def test_problems_that_only_strict_decoding_minds_do_not_hide_others() -> None:
+def test_problems_of_strict_decoding_do_not_hide_others() -> None:
     undefined = "".join(f"{tag}=x|" for tag in range(30_000, 30_000 + MAX_PROBLEMS + 5))
     message, problems = CODEC.check(frame("D", f"11=a|38=1|{undefined}nonsense|"))
     assert [problem.value for problem in message.problems] == ["nonsense"]

@@ -74,7 +74,7 @@ def report(**changes: Any) -> ExecutionReport:
 
 @pytest.mark.parametrize("by", BY)
 @pytest.mark.parametrize(("dialect", "layout"), EVERY)
-def test_every_message_comes_back_as_it_was(dialect: Dialect, layout: BlockLayout, by: mapping.By) -> None:
+def test_every_message_round_trips(dialect: Dialect, layout: BlockLayout, by: mapping.By) -> None:
     for made in (minimal(layout), full(layout)):
         message: Any = without_secrets(made)
         as_dict = mapping.to_dict(dialect, message, by)
@@ -85,7 +85,7 @@ def test_every_message_comes_back_as_it_was(dialect: Dialect, layout: BlockLayou
         assert all(key == "unknown" or key.isdigit() is (by == "tag") for key in as_dict)
 
 
-def test_what_it_looks_like() -> None:
+def test_an_example_of_each_form() -> None:
     about = order(expire_time=datetime(2026, 10, 1, 12, tzinfo=UTC), party_ids=[kalshi.Party(party_id="p")])
     assert to_dict(about) == {
         "MsgType": "D",
@@ -117,7 +117,7 @@ def test_what_it_looks_like() -> None:
 @pytest.mark.parametrize(
     "price", ["0.5500", "1E+3", "-0.00", "9999999999999999999.9999999999999999999", "1e-19"]
 )
-def test_a_decimal_keeps_its_value_and_no_float_is_made_of_it(price: str) -> None:
+def test_a_decimal_keeps_its_value_and_does_not_become_a_float(price: str) -> None:
     read: Any = from_json(to_json(order(price=Decimal(price))))
     assert read.price == Decimal(price)
     if "e" not in price.lower():
@@ -127,7 +127,7 @@ def test_a_decimal_keeps_its_value_and_no_float_is_made_of_it(price: str) -> Non
 
 
 @pytest.mark.parametrize("microsecond", [0, 1000, 1, 999_999, 120_000, 120_001])
-def test_a_moment_keeps_its_microseconds(microsecond: int) -> None:
+def test_a_timestamp_keeps_its_microseconds(microsecond: int) -> None:
     for zone in (UTC, timezone(timedelta(hours=-4, minutes=-30))):
         moment = datetime(2026, 10, 1, 23, 59, 59, microsecond, zone)
         read: Any = from_json(to_json(report(transact_time=moment)))
@@ -153,7 +153,7 @@ def test_new_fields_and_codes_keep_their_place_and_text() -> None:
 
 
 @pytest.mark.parametrize("by", BY)
-def test_secrets_are_hidden_and_do_not_come_back_as_values(by: mapping.By) -> None:
+def test_secrets_are_hidden_and_not_restored(by: mapping.By) -> None:
     logon = Logon(heart_bt_int=30, raw_data=b"hush1", password="hush2", unknown=[(9001, b"x")])
     # Out of its place a signature is an unknown field, and still secret.
     misplaced = order(unknown=[(96, b"hush3"), (9001, b"x")])
@@ -202,7 +202,7 @@ GOOD = {"MsgType": "V", "SubscriptionRequestType": "1", "NoRelatedSym": [{"Symbo
     ],
     ids=str,
 )
-def test_what_is_no_message_is_refused_by_name(change: dict[Any, Any], text: str) -> None:
+def test_invalid_mappings_are_refused_with_the_name(change: dict[Any, Any], text: str) -> None:
     assert from_dict(GOOD) == MarketDataRequest.subscribe("K")
     data = {key: value for key, value in (GOOD | change).items() if key != "MsgType" or value is not None}
     with pytest.raises(DecodeError, match=text):
@@ -218,14 +218,14 @@ def test_what_is_no_message_is_refused_by_name(change: dict[Any, Any], text: str
     ],
     ids=lambda text: text[:20],
 )
-def test_what_is_no_json_of_a_message_is_refused(text: str) -> None:
+def test_invalid_json_is_refused(text: str) -> None:
     with pytest.raises(DecodeError):
         from_json(text)
     with pytest.raises(DecodeError):
         from_json(None)  # type: ignore[arg-type]
 
 
-def test_what_has_no_form_on_the_wire_has_no_json() -> None:
+def test_values_that_cannot_be_encoded_have_no_json() -> None:
     message = order()
     message.price = Decimal("NaN")
     with pytest.raises(EncodeError, match="NaN"):
@@ -234,12 +234,12 @@ def test_what_has_no_form_on_the_wire_has_no_json() -> None:
         to_dict(message, "attribute")  # type: ignore[arg-type]
 
 
-def test_many_entries_come_back() -> None:
+def test_many_entries_round_trip() -> None:
     request = MarketDataRequest.subscribe(*(f"K{number}" for number in range(5000)))
     assert from_json(to_json(request, "tag")) == request
 
 
-def test_what_was_read_and_has_problems_is_shown_as_far_as_it_goes() -> None:
+def test_an_invalid_message_is_shown_as_far_as_possible() -> None:
     header = kalshi.Header(sender_comp_id="a", target_comp_id="b", msg_seq_num=7, sending_time=NOON)
     frame = kalshi.encode(order(), header)
     damaged: Any = kalshi.decode(frame)
@@ -249,7 +249,7 @@ def test_what_was_read_and_has_problems_is_shown_as_far_as_it_goes() -> None:
         from_dict(to_dict(damaged))
 
 
-def test_every_secret_field_is_known_to_be_one() -> None:
+def test_every_secret_field_is_marked_as_secret() -> None:
     fields = [
         member.field
         for layout in DIALECT.messages.values()

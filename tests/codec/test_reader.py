@@ -31,7 +31,7 @@ def book(entries: str) -> str:
     return f"35=W|{HEAD}55=K|{entries}"
 
 
-def test_what_is_sound_is_taken_but_for_data_older_tags_and_another_order() -> None:
+def test_the_reader_takes_valid_messages_except_data_deprecated_tags_and_other_orders() -> None:
     left = [body for body in SOUND if taken(body) is None]
     data_or_older = [body for body in SOUND if any(f"|{tag}=" in body for tag in (95, 354, 355, 93, 5001))]
     opened_otherwise, unknown_type = (
@@ -59,7 +59,7 @@ def test_what_is_sound_is_taken_but_for_data_older_tags_and_another_order() -> N
         order("58=a=b|"),
     ],
 )
-def test_what_is_right_in_every_respect_is_taken_strictly_too(body: str) -> None:
+def test_the_reader_takes_fully_valid_messages_strictly_too(body: str) -> None:
     assert taken(body) is not None
     assert taken(body, strict=True) is not None
 
@@ -78,7 +78,7 @@ def test_what_is_right_in_every_respect_is_taken_strictly_too(body: str) -> None
         order("453=1|448=p|452=3|802=1|523=s|803=4|58=x|9001=x|"),
     ],
 )
-def test_what_only_strict_decoding_minds_is_taken_otherwise(body: str) -> None:
+def test_violations_of_strict_rules_are_taken_by_lenient_decoding(body: str) -> None:
     assert taken(body) is not None
     assert taken(body, strict=True) is None
 
@@ -123,12 +123,12 @@ def test_what_only_strict_decoding_minds_is_taken_otherwise(body: str) -> None:
         order("95=3|96=a\x01b|"),
     ],
 )
-def test_what_takes_a_word_is_left(body: str) -> None:
+def test_messages_with_problems_are_left_to_the_explainer(body: str) -> None:
     assert taken(body) is None
     assert taken(body, strict=True) is None
 
 
-def test_what_has_no_end_or_another_beginning_is_left() -> None:
+def test_messages_without_an_end_or_a_known_beginning_are_left_to_the_explainer() -> None:
     whole = joined(fields_of(order(""))).decode("latin-1")
     for text in (
         whole[:-1],

@@ -65,7 +65,7 @@ BREACHES: list[tuple[str, str, list[tuple[Reason, int | None]]]] = [
 
 
 @pytest.mark.parametrize(("msg_type", "body", "expected"), BREACHES)
-def test_breaches(msg_type: str, body: str, expected: list[tuple[Reason, int | None]]) -> None:
+def test_violations(msg_type: str, body: str, expected: list[tuple[Reason, int | None]]) -> None:
     whole = frame(msg_type, body)
     message, problems = CODEC.check(whole)
     assert [(problem.reason, problem.tag) for problem in problems] == expected
@@ -87,19 +87,19 @@ SOUND = [
 
 
 @pytest.mark.parametrize("body", SOUND)
-def test_sound_messages_pass(body: str) -> None:
+def test_valid_messages_pass(body: str) -> None:
     whole = joined(fields_of(body))
     message = CODEC.decode_strict(whole)
     assert message == CODEC.decode(whole)
     assert message.problems == ()
 
 
-def test_problems_come_in_the_order_of_the_message() -> None:
+def test_problems_are_in_the_order_of_the_message() -> None:
     _, problems = CODEC.check(frame("D", "9001=x|38=x|40=9|43=Y|453=7|448=|11=a|11=b|x|"))
     assert [problem.tag for problem in problems] == [9001, 38, 40, 43, 453, 448, 11, None]
 
 
-def test_a_text_says_what_was_found_and_what_was_expected() -> None:
+def test_a_text_contains_the_value_found_and_the_value_expected() -> None:
     _, problems = CODEC.check(frame("D", "11=a|38=1|40=9|44=100|9001=x|383=1|43=Y|"))
     assert [str(problem) for problem in problems] == [
         "OrdType (40) is '9': expected one of 1 (MARKET), 2 (LIMIT)",
@@ -110,7 +110,7 @@ def test_a_text_says_what_was_found_and_what_was_expected() -> None:
     ]
 
 
-def test_check_gives_the_message_that_lenient_decoding_gives() -> None:
+def test_check_returns_the_same_message_as_lenient_decoding() -> None:
     message, problems = CODEC.check(frame("D", "11=a|38=1|9001=x|40=9|"))
     assert message == Order(cl_ord_id="a", order_qty=1, ord_type="9", unknown=[(9001, b"x")])
     assert message.problems == ()

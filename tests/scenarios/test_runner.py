@@ -77,7 +77,7 @@ def complaint(path: Path) -> str:
         ("  - at: [\n", "not YAML"),
     ],
 )
-def test_what_a_file_cannot_say_is_named_with_its_place(tmp_path: Path, steps: str, expected: str) -> None:
+def test_invalid_content_is_reported_with_its_place(tmp_path: Path, steps: str, expected: str) -> None:
     said = complaint(written(tmp_path, steps))
     assert said.startswith("folder/file.yaml: ")
     assert expected in said
@@ -113,12 +113,12 @@ def test_what_a_file_cannot_say_is_named_with_its_place(tmp_path: Path, steps: s
         ("roles: both", "roles: both\nno: 1", "False cannot be a key; quote it if it is a word"),
     ],
 )
-def test_what_the_head_of_a_file_cannot_say(tmp_path: Path, old: str, new: str, expected: str) -> None:
+def test_invalid_head_keys_are_reported(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert old in HEAD
     assert expected in complaint(written(tmp_path, "  - at: 1\n", HEAD.replace(old, new)))
 
 
-def test_a_file_that_is_no_mapping(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
     path.write_text("- a list\n", "utf-8")
     assert "is not a mapping" in complaint(path)
@@ -173,7 +173,7 @@ def test_the_roles_of_a_file(tmp_path: Path) -> None:
         ("  - {at: 5}\n  - {at: 4}\n", "step 2 (line 7): at lies in the past"),
     ],
 )
-def test_a_scenario_that_does_not_hold_says_where(
+def test_a_failing_scenario_reports_its_step(
     tmp_path: Path, transport: Open, role: Role, steps: str, expected: str
 ) -> None:
     scenario = load(written(tmp_path, steps), role)
@@ -194,7 +194,7 @@ def test_a_scenario_needs_a_connection(tmp_path: Path, transport: Open) -> None:
 
 
 @TRANSPORTS
-def test_a_logon_that_fails_before_the_first_step_is_told(tmp_path: Path, transport: Open) -> None:
+def test_a_failed_logon_before_the_first_step_is_reported(tmp_path: Path, transport: Open) -> None:
     head = HEAD + "settings: {heart_bt_int: 1}\nnumbers: {incoming: 0}\n"
     with pytest.raises(ValueError, match="sequence numbers start at 1"):
         play(load(written(tmp_path, "  - at: 1\n", head), Role.INITIATOR), transport)

@@ -63,7 +63,7 @@ def found(wired: Wired, numbers: list[int]) -> list[bool]:
 
 
 @pytest.mark.parametrize(("spare", "kept"), [(0, [False, True, True]), (-1, [False, False, True])])
-def test_the_record_of_what_was_sent_is_bounded_in_bytes(role: Role, spare: int, kept: list[bool]) -> None:
+def test_the_record_of_sent_messages_is_bounded_in_bytes(role: Role, spare: int, kept: list[bool]) -> None:
     _, size = answers(established(role, "KalshiNR"), 1)
     wired = established(role, "KalshiNR", max_sent_record_bytes=2 * size + spare)
     numbers, length = answers(wired, 3)
@@ -82,13 +82,13 @@ def test_a_message_larger_than_the_whole_record_is_not_on_it() -> None:
     assert found(wired, answers(wired, 1, size=10)[0]) == [True]
 
 
-def test_a_large_message_is_shown_to_the_first_reject_of_it_alone(role: Role) -> None:
+def test_a_large_message_is_attached_only_to_its_first_reject(role: Role) -> None:
     wired = established(role, "KalshiNR")
     (number,), _ = answers(wired, 1, 250_000)
     assert found(wired, [number] * 100) == [True] + [False] * 99
 
 
-def test_what_rejects_took_from_the_record_makes_no_room_for_ever() -> None:
+def test_the_record_stays_bounded_after_rejects() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_sent_record=3)
     for _ in range(10):
         assert found(wired, answers(wired, 1)[0]) == [True]
@@ -101,7 +101,7 @@ def test_what_rejects_took_from_the_record_makes_no_room_for_ever() -> None:
 
 @pytest.mark.parametrize(("spare", "held"), [(0, [3, 4]), (-1, [3])])
 @pytest.mark.parametrize("strict", [False, True])
-def test_what_is_held_is_bounded_in_bytes_and_the_rest_is_asked_for_again(
+def test_held_messages_are_bounded_in_bytes_and_the_rest_is_requested_again(
     role: Role, spare: int, held: list[int], strict: bool
 ) -> None:
     size = len(news(established(role), 3))
@@ -119,7 +119,7 @@ def test_what_is_held_is_bounded_in_bytes_and_the_rest_is_asked_for_again(
     assert events[-1] == GapClosed(8)
 
 
-def test_a_message_that_could_never_be_held_comes_in_its_turn(role: Role) -> None:
+def test_a_message_too_large_to_be_held_is_delivered_in_order(role: Role) -> None:
     wired = established(role, max_held_bytes=1000)
     wired.receive(news(wired, 3, text="x" * 2000))
     wired.sent()
@@ -130,7 +130,7 @@ def test_a_message_that_could_never_be_held_comes_in_its_turn(role: Role) -> Non
     assert events[-1] == GapClosed(4)
 
 
-def test_room_behind_a_gap_is_given_back(role: Role) -> None:
+def test_room_behind_a_gap_is_freed(role: Role) -> None:
     wired = established(role, max_held_bytes=1000)
     for first in range(2, 60, 3):
         wired.receive(news(wired, first + 1), news(wired, first + 2))
@@ -142,7 +142,7 @@ def test_room_behind_a_gap_is_given_back(role: Role) -> None:
     assert wired.session._receiver.recovery._held_bytes == 0
 
 
-def test_what_is_held_is_not_kept_decoded_which_takes_many_times_its_bytes() -> None:
+def test_held_messages_are_kept_as_bytes_and_not_decoded() -> None:
     wired = established(Role.INITIATOR)
     unknown = "".join(f"{tag}=x|" for tag in range(20_000, 21_000))
     large = [wired.peer.message("9", NEWS + unknown, number) for number in range(3, 11)]
@@ -161,7 +161,7 @@ def test_what_is_held_is_not_kept_decoded_which_takes_many_times_its_bytes() -> 
 # --- waiting events -------------------------------------------------------------------------------------
 
 
-def test_events_that_wait_are_bounded_by_the_bytes_they_were_made_of(role: Role) -> None:
+def test_waiting_events_are_bounded_by_the_bytes_of_their_messages(role: Role) -> None:
     size = len(news(established(role)))
     wired = established(role, max_event_bytes=2 * size)
     for _ in range(2):
@@ -173,7 +173,7 @@ def test_events_that_wait_are_bounded_by_the_bytes_they_were_made_of(role: Role)
     assert len(wired.receive(waiting)) == 1
 
 
-def test_one_byte_below_the_bound_one_more_read_is_taken(role: Role) -> None:
+def test_one_byte_below_the_bound_one_more_read_is_accepted(role: Role) -> None:
     size = len(news(established(role)))
     wired = established(role, max_event_bytes=2 * size + 1)
     for _ in range(3):
@@ -182,14 +182,14 @@ def test_one_byte_below_the_bound_one_more_read_is_taken(role: Role) -> None:
         wired.session.receive_data(news(wired), wired.clock.now)
 
 
-def test_what_makes_no_event_is_received_for_ever(role: Role) -> None:
+def test_messages_without_events_do_not_count_towards_the_bound(role: Role) -> None:
     wired = established(role, max_event_bytes=100)
     for _ in range(100):
         wired.session.receive_data(wired.peer.message("0"), wired.clock.now)
     assert wired.session.events() == []
 
 
-def test_what_is_released_from_behind_a_gap_counts_as_received(role: Role) -> None:
+def test_messages_released_behind_a_gap_count_as_received(role: Role) -> None:
     size = len(news(established(role), 3))
     wired = established(role, max_event_bytes=10 * size)
     wired.receive(*(news(wired, number) for number in range(3, 13)))
@@ -198,7 +198,7 @@ def test_what_is_released_from_behind_a_gap_counts_as_received(role: Role) -> No
         wired.session.receive_data(news(wired, 13), wired.clock.now)
 
 
-def test_events_that_another_session_goes_on_with_count_there() -> None:
+def test_events_passed_to_the_next_session_count_there() -> None:
     size = len(news(established(Role.ACCEPTOR)))
     wired = established(Role.ACCEPTOR, max_event_bytes=5 * size)
     wired.session.receive_data(b"".join(news(wired) for _ in range(5)), wired.clock.now)
@@ -249,7 +249,7 @@ def turns(wired: Wired, store: CountingStore) -> tuple[list[Any], list[Event]]:
 
 
 @pytest.mark.parametrize("count", [MESSAGES_A_TURN - 1, MESSAGES_A_TURN, MESSAGES_A_TURN + 1, 1700])
-def test_a_turn_looks_at_so_many_messages_also_when_none_is_sent_again(count: int) -> None:
+def test_a_turn_reads_a_bounded_number_of_messages_even_if_none_is_resent(count: int) -> None:
     wired, store = busy(count, resend_policy=never)
     wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
     # The message beyond the limit has been read from the store, and is processed in the next turn.
@@ -284,7 +284,7 @@ def test_many_short_requests_in_one_read_share_one_turn() -> None:
     assert 1 < len(of_type(told, ResendServed)) <= 100
 
 
-def test_a_second_request_does_not_have_a_resend_look_again_at_what_it_has_declined() -> None:
+def test_a_second_request_does_not_repeat_the_policy_decision() -> None:
     wired, store = busy(1200, resend_policy=never)
     for _ in range(3):
         wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
@@ -292,7 +292,7 @@ def test_a_second_request_does_not_have_a_resend_look_again_at_what_it_has_decli
     assert of_type(wired.session.events(), ResendServed) == [ResendServed(1, 1201, 0)]
 
 
-def test_a_turn_looks_at_so_many_bytes() -> None:
+def test_a_turn_reads_a_bounded_number_of_bytes() -> None:
     store = CountingStore()
     wired = established(Role.INITIATOR, store=store, resend_policy=never)
     for number in range(40):
@@ -304,7 +304,7 @@ def test_a_turn_looks_at_so_many_bytes() -> None:
     assert told[-1] == ResendServed(1, 41, 0)
 
 
-def test_what_was_declined_is_filled_although_the_store_forgets_what_comes_next() -> None:
+def test_declined_messages_are_gap_filled_even_if_the_store_forgets_the_next_ones() -> None:
     store = CountingStore(max_messages=600)
     wired = established(
         Role.INITIATOR,
@@ -340,7 +340,7 @@ def test_a_session_that_resends_nothing_still_answers_others(role: Role) -> None
 LAST = 999_999_999_999_999_999
 
 
-def test_numbers_of_the_peer_that_are_used_up_end_the_session(wired: Wired) -> None:
+def test_exhausted_numbers_of_the_peer_end_the_session(wired: Wired) -> None:
     skipped = wired.receive(wired.peer.message("4", f"36={LAST}|"))
     assert skipped == [SequenceSkipped(2, LAST - 1, gap_fill=False)]
     assert delivered(wired.receive(news(wired, LAST))) == [LAST]
@@ -387,14 +387,14 @@ def test_a_message_with_the_last_number_closes_a_gap_that_reaches_to_it() -> Non
     assert events[-1] == GapClosed(LAST + 1)
 
 
-def test_a_resend_request_for_all_numbers_there_are_is_served_as_far_as_they_go(wired: Wired) -> None:
+def test_a_resend_request_for_all_numbers_is_served_up_to_the_last_one(wired: Wired) -> None:
     assert wired.receive(wired.peer.message("2", f"7=1|16={LAST}|")) == [ResendServed(1, 1, 0)]
     assert [type(event) for event in wired.receive(wired.peer.message("2", f"7={LAST}|16={LAST}|"))] == [
         MessageRejected
     ]
 
 
-def test_own_numbers_that_are_used_up_end_the_session_instead_of_raising() -> None:
+def test_exhausted_own_numbers_end_the_session_instead_of_raising() -> None:
     wired = established(Role.INITIATOR, store=MemoryStore(next_outgoing=LAST))
     assert wired.session.next_outgoing == LAST + 1
     with pytest.raises(SendFailedError, match="nothing was sent"):
@@ -407,7 +407,7 @@ def test_own_numbers_that_are_used_up_end_the_session_instead_of_raising() -> No
 
 
 @pytest.mark.parametrize("what", ["1", "2", "5", "D", "A", "forward", "timer", "logout", "abort", "probe"])
-def test_nothing_that_would_need_another_number_raises(role: Role, what: str) -> None:
+def test_no_input_that_needs_another_number_raises(role: Role, what: str) -> None:
     wired = established(role, store=MemoryStore(next_outgoing=LAST))
     if what == "timer":
         wired.wait(40)
@@ -431,7 +431,7 @@ def test_nothing_that_would_need_another_number_raises(role: Role, what: str) ->
     assert wired.session.next_outgoing == LAST + 1
 
 
-def test_a_connection_that_would_need_another_number_ends_and_one_that_resets_does_not(role: Role) -> None:
+def test_a_connection_without_numbers_left_ends_unless_it_resets(role: Role) -> None:
     for reset in (False, True):
         changes: dict[str, Any] = {"reset_seq_num": reset} if role is Role.INITIATOR else {}
         wired = connected(role, store=MemoryStore(next_outgoing=LAST + 1), **changes)
@@ -440,7 +440,7 @@ def test_a_connection_that_would_need_another_number_ends_and_one_that_resets_do
 
 
 @pytest.mark.parametrize("seconds", [10**9, 10**9 + 1, 10**400, float("inf")])
-def test_times_that_cannot_be_reckoned_with_are_refused_when_they_are_set(seconds: float) -> None:
+def test_invalid_times_are_refused_in_the_settings(seconds: float) -> None:
     names = [
         "logon_timeout",
         "logout_timeout",
@@ -457,7 +457,7 @@ def test_times_that_cannot_be_reckoned_with_are_refused_when_they_are_set(second
             assert wired.session.next_deadline() is not None
 
 
-def test_a_heartbeat_interval_as_long_as_can_be_set_is_a_deadline_like_others() -> None:
+def test_the_longest_heartbeat_interval_is_a_valid_deadline() -> None:
     wired = connected(Role.ACCEPTOR, max_heart_bt_int=10**9, sending_time_tolerance=None)
     wired.log_on(f"98=0|108={10**9}|96=eA==|1137=9|")
     assert wired.session.next_deadline() == wired.clock.monotonic + 10**9

@@ -33,7 +33,7 @@ def news(wired: Wired, number: int | None = None, **header: str) -> bytes:
     return wired.peer.message("9", NEWS, number, **header)
 
 
-def test_each_call_of_events_confirms_what_the_one_before_returned(role: Role) -> None:
+def test_each_call_of_events_confirms_the_events_of_the_previous_call(role: Role) -> None:
     wired = established(role)
     store = wired.session.store
     assert store.next_incoming == 1
@@ -48,7 +48,7 @@ def test_each_call_of_events_confirms_what_the_one_before_returned(role: Role) -
     assert wired.session.unconfirmed == 0
 
 
-def test_events_that_wait_are_not_confirmed(wired: Wired) -> None:
+def test_waiting_events_are_not_confirmed(wired: Wired) -> None:
     wired.session.receive_data(news(wired), wired.clock.now)
     wired.session.confirm()
     assert wired.session.store.next_incoming == 2
@@ -69,19 +69,19 @@ def test_an_explicit_user_confirms_event_by_event(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize("count", [2, -1])
-def test_only_what_was_handed_out_can_be_confirmed(wired: Wired, count: int) -> None:
+def test_only_returned_events_can_be_confirmed(wired: Wired, count: int) -> None:
     wired.receive(news(wired))
     with pytest.raises(LocalProtocolError, match=f"cannot confirm {count} events: 1 wait for it"):
         wired.session.confirm(count)
     assert wired.session.unconfirmed == 1
 
 
-def test_session_messages_alone_are_nothing_to_wait_for(wired: Wired) -> None:
+def test_session_messages_alone_need_no_confirmation(wired: Wired) -> None:
     wired.receive(wired.peer.message("0"), wired.peer.message("1", "112=x|"))
     assert wired.session.store.next_incoming == 4
 
 
-def test_the_store_is_told_once_for_any_number_of_events(wired: Wired) -> None:
+def test_the_store_is_updated_once_for_any_number_of_events(wired: Wired) -> None:
     store = wired.session.store
     assert isinstance(store, LoggedStore)
     before = len(store.log)
@@ -152,14 +152,14 @@ def test_no_event_lets_the_store_pass_its_own_number(wired: Wired, case: str) ->
     assert wired.session.store.next_incoming == end
 
 
-def test_a_message_that_a_strict_side_refuses_counts_once_the_user_knows(role: Role) -> None:
+def test_a_message_refused_by_a_strict_side_counts_once_confirmed(role: Role) -> None:
     wired = explicit(role, strict=True)
     wired.session.receive_data(rejected(wired), wired.clock.now)
     assert marks(wired) == [("MessageRejected", 2)]
     assert wired.session.store.next_incoming == 3
 
 
-def test_what_is_lost_counts_once_the_user_knows(wired: Wired) -> None:
+def test_lost_messages_count_once_confirmed(wired: Wired) -> None:
     wired.session.receive_data(news(wired, 3), wired.clock.now)
     wired.session.receive_data(wired.peer.message("3", "45=2|", 4), wired.clock.now)
     assert marks(wired) == [
@@ -179,7 +179,7 @@ def test_an_acceptors_logon_counts_once_both_its_events_are_confirmed(role: Role
     assert wired.session.store.next_incoming == 2
 
 
-def test_what_waits_from_before_a_reset_moves_nothing(wired: Wired) -> None:
+def test_confirming_events_from_before_a_reset_does_not_advance_the_store(wired: Wired) -> None:
     wired.receive(news(wired), news(wired), news(wired))
     wired.session.reset(wired.clock.now)
     wired.receive(news(wired), news(wired))
@@ -195,7 +195,7 @@ def test_what_waits_from_before_a_reset_moves_nothing(wired: Wired) -> None:
     assert wired.session.store.next_incoming == 3
 
 
-def test_what_waits_while_a_reset_is_unanswered_moves_nothing(wired: Wired) -> None:
+def test_confirming_events_during_an_unanswered_reset_does_not_advance_the_store(wired: Wired) -> None:
     wired.session.reset(wired.clock.now)
     wired.receive(news(wired))
     wired.cut()
@@ -216,7 +216,7 @@ def next_of(wired: Wired) -> None:
     wired.peer.next_number = number + 1
 
 
-def test_events_of_several_connections_are_confirmed_in_one_row(wired: Wired) -> None:
+def test_events_of_several_connections_are_confirmed_in_sequence(wired: Wired) -> None:
     store = wired.session.store
     wired.receive(news(wired), news(wired))
     wired.cut()
@@ -237,7 +237,7 @@ def test_events_of_several_connections_are_confirmed_in_one_row(wired: Wired) ->
     assert store.next_incoming == 8
 
 
-def test_what_the_user_has_not_fetched_goes_over_too(wired: Wired) -> None:
+def test_unfetched_events_are_passed_to_the_next_connection(wired: Wired) -> None:
     wired.receive(news(wired))
     wired.session.receive_data(news(wired), wired.clock.now)
     wired.session.receive_eof(wired.clock.now)
@@ -254,7 +254,7 @@ def test_what_the_user_has_not_fetched_goes_over_too(wired: Wired) -> None:
     assert wired.session.store.next_incoming == 5
 
 
-def test_a_user_that_confirms_by_fetching_goes_on_doing_so(role: Role) -> None:
+def test_a_user_that_confirms_by_fetching_continues_to_do_so(role: Role) -> None:
     wired = established(role)
     wired.receive(news(wired))
     wired.cut()
@@ -266,7 +266,7 @@ def test_a_user_that_confirms_by_fetching_goes_on_doing_so(role: Role) -> None:
     assert wired.session.store.next_incoming == 4
 
 
-def test_a_reset_between_two_connections_voids_what_waits(wired: Wired) -> None:
+def test_a_reset_between_two_connections_voids_waiting_confirmations(wired: Wired) -> None:
     wired.receive(news(wired), news(wired))
     wired.cut()
     wired.reconnect()
@@ -277,7 +277,7 @@ def test_a_reset_between_two_connections_voids_what_waits(wired: Wired) -> None:
     assert wired.session.store.next_incoming == 2
 
 
-def test_another_store_at_accepting_voids_what_waits() -> None:
+def test_another_store_at_accepting_voids_waiting_confirmations() -> None:
     wired = connected(Role.ACCEPTOR, explicit_confirm=True)
     wired.receive(wired.peer.logon(LOGON, 30))
     store = LoggedStore(next_incoming=30)
@@ -289,7 +289,7 @@ def test_another_store_at_accepting_voids_what_waits() -> None:
     assert store.next_incoming == 31
 
 
-def test_a_session_that_could_not_begin_is_continued_like_any_other() -> None:
+def test_a_session_that_failed_to_begin_can_be_continued() -> None:
     wired = explicit(Role.INITIATOR)
     wired.receive(news(wired), news(wired))
     wired.cut()
@@ -308,7 +308,7 @@ def test_a_session_that_could_not_begin_is_continued_like_any_other() -> None:
     assert wired.session.store.next_incoming == 4
 
 
-def test_only_a_session_that_is_over_can_be_continued_and_brings_its_store() -> None:
+def test_only_an_ended_session_can_be_continued_and_with_its_own_store() -> None:
     wired = established(Role.INITIATOR)
     with pytest.raises(LocalProtocolError, match="continues one that has ended"):
         Session(wired.session.config, continues=wired.session)
@@ -320,7 +320,7 @@ def test_only_a_session_that_is_over_can_be_continued_and_brings_its_store() -> 
 # --- commits --------------------------------------------------------------------------------------------
 
 
-def test_bytes_leave_only_after_a_commit_and_nothing_recorded_is_no_commit(role: Role) -> None:
+def test_bytes_are_sent_only_after_a_commit_and_no_commit_is_made_without_changes(role: Role) -> None:
     store = LoggedStore()
     wired = established(role, store=store)
     assert store.committed == len(store.log) == 1
@@ -336,7 +336,7 @@ def test_bytes_leave_only_after_a_commit_and_nothing_recorded_is_no_commit(role:
     assert store.committed == len(store.log)
 
 
-def test_the_answer_to_a_reset_is_made_durable_though_nothing_leaves() -> None:
+def test_the_answer_to_a_reset_is_committed_although_no_message_is_sent() -> None:
     store = LoggedStore()
     wired = established(Role.INITIATOR, store=store)
     wired.session.reset(wired.clock.now)
@@ -348,7 +348,7 @@ def test_the_answer_to_a_reset_is_made_durable_though_nothing_leaves() -> None:
     assert not store.after_crash().reset_unanswered
 
 
-def test_a_gap_fill_that_takes_no_number_takes_along_what_was_confirmed(role: Role) -> None:
+def test_a_gap_fill_without_a_new_number_commits_the_confirmed_events(role: Role) -> None:
     store = LoggedStore()
     wired = established(role, store=store)
     for confirmed in (2, 3):
@@ -360,7 +360,7 @@ def test_a_gap_fill_that_takes_no_number_takes_along_what_was_confirmed(role: Ro
         assert store.after_crash().next_incoming == confirmed
 
 
-def test_a_user_who_never_confirms_is_told(role: Role) -> None:
+def test_a_user_who_never_confirms_gets_an_error(role: Role) -> None:
     wired = explicit(role, max_events=3)
     wired.receive(news(wired), news(wired))
     assert wired.session.unconfirmed == 2
@@ -376,7 +376,7 @@ def test_a_user_who_never_confirms_is_told(role: Role) -> None:
     assert wired.session.unconfirmed == 3
 
 
-def test_what_the_session_before_handed_out_counts_until_it_is_confirmed() -> None:
+def test_events_returned_by_the_previous_session_count_until_confirmed() -> None:
     wired = explicit(max_events=2)
     wired.receive(news(wired))
     wired.cut()

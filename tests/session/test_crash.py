@@ -103,7 +103,7 @@ SCRIPTS: list[Script] = [trading, client_resets, venue_resets, both_reset]
 @pytest.mark.parametrize("fate", FATES)
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("settings", [{}, {"reset_seq_num": True}, {"offer": True}], ids=str)
-def test_the_pair_always_gets_back(
+def test_the_pair_always_recovers_from_a_crash(
     settings: dict[str, bool], script: Script, fate: Fate, lucky: bool
 ) -> None:
     over, moment = False, 0
@@ -122,7 +122,9 @@ def test_the_pair_always_gets_back(
 @pytest.mark.parametrize("second", FATES)
 @pytest.mark.parametrize("first", FATES)
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_also_when_they_die_again_on_their_way_back(script: Script, first: Fate, second: Fate) -> None:
+def test_the_pair_recovers_from_a_second_crash_during_recovery(
+    script: Script, first: Fate, second: Fate
+) -> None:
     over, moment = False, 0
     while not over:
         w, over = new(), True

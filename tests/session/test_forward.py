@@ -29,7 +29,7 @@ def client() -> Wired:
     return established(Role.INITIATOR, resend_policy=resend_everything)
 
 
-def test_the_body_stays_and_the_header_is_ours(client: Wired) -> None:
+def test_the_body_is_unchanged_and_the_header_is_ours(client: Wired) -> None:
     assert client.session.forward(ORDER, client.clock.now, header_fields={"poss_resend": True}) == 2
     data = client.session.data_to_send()
     assert body_of(data) == BODY
@@ -41,7 +41,7 @@ def test_the_body_stays_and_the_header_is_ours(client: Wired) -> None:
     assert b"34=77" not in data
 
 
-def test_what_is_sent_again_is_the_same_byte_for_byte(client: Wired) -> None:
+def test_a_resent_message_is_identical_byte_for_byte(client: Wired) -> None:
     client.session.forward(ORDER, client.clock.now)
     first = client.session.data_to_send()
     client.clock.advance(5)
@@ -52,7 +52,7 @@ def test_what_is_sent_again_is_the_same_byte_for_byte(client: Wired) -> None:
     assert b"\x01122=20260821-14:03:07.123\x01" in again
 
 
-def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on(client: Wired) -> None:
+def test_a_body_whose_price_would_be_read_as_data_is_not_forwarded(client: Wired) -> None:
     """A header field separated RawData from a length that covers the price as well."""
     hostile = raw(
         "35=D|34=7|49=x|56=y|52=20260101-00:00:00|11=a|55=K|54=1|40=2|38=1|95=10|43=N|96=abc|44=0.5|59=1|"
@@ -62,7 +62,7 @@ def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on(client: Wired
     assert (client.session.next_outgoing, client.session.data_to_send()) == (2, b"")
 
 
-def test_the_event_has_the_message_as_it_came(wired: Wired) -> None:
+def test_the_event_has_the_message_as_received(wired: Wired) -> None:
     frames = [wired.peer.message("9", f"37=o|434=1|11=m{n}|39=8|", n) for n in (2, 3, 4)]
     at_once, second, held = frames
     again = {"t43": "Y", "t122": wire_time(wired.clock.utc)}
@@ -73,7 +73,7 @@ def test_the_event_has_the_message_as_it_came(wired: Wired) -> None:
     assert "37=o" not in repr(events)
 
 
-def test_what_came_can_be_passed_on(client: Wired) -> None:
+def test_a_received_message_can_be_forwarded(client: Wired) -> None:
     venue, onward = established(Role.ACCEPTOR), client
     event = one(venue.receive(venue.peer.message("D", BODY.decode().replace("\x01", "|"))), MessageReceived)
     onward.session.forward(event.frame, onward.clock.now)
@@ -94,7 +94,7 @@ def test_what_came_can_be_passed_on(client: Wired) -> None:
         (raw("35=D|49=a|56=b|34=1|52=20260101-00:00:00|11=a|"), InvalidMessageError, "OrderQty"),
     ],
 )
-def test_what_may_not_be_sent_is_not_passed_on(
+def test_invalid_messages_are_not_forwarded(
     client: Wired, frame: bytes, error: type[Exception], says: str
 ) -> None:
     with pytest.raises(error, match=says):
@@ -102,19 +102,19 @@ def test_what_may_not_be_sent_is_not_passed_on(
     assert (client.session.next_outgoing, client.session.data_to_send()) == (2, b"")
 
 
-def test_the_header_is_guarded_as_in_send(client: Wired) -> None:
+def test_the_header_is_checked_as_in_send(client: Wired) -> None:
     with pytest.raises(LocalProtocolError, match="the session itself writes msg_seq_num"):
         client.session.forward(ORDER, client.clock.now, header_fields={"msg_seq_num": 5})
 
 
-def test_nothing_is_passed_on_before_the_logon() -> None:
+def test_no_message_is_forwarded_before_the_logon() -> None:
     wired = wire(Role.INITIATOR)
     with pytest.raises(LocalProtocolError, match="the session is disconnected"):
         wired.session.forward(ORDER, wired.clock.now)
     assert wired.session.state is State.DISCONNECTED
 
 
-def test_a_session_without_resend_keeps_nothing() -> None:
+def test_a_session_without_resend_stores_no_messages() -> None:
     wired = established(Role.INITIATOR, "KalshiNR")
     wired.session.forward(ORDER, wired.clock.now)
     assert wired.session.store.find(2) is None
@@ -129,7 +129,7 @@ def test_another_version_s_frame_is_sent_as_this_version_s(client: Wired) -> Non
 
 
 @pytest.mark.parametrize("field", ["102=|", "38=many|", "54=1|"])
-def test_a_body_with_problems_is_not_passed_on(client: Wired, field: str) -> None:
+def test_a_body_with_problems_is_not_forwarded(client: Wired, field: str) -> None:
     frame = raw(f"35=D|34=7|49=a|52=20260101-00:00:00|56=b|11=a1|55=KX|54=1|38=1|40=2|44=0.5|{field}")
     with pytest.raises(InvalidMessageError, match="cannot be sent"):
         client.session.forward(frame, client.clock.now)

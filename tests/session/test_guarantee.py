@@ -15,7 +15,7 @@ def proofs() -> list[str]:
     return [line.split(" | ")[-1] for line in table.splitlines()[2:]]
 
 
-def test_every_clause_names_a_test_or_a_scenario_that_is_there() -> None:
+def test_every_clause_names_an_existing_test_or_scenario() -> None:
     assert len(proofs()) == 8
     for proof in proofs():
         named = re.findall(r"`([^`]+)`", proof)

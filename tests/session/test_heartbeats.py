@@ -10,7 +10,7 @@ from kalshi_fix_sansio.events import CloseReason, GarbledReceived, MessageReceiv
 from tests.helpers import NEWS, Wired, established, kinds, of_type, one, wire
 
 
-def test_but_not_without_end(role: Role) -> None:
+def test_unsent_heartbeats_are_bounded_when_the_peer_stops_reading(role: Role) -> None:
     wired = established(role, max_unsent=300)
     told = []
     for _ in range(20):
@@ -23,7 +23,7 @@ def test_but_not_without_end(role: Role) -> None:
     assert set(kinds(wired.sent())) == {"Heartbeat"}
 
 
-def test_a_step_of_the_wall_clock_moves_no_deadline(wired: Wired) -> None:
+def test_a_step_of_the_wall_clock_does_not_move_deadlines(wired: Wired) -> None:
     deadline = wired.session.next_deadline()
     wired.clock.utc = wired.clock.utc.replace(year=2031)
     assert wired.session.next_deadline() == deadline
@@ -31,14 +31,14 @@ def test_a_step_of_the_wall_clock_moves_no_deadline(wired: Wired) -> None:
     assert wired.sent() == []
 
 
-def test_a_long_sleep_of_this_process_is_no_reason_to_give_the_peer_up(wired: Wired) -> None:
+def test_a_long_sleep_of_this_process_does_not_end_the_session(wired: Wired) -> None:
     wired.held_up(3600)
     assert wired.wait(1) == []
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     assert wired.session.is_established
 
 
-def test_a_user_can_ask_too(wired: Wired) -> None:
+def test_a_user_can_send_a_test_request(wired: Wired) -> None:
     assert wired.session.test_request(wired.clock.now, test_req_id="mine") == "mine"
     first = wired.session.test_request(wired.clock.now)
     second = wired.session.test_request(wired.clock.now)
@@ -46,13 +46,13 @@ def test_a_user_can_ask_too(wired: Wired) -> None:
     assert [message.test_req_id for message in wired.sent()] == ["mine", first, second]
 
 
-def test_but_not_before_the_logon(role: Role) -> None:
+def test_a_user_cannot_send_a_test_request_before_the_logon(role: Role) -> None:
     wired = wire(role)
     with pytest.raises(LocalProtocolError, match="the session is disconnected"):
         wired.session.test_request(wired.clock.now)
 
 
-def test_a_partial_message_with_nothing_behind_it_does_not_hide_silence(wired: Wired) -> None:
+def test_a_partial_message_does_not_hide_silence(wired: Wired) -> None:
     wired.receive(wired.peer.message("0")[:40])
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     ended = one(wired.wait(36), SessionEnded)
@@ -65,7 +65,7 @@ def test_two_partial_messages_do_not_hide_silence_either(wired: Wired) -> None:
     assert [type(event) for event in wired.wait(36)] == [GarbledReceived, PeerSilent]
 
 
-def test_timers_do_nothing_before_they_are_due_or_once_all_is_over(role: Role) -> None:
+def test_timers_do_nothing_before_they_are_due_or_after_the_end(role: Role) -> None:
     wired = wire(role)
     assert wired.session.next_deadline() is None
     assert wired.wait(1000) == []
@@ -77,7 +77,7 @@ def test_timers_do_nothing_before_they_are_due_or_once_all_is_over(role: Role) -
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
-def test_a_message_that_is_late_in_coming_is_waited_for(role: Role, name: str) -> None:
+def test_a_slowly_arriving_message_is_waited_for(role: Role, name: str) -> None:
     wired = established(role, name, sending_time_tolerance=None)
     message = wired.peer.message("9", NEWS)
     assert wired.receive(message[:20]) == []

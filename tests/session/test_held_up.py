@@ -39,7 +39,7 @@ def is_taken(wired: Wired, message: bytes) -> bool:
     ("monotonic", "utc"), [(33.0, 33.0), (0.0, 33.0), (86_400.0, 86_400.0), (33.0, -10.0), (0.0, 86_400.0)]
 )
 @pytest.mark.parametrize("timer_first", [False, True])
-def test_what_came_while_the_caller_was_held_up_is_taken(
+def test_messages_received_while_the_caller_was_delayed_are_accepted(
     role: Role, name: str, heart_bt_int: int, monotonic: float, utc: float, timer_first: bool
 ) -> None:
     wired = logged_on(role, name, heart_bt_int)
@@ -53,7 +53,7 @@ def test_what_came_while_the_caller_was_held_up_is_taken(
     assert wired.session.is_established
 
 
-def test_piece_by_piece_as_well(wired: Wired) -> None:
+def test_messages_read_in_pieces_after_a_delay_are_accepted(wired: Wired) -> None:
     wired.held_up(33)
     data = fill(wired, 32.5) + fill(wired, 31)
     for at in range(0, len(data), 7):
@@ -62,13 +62,13 @@ def test_piece_by_piece_as_well(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize("age", [33 + 30.001, 5000, -30.001])
-def test_what_cannot_have_waited_is_refused_all_the_same(wired: Wired, age: float) -> None:
+def test_messages_too_old_to_have_waited_are_still_refused(wired: Wired, age: float) -> None:
     wired.held_up(33)
     assert not is_taken(wired, fill(wired, age))
     assert kinds(wired.sent())[-2:] == ["Reject", "Logout"]
 
 
-def test_after_something_fresh_the_check_is_what_it_was(wired: Wired) -> None:
+def test_after_a_fresh_message_the_normal_check_applies_again(wired: Wired) -> None:
     wired.held_up(33)
     assert is_taken(wired, fill(wired, 32.5))
     assert is_taken(wired, fill(wired, 29))
@@ -76,7 +76,7 @@ def test_after_something_fresh_the_check_is_what_it_was(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize("heart_bt_int", [5, 30, 60])
-def test_a_caller_that_comes_when_asked_to_excuses_nothing(role: Role, heart_bt_int: int) -> None:
+def test_a_caller_that_is_on_time_extends_no_tolerance(role: Role, heart_bt_int: int) -> None:
     wired = logged_on(role, "KalshiRT", heart_bt_int)
     for _ in range(5):
         due = wired.session.next_deadline()
@@ -88,7 +88,7 @@ def test_a_caller_that_comes_when_asked_to_excuses_nothing(role: Role, heart_bt_
     assert not is_taken(wired, fill(wired, 30.001))
 
 
-def test_a_wall_clock_that_is_put_back_excuses_nothing(wired: Wired, role: Role) -> None:
+def test_a_wall_clock_set_back_extends_no_tolerance(wired: Wired, role: Role) -> None:
     wired.held_up(1, -40)
     assert not is_taken(wired, fill(wired, -40))
     again = established(role)
@@ -96,7 +96,7 @@ def test_a_wall_clock_that_is_put_back_excuses_nothing(wired: Wired, role: Role)
     assert not is_taken(again, fill(again, 31))
 
 
-def test_a_wall_clock_that_is_put_ahead_excuses_what_may_have_been_sent_until_then(wired: Wired) -> None:
+def test_a_wall_clock_set_ahead_extends_the_tolerance_for_earlier_messages(wired: Wired) -> None:
     wired.held_up(0, 40)
     for _ in range(8):
         assert is_taken(wired, fill(wired, 40))
@@ -104,7 +104,7 @@ def test_a_wall_clock_that_is_put_ahead_excuses_what_may_have_been_sent_until_th
     assert not is_taken(wired, fill(wired, 39))
 
 
-def test_a_second_hold_up_before_all_was_read_widens_the_first(wired: Wired) -> None:
+def test_a_second_delay_before_all_was_read_extends_the_first(wired: Wired) -> None:
     wired.held_up(40)
     assert is_taken(wired, fill(wired, 39))
     wired.held_up(40)
@@ -113,7 +113,7 @@ def test_a_second_hold_up_before_all_was_read_widens_the_first(wired: Wired) -> 
     assert is_taken(wired, fill(wired, 31))
 
 
-def test_without_the_check_nobody_is_asked_to_come(role: Role) -> None:
+def test_without_the_check_the_caller_gets_no_deadline_for_it(role: Role) -> None:
     wired = established(role, sending_time_tolerance=None)
     assert wired.session.next_deadline() == wired.clock.monotonic + 30
     wired.held_up(3600)
@@ -121,19 +121,19 @@ def test_without_the_check_nobody_is_asked_to_come(role: Role) -> None:
 
 
 @pytest.mark.parametrize(("tolerance", "within"), [(30.0, 10.0), (120.0, 40.0), (0.1, 1.0)])
-def test_how_often_the_caller_is_asked_to_come(tolerance: float, within: float) -> None:
+def test_the_caller_gets_a_deadline_within_the_tolerance(tolerance: float, within: float) -> None:
     wired = logged_on(Role.INITIATOR, "KalshiRT", 60, sending_time_tolerance=tolerance)
     assert wired.session.next_deadline() == wired.clock.monotonic + within
 
 
-def test_the_peer_is_not_blamed_for_an_answer_that_nobody_read(wired: Wired) -> None:
+def test_an_unread_answer_does_not_count_as_silence(wired: Wired) -> None:
     assert wired.wait(36)  # A TestRequest is sent.
     wired.held_up(40)
     assert wired.wait(0.1) == []
     assert is_taken(wired, fill(wired, 39))
 
 
-def test_a_resend_that_nobody_read_has_not_stalled(role: Role) -> None:
+def test_an_unread_resend_has_not_stalled(role: Role) -> None:
     wired = established(role, resend_attempts=1)
     assert wired.receive(wired.peer.message("0", number=5)) == [GapDetected(2, 4, recoverable=True)]
     wired.held_up(40)
@@ -141,7 +141,7 @@ def test_a_resend_that_nobody_read_has_not_stalled(role: Role) -> None:
     assert wired.session.state is State.RECOVERING
 
 
-def test_what_came_before_the_answer_to_our_logout_is_taken(role: Role) -> None:
+def test_messages_received_before_the_answer_to_our_logout_are_accepted(role: Role) -> None:
     wired = established(role, "KalshiNR")
     wired.session.logout(wired.clock.now)
     wired.held_up(33)
@@ -152,14 +152,14 @@ def test_what_came_before_the_answer_to_our_logout_is_taken(role: Role) -> None:
     assert ended.clean
 
 
-def test_an_initiator_takes_the_answer_to_its_logon_that_waited() -> None:
+def test_an_initiator_accepts_a_delayed_answer_to_its_logon() -> None:
     wired = connected(Role.INITIATOR, logon_timeout=60.0)
     answer = wired.peer.logon()
     wired.held_up(33)
     assert [type(event) for event in wired.receive(answer)] == [LoggedOn]
 
 
-def test_an_acceptor_takes_no_old_logon() -> None:
+def test_an_acceptor_refuses_an_old_logon() -> None:
     wired = connected(Role.ACCEPTOR, logon_timeout=60.0)
     logon = wired.peer.logon()
     wired.held_up(33)
@@ -167,14 +167,14 @@ def test_an_acceptor_takes_no_old_logon() -> None:
 
 
 @pytest.mark.parametrize("age", [16, 45])
-def test_a_peer_that_was_long_in_logging_on_excuses_nothing_behind_its_logon(age: float) -> None:
+def test_a_slow_logon_extends_no_tolerance_for_messages_after_it(age: float) -> None:
     wired = connected(Role.ACCEPTOR, logon_timeout=60.0)
     wired.held_up(20)
     wired.log_on()
     assert is_taken(wired, fill(wired, age)) == (age < 30)
 
 
-def test_a_peer_that_was_silent_behind_garbage_which_ends_the_session_is_asked_nothing(role: Role) -> None:
+def test_garbage_that_ends_the_session_causes_no_test_request(role: Role) -> None:
     wired = logged_on(role, "KalshiRT", 5)
     wired.session.reset(wired.clock.now)
     wired.sent()

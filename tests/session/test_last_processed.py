@@ -30,7 +30,7 @@ def connected(role: Role, store: MemoryStore, **changes: Any) -> Wired:
     return Wired(clock, session, peer)
 
 
-def test_every_message_says_what_was_dealt_with_last(role: Role) -> None:
+def test_every_message_contains_the_last_number_processed(role: Role) -> None:
     wired = established(role, send_last_processed=True)
     wired.session.send(order(), wired.clock.now)
     wired.receive(wired.peer.message("0"), wired.peer.message("0"))
@@ -45,7 +45,7 @@ def test_every_message_says_what_was_dealt_with_last(role: Role) -> None:
     ]
 
 
-def test_behind_a_gap_nothing_is_dealt_with_and_what_is_sent_again_is_up_to_date(role: Role) -> None:
+def test_a_gap_stops_the_number_and_resent_messages_contain_the_current_one(role: Role) -> None:
     wired = established(role, send_last_processed=True)
     wired.session.send(order(), wired.clock.now)
     wired.receive(wired.peer.message("0"))
@@ -56,14 +56,14 @@ def test_behind_a_gap_nothing_is_dealt_with_and_what_is_sent_again_is_up_to_date
     assert processed(wired) == [("ResendRequest", 3)]
 
 
-def test_without_the_setting_nothing_is_said(role: Role) -> None:
+def test_without_the_setting_the_field_is_absent(role: Role) -> None:
     wired = established(role)
     wired.session.send(order(), wired.clock.now)
     assert processed(wired) == [("NewOrderSingle", None)]
 
 
 @pytest.mark.parametrize(("reset", "expected"), [(False, 6), (True, 0)])
-def test_the_logon_of_an_initiator_says_it_too(reset: bool, expected: int) -> None:
+def test_the_logon_of_an_initiator_contains_it_too(reset: bool, expected: int) -> None:
     wired = connected(Role.INITIATOR, MemoryStore(next_incoming=7), reset_seq_num=reset)
     assert processed(wired) == [("Logon", expected)]
 
@@ -72,7 +72,7 @@ def test_the_logon_of_an_initiator_says_it_too(reset: bool, expected: int) -> No
     ("number", "flag", "expected"),
     [(7, "", [("Logon", 7)]), (1, "141=Y|", [("Logon", 1)]), (9, "", [("Logon", 6), ("ResendRequest", 6)])],
 )
-def test_the_answer_of_an_acceptor_counts_the_logon_unless_something_is_missing(
+def test_the_answer_of_an_acceptor_counts_the_logon_unless_there_is_a_gap(
     number: int, flag: str, expected: list[tuple[str, int | None]]
 ) -> None:
     wired = connected(Role.ACCEPTOR, MemoryStore(next_incoming=7))
@@ -90,6 +90,6 @@ def test_a_reset_within_the_session_begins_anew() -> None:
     assert processed(wired) == [("Logon", 1)]
 
 
-def test_a_dialect_whose_header_does_not_have_it_is_refused() -> None:
+def test_a_dialect_without_the_header_field_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="its header has no LastMsgSeqNumProcessed"):
         kalshi(send_last_processed=True)

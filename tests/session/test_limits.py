@@ -103,7 +103,7 @@ UNFIT = {
 
 @pytest.mark.parametrize(("product", "fields", "fit", "allowed"), PRICES)
 @pytest.mark.parametrize("make", [order, amended])
-def test_a_price_is_one_that_some_market_takes(
+def test_a_price_must_be_valid_in_some_market(
     make: Any, product: str, fields: LogonFields, fit: list[str], allowed: str
 ) -> None:
     wired = logged_on("KalshiNR", product, fields)
@@ -126,7 +126,7 @@ def test_a_price_is_one_that_some_market_takes(
         ("margin", ["1", "2.00", "1000000"], ["-5", "0", "0.5", "1.01", "1.005"]),
     ],
 )
-def test_a_quantity_is_one_that_some_market_takes(product: str, fit: list[str], unfit: list[str]) -> None:
+def test_a_quantity_must_be_valid_in_some_market(product: str, fit: list[str], unfit: list[str]) -> None:
     wired = logged_on("KalshiNR", product, DOLLARS)
     for quantity in fit:
         wired.session.send(order(order_qty=quantity), wired.clock.now)
@@ -135,7 +135,7 @@ def test_a_quantity_is_one_that_some_market_takes(product: str, fit: list[str], 
         assert f"OrderQty (38) is '{quantity}': expected " in said_of(wired, order(order_qty=quantity))
 
 
-def test_the_new_total_of_an_order_may_be_zero_for_that_cancels_one_without_fills(wired: Wired) -> None:
+def test_an_amend_to_zero_is_allowed_because_it_cancels_an_unfilled_order(wired: Wired) -> None:
     wired.session.send(amended(order_qty=0), wired.clock.now)
     assert "OrderQty (38) is '-1': expected 0 or more in steps of 0.01" in said_of(
         wired, amended(order_qty=-1)
@@ -143,7 +143,7 @@ def test_the_new_total_of_an_order_may_be_zero_for_that_cancels_one_without_fill
     assert "OrderQty (38) is '0.005'" in said_of(wired, amended(order_qty="0.005"))
 
 
-def test_a_quote_may_leave_a_side_at_zero() -> None:
+def test_a_quote_may_have_zero_on_one_side() -> None:
     wired = logged_on("KalshiRFQ", "prediction", DOLLARS)
     wired.session.send(quoted(bid_px="0.4500", offer_px=0), wired.clock.now)
     assert "BidPx (132) is '45': expected 0 to 0.9999 dollars" in said_of(wired, quoted(bid_px=45))
@@ -153,7 +153,7 @@ def test_a_quote_may_leave_a_side_at_zero() -> None:
     assert "BidPx (132) is '0.45': expected 0 to 99 cents" in said_of(wired, quoted(bid_px="0.45"))
 
 
-def test_limits_hold_in_group_entries_too() -> None:
+def test_limits_apply_to_group_entries_too() -> None:
     wired = logged_on("KalshiRT", "prediction", DOLLARS)
 
     def asked(quantity: str) -> QuoteRequest:
@@ -166,7 +166,7 @@ def test_limits_hold_in_group_entries_too() -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE_CONTEXTS)
-def test_a_step_is_judged_exactly_whatever_the_decimal_context(name: str) -> None:
+def test_a_price_step_is_checked_exactly_in_any_decimal_context(name: str) -> None:
     wired = logged_on("KalshiNR", "margin", UNSAID)
     with localcontext(HOSTILE_CONTEXTS[name]):
         wired.session.send(order(price="1234567890123456789.0001"), wired.clock.now)
@@ -174,7 +174,7 @@ def test_a_step_is_judged_exactly_whatever_the_decimal_context(name: str) -> Non
 
 
 @pytest.mark.parametrize("value", [0.55, "0.55", Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), [1]])
-def test_what_was_put_into_a_message_past_its_constructor_is_refused_too(wired: Wired, value: Any) -> None:
+def test_values_set_past_the_constructor_are_refused_too(wired: Wired, value: Any) -> None:
     message = order()
     message.price = value
     assert "Price (44): expected a Decimal" in said_of(wired, message) or "NaN and Infinity" in said_of(
@@ -182,7 +182,7 @@ def test_what_was_put_into_a_message_past_its_constructor_is_refused_too(wired: 
     )
 
 
-def test_more_prices_than_are_remembered_are_judged_all_the_same(wired: Wired) -> None:
+def test_more_prices_than_are_cached_are_still_checked(wired: Wired) -> None:
     for ticks in range(1, 5000):
         wired.session.send(order(price=Decimal(ticks) / 10000), wired.clock.now)
     wired.session.data_to_send()
@@ -192,7 +192,7 @@ def test_more_prices_than_are_remembered_are_judged_all_the_same(wired: Wired) -
 # --- code values ----------------------------------------------------------------------------------------
 
 
-def test_a_code_value_that_nobody_knows_leaves_only_when_the_caller_says_so(wired: Wired) -> None:
+def test_an_unknown_code_is_sent_only_when_the_caller_permits_it(wired: Wired) -> None:
     text = said_of(wired, order(side="9"))
     assert (
         "Side (54) is '9': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes lets others leave" in text
@@ -205,13 +205,13 @@ def test_a_code_value_that_nobody_knows_leaves_only_when_the_caller_says_so(wire
     assert "Price (44)" in said_of(wired, order(side="9", price=2), allow_unknown_codes=True)
 
 
-def test_several_codes_in_one_field_are_known_one_by_one(wired: Wired) -> None:
+def test_several_codes_in_one_field_are_checked_one_by_one(wired: Wired) -> None:
     wired.session.send(order(exec_inst="6 6"), wired.clock.now)
     wired.session.data_to_send()
     assert "ExecInst (18) is '6 Z'" in said_of(wired, order(exec_inst="6 Z"))
 
 
-def test_forwarding_asks_the_same(wired: Wired) -> None:
+def test_forwarding_checks_codes_too(wired: Wired) -> None:
     head = Header(sender_comp_id="x", target_comp_id="y", msg_seq_num=1, sending_time=START)
     for message in (order(side="9"), order(price=55)):
         with pytest.raises(InvalidMessageError):
@@ -233,19 +233,19 @@ def test_sender_sub_id_is_sixteen_printable_characters_on_orders(wired: Wired, m
         assert f"SenderSubID (50) is {unfit!r}: expected at most 16 characters" in text
 
 
-def test_sender_sub_id_stands_on_no_other_message() -> None:
+def test_sender_sub_id_is_refused_on_other_messages() -> None:
     wired = logged_on("KalshiRFQ", "prediction", DOLLARS)
     text = said_of(wired, quoted(bid_px="0.5"), header_fields={"sender_sub_id": "ops"})
     assert "SenderSubID (50) must not be sent here" in text
 
 
-def test_what_is_wrong_with_body_and_header_is_told_at_once(wired: Wired) -> None:
+def test_all_errors_of_body_and_header_are_reported_together(wired: Wired) -> None:
     text = said_of(wired, order(price=55), header_fields={"sender_sub_id": "a" * 17})
     assert "Price (44)" in text
     assert "SenderSubID (50)" in text
 
 
-def test_a_header_field_that_has_no_form_is_named(wired: Wired) -> None:
+def test_a_header_field_that_cannot_be_encoded_is_named(wired: Wired) -> None:
     with pytest.raises(TypeError, match=r"^Header.sender_sub_id, SenderSubID \(50\), cannot be 5: "):
         wired.session.send(order(), wired.clock.now, header_fields={"sender_sub_id": 5})
     assert wired.session.next_outgoing == 2
@@ -261,7 +261,7 @@ def report(price: str) -> ExecutionReport:
     )  # fmt: skip
 
 
-def test_what_the_venue_reports_has_no_such_limits() -> None:
+def test_reports_of_the_venue_have_no_such_limits() -> None:
     """A report may contain any price, for example of an order sent on another connection in another unit."""
     wired = established(Role.ACCEPTOR, "KalshiNR")
     for price in ("0", "55", "0.55"):
@@ -280,7 +280,7 @@ ORDER = "11=a|55=K|54=1|38=1|40=2|44={}|"
     ("flag", "fit", "unfit"),
     [(f"{DOLLARS_TAG}=Y|", "0.5", "50"), (f"{DOLLARS_TAG}=N|", "50", "0.5"), ("", "50", "0.5")],
 )
-def test_a_strict_venue_judges_by_the_logon_that_it_got(flag: str, fit: str, unfit: str) -> None:
+def test_a_strict_venue_checks_by_the_flags_of_the_received_logon(flag: str, fit: str, unfit: str) -> None:
     wired = connected(Role.ACCEPTOR, "KalshiNR", strict=True)
     wired.log_on(f"{LOGON}141=Y|{flag}")
     assert of_type(wired.receive(wired.peer.message("D", ORDER.format(fit))), MessageReceived)
@@ -304,7 +304,7 @@ def test_a_reset_with_other_flags_changes_what_is_allowed() -> None:
     assert of_type(wired.receive(wired.peer.message("D", ORDER.format("50"))), MessageReceived)
 
 
-def test_the_logon_s_flags_are_those_of_this_side_alone_for_an_initiator() -> None:
+def test_an_initiator_uses_only_the_flags_of_its_own_logon() -> None:
     """Flags in the venue's answer have no effect."""
     wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=CENTS)
     wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|141=Y|{DOLLARS_TAG}=Y|"))

@@ -18,7 +18,7 @@ def told(events: list[Event]) -> LoggedOn:
     return event
 
 
-def test_what_was_asked_for_is_there_and_no_secret_is() -> None:
+def test_the_requested_fields_are_included_without_secrets() -> None:
     fields = LogonFields(use_dollars=True, cancel_orders_on_disconnect=False, password="hush")
     wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=fields)
     event = told(wired.receive(wired.peer.logon(RESET)))
@@ -28,21 +28,21 @@ def test_what_was_asked_for_is_there_and_no_secret_is() -> None:
         event.flags["use_dollars"] = False  # type: ignore[index]
 
 
-def test_an_acceptor_says_what_it_answered() -> None:
+def test_an_acceptor_reports_its_answer() -> None:
     wired = connected(Role.ACCEPTOR, "KalshiNR")
     assert of_type(wired.receive(wired.peer.logon(LOGON + "141=Y|")), LogonRequested)
     wired.session.accept_logon(wired.clock.now, fields=LogonFields(use_dollars=True))
     assert told(wired.session.events()).flags == {"use_dollars": True}
 
 
-def test_nothing_is_to_come_where_nothing_is_missing() -> None:
+def test_no_messages_are_missing_without_a_gap() -> None:
     wired = connected(Role.INITIATOR, store=MemoryStore(next_outgoing=5, next_incoming=7))
     event = told(wired.receive(wired.peer.logon(number=7)))
     assert (event.missing, event.resend_expected, event.reset) == (None, False, False)
 
 
 @pytest.mark.parametrize("offered", [False, True])
-def test_what_the_peer_had_sent_and_did_not_come_is_to_come(offered: bool) -> None:
+def test_messages_sent_by_the_peer_and_not_received_are_missing(offered: bool) -> None:
     wired = wire(
         Role.INITIATOR, store=MemoryStore(next_outgoing=5, next_incoming=7), offer_next_expected=offered
     )
@@ -56,12 +56,12 @@ def test_what_the_peer_had_sent_and_did_not_come_is_to_come(offered: bool) -> No
     assert of_type(rest, GapClosed)
 
 
-def test_an_acceptor_too_knows_what_it_lacks() -> None:
+def test_an_acceptor_reports_missing_messages_too() -> None:
     wired = connected(Role.ACCEPTOR, store=MemoryStore(next_outgoing=5, next_incoming=7))
     assert told(wired.log_on(number=8)).missing == (7, 7)
 
 
-def test_what_waits_for_the_user_at_a_reconnect_is_not_missing() -> None:
+def test_unconfirmed_events_at_a_reconnect_are_not_missing() -> None:
     wired = connected(Role.INITIATOR)
     wired.receive(wired.peer.logon())
     wired.session.receive_data(wired.peer.message("j", "45=1|372=D|380=0|"), wired.clock.now)
@@ -71,7 +71,7 @@ def test_what_waits_for_the_user_at_a_reconnect_is_not_missing() -> None:
     assert told(events).missing is None
 
 
-def test_a_reset_within_the_session_leaves_nothing_to_come() -> None:
+def test_a_reset_within_the_session_leaves_no_missing_messages() -> None:
     wired = connected(Role.INITIATOR)
     wired.receive(wired.peer.logon())
     wired.session.reset(wired.clock.now)
@@ -80,9 +80,7 @@ def test_a_reset_within_the_session_leaves_nothing_to_come() -> None:
 
 
 @pytest.mark.parametrize(("number", "restarted"), [(1, False), (2, True)])
-def test_a_process_whose_logon_was_refused_leaves_no_reset_to_be_told_of(
-    number: int, restarted: bool
-) -> None:
+def test_a_refused_logon_leaves_no_reset_to_report(number: int, restarted: bool) -> None:
     store = MemoryStore()
     wired = connected(Role.INITIATOR, store=store)
     wired.receive(wired.peer.message("5", "58=Invalid signature|", 1))

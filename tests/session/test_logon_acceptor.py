@@ -17,7 +17,7 @@ RESET = LOGON + "141=Y|"
 ORDER = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
 
 
-def test_a_logon_waits_for_the_user_and_says_what_its_signature_covers() -> None:
+def test_a_logon_waits_for_the_user_and_contains_the_signed_text() -> None:
     wired = connected(Role.ACCEPTOR, "KalshiNR")
     event = one(wired.receive(wired.peer.logon(RESET, t52="20260821-14:03:07.123456789")), LogonRequested)
     assert event.logon.NAME == "Logon"
@@ -28,7 +28,7 @@ def test_a_logon_waits_for_the_user_and_says_what_its_signature_covers() -> None
 
 
 @pytest.mark.parametrize("forged", ["20260821-14:00:00.000", "yesterday"])
-def test_a_sending_time_hidden_in_a_data_field_is_not_what_the_signature_covers(forged: str) -> None:
+def test_a_sending_time_inside_a_data_field_is_not_part_of_the_signed_text(forged: str) -> None:
     wired = connected(Role.ACCEPTOR)
     hidden = f"x\x0152={forged}"
     data = wired.peer.message("A", f"98=0|108=30|1137=9|95={len(hidden)}|96={hidden}|")
@@ -52,7 +52,7 @@ def test_a_reset_restarts_the_store_of_the_peer_once() -> None:
     assert (store.next_outgoing, store.next_incoming) == (2, 3)
 
 
-def test_without_reset_the_numbers_of_the_peers_store_go_on() -> None:
+def test_without_reset_the_numbers_of_the_peers_store_continue() -> None:
     wired = connected(Role.ACCEPTOR)
     wired.receive(wired.peer.logon(LOGON, 30))
     store = MemoryStore(next_outgoing=40, next_incoming=30)
@@ -74,7 +74,7 @@ def test_a_logon_ahead_where_nothing_can_be_resent_is_answered_by_a_logout() -> 
     assert kinds(wired.sent()) == ["Logout"]
 
 
-def test_what_waited_for_the_answer_is_not_too_old() -> None:
+def test_messages_that_waited_for_the_answer_are_not_too_old() -> None:
     wired = connected(Role.ACCEPTOR, sending_time_tolerance=2.0)
     wired.receive(wired.peer.logon(LOGON), wired.peer.message("0"))
     wired.clock.advance(5)
@@ -105,7 +105,7 @@ def test_a_logon_that_cannot_be_accepted_is_refused_without_asking(
     assert (logout.NAME, logout.text) == ("Logout", text)
 
 
-def test_a_strict_acceptor_asks_the_rules_of_the_session_type_too() -> None:
+def test_a_strict_acceptor_checks_the_rules_of_the_session_type_too() -> None:
     wired = connected(Role.ACCEPTOR, "KalshiMD", strict=True)
     ended = one(
         wired.receive(wired.peer.logon(f"{RESET}{tag_of('ReceiveSettlementReports')}=Y|")), SessionEnded
@@ -114,7 +114,7 @@ def test_a_strict_acceptor_asks_the_rules_of_the_session_type_too() -> None:
 
 
 @pytest.mark.parametrize("sender", ["-", "a\tb", "caf\xe9", "two words"])
-def test_a_logon_from_nobody_in_particular_gets_no_answer(sender: str) -> None:
+def test_a_logon_without_a_usable_sender_gets_no_answer(sender: str) -> None:
     wired = connected(Role.ACCEPTOR)
     (ended,) = wired.receive(wired.peer.logon(LOGON, t49=sender))
     text = "the Logon has no usable SenderCompID to answer to"

@@ -22,7 +22,7 @@ def logons(wired: Wired) -> list[bytes]:
     return [frame for frame in frames if b"\x0135=A\x01" in frame]
 
 
-def test_all_of_a_logon_can_be_said_but_what_the_session_and_the_dialect_decide() -> None:
+def test_every_logon_field_can_be_set_except_those_of_session_and_dialect() -> None:
     said = {member.attribute for member in DIALECT.messages["A"].body.members}
     assert said - {field.name for field in attrs.fields(LogonFields)} == {
         *WRITTEN_BY_THE_SESSION,
@@ -42,7 +42,7 @@ def test_all_of_a_logon_can_be_said_but_what_the_session_and_the_dialect_decide(
         ({"use_euros": True}, "unexpected keyword argument 'use_euros'"),
     ],
 )
-def test_what_does_not_fit_is_refused_where_it_is_written(given: dict[str, object], text: str) -> None:
+def test_invalid_fields_are_refused_by_the_constructor(given: dict[str, object], text: str) -> None:
     with pytest.raises((TypeError, ValueError), match=text):
         LogonFields(**given)  # type: ignore[arg-type]
 
@@ -52,7 +52,7 @@ def test_secrets_are_not_shown() -> None:
     assert repr(fields) == "LogonFields(raw_data=<hidden>, password=<hidden>, use_dollars=True)"
 
 
-def test_a_flag_that_the_spec_does_not_have_yet_is_sent_and_told_to_nobody() -> None:
+def test_an_unknown_flag_is_sent_and_not_shown() -> None:
     fields = LogonFields(use_dollars=False, unknown=[(21099, b"hush")])
     wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=fields)
     (logon,) = logons(wired)
@@ -62,14 +62,14 @@ def test_a_flag_that_the_spec_does_not_have_yet_is_sent_and_told_to_nobody() -> 
     assert event.flags == {"use_dollars": False}
 
 
-def test_a_field_of_the_session_does_not_come_in_as_an_unknown_one() -> None:
+def test_a_session_field_cannot_be_set_as_an_unknown_field() -> None:
     wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=LogonFields(unknown=[(108, b"5")]))
     with pytest.raises(EncodeError, match="108"):
         wired.session.connect(wired.clock.now)
     assert wired.session.data_to_send() == b""
 
 
-def test_a_session_goes_on_with_what_it_was_made_with() -> None:
+def test_later_changes_to_the_fields_do_not_affect_a_session() -> None:
     fields = LogonFields(use_dollars=True)
     wired = wire(Role.INITIATOR, "KalshiRT", logon_fields=fields)
     fields.use_dollars = False
@@ -83,7 +83,7 @@ def test_a_session_goes_on_with_what_it_was_made_with() -> None:
     assert [b"\x01%d=Y\x01" % tag_of("UseDollars") in logon for logon in logons(wired)] == [True, True]
 
 
-def test_an_answer_goes_before_the_settings_field_by_field() -> None:
+def test_fields_of_an_answer_override_the_settings_one_by_one() -> None:
     mine = LogonFields(use_dollars=False, test_message_indicator=True)
     wired = connected(Role.ACCEPTOR, "KalshiNR", logon_fields=mine)
     wired.receive(wired.peer.logon(LOGON + "141=Y|"))
@@ -94,14 +94,14 @@ def test_an_answer_goes_before_the_settings_field_by_field() -> None:
     assert event.flags == {"use_dollars": True, "test_message_indicator": True}
 
 
-def test_a_dialect_without_them_says_so() -> None:
+def test_a_dialect_without_logon_fields_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="are of no use with kalshi"):
         config(dialect=attrs.evolve(DIALECT, logon_fields=None))
     settings = config(dialect=attrs.evolve(DIALECT, logon_fields=None), logon_fields=None)
     assert settings.logon_fields is None
 
 
-def test_they_are_no_message() -> None:
+def test_logon_fields_are_not_a_message() -> None:
     with pytest.raises(EncodeError, match="LogonFields is no message: give it to a SessionConfig"):
         LogonFields.LAYOUT.encode(LogonFields(use_dollars=True))
     with pytest.raises((EncodeError, TypeError, AttributeError)):

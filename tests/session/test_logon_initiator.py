@@ -56,7 +56,7 @@ def test_every_attempt_is_signed_anew_with_its_own_time_and_number() -> None:
     ]
 
 
-def test_an_answer_completes_it() -> None:
+def test_an_answer_completes_the_logon() -> None:
     wired = connected(Role.INITIATOR, "KalshiNR")
     events = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|"))
     assert events == [LoggedOn(events[0].logon, 30, reset=True, flags={"use_dollars": True})]  # type: ignore[union-attr]

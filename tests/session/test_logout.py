@@ -11,7 +11,7 @@ from tests.helpers import Wired, connected, one, wire
 
 
 @pytest.mark.parametrize("text", ["caf\xe9\x01\x00|", "x" * 500])
-def test_a_text_is_made_to_fit(wired: Wired, text: str) -> None:
+def test_a_text_is_adapted_to_the_encoding(wired: Wired, text: str) -> None:
     wired.session.logout(wired.clock.now, text=text)
     (logout,) = wired.sent()
     assert logout.text == ("caf???|" if text.startswith("caf") else "x" * 200)
@@ -38,7 +38,7 @@ def test_an_abort_before_the_logon_sends_no_logout(role: Role) -> None:
     assert unconnected.session.wants_close
 
 
-def test_nothing_can_come_in_before_connect(role: Role) -> None:
+def test_no_bytes_can_be_received_before_connect(role: Role) -> None:
     wired = wire(role)
     with pytest.raises(LocalProtocolError, match="the session is disconnected"):
         wired.session.receive_data(b"x", wired.clock.now)

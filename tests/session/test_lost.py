@@ -28,7 +28,7 @@ from tests.session.crash_world import report
 
 
 @pytest.mark.parametrize("count", [*range(10), 100, 1000, 1023, 1024])
-def test_the_search_finds_every_border_in_as_many_questions_as_the_count_has_digits(count: int) -> None:
+def test_the_search_finds_every_border_in_a_logarithmic_number_of_requests(count: int) -> None:
     for border in range(count + 1):
         search, asked = Search(0, count), 0
         while not search.over:
@@ -41,7 +41,7 @@ def test_the_search_finds_every_border_in_as_many_questions_as_the_count_has_dig
         assert asked <= count.bit_length()
 
 
-def test_only_an_older_message_than_any_served_is_news() -> None:
+def test_only_a_message_older_than_any_served_narrows_the_search() -> None:
     search = Search(2, 10)
     assert search.served(6)
     assert not search.served(6)
@@ -78,7 +78,7 @@ def requests(both: Pair) -> int:
 
 @pytest.mark.parametrize("admin", [0, 3])
 @pytest.mark.parametrize("total", range(1, 18))
-def test_exactly_what_is_gone_is_reported_and_all_else_delivered(total: int, admin: int) -> None:
+def test_exactly_the_lost_messages_are_reported_and_all_others_delivered(total: int, admin: int) -> None:
     for oldest in range(1, total + 2):
         both = away(total, oldest, admin=admin)
         kept = both.venue.store.oldest_kept
@@ -93,7 +93,7 @@ def test_exactly_what_is_gone_is_reported_and_all_else_delivered(total: int, adm
         assert requests(both) <= total.bit_length() + 2
 
 
-def test_a_long_absence_costs_few_questions() -> None:
+def test_a_long_absence_costs_few_requests() -> None:
     both = away(3000, 1234)
     both.connect()
     both.advance(5)
@@ -102,7 +102,7 @@ def test_a_long_absence_costs_few_questions() -> None:
     assert requests(both) <= 14
 
 
-def test_what_the_venue_forgets_while_it_is_asked_is_reported_too() -> None:
+def test_messages_forgotten_during_the_search_are_reported_too() -> None:
     both = away(40, 11)
     both.venue.connect(both.clock.now)
     both.client.connect(both.clock.now)
@@ -128,7 +128,7 @@ def test_what_the_venue_forgets_while_it_is_asked_is_reported_too() -> None:
     assert both.client.state is State.ESTABLISHED
 
 
-def test_a_peer_that_fills_instead_of_refusing_loses_nothing_by_name() -> None:
+def test_a_gap_fill_instead_of_a_refusal_reports_no_lost_messages() -> None:
     both = away(9, 6)
     both.venue = type(both.venue)(config(Role.ACCEPTOR, reject_forgotten_resend=False), both.venue.store)
     both.connect()
@@ -144,7 +144,7 @@ def told(events: list[Event]) -> list[str]:
     return [type(event).__name__ for event in events]
 
 
-def test_what_comes_ahead_while_searching_is_held_within_bounds(role: Role) -> None:
+def test_messages_ahead_during_the_search_are_held_within_bounds(role: Role) -> None:
     wired = established(role, max_held=1)
     wired.receive(news(wired, 4))
     wired.receive(wired.peer.message("3", "45=2|", 5))
@@ -163,7 +163,7 @@ def test_a_reset_to_the_expected_number_does_not_disturb_the_search(wired: Wired
 
 
 @pytest.mark.parametrize("number", [4, 5])
-def test_a_reset_over_what_is_searched_ends_the_search(wired: Wired, number: int) -> None:
+def test_a_reset_over_the_searched_range_ends_the_search(wired: Wired, number: int) -> None:
     wired.receive(news(wired, 5))
     wired.receive(wired.peer.message("3", "45=2|", 6))
     wired.sent()
@@ -176,7 +176,7 @@ def test_a_reset_over_what_is_searched_ends_the_search(wired: Wired, number: int
 @pytest.mark.parametrize(
     "refusal", [("3", f"373={reason}|") for reason in (7, 8, 9, 10)] + [("j", "380=4|"), ("j", "380=8|")]
 )
-def test_what_is_rejected_for_its_header_or_for_the_moment_is_not_lost(
+def test_a_reject_for_the_header_or_a_temporary_reason_is_not_a_loss(
     role: Role, refusal: tuple[str, str]
 ) -> None:
     msg_type, reason = refusal
@@ -191,7 +191,7 @@ def test_what_is_rejected_for_its_header_or_for_the_moment_is_not_lost(
     assert [m.begin_seq_no for m in wired.sent() if m.NAME == "ResendRequest"] == [2]
 
 
-def test_a_resend_that_comes_after_a_doubtful_reject_is_as_good(wired: Wired) -> None:
+def test_a_resend_after_an_ambiguous_reject_is_accepted(wired: Wired) -> None:
     wired.receive(news(wired, 5))
     wired.receive(wired.peer.message("3", "58=something|", 6))
     dup = {"t43": "Y", "t122": "20260821-14:03:07"}
@@ -201,7 +201,7 @@ def test_a_resend_that_comes_after_a_doubtful_reject_is_as_good(wired: Wired) ->
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"] == [(3, 4)]
 
 
-def test_what_is_served_beyond_what_was_asked_for_is_no_news(wired: Wired) -> None:
+def test_messages_served_beyond_the_request_do_not_affect_the_search(wired: Wired) -> None:
     wired.receive(news(wired, 9))
     wired.receive(wired.peer.message("3", "45=2|", 10))
     dup = {"t43": "Y", "t122": "20260821-14:03:07"}

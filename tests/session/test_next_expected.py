@@ -75,7 +75,9 @@ def numbers(events: list[Event]) -> list[tuple[int, bool]]:
 
 
 @pytest.mark.parametrize(("lost_by_client", "lost_by_venue"), [(0, 0), (3, 0), (0, 2), (2, 2)])
-def test_what_either_side_lost_comes_again_and_nobody_asks(lost_by_client: int, lost_by_venue: int) -> None:
+def test_messages_lost_by_either_side_are_resent_without_a_request(
+    lost_by_client: int, lost_by_venue: int
+) -> None:
     both, names = reconnected(lost_by_client=lost_by_client, lost_by_venue=lost_by_venue)
     for lost, events in ((lost_by_client, both.client_events), (lost_by_venue, both.venue_events)):
         assert numbers(events) == [(number, True) for number in range(2, 2 + lost)]
@@ -85,7 +87,7 @@ def test_what_either_side_lost_comes_again_and_nobody_asks(lost_by_client: int, 
 
 
 @pytest.mark.parametrize("taken", [0, 1, 2, 3])
-def test_what_waits_for_the_user_is_not_offered_as_missing(taken: int) -> None:
+def test_unconfirmed_events_are_not_reported_as_missing(taken: int) -> None:
     """The store is behind the messages received until the user confirms them; they would otherwise be sent
     twice.
     """
@@ -105,7 +107,7 @@ def test_what_waits_for_the_user_is_not_offered_as_missing(taken: int) -> None:
     assert logon.next_expected_msg_seq_num == 5
 
 
-def test_what_the_acceptor_has_forgotten_it_does_not_offer_but_refuses() -> None:
+def test_the_acceptor_refuses_messages_it_has_forgotten() -> None:
     client_store, venue_store = interrupted(lost_by_client=3, lost_by_venue=0)
     both = pair(client_store=client_store, venue_store=venue_store, client=OFFER)
     venue_store.forget_before(both.clock.advance(60).utc)
@@ -118,7 +120,7 @@ def test_what_the_acceptor_has_forgotten_it_does_not_offer_but_refuses() -> None
 
 
 @pytest.mark.parametrize("said", ["45=0|", "372=2|"])
-def test_a_reject_refuses_no_request_that_was_not_made(said: str) -> None:
+def test_a_reject_without_a_request_refuses_no_resend(said: str) -> None:
     wired = connected(Role.INITIATOR, "KalshiRT", MemoryStore(), **OFFER)
     wired.sent()
     wired.receive(wired.peer.logon("98=0|108=30|1137=9|789=2|", 4))
@@ -131,7 +133,7 @@ def test_a_reject_refuses_no_request_that_was_not_made(said: str) -> None:
     assert (asked.begin_seq_no, asked.end_seq_no) == (1, 3)
 
 
-def test_an_offer_needs_a_session_type_with_resend() -> None:
+def test_next_expected_needs_a_session_type_with_resend() -> None:
     with pytest.raises(ConfigurationError, match="offer_next_expected is of no use on KalshiNR"):
         config(Role.INITIATOR, "KalshiNR", **OFFER)
 
@@ -141,12 +143,12 @@ def test_an_offer_needs_a_session_type_with_resend() -> None:
 AT_RESET: dict[str, Any] = {**OFFER, "offer_next_expected_at_reset": True}
 
 
-def test_an_offer_at_a_reset_needs_one_at_all() -> None:
+def test_next_expected_at_a_reset_needs_next_expected_in_general() -> None:
     with pytest.raises(ConfigurationError, match="needs offer_next_expected; set both"):
         config(Role.INITIATOR, "KalshiRT", offer_next_expected_at_reset=True)
 
 
-def test_no_number_but_the_first_can_be_expected_beside_a_reset() -> None:
+def test_with_a_reset_only_number_one_can_be_expected() -> None:
     wired = connected(Role.ACCEPTOR, "KalshiRT", MemoryStore(next_outgoing=2000))
     wired.log_on(LOGON + "141=Y|789=2|")
     assert [m.text for m in wired.sent()] == ["NextExpectedMsgSeqNum 2 is too high, expected 1 at most"]

@@ -86,7 +86,7 @@ def open_in(wired: Wired) -> list[str]:
     return [request.request_id for request in wired.session.store.open_requests()]
 
 
-def test_a_request_is_recorded_before_it_leaves_with_all_that_identifies_it() -> None:
+def test_a_request_is_recorded_with_its_identifiers_before_it_is_sent() -> None:
     store = LoggedStore()
     wired = established(Role.INITIATOR, store=store)
     send(wired, "a1")
@@ -107,21 +107,21 @@ def test_an_answer_settles_once_it_is_confirmed(wired: Wired, exec_type: str) ->
 
 
 @pytest.mark.parametrize("exec_type", ["A", "6", "E"])
-def test_a_pending_report_settles_nothing(wired: Wired, exec_type: str) -> None:
+def test_a_pending_report_does_not_settle_a_request(wired: Wired, exec_type: str) -> None:
     send(wired, "a1")
     wired.receive(report(wired, "a1", exec_type))
     wired.session.confirm()
     assert open_in(wired) == ["a1"]
 
 
-def test_a_second_report_and_one_of_nothing_we_sent_change_nothing(wired: Wired) -> None:
+def test_a_second_report_and_one_about_a_foreign_order_settle_nothing(wired: Wired) -> None:
     send(wired, "a1", "a2")
     wired.receive(report(wired, "a1"), report(wired, "a1", "F"), report(wired, "other"))
     wired.session.confirm()
     assert open_in(wired) == ["a2"]
 
 
-def test_an_order_cancel_reject_answers_a_cancel_and_no_order(wired: Wired) -> None:
+def test_an_order_cancel_reject_answers_a_cancel_and_not_an_order(wired: Wired) -> None:
     send(wired, "a1")
     cancel = OrderCancelRequest(cl_ord_id="c1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
     wired.session.send(cancel, wired.clock.now)
@@ -132,7 +132,7 @@ def test_an_order_cancel_reject_answers_a_cancel_and_no_order(wired: Wired) -> N
 
 
 @pytest.mark.parametrize("msg_type", ["3", "j"])
-def test_a_reject_settles_what_its_number_names_once_it_is_confirmed(wired: Wired, msg_type: str) -> None:
+def test_a_reject_settles_the_request_with_its_number_once_confirmed(wired: Wired, msg_type: str) -> None:
     send(wired, "a1", "a2")
     told = wired.receive(wired.peer.message(msg_type, "45=3|372=D|380=0|" if msg_type == "j" else "45=3|"))
     assert [type(event) for event in told] == [RejectReceived]
@@ -141,7 +141,7 @@ def test_a_reject_settles_what_its_number_names_once_it_is_confirmed(wired: Wire
     assert open_in(wired) == ["a1"]
 
 
-def test_a_reject_of_what_has_had_its_answer_finds_it_in_the_store(wired: Wired) -> None:
+def test_a_reject_of_an_answered_request_finds_it_in_the_store(wired: Wired) -> None:
     send(wired, "a1")
     wired.receive(report(wired, "a1"))
     wired.cut()
@@ -151,7 +151,7 @@ def test_a_reject_of_what_has_had_its_answer_finds_it_in_the_store(wired: Wired)
     assert event.sent == order("a1")
 
 
-def test_an_id_that_is_sent_again_is_open_again(wired: Wired) -> None:
+def test_a_reused_id_is_open_again(wired: Wired) -> None:
     send(wired, "a1")
     wired.receive(report(wired, "a1", "8"))
     send(wired, "a1")
@@ -166,7 +166,7 @@ def test_an_id_that_is_sent_again_is_open_again(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize("first", [2, 3, 4])
-def test_an_id_that_is_sent_several_times_is_open_as_often(wired: Wired, first: int) -> None:
+def test_an_id_sent_several_times_is_open_the_same_number_of_times(wired: Wired, first: int) -> None:
     send(wired, "a1", "a1", "a1")
     assert open_in(wired) == ["a1", "a1", "a1"]
     wired.receive(wired.peer.message("3", f"45={first}|"))
@@ -188,7 +188,7 @@ def named(wired: Wired) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("later", ["F", "4", "C", "5", "Z"])
 @pytest.mark.parametrize("sent_first", [1, 2, 3])
-def test_reports_of_one_order_say_nothing_of_another_that_was_sent_under_its_id(
+def test_reports_of_one_order_do_not_answer_another_with_the_same_id(
     nr: Wired, later: str, sent_first: int
 ) -> None:
     send(nr, *["a1"] * sent_first)
@@ -201,19 +201,19 @@ def test_reports_of_one_order_say_nothing_of_another_that_was_sent_under_its_id(
 
 
 @pytest.mark.parametrize("order_id", ["", "o1", "o2"])
-def test_a_refusal_answers_the_next_order_of_an_id_whatever_order_it_names(nr: Wired, order_id: str) -> None:
+def test_a_rejection_answers_the_next_order_of_an_id_whatever_its_order_id(nr: Wired, order_id: str) -> None:
     send(nr, "a1", "a1", "a1")
     nr.receive(report_of(nr, "o1", "0"), report_of(nr, order_id, "8"), report_of(nr, "o1", "F"))
     assert [request.seq_num for request in nr.session.open_requests] == [4]
 
 
-def test_a_refusal_that_names_the_order_in_its_way_may_come_before_that_orders_answer(nr: Wired) -> None:
+def test_a_rejection_with_the_id_of_the_conflicting_order_may_precede_its_answer(nr: Wired) -> None:
     send(nr, "a1", "a1", "a1")
     nr.receive(report_of(nr, "o1", "8"), report_of(nr, "o1", "0"), report_of(nr, "o1", "F"))
     assert [request.seq_num for request in nr.session.open_requests] == [4]
 
 
-def test_an_order_that_nobody_knew_of_answers_no_other_when_it_is_filled_after_all(nr: Wired) -> None:
+def test_a_late_fill_of_an_unknown_order_answers_no_other_order(nr: Wired) -> None:
     send(nr, "a1", "a1")
     unknown = f"11=a1|150=8|39=8|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|103=99|37=o1|{REST}"
     nr.receive(nr.peer.message("8", unknown), report_of(nr, "o1", "F"))
@@ -226,13 +226,13 @@ def test_reports_without_an_order_id_each_answer_an_order(nr: Wired) -> None:
     assert [request.seq_num for request in nr.session.open_requests] == [4]
 
 
-def test_one_order_id_may_answer_orders_of_different_ids(nr: Wired) -> None:
+def test_one_order_id_may_answer_orders_with_different_ids(nr: Wired) -> None:
     send(nr, "a1", "a2")
     nr.receive(report_of(nr, "NONE", "0"), report_of(nr, "NONE", "0", "a2"))
     assert nr.session.open_requests == ()
 
 
-def test_reports_of_one_order_answer_each_change_and_cancel_of_it_though_they_share_an_id(nr: Wired) -> None:
+def test_reports_of_one_order_answer_each_of_its_changes_and_cancels_under_one_id(nr: Wired) -> None:
     send(nr, "a1")
     nr.receive(report_of(nr, "o1", "0"))
     change = OrderCancelReplaceRequest(
@@ -246,7 +246,7 @@ def test_reports_of_one_order_answer_each_change_and_cancel_of_it_though_they_sh
     assert [request.msg_type for request in nr.session.open_requests] == ["D"]
 
 
-def test_an_order_under_the_id_of_a_change_is_not_answered_by_fills_of_what_was_changed(nr: Wired) -> None:
+def test_an_order_with_the_id_of_a_change_is_not_answered_by_fills_of_the_changed_order(nr: Wired) -> None:
     change = OrderCancelReplaceRequest(
         cl_ord_id="a2", orig_cl_ord_id="a1", side="1", symbol=SYMBOL, order_qty=5, ord_type="2", price="0.5"
     )
@@ -257,7 +257,7 @@ def test_an_order_under_the_id_of_a_change_is_not_answered_by_fills_of_what_was_
     assert named(nr) == [("D", 3)]
 
 
-def test_what_the_first_order_became_is_known_on_the_next_connection_too(nr: Wired) -> None:
+def test_the_order_id_of_the_first_order_is_known_on_the_next_connection(nr: Wired) -> None:
     send(nr, "a1")
     nr.receive(report_of(nr, "o1", "0"))
     assert named(nr) == []
@@ -270,7 +270,7 @@ def test_what_the_first_order_became_is_known_on_the_next_connection_too(nr: Wir
 
 
 @pytest.mark.parametrize("first_answer", ["before", "after"])
-def test_a_later_process_names_the_second_order_of_an_id_and_waits_for_the_first(first_answer: str) -> None:
+def test_a_later_process_lists_the_second_order_of_an_id_and_waits_for_the_first(first_answer: str) -> None:
     store = LoggedStore()
     wired = established(Role.INITIATOR, store=store)
     send(wired, "a1")
@@ -287,14 +287,14 @@ def test_a_later_process_names_the_second_order_of_an_id_and_waits_for_the_first
     assert [request.seq_num for request in wired.session.open_requests] == left
 
 
-def test_the_second_order_of_an_id_has_its_outcome_where_the_process_lives_on(wired: Wired) -> None:
+def test_the_second_order_of_an_id_gets_its_outcome_in_the_same_process(wired: Wired) -> None:
     send(wired, "a1", "a1")
     wired.receive(report_of(wired, "o1", "0"), report_of(wired, "", "8"))
     wired.session.confirm()
     assert open_in(wired) == []
 
 
-def test_what_orders_became_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_order_ids_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_requests, "MAX_REMEMBERED", 3)
     known = Remembered()
     for number in range(1, 20):
@@ -307,13 +307,13 @@ def test_what_orders_became_is_remembered_within_bounds(monkeypatch: pytest.Monk
     assert ("a", "o2") not in known
 
 
-def test_what_shares_an_id_is_named_as_often_as_it_was_sent(nr: Wired) -> None:
+def test_requests_with_one_id_are_listed_as_often_as_sent(nr: Wired) -> None:
     send(nr, "a1", "a1")
     nr.receive(report(nr, "a1"))
     assert named(nr) == [("D", 3)]
 
 
-def test_a_fill_says_nothing_about_a_cancel_or_a_change_that_has_the_id_of_its_order(nr: Wired) -> None:
+def test_a_fill_does_not_answer_a_cancel_or_change_with_the_id_of_its_order(nr: Wired) -> None:
     send(nr, "a1")
     nr.receive(report(nr, "a1"))
     cancel = OrderCancelRequest(cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
@@ -348,7 +348,7 @@ def test_the_end_of_a_request_for_quotes_leaves_the_request_itself_open(wired: W
 # --- answers without an id, or with another one ---------------------------------------------------------
 
 
-def test_a_quote_refused_without_its_id_is_known_by_the_request_that_it_was_for(rfq: Wired) -> None:
+def test_a_quote_rejected_without_its_id_is_found_by_its_request(rfq: Wired) -> None:
     for quote_id, quote_req_id in (("q1", "r1"), ("q2", "r2"), ("q3", "r2")):
         rfq.session.send(
             Quote(quote_id=quote_id, quote_req_id=quote_req_id, symbol=SYMBOL, bid_px="0.5"), rfq.clock.now
@@ -363,7 +363,7 @@ def test_a_quote_refused_without_its_id_is_known_by_the_request_that_it_was_for(
     assert rfq.session.open_requests == ()
 
 
-def test_a_quote_that_is_reported_cancelled_answers_the_cancel(rfq: Wired) -> None:
+def test_a_quote_reported_as_cancelled_answers_the_cancel(rfq: Wired) -> None:
     rfq.session.send(QUOTE, rfq.clock.now)
     rfq.session.send(QuoteCancel(quote_id="q1"), rfq.clock.now)
     rfq.receive(rfq.peer.message("AI", "117=q1|131=r1|297=10|"))
@@ -372,7 +372,7 @@ def test_a_quote_that_is_reported_cancelled_answers_the_cancel(rfq: Wired) -> No
     assert rfq.session.open_requests == ()
 
 
-def test_a_quote_whose_first_news_is_its_end_is_answered_as_its_cancel_is(rfq: Wired) -> None:
+def test_a_quote_first_reported_as_cancelled_is_answered_like_its_cancel(rfq: Wired) -> None:
     rfq.session.send(QUOTE, rfq.clock.now)
     rfq.session.send(QuoteCancel(quote_id="q1"), rfq.clock.now)
     rfq.receive(rfq.peer.message("AI", "117=q1|131=r1|297=17|"))
@@ -380,7 +380,7 @@ def test_a_quote_whose_first_news_is_its_end_is_answered_as_its_cancel_is(rfq: W
     assert open_in(rfq) == []
 
 
-def test_quotes_that_are_refused_without_their_ids_never_keep_others_from_being_sent() -> None:
+def test_quotes_rejected_without_their_ids_do_not_block_sending() -> None:
     wired = established(Role.INITIATOR, "KalshiRFQ", max_open_requests=3)
     for number in range(10):
         wired.session.send(
@@ -393,7 +393,7 @@ def test_quotes_that_are_refused_without_their_ids_never_keep_others_from_being_
     assert wired.session.open_requests == ()
 
 
-def test_requests_whose_answer_is_not_confirmed_are_bounded_too() -> None:
+def test_requests_with_unconfirmed_answers_are_bounded_too() -> None:
     wired = established(Role.INITIATOR, max_open_requests=2, explicit_confirm=True)
     for name in ("a", "b", "c"):
         send(wired, name)
@@ -406,7 +406,7 @@ def test_requests_whose_answer_is_not_confirmed_are_bounded_too() -> None:
     assert open_in(wired) == ["d", "e"]
 
 
-def test_bytes_of_requests_whose_answer_is_not_confirmed_are_bounded_too() -> None:
+def test_bytes_of_requests_with_unconfirmed_answers_are_bounded_too() -> None:
     wired = established(Role.INITIATOR, max_open_request_bytes=200, explicit_confirm=True)
     for name in ("a", "b"):
         send(wired, name)
@@ -419,7 +419,7 @@ def test_bytes_of_requests_whose_answer_is_not_confirmed_are_bounded_too() -> No
 
 
 @pytest.mark.parametrize("body", ["131=x1|RFQCancelStatus=0|", "131=r1|RfqId=x1|RFQCancelStatus=2|"])
-def test_the_end_of_a_request_known_by_the_exchanges_id_is_followed_too(wired: Wired, body: str) -> None:
+def test_the_end_of_a_request_is_followed_by_the_exchanges_id_too(wired: Wired, body: str) -> None:
     wired.session.send(RFQCancel(rfq_id="x1"), wired.clock.now)
     assert open_in(wired) == ["x1"]
     wired.receive(wired.peer.message("UB", body))
@@ -437,7 +437,7 @@ def group_request(action: int, group: str | None = None) -> OrderGroupRequest:
     )
 
 
-def test_order_group_requests_are_known_by_their_numbers(wired: Wired) -> None:
+def test_order_group_requests_are_identified_by_their_numbers(wired: Wired) -> None:
     for request in (group_request(1), group_request(2, GROUP), group_request(1), group_request(3, GROUP)):
         wired.session.send(request, wired.clock.now)
     assert open_in(wired) == ["2", "3", "4", "5"]
@@ -454,7 +454,7 @@ def test_order_group_requests_are_known_by_their_numbers(wired: Wired) -> None:
     assert open_in(wired) == []
 
 
-def test_an_order_group_request_without_an_answer_is_named_by_its_number(nr: Wired) -> None:
+def test_an_unanswered_order_group_request_is_listed_by_its_number(nr: Wired) -> None:
     nr.session.send(group_request(1), nr.clock.now)
     nr.session.send(group_request(1), nr.clock.now)
     nr.receive(nr.peer.message("j", "45=2|372=UOG|380=8|"))
@@ -467,7 +467,7 @@ PAST_REPORTS = [("U2", "ResendEventCount=0|"), ("U3", "EventResendRejectReason=1
 
 
 @pytest.mark.parametrize(("msg_type", "rest"), PAST_REPORTS)
-def test_requests_for_past_reports_are_known_by_their_numbers(msg_type: str, rest: str) -> None:
+def test_requests_for_past_reports_are_identified_by_their_numbers(msg_type: str, rest: str) -> None:
     wired = established(Role.INITIATOR, "KalshiDC")
     for _ in range(3):
         wired.session.send(EventResendRequest(begin_exec_id="1;1"), wired.clock.now)
@@ -482,7 +482,7 @@ UNAVAILABLE = f"103=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
 
 
 @pytest.mark.parametrize("name", ["KalshiNR", "KalshiRT"])
-def test_an_answer_that_the_peer_does_not_know_either_names_the_request(name: str) -> None:
+def test_an_answer_with_an_unknown_outcome_lists_the_request(name: str) -> None:
     wired = established(Role.INITIATOR, name)
     send(wired, "a1", "a2")
     answer, told = wired.receive(report(wired, "a1", "8", UNAVAILABLE))
@@ -503,7 +503,7 @@ def test_other_refusals_are_outcomes(wired: Wired, body: str) -> None:
     assert open_in(wired) == []
 
 
-def test_a_cancel_that_nobody_knows_about_is_named_too(wired: Wired) -> None:
+def test_a_cancel_with_an_unknown_outcome_is_listed_too(wired: Wired) -> None:
     cancel = OrderCancelRequest(cl_ord_id="c1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
     wired.session.send(cancel, wired.clock.now)
     events = wired.receive(
@@ -516,7 +516,7 @@ def test_a_cancel_that_nobody_knows_about_is_named_too(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize("taken", [0, 1, 2])
-def test_what_the_peer_does_not_know_is_told_again_until_it_is_confirmed(taken: int) -> None:
+def test_an_unknown_outcome_is_reported_again_until_confirmed(taken: int) -> None:
     store = LoggedStore()
     wired = established(Role.INITIATOR, store=store)
     send(wired, "a1")
@@ -533,7 +533,7 @@ def test_what_the_peer_does_not_know_is_told_again_until_it_is_confirmed(taken: 
     assert [told.request_ids for told in named] == ([] if taken == 2 else [("a1",)])
 
 
-def test_what_the_peer_does_not_know_of_is_told_in_its_turn_behind_a_gap(wired: Wired) -> None:
+def test_an_unknown_outcome_behind_a_gap_is_reported_in_order(wired: Wired) -> None:
     send(wired, "a1")
     unavailable = wired.peer.message("8", f"11=a1|150=8|39=8|{REPORT}{UNAVAILABLE}", 3)
     wired.receive(unavailable)
@@ -563,7 +563,7 @@ def test_requests_without_an_answer_are_bounded_in_bytes() -> None:
     send(wired, "more")
 
 
-def test_ten_thousand_requests_of_one_id_are_settled_in_as_many_steps() -> None:
+def test_ten_thousand_requests_of_one_id_are_settled_in_linear_time() -> None:
     requests = OpenRequests()
     names = (("quote_id", "q1"),)
     count = 10_000
@@ -601,13 +601,13 @@ def test_a_forwarded_order_is_a_request_too(wired: Wired) -> None:
     assert open_in(wired) == ["f1"]
 
 
-def test_what_a_venue_sends_is_no_request() -> None:
+def test_messages_of_a_venue_are_not_requests() -> None:
     wired = established(Role.ACCEPTOR)
     wired.session.send(answer("a1", 1), wired.clock.now)
     assert open_in(wired) == []
 
 
-def test_on_plain_fix_a_client_follows_a_message_that_an_acceptor_does_not() -> None:
+def test_on_plain_fix_a_cancel_is_tracked_for_a_client_and_not_for_an_acceptor() -> None:
     for role, found in ((Role.INITIATOR, ["c"]), (Role.ACCEPTOR, [])):
         wired = fix50sp2.established(role)
         cancel = PlainCancel(
@@ -673,7 +673,7 @@ def started_again(wired: Wired, store: MemoryStore) -> list[OutcomesUnknown]:
     return of_type(wired.session.events(), OutcomesUnknown)
 
 
-def test_what_a_lost_connection_left_uncertain_is_told_once_it_is_known_and_no_more() -> None:
+def test_requests_left_uncertain_by_a_lost_connection_are_listed_once_and_only_once() -> None:
     store = LoggedStore()
     wired = established(Role.INITIATOR, "KalshiNR", store)
     send(wired, "a1", "a2")
@@ -687,7 +687,7 @@ def test_what_a_lost_connection_left_uncertain_is_told_once_it_is_known_and_no_m
     assert started_again(wired, wired.session.store) == []  # type: ignore[arg-type]
 
 
-def test_an_answer_that_was_not_taken_leaves_its_request_uncertain_after_a_restart() -> None:
+def test_an_unconfirmed_answer_leaves_its_request_uncertain_after_a_restart() -> None:
     store = LoggedStore()
     wired = established(Role.INITIATOR, "KalshiNR", store)
     send(wired, "a1")
@@ -697,7 +697,7 @@ def test_an_answer_that_was_not_taken_leaves_its_request_uncertain_after_a_resta
     assert told.request_ids == ("a1",)
 
 
-def test_requests_of_one_process_are_named_after_a_reset_at_its_next_logon() -> None:
+def test_open_requests_are_listed_when_the_next_logon_resets() -> None:
     wired = established(Role.INITIATOR, reset_seq_num=True, store=MemoryStore())
     send(wired, "a1")
     assert of_type(wired.cut(), OutcomesUnknown) == []
@@ -706,7 +706,7 @@ def test_requests_of_one_process_are_named_after_a_reset_at_its_next_logon() -> 
     assert (told.request_ids, told.why) == (("a1",), Uncertainty.RESET)
 
 
-def test_a_reset_by_the_acceptors_answer_names_what_was_open() -> None:
+def test_a_reset_in_the_acceptors_answer_lists_open_requests() -> None:
     store = MemoryStore(next_outgoing=5, next_incoming=5)
     store.record_request(OpenRequest("a1", "D", 4, wire(Role.INITIATOR).clock.utc, b"", 1))
     wired = connected(Role.INITIATOR, store=store)
@@ -716,7 +716,7 @@ def test_a_reset_by_the_acceptors_answer_names_what_was_open() -> None:
     assert (told.request_ids, told.why) == (("a1",), Uncertainty.RESET)
 
 
-def test_a_request_refused_as_forgotten_is_named() -> None:
+def test_a_request_refused_as_forgotten_is_listed() -> None:
     wired = established(Role.INITIATOR, reject_forgotten_resend=True, store=MemoryStore(max_messages=1))
     send(wired, "a1", "a2", "a3")
     events = wired.receive(wired.peer.message("2", "7=2|16=0|"))
@@ -724,7 +724,7 @@ def test_a_request_refused_as_forgotten_is_named() -> None:
     assert (told.request_ids, told.why) == (("a1", "a2"), Uncertainty.NOT_RESENT)
 
 
-def test_a_request_forgotten_in_the_middle_of_a_resend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_forgotten_in_the_middle_of_a_resend_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE", 1)
     wired = established(
         Role.INITIATOR,
@@ -744,13 +744,13 @@ def test_a_request_forgotten_in_the_middle_of_a_resend_is_named(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("begin", [0, 99])
-def test_a_request_for_what_never_was_names_nothing(begin: int) -> None:
+def test_a_resend_request_for_unsent_numbers_lists_no_requests(begin: int) -> None:
     wired = established(Role.INITIATOR, reject_forgotten_resend=True, store=MemoryStore(max_messages=1))
     send(wired, "a1", "a2")
     assert of_type(wired.receive(wired.peer.message("2", f"7={begin}|16=0|")), OutcomesUnknown) == []
 
 
-def test_after_a_restart_requests_with_several_names_are_found_by_each() -> None:
+def test_after_a_restart_requests_with_several_ids_are_found_by_each() -> None:
     store = LoggedStore()
     wired = established(Role.INITIATOR, store=store)
     for request in (
@@ -779,7 +779,7 @@ def test_after_a_restart_requests_with_several_names_are_found_by_each() -> None
         assert [request.request_id for request in wired.session.open_requests] == left
 
 
-def test_a_request_of_a_type_that_the_dialect_has_no_more_is_answered_by_its_number_alone() -> None:
+def test_a_request_of_a_removed_type_is_answered_by_its_number_only() -> None:
     store = MemoryStore(next_outgoing=5, next_incoming=5)
     frame = wire(Role.ACCEPTOR).peer.message("ZZ", "58=x|", 4)
     store.record_request(OpenRequest("a1", "ZZ", 4, START, frame, 8))

@@ -31,7 +31,7 @@ def conversation(both: Pair) -> list[list[Event]]:
     return [both.client_events, both.venue_events]
 
 
-def test_a_cut_at_any_position_makes_no_difference() -> None:
+def test_splitting_the_bytes_at_any_position_makes_no_difference() -> None:
     plain = conversation(pair())
     for position in range(1, 260):
         both = pair()
@@ -95,7 +95,7 @@ def test_no_bytes_make_a_session_raise(role: Role, data: st.DataObject) -> None:
 @settings(max_examples=100)
 @given(noise=st.binary(max_size=300))
 @pytest.mark.parametrize("role", Role)
-def test_nor_does_plain_noise(role: Role, noise: bytes) -> None:
+def test_no_random_bytes_make_a_session_raise(role: Role, noise: bytes) -> None:
     wired = established(role)
     wired.receive(noise)
     assert wired.session.is_established

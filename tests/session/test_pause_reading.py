@@ -11,14 +11,14 @@ from kalshi_fix_sansio.events import CloseReason, GapDetected, MessageReceived, 
 from tests.helpers import NEWS, Wired, established, kinds
 
 
-def test_silence_is_not_held_against_the_peer_and_heartbeats_go_on(wired: Wired) -> None:
+def test_a_pause_does_not_count_as_silence_and_heartbeats_continue(wired: Wired) -> None:
     wired.session.pause_reading()
     for _ in range(10):
         assert wired.wait(30) == []
     assert kinds(wired.sent()) == ["Heartbeat"] * 10
 
 
-def test_silence_counts_anew_once_reading_goes_on(wired: Wired) -> None:
+def test_silence_is_measured_anew_after_the_pause(wired: Wired) -> None:
     wired.session.pause_reading()
     wired.wait(300)
     wired.session.resume_reading(wired.clock.now)
@@ -26,7 +26,7 @@ def test_silence_counts_anew_once_reading_goes_on(wired: Wired) -> None:
     assert [type(event) for event in wired.wait(1)] == [PeerSilent]
 
 
-def test_a_test_request_from_before_is_forgotten(wired: Wired) -> None:
+def test_a_test_request_from_before_the_pause_is_forgotten(wired: Wired) -> None:
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     wired.session.pause_reading()
     wired.wait(300)
@@ -34,7 +34,7 @@ def test_a_test_request_from_before_is_forgotten(wired: Wired) -> None:
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
 
 
-def test_a_resend_that_is_not_read_has_not_stalled(role: Role) -> None:
+def test_a_resend_does_not_stall_during_the_pause(role: Role) -> None:
     wired = established(role, resend_attempts=1, resend_timeout=20.0)
     assert wired.receive(wired.peer.message("0", number=5)) == [GapDetected(2, 4, recoverable=True)]
     wired.session.pause_reading()
@@ -47,7 +47,7 @@ def test_a_resend_that_is_not_read_has_not_stalled(role: Role) -> None:
     assert ended.reason is CloseReason.SEQUENCE_GAP
 
 
-def test_to_resume_what_was_not_paused_changes_nothing() -> None:
+def test_resuming_without_a_pause_has_no_effect() -> None:
     wired = established(Role.INITIATOR)
     wired.wait(20)
     due = wired.session.next_deadline()
@@ -56,7 +56,7 @@ def test_to_resume_what_was_not_paused_changes_nothing() -> None:
     assert [type(event) for event in wired.wait(16)] == [PeerSilent]
 
 
-def test_what_waited_unread_is_not_too_old_until_something_fresh_has_come(wired: Wired) -> None:
+def test_messages_that_waited_unread_are_not_too_old_until_a_fresh_one_arrives(wired: Wired) -> None:
     old = [wired.peer.message("9", NEWS) for _ in range(3)]
     older_heartbeat = wired.peer.message("0")
     wired.session.pause_reading()
@@ -70,7 +70,7 @@ def test_what_waited_unread_is_not_too_old_until_something_fresh_has_come(wired:
 
 
 @pytest.mark.parametrize(("sent_before", "answers"), [(29, []), (31, ["Reject", "Logout"])])
-def test_a_message_that_waited_is_judged_by_when_it_arrived(
+def test_a_message_that_waited_is_judged_by_its_arrival_time(
     wired: Wired, sent_before: int, answers: list[str]
 ) -> None:
     sent_at = wired.clock.utc - timedelta(seconds=sent_before)
@@ -82,7 +82,7 @@ def test_a_message_that_waited_is_judged_by_when_it_arrived(
     assert kinds(wired.sent()) == answers
 
 
-def test_how_long_a_message_waited_does_not_count_without_a_tolerance(role: Role) -> None:
+def test_the_waiting_time_does_not_matter_without_a_tolerance(role: Role) -> None:
     wired = established(role, sending_time_tolerance=None)
     wired.session.pause_reading()
     wired.session.resume_reading(wired.clock.now, waited=1.0)
@@ -90,7 +90,7 @@ def test_how_long_a_message_waited_does_not_count_without_a_tolerance(role: Role
     assert wired.sent() == []
 
 
-def test_a_time_in_the_future_is_wrong_even_then(wired: Wired) -> None:
+def test_a_future_sending_time_is_wrong_even_then(wired: Wired) -> None:
     wired.session.pause_reading()
     wired.session.resume_reading(wired.clock.now)
     wired.receive(wired.peer.message("0", t52="20260821-14:13:07"))

@@ -14,7 +14,7 @@ from tests.helpers import LOGON, Wired, connected, established, of_type, one
     ("protocol_options", "unsound", "refused"),
     [(ProtocolOptions(), True, True), (QUICKFIX, False, False), (QUICKFIXJ, False, True)],
 )
-def test_what_is_no_proper_logon_and_what_asks_for_too_much_are_told_apart(
+def test_malformed_and_unacceptable_logons_are_distinguished(
     protocol_options: ProtocolOptions, unsound: bool, refused: bool
 ) -> None:
     cases: list[tuple[str, dict[str, str], bool]] = [
@@ -31,7 +31,7 @@ def test_what_is_no_proper_logon_and_what_asks_for_too_much_are_told_apart(
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_a_strict_session_speaks_one_version(role: Role, strict: bool) -> None:
+def test_a_strict_session_accepts_one_version(role: Role, strict: bool) -> None:
     for version, spoken in (("9", True), ("8", not strict), ("33", not strict), ("10", not strict)):
         wired = connected(role, strict=strict)
         wired.sent()
@@ -71,7 +71,7 @@ def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
     assert wired.sent() == []
 
 
-def test_by_default_every_question_has_its_own_id(wired: Wired) -> None:
+def test_by_default_every_test_request_has_its_own_id(wired: Wired) -> None:
     ids = []
     for _ in range(2):
         silent = one(wired.wait(36), PeerSilent)
@@ -81,7 +81,7 @@ def test_by_default_every_question_has_its_own_id(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize(("skip_by_check_sum", "expected"), [(False, 3), (True, 2)])
-def test_how_a_message_with_a_wrong_length_is_skipped_is_a_setting(
+def test_skipping_of_a_message_with_a_wrong_length_is_configurable(
     role: Role, skip_by_check_sum: bool, expected: int
 ) -> None:
     wired = established(role, protocol_options=ProtocolOptions(skip_by_check_sum=skip_by_check_sum))

@@ -24,7 +24,7 @@ from tests.helpers import NEWS, Wired, config, established, of_type, one, order
 ORDER = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
 
 
-def test_such_a_message_ahead_of_a_gap_is_not_counted(wired: Wired) -> None:
+def test_a_refused_message_ahead_of_a_gap_is_not_counted(wired: Wired) -> None:
     wired.receive(wired.peer.message("0", "", 7, t49="Mallory"))
     assert wired.session.next_incoming == 2
 
@@ -41,7 +41,7 @@ def test_an_unreadable_sending_time_is_a_problem_of_the_message(role: Role, time
     assert strict.session.next_incoming == 3
 
 
-def test_a_message_that_is_too_large_is_told_by_name_and_missing(role: Role) -> None:
+def test_an_oversized_message_is_reported_and_leaves_a_gap(role: Role) -> None:
     wired = established(role, max_message_size=400)
     large = wired.peer.message("9", NEWS + f"58={'x' * 400}|", 2)
     (told,) = wired.receive(large)
@@ -52,7 +52,7 @@ def test_a_message_that_is_too_large_is_told_by_name_and_missing(role: Role) -> 
     assert events[0] == GapDetected(2, 2, recoverable=True)
 
 
-def test_no_limit_is_said_a_session_accepts_what_the_venue_needs() -> None:
+def test_the_default_size_limit_is_that_of_the_session_type() -> None:
     usual = 256 * 1024
     books = config(name="KalshiMD")
     assert books.session_type.max_message_size is not None
@@ -62,7 +62,7 @@ def test_no_limit_is_said_a_session_accepts_what_the_venue_needs() -> None:
     assert config(name="KalshiMD", max_message_size=1000).max_message_size == 1000
 
 
-def test_a_message_with_an_empty_type_is_told_or_if_strict_rejected(wired: Wired, role: Role) -> None:
+def test_a_message_with_an_empty_type_is_reported_or_if_strict_rejected(wired: Wired, role: Role) -> None:
     assert [type(event) for event in wired.receive(wired.peer.message(""))] == [MessageReceived]
     wired = established(role, strict=True)
     wired.receive(wired.peer.message(""))
@@ -70,7 +70,7 @@ def test_a_message_with_an_empty_type_is_told_or_if_strict_rejected(wired: Wired
     assert (reject.ref_tag_id, reject.session_reject_reason, reject.ref_msg_type) == (35, 4, None)
 
 
-def test_a_strict_session_declines_what_its_type_does_not_serve(role: Role) -> None:
+def test_a_strict_session_declines_messages_of_other_session_types(role: Role) -> None:
     wired = established(role, "KalshiDC", strict=True)
     assert [type(event) for event in wired.receive(wired.peer.message("V", "263=2|"))] == [MessageRejected]
     (reject,) = wired.sent()
@@ -79,7 +79,7 @@ def test_a_strict_session_declines_what_its_type_does_not_serve(role: Role) -> N
     assert reject.text == "MarketDataRequest is not served on KalshiDC"
 
 
-def test_without_a_business_reject_in_the_dialect_it_is_a_plain_one() -> None:
+def test_without_a_business_reject_in_the_dialect_a_reject_is_sent() -> None:
     fewer = {msg_type: layout for msg_type, layout in DIALECT.messages.items() if msg_type != "j"}
     wired = established(Role.ACCEPTOR, "KalshiDC", strict=True, dialect=attrs.evolve(DIALECT, messages=fewer))
     wired.receive(wired.peer.message("V", "263=2|"))
@@ -87,7 +87,7 @@ def test_without_a_business_reject_in_the_dialect_it_is_a_plain_one() -> None:
     assert (reject.NAME, reject.session_reject_reason) == ("Reject", 11)
 
 
-def test_the_record_of_what_was_sent_is_bounded_and_goes_on_in_the_store_and_in_open_requests() -> None:
+def test_the_record_of_sent_messages_is_bounded_and_backed_by_store_and_open_requests() -> None:
     store = MemoryStore()
     wired = established(Role.INITIATOR, store=store, max_sent_record=2)
     numbers = [wired.session.send(order(f"o{index}"), wired.clock.now) for index in range(4)]
@@ -104,7 +104,7 @@ def test_the_record_of_what_was_sent_is_bounded_and_goes_on_in_the_store_and_in_
     assert of_type(again, RejectReceived)[0].sent is None  # The request has been answered.
 
 
-def test_a_peer_that_only_asks_and_never_reads_is_ended(role: Role) -> None:
+def test_a_peer_that_sends_requests_but_never_reads_is_disconnected(role: Role) -> None:
     wired = established(role, max_unsent=2000)
     events: list[Event] = []
     while not events:
@@ -114,7 +114,7 @@ def test_a_peer_that_only_asks_and_never_reads_is_ended(role: Role) -> None:
     assert 4000 < ended.unsent < 4400
 
 
-def test_a_caller_who_never_takes_events_is_told(role: Role) -> None:
+def test_a_caller_who_never_fetches_events_gets_an_error(role: Role) -> None:
     wired = established(role, max_events=2)
     for _ in range(2):
         wired.session.receive_data(wired.peer.message("9", NEWS), wired.clock.now)
@@ -125,7 +125,7 @@ def test_a_caller_who_never_takes_events_is_told(role: Role) -> None:
     assert len(wired.receive(waiting)) == 1
 
 
-def test_what_waited_behind_garbage_is_not_too_old(wired: Wired) -> None:
+def test_messages_that_waited_behind_garbage_are_not_too_old(wired: Wired) -> None:
     begun = b"8=FIXT.1.1\x019=200\x0135=0\x01"
     first, last = (wired.peer.message("9", NEWS) for _ in range(2))
     assert wired.receive(begun, first) == []
@@ -169,7 +169,7 @@ OUT_OF_TURN: list[Sent] = [
 
 @pytest.mark.parametrize("last", OUT_OF_TURN, ids=lambda sent: "|".join(sent[2].values()))
 @pytest.mark.parametrize("name", ["KalshiNR", "KalshiRT"])
-def test_the_short_way_for_messages_in_turn_does_what_the_rules_do(name: str, last: Sent) -> None:
+def test_the_fast_path_for_messages_in_sequence_follows_the_rules(name: str, last: Sent) -> None:
     wired, by_rules = (established(Role.INITIATOR, name) for _ in range(2))
     by_rules.session._receiver._simple = frozenset()
     for each in (wired, by_rules):

@@ -31,7 +31,7 @@ def asked(wired: Wired) -> list[tuple[int, int]]:
     return [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"]
 
 
-def test_progress_gives_a_resend_all_its_attempts_again(role: Role) -> None:
+def test_progress_resets_the_attempts_of_a_resend(role: Role) -> None:
     """`resend_attempts` counts requests without any progress between them, however slow the resend is."""
     wired = established(role, resend_timeout=20, resend_attempts=2)
     wired.receive(news(wired, 7))
@@ -48,7 +48,7 @@ def test_progress_gives_a_resend_all_its_attempts_again(role: Role) -> None:
 
 
 @pytest.mark.parametrize("how", ["deadline", "end of file", "too low"])
-def test_such_a_session_says_why_however_it_ends(role: Role, how: str) -> None:
+def test_a_session_ended_by_a_gap_reports_the_reason(role: Role, how: str) -> None:
     wired = established(role, "KalshiNR")
     wired.receive(news(wired, 5))
     text = "MsgSeqNum too high, expecting 2 but received 5, and this session has no resend"
@@ -64,7 +64,7 @@ def test_such_a_session_says_why_however_it_ends(role: Role, how: str) -> None:
     assert ended.reason is (CloseReason.SEQUENCE_TOO_LOW if how == "too low" else CloseReason.SEQUENCE_GAP)
 
 
-def test_an_ended_session_delivers_nothing_more_of_what_was_held(wired: Wired) -> None:
+def test_an_ended_session_delivers_no_held_messages(wired: Wired) -> None:
     wired.receive(wired.peer.message("2", "7=1|16=0|", 4), news(wired, 5))
     store = wired.session.store
     wired.receive(news(wired, 1))

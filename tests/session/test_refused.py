@@ -59,7 +59,7 @@ def texts(events: list[Event]) -> list[str]:
 
 @pytest.mark.parametrize("header", [{"t52": LATE}, {"t52": EARLY}, {"t49": "Mallory"}, {"t56": "Mallory"}])
 @pytest.mark.parametrize("linger", [False, True])
-def test_a_message_refused_for_time_or_name_comes_again(role: Role, header: Header, linger: bool) -> None:
+def test_a_message_refused_for_time_or_comp_id_is_resent(role: Role, header: Header, linger: bool) -> None:
     wired = established(role, protocol_options=QUICKFIX if linger else ProtocolOptions())
     wired.receive(wired.peer.message("9", news("first")))
     events = wired.receive(wired.peer.message("9", news("lost"), **header), wired.peer.message("9", news()))
@@ -85,20 +85,20 @@ def test_a_message_refused_for_time_or_name_comes_again(role: Role, header: Head
 
 @pytest.mark.parametrize("header", [{"t52": LATE}, {"t49": "Mallory"}])
 @pytest.mark.parametrize("msg_type", ["0", "1", "2", "3", "4", "5", "A", "9", "ZZ"])
-def test_no_type_of_message_is_counted_that_is_refused(wired: Wired, msg_type: str, header: Header) -> None:
+def test_a_refused_message_of_any_type_is_not_counted(wired: Wired, msg_type: str, header: Header) -> None:
     body = {"1": "112=x|", "2": "7=1|16=0|", "3": "45=1|", "4": "123=Y|36=9|", "A": "98=0|108=30|"}
     wired.receive(wired.peer.message(msg_type, body.get(msg_type, news()), **header))
     assert (wired.session.next_incoming, wired.session.state) == (2, State.CLOSED)
     assert kinds(wired.sent()) == ["Reject", "Logout"]
 
 
-def test_what_came_before_does_not_come_again(wired: Wired) -> None:
+def test_messages_before_the_refused_one_are_not_resent(wired: Wired) -> None:
     (rejected, _) = wired.receive(wired.peer.message("0", number=1, t52=LATE))
     assert isinstance(rejected, MessageRejected)
     assert not rejected.comes_again
 
 
-def test_during_a_reset_nothing_comes_again_and_what_is_late_is_delivered(wired: Wired) -> None:
+def test_during_a_reset_late_messages_are_delivered_and_not_resent(wired: Wired) -> None:
     wired.session.reset(wired.clock.now)
     wired.sent()
     events = wired.receive(wired.peer.message("9", news(), t52=LATE))
@@ -122,7 +122,7 @@ def test_a_logon_cannot_pass_for_a_duplicate(wired: Wired) -> None:
         ({"t52": LATE}, "clock"),
     ],
 )
-def test_the_same_refusal_of_one_number_a_second_time_gives_advice(
+def test_a_second_identical_refusal_of_one_number_gives_advice(
     wired: Wired, header: Header, advice: str
 ) -> None:
     wired.receive(wired.peer.message("9", news(), **header))
@@ -132,7 +132,7 @@ def test_the_same_refusal_of_one_number_a_second_time_gives_advice(
     assert advice in ended.advice
 
 
-def test_a_third_time_gives_it_again(wired: Wired) -> None:
+def test_a_third_identical_refusal_gives_advice_again(wired: Wired) -> None:
     wired.peer.next_number += 1
     advices = []
     for _ in range(3):
@@ -143,7 +143,7 @@ def test_a_third_time_gives_it_again(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize("linger", [False, True])
-def test_a_connection_that_dies_in_between_changes_nothing(role: Role, linger: bool) -> None:
+def test_a_lost_connection_between_two_refusals_makes_no_difference(role: Role, linger: bool) -> None:
     wired = established(role, protocol_options=QUICKFIX if linger else ProtocolOptions())
     wired.receive(wired.peer.message("9", news(), t49="x"))
     wired.session.receive_eof(wired.clock.now)
@@ -167,7 +167,7 @@ def test_another_refusal_is_not_the_same(wired: Wired, number: int, header: Head
 
 
 @pytest.mark.parametrize("passed", [False, True])
-def test_a_connection_that_got_beyond_it_is_no_repetition(passed: bool) -> None:
+def test_a_connection_that_passed_the_number_ends_the_repetition(passed: bool) -> None:
     wired = established(Role.INITIATOR, "KalshiNR")
     wired.receive(wired.peer.message("9", news(), t49="x"))
     wired, _ = again(wired)
@@ -253,7 +253,7 @@ def test_without_resend_nothing_else_is_delivered(
     assert wired.session.next_incoming == 2
 
 
-def test_a_strict_session_delivers_nothing_that_is_wrong_in_another_way() -> None:
+def test_a_strict_session_delivers_no_message_with_other_errors() -> None:
     wired = established(Role.ACCEPTOR, "KalshiNR", strict=True)
     rejected, _ = wired.receive(wired.peer.message("D", "11=a|54=x|", t52=LATE))
     assert isinstance(rejected, MessageRejected)
@@ -268,7 +268,7 @@ def test_a_strict_session_delivers_nothing_that_is_wrong_in_another_way() -> Non
         ("KalshiMD", "XX", "58=x|"),
     ],
 )
-def test_what_a_strict_session_refuses_for_two_reasons_has_one_answer(
+def test_a_message_with_two_errors_gets_one_answer_from_a_strict_session(
     name: str, msg_type: str, body: str
 ) -> None:
     wired = established(Role.INITIATOR, name, strict=True)
@@ -280,7 +280,7 @@ def test_what_a_strict_session_refuses_for_two_reasons_has_one_answer(
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_a_strict_session_does_not_count_a_duplicate_that_was_sent_before_it_was_sent(
+def test_a_strict_session_does_not_count_a_duplicate_with_a_late_original_time(
     role: Role, held: bool
 ) -> None:
     wired, wrong = established(role, strict=True), {"t43": "Y", "t122": EARLY}
@@ -298,7 +298,7 @@ def test_a_strict_session_does_not_count_a_duplicate_that_was_sent_before_it_was
 
 
 @pytest.mark.parametrize("linger", [0.0, 1.0])
-def test_a_request_is_not_given_up_whose_answer_may_still_come(linger: float) -> None:
+def test_a_request_whose_answer_may_still_arrive_is_not_given_up(linger: float) -> None:
     wired = established(Role.INITIATOR, strict=True, protocol_options=ProtocolOptions(linger=linger))
     wired.session.send(order("a"), wired.clock.now)
     duplicate = {"t43": "Y", "t122": LATE}
@@ -322,7 +322,7 @@ def test_a_request_is_not_given_up_whose_answer_may_still_come(linger: float) ->
     assert not wired.session.open_requests
 
 
-def test_during_a_reset_such_a_duplicate_does_not_come_again_and_is_counted(role: Role) -> None:
+def test_during_a_reset_such_a_duplicate_is_counted_and_not_resent(role: Role) -> None:
     wired = established(role, strict=True)
     wired.session.reset(wired.clock.now)
     events = wired.receive(wired.peer.message("9", news(), t43="Y", t122=EARLY))
@@ -331,7 +331,7 @@ def test_during_a_reset_such_a_duplicate_does_not_come_again_and_is_counted(role
 
 
 @pytest.mark.parametrize("linger", [0.0, 2.0])
-def test_a_held_message_that_is_refused_is_not_gone_beyond_by_a_gap_fill(role: Role, linger: float) -> None:
+def test_a_gap_fill_does_not_skip_a_refused_held_message(role: Role, linger: float) -> None:
     wired = established(role, strict=True, protocol_options=ProtocolOptions(linger=linger))
     early = {"t43": "Y", "t122": EARLY}
     events = wired.receive(

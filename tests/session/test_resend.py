@@ -55,7 +55,7 @@ def test_sending_time_is_never_before_orig_sending_time_when_the_clock_was_set_b
     assert [(m.header.sending_time, m.header.orig_sending_time) for m in again] == [(START, START)] * 3
 
 
-def test_what_the_policy_declines_is_gap_filled_in_one_piece(role: Role) -> None:
+def test_messages_declined_by_the_policy_are_gap_filled_in_one_piece(role: Role) -> None:
     seen: list[tuple[str, float]] = []
 
     def only_the_second(message: Any, age: float) -> bool:
@@ -91,7 +91,7 @@ def much(role: Role, count: int = 400) -> Wired:
     return wired
 
 
-def test_a_long_resend_leaves_in_pages_as_it_is_written(role: Role) -> None:
+def test_a_long_resend_is_sent_in_pages_as_it_is_written(role: Role) -> None:
     wired = much(role)
     assert wired.receive(wired.peer.message("2", "7=1|16=0|")) == []
     numbers: list[int] = []
@@ -114,7 +114,7 @@ def test_a_long_resend_leaves_in_pages_as_it_is_written(role: Role) -> None:
     assert deadline > wired.clock.monotonic
 
 
-def test_a_page_waits_for_the_one_before_to_be_written(role: Role) -> None:
+def test_a_page_waits_until_the_previous_one_is_written(role: Role) -> None:
     wired = much(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     deadline = wired.session.next_deadline()
@@ -138,13 +138,13 @@ def test_a_second_request_during_a_resend_widens_it(role: Role) -> None:
     assert of_type(wired.session.events(), ResendServed) == [ResendServed(100, 401, 302)]
 
 
-def test_many_requests_do_not_make_more_than_a_page_wait(role: Role) -> None:
+def test_many_requests_do_not_queue_more_than_a_page(role: Role) -> None:
     wired = much(role)
     wired.receive(*(wired.peer.message("2", "7=1|16=0|") for _ in range(50)))
     assert len(wired.session.data_to_send()) < PAGE + 3000
 
 
-def test_a_resend_goes_on_after_our_logout_and_stops_at_the_end(role: Role) -> None:
+def test_a_resend_continues_after_our_logout_and_stops_at_the_end(role: Role) -> None:
     wired = much(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     wired.session.logout(wired.clock.now)
@@ -157,7 +157,7 @@ def test_a_resend_goes_on_after_our_logout_and_stops_at_the_end(role: Role) -> N
     assert wired.session.next_deadline() is None
 
 
-def test_a_reset_forgets_what_was_being_resent(role: Role) -> None:
+def test_a_reset_drops_the_resend_in_progress(role: Role) -> None:
     wired = much(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     wired.session.data_to_send()
@@ -177,7 +177,9 @@ def long_resend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Wired:
     return busy(Role.ACCEPTOR, store=MemoryStore(max_messages=3), **changes)
 
 
-def test_what_is_forgotten_during_a_resend_is_refused_not_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_forgotten_during_a_resend_are_refused_and_not_gap_filled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     wired = long_resend(monkeypatch)
     assert wired.receive(wired.peer.message("2", "7=2|16=4|")) == []
     for number in (5, 6):
@@ -190,7 +192,7 @@ def test_what_is_forgotten_during_a_resend_is_refused_not_filled(monkeypatch: py
     assert wired.wait(0) == []
 
 
-def test_what_is_forgotten_while_nobody_asked_is_left_to_be_asked_for(
+def test_an_unsolicited_resend_leaves_forgotten_messages_to_resend_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wired = long_resend(monkeypatch)
@@ -202,7 +204,7 @@ def test_what_is_forgotten_while_nobody_asked_is_left_to_be_asked_for(
     assert wired.sent() == []
 
 
-def test_who_asked_for_what_is_still_kept_is_served_though_more_was_asked_for_before(
+def test_a_request_for_kept_messages_is_served_after_a_refused_larger_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wired = long_resend(monkeypatch)
@@ -217,7 +219,7 @@ def test_who_asked_for_what_is_still_kept_is_served_though_more_was_asked_for_be
     assert events == [ResendServed(5, 6, 2)]
 
 
-def test_a_resend_of_more_than_may_wait_pauses_in_time() -> None:
+def test_a_resend_larger_than_the_output_limit_pauses_in_time() -> None:
     wired = busy(Role.ACCEPTOR, sent=0, max_unsent=1000)
     for number in range(40):
         wired.session.send(saying(Role.ACCEPTOR, number), wired.clock.now)
@@ -232,7 +234,7 @@ def test_a_resend_of_more_than_may_wait_pauses_in_time() -> None:
 
 
 @pytest.mark.parametrize("size", [1_900, 2_000, 2_001, 50_000])
-def test_a_message_larger_than_may_wait_goes_out_again(role: Role, size: int) -> None:
+def test_a_message_larger_than_the_output_limit_is_resent(role: Role, size: int) -> None:
     """Regression: the session ended, as if the peer did not read, at every logon that resent the message."""
     wired = busy(role, sent=0, resend_policy=everything, max_unsent=1_000)
     wired.session.send(sized(role, size), wired.clock.now)
@@ -244,7 +246,7 @@ def test_a_message_larger_than_may_wait_goes_out_again(role: Role, size: int) ->
     assert [number for _, number in script_numbers(wired)][:2] == [1, 2]
 
 
-def test_what_waits_beside_the_largest_message_is_bounded(role: Role) -> None:
+def test_output_queued_with_the_largest_message_is_bounded(role: Role) -> None:
     wired = busy(role, sent=0, max_unsent=1_000)
     wired.session.send(sized(role, 5_000), wired.clock.now)
     largest = len(wired.session._core.outbound.buffer)

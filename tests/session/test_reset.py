@@ -9,7 +9,7 @@ from tests.helpers import established, of_type, order, pair
 from tests.session.crash_world import report
 
 
-def test_an_abort_meanwhile_says_goodbye(role: Role) -> None:
+def test_an_abort_during_a_reset_sends_a_logout(role: Role) -> None:
     wired = established(role)
     wired.session.reset(wired.clock.now)
     assert wired.session.state is State.RESETTING
@@ -19,7 +19,7 @@ def test_an_abort_meanwhile_says_goodbye(role: Role) -> None:
     assert logout.text == "enough"
 
 
-def test_a_reset_that_the_user_was_never_told_of_is_told_by_the_next_process() -> None:
+def test_an_unreported_reset_is_reported_by_the_next_process() -> None:
     stores = MemoryStore(), MemoryStore()
     both = pair(client_store=stores[0], venue_store=stores[1], client={"explicit_confirm": True})
     both.connect()
@@ -34,7 +34,7 @@ def test_a_reset_that_the_user_was_never_told_of_is_told_by_the_next_process() -
         again.client.events()
 
 
-def test_an_answer_that_a_reset_and_a_crash_swallowed_is_missed() -> None:
+def test_an_answer_lost_by_a_reset_and_a_crash_is_reported_as_missing() -> None:
     stores = MemoryStore(), MemoryStore()
     both = pair(client_store=stores[0], venue_store=stores[1], client={"explicit_confirm": True})
     both.connect()

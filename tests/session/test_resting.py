@@ -38,7 +38,7 @@ def unverified(wired: Wired) -> list[str]:
     return [each.order_id for told in of_type(wired.cut(), OrdersUnverified) for each in told.orders]
 
 
-def test_an_order_that_rested_is_told_with_what_is_known_of_it_between_doubts_and_end(wired: Wired) -> None:
+def test_a_resting_order_is_reported_between_uncertain_requests_and_the_end(wired: Wired) -> None:
     wired.session.send(order("a1"), wired.clock.now)
     wired.receive(report(wired, "o1", "0"))
     events = wired.cut()
@@ -50,36 +50,36 @@ def test_an_order_that_rested_is_told_with_what_is_known_of_it_between_doubts_an
 
 
 @pytest.mark.parametrize("status", ["0", "1", "5", "6", "E"])
-def test_what_is_open_rests(wired: Wired, status: str) -> None:
+def test_open_orders_are_resting(wired: Wired, status: str) -> None:
     wired.receive(report(wired, "o1", status))
     assert unverified(wired) == ["o1"]
 
 
 @pytest.mark.parametrize("status", ["2", "4", "8", "C"])
-def test_what_is_over_rests_no_more(wired: Wired, status: str) -> None:
+def test_ended_orders_are_not_resting(wired: Wired, status: str) -> None:
     wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o1", status))
     wired.receive(report(wired, "o3", status))
     assert unverified(wired) == ["o2"]
 
 
 @pytest.mark.parametrize("status", ["A", "Z"])
-def test_what_is_on_its_way_or_in_a_state_nobody_knows_changes_nothing(wired: Wired, status: str) -> None:
+def test_pending_and_unknown_states_have_no_effect(wired: Wired, status: str) -> None:
     wired.receive(report(wired, "o1", "0"), report(wired, "o1", status), report(wired, "o2", status))
     assert unverified(wired) == ["o1"]
 
 
-def test_a_report_without_an_order_id_is_about_no_order(wired: Wired) -> None:
+def test_a_report_without_an_order_id_is_ignored(wired: Wired) -> None:
     wired.receive(report(wired, "", "0"))
     assert unverified(wired) == []
 
 
-def test_a_report_that_takes_the_careful_way_counts_too() -> None:
+def test_a_report_decoded_by_the_careful_path_counts_too() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", strict=True)
     wired.receive(report(wired, "o1", "0"))
     assert unverified(wired) == ["o1"]
 
 
-def test_what_rests_of_a_quote_that_was_executed_is_told_too() -> None:
+def test_the_resting_remainder_of_an_executed_quote_is_reported_too() -> None:
     wired = established(Role.INITIATOR, "KalshiRFQ")
     quote = Quote(quote_id="q1", quote_req_id="r1", symbol=SYMBOL, bid_px="0.5", rest_remainder=True)
     wired.session.send(quote, wired.clock.now)
@@ -95,13 +95,13 @@ def test_what_rests_of_a_quote_that_was_executed_is_told_too() -> None:
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiDC"])
-def test_where_they_are_sent_again_or_are_not_ours_nothing_is_told(name: str) -> None:
+def test_with_resend_or_for_foreign_orders_no_event_is_emitted(name: str) -> None:
     wired = established(Role.INITIATOR, name)
     wired.receive(report(wired, "o1", "0"))
     assert unverified(wired) == []
 
 
-def test_they_are_told_once_and_those_of_the_next_connection_by_themselves(wired: Wired) -> None:
+def test_resting_orders_are_reported_once_per_connection(wired: Wired) -> None:
     wired.receive(report(wired, "o1", "0"))
     assert unverified(wired) == ["o1"]
     wired.reconnect()
@@ -110,14 +110,14 @@ def test_they_are_told_once_and_those_of_the_next_connection_by_themselves(wired
     assert unverified(wired) == ["o2"]
 
 
-def test_whoever_logs_out_knows_what_rests(wired: Wired) -> None:
+def test_our_logout_reports_no_resting_orders(wired: Wired) -> None:
     wired.receive(report(wired, "o1", "0"))
     wired.session.logout(wired.clock.now)
     events = wired.receive(wired.peer.message("5"))
     assert [type(event) for event in events] == [SessionEnded]
 
 
-def test_a_logout_that_the_peer_began_or_never_answered_is_an_end_like_any_other() -> None:
+def test_a_logout_by_the_peer_or_unanswered_reports_resting_orders() -> None:
     for begun_here in (False, True):
         wired = established(Role.INITIATOR, "KalshiNR")
         wired.receive(report(wired, "o1", "0"))
@@ -131,13 +131,13 @@ def test_a_logout_that_the_peer_began_or_never_answered_is_an_end_like_any_other
         assert ended.reason is CloseReason.LOGGED_OUT
 
 
-def test_a_gap_is_an_end_like_any_other(wired: Wired) -> None:
+def test_a_gap_reports_resting_orders(wired: Wired) -> None:
     wired.receive(report(wired, "o1", "0"))
     wired.receive(wired.peer.message("0", "", 9))
     assert of_type(wired.receive(wired.peer.message("5", "", 10)), OrdersUnverified)
 
 
-def test_beyond_their_number_orders_are_not_followed_and_that_is_said() -> None:
+def test_orders_beyond_the_bound_are_not_tracked_and_reported_as_incomplete() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_resting_orders=2)
     wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o1", "1"))
     assert len(wired.session._core.resting) == 2
@@ -146,14 +146,14 @@ def test_beyond_their_number_orders_are_not_followed_and_that_is_said() -> None:
     assert told == OrdersUnverified((), complete=False)
 
 
-def test_at_their_number_they_are_complete() -> None:
+def test_at_the_bound_the_orders_are_complete() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_resting_orders=2)
     wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o2", "1"))
     (told,) = of_type(wired.cut(), OrdersUnverified)
     assert (len(told.orders), told.complete) == (2, True)
 
 
-def test_the_reports_that_are_kept_are_bounded_in_bytes() -> None:
+def test_kept_reports_are_bounded_in_bytes() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_resting_order_bytes=1000)
     resting = wired.session._core.resting
     large = f"58={'x' * 400}|"
@@ -167,7 +167,7 @@ def test_the_reports_that_are_kept_are_bounded_in_bytes() -> None:
     assert not told.complete
 
 
-def test_an_order_that_is_over_makes_room() -> None:
+def test_an_ended_order_frees_room() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_resting_orders=1)
     for number in range(5):
         wired.receive(report(wired, f"o{number}", "0"), report(wired, f"o{number}", "2"))

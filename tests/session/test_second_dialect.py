@@ -52,7 +52,7 @@ def test_the_route_of_an_answer() -> None:
     }
 
 
-def test_an_order_goes_back_as_it_came() -> None:
+def test_an_order_is_forwarded_unchanged() -> None:
     wired = established(Role.ACCEPTOR)
     body = "60=20260821-12:00:00|54=1|38=002000.00|40=1|21=1|11=ID|454=0|"
     event = one(wired.receive(wired.peer.message("D", body, t97="Y", t115="JCD")), MessageReceived)
@@ -63,7 +63,7 @@ def test_an_order_goes_back_as_it_came() -> None:
     assert f"|35=D|34=2|49=ISLD|52={time}|56=TW|97=Y|128=JCD|{body}10=" in data
 
 
-def test_a_logon_that_lacks_what_the_standard_requires_gets_no_answer() -> None:
+def test_a_logon_without_a_required_field_gets_no_answer() -> None:
     venue = pair().venue
     clock = Clock()
     venue.connect(clock.now)

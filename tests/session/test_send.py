@@ -17,7 +17,7 @@ from kalshi_fix_sansio.session import MemoryStore
 from tests.helpers import CODEC, KEY_ID, START, established, order
 
 
-def test_a_message_leaves_with_the_next_number_and_this_sides_comp_ids() -> None:
+def test_a_message_is_sent_with_the_next_number_and_our_comp_ids() -> None:
     wired = established(Role.INITIATOR, "KalshiNR")
     message = order()
     assert wired.session.send(message, wired.clock.now) == 2
@@ -70,7 +70,7 @@ def test_each_message_has_a_header_of_its_own() -> None:
     ]
 
 
-def test_a_value_that_cannot_be_written_spoils_no_later_message() -> None:
+def test_a_value_that_cannot_be_encoded_does_not_affect_later_messages() -> None:
     wired = established(Role.INITIATOR)
     unfit: Any = order("a1")
     unfit.symbol = 5
@@ -111,7 +111,7 @@ def unencodable() -> Message:
         (unencodable, EncodeError, "SOH"),
     ],
 )
-def test_what_may_not_be_sent_takes_no_number_and_makes_no_bytes(
+def test_an_invalid_message_uses_no_number_and_writes_no_bytes(
     make: Callable[[], Message], error: type[Exception], text: str
 ) -> None:
     store = MemoryStore()
@@ -124,21 +124,21 @@ def test_what_may_not_be_sent_takes_no_number_and_makes_no_bytes(
 
 
 @pytest.mark.parametrize("field", ["msg_seq_num", "poss_dup_flag", "sending_time", "target_comp_id"])
-def test_what_the_session_writes_itself_cannot_be_given(field: str) -> None:
+def test_session_header_fields_cannot_be_set(field: str) -> None:
     wired = established(Role.INITIATOR)
     with pytest.raises(LocalProtocolError, match=field):
         wired.session.send(order(), wired.clock.now, header_fields={field: 1})
     assert wired.session.next_outgoing == 2
 
 
-def test_a_header_field_that_does_not_exist_changes_nothing() -> None:
+def test_an_unknown_header_field_is_refused_without_effect() -> None:
     wired = established(Role.INITIATOR)
     with pytest.raises(LocalProtocolError, match="no_such_field"):
         wired.session.send(order(), wired.clock.now, header_fields={"no_such_field": 1})
     assert wired.session.next_outgoing == 2
 
 
-def test_a_peer_that_does_not_read_is_told_to_the_caller_in_time() -> None:
+def test_the_caller_gets_an_error_in_time_when_the_peer_does_not_read() -> None:
     wired = established(Role.INITIATOR, max_unsent=1000)
     sent = 0
     while len(wired.session._core.outbound.buffer) < 1000:
@@ -151,7 +151,7 @@ def test_a_peer_that_does_not_read_is_told_to_the_caller_in_time() -> None:
     wired.session.send(order(), wired.clock.now)
 
 
-def test_a_store_that_fails_keeps_the_message_from_leaving() -> None:
+def test_a_failing_store_prevents_sending() -> None:
     class Full(MemoryStore):
         def record_sent(self, seq_num: int, message: Any) -> None:
             if seq_num > 1:

@@ -25,11 +25,13 @@ NEWS = "434=1|37=o|11=a|39=8|58=x|"
         (0, False, Verdict.TOO_LOW),
     ],
 )
-def test_what_a_number_means_when_7_is_next(number: int, poss_dup: bool, verdict: Verdict) -> None:
+def test_the_verdict_on_a_number_when_7_is_next(number: int, poss_dup: bool, verdict: Verdict) -> None:
     assert judge(number, 7, poss_dup=poss_dup) is verdict
 
 
-def test_a_duplicate_in_sequence_without_its_original_time_is_delivered_and_says_so(wired: Wired) -> None:
+def test_a_duplicate_in_sequence_without_its_original_time_is_delivered_with_the_problem(
+    wired: Wired,
+) -> None:
     event = one(wired.receive(wired.peer.message("9", NEWS, t43="Y")), MessageReceived)
     assert [(problem.reason, problem.tag) for problem in event.message.problems] == [
         (Reason.REQUIRED_TAG_MISSING, 122)

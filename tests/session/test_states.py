@@ -27,7 +27,7 @@ def test_the_table_has_an_answer_for_every_state_and_input() -> None:
             assert isinstance(target, State | None)
 
 
-def test_no_state_is_a_trap_but_the_last() -> None:
+def test_only_the_final_state_has_no_exit() -> None:
     for state, row in TRANSITIONS.items():
         targets = {target for target in row.values() if target is not None}
         if state is State.CLOSED:
@@ -50,7 +50,7 @@ def test_every_state_is_reached_from_the_first() -> None:
     assert seen == set(State)
 
 
-def test_every_state_that_waits_has_a_deadline() -> None:
+def test_every_waiting_state_has_a_deadline() -> None:
     for state in State:
         assert bool(RUNNING[state]) == (state not in {State.DISCONNECTED, State.CLOSED})
 

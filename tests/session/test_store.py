@@ -26,7 +26,7 @@ def filled(count: int, **limits: object) -> MemoryStore:
     return store
 
 
-def test_a_new_store_begins_at_1_and_a_continued_one_where_it_is_told() -> None:
+def test_a_new_store_begins_at_1_and_a_continued_one_at_the_given_numbers() -> None:
     assert (MemoryStore().next_outgoing, MemoryStore().next_incoming, MemoryStore().oldest_kept) == (1, 1, 1)
     store = MemoryStore(next_outgoing=7, next_incoming=5)
     assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (7, 5, 7)
@@ -38,7 +38,7 @@ def test_numbers_begin_at_1(numbers: dict[str, int]) -> None:
         MemoryStore(**numbers)  # type: ignore[arg-type]
 
 
-def test_a_number_is_taken_with_or_without_a_message_to_keep() -> None:
+def test_a_number_is_used_with_or_without_a_stored_message() -> None:
     store = filled(2)
     store.record_sent(3, None)
     store.record_sent(4, stored(4))
@@ -65,7 +65,7 @@ def test_the_oldest_messages_are_forgotten_beyond_a_number_of_bytes(max_bytes: i
     assert [message.seq_num for message in store.sent_between(1, 1)] == [1]
 
 
-def test_numbers_under_which_nothing_is_kept_are_not_walked() -> None:
+def test_numbers_without_stored_messages_are_skipped() -> None:
     first = 10**17
     store = MemoryStore(next_outgoing=first)
     store.record_sent(first, stored(first))
@@ -101,7 +101,7 @@ def test_a_reset_starts_again() -> None:
     assert list(store.sent_between(1, 99)) == []
 
 
-def test_the_incoming_number_never_goes_back_but_by_a_reset() -> None:
+def test_the_incoming_number_only_goes_back_by_a_reset() -> None:
     store = MemoryStore(next_incoming=7)
     store.advance_incoming(5)
     assert store.next_incoming == 7
@@ -121,7 +121,7 @@ def test_a_reset_is_unanswered_until_it_is_answered_and_leaves_requests_alone() 
     assert store.open_requests() == (request("a1"),)
 
 
-def test_numbers_that_are_set_hold_and_what_was_sent_under_others_is_forgotten() -> None:
+def test_setting_the_numbers_drops_messages_sent_under_other_numbers() -> None:
     store = filled(5)
     store.record_request(request("a1"))
     store.advance_incoming(9)
@@ -140,7 +140,7 @@ def test_numbers_that_are_set_hold_and_what_was_sent_under_others_is_forgotten()
 
 
 @pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (-1, 1)])
-def test_numbers_that_are_set_begin_at_1(numbers: tuple[int, int]) -> None:
+def test_numbers_must_be_at_least_1(numbers: tuple[int, int]) -> None:
     store = filled(2)
     with pytest.raises(ValueError, match="start at 1"):
         store.renumber(*numbers)

@@ -152,7 +152,7 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
     return wired, store, told
 
 
-def test_whichever_call_fails_the_session_ends_and_says_so(role: Role) -> None:
+def test_a_failure_of_any_store_call_ends_the_session_with_the_reason(role: Role) -> None:
     _, store, told = play(role, None)
     assert set(store.made) == {
         *("record_sent", "advance_incoming", "reset", "reset_answered", "find", "sent_between", "commit"),
@@ -188,7 +188,7 @@ def trading(role: Role = Role.INITIATOR, name: str = "KalshiRT") -> Wired:
     return wired
 
 
-def test_what_was_told_before_the_failure_is_kept(role: Role) -> None:
+def test_events_before_the_failure_are_kept(role: Role) -> None:
     wired = trading(role)
     wired.session.confirm()
     failing_next(wired)
@@ -202,7 +202,7 @@ def test_what_was_told_before_the_failure_is_kept(role: Role) -> None:
 
 
 @pytest.mark.parametrize("call", ["send", "forward", "test_request"])
-def test_a_caller_that_waits_for_a_number_is_told_at_once(role: Role, call: str) -> None:
+def test_a_caller_that_waits_for_a_number_gets_the_error_at_once(role: Role, call: str) -> None:
     wired = trading(role)
     frame = wired.session.config.codec.encode(
         said(role, "f"), wired.session._core.outbound.header("8", 1, wired.clock.now)
@@ -222,7 +222,7 @@ def test_a_caller_that_waits_for_a_number_is_told_at_once(role: Role, call: str)
     assert [type(event) for event in wired.session.events()] == [SessionEnded]
 
 
-def test_a_commit_that_fails_keeps_back_what_it_was_for() -> None:
+def test_a_failed_commit_holds_back_its_bytes() -> None:
     wired = trading()
     wired.session.send(order("a1"), wired.clock.now)
     failing_next(wired)
@@ -238,7 +238,7 @@ def test_a_commit_that_fails_keeps_back_what_it_was_for() -> None:
     wired.session.confirm()
 
 
-def test_a_logout_that_cannot_be_made_durable_is_not_sent(role: Role) -> None:
+def test_a_logout_that_cannot_be_committed_is_not_sent(role: Role) -> None:
     wired = trading(role)
     wired.session.receive_data(wired.peer.message("5", ""), wired.clock.now)
     assert wired.session.state is State.CLOSED
@@ -247,7 +247,7 @@ def test_a_logout_that_cannot_be_made_durable_is_not_sent(role: Role) -> None:
     assert [type(event).__name__ for event in wired.session.events()] == ["LogoutReceived", "SessionEnded"]
 
 
-def test_a_confirmation_that_fails_ends_the_session(role: Role) -> None:
+def test_a_failed_confirmation_ends_the_session(role: Role) -> None:
     wired = trading(role)
     failing_next(wired)
     wired.session.confirm()
@@ -257,7 +257,7 @@ def test_a_confirmation_that_fails_ends_the_session(role: Role) -> None:
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_a_session_cannot_go_on_with_a_store_that_has_failed(role: Role, reset: bool) -> None:
+def test_a_session_cannot_continue_with_a_failed_store(role: Role, reset: bool) -> None:
     wired = trading(role)
     store = wired.session.store
     assert isinstance(store, FailingStore)
@@ -278,7 +278,7 @@ def test_a_session_cannot_go_on_with_a_store_that_has_failed(role: Role, reset: 
     assert wired.session.data_to_send() == b""
 
 
-def test_a_failure_after_the_end_of_a_session_without_resend_is_no_second_end() -> None:
+def test_a_failure_after_the_end_does_not_end_the_session_twice() -> None:
     wired = trading(name="KalshiNR")
     wired.session.send(order("a1"), wired.clock.now)
     wired.session.data_to_send()
