@@ -27,7 +27,7 @@ def traded(cash: Cash) -> None:
         cash.apply(update)
 
 
-def test_a_payout_is_of_the_shard_that_its_market_is_on() -> None:
+def test_a_payout_belongs_to_the_shard_of_its_market() -> None:
     cash = Cash(parties={"me": MINE})
     traded(cash)
     [purse] = cash.apply(SettlementUpdate(SYMBOL, settled({"me": "3.95"})))
@@ -40,7 +40,7 @@ def test_a_payout_is_of_the_shard_that_its_market_is_on() -> None:
     assert cash.apply(SettlementUpdate(SYMBOL)) == []
 
 
-def test_it_counts_once_however_often_it_is_told() -> None:
+def test_a_payout_counts_once_however_often_it_is_reported() -> None:
     cash = Cash(parties={"me": MINE})
     traded(cash)
     cash.apply(settled({"me": "3.95"}))
@@ -62,7 +62,7 @@ def test_a_market_without_fills_has_no_known_shard() -> None:
     assert cash.of(NO_SHARD, Account(customer="c7")).payouts == 2
 
 
-def test_payouts_that_are_known_again_have_a_bound() -> None:
+def test_remembered_payouts_are_bounded() -> None:
     cash = Cash(max_paid=2, max_purses=3)
     for number in range(5):
         cash.apply(settled({f"c{number}": "1"}, f"M{number}"))

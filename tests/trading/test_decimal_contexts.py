@@ -250,7 +250,7 @@ def test_every_machine_computes_the_same_in_any_decimal_context(name: str, expec
         assert play() == expected
 
 
-def test_contexts_of_ours_take_nothing_from_the_default_context(expected: list[str]) -> None:
+def test_our_contexts_do_not_depend_on_the_default_context(expected: list[str]) -> None:
     """Contexts are created from `decimal.DefaultContext`, which an application may change before the
     import.
     """

@@ -37,7 +37,7 @@ def lose_group_request(groups: OrderGroups, request: OrderGroupRequest) -> None:
     groups.apply(OutcomesUnknown((lost,), Uncertainty.CONNECTION_ENDED))
 
 
-def test_a_doubt_says_what_since_when_and_how_to_find_out() -> None:
+def test_a_doubt_contains_its_subject_time_and_remedies() -> None:
     doubt = Doubt(what="where it is", about="order a", since=NOON, remedies=(Remedy.DROP_COPY, Remedy.REST))
     assert str(doubt) == "order a: where it is since 2026-11-21 12:00:00 UTC; ask drop copy, or REST"
     assert str(Doubt(what="where it is", about="order a")) == "order a: where it is; ask REST"
@@ -51,7 +51,7 @@ def test_nothing_is_in_doubt_at_first() -> None:
     assert doubts.by_remedy(NOON) == {remedy: [] for remedy in Remedy}
 
 
-def test_all_machines_tell_theirs_the_oldest_first() -> None:
+def test_doubts_of_all_machines_are_listed_oldest_first() -> None:
     orders, copies, groups, settlements = Orders(), DropCopy(), OrderGroups(), Settlements()
     positions, cash = Positions(), Cash()
     doubts = Doubts(orders, positions, cash, copies, groups, settlements)
@@ -91,7 +91,7 @@ def test_all_machines_tell_theirs_the_oldest_first() -> None:
     assert found == {Remedy.DROP_COPY: 1, Remedy.REQUEST: 0, Remedy.REST: 5}
 
 
-def test_a_doubt_that_drop_copy_alone_could_have_told_is_for_rest_later() -> None:
+def test_a_doubt_of_drop_copy_alone_needs_rest_after_the_window() -> None:
     class Machine:
         def doubts(self) -> list[Doubt]:
             return [Doubt(what="it", about="x", since=NOON, remedies=(Remedy.DROP_COPY,))]
@@ -100,7 +100,7 @@ def test_a_doubt_that_drop_copy_alone_could_have_told_is_for_rest_later() -> Non
     assert len(doubts.by_remedy(NOON + WINDOW)[Remedy.REST]) == 1
 
 
-def test_what_drop_copy_has_forgotten_stands_in_the_way_of_nothing() -> None:
+def test_reports_beyond_the_drop_copy_window_do_not_block_recovery() -> None:
     orders = Orders()
     feed(orders, logged_on(), report("new", "1;1"), ENDED, logged_on())
     feed(orders, report("new", "1;5", "o2", "b"), ENDED)
@@ -109,14 +109,14 @@ def test_what_drop_copy_has_forgotten_stands_in_the_way_of_nothing() -> None:
     assert orders.copy_from({0: ExecKey(0, 1, 5), 1: ExecKey(1, 1, 1)}) == {}
 
 
-def test_an_order_of_which_nothing_had_come_is_for_rest() -> None:
+def test_an_order_without_any_report_needs_rest() -> None:
     orders = Orders()
     feed(orders, logged_on(), place(), ENDED)
     [doubt] = orders.doubts()
     assert (doubt.about, doubt.begin, doubt.remedies) == ("order a", None, (Remedy.REST,))
 
 
-def test_a_request_is_named_with_its_order() -> None:
+def test_a_doubt_about_a_request_names_its_order() -> None:
     orders = Orders()
     feed(orders, logged_on(), place(), report("new", "1;1"))
     [order] = orders
@@ -124,7 +124,7 @@ def test_a_request_is_named_with_its_order() -> None:
     assert [each.about for each in orders.doubts()] == ["order a", "request b about order a"]
 
 
-def test_groups_in_doubt_are_told_with_their_time_which_a_dump_keeps() -> None:
+def test_doubts_about_groups_have_a_time_that_a_dump_keeps() -> None:
     groups = OrderGroups()
     group = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
     groups.learn(group, limit=5)
@@ -141,7 +141,7 @@ def test_groups_in_doubt_are_told_with_their_time_which_a_dump_keeps() -> None:
     assert [each.since for each in groups.doubts()] == [NOON, NOON + timedelta(hours=1)]
 
 
-def test_what_there_was_no_room_for_is_in_doubt() -> None:
+def test_items_refused_for_lack_of_room_are_in_doubt() -> None:
     positions, cash = Positions(max_positions=0), Cash(max_purses=0)
     for update in feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"))):
         positions.apply(update)

@@ -100,7 +100,7 @@ def refused(reason: EventResendRejectReason | int) -> EventResendReject:
     return EventResendReject(ref_seq_num=2, event_resend_reject_reason=reason)
 
 
-def test_a_range_is_asked_for_and_covered_once_all_of_it_has_come(desk: Desk) -> None:
+def test_a_range_is_requested_and_covered_once_complete(desk: Desk) -> None:
     desk.ask(key(3), moment=7)
     assert desk.copies.next_deadline() == at().monotonic
     assert desk.due() == EventResendRequest(begin_exec_id="1;3")
@@ -114,7 +114,7 @@ def test_a_range_is_asked_for_and_covered_once_all_of_it_has_come(desk: Desk) ->
     assert (desk.copies.wanted, desk.copies.doubts()) == ([], [])
 
 
-def test_it_goes_on_where_it_has_come_to_and_joins_the_pages(desk: Desk) -> None:
+def test_a_range_continues_after_the_last_page_and_joins_the_pages(desk: Desk) -> None:
     desk.asked(key(3), end=key(5))
     assert desk.apply(copy(4), complete(1))[1:] == [covered(0, key(3), 1, key(5))]
     desk.asked(key(5), end=key(8))
@@ -125,12 +125,12 @@ def test_it_goes_on_where_it_has_come_to_and_joins_the_pages(desk: Desk) -> None
     assert desk.copies.covered(0) == [CopyRange(key(3), key(11))]
 
 
-def test_an_end_is_that_of_its_shard(desk: Desk) -> None:
+def test_an_end_applies_to_its_shard(desk: Desk) -> None:
     desk.ask(key(3), key(3, 1), end=key(9, 1))
     assert [(each.shard, each.end) for each in desk.copies.wanted] == [(0, None), (1, key(9, 1))]
 
 
-def test_ranges_that_do_not_meet_stay_apart(desk: Desk) -> None:
+def test_disjoint_ranges_are_kept_separate(desk: Desk) -> None:
     for begin, end in ((1, 2), (7, 9), (4, 5), (5, 7)):
         desk.asked(key(begin), end=key(end))
         desk.apply(complete(0))
@@ -138,7 +138,7 @@ def test_ranges_that_do_not_meet_stay_apart(desk: Desk) -> None:
     assert desk.copies.covered(5) == []
 
 
-def test_shards_are_asked_one_after_the_other(desk: Desk) -> None:
+def test_shards_are_requested_one_after_the_other(desk: Desk) -> None:
     desk.ask(key(3), key(4, 2))
     asked = []
     for _ in range(2):
@@ -150,7 +150,7 @@ def test_shards_are_asked_one_after_the_other(desk: Desk) -> None:
     assert asked == ["1;3", "1;4;2"]
 
 
-def test_what_is_wanted_twice_is_asked_for_once(desk: Desk) -> None:
+def test_overlapping_ranges_are_requested_once(desk: Desk) -> None:
     desk.ask(key(6), moment=2, end=key(9))
     desk.ask(key(4), moment=3, end=key(7))
     [wanted] = desk.copies.wanted
@@ -163,7 +163,7 @@ def test_what_is_wanted_twice_is_asked_for_once(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, None, -1])
-def test_another_count_than_what_came_covers_nothing(desk: Desk, count: int | None) -> None:
+def test_a_count_different_from_the_received_reports_covers_nothing(desk: Desk, count: int | None) -> None:
     desk.asked(key(3))
     told = complete(2)
     told.resend_event_count = count  # type: ignore[assignment]
@@ -175,13 +175,13 @@ def test_another_count_than_what_came_covers_nothing(desk: Desk, count: int | No
     assert desk.due() is not None
 
 
-def test_one_report_twice_does_not_stand_for_another(desk: Desk) -> None:
+def test_a_duplicate_report_does_not_replace_a_missing_one(desk: Desk) -> None:
     desk.asked(key(3))
     assert len(desk.apply(copy(3), copy(3), complete(2))) == 2
     assert desk.copies.doubts()
 
 
-def test_both_sides_of_a_trade_may_be_ones_own(desk: Desk) -> None:
+def test_both_sides_of_a_trade_may_be_our_own(desk: Desk) -> None:
     desk.asked(key(3))
     both = report("new", "1;3", "other", "c")
     assert desk.apply(copy(3), both, complete(2))[-1] == covered(0, key(3), 1)
@@ -190,7 +190,7 @@ def test_both_sides_of_a_trade_may_be_ones_own(desk: Desk) -> None:
 # --- refusals -------------------------------------------------------------------------------------------
 
 
-def test_too_many_requests_are_waited_for_however_often() -> None:
+def test_too_many_requests_are_retried_without_limit() -> None:
     desk = Desk(max_faults=2, max_pause=5.0)
     desk.asked(key(3))
     pauses = []
@@ -206,7 +206,9 @@ def test_too_many_requests_are_waited_for_however_often() -> None:
 
 
 @pytest.mark.parametrize("reason", [REASON.SERVER_ERROR, REASON.END_TOO_LARGE, 77])
-def test_faults_of_the_venue_are_backed_off_from_and_then_told(reason: EventResendRejectReason | int) -> None:
+def test_faults_of_the_venue_are_retried_with_backoff_and_then_reported(
+    reason: EventResendRejectReason | int,
+) -> None:
     desk = Desk(max_faults=3)
     desk.asked(key(3))
     for _ in range(2):
@@ -227,7 +229,7 @@ def test_faults_of_the_venue_are_backed_off_from_and_then_told(reason: EventRese
     assert desk.copies.doubts() == []
 
 
-def test_a_range_that_is_too_old_is_for_rest_and_in_the_way_of_nothing(desk: Desk) -> None:
+def test_a_range_that_is_too_old_needs_rest_and_does_not_block_others(desk: Desk) -> None:
     desk.asked(key(3))
     desk.apply(refused(REASON.BEGIN_TOO_SMALL))
     assert desk.copies.forgotten == {0: key(3)}
@@ -242,7 +244,9 @@ def test_a_range_that_is_too_old_is_for_rest_and_in_the_way_of_nothing(desk: Des
 
 
 @pytest.mark.parametrize(("end", "failed"), [(key(6), 0), (key(5), 1), (None, 0)])
-def test_what_failed_is_no_doubt_once_it_has_come(desk: Desk, end: ExecKey | None, failed: int) -> None:
+def test_a_failed_range_is_no_doubt_once_its_reports_arrive(
+    desk: Desk, end: ExecKey | None, failed: int
+) -> None:
     desk.asked(key(3), end=key(6))
     desk.apply(refused(REASON.NOT_ENABLED))
     desk.asked(key(2), end=end)
@@ -256,7 +260,7 @@ def test_an_end_that_has_not_happened_is_dropped(desk: Desk) -> None:
     assert desk.due() == EventResendRequest(begin_exec_id="1;3")
 
 
-def test_an_account_that_is_not_enabled_asks_for_nothing_more(desk: Desk) -> None:
+def test_an_account_that_is_not_enabled_sends_no_further_requests(desk: Desk) -> None:
     desk.ask(key(3), key(3, 1), key(3, 2))
     assert desk.due() is not None
     desk.apply(refused(REASON.NOT_ENABLED))
@@ -288,7 +292,7 @@ def test_other_refusals(desk: Desk, reason: BusinessRejectReason, state: CopySta
     assert len(wanted.why) == drop_copy_module.MAX_TEXT
 
 
-def test_answers_to_nothing_do_nothing(desk: Desk) -> None:
+def test_unsolicited_answers_have_no_effect(desk: Desk) -> None:
     assert desk.apply(complete(3), refused(REASON.SERVER_ERROR)) == []
     assert desk.copies.covered(0) == []
 
@@ -296,7 +300,7 @@ def test_answers_to_nothing_do_nothing(desk: Desk) -> None:
 # --- the session ----------------------------------------------------------------------------------------
 
 
-def test_what_the_connection_took_with_it_is_asked_for_again(desk: Desk) -> None:
+def test_a_range_lost_with_the_connection_is_requested_again(desk: Desk) -> None:
     desk.asked(key(3))
     desk.apply(copy(3))
     desk.ask(key(2), moment=4)
@@ -310,7 +314,7 @@ def test_what_the_connection_took_with_it_is_asked_for_again(desk: Desk) -> None
     assert desk.copies.wanted == []
 
 
-def test_a_request_that_send_refused_is_taken_back(desk: Desk) -> None:
+def test_a_request_that_send_refused_is_withdrawn(desk: Desk) -> None:
     desk.ask(key(3))
     [request] = desk.copies.handle_timer(at())
     desk.copies.withdraw(request)
@@ -321,7 +325,7 @@ def test_a_request_that_send_refused_is_taken_back(desk: Desk) -> None:
     assert desk.due() is not None
 
 
-def test_ones_own_request_is_taken_and_settles_no_doubt(desk: Desk) -> None:
+def test_a_request_of_the_user_is_tracked_and_settles_no_doubt(desk: Desk) -> None:
     desk.apply(EventResendRequest(begin_exec_id="1;3", end_exec_id="1;5"))
     with pytest.raises(LocalProtocolError, match="one at a time"):
         desk.apply(EventResendRequest(begin_exec_id="1;3"))
@@ -333,13 +337,13 @@ def test_ones_own_request_is_taken_and_settles_no_doubt(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("exec_id", ["-1;-1", "abc"])
-def test_an_exec_id_that_no_report_has_is_refused(desk: Desk, exec_id: str) -> None:
+def test_an_invalid_exec_id_is_refused(desk: Desk, exec_id: str) -> None:
     with pytest.raises(LocalProtocolError):
         desk.apply(EventResendRequest(begin_exec_id=exec_id))
     assert desk.copies.asked is None
 
 
-def test_on_a_session_of_copies_everything_is_one(desk: Desk) -> None:
+def test_on_a_drop_copy_session_every_report_is_a_copy(desk: Desk) -> None:
     bad = raw_report(exec_id="?")
     assert desk.apply(copy(3), bad) == [Copied(copy(3)), Copied(bad)]
     assert desk.apply(place()) == []
@@ -356,7 +360,7 @@ def test_on_a_session_of_copies_everything_is_one(desk: Desk) -> None:
         ({"logon": {}}, {"use_dollars": True}, True),
     ],
 )
-def test_copies_say_the_unit_of_their_session(
+def test_copies_contain_the_unit_of_their_session(
     settings: dict[str, Any], flags: dict[str, Any] | None, dollars: bool
 ) -> None:
     copies = DropCopy(**settings)
@@ -370,7 +374,7 @@ def test_copies_say_the_unit_of_their_session(
 # --- on the session of the orders -----------------------------------------------------------------------
 
 
-def test_beside_orders_what_is_no_copy_passes() -> None:
+def test_on_an_order_session_other_reports_pass_through() -> None:
     desk = Desk("KalshiNR")
     asked = place()
     assert desk.apply(asked, ENDED, logged_on()) == [asked, ENDED, logged_on()]
@@ -383,7 +387,7 @@ def test_beside_orders_what_is_no_copy_passes() -> None:
     assert desk.apply(complete(2)) == [covered(0, key(4), 1, key(9))]
 
 
-def test_what_came_live_meanwhile_is_newer_than_the_copies() -> None:
+def test_live_reports_during_a_request_are_newer_than_the_copies() -> None:
     desk = Desk("KalshiNR")
     desk.asked(key(3))
     told = desk.apply(copy(3), copy(8), copy(4), copy(4), complete(2))
@@ -413,7 +417,7 @@ def test_an_order_in_doubt_is_settled_on_its_own_session() -> None:
 # --- bounds ---------------------------------------------------------------------------------------------
 
 
-def test_shards_that_are_asked_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requested_shards_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy_module, "MAX_SHARDS", 2)
     desk = Desk()
     desk.ask(*(key(1, shard) for shard in range(4)))
@@ -427,7 +431,7 @@ def test_shards_that_are_asked_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> 
     assert copies.left_out == 5
 
 
-def test_ranges_that_are_remembered_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_ranges_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy_module, "MAX_RANGES", 3)
     desk = Desk()
     for event in range(1, 20, 2):
@@ -436,7 +440,7 @@ def test_ranges_that_are_remembered_have_a_bound(monkeypatch: pytest.MonkeyPatch
     assert desk.copies.covered(0) == [CopyRange(key(each), key(each)) for each in (15, 17, 19)]
 
 
-def test_an_answer_has_a_bound_beyond_which_it_covers_nothing() -> None:
+def test_an_answer_beyond_the_bound_covers_nothing() -> None:
     desk = Desk(max_reports=3)
     desk.asked(key(1))
     assert len(desk.apply(*map(copy, range(1, 6)), complete(3))) == 5
@@ -450,7 +454,7 @@ def test_an_answer_has_a_bound_beyond_which_it_covers_nothing() -> None:
 # --- dumps ----------------------------------------------------------------------------------------------
 
 
-def test_a_dump_is_taken_up_by_the_next_process(desk: Desk) -> None:
+def test_a_dump_is_loaded_by_the_next_process(desk: Desk) -> None:
     desk.asked(key(1), end=key(2))
     desk.apply(complete(0))
     desk.asked(key(1, 4))
@@ -478,7 +482,7 @@ def test_a_dump_is_taken_up_by_the_next_process(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "broken", [{}, {"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "logon": 7}]
 )
-def test_what_is_no_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
+def test_an_invalid_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
     desk.ask(key(3))
     before = desk.copies.dump()
     with pytest.raises(ValueError, match=r"version|DropCopy\.dump"):

@@ -73,7 +73,7 @@ class SlowVenue:
     st.integers(0, 10_000),
     st.sampled_from(("KalshiDC", "KalshiNR")),
 )
-def test_what_was_lost_comes_by_drop_copy_or_stays_in_doubt(
+def test_lost_reports_arrive_by_drop_copy_or_stay_in_doubt(
     seed: int, length: int, chance: int, session_type: str
 ) -> None:
     random = Random(chance)

@@ -71,7 +71,7 @@ def load(dumped: Any) -> State:
         return state
 
 
-def test_values_of_every_annotation_come_back() -> None:
+def test_values_of_every_annotation_round_trip() -> None:
     dumped = dump_state(State())
     assert load(json.loads(json.dumps(dumped))) == State()
     assert dumped == {
@@ -157,7 +157,7 @@ def test_numbers_do_not_depend_on_the_context_of_the_caller() -> None:
             load(dumped | {"number": "x"})
 
 
-def test_what_the_reader_finds_wrong_is_a_damaged_dump_too() -> None:
+def test_errors_of_the_reader_are_reported_as_a_damaged_dump() -> None:
     with (
         pytest.raises(ValueError, match=r"not given by Machine\.dump: 'b'"),
         loading(dump_state(State()), State, "Machine") as state,

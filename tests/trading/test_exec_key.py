@@ -12,7 +12,7 @@ numbers = st.integers(0, 10**18 - 1)
 
 
 @given(st.integers(0, 10**9 - 1), numbers, numbers)
-def test_a_key_is_read_back_as_it_was_written(shard: int, clock: int, event: int) -> None:
+def test_a_key_round_trips(shard: int, clock: int, event: int) -> None:
     key = ExecKey(shard, clock, event)
     assert ExecKey.parse(str(key)) == key
 
@@ -20,7 +20,7 @@ def test_a_key_is_read_back_as_it_was_written(shard: int, clock: int, event: int
 @pytest.mark.parametrize(
     ("text", "key"), [("4;7", (0, 4, 7)), ("4;7;1", (1, 4, 7)), ("4;7;0", (0, 4, 7)), ("0;0", (0, 0, 0))]
 )
-def test_the_shard_is_0_where_it_is_not_said(text: str, key: tuple[int, int, int]) -> None:
+def test_the_shard_defaults_to_0(text: str, key: tuple[int, int, int]) -> None:
     assert ExecKey.parse(text) == key
 
 
@@ -57,12 +57,12 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("text", MALFORMED)
-def test_anything_else_is_malformed(text: str) -> None:
+def test_any_other_exec_id_is_malformed(text: str) -> None:
     with pytest.raises(ValueError, match="ExecID must be"):
         ExecKey.parse(text)
 
 
-def test_the_error_repeats_little_of_a_long_text() -> None:
+def test_the_error_quotes_only_the_beginning_of_a_long_text() -> None:
     with pytest.raises(ValueError, match="ExecID must be") as caught:
         ExecKey.parse("9" * 100_000)
     assert len(str(caught.value)) < 200

@@ -62,7 +62,7 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize("told", [False, True])
-def test_the_examples_of_the_page(name: str, told: bool) -> None:
+def test_the_examples_of_the_fee_page(name: str, told: bool) -> None:
     rate, last, parts, net = EXAMPLES[name]
     fills = [{"last": last, **after} for after in held(*[last[0]] * 3)]
     if told:  # the balance, with or without the rebate
@@ -86,7 +86,7 @@ def test_direct_members_are_rounded_to_a_hundredth_of_a_cent() -> None:
     assert (charge.trade_fee, charge.rounding_fee) == (Decimal("0.0005"), Decimal("0.000097"))
 
 
-def test_makers_have_a_rate_of_their_own_and_margin_a_stake_of_its_own() -> None:
+def test_makers_have_their_own_rate_and_margin_its_own_stake() -> None:
     fill = Fill(ExecKey(0, 1, 1), Decimal(200), Decimal(3), Decimal(0), aggressor=False)
     terms = FeeTerms(taker_rate=Decimal("0.0005"), maker_rate=Decimal("0.0002"), variance=False)
     assert terms.trade_fee(fill) == Decimal("0.12")
@@ -97,11 +97,11 @@ TERMS = FeeTerms(taker_rate=Decimal("0.07"))
 GOOD: dict[str, Any] = {"last": ("10", "0.40"), "fee": "0.17", "balance": "-4.17", **held("10")[0]}
 
 
-def test_a_fee_that_is_right_is_no_news() -> None:
+def test_a_correct_fee_is_not_reported() -> None:
     assert check_fees(order(GOOD), TERMS) == []
 
 
-def test_a_wrong_fee_and_a_balance_of_no_precision_are_told() -> None:
+def test_a_wrong_fee_and_an_imprecise_balance_are_reported() -> None:
     [wrong] = check_fees(order(GOOD | {"fee": "0.18", "balance": "-4.18"}), TERMS)
     assert (wrong.kind.name, wrong.told, wrong.expected) == ("FEE", Decimal("0.18"), Decimal("0.17"))
     fee, precision = check_fees(order(GOOD | {"fee": "0.168", "balance": "-4.168"}), TERMS)
@@ -116,28 +116,28 @@ def test_a_wrong_fee_and_a_balance_of_no_precision_are_told() -> None:
         {"balance": None, "long_qty": None},
     ],
 )
-def test_nothing_is_told_where_reports_do_not_say_enough(changes: dict[str, Any]) -> None:
+def test_incomplete_reports_are_not_checked(changes: dict[str, Any]) -> None:
     fill = {name: value for name, value in (GOOD | changes).items() if value is not None}
     if "aggressor_indicator" in changes:
         fill["aggressor_indicator"] = None
     assert check_fees(order(fill), TERMS) == []
 
 
-def test_nothing_is_told_while_fills_are_missing() -> None:
+def test_fees_are_not_checked_while_fills_are_missing() -> None:
     orders = Orders()
     feed(orders, report("trade", "1;1", cum="9", qty="100", last=("1", "0.40"), fee="9", balance="-1"))
     assert expected_charges(only(orders), TERMS) is None
     assert check_fees(only(orders), TERMS) == []
 
 
-def test_on_margin_the_position_does_not_say_what_a_fill_pays() -> None:
+def test_on_margin_the_position_does_not_determine_the_revenue_of_a_fill() -> None:
     fill = {name: value for name, value in GOOD.items() if name != "balance"}
     terms = FeeTerms(taker_rate=Decimal("0.0005"), variance=False)
     assert expected_charges(order(fill), terms) is None
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_what_a_fill_pays_is_what_the_worth_of_the_position_changes_by(seed: int) -> None:
+def test_the_revenue_of_a_fill_is_the_change_in_value_of_the_position(seed: int) -> None:
     """A long contract has a dollar less the price still to be paid or not; a short one likewise."""
     random = Random(seed)
     net = paid = Decimal(0)

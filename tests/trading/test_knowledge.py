@@ -113,7 +113,7 @@ LATER = at(5)
         (CLEAR.presume_canceled(), CLEAR),
     ],
 )
-def test_what_an_event_changes_in_it(found: Knowledge, expected: Knowledge) -> None:
+def test_an_event_leads_to_the_expected_knowledge(found: Knowledge, expected: Knowledge) -> None:
     assert found == expected
 
 

@@ -80,7 +80,7 @@ def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
     return request
 
 
-def test_it_is_over_when_its_orders_have_ended(orders: Orders) -> None:
+def test_a_mass_cancel_is_over_when_its_orders_have_ended(orders: Orders) -> None:
     request = send(orders)
     assert (request.cl_ord_id, request.mass_cancel_request_type) == ("m", "6")
     assert told(feed(orders, answer())) == [State.ACCEPTED]
@@ -100,14 +100,14 @@ def test_the_answer_may_come_after_the_reports(orders: Orders) -> None:
     assert feed(orders, answer()) == []  # the same answer once more
 
 
-def test_orders_that_come_after_it_are_none_of_its(orders: Orders) -> None:
+def test_orders_sent_after_a_mass_cancel_are_not_affected(orders: Orders) -> None:
     send(orders)
     feed(orders, place("c4"), answer(), canceled(1))
     assert told(feed(orders, canceled(2))) == [State.DONE]
 
 
 @pytest.mark.parametrize("response", [MassCancelResponse.REJECTED, "9"])
-def test_one_that_is_refused_leaves_the_orders_as_they_are(orders: Orders, response: str) -> None:
+def test_a_refused_mass_cancel_leaves_the_orders_unchanged(orders: Orders, response: str) -> None:
     send(orders)
     [update] = feed(orders, answer(response=response, mass_cancel_reject_reason=7))
     assert update.mass_cancel is not None
@@ -122,7 +122,7 @@ def test_one_that_is_refused_leaves_the_orders_as_they_are(orders: Orders, respo
 
 
 @pytest.mark.parametrize(("text", "reason"), [("slow down", "slow down"), (None, "BusinessMessageReject")])
-def test_a_reject_refuses_it(orders: Orders, text: str | None, reason: str) -> None:
+def test_a_reject_refuses_a_mass_cancel(orders: Orders, text: str | None, reason: str) -> None:
     request = send(orders)
     limit = BusinessRejectReason.RATE_LIMIT_EXCEEDED
     reject = BusinessMessageReject(ref_seq_num=3, ref_msg_type="q", business_reject_reason=limit, text=text)
@@ -132,7 +132,7 @@ def test_a_reject_refuses_it(orders: Orders, text: str | None, reason: str) -> N
     assert feed(orders, RejectReceived(reject, 3, request)) == []
 
 
-def test_one_at_a_time_waits_for_its_answer(orders: Orders) -> None:
+def test_only_one_mass_cancel_may_be_pending(orders: Orders) -> None:
     send(orders)
     with pytest.raises(OrderRequestError, match="m has no answer yet"):
         orders.cancel_all("n")
@@ -140,18 +140,18 @@ def test_one_at_a_time_waits_for_its_answer(orders: Orders) -> None:
     assert orders.cancel_all("n").cl_ord_id == "n"
 
 
-def test_what_send_refused_is_taken_back(orders: Orders) -> None:
+def test_a_mass_cancel_that_send_refused_is_withdrawn(orders: Orders) -> None:
     request = send(orders)
     assert orders.withdraw(request) == []
     assert orders.withdraw(request) == []
     assert orders.mass_cancels == []
 
 
-def test_an_answer_to_none_is_told(orders: Orders) -> None:
+def test_an_unsolicited_answer_is_reported(orders: Orders) -> None:
     assert [kind.name for kind in kinds(feed(orders, answer("x")))] == ["UNKNOWN_REQUEST"]
 
 
-def test_one_that_was_sent_before_is_no_new_one(orders: Orders) -> None:
+def test_a_redelivered_mass_cancel_is_not_a_new_one(orders: Orders) -> None:
     request = orders.cancel_all("m")
     request.header = header(request)
     request.header.poss_dup_flag = True
@@ -159,7 +159,7 @@ def test_one_that_was_sent_before_is_no_new_one(orders: Orders) -> None:
 
 
 @pytest.mark.parametrize("how", ["ended", "outcome", "refused"])
-def test_one_without_an_answer_is_in_doubt_until_its_orders_have_ended(orders: Orders, how: str) -> None:
+def test_an_unanswered_mass_cancel_is_in_doubt_until_its_orders_have_ended(orders: Orders, how: str) -> None:
     request = send(orders)
     lost: dict[str, object] = {
         "ended": ENDED,
@@ -179,7 +179,7 @@ def test_one_without_an_answer_is_in_doubt_until_its_orders_have_ended(orders: O
     assert orders.mass_cancels == []
 
 
-def test_an_answer_that_comes_late_counts(orders: Orders) -> None:
+def test_a_late_answer_counts(orders: Orders) -> None:
     send(orders)
     feed(orders, ENDED, logged_on())
     assert told(feed(orders, answer())) == [State.ACCEPTED]
@@ -187,7 +187,7 @@ def test_an_answer_that_comes_late_counts(orders: Orders) -> None:
 
 
 @pytest.mark.parametrize("accepted", [False, True])
-def test_drop_copy_that_has_orders_open_says_that_it_missed_them(orders: Orders, accepted: bool) -> None:
+def test_orders_open_in_drop_copy_were_missed_by_the_mass_cancel(orders: Orders, accepted: bool) -> None:
     send(orders)
     if accepted:
         feed(orders, answer())
@@ -202,7 +202,7 @@ def test_drop_copy_that_has_orders_open_says_that_it_missed_them(orders: Orders,
     assert orders.doubts() == []
 
 
-def test_an_order_that_was_open_and_ends_is_missed_no_more(orders: Orders) -> None:
+def test_an_order_that_ends_is_no_longer_missed(orders: Orders) -> None:
     send(orders)
     feed(orders, ENDED)
     [first, second, _] = orders
@@ -213,7 +213,7 @@ def test_an_order_that_was_open_and_ends_is_missed_no_more(orders: Orders) -> No
     assert told(orders.resolve(second, is_open=False)) == [State.DONE]
 
 
-def test_the_user_says_that_an_order_is_open(orders: Orders) -> None:
+def test_the_user_may_report_an_order_as_open(orders: Orders) -> None:
     send(orders)
     feed(orders, ENDED)
     [first, second, _] = orders
@@ -221,7 +221,7 @@ def test_the_user_says_that_an_order_is_open(orders: Orders) -> None:
     assert told(orders.resolve(second, is_open=True)) == [State.MISSED]
 
 
-def test_an_order_of_which_nothing_was_heard_is_for_the_user() -> None:
+def test_an_order_without_any_report_is_left_to_the_user() -> None:
     orders = Orders()
     feed(orders, logged_on(), place("c1"))
     send(orders)
@@ -234,7 +234,7 @@ def test_an_order_of_which_nothing_was_heard_is_for_the_user() -> None:
     assert told(orders.resolve(order, is_open=True)) == [State.MISSED]
 
 
-def test_an_order_that_was_withdrawn_is_waited_for_no_more() -> None:
+def test_a_withdrawn_order_is_no_longer_waited_for() -> None:
     orders = Orders()
     request = place("c1")
     feed(orders, logged_on(), request)
@@ -243,13 +243,13 @@ def test_an_order_that_was_withdrawn_is_waited_for_no_more() -> None:
     assert told(feed(orders, answer())) == [State.DONE]
 
 
-def test_of_one_without_orders_nothing_can_be_left(orders: Orders) -> None:
+def test_a_mass_cancel_without_orders_leaves_no_doubt(orders: Orders) -> None:
     feed(orders, canceled(1), canceled(2))
     send(orders)
     assert told(feed(orders, ENDED)) == [State.DONE]
 
 
-def test_two_of_one_id_are_answered_in_turn(orders: Orders) -> None:
+def test_two_mass_cancels_with_one_id_are_answered_in_order(orders: Orders) -> None:
     send(orders)
     feed(orders, ENDED, logged_on())
     send(orders)
@@ -258,7 +258,7 @@ def test_two_of_one_id_are_answered_in_turn(orders: Orders) -> None:
     assert told(feed(orders, answer(number=6))) == [State.ACCEPTED]
 
 
-def test_a_dump_keeps_them(orders: Orders) -> None:
+def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
     send(orders)
     feed(orders, answer(), place("c9"))
     feed(orders, ENDED, logged_on())
@@ -275,7 +275,7 @@ def test_a_dump_keeps_them(orders: Orders) -> None:
     assert other.mass_cancels == []
 
 
-def test_its_state_follows_from_what_has_come_in_any_order_and_number() -> None:
+def test_its_state_does_not_depend_on_order_and_duplicates_of_messages() -> None:
     happened = {"answer": answer(), "first": canceled(1), "second": canceled(2)}
     for count in range(4):
         for names in permutations(happened, count):

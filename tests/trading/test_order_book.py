@@ -46,12 +46,12 @@ def test_a_snapshot_makes_a_book(books: OrderBooks) -> None:
     assert (list(books), len(books)) == ([A], 1)
 
 
-def test_levels_in_the_order_of_a_message_are_put_in_the_order_of_prices(books: OrderBooks) -> None:
+def test_levels_of_a_message_are_sorted_by_price(books: OrderBooks) -> None:
     books.apply(snapshot("offer 1 at 0.9", "bid 1 at 0.1", "offer 2 at 0.6", "bid 2 at 0.3", "bid 3 at 0.2"))
     assert shown(books[A]) == "1@0.10 3@0.20 2@0.30 | 2@0.60 1@0.90"
 
 
-def test_depth_is_given_from_the_best_price_on(full: OrderBooks) -> None:
+def test_depth_begins_at_the_best_price(full: OrderBooks) -> None:
     book = full[A]
     bids = [Level(d("0.40"), d("5")), Level(d("0.39"), d("10")), Level(d("0.3"), d("1.25"))]
     for depth in range(5):
@@ -107,7 +107,7 @@ def test_an_update_changes_one_level(
     assert shown(full[A]) == after
 
 
-def test_a_new_best_price_is_told(books: OrderBooks) -> None:
+def test_a_new_best_price_is_reported(books: OrderBooks) -> None:
     books.apply(snapshot())
     for entry, best in [
         ("new bid 1 at 0.40", True),
@@ -121,7 +121,7 @@ def test_a_new_best_price_is_told(books: OrderBooks) -> None:
     assert shown(books[A]) == "1@0.39 1@0.40 1@0.41 | 1@0.49 1@0.50 1@0.51"
 
 
-def test_several_changes_of_one_message_are_told_in_their_order(full: OrderBooks) -> None:
+def test_several_changes_of_one_message_are_reported_in_order(full: OrderBooks) -> None:
     told = apply(full, update("delete bid at 0.40", "change bid 4 at 0.39", "new bid 1 at 0.38"))
     assert [(change.price, change.before, change.size) for change in told.levels] == [
         (d("0.40"), d("5"), d("0")),
@@ -139,7 +139,7 @@ def test_one_message_about_several_markets_makes_one_update_for_each(full: Order
     assert (second.symbol, [change.size for change in second.levels]) == (B, [d("2")])
 
 
-def test_trades_are_handed_on_and_change_no_level(full: OrderBooks) -> None:
+def test_trades_are_reported_and_change_no_level(full: OrderBooks) -> None:
     before = shown(full[A])
     told = apply(full, update("trade 3 at 0.41 by buy", "trade 1 at 0.40 by sell", at=90.5))
     first, second = told.trades
@@ -151,7 +151,7 @@ def test_trades_are_handed_on_and_change_no_level(full: OrderBooks) -> None:
     assert shown(full[A]) == before
 
 
-def test_on_margin_nothing_has_a_time(books: OrderBooks) -> None:
+def test_on_margin_entries_have_no_time(books: OrderBooks) -> None:
     apply(books, snapshot("bid 10 at 19.50", "offer 5 at 19.51", symbol=C))
     told = apply(books, update("trade 3 at 19.51", "change offer 2 at 19.51", at=None, symbol=C))
     (trade,) = told.trades
@@ -159,7 +159,7 @@ def test_on_margin_nothing_has_a_time(books: OrderBooks) -> None:
     assert shown(books[C]) == "10@19.50 | 2@19.51"
 
 
-def test_a_book_knows_when_its_newest_change_happened(full: OrderBooks) -> None:
+def test_a_book_has_the_time_of_its_newest_change(full: OrderBooks) -> None:
     assert full[A].updated is None
     apply(full, update("change bid 6 at 0.40", at=1), update("trade 1 at 0.40", at=5))
     assert full[A].updated == datetime(2026, 8, 21, 12, 0, 1, tzinfo=UTC)
@@ -167,7 +167,7 @@ def test_a_book_knows_when_its_newest_change_happened(full: OrderBooks) -> None:
     assert full[A].updated is None
 
 
-def test_prices_are_compared_by_value_whatever_zeros_they_come_with(full: OrderBooks) -> None:
+def test_prices_are_compared_by_value_despite_trailing_zeros(full: OrderBooks) -> None:
     assert kinds(apply(full, update("change bid 6 at 0.4"))) == []
     assert kinds(apply(full, update("delete bid at 0.4000"))) == []
     assert shown(full[A]) == "1.25@0.30 10@0.39 | 3@0.41 8@0.45"
@@ -208,7 +208,9 @@ MISFITS = [
 
 
 @pytest.mark.parametrize(("entry", "kind"), MISFITS)
-def test_what_does_not_fit_is_told_and_makes_the_book_stale(full: OrderBooks, entry: str, kind: str) -> None:
+def test_an_inconsistent_entry_is_reported_and_makes_the_book_stale(
+    full: OrderBooks, entry: str, kind: str
+) -> None:
     full.apply(snapshot("bid 1 at 0.10", symbol=B))
     told = apply(full, update(entry))
     (found,) = told.discrepancies
@@ -234,7 +236,9 @@ def test_what_does_not_fit_is_told_and_makes_the_book_stale(full: OrderBooks, en
         ("new bid 1 at 0.41", "CROSSED", "1.25@0.30 10@0.39 5@0.40 1@0.41 | 3@0.41 8@0.45"),
     ],
 )
-def test_what_is_tolerated_is_told_and_applied_as_far_as_it_goes(entry: str, kind: str, after: str) -> None:
+def test_a_tolerated_discrepancy_is_reported_and_applied_as_far_as_possible(
+    entry: str, kind: str, after: str
+) -> None:
     books = OrderBooks(tolerated=frozenset(DiscrepancyKind))
     books.apply(FULL)
     told = apply(books, update(entry))
@@ -244,7 +248,7 @@ def test_what_is_tolerated_is_told_and_applied_as_far_as_it_goes(entry: str, kin
     assert shown(books[A]) == after
 
 
-def test_a_discrepancy_carries_its_entry(full: OrderBooks) -> None:
+def test_a_discrepancy_contains_its_entry(full: OrderBooks) -> None:
     message = update("change bid 6 at 0.40", "change bid 1 at 0.20")
     told = apply(full, message)
     assert told.discrepancies[0].entry is message.md_entries[1]
@@ -257,7 +261,7 @@ def test_prices_may_cross_between_the_entries_of_one_message(full: OrderBooks) -
     assert shown(full[A]) == "1.25@0.30 10@0.39 5@0.40 2@0.41 | 8@0.45"
 
 
-def test_a_kind_of_entry_that_is_new_leaves_the_book_live(full: OrderBooks) -> None:
+def test_an_unknown_kind_of_entry_leaves_the_book_live(full: OrderBooks) -> None:
     message = update("new B 1 at 0.41", "change bid 6 at 0.40")
     told = apply(full, message)
     assert kinds(told) == ["UNKNOWN_ENTRY_TYPE"]
@@ -268,7 +272,7 @@ def test_a_kind_of_entry_that_is_new_leaves_the_book_live(full: OrderBooks) -> N
     assert not apply(strict, FULL, message).book.is_live
 
 
-def test_updates_of_a_stale_book_are_left_out_and_its_trades_are_not(full: OrderBooks) -> None:
+def test_a_stale_book_ignores_updates_but_not_trades(full: OrderBooks) -> None:
     apply(full, update("delete bid at 0.20"))
     assert full.apply(update("change bid 6 at 0.40", "delete bid at 0.20", "new B 1 at 1")) == []
     told = apply(full, update("trade 3 at 0.41", "change bid 6 at 0.40"))
@@ -280,7 +284,7 @@ def test_updates_of_a_stale_book_are_left_out_and_its_trades_are_not(full: Order
     assert kinds(apply(full, update("change bid 6 at 0.40"))) == []
 
 
-def test_what_comes_behind_a_misfit_in_the_same_message_is_left_out_too(full: OrderBooks) -> None:
+def test_entries_after_an_inconsistent_one_in_the_message_are_ignored_too(full: OrderBooks) -> None:
     full.apply(snapshot("bid 1 at 0.10", symbol=B))
     entries = ["change bid 6 at 0.40", "delete bid at 0.20", "new bid 1 at 0.15", "trade 1 at 0.40"]
     first, second = full.apply(update(*entries, f"change bid 2 at 0.10 in {B}"))
@@ -293,7 +297,7 @@ def test_what_comes_behind_a_misfit_in_the_same_message_is_left_out_too(full: Or
     assert shown(second.book) == "2@0.10 |"
 
 
-def test_an_update_before_any_snapshot_is_told_once(books: OrderBooks) -> None:
+def test_an_update_before_any_snapshot_is_reported_once(books: OrderBooks) -> None:
     told = apply(books, update("new bid 1 at 0.40"))
     assert kinds(told) == ["NO_SNAPSHOT"]
     assert (told.state_changed, told.best_changed) == (True, False)
@@ -319,7 +323,7 @@ def test_a_trade_needs_no_snapshot(books: OrderBooks) -> None:
         (1, 86_000, False),
     ],
 )
-def test_updates_that_go_back_in_time_are_told(
+def test_updates_that_go_back_in_time_are_reported(
     full: OrderBooks, before: float, after: float, out_of_order: bool
 ) -> None:
     apply(full, update("change bid 6 at 0.40", at=before))
@@ -363,7 +367,7 @@ def test_a_snapshot_is_dated_by_another_clock(full: OrderBooks) -> None:
         (("bid 1 at 0.40", "bid 1 at -1"), "BAD_PRICE"),
     ],
 )
-def test_a_snapshot_that_makes_no_sense_makes_no_book(
+def test_an_invalid_snapshot_leaves_no_live_book(
     full: OrderBooks, levels: tuple[str, ...], kind: str
 ) -> None:
     for books in (OrderBooks(), full):
@@ -378,14 +382,14 @@ def test_a_snapshot_that_makes_no_sense_makes_no_book(
     assert tolerant[A].is_live
 
 
-def test_a_trade_has_no_place_in_a_snapshot(books: OrderBooks) -> None:
+def test_a_trade_in_a_snapshot_is_a_discrepancy(books: OrderBooks) -> None:
     told = apply(books, snapshot("bid 1 at 0.40", "trade 1 at 0.41", "B 3 at 0.2"))
     assert kinds(told) == ["UNKNOWN_ENTRY_TYPE"] * 2
     assert books[A].is_live
     assert shown(books[A]) == "1@0.40 |"
 
 
-def test_updates_can_be_told_apart_and_shown() -> None:
+def test_updates_can_be_compared_and_shown() -> None:
     told = apply(OrderBooks(), FULL)
     assert isinstance(told, BookUpdate)
     assert "snapshot=True" in repr(told)
@@ -393,6 +397,6 @@ def test_updates_can_be_told_apart_and_shown() -> None:
 
 
 @pytest.mark.parametrize("other", [None, 3, "text", object()])
-def test_what_is_neither_event_nor_message_does_nothing(full: OrderBooks, other: object) -> None:
+def test_other_objects_are_ignored(full: OrderBooks, other: object) -> None:
     assert full.apply(other) == []
     assert full[A].is_live

@@ -103,7 +103,7 @@ def market(seed: int, length: int, hostile: float) -> list[Step]:
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("hostile", [0.0, 0.02])
-def test_books_agree_with_the_slow_model_for_long(seed: int, hostile: float) -> None:
+def test_books_agree_with_the_slow_model_on_long_histories(seed: int, hostile: float) -> None:
     match = Match(TOLERATED)
     for step in market(seed, 400, hostile):
         match.play(step)

@@ -22,7 +22,7 @@ def levels(count: int, start: int = 1) -> list[str]:
     return [f"bid 1 at 0.{number:03d}" for number in range(start, start + count)]
 
 
-def test_levels_of_all_books_have_a_bound_even_where_everything_is_tolerated() -> None:
+def test_the_levels_of_all_books_are_bounded_even_with_full_tolerance() -> None:
     books = OrderBooks(max_levels=10, tolerated=frozenset(DiscrepancyKind))
     assert not refused(apply(books, snapshot(*levels(6))))
     assert not refused(apply(books, snapshot(*levels(2), symbol=B)))
@@ -43,7 +43,7 @@ def test_a_snapshot_that_does_not_fit_leaves_a_stale_book() -> None:
     assert not refused(apply(books, snapshot(*levels(9))))
 
 
-def test_levels_that_went_make_room() -> None:
+def test_removed_levels_free_room() -> None:
     books = OrderBooks(max_levels=10)
     books.apply(snapshot(*levels(3)))
     for number in range(4, 100):
@@ -59,7 +59,7 @@ def test_the_levels_that_a_snapshot_replaces_take_no_room() -> None:
     assert refused(apply(books, snapshot(*levels(20))))
 
 
-def test_all_levels_are_counted_seldom() -> None:
+def test_the_levels_are_rarely_counted_anew() -> None:
     books = OrderBooks(max_levels=1000)
     counted = 0
 
@@ -77,7 +77,7 @@ def test_all_levels_are_counted_seldom() -> None:
     assert counted <= 6
 
 
-def test_books_have_a_bound_in_number() -> None:
+def test_the_number_of_books_is_bounded() -> None:
     books = OrderBooks(max_books=2)
     for symbol in (A, B):
         assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=symbol)))
@@ -91,7 +91,7 @@ def test_books_have_a_bound_in_number() -> None:
     assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=C)))
 
 
-def test_symbols_have_a_bound_in_length(books: OrderBooks) -> None:
+def test_the_length_of_symbols_is_bounded(books: OrderBooks) -> None:
     longest, longer = "A" * MAX_SYMBOL_SIZE, "A" * (MAX_SYMBOL_SIZE + 1)
     assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=longest)))
     for sent in (snapshot("bid 1 at 0.5", symbol=longer), update(f"new bid 1 at 0.5 in {longer}")):
@@ -99,7 +99,7 @@ def test_symbols_have_a_bound_in_length(books: OrderBooks) -> None:
     assert list(books) == [longest]
 
 
-def test_a_snapshot_that_nobody_waits_for_any_more_answers_its_request_where_there_is_no_room() -> None:
+def test_an_unwanted_snapshot_answers_its_request_even_without_room() -> None:
     books = OrderBooks(max_books=1)
     books.apply(request("1", A))
     books.forget(A)

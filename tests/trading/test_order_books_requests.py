@@ -145,11 +145,11 @@ def test_a_book_is_live_exactly_when_the_venue_keeps_it_up_to_date(sequence: lis
 
 @settings(max_examples=100)
 @given(steps)
-def test_a_refusal_that_names_no_request_is_told_apart_as_well(sequence: list[Step]) -> None:
+def test_a_refusal_without_a_request_id_is_matched_too(sequence: list[Step]) -> None:
     check([("serve", 3) if step == ("serve", 2) else step for step in sequence])
 
 
-def test_a_book_that_was_not_requested_is_named() -> None:
+def test_an_unrequested_book_is_reported() -> None:
     with pytest.raises(KeyError, match="no book of 'KXA': pass the MarketDataRequest"):
         OrderBooks()["KXA"]
     assert OrderBooks().get("KXA") is None

@@ -73,7 +73,7 @@ def states(books: OrderBooks) -> list[str]:
         (logged_on(), StaleReason.NEW_SESSION),
     ],
 )
-def test_what_interrupts_the_updates_makes_every_book_stale(event: object, reason: StaleReason) -> None:
+def test_an_interruption_makes_every_book_stale(event: object, reason: StaleReason) -> None:
     books = live()
     told = books.apply(event)
     assert [each.symbol for each in told] == [A, B]
@@ -108,7 +108,7 @@ def test_what_interrupts_the_updates_makes_every_book_stale(event: object, reaso
         ),
     ],
 )
-def test_other_events_leave_books_as_they_are(event: object) -> None:
+def test_other_events_leave_books_unchanged(event: object) -> None:
     books = live()
     assert books.apply(event) == []
     assert states(books) == ["LIVE", "LIVE"]
@@ -121,7 +121,7 @@ def test_the_last_trade_survives_the_session() -> None:
     assert books[A].last_trade is trade
 
 
-def test_a_message_that_this_side_refused_concerns_its_markets_alone() -> None:
+def test_a_refused_message_affects_only_its_markets() -> None:
     wrong_size = Problem(Reason.INCORRECT_DATA_FORMAT, "MDEntrySize (271) is no number", 271, "x")
     for message, problems, after in [
         (snapshot(*BOOK, symbol=B), (), ["LIVE", "STALE"]),
@@ -144,7 +144,7 @@ def test_a_message_that_this_side_refused_concerns_its_markets_alone() -> None:
 # --- requests -------------------------------------------------------------------------------------------
 
 
-def test_a_book_that_is_asked_for_waits_for_its_snapshot(books: OrderBooks) -> None:
+def test_a_requested_book_waits_for_its_snapshot(books: OrderBooks) -> None:
     assert books.apply(request("1", A, B)) == []
     assert states(books) == ["WAITING", "WAITING"]
     assert books.stale() == []
@@ -153,20 +153,20 @@ def test_a_book_that_is_asked_for_waits_for_its_snapshot(books: OrderBooks) -> N
     assert states(books) == ["LIVE", "WAITING"]
 
 
-def test_a_book_that_waits_is_told_of_a_gap_too(books: OrderBooks) -> None:
+def test_a_waiting_book_is_reported_at_a_gap_too(books: OrderBooks) -> None:
     books.apply(request("1", A))
     (told,) = books.apply(GapDetected(5, 9, recoverable=False))
     assert (told.state_changed, told.best_changed) == (True, False)
     assert books.stale() == [A]
 
 
-def test_a_logon_leaves_what_waits(books: OrderBooks) -> None:
+def test_a_logon_leaves_waiting_books_unchanged(books: OrderBooks) -> None:
     books.apply(request("1", A))
     assert books.apply(logged_on()) == []
     assert states(books) == ["WAITING"]
 
 
-def test_asking_again_for_a_stale_book() -> None:
+def test_requesting_a_stale_book_again() -> None:
     books = live(A)
     books.apply(update("delete bid at 0.01"))
     books.apply(request("0", *books.stale()))
@@ -178,14 +178,14 @@ def test_asking_again_for_a_stale_book() -> None:
     assert kinds(apply(books, update("change bid 1 at 0.40"))) == []
 
 
-def test_asking_again_for_a_live_book_leaves_it_live() -> None:
+def test_requesting_a_live_book_again_leaves_it_live() -> None:
     books = live(A)
     books.apply(request("1", A))
     assert states(books) == ["LIVE"]
     assert not apply(books, snapshot(*BOOK)).state_changed
 
 
-def test_a_snapshot_that_was_asked_for_once_is_not_live(books: OrderBooks) -> None:
+def test_a_book_requested_once_is_not_live(books: OrderBooks) -> None:
     books.apply(request("0", A))
     told = apply(books, snapshot(*BOOK))
     assert told.book.state is BookState.SNAPSHOT
@@ -211,7 +211,7 @@ def test_each_snapshot_belongs_to_the_oldest_request(books: OrderBooks) -> None:
     assert found == [["WAITING", "SNAPSHOT"], ["SNAPSHOT", "SNAPSHOT"], ["LIVE", "SNAPSHOT"]]
 
 
-def test_an_update_in_front_of_the_first_snapshot_that_was_asked_for_does_not_fit(books: OrderBooks) -> None:
+def test_an_update_before_the_first_requested_snapshot_is_a_discrepancy(books: OrderBooks) -> None:
     books.apply(request("1", A))
     assert kinds(apply(books, update("new bid 1 at 0.40"))) == ["NO_SNAPSHOT"]
     assert states(books) == ["STALE"]
@@ -220,7 +220,7 @@ def test_an_update_in_front_of_the_first_snapshot_that_was_asked_for_does_not_fi
 # --- unsubscribing --------------------------------------------------------------------------------------
 
 
-def test_what_is_unsubscribed_is_forgotten() -> None:
+def test_an_unsubscribed_book_is_dropped() -> None:
     books = live(A, B, C)
     assert books.apply(request("2", A, C)) == []
     assert list(books) == [B]
@@ -234,7 +234,7 @@ def test_what_is_unsubscribed_is_forgotten() -> None:
     assert books.apply(update("change bid 1 at 0.40", symbol=B)) == []
 
 
-def test_a_book_can_be_forgotten_without_a_request() -> None:
+def test_a_book_can_be_dropped_without_a_request() -> None:
     books = live(A, B)
     books.forget(A)
     books.forget("NO-SUCH")
@@ -244,7 +244,7 @@ def test_a_book_can_be_forgotten_without_a_request() -> None:
     assert kinds(apply(books, update("change bid 1 at 0.40"))) == []
 
 
-def test_subscribing_anew_after_unsubscribing() -> None:
+def test_subscribing_again_after_unsubscribing() -> None:
     books = live(A)
     books.apply(request("2", A))
     books.apply(request("1", A))
@@ -255,7 +255,7 @@ def test_subscribing_anew_after_unsubscribing() -> None:
     assert states(books) == ["LIVE"]
 
 
-def test_a_snapshot_on_its_way_while_unsubscribing_is_not_wanted(books: OrderBooks) -> None:
+def test_a_snapshot_in_transit_during_an_unsubscribe_is_ignored(books: OrderBooks) -> None:
     books.apply(request("1", A))
     books.apply(request("2"))
     books.apply(request("1", A))
@@ -265,7 +265,7 @@ def test_a_snapshot_on_its_way_while_unsubscribing_is_not_wanted(books: OrderBoo
     assert states(books) == ["LIVE"]
 
 
-def test_unsubscribing_from_all_keeps_what_was_asked_for_once() -> None:
+def test_unsubscribing_from_all_keeps_books_requested_once() -> None:
     books = live(A)
     books.apply(request("0", B, C))
     apply(books, snapshot(*BOOK, symbol=B))
@@ -280,7 +280,7 @@ def test_unsubscribing_from_all_keeps_what_was_asked_for_once() -> None:
 # --- refusals -------------------------------------------------------------------------------------------
 
 
-def test_a_refusal_is_of_the_oldest_request_that_nothing_came_for(books: OrderBooks) -> None:
+def test_a_refusal_belongs_to_the_oldest_unanswered_request(books: OrderBooks) -> None:
     books.apply(request("1", A))
     books.apply(request("1", B, C))
     apply(books, snapshot(*BOOK))
@@ -290,7 +290,7 @@ def test_a_refusal_is_of_the_oldest_request_that_nothing_came_for(books: OrderBo
     assert books.apply(REFUSED) == []
 
 
-def test_a_refusal_leaves_live_books_live_and_what_another_request_asked_for() -> None:
+def test_a_refusal_does_not_affect_live_books_and_books_of_other_requests() -> None:
     books = live(A)
     books.apply(request("1", A, B, C))
     books.apply(request("0", C))
@@ -306,20 +306,20 @@ def test_a_refusal_leaves_live_books_live_and_what_another_request_asked_for() -
     }
 
 
-def test_a_request_that_is_answered_in_part_is_not_refused(books: OrderBooks) -> None:
+def test_a_partly_answered_request_is_not_refused(books: OrderBooks) -> None:
     books.apply(request("1", A, B))
     apply(books, snapshot(*BOOK))
     assert books.apply(REFUSED) == []
     assert states(books) == ["LIVE", "WAITING"]
 
 
-def test_a_refusal_of_a_request_that_nobody_told_of_does_nothing() -> None:
+def test_a_refusal_of_an_unknown_request_has_no_effect() -> None:
     books = live()
     assert books.apply(REFUSED) == []
     assert states(books) == ["LIVE", "LIVE"]
 
 
-def test_a_refusal_of_what_is_no_longer_wanted_does_nothing(books: OrderBooks) -> None:
+def test_a_refusal_of_an_unsubscribed_book_has_no_effect(books: OrderBooks) -> None:
     books.apply(request("1", A))
     books.forget(A)
     assert books.apply(REFUSED) == []
@@ -333,7 +333,7 @@ def test_a_refusal_of_what_is_no_longer_wanted_does_nothing(books: OrderBooks) -
     ],
 )
 @pytest.mark.parametrize("known", [True, False])
-def test_a_reject_names_the_request_that_it_refuses(books: OrderBooks, reject: Message, known: bool) -> None:
+def test_a_reject_refuses_the_request_it_refers_to(books: OrderBooks, reject: Message, known: bool) -> None:
     first, second = request("1", A), request("1", B)
     books.apply(first)
     books.apply(second)
@@ -342,7 +342,7 @@ def test_a_reject_names_the_request_that_it_refuses(books: OrderBooks, reject: M
     assert books.apply(RejectReceived(reject, 4, request("2", A))) == []
 
 
-def test_a_snapshot_that_this_side_refused_answers_its_request(books: OrderBooks) -> None:
+def test_a_snapshot_refused_by_this_side_answers_its_request(books: OrderBooks) -> None:
     books.apply(request("1", A))
     books.apply(request("1", B))
     (told,) = books.apply(MessageRejected(snapshot(*BOOK), ()))
@@ -371,7 +371,7 @@ def test_a_single_snapshot_in_the_next_session_is_not_live_either() -> None:
     assert states(books) == ["SNAPSHOT"]
 
 
-def test_any_event_may_come_at_any_time() -> None:
+def test_any_event_is_accepted_at_any_time() -> None:
     empty: Any = OrderBooks()
     for event in (
         ENDED,
@@ -385,7 +385,7 @@ def test_any_event_may_come_at_any_time() -> None:
     assert len(empty) == 0
 
 
-def test_an_answer_that_never_comes_does_not_hold_up_what_was_asked_later(books: OrderBooks) -> None:
+def test_a_missing_answer_does_not_delay_later_requests(books: OrderBooks) -> None:
     books.apply(request("1", A))
     for kind in "121":
         books.apply(request(kind, B))
@@ -394,7 +394,7 @@ def test_an_answer_that_never_comes_does_not_hold_up_what_was_asked_later(books:
     assert {symbol: book.state.name for symbol, book in books.items()} == {A: "WAITING", B: "LIVE"}
 
 
-def test_a_client_that_subscribes_anew_by_itself_tells_of_it() -> None:
+def test_a_client_that_resubscribes_itself_reports_its_requests() -> None:
     books = live(A, B)
     books.apply(ENDED)
     books.apply(logged_on())

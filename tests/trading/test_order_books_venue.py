@@ -166,7 +166,7 @@ def test_books_are_rebuilt_after_the_connection_was_lost() -> None:
         traded.compare()
 
 
-def test_what_is_unsubscribed_is_told_no_more() -> None:
+def test_an_unsubscribed_market_gets_no_updates() -> None:
     traded = TradedBooks("prediction")
     traded.ask("1", *traded.symbols)
     traded.ask("2", SUBPENNY)
@@ -193,7 +193,7 @@ def test_too_many_markets_are_refused() -> None:
     assert traded.books["NO-SUCH"].best_bid is None
 
 
-def test_a_refusal_comes_as_a_message() -> None:
+def test_a_refusal_is_received_as_a_message() -> None:
     traded = TradedBooks("prediction", symbol_limits=SymbolLimits(per_request=1))
     traded.watcher.send(request("1", *traded.symbols))
     (event,) = (event for event in traded.watcher.events if isinstance(event, MessageReceived))

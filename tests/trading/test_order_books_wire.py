@@ -78,9 +78,7 @@ ONE_STALE, ALL_STALE, ALL_WELL = ["STALE", "LIVE", "WAITING"], ["STALE"] * 3, ["
         (f"268=1|{GOOD}52=20260821-12:00:00|", ALL_WELL),
     ],
 )
-def test_an_update_that_cannot_be_read_leaves_no_book_live_that_it_may_be_about(
-    body: str, after: list[str]
-) -> None:
+def test_an_unreadable_update_makes_every_affected_book_stale(body: str, after: list[str]) -> None:
     books = three()
     told = books.apply(from_wire(f"35=X|{body}"))
     assert states(books) == after
@@ -106,7 +104,7 @@ def test_an_update_that_cannot_be_read_leaves_no_book_live_that_it_may_be_about(
         (f"55={A}|268=1|269=0|270=0.40|271=6|9999=new|269=1|", ONE_STALE),
     ],
 )
-def test_a_snapshot_that_cannot_be_read_makes_no_book(body: str, after: list[str]) -> None:
+def test_an_unreadable_snapshot_makes_no_book(body: str, after: list[str]) -> None:
     books = three()
     told = books.apply(from_wire(f"35=W|{body}"))
     assert states(books) == after
@@ -114,14 +112,14 @@ def test_a_snapshot_that_cannot_be_read_makes_no_book(body: str, after: list[str
     assert {kind for each in told for kind in kinds(each)} == ({"UNREADABLE"} if "STALE" in after else set())
 
 
-def test_a_problem_is_told_in_words() -> None:
+def test_a_problem_is_reported_in_words() -> None:
     told = apply(three(), from_wire(f"35=X|268=1|279=1|55={A}|269=0|270=x|271=6|{STAMP}"))
     (found,) = told.discrepancies
     assert (found.kind, found.symbol, found.entry) == (DiscrepancyKind.UNREADABLE, A, None)
     assert "MDEntryPx (270)" in found.detail
 
 
-def test_books_that_are_stale_or_forgotten_are_not_told_of_problems() -> None:
+def test_stale_or_dropped_books_do_not_report_problems() -> None:
     books = three()
     books.apply(request("0", "ONCE"))
     books.apply(snapshot("bid 1 at 0.40", symbol="ONCE"))
@@ -137,14 +135,14 @@ def test_books_that_are_stale_or_forgotten_are_not_told_of_problems() -> None:
     }
 
 
-def test_the_trades_of_a_message_that_cannot_be_read_are_handed_on() -> None:
+def test_the_trades_of_an_unreadable_message_are_reported() -> None:
     books = three()
     trade = f"279=0|55={A}|269=2|270=0.41|271=3|{STAMP}2446=1|"
     told = apply(books, from_wire(f"35=X|268=2|{trade}279=1|55={A}|269=0|270=x|271=6|{STAMP}"))
     assert (kinds(told), len(told.trades), told.levels) == (["UNREADABLE"], 1, [])
 
 
-def test_what_cannot_be_read_can_be_tolerated() -> None:
+def test_unreadable_entries_can_be_tolerated() -> None:
     books = OrderBooks(tolerated=frozenset({DiscrepancyKind.UNREADABLE}))
     told = apply(books, from_wire(f"35=W|55={A}|268=2|269=0|270=0.40|271=6|269=0|270=x|271=6|"))
     assert (kinds(told), told.book.is_live, shown(told.book)) == (["UNREADABLE"], True, "6@0.40 |")
@@ -154,7 +152,7 @@ def test_what_cannot_be_read_can_be_tolerated() -> None:
     assert (kinds(told), told.book.is_live, shown(told.book)) == (["UNREADABLE"], True, "2@0.40 |")
 
 
-def test_an_update_that_cannot_be_read_may_be_the_first_of_its_market(books: OrderBooks) -> None:
+def test_an_unreadable_update_may_be_the_first_of_its_market(books: OrderBooks) -> None:
     told = apply(books, from_wire(f"35=X|268=1|279=0|55={A}|269=0|270=x|271=6|"))
     assert (kinds(told), books.stale()) == (["UNREADABLE"], [A])
 
@@ -179,7 +177,7 @@ def sound(books: OrderBooks) -> None:
         assert (book.stale_reason is None) == (book.state is not BookState.STALE)
 
 
-def test_a_message_that_is_cut_anywhere_does_not_lose_a_level_in_silence() -> None:
+def test_a_message_truncated_anywhere_never_loses_a_level_silently() -> None:
     for end in range(len(WHOLE_SNAPSHOT)):
         books = OrderBooks()
         books.apply(from_wire(f"35=W|{WHOLE_SNAPSHOT[:end]}"))
@@ -234,7 +232,7 @@ def drain(both: Pair, books: OrderBooks) -> list[Event]:
     return events
 
 
-def test_a_message_that_is_corrupted_on_its_way_makes_books_stale_until_the_next_session() -> None:
+def test_a_message_corrupted_in_transit_makes_books_stale_until_the_next_session() -> None:
     both, books = market_data(), OrderBooks()
     both.venue.send(snapshot("bid 5 at 0.40"), both.clock.now)
     drain(both, books)
@@ -259,7 +257,7 @@ def test_a_message_that_is_corrupted_on_its_way_makes_books_stale_until_the_next
     assert books[A].stale_reason is StaleReason.SESSION_ENDED
 
 
-def test_a_strict_session_refuses_and_the_book_knows() -> None:
+def test_a_message_refused_by_a_strict_session_makes_its_book_stale() -> None:
     wired, books = established(Role.INITIATOR, "KalshiMD", strict=True), three()
     event = one(wired.receive(wired.peer.message("X", f"268=1|{GOOD}9999=new|")), MessageRejected)
     books.apply(event)
@@ -341,7 +339,7 @@ def calls_of(action: Callable[[], object]) -> int:
     return count
 
 
-def test_an_update_takes_the_same_steps_among_one_book_and_among_thousands() -> None:
+def test_the_cost_of_an_update_does_not_depend_on_the_number_of_books() -> None:
     few, many = OrderBooks(), OrderBooks()
     few.apply(snapshot("bid 5 at 0.40"))
     full = snapshot("bid 5 at 0.40", "offer 1 at 0.60")

@@ -129,7 +129,7 @@ def groups() -> OrderGroups:
 # --- requests and answers -------------------------------------------------------------------------------
 
 
-def test_the_answer_to_a_create_names_the_group(groups: OrderGroups) -> None:
+def test_the_answer_to_a_create_contains_the_group_id(groups: OrderGroups) -> None:
     request = OrderGroupRequest.create(25, alloc_account=3)
     groups.apply(request)
     assert (groups.in_flight, len(groups)) == (request, 0)
@@ -141,7 +141,7 @@ def test_the_answer_to_a_create_names_the_group(groups: OrderGroups) -> None:
     assert list(groups) == [G]
 
 
-def test_while_a_request_has_no_answer_no_other_is_taken(groups: OrderGroups) -> None:
+def test_no_other_request_is_accepted_while_one_is_unanswered(groups: OrderGroups) -> None:
     group = create(groups)
     first = OrderGroupRequest.trigger(G)
     groups.apply(first)
@@ -152,7 +152,7 @@ def test_while_a_request_has_no_answer_no_other_is_taken(groups: OrderGroups) ->
     assert state(group) is GroupState.TRIGGERED
 
 
-def test_a_request_that_send_refused_is_taken_back(groups: OrderGroups) -> None:
+def test_a_request_that_send_refused_is_withdrawn(groups: OrderGroups) -> None:
     request = OrderGroupRequest.create(10)
     groups.apply(request)
     groups.withdraw(OrderGroupRequest.create(10))  # another request
@@ -172,7 +172,7 @@ def test_a_refused_request_changes_nothing(groups: OrderGroups) -> None:
     assert state(group) is GroupState.ACTIVE
 
 
-def test_a_limit_that_is_not_the_one_asked_for_is_told_and_holds(groups: OrderGroups) -> None:
+def test_a_limit_other_than_the_requested_one_is_reported_and_applied(groups: OrderGroups) -> None:
     groups.apply(OrderGroupRequest.create(25))
     [found] = told(groups, response(G, 20)).discrepancies
     assert (found.kind, groups[G].limit) == (Kind.OTHER_LIMIT, 20)
@@ -182,7 +182,7 @@ def test_a_limit_that_is_not_the_one_asked_for_is_told_and_holds(groups: OrderGr
 # --- uncertainty ----------------------------------------------------------------------------------------
 
 
-def test_a_create_of_unknown_outcome_may_have_made_a_group(groups: OrderGroups) -> None:
+def test_a_create_with_an_unknown_outcome_may_have_created_a_group(groups: OrderGroups) -> None:
     request = OrderGroupRequest.create(10)
     groups.apply(request)
     update = told(groups, unknown(request))
@@ -193,7 +193,7 @@ def test_a_create_of_unknown_outcome_may_have_made_a_group(groups: OrderGroups) 
     assert (groups.lost_creates, groups[G].orphan, groups[G].state) == (0, True, GroupState.UNKNOWN)
 
 
-def test_an_unknown_outcome_about_a_group_that_is_not_kept_is_told(groups: OrderGroups) -> None:
+def test_an_unknown_outcome_about_an_unknown_group_is_reported(groups: OrderGroups) -> None:
     request = OrderGroupRequest.trigger(G)
     groups.apply(request)
     update = told(groups, unknown(request))
@@ -202,7 +202,7 @@ def test_an_unknown_outcome_about_a_group_that_is_not_kept_is_told(groups: Order
     assert groups.lost_creates == 0
 
 
-def test_other_uncertain_requests_do_not_concern_it(groups: OrderGroups) -> None:
+def test_other_uncertain_requests_do_not_affect_groups(groups: OrderGroups) -> None:
     request = OrderGroupRequest.create(10)
     assert groups.apply(unknown(request)) == []
     groups.apply(request)
@@ -211,7 +211,7 @@ def test_other_uncertain_requests_do_not_concern_it(groups: OrderGroups) -> None
     assert groups.in_flight is request
 
 
-def test_a_response_to_nothing_is_an_orphan(groups: OrderGroups) -> None:
+def test_an_unsolicited_response_is_an_orphan(groups: OrderGroups) -> None:
     assert kinds(groups, response(G, 10)) == [Kind.ORPHAN]
     for _ in range(2):
         assert groups.apply(response(G, 12)) == []
@@ -226,7 +226,7 @@ def test_a_response_about_another_group_is_not_the_answer(groups: OrderGroups) -
     assert groups.in_flight is request
 
 
-def test_the_answer_about_a_group_that_was_not_known_tells_of_it(groups: OrderGroups) -> None:
+def test_an_answer_about_an_unknown_group_adds_it(groups: OrderGroups) -> None:
     ask(groups, OrderGroupRequest.trigger(G))
     assert (groups[G].state, groups[G].orphan) == (GroupState.TRIGGERED, True)
     ask(groups, OrderGroupRequest.update(H, order_group_contracts_limit=9), 9)
@@ -235,7 +235,7 @@ def test_the_answer_about_a_group_that_was_not_known_tells_of_it(groups: OrderGr
     assert list(groups) == [G]
 
 
-def test_a_response_that_cannot_be_read_is_told(groups: OrderGroups) -> None:
+def test_an_unreadable_response_is_reported(groups: OrderGroups) -> None:
     groups.apply(OrderGroupRequest.create(10))
     assert kinds(groups, CODEC.decode(raw("35=UOH|34=2|"))) == [Kind.TOO_MANY]
     assert len(groups) == 0
@@ -246,7 +246,7 @@ def test_a_response_that_cannot_be_read_is_told(groups: OrderGroups) -> None:
 # --- fills ----------------------------------------------------------------------------------------------
 
 
-def test_room_is_the_limit_less_what_filled_within_the_window(groups: OrderGroups) -> None:
+def test_room_is_the_limit_minus_the_fills_within_the_window(groups: OrderGroups) -> None:
     create(groups)
     groups.apply(order("a"))
     groups.apply(report("a", "1;1"))
@@ -260,7 +260,7 @@ def test_room_is_the_limit_less_what_filled_within_the_window(groups: OrderGroup
     assert groups.room(G, at(4) + WINDOW) == 10
 
 
-def test_an_order_that_was_not_sent_is_forgotten(groups: OrderGroups) -> None:
+def test_an_order_that_was_not_sent_is_dropped(groups: OrderGroups) -> None:
     create(groups)
     withdrawn = order("a")
     groups.apply(withdrawn)
@@ -279,7 +279,7 @@ def test_an_order_that_was_not_sent_is_forgotten(groups: OrderGroups) -> None:
         {"transact_time": BEGINNING},
     ],
 )
-def test_after_a_fill_that_cannot_be_read_a_group_may_have_triggered(
+def test_after_an_unreadable_fill_a_group_may_have_triggered(
     groups: OrderGroups, more: dict[str, Any]
 ) -> None:
     group = create(groups)
@@ -295,7 +295,7 @@ def test_after_a_fill_that_cannot_be_read_a_group_may_have_triggered(
     assert state(group) is GroupState.ACTIVE
 
 
-def test_of_many_limits_the_last_are_remembered(groups: OrderGroups) -> None:
+def test_only_the_last_limits_are_remembered(groups: OrderGroups) -> None:
     group = create(groups)
     groups.apply(order("a"))
     for number in range(2 * MAX_LIMITS):
@@ -327,7 +327,7 @@ def test_without_any_time_an_answer_does_not_show_what_followed_it() -> None:
     assert state(groups[G]) is GroupState.UNKNOWN
 
 
-def test_what_does_not_concern_groups_does_nothing(groups: OrderGroups) -> None:
+def test_messages_unrelated_to_groups_have_no_effect(groups: OrderGroups) -> None:
     assert groups.apply(object()) == []
     assert groups.apply(report("a", "1;1")) == []
     with pytest.raises(KeyError):
@@ -611,7 +611,7 @@ def test_groups_are_bounded() -> None:
     assert list(groups) == [G]
 
 
-def test_the_orders_remembered_are_bounded_and_a_group_of_a_forgotten_one_may_have_triggered() -> None:
+def test_remembered_orders_are_bounded_and_a_group_of_a_dropped_one_may_have_triggered() -> None:
     groups = OrderGroups(max_orders=2)
     create(groups)
     for name in "abc":
@@ -622,7 +622,7 @@ def test_the_orders_remembered_are_bounded_and_a_group_of_a_forgotten_one_may_ha
     groups.apply(order("d"))  # An open order whose group is gone lacks no reports.
 
 
-def test_of_orders_that_have_ended_the_last_are_remembered() -> None:
+def test_only_the_last_ended_orders_are_remembered() -> None:
     groups = OrderGroups(max_orders=2)
     create(groups)
     for number, name in enumerate("abcd"):
@@ -643,7 +643,7 @@ def test_an_endless_order_id_is_not_kept(groups: OrderGroups) -> None:
     assert LONG not in json.dumps(groups.dump())
 
 
-def test_the_fills_remembered_are_bounded_and_a_group_of_forgotten_ones_may_have_triggered() -> None:
+def test_remembered_fills_are_bounded_and_a_group_of_dropped_ones_may_have_triggered() -> None:
     groups = OrderGroups(max_fills=3)
     group = create(groups)
     groups.apply(order("a"))
@@ -680,7 +680,7 @@ def test_fills_are_forgotten_as_windows_pass(groups: OrderGroups) -> None:
         "report",
     ],
 )
-def test_where_reports_may_be_missing_the_groups_of_open_orders_may_have_triggered(
+def test_with_missing_reports_the_groups_of_open_orders_may_have_triggered(
     groups: OrderGroups, lost: Any
 ) -> None:
     groups.apply(logged_on())
@@ -710,14 +710,14 @@ def test_where_reports_may_be_missing_the_groups_of_open_orders_may_have_trigger
         MessageRejected(report("z", "2;1"), ()),
     ],
 )
-def test_where_no_report_is_missing_nothing_is_uncertain(groups: OrderGroups, happened: object) -> None:
+def test_without_missing_reports_no_group_is_uncertain(groups: OrderGroups, happened: object) -> None:
     group = create(groups)
     groups.apply(order("a"))
     assert groups.apply(happened) == []
     assert state(group) is GroupState.ACTIVE
 
 
-def test_a_report_without_header_is_of_its_own_time(groups: OrderGroups) -> None:
+def test_a_report_without_header_uses_its_own_time(groups: OrderGroups) -> None:
     group = create(groups)
     groups.apply(order("a"))
     for exec_id in ("2;1", "2;2"):
@@ -731,7 +731,7 @@ def test_a_report_without_header_is_of_its_own_time(groups: OrderGroups) -> None
 
 
 @pytest.mark.parametrize("time", [BEGINNING, BEGINNING + timedelta(seconds=1), END])
-def test_times_at_the_ends_of_the_calendar_are_read_and_dumped(groups: OrderGroups, time: datetime) -> None:
+def test_extreme_times_are_decoded_and_dumped(groups: OrderGroups, time: datetime) -> None:
     create(groups, limit=1)
     groups.apply(order("a"))
     for exec_id in ("1;1", "1;2"):
@@ -751,7 +751,7 @@ def test_times_at_the_ends_of_the_calendar_are_read_and_dumped(groups: OrderGrou
 # --- dumps ----------------------------------------------------------------------------------------------
 
 
-def test_what_was_dumped_is_known_again_and_goes_on(groups: OrderGroups) -> None:
+def test_a_loaded_dump_restores_the_state_and_continues(groups: OrderGroups) -> None:
     create(groups)
     create(groups, H)
     groups.apply(order("a"))
@@ -793,9 +793,7 @@ def test_after_a_crash_reports_about_open_orders_may_be_missing(groups: OrderGro
 @pytest.mark.parametrize(
     "dumped", [{}, {"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "groups": [{}]}]
 )
-def test_what_dump_did_not_give_is_refused_and_changes_nothing(
-    groups: OrderGroups, dumped: dict[str, Any]
-) -> None:
+def test_an_invalid_dump_is_refused_without_effect(groups: OrderGroups, dumped: dict[str, Any]) -> None:
     create(groups)
     with pytest.raises(ValueError, match=r"version|not given by OrderGroups\.dump"):
         groups.load(dumped)
@@ -809,7 +807,7 @@ def test_what_dump_did_not_give_is_refused_and_changes_nothing(
     st.lists(st.tuples(st.integers(0, 40), st.integers(1, 5)), min_size=1, max_size=12),
     st.data(),
 )
-def test_room_is_as_a_slow_model_has_it_whatever_comes_late_or_again(
+def test_room_agrees_with_a_slow_model_for_late_and_duplicate_reports(
     fills: list[tuple[int, int]], data: st.DataObject
 ) -> None:
     groups = OrderGroups()

@@ -51,7 +51,7 @@ def test_the_state_and_the_room_are_exact_where_every_message_arrives(seed: int,
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=100)
 @given(seed=st.integers(0, 100_000), steps=st.integers(1, 60))
-def test_what_seems_certain_is_so(way: str, seed: int, steps: int) -> None:
+def test_every_certain_state_is_correct(way: str, seed: int, steps: int) -> None:
     program = drawn(seed, **WAYS[way])
     for _ in range(steps):
         program.step()
@@ -87,7 +87,7 @@ def reports(times: list[tuple[int, int, int]]) -> list[Any]:
     st.integers(4, 20),
     st.data(),
 )
-def test_every_order_of_arrival_comes_to_the_same_state(
+def test_every_order_of_arrival_leads_to_the_same_state(
     times: list[tuple[int, int, int]], limit: int, data: st.DataObject
 ) -> None:
     made = reports(times)

@@ -93,7 +93,7 @@ def test_a_fill_counts_once_and_also_after_the_end(orders: Orders) -> None:
     assert not orders.doubts()
 
 
-def test_of_fees_and_money_those_count_that_say_how_much(orders: Orders) -> None:
+def test_only_reports_with_amounts_count_for_fees_and_balances(orders: Orders) -> None:
     trade = report("trade", "1;2", cum="4", last=("4", "0.40"), fee="0.03", balance="-1.63")
     [fee], [change] = trade.misc_fees, trade.collateral_amount_changes
     untold = attrs.evolve(fee, misc_fee_amt="1")
@@ -110,7 +110,7 @@ def test_of_fees_and_money_those_count_that_say_how_much(orders: Orders) -> None
     assert only(orders).fees == Decimal("0.04")
 
 
-def test_the_newest_report_is_that_with_the_highest_key(orders: Orders) -> None:
+def test_the_newest_report_has_the_highest_key(orders: Orders) -> None:
     feed(orders, place(), change("b"), report("replaced", "1;9", cl_ord_id="b", qty="20", price="0.45"))
     order = only(orders)
     feed(orders, report("new", "1;2"))
@@ -136,14 +136,14 @@ def test_a_change_is_pending_until_it_is_answered(orders: Orders) -> None:
     assert (order.pending, order.cl_ord_id, orders.by_cl_ord_id("b")) == ([], "b", order)
 
 
-def test_a_refused_cancel_leaves_the_order_as_it_was(orders: Orders) -> None:
+def test_a_refused_cancel_leaves_the_order_unchanged(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"))
     order = only(orders)
     [told] = feed(orders, refusal("c"))
     assert (len(told.answered), order.pending, order.state) == (1, [], OrderState.OPEN)
 
 
-def test_a_fill_says_nothing_of_a_cancel_with_the_id_of_its_order(orders: Orders) -> None:
+def test_a_fill_does_not_settle_a_pending_cancel_with_the_id_of_its_order(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("a"))
     order = only(orders)
     feed(orders, report("trade", "1;2", cum="4", last=("4", "0.40")))
@@ -152,7 +152,7 @@ def test_a_fill_says_nothing_of_a_cancel_with_the_id_of_its_order(orders: Orders
     assert order.pending == []
 
 
-def test_a_later_change_that_was_done_shows_that_the_one_before_it_was(orders: Orders) -> None:
+def test_an_accepted_change_implies_that_the_previous_one_was_accepted(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), change("b"), change("c", "b"))
     order = only(orders)
     feed(orders, report("trade", "1;4", cl_ord_id="c", qty="20", cum="4", last=("4", "0.40")))
@@ -198,7 +198,7 @@ def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders,
 
 
 @pytest.mark.parametrize("answers", list(permutations((FIRST, refusal("a", number=7), SECOND))))
-def test_answers_to_amends_under_one_clordid_come_to_the_same_in_every_order(
+def test_answers_to_amends_under_one_clordid_lead_to_the_same_in_every_order(
     orders: Orders, answers: tuple[Message, ...]
 ) -> None:
     order = amended(orders, "20", "25", "30", "35")
@@ -208,7 +208,7 @@ def test_answers_to_amends_under_one_clordid_come_to_the_same_in_every_order(
     assert order.remaining == 30
 
 
-def test_a_report_names_by_origclordid_which_of_two_changes_to_one_clordid_it_answers(orders: Orders) -> None:
+def test_origclordid_selects_which_of_two_changes_a_report_answers(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), change("b", "a", "20"), change("b", "b", "30"))
     order = only(orders)
     feed(orders, report("trade", "1;2", cl_ord_id="b", qty="20", cum="4", last=("4", "0.40")))
@@ -223,7 +223,7 @@ def test_a_report_names_by_origclordid_which_of_two_changes_to_one_clordid_it_an
     assert pending(order) == [50]  # sent after the accepted one, though that one chains from its id
 
 
-def test_an_accepted_amend_shows_that_the_one_which_gave_the_order_its_clordid_was(orders: Orders) -> None:
+def test_an_accepted_amend_implies_acceptance_of_the_one_that_named_the_order(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), change("b", "a", "20"), change("b", "b", "30"))
     feed(orders, report("replaced", "1;3", cl_ord_id="b", orig_cl_ord_id="b", qty="30"))
     assert only(orders).pending == []
@@ -251,7 +251,7 @@ def test_a_refusal_or_report_answers_the_request_of_its_kind(orders: Orders) -> 
     assert [request.msg_type for request in order.pending] == ["F"]
 
 
-def test_a_reject_or_withdrawal_is_of_the_amend_with_its_terms(orders: Orders) -> None:
+def test_a_reject_or_withdrawal_applies_to_the_amend_with_its_terms(orders: Orders) -> None:
     order = amended(orders, "20", "30", "40", "40")
     feed(orders, RejectReceived(Reject(ref_seq_num=4), 4, change("a", "a", "30")))
     assert pending(order) == [20, 40, 40]
@@ -260,7 +260,7 @@ def test_a_reject_or_withdrawal_is_of_the_amend_with_its_terms(orders: Orders) -
     assert pending(order) == [20, 40]
 
 
-def test_live_reports_answer_what_waits_and_copies_what_is_uncertain(orders: Orders) -> None:
+def test_live_reports_answer_pending_requests_and_copies_uncertain_ones(orders: Orders) -> None:
     order = amended(orders, "20")
     feed(orders, logged_on(), ENDED, logged_on(), change("a", "a", "30"))
     feed(orders, SECOND)
@@ -289,7 +289,7 @@ def test_the_account_is_the_one_of_the_newest_report_that_contains_one(orders: O
     assert sorted(fill.quantity for fill in told.moved) == [1, 1, 4]
 
 
-def test_of_two_reports_with_one_key_the_same_account_and_price_count_in_every_order() -> None:
+def test_two_reports_with_one_key_give_the_same_account_and_price_in_every_order() -> None:
     found = set()
     both = [
         report("new", "1;1", alloc_account=account, price=price)
@@ -302,7 +302,7 @@ def test_of_two_reports_with_one_key_the_same_account_and_price_count_in_every_o
     assert found == {(Account(2), Decimal("0.5"))}
 
 
-def test_a_report_without_a_key_states_the_account_of_an_order_that_none_else_states(orders: Orders) -> None:
+def test_a_report_without_a_key_gives_the_account_if_no_other_does(orders: Orders) -> None:
     feed(orders, place(), report("new", "?", alloc_account=7))
     other = Orders("KalshiRT")
     other.load(json.loads(json.dumps(orders.dump())))
@@ -321,12 +321,12 @@ def test_an_order_whose_first_report_is_missing_is_found_by_its_changes(orders: 
     assert order.pending == []
 
 
-def test_a_cancel_tells_of_an_order_that_nothing_was_reported_of(orders: Orders) -> None:
+def test_a_cancel_adds_an_order_without_any_report(orders: Orders) -> None:
     feed(orders, place(), report("canceled", "1;5", cl_ord_id="x", orig_cl_ord_id="a"))
     assert only(orders).state is OrderState.DONE
 
 
-def test_the_end_of_an_order_answers_what_was_pending(orders: Orders) -> None:
+def test_the_end_of_an_order_answers_its_pending_requests(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), change("d"))
     [told] = feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
     assert len(told.answered) == 2
@@ -337,7 +337,7 @@ def test_the_end_of_an_order_answers_what_was_pending(orders: Orders) -> None:
     assert feed(orders, cancel("e")) == []
 
 
-def test_a_clordid_may_be_used_again_once_its_order_is_done(orders: Orders) -> None:
+def test_a_clordid_may_be_reused_once_its_order_is_done(orders: Orders) -> None:
     feed(
         orders, place(), report("new", "1;1"), report("canceled", "1;2"), place(), report("new", "1;3", "o2")
     )
@@ -381,7 +381,7 @@ def test_a_rejected_order_is_done(orders: Orders) -> None:
     assert order.remaining == 0
 
 
-def test_a_rejection_may_name_the_order_that_stands_in_the_way(orders: Orders) -> None:
+def test_a_rejection_may_contain_the_id_of_the_conflicting_order(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), place())
     feed(orders, report("rejected", "1;2", text=ExecutionReportText.ORDER_ALREADY_EXISTS))
     first, second = orders
@@ -394,7 +394,7 @@ def test_a_rejection_may_be_of_a_change(orders: Orders) -> None:
     assert (only(orders).state, only(orders).pending) == (OrderState.OPEN, [])
 
 
-def test_the_rejections_of_others_are_no_orders(orders: Orders) -> None:
+def test_rejections_of_foreign_orders_add_no_orders(orders: Orders) -> None:
     assert feed(orders, report("rejected", "1;2", "o7", "z")) == []
     assert len(orders) == 0
 
@@ -417,7 +417,7 @@ def test_a_request_may_be_refused_by_the_session(orders: Orders, word: str) -> N
     assert feed(orders, RejectReceived(reject, 3, sent)) == []
 
 
-def test_a_reject_of_a_request_that_cannot_be_found_is_told(orders: Orders) -> None:
+def test_a_reject_of_an_unknown_request_is_reported(orders: Orders) -> None:
     feed(orders, place())
     told = feed(orders, RejectReceived(Reject(ref_seq_num=3, ref_msg_type="D"), 3, None))
     assert [kind.name for kind in kinds(told)] == ["UNKNOWN_REQUEST"]
@@ -425,7 +425,7 @@ def test_a_reject_of_a_request_that_cannot_be_found_is_told(orders: Orders) -> N
     assert feed(orders, RejectReceived(Reject(ref_seq_num=3), 3, None)) == []
 
 
-def test_what_was_not_sent_is_withdrawn(orders: Orders) -> None:
+def test_an_unsent_request_is_withdrawn(orders: Orders) -> None:
     request = place()
     feed(orders, request)
     [told] = orders.withdraw(request)
@@ -453,7 +453,7 @@ def test_prices_in_cents_are_dollars_here() -> None:
     assert not Orders(logon={}).dollars
 
 
-def test_what_a_log_has_twice_counts_once(orders: Orders) -> None:
+def test_a_message_applied_twice_from_a_log_counts_once(orders: Orders) -> None:
     for each in (place(), cancel("c"), change("d")):
         feed(orders, each)
         each.header = attrs.evolve(header(each), poss_dup_flag=True)
@@ -468,7 +468,7 @@ def test_a_report_without_a_header_counts(orders: Orders) -> None:
     assert seen(only(orders), "state order_id") == (OrderState.OPEN, "o1")
 
 
-def test_other_things_do_nothing(orders: Orders) -> None:
+def test_other_objects_have_no_effect(orders: Orders) -> None:
     reject = Reject(ref_seq_num=1)
     assert feed(orders, "text", None, reject, MessageReceived(reject), MessageReceived(place()), 7) == []
     assert orders.newest == {}
@@ -478,7 +478,7 @@ def test_other_things_do_nothing(orders: Orders) -> None:
     assert repr(next(iter(orders))) == shown
 
 
-def test_what_is_derived_from_a_request_or_an_event_is_taken_as_that(orders: Orders) -> None:
+def test_subclasses_of_requests_and_events_are_accepted(orders: Orders) -> None:
     class Mine(NewOrderSingle):
         """A user's own kind of order."""
 
@@ -492,7 +492,7 @@ def test_what_is_derived_from_a_request_or_an_event_is_taken_as_that(orders: Ord
     assert only(orders).state is OrderState.UNVERIFIED
 
 
-def test_of_two_orders_with_one_clordid_the_one_goes_that_was_withdrawn(orders: Orders) -> None:
+def test_withdrawing_one_of_two_orders_with_one_clordid_keeps_the_other(orders: Orders) -> None:
     second = place(qty="20")
     feed(orders, place(), second)
     orders.withdraw(second)
@@ -501,6 +501,6 @@ def test_of_two_orders_with_one_clordid_the_one_goes_that_was_withdrawn(orders: 
     assert order.remaining == 10
 
 
-def test_a_report_of_another_side_is_not_about_an_order_of_that_clordid(orders: Orders) -> None:
+def test_a_report_with_another_side_does_not_match_by_clordid(orders: Orders) -> None:
     feed(orders, place(side=SELL), report("new", "1;1"))
     assert [order.state for order in orders] == [OrderState.SENT, OrderState.OPEN]

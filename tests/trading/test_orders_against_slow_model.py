@@ -26,7 +26,7 @@ SEEDS = range(6)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_life_as_it_happened(seed: int) -> None:
+def test_a_history_in_its_original_order(seed: int) -> None:
     history = History.drawn(seed, 150)
     orders = Orders()
     for count, step in enumerate(history.steps):
@@ -41,7 +41,7 @@ def test_a_life_as_it_happened(seed: int) -> None:
 
 @settings(max_examples=80)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
-def test_every_order_of_arrival_comes_to_the_same(seed: int, length: int, shuffle: int) -> None:
+def test_every_order_of_arrival_leads_to_the_same(seed: int, length: int, shuffle: int) -> None:
     compare_orders_of_arrival(seed, length, shuffle)
 
 
@@ -83,7 +83,7 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_shows_in_some_order_of_arrival(name: str) -> None:
+def test_a_fault_is_detected_in_some_order_of_arrival(name: str) -> None:
     def compare() -> None:
         for seed in range(20):
             compare_orders_of_arrival(seed, 40, seed)
@@ -119,7 +119,7 @@ KINDS = ["new", "pending", "rejected", "rejected without a key", "unsure", "done
 
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4), st.integers(0, 10_000))
-def test_orders_sent_under_one_clordid_come_to_the_same(drawn: list[str], shuffle: int) -> None:
+def test_orders_sent_under_one_clordid_lead_to_the_same(drawn: list[str], shuffle: int) -> None:
     random = Random(shuffle)
     told = [answer for number, kind in enumerate(drawn) for answer in answers(number, kind)]
     found = []
@@ -159,7 +159,7 @@ def test_live_and_copied_reports_interleave(seed: int, length: int, shuffle: int
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_cut_at_every_message_nothing_is_believed_that_was_not_told(seed: int) -> None:
+def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
     random = Random(seed)
     steps: list[Any] = list(History.drawn(seed, 40).steps)
     final = {row["order_id"]: row for row in model(steps)}
@@ -211,7 +211,7 @@ def test_cut_at_every_message_nothing_is_believed_that_was_not_told(seed: int) -
 
 @settings(max_examples=30)
 @given(st.integers(0, 10_000), st.integers(1, 30), st.data())
-def test_a_dump_goes_on_where_it_was_taken(seed: int, length: int, data: st.DataObject) -> None:
+def test_a_dump_continues_where_it_was_taken(seed: int, length: int, data: st.DataObject) -> None:
     steps = History.drawn(seed, length).steps
     cut = data.draw(st.integers(0, len(steps)))
     orders, other = Orders("KalshiRT"), Orders("KalshiRT")

@@ -34,7 +34,7 @@ def names(told: list[OrderUpdate]) -> list[str]:
     return [kind.name for kind in kinds(told)]
 
 
-def test_the_order_that_was_done_first_makes_room() -> None:
+def test_the_order_that_was_done_first_is_evicted() -> None:
     orders = Orders(max_orders=3)
     for number in (1, 2, 3):
         feed(orders, report("new", f"1;{number}", f"o{number}", f"c{number}"))
@@ -54,7 +54,7 @@ def test_the_order_that_was_done_first_makes_room() -> None:
     assert [len(update.fills) for update in told] == [0, 1]
 
 
-def test_what_made_room_is_known_on_every_shard_that_told_of_it() -> None:
+def test_an_evicted_order_is_remembered_on_every_shard_that_reported_it() -> None:
     orders = Orders(max_orders=1)
     trade: dict[str, Any] = {"last": ("4", "0.40")}
     feed(orders, report("trade", "1;7;1", cum="4", **trade), report("trade", "1;3;2", cum="8", **trade))
@@ -64,7 +64,7 @@ def test_what_made_room_is_known_on_every_shard_that_told_of_it() -> None:
         assert names(feed(orders, Copied(report("trade", key, cum="4", **trade)))) == ["FORGOTTEN"]
 
 
-def test_a_request_that_was_refused_makes_room() -> None:
+def test_a_refused_request_is_evicted() -> None:
     orders = Orders(max_orders=1)
     request = place("x")
     reject = BusinessMessageReject(ref_seq_num=3, ref_msg_type=request.MSG_TYPE, business_reject_reason="0")
@@ -77,7 +77,7 @@ def test_a_request_that_was_refused_makes_room() -> None:
     assert [order.order_id for order in orders] == ["o2"]
 
 
-def test_where_no_order_is_done_no_other_is_taken_up() -> None:
+def test_without_done_orders_no_foreign_order_is_added() -> None:
     orders = Orders(max_orders=2)
     feed(orders, report("new", "1;1", "o1", "c1"), report("new", "1;2", "o2", "c2"))
     told = feed(orders, report("new", "1;3", "o3", "c3"))
@@ -87,7 +87,7 @@ def test_where_no_order_is_done_no_other_is_taken_up() -> None:
     assert len(orders) == 3
 
 
-def test_fills_have_a_bound_and_those_beyond_it_are_unseen() -> None:
+def test_fills_are_bounded_and_those_beyond_the_bound_are_missing() -> None:
     orders = Orders(max_fills=2)
     told: list[OrderUpdate] = []
     for number in (1, 2, 3):
@@ -98,7 +98,7 @@ def test_fills_have_a_bound_and_those_beyond_it_are_unseen() -> None:
 
 
 @pytest.mark.parametrize("field", ["order_id", "cl_ord_id", "orig_cl_ord_id", "symbol"])
-def test_ids_of_any_size_are_not_kept(orders: Orders, field: str) -> None:
+def test_oversized_ids_are_not_kept(orders: Orders, field: str) -> None:
     told = feed(orders, raw_report(**{field: "x" * (MAX_ID_SIZE + 1)}))
     assert (names(told), len(orders)) == (["TOO_MANY"], 0)
     assert len(str(told[0].discrepancies[0])) < 200
@@ -107,7 +107,7 @@ def test_ids_of_any_size_are_not_kept(orders: Orders, field: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["cl_ord_id", "orig_cl_ord_id", "symbol"])
-def test_a_report_with_an_id_of_any_size_says_nothing_of_a_known_order(orders: Orders, field: str) -> None:
+def test_a_report_with_an_oversized_id_does_not_affect_a_known_order(orders: Orders, field: str) -> None:
     feed(orders, place(), report("new", "1;1"))
     before = orders.dump()
     told = feed(orders, raw_report(exec_id="1;2", cum_qty=Decimal(4), **{field: "x" * (MAX_ID_SIZE + 1)}))
@@ -115,25 +115,25 @@ def test_a_report_with_an_id_of_any_size_says_nothing_of_a_known_order(orders: O
     assert orders.dump() == before
 
 
-def test_a_text_is_kept_in_part(orders: Orders) -> None:
+def test_long_texts_are_truncated(orders: Orders) -> None:
     feed(orders, report("canceled", "1;1", text="x" * 10_000))
     assert len(only(orders).text) == MAX_ID_SIZE
 
 
-def test_shards_have_a_bound(orders: Orders) -> None:
+def test_shards_are_bounded(orders: Orders) -> None:
     for shard in range(MAX_SHARDS + 10):
         feed(orders, report("new", f"1;1;{shard}", f"o{shard}", f"c{shard}"))
     assert len(orders.newest) == MAX_SHARDS
 
 
-def test_symbols_have_a_bound() -> None:
+def test_symbols_are_bounded() -> None:
     orders = Orders(max_orders=2)
     for number in range(1, 20):
         feed(orders, report("canceled", f"1;{number}", f"o{number}", f"c{number}", symbol=f"s{number}"))
     assert len(orders._shards) == len(orders) == 2
 
 
-def test_answers_that_are_known_again_have_a_bound(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_answers_are_bounded(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orders_module, "MAX_ANSWERS", 5)
     feed(orders, place(), report("new", "1;1"))
     for number in range(1, 9):
@@ -145,7 +145,7 @@ def test_answers_that_are_known_again_have_a_bound(orders: Orders, monkeypatch: 
     assert only(orders).pending == []
 
 
-def test_what_an_end_overtook_is_refused_without_an_alarm(
+def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
     orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orders_module, "MAX_ANSWERS", 3)
@@ -163,7 +163,7 @@ def test_what_an_end_overtook_is_refused_without_an_alarm(
     assert names(feed(orders, refusal("v", "o1", number=8))) == []  # of a done order
 
 
-def test_a_clordid_that_is_used_again_and_again_costs_no_more() -> None:
+def test_reusing_a_clordid_does_not_grow_the_state() -> None:
     orders = Orders()
     for number in range(1, 3 * MAX_NAMESAKES):
         feed(orders, place(), report("canceled", f"1;{number}", f"o{number}"))
@@ -175,7 +175,7 @@ def test_a_clordid_that_is_used_again_and_again_costs_no_more() -> None:
     assert found.order_id == "o999"
 
 
-def test_nothing_grows_over_the_lives_of_many_orders() -> None:
+def test_the_state_does_not_grow_over_many_orders() -> None:
     orders = Orders(max_orders=20)
     for number in range(1, 2000):
         mine = f"c{number}"
@@ -194,9 +194,7 @@ def test_nothing_grows_over_the_lives_of_many_orders() -> None:
 
 
 @pytest.mark.parametrize("exec_id", [None, "", "NONE", "1", "1;2;3;4", "x" * 1000])
-def test_a_trade_without_a_key_is_not_counted_and_seen_to_be_missing(
-    orders: Orders, exec_id: str | None
-) -> None:
+def test_a_trade_without_a_key_counts_as_missing(orders: Orders, exec_id: str | None) -> None:
     feed(orders, place(), report("new", "1;1"))
     bad = raw_report(exec_id=exec_id, exec_type="F", cum_qty=Decimal(4), last_qty=Decimal(4))
     assert names(feed(orders, bad)) == ["BAD_EXEC_ID"]
@@ -204,12 +202,12 @@ def test_a_trade_without_a_key_is_not_counted_and_seen_to_be_missing(
     assert seen(order, "state filled unseen key") == (OrderState.OPEN, 0, 4, ExecKey(0, 1, 1))
 
 
-def test_an_end_without_a_key_is_an_end(orders: Orders) -> None:
+def test_a_final_report_without_a_key_ends_the_order(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), raw_report(exec_id="?", exec_type="4", ord_status="4"))
     assert only(orders).state is OrderState.DONE
 
 
-def test_an_order_known_by_a_report_without_a_key_is_in_doubt(orders: Orders) -> None:
+def test_an_order_known_only_by_a_report_without_a_key_is_in_doubt(orders: Orders) -> None:
     feed(orders, raw_report(exec_id="?"))
     order = only(orders)
     assert seen(order, "state cl_ord_id status price remaining shard") == (
@@ -225,7 +223,7 @@ def test_an_order_known_by_a_report_without_a_key_is_in_doubt(orders: Orders) ->
 
 
 @pytest.mark.parametrize("changes", [{"last_qty": None}, {"last_px": None}, {"last_qty": Decimal(0)}])
-def test_a_trade_that_cannot_be_read_is_unseen(orders: Orders, changes: dict[str, object]) -> None:
+def test_an_unreadable_trade_counts_as_missing(orders: Orders, changes: dict[str, object]) -> None:
     values = {"exec_type": "F", "cum_qty": Decimal(4), "last_qty": Decimal(4), "last_px": Decimal("0.4")}
     told = feed(orders, raw_report(**(values | changes)))
     assert names(told) == ["UNREADABLE"]
@@ -235,12 +233,12 @@ def test_a_trade_that_cannot_be_read_is_unseen(orders: Orders, changes: dict[str
 
 @pytest.mark.parametrize("field", ["order_id", "cl_ord_id", "symbol", "side", "ord_status", "exec_type"])
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_report_without_what_it_takes_is_told(orders: Orders, field: str, value: object) -> None:
+def test_a_report_without_a_required_value_is_reported(orders: Orders, field: str, value: object) -> None:
     assert names(feed(orders, raw_report(**{field: value}))) == ["UNREADABLE"]
 
 
 @pytest.mark.parametrize("field", ["leaves_qty", "cum_qty"])
-def test_quantities_below_zero_are_told(orders: Orders, field: str) -> None:
+def test_negative_quantities_are_reported(orders: Orders, field: str) -> None:
     assert names(feed(orders, raw_report(**{field: Decimal(-1)}))) == ["UNREADABLE"]
 
 
@@ -251,23 +249,23 @@ def test_two_trades_of_one_key_count_once(orders: Orders) -> None:
     assert only(orders).filled == 4
 
 
-def test_more_fills_than_were_told_are_told(orders: Orders) -> None:
+def test_fills_above_cum_qty_are_reported(orders: Orders) -> None:
     assert names(feed(orders, report("trade", "1;2", cum="3", last=("4", "0.40")))) == ["OVERFILLED"]
 
 
-def test_a_report_from_after_the_end_is_told_and_the_end_stays(orders: Orders) -> None:
+def test_a_report_after_the_end_is_reported_and_does_not_reopen_the_order(orders: Orders) -> None:
     told = feed(orders, report("canceled", "1;2"), report("new", "1;5"))
     assert names(told) == ["REVIVED"]
     assert only(orders).state is OrderState.DONE
 
 
 @pytest.mark.parametrize("changes", [{"symbol": OTHER}, {"side": Side.SELL}])
-def test_another_symbol_or_side_is_told(orders: Orders, changes: dict[str, Any]) -> None:
+def test_another_symbol_or_side_is_reported(orders: Orders, changes: dict[str, Any]) -> None:
     told = feed(orders, report("new", "1;2"), report("new", "1;3", **changes))
     assert names(told) == ["TERMS"]
 
 
-def test_an_answer_to_nothing_is_told(orders: Orders) -> None:
+def test_an_answer_without_a_request_is_reported(orders: Orders) -> None:
     assert names(feed(orders, refusal("z"))) == ["UNKNOWN_REQUEST"]
     assert names(feed(orders, cancel("z"))) == ["UNKNOWN_REQUEST"]
     feed(orders, report("new", "1;1"))
@@ -275,7 +273,7 @@ def test_an_answer_to_nothing_is_told(orders: Orders) -> None:
     assert (told.order, told.discrepancies[0].kind) == (only(orders), OrderDiscrepancyKind.UNKNOWN_REQUEST)
 
 
-def test_codes_that_nobody_knows_are_no_obstacle(orders: Orders) -> None:
+def test_unknown_codes_are_accepted(orders: Orders) -> None:
     feed(orders, raw_report(side="7", ord_status="Z", exec_type="Y"))
     assert seen(only(orders), "side status state") == ("7", "Z", OrderState.OPEN)
 

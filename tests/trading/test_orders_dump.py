@@ -60,7 +60,7 @@ def full(session_type: str = "KalshiRT") -> Orders:
     return orders
 
 
-def test_all_that_is_known_comes_back() -> None:
+def test_the_whole_state_round_trips() -> None:
     orders, other = full(), Orders("KalshiRT")
     text = json.dumps(orders.dump())
     other.load(json.loads(text))
@@ -77,7 +77,7 @@ def test_all_that_is_known_comes_back() -> None:
     assert views(other) == views(orders)
 
 
-def test_without_resend_what_was_open_is_in_doubt_in_the_next_process() -> None:
+def test_without_resend_open_orders_are_in_doubt_in_the_next_process() -> None:
     orders, other = Orders(), Orders()
     feed(orders, logged_on(), place(), report("new", "1;1"), place("b"))
     told = other.load(orders.dump())
@@ -88,7 +88,7 @@ def test_without_resend_what_was_open_is_in_doubt_in_the_next_process() -> None:
     assert other.load(orders.dump()) == []
 
 
-def test_an_answer_that_comes_again_is_known_in_the_next_process() -> None:
+def test_a_redelivered_answer_is_recognized_in_the_next_process() -> None:
     orders, other = Orders("KalshiRT"), Orders("KalshiRT")
     feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c"), cancel("c"))
     other.load(json.loads(json.dumps(orders.dump())))
@@ -107,7 +107,7 @@ def test_another_version_is_refused(version: object) -> None:
     assert orders.dump() == before
 
 
-def test_what_is_no_dump_is_refused_and_nothing_changes() -> None:
+def test_an_invalid_dump_is_refused_and_nothing_changes() -> None:
     orders = full()
     before = orders.dump()
     for name in before:
@@ -126,7 +126,7 @@ FULL: Any = full().dump()
 
 @settings(max_examples=100)
 @given(st.data())
-def test_a_dump_that_was_spoilt_is_refused_or_read(data: st.DataObject) -> None:
+def test_a_damaged_dump_is_refused_or_loaded(data: st.DataObject) -> None:
     spoilt = copy.deepcopy(FULL)
     place_: Any = spoilt
     while True:

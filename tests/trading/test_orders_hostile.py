@@ -39,7 +39,7 @@ VALUES = b"|0|-1|1;1|1;2;1|a|b|c|o1|2|4|8|F|A|Z|1e5|NaN|0.0000000000000000001|EX
 
 @settings(max_examples=120)
 @given(st.lists(spoilt(MESSAGES, VALUES, 4), max_size=8), st.data())
-def test_nothing_that_a_venue_sends_raises(messages: list[bytes], data: st.DataObject) -> None:
+def test_no_message_of_a_venue_raises(messages: list[bytes], data: st.DataObject) -> None:
     codec = Codec(DIALECT)
     orders, positions, cash = Orders(), Positions(), Cash()
     feed(orders, logged_on(), place(), place("b2"), change("b"), cancel("c", "b"))

@@ -56,7 +56,7 @@ def covered(orders: Orders, begin: ExecKey = K1, **changes: object) -> Covered:
     return Covered(**(values | changes))  # type: ignore[arg-type]
 
 
-def test_a_cut_makes_open_orders_unverified_and_sent_ones_unknown(orders: Orders) -> None:
+def test_a_disconnect_makes_open_orders_unverified_and_sent_ones_unknown(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), place("b"), place("c"), report("canceled", "1;2", "o3", "c"))
     told = feed(orders, ENDED)
     states = [order.state for order in orders]
@@ -69,7 +69,7 @@ def test_a_cut_makes_open_orders_unverified_and_sent_ones_unknown(orders: Orders
     assert feed(orders, ENDED) == []
 
 
-def test_where_messages_are_sent_again_a_cut_leaves_no_doubt() -> None:
+def test_with_resend_a_disconnect_leaves_no_doubt() -> None:
     orders = Orders("KalshiRT")
     feed(orders, logged_on(), place(), report("new", "1;1"), place("b"), cancel("c"), ENDED)
     assert [order.state for order in orders] == [OrderState.OPEN, OrderState.SENT]
@@ -81,7 +81,7 @@ def test_where_messages_are_sent_again_a_cut_leaves_no_doubt() -> None:
     assert other.order.state is OrderState.UNKNOWN
 
 
-def test_an_end_that_was_not_told_is_seen_by_the_next_logon(orders: Orders) -> None:
+def test_an_unreported_session_end_is_noticed_at_the_next_logon(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"))
     [told] = feed(orders, logged_on())
     assert told.state_changed
@@ -114,13 +114,13 @@ def test_lost_messages_leave_orders_in_doubt(event: object) -> None:
         MessageRejected(place(), ()),
     ],
 )
-def test_messages_that_come_again_or_are_of_something_else_leave_none(event: object) -> None:
+def test_redelivered_and_unrelated_messages_leave_no_doubt(event: object) -> None:
     orders = Orders("KalshiRT")
     feed(orders, place(), report("new", "1;1"))
     assert feed(orders, event) == []
 
 
-def test_a_message_that_was_refused_leaves_its_order_alone_in_doubt(orders: Orders) -> None:
+def test_a_refused_message_leaves_only_its_order_in_doubt(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), report("new", "1;2", "o2", "b"))
     feed(orders, MessageRejected(report("canceled", "1;3"), ()))
     assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.OPEN]
@@ -136,7 +136,7 @@ def test_a_newer_live_report_verifies_an_order_and_an_old_one_does_not(orders: O
     assert doubts(orders) == ["FILLS_UNSEEN"]
 
 
-def test_a_copied_report_proves_what_it_says_and_not_that_nothing_came_after(orders: Orders) -> None:
+def test_a_copied_report_does_not_prove_that_no_later_one_exists(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), ENDED, logged_on())
     order = only(orders)
     feed(orders, Copied(report("trade", "1;5", cum="4", last=("4", "0.40"))))
@@ -147,14 +147,14 @@ def test_a_copied_report_proves_what_it_says_and_not_that_nothing_came_after(ord
     assert order.state is OrderState.DONE
 
 
-def test_copies_may_be_in_cents_where_the_session_is_not(orders: Orders) -> None:
+def test_copies_may_be_in_cents_on_a_session_in_dollars(orders: Orders) -> None:
     copy = report("trade", "1;5", cum="4", last=("4", "39"), price="40")
     feed(orders, place(), Copied(copy, dollars=False))
     order = only(orders)
     assert f"{order.average_price} {order.price}" == "0.39 0.40"
 
 
-def test_a_range_counts_for_its_shard_if_it_begins_and_was_asked_for_in_time(orders: Orders) -> None:
+def test_a_range_counts_for_its_shard_if_its_begin_and_request_are_in_time(orders: Orders) -> None:
     early = covered(orders)
     feed(orders, place(), report("new", "1;2"), ENDED)
     order = only(orders)
@@ -171,7 +171,7 @@ def test_a_range_counts_for_its_shard_if_it_begins_and_was_asked_for_in_time(ord
     assert order.state is OrderState.OPEN
 
 
-def test_an_order_known_by_copies_alone_is_open_once_its_range_is_covered(orders: Orders) -> None:
+def test_an_order_known_only_by_copies_is_open_once_its_range_is_covered(orders: Orders) -> None:
     feed(orders, Copied(report("new", "1;2")))
     order = only(orders)
     assert (order.state, doubts(orders)) == (OrderState.UNVERIFIED, ["ORDER_UNVERIFIED"])
@@ -182,7 +182,7 @@ def test_an_order_known_by_copies_alone_is_open_once_its_range_is_covered(orders
     assert [each.state for each in orders] == [OrderState.OPEN] * 2
 
 
-def test_an_unknown_order_that_drop_copy_does_not_have_was_not_taken(orders: Orders) -> None:
+def test_an_unknown_order_missing_in_drop_copy_was_not_accepted(orders: Orders) -> None:
     feed(orders, report("new", "1;1"), place("b"), place("c", symbol=OTHER), place("d", ex_destination=0))
     feed(orders, place("e", ex_destination=-1, symbol=OTHER), ENDED)
     b, c, d, e = list(orders)[1:]
@@ -200,13 +200,13 @@ def test_an_unknown_order_that_drop_copy_does_not_have_was_not_taken(orders: Ord
     assert seen(b, "state") == (OrderState.OPEN,)
 
 
-def test_an_order_sent_before_anything_was_known_of_its_shard_stays_unknown(orders: Orders) -> None:
+def test_an_order_sent_before_any_report_of_its_shard_stays_unknown(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1", "o2", "b"), ENDED, covered(orders))
     [first, _] = orders
     assert first.state is OrderState.UNKNOWN
 
 
-def test_a_venue_that_does_not_know_leaves_the_order_unknown(orders: Orders) -> None:
+def test_an_exchange_unavailable_rejection_leaves_the_order_unknown(orders: Orders) -> None:
     feed(orders, place())
     [told] = feed(orders, report("rejected", "-1;-1", "o7", text=UNAVAILABLE))
     order = only(orders)
@@ -234,7 +234,7 @@ def test_the_same_order_sent_again_does_not_settle_the_first(orders: Orders) -> 
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_which_of_two_orders_with_one_clordid_is_told_of_first_does_not_count(swapped: bool) -> None:
+def test_the_order_of_reports_about_two_orders_with_one_clordid_does_not_matter(swapped: bool) -> None:
     orders = Orders()
     news = [report("rejected", "1;1", "o8"), report("new", "1;2", "o2")]
     feed(orders, place(qty="10"), place(qty="20"), *(reversed(news) if swapped else news))
@@ -243,7 +243,7 @@ def test_which_of_two_orders_with_one_clordid_is_told_of_first_does_not_count(sw
 
 
 @pytest.mark.parametrize("through", ["8", "9"])
-def test_a_venue_that_does_not_know_leaves_a_change_pending(orders: Orders, through: str) -> None:
+def test_an_exchange_unavailable_rejection_leaves_a_change_pending(orders: Orders, through: str) -> None:
     feed(orders, place(), report("new", "1;1"), change("b"))
     order = only(orders)
     [request] = order.pending
@@ -258,7 +258,7 @@ def test_a_venue_that_does_not_know_leaves_a_change_pending(orders: Orders, thro
     assert doubts(orders) == []
 
 
-def test_a_refusal_of_a_request_sent_twice_is_of_the_one_that_waits(orders: Orders) -> None:
+def test_a_refusal_of_a_request_sent_twice_applies_to_the_pending_one(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"))
     feed(orders, refusal("c", text=UNAVAILABLE), cancel("c"))
     again = refusal("c", number=9)
@@ -269,7 +269,7 @@ def test_a_refusal_of_a_request_sent_twice_is_of_the_one_that_waits(orders: Orde
     assert only(orders).pending == []
 
 
-def test_a_refusal_that_says_that_the_order_is_gone_leaves_it_in_doubt(orders: Orders) -> None:
+def test_a_refusal_because_the_order_is_gone_leaves_it_in_doubt(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED))
     order = only(orders)
     assert seen(order, "state pending") == (OrderState.UNVERIFIED, [])
@@ -277,7 +277,7 @@ def test_a_refusal_that_says_that_the_order_is_gone_leaves_it_in_doubt(orders: O
     assert order.state is OrderState.DONE
 
 
-def test_requests_without_an_answer_are_unknown_when_the_session_says_so() -> None:
+def test_requests_listed_without_an_outcome_are_unknown() -> None:
     orders = Orders("KalshiRT")
     sent = place("b"), change("d"), cancel("c"), cancel("z"), place("y")
     feed(orders, place(), report("new", "1;1"), *sent[:3])
@@ -299,7 +299,7 @@ def test_requests_without_an_answer_are_unknown_when_the_session_says_so() -> No
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
-def test_a_cancel_on_disconnect_is_presumed_and_no_more(session_type: str) -> None:
+def test_a_cancel_on_disconnect_is_only_presumed(session_type: str) -> None:
     orders = Orders(session_type)
     feed(orders, logged_on(cancel_orders_on_disconnect=True), place(), report("new", "1;1"), place("b"))
     feed(orders, Copied(report("new", "1;2", "o9", "z")))
@@ -316,7 +316,7 @@ def test_a_cancel_on_disconnect_is_presumed_and_no_more(session_type: str) -> No
     assert (mine.state, mine.presumed_canceled) == (OrderState.DONE, False)
 
 
-def test_the_user_may_find_out_elsewhere(orders: Orders) -> None:
+def test_the_user_may_resolve_a_doubt(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), place("b"), ENDED)
     first, second = orders
     [told] = orders.resolve(first, is_open=False)
@@ -334,14 +334,14 @@ def test_the_user_may_find_out_elsewhere(orders: Orders) -> None:
     assert [order.state for order in orders] == [OrderState.OPEN, OrderState.UNKNOWN]
 
 
-def test_a_resolved_order_keeps_requests_that_wait_for_an_answer(orders: Orders) -> None:
+def test_a_resolved_order_keeps_pending_requests(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c", text=UNAVAILABLE), change("d"))
     order = only(orders)
     orders.resolve(order, is_open=True)
     assert [request.cl_ord_id for request in order.pending] == ["d"]
 
 
-def test_a_report_that_cannot_be_read_leaves_its_order_in_doubt(orders: Orders) -> None:
+def test_an_unreadable_report_leaves_its_order_in_doubt(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), report("new", "1;2", "o2", "b"))
     told = feed(orders, raw_report(cum_qty=None))
     assert [kind.name for kind in kinds(told)] == ["UNREADABLE"]
@@ -350,13 +350,13 @@ def test_a_report_that_cannot_be_read_leaves_its_order_in_doubt(orders: Orders) 
     assert [order.state for order in orders] == [OrderState.UNVERIFIED] * 2
 
 
-def test_a_pending_report_that_cannot_be_read_matters_to_nobody(orders: Orders) -> None:
+def test_an_unreadable_pending_report_has_no_effect(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"))
     feed(orders, raw_report(cum_qty=None, exec_type="A"))
     assert only(orders).state is OrderState.OPEN
 
 
-def test_pending_reports_tell_the_orderid_and_no_more(orders: Orders) -> None:
+def test_pending_reports_only_give_the_orderid(orders: Orders) -> None:
     feed(orders, place(), report("pending new", "-1;-1"))
     order = only(orders)
     assert seen(order, "state order_id") == (OrderState.SENT, "o1")
@@ -367,19 +367,19 @@ def test_pending_reports_tell_the_orderid_and_no_more(orders: Orders) -> None:
     assert seen(order, "state") == (OrderState.OPEN,)
 
 
-def test_the_longest_doubt_dates_from_its_beginning(orders: Orders) -> None:
+def test_a_doubt_keeps_the_time_of_its_beginning(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), ENDED)
     since = view(only(orders)), orders.doubts()[0].since
     feed(orders, logged_on(), Reject(ref_seq_num=1), ENDED)
     assert (view(only(orders)), orders.doubts()[0].since) == since
 
 
-def test_a_report_that_cannot_be_read_says_nothing_of_an_order_that_is_done(orders: Orders) -> None:
+def test_an_unreadable_report_does_not_affect_a_done_order(orders: Orders) -> None:
     feed(orders, place(), report("canceled", "1;1"), raw_report(cum_qty=None))
     assert only(orders).state is OrderState.DONE
 
 
-def test_an_answer_that_was_on_no_wire_is_known_again(orders: Orders) -> None:
+def test_an_answer_without_a_header_is_recognized_again(orders: Orders) -> None:
     answer = refusal("c")
     answer.header = None
     feed(orders, place(), report("new", "1;1"), cancel("c"), answer, cancel("c"))
@@ -395,7 +395,7 @@ def test_an_order_that_was_pending_may_be_rejected_or_left_open(orders: Orders, 
     assert order.order_id == ("o1" if text else None)
 
 
-def test_what_is_withdrawn_is_not_what_is_unknown(orders: Orders) -> None:
+def test_withdrawing_a_request_does_not_remove_an_unknown_one(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c", text=UNAVAILABLE))
     feed(orders, place("b"), report("rejected", "-1;-1", "o2", "b", text=UNAVAILABLE))
     before = doubts(orders)
@@ -406,7 +406,7 @@ def test_what_is_withdrawn_is_not_what_is_unknown(orders: Orders) -> None:
     assert doubts(orders) == before == ["REQUEST_UNKNOWN", "ORDER_UNKNOWN"]
 
 
-def test_a_cancel_sent_again_may_be_left_open_again(orders: Orders) -> None:
+def test_a_cancel_sent_again_may_have_an_unknown_outcome_again(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"))
     for number in (5, 6):
         feed(orders, cancel("c"), report("rejected", "-1;-1", "o1", "c", text=UNAVAILABLE, number=number))

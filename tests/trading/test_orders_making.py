@@ -58,7 +58,7 @@ def test_a_new_order_has_its_price_in_the_unit_of_the_session(orders: Orders) ->
 
 
 @pytest.mark.parametrize("dollars", [True, False])
-def test_floats_are_refused_as_messages_refuse_them(dollars: bool) -> None:
+def test_floats_are_refused_as_in_messages(dollars: bool) -> None:
     orders = Orders(logon=LogonFields(use_dollars=dollars))
     order = opened(orders, price="0.40" if dollars else "40")
     wrong: Any = 0.5
@@ -81,7 +81,7 @@ def test_making_a_request_does_not_send_it(orders: Orders) -> None:
     assert len(orders) == 0
 
 
-def test_a_clordid_of_an_order_that_is_not_done_is_refused(orders: Orders) -> None:
+def test_the_clordid_of_an_open_order_is_refused(orders: Orders) -> None:
     order = opened(orders)
     with pytest.raises(OrderRequestError, match="ClOrdID a belongs to an order that is open") as caught:
         orders.new("a", SYMBOL, BUY, 10, "0.40")
@@ -91,13 +91,13 @@ def test_a_clordid_of_an_order_that_is_not_done_is_refused(orders: Orders) -> No
     orders.new("a", SYMBOL, BUY, 10, "0.40")
 
 
-def test_a_clordid_whose_outcome_is_unknown_may_be_sent_again(orders: Orders) -> None:
+def test_a_clordid_with_an_unknown_outcome_may_be_sent_again(orders: Orders) -> None:
     feed(orders, logged_on(), place(), ENDED)
     assert only(orders).state is OrderState.UNKNOWN
     orders.new("a", SYMBOL, BUY, 10, "0.40")
 
 
-def test_a_change_asks_for_what_is_filled_and_what_is_wanted(orders: Orders) -> None:
+def test_the_quantity_of_a_change_is_the_filled_plus_the_desired_open_quantity(orders: Orders) -> None:
     order = opened(orders, ex_destination=1, alloc_account=3)
     feed(orders, report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert values(orders.replace(order, "b", price="0.41", remaining=5)) == {
@@ -116,13 +116,13 @@ def test_a_change_asks_for_what_is_filled_and_what_is_wanted(orders: Orders) -> 
     assert orders.replace(order, "b", remaining="0").order_qty == 4
 
 
-def test_what_was_told_to_be_filled_counts_though_its_fills_have_not_come(orders: Orders) -> None:
+def test_the_reported_cum_qty_counts_before_its_fills_arrive(orders: Orders) -> None:
     order = opened(orders)
     feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40")))
     assert orders.replace(order, "b", remaining=3).order_qty == 10
 
 
-def test_a_cancel_names_the_order_as_the_venue_knows_it(orders: Orders) -> None:
+def test_a_cancel_uses_the_order_ids_of_the_venue(orders: Orders) -> None:
     customer = "550e8400-e29b-41d4-a716-446655440000_customer1"
     order = opened(orders, party_ids=[Party(party_id=customer, party_role=24)])
     feed(orders, change("b"), report("replaced", "1;2", cl_ord_id="b", qty="20"))
@@ -137,7 +137,7 @@ def test_a_cancel_names_the_order_as_the_venue_knows_it(orders: Orders) -> None:
     }
 
 
-def test_a_request_builds_upon_the_change_that_is_on_its_way(orders: Orders) -> None:
+def test_a_request_chains_from_the_change_in_flight(orders: Orders) -> None:
     order = opened(orders)
     feed(orders, change("b", qty="15"), cancel("x", "b"))
     made = orders.replace(order, "c", price="0.42")
@@ -148,19 +148,19 @@ def test_a_request_builds_upon_the_change_that_is_on_its_way(orders: Orders) -> 
     assert orders.cancel(order, "d").orig_cl_ord_id == "a"
 
 
-def test_an_order_that_was_only_sent_may_be_cancelled(orders: Orders) -> None:
+def test_an_unacknowledged_order_may_be_cancelled(orders: Orders) -> None:
     feed(orders, place())
     made = orders.cancel(only(orders), "c")
     assert (made.order_id, made.orig_cl_ord_id) == (None, "a")
 
 
-def test_orders_of_others_are_changed_by_what_was_reported(orders: Orders) -> None:
+def test_foreign_orders_are_changed_using_their_reports(orders: Orders) -> None:
     feed(orders, report("new", "1;1", alloc_account=2, expire_time=NOON + timedelta(1)))
     made = orders.cancel(only(orders), "c")
     assert (made.order_id, made.alloc_account, made.ex_destination) == ("o1", 2, None)
 
 
-def test_nothing_is_asked_of_an_order_that_is_done(orders: Orders) -> None:
+def test_a_done_order_cannot_be_changed(orders: Orders) -> None:
     order = opened(orders)
     feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
     with pytest.raises(OrderRequestError, match="a is done: filled"):
@@ -169,7 +169,7 @@ def test_nothing_is_asked_of_an_order_that_is_done(orders: Orders) -> None:
         orders.replace(order, "c", remaining=3)
 
 
-def test_where_the_cap_is_reserved_one_change_is_on_its_way() -> None:
+def test_with_a_reserved_cap_only_one_change_may_be_in_flight() -> None:
     orders = Orders(logon=LogonFields(use_dollars=True, use_cap_reservation=True))
     feed(orders, place(), report("pending new", "-1;-1"))
     order = only(orders)

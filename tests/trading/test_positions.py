@@ -57,7 +57,7 @@ def desk() -> Desk:
 
 
 @pytest.mark.parametrize("stating", range(4))
-def test_fills_are_booked_to_the_account_that_any_report_states(stating: int) -> None:
+def test_fills_are_booked_to_the_account_given_in_any_report(stating: int) -> None:
     fields: dict[str, Any] = {"last": ("4", "0.40"), "fee": "0.02", "balance": "-1.62"}
     reports = [
         report("new", "1;1"),
@@ -80,7 +80,7 @@ def test_fills_are_booked_to_the_account_that_any_report_states(stating: int) ->
     assert found == {(ExecKey(0, 1, 2), Decimal(4))}
 
 
-def test_an_account_that_is_stated_late_moves_what_was_counted_and_no_more() -> None:
+def test_a_late_account_moves_the_counted_fills_only() -> None:
     desk = Desk()
     trade: dict[str, Any] = {"last": ("4", "0.40")}
     desk.take(place(), report("trade", "1;1", cum="4", long_qty="4", short_qty="0", **trade))
@@ -154,7 +154,9 @@ def slow(found: Iterable[Any]) -> dict[str, Decimal]:
 
 @settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(1, 25), st.integers(0, 10_000))
-def test_positions_and_money_are_those_of_the_fills_in_any_order(seed: int, count: int, shuffle: int) -> None:
+def test_positions_and_balances_follow_from_the_fills_in_any_order(
+    seed: int, count: int, shuffle: int
+) -> None:
     random = Random(shuffle)
     found = trades(seed, count)
     told = found + [each for each in found if random.random() < 0.3]
@@ -181,7 +183,7 @@ def fill(number: int, side: Any, quantity: str, price: str, **fields: Any) -> An
     )  # fmt: skip
 
 
-def test_what_was_bought_and_sold_is_set_off_at_average_prices(desk: Desk) -> None:
+def test_purchases_and_sales_are_netted_at_average_prices(desk: Desk) -> None:
     assert desk.positions.of(SYMBOL).average_price is None
     desk.take(fill(1, BUY, "10", "0.40"), fill(2, BUY, "10", "0.50"))
     position = desk.positions[PositionKey(PRIMARY, SYMBOL)]
@@ -206,7 +208,7 @@ def test_profit_counts_what_is_realized_once_and_deducts_fees(desk: Desk) -> Non
     assert position.profit(Decimal("0.45")) == Decimal("0.96")
 
 
-def test_what_was_held_before_counts(desk: Desk) -> None:
+def test_initial_positions_count(desk: Desk) -> None:
     desk.positions.begin(SYMBOL, Decimal(-10), Decimal("0.60"))
     desk.take(fill(1, BUY, "10", "0.40", long_qty="0", short_qty="0"))
     position = desk.positions.of(SYMBOL)
@@ -233,7 +235,7 @@ def test_a_settlement_closes_positions(desk: Desk, price: str, gain: str, late: 
     assert desk.positions.of(OTHER).net == 1
 
 
-def test_another_position_than_counted_is_told_where_no_hole_is_known(desk: Desk) -> None:
+def test_a_different_reported_position_is_a_discrepancy_without_missing_fills(desk: Desk) -> None:
     desk.take(logged_on(), fill(1, BUY, "10", "0.40", long_qty="12", short_qty="0"))
     [found] = desk.positions.discrepancies()
     assert (found.counted, found.told, found.key) == (Decimal(10), Decimal(12), ExecKey(0, 1, 1))
@@ -245,7 +247,7 @@ def test_another_position_than_counted_is_told_where_no_hole_is_known(desk: Desk
     assert len(desk.positions.discrepancies()) == 1
 
 
-def test_a_fill_that_is_missing_is_a_hole_until_it_comes(desk: Desk) -> None:
+def test_a_missing_fill_is_in_doubt_until_it_arrives(desk: Desk) -> None:
     both: dict[str, Any] = {"short_qty": "0", "qty": "10"}
     desk.take(logged_on(), place())
     desk.take(report("trade", "1;3", cum="7", last=("3", "0.40"), long_qty="7", **both))
@@ -261,7 +263,7 @@ def test_a_fill_that_is_missing_is_a_hole_until_it_comes(desk: Desk) -> None:
     assert list(position.holes) == []
 
 
-def test_accounts_and_shards_are_apart(desk: Desk) -> None:
+def test_accounts_and_shards_are_separate(desk: Desk) -> None:
     desk.take(
         fill(1, BUY, "10", "0.40", alloc_account=3, balance="-4"),
         report("filled", "1;1;2", "o2", "c2", cum="10", symbol=OTHER, last=("10", "0.20"), fee="0.02"),
@@ -275,7 +277,7 @@ def test_accounts_and_shards_are_apart(desk: Desk) -> None:
     assert desk.cash.of(7).fills == 0
 
 
-def test_what_groups_of_markets_give_back_is_not_explained_by_price_and_position(desk: Desk) -> None:
+def test_collateral_returned_by_market_groups_is_not_derived_from_price_and_position(desk: Desk) -> None:
     desk.take(fill(1, BUY, "10", "0.40", fee="0.17", balance="1.83", long_qty="10", short_qty="0"))
     assert desk.cash.of().unexplained == Decimal("6.00")
     margin, orders = Cash(product="margin"), Orders(product="margin")
@@ -284,7 +286,7 @@ def test_what_groups_of_markets_give_back_is_not_explained_by_price_and_position
     assert (margin.of().unexplained, margin.of().change) == (ZERO, Decimal("1.83"))
 
 
-def test_other_things_do_nothing(desk: Desk) -> None:
+def test_other_objects_have_no_effect(desk: Desk) -> None:
     for each in (None, "text", SettlementUpdate(SYMBOL)):
         assert not desk.positions.apply(each)
         assert not desk.cash.apply(each)
@@ -292,7 +294,7 @@ def test_other_things_do_nothing(desk: Desk) -> None:
     assert len(desk.positions) == len(desk.cash) == 0
 
 
-def test_flat_positions_make_room_and_others_do_not(desk: Desk) -> None:
+def test_only_flat_positions_are_evicted(desk: Desk) -> None:
     desk.positions = Positions(max_positions=2)
     desk.take(fill(1, BUY, "1", "0.4", symbol="a"), fill(2, BUY, "1", "0.4", symbol="b"))
     desk.take(fill(3, BUY, "1", "0.4", symbol="c"))
@@ -302,7 +304,7 @@ def test_flat_positions_make_room_and_others_do_not(desk: Desk) -> None:
     assert [key.symbol for key in desk.positions] == ["b", "c"]
 
 
-def test_what_was_held_before_may_be_told_in_parts() -> None:
+def test_initial_positions_may_be_given_in_parts() -> None:
     positions = Positions()
     positions.begin("a", Decimal(1), Decimal("0.40"))
     positions.begin("a", Decimal(2), Decimal("0.70"))
@@ -310,7 +312,7 @@ def test_what_was_held_before_may_be_told_in_parts() -> None:
     assert [key.symbol for key in positions] == ["a"]
 
 
-def test_an_order_that_is_forgotten_leaves_the_hole_that_it_was(desk: Desk) -> None:
+def test_an_evicted_order_keeps_its_missing_fills_in_doubt(desk: Desk) -> None:
     desk.orders = Orders(max_orders=1)
     desk.take(report("canceled", "1;3", cum="7"))
     position = desk.positions.of(SYMBOL)
@@ -318,7 +320,7 @@ def test_an_order_that_is_forgotten_leaves_the_hole_that_it_was(desk: Desk) -> N
     assert (position.net, list(position.holes)) == (Decimal(2), [1])
 
 
-def test_purses_have_a_bound(desk: Desk) -> None:
+def test_balances_are_bounded(desk: Desk) -> None:
     desk.cash = Cash(max_purses=1)
     desk.take(fill(1, BUY, "1", "0.4"), fill(2, BUY, "1", "0.4", alloc_account=1), fill(3, BUY, "1", "0.4"))
     assert (desk.cash.refused, desk.cash.of().fills) == (1, 2)
@@ -332,7 +334,7 @@ def full() -> Desk:
 
 
 @pytest.mark.parametrize("name", ["positions", "cash"])
-def test_all_that_is_known_comes_back(name: str) -> None:
+def test_the_whole_state_round_trips(name: str) -> None:
     desk, other = full(), Desk()
     text = json.dumps(getattr(desk, name).dump())
     getattr(other, name).load(json.loads(text))
@@ -343,7 +345,7 @@ def test_all_that_is_known_comes_back(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["positions", "cash"])
-def test_another_version_and_what_is_no_dump_is_refused(name: str) -> None:
+def test_another_version_and_invalid_dumps_are_refused(name: str) -> None:
     kept: Any = getattr(full(), name)
     before = kept.dump()
     with pytest.raises(ValueError, match=f"{name.title()} of version {VERSION + 1} cannot be read"):

@@ -106,7 +106,7 @@ def refusal(msg_type: str, reason: BusinessRejectReason = BusinessRejectReason.R
 
 @pytest.mark.parametrize("tier", limits.WRITE_TOKENS)
 @pytest.mark.parametrize("product", ["prediction", "margin"])
-def test_every_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> None:
+def test_each_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> None:
     budget = exact(tier, product=product)
     write, read = limits.WRITE_TOKENS[tier], limits.READ_TOKENS[tier]
     read_burst = limits.MARGIN_READ_BURST if product == "margin" else limits.READ_BURST[tier]
@@ -129,7 +129,7 @@ def test_five_parts_of_a_hundred_are_left_alone(clock: Clock) -> None:
     assert budget.left(clock.now) == pytest.approx(0.95 * 300)
 
 
-def test_limits_that_are_no_tier_are_taken_as_they_are(clock: Clock) -> None:
+def test_custom_limits_are_used_unchanged(clock: Clock) -> None:
     budget = exact(TokenLimits(write_rate=50, write_capacity=60, read_rate=20, read_capacity=40))
     assert at_once(budget, order(), clock) == 6
     assert at_once(budget, SNAPSHOT, clock) == 4
@@ -181,13 +181,13 @@ def test_each_message_draws_on_its_bucket(
     )
 
 
-def test_heartbeats_leave_when_nothing_is_left(budget: RateBudget, clock: Clock) -> None:
+def test_heartbeats_are_sent_without_tokens(budget: RateBudget, clock: Clock) -> None:
     budget.spent(600, clock.now, bucket="read")
     budget.spent(600, clock.now)
     assert [budget.wait(each, clock.now) for each in (Heartbeat(), Logout())] == [0, 0]
 
 
-def test_shards_have_the_whole_budget_and_beyond_a_number_share_one(budget: RateBudget, clock: Clock) -> None:
+def test_each_shard_has_the_whole_budget_up_to_a_number_of_shards(budget: RateBudget, clock: Clock) -> None:
     for shard in range(1, MAX_SHARDS + 1):
         budget.sent(order(ex_destination=shard), clock.now)
     for shard in range(1000, 100_000, 999):
@@ -214,7 +214,7 @@ def test_margin_has_no_shards(clock: Clock) -> None:
 # --- waits ----------------------------------------------------------------------------------------------
 
 
-def test_after_the_wait_a_message_may_leave_and_not_before() -> None:
+def test_a_message_may_be_sent_exactly_after_the_wait() -> None:
     random = Random(3)
     for tier in limits.WRITE_TOKENS:
         clock, budget = Clock(random.random() * 1e6), RateBudget(tier)
@@ -230,7 +230,7 @@ def test_after_the_wait_a_message_may_leave_and_not_before() -> None:
             clock.advance(random.choice((0.0, 0.0, 0.0, 0.01)))
 
 
-def test_waiting_to_the_letter_agrees_with_exact_arithmetic(clock: Clock) -> None:
+def test_waits_agree_with_exact_arithmetic(clock: Clock) -> None:
     """A slow model: rational numbers, and the whole history each time."""
     limited = TokenLimits(100, 100, 100, 100)
     random, budget, history, now = Random(5), exact(limited), list[tuple[Fraction, int]](), Fraction(1000)
@@ -252,7 +252,7 @@ def test_waiting_to_the_letter_agrees_with_exact_arithmetic(clock: Clock) -> Non
     assert 30 < len(history) < 140
 
 
-def test_a_clock_that_goes_back_gives_nothing(budget: RateBudget, clock: Clock) -> None:
+def test_a_clock_that_goes_back_adds_no_tokens(budget: RateBudget, clock: Clock) -> None:
     budget.spent(600, clock.now)
     clock.advance(-10)
     assert budget.left(clock.now) == 0
@@ -283,26 +283,26 @@ def test_orders_and_quotes_never_delay_a_cancel(tier: str) -> None:
     [cancel(), MASS_CANCEL, OrderGroupRequest.trigger("g"), OrderGroupRequest.delete("g")],
     ids=lambda message: message.MSG_TYPE,
 )
-def test_what_cancels_may_take_what_is_kept_back(message: Message, clock: Clock) -> None:
+def test_cancels_may_use_the_reserved_tokens(message: Message, clock: Clock) -> None:
     budget = RateBudget("Advanced", kept_back=0.5)
     at_once(budget, order(), clock)
     assert budget.wait(order(), clock.now) > 0
     assert budget.wait(message, clock.now) == 0
 
 
-def test_messages_that_need_not_wait_for_each_other_have_other_lanes(budget: RateBudget) -> None:
+def test_independent_messages_have_different_lanes(budget: RateBudget) -> None:
     messages: tuple[Any, ...] = (order(), QUOTE, cancel(), cancel(1), MASS_CANCEL, SNAPSHOT, Logon)
     assert len({budget.lane(each) for each in messages}) == 7
     assert budget.lane(cancel()) == budget.lane(OrderGroupRequest.trigger("g"))
     assert budget.lane(order()) == budget.lane(amend(0))
 
 
-def test_nothing_is_kept_back_of_reading(clock: Clock) -> None:
+def test_no_tokens_are_reserved_for_reads(clock: Clock) -> None:
     budget = exact(kept_back=0.5)
     assert at_once(budget, SNAPSHOT, clock) == 60
 
 
-def test_a_mass_cancel_leaves_once_a_second(budget: RateBudget, clock: Clock) -> None:
+def test_a_mass_cancel_is_sent_once_a_second(budget: RateBudget, clock: Clock) -> None:
     assert at_once(budget, MASS_CANCEL, clock) == 1
     assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(1)
     assert budget.wait(cancel(), clock.now) == 0
@@ -313,14 +313,14 @@ def test_a_mass_cancel_leaves_once_a_second(budget: RateBudget, clock: Clock) ->
     assert RateBudget("Prime", costs={"q": 0}).left(clock.now) == RateBudget("Prime").left(clock.now)
 
 
-def test_a_mass_cancel_that_costs_nothing_waits_for_its_interval_alone(clock: Clock) -> None:
+def test_a_free_mass_cancel_waits_only_for_its_interval(clock: Clock) -> None:
     budget = exact(costs={MASS_CANCEL.MSG_TYPE: 0})
     budget.spent(600, clock.now)
     assert at_once(budget, MASS_CANCEL, clock) == 1
     assert budget.left(clock.now) == 0
 
 
-def test_logons_have_a_bucket_of_their_own(budget: RateBudget, clock: Clock) -> None:
+def test_logons_have_their_own_bucket(budget: RateBudget, clock: Clock) -> None:
     budget.spent(600, clock.now)
     assert at_once(budget, Logon, clock) == LOGON_BURST
     assert budget.wait(Logon(encrypt_method="0", heart_bt_int=30), clock.now) == pytest.approx(1)
@@ -330,7 +330,7 @@ def test_logons_have_a_bucket_of_their_own(budget: RateBudget, clock: Clock) -> 
 # --- Logons reserved before their connection is made ----------------------------------------------------
 
 
-def test_logons_that_are_reserved_and_sent_late_are_never_too_many(clock: Clock) -> None:
+def test_reserved_logons_that_are_sent_late_never_exceed_the_limit(clock: Clock) -> None:
     """However long each connection takes: the venue's bucket is charged when the Logon arrives."""
     budget, draw = RateBudget("Basic", use=1.0), Random(7)
     venue, connecting = float(LOGON_BURST), list[int]()
@@ -351,7 +351,7 @@ def test_logons_that_are_reserved_and_sent_late_are_never_too_many(clock: Clock)
             assert venue > -1e-3
 
 
-def test_those_that_wait_for_a_logon_are_served_in_their_order(clock: Clock) -> None:
+def test_waiting_logons_are_served_in_order(clock: Clock) -> None:
     budget = exact()
     assert [budget.reserve_logon(owner, 10, clock.now) for owner in range(LOGON_BURST)] == [0] * LOGON_BURST
     for owner in range(LOGON_BURST):
@@ -366,7 +366,7 @@ def test_those_that_wait_for_a_logon_are_served_in_their_order(clock: Clock) -> 
     assert budget.reserve_logon("c", 10, clock.now) == 0
 
 
-def test_who_does_not_ask_again_loses_his_place(clock: Clock) -> None:
+def test_a_waiter_that_does_not_ask_again_loses_its_place(clock: Clock) -> None:
     budget = exact()
     at_once(budget, Logon, clock)
     assert budget.reserve_logon("gone", 10, clock.now) == pytest.approx(1)
@@ -377,7 +377,7 @@ def test_who_does_not_ask_again_loses_his_place(clock: Clock) -> None:
     assert budget.reserve_logon("here", 10, clock.now) == 0
 
 
-def test_a_reservation_that_nobody_ends_holds_its_token_for_its_time(clock: Clock) -> None:
+def test_an_unsettled_reservation_holds_its_token_until_it_expires(clock: Clock) -> None:
     budget = exact()
     for owner in range(LOGON_BURST):
         budget.reserve_logon(owner, 60, clock.now)
@@ -404,7 +404,7 @@ def test_a_refusal_empties_the_bucket_of_its_message(budget: RateBudget, clock: 
 
 
 @pytest.mark.parametrize(("msg_type", "emptied"), [("D", {None, 1}), ("q", {None, 1}), ("V", {"read"})])
-def test_a_refusal_of_something_forgotten_empties_all_that_it_may_have_drawn_on(
+def test_a_refusal_of_a_forgotten_message_empties_every_possible_bucket(
     budget: RateBudget, msg_type: str, emptied: set[Any], clock: Clock
 ) -> None:
     for message in (order(), order(ex_destination=1), SNAPSHOT, MASS_CANCEL):
@@ -417,9 +417,7 @@ def test_a_refusal_of_something_forgotten_empties_all_that_it_may_have_drawn_on(
     assert (budget.wait(MASS_CANCEL, clock.now) >= 1) is (msg_type == "q")
 
 
-def test_a_refusal_gives_nothing_back_and_others_are_none_of_the_limit(
-    budget: RateBudget, clock: Clock
-) -> None:
+def test_a_refusal_returns_no_tokens_and_other_rejects_do_not_count(budget: RateBudget, clock: Clock) -> None:
     budget.spent(700, clock.now)
     assert budget.apply(refusal("D"), clock.now)
     assert budget.left(clock.now) == -100
@@ -428,7 +426,7 @@ def test_a_refusal_gives_nothing_back_and_others_are_none_of_the_limit(
     assert budget.left(clock.now, bucket="read") == 600
 
 
-def test_what_rest_spends_is_missing_here(budget: RateBudget, clock: Clock) -> None:
+def test_tokens_spent_by_rest_are_deducted(budget: RateBudget, clock: Clock) -> None:
     budget.spent(595, clock.now)
     budget.spent(10, clock.now, shard=2)
     budget.spent(10, clock.now, bucket="read", shard=2)
@@ -437,9 +435,7 @@ def test_what_rest_spends_is_missing_here(budget: RateBudget, clock: Clock) -> N
     assert budget.left(clock.now, bucket="read") == 590
 
 
-def test_what_was_spent_beyond_the_bucket_is_waited_for_but_no_more_than_a_bucket(
-    budget: RateBudget, clock: Clock
-) -> None:
+def test_overspending_is_waited_for_up_to_one_bucket(budget: RateBudget, clock: Clock) -> None:
     budget.spent(800, clock.now)
     assert budget.wait(order(), clock.now) == pytest.approx(0.7)
     budget.spent(1e300, clock.now)
@@ -449,7 +445,7 @@ def test_what_was_spent_beyond_the_bucket_is_waited_for_but_no_more_than_a_bucke
             budget.spent(tokens, clock.now)
 
 
-def test_what_a_session_has_refused_is_given_back(budget: RateBudget, clock: Clock) -> None:
+def test_tokens_of_a_message_refused_by_the_session_are_returned(budget: RateBudget, clock: Clock) -> None:
     for message in (order(), MASS_CANCEL, SNAPSHOT):
         budget.sent(message, clock.now)
         budget.withdraw(message, clock.now)
@@ -461,7 +457,7 @@ def test_what_a_session_has_refused_is_given_back(budget: RateBudget, clock: Clo
 # --- settings -------------------------------------------------------------------------------------------
 
 
-def test_costs_are_the_users(clock: Clock) -> None:
+def test_the_user_can_set_costs(clock: Clock) -> None:
     budget = exact(costs={QuoteConfirm.MSG_TYPE: 2, "F": 5}, default_cost=20)
     confirm = QuoteConfirm(quote_id="q")
     assert [budget.cost(each) for each in (confirm, cancel(), QUOTE, order())] == [2, 5, 2, 20]
@@ -485,12 +481,12 @@ def test_costs_are_the_users(clock: Clock) -> None:
         ({"tier": TokenLimits(100, 100, nan, 100)}, "does not refill"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(changes: dict[str, Any], why: str) -> None:
+def test_invalid_settings_are_refused(changes: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         RateBudget(**({"tier": ROUND} | changes))
 
 
-def test_a_budget_says_whose_it_is() -> None:
+def test_a_budget_shows_its_owner() -> None:
     assert repr(RateBudget("Prime", product="margin")) == "<RateBudget Prime margin>"
 
 
@@ -535,7 +531,7 @@ def test_a_dump_of_a_higher_tier_fills_the_bucket_and_no_more(clock: Clock) -> N
         {"levels": None},
     ],
 )
-def test_what_is_no_dump_is_refused_and_changes_nothing(
+def test_an_invalid_dump_is_refused_and_changes_nothing(
     budget: RateBudget, changes: dict[str, Any], clock: Clock
 ) -> None:
     budget.sent(order(), clock.now)

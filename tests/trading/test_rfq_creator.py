@@ -157,7 +157,7 @@ def test_a_quote_is_accepted_and_executed(desk: Desk) -> None:
     assert (desk.creator.exposure(), desk.creator.next_deadline(), asked.quotes) == (Exposure(), None, {})
 
 
-def test_a_combination_is_asked_for_by_its_legs(desk: Desk) -> None:
+def test_a_combination_is_requested_by_its_legs(desk: Desk) -> None:
     message = QuoteRequest.for_combination(
         quote_req_id="r1",
         multivariate_collection_ticker="KXCOMBO",
@@ -175,7 +175,7 @@ def test_a_combination_is_asked_for_by_its_legs(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("side", "cost"), [(BUY, "45.00"), (SELL, "60.00")])
-def test_exposure_is_what_the_side_costs(desk: Desk, side: Side, cost: str) -> None:
+def test_exposure_is_the_cost_of_the_side(desk: Desk, side: Side, cost: str) -> None:
     desk.opened().accept(side)
     found = desk.creator.exposure()
     assert (found.bought, found.sold, found.cost) == (
@@ -185,7 +185,7 @@ def test_exposure_is_what_the_side_costs(desk: Desk, side: Side, cost: str) -> N
     )
 
 
-def test_by_an_order_with_the_quotes_id(desk: Desk) -> None:
+def test_a_quote_is_accepted_by_an_order_with_its_id(desk: Desk) -> None:
     desk.opened(alloc_account=3)
     message = desk.by_order(cancel_order_on_pause=True)
     assert (message.quote_id, message.rfq_id, message.price, message.order_qty) == (
@@ -208,7 +208,7 @@ def test_prices_of_orders_on_a_session_in_cents_are_no_worse_than_the_quote(desk
     assert other.opened(told("q1", "0.4012", "0.5512")).by_order(SELL).price == d(40)
 
 
-def test_customers_of_clearing_members_are_named_again(desk: Desk) -> None:
+def test_customers_of_clearing_members_are_repeated_in_requests(desk: Desk) -> None:
     desk.opened(party_ids=[Party(party_id="cust", party_role=24)])
     assert desk.accept().party_ids[0].party_id == "cust"
     assert desk.creator.cancel(desk.rfq()).party_ids[0].party_role == 24
@@ -217,7 +217,7 @@ def test_customers_of_clearing_members_are_named_again(desk: Desk) -> None:
 # --- the best quote -------------------------------------------------------------------------------------
 
 
-def test_the_best_quote_is_the_one_of_the_best_price_then_the_oldest(desk: Desk) -> None:
+def test_the_best_quote_has_the_best_price_then_the_highest_age(desk: Desk) -> None:
     desk.opened(
         told("a", "0.40", "0.50", "ann", seconds=3),
         told("b", "0.42", "0.50", "bob", seconds=2),
@@ -229,7 +229,7 @@ def test_the_best_quote_is_the_one_of_the_best_price_then_the_oldest(desk: Desk)
     assert Desk().opened(told("x", None, "0.4")).rfq().best(SELL) is None
 
 
-def test_of_each_maker_the_newest_quote_counts_in_whatever_order_they_come() -> None:
+def test_the_newest_quote_of_each_maker_counts_in_any_order_of_arrival() -> None:
     quotes = [
         received(
             told(f"q{number}", f"0.{40 + number}", None, "bob" if number % 2 else "cat", seconds=1),
@@ -250,14 +250,14 @@ def test_of_each_maker_the_newest_quote_counts_in_whatever_order_they_come() -> 
     assert found == {("q7", "q8")}
 
 
-def test_quotes_that_are_no_quotes_are_told(desk: Desk) -> None:
+def test_invalid_quotes_are_reported(desk: Desk) -> None:
     desk.opened()
     bad = [told(LONG), told("x", "0", None), told("x", "0.6", "0.6"), told("x", "-0.1", "0.6")]
     assert desk.kinds(*bad, unreadable("35=S|34=2|117=x|132=0.4|")) == [Kind.UNREADABLE] * 5
     assert list(desk.rfq().quotes) == ["q1"]
 
 
-def test_a_quote_that_is_gone_is_known_when_its_acceptance_is_refused(desk: Desk) -> None:
+def test_a_refused_acceptance_removes_the_quote(desk: Desk) -> None:
     desk.opened(told("a", offer="0.50", maker="ann"), told("b", offer="0.49", maker="bob"))
     desk.accept()
     [update] = desk.feed(accept_status("a", 1, "c1", text="EXPIRED"))
@@ -312,7 +312,7 @@ def test_contracts_that_may_trade(
     assert desk.creator.exposure().bought == d(quantity)
 
 
-def test_the_better_quote_that_was_taken_gives_the_price(desk: Desk) -> None:
+def test_a_better_quote_taken_instead_gives_the_price(desk: Desk) -> None:
     desk.opened(told("a", offer="0.4"), told("b", offer="0.5"))
     rfq = desk.rfq()
     desk.creator.accept(rfq, rfq.quotes["a"], BUY, "c1", prefer_better=True)
@@ -337,7 +337,7 @@ def test_the_better_quote_that_was_taken_gives_the_price(desk: Desk) -> None:
         (over("r1", "ended"), RfqState.REFUSED),
     ],
 )
-def test_a_request_that_is_over_trades_no_more(desk: Desk, end: object, state: RfqState) -> None:
+def test_a_request_that_is_over_cannot_trade(desk: Desk, end: object, state: RfqState) -> None:
     desk.opened().accept()
     desk.feed(accept_status("q1", 0, "c1"))
     [update] = desk.feed(end)
@@ -353,7 +353,7 @@ def test_a_request_that_is_over_trades_no_more(desk: Desk, end: object, state: R
         desk.creator.cancel(desk.rfq())
 
 
-def test_a_cancel_that_is_refused_leaves_the_request(desk: Desk) -> None:
+def test_a_refused_cancel_keeps_the_request(desk: Desk) -> None:
     desk.opened()
     assert desk.creator.cancel(desk.rfq()) == RFQCancel(quote_req_id="r1")
     desk.feed(RFQCancel(rfq_id="R1"), RFQCancel(rfq_id="?"), ended(code=1, text="no"))
@@ -370,7 +370,7 @@ def test_a_refused_request_is_over_and_its_id_is_free(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("early", [False, True])
-def test_an_order_that_is_refused(early: bool) -> None:
+def test_a_rejected_order_ends_the_acceptance_or_the_request(early: bool) -> None:
     rejected = report("c1", ExecType.REJECTED, 0, "EXPIRED")
     # Before the quote was taken, the acceptance itself was refused; the order of the messages does not
     # matter.
@@ -389,7 +389,7 @@ def test_an_order_that_is_refused(early: bool) -> None:
     assert (desk.state(), desk.rfq().acceptances[0].text) == (RfqState.FAILED, "EXPIRED")
 
 
-def test_rejects_of_the_session_refuse_what_was_sent(desk: Desk) -> None:
+def test_a_session_reject_refuses_the_message_it_refers_to(desk: Desk) -> None:
     reject = BusinessMessageReject(ref_seq_num=2, ref_msg_type="UA", business_reject_reason=0, text="no")
     desk.opened()
     desk.feed(RejectReceived(reject, 2, desk.accept()))
@@ -409,7 +409,7 @@ def test_rejects_of_the_session_refuse_what_was_sent(desk: Desk) -> None:
     assert [desk.feed(RejectReceived(reject, 3, other)) for other in others] == [[]] * 4
 
 
-def test_what_was_not_sent_is_taken_back(desk: Desk) -> None:
+def test_an_unsent_message_is_withdrawn(desk: Desk) -> None:
     desk.creator.withdraw(request("?"))
     desk.feed(request())
     desk.creator.withdraw(request())
@@ -430,7 +430,7 @@ def test_what_was_not_sent_is_taken_back(desk: Desk) -> None:
     assert desk.state() is RfqState.ACCEPTED
 
 
-def test_a_user_or_a_log_may_accept_by_itself(desk: Desk) -> None:
+def test_an_acceptance_may_be_applied_from_a_user_or_a_log(desk: Desk) -> None:
     desk.opened()
     plain = AcceptQuote(quote_id="q1", side=BUY)
     [update] = desk.feed(plain)
@@ -457,7 +457,7 @@ def test_a_user_or_a_log_may_accept_by_itself(desk: Desk) -> None:
 # --- timeouts and disconnects ---------------------------------------------------------------------------
 
 
-def test_a_trade_that_is_not_told_in_time_is_in_doubt_and_stays_exposure(desk: Desk) -> None:
+def test_an_overdue_trade_is_in_doubt_and_stays_exposure(desk: Desk) -> None:
     desk.opened().accept()
     assert desk.creator.next_deadline() is None
     desk.feed(received(accept_status("q1", 0, "c1"), -2))
@@ -513,7 +513,7 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
     assert desk.state() is RfqState.EXECUTED
 
 
-def test_reports_of_before_the_quote_precede_the_order_however_late_they_come(desk: Desk) -> None:
+def test_reports_from_before_the_quote_precede_the_order_even_if_received_late(desk: Desk) -> None:
     desk.opened(over_the_wire(told("q1"), at=at(3)))
     desk.accept()
     desk.feed(unknown(("UA", "q1")))
@@ -530,7 +530,7 @@ def test_reports_received_before_a_lost_acceptance_was_known_need_not_precede_it
     assert desk.creator.copy_from(at(60 + DUE)) == {}
 
 
-def test_without_a_cl_ord_id_drop_copy_proves_nothing(desk: Desk) -> None:
+def test_without_a_cl_ord_id_drop_copy_is_not_conclusive(desk: Desk) -> None:
     desk.opened().feed(
         traded("5;1"), AcceptQuote(quote_id="q1", rfq_id="R1", side=BUY), unknown(("UA", "q1"))
     )
@@ -539,7 +539,7 @@ def test_without_a_cl_ord_id_drop_copy_proves_nothing(desk: Desk) -> None:
     assert (desk.state(), desk.creator.copy_from(at(DUE))) == (RfqState.UNKNOWN, {})
 
 
-def test_the_ack_tells_the_shard_of_the_market(desk: Desk) -> None:
+def test_the_ack_gives_the_shard_of_the_market(desk: Desk) -> None:
     other = traded("5;1;2")
     other.report.symbol = LONG
     desk.feed(other, request(), ack(ex_destination=2), told("q1"))
@@ -548,7 +548,7 @@ def test_the_ack_tells_the_shard_of_the_market(desk: Desk) -> None:
     assert desk.creator.copy_from(at(DUE)) == {2: ExecKey(2, 5, 1)}
 
 
-def test_a_report_that_comes_late_is_told_once() -> None:
+def test_a_late_report_is_reported_once() -> None:
     desk = Desk().opened()
     desk.accept()
     desk.feed(accept_status("q1", 0, "c1"))
@@ -557,7 +557,7 @@ def test_a_report_that_comes_late_is_told_once() -> None:
     assert (update.before, desk.state()) == (RfqState.ACCEPTED, RfqState.EXECUTED)
 
 
-def test_a_cut_on_a_session_with_resend_leaves_nothing_in_doubt(desk: Desk) -> None:
+def test_a_disconnect_on_a_session_with_resend_leaves_no_doubt(desk: Desk) -> None:
     desk.opened().accept()
     assert desk.feed(logged_on(), ENDED, logged_on()) == []
     desk.feed(accept_status("q1", 0, "c1"))
@@ -574,7 +574,7 @@ def test_a_cut_on_a_session_with_resend_leaves_nothing_in_doubt(desk: Desk) -> N
         MessageRejected(ack(), ()),
     ],
 )
-def test_what_was_lost_is_in_doubt(desk: Desk, lost: object) -> None:
+def test_lost_messages_leave_doubts(desk: Desk, lost: object) -> None:
     desk.feed(request("r2"), ack("r2", "R2"), request("r3"), request("r4"), over("r4"))
     desk.opened().accept()
     desk.seconds = 5
@@ -611,7 +611,7 @@ def test_requests_without_an_outcome_are_in_doubt(desk: Desk) -> None:
     assert desk.doubts() == []
 
 
-def test_a_report_that_could_not_be_taken_or_says_nothing_is_a_doubt(desk: Desk) -> None:
+def test_a_refused_report_or_an_unknown_outcome_leaves_a_doubt(desk: Desk) -> None:
     desk.opened().accept()
     desk.feed(MessageRejected(told("x"), ()), MessageRejected(report("?"), ()))
     assert desk.doubts() == []
@@ -628,7 +628,7 @@ def test_a_report_that_could_not_be_taken_or_says_nothing_is_a_doubt(desk: Desk)
 
 
 @pytest.mark.parametrize("state", ["OPEN", "ACCEPTED", "EXECUTED", "FAILED", "CANCELED", "EXPIRED"])
-def test_what_the_user_finds_out_ends_a_doubt(desk: Desk, state: str) -> None:
+def test_a_resolution_by_the_user_ends_a_doubt(desk: Desk, state: str) -> None:
     desk.opened().accept()
     desk.feed(accept_status("q1", 0, "c1"), MessagesLost(3, 9))
     desk.creator.resolve(desk.rfq(), RfqState[state])
@@ -636,7 +636,7 @@ def test_what_the_user_finds_out_ends_a_doubt(desk: Desk, state: str) -> None:
     assert (desk.creator.exposure() == Exposure()) is (state != "ACCEPTED")
 
 
-def test_what_cannot_be_found_out(desk: Desk) -> None:
+def test_invalid_resolutions_are_refused(desk: Desk) -> None:
     desk.opened()
     for state in (RfqState.SENT, RfqState.EXECUTED):
         with pytest.raises(RfqRequestError, match="cannot be found"):
@@ -649,13 +649,13 @@ def test_what_cannot_be_found_out(desk: Desk) -> None:
 # --- unexpected messages and bounds ---------------------------------------------------------------------
 
 
-def test_messages_about_nothing_that_is_known_are_told(desk: Desk) -> None:
+def test_messages_about_unknown_objects_are_reported(desk: Desk) -> None:
     found = desk.kinds(ack("?"), over("?"), ended("?"), accept_status("?"))
     assert found == [Kind.UNKNOWN_RFQ] * 3 + [Kind.UNKNOWN_QUOTE]
     assert desk.feed(report("?")) == []
 
 
-def test_what_cannot_be_read_is_told(desk: Desk) -> None:
+def test_unreadable_messages_are_reported(desk: Desk) -> None:
     desk.feed(request())
     assert desk.kinds(ack(rfq_id=None), ack(rfq_id=LONG), ack(symbol=LONG)) == [Kind.UNREADABLE] * 3
     assert desk.state() is RfqState.SENT
@@ -665,7 +665,7 @@ def test_what_cannot_be_read_is_told(desk: Desk) -> None:
     assert (desk.state(), desk.rfq().rfq_id) == (RfqState.ACCEPTING, "R1")
 
 
-def test_requests_that_are_over_leave_for_new_ones() -> None:
+def test_requests_that_are_over_are_evicted_for_new_ones() -> None:
     desk = Desk(max_rfqs=2)
     desk.opened().accept()
     desk.feed(accept_status("q1", 0, "c1"), report("c1"))
@@ -688,7 +688,7 @@ def test_quotes_and_acceptances_are_bounded() -> None:
     assert len(desk.creator._early) == MAX_EARLY
 
 
-def test_markets_of_high_volatility_are_a_setting() -> None:
+def test_high_volatility_markets_are_configurable() -> None:
     desk = Desk(volatile_symbols={MARKET}, grace=1)
     desk.opened().accept()
     desk.feed(accept_status("q1", 0, "c1"))
@@ -699,14 +699,14 @@ def test_markets_of_high_volatility_are_a_setting() -> None:
     "broken",
     [{"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "now": None, "dollars": 0}],
 )
-def test_what_is_no_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
+def test_an_invalid_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
     desk.opened()
     with pytest.raises(ValueError, match=r"of version|RfqCreator\.dump"):
         desk.creator.load(broken)
     assert desk.state() is RfqState.OPEN
 
 
-def test_a_dump_has_quotes_that_came_before_their_request_was_known(desk: Desk) -> None:
+def test_a_dump_contains_quotes_received_before_their_request_was_known(desk: Desk) -> None:
     desk.feed(request(), told("q1", "0.4", None))
     other = Desk()
     other.creator.load(json.loads(json.dumps(desk.creator.dump())))

@@ -52,7 +52,7 @@ VALUES = b"|0|-1|1|2|5|7|10|17|q1|R1|r1|c1|8|F|A|Z|1e5|NaN|0.9999999999999999|20
 
 @settings(max_examples=60)
 @given(st.lists(st.one_of(spoilt(MESSAGES, VALUES, 3), st.integers(-5, 40)), max_size=10))
-def test_nothing_that_a_venue_sends_raises(happened: list[bytes | int]) -> None:
+def test_no_message_of_a_venue_raises(happened: list[bytes | int]) -> None:
     codec, ids, now = Codec(DIALECT), count(1), NOON
     maker = RfqMaker(lambda _: QuoteTerms("0.4", "0.5"), lambda _: True, lambda: f"q{next(ids)}", max_rfqs=3)
     creator = RfqCreator(max_quotes=2)

@@ -134,7 +134,7 @@ def again(desk: Desk, dumped: Any) -> Desk:
 
 
 @pytest.mark.parametrize("time", [BEGINNING, END])
-def test_times_at_the_ends_of_the_calendar_are_read(desk: Desk, time: datetime) -> None:
+def test_extreme_times_are_decoded(desk: Desk, time: datetime) -> None:
     accepted = status("q1", S.ACCEPTED, side=Side.BUY)
     accepted.header = header(accepted, at=time)
     confirmed = confirm_status("q1")
@@ -175,7 +175,7 @@ def test_a_request_is_quoted_confirmed_and_executed(desk: Desk) -> None:
     assert desk.maker.rfq("R1").is_closed  # type: ignore[union-attr]
 
 
-def test_what_is_known_of_a_request_is_shown(desk: Desk) -> None:
+def test_the_known_fields_of_a_request_are_shown(desk: Desk) -> None:
     desk.terms = None
     [update] = desk.feed(heard_combo())
     [rfq] = desk.shown
@@ -187,7 +187,7 @@ def test_what_is_known_of_a_request_is_shown(desk: Desk) -> None:
     assert len(desk.maker) == 1
 
 
-def test_a_request_that_comes_twice_is_quoted_once(desk: Desk) -> None:
+def test_a_request_received_twice_is_quoted_once(desk: Desk) -> None:
     assert len(desk.sent(heard(), heard())) == 1
 
 
@@ -204,14 +204,14 @@ def _of(quote_id: str, rfq_id: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("side", "price", "cost"), [(Side.BUY, "0.40", "40.00"), (Side.SELL, "0.45", "55.00")]
 )
-def test_exposure_is_what_the_side_costs(desk: Desk, side: Side, price: str, cost: str) -> None:
+def test_exposure_is_the_cost_of_the_side(desk: Desk, side: Side, price: str, cost: str) -> None:
     desk.accepted(side, order_qty=100)
     found = desk.maker.exposure()
     assert (desk.quote().price, found.cost) == (d(price), d(cost))
     assert (found.bought, found.sold) == ((d(100), d(0)) if side is Side.BUY else (d(0), d(100)))
 
 
-def test_a_quote_of_one_side_is_accepted_on_it(desk: Desk) -> None:
+def test_a_one_sided_quote_is_accepted_on_its_side(desk: Desk) -> None:
     for name, terms, side in (
         ("1", QuoteTerms(bid="0.4"), Side.BUY),
         ("2", QuoteTerms(offer="0.4"), Side.SELL),
@@ -222,7 +222,7 @@ def test_a_quote_of_one_side_is_accepted_on_it(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("side", [None, Side.SELL, "7"])
-def test_what_is_accepted_on_no_side_that_is_quoted_is_not_confirmed(desk: Desk, side: Any) -> None:
+def test_an_acceptance_on_an_unquoted_side_is_not_confirmed(desk: Desk, side: Any) -> None:
     desk.terms = QuoteTerms(bid="0.40") if side == Side.SELL else TERMS
     desk.feed(heard())
     assert desk.kinds(status("q1", S.ACCEPTED, side=side)) == [Kind.UNREADABLE]
@@ -257,7 +257,7 @@ def test_contracts_that_may_trade(
     assert desk.quote().quantity == d(quantity)
 
 
-def test_reports_in_any_order_come_to_the_same() -> None:
+def test_reports_in_any_order_lead_to_the_same() -> None:
     reports = [
         status("q1", S.PENDING, bid_size=100, offer_size=100),
         status("q1", S.ACCEPTED, side=Side.BUY, bid_size=30),
@@ -276,7 +276,7 @@ def test_reports_in_any_order_come_to_the_same() -> None:
 
 
 @pytest.mark.parametrize(("combo", "window"), [(False, 30), (True, 3)])
-def test_nothing_is_confirmed_after_the_deadline(combo: bool, window: int) -> None:
+def test_no_quote_is_confirmed_after_the_deadline(combo: bool, window: int) -> None:
     desk = Desk(confirms=False)
     desk.feed(heard_combo() if combo else heard(), status("q1", S.ACCEPTED, side=Side.BUY))
     assert (desk.state(), desk.maker.next_deadline()) == (QuoteState.ACCEPTED, at(window))
@@ -306,7 +306,7 @@ def test_the_user_may_confirm_later_and_the_clock_never_goes_back() -> None:
         late.maker.confirm(late.quote(), at(1))
 
 
-def test_a_window_begins_when_the_venue_says_and_not_when_the_message_is_read(desk: Desk) -> None:
+def test_a_window_begins_at_the_time_in_the_venues_message(desk: Desk) -> None:
     desk.feed(heard())
     desk.seconds = 40
     desk.feed(received(status("q1", S.ACCEPTED, side=Side.BUY), seconds=10))
@@ -318,7 +318,7 @@ def test_a_window_begins_when_the_venue_says_and_not_when_the_message_is_read(de
     assert desk.quote("q3").deadline == at(70)
 
 
-def test_times_and_markets_are_settings() -> None:
+def test_times_and_markets_are_configurable() -> None:
     volatile: set[str] = set()
     desk = Desk(
         confirms=False,
@@ -338,7 +338,7 @@ def test_times_and_markets_are_settings() -> None:
         RfqWindows(confirmation=-1, execution=1)
 
 
-def test_a_trade_that_is_not_told_in_time_is_in_doubt_and_stays_exposure(desk: Desk) -> None:
+def test_an_overdue_trade_is_in_doubt_and_stays_exposure(desk: Desk) -> None:
     desk.accepted(bid_size=100).feed(confirm_status("q1"))
     exposure = desk.maker.exposure()
     [update] = desk.maker.handle_timer(at(20))
@@ -354,7 +354,7 @@ def test_a_trade_that_is_not_told_in_time_is_in_doubt_and_stays_exposure(desk: D
 # --- one live quote per request -------------------------------------------------------------------------
 
 
-def test_a_new_quote_takes_the_place_of_the_one_that_stands(desk: Desk) -> None:
+def test_a_new_quote_replaces_the_resting_one(desk: Desk) -> None:
     desk.feed(heard(), status("q1", S.PENDING))
     rfq = desk.shown[0]
     assert desk.maker.requote(rfq) is None  # the same terms
@@ -367,7 +367,7 @@ def test_a_new_quote_takes_the_place_of_the_one_that_stands(desk: Desk) -> None:
     assert (desk.state(), desk.state("q2")) == (QuoteState.CANCELED, QuoteState.OPEN)
 
 
-def test_who_is_not_told_of_the_cancel_knows_it_by_the_quote_that_was_taken(desk: Desk) -> None:
+def test_an_accepted_new_quote_implies_the_cancel_of_the_old_one(desk: Desk) -> None:
     desk.feed(heard(), status("q1", S.PENDING))
     desk.terms = QuoteTerms("0.41")
     desk.maker.requote(desk.shown[0])
@@ -379,7 +379,7 @@ def test_who_is_not_told_of_the_cancel_knows_it_by_the_quote_that_was_taken(desk
     assert desk.state("q2") is QuoteState.OPEN
 
 
-def test_nothing_offered_any_more_cancels_what_stands(desk: Desk) -> None:
+def test_offering_no_terms_cancels_the_resting_quote(desk: Desk) -> None:
     desk.feed(heard(), status("q1", S.PENDING))
     desk.terms = None
     rfq = desk.shown[0]
@@ -391,7 +391,7 @@ def test_nothing_offered_any_more_cancels_what_stands(desk: Desk) -> None:
     assert isinstance(desk.maker.requote(rfq), Quote)
 
 
-def test_a_request_that_is_over_or_accepted_is_left_alone(desk: Desk) -> None:
+def test_a_request_that_is_over_or_accepted_is_not_requoted(desk: Desk) -> None:
     desk.accepted()
     rfq = desk.shown[0]
     desk.terms = QuoteTerms("0.1")
@@ -402,7 +402,7 @@ def test_a_request_that_is_over_or_accepted_is_left_alone(desk: Desk) -> None:
     assert desk.feed(over("R2"), over("R9")) == []
 
 
-def test_a_cancel_that_is_refused_leaves_the_quote(desk: Desk) -> None:
+def test_a_refused_cancel_keeps_the_quote(desk: Desk) -> None:
     desk.feed(heard(), status("q1", S.PENDING))
     desk.feed(desk.maker.cancel(desk.quote()))
     desk.feed(cancel_status("q1", 1, "EXCHANGE_PAUSED"))
@@ -415,7 +415,7 @@ def test_a_cancel_that_is_refused_leaves_the_quote(desk: Desk) -> None:
         desk.maker.cancel(desk.quote())
 
 
-def test_an_accepted_quote_can_be_taken_back() -> None:
+def test_an_accepted_quote_can_be_cancelled() -> None:
     desk = Desk(confirms=False).accepted()
     assert desk.maker.cancel(desk.quote()) == QuoteCancel(quote_id="q1", rfq_id="R1")
     desk.feed(cancel_status("q1"))
@@ -450,7 +450,7 @@ def test_a_refused_confirmation_can_be_sent_again_in_time(desk: Desk) -> None:
     assert desk.state() is QuoteState.CONFIRMED
 
 
-def test_an_order_that_is_refused_in_the_end_is_no_exposure(desk: Desk) -> None:
+def test_a_finally_rejected_order_is_no_exposure(desk: Desk) -> None:
     desk.accepted(bid_size=1).feed(
         confirm_status("q1"), report("quote:0:q1", ExecType.REJECTED, 0, "NO_MONEY")
     )
@@ -458,7 +458,7 @@ def test_an_order_that_is_refused_in_the_end_is_no_exposure(desk: Desk) -> None:
     assert desk.maker.exposure() == Exposure()
 
 
-def test_rejects_of_the_session_refuse_what_was_sent(desk: Desk) -> None:
+def test_a_session_reject_refuses_the_message_it_refers_to(desk: Desk) -> None:
     reject = BusinessMessageReject(ref_seq_num=2, ref_msg_type="S", business_reject_reason=0, text="no")
     [quote] = desk.sent(heard())
     desk.feed(RejectReceived(reject, 2, quote))
@@ -477,7 +477,7 @@ def test_rejects_of_the_session_refuse_what_was_sent(desk: Desk) -> None:
 # --- messages not sent, or created by the user ----------------------------------------------------------
 
 
-def test_what_was_not_sent_is_taken_back(desk: Desk) -> None:
+def test_an_unsent_message_is_withdrawn(desk: Desk) -> None:
     [quote] = desk.sent(heard())
     desk.maker.withdraw(quote)
     assert (desk.maker.quote_of("q1"), desk.shown[0].quote) == (None, None)
@@ -497,7 +497,7 @@ def test_what_was_not_sent_is_taken_back(desk: Desk) -> None:
     desk.maker.confirm(desk.quote("q2"), at(1))
 
 
-def test_what_the_maker_has_made_may_be_given_to_it_again(desk: Desk) -> None:
+def test_messages_built_by_the_maker_may_be_applied_to_it(desk: Desk) -> None:
     [quote] = desk.sent(heard())
     assert desk.feed(quote) == []
     desk.feed(status("q1", S.PENDING))
@@ -506,7 +506,7 @@ def test_what_the_maker_has_made_may_be_given_to_it_again(desk: Desk) -> None:
     assert desk.feed(QuoteConfirm(quote_id="?"), QuoteCancel(quote_id="?")) == []
 
 
-def test_a_user_or_a_log_may_quote_by_itself() -> None:
+def test_quotes_may_be_applied_from_a_user_or_a_log() -> None:
     desk = Desk(None, confirms=False)
     desk.feed(heard(), Quote(**_of("mine", "R1"), rest_remainder=True), status("mine", S.PENDING))
     assert desk.quote("mine").terms == QuoteTerms("0.40", "0.55", rest_remainder=True)
@@ -535,12 +535,12 @@ def test_a_session_in_cents() -> None:
 
 
 @pytest.mark.parametrize("prices", [(None, None), ("0", "0"), ("0.5", "0.51"), ("-0.1", "0.2"), ("1", None)])
-def test_terms_that_are_no_quote(prices: Any) -> None:
+def test_invalid_terms_are_refused(prices: Any) -> None:
     with pytest.raises(ValueError, match="no quote"):
         QuoteTerms(*prices)
 
 
-def test_an_id_that_is_taken_is_told(desk: Desk) -> None:
+def test_a_duplicate_quote_id_raises(desk: Desk) -> None:
     desk.maker._new_id = lambda: "same"
     desk.feed(heard())
     with pytest.raises(RfqRequestError, match="taken"):
@@ -550,7 +550,7 @@ def test_an_id_that_is_taken_is_told(desk: Desk) -> None:
 # --- disconnects ----------------------------------------------------------------------------------------
 
 
-def test_after_a_cut_quotes_are_in_doubt_until_something_tells(desk: Desk) -> None:
+def test_after_a_disconnect_quotes_are_in_doubt_until_a_message_resolves_them(desk: Desk) -> None:
     desk.feed(logged_on(), heard(), heard("R2"), status("q2", S.PENDING, "R2"), heard("R3"))
     desk.feed(status("q3", S.REJECTED, "R3"))
     desk.seconds = 5
@@ -567,7 +567,7 @@ def test_after_a_cut_quotes_are_in_doubt_until_something_tells(desk: Desk) -> No
     assert desk.doubts() == []
 
 
-def test_what_was_accepted_before_a_cut_can_be_confirmed_after_it() -> None:
+def test_a_quote_accepted_before_a_disconnect_can_be_confirmed_after_it() -> None:
     desk = Desk(confirms=False).accepted()
     desk.feed(logged_on(), ENDED, logged_on())
     assert (desk.state(), desk.doubts()) == (QuoteState.ACCEPTED, [])
@@ -588,7 +588,7 @@ def test_what_was_accepted_before_a_cut_can_be_confirmed_after_it() -> None:
     ],
 )
 @pytest.mark.parametrize("confirmed", [False, True])
-def test_a_confirmation_in_doubt_stays_exposure_until_it_is_found_out(
+def test_a_confirmation_in_doubt_stays_exposure_until_resolved(
     desk: Desk, cut: object, confirmed: bool
 ) -> None:
     desk.feed(logged_on())
@@ -605,7 +605,7 @@ def test_a_confirmation_in_doubt_stays_exposure_until_it_is_found_out(
     assert (desk.doubts(), desk.maker.exposure()) == ([], Exposure())
 
 
-def test_an_answer_that_comes_after_all_ends_the_doubt(desk: Desk) -> None:
+def test_a_late_answer_ends_the_doubt(desk: Desk) -> None:
     desk.accepted().feed(unknown(("U7", "q1")))
     desk.feed(confirm_status("q1"))
     assert desk.state() is QuoteState.CONFIRMED
@@ -624,7 +624,7 @@ def test_an_answer_that_comes_after_all_ends_the_doubt(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("state", ["OPEN", "CANCELED", "CONFIRMED", "EXECUTED", "FAILED"])
-def test_what_the_user_finds_out_ends_a_doubt(desk: Desk, state: str) -> None:
+def test_a_resolution_by_the_user_ends_a_doubt(desk: Desk, state: str) -> None:
     desk.accepted(bid_size=1).feed(ENDED)
     desk.maker.resolve(desk.quote(), QuoteState[state])
     assert (desk.state(), desk.doubts()) == (QuoteState[state], [])
@@ -632,13 +632,13 @@ def test_what_the_user_finds_out_ends_a_doubt(desk: Desk, state: str) -> None:
     assert desk.maker.next_deadline() == (at(20) if state == "CONFIRMED" else None)
 
 
-def test_other_states_are_not_found_out(desk: Desk) -> None:
+def test_other_states_cannot_be_resolved(desk: Desk) -> None:
     desk.accepted().feed(ENDED)
     with pytest.raises(RfqRequestError, match="in time"):
         desk.maker.resolve(desk.quote(), QuoteState.LAPSED)
 
 
-def test_a_refused_cancel_shows_that_a_quote_in_doubt_is_over(desk: Desk) -> None:
+def test_a_refused_cancel_implies_that_a_quote_in_doubt_is_over(desk: Desk) -> None:
     for number, name in enumerate(("R1", "R2", "R3"), 1):
         desk.feed(heard(name), status(f"q{number}", S.PENDING, name))
     desk.feed(ENDED)
@@ -649,7 +649,7 @@ def test_a_refused_cancel_shows_that_a_quote_in_doubt_is_over(desk: Desk) -> Non
     assert desk.doubts() == [(RfqDoubtKind.QUOTE_UNKNOWN, "q3")]
 
 
-def test_a_refused_cancel_says_nothing_against_a_confirmation(desk: Desk) -> None:
+def test_a_refused_cancel_does_not_contradict_a_confirmation(desk: Desk) -> None:
     desk.accepted().feed(ENDED, cancel_status("q1", 1, "EXPIRED"))
     assert desk.doubts() == [(RfqDoubtKind.CONFIRM_UNKNOWN, "q1")]
 
@@ -706,7 +706,7 @@ def test_a_range_that_has_its_order_ends_the_doubt(desk: Desk) -> None:
     assert desk.state() is QuoteState.EXECUTED
 
 
-def test_old_reports_that_are_received_late_show_what_precedes_an_order(desk: Desk) -> None:
+def test_old_reports_received_late_still_precede_the_order(desk: Desk) -> None:
     desk.seconds = 10
     desk.accepted().feed(ENDED)
     desk.seconds = 10 + DUE
@@ -726,7 +726,7 @@ def unreadable_report() -> Any:
     return found
 
 
-def test_of_a_market_whose_shard_is_not_known_no_range_proves_anything(desk: Desk) -> None:
+def test_without_a_known_shard_no_range_is_conclusive(desk: Desk) -> None:
     other = traded("5;1")
     other.report.symbol = LONG
     desk.feed(other)
@@ -755,7 +755,7 @@ def test_reports_received_before_a_lost_confirmation_was_known_need_not_precede_
     assert desk.maker.copy_from(at(60 + DUE)) == {}
 
 
-def test_a_confirmation_by_the_user_himself_may_trade_a_whole_window_later(desk: Desk) -> None:
+def test_a_confirmation_by_the_user_may_trade_a_whole_window_later(desk: Desk) -> None:
     desk.feed(traded("5;1"), heard(), QuoteConfirm(quote_id="q1", rfq_id="R1"))
     assert desk.state() is QuoteState.CONFIRMING
     desk.seconds = 7
@@ -768,7 +768,7 @@ def test_a_confirmation_by_the_user_himself_may_trade_a_whole_window_later(desk:
     assert desk.state() is QuoteState.NO_ORDER
 
 
-def test_what_the_user_finds_out_holds_against_drop_copy(desk: Desk) -> None:
+def test_a_resolution_by_the_user_overrides_drop_copy(desk: Desk) -> None:
     desk.feed(traded("5;1"))
     desk.accepted().feed(ENDED)
     desk.seconds = DUE
@@ -780,7 +780,7 @@ def test_what_the_user_finds_out_holds_against_drop_copy(desk: Desk) -> None:
 # --- unexpected messages --------------------------------------------------------------------------------
 
 
-def test_messages_about_nothing_that_is_known_are_told(desk: Desk) -> None:
+def test_messages_about_unknown_objects_are_reported(desk: Desk) -> None:
     found = desk.kinds(status("?", S.ACCEPTED), confirm_status("?"), cancel_status("?"))
     assert found == [Kind.UNKNOWN_QUOTE] * 3
     assert desk.feed(report("quote:0:?"), report("plain"), over("?")) == []
@@ -789,7 +789,7 @@ def test_messages_about_nothing_that_is_known_are_told(desk: Desk) -> None:
     assert str(update.discrepancies[0]) == f"{Kind.UNKNOWN_QUOTE.value}: '?' is 0"
 
 
-def test_codes_that_are_not_known_are_told(desk: Desk) -> None:
+def test_unknown_codes_are_reported(desk: Desk) -> None:
     desk.feed(heard())
     assert (
         desk.kinds(status("q1", 77), confirm_status("q1", 7), cancel_status("q1", 7)) == [Kind.UNREADABLE] * 3
@@ -818,13 +818,13 @@ READABLE = f"{HEADER}131=R1|146=1|55=A|38=5|{COLLECTION}{LEGS}{EVENT}{TICKER}{SI
         (TICKER, TICKER.replace("M|", f"{LONG}|")),
     ],
 )
-def test_a_request_that_cannot_be_read_is_told_and_not_quoted(desk: Desk, field: str, other: str) -> None:
+def test_an_unreadable_request_is_reported_and_not_quoted(desk: Desk, field: str, other: str) -> None:
     assert desk.kinds(unreadable(by_tags(READABLE.replace(field, other)))) == [Kind.UNREADABLE]
     assert (desk.shown, len(desk.maker)) == ([], 0)
     assert len(desk.sent(unreadable(by_tags(READABLE)))) == 1
 
 
-def test_a_quote_that_is_confirmed_and_cancelled_counts_on(desk: Desk) -> None:
+def test_a_confirmed_quote_counts_after_a_cancel(desk: Desk) -> None:
     desk.accepted(bid_size=1).feed(confirm_status("q1"))
     assert desk.kinds(status("q1", S.CANCELED), status("q1", S.CANCELED)) == [Kind.CONFLICT]
     assert (desk.state(), desk.maker.exposure().bought) == (QuoteState.CONFIRMED, d(1))
@@ -833,7 +833,7 @@ def test_a_quote_that_is_confirmed_and_cancelled_counts_on(desk: Desk) -> None:
     assert other.state() is QuoteState.CONFIRMED
 
 
-def test_what_the_users_functions_raise_goes_through() -> None:
+def test_exceptions_of_the_users_callbacks_propagate() -> None:
     desk = Desk()
     desk.maker._quote = lambda rfq: 1 / 0  # type: ignore[assignment,return-value]
     with pytest.raises(ZeroDivisionError):
@@ -844,7 +844,7 @@ def test_what_the_users_functions_raise_goes_through() -> None:
 # --- bounds ---------------------------------------------------------------------------------------------
 
 
-def test_requests_leave_for_new_ones_those_without_a_quote_first() -> None:
+def test_requests_are_evicted_for_new_ones_those_without_a_quote_first() -> None:
     desk = Desk(max_rfqs=3)
     desk.feed(heard("R1"), heard("R2"), status("q2", S.REJECTED, "R2"), heard("R3"), heard("R4"))
     assert [rfq.rfq_id for rfq in desk.maker] == ["R1", "R3", "R4"]
@@ -857,7 +857,7 @@ def test_requests_leave_for_new_ones_those_without_a_quote_first() -> None:
     assert len(desk.maker) == 3
 
 
-def test_quotes_of_a_request_leave_for_new_ones() -> None:
+def test_quotes_of_a_request_are_evicted_for_new_ones() -> None:
     desk = Desk()
     desk.feed(heard())
     rfq = desk.shown[0]
@@ -869,7 +869,7 @@ def test_quotes_of_a_request_leave_for_new_ones() -> None:
     assert rfq.quote is desk.quote(f"q{3 * MAX_QUOTES}")
 
 
-def test_quotes_in_doubt_are_not_forgotten() -> None:
+def test_quotes_in_doubt_are_not_evicted() -> None:
     desk = Desk()
     desk.feed(heard())
     for _ in range(MAX_QUOTES - 1):
@@ -885,7 +885,7 @@ def test_quotes_in_doubt_are_not_forgotten() -> None:
 # --- dumps ----------------------------------------------------------------------------------------------
 
 
-def test_the_process_of_before_is_taken_up() -> None:
+def test_the_dump_of_the_previous_process_is_loaded() -> None:
     desk = Desk(confirms=False)
     desk.feed(logged_on(), heard_combo("R2"), status("q1", S.ACCEPTED, "R2", side=Side.SELL), heard("R3"))
     desk.feed(report("quote:0:q1", ExecType.REJECTED), heard("R4", quantity=0, cash_order_qty="12.34"))
@@ -904,7 +904,7 @@ def test_the_process_of_before_is_taken_up() -> None:
 @pytest.mark.parametrize(
     "broken", [{"version": VERSION + 1}, {"version": VERSION}, {"version": VERSION, "now": 1, "on": 0}]
 )
-def test_what_is_no_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
+def test_an_invalid_dump_is_refused_and_changes_nothing(desk: Desk, broken: dict[str, Any]) -> None:
     desk.feed(heard())
     with pytest.raises(ValueError, match=r"of version|RfqMaker\.dump"):
         desk.maker.load(broken)

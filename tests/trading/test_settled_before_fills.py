@@ -125,14 +125,14 @@ def test_a_settlement_before_the_first_fill_closes_the_position_and_pays_on_its_
     assert [(key.shard, purse.payouts) for key, purse in books.cash.items()] == [(3, d(10))]
 
 
-def test_a_party_that_two_pages_name_is_paid_both() -> None:
+def test_a_party_on_two_pages_is_paid_both_amounts() -> None:
     books = Books()
     books.take(page("r1", party("me", "4", "1")), page("r2", party("me", "3", "1")))
     purse = books.cash.of(NO_SHARD)
     assert (purse.payouts, purse.settlement_fees, purse.settlements) == (d(7), d(2), 1)
 
 
-def test_settled_markets_are_remembered_up_to_a_bound() -> None:
+def test_remembered_settled_markets_are_bounded() -> None:
     books = Books(max_settled=2)
     for name in ("M1", "M2", "M3"):
         books.take(page(name, party("me"), symbol=name))
@@ -140,7 +140,7 @@ def test_settled_markets_are_remembered_up_to_a_bound() -> None:
     assert [books.positions.of(name).net for name in ("M1", "M2")] == [10, 0]
 
 
-def test_a_payout_stays_where_it_is_when_there_is_no_room_for_another_purse() -> None:
+def test_a_payout_is_not_moved_without_room_for_another_balance() -> None:
     books = Books()
     books.cash = Cash(parties=PARTIES, max_purses=1)
     books.take(page("r", party("me", "10"), symbol=SYMBOL), page("s", party("me", "1"), symbol=OTHER))
@@ -150,7 +150,7 @@ def test_a_payout_stays_where_it_is_when_there_is_no_room_for_another_purse() ->
 
 
 @pytest.mark.parametrize(("remembered", "shard"), [(2, NO_SHARD), (3, 0)])
-def test_payouts_are_remembered_up_to_a_bound(remembered: int, shard: int) -> None:
+def test_remembered_payouts_of_settlements_are_bounded(remembered: int, shard: int) -> None:
     """Beyond the bound a payout is counted, but not moved to another purse."""
     cash = Cash(max_paid=remembered)
     paid = tuple(SettledParty(name, d(1), d(0), d(2), d(0)) for name in ("ann", "bob", "eve"))
@@ -161,7 +161,7 @@ def test_payouts_are_remembered_up_to_a_bound(remembered: int, shard: int) -> No
     assert cash.of(0, Account(customer="bob")).payouts == 2
 
 
-def test_a_dump_whose_payout_is_in_no_purse_is_refused() -> None:
+def test_a_dump_with_a_payout_in_no_balance_is_refused() -> None:
     books = Books()
     books.take(page("r", party("me", "10")))
     dumped = books.cash.dump() | {"purses": []}

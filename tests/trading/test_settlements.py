@@ -97,7 +97,7 @@ def settlements() -> Settlements:
     return Settlements()
 
 
-def test_a_report_that_says_nothing_of_pages_is_a_whole_settlement(settlements: Settlements) -> None:
+def test_a_report_without_page_fields_is_a_whole_settlement(settlements: Settlements) -> None:
     update = told(settlements, report("r1", party("ann", "41.10", "0.00006", long="42.5")))
     settled = Settlement(
         MARKET,
@@ -114,12 +114,12 @@ def test_a_report_that_says_nothing_of_pages_is_a_whole_settlement(settlements: 
     assert settled.parties[0].gross == d("41.10006")
 
 
-def test_what_is_no_report_does_nothing(settlements: Settlements) -> None:
+def test_other_messages_have_no_effect(settlements: Settlements) -> None:
     assert settlements.apply(object()) is None
     assert settlements.apply(MessageReceived(CODEC.decode(raw("35=0|34=2|")), False, False, b"")) is None
 
 
-def test_events_of_a_session_are_taken(settlements: Settlements) -> None:
+def test_session_events_are_accepted(settlements: Settlements) -> None:
     settlements.apply(MessageReceived(report("r1", party("ann")), False, False, b""))
     assert settlements[MARKET, DAY].payout == 1
 
@@ -138,7 +138,7 @@ def test_pages_are_joined_until_the_last(settlements: Settlements) -> None:
     assert (last.settlement.pages, settlements.incomplete()) == (2, [])
 
 
-def test_the_last_page_does_not_complete_what_others_are_missing_of(settlements: Settlements) -> None:
+def test_the_last_page_does_not_complete_a_settlement_with_missing_pages(settlements: Settlements) -> None:
     count: dict[str, Any] = {"tot_num_market_settlement_reports": 3}
     settlements.apply(report("r3", party("cat"), last_fragment=True, **count, at=5))
     settlements.apply(report("r1", party("ann"), last_fragment=False, **count, at=3))
@@ -150,20 +150,20 @@ def test_the_last_page_does_not_complete_what_others_are_missing_of(settlements:
     assert update.settlement.pages == 3
 
 
-def test_the_count_is_enough_without_a_mark(settlements: Settlements) -> None:
+def test_the_count_completes_a_settlement_without_a_last_page_mark(settlements: Settlements) -> None:
     settlements.apply(report("r1", tot_num_market_settlement_reports=2))
     assert len(settlements) == 0
     settlements.apply(report("r2", tot_num_market_settlement_reports=2))
     assert len(settlements) == 1
 
 
-def test_what_comes_again_counts_once_also_when_it_was_sent_later(settlements: Settlements) -> None:
+def test_a_redelivered_report_counts_once_even_with_a_later_time(settlements: Settlements) -> None:
     settlements.apply(report("r1", party("ann", "5")))
     assert settlements.apply(report("r1", party("ann", "5"), at=60)) is None
     assert settlements[MARKET, DAY].payout == 5
 
 
-def test_a_report_that_changed_under_its_id_is_told_and_what_came_first_holds(
+def test_a_changed_report_with_the_same_id_is_reported_and_the_first_counts(
     settlements: Settlements,
 ) -> None:
     settlements.apply(report("r1", party("ann", "5")))
@@ -173,7 +173,7 @@ def test_a_report_that_changed_under_its_id_is_told_and_what_came_first_holds(
     assert str(update.discrepancies[0]) == f"{MARKET}: {Kind.CHANGED.value}: report r1"
 
 
-def test_pages_that_disagree_are_told(settlements: Settlements) -> None:
+def test_contradictory_pages_are_reported(settlements: Settlements) -> None:
     settlements.apply(report("r1", last_fragment=False))
     update = told(
         settlements,
@@ -183,7 +183,7 @@ def test_pages_that_disagree_are_told(settlements: Settlements) -> None:
     assert "yes at 1.00, and scalar at 0.3060" in update.discrepancies[0].detail
 
 
-def test_a_party_that_stands_there_twice_is_told_and_counted(settlements: Settlements) -> None:
+def test_a_duplicate_party_is_reported_and_counted(settlements: Settlements) -> None:
     assert kinds(told(settlements, report("r1", party("ann"), party("ann"), last_fragment=False))) == [
         Kind.PARTY_TWICE
     ]
@@ -191,7 +191,7 @@ def test_a_party_that_stands_there_twice_is_told_and_counted(settlements: Settle
     assert settlements[MARKET, DAY].payout == 3
 
 
-def test_a_page_after_the_last_is_told_and_counted(settlements: Settlements) -> None:
+def test_a_page_after_the_last_is_reported_and_counted(settlements: Settlements) -> None:
     settlements.apply(report("r1", party("ann")))
     update = told(settlements, report("r2", party("bob")))
     assert kinds(update) == [Kind.TOO_MANY_PAGES]
@@ -199,14 +199,14 @@ def test_a_page_after_the_last_is_told_and_counted(settlements: Settlements) -> 
     assert settlements[MARKET, DAY].payout == 2
 
 
-def test_markets_and_dates_are_kept_apart(settlements: Settlements) -> None:
+def test_markets_and_dates_are_separate(settlements: Settlements) -> None:
     settlements.apply(report("r1", party("ann")))
     settlements.apply(report("r2", party("ann", "2"), clearing_business_date=DAY + timedelta(days=1)))
     settlements.apply(report("r3", party("ann", "4"), symbol="OTHER"))
     assert [settlement.payout for settlement in settlements.values()] == [1, 2, 4]
 
 
-def test_a_result_that_is_not_known_yet_is_kept_as_it_came(settlements: Settlements) -> None:
+def test_an_unknown_result_is_kept_unchanged(settlements: Settlements) -> None:
     settlements.apply(report("r1", market_result="void"))
     assert settlements[MARKET, DAY].market_result == "void"
     settlements.apply(report("r1", symbol="OTHER", market_result="no"))
@@ -227,7 +227,7 @@ def test_a_result_that_is_not_known_yet_is_kept_as_it_came(settlements: Settleme
         f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|730=100|NoMarketSettlementPartyIDs=1|MarketSettlementPartyID={LONG}|MarketSettlementPartyRole=24|",
     ],
 )
-def test_a_report_that_cannot_be_read_is_told_and_not_counted(settlements: Settlements, fields: str) -> None:
+def test_an_unreadable_report_is_reported_and_not_counted(settlements: Settlements, fields: str) -> None:
     head = f"35=UMS|49=KalshiPT|56={KEY_ID}|34=2|52=20261120-12:00:00.000|"
     message = CODEC.decode(raw(head + by_tags(fields)))
     update = told(settlements, message)
@@ -245,7 +245,7 @@ def test_a_report_without_a_header_has_no_time(settlements: Settlements) -> None
 # --- bounds ---------------------------------------------------------------------------------------------
 
 
-def test_one_settlement_more_takes_the_place_of_the_oldest_complete_one() -> None:
+def test_one_more_settlement_evicts_the_oldest_complete_one() -> None:
     settlements = Settlements(max_settlements=2)
     settlements.apply(report("r1", symbol="WAITS", last_fragment=False))
     for symbol in ("A", "B"):
@@ -253,7 +253,7 @@ def test_one_settlement_more_takes_the_place_of_the_oldest_complete_one() -> Non
     assert ([symbol for symbol, _ in settlements], len(settlements.incomplete())) == (["B"], 1)
 
 
-def test_what_is_incomplete_is_not_dropped_for_something_new() -> None:
+def test_incomplete_settlements_are_not_evicted() -> None:
     settlements = Settlements(max_settlements=1)
     settlements.apply(report("r1", party("ann"), last_fragment=False))
     assert kinds(told(settlements, report("r1", party("bob"), symbol="OTHER"))) == [Kind.TOO_MANY]
@@ -261,7 +261,7 @@ def test_what_is_incomplete_is_not_dropped_for_something_new() -> None:
     assert settlements[MARKET, DAY].payout == 1
 
 
-def test_parties_are_bounded_over_all_settlements() -> None:
+def test_the_parties_of_all_settlements_are_bounded() -> None:
     settlements = Settlements(max_parties=4)
     settlements.apply(report("r1", party("ann"), party("bob"), symbol="A"))
     settlements.apply(report("r1", party("ann"), symbol="B"))
@@ -285,7 +285,7 @@ def test_pages_without_parties_are_bounded_too() -> None:
 # --- dumps ----------------------------------------------------------------------------------------------
 
 
-def test_what_was_dumped_is_known_again_and_goes_on() -> None:
+def test_a_loaded_dump_restores_the_state_and_continues() -> None:
     settlements, again = Settlements(), Settlements()
     settlements.apply(report("r1", party("ann", "0.1000"), symbol="OTHER"))
     settlements.apply(report("r1", party("ann"), last_fragment=False))
@@ -309,9 +309,7 @@ def test_what_was_dumped_is_known_again_and_goes_on() -> None:
         {"version": VERSION, "settlements": [{"symbol": "A", "date": "2026-11-20", "by_id": {"r1": {}}}]},
     ],
 )
-def test_what_dump_did_not_give_is_refused_and_changes_nothing(
-    settlements: Settlements, dumped: dict[str, Any]
-) -> None:
+def test_an_invalid_dump_is_refused_without_effect(settlements: Settlements, dumped: dict[str, Any]) -> None:
     settlements.apply(report("r1", party("ann")))
     with pytest.raises(ValueError, match=r"version|not given by Settlements\.dump"):
         settlements.load(dumped)
@@ -368,7 +366,7 @@ def slowly(messages: Sequence[Message]) -> dict[str, tuple[Decimal, Decimal] | N
 
 
 @given(st.data())
-def test_it_is_as_a_slow_model_has_it_whatever_is_lost_repeated_or_late(data: st.DataObject) -> None:
+def test_settlements_agree_with_a_slow_model_for_lost_duplicate_and_late_reports(data: st.DataObject) -> None:
     sent = data.draw(batches())
     came = data.draw(st.lists(st.sampled_from(sent), max_size=2 * len(sent)))
     settlements, shuffled = Settlements(), Settlements()

@@ -8,7 +8,7 @@ from tests.trading.soak.mutants import MUTANTS, SEEDS
 from tests.trading.soak.play import play
 
 
-def test_what_traders_keep_is_the_ledger_or_uncertain() -> None:
+def test_the_books_of_traders_equal_the_ledger_or_are_uncertain() -> None:
     lines: list[int] = []
     tally = play(2_500, 3, faults=0.05, report=lambda tally: lines.append(tally.events))
     assert tally.first == {}
@@ -20,7 +20,7 @@ def test_what_traders_keep_is_the_ledger_or_uncertain() -> None:
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_of_a_machine_is_reported(name: str) -> None:
+def test_a_fault_of_a_machine_is_detected(name: str) -> None:
     mutant, found = MUTANTS[name], {}
     with mutant.patch():
         for seed in (SEEDS.get(name, 1), *range(2, 12)):

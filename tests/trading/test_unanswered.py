@@ -139,7 +139,7 @@ def test_every_kind_of_request_has_a_row() -> None:
 
 @pytest.mark.parametrize("frame", ["whole", "damaged", "of another type"])
 @pytest.mark.parametrize(("message", "expected"), REQUESTS.values(), ids=REQUESTS)
-def test_exactly_one_doubt_names_a_request_that_no_machine_knows(
+def test_exactly_one_doubt_is_about_a_request_unknown_to_all_machines(
     message: Message, expected: str, frame: str
 ) -> None:
     event = unanswered(message)
@@ -167,7 +167,7 @@ def test_exactly_one_doubt_names_a_request_that_no_machine_knows(
                 assert again.shown() == []
 
 
-def test_a_request_of_a_machine_is_nothing_to_the_others() -> None:
+def test_a_request_of_one_machine_is_ignored_by_the_others() -> None:
     machines = Machines()
     machines.apply(unanswered(place("q1"), place("R1"), over_the_wire(place("x"))))
     assert [each.split(":")[0] for each in machines.shown()] == ["order q1", "order R1", "order x"]
@@ -188,7 +188,7 @@ def doubts(orders: Orders) -> list[tuple[str, datetime | None]]:
     return [(f"{each.kind.name} {each.about}", each.since) for each in orders.doubts()]
 
 
-def test_an_order_that_was_sent_after_the_state_was_written_is_adopted_with_all_that_it_says() -> None:
+def test_an_order_sent_after_the_dump_is_adopted_with_all_its_fields() -> None:
     orders = restarted(report("new", "1;1", "o1", "first"))
     sent = place("second", "7", price="0.21", alloc_account=3, ex_destination=0)
     [update] = orders.apply(unanswered(sent, at=LATER))
@@ -208,7 +208,7 @@ def test_an_order_that_was_sent_after_the_state_was_written_is_adopted_with_all_
     assert order.ending is Ending.MISSING
 
 
-def test_what_is_adopted_is_settled_by_reports_as_if_it_had_been_applied() -> None:
+def test_an_adopted_order_is_settled_by_reports_like_any_other() -> None:
     applied, adopted = Orders("KalshiRT"), Orders("KalshiRT")
     sent = [place(), change("b", "a", "20"), cancel("c", "b"), OrderMassCancelRequest(cl_ord_id="m")]
     lost = unanswered(*sent)
@@ -229,7 +229,7 @@ def test_what_is_adopted_is_settled_by_reports_as_if_it_had_been_applied() -> No
     assert adopted.doubts() == []
 
 
-def test_reports_and_the_event_come_to_the_same_in_every_order() -> None:
+def test_reports_and_the_event_lead_to_the_same_in_every_order() -> None:
     lost = unanswered(place(alloc_account=5), change("b", "a", "20"))
     reports = [report("new", "1;1"), report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20")]
     found = []
@@ -250,7 +250,7 @@ def test_a_reported_order_of_another_market_or_side_is_another_order(other: dict
     assert [order.state for order in orders] == [OrderState.OPEN, OrderState.UNKNOWN]
 
 
-def test_a_clordid_that_was_used_again_is_a_request_of_its_own() -> None:
+def test_a_reused_clordid_is_a_separate_request() -> None:
     done = [place(), report("new", "1;1"), report("canceled", "1;2")]
     for previous in (done, [place(), report("rejected", "1;1")]):
         orders = restarted(*previous)
@@ -277,7 +277,7 @@ def test_each_of_two_orders_under_one_clordid_is_found_or_adopted() -> None:
     assert views(orders) == before
 
 
-def test_of_several_changes_under_one_clordid_the_one_with_the_terms_is_uncertain() -> None:
+def test_among_changes_under_one_clordid_the_one_with_the_terms_is_uncertain() -> None:
     orders = Orders("KalshiRT")
     feed(orders, place(), report("new", "1;1"), change("a", "a", "20"), change("a", "a", "30"))
     feed(orders, unanswered(change("a", "a", "30")))
@@ -293,7 +293,7 @@ def test_of_several_changes_under_one_clordid_the_one_with_the_terms_is_uncertai
     ]
 
 
-def test_a_change_that_the_order_outlived_or_shows_to_be_accepted_is_no_doubt() -> None:
+def test_a_change_settled_by_the_state_of_its_order_is_no_doubt() -> None:
     orders = Orders("KalshiRT")
     feed(orders, place(), report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20"))
     feed(orders, report("new", "1;3", "o2", "x"), report("canceled", "1;4", "o2", "x"))
@@ -329,7 +329,7 @@ def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
         ),
     ],
 )  # fmt: skip
-def test_an_answer_settles_a_request_that_could_not_be_placed(message: Message, answer: Message) -> None:
+def test_an_answer_settles_an_unplaced_request(message: Message, answer: Message) -> None:
     orders = Orders("KalshiRT")
     [request] = unanswered(message).requests
     orders.apply(OutcomesUnknown((attrs.evolve(request, frame=b"?"),), Uncertainty.RESET))
@@ -346,13 +346,13 @@ def test_an_answer_settles_a_request_that_could_not_be_placed(message: Message, 
     assert len(orders.unplaced) == 0
 
 
-def test_a_fill_does_not_settle_a_cancel_with_the_id_of_its_order() -> None:
+def test_a_fill_does_not_settle_an_adopted_cancel_with_the_id_of_its_order() -> None:
     orders = Orders("KalshiRT")
     feed(orders, unanswered(cancel("a", "a")), report("trade", "1;1", cum="1", last=("1", "0.4")))
     assert [each.msg_type for each in orders.unplaced] == ["F"]
 
 
-def test_an_order_that_reports_have_told_needs_no_frame() -> None:
+def test_an_order_known_by_reports_needs_no_frame() -> None:
     orders = Orders("KalshiRT")
     [request] = unanswered(place()).requests
     feed(
@@ -377,7 +377,7 @@ def test_accounts_and_chained_changes_are_kept_in_a_dump() -> None:
 # --- order groups ---------------------------------------------------------------------------------------
 
 
-def test_a_group_request_that_was_in_flight_when_the_state_was_written_counts_once() -> None:
+def test_a_group_request_in_flight_at_the_dump_counts_once() -> None:
     for request in (OrderGroupRequest.create(5), OrderGroupRequest.delete(GROUP)):
         before, groups = OrderGroups(), OrderGroups()
         before.learn(GROUP, limit=5)
@@ -397,7 +397,7 @@ def test_a_group_request_that_was_in_flight_when_the_state_was_written_counts_on
 
 
 @pytest.mark.parametrize("how", ["learn", "forget", "response"])
-def test_what_was_in_flight_is_no_longer_known_once_its_group_is_known_otherwise(how: str) -> None:
+def test_a_request_in_flight_is_dropped_once_its_group_is_resolved(how: str) -> None:
     before, groups = OrderGroups(), OrderGroups()
     before.learn(GROUP, limit=5)
     before.apply(OrderGroupRequest.trigger(GROUP))
@@ -414,7 +414,7 @@ def test_what_was_in_flight_is_no_longer_known_once_its_group_is_known_otherwise
     assert groups[GROUP].state is GroupState.UNKNOWN
 
 
-def test_the_answer_to_a_create_of_the_previous_process_settles_it() -> None:
+def test_an_answer_settles_a_create_of_the_previous_process() -> None:
     before, groups = OrderGroups(), OrderGroups()
     before.apply(OrderGroupRequest.create(5))
     groups.load(before.dump())
@@ -433,7 +433,7 @@ def test_a_group_request_in_flight_is_not_the_one_of_the_previous_process() -> N
     assert (groups.in_flight, groups.lost_creates) == (None, 2)
 
 
-def test_what_is_known_of_previous_processes_is_bounded() -> None:
+def test_requests_remembered_from_previous_processes_are_bounded() -> None:
     groups = OrderGroups()
     for limit in range(MAX_LOST + 2):
         groups.apply(OrderGroupRequest.create(limit + 1))
@@ -441,13 +441,13 @@ def test_what_is_known_of_previous_processes_is_bounded() -> None:
     assert len(groups.dump()["lost"]) == MAX_LOST
 
 
-def test_a_group_for_which_there_is_no_room_is_shown_all_the_same() -> None:
+def test_a_group_without_room_is_still_shown() -> None:
     groups = OrderGroups(max_groups=0)
     assert groups.apply(unanswered(OrderGroupRequest.reset(GROUP))) == []
     assert [each.about for each in groups.doubts()] == ["order group request of MsgSeqNum 3"]
 
 
-def test_fills_of_an_order_that_no_state_has_take_room_of_its_group() -> None:
+def test_fills_of_an_unknown_order_use_the_room_of_its_group() -> None:
     groups = OrderGroups()
     groups.learn(GROUP, limit=5)
     order = place("a", secondary_cl_ord_id=GROUP)
@@ -469,7 +469,7 @@ def test_fills_of_an_order_that_no_state_has_take_room_of_its_group() -> None:
 # --- drop copy ------------------------------------------------------------------------------------------
 
 
-def test_past_reports_that_are_wanted_anyway_are_not_requested_twice() -> None:
+def test_past_reports_already_requested_are_not_requested_twice() -> None:
     copies = DropCopy()
     request = EventResendRequest(begin_exec_id="7;5", end_exec_id="7;9")
     copies.ask({0: ExecKey(0, 7, 1)}, 4, Instant(1.0, NOON))
@@ -518,7 +518,7 @@ def test_a_quote_is_adopted_with_its_prices_and_may_be_accepted() -> None:
     assert maker.doubts() == []
 
 
-def test_a_confirmation_that_the_state_lacks_stays_exposure_beyond_the_deadline() -> None:
+def test_a_confirmation_missing_in_the_state_stays_exposure_beyond_the_deadline() -> None:
     maker = maker_with(heard(), QUOTE, PENDING, ACCEPTED)
     lost = unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1"))
     maker.apply(lost, NOON)
@@ -533,7 +533,7 @@ def test_a_confirmation_that_the_state_lacks_stays_exposure_beyond_the_deadline(
     assert quote.state is QuoteState.CONFIRMED
 
 
-def test_a_cancel_that_the_state_lacks_leaves_its_quote_in_doubt() -> None:
+def test_a_cancel_missing_in_the_state_leaves_its_quote_in_doubt() -> None:
     maker = maker_with(heard(), QUOTE, PENDING, unanswered(QuoteCancel(quote_id="q1")))
     assert [each.kind for each in maker.doubts()] == [RfqDoubtKind.QUOTE_UNKNOWN]
 
@@ -563,9 +563,7 @@ def attrs_quote(quote_id: str) -> Quote:
         (QUOTE, MessageReceived(report("new", "1;1", cl_ord_id="quote:h:q1"))),
     ],
 )
-def test_an_answer_settles_a_request_about_a_quote_that_is_not_known(
-    message: Message, answer: object
-) -> None:
+def test_an_answer_settles_a_request_about_an_unknown_quote(message: Message, answer: object) -> None:
     [request] = unanswered(message).requests
     maker = maker_with(OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESTARTED))
     assert len(maker.doubts()) == 1
@@ -617,7 +615,7 @@ def test_an_rfq_is_adopted_with_its_acceptance() -> None:
     assert (len(known), state(known, "r1")) == (1, RfqState.UNKNOWN)
 
 
-def test_an_acceptance_of_an_rfq_that_no_state_has_is_exposure() -> None:
+def test_an_acceptance_of_an_unknown_rfq_is_exposure() -> None:
     creator = creator_with(unanswered(ACCEPT))
     assert (state(creator, "R1"), creator.exposure().bought) == (RfqState.UNKNOWN, d(10))
     creator.apply(unanswered(attrs_accept("c2"), at=LATER), NOON)
@@ -652,9 +650,7 @@ def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_where_the_rfq
         (ACCEPT, accept_status("q1", 1, "c1")),
     ],
 )
-def test_an_answer_settles_a_request_about_an_rfq_that_is_not_known(
-    message: Message, answer: Message
-) -> None:
+def test_an_answer_settles_a_request_about_an_unknown_rfq(message: Message, answer: Message) -> None:
     [request] = unanswered(message).requests
     creator = creator_with(OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESTARTED))
     assert len(creator.doubts()) == 1

@@ -206,7 +206,7 @@ def _states(rows: dict[str, object]) -> list[object]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_order_of_arrival_comes_to_the_same(seed: int) -> None:
+def test_every_order_of_arrival_leads_to_the_same(seed: int) -> None:
     """Messages are lost and duplicated, before and after the requests they answer."""
     random, story = Random(seed), told(seed)
     for side in story.sides:
@@ -239,7 +239,7 @@ def _tells_ids(step: Step) -> bool:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_cut_at_every_message_nothing_is_believed_that_was_not_told(seed: int) -> None:
+def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
     story = told(seed)
     for side in story.sides:
         cut_off = ENDED if isinstance(side, Maker) else MessagesLost(1, 9)
