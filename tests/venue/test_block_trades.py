@@ -78,7 +78,7 @@ def cash(town: Town, product: str = "prediction") -> Decimal:
     return sum((account.balance for account in found.accounts()), found.fees_kept)
 
 
-def test_both_sides_are_told_and_hold_what_they_traded(town: Town) -> None:
+def test_both_sides_get_a_report_and_the_position(town: Town) -> None:
     clients = listeners(town)
     printed(town)
     bought, sold = (client.take_only(ExecutionReport) for client in clients)
@@ -101,7 +101,7 @@ def test_both_sides_are_told_and_hold_what_they_traded(town: Town) -> None:
     assert changes == [Decimal("-41.68"), Decimal("-61.68")]
 
 
-def test_nothing_is_lost_or_made(town: Town) -> None:
+def test_a_block_trade_conserves_value(town: Town) -> None:
     before = cash(town)
     printed(town)
     held = Decimal(100)  # The dollars are in the contracts: each pair is worth one.
@@ -113,7 +113,7 @@ def test_nothing_is_lost_or_made(town: Town) -> None:
         assert account.reserved == 0
 
 
-def test_market_data_tells_it_by_its_type(town: Town) -> None:
+def test_market_data_marks_a_block_trade_by_its_type(town: Town) -> None:
     watcher, trader = town.connect("ann-md", "KalshiMD"), town.connect("bob")
     watcher.send(MarketDataRequest.subscribe(MARKET))
     watcher.take()
@@ -129,7 +129,7 @@ def test_market_data_tells_it_by_its_type(town: Town) -> None:
     assert level.trd_type is None
 
 
-def test_the_book_is_left_alone(town: Town, bob: Client) -> None:
+def test_a_block_trade_does_not_change_the_book(town: Town, bob: Client) -> None:
     bob.send(order("b1", SELL, 5, "0.30"))
     bob.take()
     printed(town)
@@ -138,7 +138,7 @@ def test_the_book_is_left_alone(town: Town, bob: Client) -> None:
     assert levels == ((Decimal("0.30"), Decimal(5)),)
 
 
-def test_drop_copy_has_it() -> None:
+def test_a_block_trade_is_in_drop_copy() -> None:
     town = venue(accounts=(attrs.evolve(ACCOUNTS[0], drop_copy=True), *ACCOUNTS[1:]))
     listener = town.connect("ann", listener_session=True)
     printed(town)
@@ -151,7 +151,7 @@ def test_drop_copy_has_it() -> None:
     assert (again.exec_id, again.trd_match_id) == (live.exec_id, live.trd_match_id)
 
 
-def test_order_sessions_are_told_where_that_is_assumed() -> None:
+def test_order_sessions_get_a_report_where_that_is_assumed() -> None:
     town = venue(assumptions=Assumptions(blocks_are_reported_to_order_sessions=True))
     ann, bob = town.connect("ann"), town.connect("bob", "KalshiRT")
     printed(town)
@@ -159,7 +159,7 @@ def test_order_sessions_are_told_where_that_is_assumed() -> None:
     assert bob.take_only(ExecutionReport).side == SELL
 
 
-def test_on_margin(town: Town) -> None:
+def test_a_block_trade_on_margin(town: Town) -> None:
     watcher = town.connect("perp", "KalshiMD", product="margin")
     watcher.send(MarketDataRequest.subscribe(PERP))
     watcher.take()
@@ -192,7 +192,7 @@ def test_on_margin(town: Town) -> None:
         ({"market": LIMITED}, "EXCEEDED_PER_MARKET_RISK_LIMIT"),
     ],
 )
-def test_a_trade_that_cannot_be_changes_nothing(town: Town, changes: dict[str, Any], problem: str) -> None:
+def test_an_impossible_block_trade_changes_nothing(town: Town, changes: dict[str, Any], problem: str) -> None:
     clients = listeners(town)
     before = [(account.balance, account.reserved) for account in town.venue.exchange("prediction").accounts()]
     with pytest.raises(ValueError, match=problem):
@@ -202,13 +202,13 @@ def test_a_trade_that_cannot_be_changes_nothing(town: Town, changes: dict[str, A
     assert [client.take() for client in clients] == [[], []]
 
 
-def test_a_market_that_is_decided_has_no_more_trades(town: Town) -> None:
+def test_a_decided_market_refuses_block_trades(town: Town) -> None:
     town.execute(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
     with pytest.raises(ValueError, match="is determined"):
         printed(town)
 
 
-def test_the_operator_prints_one_by_name(town: Town) -> None:
+def test_the_operator_prints_a_block_trade_by_name(town: Town) -> None:
     values = {"market": MARKET, "quantity": "10", "price": "0.25", "buyer": "ann/3", "seller": "bob"}
     town.do("block-trade", **values)
     assert town.venue.exchange("prediction").position(AccountId("ann", 3), MARKET).net == 10

@@ -81,7 +81,7 @@ def parties(message: Message) -> list[tuple[str, int | None]]:
     return [(party.party_id, party.party_role) for party in message.party_ids]
 
 
-def test_an_order_for_a_customer_is_the_customers(town: Town, ann: Client, bob: Client) -> None:
+def test_an_order_for_a_customer_belongs_to_the_customer(town: Town, ann: Client, bob: Client) -> None:
     (new,) = send(ann, order("a1", BUY, 10, "0.40", party_ids=customer(ONE)))
     assert parties(new) == [(ONE, CUSTOMER)]
     bob.send(order("b1", SELL, 10, "0.40"))
@@ -98,7 +98,7 @@ def test_an_order_for_a_customer_is_the_customers(town: Town, ann: Client, bob: 
     assert exchange.account(ONE_ACCOUNT).balance < 100
 
 
-def test_a_customers_balance_pays_for_its_orders_alone(ann: Client) -> None:
+def test_a_customers_balance_pays_only_for_its_own_orders(ann: Client) -> None:
     (refused,) = send(ann, order("a1", BUY, 300, "0.40", party_ids=customer(ONE)))
     assert isinstance(refused, ExecutionReport)
     assert (refused.text, parties(refused)) == ("INSUFFICIENT_BALANCE", [(ONE, CUSTOMER)])
@@ -123,7 +123,7 @@ def test_other_customers_are_refused(ann: Client, party_id: str, text: str) -> N
     assert parties(refused) == [(party_id, CUSTOMER)]
 
 
-def test_a_key_may_be_for_some_customers_alone() -> None:
+def test_a_key_may_be_restricted_to_some_customers() -> None:
     keys = (attrs.evolve(api_key("ann"), customers=frozenset({ONE})), api_key("bob"))
     ann = cleared(api_keys=keys).connect("ann")
     (refused,) = send(ann, order("a1", BUY, 1, "0.40", party_ids=customer(TWO)))
@@ -156,7 +156,7 @@ def test_customers_of_one_member_trade_with_each_other_but_not_with_themselves(a
     assert [m.exec_type for m in house] == [ExecType.TRADE, ExecType.TRADE]
 
 
-def test_a_listener_of_the_member_sees_its_customers(town: Town) -> None:
+def test_a_listener_of_the_member_gets_reports_of_its_customers(town: Town) -> None:
     ann, listener = town.connect("ann"), town.connect("ann-2", "KalshiRT", listener_session=True)
     send(ann, order("a1", BUY, 5, "0.40", party_ids=customer(ONE)), "joe")
     assert [parties(message) for message in listener.take()] == [[(ONE, CUSTOMER), ("joe", OPERATOR)]]
@@ -182,7 +182,7 @@ def test_without_a_customer_the_operator_is_the_only_party(ann: Client) -> None:
     assert parties(new) == [("joe", OPERATOR)]
 
 
-def test_an_amend_or_a_cancel_names_who_asked_for_it(town: Town) -> None:
+def test_reports_of_amends_and_cancels_contain_their_operator(town: Town) -> None:
     ann = town.connect("ann", skip_pending_exec_reports=False)
     send(ann, order("a1", BUY, 5, "0.40"), "joe")
     pending, replaced = send(ann, amend("a2", "a1", 6), "sue")
@@ -191,14 +191,16 @@ def test_an_amend_or_a_cancel_names_who_asked_for_it(town: Town) -> None:
     assert (parties(pending), parties(canceled)) == ([("sue", OPERATOR)], [("sue", OPERATOR)])
 
 
-def test_an_amend_or_a_cancel_without_operator_names_who_gave_the_order(ann: Client) -> None:
+def test_without_an_operator_amends_and_cancels_use_that_of_the_order(ann: Client) -> None:
     send(ann, order("a1", BUY, 5, "0.40"), "joe")
     (replaced,) = send(ann, amend("a2", "a1", 6))
     (canceled,) = send(ann, cancel("a3", "a2"))
     assert (parties(replaced), parties(canceled)) == ([("joe", OPERATOR)], [("joe", OPERATOR)])
 
 
-def test_what_happens_after_an_amend_names_who_gave_the_order(town: Town, ann: Client, bob: Client) -> None:
+def test_reports_after_an_amend_contain_the_operator_of_the_order(
+    town: Town, ann: Client, bob: Client
+) -> None:
     send(ann, order("a1", BUY, 5, "0.40", time_in_force=TimeInForce.DAY), "joe")
     send(ann, amend("a2", "a1", 6), "sue")
     bob.send(order("b1", SELL, 1, "0.40"))
@@ -233,7 +235,7 @@ def test_a_logon_with_an_operator_is_refused(town: Town) -> None:
     assert town.venue.should_close(conn)
 
 
-def test_operators_are_for_clearing_members() -> None:
+def test_only_clearing_members_have_operators() -> None:
     town = Town()
     ann = town.connect("ann")
     for message in (order("a1", BUY, 1, "0.40"), amend("a2", "a1", 2), cancel("a3", "a1")):
@@ -251,19 +253,19 @@ def test_operators_are_for_clearing_members() -> None:
 @pytest.mark.parametrize(
     "party_id", [MEMBER, f"{MEMBER}_", f"{MEMBER}_{'x' * 17}", f"{MEMBER}_a-b", "ann_1", f"{MEMBER}_1\n"]
 )
-def test_a_customer_account_has_a_form(party_id: str) -> None:
+def test_customer_accounts_have_a_fixed_format(party_id: str) -> None:
     account = attrs.evolve(ACCOUNTS[0], customers=(CustomerConfig(party_id=party_id, balance=Decimal(1)),))
     with pytest.raises(ConfigurationError, match="is no customer account"):
         config(accounts=(account, *ACCOUNTS[1:]))
 
 
-def test_a_customer_account_is_there_once() -> None:
+def test_customer_accounts_are_unique() -> None:
     twice = attrs.evolve(ACCOUNTS[1], customers=ACCOUNTS[0].customers)
     with pytest.raises(ConfigurationError, match="is there twice"):
         config(accounts=(ACCOUNTS[0], twice, ACCOUNTS[2]))
 
 
-def test_a_key_can_be_for_customers_of_its_owner_alone() -> None:
+def test_a_key_can_only_be_restricted_to_customers_of_its_owner() -> None:
     key = attrs.evolve(api_key("ann"), customers=frozenset({OTHERS}))
     with pytest.raises(ConfigurationError, match="add it to `customers`"):
         config(accounts=ACCOUNTS, api_keys=(key,))

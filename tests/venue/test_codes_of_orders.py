@@ -29,7 +29,7 @@ def test_a_cancel_of_a_filled_order_is_too_late(ann: Client, bob: Client) -> Non
     assert ann.take_only(OrderCancelReject).cxl_rej_reason == CxlRejReason.TOO_LATE_TO_CANCEL
 
 
-def test_an_order_may_leave_self_trade_prevention_unsaid(ann: Client) -> None:
+def test_an_order_may_omit_self_trade_prevention(ann: Client) -> None:
     ann.send(order("a1", SELL, 1, "0.40"))
     ann.send(order("a2", BUY, 1, "0.40", self_trade_prevention_type=SelfTradePreventionType.UNKNOWN))
     *_, last = ann.take()
@@ -42,7 +42,7 @@ def test_an_order_may_leave_self_trade_prevention_unsaid(ann: Client) -> None:
     ("too_late", "reason"),
     [(False, OrdRejReason.EXCHANGE_CLOSED), (True, OrdRejReason.TOO_LATE_TO_ENTER)],
 )
-def test_an_order_in_a_market_that_is_over(too_late: bool, reason: OrdRejReason) -> None:
+def test_an_order_in_a_closed_market_is_rejected(too_late: bool, reason: OrdRejReason) -> None:
     town = Town(assumptions=Assumptions(closed_markets_are_too_late_to_enter=too_late))
     ann = town.connect("ann")
     town.execute(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.YES))
@@ -57,7 +57,7 @@ def test_an_order_in_a_market_that_is_over(too_late: bool, reason: OrdRejReason)
         ("perp", "margin", OrdRejReason.STALE_ORDER_MARGIN),
     ],
 )
-def test_a_stale_order_has_another_number_on_margin(
+def test_a_stale_order_has_another_code_on_margin(
     town: Town, name: str, product: str, reason: OrdRejReason
 ) -> None:
     client = town.connect(name, product=product)

@@ -63,12 +63,12 @@ def raw(channel: ControlServer, data: bytes) -> dict[str, object]:
     return json.loads(line) if line else {}
 
 
-def test_an_operation_arrives_as_it_was_made(channel: ControlServer, performer: FakePerformer) -> None:
+def test_an_operation_arrives_unchanged(channel: ControlServer, performer: FakePerformer) -> None:
     assert ask(channel.path, Pause(what="exchange", product="margin")) == {"said": "done"}
     assert performer.done == [Pause(what="exchange", product="margin")]
 
 
-def test_the_file_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path, performer: FakePerformer) -> None:
+def test_the_file_is_private_and_removed_at_the_end(tmp_path: Path, performer: FakePerformer) -> None:
     with ControlServer(performer, tmp_path) as server:
         assert server.path == tmp_path / CONTROL_FILE
         if os.name == "posix":
@@ -79,7 +79,7 @@ def test_the_file_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path, perfor
         ask(server.path, Status())
 
 
-def test_a_file_that_is_there_is_left_alone(channel: ControlServer, performer: FakePerformer) -> None:
+def test_an_existing_file_is_not_overwritten(channel: ControlServer, performer: FakePerformer) -> None:
     before = channel.path.read_text()
     with pytest.raises(FileExistsError), ControlServer(performer, channel.path.parent):
         pass
@@ -87,7 +87,7 @@ def test_a_file_that_is_there_is_left_alone(channel: ControlServer, performer: F
     ask(channel.path, Status())
 
 
-def test_what_the_venue_refuses_is_told(channel: ControlServer, performer: FakePerformer) -> None:
+def test_refusals_of_the_venue_are_reported(channel: ControlServer, performer: FakePerformer) -> None:
     performer.fails = ConfigurationError("there is no market X")
     with pytest.raises(ControlError, match="there is no market X"):
         ask(channel.path, Halt(market="X"))
@@ -96,7 +96,9 @@ def test_what_the_venue_refuses_is_told(channel: ControlServer, performer: FakeP
         ask(channel.path, Status())
 
 
-def test_without_the_token_nothing_is_done(channel: ControlServer, performer: FakePerformer) -> None:
+def test_without_the_token_no_operation_is_performed(
+    channel: ControlServer, performer: FakePerformer
+) -> None:
     for token in ("", "guess", channel.token[:-1], "\u00e9"):
         reply = raw(channel, json.dumps({"token": token, "do": "pause"}).encode() + b"\n")
         assert reply == {"ok": False, "error": "this is not the token of the control file"}
@@ -129,13 +131,13 @@ def test_wrong_requests_get_an_answer(
     assert error in str(reply["error"])
 
 
-def test_somebody_who_says_nothing_gets_nothing(channel: ControlServer, performer: FakePerformer) -> None:
+def test_a_silent_connection_gets_no_answer(channel: ControlServer, performer: FakePerformer) -> None:
     assert raw(channel, b"") == {}
     ask(channel.path, Status())
     assert performer.done == [Status()]
 
 
-def test_a_dead_venue_is_told_from_one_that_answers(tmp_path: Path) -> None:
+def test_a_dead_venue_is_distinguished_from_a_live_one(tmp_path: Path) -> None:
     path = tmp_path / CONTROL_FILE
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -157,7 +159,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_folder_that_is_named_comes_first(temporary: Path, performer: FakePerformer) -> None:
+def test_the_given_folder_takes_precedence(temporary: Path, performer: FakePerformer) -> None:
     named, other = temporary / "named", temporary / "other"
     for folder in (named, other):
         folder.mkdir()
@@ -184,7 +186,7 @@ def linked(folder: Path) -> None:
         (lambda folder: None, 12345, r"belongs to another user \(id \d+\)"),
     ],
 )
-def test_a_folder_that_others_can_change_is_refused(
+def test_a_folder_writable_by_others_is_refused(
     change: Callable[[Path], None],
     uid: int | None,
     said: str,

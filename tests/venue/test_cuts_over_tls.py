@@ -72,7 +72,9 @@ def comes_back(client: Client) -> bool:
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("at", ["now", "frame", "request", "reply"])
-def test_a_client_comes_back_after_any_cut(sandbox: Sandbox, client: Client, at: str, how: str) -> None:
+def test_a_client_reconnects_after_any_disconnect(
+    sandbox: Sandbox, client: Client, at: str, how: str
+) -> None:
     answer = sandbox.server.perform(Cut(at=at, how=how))
     if at == "now":
         assert answer["said"] == "1 connection cut"
@@ -82,7 +84,7 @@ def test_a_client_comes_back_after_any_cut(sandbox: Sandbox, client: Client, at:
     assert len(sandbox.server.perform(Status())["sessions"]) == 1
 
 
-def test_cuts_in_a_row_are_survived(sandbox: Sandbox, client: Client) -> None:
+def test_a_client_survives_repeated_disconnects(sandbox: Sandbox, client: Client) -> None:
     logons = 0
     for event in client.events(LONG):
         if isinstance(event, LoggedOn):
@@ -93,7 +95,7 @@ def test_cuts_in_a_row_are_survived(sandbox: Sandbox, client: Client) -> None:
     assert logons == 6
 
 
-def test_a_cut_before_the_logon_is_told_by_the_client_and_over_with_the_next(sandbox: Sandbox) -> None:
+def test_a_disconnect_before_the_logon_is_reported_and_the_next_logon_succeeds(sandbox: Sandbox) -> None:
     sandbox.server.perform(Cut(at="request", message="Logon"))
     with pytest.raises(LogonFailedError), order_entry(**options(sandbox)):
         pass
@@ -103,7 +105,7 @@ def test_a_cut_before_the_logon_is_told_by_the_client_and_over_with_the_next(san
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_a_cut_within_one_process_is_the_same(how: str) -> None:
+def test_a_disconnect_within_one_process_has_the_same_effect(how: str) -> None:
     with Venue() as venue:
         chosen: Any = {**venue.options("me", "KalshiNR"), "reconnect": AT_ONCE}
         with order_entry(**cast("Options", chosen)) as client:

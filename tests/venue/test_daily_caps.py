@@ -87,7 +87,7 @@ def capped_amend(cl_ord_id: str, orig: str, order_id: str | None, quantity: int,
     return amend(cl_ord_id, orig, quantity, order_id=order_id, **(FOR | fields))
 
 
-def test_orders_reserve_room_and_what_exceeds_it_is_refused(capped: Capped) -> None:
+def test_orders_reserve_room_and_are_refused_beyond_it(capped: Capped) -> None:
     assert capped.buy("a1", 12).exec_type == ExecType.NEW  # 6 dollars of 10
     assert capped.refusal("a2", 9) == EXCEEDED
     assert capped.buy("a2", 8).exec_type == ExecType.NEW
@@ -101,7 +101,7 @@ def test_a_sale_needs_room_for_what_it_costs_to_open(capped: Capped) -> None:
     assert capped.room() == Decimal("0.40")
 
 
-def test_what_is_cancelled_gives_its_room_back(capped: Capped) -> None:
+def test_a_cancelled_order_releases_its_room(capped: Capped) -> None:
     capped.buy("a1", 20)
     capped.bob.send(order("b1", SELL, 5, "0.50"))
     capped.ann.take()
@@ -112,7 +112,7 @@ def test_what_is_cancelled_gives_its_room_back(capped: Capped) -> None:
     assert capped.buy("a3", 15).exec_type == ExecType.NEW
 
 
-def test_a_fill_at_a_better_price_uses_what_it_costs(capped: Capped) -> None:
+def test_a_fill_at_a_better_price_uses_its_actual_cost(capped: Capped) -> None:
     capped.bob.send(order("b1", SELL, 10, "0.20"))
     capped.buy("a1", 10, "0.50")
     assert capped.room() == 8
@@ -127,7 +127,7 @@ def test_the_day_begins_at_midnight_in_new_york(capped: Capped) -> None:
     assert capped.buy("a2", 20).exec_type == ExecType.NEW
 
 
-def test_what_is_open_goes_on_reserving_the_next_day(capped: Capped) -> None:
+def test_open_orders_keep_their_reservation_on_the_next_day(capped: Capped) -> None:
     capped.buy("a1", 20)
     capped.town.wait(24 * 3600)
     assert capped.refusal("a2", 1) == EXCEEDED
@@ -146,7 +146,7 @@ def test_other_sessions_do_not_reserve(capped: Capped) -> None:
     assert capped.room() == 10
 
 
-def test_a_group_that_triggers_gives_the_room_back(capped: Capped) -> None:
+def test_a_triggered_group_releases_the_room(capped: Capped) -> None:
     capped.ann.send(OrderGroupRequest.create(5))
     # Groups belong to the member's own account, so orders of a customer cannot join them.
     group = capped.ann.take()[-1].order_group_id  # type: ignore[attr-defined]
@@ -158,7 +158,7 @@ def test_a_group_that_triggers_gives_the_room_back(capped: Capped) -> None:
 # --- amends ---------------------------------------------------------------------------------------------
 
 
-def test_an_amend_reserves_what_it_needs_more(capped: Capped) -> None:
+def test_an_amend_reserves_the_additional_cost(capped: Capped) -> None:
     order_id = capped.buy("a1", 12).order_id
     refused = capped.amend("a2", "a1", order_id, 21)
     assert isinstance(refused, OrderCancelReject)
@@ -175,7 +175,7 @@ def test_an_amend_reserves_what_it_needs_more(capped: Capped) -> None:
     assert capped.room() == Decimal("8.40")
 
 
-def test_an_amend_that_needs_less_is_taken_even_where_there_is_no_room(capped: Capped) -> None:
+def test_an_amend_that_needs_less_is_accepted_without_room(capped: Capped) -> None:
     order_id = capped.buy("a1", 20).order_id
     assert capped.amend("a2", "a1", order_id, 20, price="0.49").exec_type == ExecType.REPLACED
 
@@ -223,7 +223,7 @@ def test_a_second_amend_before_the_first_is_answered_is_refused(capped: Capped) 
     assert capped.amend("a3", "a2", order_id, 3).exec_type == ExecType.REPLACED
 
 
-def test_an_amend_whose_answer_is_held_up_is_in_flight(capped: Capped) -> None:
+def test_an_amend_with_a_delayed_answer_is_in_flight(capped: Capped) -> None:
     order_id = capped.buy("a1", 1).order_id
     capped.town.do("delay", by="5")
     capped.ann.send(capped_amend("a2", "a1", order_id, 2))
@@ -236,7 +236,7 @@ def test_an_amend_whose_answer_is_held_up_is_in_flight(capped: Capped) -> None:
     assert refused.text == "ORDER_AMEND_IN_PROGRESS"
 
 
-def test_amends_of_two_orders_are_not_in_each_others_way(capped: Capped) -> None:
+def test_amends_of_two_orders_are_independent(capped: Capped) -> None:
     first, second = capped.buy("a1", 1).order_id, capped.buy("b1", 1).order_id
     for message in (capped_amend("a2", "a1", first, 2), capped_amend("b2", "b1", second, 2)):
         capped.ann.session.send(message, capped.town.now)
@@ -244,7 +244,7 @@ def test_amends_of_two_orders_are_not_in_each_others_way(capped: Capped) -> None
     assert [m.exec_type for m in capped.ann.take()] == [ExecType.REPLACED] * 2  # type: ignore[attr-defined]
 
 
-def test_elsewhere_amends_follow_each_other_as_fast_as_they_come(capped: Capped) -> None:
+def test_other_sessions_may_have_several_amends_in_flight(capped: Capped) -> None:
     other = capped.town.connect("ann-2")
     other.send(order("a1", BUY, 1, "0.50", **FOR))
     order_id = other.take()[-1].order_id  # type: ignore[attr-defined]
@@ -270,7 +270,7 @@ def test_only_clearing_members_reserve_caps() -> None:
     assert reply.text == "UseCapReservation is not allowed: it is for clearing members"
 
 
-def test_it_is_for_order_entry_of_prediction() -> None:
+def test_cap_reservation_is_for_order_entry_on_prediction() -> None:
     for session_type, product, name in (("KalshiMD", "prediction", "ann"), ("KalshiNR", "margin", "perp")):
         logon = raw_logon(name, session_type, use_cap_reservation=True)
         _, reply = Town(accounts=ACCOUNTS).begin(logon, session_type, product)

@@ -105,7 +105,7 @@ def body(report: ExecutionReport) -> bytes:
 
 
 @pytest.mark.parametrize("session_type", ["KalshiDC", "KalshiNR"])
-def test_reports_come_again_as_they_were_under_new_numbers(town: Town, session_type: str) -> None:
+def test_past_reports_are_sent_unchanged_under_new_numbers(town: Town, session_type: str) -> None:
     ann, bob = town.connect("ann-2"), town.connect("bob")
     ann.take()
     ann.send(order("a1", BUY, 10, "0.40"))
@@ -120,7 +120,7 @@ def test_reports_come_again_as_they_were_under_new_numbers(town: Town, session_t
     assert [body(report) for report in again] == [body(report) for report in before]
 
 
-def test_all_orders_of_the_account_count_whoever_placed_them_and_nobody_elses(town: Town) -> None:
+def test_past_reports_cover_exactly_the_orders_of_the_account(town: Town) -> None:
     first, second, bob = town.connect("ann"), town.connect("ann-2", "KalshiRT"), town.connect("bob")
     first.send(order("a1", BUY, 1, "0.40"))
     bob.send(order("b1", BUY, 1, "0.30"))
@@ -146,7 +146,7 @@ def test_a_range_includes_both_ends(town: Town, begin: int, end: int | None, exp
     assert exec_ids(found) == [ids[number] for number in expected]
 
 
-def test_a_range_cuts_through_what_one_order_did_at_once(town: Town) -> None:
+def test_a_range_may_split_the_events_of_one_order(town: Town) -> None:
     bob, ann = town.connect("bob"), town.connect("ann")
     for number in range(4):
         bob.send(order(f"b{number}", SELL, 1, f"0.4{number}"))
@@ -170,7 +170,7 @@ def test_rejects_and_pending_reports_are_left_out(town: Town) -> None:
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiDC"])
-def test_reports_are_written_as_the_session_that_asks_has_said(town: Town, session_type: str) -> None:
+def test_past_reports_use_the_flags_of_the_requesting_session(town: Town, session_type: str) -> None:
     ann, bob = town.connect("ann", use_dollars=False), town.connect("bob")
     bob.send(order("b1", SELL, 1, "0.40"))
     ann.take()
@@ -194,7 +194,7 @@ def test_reports_are_written_as_the_session_that_asks_has_said(town: Town, sessi
     ]
 
 
-def test_a_range_lies_on_one_shard() -> None:
+def test_a_range_is_on_one_shard() -> None:
     markets = {"prediction": (prediction_market(MARKET), prediction_market(CRYPTO, shard=2))}
     town = town_with(markets=markets)
     ann = town.connect("ann")
@@ -217,7 +217,7 @@ def test_a_range_lies_on_one_shard() -> None:
 @pytest.mark.parametrize(
     "text", ["x", "1", "1;", ";1", "1;1;1;1", "-1;-1", "1;+1", "1; 1", "1;1e3", "9" * 30 + ";1"]
 )
-def test_what_is_no_exec_id_is_answered_and_the_session_goes_on(town: Town, text: str) -> None:
+def test_an_invalid_exec_id_is_refused_and_the_session_continues(town: Town, text: str) -> None:
     dc = town.connect("ann", "KalshiDC")
     for begin, end in ((text, None), ("0;0", text)):
         (answer,) = ask(dc, begin, end)
@@ -259,7 +259,7 @@ def test_the_window_is_three_hours(town: Town) -> None:
     assert refusal(dc, last) is Reason.BEGIN_TOO_SMALL
 
 
-def test_the_window_of_each_shard_is_its_own() -> None:
+def test_each_shard_has_its_own_window() -> None:
     markets = {"prediction": (prediction_market(MARKET), prediction_market(CRYPTO, shard=2))}
     town = town_with(markets=markets)
     ann = town.connect("ann")
@@ -289,7 +289,7 @@ def test_an_account_that_is_not_enabled_is_refused(name: str, product: str, sess
     assert refusal(client, "nonsense") is Reason.NOT_ENABLED
 
 
-def test_one_who_is_enabled_later_gets_what_happens_from_then_on() -> None:
+def test_an_account_enabled_later_gets_reports_from_then_on() -> None:
     town = town_with(enabled=False)
     some_orders(town, 2)
     town.venue.drop_copy("prediction").enable("ann")
@@ -301,7 +301,7 @@ def test_one_who_is_enabled_later_gets_what_happens_from_then_on() -> None:
     assert refusal(ann, "0;0") is Reason.NOT_ENABLED
 
 
-def test_margin_has_it_too(town: Town) -> None:
+def test_drop_copy_works_on_margin(town: Town) -> None:
     perp = town.connect("perp", product="margin")
     perp.send(order("a1", BUY, 10, "19.5", symbol=PERP))
     perp.logout()
@@ -309,7 +309,7 @@ def test_margin_has_it_too(town: Town) -> None:
     assert [report.cl_ord_id for report in replayed(dc, "0;0")] == ["a1"]
 
 
-def test_a_key_that_is_restricted_to_a_subaccount_gets_the_reports_of_that_one() -> None:
+def test_a_key_restricted_to_a_subaccount_gets_its_reports_only() -> None:
     keys = (api_key("ann"), attrs.evolve(api_key("ann-2"), restricted_to=3))
     town = town_with(api_keys=keys)
     ann = town.connect("ann")
@@ -320,7 +320,7 @@ def test_a_key_that_is_restricted_to_a_subaccount_gets_the_reports_of_that_one()
     assert [(report.exec_type, report.cl_ord_id) for report in found] == [("0", "a2"), ("4", "a2")]
 
 
-def test_other_sessions_do_not_serve_it(town: Town) -> None:
+def test_other_session_types_do_not_serve_drop_copy(town: Town) -> None:
     rt = town.connect("ann", "KalshiRT")
     refused = rt.answer_to_raw(EventResendRequest(begin_exec_id="1;1"), BusinessMessageReject)
     assert refused.business_reject_reason == 3
@@ -376,7 +376,7 @@ def many(town: Town, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [9, 10, 11, 20, 35])
-def test_a_long_answer_comes_in_pages_and_whole(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+def test_a_long_answer_is_complete_and_in_pages(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
     town = town_with()
     many(town, count)
@@ -390,7 +390,7 @@ def test_a_long_answer_comes_in_pages_and_whole(monkeypatch: pytest.MonkeyPatch,
     assert complete.resend_event_count == count
 
 
-def test_who_does_not_read_is_sent_no_further_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_read_gets_no_further_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
     town = town_with(max_unsent=8000)
     many(town, 100)
@@ -412,7 +412,7 @@ def test_who_does_not_read_is_sent_no_further_page(monkeypatch: pytest.MonkeyPat
     assert complete.resend_event_count == 100
 
 
-def test_what_happens_meanwhile_is_told_between_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_reports_are_sent_between_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
     town = town_with()
     many(town, 25)
@@ -429,7 +429,7 @@ def test_what_happens_meanwhile_is_told_between_the_pages(monkeypatch: pytest.Mo
     assert complete.resend_event_count == 25
 
 
-def test_a_session_that_ends_takes_its_answer_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_the_session_ends_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
     town = town_with()
     many(town, 25)
@@ -446,7 +446,7 @@ def test_a_session_that_ends_takes_its_answer_with_it(monkeypatch: pytest.Monkey
     assert len(again.take()) == 26
 
 
-def test_orders_of_a_mass_cancel_are_among_them(ann: Client) -> None:
+def test_past_reports_include_orders_of_a_mass_cancel(ann: Client) -> None:
     for number in range(3):
         ann.send(order(f"a{number}", BUY, 1, "0.40"))
     ann.take()

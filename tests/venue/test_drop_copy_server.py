@@ -10,7 +10,7 @@ from tests.venue.test_server import PATIENCE, client_of, report
 from tests.venue.town import accounts, config, order
 
 
-def test_pages_follow_one_another_over_a_socket() -> None:
+def test_pages_are_sent_in_sequence_over_a_socket() -> None:
     authority = Authority()
     sent = [f"a{number}" for number in range(2 * PAGE + 1)]
     with (

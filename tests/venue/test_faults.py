@@ -101,7 +101,7 @@ def garbage(client: Client) -> int:
     ],
     ids=lambda value: "+".join(value) or "all",
 )
-def test_a_fault_concerns_those_it_names(town: Town, who: dict[str, str], names: tuple[str, ...]) -> None:
+def test_a_fault_applies_to_its_targets(town: Town, who: dict[str, str], names: tuple[str, ...]) -> None:
     clients = {
         "ann": town.connect("ann"),
         "ann-2": town.connect("ann-2", "KalshiRT"),
@@ -115,7 +115,7 @@ def test_a_fault_concerns_those_it_names(town: Town, who: dict[str, str], names:
     assert set(book(town)) == {f"o-{name}" for name in clients if name not in names}
 
 
-def test_a_fault_lets_occasions_pass_strikes_so_often_and_is_over(town: Town, ann: Client) -> None:
+def test_a_fault_skips_fires_count_times_and_ends(town: Town, ann: Client) -> None:
     town.do("reject", text="INTERNAL_ERROR", skip=2, times=3)
     for number in range(7):
         ann.send(order(f"o{number}", BUY, 1, "0.10"))
@@ -144,7 +144,7 @@ def test_a_fault_begins_and_ends_on_time(town: Town, ann: Client) -> None:
     assert town.do("faults")["said"] == "0 faults are armed"
 
 
-def test_what_is_left_to_chance_is_the_same_for_the_same_seed() -> None:
+def test_random_faults_are_reproducible_for_a_seed() -> None:
     def struck(seed: int) -> tuple[list[bool], bytes]:
         town = Town(seed)
         ann = town.connect("ann")
@@ -159,7 +159,7 @@ def test_what_is_left_to_chance_is_the_same_for_the_same_seed() -> None:
     assert struck(2)[0] != first
 
 
-def test_release_ends_those_of_a_name_or_all(town: Town) -> None:
+def test_release_ends_faults_of_a_name_or_all(town: Town) -> None:
     for name, values in (("busy", {}), ("busy", {}), ("hold-key", {}), ("reject", {"text": "X"})):
         town.do(name, **values)
     assert armed(town) == 4
@@ -171,7 +171,7 @@ def test_release_ends_those_of_a_name_or_all(town: Town) -> None:
         operation("release", {"fault": "rejects"})
 
 
-def test_no_more_than_so_many_faults_are_armed(town: Town) -> None:
+def test_armed_faults_are_bounded(town: Town) -> None:
     for _ in range(MAX_ARMED):
         town.do("busy")
     with pytest.raises(ConfigurationError, match="release some"):
@@ -183,7 +183,7 @@ def test_no_more_than_so_many_faults_are_armed(town: Town) -> None:
 # --- connection losses ----------------------------------------------------------------------------------
 
 
-def test_a_cut_connection_ends_without_a_word_and_the_key_is_free_again(
+def test_a_cut_connection_ends_without_a_logout_and_frees_the_key(
     town: Town, ann: Client, bob: Client
 ) -> None:
     ann.send(order("a", BUY, 5, "0.40"))
@@ -209,14 +209,14 @@ def test_a_connection_is_cut_before_it_has_logged_on(town: Town) -> None:
     assert town.do("cut") == {"said": "0 connections cut", "keys": []}
 
 
-def test_orders_are_cancelled_by_a_cut_where_the_session_has_asked_for_it(town: Town) -> None:
+def test_a_cut_cancels_orders_of_sessions_with_cancel_on_disconnect(town: Town) -> None:
     ann = town.connect("ann", cancel_orders_on_disconnect=True)
     ann.send(order("a", BUY, 5, "0.40"))
     town.do("cut")
     assert book(town) == {}
 
 
-def test_a_cut_in_the_middle_of_a_report_leaves_half_of_it_and_resend_brings_all(town: Town) -> None:
+def test_a_cut_in_the_middle_of_a_report_is_repaired_by_resend(town: Town) -> None:
     store = MemoryStore()
     ann = town.connect("ann", "KalshiRT", store=store)
     town.do("cut", at="frame", message="ExecutionReport")
@@ -245,7 +245,7 @@ def test_a_request_at_which_the_connection_is_cut_was_never_read(town: Town) -> 
     assert town.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT") == expected
 
 
-def test_requests_around_a_cut_are_told_apart_however_the_bytes_come() -> None:
+def test_requests_before_and_after_a_cut_are_separated_for_any_splitting() -> None:
     for size in (1, 7, 1000):
         town = Town()
         ann = town.connect("ann")
@@ -260,7 +260,7 @@ def test_requests_around_a_cut_are_told_apart_however_the_bytes_come() -> None:
         assert ann.ending().reason is CloseReason.CONNECTION_LOST
 
 
-def test_heartbeats_and_garbage_pass_where_a_cut_waits_for_a_request(town: Town, ann: Client) -> None:
+def test_a_cut_that_waits_for_a_request_ignores_heartbeats_and_garbage(town: Town, ann: Client) -> None:
     town.do("cut", at="request", message="F")
     ann.session.test_request(town.now, test_req_id="there?")
     town.run()
@@ -290,9 +290,7 @@ def test_a_cut_before_the_reply_leaves_the_order_applied(session_type: str) -> N
     assert again.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport).text == "ORDER_ALREADY_EXISTS"
 
 
-def test_what_was_read_with_a_request_at_which_the_reply_is_cut_is_not_acted_on(
-    town: Town, ann: Client
-) -> None:
+def test_requests_read_after_the_one_whose_reply_is_cut_are_not_processed(town: Town, ann: Client) -> None:
     town.do("cut", at="reply")
     for name in "ab":
         ann.session.send(order(name, BUY, 1, "0.10"), town.now)
@@ -303,7 +301,7 @@ def test_what_was_read_with_a_request_at_which_the_reply_is_cut_is_not_acted_on(
 # --- delays and losses ----------------------------------------------------------------------------------
 
 
-def test_everything_arrives_as_late_as_said_and_in_order(town: Town, ann: Client) -> None:
+def test_messages_arrive_with_the_given_delay_and_in_order(town: Town, ann: Client) -> None:
     town.do("delay", by=2)
     ann.send(order("a", BUY, 1, "0.10"))
     town.wait(1)
@@ -329,7 +327,7 @@ def test_a_logout_waits_with_the_rest_before_the_connection_closes(town: Town, a
     assert ann.ending().clean
 
 
-def test_a_silent_venue_acts_and_says_it_all_when_it_speaks_again(
+def test_a_silent_venue_processes_requests_and_sends_the_answers_later(
     town: Town, ann: Client, bob: Client
 ) -> None:
     town.do("silence", owner="ann")
@@ -348,7 +346,7 @@ def test_a_silent_venue_acts_and_says_it_all_when_it_speaks_again(
     assert armed(town) == 0
 
 
-def test_a_client_finds_a_silent_venue_dead(town: Town, ann: Client) -> None:
+def test_a_client_ends_the_session_with_a_silent_venue(town: Town, ann: Client) -> None:
     town.do("silence")
     ann.events.clear()
     town.wait(120)
@@ -358,7 +356,7 @@ def test_a_client_finds_a_silent_venue_dead(town: Town, ann: Client) -> None:
     assert town.connect("ann").is_logged_on
 
 
-def test_what_waits_to_be_said_is_bounded() -> None:
+def test_delayed_output_is_bounded() -> None:
     town = Town(max_unsent=4000)
     ann = town.connect("ann")
     town.do("silence")
@@ -385,14 +383,14 @@ def test_heartbeats_are_late_and_other_messages_are_not(town: Town) -> None:
     assert b"\x0135=0\x01" in bytes(ann.wire[before:])
 
 
-def test_heartbeats_that_are_late_enough_end_the_session(town: Town) -> None:
+def test_heartbeats_that_are_too_late_end_the_session(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
     town.do("late-heartbeats", by=60)
     town.wait(60)
     assert ann.ending().reason is CloseReason.PEER_SILENT
 
 
-def test_reports_are_withheld_while_heartbeats_go_on(town: Town) -> None:
+def test_reports_are_withheld_while_heartbeats_continue(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
     town.do("withhold", message="8")
     ann.send(order("a", BUY, 5, "0.40"))
@@ -404,7 +402,7 @@ def test_reports_are_withheld_while_heartbeats_go_on(town: Town) -> None:
     assert [report.cl_ord_id for report in reports(ann)] == ["a"]
 
 
-def test_withheld_reports_wait_for_a_client_that_can_ask_for_them() -> None:
+def test_withheld_reports_wait_for_a_client_with_resend() -> None:
     for session_type, expected in (("KalshiRT", ["a"]), ("KalshiNR", [])):
         town, store = Town(), MemoryStore()
         ann = town.connect("ann", session_type, store=store)
@@ -435,9 +433,7 @@ GAPS = [("gap", {}), *(("garble", {"how": how}) for how in ("checksum", "body-le
 
 
 @pytest.mark.parametrize(("name", "values"), GAPS, ids=str)
-def test_a_report_that_does_not_arrive_is_asked_for_again_where_that_is_possible(
-    town: Town, name: str, values: dict[str, str]
-) -> None:
+def test_a_lost_report_is_requested_again_with_resend(town: Town, name: str, values: dict[str, str]) -> None:
     ann = town.connect("ann", "KalshiRT")
     town.do(name, **values)
     ann.send(order("a", BUY, 1, "0.10"))
@@ -452,7 +448,7 @@ def test_a_report_that_does_not_arrive_is_asked_for_again_where_that_is_possible
 
 
 @pytest.mark.parametrize(("name", "values"), GAPS, ids=str)
-def test_a_report_that_does_not_arrive_ends_a_session_without_resend(
+def test_a_lost_report_ends_a_session_without_resend(
     town: Town, ann: Client, name: str, values: dict[str, str]
 ) -> None:
     town.do(name, **values)
@@ -463,7 +459,7 @@ def test_a_report_that_does_not_arrive_ends_a_session_without_resend(
     assert town.connect("ann").is_logged_on
 
 
-def test_several_messages_are_lost_and_only_those_of_a_type(town: Town) -> None:
+def test_several_messages_of_one_type_are_lost(town: Town) -> None:
     ann = town.connect("ann", "KalshiRT")
     town.do("gap", message="8", times=3)
     ann.send(cancel("c", "nothing"))
@@ -474,7 +470,7 @@ def test_several_messages_are_lost_and_only_those_of_a_type(town: Town) -> None:
     assert [report.cl_ord_id for report in reports(ann)] == ["o0", "o1", "o2", "o3"]
 
 
-def test_a_heartbeat_is_lost_only_where_it_is_named(town: Town) -> None:
+def test_a_heartbeat_is_lost_only_if_its_type_is_given(town: Town) -> None:
     ann = town.connect("ann", heart_bt_int=10)
     town.do("gap")
     town.wait(35)
@@ -486,7 +482,7 @@ def test_a_heartbeat_is_lost_only_where_it_is_named(town: Town) -> None:
     assert ann.ending().reason is CloseReason.SEQUENCE_GAP
 
 
-def test_a_duplicate_comes_with_its_number_and_is_delivered_once(town: Town) -> None:
+def test_a_duplicate_has_its_original_number_and_is_delivered_once(town: Town) -> None:
     ann, bob = town.connect("ann", "KalshiRT"), town.connect("bob")
     town.do("duplicate", times=0)
     bob.send(order("b", SELL, 5, "0.40"))
@@ -512,7 +508,7 @@ def test_a_duplicate_comes_with_its_number_and_is_delivered_once(town: Town) -> 
     ],
     ids=["sender", "target"],
 )
-def test_a_message_with_wrong_names_is_refused_by_the_client(
+def test_a_message_with_wrong_comp_ids_is_refused_by_the_client(
     town: Town, ann: Client, values: dict[str, str], fields: tuple[bytes, bytes]
 ) -> None:
     town.do("wrong-comp-ids", **values)
@@ -585,7 +581,7 @@ def test_other_requests_are_refused_as_they_can_be(town: Town) -> None:
     assert (refusal.business_reject_reason, refusal.text) == (BusinessRejectReason.OTHER, "TRY_LATER")
 
 
-def test_a_listener_hears_of_orders_that_are_refused(town: Town) -> None:
+def test_a_listener_gets_reports_of_refused_orders(town: Town) -> None:
     ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
     town.do("reject", text="INTERNAL_ERROR")
     ann.send(order("a", BUY, 5, "0.40"))
@@ -593,7 +589,7 @@ def test_a_listener_hears_of_orders_that_are_refused(town: Town) -> None:
         assert client.take_only(ExecutionReport).text == "INTERNAL_ERROR"
 
 
-def test_only_the_message_that_is_named_is_refused(town: Town, ann: Client) -> None:
+def test_only_the_given_message_type_is_refused(town: Town, ann: Client) -> None:
     town.do("reject", text="INTERNAL_ERROR", message="OrderCancelRequest")
     assert ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport).exec_type == ExecType.NEW
     assert ann.answer_to(cancel("c", "a"), OrderCancelReject).text == "INTERNAL_ERROR"
@@ -601,7 +597,9 @@ def test_only_the_message_that_is_named_is_refused(town: Town, ann: Client) -> N
 
 
 @pytest.mark.parametrize("applied", [True, False])
-def test_whether_an_order_was_applied_is_left_open_and_a_retry_tells(town: Town, applied: bool) -> None:
+def test_a_retry_shows_whether_an_order_with_an_unknown_outcome_was_applied(
+    town: Town, applied: bool
+) -> None:
     ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
     town.do("unavailable", applied=applied)
     report = ann.answer_to(order("a", BUY, 5, "0.40"), ExecutionReport)
@@ -613,7 +611,7 @@ def test_whether_an_order_was_applied_is_left_open_and_a_retry_tells(town: Town,
     assert set(book(town)) == {"a"}
 
 
-def test_an_applied_order_trades_and_only_its_own_answer_is_untold(
+def test_an_applied_order_trades_and_only_its_own_answer_is_missing(
     town: Town, ann: Client, bob: Client
 ) -> None:
     bob.send(order("b", SELL, 5, "0.40"))
@@ -628,7 +626,7 @@ def test_an_applied_order_trades_and_only_its_own_answer_is_untold(
     assert set(book(town)) == {"b"}
 
 
-def test_a_client_is_told_that_it_is_too_fast(town: Town, ann: Client) -> None:
+def test_a_rate_limit_refusal_can_be_injected(town: Town, ann: Client) -> None:
     town.do("throttle", times=2)
     for name in "ab":
         ann.send(order(name, BUY, 1, "0.10"))
@@ -660,7 +658,7 @@ def test_a_logon_is_refused_by_logout_with_the_text_and_the_next_is_taken(
     assert town.connect("ann").is_logged_on
 
 
-def test_a_key_is_held_for_a_while_and_others_are_not(town: Town) -> None:
+def test_a_key_can_be_blocked_for_a_time(town: Town) -> None:
     town.do("hold-key", key=KEYS["ann"].key_id, lasting=60)
     for _ in range(3):
         assert "already exists" in town.connect("ann").ending().text
@@ -724,7 +722,7 @@ class Trial:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_cash_is_conserved_whatever_goes_wrong(seed: int) -> None:
+def test_cash_is_conserved_under_all_faults(seed: int) -> None:
     trial = Trial(Town(seed, fees={PREDICTION: NO_FEES}), Random(seed))
     for _ in range(150):
         trial.step()
@@ -751,7 +749,7 @@ def _worth(town: Town) -> Decimal:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_input_log_of_trouble_replays_to_the_same(seed: int, tmp_path: Path) -> None:
+def test_an_input_log_with_faults_replays_to_the_same(seed: int, tmp_path: Path) -> None:
     with InputLog(tmp_path / "input-log") as input_log:
         town = Town(seed)
         town.venue = input_log.venue(config(), Random(seed))
@@ -764,7 +762,7 @@ def test_an_input_log_of_trouble_replays_to_the_same(seed: int, tmp_path: Path) 
     assert found.sent > 5000
 
 
-def test_a_cut_is_told_by_events_alone_when_its_time_comes(town: Town, ann: Client) -> None:
+def test_a_timed_cut_ends_the_session_at_its_time(town: Town, ann: Client) -> None:
     town.do("cut", after=3)
     town.wait(2.9)
     assert ann.session.is_established
@@ -774,7 +772,7 @@ def test_a_cut_is_told_by_events_alone_when_its_time_comes(town: Town, ann: Clie
     assert armed(town) == 0
 
 
-def test_a_scenario_cuts_at_its_time_and_point() -> None:
+def test_a_scenario_can_schedule_a_cut() -> None:
     text = b"schedule: [{when: 90s, do: cut, at: reply, message: NewOrderSingle}]"
     (step,) = parse_scenario(text).steps
     assert (step.after, step.operation) == (90, operation("cut", {"at": "reply", "message": "D"}))

@@ -66,7 +66,7 @@ def town_for(example: Example) -> Town:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_worked_example_comes_out_as_the_page_says(name: str) -> None:
+def test_a_worked_example_gives_the_figures_of_the_page(name: str) -> None:
     example = EXAMPLES[name]
     town = town_for(example)
     ann, bob = town.connect("ann"), town.connect("bob")

@@ -83,14 +83,14 @@ def transcript(flow_seed: int, seconds: float) -> bytes:
     return bytes(client.wire)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
+def test_a_seed_determines_the_bytes() -> None:
     first = transcript(7, 300)
     assert first.count(b"\x0135=X\x01") > 50
     assert transcript(7, 300) == first
     assert transcript(8, 300) != first
 
 
-def test_what_the_traders_do_is_decided_by_the_seed_and_not_by_how_often_the_venue_is_looked_at() -> None:
+def test_the_actions_of_traders_do_not_depend_on_how_often_the_venue_is_called() -> None:
     often, seldom = watched(), watched()
     now = NOW
     for _ in range(100):
@@ -100,7 +100,7 @@ def test_what_the_traders_do_is_decided_by_the_seed_and_not_by_how_often_the_ven
     assert len(often.commands) > 300
 
 
-def test_every_kind_of_command_comes_in_every_market_and_much_of_it_trades() -> None:
+def test_the_flow_uses_every_kind_of_command_in_every_market_and_trades() -> None:
     venue = watched(rate=5.0)
     pass_time(venue, HOUR / 4, NOW)
     kinds = Counter((product, type(command).__name__) for product, command in venue.commands)
@@ -166,7 +166,7 @@ def test_in_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
         assert fees > 0
 
 
-def test_a_machine_that_slept_makes_up_for_so_many_actions_and_no_more() -> None:
+def test_actions_missed_during_a_long_sleep_are_bounded() -> None:
     venue = watched(rate=100.0)
     venue.handle_timer(Instant(NOW.monotonic + HOUR, START + timedelta(hours=1)))
     assert len(venue.commands) <= MOST_AT_ONCE
@@ -175,7 +175,7 @@ def test_a_machine_that_slept_makes_up_for_so_many_actions_and_no_more() -> None
     assert deadline > NOW.monotonic + HOUR
 
 
-def test_nobody_trades_while_trading_is_paused_or_the_market_is_closed() -> None:
+def test_no_trader_acts_in_a_pause_or_a_closed_market() -> None:
     venue = watched(rate=5.0, markets=(MARKET,))
     venue.execute("prediction", SetPause(PauseState.TRADING_PAUSED), NOW)
     now = pass_time(venue, 60, NOW)
@@ -190,7 +190,7 @@ def test_nobody_trades_while_trading_is_paused_or_the_market_is_closed() -> None
     assert len(venue.commands) == count + 1
 
 
-def test_without_a_rate_or_before_it_has_begun_nothing_moves() -> None:
+def test_without_a_rate_or_before_its_start_the_flow_does_not_act() -> None:
     still = watched(rate=0)
     assert still.next_deadline() is None
     waiting = VenueModel(VenueConfig(markets=MARKETS, accounts=(), api_keys=(), flow=FlowConfig()), Random(1))
@@ -201,7 +201,7 @@ def test_without_a_rate_or_before_it_has_begun_nothing_moves() -> None:
     assert waiting.next_deadline() == first
 
 
-def test_the_fair_price_begins_where_it_is_told_and_stays_inside_the_market() -> None:
+def test_the_fair_price_begins_at_its_setting_and_stays_inside_the_market() -> None:
     venue = watched(rate=5.0, volatility=3.0, middles={MARKET: d("0.98")}, markets=(MARKET,), takers=0)
     now = pass_time(venue, 5, NOW)
     best = venue.exchange("prediction").levels(MARKET, Side.BUY)[0][0]
@@ -226,7 +226,7 @@ def test_numbers_out_of_range_are_refused(settings: dict[str, Any], text: str) -
         FlowConfig(**settings)
 
 
-def test_a_market_that_is_not_there_and_a_name_of_a_trader_are_refused() -> None:
+def test_an_unknown_market_and_a_reserved_trader_name_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="the flow names 'NO-SUCH', which is no market of the venue"):
         watched(markets=("NO-SUCH",))
     with pytest.raises(ConfigurationError, match="'flow-maker-1' is kept for a simulated trader"):
@@ -237,7 +237,7 @@ def test_a_market_that_is_not_there_and_a_name_of_a_trader_are_refused() -> None
         )
 
 
-def test_in_real_time_the_market_moves_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_real_time_the_flow_acts_without_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         moved = asyncio.Event()
         execute = VenueModel.execute

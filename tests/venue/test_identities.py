@@ -27,14 +27,14 @@ def test_a_server_certificate_names_loopback_and_is_signed_by_the_authority() ->
     certificate.verify_directly_issued_by(issuer)
 
 
-def test_other_names_can_be_asked_for() -> None:
+def test_other_host_names_can_be_requested() -> None:
     identity = Authority().issue(["venue.test"])
     certificate = x509.load_pem_x509_certificate(identity.certificate_pem)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["venue.test"]
 
 
-def test_a_server_context_wants_tls_1_2_and_leaves_no_file(
+def test_a_server_context_requires_tls_1_2_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -44,14 +44,14 @@ def test_a_server_context_wants_tls_1_2_and_leaves_no_file(
 
 
 @pytest.mark.parametrize("ed25519_key", [False, True])
-def test_what_a_client_key_signs_its_public_half_accepts(ed25519_key: bool) -> None:
+def test_signatures_of_a_client_key_verify_with_its_public_key(ed25519_key: bool) -> None:
     key = ClientKey.generate(ed25519_key=ed25519_key)
     signature = load_private_key(key.private_key_pem)(b"text")
     assert key.public_key(b"text", signature)
     assert not key.public_key(b"other", signature)
 
 
-def test_every_client_key_has_an_id_of_its_own_and_does_not_show() -> None:
+def test_every_client_key_has_a_unique_id_and_hides_its_secret() -> None:
     first, second = (ClientKey.generate(ed25519_key=True) for _ in range(2))
     assert first.key_id != second.key_id
     assert ClientKey.generate(ed25519_key=True, key_id="mine").key_id == "mine"
@@ -59,7 +59,7 @@ def test_every_client_key_has_an_id_of_its_own_and_does_not_show() -> None:
     assert "PRIVATE" not in repr(Authority().issue())
 
 
-def test_a_key_file_is_its_owners_alone_and_replaces_nothing(tmp_path: Path) -> None:
+def test_a_key_file_is_private_and_overwrites_no_file(tmp_path: Path) -> None:
     key, path = ClientKey.generate(ed25519_key=True), tmp_path / "client.pem"
     key.write(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

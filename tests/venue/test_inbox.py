@@ -55,7 +55,7 @@ def sent_to(client: Client) -> list[Any]:
     return found
 
 
-def test_a_message_is_judged_by_when_it_arrived(town: Town, ann: Client) -> None:
+def test_a_message_is_judged_by_its_arrival_time(town: Town, ann: Client) -> None:
     fill(town)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
     leave_unread(town, ann)
@@ -79,7 +79,7 @@ def test_a_message_that_was_late_when_it_arrived_is_refused(town: Town, ann: Cli
     assert kinds(sent_to(ann)) == ["3", "5"]
 
 
-def test_silence_counts_from_what_was_processed(town: Town, ann: Client) -> None:
+def test_silence_is_measured_from_processed_messages(town: Town, ann: Client) -> None:
     fill(town)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
     leave_unread(town, ann)
@@ -90,7 +90,7 @@ def test_silence_counts_from_what_was_processed(town: Town, ann: Client) -> None
     assert kinds(sent_to(ann)) == ["0", "1"]
 
 
-def test_connections_are_served_in_turn(town: Town, ann: Client) -> None:
+def test_connections_are_served_round_robin(town: Town, ann: Client) -> None:
     fill(town, 50 * PIECE)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
     leave_unread(town, ann)
@@ -100,7 +100,7 @@ def test_connections_are_served_in_turn(town: Town, ann: Client) -> None:
     assert kinds(sent_to(ann)) == ["8"]
 
 
-def test_what_a_connection_sent_before_it_was_lost_is_processed(town: Town, ann: Client) -> None:
+def test_messages_sent_before_a_disconnect_are_processed(town: Town, ann: Client) -> None:
     fill(town)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
     leave_unread(town, ann)
@@ -111,7 +111,7 @@ def test_what_a_connection_sent_before_it_was_lost_is_processed(town: Town, ann:
     assert town.venue.sessions() == []
 
 
-def test_a_lost_connection_is_noted_where_what_it_sent_is_dropped(town: Town, ann: Client) -> None:
+def test_a_lost_connection_is_noticed_when_its_messages_are_dropped(town: Town, ann: Client) -> None:
     fill(town)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), town.now)
     leave_unread(town, ann)
@@ -192,7 +192,7 @@ def opened(driver: Driver) -> tuple[Transport, ClientProtocol]:
     return transport, connection
 
 
-def test_sockets_are_read_while_the_venue_is_busy_but_not_without_bound() -> None:
+def test_reading_from_sockets_of_a_busy_venue_is_bounded() -> None:
     loop = Loop()
     driver = Driver(VenueModel(config(), Random(1)), cast("asyncio.AbstractEventLoop", loop))
     (flood, flooding), (quiet, asking) = opened(driver), opened(driver)

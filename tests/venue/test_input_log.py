@@ -111,7 +111,7 @@ def traded(path: Path, **changes: Any) -> Town:
     return town
 
 
-def test_a_replay_comes_to_the_same_state_and_the_same_bytes(path: Path) -> None:
+def test_a_replay_gives_the_same_state_and_the_same_bytes(path: Path) -> None:
     town = traded(path, flow=FlowConfig(rate=1.0))
     found = replay(path)
     assert found.is_same, found.parted
@@ -127,7 +127,7 @@ def test_a_replay_comes_to_the_same_state_and_the_same_bytes(path: Path) -> None
     assert found.venue.sessions() == town.venue.sessions()
 
 
-def test_faults_with_a_chance_and_everything_they_do_replay_too(path: Path) -> None:
+def test_random_faults_and_their_effects_replay_too(path: Path) -> None:
     with InputLog(path, state_every=10) as input_log:
         town = Town()
         venue = logged(town, input_log, flow=FlowConfig(rate=2.0))
@@ -197,7 +197,7 @@ def test_every_call_that_changes_a_venue_is_logged() -> None:
     assert own == public - looks
 
 
-def test_an_input_log_holds_no_secrets(path: Path) -> None:
+def test_an_input_log_contains_no_secrets(path: Path) -> None:
     traded(path)
     written = path.read_bytes()
     for key in KEYS.values():
@@ -242,7 +242,7 @@ def test_a_refused_signature_is_refused_again_without_being_checked(path: Path) 
     assert "sends" in parted
 
 
-def test_what_waited_in_the_inbox_replays_too(path: Path) -> None:
+def test_messages_that_waited_in_the_inbox_replay_too(path: Path) -> None:
     with replayed(path) as venue:
         busy, conn = (venue.connection_made("prediction", "KalshiNR", NOW) for _ in range(2))
         venue.receive_data(conn, raw_logon("ann", now=NOW), NOW)
@@ -273,7 +273,7 @@ def test_what_waited_in_the_inbox_replays_too(path: Path) -> None:
     ],
     ids=["no length", "wrong length", "zeros", "odd value", "CheckSum", "twice", "garbage before", "garbage"],
 )
-def test_what_is_no_sound_logon_replays_too(path: Path, data: bytes) -> None:
+def test_invalid_logons_replay_too(path: Path, data: bytes) -> None:
     with replayed(path) as venue:
         conn = venue.connection_made("prediction", "KalshiNR", NOW)
         venue.receive_data(conn, data, NOW)
@@ -282,7 +282,7 @@ def test_what_is_no_sound_logon_replays_too(path: Path, data: bytes) -> None:
         venue.data_to_send(conn)
 
 
-def test_hiding_keeps_length_and_a_right_check_sum() -> None:
+def test_hiding_keeps_the_length_and_a_correct_check_sum() -> None:
     frame = raw_logon("ann")
     shown = redacted(frame)
     assert len(shown) == len(frame)
@@ -294,7 +294,7 @@ def test_hiding_keeps_length_and_a_right_check_sum() -> None:
     assert redacted(b"") == b""
 
 
-def test_bytes_without_an_end_are_not_kept_back_for_ever(path: Path) -> None:
+def test_incomplete_bytes_are_not_held_back_without_limit(path: Path) -> None:
     with replayed(path) as venue:
         conn = venue.connection_made("prediction", "KalshiNR", NOW)
         for _ in range(20):
@@ -313,7 +313,7 @@ def cut_off(path: Path, size: int) -> Replayed:
     return replay(shorter)
 
 
-def test_an_input_log_that_was_cut_anywhere_replays_as_far_as_it_goes(path: Path) -> None:
+def test_a_truncated_input_log_replays_up_to_its_end(path: Path) -> None:
     traded(path)
     data = path.read_bytes()
     header = data.index(b"\n") + 1
@@ -376,7 +376,7 @@ def changed_lines(path: Path) -> Iterator[tuple[str, str]]:
         yield "\n".join([*lines[:at], *changed, *lines[at + 1 :], ""]), said
 
 
-def test_an_input_log_that_does_not_come_out_says_where_it_parts(path: Path) -> None:
+def test_a_diverging_replay_reports_the_line(path: Path) -> None:
     traded(path)
     for text, said in changed_lines(path):
         other = path.with_suffix(".other")
@@ -399,13 +399,13 @@ def test_an_input_log_that_does_not_come_out_says_where_it_parts(path: Path) -> 
         (b"\xff\xfe\n{}\n", ":1 is no line of an input log"),
     ],
 )
-def test_what_is_no_input_log_is_told(path: Path, content: bytes, said: str) -> None:
+def test_an_invalid_input_log_is_reported(path: Path, content: bytes, said: str) -> None:
     path.write_bytes(content)
     with pytest.raises(InputLogError, match=said):
         replay(path)
 
 
-def test_a_call_that_no_venue_has_is_refused(path: Path) -> None:
+def test_an_unknown_call_in_a_log_is_refused(path: Path) -> None:
     traded(path)
     text = path.read_text()
     path.write_text(text.replace('"do":"begin"', '"do":"__init__"', 1))
@@ -416,14 +416,14 @@ def test_a_call_that_no_venue_has_is_refused(path: Path) -> None:
         replay(path)
 
 
-def test_a_file_that_is_there_is_never_written_over(path: Path) -> None:
+def test_an_existing_file_is_never_overwritten(path: Path) -> None:
     path.write_text("precious")
     with pytest.raises(ConfigurationError, match=r"cannot be written .* choose another path"):
         InputLog(path)
     assert path.read_text() == "precious"
 
 
-def test_an_input_log_ends_at_its_size_and_the_venue_goes_on(
+def test_an_input_log_ends_at_its_size_limit_and_the_venue_continues(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with InputLog(path, max_bytes=20_000) as input_log:
@@ -456,7 +456,7 @@ def test_a_full_disk_ends_the_input_log_and_not_the_venue(
     assert replay(path).is_same
 
 
-def test_a_server_logs_also_what_is_reset(path: Path) -> None:
+def test_a_server_logs_resets_too(path: Path) -> None:
     scenario = load_scenario(EXAMPLE)
     with InputLog(path) as input_log:
         with Sandbox(scenario=scenario, input_log=input_log) as sandbox:
@@ -517,7 +517,7 @@ def test_every_command_can_be_logged(kind: type[Command]) -> None:
     assert load_arguments("execute", plain) == arguments
 
 
-def test_what_has_no_form_is_refused() -> None:
+def test_values_that_cannot_be_logged_are_refused() -> None:
     with pytest.raises(UnknownValueError, match="no form for the time zone"):
         dump_config(config(zone=START.tzinfo))
     for name, plain in (

@@ -63,7 +63,7 @@ def listen(town: Town, session_type: str = "KalshiNR", **fields: Any) -> Client:
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
-def test_it_hears_of_all_orders_of_the_account_and_of_no_others(town: Town, session_type: str) -> None:
+def test_a_listener_gets_reports_of_exactly_the_orders_of_its_account(town: Town, session_type: str) -> None:
     listener = listen(town, session_type)
     first, second, bob = town.connect("ann", "KalshiRT"), town.connect("ann-2"), town.connect("bob")
     first.send(order("a1", BUY, 10, "0.40"))
@@ -83,7 +83,7 @@ def test_it_hears_of_all_orders_of_the_account_and_of_no_others(town: Town, sess
     ]
 
 
-def test_it_gets_what_the_trading_session_gets_but_for_pending_reports(town: Town) -> None:
+def test_a_listener_gets_the_reports_of_the_trading_session_except_pending_ones(town: Town) -> None:
     listener = listen(town)
     ann = town.connect("ann", skip_pending_exec_reports=False)
     ann.take()
@@ -96,7 +96,7 @@ def test_it_gets_what_the_trading_session_gets_but_for_pending_reports(town: Tow
 
 
 @pytest.mark.parametrize("hears", [True, False])
-def test_it_hears_of_refused_orders_in_its_own_unit(hears: bool) -> None:
+def test_a_listener_gets_reports_of_refused_orders_in_its_own_unit(hears: bool) -> None:
     town = Town(accounts=ACCOUNTS, assumptions=Assumptions(listeners_receive_rejects=hears))
     listener = listen(town)
     cents = town.connect("ann", use_dollars=False)
@@ -118,7 +118,7 @@ def test_it_hears_of_refused_orders_in_its_own_unit(hears: bool) -> None:
     assert [str(report.price) for report in reports(in_cents)] == ["40"]
 
 
-def test_it_hears_of_customers_of_a_clearing_member_with_their_parties(town: Town) -> None:
+def test_a_listener_gets_reports_of_customers_with_their_parties(town: Town) -> None:
     listener = listen(town)
     party = Party(party_id=CUSTOMER, party_role=PartyRole.CUSTOMER_ACCOUNT)
     town.connect("ann").send(order("a1", BUY, 1, "0.40", party_ids=[party]))
@@ -126,7 +126,7 @@ def test_it_hears_of_customers_of_a_clearing_member_with_their_parties(town: Tow
     assert [(each.party_id, each.party_role) for each in report.party_ids] == [(CUSTOMER, 24)]
 
 
-def test_reports_are_written_as_its_own_logon_says(town: Town) -> None:
+def test_reports_for_a_listener_use_its_own_flags(town: Town) -> None:
     listener = listen(town, use_dollars=False, preserve_original_order_qty=True)
     ann = town.connect("ann")
     ann.send(order("a1", BUY, 10, "0.40"))
@@ -135,7 +135,7 @@ def test_reports_are_written_as_its_own_logon_says(town: Town) -> None:
     assert (str(new.price), str(canceled.order_qty)) == ("40", "10.00")
 
 
-def test_several_listen_at_once_and_one_that_leaves_hears_no_more(town: Town) -> None:
+def test_several_listeners_are_independent(town: Town) -> None:
     listener, other = listen(town), town.connect("ann-2", "KalshiRT", listener_session=True)
     ann = town.connect("ann")
     other.take()
@@ -149,7 +149,7 @@ def test_several_listen_at_once_and_one_that_leaves_hears_no_more(town: Town) ->
     assert [report.cl_ord_id for report in reports(again)] == ["a3"]
 
 
-def test_a_session_that_no_longer_asks_for_it_is_no_listener(town: Town) -> None:
+def test_a_session_without_the_flag_is_no_longer_a_listener(town: Town) -> None:
     listen(town).logout()
     reader = town.connect("ann-reader")
     reader.take()
@@ -157,7 +157,7 @@ def test_a_session_that_no_longer_asks_for_it_is_no_listener(town: Town) -> None
     assert reader.take() == []
 
 
-def test_on_rt_what_was_missed_comes_after_the_reconnect(town: Town) -> None:
+def test_on_rt_missed_reports_are_resent_after_the_reconnect(town: Town) -> None:
     store = MemoryStore()
     listener = listen(town, "KalshiRT", store=store)
     ann = town.connect("ann")
@@ -210,7 +210,9 @@ REQUESTS = (
     ],
     ids=lambda value: getattr(value, "MSG_TYPE", value),
 )
-def test_it_may_not_change_anything(town: Town, ann: Client, session_type: str, message: Message) -> None:
+def test_a_listener_may_not_send_requests(
+    town: Town, ann: Client, session_type: str, message: Message
+) -> None:
     ann.send(order("a1", BUY, 10, "0.40"))
     # A key that may trade: the session still may not.
     listener = town.connect("ann-2", session_type, listener_session=True)
@@ -224,13 +226,13 @@ def test_it_may_not_change_anything(town: Town, ann: Client, session_type: str, 
     assert exchange.find("ann", "x") is None
 
 
-def test_a_key_that_may_only_read_is_enough(town: Town) -> None:
+def test_a_listener_needs_only_a_read_key(town: Town) -> None:
     assert town.connect("ann-reader", listener_session=True).is_logged_on
     reader = town.connect("ann-reader", "KalshiMD")
     assert reader.ending().text == "already exists"
 
 
-def test_it_may_ask_for_past_reports() -> None:
+def test_a_listener_may_request_past_reports() -> None:
     """On KalshiNR, which serves them; the request changes nothing."""
     town = Town(accounts=(attrs.evolve(ACCOUNTS[0], drop_copy=True), *ACCOUNTS[1:]))
     ann = town.connect("ann")
@@ -244,6 +246,6 @@ def test_it_may_ask_for_past_reports() -> None:
     assert complete.resend_event_count == 1
 
 
-def test_its_key_cannot_trade_beside_it(town: Town) -> None:
+def test_the_key_of_a_listener_cannot_trade_at_the_same_time(town: Town) -> None:
     assert town.connect("ann-2", listener_session=True).is_logged_on
     assert town.connect("ann-2").ending().text == "already exists"

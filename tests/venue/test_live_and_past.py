@@ -115,7 +115,7 @@ class Day:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_listener_hears_what_drop_copy_says_and_what_waits(seed: int) -> None:
+def test_live_past_and_queued_reports_are_the_same(seed: int) -> None:
     day = Day(seed)
     listener = day.town.connect("ann-reader", listener_session=True)
     listener.take()

@@ -40,7 +40,7 @@ def refusal(*args: Any) -> str:
 
 
 @pytest.mark.parametrize(("product", "session_type"), EVERYWHERE)
-def test_every_session_type_of_both_products_takes_a_logon_and_keeps_the_session(
+def test_every_session_type_of_both_products_accepts_a_logon(
     town: Town, product: str, session_type: str
 ) -> None:
     name = "perp" if product == "margin" else "ann"
@@ -53,7 +53,7 @@ def test_every_session_type_of_both_products_takes_a_logon_and_keeps_the_session
     assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
-def test_there_are_ten_places_to_log_on_to() -> None:
+def test_there_are_ten_ports_to_log_on_to() -> None:
     assert len(EVERYWHERE) == 10
 
 
@@ -65,7 +65,7 @@ def test_an_rsa_key_logs_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert town.connect("rsa").is_logged_on
 
 
-def test_the_gateway_calls_itself_by_the_session_type(town: Town) -> None:
+def test_the_gateway_uses_the_session_type_as_comp_id(town: Town) -> None:
     _, reply = town.begin(raw_logon("ann", "KalshiMD"), "KalshiMD")
     assert (reply.header.sender_comp_id, reply.header.target_comp_id) == ("KalshiMD", "key-ann")
 
@@ -117,7 +117,7 @@ def test_sessions_without_resend_must_reset(flag: bool | None) -> None:
         assert answer(raw_logon("ann", session_type, reset_seq_num_flag=flag), session_type) is None
 
 
-def test_heartbeats_have_a_least_interval() -> None:
+def test_heartbeats_have_a_minimum_interval() -> None:
     assert "HeartBtInt" in refusal(raw_logon("ann", heart_bt_int=3))
     assert answer(raw_logon("ann", heart_bt_int=4)) is None
     assert answer(raw_logon("perp", heart_bt_int=3), product="margin") is None
@@ -160,7 +160,7 @@ def test_listeners_have_rules(fields: dict[str, Any], word: str) -> None:
         ("KalshiMD", "prediction", {"receive_settlement_reports": True}),
     ],
 )
-def test_flags_are_allowed_where_the_spec_has_them(
+def test_flags_are_allowed_on_the_session_types_of_the_spec(
     session_type: str, product: str, fields: dict[str, Any]
 ) -> None:
     name = "perp" if product == "margin" else "ann"
@@ -175,7 +175,7 @@ def test_flags_are_allowed_where_the_spec_has_them(
         for product in session_type.products
     ],
 )
-def test_flags_without_a_named_session_type_are_taken_on_every_one(product: str, session_type: str) -> None:
+def test_flags_without_a_session_type_are_accepted_on_every_one(product: str, session_type: str) -> None:
     flags: dict[str, Any] = dict.fromkeys(
         (
             "cancel_orders_on_disconnect",
@@ -196,7 +196,7 @@ def test_the_retention_period_has_a_limit() -> None:
     assert answer(raw_logon("ann", "KalshiRT", message_retention_period=73), "KalshiRT") is not None
 
 
-def test_a_key_has_one_connection_until_that_is_gone(town: Town) -> None:
+def test_a_key_has_one_connection_at_a_time(town: Town) -> None:
     first = town.connect("ann")
     second = town.connect("ann", "KalshiMD")
     ended = second.ending()
@@ -207,7 +207,7 @@ def test_a_key_has_one_connection_until_that_is_gone(town: Town) -> None:
     assert town.connect("ann", "KalshiMD").is_logged_on
 
 
-def test_a_dead_connection_blocks_its_key_until_the_heartbeat_gives_out(town: Town) -> None:
+def test_a_dead_connection_blocks_its_key_until_the_heartbeat_timeout(town: Town) -> None:
     first = town.connect("ann")
     town.clients.remove(first)
     assert town.connect("ann").ending().text == "already exists"
@@ -225,7 +225,7 @@ def test_a_connection_that_never_logs_on_is_closed(town: Town) -> None:
     assert town.venue.next_deadline() is None
 
 
-def test_nothing_is_served_before_the_logon(town: Town) -> None:
+def test_no_request_is_served_before_the_logon(town: Town) -> None:
     conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
     data = encode("ann", "KalshiNR", 1, town.now, order("a1", Side.BUY, 1, "0.5"))
     town.venue.receive_data(conn, data, town.now)
@@ -233,7 +233,7 @@ def test_nothing_is_served_before_the_logon(town: Town) -> None:
     assert town.venue.exchange("prediction").find("ann", "a1") is None
 
 
-def test_a_settings_mistake_is_told() -> None:
+def test_invalid_settings_are_reported() -> None:
     with pytest.raises(ConfigurationError, match="'options' is no product"):
         config(markets={"options": ()})
     with pytest.raises(ConfigurationError, match="two accounts"):
@@ -276,7 +276,9 @@ def test_a_programme_without_its_accounts_and_markets_is_refused(
         config(programme=Programme(**{name: tuple(entries) for name, entries in programme.items()}))
 
 
-def test_a_machine_without_time_zones_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_time_zone_data_is_reported_with_the_package_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from kalshi_fix_venue import config
 
     monkeypatch.setattr(config, "TRADING_ZONE", "No/Such_Zone")

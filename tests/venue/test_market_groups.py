@@ -43,7 +43,7 @@ def told(report: ExecutionReport) -> tuple[str | None, str | None, str]:
     )
 
 
-def test_a_trade_tells_what_closing_and_netting_give_back() -> None:
+def test_a_trade_reports_the_collateral_returned_by_closing_and_netting() -> None:
     town = Town(**grouped())
     ann, bob = town.connect("ann", split_collateral_return=True), town.connect("bob")
     assert told(sale(ann, bob, "1", SELL, "0.30", A)) == (None, None, "-7.00")
@@ -53,7 +53,7 @@ def test_a_trade_tells_what_closing_and_netting_give_back() -> None:
     assert told(sale(ann, bob, "4", BUY, "0.30", B)) == ("7.00", None, "7.00")
 
 
-def test_without_the_flag_of_the_logon_nothing_of_it_is_told() -> None:
+def test_without_the_logon_flag_returned_collateral_is_not_reported() -> None:
     town = Town(**grouped())
     ann, bob = town.connect("ann"), town.connect("bob")
     assert told(sale(ann, bob, "1", SELL, "0.30", A)) == (None, None, "-7.00")
@@ -69,12 +69,12 @@ BAD_GROUPS = {
 
 
 @pytest.mark.parametrize("problem", BAD_GROUPS)
-def test_groups_that_cannot_be(problem: str) -> None:
+def test_invalid_groups_are_refused(problem: str) -> None:
     with pytest.raises(ConfigurationError, match=f"market group bad.*{problem}|{problem}"):
         config(**grouped(market_groups=(BAD_GROUPS[problem],)))
 
 
-def test_a_market_is_in_one_group_and_a_name_is_of_one() -> None:
+def test_markets_and_names_belong_to_one_group() -> None:
     for other, problem in ((attrs.evolve(GROUP, name="more"), "in another group"), (GROUP, "there twice")):
         with pytest.raises(ConfigurationError, match=problem):
             config(**grouped(market_groups=(GROUP, other)))

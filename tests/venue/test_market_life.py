@@ -68,7 +68,7 @@ def refusals(ann: Client) -> list[str | None]:
 # --- close ----------------------------------------------------------------------------------------------
 
 
-def test_a_closed_market_refuses_everything_and_cancels_what_rests_a_little_later() -> None:
+def test_a_closed_market_refuses_requests_and_cancels_resting_orders_after_a_delay() -> None:
     town, ann = with_an_order()
     assert do(town, "close") == "closed"
     assert ann.take() == [], "what rests is not cancelled yet"
@@ -86,7 +86,7 @@ def test_a_closed_market_refuses_everything_and_cancels_what_rests_a_little_late
     assert town.venue.exchange("prediction").next_expiry() is None
 
 
-def test_once_it_is_determined_it_is_already_closed() -> None:
+def test_a_determined_market_refuses_requests_as_closed() -> None:
     town, ann = with_an_order()
     do(town, "close")
     do(town, "determine", result="yes")
@@ -102,7 +102,7 @@ def test_whether_a_closed_market_is_inactive_is_an_assumption() -> None:
     assert refusals(ann) == ["MARKET_ALREADY_CLOSED"] * 3
 
 
-def test_a_mass_cancel_leaves_what_rests_in_a_closed_market() -> None:
+def test_a_mass_cancel_does_not_affect_a_closed_market() -> None:
     town, ann = with_an_order()
     do(town, "close")
     ann.send(mass_cancel())
@@ -110,7 +110,7 @@ def test_a_mass_cancel_leaves_what_rests_in_a_closed_market() -> None:
     assert answer.mass_cancel_response == MassCancelResponse.ALL_ORDERS_CANCELLED
 
 
-def test_what_expires_before_the_cancel_expires() -> None:
+def test_an_order_that_expires_before_the_delayed_cancel_is_reported_as_expired() -> None:
     desk = Desk()
     moments = [desk.now.replace(second=second) for second in (RESTS - 1, RESTS, RESTS + 1)]
     for name, moment in zip("abc", moments, strict=True):
@@ -124,7 +124,7 @@ def test_what_expires_before_the_cancel_expires() -> None:
     ]
 
 
-def test_a_session_that_ends_takes_its_orders_from_a_closed_market() -> None:
+def test_the_end_of_a_session_cancels_its_orders_in_a_closed_market() -> None:
     desk = Desk()
     desk.place("ann", "a1", BUYS, 1, "0.40")
     desk.market_state(MarketState.CLOSED)
@@ -150,7 +150,7 @@ def test_a_closed_market_can_be_opened_again() -> None:
 # --- before the opening ---------------------------------------------------------------------------------
 
 
-def test_a_market_that_is_not_open_yet_takes_nothing_and_opens_in_silence() -> None:
+def test_an_unopened_market_refuses_orders_and_opens_without_messages() -> None:
     town = Town(markets=UNOPENED)
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
     md.send(SecurityStatusRequest.subscribe(MARKET))
@@ -165,7 +165,7 @@ def test_a_market_that_is_not_open_yet_takes_nothing_and_opens_in_silence() -> N
 # --- halt -----------------------------------------------------------------------------------------------
 
 
-def test_a_halt_cancels_what_asked_for_it_and_lets_owners_cancel() -> None:
+def test_a_halt_cancels_orders_with_cancel_on_pause_and_permits_owner_cancels() -> None:
     town, ann = with_an_order()
     ann.send(order("a2", BUY, 1, "0.30", cancel_order_on_pause=True))
     ann.take()
@@ -199,7 +199,7 @@ def test_a_disputed_market_is_determined_again_before_it_is_settled(town: Town) 
     assert [message.security_trading_status for message in statuses(md)] == [100, 101]
 
 
-def test_a_correction_of_an_amended_result_is_one_more(town: Town) -> None:
+def test_an_amended_result_can_be_corrected_again(town: Town) -> None:
     do(town, "determine", result="yes")
     do(town, "dispute")
     do(town, "determine", result="no")
@@ -212,14 +212,14 @@ def test_a_correction_of_an_amended_result_is_one_more(town: Town) -> None:
 
 
 @pytest.mark.parametrize("with_text", [True, False])
-def test_an_unknown_order_has_a_text_or_none(with_text: bool) -> None:
+def test_the_text_for_an_unknown_order_is_an_assumption(with_text: bool) -> None:
     _, ann = with_an_order(unknown_orders_have_text=with_text)
     refusal = ann.answer_to(cancel("c", "nobody"), OrderCancelReject)
     assert refusal.cxl_rej_reason == CxlRejReason.UNKNOWN_ORDER
     assert refusal.text == ("ORDER_NOT_FOUND" if with_text else None)
 
 
-def test_a_step_that_cannot_be_changes_nothing() -> None:
+def test_an_impossible_state_change_changes_nothing() -> None:
     desk = Desk()
     desk.market_state(MarketState.CLOSED)
     with pytest.raises(ValueError, match="is closed and cannot become inactive"):

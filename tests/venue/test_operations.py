@@ -19,7 +19,7 @@ from tests.venue.desk import MARKET, PERP
 from tests.venue.town import KEYS, Client, Town, order
 
 
-def test_every_operation_has_a_name_and_a_sentence_and_documented_parameters() -> None:
+def test_every_operation_has_a_name_a_description_and_documented_parameters() -> None:
     for name, cls in OPERATIONS.items():
         assert name == cls.NAME
         assert (cls.__doc__ or "").rstrip().endswith(".")
@@ -28,7 +28,7 @@ def test_every_operation_has_a_name_and_a_sentence_and_documented_parameters() -
             assert each.name not in {"when", "do"}  # A step of a scenario has this itself.
 
 
-def test_values_of_an_operation_make_it_again() -> None:
+def test_an_operation_round_trips_through_its_values() -> None:
     made = operation("pause", {"what": "exchange", "product": "margin"})
     assert made == Pause(what="exchange", product="margin")
     assert operation(made.NAME, made.values()) == made
@@ -70,7 +70,7 @@ def test_values_of_an_operation_make_it_again() -> None:
         ("reject", {"text": ""}, "reject: text: '' is no text"),
     ],
 )
-def test_what_is_asked_wrongly_is_told_with_what_there_is(
+def test_an_invalid_operation_is_reported_with_the_valid_choices(
     name: str, values: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -78,7 +78,7 @@ def test_what_is_asked_wrongly_is_told_with_what_there_is(
     assert str(caught.value).startswith(said)
 
 
-def test_a_pause_concerns_both_products_unless_it_names_one(town: Town) -> None:
+def test_a_pause_affects_both_products_unless_one_is_given(town: Town) -> None:
     venue = town.venue
     assert list(venue.perform(Pause(), town.now)["states"]) == list(PRODUCTS)
     assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.TRADING_PAUSED}
@@ -101,7 +101,7 @@ def test_a_market_is_found_in_either_product(town: Town) -> None:
         assert town.venue.exchange(product).markets[market].state is MarketState.ACTIVE
 
 
-def test_a_market_settles_from_where_it_stands_and_not_back(town: Town) -> None:
+def test_a_market_settles_from_any_earlier_state(town: Town) -> None:
     with pytest.raises(ConfigurationError, match="has no result; give yes, no, or scalar"):
         town.venue.perform(Settle(market=MARKET), town.now)
     assert town.venue.exchange("prediction").markets[MARKET].state is MarketState.ACTIVE
@@ -135,7 +135,7 @@ def test_a_result_is_given_once_and_may_be_corrected(town: Town) -> None:
     ],
     ids=lambda value: "+".join(value) or "all",
 )
-def test_those_concerned_are_logged_out_with_the_text_and_no_others(
+def test_only_the_selected_sessions_are_logged_out_with_the_text(
     town: Town, who: dict[str, str], names: tuple[str, ...]
 ) -> None:
     clients = {
@@ -153,7 +153,7 @@ def test_those_concerned_are_logged_out_with_the_text_and_no_others(
             assert not any(type(event).__name__ == "SessionEnded" for event in client.events)
 
 
-def test_a_logout_reaches_nobody_twice(town: Town) -> None:
+def test_each_session_is_logged_out_once(town: Town) -> None:
     client = town.connect("ann")
     assert len(town.venue.perform(LogOut(), town.now)["keys"]) == 1
     assert town.venue.perform(LogOut(), town.now)["keys"] == []
@@ -162,7 +162,9 @@ def test_a_logout_reaches_nobody_twice(town: Town) -> None:
     assert town.venue.perform(LogOut(), town.now)["said"] == "0 sessions logged out"
 
 
-def test_status_tells_orders_positions_cash_and_numbers(town: Town, ann: Client, bob: Client) -> None:
+def test_status_contains_orders_positions_cash_and_sequence_numbers(
+    town: Town, ann: Client, bob: Client
+) -> None:
     ann.send(order("a", Side.BUY, 10, "0.40"))
     bob.send(order("b", Side.SELL, 4, "0.40"))
     answer = town.venue.perform(Status(), town.now)
@@ -180,6 +182,6 @@ def test_status_tells_orders_positions_cash_and_numbers(town: Town, ann: Client,
     assert answer["said"] == "2 sessions are logged on"
 
 
-def test_an_operation_is_a_value() -> None:
+def test_operations_are_compared_by_value() -> None:
     assert isinstance(Status(), Operation)
     assert hash(Pause()) == hash(Pause(what="trading"))

@@ -25,7 +25,7 @@ IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
         (TimeInForce.DAY, 4, ["Rejected INVALID_ORDER"]),
     ],
 )
-def test_on_margin_it_is_ioc_or_fok(tif: TimeInForce, quantity: int, ends: list[str]) -> None:
+def test_on_margin_reduce_only_is_ioc_or_fok(tif: TimeInForce, quantity: int, ends: list[str]) -> None:
     desk = GatewayDesk("margin")
     ann, bob = desk.login("ann"), desk.login("bob")
     desk.send(bob, desk.order("b0", SELL, 4, "19"))
@@ -46,7 +46,7 @@ def test_on_margin_it_is_ioc_or_fok(tif: TimeInForce, quantity: int, ends: list[
         (SetSettlementBounds(MARKET, Decimal("0.5"), Decimal("0.4")), "above the highest"),
     ],
 )
-def test_bounds_that_cannot_be_change_nothing(
+def test_impossible_bounds_change_nothing(
     town: Town, ann: Client, command: SetSettlementBounds, problem: str
 ) -> None:
     ann.send(order("a1", BUY, 1, "0.10"))

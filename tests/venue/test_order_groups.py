@@ -45,7 +45,7 @@ def test_the_window_holds_one_entry_for_each_millisecond_with_fills(
     assert sell(1) == [Decimal("0.01"), Decimal("0.01")]
 
 
-def test_an_owner_can_have_so_many_groups_and_no_more() -> None:
+def test_the_groups_of_an_owner_are_bounded() -> None:
     town = Town(accounts=accounts(ann={"subaccounts": {2: Decimal(100)}}))
     ann, bob = town.connect("ann"), town.connect("bob")
     most = {product: town.venue.exchange(product)._state.groups.most for product in ORDER_GROUPS}

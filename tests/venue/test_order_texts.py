@@ -31,7 +31,7 @@ NOT_PRODUCED: Mapping[tuple[str, str], str] = {}
 EVERY = [key for key in TEXTS if key[0] in (ExecutionReport.MSG_TYPE, OrderCancelReject.MSG_TYPE)]
 
 
-def test_every_text_of_the_spec_is_reached_or_said_not_to_be() -> None:
+def test_every_text_of_the_spec_is_produced_or_listed_as_not_produced() -> None:
     assert sorted([*DIALOGUES, *ELSEWHERE, *NOT_PRODUCED]) == sorted(EVERY)
     for name in ELSEWHERE.values():
         path, _, dialogue = name.partition("::")
@@ -40,7 +40,7 @@ def test_every_text_of_the_spec_is_reached_or_said_not_to_be() -> None:
 
 
 @pytest.mark.parametrize(("msg_type", "text"), DIALOGUES, ids=lambda part: part)
-def test_a_text_comes_with_the_code_that_the_spec_says(msg_type: str, text: str) -> None:
+def test_a_text_is_sent_with_the_documented_code(msg_type: str, text: str) -> None:
     dialogue = DIALOGUES[msg_type, text]
     play = Play(dialogue, venue(dialogue.venue), dict(dialogue.names))
     play.run()

@@ -73,7 +73,7 @@ def trader() -> Client:
 
 
 @pytest.mark.parametrize("what", ["trading", "exchange"])
-def test_orders_that_asked_for_it_are_cancelled_when_a_pause_begins(trader: Client, what: str) -> None:
+def test_orders_with_cancel_on_pause_are_cancelled_when_a_pause_begins(trader: Client, what: str) -> None:
     trader.town.do("pause", what=what)
     (report,) = reports(trader)
     assert (report.cl_ord_id, report.exec_type) == ("goes", ExecType.CANCELED)
@@ -81,7 +81,7 @@ def test_orders_that_asked_for_it_are_cancelled_when_a_pause_begins(trader: Clie
     assert resting(trader.town) == {"stays"}
 
 
-def test_a_trading_pause_refuses_orders_and_amends_and_takes_cancels(trader: Client) -> None:
+def test_a_trading_pause_refuses_orders_and_amends_and_accepts_cancels(trader: Client) -> None:
     trader.town.do("pause")
     trader.take()
     report = trader.answer_to(order("new", BUY, 1, "0.20"), ExecutionReport)
@@ -106,7 +106,7 @@ def test_an_exchange_pause_refuses_cancels_too(trader: Client) -> None:
     assert resting(trader.town) == {"stays"}
 
 
-def test_what_rests_trades_again_when_the_pause_is_over(trader: Client) -> None:
+def test_resting_orders_trade_again_after_the_pause(trader: Client) -> None:
     town = trader.town
     town.do("pause", what="exchange")
     bob = town.connect("bob")
@@ -127,7 +127,7 @@ def test_a_mass_cancel_works_while_trading_is_paused(trader: Client) -> None:
 # --- manual pauses --------------------------------------------------------------------------------------
 
 
-def test_a_pause_concerns_one_product_or_both(town: Town) -> None:
+def test_a_pause_affects_one_product_or_both(town: Town) -> None:
     assert town.do("pause", product="margin")["states"] == {"margin": "trading paused"}
     assert (state(town), state(town, "margin")) == (PauseState.OPEN, PauseState.TRADING_PAUSED)
     town.do("pause", what="exchange")
@@ -138,7 +138,7 @@ def test_a_pause_concerns_one_product_or_both(town: Town) -> None:
     assert state(town, "margin") is PauseState.OPEN
 
 
-def test_a_pause_takes_the_place_of_the_one_before(town: Town) -> None:
+def test_a_pause_replaces_the_previous_one(town: Town) -> None:
     for what, expected in (("exchange", PauseState.EXCHANGE_PAUSED), ("trading", PauseState.TRADING_PAUSED)):
         town.do("pause", what=what)
         assert state(town) is expected
@@ -148,7 +148,7 @@ def test_a_pause_takes_the_place_of_the_one_before(town: Town) -> None:
     assert state(town) is PauseState.OPEN
 
 
-def test_a_pause_ends_by_itself_to_the_moment(town: Town, ann: Client) -> None:
+def test_a_pause_ends_exactly_on_time(town: Town, ann: Client) -> None:
     town.do("pause", lasting=10)
     town.wait(9.999)
     assert state(town) is PauseState.TRADING_PAUSED
@@ -158,14 +158,14 @@ def test_a_pause_ends_by_itself_to_the_moment(town: Town, ann: Client) -> None:
     assert resting(town) == {"a"}
 
 
-def test_what_comes_late_finds_the_pause_that_was_due(town: Town, ann: Client) -> None:
+def test_a_late_call_still_applies_the_due_pause(town: Town, ann: Client) -> None:
     town.do("pause", lasting=10)
     town._move_to(town.monotonic + 11)  # handle_timer has not been called
     ann.send(order("a", BUY, 1, "0.10"))
     assert resting(town) == {"a"}
 
 
-def test_pauses_by_command_are_bounded() -> None:
+def test_manual_pauses_are_bounded() -> None:
     pauses = Pauses((), EASTERN)
     for number in range(3 * MAX_COMMANDED):
         begins = START + timedelta(days=3 * MAX_COMMANDED - number)
@@ -208,7 +208,7 @@ def test_maintenance_is_on_thursday_from_three_to_five_in_new_york() -> None:
     assert state(town) is PauseState.TRADING_PAUSED
 
 
-def test_without_a_schedule_nothing_is_paused() -> None:
+def test_without_a_schedule_there_is_no_pause() -> None:
     town = eve()
     ann = town.connect("ann", heart_bt_int=3600)
     town.wait(60 + 60)
@@ -227,9 +227,7 @@ def test_without_a_schedule_nothing_is_paused() -> None:
     ],
     ids=["before", "in it", "after, into summer time", "into winter time", "Friday in London"],
 )
-def test_the_hours_are_those_of_new_york_on_either_side_of_summer_time(
-    now: datetime, begins: datetime
-) -> None:
+def test_maintenance_follows_new_york_time_in_summer_and_winter(now: datetime, begins: datetime) -> None:
     window = MAINTENANCE.window(EASTERN, now.astimezone(UTC))
     assert window.begins == begins
     assert window.ends == begins + timedelta(hours=2)
@@ -243,7 +241,7 @@ def test_a_venue_that_begins_in_the_middle_of_maintenance_is_paused() -> None:
     assert venue.next_deadline() == 5.0 + 3600
 
 
-def test_numbers_go_on_over_maintenance_where_there_is_resend() -> None:
+def test_sequence_numbers_continue_over_maintenance_with_resend() -> None:
     town, store = eve(pauses=(MAINTENANCE,)), MemoryStore()
     ann, bob = town.connect("ann", "KalshiRT", store=store, heart_bt_int=3600), town.connect("bob")
     ann.send(order("a", BUY, 5, "0.40", cancel_order_on_pause=True))
@@ -256,7 +254,7 @@ def test_numbers_go_on_over_maintenance_where_there_is_resend() -> None:
     assert [(each.cl_ord_id, each.text) for each in told] == [("a", "TRADING_PAUSED")]
 
 
-def test_maintenance_is_ended_early_and_comes_again_next_week() -> None:
+def test_maintenance_can_be_ended_early_and_returns_next_week() -> None:
     town = eve(pauses=(MAINTENANCE,))
     town.connect("ann")
     town.wait(60 + 60)
@@ -268,7 +266,7 @@ def test_maintenance_is_ended_early_and_comes_again_next_week() -> None:
     assert state(town) is PauseState.TRADING_PAUSED
 
 
-def test_the_most_severe_pause_holds() -> None:
+def test_the_most_severe_pause_applies() -> None:
     town = eve(pauses=(MAINTENANCE,))
     town.connect("ann")
     town.do("pause", what="exchange", lasting=120)
@@ -292,7 +290,7 @@ def test_maintenance_by_command_logs_out_and_pauses(town: Town) -> None:
     assert again.session.is_established
 
 
-def test_a_pause_may_take_no_logons_until_it_is_over() -> None:
+def test_a_pause_may_refuse_logons() -> None:
     pause = WeeklyPause(weekday=3, begins=time(3), ends=time(5), takes_logons=False)
     town = eve(pauses=(pause,))
     town.connect("ann")
@@ -302,7 +300,7 @@ def test_a_pause_may_take_no_logons_until_it_is_over() -> None:
     assert town.connect("ann").is_logged_on
 
 
-def test_a_pause_once_is_on_schedule_too() -> None:
+def test_a_single_pause_can_be_scheduled() -> None:
     begins = START + timedelta(minutes=5)
     window = PauseWindow(
         begins=begins,
@@ -330,7 +328,7 @@ def test_a_pause_once_is_on_schedule_too() -> None:
         {"weekday": 1, "begins": time(23), "ends": time(1)},
     ],
 )
-def test_a_pause_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_pause_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"weekday|cannot end"):
         WeeklyPause(**wrong)
 

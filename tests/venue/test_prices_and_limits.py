@@ -62,12 +62,12 @@ STEPS = {
 }
 
 
-def test_all_structures_are_looked_at() -> None:
+def test_all_price_structures_are_tested() -> None:
     assert set(STEPS) == set(STRUCTURES)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
-def test_each_structure_has_its_steps(structure: str) -> None:
+def test_each_price_structure_has_its_steps(structure: str) -> None:
     rules = prediction_market(MARKET, structure=structure)
     taken, refused = STEPS[structure]
     assert [price for price in taken.split() if not rules.accepts_price(d(price))] == []
@@ -100,7 +100,7 @@ def by_hand(client: Client, message: Any, seq_num: int) -> Any:
     return told
 
 
-def test_a_fraction_of_a_price_in_cents_is_cut_off() -> None:
+def test_a_fraction_of_a_price_in_cents_is_truncated() -> None:
     town = town_with(prediction_market(MARKET, subpenny=True))
     ann = town.connect("ann", use_dollars=False)
     ann.take()
@@ -113,7 +113,7 @@ def test_a_fraction_of_a_price_in_cents_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize("price", ["0", "1", "-0.5", "0.00001", "7"])
-def test_prices_that_no_market_takes_are_refused_by_the_exchange(price: str) -> None:
+def test_prices_invalid_in_every_market_are_refused_by_the_exchange(price: str) -> None:
     ann = town_with(prediction_market(MARKET)).connect("ann")
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.take()
@@ -135,14 +135,14 @@ def test_prices_that_no_market_takes_are_refused_by_the_exchange(price: str) -> 
     ],
     ids=["fractional", "whole", "perpetual"],
 )
-def test_quantities_are_in_steps_of_the_market(
+def test_quantities_must_match_the_steps_of_the_market(
     rules: MarketRules, taken: tuple[str, ...], refused: tuple[str, ...]
 ) -> None:
     assert all(rules.accepts_quantity(d(quantity)) for quantity in taken)
     assert not any(rules.accepts_quantity(d(quantity)) for quantity in refused)
 
 
-def test_the_code_of_a_quantity_that_the_market_does_not_take() -> None:
+def test_the_code_of_an_invalid_quantity() -> None:
     town = town_with(prediction_market(MARKET, fractional=False))
     message = order("a1", BUY, 1, "0.40")
     message.order_qty = d("1.5")
@@ -177,7 +177,7 @@ def test_the_band_of_a_perpetual(perp: Client, side: Side, price: str, taken: bo
 
 
 @pytest.mark.parametrize(("price", "taken"), [("0.2000", True), ("0.1999", False), ("0.0001", False)])
-def test_the_band_of_a_cheap_perpetual_is_of_ticks(price: str, taken: bool) -> None:
+def test_the_band_of_a_cheap_perpetual_is_in_ticks(price: str, taken: bool) -> None:
     """1,000 ticks are 10 cents, which is more than a fifth of 30."""
     perp = town_with(margin_market(PERP)).connect("perp", product="margin")
     assert answer(perp, order("b1", BUY, 1, "0.3000", symbol=PERP)).exec_type == ExecType.NEW
@@ -202,7 +202,7 @@ def test_resting_orders_stay_when_the_band_moves(perp: Client) -> None:
     assert answer(empty, order("s1", SELL, 1, "1000", symbol=PERP)).exec_type == ExecType.NEW
 
 
-def test_amends_keep_to_the_band(perp: Client) -> None:
+def test_amends_must_be_within_the_band(perp: Client) -> None:
     refused = answer(perp, amended("b2", 2, "79.9999", symbol=PERP))
     assert (refused.text, refused.cxl_rej_reason) == ("INVALID_PRICE", CxlRejReason.OTHER)
     assert answer(perp, amended("b2", 2, "80", symbol=PERP)).exec_type == ExecType.REPLACED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.venue.rate_soak import soak
 
 
-def test_budgets_that_are_told_of_all_spending_are_never_refused() -> None:
+def test_budgets_informed_of_all_spending_are_never_refused() -> None:
     outcome = soak(5, 3, ("Basic", "Basic"))
     assert outcome.all_refused == 0, outcome
     assert outcome.rest > 20
@@ -14,5 +14,5 @@ def test_budgets_that_are_told_of_all_spending_are_never_refused() -> None:
     assert max(outcome.use.values()) < 0.951, outcome
 
 
-def test_budgets_that_use_all_there_is_are_refused_what_comes_closer_together_than_it_left() -> None:
+def test_without_a_margin_budgets_are_refused_because_of_variable_delays() -> None:
     assert soak(2, 3, ("Basic", "Basic"), use=1.0).all_refused > 0

@@ -97,7 +97,7 @@ def test_a_full_bucket_is_the_burst_and_refills_with_time(town: Town, ann: Clien
     assert taken(ann, lambda number: new(5000 + number), BURST + 10) == BURST
 
 
-def test_what_is_over_the_limit_is_refused_by_j_and_never_reaches_the_exchange() -> None:
+def test_requests_over_the_limit_are_refused_by_j_and_never_reach_the_exchange() -> None:
     town = limited()
     ann = town.connect("ann")
     for number in range(BURST + 1):
@@ -114,7 +114,7 @@ def test_an_account_without_a_tier_is_not_limited(bob: Client) -> None:
     assert taken(bob, new, 200) == 200
 
 
-def test_nobody_is_limited_by_default() -> None:
+def test_there_are_no_limits_by_default() -> None:
     town = Town()
     assert taken(town.connect("ann"), new, 200) == 200
     for _ in range(30):
@@ -136,7 +136,7 @@ def test_all_keys_of_an_account_share_its_buckets_and_others_do_not(town: Town) 
     assert taken(perp, lambda number: new(number, symbol=PERP, price="1.00"), BURST + 10) == BURST
 
 
-def test_reading_and_writing_are_apart(town: Town) -> None:
+def test_reads_and_writes_have_separate_buckets(town: Town) -> None:
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
     assert taken(ann, new, BURST + 1) == BURST
     assert taken(md, snapshot, READ_BURST + 10) == READ_BURST
@@ -210,7 +210,7 @@ def test_each_message_draws_on_its_bucket(message: Message, expected: tuple[str,
     assert charged(message) == expected
 
 
-def test_a_shard_has_the_whole_budget_and_one_that_is_not_there_has_none() -> None:
+def test_each_shard_has_the_whole_budget_and_an_unknown_one_has_none() -> None:
     markets = {"prediction": (prediction_market(MARKET, shard=1),), "margin": ()}
     town = limited(markets=markets)
     ann = town.connect("ann")
@@ -235,7 +235,7 @@ def mass_cancels(number: int) -> Message:
     return mass_cancel(f"m{number}")
 
 
-def test_a_mass_cancel_is_taken_once_a_second(town: Town, ann: Client) -> None:
+def test_a_mass_cancel_is_accepted_once_a_second(town: Town, ann: Client) -> None:
     assert taken(ann, mass_cancels, 3) == 1
     town.wait(0.999)
     assert taken(ann, mass_cancels, 1) == 0
@@ -245,7 +245,7 @@ def test_a_mass_cancel_is_taken_once_a_second(town: Town, ann: Client) -> None:
     assert taken(ann, mass_cancels, 2) == 1
 
 
-def test_a_mass_cancel_is_taken_once_a_second_of_an_account_without_tier_too() -> None:
+def test_a_mass_cancel_is_accepted_once_a_second_without_a_tier_too() -> None:
     town = limited(None)
     bob = town.connect("bob")
     assert taken(bob, new, 300) == 300
@@ -254,7 +254,7 @@ def test_a_mass_cancel_is_taken_once_a_second_of_an_account_without_tier_too() -
     assert taken(bob, mass_cancels, 3) == 1
 
 
-def test_orders_on_margin_that_name_a_shard_draw_on_the_one_budget() -> None:
+def test_orders_on_margin_with_a_shard_draw_on_the_single_budget() -> None:
     for message in (
         new(1, ex_destination=1),
         amend("g", "o", 1, ex_destination=1),
@@ -282,7 +282,7 @@ def test_a_tier_without_fix_is_refused() -> None:
     assert town.connect("bob").is_logged_on
 
 
-def test_logons_are_limited_apart_from_messages() -> None:
+def test_logons_have_a_separate_limit() -> None:
     town = limited()
     for number in range(LOGON_BURST):
         client = town.connect("ann")
@@ -297,7 +297,7 @@ def test_logons_are_limited_apart_from_messages() -> None:
     assert taken(ann, lambda number: new(100 + number), 30) == 30
 
 
-def test_a_tier_that_is_none_is_refused_with_those_there_are() -> None:
+def test_an_unknown_tier_is_refused_with_the_valid_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"'premier'; use Basic, .*Prestige, or None"):
         limited("premier")
 

@@ -47,7 +47,7 @@ def test_free_cash_is_divided_every_ten_seconds() -> None:
     assert town.venue.exchange("prediction").account(AccountId("ann", 3)).balance == 10
 
 
-def test_a_venue_that_was_left_alone_for_a_day_looks_once() -> None:
+def test_a_venue_idle_for_a_day_rebalances_once() -> None:
     town = Town(**divided(on_0="0", on_2="100"))
     town.connect("ann").send(order("a1", BUY, 1, "0.50"))
     town.monotonic, town.utc = town.monotonic + 86_400, town.utc + timedelta(days=1)
@@ -68,7 +68,7 @@ def test_an_order_that_expires_meanwhile_is_reported() -> None:
     assert ann.take_only(ExecutionReport).exec_type == ExecType.CANCELED
 
 
-def test_what_does_not_divide_evenly_stays() -> None:
+def test_an_indivisible_remainder_stays() -> None:
     town = Town(**divided(on_0="33.333", on_2="66.667"))
     town.connect("ann").send(order("a1", BUY, 1, "0.50"))
     town.wait(30)
@@ -78,7 +78,7 @@ def test_what_does_not_divide_evenly_stays() -> None:
     assert here - d("0.5") == d("349.8299")
 
 
-def test_without_an_allocation_cash_stays_and_nothing_is_due() -> None:
+def test_without_an_allocation_cash_stays_and_no_timer_is_set() -> None:
     town = Town(markets=MARKETS, accounts=ACCOUNTS)
     town.connect("ann").send(order("a1", BUY, 1, "0.50"))
     town.wait(60)
@@ -94,6 +94,6 @@ def test_without_an_allocation_cash_stays_and_nothing_is_due() -> None:
     ],
     ids=str,
 )
-def test_allocations_that_cannot_be(allocation: dict[str, str], problem: str) -> None:
+def test_invalid_allocations_are_refused(allocation: dict[str, str], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         config(**divided(**allocation))

@@ -51,7 +51,7 @@ def heard(client: Client) -> set[str]:
     return {message.cl_ord_id for message in client.take() if isinstance(message, ExecutionReport)}
 
 
-def test_a_listener_hears_of_its_customers_and_of_the_owner() -> None:
+def test_a_listener_gets_reports_of_its_customers_and_the_owner() -> None:
     venue = town()
     listener = venue.connect("ann-2", "KalshiNR", listener_session=True)
     ann = trade(venue)
@@ -60,7 +60,7 @@ def test_a_listener_hears_of_its_customers_and_of_the_owner() -> None:
     assert heard(ann) == seen | {"two", "two-dear"}
 
 
-def test_drop_copy_hands_out_the_reports_of_its_customers_and_of_the_owner() -> None:
+def test_drop_copy_returns_reports_of_its_customers_and_the_owner() -> None:
     venue = town()
     trade(venue)
     copy = venue.connect("ann-2", "KalshiDC")
@@ -68,7 +68,7 @@ def test_drop_copy_hands_out_the_reports_of_its_customers_and_of_the_owner() -> 
     assert heard(copy) == {"own", "one"}
 
 
-def test_a_book_names_the_orders_of_its_customers_and_of_the_owner() -> None:
+def test_a_book_identifies_orders_of_its_customers_and_the_owner() -> None:
     venue = town()
     ann, md = venue.connect("ann"), venue.connect("ann-md", "KalshiMD")
     md.send(MarketDataRequest.subscribe(MARKET))
@@ -81,7 +81,7 @@ def test_a_book_names_the_orders_of_its_customers_and_of_the_owner() -> None:
     assert named == [("own", 0), ("one", 0), (None, None)]
 
 
-def test_a_book_names_the_orders_of_its_subaccount_alone() -> None:
+def test_a_book_identifies_only_orders_of_its_subaccount() -> None:
     accounts = (AccountConfig(owner="ann", product="prediction", balance=d(100), subaccounts={3: d(100)}),)
     keys = (api_key("ann"), attrs.evolve(api_key("ann-md"), restricted_to=3))
     venue = Town(accounts=accounts, api_keys=keys)

@@ -76,7 +76,7 @@ def resent(town: Town, client: Client, begin: int, end: int = 0) -> list[Message
         (72, 72 * HOUR + 1, False),
     ],
 )
-def test_messages_are_kept_as_long_as_the_logon_asked(hours: int | None, after: float, kept: bool) -> None:
+def test_messages_are_kept_for_the_period_in_the_logon(hours: int | None, after: float, kept: bool) -> None:
     town, store = Town(), MemoryStore(max_age=timedelta(days=30))
     fields: dict[str, Any] = {} if hours is None else {"message_retention_period": hours}
     fill_while_away(town, store, **fields)
@@ -92,7 +92,7 @@ def test_messages_are_kept_as_long_as_the_logon_asked(hours: int | None, after: 
     assert [m.cl_ord_id for m in again.take() if isinstance(m, ExecutionReport)] == ["a2"]
 
 
-def test_the_usual_period_is_that_of_the_documents() -> None:
+def test_the_default_period_is_the_documented_one() -> None:
     assert {SESSION_TYPES[name].retention_hours for name in ("KalshiRT", "KalshiPT")} == {24}
 
 
@@ -110,7 +110,7 @@ def test_a_part_that_is_too_old_refuses_the_whole_range(town: Town) -> None:
     assert filled(again) == ["2.00"]
 
 
-def test_the_period_is_counted_for_each_message_from_when_it_was_sent(town: Town) -> None:
+def test_the_period_of_each_message_begins_when_it_was_sent(town: Town) -> None:
     store = MemoryStore(max_age=timedelta(days=30))
     fill_while_away(town, store, 1)
     for number in range(3):
@@ -122,7 +122,7 @@ def test_the_period_is_counted_for_each_message_from_when_it_was_sent(town: Town
     assert filled(ann) == ["3.00", "4.00"]
 
 
-def test_another_logon_may_shorten_the_period_and_lengthen_it_for_what_is_kept(town: Town) -> None:
+def test_another_logon_may_shorten_or_lengthen_the_period(town: Town) -> None:
     store = MemoryStore(max_age=timedelta(days=30))
     fill_while_away(town, store, message_retention_period=72)
     pass_time(town, 30 * HOUR)
@@ -137,7 +137,7 @@ def test_another_logon_may_shorten_the_period_and_lengthen_it_for_what_is_kept(t
     assert resent(town, lengthened, 3)[0].MSG_TYPE == "3"
 
 
-def test_a_session_that_goes_on_forgets_too(town: Town) -> None:
+def test_a_running_session_drops_old_messages_too(town: Town) -> None:
     ann = town.connect("ann", "KalshiRT", message_retention_period=1)
     ann.send(order("a1", BUY, 1, "0.40"))
     town.wait(HOUR + 1)
@@ -146,7 +146,7 @@ def test_a_session_that_goes_on_forgets_too(town: Town) -> None:
     assert refused.text == "BeginSeqNo 2 is before the retention window, which begins at 3"
 
 
-def test_what_nobody_asks_for_is_forgotten_in_time(town: Town) -> None:
+def test_messages_that_are_not_requested_are_dropped_in_time(town: Town) -> None:
     fill_while_away(town, MemoryStore())
     other = MemoryStore()
     town.connect("ann-2", "KalshiRT", store=other).drop()
@@ -159,7 +159,7 @@ def test_what_nobody_asks_for_is_forgotten_in_time(town: Town) -> None:
     assert not list(queues[0].store.sent_between(3, 5))
 
 
-def test_session_messages_are_gap_filled_and_orders_come_with_poss_dup(town: Town) -> None:
+def test_session_messages_are_gap_filled_and_reports_resent_with_poss_dup(town: Town) -> None:
     ann = town.connect("ann", "KalshiRT", heart_bt_int=10)
     ann.send(order("a1", BUY, 1, "0.40"))
     town.wait(25)
@@ -198,7 +198,7 @@ def test_a_range_includes_both_ends_and_zero_means_all(
         (2, 1, "EndSeqNo 1 is before BeginSeqNo 2"),
     ],
 )
-def test_a_range_that_cannot_be_is_rejected(town: Town, begin: int, end: int, text: str) -> None:
+def test_an_impossible_range_is_rejected(town: Town, begin: int, end: int, text: str) -> None:
     ann = town.connect("ann", "KalshiRT")
     ann.send(order("a1", BUY, 1, "0.40"))
     (reject,) = resent(town, ann, begin, end)
@@ -214,14 +214,14 @@ def test_other_sessions_have_no_retransmission(town: Town, session_type: str) ->
     assert (reject.ref_msg_type, reject.session_reject_reason) == ("2", 11)
 
 
-def test_a_reset_forgets_what_waited(town: Town) -> None:
+def test_a_reset_drops_queued_messages(town: Town) -> None:
     fill_while_away(town, MemoryStore())
     fresh = town.connect("ann", "KalshiRT", reset=True)
     assert filled(fresh) == []
     assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
 
 
-def test_what_waits_is_bounded_in_number() -> None:
+def test_queued_messages_are_bounded_in_number() -> None:
     town, store = Town(max_kept_messages=5), MemoryStore(max_age=timedelta(days=30))
     fill_while_away(town, store, 20)
     again = town.connect("ann", "KalshiRT", store=store)
@@ -229,7 +229,7 @@ def test_what_waits_is_bounded_in_number() -> None:
     assert filled(again) == [f"{number}.00" for number in range(16, 21)]
 
 
-def test_what_waits_is_bounded_in_bytes() -> None:
+def test_queued_messages_are_bounded_in_bytes() -> None:
     town, store = Town(max_kept_bytes=3000), MemoryStore(max_age=timedelta(days=30))
     fill_while_away(town, store, 100)
     again = town.connect("ann", "KalshiRT", store=store)
@@ -239,7 +239,7 @@ def test_what_waits_is_bounded_in_bytes() -> None:
     assert "is before the retention window" in refusals(again)[0]
 
 
-def test_a_number_that_is_too_low_ends_the_session_and_nothing_is_lost(town: Town) -> None:
+def test_a_number_that_is_too_low_ends_the_session_without_loss(town: Town) -> None:
     store = MemoryStore()
     fill_while_away(town, store)
     ended = town.connect("ann", "KalshiRT").ending()
@@ -248,7 +248,7 @@ def test_a_number_that_is_too_low_ends_the_session_and_nothing_is_lost(town: Tow
     assert filled(town.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
 
 
-def test_each_key_and_session_type_has_a_queue_of_its_own(town: Town) -> None:
+def test_each_key_and_session_type_has_its_own_queue(town: Town) -> None:
     store = MemoryStore()
     fill_while_away(town, store)
     assert filled(town.connect("ann-2", "KalshiRT")) == []
@@ -258,7 +258,7 @@ def test_each_key_and_session_type_has_a_queue_of_its_own(town: Town) -> None:
     assert filled(town.connect("ann", "KalshiRT", store=store)) == ["1.00", "2.00", "3.00"]
 
 
-def test_a_queue_by_itself_keeps_no_more_than_it_may(town: Town) -> None:
+def test_an_offline_queue_is_bounded_in_number_and_age(town: Town) -> None:
     queue = OfflineQueue("KalshiRT", "key", max_messages=2, max_bytes=10**6)
     queue.retain(1, town.now)
     for text in ("one", "two", "three"):

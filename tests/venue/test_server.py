@@ -105,7 +105,7 @@ def test_a_timer_of_the_venue_ends_an_overdue_logon(authority: Authority) -> Non
             assert client.recv(1) == b""
 
 
-def test_another_authority_does_not_vouch_for_the_server(server: VenueServer) -> None:
+def test_a_certificate_of_another_authority_is_refused(server: VenueServer) -> None:
     with (
         socket.create_connection((server.host, server.port(*NR)), PATIENCE) as raw,
         pytest.raises(ssl.SSLCertVerificationError),
@@ -113,7 +113,7 @@ def test_another_authority_does_not_vouch_for_the_server(server: VenueServer) ->
         trust(Authority()).wrap_socket(raw, server_hostname="localhost")
 
 
-def test_every_session_type_has_a_port_of_its_own(server: VenueServer) -> None:
+def test_every_session_type_has_its_own_port(server: VenueServer) -> None:
     ports = {server.port(product, session_type) for product, session_type in all_ports()}
     assert len(ports) == len(all_ports()) == 10
     with pytest.raises(KeyError):
@@ -131,7 +131,7 @@ def test_a_server_can_be_started_in_an_event_loop(authority: Authority) -> None:
     assert asyncio.run(talk())
 
 
-def test_stopping_cuts_the_connections(authority: Authority) -> None:
+def test_stopping_the_server_disconnects_clients(authority: Authority) -> None:
     with VenueServer(config(), authority.issue(), ports={NR: 0}) as server:
         client = client_of(server, authority, "ann").open()
     assert not ending(client).clean
@@ -139,7 +139,7 @@ def test_stopping_cuts_the_connections(authority: Authority) -> None:
         server.inspect(lambda venue: venue)
 
 
-def test_a_server_that_was_down_goes_on_with_what_was_traded(authority: Authority) -> None:
+def test_a_restarted_server_keeps_the_previous_trades(authority: Authority) -> None:
     with VenueServer(config(), authority.issue(), ports={NR: 0}) as server:
         port = server.port(*NR)
         ann = client_of(server, authority, "ann").open()
@@ -153,7 +153,7 @@ def test_a_server_that_was_down_goes_on_with_what_was_traded(authority: Authorit
             assert reported(bob, order("b1", Side.SELL, 5, "0.40")) == ["A", "F"]
 
 
-def test_a_port_that_is_taken_is_told_and_leaves_nothing_behind(authority: Authority) -> None:
+def test_an_occupied_port_is_reported_and_leaves_no_resources(authority: Authority) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         server = VenueServer(config(), authority.issue(), ports={("margin", "KalshiNR"): 0, NR: number})
@@ -178,7 +178,7 @@ class SlowTransport(asyncio.Transport):
         self.closed = True
 
 
-def test_nothing_is_written_while_the_transport_is_full() -> None:
+def test_no_bytes_are_written_while_the_transport_is_full() -> None:
     async def talk() -> tuple[bytes, bytes, bool]:
         driver = Driver(VenueModel(config(), Random(1)), asyncio.get_running_loop())
         transport, connection = SlowTransport(), ClientProtocol(driver, *NR)

@@ -45,14 +45,14 @@ def rejects(*args: Any, **kwargs: Any) -> list[Reject]:
         ("ZZ", "", SessionRejectReason.INVALID_MSG_TYPE),
     ],
 )
-def test_it_is_named_by_its_reason(
+def test_a_violation_is_rejected_with_its_reason(
     town: Town, msg_type: str, fields: str, reason: SessionRejectReason
 ) -> None:
     found = rejects(town, "KalshiRT", msg_type, fields)
     assert [reject.session_reject_reason for reject in found][:1] == [reason]
 
 
-def test_a_mass_cancel_is_for_kalshinr_alone(town: Town) -> None:
+def test_a_mass_cancel_is_only_for_kalshinr(town: Town) -> None:
     second = town.connect("ann-2", "KalshiRT")
     second.send(order("a1", Side.BUY, 1, "0.40"))
     (refused,) = answers(town, "KalshiRT", "q", "11=m1|530=6|")
@@ -64,7 +64,7 @@ def test_a_mass_cancel_is_for_kalshinr_alone(town: Town) -> None:
     assert len(town.venue.exchange("prediction").open_orders()) == 1
 
 
-def test_a_message_of_another_time_is_rejected_and_ends_the_session(town: Town) -> None:
+def test_a_message_with_a_wrong_sending_time_is_rejected_and_ends_the_session(town: Town) -> None:
     (found,) = rejects(town, "KalshiRT", "0", "", late=31)
     assert found.session_reject_reason == SessionRejectReason.SENDING_TIME_ACCURACY
     assert not rejects(Town(), "KalshiRT", "0", "", late=29)

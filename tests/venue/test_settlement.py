@@ -48,7 +48,7 @@ def settlements(client: Client) -> list[MarketSettlementReport]:
     return [message for message in client.take() if isinstance(message, MarketSettlementReport)]
 
 
-def test_a_settlement_report_says_who_held_what_and_was_paid_what(town: Town) -> None:
+def test_a_settlement_report_contains_positions_and_payouts(town: Town) -> None:
     trade(town)
     ann = town.connect("ann", "KalshiPT")
     ann.take()
@@ -89,7 +89,7 @@ def test_groups_are_nested_on_the_wire(town: Town) -> None:
         (MarketResult.SCALAR, "0.3060", "30.60", "3.06", "6.94"),
     ],
 )
-def test_each_side_is_told_its_own_payout(
+def test_each_side_gets_its_own_payout(
     town: Town, result: MarketResult, price: str | None, cents: str, long_pays: str, short_pays: str
 ) -> None:
     trade(town)
@@ -124,7 +124,7 @@ def test_the_price_is_before_and_the_payout_after_the_fee() -> None:
     assert str(report.settlement_price) == "30.60"
 
 
-def test_post_trade_sessions_get_them_unless_they_say_no(town: Town) -> None:
+def test_post_trade_sessions_get_settlement_reports_unless_disabled(town: Town) -> None:
     trade(town)
     yes = town.connect("ann", "KalshiPT")
     no = town.connect("ann-2", "KalshiPT", receive_settlement_reports=False)
@@ -133,7 +133,7 @@ def test_post_trade_sessions_get_them_unless_they_say_no(town: Town) -> None:
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
-def test_order_sessions_get_them_if_they_say_yes(town: Town, session_type: str) -> None:
+def test_order_sessions_get_settlement_reports_if_enabled(town: Town, session_type: str) -> None:
     trade(town)
     asks = town.connect("ann", session_type, receive_settlement_reports=True)
     silent = town.connect("ann-2", session_type)
@@ -152,7 +152,7 @@ def test_all_sessions_of_an_account_get_the_same_report(town: Town) -> None:
     assert len({report.market_settlement_report_id for report in found}) == 1
 
 
-def test_who_holds_nothing_hears_nothing(town: Town) -> None:
+def test_an_account_without_a_position_gets_no_report(town: Town) -> None:
     bob = town.connect("bob", "KalshiPT")
     settle(town)
     assert bob.take() == []
@@ -188,7 +188,7 @@ def settled_for_subaccounts(**assumptions: Any) -> list[MarketSettlementReport]:
     return settlements(post_trade)
 
 
-def test_large_settlements_come_in_pages_tied_by_the_symbol() -> None:
+def test_large_settlements_are_sent_in_pages_with_the_same_symbol() -> None:
     pages = settled_for_subaccounts(parties_per_settlement_report=2)
     assert [len(page.market_settlement_party_ids) for page in pages] == [2, 2, 1]
     assert [page.last_fragment for page in pages] == [False, False, True]
@@ -206,9 +206,7 @@ def test_large_settlements_come_in_pages_tied_by_the_symbol() -> None:
 
 
 @pytest.mark.parametrize(("size", "count"), [(5, 1), (6, 1), (1, 5)])
-def test_a_page_is_full_before_the_next_one_begins_and_one_alone_is_not_counted(
-    size: int, count: int
-) -> None:
+def test_pages_are_filled_in_order_and_a_single_page_is_not_counted(size: int, count: int) -> None:
     pages = settled_for_subaccounts(parties_per_settlement_report=size)
     assert len(pages) == count
     assert {page.tot_num_market_settlement_reports for page in pages} == {count if count > 1 else None}
@@ -249,7 +247,7 @@ def test_a_market_off_shard_0_is_settled_there() -> None:
     assert exchange.account(AccountId("ann")).balance == 7
 
 
-def test_the_end_of_trading_is_reported_to_who_has_open_orders_and_then_the_payout(town: Town) -> None:
+def test_the_end_of_trading_is_reported_to_owners_of_open_orders_before_the_payout(town: Town) -> None:
     trade(town)
     ann = town.connect("ann", "KalshiRT", receive_settlement_reports=True, use_expired_ord_status=True)
     ann.send(order("a2", SELL, 10, "0.90"))
@@ -261,7 +259,7 @@ def test_the_end_of_trading_is_reported_to_who_has_open_orders_and_then_the_payo
     assert isinstance(report, MarketSettlementReport)
 
 
-def test_a_correction_before_the_payout_is_what_is_paid(town: Town) -> None:
+def test_a_correction_before_the_payout_applies(town: Town) -> None:
     trade(town)
     ann = town.connect("ann", "KalshiPT")
     for result in (MarketResult.YES, MarketResult.NO):
@@ -273,7 +271,7 @@ def test_a_correction_before_the_payout_is_what_is_paid(town: Town) -> None:
     assert report.market_result == "no"
 
 
-def test_a_key_that_is_restricted_to_a_subaccount_sees_that_one_alone() -> None:
+def test_a_key_restricted_to_a_subaccount_gets_only_its_settlement() -> None:
     keys = (api_key("ann"), api_key("bob"), attrs.evolve(api_key("ann-2"), restricted_to=1))
     town = Town(accounts=SUBACCOUNTS, api_keys=keys)
     bob, ann = town.connect("bob"), town.connect("ann", receive_settlement_reports=True)

@@ -110,7 +110,7 @@ def test_clocks_and_events_run_per_shard(ann: Client, bob: Client) -> None:
 
 
 @pytest.mark.parametrize("destination", [0, 1, 77])
-def test_a_shard_without_the_market_does_not_know_it(ann: Client, destination: int) -> None:
+def test_a_shard_without_the_market_rejects_requests_for_it(ann: Client, destination: int) -> None:
     rejected = told(ann, crypto("a1", ex_destination=destination))
     assert (rejected.text, rejected.ord_rej_reason) == ("MARKET_NOT_FOUND", OrdRejReason.UNKNOWN_SYMBOL)
     assert (rejected.last_mkt, rejected.exec_id) == ("0", "1;1")
@@ -153,7 +153,7 @@ def test_the_primary_account_is_on_every_shard_and_a_subaccount_where_it_was_mad
     assert told(ann, order("a3", BUY, 1, "0.40", alloc_account=4)).text == "CUSTOMER_ACCOUNT_NOT_FOUND"
 
 
-def test_a_mass_cancel_takes_the_orders_of_all_shards(ann: Client) -> None:
+def test_a_mass_cancel_cancels_the_orders_of_all_shards(ann: Client) -> None:
     told(ann, order("a1", BUY, 1, "0.40"))
     told(ann, crypto("a2"))
     ann.send(mass_cancel("q"))
@@ -165,7 +165,7 @@ def test_a_mass_cancel_takes_the_orders_of_all_shards(ann: Client) -> None:
     ]
 
 
-def test_a_cancel_on_disconnect_takes_the_orders_of_all_shards(town: Town) -> None:
+def test_a_cancel_on_disconnect_cancels_the_orders_of_all_shards(town: Town) -> None:
     ann = town.connect("ann", cancel_orders_on_disconnect=True)
     told(ann, order("a1", BUY, 1, "0.40"))
     told(ann, crypto("a2"))
@@ -175,7 +175,7 @@ def test_a_cancel_on_disconnect_takes_the_orders_of_all_shards(town: Town) -> No
     assert exchange.account(ON_SHARD).available == 50
 
 
-def test_clients_cannot_make_shards(ann: Client) -> None:
+def test_clients_cannot_create_shards(ann: Client) -> None:
     for number in count(3):
         rejected = told(ann, crypto(f"a{number}", ex_destination=number))
         assert rejected.exec_id == f"{number - 2};1"
@@ -205,7 +205,7 @@ def test_clients_cannot_make_shards(ann: Client) -> None:
     ],
     ids=["margin market", "negative", "shard 0", "margin account"],
 )
-def test_shards_that_cannot_be(changes: dict[str, Any]) -> None:
+def test_invalid_shards_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"shard -?\d"):
         config(**{"api_keys": (), **changes})
 

@@ -170,7 +170,9 @@ def act(trader: Trader, random: Random) -> None:
 @pytest.mark.parametrize("pending", [False, True])
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("seed", range(2))
-def test_what_a_trader_keeps_is_the_ledger_of_the_venue(seed: int, direct: bool, pending: bool) -> None:
+def test_the_state_kept_by_a_trader_equals_the_ledger_of_the_venue(
+    seed: int, direct: bool, pending: bool
+) -> None:
     town, random = Town(seed, accounts=on_terms(direct=direct)), Random(seed)
     traders = [Trader(town, name, skip_pending_exec_reports=not pending) for name in ("ann", "bob")]
     for trader in traders:
@@ -188,7 +190,9 @@ def test_what_a_trader_keeps_is_the_ledger_of_the_venue(seed: int, direct: bool,
 
 @pytest.mark.parametrize("cancel_on_disconnect", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_what_is_lost_is_in_doubt_until_drop_copy_has_told_it(seed: int, cancel_on_disconnect: bool) -> None:
+def test_lost_reports_are_in_doubt_until_drop_copy_delivers_them(
+    seed: int, cancel_on_disconnect: bool
+) -> None:
     town, random = Town(seed, accounts=on_terms()), Random(seed)
     ann = Trader(town, "ann", cancel_orders_on_disconnect=cancel_on_disconnect)
     bob = Trader(town, "bob")
@@ -221,7 +225,7 @@ def test_what_is_lost_is_in_doubt_until_drop_copy_has_told_it(seed: int, cancel_
     assert unverified > 10
 
 
-def test_the_orders_of_the_process_of_before_are_taken_up_from_its_dump() -> None:
+def test_the_orders_of_the_previous_process_are_loaded_from_its_dump() -> None:
     town = Town(accounts=on_terms())
     ann, bob = Trader(town, "ann"), Trader(town, "bob")
     ann.log_on()

@@ -9,7 +9,7 @@ from kalshi_fix_venue.operations import operation
 from tests.venue.town import Client, Town, order
 
 
-def test_what_waits_behind_unfetched_bytes_is_no_deadline(town: Town, ann: Client) -> None:
+def test_messages_behind_unfetched_bytes_set_no_deadline(town: Town, ann: Client) -> None:
     venue = town.venue
     venue.perform(operation("delay", {"by": 5}), town.now)
     for name in ("a1", "a2"):

@@ -28,7 +28,7 @@ from tests.venue.town import Client, Town, encode, mass_cancel, order, raw_logon
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def test_an_order_lives_from_placement_to_fill_and_the_book_is_seen_moving(town: Town) -> None:
+def test_an_order_is_placed_and_filled_and_market_data_follows(town: Town) -> None:
     ann, bob, md = town.connect("ann"), town.connect("bob"), town.connect("ann-md", "KalshiMD")
     for client in (ann, bob, md):
         client.take()
@@ -44,7 +44,7 @@ def test_an_order_lives_from_placement_to_fill_and_the_book_is_seen_moving(town:
     assert (trade.md_entry_type, trade.aggressor_side, str(level.md_entry_size)) == ("2", "2", "6.00")
 
 
-def test_the_same_calls_with_the_same_seed_give_the_same_bytes() -> None:
+def test_the_same_calls_and_seed_give_the_same_bytes() -> None:
     def bytes_of(seed: int) -> bytes:
         town = Town(seed)
         conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
@@ -105,7 +105,7 @@ def test_reports_missed_on_rt_are_resent_after_the_reconnect(town: Town) -> None
     assert again.take_only(ExecutionReport).cum_qty == 5
 
 
-def test_numbers_go_on_over_reconnects_without_reset_and_restart_with_it(town: Town) -> None:
+def test_sequence_numbers_continue_over_reconnects_unless_reset(town: Town) -> None:
     store = MemoryStore()
     ann = town.connect("ann", "KalshiRT", store=store)
     ann.send(order("a1", BUY, 10, "0.40"))
@@ -140,7 +140,7 @@ def test_the_next_deadline_is_the_first_of_all(town: Town) -> None:
     assert town.venue.next_deadline() == pytest.approx(town.monotonic + 7)
 
 
-def test_an_order_and_a_deadline_concern_no_more_sessions_than_they_must(
+def test_orders_and_deadlines_call_only_the_affected_sessions(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     others = [town.connect("ann-2", "KalshiRT"), town.connect("bob")]
@@ -182,7 +182,7 @@ def test_an_order_and_a_deadline_concern_no_more_sessions_than_they_must(
     assert town.venue.connections_to_close() == set(idle)
 
 
-def test_a_client_that_stops_reading_loses_its_connection_and_on_rt_nothing_else() -> None:
+def test_a_client_that_stops_reading_is_disconnected_and_loses_no_reports_on_rt() -> None:
     town, store = Town(max_unsent=4000), MemoryStore()
     ann, bob = town.connect("ann", "KalshiRT", store=store), town.connect("bob")
     ann.send(order("a1", BUY, 100, "0.40"))
@@ -204,7 +204,7 @@ def test_a_client_that_stops_reading_loses_its_connection_and_on_rt_nothing_else
     assert seen == [d(number) for number in range(1, 41)]
 
 
-def test_market_data_of_a_session_that_is_gone_is_forgotten(town: Town) -> None:
+def test_subscriptions_of_an_ended_session_are_dropped(town: Town) -> None:
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
     md.send(MarketDataRequest.subscribe(MARKET))
     md.drop()
@@ -214,7 +214,7 @@ def test_market_data_of_a_session_that_is_gone_is_forgotten(town: Town) -> None:
     assert again.take() == []
 
 
-def test_connections_that_are_gone_are_ignored(town: Town, ann: Client) -> None:
+def test_calls_for_closed_connections_are_ignored(town: Town, ann: Client) -> None:
     ann.drop()
     town.venue.receive_data(ann.conn, b"8=FIXT.1.1", town.now)
     town.venue.receive_eof(ann.conn, town.now)
@@ -232,7 +232,7 @@ def test_output_waits_until_it_is_fetched(town: Town) -> None:
     assert town.venue.connections_with_output() == set()
 
 
-def test_a_skipped_gap_is_told(town: Town) -> None:
+def test_a_gap_fill_is_reported(town: Town) -> None:
     """Logons and heartbeats use numbers too, and are gap-filled rather than resent."""
     store = MemoryStore()
     ann = town.connect("ann", "KalshiRT", store=store)

@@ -9,7 +9,7 @@ from kalshi_fix_venue.virtual_time import pass_time
 from tests.venue.town import START, Town
 
 
-def test_it_stops_at_each_deadline_and_at_the_end(town: Town) -> None:
+def test_virtual_time_stops_at_each_deadline_and_at_the_end(town: Town) -> None:
     town.connect("ann", heart_bt_int=10)
     stops: list[Instant] = []
     end = pass_time(town.venue, 25, town.now, after=stops.append)
@@ -20,7 +20,7 @@ def test_it_stops_at_each_deadline_and_at_the_end(town: Town) -> None:
     assert all(stop.utc - START == timedelta(seconds=stop.monotonic - 50) for stop in stops)
 
 
-def test_a_deadline_that_is_over_is_done_at_once_and_no_time_is_no_time(town: Town) -> None:
+def test_an_overdue_deadline_is_processed_at_once_and_zero_time_is_valid(town: Town) -> None:
     town.connect("ann", heart_bt_int=10)
     late = Instant(100.0, START + timedelta(seconds=50))
     stops: list[Instant] = []

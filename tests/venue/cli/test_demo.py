@@ -30,7 +30,7 @@ def order() -> NewOrderSingle:
     return NewOrderSingle(cl_ord_id="1", symbol=symbol, side="1", ord_type="2", price="0.01", order_qty=1)
 
 
-def test_a_demo_that_breaks_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_demo_is_reported_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_venue.scenario.scenario.LIQUIDITY_BALANCE", Decimal(0))
     result = CliRunner().invoke(commands, ["demo"])
     assert result.exit_code == 1
@@ -39,7 +39,7 @@ def test_a_demo_that_breaks_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPa
     assert "Orders" not in result.stdout
 
 
-def test_another_message_than_expected_breaks_it(sandbox: Sandbox) -> None:
+def test_an_unexpected_message_fails_the_demo(sandbox: Sandbox) -> None:
     you = participant(sandbox, "KalshiNR")
     with you.logged_on():
         you.send(order())
@@ -51,7 +51,7 @@ def test_another_message_than_expected_breaks_it(sandbox: Sandbox) -> None:
             you.expect(ExecutionReport, exec_type=ExecType.CANCELED)
 
 
-def test_a_reject_breaks_it(sandbox: Sandbox) -> None:
+def test_a_reject_fails_the_demo(sandbox: Sandbox) -> None:
     you = participant(sandbox, "KalshiNR")
     with you.logged_on():
         you.send(OrderGroupRequest.reset("0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"))
@@ -59,7 +59,7 @@ def test_a_reject_breaks_it(sandbox: Sandbox) -> None:
             you.expect(ExecutionReport)
 
 
-def test_silence_breaks_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_fails_the_demo(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_venue.cli.demo.PATIENCE", 0.01)
     you = participant(sandbox, "KalshiNR")
     with (

@@ -33,7 +33,7 @@ def do(folder: Path, *arguments: str, json: bool = False) -> Result:
     return CliRunner().invoke(commands, ["venue", "do", "--folder", str(folder), *options, *arguments])
 
 
-def test_help_lists_everything_that_can_be_done() -> None:
+def test_help_lists_every_operation() -> None:
     listed = CliRunner().invoke(commands, ["venue", "do", "--help"]).stdout
     for name, cls in OPERATIONS.items():
         assert f"\n  {name} " in listed
@@ -42,7 +42,7 @@ def test_help_lists_everything_that_can_be_done() -> None:
             assert (each.name.upper() if each.positional else f"--{shown(each.name)}") in told
 
 
-def test_a_pause_and_its_end_are_done_and_told(folder: Path) -> None:
+def test_a_pause_and_its_end_are_performed_and_reported(folder: Path) -> None:
     assert do(folder, "pause", "exchange", "--product", "margin").stdout == "margin: exchange paused\n"
     state = json.loads(do(folder, "status", json=True).stdout)["products"]
     assert (state["prediction"]["state"], state["margin"]["state"]) == ("open", "exchange paused")
@@ -50,7 +50,7 @@ def test_a_pause_and_its_end_are_done_and_told(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_options_stand_before_the_operation_or_after_it(folder: Path, place: int) -> None:
+def test_options_may_precede_or_follow_the_operation(folder: Path, place: int) -> None:
     words = ["pause", "trading"]
     words[place:place] = ["--json", "--folder", str(folder)]
     result = CliRunner().invoke(commands, ["venue", "do", *words])
@@ -79,7 +79,7 @@ def test_status_shows_orders_cash_and_sessions(folder: Path, sandbox: Sandbox) -
         (("delay", "soon"), 2, "'soon' is no number"),
     ],
 )
-def test_what_fails_says_why_and_has_a_status(
+def test_a_failure_prints_its_reason_and_sets_the_exit_status(
     folder: Path, arguments: tuple[str, ...], status: int, said: str
 ) -> None:
     result = do(folder, *arguments)
@@ -122,7 +122,7 @@ def test_without_an_input_log_the_answer_names_the_option(folder: Path) -> None:
     assert json.loads(do(folder, "input-log", json=True).stdout)["path"] is None
 
 
-def test_a_venue_in_another_process_is_told_what_to_do(tmp_path: Path) -> None:
+def test_operations_reach_a_venue_in_another_process(tmp_path: Path) -> None:
     folder, input_log = tmp_path / "venue", tmp_path / "input.log"
     with started("venue", "--folder", str(folder), "--input-log", str(input_log)) as process:
         lines_until(process, "export KALSHI_FIX_VENUE_FOLDER=")

@@ -37,14 +37,14 @@ def input_log(tmp_path: Path) -> Path:
     return input_log
 
 
-def test_replay_says_that_all_came_out_the_same(input_log: Path) -> None:
+def test_replay_reports_an_identical_result(input_log: Path) -> None:
     result = CliRunner().invoke(commands, ["venue", "replay", str(input_log)])
     assert result.exit_code == 0, result.output
     assert "came out the same" in result.output
     assert "state at the end: " in result.output
 
 
-def test_replay_fails_with_the_line_where_it_parts(input_log: Path) -> None:
+def test_replay_fails_with_the_line_where_it_diverges(input_log: Path) -> None:
     lines = input_log.read_text().splitlines()
     input_log.write_text(
         "\n".join([lines[0].replace('"seed":3', '"seed":4'), *lines[1:], '{"state":"none"}', ""])
@@ -55,7 +55,7 @@ def test_replay_fails_with_the_line_where_it_parts(input_log: Path) -> None:
     assert f"{input_log}:{len(lines) + 1}: " in result.stderr
 
 
-def test_what_is_no_input_log_and_a_file_that_is_there_are_told(tmp_path: Path) -> None:
+def test_an_invalid_input_log_and_an_existing_file_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("no input log\nat all\n")
     told = CliRunner().invoke(commands, ["venue", "replay", str(path)])

@@ -15,7 +15,7 @@ from kalshi_fix_venue.scenario.schema import json_schema
 EXAMPLE = Path(__file__).parents[3] / "examples" / "scenario.yaml"
 
 
-def test_check_says_that_a_file_is_in_order() -> None:
+def test_check_reports_a_valid_file() -> None:
     result = CliRunner().invoke(commands, ["venue", "check", str(EXAMPLE)])
     assert result.exit_code == 0, result.output
     assert "5 markets, 2 owners, 8 API keys; it is in order" in result.output
@@ -26,7 +26,7 @@ def test_schema_prints_the_json_schema() -> None:
     assert json.loads(result.output) == json_schema()
 
 
-def test_without_a_file_there_are_so_many_owners_with_so_many_keys() -> None:
+def test_without_a_file_the_options_set_the_numbers_of_owners_and_keys() -> None:
     alone = chosen_scenario(None, None, None, None)
     assert (alone.owners, {(each.count, each.rsa) for each in alone.keys}) == (("you",), {(2, False)})
     three = chosen_scenario(None, 3, 4, "rsa")
@@ -36,7 +36,7 @@ def test_without_a_file_there_are_so_many_owners_with_so_many_keys() -> None:
     )
 
 
-def test_with_a_file_owners_join_those_of_the_file_and_nobody_does_unasked() -> None:
+def test_with_a_file_only_requested_owners_are_added() -> None:
     assert chosen_scenario(EXAMPLE, None, None, None).owners == ("ann", "bob")
     joined = chosen_scenario(EXAMPLE, 1, 1, "ed25519")
     assert joined.owners == ("ann", "bob", "you")
@@ -49,7 +49,7 @@ def simulated(*options: str) -> str:
     return result.output
 
 
-def test_simulate_lets_time_pass_at_once_and_comes_to_the_same_for_the_same_seed() -> None:
+def test_simulate_skips_time_and_is_reproducible_for_a_seed() -> None:
     first = simulated("--for", "1m")
     assert "From 2026-01-05 14:30:00 to 2026-01-05 14:31:00 UTC" in first
     assert "KXHIGHNY-26DEC30-B50" in first
@@ -57,7 +57,7 @@ def test_simulate_lets_time_pass_at_once_and_comes_to_the_same_for_the_same_seed
     assert simulated("--for", "90s") != first
 
 
-def test_simulate_begins_when_it_is_told_to() -> None:
+def test_simulate_begins_at_the_given_time() -> None:
     told = simulated("--for", "1m", "--start", "2026-11-05T09:30:00-05:00")
     assert "From 2026-11-05 14:30:00 to 2026-11-05 14:31:00 UTC" in told
     for wrong in ("soon", "2026-11-05T14:30:00"):
@@ -76,7 +76,7 @@ def test_an_input_log_does_not_change_a_simulation(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["5", "0s", "-1s", "400d", "soon"])
-def test_a_time_that_is_none_is_told(wrong: str) -> None:
+def test_an_invalid_time_is_reported(wrong: str) -> None:
     result = CliRunner().invoke(commands, ["venue", "simulate", "--for", wrong])
     assert result.exit_code == 2
     assert "write a time such as" in " ".join(result.output.split())

@@ -46,7 +46,7 @@ def test_a_dialogue(dialogue: Dialogue) -> None:
         ("due 5", "None"),
     ],
 )
-def test_a_dialogue_that_comes_out_differently_fails(tmp_path: Path, lines: str, problem: str) -> None:
+def test_a_dialogue_with_a_different_result_fails(tmp_path: Path, lines: str, problem: str) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text(yaml.safe_dump({"setup": "rfq", "wrong": f"bob < -\n{lines}"}), "utf-8")
     (dialogue,) = load(path)

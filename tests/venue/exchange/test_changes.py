@@ -44,7 +44,7 @@ def levels(outcomes: tuple[Outcome, ...]) -> list[str]:
     ]
 
 
-def test_a_cancel_takes_the_rest_and_renames_the_order(desk: Desk) -> None:
+def test_a_cancel_cancels_the_rest_and_renames_the_order(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 3, "0.40")
     desk.place("bob", "b1", SELL, 1, "0.40")
     outcomes = desk.cancel("ann", "a2", "a1")
@@ -65,7 +65,7 @@ def test_a_cancel_may_have_any_cl_ord_id(desk: Desk, cl_ord_id: str) -> None:
     assert summary(desk.cancel("ann", "a3", "a2")) == ["a3 canceled REQUESTED"]
 
 
-def test_a_cancel_must_name_the_order_rightly() -> None:
+def test_a_cancel_must_contain_the_correct_order_fields() -> None:
     desk = Desk(balances={"ann": "100", "ann/1": "100", "bob": "100"})
     desk.place("ann", "a1", BUY, 3, "0.40")
     wrong = [
@@ -80,7 +80,7 @@ def test_a_cancel_must_name_the_order_rightly() -> None:
     assert summary(desk.cancel("ann", "c", "a1", order_id="order-a1")) == ["c canceled REQUESTED"]
 
 
-def test_a_cancel_of_what_is_done_is_told_how_it_ended(desk: Desk) -> None:
+def test_a_cancel_of_a_done_order_is_refused_with_its_ending(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 3, "0.40")
     desk.place("bob", "b1", SELL, 3, "0.40")
     refused = only(desk.cancel("ann", "c", "a1"), RequestRefused)
@@ -95,7 +95,7 @@ def test_a_cancel_of_what_is_done_is_told_how_it_ended(desk: Desk) -> None:
         assert refused.order is not None
 
 
-def test_only_so_many_finished_orders_are_remembered() -> None:
+def test_remembered_finished_orders_are_bounded() -> None:
     desk = Desk(retained_orders=1)
     for number in (1, 2):
         desk.place("ann", f"a{number}", BUY, 1, "0.40")
@@ -129,7 +129,7 @@ def test_a_new_price_goes_to_the_back_of_its_level(desk: Desk) -> None:
     assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "b1 makes 2 at 0.40"
 
 
-def test_an_amend_may_change_nothing(desk: Desk) -> None:
+def test_an_amend_may_change_no_value(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", BUY, 5, "0.40")
     assert summary(desk.amend("ann", "a2", "a1", 5, "0.40")) == ["a2 replaces a1"]
@@ -137,7 +137,7 @@ def test_an_amend_may_change_nothing(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("quantity", [6, 5, 4])
-def test_an_amend_needs_a_cl_ord_id_of_its_own(desk: Desk, quantity: int) -> None:
+def test_an_amend_needs_its_own_cl_ord_id(desk: Desk, quantity: int) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     assert summary(desk.amend("ann", "a1", "a1", quantity)) == ["a1 refused ORDER_ALREADY_EXISTS"]
     assert desk.bids() == "5@0.40"
@@ -157,7 +157,7 @@ def test_a_post_only_order_amended_to_cross_is_cancelled(desk: Desk) -> None:
 GTD, GTC, DAY = TimeInForce.GOOD_TILL_DATE, TimeInForce.GOOD_TILL_CANCEL, TimeInForce.DAY
 
 
-def test_another_expiry_alone_keeps_the_place_in_the_queue(desk: Desk) -> None:
+def test_a_changed_expiry_keeps_the_place_in_the_queue(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", BUY, 5, "0.40")
     replaced = only(desk.amend("ann", "a2", "a1", 5, "0.40", tif=GTD, expire=START + HOUR), OrderReplaced)
@@ -167,7 +167,7 @@ def test_another_expiry_alone_keeps_the_place_in_the_queue(desk: Desk) -> None:
     assert summary(desk.exchange.apply(Advance(), desk.now)) == ["a2 canceled EXPIRED"]
 
 
-def test_an_amend_without_a_time_in_force_leaves_the_expiry_as_it_is(desk: Desk) -> None:
+def test_an_amend_without_a_time_in_force_keeps_the_expiry(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + HOUR)
     for number, (quantity, price) in enumerate([(4, "0.40"), (6, "0.40"), (6, "0.41")], 1):
         replaced = first(desk.amend("ann", f"a{number + 1}", f"a{number}", quantity, price), OrderReplaced)
@@ -176,7 +176,7 @@ def test_an_amend_without_a_time_in_force_leaves_the_expiry_as_it_is(desk: Desk)
     assert summary(desk.exchange.apply(Advance(), desk.now)) == ["a4 canceled EXPIRED"]
 
 
-def test_an_expiry_that_was_changed_does_not_end_the_order_any_more(desk: Desk) -> None:
+def test_a_replaced_expiry_no_longer_ends_the_order(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + HOUR)
     desk.amend("ann", "a2", "a1", 5, tif=GTD, expire=START + 3 * HOUR)
     desk.amend("ann", "a3", "a2", 5, tif=GTD, expire=START + 2 * HOUR)
@@ -188,7 +188,7 @@ def test_an_expiry_that_was_changed_does_not_end_the_order_any_more(desk: Desk) 
     assert desk.exchange.next_expiry() is None
 
 
-def test_an_amend_to_good_till_cancel_takes_the_expiry_off_and_to_day_ends_it_with_the_day() -> None:
+def test_an_amend_to_good_till_cancel_removes_the_expiry_and_to_day_sets_it() -> None:
     desk = Desk()
     desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + HOUR)
     replaced = only(desk.amend("ann", "a2", "a1", 5, tif=GTC), OrderReplaced)
@@ -212,7 +212,7 @@ def test_an_amend_to_good_till_cancel_takes_the_expiry_off_and_to_day_ends_it_wi
         (TimeInForce.FILL_OR_KILL, None),
     ],
 )
-def test_an_expiry_that_cannot_be_is_refused_and_changes_nothing(
+def test_an_impossible_expiry_is_refused_and_changes_nothing(
     desk: Desk, tif: TimeInForce | None, expire: datetime | None
 ) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + 2 * HOUR)
@@ -220,7 +220,7 @@ def test_an_expiry_that_cannot_be_is_refused_and_changes_nothing(
     assert desk.exchange.next_expiry() == START + 2 * HOUR
 
 
-def test_expiries_that_are_out_of_date_are_not_kept_without_end() -> None:
+def test_outdated_expiries_are_bounded() -> None:
     registry = OrderRegistry()
     order = Order(
         order_id="o", cl_ord_id="a", account=AccountId("ann"), origin="ann", market=MARKET, side=BUY,
@@ -260,7 +260,7 @@ def test_a_filled_order_cannot_be_amended(desk: Desk) -> None:
     assert summary(desk.amend("ann", "a4", "a3", 6, order_id="order-zz")) == ["a4 refused ORDER_NOT_FOUND"]
 
 
-def test_an_amend_may_not_meet_the_owners_own_orders(desk: Desk) -> None:
+def test_an_amend_may_not_cross_the_owners_own_orders(desk: Desk) -> None:
     desk.place("bob", "b1", SELL, 5, "0.44")
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("ann", "a2", SELL, 5, "0.45")
@@ -294,7 +294,7 @@ def test_an_amend_is_checked_like_a_new_order() -> None:
     assert desk.available("ann") == d("0.60")
 
 
-def test_a_mass_cancel_takes_one_sessions_orders(desk: Desk) -> None:
+def test_a_mass_cancel_cancels_the_orders_of_one_session(desk: Desk) -> None:
     for number in (1, 2):
         desk.place("ann", f"a{number}", BUY, 1, "0.40")
     desk.place("bob", "b1", BUY, 1, "0.40")
@@ -305,7 +305,7 @@ def test_a_mass_cancel_takes_one_sessions_orders(desk: Desk) -> None:
     assert desk.mass_cancel("ann") == (MassCancelDone(origin="ann", count=0),)
 
 
-def test_a_disconnect_cancels_without_further_ado(desk: Desk) -> None:
+def test_a_disconnect_cancels_at_once(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 1, "0.40")
     desk.pause(PauseState.EXCHANGE_PAUSED)
     outcomes = desk.mass_cancel("ann", CancelCause.DISCONNECTED)
@@ -313,7 +313,7 @@ def test_a_disconnect_cancels_without_further_ado(desk: Desk) -> None:
     assert not any(isinstance(o, MassCancelDone) for o in outcomes)
 
 
-def test_a_trading_pause_lets_cancels_through_and_an_exchange_pause_does_not(desk: Desk) -> None:
+def test_a_trading_pause_permits_cancels_and_an_exchange_pause_does_not(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("ann", "a2", BUY, 5, "0.40")
     desk.pause(PauseState.TRADING_PAUSED)
@@ -328,7 +328,7 @@ def test_a_trading_pause_lets_cancels_through_and_an_exchange_pause_does_not(des
     assert desk.bids() == "5@0.40"
 
 
-def test_a_halt_keeps_orders_and_its_end_does_not(desk: Desk) -> None:
+def test_a_halt_keeps_orders_and_its_end_cancels_them(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", on_pause=True)
     desk.place("ann", "a2", BUY, 5, "0.40")
     halted = desk.market_state(MarketState.INACTIVE)
@@ -342,7 +342,7 @@ def test_a_halt_keeps_orders_and_its_end_does_not(desk: Desk) -> None:
     assert desk.bids() == ""
 
 
-def test_a_markets_life_goes_one_way(desk: Desk) -> None:
+def test_market_states_only_advance(desk: Desk) -> None:
     first(desk.market_state(MarketState.CLOSED), MarketStateChanged)
     first(desk.market_state(MarketState.DETERMINED, MarketResult.YES), MarketStateChanged)
     first(desk.market_state(MarketState.SETTLED), MarketStateChanged)
@@ -353,7 +353,7 @@ def test_a_markets_life_goes_one_way(desk: Desk) -> None:
     assert desk.exchange.markets[MARKET].state is MarketState.SETTLED
 
 
-def test_an_impossible_step_leaves_even_expired_orders_for_the_next_command(desk: Desk) -> None:
+def test_an_impossible_state_change_does_not_even_expire_orders(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", tif=TimeInForce.DAY)
     desk.wait(days=2)
     with pytest.raises(ValueError, match="cannot become settled"):
@@ -361,14 +361,14 @@ def test_an_impossible_step_leaves_even_expired_orders_for_the_next_command(desk
     assert summary(desk.market_state(MarketState.INACTIVE)) == ["a1 canceled EXPIRED"]
 
 
-def test_expiry_style_cancels_are_those_of_time() -> None:
+def test_expiry_style_cancels_are_those_caused_by_time() -> None:
     assert [cause for cause in CancelCause if cause.is_expiry] == [
         CancelCause.EXPIRED,
         CancelCause.MARKET_CLOSED,
     ]
 
 
-def test_level_changes_are_those_of_the_whole_command(desk: Desk) -> None:
+def test_level_changes_are_reported_per_command(desk: Desk) -> None:
     assert levels(desk.place("ann", "a1", SELL, 2, "0.40")) == ["sell 0->2@0.40"]
     desk.place("ann", "a2", SELL, 2, "0.41")
     outcomes = desk.place("bob", "b1", BUY, 5, "0.41")

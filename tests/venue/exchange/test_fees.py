@@ -42,7 +42,7 @@ def test_a_rebate_waits_until_the_fee_is_as_large() -> None:
     assert order.overpaid == d("0.0001")
 
 
-def test_that_a_rebate_waits_is_an_assumption() -> None:
+def test_waiting_rebates_are_an_assumption() -> None:
     order = FeeAccumulator(d("0.0099"))
     assert order.charge(d("-0.5098"), d(0), CENT, rebate_waits=False).net == d("-0.0098")
     desk = Desk(fees=None, terms=TERMS, assumptions=Assumptions(rebate_waits_for_a_fee=False))
@@ -62,7 +62,7 @@ def least_net_fee(desk: Desk) -> Decimal:
     return min(each.charge.net for each in found if each.order.account.owner == "bob")
 
 
-def test_an_order_carries_what_it_overpaid_from_taking_to_making() -> None:
+def test_an_order_carries_its_overpayment_from_taking_to_making() -> None:
     desk = Desk(fees=None, terms=TERMS, markets=SUBPENNY)
     desk.place("ann", "a1", SELL, "0.30", "0.50")
     taker, _ = trades(desk.place("bob", "b1", BUY, "0.60", "0.50"))
@@ -76,7 +76,7 @@ def test_an_order_carries_what_it_overpaid_from_taking_to_making() -> None:
     assert desk.balance("bob") == 10_000 - d("0.16") - d("0.02") - d("0.02")
 
 
-def test_a_fill_moves_the_balance_to_the_precision_of_its_owner() -> None:
+def test_a_fill_rounds_the_balance_to_the_precision_of_its_owner() -> None:
     desk = Desk(fees=None, terms=TERMS, markets=SUBPENNY)
     desk.place("ann", "a1", SELL, "0.03", "0.3301")
     taker, maker = trades(desk.place("bob", "b1", BUY, "0.03", "0.3301"))
@@ -87,7 +87,7 @@ def test_a_fill_moves_the_balance_to_the_precision_of_its_owner() -> None:
     assert desk.exchange.fees_kept == d("0.0101")
 
 
-def test_perpetuals_round_alike() -> None:
+def test_perpetuals_are_rounded_the_same_way() -> None:
     desk = Desk(product=MARGIN, fees=None, balances={"ann": "100", "bob": "100"}, terms=TERMS)
     desk.place("ann", "a1", SELL, 1, "19.5555")
     taker, maker = trades(desk.place("bob", "b1", BUY, 1, "19.5555"))
@@ -96,13 +96,13 @@ def test_perpetuals_round_alike() -> None:
     assert (desk.balance("ann"), desk.balance("bob")) == ds("98.0404", "98.03")
 
 
-def test_what_a_perpetual_posts_is_an_assumption() -> None:
+def test_the_collateral_of_a_perpetual_is_an_assumption() -> None:
     desk = Desk(product=MARGIN, balances={"ann": "100"}, assumptions=Assumptions(initial_margin=d("0.25")))
     assert summary(desk.place("ann", "a1", BUY, 41, "10")) == ["a1 rejected INSUFFICIENT_BALANCE"]
     assert summary(desk.place("ann", "a1", BUY, 40, "10")) == ["a1 accepted"]
 
 
-def test_a_market_may_have_fees_of_its_own() -> None:
+def test_a_market_may_have_its_own_fees() -> None:
     free = attrs.evolve(PREDICTION_FEES, taker_rate=d("0.14"))
     desk = Desk(fees=None, markets=(attrs.evolve(SUBPENNY[0], fees=free),))
     desk.place("bob", "b1", SELL, 100, "0.50")
@@ -186,7 +186,7 @@ def test_fees_agree_with_the_slow_model_in_a_crowd(seed: int) -> None:
     ("quantity", "rebate_waits"),
     [(1, False), (3, False), (30, False), (100, False), (100, True), (170, True)],
 )
-def test_many_small_fills_cost_what_one_large_one_does(quantity: int, rebate_waits: bool) -> None:
+def test_many_small_fills_cost_the_same_as_one_large_one(quantity: int, rebate_waits: bool) -> None:
     """Quantities are in hundredths. The costs differ by the possible overpayment of an order and by the trade
     fees, which are rounded up for each fill. A rebate that waits for a large enough fee is paid if there is
     one.

@@ -435,7 +435,7 @@ class History:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_nothing_is_made_or_lost_on_prediction(seed: int) -> None:
+def test_value_is_conserved_on_prediction(seed: int) -> None:
     history = History(PREDICTION, seed)
     for _ in range(1000):
         history.step()
@@ -461,7 +461,7 @@ def test_nothing_is_made_or_lost_on_prediction(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_nothing_is_made_or_lost_on_margin(seed: int) -> None:
+def test_value_is_conserved_on_margin(seed: int) -> None:
     history = History(MARGIN, seed)
     for _ in range(1000):
         history.step()
@@ -469,7 +469,7 @@ def test_nothing_is_made_or_lost_on_margin(seed: int) -> None:
     assert history.seen["OrderTraded"] > 50
 
 
-def test_the_check_would_see_a_cent() -> None:
+def test_the_conservation_check_detects_a_missing_cent() -> None:
     history = History(PREDICTION, 1)
     for _ in range(50):
         history.step()

@@ -12,7 +12,7 @@ from kalshi_fix_venue.exchange.money import MarginCollateral, Position
 from tests.venue.desk import BUY, SELL, Desk, d, ds, summary, trades
 
 
-def test_open_orders_hold_money_back_and_cancels_free_it() -> None:
+def test_open_orders_reserve_money_and_cancels_release_it() -> None:
     desk = Desk(balances={"ann": "10"})
     desk.place("ann", "a1", BUY, 10, "0.40")
     assert desk.available("ann") == 6
@@ -36,7 +36,7 @@ def test_a_trade_moves_money_and_a_better_price_costs_less() -> None:
     assert (desk.net("ann"), desk.net("bob")) == ds(10, -10)
 
 
-def test_closing_gives_money_back_and_needs_none() -> None:
+def test_closing_returns_money_and_needs_none() -> None:
     desk = Desk(balances={"ann": "4", "bob": "100"})
     desk.place("bob", "b1", SELL, 10, "0.40")
     desk.place("ann", "a1", BUY, 10, "0.40")
@@ -50,7 +50,7 @@ def test_closing_gives_money_back_and_needs_none() -> None:
     assert desk.balance("ann") == 6
 
 
-def test_an_order_that_turns_a_position_closes_first_and_opens_the_rest(desk: Desk) -> None:
+def test_an_order_that_reverses_a_position_closes_first_and_opens_the_rest(desk: Desk) -> None:
     desk.place("bob", "b1", SELL, 10, "0.40")
     desk.place("ann", "a1", BUY, 10, "0.40")
     desk.place("bob", "b2", BUY, 15, "0.30")
@@ -105,7 +105,7 @@ def test_the_margin_fee_is_a_rate_on_the_notional_value() -> None:
     assert MARGIN_FEES.fee(d("19.5"), d(10), aggressor=False) == d("0.0390")
 
 
-def test_fees_come_off_the_balance() -> None:
+def test_fees_are_deducted_from_the_balance() -> None:
     desk = Desk(fees=None)
     desk.place("bob", "b1", SELL, 100, "0.50")
     taker, maker = trades(desk.place("ann", "a1", BUY, 100, "0.50"))
@@ -126,7 +126,7 @@ def test_margin_posts_a_fraction_and_settles_the_difference() -> None:
     assert desk.net("ann") == 6
 
 
-def test_a_share_of_a_margin_position_never_loses_a_fraction_of_a_cent() -> None:
+def test_a_partial_close_on_margin_never_loses_a_fraction_of_a_cent() -> None:
     collateral, position = MarginCollateral(), Position()
     collateral.fill(position, BUY, d("10"), d(1))
     collateral.fill(position, BUY, d("10.0001"), d(2))

@@ -51,7 +51,7 @@ def trade(desk: Desk, owner: str, side: Side, quantity: int | str, price: str, m
     return next(o for o in outcomes if isinstance(o, OrderTraded) and o.aggressor)
 
 
-def test_two_shorts_of_exclusive_markets_are_sure_to_pay_one_of_them() -> None:
+def test_two_shorts_of_exclusive_markets_guarantee_one_payout() -> None:
     desk = netting_desk(EXCLUSIVE)
     first = trade(desk, "ann", SELL, 10, "0.30", RACE[0])
     assert (first.ranged_return, first.balance_change) == ds(0, -7)
@@ -65,7 +65,7 @@ def test_two_shorts_of_exclusive_markets_are_sure_to_pay_one_of_them() -> None:
     assert desk.balance("cat") == 100 - 3 - d("1.6")
 
 
-def test_longs_of_all_exclusive_markets_are_sure_to_pay_if_one_must_win() -> None:
+def test_longs_of_all_markets_guarantee_one_payout_if_one_must_win() -> None:
     desk = netting_desk(EXHAUSTIVE)
     for market in RACE[:2]:
         assert trade(desk, "ann", BUY, 10, "0.30", market).ranged_return == 0
@@ -73,7 +73,7 @@ def test_longs_of_all_exclusive_markets_are_sure_to_pay_if_one_must_win() -> Non
     assert desk.balance("ann") == 100 - 3 - 3 - d("1.8") + 6
 
 
-def test_a_long_below_and_a_short_above_are_sure_to_pay_one() -> None:
+def test_a_long_below_and_a_short_above_guarantee_one_payout() -> None:
     desk = netting_desk(DIRECTIONAL)
     trade(desk, "ann", BUY, 10, "0.60", RANGES[0])
     above = trade(desk, "ann", SELL, 7, "0.40", RANGES[2])
@@ -84,7 +84,7 @@ def test_a_long_below_and_a_short_above_are_sure_to_pay_one() -> None:
     assert trade(other, "ann", BUY, 7, "0.40", RANGES[2]).ranged_return == 0
 
 
-def test_closing_takes_back_what_is_no_longer_sure() -> None:
+def test_closing_takes_back_the_collateral_no_longer_guaranteed() -> None:
     desk = netting_desk(EXCLUSIVE)
     for market in RACE[:2]:
         trade(desk, "ann", SELL, 10, "0.30", market)
@@ -94,7 +94,7 @@ def test_closing_takes_back_what_is_no_longer_sure() -> None:
     assert desk.balance("ann") == d("93.5")
 
 
-def test_an_order_that_closes_needs_the_money_that_is_taken_back() -> None:
+def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
     desk = netting_desk(EXCLUSIVE, balance="10")
     for market in RACE[:2]:
         trade(desk, "ann", SELL, 10, "0.50", market)
@@ -124,7 +124,7 @@ def test_markets_of_different_groups_and_of_none_do_not_net() -> None:
     assert trade(without, "ann", SELL, 10, "0.30", RACE[1]).ranged_return == 0
 
 
-def test_a_subaccount_may_be_without_netting() -> None:
+def test_a_subaccount_may_disable_netting() -> None:
     markets = tuple(prediction_market(ticker) for ticker in RACE)
     desk = Desk(
         markets=markets,
@@ -144,7 +144,7 @@ def settle(desk: Desk, market: str, result: MarketResult, price: str | None = No
 
 
 @pytest.mark.parametrize("winner", [*RACE, None])
-def test_settlements_pay_what_was_not_advanced(winner: str | None) -> None:
+def test_settlements_pay_the_part_that_was_not_advanced(winner: str | None) -> None:
     desk = netting_desk(EXCLUSIVE)
     for market in RACE:
         trade(desk, "ann", SELL, 10, "0.30", market)
@@ -157,7 +157,7 @@ def test_settlements_pay_what_was_not_advanced(winner: str | None) -> None:
     assert desk.exchange.account(account("ann")).advanced == 0
 
 
-def test_a_result_frees_what_it_makes_sure_with_the_settlement_of_a_position() -> None:
+def test_a_result_releases_newly_guaranteed_collateral_with_the_settlement() -> None:
     desk = netting_desk(EXCLUSIVE)
     for market in RACE:
         trade(desk, "ann", SELL, 10, "0.30", market)
@@ -194,7 +194,7 @@ nets = st.dictionaries(st.integers(0, 3), st.integers(-5, 5).filter(bool), max_s
     ),
     st.randoms(use_true_random=False),
 )
-def test_what_is_sure_is_the_least_of_all_that_may_come_out(
+def test_the_guaranteed_payout_is_the_minimum_over_all_outcomes(
     held: dict[int, int], kind: tuple[GroupKind, bool], random: Random
 ) -> None:
     markets = ("A", "B", "C", "D")
@@ -276,7 +276,7 @@ def play(seed: int, length: int, start: int, kinds: tuple[MarketGroup, MarketGro
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("race", [EXCLUSIVE, EXHAUSTIVE], ids=["exclusive", "exhaustive"])
-def test_balances_are_down_by_the_worst_loss_and_no_more(seed: int, race: MarketGroup) -> None:
+def test_balances_are_reduced_by_exactly_the_worst_loss(seed: int, race: MarketGroup) -> None:
     model = play(seed, 300, 30, (race, DIRECTIONAL))
     assert model.trades > 30
     assert model.returned > 5
@@ -297,7 +297,7 @@ def test_balances_are_down_by_the_worst_loss_and_no_more(seed: int, race: Market
     assert sum(desk.balance(owner) for owner in OWNERS) == 90
 
 
-def test_fees_come_off_beside_what_a_group_returns() -> None:
+def test_fees_are_deducted_in_addition_to_returned_collateral() -> None:
     desk = Desk(
         fees=None,
         markets=tuple(prediction_market(ticker) for ticker in RACE),

@@ -35,7 +35,7 @@ def test_better_prices_trade_first_then_older_orders(desk: Desk) -> None:
     assert (desk.bids(), desk.asks()) == ("", "1@0.50")
 
 
-def test_both_sides_of_a_trade_are_told_the_same_trade_and_their_own_role(desk: Desk) -> None:
+def test_both_sides_get_the_same_trade_with_their_own_role(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 3, "0.60")
     outcomes = desk.place("bob", "b1", SELL, 3, "0.55")
     taker, maker = (o for o in outcomes if isinstance(o, OrderTraded))
@@ -49,7 +49,7 @@ def test_both_sides_of_a_trade_are_told_the_same_trade_and_their_own_role(desk: 
     assert (taker.order.filled, taker.order.leaves, taker.order.average_price) == ds(3, 0, "0.60")
 
 
-def test_events_are_numbered_within_the_command_that_brought_them_about(desk: Desk) -> None:
+def test_events_are_numbered_within_their_command(desk: Desk) -> None:
     accepted = first(desk.place("ann", "a1", BUY, 3, "0.60"), OrderAccepted)
     outcomes = desk.place("bob", "b1", SELL, 3, "0.60")
     numbers = [str(o.exec_id) for o in outcomes if isinstance(o, OrderAccepted | OrderTraded)]
@@ -58,7 +58,7 @@ def test_events_are_numbered_within_the_command_that_brought_them_about(desk: De
     assert str(desk.exchange.draw_exec_id()) == "3;1"
 
 
-def test_what_an_ioc_order_cannot_trade_is_cancelled(desk: Desk) -> None:
+def test_the_untraded_rest_of_an_ioc_order_is_cancelled(desk: Desk) -> None:
     desk.place("ann", "a1", SELL, 3, "0.60")
     assert summary(desk.place("bob", "b1", BUY, 5, "0.60", tif=TimeInForce.IMMEDIATE_OR_CANCEL)) == [
         "b1 accepted",
@@ -69,7 +69,7 @@ def test_what_an_ioc_order_cannot_trade_is_cancelled(desk: Desk) -> None:
     assert (desk.bids(), desk.asks()) == ("", "")
 
 
-def test_an_fok_order_trades_whole_or_not_at_all(desk: Desk) -> None:
+def test_an_fok_order_trades_fully_or_not_at_all(desk: Desk) -> None:
     desk.place("ann", "a1", SELL, 3, "0.60")
     desk.place("ann", "a2", SELL, 3, "0.61")
     assert summary(desk.place("bob", "b1", BUY, 5, "0.60", tif=TimeInForce.FILL_OR_KILL)) == [
@@ -124,7 +124,7 @@ def test_the_end_of_the_day_follows_the_clocks(now: str, end: str) -> None:
     assert end_of_day(EASTERN, at) == datetime.fromisoformat(end).replace(tzinfo=UTC)
 
 
-def test_a_gtd_order_expires_before_anything_else_can_trade_with_it(desk: Desk) -> None:
+def test_a_gtd_order_expires_before_any_other_order_can_trade_with_it(desk: Desk) -> None:
     tif = TimeInForce.GOOD_TILL_DATE
     desk.place("ann", "a1", SELL, 1, "0.40", tif=tif, expire=START + timedelta(seconds=10))
     desk.wait(seconds=10)
@@ -172,7 +172,7 @@ def test_taker_at_cross_stops_at_the_owners_order(desk: Desk) -> None:
     assert desk.asks() == "2@0.40"
 
 
-def test_maker_prevention_cancels_the_resting_order_and_goes_on(desk: Desk) -> None:
+def test_maker_prevention_cancels_the_resting_order_and_continues(desk: Desk) -> None:
     desk.place("bob", "b1", SELL, 1, "0.40")
     desk.place("cat", "c1", SELL, 1, "0.40")
     assert summary(desk.place("bob", "b2", BUY, 2, "0.40", stp=SelfTradePrevention.MAKER)) == [
@@ -190,7 +190,7 @@ def test_subaccounts_of_one_owner_do_not_trade_with_each_other() -> None:
     assert summary(desk.place("ann/3", "a2", BUY, 1, "0.40"))[-1] == "a2 canceled SELF_TRADE_TAKER"
 
 
-def test_an_order_with_a_maximum_cost_trades_whole_within_it_or_not_at_all(desk: Desk) -> None:
+def test_an_order_with_a_maximum_cost_trades_fully_within_it_or_not_at_all(desk: Desk) -> None:
     desk.place("ann", "a1", SELL, 1, "0.40")
     desk.place("ann", "a2", SELL, 1, "0.50")
     assert summary(desk.place("bob", "b1", BUY, 2, "0.50", max_cost="0.89"))[1:] == [
@@ -205,7 +205,7 @@ def test_an_order_with_a_maximum_cost_trades_whole_within_it_or_not_at_all(desk:
     ]
 
 
-def test_what_a_sale_costs_is_what_the_no_contracts_cost(desk: Desk) -> None:
+def test_a_sale_costs_the_price_of_the_no_contracts(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 10, "0.80")
     assert summary(desk.place("bob", "b1", SELL, 10, "0.80", max_cost="1.99"))[1:] == [
         "b1 canceled MAX_EXECUTION_COST"
@@ -246,7 +246,7 @@ def test_settings_that_contradict_each_other_are_invalid(desk: Desk) -> None:
     assert [summary(outcomes) for outcomes in refused] == [["a1 rejected INVALID_ORDER"]] * 5
 
 
-def test_a_cl_ord_id_may_come_again_only_when_its_order_is_done(desk: Desk) -> None:
+def test_a_cl_ord_id_may_be_reused_only_when_its_order_is_done(desk: Desk) -> None:
     desk.place("ann", "x", BUY, 1, "0.40")
     assert summary(desk.place("ann", "x", BUY, 1, "0.30")) == ["x rejected ORDER_ALREADY_EXISTS"]
     assert summary(desk.place("bob", "x", BUY, 1, "0.30")) == ["x accepted"]

@@ -61,7 +61,7 @@ def desk() -> Desk:
         (SCALAR, "1.0000", "1", "10", "0"),
     ],
 )
-def test_positions_pay_what_the_result_says(
+def test_positions_pay_by_the_result(
     desk: Desk, result: MarketResult, price: str | None, yes_pays: str, ann: str, bob: str
 ) -> None:
     before = {owner: desk.balance(owner) for owner in ("ann", "bob", "cat")}
@@ -74,7 +74,7 @@ def test_positions_pay_what_the_result_says(
     assert [desk.net(owner) for owner in ("ann", "bob", "cat")] == [0, 0, 0]
 
 
-def test_what_was_paid_in_is_paid_out_and_no_more(desk: Desk) -> None:
+def test_the_total_payout_equals_the_total_payment(desk: Desk) -> None:
     outcome = settle(desk, SCALAR, "0.0001")
     assert sum(paid(outcome).values()) == 10
     assert sum((desk.balance(owner) for owner in ("ann", "bob", "cat")), Decimal(0)) == 300
@@ -93,7 +93,7 @@ def test_a_position_is_paid_once(desk: Desk) -> None:
     assert desk.balance("ann") == balance
 
 
-def test_the_end_cancels_open_orders_and_gives_back_what_they_held(desk: Desk) -> None:
+def test_the_end_cancels_open_orders_and_releases_their_money(desk: Desk) -> None:
     desk.place("ann", "a2", SELL, 10, "0.90")
     desk.place("cat", "c3", BUY, 10, "0.10")
     assert desk.available("cat") == 99
@@ -113,7 +113,7 @@ def test_a_result_may_be_corrected_until_it_is_paid_out(desk: Desk) -> None:
     assert paid(outcome) == {"ann": d(0), "bob": d(10)}
 
 
-def test_each_subaccount_is_paid_by_itself() -> None:
+def test_each_subaccount_is_paid_separately() -> None:
     desk = Desk(balances={"ann": "100", "ann/3": "100", "bob": "100"})
     desk.place("bob", "b1", SELL, 10, "0.40")
     desk.place("ann", "a1", BUY, 4, "0.40")
@@ -139,7 +139,7 @@ def test_rounding_the_balance_down_is_the_fee_of_the_settlement() -> None:
     assert desk.balance("ann") == d("40.6030")
 
 
-def test_fees_and_payouts_together_are_what_was_paid_in() -> None:
+def test_fees_and_payouts_together_equal_the_payments() -> None:
     desk = Desk(markets=(prediction_market("HIGHNY-26AUG20", subpenny=True),))
     desk.place("bob", "b1", SELL, "3.33", "0.0333")
     desk.place("ann", "a1", BUY, "1.11", "0.0333")
@@ -179,7 +179,7 @@ def test_a_settlement_clears_on_the_date_of_new_york(desk: Desk, moment: datetim
         (SETTLED, YES, None, "is active and cannot become settled"),
     ],
 )
-def test_a_result_that_cannot_be_changes_nothing(
+def test_an_impossible_result_changes_nothing(
     desk: Desk, state: MarketState, result: MarketResult | None, price: str | None, says: str
 ) -> None:
     desk.place("ann", "a2", SELL, 10, "0.90")
@@ -196,7 +196,7 @@ def test_perpetuals_do_not_settle() -> None:
         desk.market_state(DETERMINED, YES)
 
 
-def test_subscribers_hear_of_the_state_before_the_payout(desk: Desk) -> None:
+def test_subscribers_get_the_state_before_the_payout(desk: Desk) -> None:
     desk.market_state(DETERMINED, YES)
     change, payout = desk.market_state(SETTLED)
     assert isinstance(change, MarketStateChanged)
@@ -219,7 +219,7 @@ LADDER = ("ABOVE-50", "ABOVE-60", "ABOVE-70")
         (GroupKind.DIRECTIONAL, False, [YES, NO], NO, None),
     ],
 )
-def test_a_result_does_not_contradict_those_of_its_group(
+def test_a_result_may_not_contradict_those_of_its_group(
     kind: GroupKind, exhaustive: bool, before: list[MarketResult], last: MarketResult, says: str | None
 ) -> None:
     """The money returned by the group would otherwise have to be taken back."""

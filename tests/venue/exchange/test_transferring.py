@@ -30,7 +30,7 @@ def balances(desk: Desk) -> tuple[Decimal, ...]:
     return tuple(desk.exchange.account(each).balance for each in (HERE, SAVED))
 
 
-def test_free_cash_moves_and_comes_back(desk: Desk) -> None:
+def test_free_cash_can_be_moved_and_moved_back(desk: Desk) -> None:
     assert desk.exchange.apply(MoveCash(HERE, SAVED, d("3.9999")), START) == ()
     assert balances(desk) == ds("6.0001", "3.9999")
     desk.exchange.apply(MoveCash(SAVED, HERE, d("3.9999")), START)
@@ -50,7 +50,7 @@ def test_free_cash_moves_and_comes_back(desk: Desk) -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_moved_changes_nothing(desk: Desk, change: dict[str, Any], problem: str) -> None:
+def test_an_impossible_transfer_changes_nothing(desk: Desk, change: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         desk.exchange.apply(attrs.evolve(MoveCash(HERE, SAVED, d(1)), **change), START)
     assert balances(desk) == ds(10, 0)

@@ -19,14 +19,14 @@ def test_symbols_are_limited_per_request() -> None:
     assert len(desk.send(md, request("1", "A", "B"))) == 2
 
 
-def test_a_symbol_that_stands_twice_in_a_request_counts_once() -> None:
+def test_a_duplicate_symbol_in_a_request_counts_once() -> None:
     desk = GatewayDesk(limits=SymbolLimits(per_request=2))
     md = desk.login("ann", "KalshiMD")
     assert len(desk.send(md, request("0", "A", "A", "B"))) == 3
     only(desk.send(md, request("0", "A", "C", "B")), MarketDataRequestReject)
 
 
-def test_without_limits_any_number_of_symbols_will_do() -> None:
+def test_without_limits_any_number_of_symbols_is_accepted() -> None:
     desk = GatewayDesk(limits=SymbolLimits(per_request=None, per_session=None))
     symbols = [f"S{number}" for number in range(3)]
     assert len(desk.send(desk.login("ann", "KalshiMD"), request("1", *symbols))) == 3

@@ -11,7 +11,7 @@ from kalshi_fix_venue.gateway.units import contracts, money, order_price_from_wi
 from tests.venue.desk import d
 
 
-def test_flags_default_to_what_the_venue_documents() -> None:
+def test_flags_default_to_the_documented_values() -> None:
     flags = LogonFlags.from_logon(Logon(heart_bt_int=30), PREDICTION)
     assert flags == LogonFlags()
     assert (flags.use_dollars, flags.retention_hours) == (False, 24)
@@ -45,7 +45,7 @@ def test_flags_are_read_from_the_logon() -> None:
     )
 
 
-def test_margin_uses_dollars_whatever_the_logon_says() -> None:
+def test_margin_uses_dollars_whatever_the_logon_contains() -> None:
     assert LogonFlags.from_logon(Logon(heart_bt_int=30, use_dollars=False), MARGIN).use_dollars
 
 
@@ -65,11 +65,11 @@ def test_margin_uses_dollars_whatever_the_logon_says() -> None:
         ("0.399999", False, "39"),
     ],
 )
-def test_prices_leave_in_the_sessions_unit(value: str, dollars: bool, wire: str) -> None:
+def test_prices_are_sent_in_the_sessions_unit(value: str, dollars: bool, wire: str) -> None:
     assert str(price_to_wire(d(value), dollars=dollars)) == wire
 
 
-def test_prices_come_in_in_the_sessions_unit() -> None:
+def test_prices_are_received_in_the_sessions_unit() -> None:
     assert order_price_from_wire(d("0.75"), dollars=True) == d("0.75")
     assert order_price_from_wire(d("75"), dollars=False) == d("0.75")
     assert order_price_from_wire(d("75.5"), dollars=False) == d("0.75")
@@ -86,5 +86,5 @@ def test_quantities_have_two_decimals_and_amounts_at_least_two() -> None:
     ]
 
 
-def test_event_ids_name_the_shard_only_off_shard_zero() -> None:
+def test_event_ids_contain_the_shard_except_for_shard_zero() -> None:
     assert (str(ExecId(4, 7)), str(ExecId(4, 7, 1))) == ("4;7", "4;7;1")

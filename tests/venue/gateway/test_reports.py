@@ -25,7 +25,7 @@ def test_margin_is_always_in_dollars_and_has_no_prediction_fields() -> None:
 
 
 @pytest.mark.parametrize(("included", "change"), [(True, "-0.29"), (False, "-0.30")])
-def test_a_trade_tells_its_net_fee_and_the_change_of_the_balance(included: bool, change: str) -> None:
+def test_a_trade_reports_its_net_fee_and_the_change_of_the_balance(included: bool, change: str) -> None:
     """The second of two fills, in which a cent of rounding fees is rebated."""
     desk = GatewayDesk(
         markets=(prediction_market(MARKET, subpenny=True),),

@@ -67,7 +67,7 @@ def test_refused_cancels_and_amends(desk: GatewayDesk) -> None:
     assert refusal(again) == (0, f, unknown, "ORDER_NOT_FOUND", OrdStatus.CANCELED)
 
 
-def test_a_cancel_reject_names_the_order_if_there_is_one(ann: Login, desk: GatewayDesk) -> None:
+def test_a_cancel_reject_contains_the_order_id_if_the_order_exists(ann: Login, desk: GatewayDesk) -> None:
     desk.send(ann, desk.order("a1", BUY, 5, "0.40"))
     known = only(desk.send(ann, desk.amend("a2", "a1", BUY, "5.001")), OrderCancelReject)
     unknown = only(desk.send(ann, desk.amend("a2", "zz", BUY, 5)), OrderCancelReject)
@@ -75,7 +75,7 @@ def test_a_cancel_reject_names_the_order_if_there_is_one(ann: Login, desk: Gatew
     assert (unknown.order_id, unknown.cl_ord_id, unknown.orig_cl_ord_id) == ("NONE", "a2", "zz")
 
 
-def test_subaccounts_are_named_in_reports_and_must_be_in_requests(ann: Login, desk: GatewayDesk) -> None:
+def test_subaccounts_are_in_reports_and_required_in_requests(ann: Login, desk: GatewayDesk) -> None:
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 5, "0.40", alloc_account=3)), ann)
     assert new.alloc_account == 3
     only(desk.send(ann, desk.cancel("a2", "a1", BUY)), OrderCancelReject)
@@ -101,7 +101,7 @@ def test_subaccounts_are_named_in_reports_and_must_be_in_requests(ann: Login, de
     ],
     ids=str,
 )
-def test_values_that_the_venue_does_not_know_make_an_order_invalid(
+def test_values_unknown_to_the_venue_make_an_order_invalid(
     ann: Login, desk: GatewayDesk, fields: dict[str, Any]
 ) -> None:
     (rejected,) = reports(desk.send(ann, attrs.evolve(desk.order("a1", BUY, 1, "0.40"), **fields)), ann)
@@ -110,7 +110,7 @@ def test_values_that_the_venue_does_not_know_make_an_order_invalid(
     assert rejected.exec_id == "1;1"
 
 
-def test_rejects_of_the_exchange_come_after_pending(desk: GatewayDesk) -> None:
+def test_rejects_of_the_exchange_follow_the_pending_report(desk: GatewayDesk) -> None:
     ann = desk.login("ann", skip_pending=False)
     pending, rejected = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", symbol="NO-SUCH")), ann)
     assert pending.exec_type == ExecType.PENDING_NEW
@@ -119,7 +119,7 @@ def test_rejects_of_the_exchange_come_after_pending(desk: GatewayDesk) -> None:
     assert [str(q) for q in (rejected.order_qty, rejected.leaves_qty, rejected.cum_qty)] == ["0.00"] * 3
 
 
-def test_a_quote_cannot_be_accepted_where_there_are_none(ann: Login, desk: GatewayDesk) -> None:
+def test_a_quote_cannot_be_accepted_on_a_product_without_rfqs(ann: Login, desk: GatewayDesk) -> None:
     refused = only(desk.send(ann, desk.order("a1", BUY, 1, "0.40", quote_id="q")), BusinessMessageReject)
     assert (refused.business_reject_reason, refused.business_reject_ref_id) == (
         BusinessRejectReason.UNKNOWN_ID,
@@ -128,7 +128,7 @@ def test_a_quote_cannot_be_accepted_where_there_are_none(ann: Login, desk: Gatew
     assert (refused.ref_msg_type, refused.ref_seq_num) == ("D", 2)
 
 
-def test_an_expire_time_without_gtd_is_not_heeded(ann: Login, desk: GatewayDesk) -> None:
+def test_an_expire_time_without_gtd_is_ignored(ann: Login, desk: GatewayDesk) -> None:
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", expire_time=START)), ann)
     assert (new.exec_type, new.expire_time) == (ExecType.NEW, None)
 
@@ -150,7 +150,7 @@ def test_self_trade_prevention_by_type(ann: Login, desk: GatewayDesk) -> None:
     assert maker[0].self_trade_prevention_type == SelfTradePreventionType.MAKER
 
 
-def test_a_pause_cancels_what_asked_for_it(ann: Login, desk: GatewayDesk) -> None:
+def test_a_pause_cancels_orders_with_cancel_on_pause(ann: Login, desk: GatewayDesk) -> None:
     desk.send(ann, desk.order("a1", BUY, 1, "0.40", cancel_order_on_pause=True))
     (canceled,) = reports(desk.execute(SetPause(PauseState.TRADING_PAUSED)), ann)
     assert (canceled.cl_ord_id, canceled.text) == ("a1", "TRADING_PAUSED")
@@ -175,7 +175,7 @@ def test_a_mass_cancel_is_answered_and_a_report_follows_for_each_order(desk: Gat
     ]
 
 
-def test_a_mass_cancel_that_cannot_be(ann: Login, desk: GatewayDesk) -> None:
+def test_an_impossible_mass_cancel_is_refused(ann: Login, desk: GatewayDesk) -> None:
     odd = OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="7")
     answer = only(desk.send(ann, odd), OrderMassCancelReport)
     assert answer.mass_cancel_response == MassCancelResponse.REJECTED

@@ -41,7 +41,7 @@ def test_an_action_is_due_at_its_time_and_not_just_before() -> None:
     assert (diary, timers.next_deadline()) == (["a 1"], None)
 
 
-def test_actions_go_by_their_times_and_then_in_the_order_in_which_they_were_set() -> None:
+def test_actions_are_ordered_by_time_and_then_by_creation() -> None:
     timers, diary = Timers(), list[str]()
     for name, seconds in (("c", 3), ("a", 1), ("b", 1)):
         timers.at(START + seconds * SECOND, writes(diary, name))
@@ -49,7 +49,7 @@ def test_actions_go_by_their_times_and_then_in_the_order_in_which_they_were_set(
     assert diary == ["a 9", "b 9", "c 9"]
 
 
-def test_a_cancelled_action_is_not_done_and_sets_no_deadline() -> None:
+def test_a_cancelled_action_is_not_performed_and_sets_no_deadline() -> None:
     timers, diary = Timers(), list[str]()
     first = timers.at(START + SECOND, writes(diary, "a"))
     timers.at(START + 2 * SECOND, writes(diary, "b"))
@@ -62,7 +62,7 @@ def test_a_cancelled_action_is_not_done_and_sets_no_deadline() -> None:
     assert diary == ["b 9"]
 
 
-def test_an_action_may_set_the_next_one() -> None:
+def test_an_action_may_schedule_another_one() -> None:
     timers, diary = Timers(), list[str]()
 
     def again(now: datetime) -> Result:
@@ -76,7 +76,7 @@ def test_an_action_may_set_the_next_one() -> None:
     assert diary == ["again"] * 3
 
 
-def test_cancelled_timers_do_not_pile_up() -> None:
+def test_cancelled_timers_do_not_accumulate() -> None:
     timers = Timers()
     timers.at(START + SECOND, does_nothing)
     for number in range(20 * MOST_CANCELED):
@@ -96,21 +96,23 @@ def words(deliveries: list[Delivery]) -> list[str | None]:
     return [getattr(message, "cl_ord_id", None) for _, message in deliveries]
 
 
-def test_the_gateway_does_what_is_due_before_it_takes_a_message(desk: GatewayDesk, ann: Login) -> None:
+def test_the_gateway_performs_due_actions_before_it_processes_a_message(
+    desk: GatewayDesk, ann: Login
+) -> None:
     desk.gateway.timers.at(desk.now + SECOND, a_word(ann, "due"))
     assert desk.gateway.next_deadline() == desk.now + SECOND
     desk.wait(seconds=1)
     assert words(desk.send(ann, desk.order("a1", Side.BUY, 1, "0.40"))) == ["due", "a1"]
 
 
-def test_the_gateway_leaves_what_is_not_due(desk: GatewayDesk, ann: Login) -> None:
+def test_the_gateway_does_not_perform_actions_early(desk: GatewayDesk, ann: Login) -> None:
     desk.gateway.timers.at(desk.now + SECOND, a_word(ann, "due"))
     assert desk.gateway.handle_timer(desk.now + SECOND - INSTANT) == []
     assert words(desk.gateway.handle_timer(desk.now + SECOND)) == ["due"]
     assert desk.gateway.next_deadline() is None
 
 
-def test_timers_and_expiries_of_orders_go_by_their_times(desk: GatewayDesk, ann: Login) -> None:
+def test_timers_and_order_expiries_are_processed_by_time(desk: GatewayDesk, ann: Login) -> None:
     for cl_ord_id, seconds in (("first", 1), ("third", 3)):
         at = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": desk.now + seconds * SECOND}
         desk.send(ann, desk.order(cl_ord_id, Side.BUY, 1, "0.40", **at))

@@ -70,7 +70,7 @@ def combo(*named: Leg, collection: str = COLLECTION, **fields: Any) -> dict[str,
     }
 
 
-def test_a_combination_becomes_a_market_that_the_ack_names(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_a_combination_becomes_a_market_named_in_the_ack(town: RfqTown, ann: Client, bob: Client) -> None:
     ack = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck)
     assert ack.symbol is not None
     assert ack.symbol.startswith(f"{COLLECTION}-")
@@ -94,7 +94,7 @@ def test_the_same_legs_are_the_same_market_in_any_order(town: RfqTown) -> None:
     assert len(town.venue.exchange("prediction").markets) == before + 2
 
 
-def test_an_rfq_on_a_combination_runs_with_the_short_times(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_an_rfq_on_a_combination_uses_the_short_times(town: RfqTown, ann: Client, bob: Client) -> None:
     ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)
     assert ack.rfq_id is not None
     assert ack.symbol is not None
@@ -122,7 +122,7 @@ def test_a_combination_trades_in_the_book_like_any_market(town: RfqTown, ann: Cl
     assert town.bids(ticker) == [ds("0.0012", 5)]
 
 
-def test_an_rfq_can_name_the_ticker_of_a_combination(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_an_rfq_may_use_the_ticker_of_a_combination(town: RfqTown, ann: Client, bob: Client) -> None:
     ticker = ann.answer_to(request("r1", **combo(HIGH, A)), QuoteRequestAck).symbol
     assert ticker is not None
     dan = town.creator("dan")
@@ -165,7 +165,7 @@ def test_a_combination_is_sized_either_way(town: RfqTown, ann: Client, size: dic
         ((HIGH, A, RAINS, SNOWS), MVEValidationReasonCode.INVALID_MARKET_COMBINATION, []),
     ],
 )
-def test_legs_that_make_no_combination_are_told(
+def test_invalid_legs_are_reported(
     town: RfqTown, ann: Client, bob: Client, named: tuple[Leg, ...], code: str, offending: list[str]
 ) -> None:
     before = set(town.venue.exchange("prediction").markets)
@@ -183,7 +183,7 @@ def test_outcomes_that_do_not_exclude_each_other_can_be_combined(ann: Client, na
     assert kinds(ann.take()) == ["b"]
 
 
-def test_a_leg_that_is_over_makes_no_combination(town: RfqTown, ann: Client) -> None:
+def test_a_closed_market_is_refused_as_a_leg(town: RfqTown, ann: Client) -> None:
     town.market(MarketState.INACTIVE)
     ann.send(request("r1", **combo(HIGH, A)))
     assert kinds(ann.take()) == ["b"]
@@ -199,7 +199,7 @@ def test_an_unknown_collection_is_an_unknown_symbol(ann: Client) -> None:
     assert reject.mve_validation_reason_code is None
 
 
-def test_combinations_that_can_be_made_are_bounded() -> None:
+def test_the_number_of_combinations_is_bounded() -> None:
     town = RfqTown(combos=COLLECTIONS, rfqs=RfqSettings(max_combos=1))
     ann = town.creator()
     ann.send(request("r1", **combo(HIGH, A)))
@@ -221,9 +221,7 @@ def test_a_market_cannot_be_listed_twice(town: RfqTown) -> None:
 
 
 @pytest.mark.parametrize(("rested", "swapped"), [("4.999", True), ("5", False)])
-def test_a_quoter_who_takes_what_came_into_the_book_just_now_pays_the_makers_fee(
-    rested: str, swapped: bool
-) -> None:
+def test_a_quoter_that_takes_a_new_resting_order_pays_the_makers_fee(rested: str, swapped: bool) -> None:
     town = RfqTown(combos=COLLECTIONS, fees={"prediction": PREDICTION_FEES})
     ann, bob, dan = town.creator(), town.maker(), town.connect("dan-nr", "KalshiNR")
     ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)

@@ -298,7 +298,7 @@ class History:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_money_and_contracts_are_conserved_whatever_happens(seed: int) -> None:
+def test_money_and_contracts_are_conserved(seed: int) -> None:
     history = History(seed)
     for _ in range(STEPS):
         history.step()
@@ -306,7 +306,7 @@ def test_money_and_contracts_are_conserved_whatever_happens(seed: int) -> None:
     assert history.seen["F"] >= 4, history.seen
 
 
-def test_the_same_history_says_the_same_bytes() -> None:
+def test_the_same_history_gives_the_same_bytes() -> None:
     def transcript() -> list[bytes]:
         history = History(3)
         for _ in range(60):

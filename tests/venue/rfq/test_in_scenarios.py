@@ -28,7 +28,7 @@ combos:
 """
 
 
-def test_a_file_says_times_and_combos() -> None:
+def test_a_file_sets_times_and_combos() -> None:
     config = parse_scenario(TEXT.encode()).config({})
     assert config.rfqs == RfqSettings(
         standard=Windows(confirmation=10, execution=15),
@@ -51,7 +51,7 @@ def test_a_file_says_times_and_combos() -> None:
     assert fast == {MARKET: True, "KXGAME-A": False}
 
 
-def test_a_file_that_says_nothing_has_the_documented_times() -> None:
+def test_the_default_times_are_the_documented_ones() -> None:
     config = parse_scenario(b"{}").config({})
     assert (config.rfqs, config.combos) == (RfqSettings(), ())
 
@@ -66,6 +66,6 @@ def test_a_file_that_says_nothing_has_the_documented_times() -> None:
         ("rfqs:\n  confirm: 1s", 2),
     ],
 )
-def test_a_mistake_is_told_with_its_line(text: str, line: int) -> None:
+def test_a_mistake_is_reported_with_its_line(text: str, line: int) -> None:
     with pytest.raises(ScenarioError, match=rf"x\.yaml:{line}: "):
         parse_scenario(text.encode(), "x.yaml")

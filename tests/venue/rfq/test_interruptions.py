@@ -37,7 +37,7 @@ def test_the_quotes_of_a_session_that_ends_are_cancelled(town: RfqTown, ann: Cli
     assert bob.answer_to(cancel_quote(), QuoteCancelStatus).text == "EXPIRED"
 
 
-def test_a_maker_who_is_back_quotes_anew(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_a_reconnected_maker_can_quote_again(town: RfqTown, ann: Client, bob: Client) -> None:
     rfq_id = go_to("quoted", ann, bob)
     bob.logout()
     bob = town.maker()
@@ -47,7 +47,7 @@ def test_a_maker_who_is_back_quotes_anew(town: RfqTown, ann: Client, bob: Client
     assert kinds(bob.take()) == ["AI"]
 
 
-def test_quotes_may_stand_without_their_session() -> None:
+def test_quotes_may_outlive_their_session() -> None:
     town = RfqTown(assumptions=Assumptions(quotes_end_with_session=False))
     ann, bob = town.creator(), town.maker()
     go_to("quoted", ann, bob)
@@ -70,7 +70,7 @@ def test_other_sessions_of_a_maker_keep_their_quotes(town: RfqTown, ann: Client,
     assert kinds(second.take()) == ["AI"]
 
 
-def test_an_accepted_quote_can_be_confirmed_by_a_maker_who_is_back(
+def test_an_accepted_quote_can_be_confirmed_after_a_reconnect(
     town: RfqTown, ann: Client, bob: Client
 ) -> None:
     go_to("accepted", ann, bob)
@@ -84,7 +84,7 @@ def test_an_accepted_quote_can_be_confirmed_by_a_maker_who_is_back(
     assert town.net("ann") == 100
 
 
-def test_an_accepted_quote_of_a_maker_who_stays_away_lapses(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_an_accepted_quote_of_a_disconnected_maker_lapses(town: RfqTown, ann: Client, bob: Client) -> None:
     go_to("accepted", ann, bob)
     bob.drop()
     town.wait(30)
@@ -94,7 +94,9 @@ def test_an_accepted_quote_of_a_maker_who_stays_away_lapses(town: RfqTown, ann: 
 
 
 @pytest.mark.parametrize("who", ["ann", "bob", "both"])
-def test_a_confirmed_quote_trades_whoever_is_there(town: RfqTown, ann: Client, bob: Client, who: str) -> None:
+def test_a_confirmed_quote_trades_even_if_both_sides_are_disconnected(
+    town: RfqTown, ann: Client, bob: Client, who: str
+) -> None:
     go_to("confirmed", ann, bob)
     if who != "bob":
         ann.drop()
@@ -105,7 +107,7 @@ def test_a_confirmed_quote_trades_whoever_is_there(town: RfqTown, ann: Client, b
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_creator_who_comes_back_goes_on_where_it_was(town: RfqTown, bob: Client, step: str) -> None:
+def test_a_reconnected_creator_continues_where_it_was(town: RfqTown, bob: Client, step: str) -> None:
     store = MemoryStore()
     ann = town.creator("ann-2", store=store)
     rfq_id = go_to(step, ann, bob)
@@ -123,7 +125,7 @@ def test_a_creator_who_comes_back_goes_on_where_it_was(town: RfqTown, bob: Clien
     assert town.net("ann") == 100
 
 
-def test_a_makers_reports_do_not_wait_for_it(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_reports_are_not_queued_for_a_disconnected_maker(town: RfqTown, ann: Client, bob: Client) -> None:
     """KalshiRFQ has no resend."""
     go_to("confirmed", ann, bob)
     bob.drop()

@@ -112,7 +112,7 @@ def check(story: Story) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_both_sides_keep_is_the_book_of_the_venue(seed: int) -> None:
+def test_the_state_of_both_sides_equals_the_book_of_the_venue(seed: int) -> None:
     story = Story(seed)
     for _ in range(STEPS):
         story.step()
@@ -127,7 +127,7 @@ def test_what_both_sides_keep_is_the_book_of_the_venue(seed: int) -> None:
 
 @pytest.mark.parametrize("reopens", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_a_cut_leaves_open_is_a_doubt_and_nothing_else_is(seed: int, reopens: bool) -> None:
+def test_exactly_the_requests_left_open_by_a_disconnect_are_in_doubt(seed: int, reopens: bool) -> None:
     """With disconnects of makers, and with a venue that sends nothing when no maker confirms."""
     story = Story(seed, cuts=True, reopens=reopens)
     doubts = 0
@@ -158,7 +158,7 @@ def test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations() -
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_process_that_continues_from_its_journal_knows_what_its_store_names(seed: int) -> None:
+def test_a_process_continued_from_its_journal_adopts_requests_listed_by_its_store(seed: int) -> None:
     story = Story(seed, deaths=True)
     for _ in range(STEPS):
         story.step()
@@ -176,23 +176,23 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
     ),
     "a maker that ignores what a former process has sent": (
         around(RfqMaker, "apply", _drop_unknown),
-        partial(test_a_process_that_continues_from_its_journal_knows_what_its_store_names, 0),
+        partial(test_a_process_continued_from_its_journal_adopts_requests_listed_by_its_store, 0),
     ),
     "a creator that ignores what a former process has sent": (
         around(RfqCreator, "apply", _drop_unknown),
-        partial(test_a_process_that_continues_from_its_journal_knows_what_its_store_names, 2),
+        partial(test_a_process_continued_from_its_journal_adopts_requests_listed_by_its_store, 2),
     ),
 }
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_of_a_machine_is_noticed(name: str) -> None:
+def test_a_fault_in_a_machine_is_detected(name: str) -> None:
     mutant, test = MUTANTS[name]
     with mutant(), pytest.raises(AssertionError):
         test()
 
 
-def test_the_stories_have_everything_in_them() -> None:
+def test_the_histories_cover_every_kind_of_event() -> None:
     seen = Counter(
         value for seed in SEEDS for side in told(seed).sides for value in _states(believed(side.machine))
     )

@@ -22,12 +22,12 @@ from tests.venue.rfq.rfq_town import RfqTown, key
         {"max_combos": 0},
     ],
 )
-def test_settings_that_cannot_be_are_refused(bad: dict[str, object]) -> None:
+def test_invalid_settings_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(bad))):
         RfqSettings(**bad)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("number", [-1, 64])
-def test_a_key_cannot_be_restricted_to_what_is_no_subaccount(number: int) -> None:
+def test_a_key_cannot_be_restricted_to_an_invalid_subaccount(number: int) -> None:
     with pytest.raises(ConfigurationError, match=str(number)):
         RfqTown(api_keys=(attrs.evolve(key("bob"), restricted_to=number),))

@@ -37,7 +37,7 @@ def test_makers_see_the_cash_and_no_contracts(ann: Client, bob: Client) -> None:
     assert (entry.order_qty, entry.cash_order_qty) == ds("0.00", "50.00")
 
 
-def test_each_side_is_sized_by_what_the_creator_pays_on_it(ann: Client, bob: Client) -> None:
+def test_each_side_is_sized_by_the_creators_price_on_it(ann: Client, bob: Client) -> None:
     ask_id = ask(ann, cash_order_qty="50")
     hear(bob)
     status, told = bob.answer_to(quote(ask_id, "q1", "0.40", "0.55"), QuoteStatusReport), ann.take_only(Quote)
@@ -60,7 +60,7 @@ def test_the_size_of_the_quote_trades(
 @pytest.mark.parametrize("side", [BUY, SELL])
 @pytest.mark.parametrize("price", ["0.03", "0.40", "0.97"])
 @pytest.mark.parametrize("cash", ["0.50", "7.77", "50", "999.99"])
-def test_cash_includes_the_fees_and_not_a_hundredth_more_fits(side: Side, price: str, cash: str) -> None:
+def test_cash_includes_the_fees_and_is_used_fully(side: Side, price: str, cash: str) -> None:
     town = with_fees()
     ann, bob = town.creator(), town.maker()
     bob.send(quote(ask(ann, cash_order_qty=cash), "q1", *([price, None] if side == SELL else [None, price])))
@@ -76,7 +76,7 @@ def test_cash_includes_the_fees_and_not_a_hundredth_more_fits(side: Side, price:
     assert more * each + PREDICTION_FEES.fee(each, more, aggressor=True) > d(cash) - d("0.0001")
 
 
-def test_fees_come_on_top_where_the_cash_excludes_them() -> None:
+def test_fees_are_additional_where_the_cash_excludes_them() -> None:
     town = with_fees()
     ann, bob = town.creator(), town.maker()
     bob.send(quote(ask(ann, cash_order_qty="50", target_cost_excludes_fees=True)))
@@ -96,14 +96,14 @@ def test_a_size_in_contracts_is_not_reduced_for_fees() -> None:
     assert town.net("ann") == 100
 
 
-def test_cash_that_buys_nothing_makes_no_quote(ann: Client, bob: Client) -> None:
+def test_insufficient_cash_makes_no_quote(ann: Client, bob: Client) -> None:
     rfq_id = ask(ann, symbol=OTHER, cash_order_qty="0.01")
     hear(bob)
     status = bob.answer_to(quote(rfq_id, "q1", "0.40", "0.0001", symbol=OTHER), QuoteStatusReport)
     assert status.offer_size is None or status.offer_size >= STEP
 
 
-def test_a_part_of_what_the_cash_buys_can_be_accepted(town: RfqTown, ann: Client, bob: Client) -> None:
+def test_a_part_of_the_affordable_quantity_can_be_accepted(town: RfqTown, ann: Client, bob: Client) -> None:
     bob.send(quote(ask(ann, cash_order_qty="50", rest_remainder=True)))
     trade(ann, bob, order_qty="11.11")
     assert (town.net("ann"), town.bids()) == (d("11.11"), [ds("0.45", 100)])

@@ -259,7 +259,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ("seed: 1".encode("utf-16"), "1: is not UTF-8; save the file as UTF-8"),
     ],
 )
-def test_a_mistake_is_reported_with_its_line_and_what_to_do(text: str | bytes, said: str) -> None:
+def test_a_mistake_is_reported_with_its_line_and_a_remedy(text: str | bytes, said: str) -> None:
     found = mistakes_of(text)
     assert len(found) == 1, found
     assert found[0].startswith(f"f.yaml:{said}"), found
@@ -310,7 +310,7 @@ def test_mistakes_of_values_and_then_those_of_references_are_all_reported(text: 
     assert all(line.startswith(f"f.yaml:{each}") for line, each in zip(found, said, strict=True)), found
 
 
-def test_of_many_names_those_that_are_most_alike_come_first() -> None:
+def test_suggested_names_are_ordered_by_similarity() -> None:
     markets = ", ".join(f"KXMARKET-{number}: {{}}" for number in range(40))
     (found,) = mistakes_of(f"markets: {{prediction: {{{markets}}}}}\nflow: {{markets: [M-39]}}")
     assert "use one of `KXMARKET-39`, " in found
@@ -322,13 +322,13 @@ def test_all_mistakes_of_values_are_reported_at_once_in_order() -> None:
     assert [line.partition(" ")[0] for line in found] == ["f.yaml:1:", "f.yaml:2:", "f.yaml:3:", "f.yaml:5:"]
 
 
-def test_so_many_mistakes_are_told_and_no_more() -> None:
+def test_reported_mistakes_are_bounded() -> None:
     found = mistakes_of("\n".join(f"key{number}: 1" for number in range(MAX_MISTAKES * 3)))
     assert len(found) == MAX_MISTAKES + 1
     assert "there are more mistakes; mend those above first" in found[-1]
 
 
-def test_a_long_value_is_shortened_and_what_would_drive_a_terminal_is_escaped() -> None:
+def test_long_values_are_shortened_and_control_characters_escaped() -> None:
     (found,) = mistakes_of('seed: "\\e[31m' + "x" * 10_000 + '"')
     assert "\x1b" not in found
     assert "\\x1b[31m" in found
@@ -362,7 +362,7 @@ def test_a_huge_file_is_refused(text: str, said: str) -> None:
     assert any(said in line for line in mistakes_of(text))
 
 
-def test_just_under_the_bounds_a_file_is_read() -> None:
+def test_a_file_just_under_the_bounds_is_read() -> None:
     many = ",".join(f"a{n}: {{margin: {{balance: 1}}}}" for n in range(500))
     scenario = parse_scenario(
         f"accounts: {{{many}}}\n#{'x' * (scenario_file.MAX_FILE_SIZE - 50_000)}".encode()
@@ -370,7 +370,7 @@ def test_just_under_the_bounds_a_file_is_read() -> None:
     assert len(scenario.accounts) == 500
 
 
-def test_a_file_that_is_not_there_or_is_a_folder_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_or_a_folder_is_reported(tmp_path: Path) -> None:
     for path in (tmp_path / "no.yaml", tmp_path):
         with pytest.raises(ScenarioError, match=r":1: cannot be read \(.*\); name a file that you may read"):
             load_scenario(path)
@@ -397,7 +397,7 @@ ODD = (
 )
 
 
-def test_whatever_is_changed_in_a_file_it_is_read_or_told_and_a_venue_begins_with_what_is_read() -> None:
+def test_any_changed_file_is_reported_or_gives_a_working_venue() -> None:
     random = Random(4)
     example = EXAMPLE.read_text()
     words = re.findall(r"[\w.-]+", example)

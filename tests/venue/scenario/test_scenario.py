@@ -52,7 +52,7 @@ def test_an_empty_mapping_is_the_default_scenario() -> None:
     assert venue.next_deadline() is None
 
 
-def test_the_example_is_what_it_says() -> None:
+def test_the_example_has_the_stated_settings() -> None:
     scenario = load_scenario(EXAMPLE)
     assert scenario.flow is not None
     assert (scenario.flow.rate, scenario.flow.volatility, scenario.seed) == (5.0, 0.1, 7)
@@ -113,7 +113,7 @@ def test_the_example_is_what_it_says() -> None:
     assert venue.not_done == []
 
 
-def test_the_same_scenario_gives_the_same_day() -> None:
+def test_the_same_scenario_gives_the_same_books() -> None:
     def books() -> list[Any]:
         venue = begun(load_scenario(EXAMPLE))
         pass_time(venue, 60, NOW)
@@ -137,7 +137,7 @@ def test_values_are_exact_and_text_stays_text() -> None:
     assert scenario.markets["prediction"][0].rules.ticker == "2026"
 
 
-def test_a_byte_order_mark_and_anchors_are_taken() -> None:
+def test_a_byte_order_mark_and_anchors_are_accepted() -> None:
     data = b"\xef\xbb\xbfaccounts:\r\n  a: &purse {margin: {balance: 5}}\r\n  b: *purse\r\n"
     assert [each.owner for each in parse_scenario(data).accounts] == ["a", "b"]
 
@@ -164,7 +164,7 @@ def test_settings_reach_the_venue() -> None:
     assert config.markets["margin"][0].maximum_price == 50
 
 
-def test_what_cannot_be_done_when_its_time_comes_is_noted_and_stops_nothing() -> None:
+def test_a_failing_scheduled_operation_is_logged_and_does_not_stop_the_venue() -> None:
     venue = begun(
         parse(
             "schedule:\n- {when: 1s, do: close, market: BTC-PERP}\n- {when: 2s, do: halt, market: BTC-PERP}\n"
@@ -203,7 +203,7 @@ def test_a_market_is_in_its_state_from_the_beginning() -> None:
     assert venue.not_done == []
 
 
-def test_an_account_may_ask_for_past_reports_where_the_file_says_so() -> None:
+def test_an_account_may_request_past_reports_if_the_file_enables_it() -> None:
     scenario = parse("accounts: {ann: {prediction: {balance: 1, drop-copy: true}, margin: {balance: 1}}}")
     config = scenario.config(scenario.make_keys())
     assert config.with_drop_copy("prediction") == {"ann"}
@@ -290,7 +290,7 @@ limits: {max-kept-messages: 5, max-kept-bytes: 5000, max-past-events: 7}
     assert (config.max_kept_messages, config.max_kept_bytes, config.max_past_events) == (5, 5000, 7)
 
 
-def test_positions_at_the_start_cost_nothing_and_pay_when_they_are_settled() -> None:
+def test_initial_positions_cost_nothing_and_pay_at_settlement() -> None:
     """The two sides of a pair get one dollar between them, as if they had already paid it."""
     scenario = parse(
         """
@@ -318,7 +318,7 @@ accounts:
     assert sum(account.balance for account in exchange.accounts()) == before + 10 + 3
 
 
-def test_positions_in_a_group_at_the_start_are_netted_and_closing_them_costs_what_it_must() -> None:
+def test_initial_positions_in_a_group_are_netted() -> None:
     scenario = parse(
         """
 markets: {prediction: {A: {liquidity: {levels: 0}}, B: {liquidity: {levels: 0}}}}
@@ -336,7 +336,7 @@ accounts:
     assert (account.balance, account.advanced) == (d("15"), d("0"))
 
 
-def test_owners_and_keys_of_the_command_line_join_those_of_the_file() -> None:
+def test_owners_and_keys_of_the_command_line_are_added_to_those_of_the_file() -> None:
     scenario = parse("accounts: {ann: {prediction: {balance: 5}}}").joined_by(("ann", "you"))
     assert [(each.owner, each.product, each.balance) for each in scenario.accounts] == [
         ("ann", "prediction", d("5")),
@@ -350,7 +350,7 @@ def test_owners_and_keys_of_the_command_line_join_those_of_the_file() -> None:
     assert scenario.with_keys() == scenario
 
 
-def test_a_sandbox_takes_a_scenario() -> None:
+def test_a_sandbox_accepts_a_scenario() -> None:
     scenario = parse("accounts: {ann: {prediction: {balance: 5}}}\nseed: 1")
     with Sandbox(("bob",), scenario=scenario) as sandbox:
         assert (
@@ -372,7 +372,7 @@ def test_a_fault_of_the_schedule_is_armed_at_its_time_with_its_own_parameters() 
     assert "at reply" in fault["with"]
 
 
-def test_no_operation_has_a_parameter_that_the_schedule_would_take() -> None:
+def test_no_parameter_of_an_operation_conflicts_with_the_schedule() -> None:
     for name, cls in OPERATIONS.items():
         assert not {"when", "do"} & {each.name for each in parameters(cls)}, name
 
@@ -380,12 +380,12 @@ def test_no_operation_has_a_parameter_that_the_schedule_would_take() -> None:
 # --- the schema -----------------------------------------------------------------------------------------
 
 
-def test_the_published_schema_is_that_of_the_code() -> None:
+def test_the_published_schema_matches_the_code() -> None:
     wanted = json.dumps(json_schema(), indent=2) + "\n"
     assert SCHEMA.read_text() == wanted, f"run: kalshi-fix venue schema > {SCHEMA.relative_to(ROOT)}"
 
 
-def test_the_schema_takes_the_example_and_refuses_what_the_reader_refuses() -> None:
+def test_the_schema_accepts_the_example_and_refuses_the_same_files_as_the_reader() -> None:
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
@@ -408,7 +408,7 @@ def test_the_schema_takes_the_example_and_refuses_what_the_reader_refuses() -> N
 @pytest.mark.parametrize(
     "key", ["seed", "markets", "accounts", "keys", "schedule", "flow", "fees", "assumptions"]
 )
-def test_every_part_is_told_in_the_schema(key: str) -> None:
+def test_every_key_is_described_in_the_schema(key: str) -> None:
     assert json_schema()["properties"][key]["description"]
 
 

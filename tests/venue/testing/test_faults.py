@@ -23,7 +23,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("at", ["now", "frame", "request", "reply"])
-async def test_a_cut_raises_nothing(loop: Loop, venue: Venue, at: str) -> None:
+async def test_a_disconnect_raises_nothing(loop: Loop, venue: Venue, at: str) -> None:
     options: dict[str, Any] = {**venue.options(session="KalshiRT"), "reconnect": AT_ONCE}
     async with loop.client("KalshiRT", **options) as client:
         mine = order()

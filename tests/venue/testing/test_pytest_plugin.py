@@ -48,13 +48,13 @@ def passed(folder: Path, test: str, count: int, *arguments: str, ini: str = "") 
     assert done.returncode == 0
 
 
-def test_it_is_an_entry_point_of_pytest() -> None:
+def test_the_plugin_is_an_entry_point_of_pytest() -> None:
     project = tomllib.loads((ROOT / "venue" / "pyproject.toml").read_text())["project"]
     assert project["entry-points"]["pytest11"] == {PLUGIN: PLUGIN}
     assert find_spec(PLUGIN) is not None
 
 
-def test_nothing_of_ours_is_imported_until_the_fixture_is_used(tmp_path: Path) -> None:
+def test_the_package_is_not_imported_until_the_fixture_is_used(tmp_path: Path) -> None:
     loaded = """
 import sys
 
@@ -71,7 +71,7 @@ def test_with(kalshi_venue):
     passed(tmp_path, loaded, 2)
 
 
-def test_one_line_and_each_test_begins_anew(tmp_path: Path) -> None:
+def test_the_fixture_needs_one_line_and_is_reset_for_each_test(tmp_path: Path) -> None:
     each = """
 def test_{number}(kalshi_venue):
     assert kalshi_venue.orders() == () and kalshi_venue.positions() == {{}}
@@ -138,7 +138,7 @@ def test_many_kinds(seed, request):
     passed(tmp_path, test, 15, "--strict-markers", ini="kalshi_venue = tls\n")
 
 
-def test_an_ini_file_that_says_something_else(tmp_path: Path) -> None:
+def test_an_invalid_ini_setting_is_reported(tmp_path: Path) -> None:
     done = run(tmp_path, "def test_it(kalshi_venue):\n    pass\n", ini="kalshi_venue = udp\n")
     assert "kalshi_venue is 'udp' in the ini file; write in-process or tls" in done.stdout
     assert done.returncode != 0

@@ -33,7 +33,7 @@ def heard(client: Client, kind: type[Message], **values: object) -> Message:
     raise AssertionError(f"no {kind.__name__} came")
 
 
-def test_a_user_asks_and_the_trader_quotes(venue: Venue) -> None:
+def test_a_user_sends_an_rfq_and_the_trader_quotes(venue: Venue) -> None:
     maker = venue.trader("other")
     assert maker.rfqs() == []
     with order_entry(retransmission=True, **venue.options(session="KalshiRT")) as client:
@@ -53,7 +53,7 @@ def test_a_user_asks_and_the_trader_quotes(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize("by_id", [False, True])
-def test_a_user_quotes_and_the_trader_asks(venue: Venue, by_id: bool) -> None:
+def test_a_user_quotes_and_the_trader_sends_an_rfq(venue: Venue, by_id: bool) -> None:
     creator = venue.trader("other")
     with rfq(**venue.options(session="KalshiRFQ")) as client:
         rfq_id = creator.request_quotes(SYMBOL, 10)
@@ -71,7 +71,7 @@ def test_a_user_quotes_and_the_trader_asks(venue: Venue, by_id: bool) -> None:
     assert venue.positions() == {SYMBOL: Decimal(10)}
 
 
-def test_what_the_venue_rejects(venue: Venue) -> None:
+def test_rejections_of_the_venue_raise(venue: Venue) -> None:
     maker, creator = venue.trader("other"), venue.trader("me")
     maker.rfqs()
     with pytest.raises(ValueError, match="rejects me's request"):
@@ -89,7 +89,7 @@ def test_what_the_venue_rejects(venue: Venue) -> None:
         creator.accept(quote, Side.BUY)
 
 
-def test_a_session_of_a_trader_goes_on_after_a_cut_and_a_reset(venue: Venue) -> None:
+def test_a_session_of_a_trader_continues_after_a_disconnect_and_a_reset(venue: Venue) -> None:
     maker = venue.trader("other")
     maker.rfqs()
     venue.do("cut", owner="other")

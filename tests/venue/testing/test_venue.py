@@ -104,7 +104,7 @@ async def test_a_key_has_one_connection(loop: Loop, venue: Venue) -> None:
                 pass
 
 
-async def test_a_reset_cuts_and_raises_nothing(loop: Loop, venue: Venue) -> None:
+async def test_a_reset_disconnects_without_raising(loop: Loop, venue: Venue) -> None:
     async with loop.client("KalshiNR", **options(venue)) as client:
         await client.send(order())
         venue.reset()
@@ -130,7 +130,7 @@ async def test_the_numbers_of_a_session_with_resend_outlive_it(loop: Loop, venue
     assert venue.seq_nums() is None
 
 
-def test_two_at_once_do_not_meet() -> None:
+def test_two_venues_are_independent() -> None:
     with (
         Venue() as one,
         Venue() as two,
@@ -147,7 +147,7 @@ def test_two_at_once_do_not_meet() -> None:
         client.test_request()
 
 
-def test_a_client_of_one_venue_is_a_stranger_to_the_other() -> None:
+def test_a_client_of_one_venue_is_refused_by_another() -> None:
     with Venue(seed=1) as one, Venue(seed=2) as two:
         mixed = options(one) | {"tls": options(two)["tls"]}
         with pytest.raises(LogonRefusedError, match="Unknown API key"):
@@ -164,7 +164,7 @@ def test_with_the_same_seed_only_the_keys_differ() -> None:
         assert orders[0] == orders[1] == again
 
 
-def test_what_is_over_takes_no_connections() -> None:
+def test_a_closed_venue_accepts_no_connections() -> None:
     with Venue() as venue:
         chosen = options(venue)
     with pytest.raises(ConnectionFailedError):
@@ -178,7 +178,7 @@ def test_what_is_over_takes_no_connections() -> None:
         assert venue.orders() == ()
 
 
-def test_there_is_no_session_type_on_another_port() -> None:
+def test_a_port_without_a_session_type_refuses_connections() -> None:
     with Venue() as venue, pytest.raises(ConnectionFailedError, match="refused"):
         blocking.order_entry(**options(venue, port=8233 + 1)).open()
 
@@ -195,7 +195,7 @@ def test_margin_and_rsa_keys() -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_what_a_reset_does_not_do(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reset_creates_no_keys_threads_and_connections(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reset creates no keys, certificates, listeners, threads and connections: it is cheaper than a logon,
     which creates and verifies a signature, a thread and a connection.
     """
@@ -244,7 +244,7 @@ def test_a_reset_is_possible_from_an_event_loop_that_has_clients() -> None:
         asyncio.run(main(venue))
 
 
-def test_time_that_is_skipped() -> None:
+def test_skipping_time() -> None:
     with Venue(settings={"sending_time_tolerance": 7200.0}) as venue:
         expire = datetime.now(UTC) + timedelta(seconds=600)
         mine = order(time_in_force="6", expire_time=expire)
@@ -295,7 +295,7 @@ def test_a_trader_buys_sells_and_cancels(books: Venue) -> None:
     assert gone.state is ExchangeOrderState.CANCELED
 
 
-def test_what_stands_before_an_order_is_filled_first(books: Venue) -> None:
+def test_orders_ahead_in_the_queue_are_filled_first(books: Venue) -> None:
     me = books.trader("me")
     me.buy(SYMBOL, 3, "0.42")
     me.buy(SYMBOL, 5, "0.40")
@@ -315,7 +315,7 @@ def test_what_stands_before_an_order_is_filled_first(books: Venue) -> None:
         (lambda trader: trader.fill("nothing"), LookupError, "me has no open order nothing"),
     ],
 )
-def test_what_cannot_be_is_said(books: Venue, act: Any, error: type[Exception], match: str) -> None:
+def test_impossible_actions_raise(books: Venue, act: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         act(books.trader())
     assert books.cash("other") == 10_000
@@ -332,7 +332,7 @@ def test_an_order_cannot_be_filled_by_its_owner_or_in_a_pause(books: Venue) -> N
     assert books.positions("other") == {}
 
 
-def test_liquidity_rests_on_every_market(books: Venue) -> None:
+def test_liquidity_is_placed_on_every_market(books: Venue) -> None:
     books.rest_liquidity(levels=3)
     for product, markets in MARKETS.items():
         exchange = books.server.inspect(lambda model, product=product: model.exchange(product))  # type: ignore[misc]
@@ -344,7 +344,7 @@ def test_liquidity_rests_on_every_market(books: Venue) -> None:
 # --- from a scenario ------------------------------------------------------------------------------------
 
 
-def test_a_scenario_file_and_owners_beside_it() -> None:
+def test_a_scenario_file_with_additional_owners() -> None:
     example = Path(__file__).resolve().parents[3] / "examples" / "scenario.yaml"
     with Venue(scenario=example, owners=("me",)) as venue:
         assert venue.orders() == ()
@@ -356,13 +356,13 @@ def test_a_scenario_file_and_owners_beside_it() -> None:
             assert venue.logged_on(owner, product=product) == ("KalshiNR",)  # type: ignore[arg-type]
 
 
-def test_a_scenario_file_that_is_wrong_is_told_by_line(tmp_path: Path) -> None:
+def test_an_invalid_scenario_file_is_reported_by_line(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("markets:\n  nonsense: []\n")
     with pytest.raises(ConfigurationError, match=r"bad\.yaml"):
         Venue(scenario=tmp_path / "bad.yaml")
 
 
-def test_who_does_not_exist_is_told() -> None:
+def test_an_unknown_owner_is_reported() -> None:
     with Venue(owners=("ann", "bob")) as venue:
         for ask in (venue.options, venue.cash, venue.orders, venue.positions, venue.trader, venue.seq_nums):
             with pytest.raises(ConfigurationError, match="no owner 'anne' on prediction; did you mean `ann`"):
@@ -377,7 +377,7 @@ def test_who_does_not_exist_is_told() -> None:
             venue.do("delay", by=1, key="none")
 
 
-def test_another_participant_trades_on_the_operators_command(venue: Venue) -> None:
+def test_an_operator_can_trade_for_another_participant(venue: Venue) -> None:
     with pytest.raises(ConfigurationError, match=f"nothing rests in the book of {SYMBOL} to sell"):
         venue.do("trade", market=SYMBOL, side="sell", quantity=1)
     me = venue.trader("me")
