@@ -353,14 +353,14 @@ def test_messages_unrelated_to_groups_have_no_effect(groups: OrderGroups) -> Non
 #   learn 10 [triggered]           what REST reports; - for a limit that is not known
 #   end, logon @1, resumed         the end of the session, a Logon with and without reset
 #
-# and of what they lead to: a state, `room 7 @1` (- for None), `limit 4`, `since 3`, `gone`, `certain`. `new`
+# and of expectations: a state, `room 7 @1` (- for None), `limit 4`, `since 3`, `gone`, `certain`. `new`
 # is expected of a step that has changed the state, `none` of one that has made no update.
 HISTORIES = {
     "each action does what its name says": (
         "update 40 @0 | limit 40 | ACTIVE | trigger @0 | TRIGGERED | room 0 @0 | "
         "reset @0 | ACTIVE | room 40 @0 | delete @0 | gone"
     ),
-    "an answer without a limit gives a group without one the limit asked for, and no other": (
+    "an answer without a limit confirms the requested limit of a group without one only": (
         "forget | answer @0 | update 7 silent | limit 7 | update 9 silent | limit 7"
     ),
     "a lost trigger": (
@@ -386,7 +386,7 @@ HISTORIES = {
     "a reset ends the fills before it, however late they are reported": (
         "order a | fill a 2;1 3 @1 | reset @5 | fill a 2;2 4 @5 | fill a 2;3 1 @6 | room 9 @6"
     ),
-    "a fill without a time is of its report's": "order a | untimed fill a 3 @2 | room 7 @2 | room 10 @17",
+    "a fill without a time has that of its report": "order a | untimed fill a 3 @2 | room 7 @2 | room 10 @17",
     "cancels show that it has triggered": "order a | cancel a @3 | new | TRIGGERED | cancel a @3 | none",
     "the fill that exceeds the limit triggers, though no order is left to cancel": (
         "order a | fill a 2;1 4 @1 | fill a 2;2 6 @15 | ACTIVE | "  # the limit is reached, but not exceeded
@@ -400,10 +400,10 @@ HISTORIES = {
         "order a | refuse a @1 | new | TRIGGERED | room 0 @3600 | certain | "
         "reset @2 | ACTIVE | order b | refuse b INSUFFICIENT_BALANCE @3 | ACTIVE"
     ),
-    "an order that it takes shows that another program has reset it": (
+    "an accepted order shows that another program has reset the group": (
         "order a | fill a 2;1 11 @1 | cancel a @1 | order b | taken b @2 | new | ACTIVE | room 10 @2"
     ),
-    "while it takes orders though the limit is exceeded, it may have triggered": (
+    "a group that accepts orders above its limit may have triggered": (
         "order a | order b | fill a 2;1 11 @1 | TRIGGERED | taken b @2 | UNKNOWN | since 1 | "
         "order c | taken c @16 | ACTIVE"
     ),
@@ -411,7 +411,7 @@ HISTORIES = {
     "an update to the volume": (
         "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 5 @16 | limit 5 | ACTIVE"
     ),
-    "an update below what may be the volume": (
+    "an update below the possible volume": (
         "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 4 @16 | limit 4 | UNKNOWN"
     ),
     "an update to the least volume": (
@@ -429,7 +429,7 @@ HISTORIES = {
         "order a | heard @8 | update 20 @10 | fill a 3;2 11 @9 | UNKNOWN | room - @10 | "
         "copy fill a 3;1 10 @7 | TRIGGERED"  # whichever limit was in force
     ),
-    "where the limit is not known any fill may trigger": (
+    "without a known limit any fill may trigger": (
         "forget | learn - | order a | ACTIVE | room - @0 | fill a 2;1 1 @1 | UNKNOWN"
     ),
     "both orders of one trade count": "order a | order b | fill a 2;1 3 @1 | fill b 2;1 3 @1 | room 4 @1",
@@ -449,10 +449,10 @@ HISTORIES = {
         "cancel a @3 | none | fill a 2;1 11 @3 | none | ACTIVE | room 10 @5"
     ),
     "a cancel without a time": "order a | copy untimed cancel a | UNKNOWN",
-    "a cancel while a deletion has no answer is of it or of a trigger": (
+    "a cancel while a deletion is unanswered may belong to it or to a trigger": (
         "order a | send delete | cancel a @3 | new | UNKNOWN | refused | new | TRIGGERED"
     ),
-    "what had triggered is so after a loss": "order a | order b | refuse a @1 | end | TRIGGERED | certain",
+    "a triggered group stays so after a loss": "order a | order b | refuse a @1 | end | TRIGGERED | certain",
     "an order taken a window after the loss ends the uncertainty": (
         "logon @0 | order a | end | logon @10 | order b | order c | taken b @24 | UNKNOWN | "
         "taken c @25 | new | ACTIVE"
@@ -463,7 +463,7 @@ HISTORIES = {
     "REST reports another limit": (
         "order a | fill a 2;1 5 @1 | learn 4 | ACTIVE | room 0 @1 | learn 4 triggered | TRIGGERED"
     ),
-    "what REST reports while a session is down does not last": (
+    "a state from REST while a session is down does not last": (
         "order a | end | learn 10 | UNKNOWN | logon @0 | learn 10 | ACTIVE"
     ),
     "a cancel after a lost request shows that it has triggered": (
@@ -474,17 +474,17 @@ HISTORIES = {
         "order a | lose update 4 | UNKNOWN | limit 10 | order b | taken b @15 | ACTIVE | room 10 @15 | "
         "fill a 2;2 5 @16 | UNKNOWN | fill a 2;3 6 @16 | TRIGGERED"
     ),
-    "after a lost reset of what REST reports as triggered": (
+    "after a lost reset of a group that REST reports as triggered": (
         "learn 10 triggered | TRIGGERED | lose reset | UNKNOWN | learn 10 triggered | TRIGGERED"
     ),
-    "after a lost reset of what a request has triggered": (
+    "after a lost reset of a group that a request has triggered": (
         "trigger @0 | TRIGGERED | lose reset | UNKNOWN | learn 10 triggered | TRIGGERED"
     ),
     "a limit that REST reports ends the one of a lost update": "lose update 20 | learn 10 | room 10 @0",
     "fills before a lost reset do not prove that a lower limit triggers": (
         "order a | fill a 1;1 6 @1 | lose reset | learn 10 | ACTIVE | room 10 @2 | update 4 @3 | UNKNOWN"
     ),
-    "where reports are sent again the end of a session loses none": (
+    "with resend the end of a session loses no reports": (
         "order a | end | none | resumed | none | logon @0 | new | UNKNOWN"
     ),
 }
