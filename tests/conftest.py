@@ -1,4 +1,4 @@
-"""Settings that every test shares."""
+"""Settings that all tests share."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-# Deterministic by default, so that a red run is red again; `HYPOTHESIS_PROFILE=explore` looks further.
+# Deterministic by default, so a failure can be repeated; `HYPOTHESIS_PROFILE=explore` generates new inputs.
 settings.register_profile(
     "ci", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# A shell starts what runs in the background with Ctrl-C ignored; the tests of interrupts are about it.
+# A shell starts background processes with SIGINT ignored, and the tests of interrupts need it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Distribute whole files; all of the venue go to one process, since they share a record of the wire."""
+    """Distribute whole files; the venue's files run in one process because they share a record of the
+    wire."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "tests/venue" if nodeid.startswith("tests/venue/") else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
-    """Return the scheduler of `pytest -n`."""
+    """Return the scheduler for `pytest -n`."""
     return ByFile(config, log)

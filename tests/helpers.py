@@ -1,4 +1,4 @@
-"""A connected pair of sessions in memory, under a clock that only moves when a test says so."""
+"""A connected pair of sessions in memory, with a clock that moves only when a test advances it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from kalshi_fix_sansio.session.states import State
 
 KEY_ID = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
 UNNOTICED = 14.0
-"""Seconds without a call after which a session with the usual tolerance does not think of a hold-up."""
+"""Seconds without a call that a session with the default tolerance does not treat as a held-up caller."""
 START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
 CODEC = Codec(DIALECT)
 NEWS = "434=1|37=o|11=a|39=8|"
-"""The body of an OrderCancelReject, which stands for any application message."""
+"""The body of an OrderCancelReject, used wherever any application message will do."""
 LOGON = "98=0|108=30|96=eA==|1137=9|"
 """The body of a Logon that either side may send."""
 DUP = {"t43": "Y", "t122": "20260821-14:03:07.123"}
-"""The header of what is sent again."""
+"""Header fields of a possible duplicate."""
 E = TypeVar("E")
 
 
 class Clock:
-    """Both clocks of an Instant, moved by hand."""
+    """Both clocks of an `Instant`, advanced by the test."""
 
     def __init__(self, monotonic: float = 1000.0, utc: datetime = START) -> None:
         self.monotonic = monotonic
@@ -72,12 +72,12 @@ FIX_NAME = re.compile(r"(^|\|)([A-Z][A-Za-z]+)=")
 
 
 def tag_of(name: str) -> int:
-    """The tag of a field of Kalshi's dialect, which may number it anew."""
+    """Return the tag of a field of Kalshi's dialect, by name, because a new spec may renumber it."""
     return next(tag for tag, field in DIALECT.fields.items() if field.name == name)
 
 
 def config(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) -> SessionConfig:
-    """Settings of one side of the Kalshi session of this name, signed by a constant."""
+    """Return the settings of one side of the Kalshi session with this name, with a constant as signature."""
     values: dict[str, Any] = {
         "role": role,
         "dialect": DIALECT,
@@ -95,7 +95,7 @@ def config(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) 
 
 
 def order(cl_ord_id: str = "a1", **changes: Any) -> NewOrderSingle:
-    """A limit order that the dialect allows on KalshiNR and KalshiRT."""
+    """Return a limit order that the dialect allows on KalshiNR and KalshiRT."""
     values: dict[str, Any] = {
         "cl_ord_id": cl_ord_id,
         "symbol": "KXHIGHNY-26AUG21-B80",
@@ -108,19 +108,19 @@ def order(cl_ord_id: str = "a1", **changes: Any) -> NewOrderSingle:
 
 
 def of_type(events: list[Event], kind: type[E]) -> list[E]:
-    """The events of one class."""
+    """Return the events of one class."""
     return [event for event in events if isinstance(event, kind)]
 
 
 def one(events: list[Event], kind: type[E]) -> E:
-    """The only event that there is, which is of this class."""
+    """Return the only event, which must be of this class."""
     (event,) = events
     assert isinstance(event, kind), event
     return event
 
 
 def messages(data: bytes) -> list[Any]:
-    """What a stretch of bytes says, message by message; it must hold nothing else."""
+    """Decode the messages in these bytes, which must contain nothing else."""
     framer = Framer()
     framer.feed(data)
     found = []
@@ -132,28 +132,28 @@ def messages(data: bytes) -> list[Any]:
 
 
 def raw(fields: str) -> bytes:
-    """A whole message from `35=..|49=..|` text: BeginString, BodyLength and CheckSum are put around it."""
+    """Return a whole message from `35=..|49=..|` text, with BeginString, BodyLength and CheckSum added."""
     body = fields.replace("|", "\x01")
     return encode_frame("FIXT.1.1", body.encode("latin-1") + (b"" if body.endswith("\x01") else b"\x01"))
 
 
 TAGS = {field.name: field.tag for field in FIELDS.values()}
-"""The tag of each field of Kalshi's dialect by its name."""
+"""The tag of each field of Kalshi's dialect, by field name."""
 
 
 def by_tags(fields: str) -> str:
-    """The same text with tags for names: `Symbol=A|` becomes `55=A|`."""
+    """Return the text with tags in place of names: `Symbol=A|` becomes `55=A|`."""
     return re.sub(r"(?<![^|])([A-Z]\w*)(?==)", lambda found: str(TAGS[found[1]]), fields)
 
 
 def wire_time(moment: datetime) -> str:
-    """SendingTime as on the wire."""
+    """Return a time as SendingTime has it on the wire."""
     return moment.strftime("%Y%m%d-%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
 
 
 @attrs.define
 class Peer:
-    """The other side, by hand: any message, right or wrong, with the numbers that a test wants."""
+    """A hand-written peer: sends any message, valid or not, with the sequence numbers a test needs."""
 
     clock: Clock
     sender: str
@@ -161,10 +161,10 @@ class Peer:
     next_number: int = 1
 
     def message(self, msg_type: str, body: str = "", number: int | str | None = None, **header: str) -> bytes:
-        """One message; `header` replaces or adds fields by tag, as in `t52="x"`; "-" leaves one out. Fields
-        of the body may go by name: those of Kalshi do.
+        """Return one message; `header` replaces or adds fields by tag, as in `t52="x"`; "-" leaves one out.
+        Fields of the body may be written with Kalshi's field names.
 
-        Without `number` the next one is used, and counted.
+        Without `number` the next sequence number is used, and the counter advances.
         """
         if number is None:
             number = self.next_number
@@ -199,7 +199,7 @@ class Wired:
         return self.session.events()
 
     def log_on(self, body: str = LOGON, number: int | None = None) -> list[Event]:
-        """Receive a Logon, and accept it where that is this side's part; return the events."""
+        """Receive a Logon, accept it if this side is the acceptor, and return the events."""
         self.session.receive_data(self.peer.logon(body, number), self.clock.now)
         if self.session.state is State.LOGON_RECEIVED:
             self.session.accept_logon(self.clock.now)
@@ -216,12 +216,12 @@ class Wired:
         self.session.connect(self.clock.now)
 
     def sent(self) -> list[Any]:
-        """What the session has to say, message by message."""
+        """Return the messages that the session sends."""
         return messages(self.session.data_to_send())
 
     def wait(self, seconds: float) -> list[Event]:
-        """Let time pass; the timer fires at the end, and before that as often as it takes for nobody to seem
-        held up."""
+        """Advance the clock; the timer fires at the end, and before that as often as needed for the caller
+        not to seem held up."""
         events = []
         while seconds > UNNOTICED:
             self.session.handle_timer(self.clock.advance(UNNOTICED))
@@ -231,13 +231,13 @@ class Wired:
         return events + self.session.events()
 
     def held_up(self, seconds: float, utc: float | None = None) -> None:
-        """Let time pass while nobody calls the session, by the wall clock as much or another time."""
+        """Advance the clock without calling the session; the wall clock may advance by another amount."""
         self.clock.monotonic += seconds
         self.clock.utc += timedelta(seconds=seconds if utc is None else utc)
 
 
 def wire(role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any) -> Wired:
-    """A session of this role that is not connected yet, and its peer."""
+    """Return a session of this role that is not connected yet, and its peer."""
     clock = Clock()
     settings = config(role, name, **changes)
     ours, theirs = settings.sender_comp_id, settings.target_comp_id or KEY_ID
@@ -245,7 +245,7 @@ def wire(role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, *
 
 
 def connected(role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any) -> Wired:
-    """A session of this role that has a connection and has received nothing."""
+    """Return a session of this role that has a connection and has received nothing."""
     wired = wire(role, name, store, **changes)
     wired.session.connect(wired.clock.now)
     return wired
@@ -254,7 +254,7 @@ def connected(role: Role, name: str = "KalshiRT", store: MemoryStore | None = No
 def established(
     role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any
 ) -> Wired:
-    """A session of this role whose Logon handshake is complete; nothing waits in its buffers."""
+    """Return a session of this role after its Logon handshake, with empty buffers."""
     wired = connected(role, name, store, **changes)
     session = wired.session
     reset = "141=Y|" if session.config.session_type.reset_required else ""
@@ -270,7 +270,7 @@ def established(
 
 @attrs.define
 class Pair:
-    """An initiator and an acceptor that hear each other at once, and all that happened to each."""
+    """An initiator and an acceptor that receive each other's bytes at once, with the events of each."""
 
     clock: Clock
     client: Session
@@ -278,7 +278,7 @@ class Pair:
     client_events: list[Event] = attrs.field(factory=list)
     venue_events: list[Event] = attrs.field(factory=list)
     cut: Callable[[bytes], list[bytes]] = attrs.field(default=lambda data: [data])
-    """How bytes are cut on their way."""
+    """How bytes are split in transit."""
     accept_fields: LogonFields | None = None
 
     def connect(self) -> None:
@@ -287,7 +287,7 @@ class Pair:
         self.settle()
 
     def settle(self) -> None:
-        """Carry bytes both ways, and accept logons, until both are quiet."""
+        """Carry bytes both ways and accept logons until both sides are quiet."""
         moved = True
         while moved:
             moved = self._carry(self.client, self.venue) | self._carry(self.venue, self.client)
@@ -305,7 +305,7 @@ class Pair:
         return bool(data)
 
     def advance(self, seconds: float, step: float = 1.0) -> None:
-        """Let time pass in steps, firing the timers that are due."""
+        """Advance the clock in steps and fire the timers that are due."""
         end = self.clock.monotonic + seconds
         while self.clock.monotonic < end:
             now = self.clock.advance(min(step, end - self.clock.monotonic))
@@ -322,7 +322,7 @@ def pair(
     client: Mapping[str, Any] | None = None,
     venue: Mapping[str, Any] | None = None,
 ) -> Pair:
-    """Two sessions that are not connected yet; `client` and `venue` change their settings."""
+    """Return two sessions that are not connected yet; `client` and `venue` change their settings."""
     clock = Clock()
     return Pair(
         clock,
@@ -332,25 +332,26 @@ def pair(
 
 
 def kinds(sent: list[Message]) -> list[str]:
-    """The names of messages, for assertions that read like a script."""
+    """Return the class names of messages, for assertions that read like a script."""
     return [message.NAME for message in sent]
 
 
 class LoggedStore(MemoryStore):
-    """A store in memory that knows what of it would have survived a crash."""
+    """A store in memory that records which of its writes would survive a crash."""
 
     def __init__(self, *, next_outgoing: int = 1, next_incoming: int = 1) -> None:
         super().__init__(next_outgoing=next_outgoing, next_incoming=next_incoming)
         self._numbers = {"next_outgoing": next_outgoing, "next_incoming": next_incoming}
         self.log: list[Callable[[MemoryStore], None]] = []
-        """Everything recorded, in order."""
+        """Every record written, in order."""
         self.committed = 0
-        """How much of the log is durable for certain."""
+        """The number of records that are certainly durable."""
         self.commits = 0
         self.resets = 0
 
     def after_crash(self, *, lucky: bool = False) -> LoggedStore:
-        """What the next process finds; with `lucky` also what was written without having to be."""
+        """Return the store that the next process opens; with `lucky`, records that were not committed survive
+        too."""
         found = LoggedStore(**self._numbers)
         for record in self.log if lucky else self.log[: self.committed]:
             record(found)
@@ -390,8 +391,8 @@ class LoggedStore(MemoryStore):
 
 
 def locals_of(error: BaseException, where: str = "") -> str:
-    """The local variables of all frames of an exception and of what led to it, in files whose name contains
-    `where`, as a crash reporter records them."""
+    """Return the local variables of all frames of an exception and of its causes, in files whose name
+    contains `where`, as a crash reporter records them."""
     found: list[str] = []
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()

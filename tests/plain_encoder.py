@@ -1,6 +1,6 @@
-"""An encoder that goes by the layouts alone, member by member: what the generated ones must agree with.
+"""A reference encoder that follows the layouts member by member; the generated encoders must agree with it.
 
-It is also the encoder of dialects that tests make by hand.
+It also encodes the dialects that tests define by hand.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ CODEC_TAGS = frozenset((8, 9, 10, 35))
 
 
 def encode(begin_string: str, message: Message, header: Any) -> bytes:
-    """Return a whole message, without a look at whether a reader takes its unknown fields for others."""
+    """Return a whole message, without checking whether a reader takes its unknown fields for others."""
     head = "" if header is None else encode_block(header)
     text = f"35={message.msg_type}\x01{head}{encode_block(message)}"
     return encode_frame(begin_string, text.encode("latin-1"))
 
 
 def encode_block(block: Any, checked: bool = True, text: str = "") -> str:
-    """Return, behind `text`, a block as `tag=value SOH` text: what its layout says, unknown fields before its
-    first group."""
+    """Return `text` and a block as `tag=value SOH` text in layout order, with unknown fields before its first
+    group."""
     return text + _encode(block, block.LAYOUT, "", checked)
 
 

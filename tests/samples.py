@@ -1,4 +1,4 @@
-"""One fixed instance of any generated class: the least it can be made of, or everything it can hold."""
+"""Fixed instances of any generated class: minimal ones, and ones with every field."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from kalshi_fix_sansio.dialect.layout import (
 )
 
 CODEC_TAGS = frozenset({8, 9, 10, 35})
-"""BeginString, BodyLength, CheckSum and MsgType, which the codec writes itself."""
+"""BeginString, BodyLength, CheckSum and MsgType, which the codec writes."""
 
 BY_PATTERN = {"[0-9]{3}": "123", "[A-Z]{2}[0-9]{1,10}": "DE123"}
 """Values for patterns that the name of a field does not match."""
 
 
 def is_required(member: Member) -> bool:
-    """Say whether the class cannot be made without this member."""
+    """Return whether the constructor requires this member."""
     return (
         isinstance(member, FieldMember)
         and member.tag not in CODEC_TAGS
@@ -34,7 +34,7 @@ def is_required(member: Member) -> bool:
 
 
 def value_of(field: FieldLayout) -> Any:
-    """A valid value of a field."""
+    """Return a valid value for a field."""
     if field.codes is not None:
         return next(iter(field.codes))
     if field.pattern is not None:
@@ -65,7 +65,7 @@ def value_of(field: FieldLayout) -> Any:
 
 
 def minimal(layout: BlockLayout) -> Any:
-    """An instance with required fields alone."""
+    """Return an instance with required fields only."""
     return layout.cls(
         **{
             member.attribute: value_of(member.field)
@@ -76,7 +76,7 @@ def minimal(layout: BlockLayout) -> Any:
 
 
 def full(layout: BlockLayout) -> Any:
-    """An instance with every field, one entry in every group and an unknown field in every block."""
+    """Return an instance with every field, one entry in every group and an unknown field in every block."""
     given: dict[str, Any] = {"unknown": ((29_999, b"new"),)}
     for member in layout.members:
         if isinstance(member, GroupMember):

@@ -27,25 +27,25 @@ LATIN_1 = PRINTABLE + "".join(chr(code) for code in range(0xA0, 0x100))
 
 
 def moments() -> st.SearchStrategy[datetime]:
-    """Moments that a UTCTIMESTAMP carries whole: to the millisecond."""
+    """Times that a UTCTIMESTAMP represents exactly: to the millisecond."""
     start = datetime(1970, 1, 1, tzinfo=UTC)
     return st.integers(0, 32 * 10**12).map(lambda number: start + timedelta(milliseconds=number))
 
 
 def decimals() -> st.SearchStrategy[Decimal]:
-    """Any decimal that is sent without an exponent, zeros at its end included."""
+    """Any decimal that is sent without an exponent, including ones with trailing zeros."""
     return st.decimals(
         allow_nan=False, allow_infinity=False, places=4, min_value=-(10**12), max_value=10**12
     ) | (st.integers(-(10**6), 10**6).map(lambda cents: Decimal(cents) / 100))
 
 
 def texts() -> st.SearchStrategy[str]:
-    """What a STRING field can hold: equals signs, commas and letters beyond ASCII included."""
+    """Text that a STRING field can contain, including equals signs, commas and letters beyond ASCII."""
     return st.text(LATIN_1, min_size=1, max_size=20)
 
 
 def data() -> st.SearchStrategy[bytes]:
-    """What a data field can hold: SOH and whole fields included."""
+    """Bytes that a data field can contain, including SOH and whole fields."""
     return st.binary(min_size=1, max_size=30) | st.sampled_from(
         [b"\x01", b"a\x0110=000\x01", b"8=FIXT.1.1\x01"]
     )
@@ -94,7 +94,7 @@ def _plain(field: FieldLayout) -> st.SearchStrategy[Any]:
 
 
 def unknown_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes], ...]]:
-    """Fields that neither the dialect knows nor the standard has for data."""
+    """Unknown fields whose tags neither the dialect nor the standard's data fields use."""
     taken = {*dialect.fields, *dialect.standard_data, *dialect.standard_data.values()}
     tags = st.integers(1, 99_999).filter(lambda tag: tag not in taken)
     value = st.binary(min_size=1, max_size=12).filter(lambda raw: b"\x01" not in raw)
@@ -102,7 +102,7 @@ def unknown_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes
 
 
 def hostile_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes], ...]]:
-    """Fields that are meant to be taken for others: any tag, and data with lengths that may lie."""
+    """Fields made to be mistaken for others: any tag, and data with wrong lengths."""
     pairs = [(field.length_tag, field.tag) for field in dialect.fields.values() if field.length_tag]
     pairs += dialect.standard_data.items()
     lone = st.sampled_from(sorted(dialect.fields)) | st.integers(1, 99_999)
@@ -168,7 +168,7 @@ def messages(layout: MessageLayout, dialect: Dialect, *, unknown: bool = True) -
 def headers(dialect: Dialect) -> st.SearchStrategy[Any]:
     """Instances of the header's class.
 
-    Without unknown fields: what follows the header's last field and is not known is read as part of the body.
+    They have no unknown fields: an unknown field behind the last header field is read as part of the body.
     """
     return blocks(dialect.header, dialect, unknown=False)
 

@@ -1,4 +1,4 @@
-"""The player of acceptance definitions: it reads, sends and judges as it says, also against the examples."""
+"""The player of acceptance definitions: parsing, sending and comparing, also run against the examples."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The benchmarks' pieces, without measuring anything and without the other engines.
+"""The parts of the benchmarks, without measurements and without the other engines.
 
-Also that the documentation shows the committed results.
+Also checks that the documentation shows the committed results.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def found(case: str, engine: str, us: float, rounds: tuple[float, ...] = ()) -> 
     return Result(case, engine, us, us * 2, "3.12.1", "a machine", rounds=rounds)
 
 
-# What is measured
+# The measured cases
 
 
 def test_the_samples_are_what_the_pages_say() -> None:
@@ -144,7 +144,7 @@ def test_a_million_is_any_number_of_different_messages() -> None:
     assert list(process.alone("books", 2, 3, 5)) == ["3", "5"]
 
 
-# How
+# The measuring
 
 
 def test_contenders_are_measured_in_turn_and_counted_per_task() -> None:
@@ -275,7 +275,7 @@ def test_every_missed_target_has_a_paragraph() -> None:
 
 
 def test_the_documentation_shows_the_committed_results() -> None:
-    """If this fails: make bench-docs."""
+    """If this fails, run `make bench-docs`."""
     results = report.load()
     page = (pages.DOCS / pages.PAGE).read_text(encoding="utf-8")
     assert pages.fill(page, pages.render(results, pages.PROSE.read_text(encoding="utf-8"))) == page

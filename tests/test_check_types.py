@@ -1,4 +1,4 @@
-"""What the check of types takes out of the documentation; `make types` has pyright judge all of it."""
+"""Extraction of Python from the documentation for type checking; `make types` runs pyright on all of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hook that holds commit subjects in the imperative."""
+"""The hook that requires commit subjects in the imperative."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The container file: what it says is what the project has. No container is run here."""
+"""The container file agrees with the project. No container is run here."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_it_installs_as_make_does() -> None:
         assert option in first
         assert option in makefile
     assert "--no-build-isolation" in second
-    # What the build of the wheel needs is among the pinned requirements.
+    # The build requirements of the wheel are pinned.
     assert re.search(r"^hatchling==", (ROOT / "requirements/run.txt").read_text(), re.MULTILINE)
 
 
@@ -72,7 +72,7 @@ def test_its_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert program in scripts
     assert arguments[arguments.index("--first-port") + 1] == of("EXPOSE")[0].partition("-")[0]
-    # On ports of its own and in a folder of the test's, but else as it stands.
+    # The command as written, except for its ports and its folder.
     at = arguments.index("--first-port")
     arguments = [*arguments[:at], *arguments[at + 2 :]]
     arguments[arguments.index("--folder") + 1] = str(tmp_path / "venue")

@@ -1,4 +1,4 @@
-"""What the pages of the documentation get besides their Markdown."""
+"""The additions that the documentation build makes to rendered pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TERMS = terms_of(GLOSSARY)
 
 
 def linked(content: str, terms: dict[str, Term] = TERMS) -> list[tuple[str, str]]:
-    """Which words of a page are linked, and to which entry."""
+    """Return which words of a page are linked, and to which entry."""
     page = with_terms(content, terms, "../glossary.html")
     links = re.findall(
         r'<a class="term" href="\.\./glossary\.html#(.*?)" title=".*?">(.*?)</a>', page, re.DOTALL
@@ -54,7 +54,7 @@ def test_a_term_says_the_first_sentence_of_its_entry() -> None:
         ("<p>Drop\ncopy</p>", [("Drop\ncopy", "drop-copy")]),
         ("<p>execution reports</p>", [("execution reports", "execution-report")]),
         ("<p>OrigClOrdID, KalshiNRs, drop-copy.md, no-resend, AcceptQuote</p>", []),
-        ("<p>Logon, then Logout</p>", [("Logon", "logon-35a-logout-355")]),  # one entry
+        ("<p>Logon, then Logout</p>", [("Logon", "logon-35a-logout-355")]),  # one glossary entry
         ("<p>a logon of yours</p>", []),
         ('<p title="KalshiNR">The market has no gap in its session.</p>', []),
         (
@@ -120,7 +120,7 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
 
 
 def documented(name: str, kind: str, text: str) -> str:
-    """What a page of the API has of a name."""
+    """Return the object that a page of the API reference documents."""
     return (
         f'<div class="doc doc-object doc-{kind}"><span class="doc doc-object-name">{name}</span>'
         f'<pre>x: int</pre><div class="doc doc-contents first">{text}</div></div>'
@@ -138,7 +138,7 @@ def test_names_without_a_docstring_are_found() -> None:
 
 
 def anchors(page: str) -> set[str]:
-    """The anchors that a page on the repository's site has, by its headings."""
+    """Return the anchors that the repository's site makes from the headings of a page."""
     without_code = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ (.*)", without_code, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", each).strip().lower().replace(" ", "-") for each in headings}

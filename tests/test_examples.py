@@ -1,4 +1,4 @@
-"""The examples, run as a reader would run them, against the simulated venue."""
+"""The examples, run as a reader runs them, against the simulated venue."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ LONGER = {"anyio_client.py": 160, "fixt_peer.py": 170}
 
 @attrs.define(eq=False)
 class Script:
-    """A running example, read line by line."""
+    """A running example whose output is read line by line."""
 
     process: subprocess.Popen[str]
     lines: queue.Queue[str]
 
     def expect(self, *words: str) -> str:
-        """The next line that has all these words."""
+        """Return the next line that contains all these words."""
         seen: list[str] = []
         while True:
             try:
@@ -48,14 +48,14 @@ class Script:
                 return line
 
     def interrupt(self) -> int:
-        """Press Ctrl-C; return the exit status."""
+        """Send SIGINT and return the exit status."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(PATIENCE)
 
 
 @attrs.define(eq=False)
 class Place:
-    """The venue, and what scripts need to find it."""
+    """The venue, and the settings that scripts need to find it."""
 
     sandbox: Sandbox
     environ: dict[str, str]
@@ -63,7 +63,7 @@ class Place:
 
     @contextmanager
     def run(self, name: str, *arguments: object) -> Iterator[Script]:
-        # Ctrl-C must work also where this test runner was started without it.
+        # SIGINT must work even if this test runner was started with it ignored.
         process = subprocess.Popen(
             [sys.executable, "-W", "error", str(EXAMPLES / name), *map(str, arguments)],
             stdout=subprocess.PIPE,
@@ -84,11 +84,11 @@ class Place:
             process.stdout.close()
 
     def levels(self, side: Side) -> tuple[tuple[Decimal, Decimal], ...]:
-        """What rests in the market, by price."""
+        """Return the resting quantity in the market, by price."""
         return self.sandbox.server.inspect(lambda venue: venue.exchange("prediction").levels(SYMBOL, side))
 
     def improve_bid(self, price: str) -> None:
-        """Somebody else bids more."""
+        """Let another trader bid more."""
         with order_entry(**self.sandbox.options("other", "prediction", "KalshiNR")) as client:
             bid = NewOrderSingle(
                 cl_ord_id="other-1",
@@ -163,7 +163,7 @@ def test_a_market_maker_follows_the_book_and_leaves_nothing_behind(place: Place,
         price = Decimal(bid.split("price=")[1].partition(",")[0])
         place.improve_bid(str(price + Decimal("0.02")))
         script.expect("OrderCancelReplaceRequest", "Side.BUY", f"price={price + Decimal('0.01')}")
-        # Without a connection nothing rests; after that it quotes again.
+        # Without a connection no order rests; after reconnecting, the example quotes again.
         place.sandbox.server.perform(operation("cut", {"owner": "you"}))
         script.expect("NewOrderSingle", "Side.BUY", f"price={price + Decimal('0.01')}")
         script.expect("NewOrderSingle", "Side.SELL")

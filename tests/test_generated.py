@@ -1,4 +1,4 @@
-"""Every generated class of the Kalshi dialect: made, compared, shown, encoded, and refusing what is wrong."""
+"""Every generated class of the Kalshi dialect: construction, equality, repr, encoding and rejected values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.samples import CODEC_TAGS, full, is_required, minimal, value_of
 
 
 def entry_layouts() -> dict[str, BlockLayout]:
-    """Every group entry's layout by its class's name."""
+    """Return every group entry's layout by its class's name."""
     found: dict[str, BlockLayout] = {}
 
     def visit(layout: BlockLayout) -> None:
@@ -43,13 +43,13 @@ BLOCKS = {**MESSAGES, **entry_layouts(), "Header": DIALECT.header, "Trailer": DI
 CODESETS = {field.codes.__name__: field.codes for field in DIALECT.fields.values() if field.codes is not None}
 
 CONSTANTS = {"encrypt_method", "default_appl_ver_id"}
-"""Attributes of Logon that have one value of several from the start."""
+"""Attributes of Logon that have one of several values by default."""
 
 every_block = pytest.mark.parametrize("layout", BLOCKS.values(), ids=BLOCKS)
 
 
 def only_codes(layout: BlockLayout) -> dict[str, Any]:
-    """The codes of required fields that have one alone, by attribute."""
+    """Return the codes of required fields that have only one, by attribute."""
     return {
         member.attribute: next(iter(member.field.codes))
         for member in layout.members
@@ -114,7 +114,7 @@ def test_a_required_field_with_one_code_has_it_unless_another_is_given(layout: B
     least = layout.cls(**given)
     assert {name: getattr(least, name) for name in only} == only
     for name, code in only.items():
-        # The set is open, so another value may be sent. None is no way to ask for the one that there is.
+        # The codeset is open, so another value may be sent. None does not select the default.
         other = type(code.value)(7)
         assert getattr(layout.cls(**given, **{name: other}), name) == other
         with pytest.raises(TypeError, match=f"{layout.name}.{name}"):
@@ -130,7 +130,7 @@ def test_what_the_peer_leaves_out_is_not_made_up() -> None:
     body = frame.split(b"\x01", 2)[2].rpartition(b"10=")[0]
     field = b"%d=%s\x01" % (tag_of(order, "ord_type"), order.ord_type.encode())
     assert body.count(b"\x01" + field) == 1
-    for _ in range(4):  # the careful way, and the shape that it leaves behind
+    for _ in range(4):  # the full decoder first, then the shape that it learned
         read: Any = kalshi_fix_sansio.decode(
             encode_frame(DIALECT.begin_string, body.replace(b"\x01" + field, b"\x01"))
         )
@@ -195,7 +195,7 @@ def test_copies_are_equal_and_their_own(layout: BlockLayout) -> None:
 
 
 class Other(StrEnum):
-    """Code values of some other field."""
+    """Code values of a field that no message has."""
 
     ONE = "1"
     BUY = "buy"

@@ -1,4 +1,4 @@
-"""What the generated Kalshi dialect says, in a few plain facts that do not come from the spec folder."""
+"""Facts about the generated Kalshi dialect, stated independently of the spec folder."""
 
 from __future__ import annotations
 

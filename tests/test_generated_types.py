@@ -1,4 +1,4 @@
-"""What users' type checkers and imports see of the generated classes."""
+"""Types and imports of the generated classes as users' type checkers see them."""
 
 from __future__ import annotations
 

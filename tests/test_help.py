@@ -1,4 +1,4 @@
-"""`help` lists what every attribute of a public class means."""
+"""`help` documents every attribute of a public class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kalshi_fix_sansio.dialect.layout import BY_SESSION, BlockLayout, FieldMembe
 
 API = Path(__file__).parent.parent / "docs" / "api"
 ELSEWHERE: dict[type[Any], type[Any]] = {ClientConfig: Options, SessionSettings: SessionConfig}
-"""Classes whose docstring refers to another one, which lists the attributes of the same names."""
+"""Classes whose docstring refers to another one, which documents the attributes of the same names."""
 
 
 def public_classes() -> list[type[Any]]:
@@ -35,7 +35,7 @@ def public_classes() -> list[type[Any]]:
 def attributes_of(cls: type[Any]) -> set[str]:
     found = {each.name for each in getattr(cls, "__attrs_attrs__", ())}
     if isinstance(cls, EnumMeta):
-        # What some members mean is their value.
+        # Some enum members are documented by their value.
         found |= {name for name, each in cls.__members__.items() if not says_it(name, each.value)}
     for base in cls.__mro__:
         if base.__module__.startswith("kalshi_fix"):
@@ -49,7 +49,7 @@ def says_it(name: str, value: object) -> bool:
 
 
 def listed(cls: type[Any]) -> dict[str, str]:
-    """The attributes in the docstrings of a class and its bases, with what is said of them."""
+    """Return the attributes in the docstrings of a class and its bases, with their descriptions."""
     found: dict[str, str] = {}
     for base in reversed(ELSEWHERE.get(cls, cls).__mro__):
         _, _, section = (getdoc(base) or "").partition("\nAttributes:\n")

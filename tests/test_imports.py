@@ -1,4 +1,4 @@
-"""What is imported when: nobody waits for what he does not use."""
+"""Lazy imports: a program loads only the modules that it uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAMILIES = "kalshi_fix_sansio._generated.messages."
 
 
 def loaded(program: str, *arguments: str) -> set[str]:
-    """Return the modules that a program of its own has loaded when it ends."""
+    """Return the modules that a separate program has loaded when it ends."""
     code = f"{program}\nimport sys\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     command = [sys.executable, "-c", code, *arguments]
     return set(subprocess.run(command, check=True, capture_output=True, text=True).stderr.splitlines())
@@ -77,7 +77,7 @@ def test_every_layout_finds_its_class_and_its_encoder() -> None:
 
 def test_what_is_no_class_of_the_dialect_has_no_layout() -> None:
     class Mine(MarketDataRequest):
-        """It writes the same MsgType."""
+        """A class outside the dialect that uses the same MsgType."""
 
     assert DIALECT.layout_of(Mine) is None
     assert DIALECT.layout_of(Header) is None

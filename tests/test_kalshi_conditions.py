@@ -1,5 +1,5 @@
-"""What Kalshi asks for under a condition, as a session enforces it: by product, by another field of the
-message, and by what was logged on with. Each at its edges, from both sides."""
+"""Kalshi's conditional rules, as a session enforces them: by product, by another field of the message, and by
+the flags of the Logon. Each rule is tested at its limits, from both sides."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def logged_on(
 
 
 def refusal(wired: Wired, message: Message) -> str:
-    """Why a message does not leave, with no number taken and no byte written; nothing if it does."""
+    """Return why a message is refused, with no number used and no byte written; empty if it is sent."""
     wired.session.data_to_send()
     before = wired.session.next_outgoing
     try:
@@ -61,7 +61,7 @@ def amended(**changes: Any) -> OrderCancelReplaceRequest:
 
 
 def judged(message: Message, **settings: Any) -> list[str]:
-    """What is wrong with a message by itself."""
+    """Return the problems of a message without a session."""
     layout = DIALECT.messages[message.msg_type]
     place: dict[str, Any] = {"product": "prediction", "session": "KalshiNR", "sender": Sender.CLIENT}
     return [str(problem) for problem in validate(message, layout, **place, **settings)]

@@ -1,4 +1,4 @@
-"""The rules that keep the core pure catch what they are meant to catch.
+"""The import contracts and lint rules that keep the core pure detect violations.
 
 Each case copies the packages, plants one violation and runs the real checker with the project's settings.
 """
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of what the import contracts and the linter look at."""
+    """Return a copy of the files that the import contracts and the linter check."""
     for folder in ("src", "adapters", "venue", "codegen"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -109,11 +109,11 @@ def test_a_planted_clock_file_or_thread_is_banned_in_the_core(copy: Path, line: 
 
 
 NAMED_TUPLES = frozenset(("_asdict", "_fields", "_make", "_replace"))
-"""Public in spite of their names: an underscore keeps them apart from the fields."""
+"""Public despite their names: the underscore separates them from fields."""
 
 
 def foreign_privates(source: str) -> list[str]:
-    """Return the private attributes that a module uses of other objects and does not define itself."""
+    """Return the private attributes that a module uses of other objects and does not define."""
     nodes = list(ast.walk(ast.parse(source)))
     defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
     defined |= {

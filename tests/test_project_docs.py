@@ -1,4 +1,4 @@
-"""What the documentation shows as Python runs as it stands."""
+"""The Python in the documentation runs as shown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ METRICS = DOCS / "how-to" / "metrics.md"
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    """What a page sets up for its reader's logs is not for the tests after it."""
+    """Restore the logging settings that a page changes."""
     loggers = [logging.getLogger(name) for name in (None, "kalshi_fix_adapters.wire")]
     before = [(logger.level, [*logger.handlers]) for logger in loggers]
     yield
@@ -39,13 +39,13 @@ def logging_as_before() -> Iterator[None]:
 
 
 def python_of(page: Path) -> list[str]:
-    """Return the blocks of Python that a page has, those in its tabs too, in their order."""
+    """Return the blocks of Python on a page, in order, including those in its tabs."""
     blocks = re.finditer(r"^( *)```python\n(.*?)^\1```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     return [textwrap.dedent(block[2]) for block in blocks]
 
 
 def run_page(page: Path) -> dict[str, object]:
-    """Run the Python of a page from top to bottom, one tab after the other; return what it has made."""
+    """Run the Python of a page from top to bottom, one tab after the other; return its variables."""
     made: dict[str, object] = {"__name__": page.stem}
     exec(compile("\n".join(python_of(page)), str(page), "exec"), made)
     return made
@@ -55,7 +55,7 @@ def run_page(page: Path) -> dict[str, object]:
     "page", [page for page in PAGES if python_of(page) and page.parent.name != "tutorial" and page != METRICS]
 )
 def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A page may import the example that it leads to.
+    # A page may import the example that it describes.
     monkeypatch.syspath_prepend(str(DOCS.parent / "examples"))
     run_page(page)
 
@@ -108,7 +108,7 @@ def test_every_page_is_in_the_navigation() -> None:
         r"^ +- (?:.*: )?(\S+\.md)$", (DOCS.parent / "mkdocs.yml").read_text("utf-8"), re.MULTILINE
     )
     pages = (page.relative_to(DOCS).as_posix() for page in PAGES)
-    # The index of the reference leads to every message and every tag.
+    # The index of the reference links to every message and every tag.
     assert sorted(listed) == sorted(
         page for page in pages if not page.startswith(("reference/messages/", "reference/tags/"))
     )
@@ -135,7 +135,7 @@ def test_a_page_that_shows_one_loop_says_how_another_is_written(page: Path) -> N
     assert (
         loops == {"asyncio", "trio"}
         or "clients.md#one-loop-for-another" in text
-        or page.parent.name == "tutorial"  # whose first page says it
+        or page.parent.name == "tutorial"  # its first page explains it
         or page.name in {"clients.md", "session.md", "write-an-adapter.md"}  # the last two are about the core
     )
 
@@ -156,7 +156,7 @@ def test_the_tests_that_the_page_of_the_venue_shows_pass(tmp_path: Path) -> None
 
 
 def errors(base: type[Exception]) -> set[type[Exception]]:
-    """Return every class below one, as far as it is imported."""
+    """Return every imported subclass of an exception class."""
     return {below for each in base.__subclasses__() for below in (each, *errors(each))}
 
 
@@ -186,7 +186,7 @@ def test_every_exception_has_cause_and_cure() -> None:
     ],
 )
 def test_every_public_name_is_in_the_api_pages(module: str) -> None:
-    """The trading machines are listed by their package; the dialect has pages of its own."""
+    """The trading machines are listed under their package; the dialect has separate pages."""
     pages = (DOCS / "exceptions.md").read_text("utf-8")
     pages += "\n".join(page.read_text("utf-8") for page in (DOCS / "api").glob("*.md"))
     assert "::: kalshi_fix_adapters.errors" in pages
@@ -212,7 +212,7 @@ def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_taken
     for name, example in rows.items():
         words = shlex.split(example)
         assert words[0] == name
-        # `--help` ends a command once what stands before it was understood.
+        # `--help` ends a command after the arguments before it were parsed.
         result = CliRunner().invoke(commands, [*words, "--help"])
         assert result.exit_code == 0, result.output
         for option in (word for word in words if word.startswith("--")):

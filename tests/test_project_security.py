@@ -1,4 +1,4 @@
-"""What the tables of SECURITY.md, REGRESSIONS.md and some pages say is shown by tests that are there."""
+"""The tables of SECURITY.md, REGRESSIONS.md and some pages name tests that exist."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ FUZZED = "tests/fuzz/test_regressions.py"
 
 
 def rows(page: str, columns: int) -> list[list[str]]:
-    """The cells of every row of the tables with so many columns, without their heads, which are all alike."""
+    """Return the cells of every row of the tables with this number of columns, without their identical
+    headings."""
     cells = [
         [cell.strip() for cell in line.strip().strip("|").split(" | ")]
         for line in page.splitlines()
@@ -52,17 +53,17 @@ def test_a_row_names_tests_that_are_there(row: list[str]) -> None:
     folder = ROOT
     for name in named:
         path, _, test = name.partition("::")
-        # A name without its folder is of the one before.
+        # A name without a folder belongs to the folder of the name before it.
         found = ROOT / path if "/" in path else folder / path
         assert found.is_file(), f"{row[0]}: there is no {path}"
-        # A test of Python, or a dialogue by its name.
+        # A Python test, or a dialogue by its name.
         starts = f"def {test}(", f"\n{test}:"
         assert not test or any(start in found.read_text("utf-8") for start in starts), f"{row[0]}: {test}?"
         folder = found.parent
 
 
 def test_the_assumptions_of_the_simulated_venue_are_told_and_can_be_switched() -> None:
-    """A row may name several, or something that another setting switches, which it then tells."""
+    """A row may name several, or describe a case that another setting controls and names that setting."""
     rows = {name: row for row in ASSUMED for name in row[0].strip("`").split("`, `")}
     fields = attrs.fields_dict(Assumptions)
     assert sorted(set(fields) - set(rows)) == []

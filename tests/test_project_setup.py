@@ -1,4 +1,4 @@
-"""What a fresh machine needs first: an interpreter that will do, and requirements that are pinned."""
+"""Requirements of a fresh machine: a suitable interpreter and pinned requirements."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_version_that_is_not_here_is_named() -> None:
 def test_a_version_that_is_here_is_found_exactly() -> None:
     version = "{}.{}".format(*sys.version_info)
     found = find_python(version)
-    if found.returncode == 0:  # this very interpreter may be out of its reach
+    if found.returncode == 0:  # this interpreter itself may be outside of its search path
         said = subprocess.check_output([found.stdout.strip(), "--version"], text=True)
         assert said.startswith(f"Python {version}.")
 
@@ -87,7 +87,7 @@ def test_every_action_of_a_workflow_is_pinned_by_its_hash(path: Path) -> None:
 
 
 def test_the_citation_names_the_sources_of_the_spec() -> None:
-    """In the form of cff 1.2.0, by which each reference has authors, a title and a type."""
+    """CITATION.cff follows cff 1.2.0, in which each reference has authors, a title and a type."""
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     for reference in cited["references"]:
         assert {"authors", "title", "type"} <= reference.keys()

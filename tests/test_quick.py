@@ -1,4 +1,4 @@
-"""Which tests the quick gate runs for a change."""
+"""The selection of tests that the quick gate runs for a change."""
 
 from __future__ import annotations
 

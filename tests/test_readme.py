@@ -1,4 +1,4 @@
-"""What the README shows is what there is, and works."""
+"""The README agrees with the project, and its code works."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_script_works_with_nothing_but_the_environment(tmp_path: Path, produ
     prefix, symbol = PRODUCTS[product], market.rules.ticker
     text = SCRIPT.read_text("utf-8").replace("order_entry()", f'order_entry(product="{product}")')
     if product == MARGIN:
-        # Nearer to the market: bids may not be more than a fifth below the best one.
+        # Nearer to the market: bids may be at most a fifth below the best bid.
         text = text.replace('"0.01"', f'"{market.middle * Decimal("0.9")}"')
     script.write_text(text)
     with Sandbox(("you",), keys_each=1) as sandbox:
@@ -98,7 +98,8 @@ def test_every_make_target_exists() -> None:
 
 
 def test_it_is_read_in_two_minutes() -> None:
-    """At 240 words a minute, without code, the table of alternatives, and the addresses of links."""
+    """Reading speed is 240 words a minute, without code, the table of alternatives and the addresses of
+    links."""
     read = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
     read = read[: read.index("| | here |")] + read[read.index("## A first order") :]
     read = re.sub(r"\]\([^)]*\)", "]", read)

@@ -1,4 +1,4 @@
-"""Every message of the dialect to bytes and back, and every way to cut its bytes short."""
+"""Every message of the dialect encoded and decoded, and decoded from truncated bytes."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_inspection_shows_every_field(extra: Any, message: Any) -> None:
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_hostile_unknown_fields_are_refused_or_come_back(dialect: Dialect, data: st.DataObject) -> None:
-    """No unknown field makes a reader lose another field, or take it for another one."""
+    """No unknown field makes a reader lose another field or confuse two fields."""
     message = data.draw(any_message(dialect, unknown=False))
     for block in data.draw(st.permutations(blocks_of(message)))[:3]:
         block.unknown = data.draw(hostile_fields(dialect))
@@ -128,7 +128,7 @@ def test_hostile_unknown_fields_are_refused_or_come_back(dialect: Dialect, data:
 
 
 def blocks_of(block: Any) -> list[Any]:
-    """A block and the entries of its groups."""
+    """Yield a block and the entries of its groups."""
     found = [block]
     for member in block.LAYOUT.members:
         value = getattr(block, member.attribute)

@@ -1,4 +1,4 @@
-"""The table of session test cases names every scenario, and nothing that is not there."""
+"""The table of session test cases names every scenario, and only scenarios that exist."""
 
 from __future__ import annotations
 

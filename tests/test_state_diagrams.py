@@ -1,4 +1,4 @@
-"""The page of the session's states shows the transition table as it is."""
+"""The page of session states shows the current transition table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tutorial has its reader type in, against a venue as it says, prints what it says."""
+"""The commands of the tutorial, run against its venue, print the output that it shows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGES = Path(__file__).resolve().parent.parent / "docs" / "tutorial"
 
 @pytest.fixture
 def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A venue, and the variables that its env.sh sets."""
+    """Start a venue and return the variables that its env.sh sets."""
     folder = tmp_path / "venue"
     with Sandbox(("you",)) as sandbox:
         found = {"PATH": os.environ["PATH"], "KALSHI_FIX_VENUE_FOLDER": str(folder)}
@@ -38,21 +38,21 @@ def blocks(page: str, fence: str) -> list[str]:
 
 
 def commands_of(page: str) -> list[list[str]]:
-    """Return the arguments of each `kalshi-fix` that a page proposes."""
+    """Return the arguments of each `kalshi-fix` command on a page."""
     lines = "".join(blocks(page, "sh")).splitlines()
     return [line.split()[1:] for line in lines if line.startswith("kalshi-fix ")]
 
 
 @contextmanager
 def making(environ: dict[str, str]) -> Iterator[Piped]:
-    """The market maker of the page, with the rounds that it proposes; it quotes both sides."""
+    """Run the market maker of the page, with the rounds that it suggests, until it quotes both sides."""
     code = "\n".join(blocks("quoting", "python"))
     page = (PAGES / "quoting.md").read_text("utf-8")
     [rounds] = re.findall(r"`(rounds=\d+)`", page)
     assert rounds in (PAGES / "crash.md").read_text("utf-8")
     assert code.count("rounds=3") == 1
     with started(program=("-c", code.replace("rounds=3", rounds)), environ=environ) as maker:
-        # What it logs is not read, and a pipe that is full would stop it.
+        # Drain its log: a full pipe would block it.
         Thread(target=maker.stderr.read, daemon=True).start()
         assert lines_until(maker, "SELL 0.4800 OPEN") == blocks("quoting", "text")[0].splitlines()
         yield maker
@@ -109,7 +109,7 @@ def test_the_market_maker_quotes_again_after_its_connections_were_lost(environ: 
 
 
 def test_every_command_of_the_tutorial_is_run_here() -> None:
-    """A page that proposes another experiment needs a test of it."""
+    """A page that suggests another experiment needs a test of it."""
     proposed = {page.stem: len(commands_of(page.stem)) for page in PAGES.glob("*.md")}
     assert {page: count for page, count in proposed.items() if count} == {
         "index": 2,

@@ -1,4 +1,4 @@
-"""The issue of the scheduled comparison: one, current while something is left, closed when nothing is."""
+"""The issue of the scheduled comparison: one, updated while differences remain, closed when none do."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A dialect made by hand for tests of the generic core.
+"""A hand-written dialect for tests of the generic core.
 
-Every kind of value, nested groups, data fields, older tags, open and closed code values, secrets and every
-kind of rule, in as few messages as possible.
+It has every kind of value, nested groups, data fields, older tags, open and closed code values, secrets and
+every kind of rule, in as few messages as possible.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Side(StrEnum):
 
 
 class OrdType(StrEnum):
-    """Closed: strict checks accept nothing else."""
+    """Closed: strict checks accept no other value."""
 
     MARKET = "1"
     LIMIT = "2"
@@ -86,7 +86,7 @@ def _role(value: Any) -> Role | int:
 
 
 def field(tag: int, name: str, attribute: str, kind: Kind, **settings: Any) -> FieldLayout:
-    """One field, whose FIX type has the name of its kind."""
+    """Return one field whose FIX type has the name of its kind."""
     return FieldLayout(tag=tag, name=name, attribute=attribute, kind=kind, fix_type=kind.name, **settings)
 
 
@@ -142,7 +142,7 @@ FIELDS = {entry.tag: entry for entry in _FIELDS}
 
 
 def member(tag: int, presence: Presence = Presence.OPTIONAL, **settings: Any) -> FieldMember:
-    """A member of a block by its tag."""
+    """Return a member of a block by its tag."""
     return FieldMember(FIELDS[tag], presence, **settings)
 
 
@@ -257,7 +257,7 @@ class Book(Message):
 
 
 def block(name: str, cls: type[Any], *members: FieldMember | GroupMember, **settings: Any) -> BlockLayout:
-    """The layout of a block, which its class comes to know."""
+    """Return the layout of a block and register it with its class."""
     cls.LAYOUT = BlockLayout(name=name, cls=cls, members=members, encode=encode_block, **settings)
     layout: BlockLayout = cls.LAYOUT
     return layout
@@ -373,7 +373,7 @@ SENT = datetime(2026, 8, 1, 12, 30, 15, 123000, tzinfo=UTC)
 
 
 def header(msg_type: str, number: int = 7) -> Header:
-    """A header as a session writes it."""
+    """Return a header as a session writes it."""
     return Header(
         msg_type=msg_type,
         sender_comp_id="key",
@@ -384,6 +384,6 @@ def header(msg_type: str, number: int = 7) -> Header:
 
 
 def frame(msg_type: str, body: str, head: str = "49=a|56=b|34=7|52=20260801-12:30:15.123|") -> bytes:
-    """A whole message from text with `|` between fields."""
+    """Return a whole message from text with `|` between fields."""
     text = f"35={msg_type}|{head}{body}".replace("|", "\x01")
     return encode_frame("FIXT.1.1", text.encode("latin-1"))

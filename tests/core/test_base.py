@@ -1,4 +1,4 @@
-"""Blocks and messages: what a person sees of them, and what they keep."""
+"""Blocks and messages: their repr, equality and attributes."""
 
 from __future__ import annotations
 

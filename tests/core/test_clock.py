@@ -1,4 +1,4 @@
-"""The two clocks of an Instant."""
+"""`Instant`: a wall-clock time and a monotonic time together."""
 
 from __future__ import annotations
 

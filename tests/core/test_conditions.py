@@ -1,4 +1,4 @@
-"""Conditions on what a message says: values, presence, absence; all must hold."""
+"""Conditions on the fields of a message: values, presence, absence; all of them must hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kalshi_fix_sansio.dialect.layout import Condition
 
 
 def report(**changes: Any) -> QuoteStatusReport:
-    """A message with these values, some of which only a peer's message can have."""
+    """Return an execution report with these values, some of which only a received message can have."""
     message = QuoteStatusReport(quote_id="q1", quote_req_id="r1", quote_status=17)
     for name, value in changes.items():
         setattr(message, name, value)

@@ -1,4 +1,4 @@
-"""Settings of a session: defaults that follow the session type and the role, contradictions refused."""
+"""Session settings: defaults that depend on the session type and the role, and rejected contradictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events are plain values that show no secrets."""
+"""Events are immutable values that contain no secrets in their repr."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_event_is_frozen_and_part_of_the_union() -> None:
         for thing in vars(events).values()
         if isinstance(thing, type) and attrs.has(thing) and thing.__module__ == events.__name__
     }
-    assert defined - {events.OpenRequest, events.RestingOrder} == set(members)  # which events contain
+    assert defined - {events.OpenRequest, events.RestingOrder} == set(members)  # parts of events
 
 
 def test_an_event_cannot_be_changed() -> None:

@@ -1,4 +1,5 @@
-"""Events from any bytes: the same each time, of every kind, and never an exception."""
+"""`kalshi_fix_sansio.fuzzing`: events from any bytes, the same each time, of every kind, without
+exceptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be sent again by default."""
+"""The default policy for which messages may be resent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys and signatures: every form a key comes in, every way to get it wrong."""
+"""Keys and signatures: every key format, and every kind of invalid key."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_private_key_that_does_not_do_gets_one_sentence(
         (public_pem(SMALL_RSA), "1024 bits"),
         (public_pem(CURVE), "neither RSA nor Ed25519"),
     ],
-    ids=["text", "half", "private", "small", "curve"],  # keys differ from process to process
+    ids=["text", "half", "private", "small", "curve"],  # the generated keys differ from process to process
 )
 def test_a_public_key_that_does_not_do_gets_one_sentence(text: bytes, message: str) -> None:
     with pytest.raises(KeyFileError, match=message):

@@ -1,4 +1,4 @@
-"""Code values, lists of entries and unknown fields, as generated code uses them."""
+"""Code values, lists of group entries and unknown fields, as generated code uses them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Step(IntEnum):
 
 
 class Named(StrEnum):
-    """The name of one member is the value of another."""
+    """A codeset in which the name of one member is the value of another."""
 
     UP = "DOWN"
     DOWN = "UP"

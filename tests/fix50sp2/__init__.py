@@ -1,7 +1,7 @@
-"""Plain FIX 5.0 SP2 over FIXT 1.1: a second dialect for the session to run on, with nothing of Kalshi.
+"""Plain FIX 5.0 SP2 over FIXT 1.1: a second dialect for the session layer, without anything of Kalshi's.
 
-Only its spec is kept. `tests.fix50sp2.dialect`, the package that codegen makes of it, is written when
-anything from here is first imported, and again after a change to the spec or to codegen.
+Only its spec is committed. Codegen writes the package `tests.fix50sp2.dialect` when this package is first
+imported, and again after a change to the spec or to codegen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sessions of the second dialect in memory, and messages of it."""
+"""Sessions of the second dialect in memory, and its messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOON = datetime(2026, 8, 21, 12, tzinfo=UTC)
 
 
 def config(role: Role, **changes: Any) -> SessionConfig:
-    """Settings of one side: strict, behaving as QuickFIX does, without signature."""
+    """Return the settings of one side: strict, behaving as QuickFIX does, without a signature."""
     ours, theirs = (CLIENT, VENUE) if role is Role.INITIATOR else (VENUE, CLIENT)
     values: dict[str, Any] = {
         "role": role,
@@ -36,7 +36,7 @@ def config(role: Role, **changes: Any) -> SessionConfig:
 
 
 def pair(client: Mapping[str, Any] | None = None, venue: Mapping[str, Any] | None = None) -> Pair:
-    """Two sessions that are not connected yet."""
+    """Return two sessions that are not connected yet."""
     return Pair(
         Clock(),
         Session(config(Role.INITIATOR, **(client or {}))),
@@ -45,7 +45,7 @@ def pair(client: Mapping[str, Any] | None = None, venue: Mapping[str, Any] | Non
 
 
 def established(role: Role, **changes: Any) -> Wired:
-    """A session of this role whose Logon handshake is complete, and a peer by hand."""
+    """Return a session of this role after its Logon handshake, and its hand-written peer."""
     clock, settings = Clock(), config(role, **changes)
     session = Session(settings)
     peer = Peer(clock, str(settings.target_comp_id), settings.sender_comp_id)
@@ -59,7 +59,7 @@ def established(role: Role, **changes: Any) -> Wired:
 
 
 def sent(wired: Wired) -> list[Any]:
-    """What the session has to say, message by message."""
+    """Return the messages that the session sends."""
     framer = Framer()
     framer.feed(wired.session.data_to_send())
     found = []
@@ -70,7 +70,7 @@ def sent(wired: Wired) -> list[Any]:
 
 
 def order(cl_ord_id: str = "id", **changes: Any) -> NewOrderSingle:
-    """The least that makes an order."""
+    """Return the smallest valid order."""
     values: dict[str, Any] = {
         "cl_ord_id": cl_ord_id,
         "side": Side.BUY,

@@ -1,4 +1,5 @@
-"""Lets mypy find the dialects of which only the spec is kept; how mypy judges stays as it is."""
+"""A mypy plugin that generates the dialects of which only the spec is committed. It does not change type
+checking."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def plugin(version: str) -> type[Plugin]:
-    """Write what is missing before mypy looks for modules; it calls this once, at the start of a run."""
+    """Generate missing dialect packages before mypy looks for modules. mypy calls this once per run."""
     before = [*sys.path]
     sys.path += [str(ROOT), str(ROOT / "examples")]
     try:
-        # Importing them is what brings their dialects up to date.
+        # Importing them brings their generated dialects up to date.
         import fixt  # noqa: F401
         import tests.fix50sp2  # noqa: F401
     finally:

@@ -1,4 +1,4 @@
-"""The second dialect by itself: what its messages are made of, to and from the wire."""
+"""The second dialect without a session: the contents of its messages, encoded and decoded."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def header(**changes: Any) -> Header:
 
 
 def reasons(message: str) -> list[tuple[int | None, Reason]]:
-    """What strict decoding objects to, by tag."""
+    """Return the problems that strict decoding finds, by tag."""
     with pytest.raises(DecodeError) as caught:
         CODEC.decode_strict(raw(message))
     return [(problem.tag, problem.reason) for problem in caught.value.problems]

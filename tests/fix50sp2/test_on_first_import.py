@@ -1,4 +1,5 @@
-"""The package of the second dialect is written when it is needed, whole, and by several processes at once."""
+"""The package of the second dialect is generated on first import, completely, also by concurrent
+processes."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Stands in for codegen, which takes seconds; holds the package's name for every time it was asked."""
+    """Replace the slow code generator with a stub, and return the list of packages it was called for."""
     asked: list[str] = []
 
     def render(dialect: object, package: str, command: str) -> dict[str, str]:
@@ -92,7 +93,7 @@ def test_what_was_interrupted_is_written_again(
         assert len(tree(out)) == allowed
         assert bring_up_to_date(SPEC, PACKAGE, out)
         assert tree(out) == sealed(digest(SPEC, *SHARED))
-        # The next round begins with what another spec left.
+        # The next round begins with a package made from another spec.
         (out / SEAL).write_text("one\n\n# Made of another spec\n")
         (out / "deep/er/module.py").unlink()
 

@@ -14,7 +14,7 @@ SIZES = pytest.mark.parametrize("size", [1, 2, 7, 10_000])
 
 
 def with_length(message: bytes, length: int) -> bytes:
-    """The message with another BodyLength, and everything else as it was."""
+    """Return the message with another BodyLength and nothing else changed."""
     begin, _, rest = message.split(b"\x01", 2)
     return b"%b\x019=%d\x01%b" % (begin, length, rest)
 

@@ -1,4 +1,4 @@
-"""Framing: every stream, however cut, gives its messages, and what is garbage costs nothing else."""
+"""Framing: every stream yields its messages, however it is split, and garbage costs no valid message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OTHER_VERSION = encode_frame("FIX.4.4", b"35=0\x01")
 
 @pytest.fixture
 def framer() -> Framer:
-    """A framer that was fed nothing."""
+    """Return a new framer."""
     return Framer()
 
 
@@ -306,7 +306,7 @@ def test_every_byte_is_told(stream: bytes) -> None:
 
 
 class Forgetful(dict[bytes, int]):
-    """Remembers nothing."""
+    """A dictionary that stores nothing."""
 
     def __setitem__(self, key: bytes, value: int) -> None:
         pass
@@ -362,7 +362,7 @@ def test_a_message_like_one_before_is_not_given_before_its_last_byte(framer: Fra
 
 
 def nested(total: int) -> bytes:
-    """Starts of messages without end, each claiming the same end with a wrong CheckSum."""
+    """Return the beginnings of messages that each claim the same end with a wrong CheckSum."""
     starts = []
     left = total
     while left > 60:
@@ -374,7 +374,7 @@ def nested(total: int) -> bytes:
 
 @pytest.mark.parametrize("portion", [97, 10_000])
 def test_nested_starts_are_summed_up_rightly(portion: int) -> None:
-    """However many starts failed before over the same bytes, the one whose sum is right is found."""
+    """The valid message is found, however many beginnings failed before over the same bytes."""
     template = nested(5000)
     for check_sum in range(0, 256, 37):
         stream = template % check_sum
@@ -389,7 +389,7 @@ def test_nested_starts_are_summed_up_rightly(portion: int) -> None:
 
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many bytes each call adds up for a check sum."""
+    """Record how many bytes each call adds up for a check sum."""
     sizes: list[int] = []
 
     def counting(data: bytes | bytearray) -> int:
@@ -402,7 +402,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_work_is_linear_in_hostile_streams(added: list[int]) -> None:
-    """Bytes added up for check sums stay within a small multiple of the bytes fed."""
+    """The bytes added up for check sums are at most a small multiple of the bytes received."""
     for size in (20_000, 40_000, 80_000):
         stream = nested(size) % 0 + nested(size) % 1
         added.clear()
@@ -411,7 +411,7 @@ def test_work_is_linear_in_hostile_streams(added: list[int]) -> None:
 
 
 def test_work_is_linear_where_broken_messages_begin_like_good_ones(added: list[int]) -> None:
-    """Each start claims a long message as there was one before, and a short good one stands behind it."""
+    """Each beginning claims a long message, like an earlier valid one, and a short valid message follows."""
     good = encode_frame("FIXT.1.1", b"35=D\x0158=" + b"x" * 20_000 + b"\x01")
     head = good[: good.index(b"35=D\x01") + 5]
     stream = good + (head + HEARTBEAT) * 1000 + good
@@ -421,7 +421,7 @@ def test_work_is_linear_where_broken_messages_begin_like_good_ones(added: list[i
 
 
 def test_work_is_linear_where_a_start_goes_on_in_the_next_portion(added: list[int]) -> None:
-    """The front of the buffer is cut off between two messages of which the second begins in the first."""
+    """The buffer is trimmed between two messages of which the second begins inside the first."""
     for size in (20_000, 80_000):
         end = b"\x0110=000\x01"
         second = b"8=FIXT.1.1\x019=%d\x0135=0\x01" % (len(b"35=0\x01") + len(end) + size + 1)
@@ -435,7 +435,7 @@ def test_work_is_linear_where_a_start_goes_on_in_the_next_portion(added: list[in
 
 
 def test_a_buffer_that_moves_on_keeps_its_sums_right() -> None:
-    """A long stretch of broken messages, fed in portions, with a right one far behind."""
+    """Many broken messages are received in portions, and a valid message follows far behind."""
     start = b"8=FIXT.1.1\x019=1000\x0135=0\x01"
     stretch = (start + b"y" * 400) * 20
     stream = bytearray(stretch + b"z" * 1200)

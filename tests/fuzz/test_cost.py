@@ -1,4 +1,4 @@
-"""What `python -m fuzz cost` calls too much, with work counted in place of time."""
+"""The limit of `python -m fuzz cost`, tested with counted work in place of time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `python -m fuzz memory` calls too much, with bytes counted in place of memory."""
+"""The limit of `python -m fuzz memory`, tested with counted bytes in place of resident memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What broke a promise once, in the terms of the target that looks for it."""
+"""Regressions, each as an input of the fuzz target whose invariant it violated."""
 
 from __future__ import annotations
 

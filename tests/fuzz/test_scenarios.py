@@ -1,4 +1,4 @@
-"""Inputs made of scenarios: each does what its file says."""
+"""Fuzz inputs made from scenarios produce the events that the scenario files list."""
 
 from __future__ import annotations
 

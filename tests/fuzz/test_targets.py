@@ -1,4 +1,4 @@
-"""Every fuzz target holds on its seeds and on what Hypothesis makes of them, and says what it promises."""
+"""Every fuzz target holds on its seeds and on inputs from Hypothesis, and documents its invariant."""
 
 from __future__ import annotations
 

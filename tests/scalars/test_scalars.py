@@ -1,4 +1,4 @@
-"""Scalars: what is a FIX value, what is not, and that nothing comes back changed."""
+"""Scalars: which text is a FIX value, which is not, and that every value survives a round trip."""
 
 from __future__ import annotations
 
@@ -341,7 +341,7 @@ def test_decimals_are_remembered_by_their_text_up_to_a_limit(monkeypatch: pytest
 
 
 class Posing(str):
-    """Text that passes for another one wherever it is looked up."""
+    """Text that compares equal to another text in a lookup."""
 
     def __eq__(self, other: object) -> bool:
         return other == "1"
@@ -359,7 +359,7 @@ def test_what_is_remembered_is_not_found_under_another_text() -> None:
 
 
 def test_the_plain_forms_are_forms() -> None:
-    """What the fast path takes for a value is one, on any calendar that has the day."""
+    """Times that the fast path accepts are valid on any date that exists."""
     for kind, raw, _ in READS:
         plain = re.fullmatch(LEXICAL_PLAIN[kind], raw)
         assert plain is None or re.fullmatch(LEXICAL[kind], raw)

@@ -1,5 +1,4 @@
-"""What the judge takes for plainly sound is sound: it says the same when it asks `ValueJudge` of every value,
-whatever a message holds."""
+"""Compiled validation agrees with `ValueJudge` applied to every value, whatever a message contains."""
 
 from __future__ import annotations
 
@@ -43,7 +42,7 @@ from tests.strategies import values
 
 
 class Digits(StrEnum):
-    """Equal to code values of any dialect, and none of them."""
+    """Equal to code values of any dialect, without being one of them."""
 
     ONE = "1"
     TWO = "2"
@@ -51,17 +50,17 @@ class Digits(StrEnum):
 
 
 class Numbers(IntEnum):
-    """Equal to numbers."""
+    """An object that is equal to numbers."""
 
     ONE = 1
 
 
 class Listed(list[Any]):
-    """A list by another name."""
+    """A subclass of list."""
 
 
 class Text(str):
-    """A string by another name."""
+    """A subclass of str."""
 
 
 ODD: tuple[Any, ...] = (
@@ -93,7 +92,7 @@ ODD: tuple[Any, ...] = (
 
 @st.composite
 def blocks(draw: st.DrawFn, layout: BlockLayout, depth: int = 0) -> Any:
-    """An instance with anything in its attributes, mostly what may be there."""
+    """Return an instance with arbitrary values in its attributes, most of them valid."""
     block = object.__new__(layout.cls)
     for member in layout.members:
         setattr(block, member.attribute, draw(_anything(member, depth)))
@@ -127,7 +126,7 @@ def places() -> Iterator[tuple[MessageLayout, str, str, Sender]]:
 def outcome(check: Any, message: Any) -> tuple[Problem, ...] | str:
     try:
         return tuple(check(message))
-    except (EncodeError, TypeError) as error:  # of a condition, or of a limit, that asks for a strange value
+    except (EncodeError, TypeError) as error:  # raised by a condition or a limit that meets a strange value
         return f"{type(error).__name__}: {error}"
 
 
@@ -135,7 +134,7 @@ PLACES = list(places())
 
 
 def without_guards(layout: BlockLayout, place: Place) -> Check:
-    """The judge that takes nothing for plainly sound."""
+    """Return the checker without the fast paths for values that are obviously valid."""
 
     def ask(writer: Any, _: FieldMember, judge: rules.ValueJudge, where: str, __: object) -> list[str]:
         return [f"{writer._name(judge)}(p, v, {where})"]
@@ -176,7 +175,7 @@ def test_presence_alone_tells_the_same_of_what_is_missing(drawn: tuple[Any, Any]
         assert [problem for problem in alone if problem.reason is Reason.REQUIRED_TAG_MISSING] == missing
 
 
-# The rules of a dialect are few: here is each kind of rule by itself, on each kind of field, with any value.
+# A dialect has few rules. These tests try each kind of rule alone, on each kind of field, with any value.
 
 CODES = {Kind.CHAR: tiny_dialect.OrdType, Kind.INT: tiny_dialect.Role}
 LIMITS: list[dict[str, Any]] = [
@@ -216,7 +215,7 @@ NO_LIMIT: dict[str, Any] = {}
 
 
 def fields(attribute: str, limits: list[dict[str, Any]]) -> Iterator[FieldLayout]:
-    """One field of each kind, with and without codes, with each of the limits."""
+    """Return one field of each kind, with and without codes, with each of the limits."""
     tag = {"side": 54, "text": 58}[attribute]
     for kind in Kind:
         for codes in {None, CODES.get(kind)}:
@@ -234,7 +233,7 @@ def group(**settings: Any) -> GroupMember:
 def agree(
     members: tuple[FieldMember | GroupMember, ...], pools: dict[str, tuple[Any, ...]], *one_of: OneOf
 ) -> int:
-    """Compare both on all combinations of values; return how many of them are sound."""
+    """Compare both checkers on all combinations of values; return how many combinations are valid."""
     layout = BlockLayout("Any", tiny_dialect.Order, members, encode=repr, one_of=one_of)
     place = Place("", "", Sender.CLIENT)
     check, expected, sound = compile_rules(layout, place), without_guards(layout, place), 0
@@ -281,7 +280,7 @@ def test_choices(optional: bool, at_least: bool) -> None:
 @pytest.mark.parametrize("most", [None, 2])
 def test_groups(presence: Presence, least: int, most: int | None) -> None:
     class Another(tiny_dialect.Party):
-        """Of a class of its own."""
+        """A class that the dialect does not know."""
 
     unfit, other = tiny_dialect.Party(party_id="p"), Another(party_id="p")
     unfit.party_id = None  # type: ignore[assignment]
@@ -290,7 +289,7 @@ def test_groups(presence: Presence, least: int, most: int | None) -> None:
 
 
 def test_how_many_entries_there_are_may_go_by_what_stands_beside() -> None:
-    """The last limit that holds counts, in place of the counter's own; bounds of the group hold beside it."""
+    """The last limit that applies replaces the counter's own limit; the bounds of the group apply too."""
     counter = tiny_dialect.field(
         453, "NoPartyIDs", "no_party_ids", Kind.NUMINGROUP, limits=(Limit(maximum=2),)
     )
@@ -363,7 +362,7 @@ def test_the_only_values_are_named_with_where_and_when() -> None:
 
 
 class Asked(AssertionError):
-    """A value was written to be judged."""
+    """Raised when a value is judged one by one."""
 
 
 def test_an_order_as_it_comes_is_judged_at_sight(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,7 +401,7 @@ def test_sound_decimals_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyP
 
 
 def test_absent_is_what_the_encoder_leaves_out() -> None:
-    """A field is absent when it is None, a group when it has no entries, whatever it is."""
+    """A field is absent when it is None, a group when it has no entries, of whatever type."""
     members = (
         FieldMember(tiny_dialect.FIELDS[58], Presence.FORBIDDEN),
         group(presence=Presence.FORBIDDEN),

@@ -1,4 +1,4 @@
-"""Rules that depend on where a message is sent, and on what the session was logged on with."""
+"""Rules that depend on the session to which a message is sent, and on the flags of its Logon."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def scope(*values: str, **settings: Any) -> Scope:
 def judged(
     member: FieldMember | GroupMember, message: Any, logon: LogonFacts | None = (), **changes: Any
 ) -> str:
-    """What the rules of one member say, beside a Side and a Text, in one place."""
+    """Return the problems that the rules of one member report, next to a Side and a Text, in one place."""
     beside = tuple(FieldMember(FIELDS[tag]) for tag in (54, 58) if tag != member.tag)
     layout = BlockLayout("Any", Order, (member, *beside), encode=repr)
     place = attrs.evolve(Place("swap", "OE", Sender.CLIENT, "D", logon), **changes)

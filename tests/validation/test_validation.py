@@ -1,4 +1,4 @@
-"""Validation of what is to be sent: every kind of rule, where it applies and where it does not."""
+"""Validation of outgoing messages: every kind of rule, where it applies and where it does not."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def breaches(message: Any, **where: Any) -> list[tuple[Reason, int | None]]:
 
 
 def order(**values: Any) -> Order:
-    """An order, with attributes set behind the back of the constructor."""
+    """Return an order whose attributes are set without the constructor's checks."""
     made = Order(cl_ord_id="a", order_qty=1)
     for name, value in values.items():
         setattr(made, name, value)
