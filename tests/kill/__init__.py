@@ -1,8 +1,8 @@
-"""A client that trades over TLS with the simulated venue, is killed by SIGKILL again and again, and is
-reconciled with the venue at the end.
+"""A client trades over TLS with the simulated venue, is killed by SIGKILL again and again, and is finally
+reconciled with the venue.
 
-`lives` how it lives and dies, as values drawn from a seed; `trader` the client, `deaths` how it dies by
-itself, `zygote` the process that forks it; `journal` what it writes down, `entries` how it writes events,
-`knowledge` what follows from that; `relay` the way to the venue; `venue` the venue and what it puts on
-record; `course` one life after the other; `reconcile` the end.
+`lives`: when and where each process is killed, drawn from a seed. `trader`: the client. `deaths`: kills from
+inside the client. `zygote`: the process that forks clients. `journal`: the user's file, `entries`: how it
+records events, `knowledge`: the state that follows from it. `relay`: the network path to the venue. `venue`:
+the venue and its records. `course`: the sequence of processes. `reconcile`: the final comparison.
 """

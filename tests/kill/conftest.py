@@ -1,4 +1,4 @@
-"""Tells at the end how often clients were killed, and what came of it."""
+"""Report at the end of the run how often clients were killed and what the reconciliation counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One life after the other, on one store, with one venue."""
+"""A sequence of client processes on one store, against one venue."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tests.kill.venue import TradingVenue
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 1.0
-"""Seconds after which a life ends whose own death does not come."""
+"""Seconds after which a process is killed when its drawn kill has not happened."""
 BUSY = 10
-"""How many times somebody trades while a client logs on."""
+"""How many times another account trades while a client logs on."""
 
 
 @attrs.define
@@ -68,12 +68,12 @@ class Zygote:
         self._say(settings)
 
     def fork(self, life: Life, *, only_store: bool = False) -> int:
-        """Begin a life; return its process id."""
+        """Fork a client and return its process id."""
         self._say({**life.to_values(), "only_store": only_store})
         return self._hear()
 
     def bury(self) -> int:
-        """After a child has died: forget its process id, and return its exit code."""
+        """Reap a child that has died and return its exit code."""
         self._say({})
         return self._hear()
 
@@ -85,7 +85,7 @@ class Zygote:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait for its end, which comes with that of the last child."""
+        """Wait until the process has ended, which it does after its last child."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -97,7 +97,8 @@ class Zygote:
         self._process.stdin.write(json.dumps(values).encode() + b"\n")
 
     def _hear(self) -> int:
-        """Read a line, and no byte more: whoever waits for the next one must see that it is there."""
+        """Read one line and no byte beyond it, because `select` must still report the next line as
+        readable."""
         line = b""
         while not line.endswith(b"\n"):
             byte = os.read(self.output, 1)
@@ -107,7 +108,7 @@ class Zygote:
 
 
 class Course:
-    """A venue, a way to it, and clients that live on one store."""
+    """A venue, a relay to it, and clients that share one store."""
 
     def __init__(self, folder: Path, seed: int, sync: Sync) -> None:
         self.folder = folder
@@ -160,15 +161,15 @@ class Course:
     _dead = True
     _killed = False
     _late = False
-    """Whether the present life had to be ended because its own death did not come."""
+    """Whether the current process was killed late because its drawn kill did not happen."""
     _busy = False
-    """Whether somebody is still to trade while the client logs on."""
+    """Whether another account still has to trade while the client logs on."""
     _logons = 0
     _kill_at: float | None = None
     _give_up_at = 0.0
 
     def live(self, life: Life) -> None:
-        """One life, from before its beginning to after its end."""
+        """Run one process, from before its start to after its end."""
         for _ in range(life.trades):
             self.venue.trade()
         self._life, self._killed = life, False
@@ -184,7 +185,7 @@ class Course:
         while not self._dead:
             self._turn()
         code = self.zygote.bury()
-        # The venue has noticed before the next one comes; otherwise it would refuse it as a second one.
+        # Wait until the venue has noticed: it would refuse the next client as a second connection.
         while self._relay.connected:
             self._relay.turn(LONG)
             assert time.monotonic() < begun + LONG
@@ -208,8 +209,8 @@ class Course:
             self._relay.turn(max(0.0, due - now))
 
     def _trade_meanwhile(self) -> None:
-        """The client is logged on; what it says next, and be it that something is missing, reaches the
-        venue only after more has happened."""
+        """Trade once the client is logged on. Its next message, even one that reports a gap, reaches the
+        venue only afterwards."""
         self._busy = False
         self._relay.hold()
         for _ in range(BUSY):
@@ -228,7 +229,7 @@ class Course:
     def _kill(self) -> bool:
         if not self._dead:
             self._killed = True
-            self._kill_at = time.monotonic() + LONG  # what is left is to hear of it
+            self._kill_at = time.monotonic() + LONG  # from here on only the exit has to be noticed
             os.kill(self._child, signal.SIGKILL)
             if self._life.loses:
                 self._relay.lose()
@@ -240,7 +241,7 @@ class Course:
         return True
 
     def _told(self) -> None:
-        """The client has done something, and may get something to do."""
+        """Read the client's progress from its pipe, and sometimes trade with it."""
         told = os.read(self._pipe, 4096)
         if self._dead or self._killed or self._life.death is Death.NONE:
             return

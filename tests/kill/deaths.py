@@ -1,4 +1,4 @@
-"""How the client's own process meets a death that nobody outside could time."""
+"""Kills from inside the client's process, at points that cannot be timed from outside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kill.lives import Death, Doing, Life, Stage
 
 
 class Doom:
-    """Counts what `Life.death` is about, and raises SIGKILL when the number is reached."""
+    """Count the events of `Life.death`, and raise SIGKILL when the number is reached."""
 
     def __init__(self, life: Life, cells: mmap) -> None:
         self._death = life.death
@@ -24,14 +24,14 @@ class Doom:
         self._cells = cells
 
     def begin(self) -> None:
-        """Begin to count; what was before is not the client's."""
+        """Begin to count; calls before this are not the client's."""
         _watch_commits(self, self._cells)
         if self._death is Death.CALL:
             threading.setprofile(self._called)
             sys.setprofile(self._called)
 
     def strike(self, death: Death) -> None:
-        """Something has happened that counts for this death."""
+        """Count one occurrence of this kind of death."""
         if death is self._death:
             self._count()
 
@@ -45,7 +45,7 @@ class Doom:
 
 
 def _watch_commits(doom: Doom, cells: mmap) -> None:
-    """Let commits count that a message or a Logon waits for."""
+    """Count the commits that a message or a Logon waits for."""
     commit = SqliteStore.commit
 
     def watched(self: SqliteStore) -> None:

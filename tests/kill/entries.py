@@ -20,7 +20,7 @@ DELIVERED = frozenset({"report", "refusal", "reject"})
 
 
 def entry_of(event: ClientEvent) -> Entry:
-    """Return what the journal says of an event."""
+    """Return the journal entry for an event."""
     match event:
         case MessageReceived(message=ExecutionReport(header=Header() as header) as report):
             return {

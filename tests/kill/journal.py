@@ -1,5 +1,5 @@
-"""What the client's user writes down: one file that only grows, a line for everything, written before it is
-acted upon (an order) or confirmed (an event)."""
+"""The journal of the client's user: an append-only file with one line per entry. An order is written before
+it is sent, an event before it is confirmed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Entry = dict[str, Any]
 
 
 class Journal:
-    """The open file. A line that was cut off by a death is closed, and does not count."""
+    """The open file. A line that was truncated by a kill is terminated and ignored."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -21,14 +21,14 @@ class Journal:
             os.write(self._file, b"\n")
 
     def write(self, kind: str, **values: Any) -> Entry:
-        """Add a line; return what it says."""
+        """Add a line and return its entry."""
         entry = {"kind": kind, **values}
         os.write(self._file, json.dumps(entry, default=str).encode() + b"\n")
         return entry
 
 
 def read(path: Path) -> list[Entry]:
-    """Return all whole lines."""
+    """Return the entries of all complete lines."""
     entries: list[Entry] = []
     if path.exists():
         for line in path.read_bytes().splitlines():

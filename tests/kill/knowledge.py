@@ -1,6 +1,6 @@
-"""What follows from a client's journal: what it asked for and with what outcome, its fills, its open orders.
+"""State derived from a client's journal: requests and their outcomes, fills, open orders.
 
-It is what the client itself acts upon after a restart, and what is held against the venue at the end.
+The client uses it after a restart, and it is compared with the venue at the end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PENDING = frozenset({ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PEN
 
 @attrs.frozen
 class Fill:
-    """A fill, as both sides know it."""
+    """A fill, as both sides record it."""
 
     cl_ord_id: str
     side: str
@@ -28,21 +28,21 @@ class Fill:
 
 @attrs.define
 class Knowledge:
-    """Read an entry at a time."""
+    """Reads one entry at a time."""
 
     intended: dict[str, int] = attrs.field(factory=dict)
-    """By ClOrdID, the life in which it was to be sent."""
+    """By ClOrdID, the number of the process that intended to send it."""
     sent: dict[str, int] = attrs.field(factory=dict)
     """MsgSeqNum, where `send` returned."""
     answered: set[str] = attrs.field(factory=set)
     uncertain: dict[str, str] = attrs.field(factory=dict)
-    """What the client was told it cannot learn, and why."""
+    """Requests whose outcome was reported as unknown, with the reason."""
     never_left: set[str] = attrs.field(factory=set)
-    """What was not in the store after a death, and so cannot have been sent."""
+    """Requests that were not in the store after a kill, and so cannot have been sent."""
     fills: dict[str, Fill] = attrs.field(factory=dict)
     """By ExecID."""
     open: dict[str, tuple[str, Decimal]] = attrs.field(factory=dict)
-    """Side and quantity left of what may trade, by ClOrdID."""
+    """Side and leaves quantity of orders that may trade, by ClOrdID."""
 
     def read(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -79,12 +79,12 @@ class Knowledge:
 
     @property
     def unresolved(self) -> set[str]:
-        """What was intended and has no outcome, nor a word that there is none."""
+        """Return the intended requests that have neither an outcome nor a report that it is unknown."""
         return self.intended.keys() - self.answered - self.uncertain.keys() - self.never_left
 
     @property
     def position(self) -> Decimal:
-        """Contracts that follow from all fills."""
+        """Return the net number of contracts of all fills."""
         return sum(
             (fill.quantity if fill.side == Side.BUY else -fill.quantity for fill in self.fills.values()),
             Decimal(0),

@@ -1,4 +1,4 @@
-"""How a client lives and dies, drawn from a seed."""
+"""The process lives of a client and their ends, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ import attrs
 
 
 class Death(StrEnum):
-    """When SIGKILL strikes; `Life.at` counts."""
+    """When SIGKILL is raised; `Life.at` is the count."""
 
     CALL = "at any call"
     """In the client's code: calls and returns of functions, in either thread, since it began."""
     WRITE = "while it writes"
-    """On the way to the venue: bytes that have passed; the rest may get lost."""
+    """On the way to the venue: bytes passed on; the rest may be lost."""
     READ = "while it reads"
-    """On the way from the venue: bytes that have passed."""
+    """On the way from the venue: bytes passed on."""
     TIME = "at any time"
     """Microseconds since it was forked."""
     LOGON = "with the Logon on its way"
     BEFORE_COMMIT = "before a commit"
-    """Commits to the store that something waits for to leave."""
+    """Commits to the store that outgoing bytes wait for."""
     AFTER_COMMIT = "between commit and write"
     HANDED = "with an event just handed out"
-    """Events; the last of them is not even in the journal."""
+    """Events received; the last of them is not in the journal yet."""
     TAKEN = "with an event in hand"
     """Events written to the journal; the last of them is not confirmed."""
     UNKNOWN = "about to note an unknown outcome"
     GAP = "while it gets what it missed"
     """Events since a gap was found."""
     IDLE = "while idle"
-    """Microseconds since it had nothing to do."""
+    """Microseconds since the client was idle."""
     NONE = "not at all"
 
 
 class Stage(IntEnum):
-    """Where a process was when it died."""
+    """The state of the session when its process died."""
 
     STARTING = 0
     STORE = 1
@@ -50,14 +50,14 @@ class Stage(IntEnum):
 
 
 class Doing(IntEnum):
-    """What its user was doing, beside the client's own thread."""
+    """What the user's thread was doing."""
 
     NOTHING = 0
     WAITING = 1
     PLACING = 2
-    """The intention is written down."""
+    """The intention is in the journal."""
     COMMITTED = 3
-    """The message is in the store, and may be on its way."""
+    """The message is in the store, and may have been sent."""
     TAKING = 4
     """An event is in the journal and not confirmed."""
 
@@ -70,15 +70,15 @@ class Life:
     death: Death
     at: int = 0
     loses: bool = False
-    """Whether what is under way when it dies is lost."""
+    """Whether bytes in transit are lost when it dies."""
     cut_at: int = 0
-    """Bytes towards the venue after which the connection is cut; it connects again. 0 for never."""
+    """Bytes towards the venue after which the connection is closed and the client reconnects; 0 for never."""
     orders: int = 0
-    """How many it sends before it waits for what happens."""
+    """How many orders it sends before it waits for events."""
     trades: int = 0
-    """How many times somebody trades before it begins."""
+    """How many times another account trades before it begins."""
     busy: bool = False
-    """Whether somebody trades while it logs on, too, and what it says then comes late."""
+    """Whether another account also trades while it logs on, with the client's next messages delayed."""
 
     def to_values(self) -> dict[str, Any]:
         return attrs.asdict(self)
@@ -101,18 +101,18 @@ _DECK = (
     Death.LOGON,
     Death.BEFORE_COMMIT,
 )
-"""Every so many lives have all of these deaths."""
+"""Every sequence of this many processes has all of these deaths."""
 _MAKING_STORE = 1_500
-"""Calls that it takes to make the store; the first lives end among them."""
+"""Number of calls that creating the store takes; the first processes die among them."""
 _FIRST = 4
 _LOGGED_ON_CALLS, _CALLS_PER_ORDER = 12_000, 7_000
 _LOGGED_ON_WRITTEN, _WRITTEN_PER_ORDER = 1_100, 150
 _LOGGED_ON_READ, _READ_PER_ORDER = 2_300, 400
-"""About what it takes to log on (most of it for TLS), and what an order takes with its reports."""
+"""Approximate number of calls for a logon (most of them for TLS), and for an order with its reports."""
 
 
 def lives(random: Random) -> Iterator[Life]:
-    """Yield lives that end in a violent death."""
+    """Yield processes that end in a kill."""
     numbers = count(1)
     for number in islice(numbers, _FIRST):
         yield Life(number=number, death=Death.CALL, at=random.randint(50, _MAKING_STORE))
@@ -120,7 +120,7 @@ def lives(random: Random) -> Iterator[Life]:
         for death, number in zip(random.sample(_DECK, len(_DECK)), numbers, strict=False):
             yield _life(number, death, random)
             if death is Death.AFTER_COMMIT:
-                # What was not written then is what the venue asks for next.
+                # The venue requests a resend of the messages whose commit is lost here.
                 yield _life(next(numbers), Death.UNKNOWN, random)
 
 
@@ -161,7 +161,7 @@ def _moment(death: Death, orders: int, random: Random) -> int:
 
 
 def _early_or_late(logged_on: int, more: int, random: Random) -> int:
-    """Before the logon, or while trading."""
+    """Return a count that is reached before the logon, or one that is reached while trading."""
     return random.randint(1, logged_on) if random.random() < 0.3 else logged_on + random.randrange(more)
 
 

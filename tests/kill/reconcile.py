@@ -1,4 +1,4 @@
-"""Client and venue are held against each other: their journals, their wires, the exchange itself."""
+"""Compares client and venue: their journals, their wires, and the exchange."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.kill.rows import FILL, read_rows
 from tests.kill.venue import TradingVenue
 
 _ENVELOPE = frozenset({b"8", b"9", b"34", b"43", b"49", b"52", b"56", b"122", b"10"})
-"""Tags of what differs when a message is sent again."""
+"""Tags that may differ when a message is resent."""
 HARMLESS = frozenset(
     {
         *("opened", "intention", "sent", "never left", "report", "refusal", "reject", "unknown"),
@@ -31,24 +31,24 @@ HARMLESS = frozenset(
         *("Connecting", "Disconnected", "GapDetected", "GapClosed", "ResendServed"),
     }
 )
-"""Whatever else is in the journal should not have happened: messages lost, a client that gave up."""
+"""All other kinds of journal entries must not occur: lost messages, a client that gave up."""
 
 
 @attrs.define
 class Sum:
-    """What a course came to."""
+    """Totals of a course."""
 
     orders: int
     taken: int
     fills: int
     resent: int
-    """Messages of both sides that went over the wire again."""
+    """Messages of both sides that were resent on the wire."""
     duplicates: int
-    """Messages that the client was given again, marked."""
+    """Messages that were redelivered to the client, marked as possible duplicates."""
     unknown: int
-    """Requests whose outcome the client was told it cannot learn."""
+    """Requests whose outcome was reported as unknown to the client."""
     unknown_at_venue: int
-    """Those of them that the venue had."""
+    """Those of them that the venue had received."""
     never_left: int
 
     def __str__(self) -> str:
@@ -61,15 +61,15 @@ class Sum:
 
 
 class Wire:
-    """One direction, over all connections: every message, and the numbers."""
+    """One direction, over all connections: every message and the sequence numbers."""
 
     def __init__(self, streams: Iterable[bytearray]) -> None:
         self.originals: dict[int, bytes] = {}
-        """Content by number, of application messages."""
+        """Content of application messages, by sequence number."""
         self.resent = Counter[str]()
-        """Application messages sent again, by MsgType."""
+        """Resent application messages, by MsgType."""
         self._session: set[int] = set()
-        """Numbers of session messages."""
+        """Sequence numbers of session messages."""
         self.last = 0
         self._filled: list[tuple[int, int]] = []
         for stream in streams:
@@ -98,7 +98,7 @@ class Wire:
         assert self.originals.setdefault(number, content) == content, f"number {number} has two meanings"
 
     def filled(self) -> set[int]:
-        """Numbers that were said to hold nothing that is to be sent again."""
+        """Return the numbers that gap fills covered."""
         return {number for begin, end in self._filled for number in range(begin, end)}
 
 
@@ -147,7 +147,8 @@ def reconcile(folder: Path, venue: TradingVenue) -> Sum:
 
 
 def _check_events(entries: Sequence[Entry]) -> None:
-    """Nothing was lost or given up. That the numbers have just begun may be said until it is confirmed."""
+    """Check that nothing was lost or given up. The event for new numbers may be repeated until it is
+    confirmed."""
     incoming = 1
     for entry in entries:
         assert entry["kind"] in HARMLESS, entry
@@ -159,8 +160,8 @@ def _check_events(entries: Sequence[Entry]) -> None:
 
 
 def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
-    """Everything that the venue sent was delivered, in its order; what came again was marked, and was not
-    confirmed before. Returns how often that was."""
+    """Check that every message of the venue was delivered in order, and that redelivered messages were marked
+    and not confirmed before. Return the number of redeliveries."""
     contents: dict[int, Entry] = {}
     duplicates = last = incoming = confirmed = 0
     held = behind = False
@@ -170,8 +171,8 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
             case "opened":
                 incoming = entry["incoming"] or 0
                 assert entry["incoming"] is None or incoming > confirmed, (entry, confirmed)
-                # A row is there if and only if its event is confirmed. What was confirmed while a gap was
-                # being filled comes again, though its row is there.
+                # A row exists if and only if its event is confirmed. Events confirmed while a gap was being
+                # filled are redelivered, though their rows exist.
                 row = entry.get("row", 0)
                 assert all(number >= incoming for number in delivered if number > row), (entry, delivered)
                 assert row < incoming or behind or not row, (entry, delivered)
@@ -179,8 +180,8 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
             case "intention" | "sent" | "never left":
                 continue
             case kind:
-                # Whoever asks for an event has confirmed those before it. While a gap is being filled
-                # that does not count yet: the next process has to find again what stays unanswered.
+                # Taking an event confirms those before it. While a gap is being filled the confirmation does
+                # not count yet: the next process must find unanswered messages again.
                 held = (held or kind == "GapDetected") and kind != "GapClosed"
                 behind = behind or held
                 if not held:
@@ -204,7 +205,7 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
 
 
 def _check_numbers(entries: Sequence[Entry], known: Knowledge, from_client: Wire) -> None:
-    """No number was taken twice, also not by what never arrived."""
+    """Check that no sequence number was used twice, including those of messages that never arrived."""
     assert len(set(known.sent.values())) == len(known.sent)
     sent = 0
     for entry in entries:
@@ -218,8 +219,8 @@ def _check_numbers(entries: Sequence[Entry], known: Knowledge, from_client: Wire
 
 
 def _check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> None:
-    """Every intention has an outcome, or the client knows that there is none to be had; and the venue has
-    exactly those that have one, each once."""
+    """Check that every intention has an outcome or was reported as unknown, and that the venue received
+    exactly those with an outcome, each once."""
     taken = venue.record.taken
     assert not known.unresolved
     assert known.answered == taken.keys()
@@ -232,5 +233,5 @@ def _check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) ->
         mark = b"\x0111=%b\x01" % cl_ord_id.encode()
         assert not any(mark in content for content in from_client.originals.values())
     for cl_ord_id, why in known.uncertain.items():
-        # What was not sent again although the venue asked cannot be there; the rest may be.
+        # A request that was not resent when the venue asked for it cannot be there; the others may be.
         assert why != Uncertainty.NOT_RESENT.name or cl_ord_id not in taken, (cl_ord_id, why)

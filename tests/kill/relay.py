@@ -1,4 +1,5 @@
-"""The way between the client and the venue: bytes as they are, counted, and cut off at any of them."""
+"""The network path between the client and the venue: forwards bytes unchanged, counts them, and can stop at
+any of them."""
 
 from __future__ import annotations
 
@@ -22,9 +23,9 @@ class _Way:
     sink: socket.socket
     waiting: bytearray = attrs.field(factory=bytearray)
     ended: bool = False
-    """Whether the source has nothing more to say."""
+    """Whether the source has reached its end of file."""
     closed: bool = False
-    """Whether the sink has been told so."""
+    """Whether the sink was shut down."""
 
     def read(self) -> bytes:
         try:
@@ -37,7 +38,7 @@ class _Way:
         return data
 
     def write(self) -> None:
-        """Pass on what waits, then the end."""
+        """Forward the waiting bytes, then the end of file."""
         try:
             while self.waiting:
                 del self.waiting[: self.sink.send(self.waiting)]
@@ -52,7 +53,7 @@ class _Way:
 
 
 class Relay:
-    """Moves bytes when `turn` is called, by the thread that calls it."""
+    """Forwards bytes when `turn` is called, in the thread that calls it."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -63,7 +64,7 @@ class Relay:
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._ways: list[tuple[_Way, _Way]] = []
         self.passed = [0, 0]
-        """Bytes in each direction since `expect`."""
+        """Bytes in each direction since `begin`."""
         self._limits: list[tuple[int, Callable[[], bool]] | None] = [None, None]
         self._mute = False
 
@@ -82,12 +83,12 @@ class Relay:
         self._selector.register(file, selectors.EVENT_READ, act)
 
     def expect(self, direction: int, size: int, act: Callable[[], bool]) -> None:
-        """Call a function once this many bytes have passed in a direction, and not one more. What else has
-        been read by then, and all that follows, is lost if it returns True."""
+        """Call a function once exactly this many bytes have passed in a direction. If it returns True, all
+        bytes already read beyond them, and all that follow, are lost."""
         self._limits[direction] = size, act
 
     def begin(self) -> None:
-        """Count anew, and expect nothing."""
+        """Reset the counters and expect nothing."""
         self.passed = [0, 0]
         self._limits = [None, None]
         self._mute = False
@@ -97,11 +98,11 @@ class Relay:
         return bool(self._ways)
 
     def lose(self) -> None:
-        """Pass nothing more on."""
+        """Forward nothing more."""
         self._mute = True
 
     def cut(self) -> None:
-        """End the connection: first towards the venue, and when that has noticed, towards the client."""
+        """End the connection: first towards the venue, and once it has noticed, towards the client."""
         for to_venue, to_client in self._ways:
             self._unwatch(to_venue.source)
             to_venue.ended = True
@@ -110,7 +111,7 @@ class Relay:
             to_client.waiting.clear()
 
     def hold(self) -> None:
-        """Read nothing more from the client."""
+        """Stop reading from the client."""
         for to_venue, _ in self._ways:
             self._unwatch(to_venue.source)
 
@@ -121,7 +122,7 @@ class Relay:
                 self._watch(pair, TO_VENUE)
 
     def turn(self, timeout: float | None) -> None:
-        """Wait until there is something to do, and do it."""
+        """Wait until a file is ready, and handle it."""
         for key, _ in self._selector.select(timeout):
             key.data()
 
@@ -176,7 +177,7 @@ class Relay:
             way.waiting += data
 
     def _finish_writing(self, way: _Way) -> None:
-        """Wait for the sink, which reads for sure or dies."""
+        """Wait for the sink, which certainly reads or dies."""
         way.sink.setblocking(True)
         way.write()
         way.sink.setblocking(False)
@@ -186,7 +187,8 @@ class Relay:
             self._selector.unregister(end)
 
     def _close(self, pair: tuple[_Way, _Way]) -> None:
-        """The venue has ended the connection; the client is told by that."""
+        """Close the pair: the venue has ended the connection, and the client notices it by the closed
+        socket."""
         self._ways.remove(pair)
         for way in pair:
             self._unwatch(way.source)

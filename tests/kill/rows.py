@@ -1,4 +1,4 @@
-"""The client's own journal, as it stands in the file between two lives."""
+"""The client's own journal (`client.rows`), as the store file contains it between two processes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from kalshi_fix_adapters.store_sqlite.tables import connect
 
 LAST_TAKEN = "last taken"
-"""The row with the number of the message taken last."""
+"""The row with the number of the last message taken."""
 FILL = "fill "
-"""What the keys of rows about fills begin with, before the ExecID."""
+"""Prefix of the keys of rows about fills, before the ExecID."""
 
 
 def read_rows(store: Path) -> dict[str, Any]:

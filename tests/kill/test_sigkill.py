@@ -1,6 +1,6 @@
-"""Real processes, real files, real TLS: a client that is killed at any moment loses nothing.
+"""Real processes, real files, real TLS: a client killed at any moment loses nothing.
 
-`KILLS=2000 SEED=7 .venv/bin/python -m pytest tests/kill` goes on for longer, and elsewhere.
+`KILLS=2000 SEED=7 .venv/bin/python -m pytest tests/kill` runs longer, with another seed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.kill.reconcile import reconcile
 KILLS = int(os.environ.get("KILLS", "200"))
 SEED = int(os.environ.get("SEED", "1"))
 ALL_KINDS = 60
-"""Among so many lives every kind of death occurs."""
+"""Every kind of death occurs within this many processes."""
 
 Property = Callable[[str, object], None]
 pytestmark = pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system lacks fork or waitid")
@@ -41,7 +41,7 @@ def test_killed_again_and_again_it_agrees_with_the_venue_to_the_last_fill(
         while course.deaths.total < (KILLS + 1) // 2:
             course.live(next(mortal))
         last = next(mortal).number
-        # The second one finds nothing left to be done by the first.
+        # The first process settles everything, so the second one has nothing to do.
         for number in (last, last + 1):
             course.live(Life(number=number, death=Death.NONE))
         total = reconcile(tmp_path, course.venue)
@@ -50,7 +50,7 @@ def test_killed_again_and_again_it_agrees_with_the_venue_to_the_last_fill(
 
 
 class Maker:
-    """A folder in which processes make a store, and are killed while they do."""
+    """A folder in which processes create a store, and are killed while they do."""
 
     def __init__(self, folder: Path) -> None:
         key = ClientKey.generate(ed25519_key=True)
@@ -74,8 +74,8 @@ class Maker:
         self.kills = 0
 
     def make(self, at: int = 0, *, microseconds: int | None = None) -> bool:
-        """Have a process make the store that dies at this call, or after so many microseconds; say whether it
-        came to an end before."""
+        """Start a process that creates the store and is killed at this call, or after this many microseconds;
+        return whether it finished before."""
         zygote = self.zygote
         child = zygote.fork(Life(number=1, death=Death.CALL if at else Death.NONE, at=at), only_store=True)
         if microseconds is not None:
@@ -88,13 +88,13 @@ class Maker:
         return code == 0
 
     def check_file(self) -> None:
-        """The file is there and empty, or not there at all."""
+        """Check that the file is complete and the store empty, or that the file does not exist."""
         if self.path.exists():
             summary = read_summary(self.path)
             assert (summary.next_outgoing, summary.next_incoming, summary.kept) == (1, 1, 0)
 
     def check_store(self) -> None:
-        """The next process gets a new store, and nothing is left of attempts to make one."""
+        """Check that the next process gets a new store, without leftovers of earlier attempts."""
         with SqliteStore(self.path, owner=self._owner) as store:
             assert (store.next_outgoing, store.next_incoming, store.open_requests()) == (1, 1, ())
         lock = self.path.with_name(self.path.name + ".lock")

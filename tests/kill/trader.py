@@ -1,4 +1,4 @@
-"""The client that is killed: a user who trades on KalshiRT, with a journal beside the client's store."""
+"""The killed client: a user who trades on KalshiRT, with a journal next to the client's store."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ from tests.kill.lives import Death, Doing, Life, Stage
 from tests.kill.rows import FILL, LAST_TAKEN, read_rows
 
 IDLE, SENT, EVENT, DONE = b"i", b"s", b"e", b"d"
-"""What the client tells on its pipe while it lives."""
+"""Progress that the client reports on its pipe."""
 LONG = 60.0
 """Seconds after which a wait has failed."""
 MARKET = "KXHIGHNY-26DEC31-B50"
 AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, attempts=100, retry_first=True, maintenance=None)
 LAST = {"side": Side.BUY, "price": Decimal("0.01"), "time_in_force": TimeInForce.GOOD_TILL_CANCEL}
-"""An order that meets nobody."""
+"""The price of an order that no other order matches."""
 PRICES = tuple(Decimal(cents) / 100 for cents in range(44, 57))
 
 
 @attrs.frozen
 class Settings:
-    """What all lives have in common."""
+    """Settings that all processes share."""
 
     folder: Path
     seed: int
@@ -86,7 +86,7 @@ class Settings:
 
 
 class _Look(Observer):
-    """Notes how far the session is."""
+    """Records the state of the session."""
 
     def __init__(self, cells: mmap, doom: Doom) -> None:
         self._cells = cells
@@ -110,7 +110,7 @@ class _Look(Observer):
 
 
 class Trader:
-    """One life."""
+    """One process."""
 
     def __init__(self, settings: Settings, life: Life, cells: mmap, pipe: int) -> None:
         self._settings = settings
@@ -123,8 +123,8 @@ class Trader:
         self._count = 0
 
     def live(self) -> None:
-        """Open journal and store, log on, and trade until killed, or if that is not to be, until all is known
-        that can be."""
+        """Open the journal and the store, log on, and trade until killed; without a kill, until every outcome
+        that can be known is known."""
         settings = self._settings
         self._known.read(read(settings.journal))
         self._journal = Journal(settings.journal)
@@ -142,7 +142,7 @@ class Trader:
             tls=Tls(ca_data=settings.ca),
             timeout=LONG,
             reconnect=AT_ONCE,
-            # With and without reports that are no outcome yet.
+            # With and without pending reports, which are not outcomes.
             logon_fields=LogonFields(skip_pending_exec_reports=settings.seed % 2 == 0),
             observer=_Look(self._cells, self._doom),
         )
@@ -154,7 +154,7 @@ class Trader:
         self._tell(DONE)
 
     def _look_into_store(self) -> None:
-        """Find out which intentions never left: those that have no outcome, and are not in the store."""
+        """Find the intentions that were never sent: those without an outcome that are not in the store."""
         if not self._settings.store.exists():
             self._note("opened", life=self._life.number, outgoing=None, incoming=None)
             waiting: set[str] = set()
@@ -191,17 +191,17 @@ class Trader:
             self._take(client, event)
 
     def _finish(self, client: Client) -> None:
-        """Send a last order, that rests; the venue answers in order, so with the report that it is new
+        """Send a last order, which rests. The venue answers in order, so its report as new implies that
         everything before it is known."""
         self._place(client, last=True)
         last = next(reversed(self._known.intended))
         while last not in self._known.answered:
             self._take(client, client.receive(LONG))
 
-    # What it sends
+    # Sending
 
     def _place(self, client: Client, *, last: bool = False) -> None:
-        """Write down an intention, and send it."""
+        """Record an intention and send it."""
         self._count += 1
         cl_ord_id = f"{self._life.number}-{self._count}"
         message = self._order(cl_ord_id, **LAST) if last else self._request(cl_ord_id)
@@ -210,7 +210,7 @@ class Trader:
         try:
             seq = client.send(message, timeout=LONG)
         except NotConnectedError:
-            # It says that nothing was sent.
+            # The exception guarantees that nothing was sent.
             self._note("never left", id=cl_ord_id)
         else:
             self._note("sent", id=cl_ord_id, seq=seq)
@@ -260,16 +260,16 @@ class Trader:
         }
         return NewOrderSingle(**(values | changes))
 
-    # What it is told
+    # Receiving
 
     def _take(self, client: Client, event: ClientEvent) -> None:
-        """Write an event down; asking for the next one confirms it."""
+        """Record an event; taking the next event confirms it."""
         if isinstance(event, OutcomesUnknown) and self._life.death is Death.UNKNOWN:
             self._die_of_it(client)
         self._doom.strike(Death.HANDED)
         entry = entry_of(event)
         self._note(**entry)
-        # The client's own journal: what is confirmed and what is in there have to agree after every death.
+        # The client's own journal: after every kill, its rows must agree with the confirmed events.
         if entry["kind"] in DELIVERED:
             client.rows[LAST_TAKEN] = entry["seq"]
         if entry.get("type") == ExecType.TRADE:
@@ -279,7 +279,7 @@ class Trader:
         self._tell(EVENT)
 
     def _die_of_it(self, client: Client) -> None:
-        """Die when the venue has been told that the request is not coming, and nobody else has."""
+        """Count for a kill after the gap fill that replaced the request was sent, before any other event."""
         with contextlib.suppress(NotConnectedError):
             client.test_request(LONG)
         self._doom.strike(Death.UNKNOWN)

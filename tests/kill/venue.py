@@ -1,4 +1,4 @@
-"""The venue over TLS, what it puts on record, and somebody to trade with."""
+"""The venue over TLS, its records, and another account that trades."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ _SIDES = {Side.BUY: "1", Side.SELL: "2"}
 
 @attrs.define
 class Record:
-    """What the venue knows of the client's account, taken down where it happens."""
+    """The venue's record of the client's account, written where each fact arises."""
 
     taken: Counter[str] = attrs.field(factory=Counter)
-    """Requests by ClOrdID that the session handed to the gateway."""
+    """Requests by ClOrdID that the session passed to the gateway."""
     accepted: Counter[str] = attrs.field(factory=Counter)
-    """Orders by ClOrdID that the exchange took."""
+    """Orders by ClOrdID that the exchange accepted."""
     fills: dict[str, Fill] = attrs.field(factory=dict)
     """By ExecID."""
     logons: int = 0
-    """Whether they were accepted or not."""
+    """The number of logons, accepted and refused."""
     wires: list[tuple[bytearray, bytearray]] = attrs.field(factory=list)
-    """Of each connection, what came from the client and what went to it, behind TLS."""
+    """For each connection, the decrypted bytes from the client and to it."""
 
     def wire(self) -> str:
-        """All that passed, for people: one direction after the other, without signatures."""
+        """Return both wires in readable form, one direction after the other, without signatures."""
         lines = []
         for number, streams in enumerate(self.wires):
             for direction, stream in zip("<>", streams, strict=True):
@@ -82,7 +82,7 @@ class Record:
 
 @contextlib.contextmanager
 def recorded(record: Record) -> Iterator[type[VenueModel]]:
-    """Have the next venue of the class that this gives taken down."""
+    """Record the next venue that this context creates."""
 
     class Told(Exchange):
         def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
@@ -125,7 +125,7 @@ def recorded(record: Record) -> Iterator[type[VenueModel]]:
 
 
 class TradingVenue:
-    """A venue with one market, the client's account, and two that trade by command."""
+    """A venue with one market, the client's account, and two accounts that trade on command."""
 
     def __init__(self, random: Random) -> None:
         self.record = Record()
@@ -170,7 +170,7 @@ class TradingVenue:
         return self.server.port(PREDICTION, "KalshiRT")
 
     def trade(self) -> None:
-        """Somebody sends an order that may meet the client's."""
+        """Send an order from another account that may match the client's."""
         self._orders += 1
         random, name = self._random, f"other-{self._orders}"
         rests = random.random() < 0.3
@@ -188,11 +188,11 @@ class TradingVenue:
         self.server.execute(PREDICTION, order)
 
     def position(self) -> Decimal:
-        """What the client holds, according to the exchange."""
+        """Return the client's position according to the exchange."""
         return self.server.inspect(lambda venue: venue.exchange(PREDICTION).position(ME, MARKET).net)
 
     def left_of(self, cl_ord_ids: Sequence[str]) -> dict[str, Decimal]:
-        """What is left of those of these orders that may still trade."""
+        """Return the leaves quantity of those of these orders that may still trade."""
 
         def look(venue: VenueModel) -> dict[str, Decimal]:
             found = ((name, venue.exchange(PREDICTION).find(ME.owner, name)) for name in cl_ord_ids)

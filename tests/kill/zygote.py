@@ -1,7 +1,7 @@
-"""`python -m tests.kill.zygote`: has imported everything, and forks a client for each line it reads.
+"""`python -m tests.kill.zygote`: imports all modules once, and forks a client for each line it reads.
 
-It has one thread. It prints the process id of each child, and how it ended once it has; the child is laid to
-rest only then, so that nobody signals another process by its number.
+It has one thread. It prints the process id of each child, and a line when the child has died. The child is
+reaped only on request, so no other process gets its id while a signal may still be sent.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def _settings(values: dict[str, Any]) -> Settings:
 
 
 def _make_store(settings: Settings, life: Life, cells: mmap) -> None:
-    """Do nothing but open the store, which makes it the first time."""
+    """Only open the store, which creates it the first time."""
     cells[0] = Stage.STORE
     Doom(life, cells).begin()
     SqliteStore(settings.store, owner=settings.owner, sync=settings.sync).close()
 
 
 def _child(settings: Settings, life: Life, cells: mmap, pipe: int, *, only_store: bool) -> None:
-    """Live, and never return."""
+    """Run the client and never return."""
     status = 1
     try:
         if only_store:

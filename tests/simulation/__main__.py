@@ -1,4 +1,4 @@
-"""`python -m tests.simulation`: many seeds on all processors, or one seed with its log."""
+"""`python -m tests.simulation`: run many seeds on all processors, or replay one seed with its log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.simulation.run import Result, run, run_seed
 from tests.simulation.shrink import Shrinker
 
 SHOWN = 3
-"""Failures that are shrunk and shown; more of them are counted."""
+"""Number of failures that are shrunk and shown; further ones are only counted."""
 EVERY = 10.0
 """Seconds between two lines of progress."""
 
@@ -33,7 +33,7 @@ def _results(seeds: range, jobs: int) -> Iterator[Result]:
 
 
 def soak(seeds: range, jobs: int) -> Totals:
-    """Run seeds and print how it goes."""
+    """Run seeds and print the progress."""
     totals, begun = Totals(), time.monotonic()
     told = begun
     for result in _results(seeds, jobs):

@@ -1,4 +1,4 @@
-"""What must hold after every step of a process: nothing grows beyond its bound, no heartbeat is late."""
+"""Invariants after every step of a process: memory stays within its bounds, and no heartbeat is late."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from tests.simulation.process import Connection, Process
 
 HEARTBEAT_MARGIN = 0.2
-"""Seconds beyond HeartBtInt: four times what the simulated driver is late for a timer at most."""
+"""Seconds beyond HeartBtInt: four times the greatest delay of a timer in the simulated driver."""
 MAX_MESSAGE, MAX_HUGE = 4096, 8192
-"""Longest message that a side takes, before and after its operator had to raise the limit."""
+"""Longest message that a side accepts, before and after its operator had to raise the limit."""
 MAX_UNSENT = 8192
 MAX_HELD = 8
 MAX_EVENTS = 60
@@ -21,19 +21,19 @@ MAX_RECORD = 20
 MAX_OPEN, MAX_RESTING = 40, 6
 MAX_OPEN_BYTES, MAX_RESTING_BYTES = 4000, 3000
 MAX_HELD_BYTES, MAX_RECORD_BYTES, MAX_EVENT_BYTES = 1000, 3000, 32 * 1024
-"""Less than what as many messages have as may be held and recorded; one message may be longer than that."""
+"""Less than the bytes of the messages that may be held and recorded; one message may exceed it."""
 KEPT_BYTES = 200
 """Bytes that a store keeps for each message that it may keep."""
 MESSAGES_A_TURN = 10
-"""Stored messages that one call of a session looks at for resends."""
+"""Stored messages that one call of a session reads for resends."""
 ONE_READ = 64 * 1024
-"""Most that one call feeds a session with."""
+"""Most bytes that one call feeds to a session."""
 SHORTEST = 60
 """Bytes of the shortest message."""
 
 
 def check(process: Process, connection: Connection) -> None:
-    """Raise Violation if the session of a connection breaks a promise at this moment."""
+    """Raise Violation if the session of a connection exceeds a bound now."""
     session = connection.session
     core: Any = session._core
     side = connection.side.value
@@ -59,7 +59,7 @@ def check(process: Process, connection: Connection) -> None:
     if len(requests.by_key) > MAX_OPEN + MAX_EVENTS:  # after a restart, with answers that were not confirmed
         raise Violation("unbounded", f"{side} has {len(requests.by_key)} open requests")
     if requests.size >= MAX_OPEN_BYTES and process.life == 1:
-        # One that began below the bound may go beyond it, and then it is the last.
+        # A request that began below the bound may exceed it, and must then be the last.
         *_, last = requests.by_key.values()
         if requests.size - len(last.frame) >= MAX_OPEN_BYTES:
             raise Violation("unbounded", f"{side} has open requests of {requests.size} bytes")

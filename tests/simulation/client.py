@@ -1,6 +1,6 @@
-"""The client's program: it connects, sends orders while it is logged on, reconnects with patience.
+"""The client's program: it connects, sends orders while it is logged on, and reconnects with backoff.
 
-What its user was told is written down outside of the process.
+What its user learned is recorded outside of the process.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class Client(Process):
         """The session of the last connection."""
         self._failures = 0
         self.restart_numbers = False
-        """Whether the next Logon restarts the numbers, because the operator or a refusal asks for it."""
+        """Whether the next Logon resets the numbers, because the operator or a refusal requires it."""
         self.established_at: float | None = None
         self._rested: set[str] = set()
-        """OrderIDs of the orders that rest, as far as this user was told."""
+        """OrderIDs of the resting orders, as far as this user knows."""
         self._attempt_at(0.0)
 
     # Connecting
@@ -89,7 +89,7 @@ class Client(Process):
         self.restart_numbers = False
         self._session = session
         connection = self.open(link, session)
-        # What the user has still to take is confirmed to the session that goes on with it.
+        # Events that the user still has to take are confirmed to the session that continues it.
         self.queue = deque((connection, event) for _, event in self.queue)
         session.connect(self.now)
         self.attend(connection)
@@ -110,10 +110,10 @@ class Client(Process):
         self.established_at = None
         self._back_off()
 
-    # What the user does
+    # The user
 
     def say(self, message: Message) -> None:
-        """Send a message, if the session takes it."""
+        """Send a message, if the session accepts it."""
         connection = self.connection
         if connection is None or not connection.session.is_established:
             return
@@ -178,7 +178,7 @@ class Client(Process):
 
 
 def told_of_logon(world: World, sender: Side, event: LoggedOn) -> None:
-    """The receiver learns in which epoch the sender's numbers are."""
+    """Record in which epoch of the sender's numbers the receiver is."""
     ledger = world.ledgers[sender]
     header: Any = event.logon.header
     logon = world.wire.logons[sender, scalars.format_utctimestamp(header.sending_time)]

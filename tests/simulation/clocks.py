@@ -9,11 +9,11 @@ from kalshi_fix_sansio.clock import Instant
 
 START = datetime(2026, 8, 21, 14, 0, 0, tzinfo=UTC)
 MAX_OFFSET = 8.0
-"""How far a wall clock may be off, so that two of them and a delay stay within the tolerance."""
+"""How far a wall clock may be off, so two of them and a delay stay within the tolerance."""
 
 
 class SideClock:
-    """A monotonic clock that runs at its own rate, and a wall clock that drifts and is put right."""
+    """A monotonic clock that runs at its own rate, and a wall clock that drifts and is corrected."""
 
     __slots__ = ("_base", "_rate", "_utc_rate", "offset", "wrong")
 
@@ -23,7 +23,7 @@ class SideClock:
         self._utc_rate = 1 + random.uniform(-2e-4, 2e-4)
         self.offset = random.uniform(-MAX_OFFSET / 2, MAX_OFFSET / 2)
         self.wrong = 0.0
-        """What a fault adds for a while."""
+        """The temporary offset that a fault adds."""
 
     def monotonic(self, virtual: float) -> float:
         return self._base + virtual * self._rate
@@ -33,17 +33,17 @@ class SideClock:
         return Instant(self._base + virtual * self._rate, utc)
 
     def virtual(self, monotonic: float) -> float:
-        """When the monotonic clock shows this."""
+        """Return the virtual time at which the monotonic clock shows this."""
         return (monotonic - self._base) / self._rate
 
     def step(self, seconds: float) -> None:
-        """Step the wall clock, as far as both remain believable."""
+        """Step the wall clock, as far as the clocks of both sides stay within the tolerance."""
         self.offset = max(-MAX_OFFSET, min(MAX_OFFSET, self.offset + seconds))
 
     def stand_still(self, seconds: float) -> None:
-        """Take back what the monotonic clock has counted while the machine slept."""
+        """Subtract the time that the machine slept from the monotonic clock."""
         self._base -= seconds * self._rate
 
     def reboot(self, virtual: float, random: Random) -> None:
-        """Let the monotonic clock begin anew, as a restart of the machine does."""
+        """Restart the monotonic clock, as a restart of the machine does."""
         self._base = random.uniform(0, 1e4) - virtual * self._rate

@@ -1,7 +1,7 @@
 """A durable store on a simulated disk: recorded, committed, synced.
 
-A crash loses what is only recorded. A power loss loses, beyond that, commits that were not synced: all after
-a random one. What nothing that may leave depends on is committed and not synced, as in the store on SQLite.
+A crash loses changes that are only recorded. A power loss also loses commits that were not synced: all after
+a random one. Changes that no outgoing bytes depend on are committed and not synced, as in the SQLite store.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from tests.simulation.orders import Key, keys_of
 
 Entry = tuple[str, tuple[Any, ...]]
 LAZY = frozenset({"advance", "settle", "forget"})
-"""Changes whose loss only means that something comes again."""
+"""Changes whose loss only causes redelivery."""
 
 
 class Disk:
-    """What survives of one side's store."""
+    """The surviving part of one side's store."""
 
     def __init__(self, *, synced: bool, keep: int, eager: bool = False) -> None:
         self.keep = keep
@@ -32,11 +32,11 @@ class Disk:
         """Lengths of `log` after each commit."""
         self.synced_at_once = synced
         self.synced = 0
-        """Length of `log` that a power loss leaves."""
+        """Length of `log` that survives a power loss."""
         self.failure: str | None = None
         """How the disk fails at present."""
         self.lied = False
-        """Whether a power loss took what was promised to last."""
+        """Whether a power loss lost changes that were reported as durable."""
 
     def write(self, entries: list[Entry]) -> None:
         self.log += entries
@@ -46,36 +46,36 @@ class Disk:
             self.synced = len(self.log)
 
     def lose_power(self, random: Random) -> None:
-        """Keep what is synced, and perhaps some of the commits after it."""
+        """Keep the synced changes, and perhaps some of the commits after them."""
         self.keep_first(random.choice([mark for mark in self.marks if mark >= self.synced] or [self.synced]))
 
     def keep_first(self, length: int) -> None:
-        """Keep this much of the log."""
+        """Keep this many changes of the log."""
         self.lied |= any(name not in LAZY for name, _ in self.log[length:])
         self.marks = [mark for mark in self.marks if mark <= length]
         del self.log[length:]
 
     def open(self) -> Any:
-        """Begin a new life on what is left; return its store."""
+        """Begin a new life from the surviving changes and return its store."""
         return DiskStore(self)
 
     def remove(self) -> None:
-        """The run is over."""
+        """Do nothing at the end of a run."""
 
 
 class DiskStore(MemoryStore):
-    """The store of one process over a Disk; after a failure it is of no use."""
+    """The store of one process on a Disk; unusable after a failure."""
 
     def __init__(self, disk: Disk) -> None:
         super().__init__(
             max_messages=disk.keep, max_bytes=bounds.KEPT_BYTES * disk.keep, max_age=timedelta(hours=72)
         )
         self.kept_bytes = 0
-        """Of the messages that are kept."""
+        """Bytes of the kept messages."""
         self.walked = 0
-        """How many of them were looked at for resends since this was last set to 0."""
+        """How many messages were read for resends since this was last set to 0."""
         self.epoch = 0
-        """How often the numbers were restarted."""
+        """How often the numbers were reset."""
         self._disk = disk
         self._pending: list[Entry] = []
         self._broken = False
@@ -92,29 +92,29 @@ class DiskStore(MemoryStore):
             raise StoreError(f"the simulated disk fails ({failure}); free space and start again")
 
     def close(self) -> None:
-        """Leave the file to the next one."""
+        """Release the file for the next process."""
 
     def crash(self, torn: Random | None) -> None:
-        """The process dies. With `torn`, a first part of what was not committed is on the disk all the same,
-        as where a store writes lazily."""
+        """End the process. With `torn`, a first part of the uncommitted changes is on the disk all the same,
+        as with a store that writes lazily."""
         if torn is not None and not self._broken:
             self._disk.write(self._pending[: torn.randrange(len(self._pending) + 1)])
 
     def lose_power(self, random: Random) -> None:
-        """The machine goes dark."""
+        """Lose power."""
         self._disk.lose_power(random)
 
     @property
     def lied(self) -> bool:
-        """Whether the disk has lost what it had committed."""
+        """Whether the disk has lost changes that it had committed."""
         return self._disk.lied
 
     def peek_requests(self) -> set[Key]:
-        """The open requests, whatever fails at present."""
+        """Return the open requests, whatever fails at present."""
         return set(keys_of(super().open_requests()))
 
     def keep_only(self, count: int) -> None:
-        """Forget, for good, all messages but the last `count`."""
+        """Permanently forget all messages but the last `count`."""
         kept = list(self._messages.values())
         if len(kept) > count:
             moment = kept[-count].sent_at if count else datetime.max.replace(tzinfo=UTC)
@@ -168,7 +168,7 @@ class DiskStore(MemoryStore):
             self._disk.write(self._pending)
             self._pending = []
 
-    # Each change, as it is made and as it is made again
+    # The changes, as they are recorded and as they are replayed
 
     def _do_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         super().record_sent(seq_num, message)
@@ -179,7 +179,7 @@ class DiskStore(MemoryStore):
         self._weigh()
 
     def _weigh(self) -> None:
-        """Add up anew, because what is forgotten goes by number, age and size."""
+        """Recompute the bytes, because messages are forgotten by number, age and size."""
         self.kept_bytes = sum(len(message.frame) for message in self._messages.values())
 
     def _do_advance(self, next_incoming: int) -> None:

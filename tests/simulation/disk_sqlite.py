@@ -1,7 +1,7 @@
-"""The store on SQLite, on a disk that loses what was not synced, held to the simulated store step by step.
+"""The SQLite store on a disk that loses unsynced data, compared with the simulated store at every step.
 
-Every change goes to both. After a crash or a power loss the file is opened anew, and what it holds must be
-what the simulated store would hold after some first part of the changes, no shorter than was promised.
+Every change is applied to both. After a crash or a power loss the file is opened again, and its content must
+equal that of the simulated store after some first part of the changes that is no shorter than promised.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _MEMORY = Path("/dev/shm")
 
 
 class SqliteDisk(Disk):
-    """The files of one side's store, and what should be in them."""
+    """The files of one side's store, and their expected content."""
 
     def __init__(self, *, synced: bool, keep: int) -> None:
         super().__init__(synced=synced, keep=keep)
         self.folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=_MEMORY if _MEMORY.is_dir() else None))
         self.life = 0
         self.remains: power_loss.Files | None = None
-        """What the former life has left."""
+        """Expected content left by the previous life."""
         self.begun = 0
         """Length of the log when it began."""
         self.dark = False
-        """Whether it ended with the power."""
+        """Whether it ended with a power loss."""
         self.unsure: list[Entry] = []
         """Changes that it had recorded and not committed."""
 
@@ -58,7 +58,7 @@ class SqliteDisk(Disk):
         return MirroredStore(self, DiskStore(self), store, real)
 
     def _find(self, store: SqliteStore) -> None:
-        """Find out how many of the changes are in the file."""
+        """Find how many of the changes are in the file."""
         promised = len(self.log)
         if self.dark:
             promised = self.synced if self.synced_at_once else self.begun
@@ -81,7 +81,7 @@ class SqliteDisk(Disk):
 
 
 def _state(store: Any) -> tuple[object, ...]:
-    """What two stores must agree on."""
+    """Return the state on which two stores must agree."""
     return (
         store.next_outgoing,
         store.next_incoming,
@@ -92,7 +92,7 @@ def _state(store: Any) -> tuple[object, ...]:
 
 
 class MirroredStore:
-    """A store on SQLite and its model."""
+    """A SQLite store and its model."""
 
     def __init__(self, disk: SqliteDisk, model: DiskStore, real: SqliteStore, under: power_loss.Disk) -> None:
         self._disk = disk
@@ -102,7 +102,7 @@ class MirroredStore:
         self.walked = 0
         _fail_as_told(real, disk)
 
-    # What the session asks
+    # Called by the session
 
     @property
     def next_outgoing(self) -> int:
@@ -166,7 +166,7 @@ class MirroredStore:
         self._real.commit()
         self._model.commit()
 
-    # What the world asks
+    # Called by the world
 
     @property
     def epoch(self) -> int:
@@ -188,7 +188,7 @@ class MirroredStore:
         return self._model.peek_requests()
 
     def keep_only(self, count: int) -> None:
-        """What goes here goes by number and age alone."""
+        """Do nothing: the SQLite store forgets by number and age alone."""
 
     def crash(self, torn: Random | None) -> None:
         self._abandon(self._under.files(), dark=False)
@@ -202,13 +202,13 @@ class MirroredStore:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file without another word to it."""
+        """Close the file without another statement."""
         self._real._unusable = self._real._unusable or "the process is gone"
         self._real.close()
 
 
 def _fail_as_told(store: SqliteStore, disk: SqliteDisk) -> None:
-    """Let the database fail where the disk does."""
+    """Make the database fail where the simulated disk fails."""
     database: Any = store._file._database
     execute = database.execute
     full = sqlite3.OperationalError("database or disk is full")

@@ -1,4 +1,4 @@
-"""Draws a schedule from a seed: a few kinds of faults of the many, so that each run goes deep somewhere."""
+"""Draws a schedule from a seed, with only a few of the kinds of faults, so each run tests a few deeply."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ WEIGHTS = {
     Kind.PROBE: 0.5,
     Kind.CRASH: 3.0,
 }
-"""How often a kind is among those of a run, beside the others' 1."""
+"""Relative frequency of a kind of fault in a run; 1 for the others."""
 SQLITE_SHARE = 0.1
 UNSYNCED_SHARE = 0.05
-"""Share of runs in which a commit is no sync."""
+"""Share of runs in which commits are not synced."""
 
 _OF_THE_VENUE = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE, Kind.UNSURE})
 _OF_THE_CLIENT = frozenset({Kind.RESTART, Kind.FLOOD, Kind.REUSE})
@@ -99,7 +99,7 @@ def draw(seed: int) -> Schedule:
 
 
 def _storm(random: Random, calm: float) -> Callable[[], float]:
-    """Draws times close to one another, so that faults meet."""
+    """Draw times close to one another, to make faults overlap."""
     center, width = random.uniform(0.0, calm), random.choice([0.3, 3.0, 15.0])
     return lambda: min(max(random.gauss(center, width), 0.0), calm)
 

@@ -1,4 +1,4 @@
-"""Which faults explain the end of a session: one that no fault of the run explains is a violation."""
+"""Which faults explain the end of a session. An end that no fault of the run explains is a violation."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _DEAD = frozenset({Kind.VANISH, Kind.POWER})
 _GONE = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK})
 
 _HELD_UP = frozenset({Kind.FREEZE})
-"""What a session always notices. A sleep shorter than the tolerance shows on the wall clock alone, and is
-too short for that; with clocks that differ, what waited may then be too old."""
+"""Faults that a session always notices. A sleep shorter than the tolerance shows on the wall clock alone, and
+is too short for that; with clocks that differ, messages that waited may then be too old."""
 TOO_OLD = "SendingTime is more than"
 
 _BY_TEXT: dict[str, frozenset[Kind]] = {
@@ -32,7 +32,7 @@ _BY_TEXT: dict[str, frozenset[Kind]] = {
     "MsgSeqNum too low": frozenset({Kind.RESET}),
     "MsgSeqNum must be 1": frozenset({Kind.RESET}),
 }
-"""Faults of which there must be one, by how the text begins, contains or ends."""
+"""Faults of which at least one is required, by how the text begins, contains or ends."""
 _BY_REASON: dict[CloseReason, frozenset[Kind]] = {
     CloseReason.PEER_SILENT: _LATE | _LOST | _DEAD,
     CloseReason.LOGON_TIMEOUT: _LATE | _LOST | _DEAD | {Kind.RESET, Kind.CRASH, Kind.DISK},
@@ -46,13 +46,13 @@ _BY_REASON: dict[CloseReason, frozenset[Kind]] = {
     CloseReason.SEQUENCE_TOO_LOW: frozenset({Kind.RESET}),
 }
 _SAID = frozenset({"enough", "maintenance"})
-"""What an operator says who logs out or gives up."""
+"""Texts of an operator who logs out or gives up."""
 
 
 def is_explained(event: SessionEnded, schedule: Schedule, side: Side, *, logged_on: bool) -> bool:
-    """Say whether a fault of this run can have ended a session of this side so.
+    """Return whether a fault of this run can have ended a session of this side with this event.
 
-    A session that was held up itself, and had logged on, does not blame its peer for what it reads late.
+    A session that was held up after its logon does not blame its peer for messages that it reads late.
     """
     faults = schedule.faults
     if logged_on and event.text.startswith(TOO_OLD):

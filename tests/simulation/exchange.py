@@ -1,4 +1,4 @@
-"""The venue's application and its own database, which no crash of the session's process touches.
+"""The venue's application and its own database, which survive every crash of the session's process.
 
 Messages wait in its outbox until a session, or the store where there is resend, has taken them.
 """
@@ -73,8 +73,8 @@ def quote(quote_id: str) -> Message:
 
 
 def work(session: str, uid: str, number: int) -> Message:
-    """What the client sends: an order, or now and then a cancel of the one before; the like on other
-    sessions."""
+    """Return the client's next message: an order, or now and then a cancel of the previous one; the
+    equivalents on other sessions."""
     before = f"{uid.rstrip('0123456789')}{number - 1}"
     if session == "KalshiMD":
         return subscription(uid)
@@ -84,7 +84,7 @@ def work(session: str, uid: str, number: int) -> Message:
 
 
 def request_and_cancel(session: str, uid: str, *, quotes: bool) -> list[Message]:
-    """A request and its cancel under one id, as far as this session takes them."""
+    """Return a request and its cancel under one id, as far as this session allows them."""
     if session == "KalshiRFQ":
         return [quote(uid), QuoteCancel(quote_id=uid)]
     if session == "KalshiRT" and quotes:
@@ -94,14 +94,14 @@ def request_and_cancel(session: str, uid: str, *, quotes: bool) -> list[Message]
 
 
 def is_cancelled(report: Any) -> bool:
-    """Say whether a message reports an order or a quote as cancelled."""
+    """Return whether a message reports an order or a quote as cancelled."""
     if report.MSG_TYPE == "8":
         return bool(report.exec_type == CANCELED)
     return bool(report.MSG_TYPE == "AI" and report.quote_status == QUOTE_CANCELED)
 
 
 def follow(rested: set[str], report: Any) -> None:
-    """Take what a report says of an order: that it rests, or rests no more."""
+    """Update the resting orders from a report."""
     if report.ord_status in {NEW, PARTLY_FILLED, PENDING_CANCEL}:
         rested.add(report.order_id)
     elif report.ord_status in {CANCELED, REJECTED}:
@@ -109,7 +109,7 @@ def follow(rested: set[str], report: Any) -> None:
 
 
 class Exchange:
-    """Answers requests, and has things to say unasked."""
+    """Answers requests, and sends unsolicited messages."""
 
     def __init__(self, world: World, random: Random) -> None:
         self._world = world
@@ -119,29 +119,29 @@ class Exchange:
         self._ids: set[str] = set()
         """ClOrdIDs of orders."""
         self._answered_by: dict[str, float] = {}
-        """When all that is to be said of a request will have been."""
+        """When the last answer to a request is due."""
         self.outbox: deque[Message] = deque()
         self._unpublished: deque[Make] = deque()
-        """What happened while the exchange is paused, in order."""
+        """Reports that wait while the exchange is paused, in order."""
         self.paused_until = 0.0
         self.unsure_until = 0.0
-        """Until when the order gateway does not know what becomes of orders."""
+        """The time until which the order gateway does not know the outcome of orders."""
         self.about: dict[str, Key | None] = {}
-        """Which request a message says the outcome of."""
+        """The request whose outcome a message reports."""
         self.unsure: Counter[bool] = Counter()
-        """How many orders were answered by EXCHANGE_UNAVAILABLE that are (True) or are not in the book."""
+        """How many orders answered by EXCHANGE_UNAVAILABLE are (True) or are not in the book."""
 
     def _uid(self) -> str:
         self._count += 1
         return f"e{self._count}"
 
     def take(self, message: Any) -> None:
-        """A request or a subscription; one that is known is a duplicate and changes nothing."""
+        """Accept a request or a subscription; a known one is a duplicate and changes nothing."""
         uid = uid_of(message)
         if message.MSG_TYPE == "V" or uid in self._known:
             return
         self._known.add(uid)
-        # What has to do with an order or a quote is answered after it.
+        # Requests about an order or a quote are answered after it.
         subject = _SUBJECTS.get(message.MSG_TYPE, lambda _: "")(message)
         delay = max(0.0, self._answered_by.get(subject, 0.0) - self._world.now)
         for make in _PLANS[message.MSG_TYPE](self, message):
@@ -153,12 +153,12 @@ class Exchange:
         self._world.at(self._world.now + delay, lambda: self.publish(make))
 
     def calm_down(self) -> None:
-        """Go on as usual."""
+        """End all pauses and failures."""
         self.paused_until = self.unsure_until = 0.0
         self._publish()
 
     def publish(self, make: Callable[[], Message]) -> None:
-        """Something happened that the client is to be told of."""
+        """Queue a message to the client."""
         self._unpublished.append(make)
         self._publish()
 
@@ -171,7 +171,7 @@ class Exchange:
             self._unpublished.clear()
             self._world.venue_has_news()
 
-    # What becomes of a request, each step when it is its time
+    # The outcome of a request, each step at its time
 
     def _order(self, message: Any) -> list[Make]:
         key, uid, random = key_of(message), message.cl_ord_id, self._random.random
@@ -221,17 +221,17 @@ class Exchange:
     # Messages
 
     def _answering(self, request: Message, make: Make) -> Make:
-        """What says the outcome of a request, made when it is its time."""
+        """Return a function that creates the message with the outcome of a request, when it is due."""
         key = key_of(request)
         return lambda: self._says_of(key, make())
 
     def _says_of(self, key: Key | None, message: Message) -> Message:
-        """Note that this message says what became of a request."""
+        """Record that this message contains the outcome of the request, and return it."""
         self.about[uid_of(message)] = key
         return message
 
     def unasked(self, text: str | None = None) -> Message:
-        """Something that the venue says by itself, of a type that the session allows."""
+        """Return an unsolicited message of a type that the session allows."""
         session = self._world.schedule.session
         if session == "KalshiPT":
             return MarketSettlementReport(

@@ -1,4 +1,4 @@
-"""How each kind of fault is done to a world. What a fault cannot be done to at its time is left out."""
+"""How each kind of fault is applied to a world. A fault that cannot be applied at its time is skipped."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 DISK_FAILURES = ("commit", "written", "advance", "read")
-"""What fails: a commit; a commit that is on the disk all the same; moving on; reading."""
+"""The failing operation: a commit; a commit that is on the disk all the same; advancing numbers; reading."""
 DOWNTIME = 1.0
 
 
 class Injector:
-    """Does the schedule's faults to a world, and counts those that were done."""
+    """Applies the schedule's faults to a world, and counts the faults that were applied."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.done: Counter[str] = Counter()
         self.downtime = dict.fromkeys(Side, DOWNTIME)
         self.torn: dict[Side, Random | None] = dict.fromkeys(Side)
-        """Draws how much of what was not committed the next crash of a side leaves."""
+        """Draws how many of the uncommitted changes survive the next crash of a side."""
         self._until: dict[tuple[Side, Kind], float] = {}
         self._stopped = False
 
@@ -67,7 +67,7 @@ class Injector:
                     self._world.at(self._world.now, pipe.writer.writable)
 
     def _lasting(self, fault: Fault, end: Callable[[], None]) -> bool:
-        """Let something end after the fault's seconds, unless one like it lasts longer."""
+        """End an effect after the fault's seconds, unless a similar one lasts longer."""
         world, key = self._world, (fault.side, fault.kind)
         self._until[key] = max(self._until.get(key, 0.0), world.now + fault.seconds)
 
@@ -262,10 +262,10 @@ class Injector:
         venue.paused_until = max(venue.paused_until, self._world.now + fault.seconds)
         return True
 
-    # What either side may ask of its session
+    # Calls that either side may make to its session
 
     def _call(self, connection: Connection, action: Callable[[], object]) -> bool:
-        """Do what the state of the session may forbid."""
+        """Make a call that the state of the session may forbid."""
         allowed = True
 
         def act() -> None:

@@ -1,7 +1,7 @@
-"""The truth about one direction: what was sent, what became of it, outside of every crash.
+"""The true state of one direction, recorded outside of every crash: the messages sent and their fate.
 
-A message is taken by the receiving user, or the user was told that it is lost, before anything behind it is
-taken. Taken twice, it is marked as a possible duplicate.
+Before any later message is taken, a message must be taken by the receiving user or reported to it as lost. A
+message taken twice must be marked as a possible duplicate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.simulation.schedule import Side
 from tests.simulation.violation import Violation
 
 QUANTITY = 10
-"""What is ordered, unless orders are to be told apart by it that have one id."""
+"""OrderQty of every order, except where orders of one id differ by their OrderQty."""
 
 
 @attrs.define
@@ -28,10 +28,10 @@ class Entry:
     number: int
     position: int
     left: bool = False
-    """Whether its bytes could have left the process."""
+    """Whether its bytes can have been written by the process."""
     taken: bool = False
     lost: str = ""
-    """How the receiving user was told that it does not come."""
+    """How its loss was reported to the receiving user."""
     filled: bool = False
     """Whether the sender filled the gap in its place."""
 
@@ -42,13 +42,13 @@ class Entry:
 _NAMES = {"D": "cl_ord_id", "F": "cl_ord_id", "8": "exec_id", "9": "order_id", "W": "symbol"}
 _NAMES |= {"S": "quote_id", "Z": "quote_id", "AI": "quote_req_id", "U9": "text"}
 _NAMES |= {"R": "quote_req_id", "UE": "quote_req_id", "UMS": "market_settlement_report_id"}
-"""Which attribute tells a message from others of its MsgType; of any other it is `rfq_id`."""
+"""Which attribute identifies a message among others of its MsgType; by default it is `rfq_id`."""
 _CANCELS = frozenset({"F", "Z", "UE"})
-"""These have the id of what they cancel, or one that it may have too."""
+"""Types that contain the id of what they cancel, or may have the same one."""
 
 
 def uid_of(message: Any) -> str:
-    """What tells a simulated message from every other."""
+    """Return the unique identifier of a simulated message."""
     kind = message.MSG_TYPE
     if kind == "V":
         return str(message.related_sym[0].symbol)
@@ -65,10 +65,10 @@ class Ledger:
         self.sender = sender
         self.entries: list[Entry] = []
         self.epoch = 0
-        """What the receiver believes to be in."""
+        """The numbers at which the receiver believes to be."""
         self.duplicates = 0
         self.forgiven = False
-        """Whether a disk lied, so that no promise holds."""
+        """Whether a disk lost committed changes, which voids all guarantees."""
         self._by_uid: dict[str, Entry] = {}
         self._by_number: dict[tuple[int, int], Entry] = {}
         self._settled = 0
@@ -76,7 +76,7 @@ class Ledger:
         self._last = -1
         """Position of the last one taken in this life of the receiver."""
         self._floor = (0, 0)
-        """Epoch and number below which nothing is delivered again: it was confirmed, and that is durable."""
+        """Epoch and number below which nothing is redelivered, because its confirmation is durable."""
 
     # The sender
 
@@ -87,14 +87,14 @@ class Ledger:
         self._by_number[epoch, number] = entry
 
     def left(self, epoch: int, number: int) -> Entry | None:
-        """The bytes of a message went to the wire."""
+        """Record that the bytes of a message were written to the wire."""
         entry = self._by_number.get((epoch, number))
         if entry is not None:
             entry.left = True
         return entry
 
     def sender_restarted(self, epoch: int, next_outgoing: int) -> list[Entry]:
-        """Take back what the sender's store does not know of; return it, oldest first."""
+        """Remove and return the messages that are missing from the sender's store, oldest first."""
         gone: list[Entry] = []
         while self.entries and (self.entries[-1].epoch, self.entries[-1].number) >= (epoch, next_outgoing):
             entry = self.entries.pop()
@@ -106,7 +106,7 @@ class Ledger:
         return gone[::-1]
 
     def filled(self, epoch: int, begin: int, end: int) -> list[Entry]:
-        """Note a gap fill; return the messages it stands for."""
+        """Record a gap fill and return the messages that it replaces."""
         found = [self._by_number[epoch, n] for n in range(begin, end) if (epoch, n) in self._by_number]
         for entry in found:
             entry.filled = True
@@ -115,12 +115,12 @@ class Ledger:
     # The receiver
 
     def receiver_restarted(self, epoch: int, next_incoming: int) -> None:
-        """The receiver's process begins a new life from its store."""
+        """Begin a new life of the receiver's process from its store."""
         self._last = -1
         self._floor = (epoch, next_incoming)
 
     def took(self, message: Any, *, poss_dup: bool) -> Entry:
-        """The receiving user takes a message."""
+        """Record that the receiving user took a message."""
         uid, number = uid_of(message), message.header.msg_seq_num
         entry = self._by_uid.get(uid)
         if entry is None:
@@ -153,14 +153,15 @@ class Ledger:
         return entry
 
     def restarted(self, epoch: int) -> None:
-        """The receiving user is told that the numbers restarted: what did not come of before is lost."""
+        """Record that the receiving user learned of a reset: earlier messages not received are lost."""
         self.epoch = epoch
         for entry in self.entries[self._settled :]:
             if not entry.taken and not entry.lost and entry.epoch < epoch:
                 entry.lost = "reset"
 
     def lost(self, begin: int, end: int, how: str) -> list[Entry]:
-        """The receiving user is told that numbers do not come; return the messages among them."""
+        """Record that numbers were reported as lost to the receiving user, and return the messages among
+        them."""
         found = [
             entry
             for n in range(begin, end + 1)
@@ -171,9 +172,9 @@ class Ledger:
         return found
 
     def at(self, number: int) -> Entry | None:
-        """The message under a number of the receiver's epoch."""
+        """Return the message with a number of the receiver's epoch."""
         return self._by_number.get((self.epoch, number))
 
     def outstanding(self) -> list[Entry]:
-        """What was neither taken nor is lost."""
+        """Return the messages that were neither taken nor lost."""
         return [entry for entry in self.entries[self._settled :] if not entry.taken and not entry.lost]

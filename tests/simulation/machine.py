@@ -1,7 +1,7 @@
-"""The orders that the client's user keeps, over the lives of its process.
+"""The orders that the client's user keeps, over all lives of its process.
 
-A process writes its journal with each event that it takes. One that dies leaves out what it sent since, which
-the store alone knows: the next one is told by OutcomesUnknown, or receives the answers again.
+A process writes its journal with each event that it takes. A crash loses the requests sent since, which only
+the store contains: OutcomesUnknown names them to the next process, or it receives the answers again.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ SESSIONS = ("KalshiRT", "KalshiNR")
 
 
 class UsersOrders:
-    """`Orders`, as the journal of a process has them."""
+    """`Orders`, restored from a process's journal."""
 
     def __init__(self, session: str) -> None:
         self._orders = Orders(session)
         self._journal = self._orders.dump()
         self._is_written = True
-        """Whether the journal contains everything; else it is as it was before the first request since."""
+        """Whether the journal is complete; otherwise it lacks the requests since the last event."""
         self._follows = session in SESSIONS
 
     def send(self, message: Message) -> None:
-        """Take a request that is about to be sent; the journal does not contain it yet."""
+        """Apply a request that is about to be sent; the journal does not contain it yet."""
         if self._follows and self._is_written:
             self._journal, self._is_written = self._orders.dump(), False
         self._apply(message)
 
     def withdraw(self, message: Message) -> None:
-        """Take back a request that the session has refused."""
+        """Remove a request that the session has refused."""
         self._orders.withdraw(message)
 
     def take(self, event: Event) -> None:
-        """Take an event, and write the journal."""
+        """Apply an event and write the journal."""
         self._is_written = True
         self._apply(event)
         if not self._follows or not isinstance(event, OutcomesUnknown):
@@ -50,7 +50,7 @@ class UsersOrders:
                 raise Violation("dropped", f"{request.label} has no outcome, and the orders leave it out")
 
     def restart(self) -> None:
-        """A new process continues from the journal."""
+        """Continue in a new process from the journal."""
         journal = self._orders.dump() if self._is_written else self._journal
         self._is_written = True
         with localcontext(HOSTILE_CONTEXTS["every trap"]):

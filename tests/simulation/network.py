@@ -1,6 +1,6 @@
-"""The wire between the two: a link of two pipes, and the weather over each direction.
+"""The network: a link of two pipes, and the network conditions of each direction.
 
-The weather outlasts links, so a fault that meets no connection waits for the next one.
+The conditions outlast links, so a fault that finds no connection waits for the next one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 from tests.simulation.schedule import Side
 
 ROOM = 64 * 1024
-"""Bytes that a direction takes before somebody must read."""
+"""Bytes that a direction buffers before the peer must read."""
 EOF_DELAY = 0.02
 
 
@@ -26,7 +26,7 @@ class Scheduler(Protocol):
 
 
 class End(Protocol):
-    """One party to a link."""
+    """One endpoint of a link."""
 
     @property
     def reading(self) -> bool: ...
@@ -39,7 +39,7 @@ class End(Protocol):
 
 
 class Weather:
-    """What happens to the bytes that one side sends, whichever link they take."""
+    """Faults of the bytes that one side sends, whichever link carries them."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -52,9 +52,9 @@ class Weather:
         self.room = ROOM
         self.cut_after: int | None = None
         self.spoil: deque[Callable[[bytes], bytes]] = deque()
-        """What is done to the next writes, one each."""
+        """Changes to the next writes, one for each write."""
         self.habits: dict[str, Callable[[bytes], bytes]] = {}
-        """How this side writes its messages for now, other than its session does."""
+        """Current deviations in how this side writes its messages."""
 
     def cut_up(self, data: bytes) -> list[bytes]:
         if not self.split:
@@ -74,7 +74,7 @@ class Weather:
         return when
 
     def clear_up(self) -> None:
-        """Forget every fault."""
+        """End every fault."""
         self.extra = self.grid = self.stalled_until = 0.0
         self.split = 0
         self.room = ROOM
@@ -134,18 +134,18 @@ class Pipe:
         self._plan()
 
     def finish(self) -> None:
-        """Let what was written arrive, and then the end of file."""
+        """Deliver the written bytes, and then the end of file."""
         self._closing = True
         self._plan()
 
     def discard(self) -> None:
-        """Carry nothing any more."""
+        """Drop everything from now on."""
         self.broken = True
         self._pieces.clear()
         self.used = 0
 
     def kick(self) -> None:
-        """Look again, because something changed."""
+        """Plan the next delivery again after a change."""
         self._plan()
 
     def _plan(self) -> None:
@@ -177,7 +177,7 @@ class Pipe:
         self._plan()
 
     def _hand_over(self, reader: End) -> None:
-        """Give the reader one piece, or all that is there where pieces are merged."""
+        """Give the reader one piece, or everything that has arrived where pieces are merged."""
         weather, now = self.weather, self._world.now
         _, data = self._pieces.popleft()
         if weather.grid:
@@ -212,7 +212,7 @@ class Link:
         self.pipes[side.other].reader = end
 
     def die(self) -> None:
-        """Lose what is on its way; both ends are told."""
+        """Lose the bytes in transit; both ends are notified."""
         for pipe in self.pipes.values():
             if not pipe.broken:
                 pipe.discard()
@@ -220,11 +220,11 @@ class Link:
                     self._world.at(self._world.now + EOF_DELAY, pipe.reader.eof)
 
     def vanish(self) -> None:
-        """Lose what is on its way and all that follows; nobody is told."""
+        """Lose the bytes in transit and all that follow; neither end is notified."""
         for pipe in self.pipes.values():
             pipe.discard()
 
     def leave(self, side: Side) -> None:
-        """One end closes: what it wrote arrives, what it did not read is lost."""
+        """Close one end: its written bytes arrive, its unread bytes are lost."""
         self.pipes[side].finish()
         self.pipes[side.other].discard()

@@ -1,9 +1,9 @@
-"""The truth about requests: each one that could have left has an outcome, or the user was told that it has
-none.
+"""The true state of requests: each one that can have been sent has an outcome, or was reported to the user as
+without one.
 
-Several requests may have one id. The venue knows which of them an answer is about; the client's session does
-not know it of a refusal, which counts for the oldest of them. So those with an outcome are counted there.
-What the venue says of one of them again, such as a fill, counts no more.
+Several requests may have one id. The venue knows which of them an answer is about. The client's session
+cannot tell for a refusal, which it applies to the oldest of them, so requests of one id are compared by
+count. Further reports about an answered request, such as fills, are not counted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NUMBER = re.compile(rb"\x0134=(\d+)\x01")
 
 
 def key_of(message: Any, number: int | None = None) -> Key | None:
-    """What a request is known by, if a message is one; its number is in its header once it was sent."""
+    """Return the keys of a message if it is a request; after sending, its header contains its number."""
     name = _IDS.get(message.MSG_TYPE)
     if name is None:
         return None
@@ -34,13 +34,13 @@ def key_of(message: Any, number: int | None = None) -> Key | None:
 
 
 def keys_of(requests: Iterable[OpenRequest]) -> list[Key]:
-    """What the session's open requests are known by."""
+    """Return the keys of the session's open requests."""
     return [(one.msg_type, one.request_id, int(_NUMBER.search(one.frame)[1])) for one in requests]  # type: ignore[index]
 
 
 @attrs.define
 class Request:
-    """An order, a cancel, a quote."""
+    """An order, a cancel or a quote."""
 
     key: Key
     life: int
@@ -48,7 +48,7 @@ class Request:
     outcome: bool = False
     """Whether the user has taken its outcome."""
     listed: str = ""
-    """Why the user was told that its outcome is unknown."""
+    """Why its outcome was reported to the user as unknown."""
 
     @property
     def settled(self) -> bool:
@@ -66,21 +66,22 @@ class Requests:
         self.known: dict[Key, Request] = {}
         self.forgiven = False
         self._may_be_listed: set[Key] = set()
-        """What was open in the store when this life of the client began, and what was sent since."""
+        """Requests open in the store when this life of the client began, and those sent since."""
 
     def sent(self, key: Key, life: int) -> None:
         self.known[key] = Request(key, life)
         self._may_be_listed.add(key)
 
     def taken_back(self, key: Key) -> None:
-        """It never left: the process died before."""
+        """Remove a request that was never sent because the process died first."""
         self.known.pop(key, None)
 
     def client_restarted(self, open_keys: set[Key], left: Callable[[Key], bool]) -> None:
-        """A new life begins; what the store still has open may be listed from now on."""
+        """Begin a new life; the requests that are still open in the store may be named from now on."""
         self._may_be_listed = set(open_keys)
         for group in self._groups():
-            # What has an outcome was perhaps named, or will be, in place of another one of the same id.
+            # A request with an outcome may have been named, or may be named later, in place of another of the
+            # same id.
             spare = sum(1 for one in group if one.outcome and (one.listed or one.key in open_keys))
             for request in group:
                 if request.settled or request.key in open_keys:
@@ -93,8 +94,8 @@ class Requests:
                     raise Violation("forgotten", f"{request} has no outcome, and the store has lost it")
 
     def answered(self, key: Key | None, *, ended: bool = False) -> None:
-        """The user takes a message that says the outcome of a request; `ended`, that a cancel was done, is
-        also the outcome of the order or quote that has the same id."""
+        """Record that the user took a message with the outcome of a request. With `ended`, an executed cancel
+        is also the outcome of the order or quote of the same id."""
         if ended and key is not None:
             for other in self.known.values():
                 other.outcome |= other.key[0] in {"D", "S"} and other.key[1] == key[1]
@@ -103,7 +104,7 @@ class Requests:
             request.outcome = True
 
     def unknown(self, keys: Iterable[Key], why: str) -> None:
-        """The user takes an OutcomesUnknown."""
+        """Record that the user took an OutcomesUnknown."""
         for key in keys:
             request = self.known.get(key)
             if request is None:
@@ -114,7 +115,7 @@ class Requests:
             request.listed = why
 
     def open(self) -> list[Request]:
-        """What is neither answered nor listed; of requests under one id only so many count."""
+        """Return the requests neither answered nor named; requests under one id are compared by count."""
         found: list[Request] = []
         for group in self._groups():
             unanswered = sorted((one for one in group if not one.outcome), key=lambda one: bool(one.listed))

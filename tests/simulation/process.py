@@ -1,7 +1,7 @@
-"""What both sides' programs share: one life of a process, its connections, its queue of events.
+"""The part that both sides' programs share: one life of a process, its connections and its queue of events.
 
-It is a driver as an adapter is one: bytes in, bytes out, events to the user, timers. It dies at the points
-where dying hurts.
+It is a driver as an adapter is: bytes in, bytes out, events to the user, timers. It can crash at the points
+where a crash does the most damage.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 CLOSE_PATIENCE = 2.0
-"""Seconds that a closed session's last bytes may take to be written."""
+"""Seconds that writing the last bytes of a closed session may take."""
 LATENESS = 0.05
 """Seconds that the driver may be late for a timer."""
 QUEUE_LIMIT = 30
@@ -37,13 +37,13 @@ QUEUE_LIMIT = 30
 
 
 class Point(Enum):
-    """Where a process may be told to die."""
+    """Where a process can be made to crash."""
 
     ANYWHERE = 0
     SENT = 1
-    """After `send`, before the bytes are asked for."""
+    """After `send`, before the bytes are requested."""
     COMMITTED = 2
-    """After the store was committed and the bytes are out, before they are written."""
+    """After the store was committed and the bytes were handed out, before they are written."""
     WRITTEN = 3
     """After a part of them was written."""
     HANDED_OUT = 4
@@ -55,7 +55,7 @@ class Point(Enum):
 
 
 class Died(Exception):
-    """The process dies here; nothing after this line of it happens."""
+    """The process dies at this line and executes nothing after it."""
 
 
 @attrs.define(eq=False)
@@ -68,10 +68,10 @@ class Connection:
     id: int
     session: Session
     output: bytes = b""
-    """What the session handed out and the link has not taken."""
+    """Bytes that the session handed out and the link has not accepted."""
     heart_bt_int: int = 0
     heard_at: float = 0.0
-    """When the session last handed out something, by the monotonic clock."""
+    """When the session last handed out bytes, by the monotonic clock."""
     blocked: bool = False
     paused: bool = False
     ended: SessionEnded | None = None
@@ -79,7 +79,7 @@ class Connection:
     close_at: float | None = None
     wake_at: float | None = None
 
-    # The link calls these
+    # Called by the link
 
     @property
     def reading(self) -> bool:
@@ -106,9 +106,9 @@ class Process(ABC):
         self.alive = True
         self.frozen_until = 0.0
         self._deferred: list[Callable[[], None]] = []
-        """What is to be done once it gets the processor again."""
+        """Actions to run once it gets the processor again."""
         self._timers_first = False
-        """Whether it looks at its timers before it reads, once it gets the processor again."""
+        """Whether it fires its timers before it reads, once it gets the processor again."""
         self._asleep_from: float | None = None
         self._asleep_until = 0.0
         self.connections: list[Connection] = []
@@ -118,10 +118,10 @@ class Process(ABC):
         self._taking_at: float | None = None
         self.slow_until = 0.0
         self.pace = world.schedule.pace
-        """Seconds between two events that the user takes; 0 for at once."""
+        """Seconds between two events that the user takes; 0 for no delay."""
         self.pace_until = world.schedule.calm
 
-    # Living
+    # Running
 
     @property
     def awake(self) -> bool:
@@ -133,7 +133,7 @@ class Process(ABC):
         return self.world.clocks[self.side].instant(self.world.now)
 
     def run(self, action: Callable[[], None]) -> None:
-        """Do something in this process, if it lives; later, if it is frozen."""
+        """Run an action in this process if it is alive; later, if it is frozen."""
         if not self.alive:
             return
         if self.world.now < self.frozen_until:
@@ -149,7 +149,7 @@ class Process(ABC):
         self.world.at(self.world.now + seconds, lambda: self.run(action))
 
     def doom(self, point: Point) -> None:
-        """Die at the next such point."""
+        """Crash at the next such point."""
         if point is Point.ANYWHERE:
             self.world.died(self.side)
         else:
@@ -166,14 +166,14 @@ class Process(ABC):
         self.world.at(self.frozen_until, self._go_on)
 
     def _go_on(self) -> None:
-        """Do what had to wait for the processor."""
+        """Run the actions that waited for the processor."""
         if self.awake:
             deferred, self._deferred = self._deferred, []
             for action in deferred:
                 self.run(action)
 
     def suspend(self, seconds: float, *, timers_first: bool = False) -> None:
-        """The machine sleeps: this process stands still, and so does its monotonic clock."""
+        """Suspend the machine: this process and its monotonic clock stop."""
         if self._asleep_from is None:
             self._asleep_from = self.world.now
         self._asleep_until = max(self._asleep_until, self.world.now + seconds)
@@ -217,7 +217,7 @@ class Process(ABC):
         self.close(connection)
 
     def attend(self, connection: Connection) -> None:
-        """Do all that a call to the session may have made necessary."""
+        """Do everything that a call to the session may have made necessary."""
         if connection.closed:
             return
         self.collect(connection)
@@ -233,7 +233,7 @@ class Process(ABC):
         self._set_alarm(connection)
 
     def collect(self, connection: Connection) -> None:
-        """Take the events of a session into the queue, and let the user have what it is ready for."""
+        """Take the events of a session into the queue, and pass on those that the user is ready for."""
         if self.explicit:
             events = connection.session.events()
             if events:
@@ -247,7 +247,7 @@ class Process(ABC):
         self._mind_the_queue(connection)
 
     def _collect_the_rest(self, connection: Connection) -> None:
-        """Let the user have everything, without a queue; asking for more confirms what it had."""
+        """Pass every event to the user, without a queue; asking for more confirms the previous ones."""
         while events := connection.session.events():
             self.point(Point.HANDED_OUT)
             for event in events:
@@ -256,7 +256,7 @@ class Process(ABC):
                 self.point(Point.TAKEN)
 
     def watch(self, connection: Connection, event: Event) -> None:
-        """Note what the driver itself must know."""
+        """Record the events that the driver itself depends on."""
         if isinstance(event, LoggedOn):
             connection.heart_bt_int = event.heart_bt_int
             connection.heard_at = self.now.monotonic
@@ -269,7 +269,8 @@ class Process(ABC):
             self._mind_the_late(connection, event)
 
     def _mind_the_late(self, connection: Connection, event: MessageRejected) -> None:
-        """What is late, and has no other fault, is not refused for good: it comes again, or is delivered."""
+        """Check that a message that is late and otherwise valid is not refused finally: it is redelivered
+        later."""
         message: Any = event.message
         if (
             not event.comes_again
@@ -280,7 +281,7 @@ class Process(ABC):
             raise Violation("refused for good", f"{uid_of(message)} was late, and is not delivered")
 
     def _mind_the_queue(self, connection: Connection) -> None:
-        """Stop reading when the user does not follow, go on when it does."""
+        """Stop reading when the user falls behind, and read again when it has caught up."""
         behind = len(self.queue) >= QUEUE_LIMIT or (self.slow and not self.explicit)
         if behind and not connection.paused:
             connection.paused = True
@@ -291,7 +292,7 @@ class Process(ABC):
             connection.link.pipes[self.side.other].kick()
 
     def flush(self, connection: Connection) -> None:
-        """Write what the session has to say, as far as the link takes it."""
+        """Write the session's bytes, as far as the link accepts them."""
         pipe = connection.link.pipes[self.side]
         while True:
             if not connection.output:
@@ -329,7 +330,7 @@ class Process(ABC):
 
     @abstractmethod
     def closed(self, connection: Connection) -> None:
-        """A connection is over."""
+        """Remove a connection that is over."""
 
     def _set_alarm(self, connection: Connection) -> None:
         deadline = connection.session.next_deadline()
@@ -361,7 +362,7 @@ class Process(ABC):
         return self.world.now < self.slow_until
 
     def slow_down(self, seconds: float, pace: float) -> None:
-        """Take nothing for a while, then one by one."""
+        """Take no event for a while, then one by one."""
         self.slow_until = self.world.now + seconds
         self.pace = max(pace, self.world.schedule.pace)
         self.after(seconds, self._wake_user)
@@ -372,7 +373,7 @@ class Process(ABC):
             self.attend(connection)
 
     def take(self) -> None:
-        """Let the user take events: all, or one and the next one later."""
+        """Let the user take events: all of them, or one now and the next one later."""
         while self.queue and not self.slow:
             if self._taking_at is not None and self.world.now < self._taking_at:
                 return
@@ -390,12 +391,12 @@ class Process(ABC):
 
     @abstractmethod
     def user(self, connection: Connection, event: Event) -> None:
-        """The user's program deals with one event."""
+        """Process one event in the user's program."""
 
-    # Dying
+    # Crashing
 
     def spare(self) -> None:
-        """Whatever was to slow it down or to kill it is over."""
+        """End every slowdown and planned crash."""
         self._doomed = None
         if self.world.now < self.frozen_until:
             self.frozen_until = self.world.now
@@ -405,7 +406,7 @@ class Process(ABC):
         self.after(0.0, self._wake_user)
 
     def die(self, *, power: bool) -> None:
-        """The process is gone: its connections close, or with the power just end."""
+        """End the process: its connections are closed, or after a power loss just stop."""
         self.alive = False
         for connection in self.connections:
             connection.closed = True

@@ -1,4 +1,4 @@
-"""What somebody learns who iterates over `messages()`: as much of loss and doubt as a user of `events()`."""
+"""`messages()` must report as much of losses and unknown outcomes as `events()` does."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.simulation.ledger import Entry
 from tests.simulation.violation import Violation
 
 _NAMES = ("begin", "end", "requests", "message", "orders", "complete")
-"""What events of loss and doubt name, and their errors as well."""
+"""Attributes that events of loss and unknown outcomes share with their errors."""
 
 
 def check(event: Event, lost: Sequence[Entry]) -> None:
-    """Raise Violation if an event, which told its user that messages are lost, tells a reader less."""
+    """Raise Violation if `messages()` reports less of a loss than its event does."""
     shown: Any = iteration.message_or_error(event)
     if isinstance(event, MessageReceived | RejectReceived):
         wanted = event.message if isinstance(event, MessageReceived) else event.reject

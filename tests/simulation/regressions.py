@@ -1,4 +1,5 @@
-"""Schedules that once broke an invariant, shortened, by what was wrong. README.md tells each one's story."""
+"""Shortened schedules that once violated an invariant, by the bug they found; README.md describes each
+bug."""
 
 from __future__ import annotations
 

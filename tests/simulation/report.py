@@ -1,4 +1,4 @@
-"""What is printed: the sums of many runs, and all there is to say about a failure."""
+"""The printed reports: totals of many runs, and the details of a failure."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Totals:
             self.failures.append(result)
 
     def progress(self, seconds: float) -> str:
-        """One line for somebody who waits."""
+        """Return one line of progress."""
         return (
             f"{self.runs} seeds, {self.runs / max(seconds, 1e-9):.0f} a second; {self.messages} messages, "
             f"{sum(self.faults.values())} faults, {self.restarts} restarts, {len(self.failures)} violations"
         )
 
     def summary(self, seconds: float) -> str:
-        """The whole account."""
+        """Return the whole report."""
         never = sorted({kind.value for kind in Kind} - set(self.faults))
         lines = [
             f"{self.runs} seeds in {seconds:.0f} s, {self.runs / max(seconds, 1e-9):.1f} a second",
@@ -72,7 +72,7 @@ def _listed(counter: Counter[str]) -> str:
 
 
 def failure(seed: int, shrunk: Schedule, result: Result, log: Iterable[str]) -> str:
-    """All that is needed to see why, and to keep it as a test."""
+    """Return everything needed to understand a failure and to keep it as a test."""
     return "\n".join(
         [
             f"violation of {result.rule!r} by seed {seed}: {result.text}",

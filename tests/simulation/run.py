@@ -1,4 +1,4 @@
-"""Runs one schedule and says what came of it."""
+"""Runs one schedule and returns its result."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.simulation.world import World
 
 @attrs.define
 class Result:
-    """What came of a run."""
+    """The result of a run."""
 
     schedule: Schedule
     rule: str = ""
-    """The invariant that did not hold; empty when all is well."""
+    """The violated invariant; empty if none."""
     text: str = ""
     faults: Counter[str] = attrs.field(factory=Counter)
     endings: Counter[str] = attrs.field(factory=Counter)
@@ -33,7 +33,7 @@ class Result:
 
 
 def run(schedule: Schedule, *, keep_log: bool = False) -> Result:
-    """Run a schedule to its end or to the first invariant that does not hold."""
+    """Run a schedule to its end or to the first violated invariant."""
     result = Result(schedule)
     world = World(schedule, keep_log=keep_log)
     try:
@@ -57,5 +57,5 @@ def run(schedule: Schedule, *, keep_log: bool = False) -> Result:
 
 
 def run_seed(seed: int) -> Result:
-    """Run what a seed draws."""
+    """Run the schedule of a seed."""
     return run(draw(seed))

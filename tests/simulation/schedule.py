@@ -1,4 +1,4 @@
-"""What a run consists of: settings drawn from a seed, and an explicit list of faults.
+"""The definition of a run: settings drawn from a seed, and an explicit list of faults.
 
 A `Schedule` is a value whose repr is Python: a failing one is printed, shrunk, and pasted into a test.
 """
@@ -25,61 +25,61 @@ class Side(Enum):
 
 
 class Kind(Enum):
-    """A kind of fault. What `side`, `seconds` and `number` of a Fault mean is said here."""
+    """A kind of fault. Each member documents the meaning of `side`, `seconds` and `number` of a Fault."""
 
     DELAY = "delay"
-    """What `side` sends takes `number` milliseconds longer, for `seconds`."""
+    """Bytes of `side` take `number` milliseconds longer, for `seconds`."""
     SPLIT = "split"
-    """What `side` sends arrives in pieces of 1 to `number` bytes, for `seconds`."""
+    """Bytes of `side` arrive in pieces of 1 to `number` bytes, for `seconds`."""
     MERGE = "merge"
-    """What `side` sends arrives together every `number` milliseconds, for `seconds`."""
+    """Bytes of `side` arrive together every `number` milliseconds, for `seconds`."""
     STALL = "stall"
-    """Nothing that `side` sends arrives for `seconds`; then it arrives all at once."""
+    """No bytes of `side` arrive for `seconds`; then they arrive all at once."""
     CUT = "cut"
     """The connection dies once `number` more bytes of `side` have arrived."""
     VANISH = "vanish"
-    """The connection carries nothing any more, and neither side is told."""
+    """The connection drops all bytes, and neither side is notified."""
     GARBAGE = "garbage"
-    """Bytes that are no message, drawn from `number`, get into what `side` sends, anywhere."""
+    """Bytes that are no message, drawn from `number`, are inserted anywhere into the bytes of `side`."""
     FLIP = "flip"
-    """One byte of what `side` sends next, chosen by `number`, is another one."""
+    """One byte of the next bytes of `side`, chosen by `number`, is changed."""
     REPEAT = "repeat"
-    """An application message that `side` sent before, chosen by `number`, comes again with PossDupFlag."""
+    """An earlier application message of `side`, chosen by `number`, is sent again with PossDupFlag."""
     STALE = "stale"
-    """What `side` sends again has its first SendingTime for `seconds`, instead of a new one."""
+    """Messages that `side` resends keep their first SendingTime for `seconds`, instead of a new one."""
     NAME = "name"
-    """`side` goes by another of its accepted names for `seconds`; by turns if `number` is 1."""
+    """`side` uses another of its accepted names for `seconds`; alternately if `number` is 1."""
     FULL = "full"
-    """The connection takes only `number` bytes of `side` that were not read, for `seconds`."""
+    """The connection buffers only `number` unread bytes of `side`, for `seconds`."""
     CRASH = "crash"
     """The process of `side` dies at the next crash point `number` and starts again after `seconds`."""
     POWER = "power"
-    """The machine of `side` loses power, and what its disk had not synced (to the point that `number` draws);
-    it starts again after `seconds`."""
+    """The machine of `side` loses power, and the writes that its disk had not synced (to the point that
+    `number` draws); it starts again after `seconds`."""
     FREEZE = "freeze"
-    """The process of `side` gets no processor for `seconds`; then it looks at its timers before it reads if
+    """The process of `side` gets no processor for `seconds`; then it fires its timers before it reads if
     `number` is 1."""
     SUSPEND = "suspend"
-    """The machine of `side` sleeps for `seconds`: its wall clock goes on, its monotonic clock does not; then
-    as for FREEZE."""
+    """The machine of `side` sleeps for `seconds`: its wall clock continues, its monotonic clock does not;
+    then as for FREEZE."""
     SLOW = "slow"
     """The user of `side` takes no event for `seconds`, then one by one with pauses of `number` ms."""
     DISK = "disk"
     """The store of `side` fails for `seconds`, in the way that `number` chooses."""
     STEP = "step"
-    """The wall clock of `side` steps by `number` milliseconds; both stay within what is forgiven."""
+    """The wall clock of `side` steps by `number` milliseconds; both clocks stay within the tolerance."""
     CLOCK = "clock"
-    """The wall clock of `side` is `number` seconds off for `seconds`: more than is forgiven."""
+    """The wall clock of `side` is `number` seconds off for `seconds`: more than the tolerance."""
     MAINTENANCE = "maintenance"
-    """The venue drops every connection (`number` 0: with a Logout) and takes none for `seconds`."""
+    """The venue drops every connection (`number` 0: with a Logout) and accepts none for `seconds`."""
     REFUSE = "refuse"
-    """The venue refuses every Logon for `seconds`, by its text number `number`."""
+    """The venue refuses every Logon for `seconds`, with its text number `number`."""
     FORGET = "forget"
     """The retention window passes over all messages of `side` but the last `number`."""
     RESET = "reset"
-    """`side` restarts the numbers in mid-session."""
+    """`side` resets the sequence numbers during the session."""
     RESTART = "restart"
-    """The client's next Logon has ResetSeqNumFlag=Y, because its operator wants it."""
+    """The client's next Logon has ResetSeqNumFlag=Y, set by its operator."""
     LOGOUT = "logout"
     """`side` logs out."""
     ABORT = "abort"
@@ -91,8 +91,8 @@ class Kind(Enum):
     FLOOD = "flood"
     """The client sends `number` requests under one id."""
     REUSE = "reuse"
-    """The client sends a request and at once its cancel, under the same id: an order, or with `number` 1 what
-    has to do with quotes."""
+    """The client sends a request and at once its cancel, under the same id: an order, or with `number` 1 a
+    quote or a request for quotes."""
     UNSURE = "unsure"
     """For `seconds` the venue answers orders by EXCHANGE_UNAVAILABLE: some of them are in the book."""
     PAUSE = "pause"
@@ -106,7 +106,7 @@ class Kind(Enum):
 
 @attrs.frozen
 class Fault:
-    """One thing that goes wrong, `at` seconds after the start."""
+    """One fault, `at` seconds after the start."""
 
     at: float
     kind: Kind
@@ -125,7 +125,7 @@ class Fault:
 
 @attrs.frozen(kw_only=True)
 class Schedule:
-    """A whole run. The seed draws what is not listed: delays on the wire, the times of orders, answers."""
+    """A whole run. The seed draws the rest: delays on the wire, the times of orders, answers."""
 
     seed: int
     session: str = "KalshiRT"
@@ -135,7 +135,7 @@ class Schedule:
     orders: int = 20
     """Messages that the client sends, besides bursts."""
     reports: int = 20
-    """Messages that the venue sends unasked, besides bursts."""
+    """Unsolicited messages that the venue sends, besides bursts."""
     explicit: bool = True
     """Whether users confirm event by event (SessionConfig.explicit_confirm)."""
     pace: float = 0.0
@@ -153,15 +153,16 @@ class Schedule:
     page: int = 2048
     """Bytes at which a resend pauses."""
     sqlite: bool = False
-    """Whether both sides use the store on SQLite instead of the simulated disk."""
+    """Whether both sides use the SQLite store instead of the simulated disk."""
     eager: bool = False
-    """Whether a store writes at once what it need not commit before bytes leave, like the one on SQLite."""
+    """Whether a store writes changes at once that it need not commit before bytes are sent, as the SQLite
+    store does."""
     synced: bool = True
-    """Whether a commit is a sync too, so that a power loss loses nothing committed."""
+    """Whether every commit is also a sync, so a power loss loses nothing committed."""
     faults: tuple[Fault, ...] = ()
 
     def __repr__(self) -> str:
-        """Return what differs from the defaults, as Python that makes it again."""
+        """Return the settings that differ from the defaults, as Python that creates the schedule."""
         lines = [
             f"    {field.name}={value!r},"
             for field in attrs.fields(Schedule)

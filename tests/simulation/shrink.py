@@ -1,4 +1,4 @@
-"""Makes a failing schedule shorter as long as the same invariant fails: fewer faults, less work, plainer
+"""Shrinks a failing schedule as long as the same invariant fails: fewer faults, less work, simpler
 settings."""
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from tests.simulation.schedule import Fault, Schedule
 
 _SHRUNK_OTHERWISE = frozenset({"seed", "session", "heart_bt_int", "calm", "orders", "reports", "faults"})
 BUDGET = 600
-"""Runs that one failure is worth."""
+"""Runs to spend on one failure."""
 
 
 class Shrinker:
-    """Looks for the shortest schedule that still breaks the rule."""
+    """Searches for the shortest schedule that still violates the rule."""
 
     def __init__(self, rule: str, execute: Callable[[Schedule], Result] = run) -> None:
         self._rule = rule
@@ -56,7 +56,7 @@ class Shrinker:
         return schedule
 
     def _first(self, schedule: Schedule, simpler: Callable[[Schedule], Iterator[Schedule]]) -> Schedule:
-        """Take the first of some simpler schedules that fails, again and again."""
+        """Take the first of some simpler schedules that fails, repeatedly."""
         found = True
         while found:
             found = False
@@ -90,7 +90,7 @@ def _plainer(schedule: Schedule) -> Iterator[Schedule]:
 
 
 def _milder(schedule: Schedule) -> Iterator[Schedule]:
-    """Shorter and rounder faults."""
+    """Yield schedules with shorter and rounder faults."""
     for index, fault in enumerate(schedule.faults):
         changes: list[dict[str, Any]] = [
             {"at": float(round(fault.at))},

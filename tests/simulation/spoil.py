@@ -1,7 +1,7 @@
-"""What gets into the bytes on the wire: garbage, a changed byte, a message that was there before.
+"""Faults in the bytes on the wire: garbage, a changed byte, a repeated earlier message.
 
-None of that makes a message that the sender never wrote: one changed byte always shows in the CheckSum.
-Beside it, what a peer may write in another way than our session does.
+None of them produces a message that the sender never wrote: CheckSum always detects one changed byte. The
+module also has valid variations in how a peer writes its messages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.simulation.wire import ADMIN, Fields, frames
 Spoiler = Callable[[bytes], bytes]
 _FIELD = re.compile(rb"(\d+)=([^\x01]*)\x01")
 _AROUND = frozenset({b"8", b"9", b"10"})
-"""What encode_frame writes by itself."""
+"""Fields that encode_frame writes."""
 _HEADS = (
     b"8=FIXT.1.1\x01",
     b"8=FIXT.1.1\x019=99999\x0135=8\x01",
@@ -29,7 +29,7 @@ _HEADS = (
 
 
 def garbage(random: Random) -> Spoiler:
-    """Put some bytes somewhere into a write, between messages or inside one."""
+    """Insert random bytes into a write, between messages or inside one."""
 
     def act(data: bytes) -> bytes:
         junk = random.choice(_HEADS) + random.randbytes(random.randrange(60))
@@ -50,8 +50,7 @@ def flip(random: Random) -> Spoiler:
 
 
 def repeat(random: Random, seen: Callable[[], Mapping[int, bytes]], utc: Callable[[], datetime]) -> Spoiler:
-    """Write an application message of before once more, as a peer does that resends more than was asked
-    for."""
+    """Write an earlier application message once more, as a peer does that resends more than requested."""
 
     def act(data: bytes) -> bytes:
         found = [frame for frame in seen().values() if _msg_type(frame) not in ADMIN]
@@ -61,7 +60,7 @@ def repeat(random: Random, seen: Callable[[], Mapping[int, bytes]], utc: Callabl
 
 
 def with_first_times(data: bytes) -> bytes:
-    """Let what is sent again keep the SendingTime that it had first, as some engines do."""
+    """Keep the first SendingTime in resent messages, as some engines do."""
     return b"".join(_with_first_time(frame) for frame in frames(data))
 
 
@@ -74,7 +73,7 @@ def _with_first_time(frame: bytes) -> bytes:
 
 
 def under_another_name(name: bytes, *, by_turns: bool) -> Spoiler:
-    """Let every message, or every other one, have this SenderCompID. A client logs on by its own."""
+    """Give every message, or every other one, this SenderCompID. A client logs on under its own name."""
     turn = False
 
     def renamed(frame: bytes) -> bytes:
@@ -100,7 +99,7 @@ def _msg_type(frame: bytes) -> bytes:
 
 
 def again(frame: bytes, utc: datetime) -> bytes:
-    """A frame as its sender would resend it at this time."""
+    """Return a frame as its sender would resend it at this time."""
     fields = [field for field in _FIELD.findall(frame) if field[0] not in {*_AROUND, b"43"}]
     first_sent = dict(fields).get(b"122") or dict(fields)[b"52"]
     text = b""

@@ -15,8 +15,8 @@ from tests.simulation.run import run
 
 SEEDS = 600
 WITHOUT_MUTANT = {"store", "resurrected", "endless"}
-"""The store on SQLite has its own tests; an order that comes to life again would take two faults at once; and
-a run without end is a fault of the simulation."""
+"""Invariants without a mutant: the SQLite store has its own tests, a revived order would need two faults at
+once, and an endless run is a fault of the simulation."""
 
 
 @pytest.mark.parametrize("name", MUTANTS)

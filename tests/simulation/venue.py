@@ -1,4 +1,4 @@
-"""The venue's program: it takes connections, decides about logons, carries what the exchange has to say."""
+"""The venue's program: accepts connections, decides on logons, and sends the exchange's messages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class SimulatedVenue(Process):
         """The connection that is logged on."""
 
     def accept(self, link: Link) -> None:
-        """Take a connection."""
+        """Accept a connection."""
         session = Session(self.world.config(Side.VENUE))
         connection = self.open(link, session)
         session.connect(self.now)
@@ -56,7 +56,7 @@ class SimulatedVenue(Process):
             self.dispatch()
 
     def _admit(self, connection: Connection) -> None:
-        """Decide about a Logon."""
+        """Decide on a Logon."""
         if connection.closed or connection.session.wants_close:
             return
         text = self.world.refusal()
@@ -69,7 +69,8 @@ class SimulatedVenue(Process):
         connection.session.accept_logon(self.now, store=self.world.stores[Side.VENUE])
 
     def _unfinished(self, connection: Connection) -> bool:
-        """Whether events of a session wait that had the store before: it must have confirmed them first."""
+        """Return whether events of a session that had the store before still wait; they must be confirmed
+        first."""
         store = self.world.stores[Side.VENUE]
         return any(other is not connection and other.session.store is store for other, _ in self.queue)
 
@@ -82,7 +83,8 @@ class SimulatedVenue(Process):
                 self._admit(connection)
             case MessageReceived():
                 entry = up.took(event.message, poss_dup=event.poss_dup)
-                # Whoever asks for everything from a gap on is told that what it holds already is not resent.
+                # A request for everything after a gap is answered by a gap fill for messages that were
+                # already received.
                 if entry.filled and not event.poss_dup and not world.schedule.like_quickfix:
                     raise Violation("resurrected", f"{entry} came after its gap was filled")
                 world.exchange.take(event.message)
@@ -106,10 +108,11 @@ class SimulatedVenue(Process):
             case OutcomesUnknown():
                 raise Violation("invented", "the venue made no request")
 
-    # What the exchange has to say
+    # The exchange's messages
 
     def dispatch(self) -> None:
-        """Hand over what waits in the outbox: to the session, or to the store while nobody is there."""
+        """Pass on the messages in the outbox: to the session, or to the store while no client is
+        connected."""
         outbox, seat = self.world.exchange.outbox, self.seat
         while outbox:
             if seat is not None and seat.session.is_established:
@@ -130,7 +133,7 @@ class SimulatedVenue(Process):
             self.after(0.0, lambda: self.attend(seat))
 
     def _post(self) -> bool:
-        """Give the next message its number while nobody is connected, so that it can be asked for later."""
+        """Give the next message its number while no client is connected; a later resend includes it."""
         message = self.world.exchange.outbox[0]
         store = self.world.stores[Side.VENUE]
         number, now = store.next_outgoing, self.now

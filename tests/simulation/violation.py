@@ -1,4 +1,4 @@
-"""What is raised when an invariant does not hold."""
+"""The exception for a violated invariant."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""An observer at both ends of the wire: what each side writes, before anything happens to it.
+"""An observer at both ends of the wire: sees what each side writes, before any fault is applied.
 
-It keeps the log that a failure is printed with, and watches the numbers: none is used twice, none is left
-out within a connection, and what goes again is what went before.
+It keeps the log that is printed with a failure, and checks sequence numbers: none is used twice, none is
+skipped within a connection, and resent messages equal the original ones.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ ADMIN = frozenset({b"0", b"1", b"2", b"3", b"4", b"5", b"A"})
 
 Fields = list[tuple[bytes, bytes]]
 OnFill = Callable[[Side, int, int, int], None]
-"""Is told who filled, in which epoch, from which number on, and which number comes next."""
+"""Called with side, epoch, first number and next number of a gap fill."""
 
 
 def frames(data: bytes) -> list[bytes]:
-    """Cut what a session wrote; none of the simulated messages holds the start of another."""
+    """Split the bytes that a session wrote; no simulated message contains the start of another."""
     return [_START + part for part in data.split(_START)[1:]]
 
 
@@ -43,7 +43,7 @@ class Logon:
 
 @attrs.define
 class Written:
-    """What one side has written since its numbers began at 1."""
+    """The messages that one side has written since its numbers began at 1."""
 
     epoch: int = 0
     last: int = 0
@@ -72,20 +72,20 @@ class Wire:
         self.log: list[Line] = []
         self.messages = 0
         self.longest = 0
-        """Bytes of the longest one."""
+        """Bytes of the longest message."""
         self.forgiven = False
-        """Whether a disk has lied, so that a number may be used again."""
+        """Whether a disk has lost committed changes, so a number may be used again."""
         self._keep_log = keep_log
         self._fresh: set[tuple[Side, int]] = set()
 
     def note(
         self, at: float, side: Side, connection: int, data: bytes, epoch: int, *, void: bool
     ) -> list[tuple[int, int]]:
-        """Look at what a session hands out; `epoch` is that of its store. Return epoch and number
-        of the application messages among it.
+        """Check the bytes that a session hands out; `epoch` is that of its store. Return epoch and number of
+        the application messages among them.
 
-        While the peer waits for a reset to be answered, the number of a Logon means nothing to it (`void`): a
-        side may have done the reset, and died before its answer left.
+        While the peer waits for the answer to a reset, it ignores the number of a Logon (`void`): a side may
+        have done the reset, and died before its answer was sent.
         """
         applications: list[tuple[int, int]] = []
         parts = [(frame, _FIELD.findall(frame)) for frame in frames(data)]
@@ -119,7 +119,7 @@ class Wire:
         return applications
 
     def note_refusal(self, at: float, side: Side, connection: int, data: bytes) -> None:
-        """What is said to a peer whose Logon is not accepted has numbers of its own."""
+        """Log the answer to a peer whose Logon is refused; it has separate sequence numbers."""
         for frame in frames(data):
             self.messages += 1
             self.remark(at, side, readable(_FIELD.findall(frame)), connection)
@@ -130,12 +130,13 @@ class Wire:
         return values[b"35"] == b"A" and values.get(b"141") == b"Y" and values[b"34"] == b"1"
 
     def remark(self, at: float, side: Side, text: str, connection: int = 0) -> None:
-        """Put something into the log; without a connection it is not on the wire."""
+        """Add a remark to the log; without a connection it is not about the wire."""
         if self._keep_log:
             self.log.append(Line(at, side, connection, text))
 
     def _number(self, side: Side, connection: int, number: int, values: dict[bytes, bytes]) -> None:
-        """A message that goes for the first time: the next number, or on a new connection a later one."""
+        """Check a message that is sent for the first time: the next number, or on a new connection a later
+        one."""
         written, kind = self.written[side], values[b"35"].decode()
         if number <= written.last and not self.forgiven:
             raise Violation(
@@ -150,7 +151,7 @@ class Wire:
     def _again(
         self, side: Side, number: int, values: dict[bytes, bytes], fields: Fields, frame: bytes
     ) -> bool:
-        """A possible duplicate: a gap fill over numbers used before, or the message as it was (True)."""
+        """Check a possible duplicate: a gap fill over used numbers, or the original message (True)."""
         written = self.written[side]
         if values[b"35"] == b"4":
             end = int(values[b"36"])
@@ -174,7 +175,7 @@ class Wire:
 
 
 def readable(fields: Fields) -> str:
-    """A message for the log, without what is secret in it, or very long."""
+    """Return a message for the log, without secrets and shortened."""
     hidden = {b"96", b"10", b"9", b"8", b"49", b"56"}
     return "|".join(
         f"{tag.decode()}={value[:100].decode('latin-1')}" for tag, value in fields if tag not in hidden

@@ -1,4 +1,4 @@
-"""One run: virtual time, both sides, the wire between them, the truth, and the schedule's faults."""
+"""One run: virtual time, both sides, the wire between them, the true state, and the schedule's faults."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ RESEND_TIMEOUT, RESEND_ATTEMPTS = 10.0, 3
 LOGON_TIMEOUT, LOGOUT_TIMEOUT = 5.0, 5.0
 TOLERANCE = 30.0
 RESTART_TIME = 2.0
-"""Seconds that a process whose store failed takes to come back."""
+"""Seconds that a process whose store failed takes to restart."""
 STEPS = 200_000
-"""Events of a run beyond which it is taken for endless."""
+"""Events after which a run is considered endless."""
 
 
 class World:
@@ -68,11 +68,11 @@ class World:
         self.users_orders = UsersOrders(schedule.session)
         self.endings: Counter[str] = Counter()
         self.told: Counter[str] = Counter()
-        """What users were told of, by type of event."""
+        """Counts of the events that users took, by type."""
         self.other_names = {Side.CLIENT: OTHER_KEY.encode(), Side.VENUE: self._other_name()}
-        """By which each side may go as well."""
+        """The other accepted name of each side."""
         self.max_message = dict.fromkeys(Side, bounds.MAX_MESSAGE)
-        """Longest message that each side takes, as its operator has set it."""
+        """Longest message that each side accepts, as its operator has set it."""
         self.restarts = 0
         self.settled_at: float | None = None
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
@@ -96,7 +96,7 @@ class World:
         heapq.heappush(self._heap, (when, next(self._order), action))
 
     def finish(self) -> None:
-        """Run until all is quiet, or until it should have been."""
+        """Run until all is quiet, or until the time for it is up."""
         page, resend.PAGE = resend.PAGE, self.schedule.page
         turn, resend.MESSAGES_A_TURN = resend.MESSAGES_A_TURN, bounds.MESSAGES_A_TURN
         try:
@@ -118,9 +118,8 @@ class World:
 
     @property
     def patience(self) -> float:
-        """Seconds after the last fault within which both sides must be logged on, with nothing left over:
-        to find out that the peer is gone (twice), log out, try again, and have a resend asked for each time
-        that it may be."""
+        """Seconds after the last fault within which both sides must be logged on with nothing outstanding: to
+        find that the peer is gone (twice), log out, try again, and request a resend as often as allowed."""
         silence = 2.4 * self.schedule.heart_bt_int
         return 3 * silence + 4 * (LOGON_TIMEOUT + LOGOUT_TIMEOUT) + 2 * RESEND_TIMEOUT * RESEND_ATTEMPTS + 60
 
@@ -234,10 +233,10 @@ class World:
         return self._links
 
     def refusal(self) -> str | None:
-        """Why the venue takes no Logon at present."""
+        """Return why the venue refuses every Logon at present."""
         return self.refused_with if self.now < self.refused_until else None
 
-    # What the sides say
+    # What the sides report
 
     def wrote(self, process: Process, connection: Connection, data: bytes) -> None:
         side, ledger = process.side, self.ledgers[process.side]
@@ -262,7 +261,7 @@ class World:
         venue.run(venue.dispatch)
 
     def tell(self, side: Side, event: Event) -> None:
-        """The user of a side takes an event."""
+        """Record that the user of a side takes an event."""
         self.told[type(event).__name__] += 1
         if isinstance(event, MessageTooLarge):
             self.max_message[side] = bounds.MAX_HUGE  # an operator who reads it raises the limit
@@ -279,24 +278,24 @@ class World:
             raise Violation("unexplained", f"{process.side.value} ended: {event.reason.name}: {event.text}")
 
     def _filled(self, side: Side, epoch: int, begin: int, end: int) -> None:
-        """A side filled a gap: the venue never does it in place of what it still has."""
+        """Record a gap fill. The venue never fills the numbers of messages that it still has."""
         for entry in self.ledgers[side].filled(epoch, begin, end):
             if side is Side.VENUE and not entry.taken and not self.down.forgiven:
                 raise Violation("filled away", f"the venue filled the gap of {entry}")
 
     def lost(self, entries: list[Entry], event: MessagesLost) -> None:
-        """A side was told that messages are gone; they must be."""
+        """Check that messages reported as lost are really gone."""
         for entry in entries:
             sender = self.ledgers[Side.VENUE] if entry in self.down.entries else self.up
             store = self.stores[sender.sender]
             if entry.epoch == store.epoch and entry.number >= store.oldest_kept and not sender.forgiven:
                 raise Violation("false loss", f"{entry} is said to be lost ({event}); it is still kept")
 
-    # Dying and coming back
+    # Crashes and restarts
 
     def died(self, side: Side, *, power: Random | None = None, seconds: float | None = None) -> None:
-        """The process of a side is gone; it begins a new life later, from its disk. With `power` the machine
-        is too, and what its disk keeps is drawn from it."""
+        """End the process of a side and plan its next life, from its disk. With `power` the machine ends too,
+        and `power` draws what its disk keeps."""
         process = self.processes[side]
         if not process.alive:
             return
@@ -315,11 +314,11 @@ class World:
         self.at(self.now + wait, lambda: self._begin_life(side, process))
 
     def _forgive(self) -> None:
-        """A disk has lost what it had committed: nothing is promised from here on but to come back."""
+        """A disk has lost committed changes: from here on only recovery is guaranteed."""
         self.wire.forgiven = self.down.forgiven = self.up.forgiven = self.requests.forgiven = True
 
     def store_failed(self, process: Process) -> None:
-        """A program whose store failed ends, and is started again."""
+        """End and restart a program whose store failed."""
         if process.alive:
             self.died(process.side, seconds=RESTART_TIME)
 
@@ -356,7 +355,7 @@ class World:
     # The end
 
     def _calm_down(self) -> None:
-        """No fault from here on; what is left over must be put in order."""
+        """End all faults; everything outstanding must now be resolved."""
         self.injector.stop()
         self._watch()
 
@@ -375,7 +374,7 @@ class World:
             self.settled_at = self.now
 
     def _leftovers(self) -> list[str]:
-        """What is not as it should be when all is quiet."""
+        """Return everything that is unresolved when all is quiet."""
         found = []
         client, venue = self.client, self.venue
         connection, seat = client.connection, venue.seat
@@ -403,7 +402,7 @@ class World:
         return found
 
     def _check_the_end(self) -> None:
-        """What the store believes once all is quiet."""
+        """Check that each store has confirmed what its peer sent, once all is quiet."""
         if self.wire.forgiven:
             return
         for side in Side:
@@ -419,7 +418,7 @@ class World:
 
 
 def brief(event: Event) -> str:
-    """An event in the log."""
+    """Return an event in the form of the log."""
     name = type(event).__name__
     match event:
         case MessageReceived():

@@ -1,4 +1,4 @@
-"""Sessions, stores and disks with one fault each, to see that the invariants can fail."""
+"""Sessions, stores and disks with one fault each, which show that every invariant can fail."""
 
 from tests.simulation.mutants import budgets, incoming, outcomes, outgoing, readers, stores
 

@@ -1,4 +1,4 @@
-"""Sessions and stores that keep one message more than they may, and a resend that looks at one more."""
+"""Sessions and stores that exceed a bound by one message."""
 
 from __future__ import annotations
 

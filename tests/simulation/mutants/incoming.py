@@ -1,4 +1,4 @@
-"""Sessions that take what comes in another way than they should."""
+"""Sessions that handle incoming messages wrongly."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _know_one_name(met: Any, core: Core, name: str) -> None:
 
 
 def _ask_nothing(*_: object) -> None:
-    """A gap is found, and nobody is asked to fill it."""
+    """Find a gap and send no ResendRequest."""
 
 
 MUTANTS = {

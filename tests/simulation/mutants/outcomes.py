@@ -1,4 +1,4 @@
-"""Sessions that lose sight of requests."""
+"""Sessions that lose track of requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.simulation.mutants.patching import around, caught_by, instead
 
 
 def _nothing(*_: object) -> None:
-    """Nothing is told, or nothing is settled."""
+    """Report and settle nothing."""
 
 
 def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:

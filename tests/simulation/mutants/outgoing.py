@@ -1,4 +1,4 @@
-"""Sessions that write what they must not, or not in time."""
+"""Sessions that write messages they must not write, or write them late."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.simulation.world import World
 
 
 def _leave_out(*_: object) -> None:
-    """A message of a resend is not written, though its number counts."""
+    """Skip a message of a resend, though its number is used."""
 
 
 def _at_another_time(send_again: Any, resender: Resender, message: Any, stored: Any, now: Any) -> None:

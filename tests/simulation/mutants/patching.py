@@ -1,4 +1,4 @@
-"""How a mutant is made: one thing is replaced for as long as a context lasts."""
+"""How a mutant is made: one attribute is replaced for as long as a context lasts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def instead(owner: Any, name: str, replacement: object) -> Patch:
 
 
 def every(count: int, owner: Any, name: str, replacement: Callable[..., Any]) -> Patch:
-    """Let every so many-th call go wrong."""
+    """Replace every `count`-th call."""
     original = getattr(owner, name)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Clients whose `messages()` says less than `events()` does."""
+"""Clients whose `messages()` reports less than `events()` does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores and disks that do not keep what they promise, and sessions that do not wait for them."""
+"""Stores and disks that break their guarantees, and sessions that do not wait for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.simulation.mutants.patching import around, caught_by, every, instead
 
 
 def _nothing(*_: object, **__: object) -> None:
-    """Everything seems to be well."""
+    """Do nothing, successfully."""
 
 
 def _lose_more(disk: Disk, random: object) -> None:
