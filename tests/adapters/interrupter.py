@@ -1,4 +1,4 @@
-"""Signals at chosen points, for tests of what an interrupt may leave behind."""
+"""Signals at chosen points, for tests of the state that an interrupt leaves behind."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 
 class Interrupter:
-    """Raises something, as a signal handler does, at the `at`th point where CPython looks for signals: when a
-    function of these files begins, and after one of them has called one that is written in C."""
+    """Raise an exception, as a signal handler does, at the `at`th point where CPython checks for signals:
+    when a function of these files begins, and after one of them has called a function written in C."""
 
     def __init__(
         self,
@@ -22,7 +22,7 @@ class Interrupter:
         self._files = files
         self._raises = raises
         self.struck: str | None = None
-        """Where it did."""
+        """Where it was raised."""
 
     def __enter__(self) -> None:
         sys.setprofile(self._point)

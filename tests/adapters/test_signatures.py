@@ -1,4 +1,4 @@
-"""The three clients are one interface: the same names, parameters, order, defaults and kinds of results."""
+"""The three clients have one interface: the same names, parameters, order, defaults and kinds of results."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ BLOCKING, *OTHERS = MODULES
 FACTORIES = ("order_entry", "drop_copy", "market_data", "post_trade", "rfq")
 STREAMS = frozenset({"events", "messages"})
 AT_ONCE = frozenset({"reset_numbers", "set_numbers", "spent", "stop_reconnecting", *FACTORIES})
-"""What waits for nothing, and so is an ordinary function everywhere."""
+"""Methods that never wait, and so are ordinary functions in every client."""
 
 
 def methods(module: ModuleType) -> dict[str, Any]:
-    """What a client has for its users, by name."""
+    """Return a client's public methods by name."""
     return {name: member for name, member in inspect.getmembers(module.Client) if not name.startswith("_")}
 
 
@@ -34,7 +34,7 @@ def parameters(function: Any) -> list[tuple[str, object, object, str]]:
 
 
 def returns(function: Any) -> str:
-    """What a function is annotated to return."""
+    """Return a function's annotated result."""
     return str(inspect.signature(function).return_annotation)
 
 
@@ -73,7 +73,7 @@ def test_the_functions_that_make_clients_are_the_same(module: ModuleType, name: 
 
 @pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
 def test_every_adapter_shows_the_same_script(module: ModuleType) -> None:
-    """The example at the head of a module is the blocking one with the words of its loop."""
+    """The example at the head of a module is the blocking one adapted to its loop."""
     assert script(module).replace("async ", "").replace("await ", "") == script(BLOCKING)
 
 

@@ -1,4 +1,4 @@
-"""The page on adapters shows the example of one, piece by piece, and nothing else."""
+"""The page on adapters shows the whole example adapter, piece by piece, and no other code."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ EXAMPLE = (ROOT / "examples" / "anyio_client.py").read_text("utf-8")
 
 
 def blocks(page: str) -> list[str]:
-    """The code of a page, indented as it stands there."""
+    """Return the code blocks of a page with their indentation."""
     return re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
 
 
 def lines(text: str) -> list[str]:
-    """What is on its lines, but for those that are empty."""
+    """Return the lines that are not empty."""
     return [line for line in text.splitlines() if line.strip()]
 
 

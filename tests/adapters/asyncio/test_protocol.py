@@ -1,4 +1,4 @@
-"""asyncio's connection, whose socket takes little, or nothing any more: plain and over TLS."""
+"""asyncio's protocol on a socket that accepts few bytes or none: plain and over TLS."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls
 
 
 class Core:
-    """What a protocol asks of a client's core."""
+    """The part of a client's core that a protocol calls."""
 
     def __init__(self) -> None:
         self.output = bytearray()
         self.received: list[bytes] = []
         self.heard = asyncio.Event()
-        """Set when something was received."""
+        """Set when bytes were received."""
         self.heard_end = asyncio.Event()
         self.failed_writes = 0
         self.wants_read = True
@@ -64,7 +64,7 @@ class Core:
 
 
 class Reluctant:
-    """A socket that takes as much as a function says; None for nothing now."""
+    """A socket that accepts as many bytes as a function returns; None for none at present."""
 
     def __init__(self, raw: socket.socket, takes: Callable[[], int | None]) -> None:
         self._raw = raw
@@ -92,7 +92,7 @@ def run(
         core = Core()
         protocol = ClientProtocol(cast("ClientCore", core), LoopNotifier())
         raw = socket.create_connection((HOST, port))
-        # Little fits into the kernel, so that writing has to stop.
+        # A small kernel buffer, so writing has to stop.
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         raw.setblocking(False)
         try:
@@ -128,7 +128,7 @@ def test_what_came_before_a_write_that_failed_is_read(secure: bool, waits: bool,
     async def use(protocol: ClientProtocol, core: Core, raw: socket.socket) -> None:
         core.wants_read = reads
         protocol.begin()
-        # Nothing is read meanwhile, because the loop does not turn.
+        # Nothing is read meanwhile, because this blocks the event loop.
         begun.set()
         assert said.wait(LONG)
         raw.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""What the tests of the blocking client share."""
+"""Helpers for the tests of the blocking client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.adapters.net.peers import Acceptor, logged_on_peer
 
 E = TypeVar("E")
 options = partial(of_one_connection, reconnect=ReconnectPolicy())
-"""Arguments of a client of the sandbox's venue that connects again."""
+"""Options of a client of the sandbox's venue that reconnects."""
 
 
 def next_of(client: Client, kind: type[E]) -> E:
@@ -36,13 +36,13 @@ def next_of(client: Client, kind: type[E]) -> E:
 
 
 def taken(client: Client) -> str:
-    """Wait for the next message; return its ClOrdID."""
+    """Wait for the next message and return its ClOrdID."""
     found: str = next_of(client, MessageReceived).message.cl_ord_id  # type: ignore[attr-defined]
     return found
 
 
 class Orders:
-    """A peer that sends what a test has it send."""
+    """A peer that sends messages when a test requests it."""
 
     def __init__(self) -> None:
         self.wanted: queue.Queue[Callable[[Acceptor], object] | None] = queue.Queue()
@@ -61,7 +61,7 @@ class Orders:
         self.wanted.put(send)
 
     def beat(self, test_req_id: str) -> None:
-        """Send a Heartbeat, which any user may take."""
+        """Send a Heartbeat, whose event any thread may take."""
         beat = Heartbeat(test_req_id=test_req_id)
 
         def send(peer: Acceptor) -> None:
@@ -76,7 +76,7 @@ class Orders:
 
 @contextmanager
 def trading(sandbox: Sandbox, **changes: Any) -> Iterator[tuple[Client, Orders]]:
-    """A client that is logged on, and its peer; what came with the logon was taken."""
+    """Yield a client that is logged on, and its peer; the events of the logon were taken."""
     orders = Orders()
     with logged_on_peer(orders) as port:
         client = order_entry(**by_hand(sandbox, port, **changes))

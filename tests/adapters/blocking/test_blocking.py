@@ -1,6 +1,6 @@
-"""What only the blocking client has: a thread, users in several threads, interrupts anywhere.
+"""Behaviour of the blocking client alone: a thread, users in several threads, interrupts anywhere.
 
-What all clients have in common is in `conformance`.
+The behaviour that all clients share is tested in `conformance`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def test_what_says_nothing_of_messages_may_be_taken_by_any_thread(sandbox: Sandb
 
 
 def client_threads() -> int:
-    """Count the threads of clients; what other tests have used may end its own at any time."""
+    """Return the number of client threads; threads left over from other tests may end at any time."""
     return sum(thread.name == "kalshi-fix" for thread in threading.enumerate())
 
 
@@ -81,7 +81,7 @@ def test_without_a_context_the_logout_confirms(sandbox: Sandbox) -> None:
     assert store.next_incoming > 3
 
 
-# --- users who are interrupted
+# --- interrupted users
 
 
 class OwnError(Exception):
@@ -125,7 +125,7 @@ def test_an_interrupt_in_the_middle_of_a_call_drops_the_connection(
         for send in (lambda: client.send(order()), client.test_request):
             with pytest.raises(NotConnectedError, match="interrupted halfway"):
                 send()
-    # It can be opened again, with numbers that agree.
+    # It can be opened again, with matching numbers.
     with client:
         assert client.send(order()) == 2
 
@@ -155,7 +155,7 @@ def test_an_interrupt_while_waiting_for_the_logout_ends_it(
         assert client._join(LONG)
 
 
-# --- the thread itself fails
+# --- failures of the thread
 
 
 def test_a_failure_during_the_logon_reaches_the_user(
@@ -189,7 +189,7 @@ def test_who_takes_no_events_is_not_sent_session_messages_again(sandbox: Sandbox
         assert not any(isinstance(event, GapDetected) for event in client.events(timeout=0))
 
 
-# --- a venue that comes back
+# --- a venue that returns
 
 
 def test_a_book_watcher_is_subscribed_again() -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C while a blocking client connects: it ends at once, whatever is waited for.
+"""Ctrl-C while a blocking client connects ends it at once, in every stage of connecting.
 
 The signals are real, and the deadline of each connection is days away.
 """
@@ -64,8 +64,8 @@ except KeyboardInterrupt:
 
 @contextlib.contextmanager
 def nobody_answers(stage: str) -> Iterator[int]:
-    """A port where that stage never ends."""
-    if stage == "resolve":  # gets no further than the name
+    """Yield a port where that stage of connecting never ends."""
+    if stage == "resolve":  # the name is never resolved
         yield unused_port()
         return
     with full_backlog() if stage == "connect" else listening(keep_silent) as port:

@@ -1,7 +1,7 @@
-"""Ctrl-C in a thread that uses the blocking client: at every point where Python lets it through.
+"""Ctrl-C in a thread that uses the blocking client, at every point where Python runs signal handlers.
 
-Whatever it interrupts, the client continues, or every call reports that it does not: no lock stays held, no
-thread is left.
+After each interrupt the client still works, or every call reports that it does not: no lock stays held, and
+no thread is left.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from tests.adapters.net.peers import Acceptor
 FILES = {module.__file__ for module in (shared_core, transport, sleeper, client, user)}
 OPENING = {module.__file__ for module in (client_core, sequence, store, lock)}
 MOST = 2_000
-"""Points in a call, at the most."""
+"""Upper bound of the points in a call."""
 
 
 class Alarm(Exception):
-    """What a program's own signal handler raises, as for a time that is over."""
+    """Raised by a program's own signal handler, as for a timeout."""
 
 
 class Refused(SessionClosedError):
-    """A handler's exception of a class that the client's own calls raise."""
+    """An exception of a class that the client's own calls raise, raised by a handler."""
 
     def __init__(self) -> None:
         super().__init__("raised by a signal handler")
@@ -57,11 +57,11 @@ RAISED = (
     *(KeyboardInterrupt, Alarm, TimeoutError, ValueError, LookupError, TypeError, AttributeError),
     *(ArithmeticError, KalshiFixError, StoreError, LocalProtocolError, Refused, Ended),
 )
-"""What handlers raise: the class makes no difference."""
+"""Exceptions that handlers raise; the class makes no difference."""
 
 
 def assert_let_go(client: Client, struck: str | None = None) -> None:
-    """No thread holds anything of the client."""
+    """Assert that no thread holds a lock of the client."""
     shared = client._shared
     free: list[bool] = []
 
@@ -82,14 +82,14 @@ def in_a_thread(function: Callable[[], object]) -> None:
 
 
 def still_works(client: Client) -> bool:
-    """Whether orders and reports go on; if not, every call has to say why."""
+    """Return whether orders and reports still work; if not, every call must raise the reason."""
     try:
         client.test_request(LONG)
     except NotConnectedError:
         with pytest.raises(SessionClosedError, match="interrupted halfway"):
             client.receive(LONG)
         return False
-    # Which reports of the order before came is not known.
+    # It is unknown which reports of the previous order were received.
     client.send(order())
     next_of(client, MessageReceived)
     client.test_request(LONG)
@@ -98,7 +98,7 @@ def still_works(client: Client) -> bool:
 
 
 def trade(client: Client) -> None:
-    """Send an order, and wait for both reports of it."""
+    """Send an order, and wait for both of its reports."""
     client.send(order())
     for _ in range(2):
         while not isinstance(client.receive(LONG), MessageReceived):
@@ -106,7 +106,8 @@ def trade(client: Client) -> None:
 
 
 def trade_by_budget(client: Client) -> None:
-    """Send an order that waits for half a millisecond, and wait for both reports of it."""
+    """Send an order that waits for half a millisecond in the rate budget, and wait for both of its
+    reports."""
     client.spent(20)
     trade(client)
 
@@ -185,27 +186,27 @@ def test_what_an_interrupt_keeps_from_its_user_comes_again(
                 interrupter = Interrupter(at, FILES | {client_core.__file__}, raises)
                 with contextlib.suppress(raises, SessionClosedError, StopIteration), interrupter:
                     seen.append(look(client))
-                # A client that is over already gives nothing, and no such point.
+                # A client that is already closed yields no events, and has no such point.
                 at, struck = at + 1, interrupter.struck is not None or not seen
                 try:
                     while "1" not in seen:
                         seen.append(look(client))
-                except SessionClosedError:  # struck in the middle of a change
+                except SessionClosedError:  # interrupted in the middle of a change
                     break
-                if "SessionEnded" in seen:  # it passed for an exception of the signer
+                if "SessionEnded" in seen:  # it was treated as an exception of the signer
                     break
                 assert seen == ["GarbledReceived", "1"], interrupter.struck
                 works += 1
     assert works > 1
 
 
-# What an interrupt keeps from being assigned is closed as garbage.
+# An object that the interrupt kept from being assigned is closed by the garbage collector.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A client that was not opened holds nothing: another one gets its store at once."""
+    """A client that was not opened holds nothing: another one can open its store at once."""
     threads, struck = set(threading.enumerate()), []
     for at in range(MOST):
-        # Resets, because other tests have used numbers of this key.
+        # Resets, because other tests have used sequence numbers of this key.
         chosen = options(sandbox, "KalshiRT", store=tmp_path, reset_seq_num=True)
         client = order_entry(retransmission=True, **chosen)
         interrupter = Interrupter(at, FILES | OPENING)
@@ -255,7 +256,7 @@ def test_while_the_thread_is_being_started(
 
 
 def is_coverage_measured() -> bool:
-    """Say whether coverage.py looks on: an interrupt within it leaves its own lock held for ever."""
+    """Return whether coverage.py is active: an interrupt inside it leaves its own lock held for ever."""
     coverage = sys.modules.get("coverage")
     return coverage is not None and coverage.Coverage.current() is not None
 
@@ -267,8 +268,9 @@ def test_hundreds_of_signals(sandbox: Sandbox) -> None:
     works = dropped = 0
     client = order_entry(**options(sandbox))
     client.open()
-    # What a signal raises within a `__del__` that the collector calls is lost, as Python has it. asyncio's
-    # transports have one: the venue in this process leaves them behind, and any thread may collect them.
+    # Python ignores exceptions that a signal handler raises in a `__del__` during garbage collection.
+    # asyncio's transports have one: the venue in this process leaves them behind, and any thread may collect
+    # them.
     gc.disable()
     try:
         for _ in range(300):

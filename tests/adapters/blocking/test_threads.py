@@ -1,4 +1,4 @@
-"""The blocking client's own thread beside those of its users."""
+"""The blocking client's own thread next to the threads of its users."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def queued(client: Client) -> int:
 
 
 def until_waiting(client: Client, users: int) -> None:
-    """Wait until so many users sleep."""
+    """Wait until this many users are waiting."""
     waiting = -1
     while waiting != users:
         with client._shared.lock:
@@ -146,7 +146,7 @@ def test_an_interrupt_behind_a_message_that_is_not_written_ends_the_client(
         raise KeyboardInterrupt
 
     with trading(sandbox) as (client, _), monkeypatch.context() as patch:
-        patch.setattr(client._shared, "_write", lambda _: 0)  # as if the socket took nothing just now
+        patch.setattr(client._shared, "_write", lambda _: 0)  # as if the socket accepted no bytes at present
         patch.setattr(client._shared, "_wake_if_needed", interrupt)
         with pytest.raises(KeyboardInterrupt):
             client.send(order())
@@ -155,7 +155,7 @@ def test_an_interrupt_behind_a_message_that_is_not_written_ends_the_client(
             client.receive(LONG)
 
 
-# --- the thread fails
+# --- failures of the thread
 
 
 @pytest.mark.parametrize("fails", [(ClientCore, "receive"), (SharedCore, "prepare")])
@@ -219,7 +219,7 @@ def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tm
 def test_what_waits_inside_the_tls_layer_is_read(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, timeout: float
 ) -> None:
-    """Watching the socket does not show it."""
+    """Watching the socket does not report these bytes."""
     monkeypatch.setattr(transport, "CHUNK", 50)
     with order_entry(**options(sandbox)) as client:
         for _ in range(3):
@@ -234,7 +234,7 @@ def test_what_waits_inside_the_tls_layer_is_read(
 def test_while_the_queue_is_full_a_renegotiation_wakes_nobody(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, output: bytes
 ) -> None:
-    """TLS 1.2: reading goes on only once TLS has written, and nobody reads."""
+    """TLS 1.2: reading continues only after TLS has written, and no user reads."""
     with trading(sandbox, queue_limit=4) as (client, orders):
         shared, sleeper = client._shared, Sleeper()
         orders.report(*map(str, range(20)))
@@ -291,7 +291,7 @@ def test_heartbeats_leave_whatever_the_user_does(
 
 
 class Watched:
-    """A lock that reports when another thread wants it."""
+    """A lock that reports when another thread tries to acquire it."""
 
     def __init__(self, lock: threading.RLock, report: Callable[[], object]) -> None:
         self._lock, self._report, self._owner = lock, report, threading.get_ident()

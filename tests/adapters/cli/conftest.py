@@ -1,4 +1,4 @@
-"""A simulated venue for each file of tests, and the variables that lead the command to it."""
+"""A simulated venue for each test file, and the variables with which the command finds it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def place(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder with a log as the current one; variables as `env.sh` sets them."""
+    """Run in a folder that contains a log, with the variables that `env.sh` sets."""
     monkeypatch.chdir(tmp_path)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -34,5 +34,5 @@ def place(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the simulated venue all reports of an answer come together."""
+    """The simulated venue sends all reports of an answer at once, so the command need not wait for more."""
     monkeypatch.setattr("kalshi_fix_adapters.cli.sessions.outcome.SETTLING", 0.0)

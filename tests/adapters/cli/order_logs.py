@@ -18,7 +18,7 @@ def wire(
     venue: str = "KalshiNR",
     header: str = "",
 ) -> bytes:
-    """A sound message."""
+    """Return a valid message."""
     sender, target = (KEY, venue) if sent else (venue, KEY)
     head = f"35={msg_type}|34={number}|49={sender}|56={target}|52=20260817-16:00:00.000|{header}"
     frame = encode_frame("FIXT.1.1", (head + body).replace("|", "\x01").encode("latin-1"))
@@ -35,7 +35,7 @@ def line(
     connection: int = 1,
     venue: str = "KalshiNR",
 ) -> bytes:
-    """A line of a wire log."""
+    """Return a line of a wire log."""
     before = f"2026-08-17 {at}Z {connection} {'sent    ' if sent else 'received'} "
     return before.encode() + wire(msg_type, body, number, sent=sent, venue=venue) + b"\n"
 
@@ -60,4 +60,4 @@ ORDERS = (
     + line("16:00:09.000000", "F", f"11=a3|41=a2|{DETAILS}", 2, sent=True, connection=2)
     + line("16:00:09.004000", "8", report("a3", "1;1;4", "4", "41=a2|"), 2, connection=2)
 )
-"""An order from its beginning to its end, over two connections, and another one."""
+"""The messages of an order from beginning to end, over two connections, and of another order."""

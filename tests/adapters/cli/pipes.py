@@ -1,4 +1,4 @@
-"""The command in a process of its own, with pipes in place of a terminal."""
+"""The command in a separate process, with pipes in place of a terminal."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Piped(subprocess.Popen[bytes]):
 def started(
     *arguments: str, program: tuple[str, str] = COMMAND, environ: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Piped]:
-    """Run the command with these arguments, and these variables beside our own; it is killed in the end."""
-    # A test run that a shell started in the background ignores SIGINT, and so would what it starts.
+    """Run the command with these arguments, and these variables in addition to ours; kill it at the end."""
+    # A test run started in the background by a shell ignores SIGINT, and its child processes would too.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = Piped(
         [sys.executable, *program, *arguments],
@@ -49,14 +49,14 @@ def started(
 
 
 def interrupted(process: Piped, by: signal.Signals = signal.SIGINT) -> tuple[int, bytes]:
-    """Interrupt; return how it ended and what it said."""
+    """Interrupt the process and return its exit status and output."""
     process.send_signal(by)
     said = process.stderr.read()
     return process.wait(PATIENCE), said
 
 
 def lines_until(process: Piped, text: str) -> list[str]:
-    """Read what it prints up to the line that has this in it."""
+    """Read the output up to the line that contains this text."""
     lines = []
     for data in process.stdout:
         line = data.decode().rstrip("\n")

@@ -1,4 +1,4 @@
-"""Pseudo-terminals: a command in a process of its own on one, or in this process writing to one."""
+"""Pseudo-terminals: a command in a separate process on one, or in this process writing to one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import pytest
 from kalshi_fix_adapters.cli.commands import commands
 
 PATIENCE = 20.0
-"""Seconds until a test gives up; none waits for them."""
+"""Seconds after which a test gives up; a passing test never waits this long."""
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 OTHER_SCREEN, BACK = "\x1b[?1049h", "\x1b[?1049l"
@@ -37,17 +37,17 @@ os.execv(sys.executable, [sys.executable, "-bb", "-m", "kalshi_fix_adapters.cli"
 
 
 def resize(descriptor: int, columns: int, rows: int) -> None:
-    """Give a terminal another size."""
+    """Resize a terminal."""
     fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 def plain(text: str) -> str:
-    """What is to be read of what a terminal was sent."""
+    """Return the readable text of a terminal's output."""
     return SEQUENCE.sub("", text).replace("\r\n", "\n")
 
 
 class Terminal:
-    """The command on a terminal of its own, which has its size, and whose Ctrl-C interrupts it."""
+    """The command on its own terminal, which has a size, and on which Ctrl-C interrupts it."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Terminal:
             env={**inherited, "TERM": "xterm-256color", **environ},
         )
         self.output = ""
-        """All that has come."""
+        """All output so far."""
         self._seen = 0
 
     def __enter__(self) -> Self:
@@ -89,7 +89,7 @@ class Terminal:
         os.close(self._master)
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give it another size, of which its process is told."""
+        """Resize the terminal and notify its process."""
         self.columns = columns
         resize(self._master, columns, rows)
 
@@ -102,7 +102,7 @@ class Terminal:
         self._process.send_signal(number)
 
     def expect(self, text: str) -> str:
-        """Read until this can be read in what has come since the last time; return that."""
+        """Read until this text is in the output since the last call; return that output."""
         deadline = time.monotonic() + PATIENCE
         while text not in plain(self.output[self._seen :]):
             self._read(deadline, f"{text!r} has not come")
@@ -111,7 +111,7 @@ class Terminal:
         return plain(found)
 
     def status(self) -> int:
-        """Read until the process has ended; return how it has."""
+        """Read until the process has ended and return its exit status."""
         deadline = time.monotonic() + PATIENCE
         while self._process.poll() is None:
             self._take(0.05)
@@ -122,8 +122,8 @@ class Terminal:
         return self._process.returncode
 
     def interrupt(self) -> None:
-        """Press Ctrl-C at a question, again if it was not heard: a Python that is just about to wait for a
-        line takes notice of it with the next one."""
+        """Press Ctrl-C at a question, again if it had no effect: a Python that is just about to wait for a
+        line notices the signal with the next one."""
         deadline = time.monotonic() + PATIENCE
         while self._process.poll() is None and time.monotonic() < deadline:
             self.type("\x03")
@@ -146,11 +146,11 @@ class Terminal:
 
     @property
     def is_as_before(self) -> bool:
-        """Whether its modes are those that it had at the beginning."""
+        """Return whether its modes are the original ones."""
         return termios.tcgetattr(self._slave) == self._modes
 
     def frames(self) -> list[list[str]]:
-        """The pictures that were drawn, each from the upper left corner on."""
+        """Return the pictures drawn, each from the upper left corner on."""
         pictures = self.output.split("\x1b[H")[1:]
         return [[line.rstrip() for line in plain(each).split("\n")] for each in pictures]
 
@@ -158,7 +158,7 @@ class Terminal:
 def on_terminal(
     monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str], *, columns: int = 60
 ) -> tuple[int, str, str]:
-    """Run the command in this process on a terminal; return its status, and what came on its outputs."""
+    """Run the command in this process on a terminal; return its status and its output."""
     came: list[bytes] = [b"", b""]
     files: list[Any] = []
     readers = []
@@ -178,7 +178,7 @@ def on_terminal(
         readers[-1].start()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", files[0])
-        patch.setattr(sys, "__stdout__", files[0])  # whose size is that of the terminal to `shutil`
+        patch.setattr(sys, "__stdout__", files[0])  # `shutil` reads the size of this file's terminal
         patch.setattr(sys, "stderr", files[1])
         patch.setenv("TERM", "xterm-256color")
         patch.delenv("COLUMNS", raising=False)

@@ -1,4 +1,4 @@
-"""The page of bad inputs is what the command says: each of its rows is run, in a pipe and on a terminal."""
+"""The page of bad inputs agrees with the command: each of its rows is run, in a pipe and on a terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.adapters.store_sqlite.stores import OWNER, execute
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-input.md"
 WITHOUT = {"the extra `cli` is not installed": "click"}
-"""What a row says: a module that is missing then."""
+"""A row of the page; some rows name a module that is missing."""
 WITHOUT_MODULE = """
 import sys
 sys.modules[sys.argv.pop(1)] = None
@@ -59,7 +59,7 @@ ROWS = rows()
 
 @pytest.fixture(autouse=True)
 def _files(place: None) -> None:
-    """The files that the page names."""
+    """Create the files that the page names."""
     stranger = ClientKey.generate(ed25519_key=True).private_key_pem
     texts = {
         "notes.txt": b"Nothing of FIX.\n",
@@ -88,7 +88,7 @@ def _files(place: None) -> None:
 
 
 def prepared(row: Row, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Set what the row's command sets; return its arguments."""
+    """Set up the conditions of a row and return its command's arguments."""
     words = shlex.split(row.command)
     while words[0] != "kalshi-fix":
         name, _, value = words.pop(0).partition("=")
@@ -97,10 +97,10 @@ def prepared(row: Row, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def masked(text: str) -> str:
-    """What differs from run to run is told by its kind."""
+    """Return the text with values that vary from run to run replaced by placeholders."""
     text = text.replace(str(Path.cwd()), "/home/you")
     text = re.sub(r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT", text)
-    # In the words of the machine's OpenSSL.
+    # OpenSSL's wording differs between machines.
     return re.sub(r"(does\s+not\s+verify)\s+\([^)]*\)", r"\1 (REASON)", text)
 
 
@@ -119,7 +119,7 @@ def outcome(row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 
 
 def said(shown: str, told: str) -> str:
-    """What was said: sentences on standard error, else what was refused, else a problem of a message."""
+    """Return the error: sentences on standard error, else the refusal, else a problem of a message."""
     sentences = [line.removeprefix(BEGIN) for line in masked(told).splitlines() if line.startswith(BEGIN)]
     if sentences:
         return " / ".join(sentences)
@@ -140,7 +140,7 @@ def test_on_a_terminal_it_fits_and_no_word_is_cut(
 ) -> None:
     if row.what in WITHOUT:
         return
-    monkeypatch.setenv("NO_COLOR", no_color)  # empty is as not set
+    monkeypatch.setenv("NO_COLOR", no_color)  # an empty value counts as not set
     arguments = prepared(row, monkeypatch)
     with open(os.devnull) as nothing:  # noqa: PTH123
         monkeypatch.setattr(sys, "stdin", nothing)

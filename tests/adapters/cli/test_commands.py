@@ -20,7 +20,7 @@ from tests.adapters.cli.pipes import interrupted, lines_until, started
 from tests.adapters.net.peers import hang_up, keep_silent, listening
 
 STRANGER = ClientKey.generate(ed25519_key=True).private_key_pem.decode()
-"""A key of nobody's API key."""
+"""A key that belongs to no API key."""
 
 
 def doctor(environ: dict[str, Any], *args: str) -> Result:
@@ -29,12 +29,12 @@ def doctor(environ: dict[str, Any], *args: str) -> Result:
 
 
 def steps(result: Result) -> dict[str, str]:
-    """What the doctor says of each step, without details."""
+    """Return the doctor's result for each step, without details."""
     return {line[:11].rstrip(): line[13:20].rstrip() for line in result.stdout.splitlines()}
 
 
 def failed(step: str, result: Result) -> str:
-    """The one sentence about the step that failed, which is the last one that was tried."""
+    """Return the one sentence about the failed step, which is the last one tried."""
     *before, (last, verdict) = steps(result).items()
     assert (last, verdict) == (step, "FAILED")
     assert "FAILED" not in dict(before).values()
@@ -43,7 +43,7 @@ def failed(step: str, result: Result) -> str:
 
 
 def refused(result: Result) -> str:
-    """The one sentence of a command that failed."""
+    """Return the one error sentence of a failed command."""
     assert result.exit_code == 1
     assert result.stdout == ""
     [sentence] = result.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""Ctrl-C in whatever takes long ends it with status 130, and nothing is said."""
+"""Ctrl-C ends every long-running subcommand with status 130 and no message."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.adapters.net.peers import keep_silent, listening
 
 MARKET = "KXHIGHNY-26DEC31-B50"
 LONG = 120
-"""Times `MUCH` that take some seconds."""
+"""Repetitions of `MUCH` that take some seconds."""
 MUCH = ORDERS * (512 * 1024 // len(ORDERS))
-"""More than a pipe holds: who has written it knows that it is being read."""
+"""More than a pipe buffers: when it is written, the reader has begun to read."""
 
 
 def drained(process: Piped) -> threading.Thread:
-    """Have what it prints read, so that it goes on."""
+    """Read its output in the background, to keep it running."""
     reader = threading.Thread(target=process.stdout.read)
     reader.start()
     return reader
@@ -56,7 +56,7 @@ def test_while_a_file_is_read(arguments: tuple[str, ...], tmp_path: Path) -> Non
 
 
 def feed(pipe: Path) -> None:
-    """Write for as long as somebody reads: no computer is through with that too soon."""
+    """Write until the reader stops, so no machine is too fast for the interrupt."""
     with suppress(BrokenPipeError), pipe.open("wb", buffering=0) as file:
         while True:
             file.write(MUCH)

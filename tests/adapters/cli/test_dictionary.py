@@ -1,4 +1,4 @@
-"""`kalshi-fix dictionary`: what the package carries lands in a folder."""
+"""`kalshi-fix dictionary`: copies the packaged dictionaries into a folder."""
 
 from __future__ import annotations
 

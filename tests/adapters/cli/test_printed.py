@@ -1,4 +1,4 @@
-"""What every command prints fits a terminal of 60 columns, and is plain in a pipe and with NO_COLOR."""
+"""The output of every command fits a terminal of 60 columns, and is plain in a pipe and with NO_COLOR."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ PRINTED = [
     "watch KXHIGHNY-26DEC31-B50 KXNBA-27-NYK --once",
 ]
 FOR_PROGRAMS = ("-----", "export ")
-"""Begins lines that are to be copied as they are."""
+"""Prefix of lines that are meant to be copied unchanged."""
 
 
 @pytest.fixture(autouse=True)
 def _files(place: None) -> None:
-    """What the commands read."""
+    """Create the files that the commands read."""
     Path("scenario.yaml").write_text("{}\n")
     with SqliteStore(Path("store.sqlite3").absolute(), owner=OWNER) as store:
         sent_at = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -64,7 +64,7 @@ def _files(place: None) -> None:
 
 
 def words(line: str, name: str) -> list[str]:
-    """The arguments; an order that is changed or cancelled is placed first."""
+    """Return the arguments; an order to be changed or cancelled is placed first."""
     arguments = shlex.split(line)
     placed = {"amend": "o-1", "cancel": "o-2"}.get(arguments[0])
     if placed is not None:
@@ -84,7 +84,7 @@ def words(line: str, name: str) -> list[str]:
 def test_on_a_terminal_of_60_columns_every_line_fits(
     line: str, no_color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NO_COLOR", no_color)  # empty is as not set
+    monkeypatch.setenv("NO_COLOR", no_color)  # an empty value counts as not set
     arguments = words(line, f"t{no_color}")
     status, shown, told = on_terminal(monkeypatch, arguments)
     assert status == 0, told

@@ -1,4 +1,4 @@
-"""`kalshi-fix spec`: everything that the dialect names is found by its name, number or code."""
+"""`kalshi-fix spec`: finds every item of the dialect by its name, number or code."""
 
 from __future__ import annotations
 

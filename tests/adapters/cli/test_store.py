@@ -1,4 +1,4 @@
-"""`kalshi-fix store`: a look into a store's file."""
+"""`kalshi-fix store`: shows the contents of a store's file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_new_store(path: Path) -> None:
 def test_a_store_in_use_by_another_process(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         fill(store)
-        store.record_sent(4, None)  # not committed, so not seen
+        store.record_sent(4, None)  # not committed, so not shown
         command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "store", str(path)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (result.returncode, result.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""What `kalshi-fix venue` tells an owner to export, at a sandbox."""
+"""The variables that `kalshi-fix venue` prints for an owner, for a sandbox."""
 
 from __future__ import annotations
 

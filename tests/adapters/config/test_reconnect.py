@@ -1,4 +1,4 @@
-"""The policy by itself: failures and times in, a wait or an end out."""
+"""The reconnect policy without a client: failures and times in, a wait or an end out."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ ENCRYPTED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEn
 PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 NR, PT = SESSION_TYPES["KalshiNR"], SESSION_TYPES["KalshiPT"]
 CONFIG = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
-"""Needs nothing of the environment."""
+"""Complete without environment variables."""
 
 
 def signs_like_the_key(signer: Signer) -> bool:
@@ -137,7 +137,7 @@ PASTED = {
 
 
 def everything_told(error: BaseException) -> str:
-    """All that a log with tracebacks may show of an exception, causes included whether shown or not."""
+    """Return the text that a log with tracebacks may show of an exception, including suppressed causes."""
     told = ""
     each: BaseException | None = error
     while each is not None:
@@ -224,7 +224,7 @@ REFUSALS: dict[str, tuple[str | bytes, Callable[[], object]]] = {
     "what signs": ("", lambda: load_private_key(PEM.encode(), PASSPHRASE)),
     "what verifies": ("", lambda: load_public_key(PEM.encode())),
 }
-"""What a key file holds, and a use of it that is refused."""
+"""The content of a key file, and a use of it that is refused."""
 
 
 @pytest.mark.filterwarnings("ignore::kalshi_fix_adapters.config.environment.KeyFileWarning")
@@ -462,7 +462,7 @@ def test_a_config_does_not_take_its_key_or_address_elsewhere(
 def test_what_belongs_to_no_environment_may_go_with_a_config() -> None:
     config = ClientConfig(timeout=3.0)
     assert merge(config, {"product": "margin", "environment": "production"}).timeout == 3.0
-    # The same place, said again.
+    # The same product again is no conflict.
     assert merge(ClientConfig(key_id=KEY_ID), {"product": "prediction"}).key_id == KEY_ID
 
 
@@ -527,7 +527,7 @@ DECIDED = {
     *("logon_timeout", "logout_timeout", "heart_bt_int", "logon_fields", "max_message_size", "reset_seq_num"),
     *("min_heart_bt_int", "max_heart_bt_int", "reject_forgotten_resend", "explicit_confirm"),
 }
-"""What a client has options for, what follows from them, and what is an acceptor's."""
+"""Every session setting: options of a client, settings derived from them, and settings of an acceptor."""
 
 
 def test_every_setting_of_a_session_is_a_clients_or_decided_by_it() -> None:
@@ -540,7 +540,7 @@ def test_every_setting_of_a_session_is_a_clients_or_decided_by_it() -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings_reach_the_session(name: str) -> None:
     wanted = cast("dict[str, Any]", SETTINGS)[name]
-    # One of them is of no use without another.
+    # One of them has no effect without another.
     settings = cast("SessionSettings", {"offer_next_expected": True, name: wanted})
     config = attrs.evolve(CONFIG, session=settings)
     for found in (

@@ -1,4 +1,4 @@
-"""What the conformance suite shares: every client in turn, against one venue."""
+"""Fixtures of the conformance suite: every client in turn, against one venue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.adapters.conformance.loops import LOOPS, Loop
 from tests.adapters.conformance.relay import Relay
 
 BRIEF = 0.2
-"""Seconds instead of some, which a test would spend on waiting for those who never answer."""
+"""Seconds in place of longer timeouts for peers that never answer."""
 
 
 @pytest.fixture(params=LOOPS, ids=lambda loop: loop.name)
@@ -27,7 +27,7 @@ def loop(request: pytest.FixtureRequest) -> Loop:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a test that is an asynchronous function by the loop that it is for."""
+    """Run an asynchronous test function with the loop of its client."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
@@ -40,7 +40,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture
 def relay(sandbox: Sandbox) -> Iterator[Relay]:
-    """A way to the venue that can be cut, redirected and made to swallow what passes."""
+    """A relay to the venue that can drop connections, lead elsewhere and swallow bytes."""
     with Relay(sandbox.server.port("prediction", "KalshiNR")) as running:
         yield running
 
@@ -54,7 +54,7 @@ def _brief_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """An event loop logs what it cannot raise."""
+    """Fail the test if an event loop logged an error, because it cannot raise one."""
     yield
     found = [record for record in caplog.get_records("call") if record.name in {"asyncio", "trio"}]
     assert [record.getMessage() for record in found if record.levelno >= logging.WARNING] == []
@@ -62,7 +62,7 @@ def _no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture
 def brief_logouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients that do not wait long for the answer to their Logout."""
+    """Shorten the wait for the answer to a Logout."""
 
     def make_brief_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         plan = make_plan(session, config)
@@ -73,6 +73,6 @@ def brief_logouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def brief_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Heartbeats and silences last a tenth of what was agreed."""
+    """Shorten heartbeats and timeouts to a tenth of the agreed time."""
     start = Timers.start
     monkeypatch.setattr(Timers, "start", lambda self, seconds, now: start(self, seconds / 10, now))

@@ -1,6 +1,6 @@
-"""One way to write a test for every client: as an asynchronous function, run by the client's own loop.
+"""One form of test for every client: an asynchronous function, run by the client's own loop.
 
-The blocking client is given asynchronous methods that never suspend, so that a loop of one step runs them.
+The blocking client gets asynchronous methods that never suspend, so a single step runs them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import kalshi_fix_adapters.trio
 
 T = TypeVar("T")
 LONG = 30.0
-"""Seconds after which a test gives up waiting for what must come."""
+"""Seconds after which a test gives up waiting."""
 
 Main = Callable[[], Coroutine[Any, Any, T]]
 Start = Callable[[Main[None]], object]
@@ -51,7 +51,7 @@ class Loop(ABC):
     module: Any
 
     def client(self, session: str, /, **options: Any) -> Any:
-        """A client of a session type."""
+        """Return the client of a session type."""
         names = {
             "KalshiDC": "drop_copy",
             "KalshiMD": "market_data",
@@ -64,22 +64,22 @@ class Loop(ABC):
 
     @abstractmethod
     def run(self, main: Main[T]) -> T:
-        """Run a test; it fails when it takes long."""
+        """Run a test; it fails when it takes too long."""
 
     @abstractmethod
     async def in_thread(self, function: Callable[[], T]) -> T:
-        """Call what blocks, without holding the loop up."""
+        """Call a blocking function without blocking the loop."""
 
     @abstractmethod
     def together(self) -> contextlib.AbstractAsyncContextManager[Start]:
-        """Run functions beside the body, and wait for them."""
+        """Run functions concurrently with the body, and wait for them."""
 
     async def within(self, seconds: float, function: Main[T]) -> T:
-        """Await something under a deadline of the loop's own."""
+        """Await an awaitable under a deadline of the loop."""
         raise AssertionError("blocking code has none")
 
     async def until(self, event: threading.Event) -> None:
-        """Wait for what another thread tells."""
+        """Wait for an event that another thread sets."""
         assert await self.in_thread(lambda: event.wait(LONG))
 
 
@@ -267,22 +267,22 @@ class _Iterator:
 
 
 TASKS: tuple[Loop, ...] = (Asyncio(), Trio(), AnyIo("asyncio"), AnyIo("trio"))
-"""Those that have tasks, which can be cancelled."""
+"""The loops with tasks, which can be cancelled."""
 LOOPS: tuple[Loop, ...] = (Blocking(), *TASKS)
 
 
 async def first(stream: Any) -> Any:
-    """Return the next of an asynchronous iterator."""
+    """Return the next item of an asynchronous iterator."""
     return await stream.__anext__()
 
 
 async def gather(stream: Any) -> list[Any]:
-    """Return all of an asynchronous iterator."""
+    """Return all items of an asynchronous iterator."""
     return [item async for item in stream]
 
 
 def awaited(call: Awaitable[Any]) -> Main[None]:
-    """Make a function for `together` of an awaitable."""
+    """Wrap an awaitable in a function for `together`."""
 
     async def wait() -> None:
         await call

@@ -1,4 +1,4 @@
-"""A relay on loopback between clients and a server, which does to connections what networks do."""
+"""A relay on loopback between clients and a server, which simulates network failures."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _PATIENCE = 30.0
 
 
 class Relay:
-    """Carries bytes both ways, until told otherwise."""
+    """Forwards bytes both ways unless a test changes that."""
 
     def __init__(self, target: int | Callable[[], socket.socket]) -> None:
-        """Lead to a port, or to what a function connects to."""
+        """Lead to a port, or to the socket that a function connects."""
         self._target = target
         self._changed = threading.Condition()
         self._swallows: frozenset[str] = frozenset()
         self._answers_pass = threading.Event()
-        """Cleared while what the server sends waits here."""
+        """Cleared while bytes of the server wait here."""
         self._answers_pass.set()
         self.swallowed = 0
-        """Bytes that were not passed on."""
+        """Bytes that were not forwarded."""
         self._pairs: dict[int, tuple[socket.socket, socket.socket]] = {}
         self._listener: socket.socket | None = None
         self._threads: list[threading.Thread] = []
         self.opened = 0
         """Connections so far."""
         self.closed = 0
-        """Those of them that their client has ended, or that were cut."""
+        """Connections that their client has ended, or that were dropped."""
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -50,27 +50,27 @@ class Relay:
         self._target = port
 
     def swallow(self, *of: str) -> None:
-        """Read what one side says ("client", "server"), or both, and pass nothing on: the peer has gone, and
-        nobody was told."""
+        """Read the bytes of one side ("client", "server"), or both, and forward nothing: the peer is gone
+        without notice."""
         self._swallows = frozenset(of)
 
     def hold(self) -> None:
-        """Keep what the server sends from now on, until `release`."""
+        """Hold the bytes that the server sends from now on, until `release`."""
         self._answers_pass.clear()
 
     def release(self) -> None:
-        """Pass on what was held."""
+        """Forward the held bytes."""
         self._answers_pass.set()
 
     def cut(self) -> None:
-        """End every connection that there is now."""
+        """End every current connection."""
         with self._changed:
             ended = set(self._pairs)
             for pair in self._pairs.values():
                 for end in pair:
                     with contextlib.suppress(OSError):
                         end.shutdown(socket.SHUT_RDWR)
-        # Some clients are back already.
+        # Some clients have already reconnected.
         self.wait(lambda: not ended & self._pairs.keys())
 
     def go_away(self) -> None:
@@ -89,7 +89,7 @@ class Relay:
         self._start(partial(self._accept, self._listener))
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        """Wait until something is the case."""
+        """Wait until a condition holds."""
         with self._changed:
             assert self._changed.wait_for(condition, _PATIENCE)
 

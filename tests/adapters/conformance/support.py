@@ -1,4 +1,4 @@
-"""What the tests of the conformance suite say again and again."""
+"""Helpers for the tests of the conformance suite."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from tests.adapters.conftest import ME
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker
 AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
-"""Connects again without waiting."""
+"""Reconnects without waiting."""
 
 
 def options(sandbox: Sandbox, session: str = "KalshiNR", key: int = 0, **changes: Any) -> Options:
-    """Arguments of a client of the sandbox's venue; one connection only unless a policy is given."""
+    """Return options of a client of the sandbox's venue; a single connection unless a policy is given."""
     chosen: Any = {**sandbox.options(ME, "prediction", session, key), "reconnect": None, **changes}
     return cast("Options", chosen)
 
 
 def by_hand(sandbox: Sandbox, port: int, **changes: Any) -> Options:
-    """Arguments of a client of a peer without TLS on another port."""
+    """Return options of a client of a peer without TLS on another port."""
     return options(sandbox, port=port, tls=Plaintext(), **changes)
 
 
 def order(**changes: Any) -> NewOrderSingle:
-    """An order that rests."""
+    """Return an order that rests."""
     fields: dict[str, Any] = {
         "cl_ord_id": str(uuid4()),
         "symbol": SYMBOL,
@@ -45,7 +45,7 @@ def order(**changes: Any) -> NewOrderSingle:
 
 
 def report(number: int = 1) -> Message:
-    """Something that a venue may send."""
+    """Return an arbitrary report of a venue."""
     return OrderCancelReject(
         order_id=str(number), cl_ord_id=str(number), ord_status="8", cxl_rej_response_to="1"
     )
@@ -64,7 +64,7 @@ async def acknowledged(client: Any, cl_ord_id: str | None = None) -> ExecutionRe
 
 
 async def event_of(client: Any, kind: type) -> Any:
-    """Wait for an event of a kind."""
+    """Wait for an event of a class."""
     async for event in client.events(LONG):
         if isinstance(event, kind):
             return event

@@ -1,4 +1,4 @@
-"""A client that waits by a rate budget: in line, up to a timeout, a cancellation or the session's end."""
+"""A client that waits for a rate budget: in order, up to a timeout, a cancellation or the session's end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.adapters.conftest import ME, OTHER
 
 
 def budget(rate: float) -> RateBudget:
-    """Ten orders at once, and five more's worth for cancels."""
+    """Ten orders at once, and cancels at the cost of five more."""
     limits = TokenLimits(write_rate=rate, write_capacity=150, read_rate=rate, read_capacity=150)
     return RateBudget(limits, use=1.0, kept_back=1 / 3)
 
@@ -39,7 +39,8 @@ def cancel(placed: Any) -> OrderCancelRequest:
 
 
 async def waits(client: Any, *, number: int = 1) -> None:
-    """Return once so many calls wait for the budget; meanwhile the session goes on, and tells so."""
+    """Wait until this many calls wait for the budget, by test requests that also show that the session is
+    alive."""
     while sum(map(len, client._core.pacing._lines.values())) < number:
         await client.test_request(LONG)
 
@@ -56,7 +57,7 @@ async def test_orders_leave_as_the_budget_lets_them(loop: Loop, sandbox: Sandbox
 
 
 async def test_a_cancel_overtakes_orders_that_wait(loop: Loop, sandbox: Sandbox) -> None:
-    """And the session goes on meanwhile, and its end is the end of the wait."""
+    """The session stays alive meanwhile, and its end ends the wait."""
     ended: list[type] = []
 
     async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:

@@ -1,6 +1,6 @@
 """A cancellation at every point where one can arrive.
 
-Afterwards the venue has seen the end of the connection, and no task is left.
+Afterwards the venue has noticed the end of the connection, and no task is left.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from tests.adapters.net.peers import Acceptor, keep_silent, logged_on_peer
 
 T = TypeVar("T")
 MOST = 1000
-"""Points at which a scenario may wait, at the most."""
+"""Upper bound of the points at which a scenario may wait."""
 pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 
 
 @types.coroutine
 def watched(main: Coroutine[Any, Any, T], at_suspension: Callable[[], object]) -> Generator[Any, Any, T]:
-    """Run a coroutine, and call something whenever it is about to wait."""
+    """Run a coroutine, and call a function whenever it is about to wait."""
     resume: Callable[[], Any] = partial(main.send, None)
     while True:
         try:
@@ -53,11 +53,11 @@ def watched(main: Coroutine[Any, Any, T], at_suspension: Callable[[], object]) -
 
 
 class OwnError(Exception):
-    """What a user's code may raise."""
+    """An exception of the user's code."""
 
 
 class Canceller:
-    """Cancels what runs inside `run` when it waits for the `at`th time, and `times - 1` times after that."""
+    """Cancels the scenario inside `run` at its `at`th wait, and `times - 1` times after that."""
 
     def __init__(
         self, loop: Loop, at: int, times: int = 1, *, at_suspension: Callable[[], object] = lambda: None
@@ -77,7 +77,7 @@ class Canceller:
         self._at_suspension()
 
     async def run(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a scenario; a cancellation of ours ends here, anything else is raised."""
+        """Run a scenario; our own cancellation ends here, any other exception is raised."""
         if self._name == "asyncio":
             task = asyncio.ensure_future(self._watched(scenario))
             self._cancel = task.cancel
@@ -101,13 +101,13 @@ class Canceller:
 def at_every_point(
     loop: Loop, relay: Relay, scenario: Callable[[], Coroutine[Any, Any, None]], *, times: int = 1
 ) -> int:
-    """Run a scenario as often as it has points to be cancelled at, cancelling it at one after the other."""
+    """Run a scenario once for each of its suspension points, and cancel it there."""
     for at in range(MOST):
         canceller = Canceller(loop, at, times)
         loop.run(partial(canceller.run, scenario))
         relay.wait(lambda: relay.closed == relay.opened)
         if not canceller.struck:
-            # What was left open would warn now, and warnings are errors here.
+            # A resource that was left open would warn now, and warnings are errors here.
             gc.collect()
             return at
     raise AssertionError("it never came to its end")
@@ -139,7 +139,7 @@ def test_while_connecting_again(loop: Loop, sandbox: Sandbox, relay: Relay) -> N
 
 
 def test_nothing_is_lost_by_a_cancelled_wait(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    """Every event is taken by exactly one of the calls that are not cancelled, whenever the others are."""
+    """Every event is taken by exactly one of the calls that are not cancelled, wherever the others are."""
 
     async def main(at: int) -> bool:
         async with loop.client("KalshiNR", **options(sandbox, port=relay.port)) as client:
@@ -159,7 +159,7 @@ def test_nothing_is_lost_by_a_cancelled_wait(loop: Loop, sandbox: Sandbox, relay
                             if len(reports) >= 2 * len(numbers):
                                 return
 
-                # Without this a fast venue may have answered before `take` looks, which then does not wait.
+                # Without this, a fast venue may have answered before `take` runs, which then does not wait.
                 relay.hold()
                 await canceller.run(send)
                 again = Canceller(loop, at, at_suspension=relay.release)
@@ -217,7 +217,7 @@ async def test_a_neighbour_that_fails_ends_the_client_too(loop: Loop, sandbox: S
 
 
 def interrupt() -> None:
-    """Do what Ctrl-C does."""
+    """Send SIGINT, as Ctrl-C does."""
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 

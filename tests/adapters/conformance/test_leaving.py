@@ -1,4 +1,4 @@
-"""Leaving: by logout, by an exception, at bad moments, and from several sides at once."""
+"""Leaving: by logout, by an exception, in every state, and from several tasks at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NEVER = ReconnectPolicy(initial=1e9, cap=1e9, maintenance=None)
 
 
 class OwnError(Exception):
-    """What a user's code may raise."""
+    """An exception of the user's code."""
 
 
 # --- exceptions of the user
@@ -105,7 +105,7 @@ async def test_a_client_inside_a_context_manager_of_the_users_own(loop: Loop, sa
     assert client.ended.clean
 
 
-# --- logouts, and who else is there
+# --- logouts, and other users of the client
 
 
 async def test_a_logout_ends_what_others_wait_for(loop: Loop, sandbox: Sandbox) -> None:
@@ -187,7 +187,7 @@ async def test_a_venue_that_does_not_answer_the_logout(loop: Loop, sandbox: Sand
         assert not client.ended.clean
 
 
-# --- leaving while there is no session
+# --- leaving without a session
 
 
 async def test_a_logout_while_waiting_to_connect_again(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
@@ -207,7 +207,7 @@ async def test_a_logout_while_shaking_hands(loop: Loop, sandbox: Sandbox, relay:
         keep_silent(connection)
 
     with listening(say_nothing) as silent:
-        # A thread cannot be called back from the handshake, a task can.
+        # A thread cannot be interrupted in the handshake, a task can.
         timeout = 0.5 if loop.name == "blocking" else 2 * LONG
         settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, timeout=timeout)
         async with loop.client("KalshiNR", **settings) as client:

@@ -24,7 +24,7 @@ from tests.adapters.net.peers import hang_up, keep_silent, listening, talk_nonse
 
 
 def refused(loop: Loop, settings: Any, kind: type[AdapterError] = LogonRefusedError) -> Any:
-    """Open a client in vain; return what it raised."""
+    """Open a client that cannot log on and return the exception."""
 
     async def main() -> Exception:
         client = loop.client("KalshiNR", **settings)
@@ -88,7 +88,7 @@ async def test_the_first_connection_is_retried_when_asked_for(
     policy = ReconnectPolicy(initial=0.01, cap=0.01, retry_first=True, maintenance=None)
 
     class Listen(Observer):
-        """Lets the venue come back once it was missed."""
+        """Starts the venue again after the first failure to connect."""
 
         def on_event(self, event: object, now: Instant) -> None:
             if isinstance(event, ConnectFailed):

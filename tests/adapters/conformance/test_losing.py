@@ -1,4 +1,4 @@
-"""Connections that are lost, in every way there is, and what comes after."""
+"""Every kind of connection loss, and the reconnection after it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_every_step_of_a_reconnection_is_told_in_order(
         assert told[3].ended is told[2]
         assert [told[0].attempt, told[4].attempt] == [1, 1]
         assert not client.ended
-        # A session without resend begins anew.
+        # A session without resend resets its numbers.
         assert await trade(client) == 2
     assert client.ended.clean
 
@@ -162,7 +162,7 @@ async def test_a_peer_that_is_silently_gone_is_noticed(loop: Loop, sandbox: Sand
         await trade(client)
 
 
-# --- the end of the stream, at bad moments
+# --- end of file in unusual states
 
 
 async def test_half_a_message_is_none(loop: Loop, sandbox: Sandbox) -> None:
@@ -221,7 +221,7 @@ async def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(
     with listening(say_and_go, GOOD.ssl_context() if secure else None) as port:
         settings = options(sandbox, port=port, tls=TRUST if secure else Plaintext())
         async with loop.client("KalshiNR", **settings) as client:
-            # The loop does not turn meanwhile, so that nothing is read before the order is written.
+            # The event loop is blocked meanwhile, so nothing is read before the order is written.
             entered.set()
             assert said.wait(LONG)
             await client.send(order())
@@ -246,11 +246,11 @@ async def test_a_venue_that_logs_out(loop: Loop, sandbox: Sandbox) -> None:
         assert client.ended.clean
 
 
-# --- a venue that restarts in the middle of trading
+# --- a venue that restarts while orders are open
 
 
 def restart(sandbox: Sandbox, relay: Relay, session: str) -> None:
-    """End the venue's server and start it again: it still knows its orders, and who is owed what."""
+    """Restart the venue's server, which keeps its orders and the undelivered reports."""
     sandbox.server.__exit__(None, None, None)
     sandbox.server.__enter__()
     relay.retarget(sandbox.server.port("prediction", session))
@@ -313,19 +313,19 @@ async def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: 
             await trade(client)
         if not durable:
             return
-        # The next process goes on where this one was.
+        # The next process continues the session of this one.
         async with loop.client("KalshiRT", **settings) as client:
             assert not client.logged_on.reset
             assert await trade(client) > number + 2
 
 
-# --- what is confirmed, and what comes again
+# --- confirmation and redelivery
 
 
 @pytest.mark.parametrize("how", ["asked for the next", "left", "raised"])
 async def test_what_was_not_taken_care_of_comes_again(loop: Loop, tmp_path: Path, how: str) -> None:
-    """On a session with resend a message counts as taken care of once the next event is asked for, or the
-    context is left without an exception."""
+    """On a session with resend a message is confirmed once the next event is requested, or the context is
+    left without an exception."""
 
     class OwnError(Exception):
         pass
@@ -356,7 +356,7 @@ async def test_what_was_not_taken_care_of_comes_again(loop: Loop, tmp_path: Path
 
 @pytest.mark.parametrize("how", ["receive", "events", "messages"])
 async def test_a_second_taker_is_refused_and_confirms_nothing(loop: Loop, tmp_path: Path, how: str) -> None:
-    """While another task or thread may be busy with a message, nobody else's call may say that it is done."""
+    """While another task or thread may still process a message, no other call may confirm it."""
 
     async def take(client: Any) -> Any:
         return await (client.receive(LONG) if how == "receive" else first(getattr(client, how)(LONG)))
@@ -397,7 +397,7 @@ async def test_another_task_goes_on_after_the_one_that_took_before(loop: Loop, s
                 start(awaited(acknowledged(client, placed.cl_ord_id)))
 
 
-# --- loss and doubt, for those who iterate over messages
+# --- losses and unknown outcomes while iterating over messages
 
 
 async def test_those_who_iterate_over_messages_are_told_what_is_uncertain(
@@ -427,7 +427,7 @@ async def test_after_a_crash_those_who_iterate_are_told_until_they_have_gone_on(
     settings = options(sandbox, port=relay.port, store=tmp_path)
     lost = order()
     with contextlib.suppress(OutcomesUnknownError):
-        # A process that dies here has heard of nothing.
+        # A process that dies here has learned nothing.
         async with loop.client("KalshiNR", **settings) as client:
             relay.swallow("client")
             await client.send(lost)
@@ -469,7 +469,7 @@ async def test_a_store_that_fails_as_a_message_is_sent_raises_and_ends_the_sessi
         store.fails = None
 
 
-# --- a client that fails by itself
+# --- internal failures of a client
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
@@ -487,10 +487,10 @@ async def test_a_mistake_of_our_own_is_told_and_not_hidden(
     settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, heart_bt_int=4)
     async with loop.client("KalshiNR", **settings) as client:
         monkeypatch.setattr(ClientCore, method, fail)
-        if method == "wrote":  # which of the two an adapter uses is its own matter
+        if method == "wrote":  # the adapter decides which of the two methods it uses
             monkeypatch.setattr(ClientCore, "flush", fail)
         if method in {"receive", "wrote"}:
-            # In the thread of a blocking call it is raised as it is: a signal handler may have raised it.
+            # In the thread of a blocking call it is raised unchanged: a signal handler may have raised it.
             with contextlib.suppress(Mistake):
                 await client.send(order())
         elif method != "tick":
@@ -502,5 +502,5 @@ async def test_a_mistake_of_our_own_is_told_and_not_hidden(
         assert isinstance(caught.value.__cause__, Mistake)
         with pytest.raises(NotConnectedError, match=why):
             await client.send(order())
-        # Whoever still waits at the venue learns that it is over.
+        # The venue notices that the connection is closed.
         await loop.in_thread(lambda: relay.wait(lambda: relay.closed == relay.opened))

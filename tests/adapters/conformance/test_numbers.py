@@ -1,5 +1,5 @@
-"""State and sequence numbers of every client: read at any time, set where that makes sense, and nothing that
-it costs is left out."""
+"""State and sequence numbers of every client: readable at any time, settable where that makes sense, with
+every consequence reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RESETTING = sorted(name for name, kind in DIALECT.session_types.items() if kind.
 
 
 def at_venue(sandbox: Sandbox) -> SeqNums:
-    """The venue's numbers, of a session that it keeps."""
+    """Return the venue's numbers of a session that it keeps."""
     key_id = str(sandbox.options(ME, "prediction", SESSION)["key_id"])
     found = sandbox.server.inspect(lambda model: model.seq_nums(key_id, SESSION))
     assert found is not None
@@ -46,11 +46,11 @@ def files_of(folder: Path) -> list[Path]:
 
 
 class Crash(Exception):
-    """What a user's code raises in the middle of an event."""
+    """An exception of the user's code in the middle of an event."""
 
 
 async def begun(loop: Loop, sandbox: Sandbox, store: Path | MemoryStore) -> Options:
-    """Trade under new numbers, and leave; return the options that go on with them."""
+    """Trade under new numbers, and leave; return the options that continue the session."""
     settings = options(sandbox, SESSION, store=store)
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
         await trade(client)
@@ -58,7 +58,7 @@ async def begun(loop: Loop, sandbox: Sandbox, store: Path | MemoryStore) -> Opti
 
 
 async def unanswered(loop: Loop, settings: Any, count: int = 1) -> list[str]:
-    """Send orders, and die before anything of them is taken; return their ids."""
+    """Send orders, and crash before any answer is taken; return their ids."""
     sent = [order() for _ in range(count)]
     with suppress(Crash):
         async with loop.client(SESSION, **settings) as client:
@@ -79,7 +79,7 @@ async def test_state_and_numbers_can_be_read_at_any_time(
     client: Any = loop.client(SESSION, **settings, reset_seq_num=True)
     assert client.state == State.DISCONNECTED
     assert not client.is_reconnecting
-    # There is no file yet, and to look makes none.
+    # There is no file yet, and reading creates none.
     assert stand(client.numbers) == (1, 1, 1)
     assert files_of(tmp_path) == []
     async with client:
@@ -89,7 +89,7 @@ async def test_state_and_numbers_can_be_read_at_any_time(
         await client.send(order())
         report: Any = await acknowledged(client)
         seen = report.header.msg_seq_num
-        # Its number is confirmed when the next event is asked for.
+        # Its number is confirmed when the next event is requested.
         assert stand(client.numbers) == (3, seen + 1, seen)
         assert client.logged_on.flags["use_dollars"] is True
         assert not client.is_reconnecting
@@ -141,7 +141,7 @@ async def test_a_client_that_is_back_reconnects_no_more(loop: Loop, sandbox: San
 
 
 async def test_the_next_logon_goes_on_from_what_was_set(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Numbers of the venue's, after the file was lost: a program without a store's file is told them."""
+    """Set the venue's numbers after the file was lost; a program without a store file sets them in memory."""
     settings = options(sandbox, SESSION, store=tmp_path / "lost")
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
         await trade(client)
@@ -151,7 +151,7 @@ async def test_the_next_logon_goes_on_from_what_was_set(loop: Loop, sandbox: San
         client = loop.client(SESSION, **options(sandbox, SESSION, store=store))
         now = at_venue(sandbox)
         lost = client.set_numbers(next_outgoing=now.incoming, next_incoming=now.outgoing)
-        # Nothing is known of what came before, so all of it counts as left out.
+        # Nothing is known of earlier messages, so all of them count as skipped.
         assert lost == (MessagesLost(1, now.outgoing - 1),)
         assert stand(client.numbers) == (now.incoming, now.outgoing, now.outgoing)
         async with client:
@@ -169,7 +169,7 @@ async def test_what_is_set_is_on_the_disk_and_twice_is_no_harm(
     client = loop.client(SESSION, **settings)
     for _ in range(2):
         client.set_numbers(next_outgoing=70, next_incoming=7)
-        # As another process would see it.
+        # As another process would read it.
         assert stand(loop.client(SESSION, **settings).numbers) == (70, 7, 7)
     assert client.set_numbers(next_outgoing=70, next_incoming=7) == ()
     assert client.set_numbers(next_outgoing=5) == ()
@@ -177,7 +177,7 @@ async def test_what_is_set_is_on_the_disk_and_twice_is_no_harm(
     assert client.set_numbers(next_incoming=9) == (MessagesLost(7, 8),)
     assert client.set_numbers(next_incoming=1) == ()
     assert stand(client.numbers) == (5, 1, 1)
-    # The store is whole: nothing takes it for an older copy of itself.
+    # The store is consistent: it is not mistaken for an older copy of itself.
     assert client.set_numbers(next_outgoing=LAST_NUMBER, next_incoming=LAST_NUMBER) == (
         MessagesLost(1, LAST_NUMBER - 1),
     )
@@ -236,7 +236,7 @@ async def test_an_open_client_and_a_file_in_use_refuse(loop: Loop, sandbox: Sand
 async def test_a_client_that_gave_up_has_to_be_left_first(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The usual case: the venue says which number it expects."""
+    """The usual case: the venue reports which number it expects."""
     settings = await begun(loop, sandbox, tmp_path)
     expected = at_venue(sandbox).incoming
     client = loop.client(SESSION, **settings)
@@ -263,7 +263,7 @@ async def test_a_store_of_the_users_that_cannot_set_numbers_says_so(loop: Loop, 
     assert client.numbers.reset_due
 
 
-# What it costs
+# Consequences
 
 
 async def test_messages_that_are_left_out_are_named_with_the_orders_they_may_answer(
@@ -278,7 +278,7 @@ async def test_messages_that_are_left_out_are_named_with_the_orders_they_may_ans
     assert lost == MessagesLost(begin, end - 1)
     assert doubt.request_ids == tuple(ids)
     assert doubt.why is Uncertainty.ANSWERS_LOST
-    # The process dies here; the next one names them by itself, and gets nothing of what was left out.
+    # The process dies here; the next one names the skipped messages again, and receives none of them.
     async with loop.client(SESSION, **settings) as other:
         named = await event_of(other, OutcomesUnknown)
         assert named.request_ids == tuple(ids)
@@ -344,7 +344,7 @@ async def test_a_reset_is_made_at_the_next_logon_and_told(
         assert client.numbers == SequenceNumbers(
             next_outgoing=1, next_incoming=1, next_unconfirmed=1, reset_due=True
         )
-    # Whoever logs on next makes it.
+    # The next client to log on does the reset.
     async with loop.client(SESSION, **settings) as other:
         named = await event_of(other, OutcomesUnknown)
         assert named.request_ids == tuple(ids)

@@ -1,4 +1,4 @@
-"""Every client shows the same of its work, and none of its secrets."""
+"""Every client reports the same to observers and logs, without secrets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DIRECTIONS: tuple[Direction, ...] = ("sent", "received")
 
 @attrs.define(eq=False)
 class Notes(Observer):
-    """Keeps all that it is told."""
+    """Records every call."""
 
     wire: dict[Direction, bytearray] = attrs.field(factory=lambda: {d: bytearray() for d in DIRECTIONS})
     states: list[State] = attrs.field(factory=lambda: [State.DISCONNECTED])
@@ -60,7 +60,7 @@ class Notes(Observer):
         self.timings.append(timing)
 
     def frames(self) -> list[bytes]:
-        """All messages, those sent first."""
+        """Return all messages, sent ones first."""
         found = []
         for data in self.wire.values():
             framer = Framer()
@@ -71,7 +71,7 @@ class Notes(Observer):
 
 
 class Raising(Observer):
-    """Fails at the first thing that it is told, in every hook."""
+    """Fails at the first call of every hook."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -87,7 +87,7 @@ class Raising(Observer):
 
 @pytest.fixture
 def everything() -> Iterator[io.StringIO]:
-    """All that any logger writes, tracebacks and all."""
+    """Return the text of all log records, including tracebacks."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
@@ -105,7 +105,7 @@ def everything() -> Iterator[io.StringIO]:
 
 
 async def trade(client: Any) -> str:
-    """Send an order, have it reported, and ask for a Heartbeat; return the ClOrdID."""
+    """Send an order, wait for its report, and request a Heartbeat; return the ClOrdID."""
     placed = order()
     await client.send(placed)
     await acknowledged(client, placed.cl_ord_id)

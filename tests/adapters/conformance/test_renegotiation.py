@@ -1,4 +1,4 @@
-"""TLS 1.2: a peer that asks to renegotiate keeps us from writing until it has been read from."""
+"""TLS 1.2: during a renegotiation requested by the peer, writing is impossible until bytes have been read."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_openssl_renegotiates_while_we_write(tmp_path: Path) -> None:
 
 
 class Socket:
-    """What `Transport` uses of an SSLSocket whose peer renegotiates."""
+    """The methods of an SSLSocket with a renegotiating peer that `Transport` calls."""
 
     def __init__(self) -> None:
         self.answers: list[type[Exception] | bytes] = []

@@ -1,4 +1,4 @@
-"""Rows of the user's, and the events that they are about: after a crash both are there or neither is."""
+"""Rows of the user and the events they are about: after a crash both are stored or neither is."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SESSION = "KalshiNR"
 
 
 class Crash(Exception):
-    """What a user's code raises in the middle of an event."""
+    """An exception of the user's code in the middle of an event."""
 
 
 async def report(client: Any) -> str:
-    """Wait for a report; return what tells it from others."""
+    """Wait for a report and return its identifier."""
     while True:
         event = await client.receive(LONG)
         if isinstance(event, MessageReceived) and isinstance(event.message, ExecutionReport):
@@ -55,8 +55,8 @@ async def test_what_is_set_is_there_at_the_next_start(loop: Loop, sandbox: Sandb
 async def test_rows_and_events_are_confirmed_together_or_not_at_all(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """In the middle of each event once: while it is handled, also if an order leaves meanwhile, whose commit
-    must not take its rows along."""
+    """Crash once in the middle of each event: while it is handled, also if an order is sent meanwhile, whose
+    commit must not include its rows."""
     settings = options(sandbox, "KalshiRT", store=tmp_path)
     seen: list[str] = []
     async with loop.client("KalshiRT", **settings, reset_seq_num=True) as client:
@@ -71,7 +71,7 @@ async def test_rows_and_events_are_confirmed_together_or_not_at_all(
                 await client.send(order())
                 seen.append(await report(client))
                 client.rows[seen[-1]] = len(seen)
-                again = await report(client)  # which confirms the one before
+                again = await report(client)  # which confirms the previous one
                 client.rows[again] = "halfway"
                 await client.send(order())
                 raise Crash

@@ -45,7 +45,7 @@ _BOUND = re.compile(r"bound to 127\.0\.0\.1:(\d+)")
 
 @pytest.fixture(scope="module")
 def binary() -> str:
-    """The stunnel to run."""
+    """Return the stunnel to run."""
     for candidate in ("stunnel4", "stunnel", str(CACHE / "stunnel" / "stunnel")):
         found = shutil.which(candidate)
         if found and not subprocess.run([found, "-version"], capture_output=True, check=False).returncode:
@@ -85,7 +85,7 @@ class Tunnel:
         pytest.fail(f"stunnel has ended: {said}")
 
     def stop(self) -> None:
-        """End it, and wait for that."""
+        """End it and wait for its exit."""
         self.process.kill()
         self.process.wait()
         self._reader.join()
@@ -103,7 +103,7 @@ def tunnel(binary: str, folder: Path, host: str, port: int, ca_pem: str) -> Iter
 
 
 def through(sandbox: Sandbox, running: Tunnel) -> Options:
-    """Arguments of a client without TLS."""
+    """Return options of a client without TLS."""
     return options(sandbox, host="127.0.0.1", port=running.port, tls=Plaintext())
 
 
@@ -122,13 +122,13 @@ async def test_an_order_through_stunnel(loop: Loop, sandbox: Sandbox, to_venue: 
 
 
 def refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
-    """A client cannot log on through this, and hears why as far as it can be told."""
+    """Assert that a client cannot log on through this tunnel, and reports the cause as far as it is known."""
 
     async def main() -> None:
         async with loop.client("KalshiNR", **through(sandbox, running)):
             pytest.fail("it has connected")
 
-    # A reset may be faster than the client's first look at its connection.
+    # A reset may arrive before the client first reads from its connection.
     text = "closed the connection before it answered the Logon|cannot be reached"
     with pytest.raises((LogonFailedError, ConnectionFailedError), match=text):
         loop.run(main)

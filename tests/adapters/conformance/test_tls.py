@@ -1,4 +1,4 @@
-"""Every client checks the other end in the same way, and says the same about it."""
+"""Every client checks the peer's certificate in the same way and reports the same error."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import HOST, TLS_CASES, TlsCase
 
 NOWHERE = "192.0.2.1"
-"""RFC 5737: nobody's address."""
+"""RFC 5737: an address that nothing uses."""
 
 
 def failure(loop: Loop, sandbox: Sandbox, **changes: Any) -> KalshiFixError:
-    """What a client raises that cannot connect."""
+    """Return the exception of a client that cannot connect."""
 
     async def main() -> None:
         async with loop.client("KalshiNR", **options(sandbox, **changes)):

@@ -1,4 +1,4 @@
-"""The way things go, timeouts, and both sides' being slow."""
+"""Normal trading, timeouts, and slowness on both sides."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_codes_that_the_spec_does_not_know_leave_when_told_to(loop: Loop, 
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         with pytest.raises(InvalidMessageError, match="TimeInForce"):
             await client.send(newer)
-        assert await client.send(newer, allow_unknown_codes=True) == 2  # the refused one took no number
+        assert await client.send(newer, allow_unknown_codes=True) == 2  # the refused one used no number
 
 
 @pytest.mark.parametrize("session", SESSIONS)
@@ -88,7 +88,7 @@ async def test_a_client_can_be_opened_again_and_without_a_context(loop: Loop, sa
             await client.logout("enough")
             assert client.ended.clean
             await client.open()
-            # Nobody has taken the answer to that order.
+            # The answer to that order was not taken.
             with pytest.raises(OutcomesUnknownError):
                 await gather(client.messages(LONG))
             await trade(client)
@@ -133,7 +133,7 @@ async def test_nothing_comes(loop: Loop, sandbox: Sandbox) -> None:
         for timeout in (0, 0.01, -1):
             with pytest.raises(ClientTimeoutError, match="nothing came within"):
                 await client.receive(timeout)
-        # What is there is found without waiting, too.
+        # Waiting events are returned without waiting, too.
         await client.test_request(LONG)
         assert await client.receive(0)
 
@@ -154,7 +154,7 @@ async def test_a_round_trip_that_is_none(loop: Loop, sandbox: Sandbox) -> None:
                 await client.test_request(LONG)
 
 
-# --- a venue that is slow
+# --- a slow venue
 
 
 async def test_a_venue_that_stops_reading_holds_senders_up_until_it_reads_again(
@@ -200,7 +200,7 @@ async def test_a_venue_that_never_reads_again_is_left_in_time(loop: Loop, sandbo
         done.set()
 
 
-# --- a user who is slow
+# --- a slow user
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
@@ -218,7 +218,7 @@ async def test_a_slow_consumer_is_told_and_loses_nothing(loop: Loop, sandbox: Sa
     with logged_on_peer(report_and_listen) as port:
         settings = by_hand(sandbox, port, heart_bt_int=3, queue_limit=5)
         async with loop.client("KalshiNR", **settings) as client:
-            # The client still keeps time while nothing is read.
+            # The client still sends heartbeats while nothing is read.
             await loop.until(beats)
             paused = await client.receive(LONG)
             assert isinstance(paused, ReadingPaused)

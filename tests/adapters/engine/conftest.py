@@ -1,4 +1,4 @@
-"""The stage that most of these tests begin on."""
+"""The fixture with which most of these tests begin."""
 
 from __future__ import annotations
 

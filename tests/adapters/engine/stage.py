@@ -1,4 +1,4 @@
-"""A client's core and a venue in memory, under a clock that only moves when a test says so."""
+"""A client's core and a venue in memory, under a clock that only a test advances."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ENDPOINT = Endpoint("venue.example", 1)
 
 
 def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **changes: Any) -> ConnectionPlan:
-    """What a client does: `session` changes the session's settings, the rest its own."""
+    """Return a client's plan: `session` changes the session's settings, the keywords its own."""
     return ConnectionPlan(ENDPOINT, Tls(), config(Role.INITIATOR, name, **(session or {})), 10.0, **changes)
 
 
 def report(cl_ord_id: str) -> ExecutionReport:
-    """What the venue says of an order."""
+    """Return the venue's report of an order."""
     return ExecutionReport(
         order_id="1",
         cl_ord_id=cl_ord_id,
@@ -45,10 +45,10 @@ def report(cl_ord_id: str) -> ExecutionReport:
 
 
 class FailingStore(MemoryStore):
-    """A store whose disk is full from when a test says so, in one of its methods."""
+    """A store whose disk becomes full on request, in one of its methods."""
 
     fails: str | None = None
-    """Its name."""
+    """The method's name."""
 
     def _call(self, name: str) -> None:
         if name == self.fails:
@@ -72,7 +72,7 @@ class Stage:
     def __init__(self, the_plan: ConnectionPlan | None = None) -> None:
         self.clock = Clock()
         self.drawn = 0.5
-        """What every random draw gives."""
+        """The value of every random draw."""
         self.woken = 0
         self.core = ClientCore(
             the_plan or plan(), wake=self._wake, clocks=lambda: self.clock.now, random=lambda: self.drawn
@@ -84,18 +84,18 @@ class Stage:
         self.attempts: list[tuple[float, Attempt]] = []
         """Each with the seconds since the beginning."""
         self.fails: KalshiFixError | None = None
-        """What comes of attempts to connect; None lets them succeed."""
+        """The error of attempts to connect; None lets them succeed."""
         self.refuses: str | None = None
-        """With what Text logons are refused; None accepts them."""
+        """The Text with which logons are refused; None accepts them."""
         self.on_the_way: Callable[[bytes], bytes] = bytes
-        """What becomes of the venue's bytes before they reach the client."""
+        """Applied to the venue's bytes before they reach the client."""
         self.mute = False
-        """Whether nothing reaches the client any more."""
+        """Whether no bytes reach the client any more."""
         self._begin = self.clock.monotonic
 
     @property
     def venue(self) -> Session:
-        """The venue's end of the connection that there is."""
+        """Return the venue's end of the current connection."""
         assert self._venue is not None, "there is no connection"
         return self._venue
 
@@ -107,12 +107,12 @@ class Stage:
         self.woken += 1
 
     def open(self) -> None:
-        """Begin, and let happen what happens at once."""
+        """Begin, and run everything that is due at once."""
         self.core.begin()
         self.run()
 
     def run(self) -> None:
-        """Let everything happen that happens at this moment."""
+        """Run everything that is due now."""
         while self._step():
             pass
 
@@ -141,7 +141,7 @@ class Stage:
         return moved
 
     def _nothing_is_overlooked(self) -> None:
-        """What the core remembers of its session is what the session says now."""
+        """Check that the core's copy of the session's state agrees with the session."""
         connection = self.core._connection
         if connection is None:
             return
@@ -152,7 +152,7 @@ class Stage:
         assert connection.holds_back or session.data_to_send() == b""
 
     def accept(self) -> None:
-        """The transport of an attempt comes up."""
+        """Complete the transport of an attempt."""
         settings = config(Role.ACCEPTOR, self.core.plan.config.session_type.name, **self.venue_settings)
         self._venue = Session(settings, self.venue_store)
         self._venue.connect(self.clock.now)
@@ -183,7 +183,7 @@ class Stage:
         return bool(data)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and everything happen when it is due."""
+        """Advance the clock, and run everything when it is due."""
         end = self.clock.monotonic + seconds
         while True:
             due = [self.core.timeout(), self._venue_timeout(self.venue) if self.is_connected else None]
@@ -202,24 +202,24 @@ class Stage:
         return None if due is None else max(0.0, due - self.clock.monotonic)
 
     def cut(self) -> None:
-        """The connection breaks."""
+        """Drop the connection."""
         self.core.receive(b"")
         self.run()
 
     def leave(self) -> None:
-        """The user logs out and closes the client."""
+        """Log out and close the client."""
         self.core.logout()
         self.run()
         self.core.close(clean=True)
 
     def say(self, *messages: Message) -> None:
-        """The venue sends messages."""
+        """Send messages from the venue."""
         for message in messages:
             self.venue.send(message, self.clock.now)
         self.run()
 
     def take(self) -> list[ClientEvent]:
-        """Take everything that waits; the last of it stays unconfirmed."""
+        """Take all waiting events; the last one stays unconfirmed."""
         taken = []
         while len(self.core._queue):
             event = self.core.take()
@@ -228,11 +228,11 @@ class Stage:
         return taken
 
     def kinds(self) -> list[str]:
-        """Take everything that waits, by name."""
+        """Take all waiting events and return their class names."""
         return [type(event).__name__ for event in self.take()]
 
     def ids(self) -> list[str]:
-        """Take everything that waits, and return the ClOrdIDs of the messages in it."""
+        """Take all waiting events and return the ClOrdIDs of the messages among them."""
         return [
             event.message.cl_ord_id  # type: ignore[attr-defined]
             for event in self.take()
@@ -241,7 +241,7 @@ class Stage:
 
 
 def opened(the_plan: ConnectionPlan | None = None, before: Callable[[Stage], object] | None = None) -> Stage:
-    """A client that is logged on, and whose first events were taken."""
+    """Return a client that is logged on, and whose first events were taken."""
     stage = Stage(the_plan)
     if before is not None:
         before(stage)
@@ -252,6 +252,6 @@ def opened(the_plan: ConnectionPlan | None = None, before: Callable[[Stage], obj
 
 
 def only(events: list[Any], kind: type[E]) -> E:
-    """The one event of a class."""
+    """Return the only event of a class."""
     (found,) = (event for event in events if isinstance(event, kind))
     return found

@@ -1,4 +1,4 @@
-"""A client's core against a venue in memory: its life, its queue, what is confirmed. Virtual time."""
+"""A client's core against a venue in memory: its life, its queue, its confirmations. Virtual time."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_the_bytes_that_wait_are_bounded_too() -> None:
     for _ in range(2):
         stage.core.take()
         reads.append(stage.core.wants_read)
-    assert reads == [False, False, True]  # again from half of it
+    assert reads == [False, False, True]  # again at half of the bound
     stage.run()
     rest = stage.take()
     assert ReadingResumed() in rest
@@ -229,7 +229,7 @@ def test_answers_nobody_waits_for_are_not_kept_for_ever(monkeypatch: pytest.Monk
     assert [stage.core.round_trip(test_req_id) for test_req_id in later[1:]] == [0.0] * 3
 
 
-# --- what the venue does not read, and what it said before it went
+# --- a venue that does not read
 
 
 def test_senders_are_to_wait_while_the_venue_does_not_read(stage: Stage) -> None:
@@ -247,7 +247,7 @@ def test_senders_are_to_wait_while_the_venue_does_not_read(stage: Stage) -> None
 
 
 def full(limit: int = 4) -> Stage:
-    """A client whose user has let as many reports wait as may."""
+    """Return a client whose queue of reports is full."""
     stage = opened(plan(queue_limit=limit, session={"heart_bt_int": 30}))
     stage.say(*(report(str(number)) for number in range(limit)))
     return stage
@@ -271,7 +271,7 @@ def test_at_the_bound_nothing_is_read_and_the_user_is_told_first() -> None:
 
 
 def test_the_bound_of_the_queue_holds_and_not_that_of_the_session() -> None:
-    """A session that leaves confirming to its user bounds what is not confirmed; the client has its queue."""
+    """A session with explicit confirmation bounds its unconfirmed events; the client bounds its queue."""
     stage = opened(plan(session={"max_events": 2}))
     for number in range(5):
         stage.say(report(str(number)))
@@ -318,7 +318,7 @@ def test_attempts_nobody_looks_at_are_told_by_the_last_of_them(monkeypatch: pyte
     assert isinstance(events[-1], ConnectFailed)
 
 
-# --- what is confirmed
+# --- confirmation
 
 
 def rt(**changes: Any) -> Stage:
@@ -326,7 +326,7 @@ def rt(**changes: Any) -> Stage:
 
 
 def confirmed(stage: Stage) -> int:
-    """How far the store has come."""
+    """Return the number up to which the store has confirmed."""
     store = stage.core._sequence._store
     assert store is not None
     return store.next_incoming
@@ -335,7 +335,7 @@ def confirmed(stage: Stage) -> int:
 def test_asking_for_the_next_event_confirms_the_one_before() -> None:
     stage = rt()
     stage.say(report("a"), report("b"))
-    assert confirmed(stage) == 1  # LoggedOn was taken, and not more
+    assert confirmed(stage) == 1  # only LoggedOn was taken
     stage.core.take()
     assert confirmed(stage) == 2
     stage.core.take()
@@ -412,7 +412,7 @@ def test_a_wire_log_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: 
     assert stage.core.over
 
 
-# --- when something is due
+# --- timers
 
 
 def test_a_moment_for_a_timer_through_a_clients_life() -> None:
@@ -448,7 +448,7 @@ def test_a_moment_for_a_timer_through_a_clients_life() -> None:
     assert core.due() is None
 
 
-# --- time that cures
+# --- passing time
 
 
 def test_a_step_of_the_wall_clock_moves_no_attempt(stage: Stage) -> None:

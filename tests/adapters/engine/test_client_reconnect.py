@@ -1,4 +1,4 @@
-"""How a client's core comes back: when, with which numbers, and when it does not. Virtual time."""
+"""How a client's core reconnects: when, with which numbers, and when it does not. Virtual time."""
 
 from __future__ import annotations
 
@@ -168,12 +168,12 @@ def test_the_venues_memory_of_the_old_connection_is_waited_for(stage: Stage) -> 
     stage.cut()
     stage.advance(0.5)
     failed = only(stage.take(), ConnectFailed)
-    # Twice the heartbeat after the loss, and a little to spare.
+    # Twice the heartbeat after the loss, and a margin.
     assert failed.retry_in == 59.5 + 0.5
     assert "time out" in failed.note
     stage.advance(60)
     failed = only(stage.take(), ConnectFailed)
-    assert failed.retry_in == 60 + 0.5  # somebody else's, then
+    assert failed.retry_in == 60 + 0.5  # then the key is in use by another client
     stage.refuses = None
     stage.advance(61)
     assert stage.core.is_logged_on
@@ -214,7 +214,7 @@ def test_a_gateway_that_restarts_is_waited_for(stage: Stage) -> None:
 
 
 def test_a_clock_that_is_wrong_for_a_while_ends_nothing(stage: Stage) -> None:
-    """This machine has just woken up: its Logon is a minute old."""
+    """This machine has just resumed: its Logon is a minute old."""
     right = stage.core._clocks
     stage.core._clocks = lambda: attrs.evolve(right(), utc=right().utc - timedelta(seconds=60))
     stage.cut()
@@ -275,11 +275,11 @@ def test_during_maintenance_unclear_refusals_end_nothing(stage: Stage, text: str
     assert stage.core.is_logged_on
 
 
-# --- what signs the Logon fails
+# --- failures of the signer
 
 
 def signing(stage: Stage, *results: Exception | bytes) -> None:
-    """From now on the Logons of a client are signed so, in turn; the last one for ever."""
+    """Sign the Logons of a client with these results in turn; the last one repeats for ever."""
     left = list(results)
 
     def sign(_: LogonToSign) -> bytes:
@@ -374,13 +374,13 @@ def rt(store: MemoryStore | Path | None = None, **changes: Any) -> Stage:
 
 
 def resets(stage: Stage) -> list[bool]:
-    """Whether each logon that was taken restarted the numbers."""
+    """Return for each accepted logon whether it reset the numbers."""
     return [event.reset for event in stage.take() if isinstance(event, LoggedOn)]
 
 
 def test_memory_goes_on_over_connections_and_openings_but_begins_with_a_reset() -> None:
     stage = rt()
-    stage.venue_store.record_sent(1, None)  # the venue remembers a former process
+    stage.venue_store.record_sent(1, None)  # the venue remembers a previous process
     stage.open()
     assert resets(stage) == [True]
     stage.say(report("a"))
@@ -485,7 +485,7 @@ def test_what_was_not_confirmed_comes_again_in_the_next_process(tmp_path: Path) 
     first.take()
     first.say(report("a"), report("b"))
     first.core.take()
-    first.core.take()  # which confirms the one before
+    first.core.take()  # which confirms the previous one
     first.core.close(clean=False)
     second = rt(store=tmp_path)
     second.venue_store = venue_store
@@ -537,7 +537,7 @@ def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(c
     stage.run()
     events = stage.take()
     assert only(events, SessionEnded).reason is CloseReason.STORE_FAILED
-    # The store may have it all the same, and the next process would name it then.
+    # The store may contain it all the same, and the next process would name it then.
     unknown = [each for each in events if isinstance(each, OutcomesUnknown)]
     assert [each.request_ids for each in unknown] == (
         [("a1",)] if fails == "commit" and "send" in call else []

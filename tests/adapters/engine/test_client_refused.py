@@ -1,4 +1,5 @@
-"""A client whose session refuses what the venue says: nothing is lost, and it does not go in circles."""
+"""A client whose session refuses messages of the venue: nothing is lost, and it does not reconnect
+endlessly."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ START = b"8=FIXT.1.1\x01"
 
 
 def changed(tag: int, value: str) -> Callable[[bytes], bytes]:
-    """Give reports another value of a header field, and leave everything else as it is."""
+    """Return a function that changes a header field of reports and nothing else."""
 
     def change(data: bytes) -> bytes:
         frames = [frame.decode("latin-1").split("\x01") for frame in data.split(START)[1:]]
@@ -54,7 +55,7 @@ def test_a_fill_that_was_refused_once_comes_after_the_reconnect(tag: int, value:
 def test_fills_that_waited_while_the_client_was_held_up_are_delivered(
     name: str, monotonic: float, utc: float
 ) -> None:
-    """An event loop that computed for long, a process that was stopped, a computer that slept."""
+    """The event loop computed for long, the process was stopped, or the computer was suspended."""
     stage = opened(plan(name, reconnect=ReconnectPolicy()))
     stage.mute = True
     stage.say(report("a1"), report("a2"))

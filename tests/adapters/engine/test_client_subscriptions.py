@@ -1,4 +1,4 @@
-"""Market data subscriptions come back with the connection, and only those that were alive."""
+"""Market data subscriptions are restored after a reconnect, and only those that were active."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def no(number: int, reason: BusinessRejectReason = BusinessRejectReason.OTHER) -
 
 
 class Failing(MemoryStore):
-    """Takes so many numbers more, or makes so many commits more."""
+    """A store that fails after this many numbers or commits."""
 
     numbers = commits = 1_000
 
@@ -72,7 +72,7 @@ class Failing(MemoryStore):
 
 
 def come_back(stage: Stage) -> list[Message]:
-    """Lose the connection; return what is asked for again on the next one, which the venue has got too."""
+    """Lose the connection; return the requests repeated on the next one, which the venue has received too."""
     stage.take()
     stage.cut()
     stage.at_venue.clear()
@@ -124,7 +124,7 @@ def test_a_venue_that_names_no_bound_is_asked_for_all_at_once() -> None:
 
 
 def test_what_is_repeated_is_paced() -> None:
-    """A venue that takes ten requests a second refuses none, and gets all of them."""
+    """A venue that accepts ten requests a second refuses none, and receives all of them."""
     stage = md()
     symbols = [f"S{number}" for number in range(105)]
     for symbol in symbols:
@@ -159,7 +159,7 @@ def test_nothing_is_repeated_while_the_venue_does_not_read(monkeypatch: pytest.M
     assert connection is not None
     stage.run()
     assert stage.core.is_logged_on
-    stage.core.output.extend(b"x")  # something that the transport does not take
+    stage.core.output.extend(b"x")  # bytes that the transport does not accept
     for _ in range(3):
         stage.clock.advance(SUBSCRIBE_AGAIN)
         stage.core.tick()
@@ -173,7 +173,7 @@ def test_nothing_is_repeated_while_the_venue_does_not_read(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("what", "left", "later"),
-    # Behind the Logon a commit is due for the reset that it answers.
+    # After the Logon, a commit is due for the reset that it answers.
     [("numbers", 1, False), ("commits", 2, False), ("numbers", 0, True), ("commits", 0, True)],
 )
 def test_a_store_that_fails_while_subscriptions_are_repeated_ends_the_client_as_such(
@@ -201,12 +201,12 @@ def test_a_store_that_fails_while_subscriptions_are_repeated_ends_the_client_as_
     else:
         setattr(store, what, left)
         core.receive(venue.data_to_send())
-    # Nobody has to take an event for it to be told.
+    # It is reported without an event being taken.
     told = [type(event).__name__ for event in core._queue.events]
-    # What came behind the Logon stands where it belongs, and the end behind it.
+    # Messages after the Logon are in their place, and the end follows them.
     assert told == ["Connecting", "LoggedOn", *told[2:-2], "MessageReceived", "SessionEnded"]
     assert set(told[2:-2]) == {"Resubscribed"}
-    # The venue has not read what was written before; the client does not wait for that for ever.
+    # The venue has not read the earlier bytes; the client does not wait for that for ever.
     core.output.extend(b"x")
     assert (core.finished, core.timeout()) == (False, LINGER)
     stage.clock.advance(LINGER)
@@ -306,7 +306,7 @@ def test_a_reject_without_a_number_refuses_what_was_sent_again() -> None:
     assert come_back(stage) == [books("A", "B")]
     stage.say(REFUSED)
     assert come_back(stage) == []
-    stage.say(REFUSED)  # nobody's
+    stage.say(REFUSED)  # for a number that was not sent
 
 
 def test_a_client_that_begins_anew_is_subscribed_to_nothing() -> None:
@@ -332,7 +332,7 @@ def test_a_subscription_lost_in_the_logon_is_repeated_on_the_next_connection() -
     attempt = stage.core.next_attempt()
     assert attempt is not None
     stage.accept()
-    # The Logon and the Logout come in one piece, so there is no moment at which to ask.
+    # The Logon and the Logout arrive in one piece, so the subscriptions cannot be requested between them.
     stage.venue.receive_data(bytes(stage.core.output), stage.clock.now)
     stage.venue.accept_logon(stage.clock.now)
     stage.venue.abort("not now", stage.clock.now)

@@ -1,4 +1,4 @@
-"""What a client's core does for each message, and what it need not do: clocks, observers, bytes in pieces."""
+"""Work that a client's core does for each message, and work that it must avoid: clocks, observers, copies."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def test_no_call_reads_the_clocks_twice(stage: Stage) -> None:
     assert reads(lambda: (core.finished, core.wants_read, core.congested, core.is_logged_on)) == 0
 
 
-# --- the way of a message
+# --- the path of a message
 
 
 def calls(act: Callable[[], object]) -> int:
-    """How many Python functions of the two packages are called; what runs in C does not count."""
+    """Return how many Python functions of the two packages are called; C code does not count."""
     count = 0
 
     def note(frame: FrameType, event: str, _argument: object) -> None:
@@ -94,14 +94,14 @@ def test_the_way_of_an_order_and_its_report_is_short() -> None:
         back = calls(lambda: core.receive(data)) + calls(core.take) + calls(core.take)
         return out, back
 
-    for number in range(2 * SIGHTINGS_TO_COMPILE):  # the shape of the report gets its code
+    for number in range(2 * SIGHTINGS_TO_COMPILE):  # the shape of the report gets its compiled decoder
         go(f"{number:04}")
     out, back = go("last")
     # docs/architecture.md lists the calls. Explain there any call that you add.
     assert (out, back) <= (26, 40), (out, back)
 
 
-# --- who looks on
+# --- observers
 
 
 def test_an_order_is_timed_from_send_to_report() -> None:
@@ -297,7 +297,7 @@ def test_reading_again_moves_a_deadline_closer() -> None:
     assert core.due() == clock.monotonic + 5
 
 
-# --- what follows from events
+# --- consequences of events
 
 
 def test_a_reset_within_the_session_begins_no_connection() -> None:

@@ -1,4 +1,4 @@
-"""What somebody who iterates over messages gets for each event."""
+"""The message or error for each event when a user iterates over messages."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_a_text_names_ten_of_many() -> None:
 
 
 def iterate(stage: Stage) -> list[Any]:
-    """What `messages` gives until nothing waits: messages, and the errors that it raises."""
+    """Return what `messages` yields until nothing waits: messages, and the errors that it raises."""
     reader, found = ClientBase(stage.core), list[Any]()
     while len(stage.core._queue):
         message = reader._next_message()

@@ -1,4 +1,4 @@
-"""Messages that are larger than a client accepts: how large they get, and what becomes of them."""
+"""Messages larger than a client accepts: how large they can be, and how the client handles them."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ SIGNER = Signer(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 LEVELS = 9_999
 """Prices in dollars with four decimals, above 0 and below 1."""
 NANOSECONDS = 3
-"""Digits that a time may have on the wire beyond those that Python's has."""
+"""Digits that a time may have on the wire beyond those of Python's datetime."""
 
 
 def snapshot(levels: int, size: str = "10.00") -> MarketDataSnapshotFullRefresh:
-    """A book with so many levels a side."""
+    """Return a book with this many levels a side."""
     return MarketDataSnapshotFullRefresh(
         symbol="KX",
         md_entries=[
@@ -88,11 +88,11 @@ def test_the_limit_is_an_option() -> None:
     assert limit(max_message_size=9_000_000) == 9_000_000
 
 
-# --- a loop that repeats one failure
+# --- a repeated failure
 
 
 def watch_large_book(stage: Stage, seconds: int) -> None:
-    """The venue answers each subscription by a book that is too large, and goes on."""
+    """Answer each subscription with a book that is too large."""
     served = 0
     for _ in range(seconds):
         asked = sum(isinstance(event, MessageReceived) for event in stage.at_venue)
@@ -170,7 +170,7 @@ def test_gaps_at_other_numbers_are_other_failures(stage: Stage) -> None:
     assert stage.core.is_logged_on
 
 
-# --- what counts as the same
+# --- which failures count as the same
 
 
 def ended(reason: CloseReason, text: str = "text") -> SessionEnded:
@@ -200,7 +200,7 @@ def test_faults_are_the_same_if_the_venue_has_said_the_same() -> None:
 
 
 def gives_up(reason: CloseReason, *events: Any, seconds: float) -> bool:
-    """Whether a client does after three connections of so many seconds that end so."""
+    """Return whether a client gives up after three connections of this many seconds that end so."""
     retries = Retries(ReconnectPolicy(maintenance=None), 30, lambda: 0.5, START)
     error = SessionClosedError("it ended", ended(reason))
     verdicts = [retries.lost(error, fault(reason, *events), -seconds, START) for _ in range(3)]

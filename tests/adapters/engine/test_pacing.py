@@ -1,4 +1,4 @@
-"""A client with a rate budget: who waits, how long, in which order, and what the budget is told of."""
+"""A client with a rate budget: which calls wait, how long, in which order, and what is charged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.helpers import order
 
 
 def budget(rate: float = 10, capacity: float = 20, **changes: Any) -> RateBudget:
-    """One order a second, two of them at once."""
+    """Return a budget of one order a second, two of them at once."""
     limits = TokenLimits(write_rate=rate, write_capacity=capacity, read_rate=rate, read_capacity=capacity)
     return RateBudget(limits, **({"use": 1.0, "kept_back": 0.0} | changes))
 
@@ -48,7 +48,7 @@ def mass_cancel(number: int) -> OrderMassCancelRequest:
 
 
 class Senders:
-    """Calls that wait to send, as an adapter has them: they look whenever the core has something to do."""
+    """Calls that wait to send, as in an adapter: they check whenever the core has work."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -70,7 +70,7 @@ class Senders:
         looked = True
         while looked:
             looked = False
-            # In the worst order: those who came last are the first to look.
+            # In the worst order: the latest callers check first.
             for turn in reversed(tuple(self.waiting)):
                 if self.stage.core.send_in_turn(turn) is not None:
                     self.waiting.remove(turn)
@@ -149,7 +149,7 @@ def test_who_gives_up_lets_the_next_one_go() -> None:
         line.send(order(f"a{number}"))
     line.wait(0.5)
     for _ in range(2):
-        line.send(cancel(0))  # which takes what the next order waits for
+        line.send(cancel(0))  # which uses the tokens that the next order waits for
     gone = line.waiting[0]
     line.give_up(gone)
     line.wait(3)
@@ -182,7 +182,7 @@ def test_nobody_is_held_up_by_a_venue_that_does_not_read_but_all_wait() -> None:
     assert line.waiting == []
 
 
-# --- what is charged
+# --- charging
 
 
 def test_what_was_refused_here_costs_nothing() -> None:
@@ -255,7 +255,7 @@ def test_two_clients_of_an_account_share_its_budget() -> None:
 
 
 def test_the_end_of_a_wait_is_no_reason_to_look_for_ever() -> None:
-    """The core tells a moment once; it is not due all the time while whoever waits has not looked yet."""
+    """The core reports a due time once, not continuously until the waiting call has checked."""
     line = senders(budget())
     line.send(order("a1"), order("a2"))
     line.send(order("a3"))
@@ -265,7 +265,7 @@ def test_the_end_of_a_wait_is_no_reason_to_look_for_ever() -> None:
     assert line.sent[-1] == (1, "a3")
 
 
-# --- what the client sends by itself
+# --- messages that the client sends on its own
 
 
 def test_logons_are_charged_and_waited_for() -> None:
@@ -292,7 +292,7 @@ def test_clients_that_begin_together_are_no_more_than_logons_allow() -> None:
         stage.core.begin()
         if stage.core.next_attempt() is not None:
             connecting.append(stage)
-    # None of them has sent its Logon yet, and the tokens of those that have not do not come back.
+    # None of them has sent its Logon yet, and tokens reserved for unsent ones are not refilled.
     assert len(connecting) == 10
     for _ in range(10):
         stages[0].clock.advance(1)
@@ -309,7 +309,7 @@ def test_clients_that_begin_together_are_no_more_than_logons_allow() -> None:
 
 
 def begun(rates: RateBudget, **changes: Any) -> Stage:
-    """A client that connects."""
+    """Return a client that connects."""
     stage = Stage(plan(budget=rates, **changes))
     stage.core.begin()
     assert stage.core.next_attempt() is not None
@@ -317,7 +317,7 @@ def begun(rates: RateBudget, **changes: Any) -> Stage:
 
 
 def waits(rates: RateBudget) -> Stage:
-    """A client that waits for a Logon."""
+    """Return a client that waits for a Logon."""
     stage = Stage(plan(budget=rates))
     for owner in range(9):
         assert not rates.reserve_logon(owner, 0.1, stage.clock.now)
@@ -369,7 +369,7 @@ def test_a_logon_that_is_not_sent_is_given_back(why: str) -> None:
 
 def test_connections_that_are_lost_again_and_again_are_no_more_than_logons_allow() -> None:
     stage = opened(plan(budget=budget()))
-    stage.drawn = 0.0  # no wait by the policy
+    stage.drawn = 0.0  # the policy adds no wait
     for _ in range(20):
         stage.cut()
         stage.advance(1)
@@ -384,7 +384,7 @@ def test_connections_that_are_lost_again_and_again_are_no_more_than_logons_allow
 def test_subscriptions_that_are_made_again_are_charged_and_waited_for() -> None:
     rates = budget()
     stage = opened(plan("KalshiMD", budget=rates))
-    stage.drawn = 0.0  # no wait by the policy
+    stage.drawn = 0.0  # the policy adds no wait
     symbols = [f"S{number}" for number in range(2500)]
     for begin in range(0, 2500, 1000):
         stage.core.send(MarketDataRequest.subscribe(*symbols[begin : begin + 1000]))

@@ -30,7 +30,7 @@ from kalshi_fix_sansio.events import CloseReason, SessionEnded
         ("Internal error", "see what the venue says", Cure.UNCLEAR),
         ("Gateway restarting", "see what the venue says", Cure.UNCLEAR),
         ("Server shutting down", "not ready for anybody", Cure.TIME),
-        # Permanent, whatever else they say
+        # Permanent, whatever else the text contains
         ("Invalid signature, please try again", "private key belongs to this API key", Cure.ACTION),
         ("Signature verification failed: service unavailable for this key", "private key", Cure.ACTION),
         ("permission denied: too many sessions not allowed", "ask the venue to allow", Cure.ACTION),
@@ -61,7 +61,7 @@ def test_reasons_that_stay_stand_before_those_that_pass() -> None:
 
 
 def test_of_a_text_as_long_as_a_message_only_the_beginning_is_looked_at() -> None:
-    """Patterns may take the square of the length: 40 KB of these words took half a minute."""
+    """Patterns may take quadratic time: 40 KB of these words took half a minute."""
     assert explain_refusal("key " * 100_000)[1] is Cure.UNCLEAR
     assert explain_refusal("x" * (MAX_SEARCHED - 4) + "busy" + "y" * 100_000)[1] is Cure.TIME
     assert explain_refusal("x" * (MAX_SEARCHED - 3) + "busy")[1] is Cure.UNCLEAR

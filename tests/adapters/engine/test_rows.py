@@ -1,4 +1,4 @@
-"""Rows of the user's before a store that fails, and before one that keeps what it is told in memory."""
+"""Rows of the user with a store that fails, and with one in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers import order
 
 
 class Store(MemoryStore):
-    """Writes its rows with its commits, and may fail to."""
+    """Writes its rows with its commits, and can fail to."""
 
     max_rows = max_row_bytes = 1000
 
@@ -25,7 +25,7 @@ class Store(MemoryStore):
         self.fails = False
         self.recorded: dict[str, str | None] = {}
         self.written: list[tuple[dict[str, str | None], int]] = []
-        """Rows, and the number that was reached with them."""
+        """Rows, and the number that was committed with them."""
         self.row_sizes: Mapping[str, int] = {}
 
     def row(self, key: str) -> str | None:
@@ -58,7 +58,7 @@ def test_rows_are_written_with_the_number_that_their_event_moves() -> None:
     for name in ("a1", "a2"):
         assert stage.core.take() is not None
         rows[name] = 1
-        stage.core.send(order(f"other-{name}"))  # whose commit takes nothing along
+        stage.core.send(order(f"other-{name}"))  # whose commit includes no rows of the event
         stage.run()
     assert store.written == [({"a1": "1"}, 3)]
     stage.core.take()

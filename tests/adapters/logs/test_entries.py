@@ -1,4 +1,4 @@
-"""`read_log`: the messages of a log, with what the log tells of each."""
+"""`read_log`: the messages of a log, with time, direction and connection where the log has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replaying a recording or a log gives the state that the machines had at the time."""
+"""Replaying a recording or a log restores the state that the trading machines had at the time."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ def order(cl_ord_id: str) -> Message:
 
 
 def passing(session: str, messages: Iterable[Passed | tuple[str, Message, int]]) -> list[tuple[str, bytes]]:
-    """Frames of one connection, numbered; a third item is another number: below the next one with PossDup."""
+    """Return numbered frames of one connection; a third item is another number: below the next one with
+    PossDup."""
     numbers = {"sent": 1, "received": 1}
     found = []
     for way, message, *number in messages:
@@ -167,7 +168,7 @@ def test_orders_positions_and_cash_come_out_as_they_were(tmp_path: Path, log: bo
     path = write(tmp_path / "day", TRADING, log=log, pieces=pieces)
     live, live_positions = Orders(), Positions()
     orders, positions, cash = Orders(), Positions(), Cash()
-    # What a user would have applied at the time.
+    # The events that a user would have applied at the time.
     told: list[object] = [LoggedOn(logon(), 30, reset=True, flags={"use_dollars": True}), order("a")]
     told += [MessageReceived(report("a", 1)), MessageReceived(fill("a", 2)), order("b")]
     told += [MessageReceived(report("b", 3)), order("c")]
@@ -175,7 +176,7 @@ def test_orders_positions_and_cash_come_out_as_they_were(tmp_path: Path, log: bo
         for update in live.apply(what):
             live_positions.apply(update)
     count = replay(path, orders, positions, cash)
-    assert count == 7 + (not log)  # a wire log has no message for the end of a connection
+    assert count == 7 + (not log)  # a wire log has no record for the end of a connection
     if not log:
         for update in live.apply(SessionEnded(SessionEnded.__name__, "", False)):  # type: ignore[arg-type]
             live_positions.apply(update)

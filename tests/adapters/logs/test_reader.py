@@ -39,7 +39,7 @@ CUT = b"8=FIXT.1.1|35=V|263=2|"
 @pytest.mark.parametrize(
     ("log", "expected"),
     [
-        # What surrounds a message is ignored, and it needs no end of line.
+        # Text around a message is ignored, and it needs no end of line.
         (b"12:00:01,123 [io] <- '" + ORDER + b"' 99 bytes\n", [ORDER]),
         (ORDER, [ORDER]),
         (ORDER.rstrip(b"|"), [ORDER]),
@@ -56,7 +56,7 @@ CUT = b"8=FIXT.1.1|35=V|263=2|"
         (b"sent:\n" + ORDER.replace(b"|", b"\n") + b"\n" + LOGON, [ORDER, LOGON]),
         (ORDER.replace(b"|11=", b"\n11="), [ORDER]),
         (ORDER.replace(b"|10=", b"|\n      ^^ price\n10="), [ORDER]),
-        # Lines that belong to something else, or an empty one, end a message.
+        # Lines that belong to other text, or an empty one, end a message.
         (CUT + b"\n12:00 the market\n12:01 is closed\n11=a1|\n" + LOGON, [CUT, LOGON]),
         (CUT + b"\n\n11=a1|\n" + LOGON, [CUT, LOGON]),
         (CUT + b"\r\n\r\n11=a1|", [CUT]),
@@ -64,7 +64,7 @@ CUT = b"8=FIXT.1.1|35=V|263=2|"
         (CUT + LOGON, [CUT, LOGON]),
         (CUT + b"55=BTC" + LOGON, [CUT + b"55=BTC|", LOGON]),
         (CUT + b"\n12:00 " + LOGON, [CUT, LOGON]),
-        # What follows the last field of a line is no field.
+        # Text after the last field of a line is no field.
         (b"8=FIXT.1.1|35=D|11=1|...\n", [b"8=FIXT.1.1|35=D|11=1|"]),
         (b"['8=FIXT.1.1|35=D|11=1|'] ||\n", [b"8=FIXT.1.1|35=D|11=1|"]),
         # Only BeginString begins a message.
@@ -147,7 +147,7 @@ def test_memory_is_bounded_on_a_log_without_line_ends() -> None:
 
 
 class Looks:
-    """Counts the bytes that searches of a log reader look at."""
+    """Counts the bytes that a log reader's searches examine."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, reader: LogReader) -> None:
         self.bytes = 0
@@ -214,7 +214,7 @@ class Looks:
         b"8=FIXT.1.1|" * 2_000,
         b"8=FIXT.1.1|10=0|" * 1_200,
         b"8=FIXT.1.1" * 2_000,
-        # The end of each of these is said to be where a CheckSum stands.
+        # Each of these has a BodyLength that leads to a CheckSum.
         b"".join(b"8=FIXT.1.1|9=%05d|" % (19 * (1000 - each)) for each in range(1, 1001)) + b"10=000|",
         b"".join(b"8=FIXT.1.1|9=00005|35=0|10=000|" for each in range(600)),
         b"8" * 20_000,
@@ -228,13 +228,13 @@ def test_no_byte_is_looked_at_again_and_again(
     for at in range(0, len(log), piece):
         list(reader.feed(log[at : at + piece]))
     list(reader.close())
-    # A start may be cut anywhere: with each piece, its length is looked at again by each of a few searches.
+    # A start may be split anywhere: with each piece, its length is examined again by each of a few searches.
     assert looks.bytes <= 6 * len(log) + 100 * (len(log) // piece + 1)
 
 
 @pytest.mark.parametrize("rest", [b"|" * 1_000_000, b"y|z\n" * 50_000, b"|z" * 300_000])
 def test_a_text_of_many_pieces_is_put_together_once(rest: bytes) -> None:
-    """It took time by the square of its length: two minutes, for a million separators."""
+    """It took quadratic time: two minutes for a million separators."""
     log = b"8=FIXT.1.1|35=0|58=x" + rest + b"|10=000|"
     [message] = read(log, max_message=2_000_000)
     text = b"x" + rest.replace(b"\n", b"")
@@ -312,7 +312,7 @@ def test_every_message_is_found_as_it_was(
 
 
 def fields(*values: str) -> bytes:
-    """A sound message as a log shows it, with | for SOH."""
+    """A valid message as a log shows it, with | for SOH."""
     body = "".join(f"{value}\x01" for value in values)
     text = f"8=FIXT.1.1\x019={len(body)}\x01{body}"
     return f"{text}10={sum(text.encode()) % 256:03}\x01".replace("\x01", "|").encode()
@@ -365,5 +365,5 @@ def test_a_sound_message_with_something_that_is_no_field_is_read_alike_in_any_pi
     log = fields("35=5", "58=a", "ba", "b")
     whole = read(log)
     assert read(log, piece=1) == whole
-    # BodyLength and CheckSum say that there was no | in the Text.
+    # By BodyLength and CheckSum, there was no | in the Text.
     assert [message.frame for message in whole] == [log.replace(b"|", b"\x01")]

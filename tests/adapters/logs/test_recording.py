@@ -1,4 +1,4 @@
-"""What a recorder writes is what passed, and what a crash leaves of it is read as far as it is whole."""
+"""A recording contains the exact bytes, and after a crash it is read up to its last complete record."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def flipped(data: bytes, place: int, bit: int = 0x80) -> bytes:
 
 ONE, TWO, THREE = record(b"one"), record(b"two"), record(b"three")
 HOSTILE = record(b"<" + ONE + TWO)
-"""Its data ends with what looks like records."""
+"""Its data ends with bytes that look like records."""
 EACH = len(ONE)
 START = len(MAGIC)
 LONG_AGO = HEAD.pack(0, 0, 2**62, 1, 0)
 OUT_OF_RANGE = HEAD.pack(0, crc32(LONG_AGO[8:]), 2**62, 1, 0)
-"""A record whose check sum is right, and whose time no datetime holds."""
+"""A record with a valid check sum and a time that no datetime can represent."""
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ OUT_OF_RANGE = HEAD.pack(0, crc32(LONG_AGO[8:]), 2**62, 1, 0)
         (flipped(HOSTILE, HEAD.size) + THREE, [b"three"], [(0, len(HOSTILE))]),
         (flipped(HOSTILE, 20) + THREE, [b"three"], [(0, len(HOSTILE))]),
         (flipped(HOSTILE, 4), [], [(0, len(HOSTILE))]),
-        # The stated size leads to the end of the next record; the check sum shows its own end.
+        # The stated size leads to the end of the next record; the check sum finds the actual end.
         (flipped(ONE, 0, 3 ^ (3 + EACH)) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
         (flipped(ONE, 0, 3 ^ (3 + EACH)) + TWO, [b"two"], [(0, EACH)]),
     ],
@@ -199,7 +199,7 @@ def test_heads_with_false_sizes_are_read_in_linear_time(
     monkeypatch.setattr("kalshi_fix_adapters.logs.recording._SEARCH_BASE", 0)
     size = 200_000
     false = HEAD.pack(size // 2, 0, 0, 1, 0)
-    # Each false head alone, and one between two whole records.
+    # Each false head alone, and one between two complete records.
     for piece in (false, false + record(b"")):
         data = MAGIC + piece * (size // len(piece))
         path.write_bytes(data + ONE)

@@ -1,4 +1,4 @@
-"""A log shared among processes is read as in one."""
+"""A log split among processes is read as in one process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SENT = b"2026-11-21 12:00:00.123456Z 1 sent     " + SOUND + b"\n"
 
 
 def in_parts(log: bytes, piece: int) -> tuple[list[LoggedMessage], int]:
-    """What the processes would find, and in how many parts."""
+    """Return what the processes would find, and in how many parts."""
     found: list[LoggedMessage] = []
     reader, number = LogReader(), 0
     for part in split._parts(log[at : at + piece] for at in range(0, len(log), piece)):
@@ -51,7 +51,7 @@ def test_a_log_is_cut_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_part_that_begins_behind_a_digit_begins_with_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "PART", 50)
-    # No second message ends in the first part, which so is cut anywhere.
+    # No second message ends in the first part, so it is split anywhere.
     log = b"8=FIXT.1.1^A35=0^A58=" + b"x" * 40 + b"5" + SOUND + b" more^A10=000^A\n" + SENT * 3
     for piece in range(50, 70):
         assert in_parts(log, piece)[0] == read(log)
@@ -63,7 +63,7 @@ def line_of(entry: LogEntry) -> tuple[int, str] | None:
 
 def test_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "PART", 2_000)
-    # No message ends in the middle, so that parts wait for each other.
+    # No message ends in the middle, so parts wait for each other.
     log = SENT * 100 + b"58=x\n" * 2_000 + SENT * 100
     expected = [line_of(entry) for entry in read_log(io.BytesIO(log)) if entry.message is not None]
     assert list(map_log(line_of, io.BytesIO(log), processes=2)) == expected

@@ -1,4 +1,4 @@
-"""What one event loop has and the others have not."""
+"""Behaviour that only one event loop has."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_who_is_served_at_once_lets_others_run_on_asyncio(
     many = 50
 
     async def turns(seconds: float) -> int:
-        """How often the loop turns while messages are sent and events are taken that are there already."""
+        """Return how often the loop turns while messages are sent and waiting events are taken."""
         turned = 0
 
         def turn() -> None:

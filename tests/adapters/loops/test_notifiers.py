@@ -1,4 +1,4 @@
-"""Where the tasks of asynchronous clients wait for others."""
+"""The notifiers on which tasks of asynchronous clients wait for each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 
 
 def run(loop: Loop, use: Callable[[Notifier, Callable[[], Awaitable[None]]], Awaitable[None]]) -> None:
-    """Use a notifier, and a function that lets others run."""
+    """Use a notifier, and a function that lets other tasks run."""
 
     async def main() -> None:
         module: Any = loop.module
@@ -57,7 +57,7 @@ def test_all_that_wait_are_woken_and_nobody_later(loop: Loop) -> None:
             notifier.notify()
             notifier.notify()
         assert woken == [True] * 4
-        # That was not for those who come now.
+        # The notification does not wake later waiters.
         assert await notifier.wait(0.001) is False
 
     run(loop, use)
@@ -77,7 +77,7 @@ def test_each_waits_for_its_own_time(loop: Loop) -> None:
             while len(told) < 3:
                 await notifier.wait(-1)
             notifier.notify()
-        # In any order: a machine with little time to spare finds several of them due at once.
+        # In any order: a machine under load finds several of them due at once.
         assert sorted(told[:3]) == [(0.02, False), (0.05, False), (0.08, False)]
         assert told[3:] == [(LONG, True)]
         # The timer was moved for all of them, and works for the next one.

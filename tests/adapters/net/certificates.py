@@ -1,4 +1,4 @@
-"""Server certificates that are wrong in one way, and in no other that newer Pythons look at."""
+"""Server certificates that are wrong in one way, and in no other that newer Pythons check."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _name(text: str) -> x509.Name:
 
 
 class Issuer:
-    """A certificate authority that signs anything."""
+    """A certificate authority that signs any certificate."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -34,7 +34,7 @@ class Issuer:
     def issue(
         self, begin: timedelta = -_DAY, end: timedelta = _DAY, names: Sequence[str] = ("127.0.0.1",)
     ) -> ServerIdentity:
-        """Return a server certificate that holds from `begin` to `end`, counted from now."""
+        """Return a server certificate that is valid from `begin` to `end`, relative to now."""
         key = ec.generate_private_key(ec.SECP256R1())
         return _identity(self._sign(_name(names[0]), key, begin, end, names=names), key)
 
@@ -58,7 +58,7 @@ class Issuer:
 
 
 def self_signed() -> ServerIdentity:
-    """Return a certificate that nobody vouches for."""
+    """Return a self-signed certificate."""
     key, name = ec.generate_private_key(ec.SECP256R1()), _name("127.0.0.1")
     builder = _builder(name, name, key, -_DAY, _DAY, ("127.0.0.1",), authority=False)
     return _identity(builder.sign(key, hashes.SHA256()), key)

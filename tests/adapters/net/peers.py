@@ -1,4 +1,4 @@
-"""Servers that do one thing, on loopback: what a client may meet that is no venue."""
+"""Single-purpose servers on loopback: peers that are not a venue."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Handler = Callable[[socket.socket], object]
 
 
 def keep_silent(connection: socket.socket) -> None:
-    """Read and say nothing, until the other side goes."""
+    """Read and send nothing until the client closes."""
     with contextlib.suppress(OSError):
         while connection.recv(4096):
             pass
 
 
 def hang_up(connection: socket.socket) -> None:
-    """Go at once."""
+    """Close at once."""
     connection.close()
 
 
 def talk_nonsense(connection: socket.socket) -> None:
-    """Answer as no FIX gateway would, and no TLS server."""
+    """Answer with bytes that are neither FIX nor TLS."""
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20)
     keep_silent(connection)
 
@@ -65,7 +65,7 @@ def listening(
 
 
 def unused_port() -> int:
-    """A port on which nothing listens."""
+    """Return a port on which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
@@ -73,7 +73,7 @@ def unused_port() -> int:
 
 @contextlib.contextmanager
 def full_backlog() -> Iterator[int]:
-    """Listen where so many wait that nobody else gets an answer; yields the port."""
+    """Listen with a full backlog, so no further client gets an answer; yields the port."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(socket.socket())
         server.bind(("127.0.0.1", 0))
@@ -86,7 +86,7 @@ def full_backlog() -> Iterator[int]:
 
 
 class Acceptor:
-    """KalshiNR by hand: accepts the Logon, then does only what it is told."""
+    """A hand-written KalshiNR venue: accepts the Logon, then sends only what a test sends."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -119,7 +119,7 @@ class Acceptor:
         self._flush()
 
     def received(self) -> Iterator[str]:
-        """Yield the names of what comes, and answer as a session does, until the end."""
+        """Yield the names of received messages, and answer as a session does, until the end."""
         framer = Framer()
         while not self.session.wants_close and (data := self.connection.recv(4096)):
             framer.feed(data)

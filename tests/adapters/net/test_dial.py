@@ -1,4 +1,4 @@
-"""The stages of connecting, whose steps a test takes instead of an event loop."""
+"""The stages of connecting, driven by a test instead of an event loop."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def at(*hosts: str) -> list[AddressInfo]:
 
 
 class Steps:
-    """Answers each address by what `answers` has for it; takes no time but what `clock` is moved by."""
+    """Answers each address from `answers`; takes no time except where a test advances `clock`."""
 
     def __init__(self, found: Sequence[AddressInfo] | Exception, *answers: BaseException | None) -> None:
         self._found = found
         self._answers = iter(answers)
         self.fails: BaseException | None = None
-        """What taking over the socket raises."""
+        """The exception raised when the socket is taken over."""
         self.tried: list[socket.socket] = []
         self.allowed: list[float] = []
         """Seconds that each address was given."""
         self.seen: list[str] = []
         self.now = 100.0
         self.resolving = 0.0
-        """Seconds that the name takes."""
+        """Seconds that resolving the name takes."""
 
     async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
         self.seen.append("resolve")

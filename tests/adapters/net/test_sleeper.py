@@ -1,4 +1,4 @@
-"""What ends the sleep of a thread."""
+"""Waking a sleeping thread."""
 
 from __future__ import annotations
 

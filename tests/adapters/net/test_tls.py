@@ -1,6 +1,6 @@
 """The sockets that a blocking client opens.
 
-What can be wrong with the other end is in `conformance`, for every client.
+`conformance` tests, for every client, what can be wrong with the peer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def shake_hands(settings: Tls, identity: ServerIdentity = GOOD, host: str = HOST
         return found.version()
 
 
-# --- whom to trust
+# --- trust
 
 
 def test_an_own_authority_in_a_file(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_server_name_must_be_one(name: str) -> None:
         open_socket(HOST, 1, attrs.evolve(TRUST, server_name=name), 10)
 
 
-# --- what may stand in the way
+# --- obstacles
 
 
 def test_a_network_that_does_not_lead_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +167,7 @@ def test_what_an_event_loop_wraps_the_cause_in_makes_no_difference() -> None:
     group = ExceptionGroup("all of them", [refused, ValueError()])
     for error in (refused, group):
         assert str(dialer.not_connected(error)).startswith("[::1]:1 refused the connection")
-    assert "(no address)" in str(dialer.not_connected(chained))  # the first of a group speaks for it
+    assert "(no address)" in str(dialer.not_connected(chained))  # the first of a group represents it
     wrapped = RuntimeError("broken")
     wrapped.__context__ = _ssl_error("WRONG_VERSION_NUMBER")
     assert str(dialer.not_secured(wrapped)).startswith("[::1]:1 does not speak TLS")

@@ -1,4 +1,4 @@
-"""Everything that can be wrong between a client and the other end's TLS: what the client must say to it."""
+"""Everything that can be wrong with the peer's TLS, and the error that the client must raise."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ ISSUER = Issuer()
 TRUST = Tls(ca_data=ISSUER.pem)
 GOOD = ISSUER.issue()
 SHORT = 0.2
-"""Seconds after which a case gives up that waits for what never comes."""
+"""Seconds after which a case gives up waiting."""
 _DAY = timedelta(days=1)
 
 
 def reset(connection: socket.socket) -> None:
-    """Cut the connection as a crash would, when the client has begun."""
+    """Reset the connection, as a crash would, once the client has begun."""
     connection.recv(1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 def hang_up_later(connection: socket.socket) -> None:
-    """Read what the client says, and go without a word."""
+    """Read the client's bytes and close without an alert."""
     connection.recv(65536)
     hang_up(connection)
 
 
 def old_tls() -> ssl.SSLContext:
-    """A server that knows nothing newer than TLS 1.1."""
+    """Return a server that supports no TLS newer than 1.1."""
     context = GOOD.ssl_context()
     context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
@@ -59,12 +59,12 @@ def old_tls() -> ssl.SSLContext:
 
 @attrs.frozen
 class TlsCase:
-    """One server, what the client trusts, and what it must raise."""
+    """One server, the client's trust settings, and the error it must raise."""
 
     name: str
     error: type[ConnectionFailedError]
     text: str
-    """After the name of the other end, `{peer}`: a regular expression."""
+    """A regular expression for the text after the peer's name, `{peer}`."""
     settings: Tls = TRUST
     server: ServerIdentity | Callable[[], ssl.SSLContext] | Handler = GOOD
     timeout: float = 10.0
@@ -78,14 +78,14 @@ class TlsCase:
         return listening(self.server)  # type: ignore[arg-type]
 
     def no_byte_comes(self, connection: socket.socket) -> None:
-        """Hold that nothing is sent to whom is not trusted."""
+        """Assert that nothing is sent to an untrusted peer."""
         with contextlib.suppress(OSError):
             self.received.append(connection.recv(4096))
 
     received: list[bytes] = attrs.field(factory=list, init=False)
 
     def check(self, error: ConnectionFailedError, port: int) -> None:
-        """Hold that the client said what it must."""
+        """Assert that the client raised the expected error."""
         assert type(error) is self.error
         assert re.fullmatch(self.text.format(peer=f"{HOST}:{port}"), str(error)), str(error)
         assert b"".join(self.received) == b""
@@ -117,7 +117,7 @@ TLS_CASES = (
     TlsCase(
         "not yet valid",
         CertificateRejectedError,
-        # OpenSSL 3.5 goes on: "or the system clock is incorrect".
+        # OpenSSL 3.5 adds: "or the system clock is incorrect".
         _OUTDATED % "certificate is not yet valid.*",
         server=ISSUER.issue(_DAY, 2 * _DAY),
     ),
@@ -198,5 +198,5 @@ TRUSTED = {
     "a pin alone": Tls(pinned_sha256=fingerprint(GOOD)),
     "a pin alone, another name": Tls(pinned_sha256=fingerprint(GOOD), server_name="fix.example"),
 }
-"""What a client may trust that meets the right server."""
+"""Trust settings with which a client accepts the right server."""
 GOOD_PEM = leaf(GOOD)

@@ -23,7 +23,7 @@ def is_free(lock: Any) -> bool:
 
 
 def strike(lock: Any, at: int) -> bool:
-    """Interrupt a `with` of a lock at this point; say whether it has that many."""
+    """Interrupt a `with` of a lock at this point; return whether it has that many points."""
     interrupter = Interrupter(at, {__file__, locks.__file__})
 
     def use() -> None:

@@ -70,7 +70,7 @@ ERROR = ConnectionFailedError("fix.example:8228 refused the connection")
 
 @attrs.define(eq=False)
 class Notes(Observer):
-    """Keeps all that it is told."""
+    """Records every call."""
 
     wire: list[tuple[Direction, bytes]] = attrs.field(factory=list)
     states: list[tuple[State, State]] = attrs.field(factory=list)
@@ -96,7 +96,7 @@ class Notes(Observer):
 
 
 class Raising(Observer):
-    """Fails with what it was told."""
+    """Fails with the arguments of the call."""
 
     calls = 0
 
@@ -125,7 +125,7 @@ def everything_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 def decoded(fields: str) -> Any:
-    """A message as it came, complete or not."""
+    """Return a message as received, complete or not."""
     [message] = messages(raw(f"{fields}|49=KalshiNR|56=me|34=2|52=20261121-12:00:30.000"))
     return message
 
@@ -225,7 +225,7 @@ def test_orders_are_not_remembered_when_nobody_asks(clock: Clock) -> None:
     assert not observers._timings._orders
 
 
-# --- who is told
+# --- notification of observers
 
 
 def test_observers_are_told_of_everything_with_the_time(clock: Clock, notes: Notes) -> None:
@@ -343,7 +343,7 @@ def test_messages_are_logged_only_when_asked_for(clock: Clock, caplog: pytest.Lo
     ]
 
 
-# --- what is logged, where and at which level
+# --- loggers and levels
 
 RESTING = RestingOrder("o1", "a1", "KX", "1", None, None)
 OPEN = OpenRequest("a", "D", 2, START, b"hush", 1)

@@ -46,7 +46,7 @@ def shown(frame: bytes) -> str:
 
 
 def in_log(path: Path) -> list[bytes]:
-    """What `kalshi-fix decode` finds in a log."""
+    """Return the messages that `kalshi-fix decode` finds in a log."""
     reader = LogReader()
     return [logged.frame for logged in [*reader.feed(path.read_bytes()), *reader.close()]]
 
@@ -56,7 +56,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "wire.log"
 
 
-# --- what stands in it
+# --- contents
 
 
 def test_what_is_larger_than_the_session_accepts_is_noted(path: Path) -> None:
@@ -131,7 +131,7 @@ def test_how_the_stream_was_cut_makes_no_difference(portions: list[tuple[Directi
     assert whole.end() == cut.end() == []
 
 
-# --- what is no message
+# --- bytes that are no message
 
 
 def test_bytes_that_are_no_message_are_shown_in_a_safe_form() -> None:
@@ -185,7 +185,7 @@ def test_a_busy_stream_that_always_ends_within_a_message_loses_none() -> None:
     assert count == 199
 
 
-# --- every byte can be had back
+# --- every byte can be recovered
 
 
 @given(st.text(st.characters(codec="latin-1", exclude_characters="\x01"), min_size=1, max_size=60))
@@ -196,7 +196,7 @@ def test_whatever_a_value_holds_the_line_has_one_reading(text: str) -> None:
     assert line.isprintable()
     reader = LogReader()
     found = [*reader.feed(f"2026-11-21 12:00:00.000007Z 1 sent     {line}\n".encode()), *reader.close()]
-    # A BeginString inside a value begins a message of its own, for those who look for messages in logs.
+    # A log reader takes a BeginString inside a value for the start of another message.
     if "8=FIXT.1.1^A" not in text:
         assert [logged.frame for logged in found] == [frame]
 
@@ -275,7 +275,7 @@ def test_another_version_of_fix_is_shown_too() -> None:
 
 
 def full_log(path: Path, **limits: Any) -> tuple[WireLog, list[str]]:
-    """A log after ten messages on one connection."""
+    """Return a log after ten messages on one connection."""
     log = WireLog(path, **limits)
     connection = log.connect("somewhere", NOW)
     for second in range(10):
@@ -315,7 +315,7 @@ def test_a_log_without_limit_and_a_message_larger_than_it(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["wire.log"]
     path.unlink()
     full_log(path, max_bytes=1, backups=30)[0].close()
-    assert path.read_text().count("\n") == 2  # that the connection goes on, and the message
+    assert path.read_text().count("\n") == 2  # the line that the connection continues, and the message
 
 
 def test_settings_that_make_no_sense(path: Path, tmp_path: Path) -> None:
@@ -347,11 +347,11 @@ def test_several_threads_may_write(path: Path) -> None:
     assert all(re.fullmatch(r"2026-11-21 12:00:00\.000007Z [1-4] .*", line) for line in lines)
 
 
-# --- when the disk takes no more
+# --- a full disk
 
 
 class FullDisk:
-    """Takes the place of os.write: so many bytes are taken, and no more."""
+    """Replaces os.write: accepts this many bytes and no more."""
 
     def __init__(self, room: int) -> None:
         self.room = room

@@ -1,14 +1,14 @@
-"""A disk that loses what was not synced: what may be in a store's files after the machine went dark.
+"""A disk that loses unsynced data: the possible contents of a store's files after a power loss.
 
 SQLite writes a commit as frames at the end of the log (`-wal`) and, with `synchronous = FULL`, waits until
 they are on the disk. From time to time it copies the pages of a log that is wholly on the disk into the
-database (a checkpoint), waits for that too, and begins the log from its start. So what is known to be safe is
-a length of the log; of what was written after it, any part may be there, with anything in place of the rest.
+database (a checkpoint), waits for that too, and restarts the log at its beginning. The safe part is therefore
+a length of the log; of later writes, any part may be there, with arbitrary bytes in place of the rest.
 
-`Disk` finds that length by watching the statements of the store and reading the index of the log. The files
-as they are now, or as they were before the last commit, can be had cut, mixed and spoiled, and written to
-another place as if the machine had come up again. (Reading a file closes SQLite's own locks on it within this
-process, which does not matter here: nobody else has it.)
+`Disk` finds that length by watching the statements of the store and reading the index of the log. It can
+truncate, mix and damage the files as they are now, or as they were before the last commit, and write them to
+another place as if the machine had restarted. (Reading a file closes SQLite's own locks on it within this
+process, which does not matter here: no other process uses it.)
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
 SECTOR = 512
 _LOG_HEADER, _FRAME_HEADER = 32, 24
 _INDEX = struct.Struct("=14x HI12x 8s56xI")
-"""What SQLite tells at the start of the log's index (`-shm`): the size of a page, how many frames the log
-has, what tells it from the log before (salts), how many frames a checkpoint has copied into the database."""
+"""The fields at the start of the log's index (`-shm`): the page size, the number of frames in the log, the
+salts that distinguish it from the previous log, and how many frames a checkpoint has copied into the
+database."""
 
 
 @attrs.frozen
@@ -39,21 +40,21 @@ class Files:
 
     @classmethod
     def read(cls, path: Path) -> Files:
-        """Read them as they are, such as a process leaves them that was killed."""
+        """Read the files as they are, such as a killed process leaves them."""
         log = log_of(path)
         return cls(path.read_bytes(), log.read_bytes() if log.exists() else b"")
 
     def write(self, path: Path) -> Path:
-        """Put them where a store may be opened."""
+        """Write the files to a place where a store can be opened."""
         path.parent.mkdir(parents=True, exist_ok=True)
         for target, data in ((path, self.database), (log_of(path), self.log)):
-            # Some file systems wait for the disk when a file is written over, but not for a new one.
+            # Some file systems wait for the disk when a file is overwritten, but not for a new one.
             target.unlink(missing_ok=True)
             target.write_bytes(data)
         return path
 
     def cut(self, length: int, rest: bytes = b"") -> Files:
-        """Return them with only this much of the log, and then something else."""
+        """Return the files with only this much of the log, followed by other bytes."""
         return attrs.evolve(self, log=self.log[:length] + rest)
 
 
@@ -63,8 +64,8 @@ def log_of(path: Path) -> Path:
 
 
 def sectors_mixed(old: bytes, new: bytes, random: Random, begin: int = 0) -> bytes:
-    """Return `new` written over `old`, of which from a position on some sectors did not reach the disk, in no
-    order; where there was nothing before, zeros or the end of the file are found in their place."""
+    """Return `new` written over `old`, where from a position on some sectors did not reach the disk, in no
+    particular order; without old bytes there are zeros or the end of the file in their place."""
     mixed = bytearray(new)
     for first in range(begin, len(new), SECTOR):
         if random.random() < 0.5:
@@ -88,15 +89,15 @@ class Disk:
     def __init__(self, path: Path, *, checkpoint_pages: int | None = None, remember: bool = True) -> None:
         self.path = path
         self.synced = 0
-        """This much of the log is on the disk."""
+        """The length of the log that is on the disk."""
         self.commits = 0
         self.checkpoints = 0
-        """How often the log was begun anew."""
+        """How often the log was restarted."""
         self.before = Files(b"", b"")
         """The files before the last commit."""
         self.synced_before = 0
         self.restarted = False
-        """Whether the last commit began the log anew."""
+        """Whether the last commit restarted the log."""
         self._checkpoint_pages = checkpoint_pages
         self._remember = remember
         self._full = False
@@ -104,7 +105,7 @@ class Disk:
         self._end = 0
 
     def open(self, owner: StoreOwner, **options: Any) -> SqliteStore:
-        """Open the store, watching it. What a former process has left counts as being on the disk."""
+        """Open the store and watch it. The files left by an earlier process count as being on the disk."""
         disk = self
 
         class Watched(_Watched):
@@ -129,11 +130,11 @@ class Disk:
         return self.synced == self._end
 
     def files(self) -> Files:
-        """Return the files as they are: as the next process finds them if this one is killed."""
+        """Return the current files: the next process finds them if this one is killed."""
         return Files.read(self.path)
 
     def after_power_loss(self, random: Random) -> Files:
-        """Return the files as they may be if the power fails now, all commits being over."""
+        """Return the files as they may be if the power fails now, between commits."""
         files = self.files()
         end = random.randrange(self.synced, max(self._end, self.synced) + 1)
         rest = random.choice((b"", bytes(random.randrange(5000)), random.randbytes(random.randrange(5000))))
@@ -144,7 +145,7 @@ class Disk:
         before the checkpoint that it may have ended with."""
         if self.restarted and random.random() < 0.1:
             return self.before
-        # SQLite waits for the header of a log that begins anew before it writes frames.
+        # SQLite waits for the header of a restarted log before it writes frames.
         begin = _LOG_HEADER if self.restarted else self.synced_before
         return attrs.evolve(self.before, log=sectors_mixed(self.before.log, self.files().log, random, begin))
 
@@ -167,8 +168,8 @@ class Disk:
             self._look()
 
     def _look(self) -> None:
-        """Find the end of the log, and how much of it is on the disk. If it was begun anew, all that was in
-        it before is in the database."""
+        """Find the end of the log, and how much of it is on the disk. If it was restarted, everything in the
+        previous log is in the database."""
         with self.path.with_name(self.path.name + "-shm").open("rb") as index:
             page_size, frames, salts, copied = _INDEX.unpack(index.read(_INDEX.size))
         frame = _FRAME_HEADER + page_size
@@ -183,7 +184,7 @@ class Disk:
 
 
 class _Watched(sqlite3.Connection):
-    """Tells a disk of the statements that decide what is on it."""
+    """Notifies a disk of the statements that decide which data is on it."""
 
     disk: Disk
 

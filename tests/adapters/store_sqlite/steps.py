@@ -1,9 +1,9 @@
-"""Steps that change a store, each in one commit, and each known by its number alone: after a crash a store
-must be where some number of steps has led. The memory store tells where that is.
+"""Numbered steps that change a store, each in one commit: after a crash a store must be in the state after
+some number of steps. The memory store computes that state.
 
 As a program, `python -m tests.adapters.store_sqlite.steps PATH SYNC`, it reads numbers of steps from its
-standard input; for each it forks a child that prints its process id and then goes on from that step, printing
-the number of each step that is done, until it is killed; then it prints "dead".
+standard input; for each it forks a child that prints its process id and then continues from that step,
+printing the number of each finished step, until it is killed; then it prints "dead".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEEP = 15
 
 
 class MemoryRowStore(MemoryStore):
-    """One that keeps the user's rows, too."""
+    """A memory store that also keeps the user's rows."""
 
     def __init__(self, **limits: Any) -> None:
         super().__init__(**limits)
@@ -35,7 +35,7 @@ class MemoryRowStore(MemoryStore):
 
 
 def step(store: MemoryRowStore | SqliteStore, number: int) -> bool:
-    """Take one step; say whether it must outlive a loss of power."""
+    """Run one step; return whether it must survive a power loss."""
     kind = number % 12
     row = f"row {number % 7}"
     store.record_rows({"steps": str(number), row: "." * (number * 53 % 900) if number % 3 else None})
@@ -73,7 +73,7 @@ def states() -> Iterator[tuple[Any, ...]]:
 
 
 def run(path: Path, sync: str, done: int) -> None:
-    """Take step after step, and print the number of each once it is done."""
+    """Run steps, and print the number of each once it is finished."""
     store = opened(path, sync=sync, max_messages=KEEP)
     os.write(1, b"%d\n" % os.getpid())
     for number in count(done + 1):

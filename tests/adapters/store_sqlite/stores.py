@@ -1,4 +1,4 @@
-"""What the tests of the durable store share."""
+"""Helpers for the tests of the durable store."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.helpers import KEY_ID, START
 OWNER = StoreOwner(environment="demo", product="prediction", sender_comp_id=KEY_ID, target_comp_id="KalshiRT")
 FILE = "store.sqlite3"
 ROOT = Path(__file__).resolve().parents[3]
-"""From where programs find the tests' own modules."""
+"""The folder from which programs import the tests' own modules."""
 
 
 def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
-    """A message as it may have been sent, of at least this size."""
+    """Return a message as it may have been sent, of at least this size."""
     frame = b"frame %d\x01\x00\xff" % number
     return StoredMessage(
         number, START + timedelta(seconds=seconds, microseconds=number), frame.ljust(size, b".")
@@ -30,7 +30,7 @@ def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
 
 
 def asked(key: int, number: int = 1, *, uncertain: bool = False) -> OpenRequest:
-    """A request that was sent under this number; others have its id, too."""
+    """Return a request sent under this number; others have its id, too."""
     sent_at = START + timedelta(seconds=number)
     return OpenRequest(f"order-{key % 3}", "D", number, sent_at, b"request %d" % number, key, uncertain)
 
@@ -47,7 +47,7 @@ def kept(store: MessageStore) -> list[int]:
 
 
 def contents(store: MessageStore) -> tuple[Any, ...]:
-    """Return everything that a store tells of itself."""
+    """Return the whole state of a store."""
     return (
         store.next_outgoing,
         store.next_incoming,
@@ -59,12 +59,12 @@ def contents(store: MessageStore) -> tuple[Any, ...]:
 
 
 def opened(path: Path, **options: Any) -> SqliteStore:
-    """Open a store of OWNER; a file where a folder is given."""
+    """Open a store of OWNER; in the file of a folder if one is given."""
     return SqliteStore(path / FILE if path.is_dir() else path, owner=OWNER, **options)
 
 
 def execute(path: Path, *statements: str) -> list[Any]:
-    """Have SQLite run statements on a file, as another program would; return the last one's first row."""
+    """Run SQL statements on a file, as another program would; return the last one's first row."""
     row: tuple[Any, ...] | None = None
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         for statement in statements:
@@ -73,7 +73,7 @@ def execute(path: Path, *statements: str) -> list[Any]:
 
 
 def python(program: str, *arguments: str | Path) -> str:
-    """Run a program in another process; return what it prints."""
+    """Run a program in another process; return its output."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""The durable store after its process was killed, or its machine went dark, at any moment."""
+"""The durable store after its process was killed, or its machine lost power, at any moment."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Course:
 
 
 def found(path: Path) -> State:
-    """What a store holds when it is opened again."""
+    """Return the contents of a store when it is opened again."""
     with opened(path, sync="normal", max_messages=KEEP) as store:
         return (*contents(store), {key: store.row(key) for key in store.row_sizes})
 
 
 def glimpse(path: Path) -> State:
-    """What can be seen of it without opening it for use."""
+    """Return the summary of a file that is read without opening it for use."""
     seen = read_summary(path)
     ends = (seen.oldest, seen.newest)
     numbers = (seen.next_outgoing, seen.next_incoming, seen.oldest_kept, seen.reset_unanswered)
@@ -55,7 +55,7 @@ def glimpse(path: Path) -> State:
 
 
 def glimpsed(state: State) -> State:
-    """What can be seen of a state in that way."""
+    """Return the summary of a state."""
     *numbers, messages, requests, _ = state
     ends = (messages[0], messages[-1]) if messages else (None, None)
     return (*numbers, len(messages), *ends, requests)
@@ -66,7 +66,7 @@ def glimpsed(state: State) -> State:
 
 @contextmanager
 def writing(path: Path, sync: str) -> Iterator[Callable[[int], tuple[int, IO[str]]]]:
-    """Yield what starts a process that takes steps, after so many were done, and tells of each."""
+    """Yield a function that starts a process after this many steps and reports each further step."""
     command = [sys.executable, "-m", "tests.adapters.store_sqlite.steps", str(path), sync]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -95,7 +95,7 @@ def test_a_process_killed_at_any_moment_leaves_every_step_that_it_told_of(tmp_pa
             last = int(lines[-1])
             if kill % 2:
                 done = course.which(found(path), last, last + 1)
-            else:  # and leave it as it is to the next process
+            else:  # and leave it unchanged for the next process
                 [done] = [n for n in (last, last + 1) if glimpsed(course.after(n)) == glimpse(path)]
     assert done > 400
 
@@ -114,11 +114,11 @@ def test_a_look_at_a_store_that_is_being_written_sees_one_moment_of_it(tmp_path:
     assert all(each in true for each in seen)
 
 
-# --- the machine goes dark
+# --- the machine loses power
 
 
 def with_small_pages(path: Path) -> None:
-    """Let an empty store have pages of 512 bytes, so that every byte of a commit can be tried."""
+    """Give an empty store pages of 512 bytes, so every byte of a commit can be tried."""
     opened(path).close()
     execute(
         path, "PRAGMA journal_mode = DELETE", "PRAGMA page_size = 512", "VACUUM", "PRAGMA journal_mode = WAL"
@@ -143,7 +143,7 @@ def test_a_commit_cut_at_any_byte_is_there_as_a_whole_or_not_at_all(tmp_path: Pa
                 cut = files.cut(length, rest)
                 cut.write(torn)
                 seen.append(glimpse(torn))
-                # What comes after the cut may be what was there.
+                # The old log may follow the cut.
                 true.append(after if cut.log.startswith(files.log[: disk.synced]) else before)
             assert seen == true
             files.cut(disk.synced, rest).write(torn)
@@ -161,7 +161,7 @@ def test_after_a_loss_of_power_everything_synced_is_there(tmp_path: Path, sync: 
             commits = disk.commits
             must_last = step(store, number)
             assert disk.commits == commits + 1
-            if disk.restarted:  # the log is begun anew only when all that was in it is in the database
+            if disk.restarted:  # the log is restarted only when all of it is in the database
                 safe = number - 1
             disk.within_last_commit(random).write(torn)
             course.which(found(torn), safe, number)
@@ -171,7 +171,8 @@ def test_after_a_loss_of_power_everything_synced_is_there(tmp_path: Path, sync: 
             disk.after_power_loss(random).write(torn)
             lost += number - course.which(found(torn), safe, number)
     assert disk.checkpoints > 5
-    # With "full", only what nobody depends on: which of the peer's messages were handled since the last send.
+    # With "full", only changes that no sent bytes depend on: which of the peer's messages were handled since
+    # the last send.
     assert 0 < lost < 40 if sync == "full" else lost > 100
 
 

@@ -1,4 +1,4 @@
-"""Files that are no store, are damaged, or cannot be written: a sentence with advice, and no wrong number."""
+"""Files that are no store, are damaged, or cannot be written: an error with advice, and no wrong number."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from tests.adapters.store_sqlite.stores import (
 
 
 def refused(path: Path) -> str:
-    """What is said when this file is opened, for use and for a look."""
+    """Return the error when this file is opened, for use and for reading."""
     with pytest.raises(StoreError) as opening:
         opened(path)
     if path.exists():
         with pytest.raises(StoreError) as looking:
             read_summary(path)
         assert str(looking.value) == str(opening.value)
-    # Whoever was refused holds no lock.
+    # A refused opening holds no lock.
     with pytest.raises(StoreError) as again:
         opened(path)
     assert str(again.value) == str(opening.value)
@@ -48,7 +48,7 @@ def refused(path: Path) -> str:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A store that was closed, with messages on several pages."""
+    """Return a store that was closed, with messages on several pages."""
     with opened(tmp_path) as store:
         send(store, 40, size=300)
         store.advance_incoming(17)
@@ -57,7 +57,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / FILE
 
 
-# --- what is no store of ours
+# --- files that are not our stores
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_nothing_to_look_at(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# --- what was a store once
+# --- damaged stores
 
 
 def test_a_log_without_its_file_is_not_begun_upon(path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_creation_that_was_interrupted_is_begun_again(
 
 
 def is_noticed(path: Path, data: bytes, truth: tuple[Any, ...]) -> bool:
-    """Say whether damage is noticed when all is read; if it is not, nothing that is read may be wrong."""
+    """Return whether damage is noticed when everything is read; if not, everything read must be correct."""
     path.unlink()
     path.write_bytes(data)
     try:
@@ -219,11 +219,11 @@ def test_a_look_checks_the_whole_file(path: Path) -> None:
         read_summary(path)
 
 
-# --- what cannot be written
+# --- files that cannot be written
 
 
 def failing(statement: str) -> type[SqliteStore]:
-    """A store whose database is told something first."""
+    """Return a store whose database first executes a statement."""
 
     class Connection(sqlite3.Connection):
         def __init__(self, *arguments: Any, **named: Any) -> None:

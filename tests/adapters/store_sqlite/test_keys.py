@@ -1,4 +1,4 @@
-"""A new API key does not begin without its rows unnoticed, and a store can become that of a new key."""
+"""A new API key does not silently start without its rows, and a store can be migrated to a new key."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMED = attrs.evolve(OWNER, account="maker")
 
 
 def fill(folder: Path, owner: StoreOwner = OWNER) -> Path:
-    """Make a store with a row, an open request and numbers in a folder."""
+    """Create a store with a row, an open request and numbers in a folder."""
     path = store_path(folder, owner)
     with SqliteStore(path, owner=owner) as store:
         send(store, 3)
@@ -51,7 +51,7 @@ def test_a_new_key_beside_the_store_of_another_one_is_an_error_with_the_command(
     assert caught.value.command == f"kalshi-fix store migrate {old} --key-id {NEW_KEY}"
     assert caught.value.command in str(caught.value)
     assert find_store(tmp_path, OWNER) == old
-    # An empty store beside it is made only under a name.
+    # An empty store next to it is created only under an account name.
     assert find_store(tmp_path, attrs.evolve(NEW, account="other")).exists() is False
 
 
@@ -100,7 +100,7 @@ def test_a_migrated_store_has_rows_and_requests_and_the_first_numbers(tmp_path: 
         assert (store.row("position"), store.open_requests()) == ('"5"', (asked(1, 3, uncertain=True),))
         assert (store.next_outgoing, store.next_incoming, store.oldest_kept, kept(store)) == (1, 1, 1, [])
         send(store, 2)
-    # Back again: the numbers of a key are its own.
+    # Back again: the numbers belong to a key.
     assert migrate_store(new, key_id=KEY_ID) == old
     with SqliteStore(old, owner=OWNER) as store:
         assert (store.next_outgoing, store.next_incoming, store.oldest_kept, kept(store)) == (4, 9, 4, [])
@@ -149,7 +149,7 @@ def test_a_migration_that_was_interrupted_is_finished_by_the_same_call(
         patch.setattr(keys, "_rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             migrate_store(old, key_id=NEW_KEY)
-    # Neither key can begin without it.
+    # Neither key can start without it.
     with pytest.raises(StoreError, match="belongs to"):
         SqliteStore(find_store(tmp_path, OWNER), owner=OWNER)
     with pytest.raises(KeyChangedError):
@@ -210,7 +210,7 @@ def test_numbers_of_an_earlier_key_that_are_damaged_are_not_used(tmp_path: Path)
 
 
 def test_a_rotated_key_finds_its_rows_again(tmp_path: Path) -> None:
-    """Two keys of one owner, as a client meets it."""
+    """Two keys of one owner, with a client."""
     with Sandbox(("me",)) as venue:
         first: Any = {**venue.options("me", "prediction", "KalshiRT", key=0), "store": tmp_path}
         second: Any = {**venue.options("me", "prediction", "KalshiRT", key=1), "store": tmp_path}

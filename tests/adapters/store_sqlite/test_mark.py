@@ -1,4 +1,4 @@
-"""The note beside a store: what was committed does not get lost without a word."""
+"""The mark next to a store: committed changes are never lost silently."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOG_HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
 
 
 def left_by_a_kill(tmp_path: Path, *, sync: str = "full") -> Path:
-    """A store's files as a process leaves them that dies after some commits."""
+    """Return a store's files as a process leaves them that dies after some commits."""
     alive, dead = tmp_path / "alive", tmp_path / "dead"
     alive.mkdir()
     dead.mkdir()
@@ -41,7 +41,7 @@ def numbers(store: SqliteStore) -> tuple[int, int]:
 
 
 def start_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the system have started anew since the store was written, as after a loss of power."""
+    """Simulate a restart of the system since the store was written, as after a power loss."""
     monkeypatch.setattr(mark, "_boot_id", lambda: "another")
 
 
@@ -89,7 +89,7 @@ def test_a_loss_of_power_takes_back_no_more_than_what_did_not_wait_for_the_disk(
     path = left_by_a_kill(tmp_path)
     start_anew(monkeypatch)
     log = log_of(path).read_bytes()
-    # The last number from the venue was confirmed without a wait for the disk, all numbers sent with one.
+    # The last number from the venue was confirmed without waiting for the disk, all sent numbers with a wait.
     log_of(path).write_bytes(log[: -(FRAME_HEADER + PAGE)])
     with opened(path) as store:
         assert numbers(store) == (14, 8)
@@ -191,7 +191,7 @@ def test_a_note_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     with opened(path) as store:
         assert numbers(store) == (4, 1)
         store.reset()
-        # But an old note that cannot be cleared would make what follows look damaged.
+        # But an old mark that cannot be removed would make later commits look damaged.
         with pytest.raises(StoreError):
             store.commit()
 

@@ -1,5 +1,5 @@
-"""Every store, driven at random, tells what a slow and obvious model tells; a durable one also after it was
-opened again, and after a crash what was recorded until some moment since the last commit."""
+"""Every store, driven at random, agrees with a slow and simple model; a durable one also after it was opened
+again, and after a crash with the changes recorded until some moment since the last commit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.adapters.store_sqlite.stores import OWNER, asked, contents, stored
 
 
 class Model:
-    """The protocol in its plainest words: lists, looked through from end to end."""
+    """The protocol in its simplest form: lists, searched from end to end."""
 
     def __init__(self, max_messages: int, max_bytes: int, max_age: timedelta) -> None:
         self.limits = max_messages, max_bytes, max_age
@@ -49,7 +49,7 @@ class Model:
             self.new.append(message)
 
     def forget(self) -> None:
-        """A store in memory does it at once, a durable one when it commits."""
+        """Forget old messages. A store in memory does it at once, a durable one when it commits."""
         max_messages, max_bytes, max_age = self.limits
         for message in self.new:
             self.messages.append(message)
@@ -83,7 +83,7 @@ keys = st.integers(1, 6)
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """One store beside its model."""
+    """One store next to its model."""
 
     store: MessageStore
 

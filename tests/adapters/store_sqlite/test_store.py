@@ -1,6 +1,6 @@
-"""The durable store as its users meet it: names, owners, retention, one process at a time, errors.
+"""The public behaviour of the durable store: names, owners, retention, one process at a time, errors.
 
-That it tells what it was told, also after a restart, is in `test_model`.
+`test_model` checks that it returns what was recorded, also after a restart.
 """
 
 from __future__ import annotations
@@ -359,7 +359,7 @@ def test_a_store_whose_lock_file_was_removed_writes_nothing_more(tmp_path: Path,
 
 def test_numbers_that_another_process_has_changed_are_not_written_over(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    # As if the lock file had been removed between the check of it and the commit.
+    # As if the lock file had been removed between its check and the commit.
     with closing(StoreFile(store.path, OWNER)) as file:
         second = attrs.evolve(file.numbers, next_outgoing=2)
         file.write(Pending(), second, retention(), wait_for_disk=False)
@@ -459,7 +459,7 @@ def test_a_child_that_outlives_its_parent_does_not_keep_the_file(tmp_path: Path)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.wait(60) == 0
         assert process.stdout is not None
-        # It gives the file up as soon as it runs, which may be after its parent has ended.
+        # It releases the file as soon as it runs, which may be after its parent has ended.
         assert process.stdout.read() == b"forked"
         with opened(tmp_path) as store:
             assert kept(store) == [1]
@@ -472,7 +472,7 @@ def test_the_owner_is_not_guessed_from_the_name(tmp_path: Path) -> None:
         opened(store_path(tmp_path, OWNER))
 
 
-# --- rows of the user's
+# --- rows of the user
 
 
 def test_rows_are_written_by_the_next_commit_with_all_else(tmp_path: Path) -> None:

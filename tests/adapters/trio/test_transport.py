@@ -27,7 +27,7 @@ def run(secure: bool, handler: Handler, use: Use) -> None:
 
     async def main(port: int) -> None:
         raw = socket.create_connection((HOST, port))
-        # Little fits into the kernel, so that writing has to stop.
+        # A small kernel buffer, so writing has to stop.
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         raw.setblocking(False)
         transport = TlsTransport(raw, TRUST.context(), HOST) if secure else Transport(raw)
@@ -45,7 +45,7 @@ def run(secure: bool, handler: Handler, use: Use) -> None:
 
 
 async def write_all(transport: Transport, data: bytes) -> int:
-    """Write it, as the client does; return how often that had to wait."""
+    """Write the data as the client does; return how often that had to wait."""
     waits = 0
     while data or transport.full:
         if transport.full:
@@ -87,12 +87,12 @@ def test_what_came_before_the_end_is_read_with_it(secure: bool) -> None:
     def say_and_go(connection: socket.socket) -> None:
         connection.sendall(BIG)
         with contextlib.suppress(OSError):
-            # Over TLS the end is said and the socket stays open.
+            # Over TLS the end is announced and the socket stays open.
             connection.unwrap() if isinstance(connection, ssl.SSLSocket) else None
 
     async def use(transport: Transport) -> None:
         found = bytearray()
-        # Nothing is there twice.
+        # No byte is read twice.
         while not transport.ended:
             await transport.readable()
             found += transport.read()

@@ -92,7 +92,7 @@ def test_every_message_is_decoded_without_problems() -> None:
 
 
 def wire(block: Any) -> dict[str, Any]:
-    """The members of a typed block as JSON shows them, from its own encoding."""
+    """Return the members of a typed block as JSON shows them, computed from its encoding."""
     layout: BlockLayout = block.LAYOUT
     shown: dict[str, Any] = {}
     encoded = dict(field.split("=", 1) for field in layout.encode(block).split("\x01") if field)
@@ -136,7 +136,7 @@ def test_nested_groups_are_arrays_of_objects() -> None:
     ]
 
 
-# --- what people see
+# --- readable output
 
 
 def test_a_message_in_words() -> None:
@@ -204,7 +204,7 @@ def test_control_characters_cannot_reach_the_terminal() -> None:
     assert "\\x1b[2J\\x07" in output
 
 
-# --- what is wrong
+# --- problems
 
 
 def test_a_sound_message_has_no_problems() -> None:

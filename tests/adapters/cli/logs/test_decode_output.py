@@ -1,4 +1,4 @@
-"""What `kalshi-fix decode` prints, of which messages, and with which exit status."""
+"""The output of `kalshi-fix decode`, its selection of messages, and its exit status."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def found(msg_types: str, *args: str, log: bytes = DAY) -> None:
     assert "".join(shown) == msg_types
 
 
-# --- what a line says
+# --- the contents of a line
 
 
 def test_a_line_says_when_on_which_connection_and_which_way() -> None:
@@ -92,7 +92,7 @@ ODD = (
 
 @pytest.mark.parametrize("form", [Form.BRIEF, Form.JSON])
 def test_what_is_shown_fast_is_what_the_careful_renderers_show(form: Form) -> None:
-    """Again and again: a template is learned from the first, and has an expression after some."""
+    """Repeated messages: the first creates a template, and later ones compile it."""
     messages = [*LogReader().feed(LOG.read_bytes() * 10)]
     messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD * 12))
     fast, careful = Decoder(Asked(form)), CarefulDecoder(Asked(form))
@@ -108,7 +108,7 @@ def test_templates_do_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) ->
     assert 0 < sum(len(each.text) for each in kept) <= 2_000
 
 
-# --- which messages
+# --- selection of messages
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_what_cannot_be_asked_is_told(args: list[str]) -> None:
     assert args[1].partition("=")[0] in result.stderr
 
 
-# --- where from
+# --- sources
 
 
 def test_several_files_are_told_apart(tmp_path: Path) -> None:

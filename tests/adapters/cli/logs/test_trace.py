@@ -1,4 +1,4 @@
-"""What `kalshi-fix trace` finds of an order, and how it tells it."""
+"""The messages that `kalshi-fix trace` finds for an order, and how it shows them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def traced(wanted: str, *logs: bytes, size: int = 64 * 1024) -> Trace:
 
 
 def lines_of(found: Trace) -> list[tuple[int, int]]:
-    """Log and line of each message."""
+    """Return log and line of each message."""
     return [(step.log, step.logged.line) for step in found.steps]
 
 
@@ -42,14 +42,14 @@ def run(*args: str, log: bytes = b"", **environ: str) -> Result:
 
 @pytest.fixture
 def logs(tmp_path: Path) -> list[str]:
-    """The logs of the order session, packed, and of drop copy."""
+    """Return the logs of the order session, packed, and of drop copy."""
     orders, copy = tmp_path / "orders.log.gz", tmp_path / "copy.log"
     orders.write_bytes(gzip.compress(ORDERS))
     copy.write_bytes(COPY)
     return [str(orders), str(copy)]
 
 
-# --- what belongs to an order
+# --- messages that belong to an order
 
 
 WHOLE = [(0, 1), (0, 2), (1, 1), (0, 5), (0, 6), (0, 7), (0, 8), (1, 2)]
@@ -119,7 +119,7 @@ def test_a_reject_in_front_of_what_leads_to_its_request_is_found_in_a_later_pass
 
 
 def chained(count: int, *, prefix: str = "c") -> bytes:
-    """Requests each of which replaces the one before, with reports."""
+    """Return requests each of which replaces the previous one, with reports."""
     log = b""
     for number in range(count):
         before = f"41={prefix}{number - 1}|" if number else ""
@@ -160,7 +160,7 @@ def test_many_ids_are_whole_values() -> None:
 
 def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     log = chained(30)
-    # An OrderID leads to all reports; of the requests only those are found whose ClOrdIDs are followed.
+    # An OrderID leads to all reports; requests are found only if their ClOrdIDs are followed.
     for name, bound, most in (
         ("MAX_STEPS", 12, 12),
         ("MAX_IDS", 9, 40),
@@ -179,7 +179,7 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many bytes were given to readers, each time."""
+    """Record how many bytes are given to readers in each call."""
     sizes = []
 
     class Counting(LogReader):
@@ -223,7 +223,7 @@ def test_it_finds_what_a_look_at_every_message_finds() -> None:
         assert [each for each in every if each in found] == found
 
 
-# --- what is told
+# --- output
 
 
 def test_what_is_printed_fits_sixty_columns(logs: list[str]) -> None:

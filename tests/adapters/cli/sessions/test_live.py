@@ -1,4 +1,4 @@
-"""What is followed live, on pseudo-terminals and in pipes, against a simulated venue."""
+"""Live output, on pseudo-terminals and in pipes, against a simulated venue."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def run(environ: dict[str, str], *arguments: str) -> str:
 
 
 def left_clean(terminal: Terminal) -> None:
-    """The terminal is as it was, and nothing was printed beside the picture."""
+    """Assert that the terminal modes are restored, and that nothing was printed outside of the picture."""
     before, _, rest = terminal.output.partition(OTHER_SCREEN)
     drawn, _, after = rest.rpartition(BACK)
-    # For Ctrl-C the kernel sends the signal first and looks afterwards whether to echo "^C": a process that
-    # was faster has switched echoing on again by then.
+    # For Ctrl-C the kernel sends the signal first and checks afterwards whether to echo "^C": a fast process
+    # has switched echoing on again by then.
     assert (plain(before), plain(after).removeprefix("^C")) == ("", "")
     assert HIDE_CURSOR in before + drawn
     assert (drawn + after).rindex(SHOW_CURSOR) > (before + drawn).rindex(HIDE_CURSOR) - len(before)
@@ -102,7 +102,7 @@ def test_it_goes_with_the_size_of_the_terminal(environ: dict[str, str]) -> None:
         wide = terminal.expect("q or Ctrl-C ends it")
         while not any(MARKET in line and OTHER in line for line in wide.split("\n")):
             wide = terminal.expect("q or Ctrl-C ends it")
-        # Too low for two books: a line for each.
+        # Too low for two books: one line for each.
         terminal.resize(60, 10)
         terminal.expect("market                      bid    offer   spread  changed")
         terminal.expect(f"{MARKET}     0.4300   0.4700   0.0400  ")
@@ -165,7 +165,7 @@ def test_a_venue_that_does_not_want_it_any_more_ends_it_with_a_sentence(
 def test_sigterm_and_ctrl_z_give_the_terminal_back(environ: dict[str, str]) -> None:
     with Terminal(["watch", MARKET], environ) as terminal:
         terminal.expect("0.4300    0.4700")
-        # Nobody could continue a process without a shell, so the system does not stop it: it goes on at once.
+        # No shell could continue the process, so the system does not stop it, and it continues at once.
         terminal.type("\x1a")
         terminal.expect("q or Ctrl-C ends it")
         while terminal.output.count(OTHER_SCREEN) < 2:
@@ -256,7 +256,7 @@ def test_in_a_pipe_what_is_not_known_of_orders_is_a_line(
 
 
 class Cut:
-    """A client whose connection is lost, which its events do not say yet."""
+    """A client whose connection is lost before its events report it."""
 
     def __init__(self) -> None:
         self.is_on = False

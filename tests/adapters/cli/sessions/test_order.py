@@ -21,7 +21,7 @@ def run(environ: dict[str, str], *arguments: str, typed: str | None = None) -> R
 
 
 def labelled(result: Result) -> dict[str, str]:
-    """What was printed, by its label."""
+    """Return the printed values by their labels."""
     return {line[:9].rstrip(): line[9:] for line in result.stdout.splitlines() if line[:1] != " "}
 
 
@@ -71,7 +71,7 @@ def test_all_orders_of_the_key_are_cancelled(environ: dict[str, str]) -> None:
     result = run(environ, "mass-cancel", "--yes")
     assert result.exit_code == 0
     assert "m-1" in result.stdout
-    # The venue takes one a second. Nothing but the command's own lines is printed.
+    # The venue accepts one a second. Only the command's own lines are printed.
     again = run(environ, "mass-cancel", "--yes")
     assert (again.exit_code, again.stdout) == (1, "refused  Rate limit exceeded\n")
     assert "MsgSeqNum" not in again.stderr
