@@ -284,7 +284,7 @@ _SUBJECTS: dict[str, Callable[[Any], str]] = {
     "Z": lambda message: str(message.quote_id),
     "UE": lambda message: str(message.quote_req_id),
 }
-"""What a request is about, by MsgType."""
+"""Which object a request is about, by MsgType."""
 _PLANS: dict[str, Callable[[Exchange, Any], list[Make]]] = {
     "D": Exchange._order,
     "F": Exchange._cancel,

@@ -44,7 +44,7 @@ _NAMES |= {"S": "quote_id", "Z": "quote_id", "AI": "quote_req_id", "U9": "text"}
 _NAMES |= {"R": "quote_req_id", "UE": "quote_req_id", "UMS": "market_settlement_report_id"}
 """Which attribute identifies a message among others of its MsgType; by default it is `rfq_id`."""
 _CANCELS = frozenset({"F", "Z", "UE"})
-"""Types that contain the id of what they cancel, or may have the same one."""
+"""Types that contain the id of the message they cancel, or may have the same one."""
 
 
 def uid_of(message: Any) -> str:

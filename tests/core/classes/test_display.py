@@ -1,4 +1,4 @@
-"""What a notebook shows of messages, books and orders; whatever the venue wrote, it is text there."""
+"""Notebook display of messages, books and orders; text from the venue is always escaped."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_orders_that_are_not_done() -> None:
 
 
 def test_what_a_notebook_shows_of_what_nobody_expected() -> None:
-    """A message made by hand: unknown codes, a group, attributes that were set to what is none of theirs."""
+    """A message made by hand: unknown codes, a group, attributes set to values of wrong types."""
     order = NewOrderSingle(
         cl_ord_id="1",
         symbol="X",
@@ -89,7 +89,7 @@ def test_what_a_notebook_shows_of_what_nobody_expected() -> None:
         "&lt;1 field&gt;",
     ):
         assert row in shown
-    # Only its session says in which unit a price is, and nobody knows which that will be.
+    # Only a session defines the unit of a price, and this message has no session.
     assert "<tr><td>price</td><td>0.5</td></tr>" in shown
     assert BY_SESSION not in shown + repr(order)
     setattr(order, "side", Decimal("NaN"))  # noqa: B010 - no type checker would let it pass

@@ -1,4 +1,4 @@
-"""What a function was given is not in the frames of what it raises."""
+"""Exceptions raised through `hide_locals` have no arguments or local variables in their frames."""
 
 from __future__ import annotations
 

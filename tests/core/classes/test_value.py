@@ -1,4 +1,4 @@
-"""Classes that leave comparing, hashing and showing to their base do it as attrs would have them."""
+"""Classes that inherit comparison, hash and repr from the base class behave as attrs classes do."""
 
 from __future__ import annotations
 
