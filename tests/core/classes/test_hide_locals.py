@@ -1,4 +1,4 @@
-"""Exceptions raised through `hide_locals` have no arguments or local variables in their frames."""
+"""Exceptions raised under `hides_locals` keep no arguments or local variables in their frames."""
 
 from __future__ import annotations
 
