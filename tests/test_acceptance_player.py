@@ -65,7 +65,7 @@ def test_a_definition_is_read_step_by_step(tmp_path: Path) -> None:
     assert definition(tmp_path, "I8=a|108=-10|\nI8=a|108=7|\n").heart_bt_int == "7"
 
 
-def test_lines_that_begin_like_no_step_are_left_out(tmp_path: Path) -> None:
+def test_lines_that_are_no_step_are_skipped(tmp_path: Path) -> None:
     assert [step.line for step in definition(tmp_path, "q\niCONNECT\n\n #\nxE8=a|\nE8=a|\n").steps] == [2, 6]
 
 
@@ -76,7 +76,7 @@ def test_sending_time_and_transact_time_are_compared_where_a_definition_has_them
     assert difference(soh("8=a|35=D|34=2|52=|11=id|60=|"), soh("8=a|35=D|34=2|11=id|")) is not None
 
 
-def test_another_default_appl_ver_id_takes_the_place_of_the_usual_one(tmp_path: Path) -> None:
+def test_another_default_appl_ver_id_replaces_the_default(tmp_path: Path) -> None:
     for name, version in (("a", "10"), ("b", "10"), ("c", "33")):
         text = f"iCONNECT|I8=FIXT.1.1|35=A|1137={version}|11137=10|E8=FIXT.1.1|35=A|1137={version}|"
         (tmp_path / f"{name}.def").write_text(text.replace("|", "\x01").replace("\x01I8", "\nI8"), "latin-1")
@@ -89,12 +89,12 @@ def test_another_default_appl_ver_id_takes_the_place_of_the_usual_one(tmp_path: 
 
 
 @pytest.mark.parametrize("line", ["iWAIT", "eCONNECTED"])
-def test_what_is_no_step_is_named(tmp_path: Path, line: str) -> None:
+def test_an_invalid_step_is_named_in_the_error(tmp_path: Path, line: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f"made-up.def:2: not a step: {line}")):
         definition(tmp_path, f"iCONNECT\n{line}\n")
 
 
-def test_turned_round_the_engine_logs_on_first(tmp_path: Path) -> None:
+def test_a_reversed_definition_lets_the_engine_log_on_first(tmp_path: Path) -> None:
     steps = turned(definition(tmp_path, SESSION)).steps
     kinds = [(step.action, step.value(35)) for step in steps]
     assert kinds[:4] == [
@@ -113,7 +113,7 @@ def test_turned_round_the_engine_logs_on_first(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_sent_is_completed() -> None:
+def test_sent_messages_get_their_envelope() -> None:
     frame = to_wire(soh("8=FIXT.1.1|35=0|52=<TIME+10>|60=<TIME>|"))
     assert frame_complaint(frame) is None
     times = re.findall(rb"=\d{8}-(\d\d):(\d\d):(\d\d)\x01", frame)
@@ -121,7 +121,7 @@ def test_what_is_sent_is_completed() -> None:
     assert (later - sent) % 86400 == 10
 
 
-def test_what_is_wrong_on_purpose_stays_wrong() -> None:
+def test_intentionally_wrong_fields_stay_wrong() -> None:
     assert to_wire(soh("8=FIXT.1.1|9=5|35=0|")).startswith(b"8=FIXT.1.1\x019=5\x0135=0\x0110=")
     assert to_wire(soh("8=FIXT.1.1|35=0|10=256|")) == b"8=FIXT.1.1\x019=5\x0135=0\x0110=256\x01"
     assert to_wire(soh("35=0|8=FIXT.1.1|")) == b"35=0\x018=FIXT.1.1\x01"
@@ -136,7 +136,7 @@ def test_what_is_wrong_on_purpose_stays_wrong() -> None:
         ("8=FIXT.1.1|35=0|10=164|", "not a FIX message"),
     ],
 )
-def test_the_envelope_of_what_comes_is_checked(frame: str, complaint: str | None) -> None:
+def test_the_envelope_of_received_messages_is_checked(frame: str, complaint: str | None) -> None:
     assert frame_complaint(soh(frame).encode()) == complaint
 
 
@@ -165,9 +165,7 @@ TIME = "20261121-10:00:00.123"
         ),
     ],
 )
-def test_everything_is_judged_but_the_order_of_the_body_and_the_words(
-    actual: str, complaint: str | None
-) -> None:
+def test_everything_but_body_order_and_text_is_compared(actual: str, complaint: str | None) -> None:
     assert difference(soh(EXPECTED), soh(actual)) == complaint
 
 

@@ -41,7 +41,7 @@ def found(case: str, engine: str, us: float, rounds: tuple[float, ...] = ()) -> 
 # The measured cases
 
 
-def test_the_samples_are_what_the_pages_say() -> None:
+def test_the_samples_have_the_documented_sizes() -> None:
     write = ours.order_writer()
     for number in range(FEW):
         report_bytes = samples.report_bytes(number)
@@ -55,20 +55,20 @@ def test_the_samples_are_what_the_pages_say() -> None:
         assert is_frame(samples.incremental_bytes(3, number, levels=40))
 
 
-def test_no_message_is_that_of_before() -> None:
+def test_no_message_is_repeated() -> None:
     for make in (samples.report_bytes, lambda number: samples.snapshot_bytes(40, number)):
         assert len({make(number) for number in range(FEW)}) == FEW
     assert len({str(samples.order_values(number)) for number in range(FEW)}) == FEW
 
 
-def test_an_order_is_the_same_for_who_has_types_and_for_who_has_not() -> None:
+def test_an_order_is_the_same_for_typed_and_untyped_engines() -> None:
     for number in range(FEW):
         values = samples.order_values(number)
         written = fields(ours.order_writer()(NewOrderSingle(**values)))
         assert all(written[str(tag)] == text for tag, text in samples.order_fields(values))
 
 
-def test_a_book_is_only_changed_so_that_messages_can_come_again() -> None:
+def test_book_updates_can_be_applied_repeatedly() -> None:
     book = OrderBooks()
     for number in range(len(samples.MARKETS)):
         book.apply(decode_strict(samples.snapshot_bytes(books.LEVELS, number)))
@@ -92,7 +92,7 @@ def test_the_cases_agree_and_run() -> None:
             assert contender.run() == contender.per_call
 
 
-def test_what_has_a_decoder_is_decoded_by_it_and_what_was_never_seen_is_read(
+def test_compiled_decoders_are_used_and_unknown_shapes_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shapes, "COUNTS", (1, 3))
@@ -117,7 +117,7 @@ def test_what_has_a_decoder_is_decoded_by_it_and_what_was_never_seen_is_read(
     assert {contender.engine for contender in contenders} >= {"1", "3", shapes.MIXED, shapes.COMPILED}
 
 
-def test_orders_at_the_venue_rest_and_are_gone_before_the_next_ones() -> None:
+def test_venue_orders_rest_and_are_removed_before_the_next_ones() -> None:
     floor = venue_case.Floor(sessions=4, subscribers=2, orders=3)
     for _ in range(2):
         floor.prepare()
@@ -136,7 +136,7 @@ def test_logs_and_recordings_run() -> None:
     assert len({contender.per_call for contender in contenders if contender.case == logs.LOG}) == 1
 
 
-def test_a_million_is_any_number_of_different_messages() -> None:
+def test_the_stream_of_a_million_messages_is_made_of_distinct_messages() -> None:
     chunks = [chunk for chunk, _ in alone.chunks(FEW)]
     read: list[Any] = [*chain.from_iterable(ours.read_stream(chunks))]
     assert len({message.exec_id for message in read}) == FEW
@@ -163,7 +163,7 @@ def test_contenders_are_measured_in_turn_and_counted_per_task() -> None:
     assert calls[-2:] == ["c", "d"]
 
 
-def test_another_function_is_called_first_in_each_round() -> None:
+def test_each_round_starts_with_another_function() -> None:
     calls: list[str] = []
 
     def run(name: str) -> int:
@@ -178,7 +178,7 @@ def test_another_function_is_called_first_in_each_round() -> None:
     assert "".join(calls) == "abcbcacab"
 
 
-def test_values_of_different_engines_are_compared_as_fix_has_them() -> None:
+def test_values_of_different_engines_are_compared_by_their_fix_text() -> None:
     moment = datetime(2026, 8, 17, 16, 0, 0, 123999, tzinfo=UTC)
     values = canonical([ExecType.TRADE, Decimal("0.10"), True, False, moment, "x", 7])
     assert values == ("F", "0.10", "Y", "N", "20260817-16:00:00.123", "x", "7")
@@ -188,7 +188,7 @@ def test_values_of_different_engines_are_compared_as_fix_has_them() -> None:
         require_equal("it", {"a": 1, "b": 2})
 
 
-def test_every_client_is_there() -> None:
+def test_every_measured_client_is_known() -> None:
     known = {*clients.ENGINES, *bare.ENGINES, *peers.ENGINES}
     assert known >= {*loopback.ADAPTERS, loopback.UVLOOP, loopback.BARE, *loopback.FLOORS}
     assert known >= {loopback.SDK, loopback.QUICKFIX}
@@ -210,14 +210,14 @@ def test_a_target_is_a_ratio_of_sums() -> None:
     assert least.bound == "at least 9"
 
 
-def test_a_ratio_is_that_of_the_rounds_where_they_are_known() -> None:
+def test_a_ratio_is_computed_by_round_where_rounds_are_recorded() -> None:
     target = Target("t", "t", (("f: c", "a"),), (("f: c", "b"),), at_least=1)
     pair = found("f: c", "a", 9, (10, 90, 12)), found("f: c", "b", 1, (5, 45, 4))
     assert target.ratio(by_key(pair)) == 2
     assert target.ratio(by_key([found("f: c", "a", 9), pair[1]])) == 9
 
 
-def test_worse_ratios_are_told_apart_from_noise() -> None:
+def test_regressions_are_distinguished_from_noise() -> None:
     case = codec.WRITE
     committed = [found(case, OURS, 1), found(case, "quickfix", 10)]
     for times, fine in ((10.0, True), (8.0, True), (5.0, False), (20.0, True)):
@@ -231,7 +231,7 @@ def test_worse_ratios_are_told_apart_from_noise() -> None:
 # Results, charts, pages
 
 
-def test_results_are_kept_and_those_of_other_cases_stay(tmp_path: Path) -> None:
+def test_new_results_keep_those_of_other_cases(tmp_path: Path) -> None:
     report.save(
         [found("a", "x", 1.23456), found("a", "gone", 1), found("b", "x", 2, (1.0, 2.0))],
         tmp_path,
@@ -243,7 +243,7 @@ def test_results_are_kept_and_those_of_other_cases_stay(tmp_path: Path) -> None:
     assert {*entry} >= {"case", "engine", "us_min", "us_median", "python", "machine"}
 
 
-def test_a_target_that_was_missed_wants_a_paragraph() -> None:
+def test_a_missed_target_requires_a_paragraph() -> None:
     results = [found(codec.WRITE, OURS, 2), found(codec.WRITE, "kalshi-sdk", 10)]
     assert missed(results) == [SLOW]
     assert pages.unexplained(results, "") == ["b/kalshi-sdk"]

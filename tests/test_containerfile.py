@@ -26,12 +26,12 @@ def of(instruction: str) -> list[str]:
     return [line.partition(" ")[2] for line in LINES if line.startswith(f"{instruction} ")]
 
 
-def test_every_line_is_an_instruction_that_it_knows() -> None:
+def test_every_line_is_a_known_instruction() -> None:
     assert LINES[0].startswith("FROM ")
     assert {line.split()[0] for line in LINES} == {"FROM", "WORKDIR", "COPY", "RUN", "EXPOSE", "ENTRYPOINT"}
 
 
-def test_its_python_is_one_that_the_project_is_tested_with() -> None:
+def test_its_python_version_is_a_tested_one() -> None:
     [image] = of("FROM")
     version = re.fullmatch(r"python:(3\.\d+)-slim", image)
     assert version is not None
@@ -39,7 +39,7 @@ def test_its_python_is_one_that_the_project_is_tested_with() -> None:
     assert f"Programming Language :: Python :: {version[1]}" in classifiers
 
 
-def test_what_is_copied_is_there_and_is_all_that_a_wheel_is_built_from() -> None:
+def test_the_copied_files_are_exactly_the_sources_of_a_wheel() -> None:
     copied = {source for line in of("COPY") for source in shlex.split(line)[:-1]}
     assert all((ROOT / source).exists() for source in copied)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -48,7 +48,7 @@ def test_what_is_copied_is_there_and_is_all_that_a_wheel_is_built_from() -> None
     assert {project["project"]["readme"], *project["project"]["license-files"]} <= copied
 
 
-def test_it_installs_as_make_does() -> None:
+def test_it_installs_like_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     first, second = of("RUN")
     for option in ("--require-hashes", "--no-deps", "requirements/run.txt"):

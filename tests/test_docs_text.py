@@ -32,7 +32,7 @@ def test_every_entry_of_the_glossary_is_a_term_or_an_everyday_word() -> None:
     assert names >= EVERYDAY
 
 
-def test_a_term_says_the_first_sentence_of_its_entry() -> None:
+def test_a_term_has_the_first_sentence_of_its_entry() -> None:
     terms = terms_of(
         "### drop copy\n\nA [session](a.md) that `repeats`\nreports. More.\n\n### X (1=A), Y\n\nZ\n"
     )
@@ -63,7 +63,9 @@ def test_a_term_says_the_first_sentence_of_its_entry() -> None:
         ),
     ],
 )
-def test_a_term_is_linked_where_a_page_has_it_first(content: str, links: list[tuple[str, str]]) -> None:
+def test_a_term_is_linked_at_its_first_occurrence_on_a_page(
+    content: str, links: list[tuple[str, str]]
+) -> None:
     assert linked(content) == links
 
 
@@ -71,7 +73,7 @@ def test_without_a_glossary_nothing_is_linked() -> None:
     assert linked("<p>KalshiNR</p>", {}) == []
 
 
-def test_a_meaning_cannot_end_its_attribute() -> None:
+def test_a_definition_is_escaped_in_its_attribute() -> None:
     page = with_terms("<p>X</p>", {"X": Term("x", 'a "b" <c>')}, "g.html")
     assert page == '<p><a class="term" href="g.html#x" title="a &quot;b&quot; &lt;c&gt;">X</a></p>'
 
@@ -98,7 +100,7 @@ def test_long_names_in_tables_break_between_their_parts(cell: str, broken: str) 
     )
 
 
-def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
+def test_broken_links_are_found(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "style.css").write_text("")
     (tmp_path / "index.html").write_text(
@@ -149,7 +151,7 @@ def anchors(page: str) -> set[str]:
     [*ROOT.glob("*.md"), *(ROOT / "spec").glob("*.md")],
     ids=lambda path: path.name,
 )
-def test_the_pages_outside_of_the_site_link_to_what_is_there(page: Path) -> None:
+def test_links_of_pages_outside_of_the_site_exist(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
         if re.match(r"[a-z]+:", link):
             continue

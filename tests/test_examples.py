@@ -155,7 +155,7 @@ def test_a_book_watcher(place: Place, loop: str) -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_market_maker_follows_the_book_and_leaves_nothing_behind(place: Place, loop: str) -> None:
+def test_a_market_maker_follows_the_book_and_cancels_its_quotes(place: Place, loop: str) -> None:
     bids, offers = place.levels(Side.BUY), place.levels(Side.SELL)
     with place.run(f"market_maker_{loop}.py", SYMBOL, *place.second_key) as script:
         bid = script.expect("NewOrderSingle", "Side.BUY")
@@ -172,7 +172,7 @@ def test_a_market_maker_follows_the_book_and_leaves_nothing_behind(place: Place,
     assert place.levels(Side.BUY) == ((price + Decimal("0.02"), 1), *bids)
 
 
-def test_the_bare_core_in_a_loop_of_ones_own(place: Place) -> None:
+def test_the_core_runs_in_a_custom_loop(place: Place) -> None:
     with place.run("own_loop.py", SYMBOL) as script:
         script.expect("ExecType.PENDING_NEW")
         script.expect("ExecType.NEW")

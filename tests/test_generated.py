@@ -81,7 +81,7 @@ def with_value(layout: BlockLayout, attribute: str, value: object) -> Block:
 
 
 @every_block
-def test_the_least_instance_holds_none_and_empty_lists(layout: BlockLayout) -> None:
+def test_a_minimal_instance_has_none_and_empty_lists(layout: BlockLayout) -> None:
     made = minimal(layout)
     for member in layout.members:
         value = getattr(made, member.attribute)
@@ -93,7 +93,7 @@ def test_the_least_instance_holds_none_and_empty_lists(layout: BlockLayout) -> N
 
 
 @every_block
-def test_a_required_field_cannot_be_left_out(layout: BlockLayout) -> None:
+def test_a_required_field_cannot_be_omitted(layout: BlockLayout) -> None:
     required = [member.attribute for member in layout.members if is_required(member)]
     made = minimal(layout)
     given = {name: getattr(made, name) for name in required}
@@ -103,7 +103,7 @@ def test_a_required_field_cannot_be_left_out(layout: BlockLayout) -> None:
 
 
 @every_block
-def test_a_required_field_with_one_code_has_it_unless_another_is_given(layout: BlockLayout) -> None:
+def test_a_required_field_with_one_code_defaults_to_it(layout: BlockLayout) -> None:
     only = only_codes(layout)
     made = minimal(layout)
     given = {
@@ -121,7 +121,7 @@ def test_a_required_field_with_one_code_has_it_unless_another_is_given(layout: B
             layout.cls(**given, **{name: None})
 
 
-def test_what_the_peer_leaves_out_is_not_made_up() -> None:
+def test_fields_the_peer_omits_are_not_filled_with_defaults() -> None:
     order = kalshi_fix_sansio.NewOrderSingle(cl_ord_id="a", symbol="X", side="1", order_qty=1, price="0.5")
     header = kalshi_fix_sansio.Header(
         msg_seq_num=2, sender_comp_id="a", target_comp_id="b", sending_time=datetime(2026, 10, 1, tzinfo=UTC)
@@ -169,7 +169,7 @@ def test_classes_are_plain_slots(layout: BlockLayout) -> None:
 
 
 @every_block
-def test_a_constructor_takes_every_attribute_by_name_and_says_so(layout: BlockLayout) -> None:
+def test_a_constructor_takes_every_attribute_as_a_documented_keyword(layout: BlockLayout) -> None:
     parameters = inspect.signature(layout.cls).parameters
     hints = get_type_hints(layout.cls.__init__)
     assert set(hints) - {"return"} == set(parameters) == {field.name for field in attrs.fields(layout.cls)}
@@ -185,7 +185,7 @@ def test_a_constructor_takes_every_attribute_by_name_and_says_so(layout: BlockLa
 
 
 @every_block
-def test_copies_are_equal_and_their_own(layout: BlockLayout) -> None:
+def test_copies_are_equal_and_independent(layout: BlockLayout) -> None:
     made = full(layout)
     for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made)), attrs.evolve(made)):
         assert other == made
@@ -236,7 +236,7 @@ ODD: list[Any] = [
 
 
 @every_block
-def test_what_a_constructor_takes_can_be_written(layout: BlockLayout) -> None:
+def test_accepted_values_can_be_encoded(layout: BlockLayout) -> None:
     for member in layout.members:
         if not isinstance(member, FieldMember):
             continue
@@ -254,7 +254,7 @@ def test_what_a_constructor_takes_can_be_written(layout: BlockLayout) -> None:
 
 
 @every_block
-def test_a_group_takes_entries_from_anything_and_refuses_what_is_none(layout: BlockLayout) -> None:
+def test_a_group_takes_entries_from_any_iterable_and_refuses_other_objects(layout: BlockLayout) -> None:
     for member in layout.members:
         if not isinstance(member, GroupMember):
             continue
@@ -309,7 +309,7 @@ def test_the_name_of_a_code_is_explained_where_a_value_is_expected(layout: Block
             assert text in str(caught.value)
 
 
-def test_a_secret_that_does_not_fit_is_not_repeated() -> None:
+def test_the_error_for_a_secret_does_not_contain_it() -> None:
     for wrong in ("hunter2\x01", "hunter2\u20ac"):
         with pytest.raises(
             ValueError, match=r"^Logon\.password, Password \(554\), cannot be what was given: "
@@ -321,7 +321,7 @@ def test_a_secret_that_does_not_fit_is_not_repeated() -> None:
 
 
 @every_block
-def test_moments_become_utc_and_naive_ones_are_refused(layout: BlockLayout) -> None:
+def test_datetimes_become_utc_and_naive_ones_are_refused(layout: BlockLayout) -> None:
     for member in fields_of(layout, Kind.UTCTIMESTAMP):
         with pytest.raises(ValueError, match="expected a datetime with a time zone"):
             with_value(layout, member.attribute, datetime(2026, 8, 1))  # noqa: DTZ001 - naive on purpose
@@ -338,7 +338,7 @@ def test_whole_numbers_refuse_truth_values(layout: BlockLayout) -> None:
 
 
 @every_block
-def test_codes_become_members_and_unknown_ones_stay(layout: BlockLayout) -> None:
+def test_known_codes_become_members_and_unknown_ones_stay_plain(layout: BlockLayout) -> None:
     for member in layout.members:
         if not isinstance(member, FieldMember) or member.field.codes is None:
             continue

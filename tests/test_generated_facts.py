@@ -75,7 +75,7 @@ def test_names_in_python() -> None:
     )
 
 
-def test_a_user_needs_little_to_place_an_order() -> None:
+def test_an_order_needs_few_attributes() -> None:
     order = NewOrderSingle(cl_ord_id="a-1", symbol="KXTEST", side=Side.BUY, order_qty=10, price="0.75")
     assert repr(order) == (
         "NewOrderSingle(cl_ord_id='a-1', order_qty=10 contracts, ord_type=OrdType.LIMIT, "

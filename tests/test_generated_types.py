@@ -48,7 +48,7 @@ EXPECTED = [
 ]
 
 
-def test_a_type_checker_knows_what_a_message_takes_and_holds(tmp_path: Path) -> None:
+def test_type_checkers_know_constructor_parameters_and_attributes(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
     command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(script)]

@@ -37,30 +37,30 @@ except SystemExit:
 """
 
 
-def test_importing_the_core_makes_no_message_class_and_needs_no_input_output() -> None:
+def test_importing_the_core_creates_no_message_class_and_imports_no_io_modules() -> None:
     modules = loaded("import kalshi_fix_sansio; kalshi_fix_sansio.DIALECT.messages['UA'].flows")
     assert not families(modules)
     assert "kalshi_fix_sansio._generated.groups" not in modules
     assert not modules & {"asyncio", "click", "cryptography", "socket", "ssl", "yaml"}
 
 
-def test_a_name_imports_the_family_that_has_it() -> None:
+def test_accessing_a_class_imports_its_family() -> None:
     assert families(loaded("from kalshi_fix_sansio import AcceptQuote")) == {"rfq"}
 
 
-def test_a_message_that_comes_imports_its_family() -> None:
+def test_decoding_a_message_imports_its_family() -> None:
     frame = encode(MarketDataRequest.unsubscribe_all())
     program = f"import kalshi_fix_sansio as k\nassert k.decode({frame!r}).NAME == 'MarketDataRequest'"
     assert families(loaded(program)) == {"market_data"}
 
 
-def test_a_message_that_was_pickled_imports_its_family() -> None:
+def test_unpickling_a_message_imports_its_family() -> None:
     pickled = pickle.dumps(MarketDataRequest.subscribe("A"))
     program = f"import pickle\nassert pickle.loads({pickled!r}).related_sym[0].symbol == 'A'"
     assert families(loaded(program)) == {"market_data"}
 
 
-def test_every_name_of_the_package_is_there_and_is_listed() -> None:
+def test_every_name_of_the_package_exists_and_is_in_dir() -> None:
     names = kalshi_fix_sansio.__all__
     program = "from kalshi_fix_sansio import *; import kalshi_fix_sansio as k; list(map(eval, k.__all__))"
     assert len(families(loaded(program))) > 5
@@ -75,7 +75,7 @@ def test_every_layout_finds_its_class_and_its_encoder() -> None:
         assert callable(layout.body.encode)
 
 
-def test_what_is_no_class_of_the_dialect_has_no_layout() -> None:
+def test_classes_outside_of_the_dialect_have_no_layout() -> None:
     class Mine(MarketDataRequest):
         """A class outside the dialect that uses the same MsgType."""
 
@@ -83,14 +83,14 @@ def test_what_is_no_class_of_the_dialect_has_no_layout() -> None:
     assert DIALECT.layout_of(Header) is None
 
 
-def test_a_name_that_there_is_not_is_told_as_of_any_module() -> None:
+def test_an_unknown_name_raises_the_usual_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'kalshi_fix_sansio' has no attribute 'Ordre'"):
         _ = kalshi_fix_sansio.Ordre  # type: ignore[attr-defined]
     with pytest.raises(ImportError, match="cannot import name 'Ordre' from 'kalshi_fix_sansio'"):
         exec("from kalshi_fix_sansio import Ordre")
 
 
-def test_threads_that_ask_at_once_get_the_same() -> None:
+def test_concurrent_threads_get_the_same_class() -> None:
     program = """
 import threading, kalshi_fix_sansio as k
 start, found = threading.Barrier(8), []
@@ -105,7 +105,7 @@ assert len(found) == 8 and len(set(found)) == 1
     assert families(loaded(program)) == {"rfq"}
 
 
-def test_the_blocking_client_imports_what_every_client_needs() -> None:
+def test_the_blocking_client_imports_only_common_modules() -> None:
     modules = loaded("import kalshi_fix_adapters.blocking")
     assert not families(modules)
     assert not modules & {
@@ -123,7 +123,7 @@ def test_the_blocking_client_imports_what_every_client_needs() -> None:
 
 
 @pytest.mark.parametrize("option", ["--version", "--help"])
-def test_the_command_tells_its_version_and_helps_without_the_core(option: str) -> None:
+def test_the_command_shows_version_and_help_without_importing_the_core(option: str) -> None:
     ours = {name for name in loaded(COMMAND, option) if name.startswith("kalshi_fix")}
     command = "kalshi_fix_adapters.cli"
     kit = {f"{command}.kit{name}" for name in ("", ".failures", ".subcommand")}
@@ -131,13 +131,13 @@ def test_the_command_tells_its_version_and_helps_without_the_core(option: str) -
     assert ours == {"kalshi_fix_adapters", command, f"{command}.commands", *kit, *registered}
 
 
-def test_a_subcommand_imports_what_it_needs() -> None:
+def test_a_subcommand_imports_only_what_it_needs() -> None:
     modules = loaded(COMMAND, "decode", "--help")
     assert "kalshi_fix_adapters.cli.logs.decode" in modules
     assert not modules & {"kalshi_fix_venue", "kalshi_fix_adapters.blocking", "cryptography", "ssl"}
 
 
-def test_every_subcommand_is_there() -> None:
+def test_every_subcommand_can_be_loaded_and_is_listed() -> None:
     context = click.Context(commands)
     for name in subcommands():
         command = commands.get_command(context, name)
@@ -148,7 +148,7 @@ def test_every_subcommand_is_there() -> None:
     assert commands.get_command(context, "commands") is None
 
 
-def test_a_subcommand_without_its_packages_says_what_to_install() -> None:
+def test_the_error_for_missing_packages_names_what_to_install() -> None:
     code = "import sys; sys.modules['rich'] = None; from kalshi_fix_adapters.cli import main; main()"
     command = [sys.executable, "-c", code, "decode"]
     result = subprocess.run(command, input="", capture_output=True, text=True, check=False)

@@ -76,7 +76,7 @@ IOC, FOK = "3 (IMMEDIATE_OR_CANCEL)", "4 (FILL_OR_KILL)"
     ("product", "fit", "allowed"), [("prediction", "3", IOC), ("margin", "34", f"{IOC} or {FOK}")]
 )
 @pytest.mark.parametrize("inst", ["E", "6 E", "E 6"])
-def test_a_reduce_only_order_trades_at_once(product: str, fit: str, allowed: str, inst: str) -> None:
+def test_a_reduce_only_order_must_be_immediate(product: str, fit: str, allowed: str, inst: str) -> None:
     wired = logged_on(product)
     for kind in "01346":
         until = LATER if kind == "6" else None
@@ -92,7 +92,7 @@ def test_a_reduce_only_order_trades_at_once(product: str, fit: str, allowed: str
 
 @pytest.mark.parametrize("product", ["prediction", "margin"])
 @pytest.mark.parametrize("inst", [None, "6"])
-def test_any_other_order_lives_as_long_as_it_likes(product: str, inst: str | None) -> None:
+def test_other_orders_may_have_any_time_in_force(product: str, inst: str | None) -> None:
     wired = logged_on(product)
     for kind in (None, *"01346"):
         until = LATER if kind == "6" else None
@@ -110,7 +110,7 @@ def test_a_reduce_only_order_accepts_no_quote() -> None:
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
-def test_who_reserves_names_the_order_that_a_change_is_for(session_type: str) -> None:
+def test_with_cap_reservation_a_change_needs_the_order_id(session_type: str) -> None:
     wired = logged_on("prediction", RESERVED, session_type)
     said = refusal(wired, amended())
     assert "OrderID (37) is required on prediction with UseCapReservation Y in the Logon" in said
@@ -118,7 +118,7 @@ def test_who_reserves_names_the_order_that_a_change_is_for(session_type: str) ->
 
 
 @pytest.mark.parametrize("make", [order, amended])
-def test_who_reserves_leaves_the_shard_to_the_symbol(make: Any) -> None:
+def test_with_cap_reservation_no_shard_may_be_chosen(make: Any) -> None:
     wired = logged_on("prediction", RESERVED)
     named = {"order_id": "o"} if make is amended else {}
     for shard in (None, -1):
@@ -131,7 +131,7 @@ def test_who_reserves_leaves_the_shard_to_the_symbol(make: Any) -> None:
 @pytest.mark.parametrize(
     "fields", [PLAIN, LogonFields(use_dollars=True, use_cap_reservation=False)], ids=["absent", "N"]
 )
-def test_who_does_not_reserve_is_asked_for_neither(fields: LogonFields) -> None:
+def test_without_cap_reservation_a_change_needs_neither_order_id_nor_shard(fields: LogonFields) -> None:
     wired = logged_on("prediction", fields)
     for shard in (None, -1, 0, 1, 3):
         assert refusal(wired, amended(ex_destination=shard)) == ""
@@ -140,13 +140,13 @@ def test_who_does_not_reserve_is_asked_for_neither(fields: LogonFields) -> None:
     assert "ExDestination (100) is '-2': expected -1 or more" in said
 
 
-def test_margin_reserves_nothing() -> None:
+def test_margin_refuses_use_cap_reservation() -> None:
     with pytest.raises((LocalProtocolError, ValueError), match="UseCapReservation"):
         logged_on("margin", LogonFields(use_cap_reservation=True))
     assert refusal(logged_on("margin"), amended()) == ""
 
 
-def test_before_the_logon_nothing_leaves_whatever_it_says() -> None:
+def test_before_the_logon_no_message_is_sent() -> None:
     wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=RESERVED)
     with pytest.raises(LocalProtocolError):
         wired.session.send(amended(order_id="o"), wired.clock.now)
@@ -156,7 +156,7 @@ def test_before_the_logon_nothing_leaves_whatever_it_says() -> None:
     assert [message.msg_type for message in wired.sent()] == ["A"]
 
 
-def test_where_nobody_knows_the_logon_its_rules_are_not_asked() -> None:
+def test_rules_about_a_logon_are_skipped_without_a_logon() -> None:
     message = amended(ex_destination=3)
     assert judged(message) == []
     assert len(judged(message, logon=(("UseCapReservation", "Y"),))) == 2
@@ -166,7 +166,7 @@ CHANGE = "11=a2|41=a1|38=1|40=2|54=1|55=K|"
 
 
 @pytest.mark.parametrize(("flag", "required"), [("21032=Y|", True), ("21032=N|", False), ("", False)])
-def test_a_strict_venue_asks_by_the_logon_that_it_got(flag: str, required: bool) -> None:
+def test_a_strict_venue_applies_the_rules_of_the_received_logon(flag: str, required: bool) -> None:
     wired = connected(Role.ACCEPTOR, "KalshiNR", strict=True)
     wired.receive(wired.peer.logon(f"98=0|108=30|95=1|96=x|1137=9|141=Y|{flag}"))
     wired.session.accept_logon(wired.clock.now)
@@ -183,7 +183,7 @@ def test_a_strict_venue_asks_by_the_logon_that_it_got(flag: str, required: bool)
 
 
 @pytest.mark.parametrize("product", ["prediction", "margin"])
-def test_a_change_names_an_expiry_that_can_be(product: str) -> None:
+def test_a_change_needs_a_possible_expiry(product: str) -> None:
     wired = logged_on(product)
     for kind, until in ((None, None), ("0", None), ("1", None), ("6", LATER)):
         assert refusal(wired, amended(time_in_force=kind, expire_time=until)) == ""
@@ -205,7 +205,7 @@ def asked(**values: Any) -> QuoteRequest:
     return QuoteRequest(quote_req_id="r", related_sym=[QuoteRequestSymbol(symbol="K", **values)])
 
 
-def test_a_cost_without_fees_is_a_cost() -> None:
+def test_a_cost_without_fees_is_accepted() -> None:
     wired = logged_on(name="KalshiRT")
     said = refusal(wired, asked(order_qty=1, target_cost_excludes_fees=True))
     assert "CashOrderQty (152) is required in entry 1 of NoRelatedSym (146)" in said
@@ -214,7 +214,7 @@ def test_a_cost_without_fees_is_a_cost() -> None:
     assert refusal(wired, asked(order_qty=1, target_cost_excludes_fees=False)) == ""
 
 
-def test_a_client_names_one_customer_and_the_venue_who_gave_the_order_too() -> None:
+def test_a_client_names_one_customer_and_the_venue_up_to_two_parties() -> None:
     customer, trader = Party(party_id="c", party_role=24), Party(party_id="t", party_role=12)
     wired = logged_on()
     assert refusal(wired, order(party_ids=[customer])) == ""
@@ -248,7 +248,7 @@ def test_a_client_names_one_customer_and_the_venue_who_gave_the_order_too() -> N
         ),
     ],
 )
-def test_a_listener_cancels_nothing_and_skips_what_is_pending(
+def test_a_listener_may_not_set_cancel_and_must_skip_pending_reports(
     flags: dict[str, Any], said: str | None
 ) -> None:
     logon = Logon(raw_data="x", heart_bt_int=30, reset_seq_num_flag=True, listener_session=True, **flags)

@@ -42,7 +42,7 @@ def plant(root: Path, module: str, line: str) -> None:
     path.write_text(path.read_text(encoding="utf-8") + f"\n{line}\n", encoding="utf-8")
 
 
-def test_the_code_as_it_is_keeps_every_contract(copy: Path) -> None:
+def test_the_unchanged_code_keeps_every_contract(copy: Path) -> None:
     result = lint_imports(copy)
     assert result.returncode == 0, result.stdout + result.stderr
 

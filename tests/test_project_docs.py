@@ -60,7 +60,7 @@ def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) 
     run_page(page)
 
 
-def test_the_metrics_page_runs_and_its_alerts_are_about_what_it_exports() -> None:
+def test_the_metrics_page_runs_and_its_alerts_use_exported_metrics() -> None:
     made = run_page(METRICS)
     page = METRICS.read_text("utf-8")
     [rules] = re.findall(r"^```yaml.*?\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
@@ -77,7 +77,7 @@ def test_the_metrics_page_runs_and_its_alerts_are_about_what_it_exports() -> Non
     assert set(re.findall(r"^\| `(Fix\w+)` \|", page, re.MULTILINE)) == set(alerts)
 
 
-def test_the_decode_page_shows_what_the_command_prints(tmp_path: Path) -> None:
+def test_the_decode_page_shows_the_output_of_the_command(tmp_path: Path) -> None:
     page = (DOCS / "decode.md").read_text("utf-8")
     blocks = dict(re.findall(r"^```text title=\"(.*?)\"\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
     (tmp_path / "session.log").write_text(blocks["session.log"], encoding="utf-8")
@@ -90,7 +90,7 @@ def test_the_decode_page_shows_what_the_command_prints(tmp_path: Path) -> None:
         assert printed.stdout.strip() == text.strip()
 
 
-def test_the_trace_page_shows_what_the_command_prints(tmp_path: Path) -> None:
+def test_the_trace_page_shows_the_output_of_the_command(tmp_path: Path) -> None:
     page = (DOCS / "trace.md").read_text("utf-8")
     blocks = dict(re.findall(r"^```text title=\"(.*?)\"\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
     for name in ("orders.log", "copy.log"):
@@ -114,7 +114,7 @@ def test_every_page_is_in_the_navigation() -> None:
     )
 
 
-def test_the_tabs_show_the_examples_as_they_are() -> None:
+def test_the_tabs_show_the_current_examples() -> None:
     page = (DOCS / "clients.md").read_text("utf-8")
     tabs = re.findall(
         r'^=== "(\w+)"\n\n    ```py title="(.*?)"\n(.*?)^    ```$', page, re.DOTALL | re.MULTILINE
@@ -126,7 +126,7 @@ def test_the_tabs_show_the_examples_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_that_shows_one_loop_says_how_another_is_written(page: Path) -> None:
+def test_a_page_that_shows_one_loop_links_to_the_others(page: Path) -> None:
     blocks = "\n".join(python_of(page))
     if not re.search(r"adapters\.blocking import|client\.(send|receive|events|messages)\(", blocks):
         return
@@ -200,12 +200,12 @@ def test_every_public_name_is_in_the_api_pages(module: str) -> None:
     assert public - shown == set()
 
 
-def test_the_home_shows_the_first_order_as_it_is() -> None:
+def test_the_home_page_shows_the_current_first_order_example() -> None:
     page = (DOCS / "index.md").read_text("utf-8")
     assert (DOCS.parent / "examples" / "first_order.py").read_text("utf-8") in page
 
 
-def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_taken() -> None:
+def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_valid() -> None:
     page = (DOCS / "command-line.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `([a-z-]+)` \|.*\| `kalshi-fix (.*)` \|$", page, re.MULTILINE))
     assert set(rows) == set(subcommands())
@@ -219,7 +219,7 @@ def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_taken
             assert option in result.output
 
 
-def test_every_option_of_the_command_that_a_page_names_is_there() -> None:
+def test_every_command_option_on_a_page_exists() -> None:
     named = 0
     pages = {DOCS.parent / "README.md", *DOCS.rglob("*.md")} - {DOCS / "bad-input.md"}
     for page in pages:
@@ -239,7 +239,7 @@ def test_every_option_of_the_command_that_a_page_names_is_there() -> None:
     assert named > 10
 
 
-def test_completion_is_what_click_says() -> None:
+def test_the_documented_completion_agrees_with_click() -> None:
     page = (DOCS / "command-line.md").read_text("utf-8")
     for shell in re.findall(r"_KALSHI_FIX_COMPLETE=(\w+)_source", page):
         result = CliRunner().invoke(

@@ -38,7 +38,7 @@ ASSUMED = [row for row in rows(VENUE, 4) if row[0] != "name"]
 CATALOGUE = [row for row in rows(VENUE, 3) if row[-1] != "test"]
 
 
-def test_the_tables_are_there() -> None:
+def test_the_tables_are_found() -> None:
     assert len(BAD_INPUTS) > 20
     assert len(BOUND_ROWS) > 10
     assert len(BROKEN_ONCE) > 50
@@ -47,7 +47,7 @@ def test_the_tables_are_there() -> None:
 @pytest.mark.parametrize(
     "row", [*BAD_INPUTS, *BOUND_ROWS, *BROKEN_ONCE, *CATALOGUE], ids=lambda row: row[0][:50]
 )
-def test_a_row_names_tests_that_are_there(row: list[str]) -> None:
+def test_a_row_names_existing_tests(row: list[str]) -> None:
     named = re.findall(r"`([^`]+)`", row[-1])
     assert named, row[0]
     folder = ROOT
@@ -62,7 +62,7 @@ def test_a_row_names_tests_that_are_there(row: list[str]) -> None:
         folder = found.parent
 
 
-def test_the_assumptions_of_the_simulated_venue_are_told_and_can_be_switched() -> None:
+def test_the_assumptions_of_the_simulated_venue_are_documented_and_can_be_switched() -> None:
     """A row may name several, or describe a case that another setting controls and names that setting."""
     rows = {name: row for row in ASSUMED for name in row[0].strip("`").split("`, `")}
     fields = attrs.fields_dict(Assumptions)
@@ -80,7 +80,7 @@ def test_every_regression_of_a_fuzz_target_is_in_the_table() -> None:
     assert not missing
 
 
-def test_the_settings_in_the_table_of_bounds_are_there() -> None:
+def test_the_settings_in_the_table_of_bounds_exist() -> None:
     named = set(re.findall(r"`SessionConfig\.(\w+)`", BOUNDS))
     assert named
     assert named <= {each.name for each in SessionConfig.__attrs_attrs__}

@@ -28,24 +28,24 @@ def find_python(*arguments: str, python: str = "") -> subprocess.CompletedProces
     )
 
 
-def test_an_interpreter_that_was_chosen_is_taken() -> None:
+def test_a_chosen_interpreter_is_used() -> None:
     assert find_python(python=sys.executable).stdout.strip() == sys.executable
 
 
 @pytest.mark.parametrize("chosen", ["/bin/false", "/no/such/python"])
-def test_an_interpreter_that_will_not_do_is_named(chosen: str) -> None:
+def test_an_unsuitable_interpreter_is_named(chosen: str) -> None:
     found = find_python(python=chosen)
     assert found.returncode == 1
     assert found.stdout == ""
     assert found.stderr.startswith(f"PYTHON={chosen} is not a Python 3.11 or newer")
 
 
-def test_a_version_that_is_not_here_is_named() -> None:
+def test_a_missing_version_is_named() -> None:
     found = find_python("3.99")
     assert (found.returncode, found.stderr) == (1, "Python 3.99 is not on this machine\n")
 
 
-def test_a_version_that_is_here_is_found_exactly() -> None:
+def test_an_installed_version_is_found_exactly() -> None:
     version = "{}.{}".format(*sys.version_info)
     found = find_python(version)
     if found.returncode == 0:  # this interpreter itself may be outside of its search path

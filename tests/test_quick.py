@@ -28,11 +28,11 @@ CORE = [f"tests/{each}" for each in QUICK["CORE"]]
         (["docs/orders.md"], list(QUICK["PAGES"])),
     ],
 )
-def test_the_tests_of_what_changed_are_chosen(changed: list[str], expected: list[str]) -> None:
+def test_the_tests_of_changed_files_are_selected(changed: list[str], expected: list[str]) -> None:
     assert QUICK["chosen"](changed) == sorted(expected)
 
 
-def test_every_folder_of_the_core_is_there() -> None:
+def test_every_folder_of_the_quick_gate_exists() -> None:
     root = QUICK["ROOT"]
     assert all((root / each).is_dir() for each in CORE)
     assert all((root / "src/kalshi_fix_sansio" / each).is_dir() for each in QUICK["USED_BY"])

@@ -21,18 +21,18 @@ README = (ROOT / "README.md").read_text("utf-8")
 SCRIPT = ROOT / "examples" / "first_order.py"
 
 
-def test_the_script_is_shown_as_it_is() -> None:
+def test_the_readme_shows_the_current_script() -> None:
     assert f"`examples/first_order.py`:\n\n```python\n{SCRIPT.read_text('utf-8')}```" in README
 
 
-def test_the_loop_is_shown_as_it_is() -> None:
+def test_the_readme_shows_the_current_loop() -> None:
     loop = (ROOT / "examples" / "own_loop.py").read_text("utf-8").partition("while True:")
     shown = "".join(loop[1:]).partition("sock.close()")[0].rstrip()
     page = (ROOT / "docs" / "session.md").read_text("utf-8")
     assert f'```py title="examples/own_loop.py"\n{shown}\n```' in page
 
 
-def test_it_says_with_what_the_spec_was_compared() -> None:
+def test_the_readme_names_the_sources_of_the_comparison() -> None:
     dates = re.findall(r"\d{4}-\d\d-\d\d", DIALECT.validated)
     assert len(dates) == 2
     assert f"changelog through {dates[0]} and with its pages of {dates[1]}" in README.replace("\n", " ")
@@ -45,14 +45,14 @@ def test_the_script_has_eight_lines() -> None:
     assert len([line for line in code.splitlines() if line]) == 8
 
 
-def test_the_way_to_a_first_order_takes_twenty_lines() -> None:
+def test_the_path_to_a_first_order_takes_twenty_lines() -> None:
     way = README[README.index("## A first order") : README.index("### Against Kalshi")]
     shown = re.findall(r"^```\w+\n(.*?)^```", way, re.DOTALL | re.MULTILINE)
     assert sum(1 for block in shown for line in block.splitlines() if line) <= 20
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
-def test_the_script_works_with_nothing_but_the_environment(tmp_path: Path, product: str) -> None:
+def test_the_script_needs_only_environment_variables(tmp_path: Path, product: str) -> None:
     script = tmp_path / "script.py"
     market = MARKETS[product][0]
     prefix, symbol = PRODUCTS[product], market.rules.ticker
@@ -97,7 +97,7 @@ def test_every_make_target_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_it_is_read_in_two_minutes() -> None:
+def test_the_readme_takes_two_minutes_to_read() -> None:
     """Reading speed is 240 words a minute, without code, the table of alternatives and the addresses of
     links."""
     read = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)

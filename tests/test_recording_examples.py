@@ -13,7 +13,7 @@ from tests.test_examples import PATIENCE, SYMBOL, Place, place
 __all__ = ["place"]
 
 
-def test_a_recorder_leaves_what_can_be_replayed(place: Place, tmp_path: Path) -> None:
+def test_a_recorder_writes_a_replayable_recording(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     with place.run("recorder.py", path, SYMBOL) as script:
         script.expect("1 messages recorded")
@@ -24,7 +24,7 @@ def test_a_recorder_leaves_what_can_be_replayed(place: Place, tmp_path: Path) ->
     assert list(books) == [SYMBOL]
 
 
-def test_a_reconciler_asks_for_what_nobody_has_told(place: Place, tmp_path: Path) -> None:
+def test_a_reconciler_requests_unreported_orders(place: Place, tmp_path: Path) -> None:
     path, options = tmp_path / "orders.rec", place.sandbox.options("you", "prediction", "KalshiNR")
     with (
         Recorder(path) as recorder,

@@ -31,7 +31,7 @@ def header() -> Header:
 
 
 @every_message
-def test_the_fullest_message_comes_back_with_its_header(layout: MessageLayout) -> None:
+def test_a_full_message_survives_a_round_trip_with_its_header(layout: MessageLayout) -> None:
     message = full(layout.body)
     back = decode(encode(message, header()))
     assert back == message
@@ -47,7 +47,7 @@ def test_the_fullest_message_comes_back_with_its_header(layout: MessageLayout) -
 @every_message
 @settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
-def test_any_message_comes_back(layout: MessageLayout, data: st.DataObject) -> None:
+def test_any_message_survives_a_round_trip(layout: MessageLayout, data: st.DataObject) -> None:
     message = data.draw(messages(layout, DIALECT))
     wire = encode(message, data.draw(headers(DIALECT)))
     back = decode(wire)
@@ -72,7 +72,7 @@ def test_a_message_without_unknown_fields_passes_the_strict_reader(
 
 
 @every_message
-def test_a_message_cut_short_is_refused_and_can_be_looked_at(layout: MessageLayout) -> None:
+def test_a_truncated_message_is_refused_and_can_be_inspected(layout: MessageLayout) -> None:
     data = encode(full(layout.body), header())
     for length in range(len(data)):
         with pytest.raises(DecodeError):
@@ -86,7 +86,7 @@ def test_a_message_cut_short_is_refused_and_can_be_looked_at(layout: MessageLayo
 
 @settings(max_examples=200)
 @given(message=any_message(DIALECT), data=st.data())
-def test_a_damaged_message_raises_nothing_else(message: Any, data: st.DataObject) -> None:
+def test_a_damaged_message_raises_no_other_exception(message: Any, data: st.DataObject) -> None:
     wire = bytearray(encode(message, header()))
     for _ in range(data.draw(st.integers(1, 4))):
         wire[data.draw(st.integers(2, len(wire) - 1))] = data.draw(st.integers(0, 255))
@@ -112,7 +112,9 @@ def test_inspection_shows_every_field(extra: Any, message: Any) -> None:
 @pytest.mark.parametrize("dialect", [DIALECT, FIX50SP2, TINY], ids=["kalshi", "fix50sp2", "tiny"])
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
-def test_hostile_unknown_fields_are_refused_or_come_back(dialect: Dialect, data: st.DataObject) -> None:
+def test_hostile_unknown_fields_are_refused_or_survive_a_round_trip(
+    dialect: Dialect, data: st.DataObject
+) -> None:
     """No unknown field makes a reader lose another field or confuse two fields."""
     message = data.draw(any_message(dialect, unknown=False))
     for block in data.draw(st.permutations(blocks_of(message)))[:3]:

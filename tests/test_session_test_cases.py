@@ -41,7 +41,7 @@ def test_every_scenario_is_named_and_every_name_is_a_scenario() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1][:40]}")
-def test_a_row_says_what_proves_it_and_for_which_side(row: list[str]) -> None:
+def test_a_row_names_its_proof_and_its_side(row: list[str]) -> None:
     assert len(row) == 4
     files = named(row)
     if files:
@@ -51,7 +51,7 @@ def test_a_row_says_what_proves_it_and_for_which_side(row: list[str]) -> None:
         assert len(row[3]) > 20
 
 
-def test_no_number_of_the_classic_list_is_left_out() -> None:
+def test_every_number_of_the_classic_list_is_present() -> None:
     numbers = list(dict.fromkeys(row[0].split(" ")[0] for row in ROWS if re.match(r"\d", row[0])))
     assert numbers == QUICKFIX
     letters: dict[str, str] = {}

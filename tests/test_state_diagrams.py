@@ -24,7 +24,7 @@ def test_the_page_is_up_to_date() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_a_stale_page_is_noticed_and_mended(tmp_path: Path) -> None:
+def test_a_stale_page_is_detected_and_updated(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     shutil.copy(PAGE, page)
     fresh = page.read_text("utf-8")
@@ -39,7 +39,7 @@ def test_a_stale_page_is_noticed_and_mended(tmp_path: Path) -> None:
     assert page.read_text("utf-8") == fresh
 
 
-def test_a_page_without_markers_is_left_alone(tmp_path: Path) -> None:
+def test_a_page_without_markers_is_unchanged(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Something else\n", "utf-8")
     result = run(page)

@@ -69,7 +69,7 @@ def run_command(arguments: list[str], environ: dict[str, str]) -> subprocess.Com
 
 
 @pytest.mark.parametrize("page", ["orders", "book", "quoting", "margin"])
-def test_what_is_typed_in_prints_what_is_shown(page: str, environ: dict[str, str], tmp_path: Path) -> None:
+def test_the_commands_print_the_shown_output(page: str, environ: dict[str, str], tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("\n".join(blocks(page, "python")))
     result = run(script, environ)
@@ -77,7 +77,7 @@ def test_what_is_typed_in_prints_what_is_shown(page: str, environ: dict[str, str
     assert result.stdout == "".join(blocks(page, "text"))
 
 
-def test_the_venue_of_the_tutorial_begins_and_can_be_logged_on_to(tmp_path: Path) -> None:
+def test_the_venue_of_the_tutorial_starts_and_accepts_logons(tmp_path: Path) -> None:
     lines = "".join(blocks("index", "sh")[1:]).splitlines()
     begin, *enter = [line for line in lines if not line.endswith("activate")]
     here = str(Path(sys.executable).parent)
@@ -91,7 +91,7 @@ def test_the_venue_of_the_tutorial_begins_and_can_be_logged_on_to(tmp_path: Path
         interrupted(venue)
 
 
-def test_the_market_maker_follows_what_others_trade(environ: dict[str, str]) -> None:
+def test_the_market_maker_follows_the_trades_of_others(environ: dict[str, str]) -> None:
     first, second = commands_of("quoting")
     with making(environ) as maker:
         assert run_command(first, environ).stdout.startswith("KXHIGHNY-26DEC31-B50: 5 at 0.47 traded")
@@ -108,7 +108,7 @@ def test_the_market_maker_quotes_again_after_its_connections_were_lost(environ: 
             assert lines_until(maker, "SELL 0.4800 OPEN") == shown.splitlines()
 
 
-def test_every_command_of_the_tutorial_is_run_here() -> None:
+def test_every_command_of_the_tutorial_is_tested() -> None:
     """A page that suggests another experiment needs a test of it."""
     proposed = {page.stem: len(commands_of(page.stem)) for page in PAGES.glob("*.md")}
     assert {page: count for page, count in proposed.items() if count} == {
@@ -118,7 +118,7 @@ def test_every_command_of_the_tutorial_is_run_here() -> None:
     }
 
 
-def test_what_a_process_missed_by_dying_comes_to_the_next_one_and_no_more(
+def test_a_killed_process_leaves_exactly_the_missed_messages_to_the_next_one(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     script = tmp_path / "crash.py"

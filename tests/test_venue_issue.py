@@ -95,7 +95,7 @@ def test_a_comparison_that_failed_leaves_the_issue_as_it_is(tracker: Tracker) ->
     assert tracker.issues == before
 
 
-def test_the_venues_text_stays_out_and_nothing_in_the_report_ends_its_block(tracker: Tracker) -> None:
+def test_text_of_the_venue_is_left_out_and_the_report_cannot_end_its_block(tracker: Tracker) -> None:
     report = (
         "* fix/orders: new text in line 3\n    it says   A secret of @everyone.\n`````\n# Loud\n"
         + "x" * 70_000

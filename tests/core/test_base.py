@@ -11,7 +11,7 @@ from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from tests.tiny_dialect import SENT, Book, Entry, Header, Logon, Order, Party, Role, Side, header
 
 
-def test_a_repr_shows_what_is_set_with_units() -> None:
+def test_a_repr_shows_set_attributes_with_units() -> None:
     order = Order(
         cl_ord_id="a-1",
         order_qty="10.00",
@@ -33,14 +33,14 @@ def test_a_repr_hides_secrets() -> None:
     assert repr(logon) == "Logon(raw_data=<hidden>, new_flag=False, password=<hidden>)"
 
 
-def test_a_repr_counts_unknown_fields_and_tells_problems() -> None:
+def test_a_repr_counts_unknown_fields_and_lists_problems() -> None:
     order = Order(cl_ord_id="a", order_qty=1, unknown=((9001, b"secret?"),))
     assert repr(order) == "Order(cl_ord_id='a', order_qty=1 contracts, unknown=<1 field>)"
     order.problems = (Problem(Reason.OTHER, "too bad"), Problem(Reason.OTHER, "again"))
     assert repr(order).endswith("unknown=<1 field>, problems=<too bad; again>)")
 
 
-def test_a_repr_of_a_long_group_stops() -> None:
+def test_a_repr_of_a_long_group_is_truncated() -> None:
     entries = [Entry(md_entry_type=Side.BUY, md_entry_px=number) for number in range(MAX_ENTRIES_SHOWN + 3)]
     shown = repr(Book(symbol="KX", md_entries=entries))
     assert shown.count("Entry(") == MAX_ENTRIES_SHOWN
@@ -54,28 +54,28 @@ def test_unknown_fields_are_found_by_tag() -> None:
     assert order.get_unknown(9003) is None
 
 
-def test_header_trailer_and_problems_do_not_make_messages_different() -> None:
+def test_header_trailer_and_problems_do_not_affect_equality() -> None:
     first = Order(cl_ord_id="a", order_qty="10.00", header=header("D"))
     second = Order(cl_ord_id="a", order_qty=10, problems=(Problem(Reason.OTHER, "x"),))
     assert first == second
     assert first != Order(cl_ord_id="a", order_qty=10, unknown=((9001, b"x"),))
 
 
-def test_every_message_says_its_type() -> None:
+def test_every_message_class_has_its_msg_type() -> None:
     assert Order(cl_ord_id="a", order_qty=1).msg_type == "D"
     assert UnknownMessage(msg_type="ZZ").msg_type == "ZZ"
 
 
-def test_a_message_of_unknown_type_shows_its_type_and_how_much_it_holds() -> None:
+def test_the_repr_of_an_unknown_message_has_its_type_and_number_of_fields() -> None:
     message = UnknownMessage(msg_type="ZZ", unknown=((1, b"a"), (2, b"b")))
     assert repr(message) == "UnknownMessage(msg_type='ZZ', unknown=<2 fields>)"
     assert message != UnknownMessage(msg_type="ZY", unknown=((1, b"a"), (2, b"b")))
 
 
-def test_blocks_take_no_attributes_that_they_do_not_have() -> None:
+def test_blocks_reject_unknown_attributes() -> None:
     with pytest.raises(AttributeError):
         Header().text = "x"  # type: ignore[attr-defined]
 
 
-def test_codes_of_integers_show_by_name() -> None:
+def test_integer_codes_are_shown_by_name() -> None:
     assert repr(Party(party_id="p", party_role=Role.CLIENT)) == "Party(party_id='p', party_role=Role.CLIENT)"

@@ -43,7 +43,7 @@ def test_a_term(condition: Any, right: dict[str, Any], wrong: dict[str, Any]) ->
     assert not holds(compiled, report(**wrong))
 
 
-def test_all_terms_must_hold_and_no_condition_always_does() -> None:
+def test_all_terms_must_hold_and_an_empty_condition_always_holds() -> None:
     both = terms(Condition((("QuoteStatus", ("17",)), ("Text", ()))), QuoteStatusReport.LAYOUT)
     assert holds(both, report(text="x"))
     assert not holds(both, report())
@@ -74,7 +74,7 @@ OF_ONE_FIELD = [
 @pytest.mark.parametrize("status", [5, 10, 17, 18, None])
 @pytest.mark.parametrize("quote_id", ["q1", None])
 @pytest.mark.parametrize("text", ["no", "x"])
-def test_a_choice_is_what_its_conditions_say(
+def test_a_choice_selects_by_its_conditions(
     conditions: list[tuple[Any, Any]], status: int | None, quote_id: str | None, text: str
 ) -> None:
     def compiled(condition: Any) -> Terms:
@@ -90,7 +90,7 @@ def test_a_choice_is_what_its_conditions_say(
     assert Choice(options).of(message) == expected
 
 
-def test_a_choice_by_one_field_looks_at_nothing_else() -> None:
+def test_a_choice_by_one_field_reads_only_that_field() -> None:
     choice = Choice([("yes", terms(Condition((("QuoteStatus", ("17",)),)), QuoteStatusReport.LAYOUT), ())])
 
     class Report:

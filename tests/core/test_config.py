@@ -26,7 +26,7 @@ def test_an_initiator_takes_its_defaults_from_the_session_type() -> None:
     assert not config(Role.INITIATOR, "KalshiRT").reset_seq_num
 
 
-def test_an_acceptor_learns_its_peer_or_serves_one() -> None:
+def test_an_acceptor_accepts_any_peer_or_the_configured_one() -> None:
     settings = config(Role.ACCEPTOR)
     assert settings.accepted_sender_comp_ids == frozenset()
     assert settings.resend_policy is resend_everything
@@ -62,7 +62,7 @@ def test_each_role_has_its_side() -> None:
         ({"sending_time_tolerance": 0.0}, "sending_time_tolerance must be above 0"),
     ],
 )
-def test_a_contradiction_says_what_to_set(changes: dict[str, Any], text: str) -> None:
+def test_the_error_for_a_contradiction_names_the_setting(changes: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         config(Role.INITIATOR, "KalshiNR", **changes)
 
@@ -74,17 +74,17 @@ def test_sessions_can_share_a_codec() -> None:
     assert settings.codec.dialect is settings.dialect
 
 
-def test_a_product_does_not_matter_where_the_session_type_names_none() -> None:
+def test_the_product_is_ignored_where_the_session_type_names_none() -> None:
     plain = attrs.evolve(config().session_type, products=())
     assert config(session_type=plain, product="").product == ""
 
 
-def test_raw_data_may_be_given_where_nobody_signs() -> None:
+def test_raw_data_may_be_set_without_a_signer() -> None:
     settings = config(sign_logon=None, logon_fields=LogonFields(raw_data=b"x"), sending_time_tolerance=None)
     assert settings.logon_fields == LogonFields(raw_data=b"x")
 
 
-def test_settings_cannot_be_changed_from_outside_and_show_no_secrets() -> None:
+def test_settings_are_immutable_and_show_no_secrets() -> None:
     fields = LogonFields(username="joe", password="hunter2")
     settings = config(logon_fields=fields)
     fields.username = "eve"

@@ -26,7 +26,7 @@ def test_every_event_is_frozen_and_part_of_the_union() -> None:
     assert defined - {events.OpenRequest, events.RestingOrder} == set(members)  # parts of events
 
 
-def test_an_event_cannot_be_changed() -> None:
+def test_an_event_is_immutable() -> None:
     gap = events.GapDetected(1, 2, recoverable=True)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         gap.begin = 5  # type: ignore[misc]

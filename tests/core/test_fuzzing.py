@@ -16,7 +16,7 @@ KINDS = sorted(DIALECT.session_types)
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_seeds_show_what_a_session_can_tell(name: str) -> None:
+def test_the_seeds_produce_every_kind_of_event(name: str) -> None:
     told = [event for data in SEEDS for event in events(data, name)]
     names = {type(event).__name__ for event in told}
     assert {"LoggedOn", "SessionEnded", "GarbledReceived", "GapDetected"} <= names
@@ -33,19 +33,19 @@ def test_the_same_bytes_give_the_same_events(data: bytes, name: str) -> None:
     assert not any(isinstance(event, SessionEnded) for event in told[:-1])
 
 
-def test_no_bytes_give_a_session_that_logs_on() -> None:
+def test_empty_input_yields_a_session_that_logs_on() -> None:
     assert [type(event) for event in events(b"")] == [LoggedOn]
     assert messages(b"") == []
 
 
-def test_a_session_type_that_is_not_there_is_refused() -> None:
+def test_an_unknown_session_type_is_refused() -> None:
     with pytest.raises(KeyError):
         events(b"", "KalshiXX")
     with pytest.raises(ConfigurationError):
         events(b"", "KalshiRFQ", "margin")
 
 
-def test_choices_behind_the_end_are_the_first() -> None:
+def test_choices_beyond_the_end_of_the_input_are_the_first_option() -> None:
     choices = Choices(b"\x03\x02ab")
     assert choices.pick("abcd") == "d"
     assert choices.chunk() == b"ab"

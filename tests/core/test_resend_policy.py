@@ -19,18 +19,18 @@ ACCEPT = fix.AcceptQuote(quote_id="q", side="1")
 @pytest.mark.parametrize(
     ("message", "allowed"), [(CANCEL, True), (order(), False), (AMEND, False), (ACCEPT, False)]
 )
-def test_only_what_cannot_trade_is_resent_and_only_while_it_is_young(message: Message, allowed: bool) -> None:
+def test_only_recent_messages_that_cannot_trade_are_resent(message: Message, allowed: bool) -> None:
     policy = ResendFresh()
     assert policy(message, 0.0) is allowed
     assert policy(message, DEFAULT_MAX_AGE) is allowed
     assert not policy(message, DEFAULT_MAX_AGE + 0.001)
 
 
-def test_a_user_can_name_what_is_safe() -> None:
+def test_a_user_can_name_message_types_that_are_safe_to_resend() -> None:
     policy = ResendFresh(max_age=5, safe_types=frozenset({"UA"}))
     assert policy(ACCEPT, 5)
     assert not policy(ACCEPT, 6)
 
 
-def test_everything_means_everything() -> None:
+def test_resend_everything_allows_every_message() -> None:
     assert resend_everything(order(), 1e9)

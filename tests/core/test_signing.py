@@ -124,7 +124,7 @@ def test_an_rsa_public_key_in_pkcs1_is_read_too() -> None:
         (pem(CURVE), None, "neither RSA nor Ed25519; make an RSA key"),
     ],
 )
-def test_a_private_key_that_does_not_do_gets_one_sentence(
+def test_an_unusable_private_key_is_refused_with_one_sentence(
     text: bytes, passphrase: bytes | str | None, message: str
 ) -> None:
     with pytest.raises(KeyFileError, match=message) as caught:
@@ -149,13 +149,13 @@ def test_a_private_key_that_does_not_do_gets_one_sentence(
     ],
     ids=["text", "half", "private", "small", "curve"],  # the generated keys differ from process to process
 )
-def test_a_public_key_that_does_not_do_gets_one_sentence(text: bytes, message: str) -> None:
+def test_an_unusable_public_key_is_refused_with_one_sentence(text: bytes, message: str) -> None:
     with pytest.raises(KeyFileError, match=message):
         load_public_key(text)
 
 
 @pytest.mark.parametrize("key", [RSA, ED25519])
-def test_nothing_of_a_key_shows(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> None:
+def test_no_part_of_a_key_is_in_its_repr(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> None:
     secret = pem(key).split(b"\n")[1][:20].decode()
     for thing in (Signer(key), Signer(key).verifier, Signer(key).sign_logon):
         assert secret not in repr(thing)

@@ -72,7 +72,7 @@ def test_the_lexical_form_is_checked() -> None:
         to_int_code(Step, True, to_int)
 
 
-def test_the_name_of_a_member_is_not_its_value() -> None:
+def test_the_name_of_a_member_is_refused_as_its_value() -> None:
     with pytest.raises(ValueError, match=r"name of Light\.RED, whose value is 'r'"):
         to_str_code(Light, "RED", to_str)
     with pytest.raises(ValueError, match=r"name of Step\.ONE, whose value is 1"):
@@ -98,7 +98,7 @@ def test_the_name_of_a_member_is_not_its_value() -> None:
         ([1] * 10**6, "of class list"),
     ],
 )
-def test_an_error_text_repeats_a_bounded_part_of_a_value(value: Any, text: str) -> None:
+def test_an_error_text_contains_a_bounded_part_of_a_value(value: Any, text: str) -> None:
     assert shown_value(value) == text
 
 
@@ -145,11 +145,11 @@ def test_an_unknown_field_needs_a_value(value: Any, text: str) -> None:
         format_unknown(((9000, b"4"), (9001, value)))
 
 
-def test_an_unknown_data_field_goes_with_its_length() -> None:
+def test_an_unknown_data_field_is_written_with_its_length() -> None:
     assert format_unknown(((9000, b"3"), (9001, b"a\x01b"))) == "9000=3\x019001=a\x01b\x01"
 
 
-def test_what_is_deprecated_warns_whoever_calls_the_constructor() -> None:
+def test_a_deprecated_attribute_warns_at_the_constructor_call() -> None:
     def constructor() -> None:
         warn_deprecated("A message")
 

@@ -88,11 +88,11 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.NAME)
-def test_a_message_comes_back_as_it_was(message: Any) -> None:
+def test_a_message_survives_a_round_trip(message: Any) -> None:
     assert CODEC.decode_strict(CODEC.encode(message, header())) == message
 
 
-def test_the_header_goes_by_tag_and_may_have_a_group() -> None:
+def test_the_header_is_read_by_tag_and_may_have_a_group() -> None:
     routed = header(
         on_behalf_of_comp_id="A",
         deliver_to_sub_id="B",
@@ -109,7 +109,7 @@ def test_the_header_goes_by_tag_and_may_have_a_group() -> None:
     assert CODEC.decode_strict(frame).header.hops == routed.hops
 
 
-def test_the_whole_standard_header_is_there() -> None:
+def test_the_whole_standard_header_is_defined() -> None:
     tags = {member.tag for member in DIALECT.header.members}
     assert tags >= {50, 57, 115, 116, 128, 129, 142, 143, 144, 145, 347, 369, 627, 1128, 1129, 1156}
 
@@ -125,7 +125,7 @@ def test_the_whole_standard_header_is_there() -> None:
         ("j", {372, 380}),
     ],
 )
-def test_what_the_standard_requires(msg_type: str, required: set[int]) -> None:
+def test_fields_required_by_the_standard_are_required(msg_type: str, required: set[int]) -> None:
     members = DIALECT.messages[msg_type].body.members
     assert {member.tag for member in members if member.presence is Presence.REQUIRED} == required
 
@@ -157,7 +157,7 @@ def test_groups_begin_with_the_field_that_the_standard_puts_first() -> None:
         ("11=|40=1|54=1|60=20260821-12:00:00|", 11, Reason.TAG_WITHOUT_VALUE),
     ],
 )
-def test_what_strict_decoding_finds_in_an_order(body: str, tag: int, reason: Reason) -> None:
+def test_strict_decoding_reports_problems_in_an_order(body: str, tag: int, reason: Reason) -> None:
     assert reasons(f"35=D|{HEAD}{body}") == [(tag, reason)]
 
 
@@ -176,7 +176,7 @@ def test_to_a_session_message_only_tags_of_the_session_layer_exist(tag: int, rea
     assert reasons(f"35=0|{HEAD}{tag}=1|") == [(tag, reason)]
 
 
-def test_values_that_few_write_are_read() -> None:
+def test_rare_but_valid_values_are_read() -> None:
     message: Any = CODEC.decode_strict(
         raw(f"35=D|{HEAD}11=i|38=002000.00|40=1|54=1|60=20260821-12:00:00.123456|454=0|")
     )
@@ -188,7 +188,7 @@ def test_values_that_few_write_are_read() -> None:
 BODY = b"11=i\x0138=002000.00\x0140=1\x0154=1\x0160=20260821-12:00:00\x01354=3\x01355=a\x01b\x01"
 
 
-def test_another_header_leaves_the_body_alone() -> None:
+def test_changing_the_header_keeps_the_body() -> None:
     head = "34=9|49=x|56=y|52=20260101-00:00:00|97=Y|627=1|628=H|212=3|213=<a>|"
     old = raw(f"35=D|{head}{BODY.decode().replace(chr(1), '|')}93=2|89=xy|")
     new = CODEC.with_header(old, header(sender_sub_id="desk"))
@@ -197,7 +197,7 @@ def test_another_header_leaves_the_body_alone() -> None:
     assert CODEC.decode_strict(new) == CODEC.decode_strict(CODEC.with_header(new, header()))
 
 
-def test_header_fields_are_taken_out_wherever_they_stand_and_the_rest_stays() -> None:
+def test_header_fields_are_removed_at_any_position_and_the_rest_is_kept() -> None:
     old = raw(f"35=D|{HEAD}11=i|43=N|no field|0=x|122=20260101-00:00:00|54=1|")
     new = CODEC.with_header(old, header())
     assert new.count(b"\x0111=i\x01no field\x010=x\x0154=1\x01") == 1
@@ -205,7 +205,7 @@ def test_header_fields_are_taken_out_wherever_they_stand_and_the_rest_stays() ->
     assert b"122=" not in new
 
 
-def test_what_is_no_message_gets_no_header() -> None:
+def test_bytes_that_are_no_message_get_no_header() -> None:
     with pytest.raises(DecodeError, match="not one whole FIX message"):
         CODEC.with_header(b"8=FIXT.1.1\x01", header())
 

@@ -44,7 +44,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_what_is_up_to_date_is_left_alone(tmp_path: Path, rendered: list[str]) -> None:
+def test_a_current_package_is_kept(tmp_path: Path, rendered: list[str]) -> None:
     out = tmp_path / "dialect"
     assert bring_up_to_date(SPEC, PACKAGE, out)
     assert tree(out) == sealed(digest(SPEC, *SHARED))
@@ -53,7 +53,7 @@ def test_what_is_up_to_date_is_left_alone(tmp_path: Path, rendered: list[str]) -
     assert [path.name for path in tmp_path.iterdir()] == ["dialect"]
 
 
-def test_what_is_older_than_the_spec_is_replaced(
+def test_a_package_older_than_the_spec_is_replaced(
     tmp_path: Path, rendered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, spec = tmp_path / "dialect", tmp_path / "spec"
@@ -67,7 +67,7 @@ def test_what_is_older_than_the_spec_is_replaced(
     assert tree(out) == sealed(digest(spec))
 
 
-def test_a_digest_knows_names_and_contents_and_nothing_that_python_compiled(tmp_path: Path) -> None:
+def test_a_digest_covers_names_and_contents_and_no_compiled_files(tmp_path: Path) -> None:
     seen: list[str] = []
     for name, text in (("a", "12"), ("a", "1"), ("b", "1"), ("a1", ""), ("c/a", "1")):
         folder = tmp_path / str(len(seen)) / "spec"
@@ -80,7 +80,7 @@ def test_a_digest_knows_names_and_contents_and_nothing_that_python_compiled(tmp_
     assert len(set(seen)) == len(seen)
 
 
-def test_what_was_interrupted_is_written_again(
+def test_an_interrupted_package_is_written_again(
     tmp_path: Path, rendered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "dialect"
@@ -98,7 +98,7 @@ def test_what_was_interrupted_is_written_again(
         (out / "deep/er/module.py").unlink()
 
 
-def test_processes_that_start_at_once_all_end_with_the_whole_package(tmp_path: Path) -> None:
+def test_concurrent_processes_all_get_the_complete_package(tmp_path: Path) -> None:
     program = "import sys; from codegen.on_first_import import *; spec, package, out = sys.argv[1:]"
     program += "; bring_up_to_date(Path(spec), package, Path(out))"
     command = [sys.executable, "-W", "error", "-c", program, str(SPEC), PACKAGE, str(tmp_path / "dialect")]
@@ -107,7 +107,7 @@ def test_processes_that_start_at_once_all_end_with_the_whole_package(tmp_path: P
     assert tree(tmp_path / "dialect") == tree(HERE / "dialect")
 
 
-def test_mypy_writes_it_and_judges_as_ever() -> None:
+def test_the_mypy_plugin_writes_the_package_and_keeps_type_checking() -> None:
     before = [*sys.path]
     assert mypy_plugin.plugin("1.0") is Plugin
     assert sys.path == before

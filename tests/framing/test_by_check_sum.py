@@ -25,7 +25,7 @@ def framed(data: bytes, size: int, **settings: bool | int) -> list[Frame | Garbl
 
 @SIZES
 @pytest.mark.parametrize("length", [1, 5, 9])
-def test_a_length_that_is_too_short_loses_this_message_alone(length: int, size: int) -> None:
+def test_a_body_length_that_is_too_short_loses_only_this_message(length: int, size: int) -> None:
     wrong = with_length(FIRST, length)
     found = framed(wrong + SECOND, size, skip_by_check_sum=True)
     assert found == [Garbled(f"no CheckSum where BodyLength {length} says", wrong, len(wrong)), Frame(SECOND)]
@@ -33,9 +33,7 @@ def test_a_length_that_is_too_short_loses_this_message_alone(length: int, size: 
 
 @SIZES
 @pytest.mark.parametrize("skip_by_check_sum", [True, False])
-def test_a_length_that_reaches_into_the_next_message_takes_it_along(
-    skip_by_check_sum: bool, size: int
-) -> None:
+def test_a_body_length_into_the_next_message_loses_that_one_too(skip_by_check_sum: bool, size: int) -> None:
     wrong = with_length(FIRST, 25)
     found = framed(wrong + SECOND + THIRD, size, skip_by_check_sum=skip_by_check_sum)
     lost = wrong + SECOND if skip_by_check_sum else wrong
@@ -44,13 +42,13 @@ def test_a_length_that_reaches_into_the_next_message_takes_it_along(
 
 
 @SIZES
-def test_a_check_sum_field_that_never_comes_is_not_waited_for(size: int) -> None:
+def test_a_missing_check_sum_field_is_not_waited_for(size: int) -> None:
     wrong = b"8=FIXT.1.1\x019=5\x0135=0\x0158=" + b"x" * 200
     found = framed(wrong + SECOND, size, skip_by_check_sum=True, max_body_length=100)
     assert found == [Garbled("no CheckSum where BodyLength 5 says", wrong, len(wrong)), Frame(SECOND)]
 
 
-def test_looking_for_a_check_sum_field_takes_linear_time() -> None:
+def test_searching_a_check_sum_field_takes_linear_time() -> None:
     wrong = b"8=FIXT.1.1\x019=5\x0135=0\x0158=" + b"x" * 200_000
     framer = Framer(skip_by_check_sum=True)
     assert frames_of(cut(wrong, 1), framer) == []
@@ -60,7 +58,7 @@ def test_looking_for_a_check_sum_field_takes_linear_time() -> None:
     assert frame == Frame(FIRST)
 
 
-def test_giving_up_on_what_does_not_come_finds_the_next_message() -> None:
+def test_giving_up_an_incomplete_message_finds_the_next_one() -> None:
     framer = Framer(skip_by_check_sum=True)
     wrong = with_length(FIRST, 60)
     assert frames_of([wrong, SECOND], framer) == []

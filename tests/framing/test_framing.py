@@ -54,23 +54,23 @@ def with_sum(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     "data", [b"", b"a", b"ascii" * 1000, b"\xff" * 255, b"\xff" * 256, b"\xff" * 1000, bytes(range(256)) * 5]
 )
-def test_the_sum_is_the_sum(data: bytes) -> None:
+def test_byte_sum_equals_the_sum_of_the_bytes(data: bytes) -> None:
     assert byte_sum(data) == byte_sum(bytearray(data)) == sum(data)
 
 
-def test_a_frame_by_hand() -> None:
+def test_encode_frame_agrees_with_a_hand_written_frame() -> None:
     assert b"8=FIXT.1.1\x019=10\x0135=0\x0134=2\x0110=" + HEARTBEAT[-4:] == HEARTBEAT
     assert with_sum(b"8=FIXT.1.1\x019=10\x0135=0\x0134=2\x01") == HEARTBEAT
     assert Frame(OTHER_VERSION).begin_string == "FIX.4.4"
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
-def test_messages_come_out_however_the_stream_is_cut(size: int) -> None:
+def test_messages_are_framed_however_the_stream_is_split(size: int) -> None:
     messages = [HEARTBEAT, WITH_SOH, ORDER, OTHER_VERSION, HEARTBEAT]
     assert frames_of(cut(b"".join(messages), size)) == [Frame(message) for message in messages]
 
 
-def test_a_message_is_not_given_before_its_last_byte(framer: Framer) -> None:
+def test_a_message_is_not_returned_before_its_last_byte(framer: Framer) -> None:
     assert frames_of([ORDER[:-1]], framer) == []
     assert framer.pending == len(ORDER) - 1
     assert frames_of([ORDER[-1:]], framer) == [Frame(ORDER)]
@@ -78,7 +78,7 @@ def test_a_message_is_not_given_before_its_last_byte(framer: Framer) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 5, 10_000])
-def test_garbage_between_messages_is_told_in_one_piece(size: int) -> None:
+def test_garbage_between_messages_is_reported_in_one_piece(size: int) -> None:
     garbage = b"GET / HTTP/1.1\r\n8=FIXT.1.1\x019=x8=FI8=FIXT.1.18=\x01"
     found = frames_of(cut(HEARTBEAT + garbage + ORDER, size))
     assert found == [
@@ -102,7 +102,7 @@ def test_garbage_is_counted_and_only_its_beginning_kept() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 10_000])
-def test_a_wrong_check_sum_is_told_at_once_and_loses_nothing(size: int) -> None:
+def test_a_wrong_check_sum_is_reported_at_once_and_loses_no_other_message(size: int) -> None:
     wrong = ORDER[:-4] + (b"000\x01" if ORDER[-4:] != b"000\x01" else b"001\x01")
     found = frames_of(cut(wrong, size))
     (garbled,) = found
@@ -139,14 +139,14 @@ def test_a_wrong_body_length_loses_only_its_own_message(size: int) -> None:
     "length", [b"-10", b"+10", b" 10", b"1_0", b"010", b"", b"1e1", b"0", b"9999999999", b"\xb2", b"10 "]
 )
 @pytest.mark.parametrize("size", [1, 10_000])
-def test_a_body_length_that_is_no_number_is_garbage(length: bytes, size: int) -> None:
+def test_a_non_numeric_body_length_is_garbage(length: bytes, size: int) -> None:
     wrong = with_sum(b"8=FIXT.1.1\x019=%b\x0135=0\x0134=2\x01" % length)
     found = frames_of(cut(wrong + HEARTBEAT, size))
     reason = "no BeginString, BodyLength and MsgType at its start"
     assert found == [Garbled(reason, wrong, len(wrong)), Frame(HEARTBEAT)]
 
 
-def test_a_message_over_the_limit_is_told_when_it_begins_and_skipped() -> None:
+def test_a_message_over_the_limit_is_reported_at_its_beginning_and_skipped() -> None:
     framer = Framer(max_body_length=len(ORDER))
     large = encode_frame("FIXT.1.1", b"35=D\x0158=%b\x01" % (b"x" * 5000))
     head = large.index(b"58=")
@@ -168,7 +168,7 @@ def test_the_limit_itself_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-def test_each_of_several_messages_over_the_limit_is_told(size: int) -> None:
+def test_each_of_several_messages_over_the_limit_is_reported(size: int) -> None:
     found = frames_of(cut(ORDER + OTHER_VERSION + ORDER + HEARTBEAT, size), Framer(max_body_length=10))
     length = len(ORDER) - len(b"8=FIXT.1.1\x019=43\x01") - len(b"10=000\x01")
     told = Oversized(length, 10, "D")
@@ -226,7 +226,7 @@ def test_a_length_that_never_arrives_can_be_given_up(framer: Framer) -> None:
     assert framer.pending == 0
 
 
-def test_giving_up_tells_what_was_skipped_before_too(framer: Framer) -> None:
+def test_giving_up_also_reports_bytes_skipped_before(framer: Framer) -> None:
     assert frames_of([b"garbage8=FIXT"], framer) == []
     assert framer.pending == 6
     framer.resync()
@@ -275,7 +275,7 @@ STREAMS = st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=30)
 
 @settings(max_examples=500)
 @given(STREAMS, st.lists(st.integers(1, 40), min_size=1, max_size=50))
-def test_what_comes_out_does_not_depend_on_the_portions(stream: bytes, sizes: list[int]) -> None:
+def test_the_result_does_not_depend_on_the_portions(stream: bytes, sizes: list[int]) -> None:
     whole = frames_of([stream])
     portions, at, turn = [], 0, 0
     while at < len(stream):
@@ -292,7 +292,7 @@ def test_what_comes_out_does_not_depend_on_the_portions(stream: bytes, sizes: li
 
 @settings(max_examples=200)
 @given(STREAMS)
-def test_every_byte_is_told(stream: bytes) -> None:
+def test_every_byte_is_in_a_frame_or_counted_as_skipped(stream: bytes) -> None:
     framer = Framer()
     found = frames_of([stream], framer)
     while framer.pending:
@@ -321,7 +321,7 @@ LIKE_ONES = [*PIECES, encode_frame("FIXT.1.1", b"35=0\x0134=3\x01"), HEARTBEAT[:
     st.integers(1, 60),
     st.booleans(),
 )
-def test_what_was_remembered_of_messages_changes_nothing(
+def test_the_framers_cache_does_not_change_the_result(
     stream: bytes, portion: int, skip_by_check_sum: bool
 ) -> None:
     forgetful, primed = (Framer(skip_by_check_sum=skip_by_check_sum) for _ in range(2))
@@ -335,7 +335,7 @@ def test_what_was_remembered_of_messages_changes_nothing(
     assert (primed.pending, primed.skipped) == (forgetful.pending, forgetful.skipped)
 
 
-def test_beginnings_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_message_beginnings_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_sansio.framing.framer.MAX_HEADS", 5)
     framer = Framer()
     for size in [*range(1, 40), *range(40, 1, -3)]:
@@ -344,14 +344,14 @@ def test_beginnings_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch
         assert len(framer._sizes) <= 5
 
 
-def test_only_messages_of_the_version_are_remembered(framer: Framer) -> None:
+def test_only_messages_of_the_expected_version_are_cached(framer: Framer) -> None:
     versions = ("FIX.4.4", "FIXT.1.1", "FIX" + "T" * 20)
     data = [encode_frame(version, b"35=0\x0158=abc\x01") for version in versions]
     assert frames_of(data * 3, framer) == [Frame(each) for each in data * 3]
     assert len(framer._sizes) == 1
 
 
-def test_a_message_like_one_before_is_not_given_before_its_last_byte(framer: Framer) -> None:
+def test_a_cached_message_is_not_returned_before_its_last_byte(framer: Framer) -> None:
     framer.feed(ORDER)
     assert framer.next() == Frame(ORDER)
     for byte in cut(ORDER, 1)[:-1]:
@@ -373,7 +373,7 @@ def nested(total: int) -> bytes:
 
 
 @pytest.mark.parametrize("portion", [97, 10_000])
-def test_nested_starts_are_summed_up_rightly(portion: int) -> None:
+def test_nested_beginnings_have_correct_check_sums(portion: int) -> None:
     """The valid message is found, however many beginnings failed before over the same bytes."""
     template = nested(5000)
     for check_sum in range(0, 256, 37):
@@ -410,7 +410,7 @@ def test_work_is_linear_in_hostile_streams(added: list[int]) -> None:
         assert sum(added) < 40 * len(stream)
 
 
-def test_work_is_linear_where_broken_messages_begin_like_good_ones(added: list[int]) -> None:
+def test_work_is_linear_where_broken_messages_begin_like_valid_ones(added: list[int]) -> None:
     """Each beginning claims a long message, like an earlier valid one, and a short valid message follows."""
     good = encode_frame("FIXT.1.1", b"35=D\x0158=" + b"x" * 20_000 + b"\x01")
     head = good[: good.index(b"35=D\x01") + 5]
@@ -420,7 +420,7 @@ def test_work_is_linear_where_broken_messages_begin_like_good_ones(added: list[i
     assert sum(added) < 10 * len(stream)
 
 
-def test_work_is_linear_where_a_start_goes_on_in_the_next_portion(added: list[int]) -> None:
+def test_work_is_linear_where_a_message_continues_in_the_next_portion(added: list[int]) -> None:
     """The buffer is trimmed between two messages of which the second begins inside the first."""
     for size in (20_000, 80_000):
         end = b"\x0110=000\x01"
@@ -434,7 +434,7 @@ def test_work_is_linear_where_a_start_goes_on_in_the_next_portion(added: list[in
         assert sum(added) < 10 * sum(map(len, wrong))
 
 
-def test_a_buffer_that_moves_on_keeps_its_sums_right() -> None:
+def test_trimming_the_buffer_keeps_check_sums_correct() -> None:
     """Many broken messages are received in portions, and a valid message follows far behind."""
     start = b"8=FIXT.1.1\x019=1000\x0135=0\x01"
     stretch = (start + b"y" * 400) * 20
@@ -465,7 +465,7 @@ def test_a_buffer_that_moves_on_keeps_its_sums_right() -> None:
         (OTHER_VERSION, []),
     ],
 )
-def test_what_is_wrong_with_a_frame_is_said(data: bytes, expected: list[tuple[Reason, int]]) -> None:
+def test_the_problem_of_a_frame_is_reported(data: bytes, expected: list[tuple[Reason, int]]) -> None:
     assert [(problem.reason, problem.tag) for problem in frame_problems(data)] == expected
     assert is_frame(data) == (not expected)
 
@@ -480,7 +480,7 @@ def test_problems_name_what_was_found_and_expected() -> None:
 
 @settings(max_examples=300)
 @given(st.data())
-def test_one_changed_byte_is_always_noticed(data: st.DataObject) -> None:
+def test_one_changed_byte_is_always_detected(data: st.DataObject) -> None:
     changed = bytearray(ORDER)
     at = data.draw(st.integers(0, len(changed) - 1))
     changed[at] = data.draw(st.integers(0, 255).filter(lambda value: value != changed[at]))
@@ -491,7 +491,7 @@ def test_one_changed_byte_is_always_noticed(data: st.DataObject) -> None:
 @pytest.mark.parametrize("size", [1, 10_000])
 @pytest.mark.parametrize("skip_by_check_sum", [False, True])
 @pytest.mark.parametrize("warm", [False, True])
-def test_a_check_sum_field_that_no_soh_precedes_ends_no_message(
+def test_a_check_sum_field_without_a_preceding_soh_ends_no_message(
     size: int, skip_by_check_sum: bool, warm: bool
 ) -> None:
     good = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x017\x01")

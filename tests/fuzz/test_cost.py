@@ -20,7 +20,7 @@ from fuzz import cost
     ],
     ids=["linear", "twice the careful path", "quadratic", "50 times the careful path", "too short to tell"],
 )
-def test_what_grows_too_fast_is_too_much(
+def test_superlinear_or_slow_work_is_reported(
     monkeypatch: pytest.MonkeyPatch,
     steps: Callable[[int], int],
     careful: Callable[[int], int] | None,
@@ -34,7 +34,7 @@ def test_what_grows_too_fast_is_too_much(
 
 
 @pytest.mark.parametrize(("times", "says"), [(1, False), (2, False), (3, True)])
-def test_what_was_too_much_only_for_a_while_is_not_called_so(
+def test_a_temporary_slowdown_is_not_reported(
     monkeypatch: pytest.MonkeyPatch, times: int, says: bool
 ) -> None:
     looks: list[bool] = []

@@ -17,9 +17,7 @@ from kalshi_fix_sansio.config import Role
     [(0, False), (1, False), (memory.FEW // 2, False), (memory.FEW, True)],
     ids=["nothing", "the last", "half", "everything"],
 )
-def test_what_keeps_all_that_it_gets_is_too_much(
-    monkeypatch: pytest.MonkeyPatch, keeps: int, is_too_much: bool
-) -> None:
+def test_growing_memory_is_reported(monkeypatch: pytest.MonkeyPatch, keeps: int, is_too_much: bool) -> None:
     kept: list[int] = []
 
     def toy(number: int) -> None:
@@ -32,7 +30,7 @@ def test_what_keeps_all_that_it_gets_is_too_much(
     assert bool(memory.too_much("toy", size)) is is_too_much
 
 
-def test_the_most_counts_and_not_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_peak_memory_counts_and_not_the_final_one(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [10, 10, 50, 10]
     monkeypatch.setattr(memory, "resident", lambda: sizes.pop(0))
     assert memory.grown(lambda _: None, 18) == 40

@@ -23,17 +23,17 @@ from tests.helpers import order
 HEADER = samples.minimal(KALSHI.dialect.header)
 
 
-def test_a_length_among_unknown_fields_that_lies_swallows_nothing() -> None:
+def test_a_wrong_length_among_unknown_fields_hides_no_other_field() -> None:
     assert encode.hold(KALSHI, order(unknown=((95, b"10"), (96, b"abc"))), HEADER) is None
     assert encode.hold(KALSHI, order(unknown=((95, b"3"), (96, b"abc"))), HEADER) is not None
 
 
-def test_unknown_fields_of_an_update_without_entries_are_not_read_as_one() -> None:
+def test_unknown_fields_of_an_update_without_entries_are_not_read_as_an_entry() -> None:
     update = MarketDataIncrementalRefresh(md_entries=[], unknown=((269, b"7"),))
     assert encode.hold(KALSHI, update, HEADER) is not None
 
 
-def test_an_opener_again_and_again_in_a_text_of_a_known_shape_is_text() -> None:
+def test_repeated_group_openers_in_a_text_of_a_known_shape_are_text() -> None:
     fields = next(each for each in KALSHI.templates if each[0] == (b"35", b"8") and (b"58", b"x") not in each)
     report = [field for field in fields if field[0] not in (b"453", b"448", b"447", b"452", b"58")]
     parties = [(b"453", b"5"), *[(b"448", b"a"), (b"452", b"24")] * 5]
@@ -41,26 +41,26 @@ def test_an_opener_again_and_again_in_a_text_of_a_known_shape_is_text() -> None:
     decode.hold(KALSHI, [*known, framed([*report, (b"58", b"448=" * 4000), *parties])], warm=False)
 
 
-def test_a_check_sum_that_no_soh_precedes_ends_no_message() -> None:
+def test_a_check_sum_without_a_preceding_soh_ends_no_message() -> None:
     wrong = b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x0177"
     wrong += b"10=%03d\x01" % (byte_sum(wrong) & 0xFF)
     good = encode_frame("FIXT.1.1", b"35=0\x0134=2\x017\x01")
     assert framing.hold(wrong + good, [1], [good])[-1] == Frame(good)
 
 
-def test_a_long_text_of_separators_and_a_message_without_end_are_read_whole() -> None:
+def test_a_text_of_separators_and_an_endless_message_are_read_completely() -> None:
     text = b"8=FIXT.1.1|35=0|58=x" + b"|" * 500 + b"|10=000|\n"
     assert len(log_reader.hold(text + b"8=FIXT.1.1|35=0|58=x" + b"y" * 5000, [7])) == 2
 
 
-def test_an_soh_among_other_separators_is_none_in_whatever_pieces_a_log_comes() -> None:
+def test_an_soh_among_other_separators_is_data_however_the_log_is_split() -> None:
     heartbeat = next(each for each in KALSHI.templates if each[0] == (b"35", b"0"))
     head, _, check_sum = framed(heartbeat).rpartition(b"\x0110=")
     log = head.replace(b"\x01", b"|") + b"\x0110=" + check_sum.replace(b"\x01", b"|") + b"\n34=7|\n"
     assert len(log_reader.hold(log, [1])) == 1
 
 
-def test_a_number_with_zeros_in_front_is_shown_as_the_number() -> None:
+def test_a_number_with_leading_zeros_is_shown_as_the_number() -> None:
     heartbeat = next(each for each in KALSHI.templates if each[0] == (b"35", b"0"))
     sound = framed([(tag, b"007" if tag == b"34" else text) for tag, text in heartbeat]).replace(
         b"\x01", b"|"
@@ -68,13 +68,13 @@ def test_a_number_with_zeros_in_front_is_shown_as_the_number() -> None:
     assert len(log_reader.hold(sound + b"\n", [7])) == 1
 
 
-def test_a_new_password_is_no_more_shown_than_a_password() -> None:
+def test_a_new_password_is_hidden_like_a_password() -> None:
     head = b"35=A\x0149=a\x0156=b\x0134=1\x0152=20260821-14:03:07\x0198=0\x01108=30\x01"
     for field in (b"925=", b"1401=9\x011402=", b"1403=9\x011404=", b"554="):
         secrets.hold(encode_frame("FIXT.1.1", head + field + secrets.SECRET + b"\x011137=9\x01"), [9, 40])
 
 
-def test_a_changed_bit_in_the_log_of_a_store_takes_no_numbers_back() -> None:
+def test_a_flipped_bit_in_a_store_log_does_not_lower_sequence_numbers() -> None:
     files, truth = store.IMAGES[1]
     log = bytearray(files["-wal"])
     log[32 + 24 + 100] ^= 1
@@ -89,11 +89,11 @@ DOUBLING = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n
     [DOUBLING, "a: " + "9" * 5000, "[" * 5000, "{a: " * 5000],
     ids=["doubling", "digits", "lists", "maps"],
 )
-def test_a_file_of_a_spec_that_grows_without_end_is_refused(text: str) -> None:
+def test_a_spec_file_of_unbounded_size_is_refused(text: str) -> None:
     spec.hold(Path("fields.yaml"), text.encode(), whole=False)
 
 
-def test_components_of_a_dictionary_that_double_and_digits_and_depth_without_end_are_unread() -> None:
+def test_dictionaries_with_doubling_components_or_unbounded_digits_or_depth_are_refused() -> None:
     assert diff.hold(components(24), is_page=False)
     diff.hold(
         f'<fix><fields><field number="{"9" * 5000}" name="F" type="INT"/></fields></fix>', is_page=False
@@ -113,7 +113,7 @@ def delivered(player: Player) -> list[int]:
     return [event.message.header.msg_seq_num for event in player.told if isinstance(event, MessageReceived)]
 
 
-def test_a_message_with_an_old_time_is_delivered_when_it_comes_again() -> None:
+def test_a_message_with_an_old_time_is_delivered_when_it_is_resent() -> None:
     player = established()
     player.peer(b"8", b"37=o\x01", t52=b"20260821-14:00:00.000")
     player.take()
@@ -130,7 +130,7 @@ def test_a_message_with_an_old_time_is_delivered_when_it_comes_again() -> None:
     assert player.session.next_incoming == 4
 
 
-def test_numbers_that_are_used_up_raise_nothing() -> None:
+def test_exhausted_sequence_numbers_raise_nothing() -> None:
     player = established()
     player.peer(b"4", b"36=999999999999999999\x01")
     player.peer(b"8", b"37=o\x01", number=999999999999999999)
@@ -140,7 +140,7 @@ def test_numbers_that_are_used_up_raise_nothing() -> None:
     player.account()
 
 
-def test_a_duplicate_with_its_first_time_is_delivered() -> None:
+def test_a_possible_duplicate_with_its_first_sending_time_is_delivered() -> None:
     player = established()
     old = b"20260821-14:00:00"
     player.peer(b"8", b"37=o\x01", header=b"43=Y\x01122=" + old + b"\x01", t52=old)
@@ -155,7 +155,7 @@ def test_without_resend_a_message_with_an_old_time_is_delivered_before_the_end()
 
 
 @pytest.mark.parametrize("clock", ["both", "monotonic"])
-def test_what_waited_while_the_caller_was_held_up_is_delivered(clock: str) -> None:
+def test_messages_that_waited_while_the_caller_was_held_up_are_delivered(clock: str) -> None:
     player = established()
     sent = session._stamp(player.utc)
     player.monotonic += 33
@@ -164,7 +164,7 @@ def test_what_waited_while_the_caller_was_held_up_is_delivered(clock: str) -> No
     assert delivered(player) == [2]
 
 
-def test_a_logon_behind_a_reset_that_was_lost_is_counted_from_its_own_number() -> None:
+def test_a_logon_after_a_lost_reset_is_counted_from_its_own_number() -> None:
     player = Player(Setting(Role.ACCEPTOR, "KalshiRT"))
     session.log_on(player)
     player.call(lambda: player.session.reset(player.now))
@@ -190,7 +190,7 @@ def test_a_message_that_is_too_large_is_told_by_name() -> None:
     assert (told.limit, told.msg_type) == (session.MAX_MESSAGE_SIZE, "W")
 
 
-def test_requests_of_one_id_are_open_by_themselves() -> None:
+def test_a_request_and_its_cancel_of_one_id_are_open_separately() -> None:
     player = established("KalshiRFQ")
     for message in (
         Quote(quote_id="a", quote_req_id="r", symbol="M", bid_px="0.5", offer_px="0.6"),
@@ -201,7 +201,7 @@ def test_requests_of_one_id_are_open_by_themselves() -> None:
     assert [each.msg_type for each in player.session.store.open_requests()] == ["S", "Z"]
 
 
-def test_two_orders_of_one_id_are_open_by_themselves() -> None:
+def test_two_orders_of_one_id_are_open_separately() -> None:
     player = established()
     for _ in range(2):
         player.session.send(order(), player.now)
@@ -231,7 +231,7 @@ def test_requests_whose_answer_is_not_confirmed_are_bounded() -> None:
         {"order_qty": "0"},
     ],
 )
-def test_what_no_market_takes_does_not_leave(changes: dict[str, Any]) -> None:
+def test_prices_and_quantities_that_no_market_accepts_are_not_sent(changes: dict[str, Any]) -> None:
     player = established()
     with pytest.raises(LocalProtocolError):
         player.session.send(order(**changes), player.now)
@@ -239,7 +239,7 @@ def test_what_no_market_takes_does_not_leave(changes: dict[str, Any]) -> None:
     assert player.own_number == 2
 
 
-def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on() -> None:
+def test_a_body_whose_price_would_be_read_as_data_is_not_forwarded() -> None:
     player = established()
     fields = fields_of(KALSHI.codec.encode(order(), HEADER))
     at = fields.index((b"44", b"0.75"))

@@ -13,7 +13,7 @@ from tests.scenarios.runner.parse import load, roles
 INPUTS = dict(scenarios.inputs())
 
 
-def test_most_scenarios_are_among_them() -> None:
+def test_most_scenarios_are_fuzz_inputs() -> None:
     assert len(INPUTS) > 200
 
 
@@ -37,7 +37,7 @@ def test_most_scenarios_are_among_them() -> None:
         "validation/group-count",
     ],
 )
-def test_an_input_tells_what_its_scenario_does(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_input_produces_the_events_of_its_scenario(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     told: list[str] = []
     look = session.Player._look
 

@@ -38,10 +38,10 @@ def test_no_seed_is_longer_than_an_input(target: Target) -> None:
 
 
 @targets
-def test_the_seeds_are_what_is_made(target: Target) -> None:
+def test_the_committed_seeds_are_up_to_date(target: Target) -> None:
     assert seed.path(target.name).read_text("ascii") == seed.text(target.name), "run: python -m fuzz seed"
 
 
-def test_there_are_seeds_of_every_target_and_no_other() -> None:
+def test_seeds_exist_for_exactly_the_targets() -> None:
     assert sorted(path.stem for path in CORPUS.iterdir()) == sorted(TARGETS) == sorted(seed.MAKERS)
     assert sum(path.stat().st_size for path in CORPUS.iterdir()) < 1_000_000

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system l
 
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
-def test_killed_again_and_again_it_agrees_with_the_venue_to_the_last_fill(
+def test_a_client_killed_repeatedly_agrees_with_the_venue_on_every_fill(
     tmp_path: Path, sync: Sync, record_property: Property
 ) -> None:
     seed = 2 * SEED + (sync == "normal")
@@ -101,7 +101,7 @@ class Maker:
         assert {*self.folder.iterdir()} == {self.path, lock}
 
 
-def test_a_store_whose_making_was_cut_off_is_made_by_the_next_process(
+def test_an_interrupted_store_creation_is_completed_by_the_next_process(
     tmp_path: Path, record_property: Property
 ) -> None:
     random, maker = Random(SEED), Maker(tmp_path)

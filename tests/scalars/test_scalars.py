@@ -116,14 +116,14 @@ REFUSES: list[tuple[Kind, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "raw", "value"), READS)
-def test_reads(kind: Kind, raw: str, value: Any) -> None:
+def test_valid_text_is_read(kind: Kind, raw: str, value: Any) -> None:
     found = PARSERS[kind](raw)
     assert found == value
     assert type(found) is type(value)
 
 
 @pytest.mark.parametrize(("kind", "raw"), REFUSES)
-def test_refuses_to_read(kind: Kind, raw: str) -> None:
+def test_invalid_text_is_not_read(kind: Kind, raw: str) -> None:
     with pytest.raises(ValueError, match=r"^expected ") as refused:
         PARSERS[kind](raw)
     assert raw == "" or raw not in str(refused.value) or len(raw) < 3
@@ -167,7 +167,7 @@ WRITES: list[tuple[Kind, Any, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "value", "raw"), WRITES)
-def test_writes(kind: Kind, value: Any, raw: str) -> None:
+def test_values_are_written(kind: Kind, value: Any, raw: str) -> None:
     assert FORMATTERS[kind](value) == raw
 
 
@@ -211,7 +211,7 @@ CANNOT_WRITE: list[tuple[Kind, Any]] = [
 
 
 @pytest.mark.parametrize(("kind", "value"), CANNOT_WRITE)
-def test_cannot_write(kind: Kind, value: Any) -> None:
+def test_unrepresentable_values_are_not_written(kind: Kind, value: Any) -> None:
     with pytest.raises(EncodeError):
         FORMATTERS[kind](value)
 
@@ -258,7 +258,7 @@ CONVERTS: list[tuple[Callable[[Any], Any], Any, Any]] = [
 
 
 @pytest.mark.parametrize(("convert", "value", "expected"), CONVERTS)
-def test_converts(convert: Callable[[Any], Any], value: Any, expected: Any) -> None:
+def test_values_are_converted(convert: Callable[[Any], Any], value: Any, expected: Any) -> None:
     found = convert(value)
     assert found == expected
     assert type(found) is type(expected)
@@ -322,12 +322,12 @@ def test_refuses_values(convert: Callable[[Any], Any], value: Any) -> None:
         convert(value)
 
 
-def test_a_float_is_refused_with_a_way_out() -> None:
+def test_the_refusal_of_a_float_suggests_a_decimal() -> None:
     with pytest.raises(TypeError, match=r"a float is not exact: .*Decimal\('0.45'\)"):
         scalars.to_decimal(0.45)  # type: ignore[arg-type]
 
 
-def test_decimals_are_remembered_by_their_text_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(converting, "MAX_DECIMALS", 2)
     known = converting.Decimals(scalars.parse_decimal)
     for text in ("1", "1.0", "1.00"):
@@ -350,7 +350,7 @@ class Posing(str):
         return hash("1")
 
 
-def test_what_is_remembered_is_not_found_under_another_text() -> None:
+def test_a_cached_decimal_is_not_found_under_another_text() -> None:
     assert scalars.to_decimal("1") == 1
     assert scalars.to_decimal(Posing("2")) == 2
     with pytest.raises(ValueError, match="expected a decimal"):
@@ -358,7 +358,7 @@ def test_what_is_remembered_is_not_found_under_another_text() -> None:
     assert to_side(Posing("2")) is Side.SELL
 
 
-def test_the_plain_forms_are_forms() -> None:
+def test_fast_path_values_are_valid_values() -> None:
     """Times that the fast path accepts are valid on any date that exists."""
     for kind, raw, _ in READS:
         plain = re.fullmatch(LEXICAL_PLAIN[kind], raw)
@@ -386,7 +386,7 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
 
 
 @given(st.sampled_from(list(Kind)).flatmap(lambda kind: st.tuples(st.just(kind), VALUES[kind])))
-def test_what_is_written_is_read_again(case: tuple[Kind, Any]) -> None:
+def test_written_values_are_read_back(case: tuple[Kind, Any]) -> None:
     kind, value = case
     raw = FORMATTERS[kind](value)
     found = PARSERS[kind](raw)
@@ -395,7 +395,7 @@ def test_what_is_written_is_read_again(case: tuple[Kind, Any]) -> None:
 
 
 @given(st.sampled_from(list(Kind)), st.text(st.sampled_from("0123456789.-:+eE_ YN\x01é"), max_size=30))
-def test_reading_gives_a_value_that_can_be_written_or_says_no(kind: Kind, raw: str) -> None:
+def test_reading_returns_a_writable_value_or_refuses(kind: Kind, raw: str) -> None:
     try:
         value = PARSERS[kind](raw)
     except ValueError:

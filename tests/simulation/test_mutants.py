@@ -20,7 +20,7 @@ once, and an endless run is a fault of the simulation."""
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_is_caught(name: str) -> None:
+def test_every_mutant_is_caught(name: str) -> None:
     mutant = MUTANTS[name]
     with mutant.patch():
         for schedule in (*map(draw, range(SEEDS)), *REGRESSIONS.values()):

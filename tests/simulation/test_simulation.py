@@ -25,7 +25,7 @@ def test_seeds_keep_every_invariant(first: int) -> None:
 
 
 @pytest.mark.parametrize("name", REGRESSIONS)
-def test_what_was_found_once_does_not_come_back(name: str) -> None:
+def test_fixed_bugs_do_not_return(name: str) -> None:
     result = run(REGRESSIONS[name], keep_log=True)
     assert not result.rule, "\n".join([*result.log, f"{result.rule}: {result.text}"])
 
@@ -39,14 +39,14 @@ def test_a_seed_is_the_same_run_every_time() -> None:
         assert len(first.log) > 3
 
 
-def test_a_schedule_is_printed_as_python_that_makes_it_again() -> None:
+def test_the_repr_of_a_schedule_is_python_that_recreates_it() -> None:
     names = {"Schedule": Schedule, "Fault": Fault, "Kind": Kind, "Side": Side}
     for seed in range(50):
         schedule = draw(seed)
         assert eval(repr(schedule), names) == schedule
 
 
-def test_every_kind_of_fault_is_drawn_and_done() -> None:
+def test_every_kind_of_fault_is_drawn_and_applied() -> None:
     for kind in Kind:
         found = any(
             kind.value in run(schedule).faults
@@ -56,7 +56,7 @@ def test_every_kind_of_fault_is_drawn_and_done() -> None:
         assert found, kind
 
 
-def test_without_faults_nothing_ends_and_nothing_is_lost() -> None:
+def test_without_faults_no_session_ends_and_no_message_is_lost() -> None:
     for session in ("KalshiRT", "KalshiNR", "KalshiPT", "KalshiMD"):
         world = World(Schedule(seed=1, session=session))
         world.finish()
@@ -72,7 +72,7 @@ def test_no_signature_is_in_the_log() -> None:
     assert not any("c2lnbmF0dXJl" in line for line in log)
 
 
-def test_a_soak_says_how_it_went(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_soak_reports_its_result(capsys: pytest.CaptureFixture[str]) -> None:
     totals = soak(range(3), 1)
     assert (totals.runs, totals.failures) == (3, [])
     printed = capsys.readouterr().out
@@ -90,7 +90,7 @@ def test_a_failure_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert "client   1 35=A|34=1|" in printed
 
 
-def test_a_failure_is_shrunk_to_what_it_takes() -> None:
+def test_a_failure_is_shrunk_to_its_necessary_faults() -> None:
     """Shrinking uses a made-up rule: a run fails if the client logs out and the venue's disk fails."""
 
     def execute(schedule: Schedule) -> Result:

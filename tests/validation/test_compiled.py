@@ -152,7 +152,7 @@ JUDGES: dict[Any, tuple[Check, Check]] = {}
     st.sampled_from(PLACES).flatmap(lambda place: st.tuples(st.just(place), blocks(place[0].body))),
     st.booleans(),
 )
-def test_what_is_taken_for_plainly_sound_is_sound(drawn: tuple[Any, Any], allow_unknown_codes: bool) -> None:
+def test_fast_paths_accept_only_valid_values(drawn: tuple[Any, Any], allow_unknown_codes: bool) -> None:
     (layout, name, session, sender), message = drawn
     place = Place(name, session, sender, layout.msg_type, (), allow_unknown_codes)
     key = (id(layout), place)
@@ -163,7 +163,7 @@ def test_what_is_taken_for_plainly_sound_is_sound(drawn: tuple[Any, Any], allow_
 
 
 @given(st.sampled_from(PLACES).flatmap(lambda place: st.tuples(st.just(place), blocks(place[0].body))))
-def test_presence_alone_tells_the_same_of_what_is_missing(drawn: tuple[Any, Any]) -> None:
+def test_the_presence_check_reports_the_same_missing_fields(drawn: tuple[Any, Any]) -> None:
     (layout, name, session, sender), message = drawn
     place = Place(name, session, sender, layout.msg_type)
     whole = outcome(block_checker(layout.body, place), message)
@@ -288,7 +288,7 @@ def test_groups(presence: Presence, least: int, most: int | None) -> None:
     agree((group(presence=presence, minimum=least, maximum=most),), {"party_ids": (*SOME, *lists)})
 
 
-def test_how_many_entries_there_are_may_go_by_what_stands_beside() -> None:
+def test_the_number_of_entries_may_depend_on_another_field() -> None:
     """The last limit that applies replaces the counter's own limit; the bounds of the group apply too."""
     counter = tiny_dialect.field(
         453, "NoPartyIDs", "no_party_ids", Kind.NUMINGROUP, limits=(Limit(maximum=2),)
@@ -329,7 +329,7 @@ def test_how_many_entries_there_are_may_go_by_what_stands_beside() -> None:
     ("sent", "holds"),
     [("1", True), ("2 1", True), ("1 2", True), ("2", False), ("12", False), ("2 12", False), (None, False)],
 )
-def test_a_field_with_several_codes_is_each_of_them(sent: str | None, holds: bool) -> None:
+def test_a_field_with_several_codes_matches_each_of_them(sent: str | None, holds: bool) -> None:
     plain = tiny_dialect.field(54, "Side", "side", Kind.STRING, codes=tiny_dialect.OrdType)
     several = attrs.evolve(plain, fix_type="MULTIPLECHARVALUE")
     text = FieldMember(tiny_dialect.FIELDS[58], forbidden_when=(Condition((("Side", ("1",)),)),))
@@ -345,7 +345,7 @@ def test_a_field_with_several_codes_is_each_of_them(sent: str | None, holds: boo
     assert bool(said) is (sent in ("12", "2 12"))
 
 
-def test_the_only_values_are_named_with_where_and_when() -> None:
+def test_the_error_names_the_allowed_values_and_their_conditions() -> None:
     limit = Limit(Condition((("Text", ("q", "")),), Scope(products=("swap",))), values=("1", "7"))
     member = FieldMember(tiny_dialect.FIELDS[40], limits=(limit,))
     beside = FieldMember(tiny_dialect.FIELDS[58])
@@ -365,7 +365,7 @@ class Asked(AssertionError):
     """Raised when a value is judged one by one."""
 
 
-def test_an_order_as_it_comes_is_judged_at_sight(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_usual_order_is_validated_by_fast_paths_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     check = compile_rules(tiny_dialect.ORDER.body, Place("swap", "OE", Sender.CLIENT))
 
     def refuse(*_: object) -> None:
@@ -388,7 +388,7 @@ def test_an_order_as_it_comes_is_judged_at_sight(monkeypatch: pytest.MonkeyPatch
         check(made)
 
 
-def test_sound_decimals_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_valid_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "MAX_SOUND", 3)
     field = tiny_dialect.field(44, "Price", "price", Kind.DECIMAL, minimum=1)
     judge = rules.ValueJudge(field, limit_check(field))
@@ -400,7 +400,7 @@ def test_sound_decimals_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyP
     assert judge.sound == {4, 5}
 
 
-def test_absent_is_what_the_encoder_leaves_out() -> None:
+def test_absent_fields_are_those_the_encoder_omits() -> None:
     """A field is absent when it is None, a group when it has no entries, of whatever type."""
     members = (
         FieldMember(tiny_dialect.FIELDS[58], Presence.FORBIDDEN),

@@ -91,14 +91,14 @@ DOLLARS = Limit(
         (None, "0.505", ""),
     ],
 )
-def test_limits_go_by_the_logon_and_nobody_guesses_one_that_is_not_known(
+def test_limits_depend_on_the_logon_and_are_skipped_if_it_is_unknown(
     logon: LogonFacts | None, value: str, said: str
 ) -> None:
     for _ in range(2):
         assert judged(price(CENTS, DOLLARS), priced(value), logon) == said
 
 
-def test_of_the_limits_that_apply_the_last_one_holds() -> None:
+def test_the_last_applicable_limit_counts() -> None:
     general, swap, client = (
         Limit(minimum=1),
         Limit(Condition(scope=Scope(products=("swap",))), 2),
@@ -113,7 +113,7 @@ def test_of_the_limits_that_apply_the_last_one_holds() -> None:
     assert judged(price(general, CENTS), priced(-1), None) == ""
 
 
-def test_limits_may_go_by_what_stands_beside() -> None:
+def test_limits_may_depend_on_another_field() -> None:
     buying = Limit(Condition((("Side", ("1",)),)), maximum=10)
     quiet = Limit(Condition((("Text", ("", "q")),)), maximum=5)
     member = price(Limit(maximum=100), buying, quiet)
@@ -133,7 +133,7 @@ def unpriced(value: Any) -> Order:
     return made
 
 
-def test_a_member_may_be_allowed_in_some_messages_alone() -> None:
+def test_a_member_may_be_allowed_in_some_messages_only() -> None:
     member = FieldMember(
         FIELDS[58],
         only_when=(Condition(scope=Scope(sender=Sender.VENUE)), Condition(scope=Scope(messages=("D", "G")))),
@@ -145,7 +145,7 @@ def test_a_member_may_be_allowed_in_some_messages_alone() -> None:
     assert judged(member, priced(1), msg_type="A") == ""
 
 
-def test_a_member_may_be_allowed_beside_some_values_alone() -> None:
+def test_a_member_may_be_allowed_with_some_values_of_another_field_only() -> None:
     condition = Condition((("Side", ("1",)),), scope("Y"))
     member = FieldMember(FIELDS[58], only_when=(condition,))
     said = "Text (58) may be sent only with NewFlag Y in the Logon when Side (54) is 1"
@@ -165,7 +165,7 @@ def test_a_member_may_be_allowed_beside_some_values_alone() -> None:
     ("logon", "said"),
     [(YES, "Text (58) is required with NewFlag Y in the Logon"), (NO, ""), ((), ""), (None, "")],
 )
-def test_what_was_logged_on_with_may_require_a_member(logon: LogonFacts | None, said: str) -> None:
+def test_logon_flags_may_require_a_member(logon: LogonFacts | None, said: str) -> None:
     member = FieldMember(FIELDS[58], required_when=(Condition(scope=scope("Y")),))
     assert judged(member, priced(1), logon).startswith(said)
     assert bool(judged(member, priced(1), logon)) == bool(said)
@@ -173,7 +173,7 @@ def test_what_was_logged_on_with_may_require_a_member(logon: LogonFacts | None, 
 
 
 @pytest.mark.parametrize(("logon", "forbidden"), [(YES, True), (NO, False), (None, False)])
-def test_what_was_logged_on_with_may_forbid_a_member(logon: LogonFacts | None, forbidden: bool) -> None:
+def test_logon_flags_may_forbid_a_member(logon: LogonFacts | None, forbidden: bool) -> None:
     member = FieldMember(FIELDS[58], forbidden_when=(Condition((("Side", ("", "1")),), scope("Y")),))
     assert bool(judged(member, priced(1, text="x"), logon)) is forbidden
     assert bool(judged(member, priced(1, text="x", side="1"), logon)) is forbidden
@@ -193,7 +193,7 @@ def test_what_was_logged_on_with_may_forbid_a_member(logon: LogonFacts | None, f
         (("Y",), (), False),
     ],
 )
-def test_forms_of_what_is_asked_of_a_logon(
+def test_conditions_on_a_logon_have_several_forms(
     values: tuple[str, ...] | None, facts: LogonFacts, covered: bool
 ) -> None:
     asked = Scope(logon=(("NewFlag", values),))
@@ -203,7 +203,7 @@ def test_forms_of_what_is_asked_of_a_logon(
     assert words.startswith("at most 3 characters, the form x with NewFlag ")
 
 
-def test_facts_of_a_logon_are_what_rules_ask_for() -> None:
+def test_logon_facts_contain_only_fields_that_rules_use() -> None:
     asking = attrs.evolve(
         LOGON.body,
         members=(*LOGON.body.members, FieldMember(FIELDS[58], only_when=(Condition(scope=scope("Y")),))),
@@ -218,7 +218,7 @@ def test_facts_of_a_logon_are_what_rules_ask_for() -> None:
     assert logon_facts(dialect, unwritable) == ()
 
 
-def test_only_presence_and_unknown_codes_matter_in_a_place_that_asks_for_them() -> None:
+def test_unknown_codes_can_be_refused_where_only_presence_is_checked() -> None:
     member = FieldMember(FIELDS[54], Presence.REQUIRED)
     assert judged(member, priced(1, side="Z")) == ""
     said = judged(member, priced(1, side="Z"), allow_unknown_codes=False)

@@ -54,7 +54,7 @@ def parties(count: int) -> list[Party]:
     return [Party(party_id="p") for _ in range(count)]
 
 
-def test_a_sound_message_has_no_problems() -> None:
+def test_a_valid_message_has_no_problems() -> None:
     assert check(order(price=Decimal(1), ord_type="2", symbol="K", text="x")) == ()
 
 
@@ -160,23 +160,23 @@ def test_limits(values: dict[str, Any], tag: int, expected: str) -> None:
     assert str(problem) == expected
 
 
-def test_open_code_values_are_anything() -> None:
+def test_open_codesets_accept_any_value() -> None:
     assert breaches(order(side="Z", party_ids=[Party(party_id="p", party_role=99)])) == []
 
 
-def test_a_limited_field_of_the_wrong_type_is_a_problem_and_no_exception() -> None:
+def test_a_limited_field_of_the_wrong_type_is_a_problem_not_an_exception() -> None:
     (problem,) = check(order(alloc_account="many"))
     assert problem.reason is Reason.INCORRECT_DATA_FORMAT
     assert str(problem) == "AllocAccount (79): expected an integer, not str"
 
 
-def test_a_secret_value_does_not_show() -> None:
+def test_a_secret_value_is_not_in_the_problem() -> None:
     (problem,) = check(Logon(password="SESAME"))
     assert str(problem) == "Password (554) has an unfit value: expected the form [a-z]+"
     assert problem.value is None
 
 
-def test_a_block_alone() -> None:
+def test_a_block_is_validated_without_a_message() -> None:
     where: dict[str, Any] = {"product": "", "session": "OE", "sender": Sender.CLIENT}
     complete = header("D")
     complete.begin_string, complete.body_length = "FIXT.1.1", 5
@@ -184,7 +184,7 @@ def test_a_block_alone() -> None:
     assert len(validate_block(Header(), HEADER, **where)) == 7
 
 
-def test_what_is_worked_out_is_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_checkers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validation, "_kept", {})
     monkeypatch.setattr(validation, "_MAX_KEPT", 3)
     for number in range(10):

@@ -75,7 +75,7 @@ def test_what_is_known_of_a_wire_log_is_not_taken_for_another_log() -> None:
     assert told("2026-11-21 12:00:00,123456Z 1 sent     ") == (NOON, "sent", None)
 
 
-def test_a_sound_message_has_no_problems() -> None:
+def test_a_valid_message_has_no_problems() -> None:
     head = ("35=0", "49=KalshiNR", "56=me", "34=2", "52=20261121-12:00:00.000")
     entry = only(fields(*head, "112=a"))
     assert isinstance(entry.message, Heartbeat)

@@ -53,7 +53,7 @@ def test_a_book_with_offers_above_bids() -> None:
     )
 
 
-def test_orders_that_are_not_done() -> None:
+def test_open_orders_are_displayed() -> None:
     orders = Orders()
     orders.apply(orders.new("a-1", HOSTILE, Side.SELL, quantity=10, price="0.40"))
     shown = orders._repr_html_()
@@ -70,7 +70,7 @@ def test_orders_that_are_not_done() -> None:
     assert "0 orders not done" in Orders()._repr_html_()
 
 
-def test_what_a_notebook_shows_of_what_nobody_expected() -> None:
+def test_unexpected_attribute_values_are_displayed() -> None:
     """A message made by hand: unknown codes, a group, attributes set to values of wrong types."""
     order = NewOrderSingle(
         cl_ord_id="1",

@@ -42,7 +42,7 @@ def test_the_lines_stay_and_the_local_variables_go() -> None:
     assert refused.__doc__ == "Refuse a text."
 
 
-def test_what_the_caller_was_handling_keeps_its_local_variables() -> None:
+def test_exceptions_the_caller_was_handling_keep_their_local_variables() -> None:
     def fail() -> None:
         mine = "mine"
         raise ValueError(mine)
@@ -75,5 +75,5 @@ def test_causes_in_a_circle_are_cleared_once() -> None:
     assert SECRET not in locals_of(caught.value)
 
 
-def test_what_is_returned_is_returned() -> None:
+def test_results_are_returned_unchanged() -> None:
     assert hides_locals(len)("three") == 5

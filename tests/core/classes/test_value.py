@@ -29,14 +29,14 @@ class Theirs:
 @pytest.mark.parametrize(
     "values", [(1,), (1, "text", 5), (1, "text", 0, 5), (2, None), (1, float("nan")), (True, "text")]
 )
-def test_a_value_equals_what_attrs_would_say(values: tuple[Any, ...]) -> None:
+def test_a_value_compares_hashes_and_shows_as_with_attrs(values: tuple[Any, ...]) -> None:
     assert (Ours(*values) == Ours(1)) is (Theirs(*values) == Theirs(1))
     assert (Ours(*values) != Ours(1)) is (Theirs(*values) != Theirs(1))
     assert (hash(Ours(*values)) == hash(Ours(1))) is (hash(Theirs(*values)) == hash(Theirs(1)))
     assert repr(Ours(*values)) == repr(Theirs(*values)).replace("Theirs", "Ours")
 
 
-def test_a_value_is_never_one_of_another_class() -> None:
+def test_values_of_different_classes_are_never_equal() -> None:
     @attrs.frozen(eq=False, repr=False)
     class More(Ours):
         pass
@@ -46,6 +46,6 @@ def test_a_value_is_never_one_of_another_class() -> None:
     assert hash(Ours(1)) != hash(More(1))
 
 
-def test_what_cannot_be_hashed_makes_a_value_that_cannot() -> None:
+def test_a_value_with_an_unhashable_attribute_is_unhashable() -> None:
     with pytest.raises(TypeError, match="unhashable type: 'list'"):
         hash(Ours(1, []))

@@ -207,7 +207,7 @@ def test_control_characters_cannot_reach_the_terminal() -> None:
 # --- problems
 
 
-def test_a_sound_message_has_no_problems() -> None:
+def test_a_valid_message_has_no_problems() -> None:
     assert problems(message()) == []
     assert run(log=message()).exit_code == 0
 
