@@ -51,7 +51,7 @@ def test_clients_have_the_same_methods_with_the_same_parameters(module: ModuleTy
 
 
 @pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
-def test_what_waits_is_awaited_and_what_iterates_is_iterated(module: ModuleType) -> None:
+def test_waiting_methods_are_coroutines_and_iterating_ones_iterators(module: ModuleType) -> None:
     for name, member in methods(module).items():
         if isinstance(member, property):
             continue
@@ -65,14 +65,14 @@ def test_what_waits_is_awaited_and_what_iterates_is_iterated(module: ModuleType)
 
 @pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
 @pytest.mark.parametrize("name", FACTORIES)
-def test_the_functions_that_make_clients_are_the_same(module: ModuleType, name: str) -> None:
+def test_the_client_factories_are_the_same(module: ModuleType, name: str) -> None:
     ours, theirs = getattr(module, name), getattr(BLOCKING, name)
     assert inspect.signature(ours) == inspect.signature(theirs)
     assert inspect.getdoc(ours) == inspect.getdoc(theirs)
 
 
 @pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
-def test_every_adapter_shows_the_same_script(module: ModuleType) -> None:
+def test_every_adapter_documents_the_same_script(module: ModuleType) -> None:
     """The example at the head of a module is the blocking one adapted to its loop."""
     assert script(module).replace("async ", "").replace("await ", "") == script(BLOCKING)
 

@@ -24,11 +24,11 @@ def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-def test_the_pieces_of_the_page_are_the_example() -> None:
+def test_the_code_of_the_page_is_the_example() -> None:
     assert lines("".join(blocks(STEPS))) == lines(EXAMPLE)
 
 
-def test_who_follows_the_page_has_a_client(
+def test_following_the_page_gives_a_working_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "anyio_client.py").write_text("\n".join(blocks(STEPS)), "utf-8")

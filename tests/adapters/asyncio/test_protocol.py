@@ -112,7 +112,7 @@ def run(
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "what had waited"])
 @pytest.mark.parametrize("reads", [True, False], ids=["reading", "paused"])
-def test_what_came_before_a_write_that_failed_is_read(secure: bool, waits: bool, reads: bool) -> None:
+def test_bytes_received_before_a_failed_write_are_read(secure: bool, waits: bool, reads: bool) -> None:
     begun, said = threading.Event(), threading.Event()
 
     def say(connection: socket.socket) -> None:
@@ -150,7 +150,9 @@ def test_what_came_before_a_write_that_failed_is_read(secure: bool, waits: bool,
 @pytest.mark.parametrize(
     "takes", [(1,), (None,), (None, 1, 5000), (100_000,)], ids=["one", "none", "changing", "all"]
 )
-def test_the_order_of_bytes_is_kept_however_few_are_taken(secure: bool, takes: tuple[int | None]) -> None:
+def test_the_order_of_bytes_is_kept_however_few_the_socket_accepts(
+    secure: bool, takes: tuple[int | None]
+) -> None:
     reads = threading.Event()
     found = bytearray()
 
@@ -181,7 +183,7 @@ def test_the_order_of_bytes_is_kept_however_few_are_taken(secure: bool, takes: t
     assert found == BIG
 
 
-def test_what_came_with_the_end_of_the_handshake_is_for_the_core(secure: bool) -> None:
+def test_bytes_after_the_handshake_reach_the_core(secure: bool) -> None:
     said = threading.Event()
 
     def say(connection: socket.socket) -> None:
@@ -201,7 +203,7 @@ def test_what_came_with_the_end_of_the_handshake_is_for_the_core(secure: bool) -
     run(secure, say, use)
 
 
-def test_a_goodbye_is_answered(secure: bool) -> None:
+def test_a_close_notify_is_answered(secure: bool) -> None:
     heard = []
 
     def answer(connection: socket.socket) -> None:

@@ -36,7 +36,7 @@ from tests.adapters.net.peers import unused_port
 # --- threads
 
 
-def test_what_says_nothing_of_messages_may_be_taken_by_any_thread(sandbox: Sandbox) -> None:
+def test_connection_events_may_be_taken_by_any_thread(sandbox: Sandbox) -> None:
     with order_entry(**options(sandbox)) as client, ThreadPoolExecutor(1) as pool:
         pool.submit(next_of, client, LoggedOn).result(LONG)
         client.send(order())
@@ -48,7 +48,7 @@ def client_threads() -> int:
     return sum(thread.name == "kalshi-fix" for thread in threading.enumerate())
 
 
-def test_one_thread_for_each_client_and_none_left_behind(sandbox: Sandbox) -> None:
+def test_each_client_has_one_thread_which_ends_with_it(sandbox: Sandbox) -> None:
     before = client_threads()
     client = order_entry(**options(sandbox))
     assert client_threads() == before
@@ -180,7 +180,9 @@ def test_a_store_that_cannot_be_closed(
             raise error
 
 
-def test_who_takes_no_events_is_not_sent_session_messages_again(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_session_messages_are_not_resent_to_a_client_that_takes_no_events(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     for first in (True, False, False):
         chosen = options(sandbox, "KalshiRT", store=tmp_path, reset_seq_num=first)
         with order_entry(retransmission=True, **chosen) as client:
@@ -192,7 +194,7 @@ def test_who_takes_no_events_is_not_sent_session_messages_again(sandbox: Sandbox
 # --- a venue that returns
 
 
-def test_a_book_watcher_is_subscribed_again() -> None:
+def test_a_market_data_client_is_subscribed_again_after_a_reconnect() -> None:
     wanted = MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=SYMBOL)])
     with Sandbox((ME,)) as sandbox, market_data(**options(sandbox, "KalshiMD")) as client:
         client.send(wanted)

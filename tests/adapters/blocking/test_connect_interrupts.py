@@ -73,7 +73,7 @@ def nobody_answers(stage: str) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("stage", ["resolve", "connect", "handshake", "logon"])
-def test_an_interrupt_ends_a_connection_that_is_being_made(stage: str) -> None:
+def test_an_interrupt_ends_a_connection_attempt(stage: str) -> None:
     with (
         nobody_answers(stage) as port,
         started(stage, str(port), program=("-c", LOG_ON), environ=ENVIRON) as process,

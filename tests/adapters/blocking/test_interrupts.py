@@ -123,7 +123,7 @@ CALLS: dict[str, Callable[[Client], object]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another user"])
-def test_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> None:
+def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> None:
     threads = set(threading.enumerate())
     works = dropped = 0
     tight = TokenLimits(write_rate=20_000, write_capacity=20, read_rate=100, read_capacity=100)
@@ -170,7 +170,7 @@ def next_message(client: Client) -> str | None:
 
 @pytest.mark.parametrize("look", [next_event, next_message])
 @pytest.mark.parametrize("raises", RAISED)
-def test_what_an_interrupt_keeps_from_its_user_comes_again(
+def test_an_event_lost_to_an_interrupt_is_redelivered(
     sandbox: Sandbox, look: Callable[[Client], str | None], raises: type[BaseException]
 ) -> None:
     def speak(peer: Acceptor) -> None:
@@ -202,7 +202,7 @@ def test_what_an_interrupt_keeps_from_its_user_comes_again(
 
 # An object that the interrupt kept from being assigned is closed by the garbage collector.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_interrupt_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path) -> None:
     """A client that was not opened holds nothing: another one can open its store at once."""
     threads, struck = set(threading.enumerate()), []
     for at in range(MOST):
@@ -226,7 +226,7 @@ def test_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["it runs", "the system starts it later"])
-def test_while_the_thread_is_being_started(
+def test_an_interrupt_while_the_thread_is_starting(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
     start, kept = threading.Thread.start, []
@@ -262,7 +262,7 @@ def is_coverage_measured() -> bool:
 
 
 @pytest.mark.skipif(is_coverage_measured(), reason="interrupts would strike coverage.py as well")
-def test_hundreds_of_signals(sandbox: Sandbox) -> None:
+def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
     draw = random.Random(7)
     old = signal.signal(signal.SIGALRM, signal.default_int_handler)
     works = dropped = 0

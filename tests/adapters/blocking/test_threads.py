@@ -49,7 +49,7 @@ def test_the_thread_reads_while_no_user_waits(sandbox: Sandbox) -> None:
         assert taken(client) == "1"
 
 
-def test_a_user_that_polls_reads_by_itself(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_polling_user_reads_in_its_own_thread(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that never waits may leave the client's own thread no time to run."""
     with trading(sandbox) as (client, orders), monkeypatch.context() as patch:
         shared, sleeps, go = client._shared, threading.Event(), threading.Event()
@@ -73,7 +73,7 @@ def test_a_user_that_polls_reads_by_itself(sandbox: Sandbox, monkeypatch: pytest
 # --- several users
 
 
-def test_each_user_that_waits_finds_its_own(sandbox: Sandbox) -> None:
+def test_each_waiting_user_gets_its_own_result(sandbox: Sandbox) -> None:
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
         users = [pool.submit(next_of, client, HeartbeatReceived) for _ in range(3)]
         until_waiting(client, 3)
@@ -83,7 +83,7 @@ def test_each_user_that_waits_finds_its_own(sandbox: Sandbox) -> None:
         assert client.send(order()) == 2
 
 
-def test_one_user_receives_while_another_measures_and_others_send(sandbox: Sandbox) -> None:
+def test_users_can_receive_measure_and_send_concurrently(sandbox: Sandbox) -> None:
     with order_entry(**options(sandbox)) as client, ThreadPoolExecutor(6) as pool:
 
         def receive() -> int:
@@ -99,7 +99,7 @@ def test_one_user_receives_while_another_measures_and_others_send(sandbox: Sandb
     assert len(set(sent)) == 100
 
 
-def test_a_user_that_is_interrupted_leaves_the_others_waiting(
+def test_an_interrupted_user_leaves_the_others_waiting(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
@@ -139,7 +139,7 @@ def test_an_earlier_deadline_reaches_the_thread(sandbox: Sandbox, monkeypatch: p
         assert ticked.wait(LONG)
 
 
-def test_an_interrupt_behind_a_message_that_is_not_written_ends_the_client(
+def test_an_interrupt_with_an_unwritten_message_ends_the_client(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt() -> None:
@@ -216,7 +216,7 @@ def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tm
 
 
 @pytest.mark.parametrize("timeout", [0, LONG])
-def test_what_waits_inside_the_tls_layer_is_read(
+def test_bytes_waiting_inside_the_tls_layer_are_read(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, timeout: float
 ) -> None:
     """Watching the socket does not report these bytes."""
@@ -231,7 +231,7 @@ def test_what_waits_inside_the_tls_layer_is_read(
 
 
 @pytest.mark.parametrize("output", [b"", b"x"])
-def test_while_the_queue_is_full_a_renegotiation_wakes_nobody(
+def test_a_renegotiation_does_not_wake_the_thread_while_the_queue_is_full(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, output: bytes
 ) -> None:
     """TLS 1.2: reading continues only after TLS has written, and no user reads."""
@@ -272,7 +272,7 @@ def sit(client: Client, done: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("behave", [look_now_and_then, poll, compute, sit])
-def test_heartbeats_leave_whatever_the_user_does(
+def test_heartbeats_are_sent_whatever_the_user_does(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, behave: Callable[[Client, threading.Event], object]
 ) -> None:
     start = Timers.start
@@ -305,7 +305,7 @@ class Watched:
         self._lock.release()
 
 
-def test_a_change_under_way_does_not_end_a_connection_in_the_making() -> None:
+def test_a_call_in_progress_does_not_end_a_connection_attempt() -> None:
     shared, wanted = SharedCore(plan()), threading.Event()
     shared.open()
     waits = io_thread._WaitsWhileWanted(shared)

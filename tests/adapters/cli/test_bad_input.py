@@ -129,13 +129,13 @@ def said(shown: str, told: str) -> str:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.command[:60])
-def test_a_bad_input_is_answered_as_the_page_says(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_input_is_answered_as_documented(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome(row, monkeypatch) == (row.said, row.status)
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.command[:60])
-def test_on_a_terminal_it_fits_and_no_word_is_cut(
+def test_on_a_terminal_errors_fit_and_no_word_is_split(
     row: Row, no_color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if row.what in WITHOUT:

@@ -54,7 +54,7 @@ def refused(result: Result) -> str:
 # --- doctor
 
 
-def test_the_doctor_says_of_each_step_that_it_worked(environ: dict[str, str]) -> None:
+def test_the_doctor_reports_each_successful_step(environ: dict[str, str]) -> None:
     result = doctor(environ)
     assert (result.exit_code, result.stderr) == (0, "")
     names = ("key", "address", "TCP", "TLS", "certificate", "logon", "clock", "logout")
@@ -96,7 +96,7 @@ def test_doctor_with_a_pinned_certificate(environ: dict[str, str], sandbox: Sand
         ("logon", {"KALSHI_PRIVATE_KEY_PATH": None, "KALSHI_PRIVATE_KEY": STRANGER}, [], "Invalid signature"),
     ],
 )
-def test_doctor_says_which_step_failed_and_why(
+def test_doctor_reports_which_step_failed_and_why(
     environ: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -110,12 +110,12 @@ def test_doctor_says_which_step_failed_and_why(
     assert said in failed(step, doctor(environ | changes, *arguments))
 
 
-def test_doctor_that_the_venue_refuses(environ: dict[str, str], sandbox: Sandbox) -> None:
+def test_doctor_reports_a_refusal_by_the_venue(environ: dict[str, str], sandbox: Sandbox) -> None:
     port = str(sandbox.server.port("prediction", "KalshiMD"))
     assert "TargetCompID" in failed("logon", doctor(environ, "--port", port))
 
 
-def test_doctor_to_something_that_is_no_venue(environ: dict[str, str]) -> None:
+def test_doctor_reports_a_peer_that_is_no_venue(environ: dict[str, str]) -> None:
     for handler, said in ((keep_silent, "did not answer the Logon"), (hang_up, "closed the connection")):
         with listening(handler) as port:
             elsewhere = ("--host", "127.0.0.1", "--port", str(port), "--plaintext", "--timeout", "0.3")
@@ -169,7 +169,7 @@ def test_venue_serves_what_it_prints_until_it_is_stopped(
     assert list(folder.iterdir()) == []
 
 
-def test_the_environment_of_a_venue_in_a_folder_of_its_own_is_found(
+def test_the_environment_of_a_venue_in_a_chosen_folder_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -195,7 +195,7 @@ def test_venue_does_not_put_files_into_a_folder_that_others_can_write(tmp_path: 
     assert list(folder.iterdir()) == []
 
 
-def test_venue_cannot_listen_where_another_does(tmp_path: Path) -> None:
+def test_venue_cannot_listen_on_ports_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         arguments = ["venue", "--folder", str(tmp_path / "new"), "--first-port", port]
@@ -224,7 +224,7 @@ def run_demo(**changes: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_tells_what_happens() -> None:
+def test_the_demo_explains_each_step() -> None:
     result = run_demo(COLUMNS="20")
     assert (result.returncode, result.stderr) == (0, "")
     told = result.stdout
@@ -248,5 +248,5 @@ def test_the_demo_tells_what_happens() -> None:
     assert len(re.findall(r"^\| (?:prediction|margin)", fills, re.MULTILINE)) == 4
 
 
-def test_the_demo_is_plain_for_any_encoding() -> None:
+def test_the_demo_is_ascii() -> None:
     assert run_demo(PYTHONIOENCODING="ascii").returncode == 0

@@ -33,7 +33,7 @@ def drained(process: Piped) -> threading.Thread:
     [("decode",), ("decode", "--json"), ("decode", "--summary"), ("decode", "--full"), ("trace", "a1", "-")],
     ids=" ".join,
 )
-def test_while_a_log_is_read_from_a_pipe(arguments: tuple[str, ...]) -> None:
+def test_ctrl_c_while_a_log_is_read_from_a_pipe(arguments: tuple[str, ...]) -> None:
     with started(*arguments) as process:
         reader = drained(process)
         process.stdin.write(MUCH)
@@ -43,7 +43,7 @@ def test_while_a_log_is_read_from_a_pipe(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("decode",), ("trace", "a1")], ids=" ".join)
-def test_while_a_file_is_read(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_ctrl_c_while_a_file_is_read(arguments: tuple[str, ...], tmp_path: Path) -> None:
     fifo = tmp_path / "long.log"
     os.mkfifo(fifo)
     with started(*arguments, str(fifo)) as process:
@@ -71,7 +71,7 @@ def feed(pipe: Path) -> None:
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
 )
-def test_what_takes_long_says_how_far_it_is_and_takes_that_away(
+def test_long_operations_show_their_progress_and_erase_it(
     arguments: tuple[str, ...], told: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "long.log"
@@ -90,7 +90,7 @@ def test_what_takes_long_says_how_far_it_is_and_takes_that_away(
         assert "\x1b" not in terminal.output
 
 
-def test_while_a_log_is_followed(tmp_path: Path) -> None:
+def test_ctrl_c_while_a_log_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "growing.log"
     path.write_bytes(ORDERS)
     with started("decode", "--follow", str(path)) as process:
@@ -108,7 +108,9 @@ def test_while_a_log_is_followed(tmp_path: Path) -> None:
     ],
     ids=lambda each: each[0] if isinstance(each, list) else "",
 )
-def test_while_nobody_answers(environ: dict[str, str], arguments: list[str], until: str | None) -> None:
+def test_ctrl_c_while_waiting_for_an_answer(
+    environ: dict[str, str], arguments: list[str], until: str | None
+) -> None:
     arrived = threading.Event()
 
     def silent(connection: object) -> None:
@@ -125,7 +127,7 @@ def test_while_nobody_answers(environ: dict[str, str], arguments: list[str], unt
             assert interrupted(process) == (130, b"")
 
 
-def test_at_a_question_nothing_is_sent(environ: dict[str, str]) -> None:
+def test_ctrl_c_at_a_question_sends_nothing(environ: dict[str, str]) -> None:
     with Terminal(["order", "buy", MARKET, "1", "0.10"], environ) as terminal:
         terminal.expect("Send it? [y/N]: ")
         terminal.interrupt()
@@ -134,7 +136,7 @@ def test_at_a_question_nothing_is_sent(environ: dict[str, str]) -> None:
         assert after.replace("^C", "") == "\nkalshi-fix: nothing was sent\n"
 
 
-def test_at_a_question_that_gets_no_answer_nothing_is_sent(environ: dict[str, str]) -> None:
+def test_end_of_input_at_a_question_sends_nothing(environ: dict[str, str]) -> None:
     with Terminal(["order", "buy", MARKET, "1", "0.10"], environ) as terminal:
         terminal.expect("Send it? [y/N]: ")
         terminal.type("\x04")
@@ -145,7 +147,7 @@ def test_at_a_question_that_gets_no_answer_nothing_is_sent(environ: dict[str, st
 @pytest.mark.parametrize(
     "arguments", [("spec", "ExecutionReport"), ("decode", "-"), ("trace", "a1", "-")], ids=" ".join
 )
-def test_where_who_reads_goes_away_it_ends_as_by_sigpipe(arguments: tuple[str, ...]) -> None:
+def test_it_ends_as_by_sigpipe_when_the_reader_closes_the_pipe(arguments: tuple[str, ...]) -> None:
     with started(*arguments) as process:
         process.stdout.close()
         with suppress(BrokenPipeError), process.stdin:

@@ -36,7 +36,7 @@ def test_a_passphrase_is_asked_for_twice_and_needed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("there", ["key.pem", "key.pem.pub"])
-def test_a_file_that_is_there_stays_and_no_half_is_left(tmp_path: Path, there: str) -> None:
+def test_an_existing_file_is_kept_and_no_partial_file_is_left(tmp_path: Path, there: str) -> None:
     (tmp_path / there).write_text("kept")
     result = CliRunner().invoke(keygen, [str(tmp_path / "key.pem")])
     assert (result.exit_code, result.stdout) == (1, "")

@@ -107,11 +107,11 @@ def test_in_a_pipe_it_is_plain(line: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert "\x1b" not in result.output
 
 
-def test_every_subcommand_is_here() -> None:
+def test_every_subcommand_is_tested() -> None:
     assert {line.split()[0] for line in PRINTED} >= set(subcommands())
 
 
-def test_a_page_of_a_long_life_says_on_a_terminal_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_of_a_long_log_shows_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.PROGRESS_SECONDS", 0.0)
     arguments = ["trace", "a1", "orders.log", "--html", "page.html"]
     _, _, told = on_terminal(monkeypatch, arguments)

@@ -25,13 +25,13 @@ def test_every_field_message_and_text_is_found() -> None:
 
 
 @pytest.mark.parametrize("word", ["ord_status", "OrdStatus", "ORDSTATUS", "39", "Ord Status"])
-def test_a_field_is_found_however_it_is_written(word: str) -> None:
+def test_a_field_is_found_in_any_spelling(word: str) -> None:
     assert said(word).startswith("OrdStatus (39)")
     assert f"{OrdStatus.NEW.value} New" in said(word)
     assert "ExecutionReport" in said(word)
 
 
-def test_a_message_lists_its_fields_and_what_is_required() -> None:
+def test_a_message_lists_its_fields_and_which_are_required() -> None:
     shown = said(NewOrderSingle.MSG_TYPE)
     assert shown.startswith("NewOrderSingle (D), prediction\n")
     assert "\nNewOrderSingle (D), margin\n" in shown

@@ -41,7 +41,7 @@ def look(path: Path, *options: str) -> Result:
     return result
 
 
-def test_a_new_store(path: Path) -> None:
+def test_a_new_store_is_shown(path: Path) -> None:
     SqliteStore(path, owner=OWNER).close()
     result = look(path)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -83,7 +83,7 @@ def test_a_store_in_use_by_another_process(path: Path) -> None:
     assert "| my-second | ZZ | 3 | 2026-08-21 14:03:07 | none to come |" in " ".join(result.stdout.split())
 
 
-def test_as_json(path: Path) -> None:
+def test_a_store_is_shown_as_json(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         assert json.loads(look(path, "--json").stdout)["newest"] is None
         fill(store)
@@ -124,7 +124,7 @@ def test_as_json(path: Path) -> None:
     }
 
 
-def test_a_reset_that_is_not_answered_and_one_message(path: Path) -> None:
+def test_an_unanswered_reset_and_one_message_are_shown(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         store.reset(unanswered=True)
         store.record_sent(1, StoredMessage(1, START, SECRET))
@@ -134,7 +134,7 @@ def test_a_reset_that_is_not_answered_and_one_message(path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_what_is_no_store(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
     path = tmp_path / "notes"
     result = look(path, *options)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -178,7 +178,7 @@ def test_each_store_of_a_folder_is_shown(count: int, tmp_path: Path) -> None:
     assert "notes.sqlite3 is " in result.stderr
 
 
-def test_a_store_is_given_to_another_key(path: Path) -> None:
+def test_a_store_is_migrated_to_another_key(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         fill(store)
         store.record_rows({"mine": "1"})
@@ -239,7 +239,7 @@ def test_rows_of_the_user_are_shown_without_secrets(path: Path) -> None:
     assert list(found["last_rows"]) == sorted(ROWS, reverse=True)
 
 
-def test_a_damaged_row_is_told(path: Path) -> None:
+def test_a_damaged_row_is_reported(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         store.record_rows({"mine": '"0.40"'})
         store.commit()
@@ -249,7 +249,7 @@ def test_a_damaged_row_is_told(path: Path) -> None:
     assert "damaged" in result.stderr
 
 
-def test_a_large_store_says_on_a_terminal_that_it_is_being_read(
+def test_reading_a_large_store_shows_progress_on_a_terminal(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with SqliteStore(path, owner=OWNER) as store:
@@ -261,7 +261,9 @@ def test_a_large_store_says_on_a_terminal_that_it_is_being_read(
     assert "reading and checking the file: 0 s" in look(path).stderr
 
 
-def test_an_interrupt_while_a_store_is_read_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_while_a_store_is_read_ends_the_command(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 

@@ -29,12 +29,12 @@ def test_the_bound_doubles_up_to_the_cap() -> None:
     assert wait(policy, 10_000, 1.0) == 10
 
 
-def test_a_wait_is_drawn_evenly_up_to_the_bound() -> None:
+def test_a_wait_is_drawn_uniformly_up_to_the_bound() -> None:
     policy = ReconnectPolicy()
     assert [wait(policy, 3, drawn) for drawn in (0.0, 0.25, 0.5)] == [0, 1, 2]
 
 
-def test_what_time_does_not_cure_is_given_up_at_once() -> None:
+def test_permanent_failures_are_given_up_at_once() -> None:
     for now in (QUIET, WINDOW):
         verdict = ReconnectPolicy().decide(HOPELESS, failures=1, now=now, random=lambda: 0.5)
         assert verdict == GiveUp("wrong key")
@@ -50,7 +50,7 @@ def test_what_time_does_not_cure_is_given_up_at_once() -> None:
         (ReconnectPolicy(maintenance=None), Cure.SAME, 3),
     ],
 )
-def test_what_is_unclear_or_the_same_is_given_up_after_some_times(
+def test_unclear_or_repeated_failures_are_given_up_after_a_limit(
     policy: ReconnectPolicy, cure: Cure, limit: int
 ) -> None:
     def decide(times: int, now: datetime = QUIET) -> Wait | GiveUp:
@@ -77,12 +77,12 @@ def test_numbers_must_be_positive(name: str) -> None:
         ReconnectPolicy(**{name: 0})  # type: ignore[arg-type]
 
 
-def test_attempts_come_at_the_pace_of_the_cap_during_maintenance() -> None:
+def test_attempts_are_made_at_the_cap_during_maintenance() -> None:
     policy = ReconnectPolicy(cap=40.0)
     assert [wait(policy, 1, drawn, WINDOW) for drawn in (0.0, 0.5)] == [20, 30]
 
 
-def test_attempts_may_be_limited() -> None:
+def test_attempts_can_be_limited() -> None:
     policy = ReconnectPolicy(attempts=3)
     for failures in (1, 2, 3):
         wait(policy, failures, 0.5)
@@ -100,7 +100,7 @@ def test_no_attempt_before_it_can_succeed(now: datetime) -> None:
     assert verdict.note
 
 
-def test_at_least_is_no_upper_bound() -> None:
+def test_at_least_is_a_lower_bound() -> None:
     failure = Failure(cure=Cure.TIME, why="already exists", at_least=1.0)
     verdict = ReconnectPolicy().decide(failure, failures=6, now=QUIET, random=lambda: 0.5)
     assert verdict == Wait(16.0)
@@ -128,13 +128,13 @@ def test_the_window_is_in_new_yorks_time(utc: tuple[int, int, int, int, int], in
     assert Maintenance().contains(elsewhere) is inside
 
 
-def test_another_window() -> None:
+def test_the_maintenance_window_is_configurable() -> None:
     window = Maintenance(weekday=6, begin=time(22), end=time(23, 30), zone="UTC")
     assert str(window) == "Sunday 22:00 to 23:30 UTC"
     assert window.contains(datetime(2026, 8, 23, 23, 0, tzinfo=UTC))
 
 
-def test_a_machine_without_a_time_zone_database_knows_no_window() -> None:
+def test_without_a_time_zone_database_there_is_no_maintenance_window() -> None:
     assert not Maintenance(zone="Nowhere/At_All").contains(WINDOW)
 
 

@@ -85,7 +85,7 @@ def test_a_key_of_one_product_is_not_used_for_the_other() -> None:
         find_credentials("margin", environ=environ)
 
 
-def test_arguments_come_before_the_environment() -> None:
+def test_arguments_override_the_environment() -> None:
     environ = {"KALSHI_KEY_ID": "other", "KALSHI_PRIVATE_KEY": "broken", "KALSHI_PRIVATE_KEY_PATH": "missing"}
     found = find_credentials("prediction", key_id=KEY_ID, private_key=PEM, environ=environ)
     assert found.key_id == KEY_ID
@@ -122,7 +122,9 @@ def test_arguments_come_before_the_environment() -> None:
         ),
     ],
 )
-def test_what_is_missing_or_wrong_is_said(environ: dict[str, str], error: type[Exception], text: str) -> None:
+def test_missing_or_invalid_settings_are_named(
+    environ: dict[str, str], error: type[Exception], text: str
+) -> None:
     with pytest.raises(error, match=text) as caught:
         find_credentials("prediction", environ=environ)
     assert "\n" not in str(caught.value)
@@ -247,7 +249,7 @@ def test_a_config_does_not_show_a_key_that_was_given_as_a_path() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files have other permissions here")
-def test_a_key_file_that_others_may_read_gives_a_warning(tmp_path: Path) -> None:
+def test_a_key_file_readable_by_others_gives_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text(PEM)
     for mode in (0o600, 0o400):
@@ -288,14 +290,14 @@ def test_a_type_checker_knows_the_products_and_environments(options: type) -> No
     assert len(get_args(hints["product"])) == len(get_args(hints["environment"])) == 2
 
 
-def test_endpoints_that_leave_out_a_session_type_send_nobody_to_the_real_host() -> None:
+def test_a_missing_endpoint_is_an_error_and_not_the_real_host() -> None:
     environ = {"KALSHI_FIX_ENDPOINTS": "KalshiMD=127.0.0.1:8233"}
     with pytest.raises(ConfigurationError, match=r"KALSHI_FIX_ENDPOINTS has no address of KalshiNR"):
         find_endpoint("prediction", "demo", NR, environ=environ)
     assert find_endpoint("prediction", "demo", NR, host="here", port=1, environ=environ).host == "here"
 
 
-def test_the_file_is_named_when_its_key_is_of_no_use(tmp_path: Path) -> None:
+def test_the_error_for_an_unusable_key_names_its_file(tmp_path: Path) -> None:
     path = tmp_path / "small.pem"
     small = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     path.write_bytes(small.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -304,7 +306,7 @@ def test_the_file_is_named_when_its_key_is_of_no_use(tmp_path: Path) -> None:
         find_credentials("prediction", key_id=KEY_ID, private_key_path=path)
 
 
-def test_the_private_key_never_shows() -> None:
+def test_the_private_key_is_never_shown() -> None:
     secret = PEM.splitlines()[1]
     options: Options = {"key_id": KEY_ID, "private_key": PEM, "passphrase": None}
     choices = ClientConfig(**options)
@@ -325,13 +327,13 @@ def test_kalshis_demo_is_the_default_environment() -> None:
     assert plan.config.logon_fields == LogonFields()
 
 
-def test_production_is_by_name() -> None:
+def test_production_is_selected_by_name() -> None:
     assert find_endpoint("prediction", "production", NR, environ={}) == Endpoint(
         "mm.fix.elections.kalshi.com", 8228
     )
 
 
-def test_the_environment_can_point_elsewhere() -> None:
+def test_environment_variables_can_set_the_endpoint() -> None:
     environ = {
         "KALSHI_FIX_ENDPOINTS": "KalshiNR=127.0.0.1:1234, KalshiMD=[::1]:99",
         "KALSHI_FIX_CA_FILE": "/ca.pem",
@@ -346,7 +348,7 @@ def test_the_environment_can_point_elsewhere() -> None:
     assert str(Endpoint("::1", 99)) == "[::1]:99"
 
 
-def test_arguments_point_elsewhere_too() -> None:
+def test_arguments_can_set_the_endpoint() -> None:
     environ = {"KALSHI_FIX_ENDPOINTS": "KalshiNR=127.0.0.1:1234"}
     found = find_endpoint("prediction", "production", NR, host="vpce.example", environ=environ)
     assert found == Endpoint("vpce.example", 8228)
@@ -363,7 +365,7 @@ def _find_both(environ: dict[str, str]) -> None:
     ("name", "value"),
     [("KALSHI_FIX_ENDPOINTS", "KalshiNR=127.0.0.1:1234"), ("KALSHI_FIX_CA_FILE", "/ca.pem")],
 )
-def test_production_does_not_mix_with_an_environment_that_points_elsewhere(name: str, value: str) -> None:
+def test_production_is_refused_with_endpoints_of_the_environment(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} points elsewhere; unset it"):
         _find_both({name: value})
 
@@ -371,7 +373,7 @@ def test_production_does_not_mix_with_an_environment_that_points_elsewhere(name:
 @pytest.mark.parametrize(
     "value", ["127.0.0.1:1", "KalshiXX=h:1", "KalshiNR=h", "KalshiNR=h:x", "KalshiNR=:1"]
 )
-def test_an_endpoint_that_makes_no_sense_is_refused(value: str) -> None:
+def test_an_invalid_endpoint_is_refused(value: str) -> None:
     with pytest.raises(ConfigurationError, match="write SESSION=HOST:PORT"):
         find_endpoint("prediction", "demo", NR, environ={"KALSHI_FIX_ENDPOINTS": value})
 
@@ -384,7 +386,7 @@ def test_an_endpoint_that_makes_no_sense_is_refused(value: str) -> None:
         ("margin", "demo", "KalshiPT is not offered for margin"),
     ],
 )
-def test_what_does_not_exist_is_refused(product: str, environment: str, text: str) -> None:
+def test_an_unknown_product_or_environment_is_refused(product: str, environment: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         find_endpoint(product, environment, PT, environ={})
 
@@ -399,7 +401,7 @@ def test_what_does_not_exist_is_refused(product: str, environment: str, text: st
         ({"sync": "sometimes"}, "sync must be full or normal"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(changes: dict[str, Any], text: str) -> None:
+def test_invalid_settings_are_refused(changes: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         ClientConfig(**changes)
 
@@ -414,11 +416,11 @@ def test_a_budget_of_the_other_product_is_refused() -> None:
 # --- configs and options
 
 
-def test_options_and_configs_name_the_same() -> None:
+def test_options_and_configs_have_the_same_names() -> None:
     assert list(Options.__annotations__) == list(ClientConfig.__annotations__)
 
 
-def test_options_come_before_the_config_and_the_environment_fills_the_rest(
+def test_options_override_the_config_and_the_environment_supplies_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KALSHI_PRIVATE_KEY", PEM)
@@ -445,7 +447,7 @@ def test_options_come_before_the_config_and_the_environment_fills_the_rest(
     ],
 )
 @pytest.mark.parametrize("moved", [{"product": "margin"}, {"environment": "production"}])
-def test_a_config_does_not_take_its_key_or_address_elsewhere(
+def test_a_config_with_key_or_address_cannot_change_product_or_environment(
     kept: str, value: Any, moved: dict[str, Any]
 ) -> None:
     config = ClientConfig(**{kept: value})
@@ -459,7 +461,7 @@ def test_a_config_does_not_take_its_key_or_address_elsewhere(
     assert getattr(merge(config, moved_anew), kept) is None  # type: ignore[arg-type]
 
 
-def test_what_belongs_to_no_environment_may_go_with_a_config() -> None:
+def test_a_config_without_key_or_address_may_change_the_environment() -> None:
     config = ClientConfig(timeout=3.0)
     assert merge(config, {"product": "margin", "environment": "production"}).timeout == 3.0
     # The same product again is no conflict.
@@ -483,7 +485,7 @@ def test_each_function_makes_the_client_of_its_session_type() -> None:
     ]
 
 
-def test_a_listener_says_so_in_its_logon() -> None:
+def test_a_listener_sets_the_flags_of_its_logon() -> None:
     found = FACTORIES.order_entry(listener=True, config=CONFIG, logon_fields=LogonFields(use_dollars=False))
     assert found.config.logon_fields == LogonFields(
         listener_session=True, skip_pending_exec_reports=True, use_dollars=False
@@ -530,7 +532,7 @@ DECIDED = {
 """Every session setting: options of a client, settings derived from them, and settings of an acceptor."""
 
 
-def test_every_setting_of_a_session_is_a_clients_or_decided_by_it() -> None:
+def test_every_session_setting_is_a_client_option_or_derived() -> None:
     assert SessionSettings.__annotations__.keys() == SETTINGS.keys()
     names = {attribute.name for attribute in attrs.fields(SessionConfig)}
     assert names == SETTINGS.keys() | DECIDED
@@ -551,18 +553,18 @@ def test_settings_reach_the_session(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["explicit_confirm", "role", "stict", PEM])
-def test_a_setting_that_a_session_of_a_client_does_not_have_is_refused(name: str) -> None:
+def test_an_acceptor_setting_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"there is no setting .* there are .*strict") as caught:
         ClientConfig(session=cast("SessionSettings", {name: True}))
     assert "PRIVATE KEY" not in str(caught.value)
 
 
-def test_a_setting_of_no_sense_is_refused_by_name() -> None:
+def test_an_invalid_session_setting_is_refused_by_name() -> None:
     with pytest.raises(ConfigurationError, match="max_held must be"):
         FACTORIES.order_entry(config=CONFIG, session={"max_held": 0})
 
 
-def test_what_a_plan_keeps_of_the_settings(tmp_path: Path) -> None:
+def test_a_plan_contains_the_settings(tmp_path: Path) -> None:
     found = FACTORIES.order_entry(
         config=attrs.evolve(CONFIG, environment="production"),
         store=str(tmp_path),

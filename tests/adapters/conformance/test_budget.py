@@ -45,7 +45,7 @@ async def waits(client: Any, *, number: int = 1) -> None:
         await client.test_request(LONG)
 
 
-async def test_orders_leave_as_the_budget_lets_them(loop: Loop, sandbox: Sandbox) -> None:
+async def test_orders_are_sent_at_the_rate_of_the_budget(loop: Loop, sandbox: Sandbox) -> None:
     rates = budget(1000)
     async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
         numbers = [await client.send(order()) for _ in range(15)]
@@ -56,7 +56,7 @@ async def test_orders_leave_as_the_budget_lets_them(loop: Loop, sandbox: Sandbox
         await acknowledged(client, last.cl_ord_id)
 
 
-async def test_a_cancel_overtakes_orders_that_wait(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_cancel_overtakes_waiting_orders(loop: Loop, sandbox: Sandbox) -> None:
     """The session stays alive meanwhile, and its end ends the wait."""
     ended: list[type] = []
 
@@ -82,7 +82,7 @@ async def test_a_cancel_overtakes_orders_that_wait(loop: Loop, sandbox: Sandbox)
     assert ended == [NotConnectedError] * 2
 
 
-async def test_what_does_not_leave_in_time_is_not_sent(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_message_that_times_out_is_not_sent(loop: Loop, sandbox: Sandbox) -> None:
     rates = budget(0.001)
     async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
         client.spent(145)
@@ -95,7 +95,7 @@ async def test_what_does_not_leave_in_time_is_not_sent(loop: Loop, sandbox: Sand
 
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
-async def test_a_wait_that_is_cancelled_has_sent_nothing(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_cancelled_wait_sends_nothing(loop: Loop, sandbox: Sandbox) -> None:
     rates = budget(0.001)
     async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
         client.spent(145)
@@ -108,7 +108,7 @@ async def test_a_wait_that_is_cancelled_has_sent_nothing(loop: Loop, sandbox: Sa
         assert await client.send(cancel(order())) == 2
 
 
-async def test_a_message_that_may_not_be_sent_takes_no_tokens(loop: Loop, sandbox: Sandbox) -> None:
+async def test_an_invalid_message_uses_no_tokens(loop: Loop, sandbox: Sandbox) -> None:
     rates = budget(0.001)
     async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
         for _ in range(20):
@@ -169,7 +169,7 @@ async def test_clients_that_share_a_budget_log_on_one_after_the_other(
 
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
-async def test_a_wait_for_a_logon_that_is_cancelled_leaves_the_line(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_cancelled_wait_for_a_logon_leaves_the_queue(loop: Loop, sandbox: Sandbox) -> None:
     rates = budget(1000)
     while not rates.wait(Logon, read_clocks()):
         rates.sent(Logon, read_clocks())
@@ -179,7 +179,7 @@ async def test_a_wait_for_a_logon_that_is_cancelled_leaves_the_line(loop: Loop, 
     assert (rates._reserved, rates._waiting) == ({}, {})
 
 
-async def test_without_a_budget_there_is_nobody_to_be_told(loop: Loop, sandbox: Sandbox) -> None:
+async def test_without_a_budget_calls_do_not_wait(loop: Loop, sandbox: Sandbox) -> None:
     client = loop.client("KalshiNR", **options(sandbox))
     with pytest.raises(LocalProtocolError, match="no rate budget"):
         client.spent(10)

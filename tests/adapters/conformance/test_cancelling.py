@@ -114,7 +114,9 @@ def at_every_point(
 
 
 @pytest.mark.parametrize("times", [1, 2, MOST])
-def test_from_logon_to_logout(loop: Loop, sandbox: Sandbox, relay: Relay, times: int) -> None:
+def test_a_cancellation_at_every_point_from_logon_to_logout(
+    loop: Loop, sandbox: Sandbox, relay: Relay, times: int
+) -> None:
     async def scenario() -> None:
         async with loop.client("KalshiNR", **options(sandbox, port=relay.port)) as client:
             await client.send(order())
@@ -125,7 +127,7 @@ def test_from_logon_to_logout(loop: Loop, sandbox: Sandbox, relay: Relay, times:
     assert at_every_point(loop, relay, scenario, times=times) > 5
 
 
-def test_while_connecting_again(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+def test_a_cancellation_at_every_point_of_a_reconnection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     async def scenario() -> None:
         settings = options(sandbox, port=relay.port, reconnect=AT_ONCE)
         async with loop.client("KalshiNR", **settings) as client:
@@ -138,7 +140,7 @@ def test_while_connecting_again(loop: Loop, sandbox: Sandbox, relay: Relay) -> N
     assert at_every_point(loop, relay, scenario) > 3
 
 
-def test_nothing_is_lost_by_a_cancelled_wait(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+def test_a_cancelled_wait_loses_no_event(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     """Every event is taken by exactly one of the calls that are not cancelled, wherever the others are."""
 
     async def main(at: int) -> bool:
@@ -184,7 +186,7 @@ def test_nothing_is_lost_by_a_cancelled_wait(loop: Loop, sandbox: Sandbox, relay
     assert at > 0
 
 
-async def test_a_deadline_of_the_loop_leaves_the_client_as_it_was(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_deadline_of_the_loop_leaves_the_client_unchanged(loop: Loop, sandbox: Sandbox) -> None:
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         messages = client.messages(LONG)
         with pytest.raises((TimeoutError, trio.TooSlowError)):
@@ -193,7 +195,7 @@ async def test_a_deadline_of_the_loop_leaves_the_client_as_it_was(loop: Loop, sa
         assert await first(messages)
 
 
-async def test_a_neighbour_that_fails_ends_the_client_too(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_failing_sibling_task_ends_the_client(loop: Loop, sandbox: Sandbox) -> None:
     client = loop.client("KalshiNR", **options(sandbox))
 
     async def fail() -> None:

@@ -42,7 +42,7 @@ class OwnError(Exception):
     [OwnError(), ExceptionGroup("own", [OwnError()]), SystemExit(3), KeyboardInterrupt()],
     ids=lambda error: type(error).__name__,
 )
-async def test_an_exception_leaves_as_itself_after_an_orderly_logout(
+async def test_an_exception_propagates_unchanged_after_an_orderly_logout(
     loop: Loop, sandbox: Sandbox, error: BaseException
 ) -> None:
     client = loop.client("KalshiNR", **options(sandbox))
@@ -54,7 +54,7 @@ async def test_an_exception_leaves_as_itself_after_an_orderly_logout(
     assert client.ended.clean
 
 
-async def test_leaving_waits_for_no_connection_that_is_being_made(
+async def test_leaving_does_not_wait_for_a_connection_attempt(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     with listening(keep_silent) as silent:
@@ -69,7 +69,7 @@ async def test_leaving_waits_for_no_connection_that_is_being_made(
         assert client.ended is not None
 
 
-async def test_a_consumer_that_raises_ends_with_its_own_exception(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_consumer_ends_with_its_own_exception(loop: Loop, sandbox: Sandbox) -> None:
     async def consume(client: Any) -> None:
         async with client:
             await client.send(order())
@@ -82,7 +82,9 @@ async def test_a_consumer_that_raises_ends_with_its_own_exception(loop: Loop, sa
     assert client.ended.clean
 
 
-async def test_an_exception_while_there_is_no_connection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+async def test_an_exception_without_a_connection_propagates(
+    loop: Loop, sandbox: Sandbox, relay: Relay
+) -> None:
     with pytest.raises(OwnError):  # noqa: PT012
         async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NEVER)) as client:
             relay.go_away()
@@ -91,7 +93,7 @@ async def test_an_exception_while_there_is_no_connection(loop: Loop, sandbox: Sa
     assert client.ended.reason is CloseReason.CONNECTION_LOST
 
 
-async def test_a_client_inside_a_context_manager_of_the_users_own(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_client_works_inside_a_user_defined_context_manager(loop: Loop, sandbox: Sandbox) -> None:
     @contextlib.asynccontextmanager
     async def trading() -> Any:
         async with loop.client("KalshiNR", **options(sandbox)) as client:
@@ -108,7 +110,7 @@ async def test_a_client_inside_a_context_manager_of_the_users_own(loop: Loop, sa
 # --- logouts, and other users of the client
 
 
-async def test_a_logout_ends_what_others_wait_for(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_logout_ends_the_waits_of_others(loop: Loop, sandbox: Sandbox) -> None:
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         waiting = threading.Event()
 
@@ -129,7 +131,7 @@ async def test_a_logout_ends_what_others_wait_for(loop: Loop, sandbox: Sandbox) 
         assert await client.logout() == ended
 
 
-async def test_two_logouts_at_once(loop: Loop, sandbox: Sandbox) -> None:
+async def test_concurrent_logouts_end_the_session_once(loop: Loop, sandbox: Sandbox) -> None:
     async with loop.client("KalshiNR", **options(sandbox)) as client:
 
         async def log_out() -> None:
@@ -141,7 +143,7 @@ async def test_two_logouts_at_once(loop: Loop, sandbox: Sandbox) -> None:
     assert sum(isinstance(event, SessionEnded) for event in await gather(client.events(LONG))) == 1
 
 
-async def test_what_comes_after_the_logout_can_still_be_taken(loop: Loop, sandbox: Sandbox) -> None:
+async def test_messages_received_after_the_logout_can_still_be_taken(loop: Loop, sandbox: Sandbox) -> None:
     def report_late(peer: Acceptor) -> None:
         for name in peer.received():
             if name == "Logout":
@@ -239,7 +241,7 @@ async def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
         assert not client.is_logged_on
 
 
-async def test_stopping_and_leaving_while_the_venue_is_away(
+async def test_a_client_can_stop_and_leave_while_the_venue_is_down(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     soon = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)

@@ -60,7 +60,7 @@ async def test_a_second_connection_with_the_same_key(loop: Loop, sandbox: Sandbo
         assert caught.value.retryable
 
 
-async def test_a_logon_that_may_not_be_sent(loop: Loop, sandbox: Sandbox) -> None:
+async def test_an_invalid_logon_is_refused(loop: Loop, sandbox: Sandbox) -> None:
     settings = options(sandbox, logon_fields=LogonFields(message_retention_period=48))
     with pytest.raises(InvalidMessageError, match="MessageRetentionPeriod"):
         await loop.client("KalshiNR", **settings).__aenter__()
@@ -82,9 +82,7 @@ def test_a_peer_that_does_not_log_on(
     assert text in str(error)
 
 
-async def test_the_first_connection_is_retried_when_asked_for(
-    loop: Loop, sandbox: Sandbox, relay: Relay
-) -> None:
+async def test_the_first_connection_is_retried_on_request(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     policy = ReconnectPolicy(initial=0.01, cap=0.01, retry_first=True, maintenance=None)
 
     class Listen(Observer):

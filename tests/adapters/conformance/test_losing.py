@@ -61,7 +61,7 @@ def relay_to(sandbox: Sandbox, session: str = "KalshiNR") -> Relay:
     return Relay(sandbox.server.port("prediction", session))
 
 
-async def test_every_step_of_a_reconnection_is_told_in_order(
+async def test_every_step_of_a_reconnection_is_reported_in_order(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
@@ -79,7 +79,7 @@ async def test_every_step_of_a_reconnection_is_told_in_order(
     assert client.ended.clean
 
 
-async def test_those_who_iterate_over_messages_are_told_and_go_on(
+async def test_iterating_over_messages_reports_a_loss_and_continues(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
@@ -96,9 +96,7 @@ async def test_those_who_iterate_over_messages_are_told_and_go_on(
         await trade(client)
 
 
-async def test_nothing_is_sent_while_there_is_no_connection(
-    loop: Loop, sandbox: Sandbox, relay: Relay
-) -> None:
+async def test_nothing_is_sent_without_a_connection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
         relay.go_away()
         await event_of(client, Disconnected)
@@ -125,7 +123,9 @@ async def test_reconnecting_can_be_stopped(loop: Loop, sandbox: Sandbox, relay: 
             await client.receive(LONG)
 
 
-async def test_the_present_connection_outlives_the_stop(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+async def test_the_current_connection_outlives_stop_reconnecting(
+    loop: Loop, sandbox: Sandbox, relay: Relay
+) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
         client.stop_reconnecting()
         await trade(client)
@@ -136,7 +136,7 @@ async def test_the_present_connection_outlives_the_stop(loop: Loop, sandbox: San
         ]
 
 
-async def test_what_time_does_not_cure_is_given_up(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+async def test_a_permanent_failure_ends_the_reconnection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
         relay.retarget(sandbox.server.port("prediction", "KalshiMD"))
         relay.cut()
@@ -148,7 +148,7 @@ async def test_what_time_does_not_cure_is_given_up(loop: Loop, sandbox: Sandbox,
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
-async def test_a_peer_that_is_silently_gone_is_noticed(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+async def test_a_silently_lost_peer_is_detected(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     settings = options(sandbox, port=relay.port, reconnect=SOON, heart_bt_int=4)
     async with loop.client("KalshiNR", **settings) as client:
         await trade(client)
@@ -165,7 +165,7 @@ async def test_a_peer_that_is_silently_gone_is_noticed(loop: Loop, sandbox: Sand
 # --- end of file in unusual states
 
 
-async def test_half_a_message_is_none(loop: Loop, sandbox: Sandbox) -> None:
+async def test_half_a_message_is_discarded(loop: Loop, sandbox: Sandbox) -> None:
     def say_half(peer: Acceptor) -> None:
         peer.send(report(1))
         peer.connection.sendall(b"8=FIXT.1.1\x019=400\x0135=8\x0134=3\x01")
@@ -178,7 +178,7 @@ async def test_half_a_message_is_none(loop: Loop, sandbox: Sandbox) -> None:
             assert events[-1].reason is CloseReason.CONNECTION_LOST
 
 
-async def test_what_the_venue_said_before_it_hung_up_is_read(loop: Loop, sandbox: Sandbox) -> None:
+async def test_messages_before_the_venue_closed_are_read(loop: Loop, sandbox: Sandbox) -> None:
     reports = 2000
 
     def say_and_go(peer: Acceptor) -> None:
@@ -193,7 +193,7 @@ async def test_what_the_venue_said_before_it_hung_up_is_read(loop: Loop, sandbox
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
-async def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(
+async def test_messages_are_read_when_writing_fails(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, secure: bool
 ) -> None:
     if loop.name.startswith("anyio"):
@@ -231,7 +231,7 @@ async def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(
             assert events[-3].message == report()
 
 
-async def test_a_venue_that_logs_out(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_logout_by_the_venue_is_reported(loop: Loop, sandbox: Sandbox) -> None:
     def log_out(peer: Acceptor) -> None:
         peer.log_out("maintenance")
         list(peer.received())
@@ -256,7 +256,7 @@ def restart(sandbox: Sandbox, relay: Relay, session: str) -> None:
     relay.retarget(sandbox.server.port("prediction", session))
 
 
-async def test_without_resend_what_is_uncertain_is_told(loop: Loop) -> None:
+async def test_without_resend_unknown_outcomes_are_reported(loop: Loop) -> None:
     with Sandbox((ME,)) as sandbox, relay_to(sandbox) as relay:
         settings = options(sandbox, port=relay.port, reconnect=SOON)
         async with loop.client("KalshiNR", **settings) as client:
@@ -323,7 +323,7 @@ async def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: 
 
 
 @pytest.mark.parametrize("how", ["asked for the next", "left", "raised"])
-async def test_what_was_not_taken_care_of_comes_again(loop: Loop, tmp_path: Path, how: str) -> None:
+async def test_unconfirmed_messages_are_redelivered(loop: Loop, tmp_path: Path, how: str) -> None:
     """On a session with resend a message is confirmed once the next event is requested, or the context is
     left without an exception."""
 
@@ -388,7 +388,7 @@ async def test_a_second_taker_is_refused_and_confirms_nothing(loop: Loop, tmp_pa
             assert again.message.header.msg_seq_num == number
 
 
-async def test_another_task_goes_on_after_the_one_that_took_before(loop: Loop, sandbox: Sandbox) -> None:
+async def test_another_task_may_take_events_after_the_first_one_ended(loop: Loop, sandbox: Sandbox) -> None:
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         for _ in range(3):
             placed = order()
@@ -400,7 +400,7 @@ async def test_another_task_goes_on_after_the_one_that_took_before(loop: Loop, s
 # --- losses and unknown outcomes while iterating over messages
 
 
-async def test_those_who_iterate_over_messages_are_told_what_is_uncertain(
+async def test_iterating_over_messages_reports_unknown_outcomes(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
@@ -421,7 +421,7 @@ async def test_those_who_iterate_over_messages_are_told_what_is_uncertain(
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
-async def test_after_a_crash_those_who_iterate_are_told_until_they_have_gone_on(
+async def test_after_a_crash_iteration_reports_losses_until_they_are_confirmed(
     loop: Loop, sandbox: Sandbox, relay: Relay, tmp_path: Path, goes_on: bool
 ) -> None:
     settings = options(sandbox, port=relay.port, store=tmp_path)
@@ -474,7 +474,7 @@ async def test_a_store_that_fails_as_a_message_is_sent_raises_and_ends_the_sessi
 
 @pytest.mark.usefixtures("brief_heartbeats")
 @pytest.mark.parametrize("method", ["receive", "wrote", "tick", "next_attempt", "connected", "disconnected"])
-async def test_a_mistake_of_our_own_is_told_and_not_hidden(
+async def test_an_internal_error_is_raised_and_not_hidden(
     loop: Loop, sandbox: Sandbox, relay: Relay, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     class Mistake(Exception):

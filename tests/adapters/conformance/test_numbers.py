@@ -103,7 +103,7 @@ async def test_state_and_numbers_can_be_read_at_any_time(
     assert at_venue(sandbox).incoming == left.next_outgoing
 
 
-async def test_a_client_that_reconnects_says_so(loop: Loop, sandbox: Sandbox) -> None:
+async def test_the_state_of_a_reconnecting_client_is_reconnecting(loop: Loop, sandbox: Sandbox) -> None:
     patient = ReconnectPolicy(initial=3600, cap=3600, maintenance=None)
     with Relay(sandbox.server.port("prediction", SESSION)) as relay:
         settings = options(sandbox, SESSION, port=relay.port, reconnect=patient)
@@ -124,7 +124,7 @@ async def test_a_client_that_reconnects_says_so(loop: Loop, sandbox: Sandbox) ->
         assert not client.is_reconnecting
 
 
-async def test_a_client_that_is_back_reconnects_no_more(loop: Loop, sandbox: Sandbox) -> None:
+async def test_the_state_after_a_reconnect_is_not_reconnecting(loop: Loop, sandbox: Sandbox) -> None:
     with Relay(sandbox.server.port("prediction", SESSION)) as relay:
         settings = options(sandbox, SESSION, port=relay.port, reconnect=AT_ONCE)
         async with loop.client(SESSION, **settings) as client:
@@ -140,7 +140,7 @@ async def test_a_client_that_is_back_reconnects_no_more(loop: Loop, sandbox: San
 # Setting
 
 
-async def test_the_next_logon_goes_on_from_what_was_set(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_the_next_logon_uses_the_set_numbers(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
     """Set the venue's numbers after the file was lost; a program without a store file sets them in memory."""
     settings = options(sandbox, SESSION, store=tmp_path / "lost")
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
@@ -162,7 +162,7 @@ async def test_the_next_logon_goes_on_from_what_was_set(loop: Loop, sandbox: San
     assert at_venue(sandbox).incoming > known.incoming
 
 
-async def test_what_is_set_is_on_the_disk_and_twice_is_no_harm(
+async def test_set_numbers_are_durable_and_setting_them_twice_is_harmless(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     settings = options(sandbox, SESSION, store=tmp_path)
@@ -185,7 +185,7 @@ async def test_what_is_set_is_on_the_disk_and_twice_is_no_harm(
 
 
 @pytest.mark.parametrize("number", [0, -1, LAST_NUMBER + 1, 10**40, True, 1.0, "7"])
-async def test_what_is_no_number_is_refused_and_changes_nothing(
+async def test_an_invalid_number_is_refused_and_changes_nothing(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, number: Any
 ) -> None:
     client = loop.client(SESSION, **options(sandbox, SESSION, store=tmp_path))
@@ -203,7 +203,7 @@ async def test_what_is_no_number_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("session", RESETTING)
-async def test_session_types_that_restart_their_numbers_have_none_to_set(
+async def test_session_types_that_reset_their_numbers_refuse_to_set_them(
     loop: Loop, sandbox: Sandbox, session: str, tmp_path: Path
 ) -> None:
     client = loop.client(session, **options(sandbox, session, store=tmp_path))
@@ -215,7 +215,9 @@ async def test_session_types_that_restart_their_numbers_have_none_to_set(
     assert files_of(tmp_path) == []
 
 
-async def test_an_open_client_and_a_file_in_use_refuse(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_numbers_of_an_open_client_or_a_file_in_use_cannot_be_set(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path
+) -> None:
     settings = options(sandbox, SESSION, store=tmp_path)
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
         await trade(client)
@@ -233,7 +235,7 @@ async def test_an_open_client_and_a_file_in_use_refuse(loop: Loop, sandbox: Sand
         await trade(client)
 
 
-async def test_a_client_that_gave_up_has_to_be_left_first(
+async def test_a_client_that_gave_up_must_be_closed_first(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """The usual case: the venue reports which number it expects."""
@@ -250,7 +252,7 @@ async def test_a_client_that_gave_up_has_to_be_left_first(
         await trade(client)
 
 
-async def test_a_store_of_the_users_that_cannot_set_numbers_says_so(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_custom_store_that_cannot_set_numbers_is_an_error(loop: Loop, sandbox: Sandbox) -> None:
     class Fixed(MemoryStore):
         renumber = None  # type: ignore[assignment]
 
@@ -266,7 +268,7 @@ async def test_a_store_of_the_users_that_cannot_set_numbers_says_so(loop: Loop, 
 # Consequences
 
 
-async def test_messages_that_are_left_out_are_named_with_the_orders_they_may_answer(
+async def test_skipped_messages_are_named_with_the_orders_they_may_answer(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     settings = await begun(loop, sandbox, tmp_path)
@@ -288,7 +290,7 @@ async def test_messages_that_are_left_out_are_named_with_the_orders_they_may_ans
         assert other.open_requests == ()
 
 
-async def test_a_lower_number_brings_back_what_was_taken_already(
+async def test_a_lower_incoming_number_redelivers_messages(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     settings = options(sandbox, SESSION, store=tmp_path)
@@ -304,7 +306,7 @@ async def test_a_lower_number_brings_back_what_was_taken_already(
         assert again.message.header.msg_seq_num == first
 
 
-async def test_a_higher_own_number_is_filled_by_gaps(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_a_higher_outgoing_number_is_gap_filled(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
     settings = await begun(loop, sandbox, tmp_path)
     client = loop.client(SESSION, **settings)
     ahead = client.numbers.next_outgoing + 1_000_000
@@ -315,7 +317,7 @@ async def test_a_higher_own_number_is_filled_by_gaps(loop: Loop, sandbox: Sandbo
     assert at_venue(sandbox).incoming == client.numbers.next_outgoing
 
 
-async def test_requests_whose_numbers_are_used_again_are_in_doubt(
+async def test_requests_whose_numbers_are_reused_have_unknown_outcomes(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     settings = options(sandbox, SESSION, store=tmp_path)
@@ -332,7 +334,7 @@ async def test_requests_whose_numbers_are_used_again_are_in_doubt(
 
 
 @pytest.mark.parametrize("durable", [True, False])
-async def test_a_reset_is_made_at_the_next_logon_and_told(
+async def test_a_reset_is_done_at_the_next_logon_and_reported(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, durable: bool
 ) -> None:
     settings = await begun(loop, sandbox, tmp_path if durable else MemoryStore())
@@ -357,7 +359,7 @@ async def test_a_reset_is_made_at_the_next_logon_and_told(
         assert not (await event_of(other, LoggedOn)).reset
 
 
-async def test_a_reset_that_was_called_off_leaves_its_doubts(
+async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     settings = await begun(loop, sandbox, tmp_path)
@@ -373,9 +375,7 @@ async def test_a_reset_that_was_called_off_leaves_its_doubts(
         assert not (await event_of(client, LoggedOn)).reset
 
 
-async def test_what_was_set_goes_before_the_option_that_resets(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
+async def test_set_numbers_override_the_reset_option(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
     settings = await begun(loop, sandbox, tmp_path)
     now = at_venue(sandbox)
     client = loop.client(SESSION, **settings, reset_seq_num=True)

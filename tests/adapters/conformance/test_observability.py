@@ -147,7 +147,7 @@ async def test_an_observer_sees_a_session_from_end_to_end(loop: Loop, sandbox: S
     ]
 
 
-async def test_an_observer_goes_on_over_connections(
+async def test_an_observer_continues_across_connections(
     loop: Loop, sandbox: Sandbox, relay: Relay, tmp_path: Path
 ) -> None:
     notes, path = Notes(), tmp_path / "wire.log"
@@ -165,7 +165,9 @@ async def test_an_observer_goes_on_over_connections(
     assert text.count(" connected to KalshiNR prediction at ") == text.count(" disconnected\n") >= 2
 
 
-async def test_observers_that_raise_do_no_harm(loop: Loop, sandbox: Sandbox, everything: io.StringIO) -> None:
+async def test_exceptions_of_observers_do_not_affect_the_session(
+    loop: Loop, sandbox: Sandbox, everything: io.StringIO
+) -> None:
     raising, other, notes = Raising(), Raising(), Notes()
     observers = [raising, notes, other]
     async with loop.client("KalshiNR", **options(sandbox, observer=observers)) as client:

@@ -72,7 +72,7 @@ def renegotiating() -> tuple[TlsBytes, Renegotiating, Memory]:
     return tls, inner, memory
 
 
-def test_what_cannot_be_written_waits_in_order() -> None:
+def test_bytes_that_cannot_be_written_wait_in_order() -> None:
     tls, inner, memory = renegotiating()
     tls.encrypt(b"a")
     inner.begin()
@@ -89,7 +89,7 @@ def test_what_cannot_be_written_waits_in_order() -> None:
     assert not tls.ended
 
 
-def test_what_waits_is_bounded() -> None:
+def test_waiting_bytes_are_bounded() -> None:
     tls, inner, _ = renegotiating()
     inner.begin()
     half = bytes(MAX_HELD // 2)
@@ -99,7 +99,7 @@ def test_what_waits_is_bounded() -> None:
         tls.encrypt(b"x")
 
 
-def test_what_waits_may_never_leave() -> None:
+def test_waiting_bytes_may_fail_to_be_written() -> None:
     tls, inner, memory = renegotiating()
     inner.begin()
     tls.encrypt(b"a")
@@ -188,7 +188,7 @@ def test_a_blocking_client_waits_to_read_before_it_writes_on() -> None:
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
-def test_an_order_that_is_sent_meanwhile_leaves_afterwards(
+def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if loop.name.startswith("anyio"):

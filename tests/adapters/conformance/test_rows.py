@@ -32,7 +32,7 @@ async def report(client: Any) -> str:
             return f"{event.message.cl_ord_id} {event.message.exec_type}"
 
 
-async def test_what_is_set_is_there_at_the_next_start(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_rows_are_present_at_the_next_start(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
     settings = options(sandbox, SESSION, store=tmp_path)
     values = {"state": {"version": 1, "orders": ["ä", None, 1.5]}, "n": 7, "empty": ""}
     async with loop.client(SESSION, **settings) as client:
@@ -88,7 +88,7 @@ async def test_rows_and_events_are_confirmed_together_or_not_at_all(
     assert len(seen) == len(set(seen)) == 10
 
 
-async def test_a_row_about_no_event_is_written_with_the_next_question(
+async def test_a_row_about_no_event_is_written_when_the_next_event_is_requested(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     settings = options(sandbox, SESSION, store=tmp_path)
@@ -102,7 +102,7 @@ async def test_a_row_about_no_event_is_written_with_the_next_question(
         assert client.rows == {"before": 1}
 
 
-async def test_what_is_no_row_is_refused_and_changes_nothing(
+async def test_an_invalid_row_is_refused_and_changes_nothing(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     async with loop.client(SESSION, **options(sandbox, SESSION, store=tmp_path)) as client:
@@ -120,7 +120,7 @@ async def test_what_is_no_row_is_refused_and_changes_nothing(
         assert list(rows) == ["k" * 256]
 
 
-async def test_rows_are_as_many_as_its_store_allows(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_the_size_of_rows_is_bounded_by_the_store(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
     key = sandbox.keys[ME, "prediction"][0].key_id
     owner = StoreOwner(environment="demo", product="prediction", sender_comp_id=key, target_comp_id=SESSION)
     limits: dict[str, Any] = {"max_rows": 2, "max_row_bytes": 30}

@@ -35,7 +35,7 @@ def failure(loop: Loop, sandbox: Sandbox, **changes: Any) -> KalshiFixError:
 
 
 @pytest.mark.parametrize("case", TLS_CASES, ids=lambda case: case.name)
-def test_what_can_be_wrong_with_the_other_end(loop: Loop, sandbox: Sandbox, case: TlsCase) -> None:
+def test_tls_errors_of_the_peer_are_reported(loop: Loop, sandbox: Sandbox, case: TlsCase) -> None:
     case = attrs.evolve(case)
     with case.serve() as port:
         error = failure(loop, sandbox, host=HOST, port=port, tls=case.settings, timeout=case.timeout)
@@ -43,7 +43,7 @@ def test_what_can_be_wrong_with_the_other_end(loop: Loop, sandbox: Sandbox, case
     case.check(error, port)
 
 
-def test_what_can_stand_in_the_way(loop: Loop, sandbox: Sandbox) -> None:
+def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None:
     unused = unused_port()
     for changes, kind, text in (
         (
@@ -83,7 +83,7 @@ def test_what_can_stand_in_the_way(loop: Loop, sandbox: Sandbox) -> None:
         assert str(error) == text
 
 
-async def test_a_pinned_venue(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_venue_with_a_pinned_certificate_is_accepted(loop: Loop, sandbox: Sandbox) -> None:
     shown = ssl.get_server_certificate((sandbox.server.host, sandbox.server.port("prediction", "KalshiNR")))
     pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
     for tls in (Tls(pinned_sha256=pin), Tls(pinned_sha256=pin, ca_data=sandbox.ca_pem)):

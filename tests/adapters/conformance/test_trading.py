@@ -54,7 +54,7 @@ async def test_an_order_from_logon_to_logout(loop: Loop, sandbox: Sandbox) -> No
     assert [type(event) for event in await gather(client.events(LONG))] == [SessionEnded]
 
 
-async def test_codes_that_the_spec_does_not_know_leave_when_told_to(loop: Loop, sandbox: Sandbox) -> None:
+async def test_unknown_codes_are_sent_when_allowed(loop: Loop, sandbox: Sandbox) -> None:
     newer = order(time_in_force="Z")
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         with pytest.raises(InvalidMessageError, match="TimeInForce"):
@@ -68,7 +68,7 @@ async def test_every_session_type_has_its_client(loop: Loop, sandbox: Sandbox, s
         assert client.logged_on.logon.header.sender_comp_id == session
 
 
-async def test_what_the_venue_rejects_is_tied_to_what_was_sent(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_reject_is_linked_to_the_sent_message(loop: Loop, sandbox: Sandbox) -> None:
     request = OrderGroupRequest.reset("770e8400-e29b-41d4-a716-446655440002")  # no such group
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         await client.send(request)
@@ -99,7 +99,7 @@ async def test_a_client_can_be_opened_again_and_without_a_context(loop: Loop, sa
     assert (await client.logout()).clean
 
 
-async def test_a_client_that_is_not_open_says_so(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_client_that_is_not_open_raises(loop: Loop, sandbox: Sandbox) -> None:
     client = loop.client("KalshiNR", **options(sandbox))
     assert client.ended is None
     assert not client.is_logged_on
@@ -115,7 +115,7 @@ async def test_a_client_that_is_not_open_says_so(loop: Loop, sandbox: Sandbox) -
     assert await client.logout() is None
 
 
-async def test_a_message_that_may_not_be_sent_changes_nothing(loop: Loop, sandbox: Sandbox) -> None:
+async def test_an_invalid_message_changes_nothing(loop: Loop, sandbox: Sandbox) -> None:
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         with pytest.raises(InvalidMessageError):
             await client.send(MarketDataRequest(subscription_request_type="2"))
@@ -125,7 +125,7 @@ async def test_a_message_that_may_not_be_sent_changes_nothing(loop: Loop, sandbo
 # --- timeouts
 
 
-async def test_nothing_comes(loop: Loop, sandbox: Sandbox) -> None:
+async def test_waiting_without_an_event_times_out(loop: Loop, sandbox: Sandbox) -> None:
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         assert await gather(client.messages(0)) == []
         assert await gather(client.messages(0.01)) == []
@@ -143,7 +143,7 @@ async def test_a_round_trip_is_measured(loop: Loop, sandbox: Sandbox) -> None:
         assert 0 < await client.test_request() < LONG
 
 
-async def test_a_round_trip_that_is_none(loop: Loop, sandbox: Sandbox) -> None:
+async def test_an_unanswered_test_request_times_out(loop: Loop, sandbox: Sandbox) -> None:
     silent = threading.Event()
     with logged_on_peer(lambda _: silent.wait(LONG)) as port:
         async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
@@ -157,7 +157,7 @@ async def test_a_round_trip_that_is_none(loop: Loop, sandbox: Sandbox) -> None:
 # --- a slow venue
 
 
-async def test_a_venue_that_stops_reading_holds_senders_up_until_it_reads_again(
+async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
     loop: Loop, sandbox: Sandbox
 ) -> None:
     reads = threading.Event()
@@ -187,7 +187,7 @@ async def test_a_venue_that_stops_reading_holds_senders_up_until_it_reads_again(
 
 
 @pytest.mark.usefixtures("brief_logouts")
-async def test_a_venue_that_never_reads_again_is_left_in_time(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_client_leaves_a_venue_that_never_reads_again_in_time(loop: Loop, sandbox: Sandbox) -> None:
     done = threading.Event()
     big = order(symbol="X" * 20_000)
 
@@ -204,7 +204,7 @@ async def test_a_venue_that_never_reads_again_is_left_in_time(loop: Loop, sandbo
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
-async def test_a_slow_consumer_is_told_and_loses_nothing(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, sandbox: Sandbox) -> None:
     reports = 400
     beats = threading.Event()
 

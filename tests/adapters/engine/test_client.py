@@ -66,7 +66,7 @@ def test_from_the_first_attempt_to_the_last_event() -> None:
     core.close(clean=True)
 
 
-def test_before_it_begins_nothing_can_be_sent_or_comes() -> None:
+def test_before_it_begins_nothing_is_sent_or_received() -> None:
     core = Stage().core
     with pytest.raises(NotConnectedError, match="is not open"):
         core.send(order())
@@ -101,7 +101,7 @@ def test_the_first_connection_is_tried_once() -> None:
 
 
 @pytest.mark.parametrize("comes_up", [True, False])
-def test_leaving_while_a_connection_is_made(comes_up: bool) -> None:
+def test_leaving_during_a_connection_attempt(comes_up: bool) -> None:
     stage = Stage()
     stage.core.begin()
     assert stage.core.next_attempt() is not None
@@ -131,7 +131,7 @@ def test_leaving_in_the_middle_of_the_logon() -> None:
     assert only(stage.take(), SessionEnded).reason is CloseReason.LOCAL_ABORT
 
 
-def test_leaving_twice_says_logout_once(stage: Stage) -> None:
+def test_leaving_twice_sends_one_logout(stage: Stage) -> None:
     stage.core.logout()
     stage.core.logout()
     stage.run()
@@ -139,7 +139,7 @@ def test_leaving_twice_says_logout_once(stage: Stage) -> None:
     assert [type(event).__name__ for event in stage.at_venue].count("LogoutReceived") == 1
 
 
-def test_an_abort_waits_for_nothing(stage: Stage) -> None:
+def test_an_abort_does_not_wait(stage: Stage) -> None:
     stage.mute = True
     stage.core.abort("out of here")
     stage.run()
@@ -148,7 +148,7 @@ def test_an_abort_waits_for_nothing(stage: Stage) -> None:
     stage.core.abort("again")
 
 
-def test_a_venue_that_stops_reading_cannot_hold_the_end_up(stage: Stage) -> None:
+def test_a_venue_that_stops_reading_cannot_delay_the_end(stage: Stage) -> None:
     stage.core.send(order())
     stage.core.abort("now")
     assert (stage.core.finished, stage.core.timeout()) == (False, LINGER)
@@ -165,7 +165,7 @@ def test_without_a_policy_there_is_one_connection() -> None:
     assert "open the client again" in str(stage.core.closed_error())
 
 
-def test_an_adapter_that_fails_says_so_once_all_events_are_taken(stage: Stage) -> None:
+def test_a_failure_of_the_adapter_is_raised_after_all_events(stage: Stage) -> None:
     stage.say(report("a"))
     stage.core.failure(OSError(9, "bad"))
     assert stage.core.over
@@ -177,7 +177,7 @@ def test_an_adapter_that_fails_says_so_once_all_events_are_taken(stage: Stage) -
         stage.core.send(order())
 
 
-def test_the_bytes_that_wait_are_bounded_too() -> None:
+def test_the_bytes_of_waiting_events_are_bounded() -> None:
     stage = opened(plan(queue_bytes=100_000))
     large = report("large")
     large.text = "x" * 40_000
@@ -217,7 +217,7 @@ def test_how_long_a_heartbeat_takes(stage: Stage) -> None:
         stage.core.test_request()
 
 
-def test_answers_nobody_waits_for_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unclaimed_round_trips_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.engine.connection.MAX_TESTS", 3)
     stage = opened()
     answered = [stage.core.test_request() for _ in range(3)]
@@ -232,7 +232,7 @@ def test_answers_nobody_waits_for_are_not_kept_for_ever(monkeypatch: pytest.Monk
 # --- a venue that does not read
 
 
-def test_senders_are_to_wait_while_the_venue_does_not_read(stage: Stage) -> None:
+def test_senders_must_wait_while_the_venue_does_not_read(stage: Stage) -> None:
     while not stage.core.congested:
         stage.core.send(order())
     sent = len(stage.core.output)
@@ -253,7 +253,7 @@ def full(limit: int = 4) -> Stage:
     return stage
 
 
-def test_at_the_bound_nothing_is_read_and_the_user_is_told_first() -> None:
+def test_at_the_bound_reading_stops_and_the_user_is_notified_first() -> None:
     stage = full()
     assert not stage.core.wants_read
     stage.say(report("late"))
@@ -270,7 +270,7 @@ def test_at_the_bound_nothing_is_read_and_the_user_is_told_first() -> None:
     assert stage.ids() == ["2", "3", "late"]
 
 
-def test_the_bound_of_the_queue_holds_and_not_that_of_the_session() -> None:
+def test_the_bound_of_the_queue_applies_in_place_of_the_sessions() -> None:
     """A session with explicit confirmation bounds its unconfirmed events; the client bounds its queue."""
     stage = opened(plan(session={"max_events": 2}))
     for number in range(5):
@@ -279,7 +279,7 @@ def test_the_bound_of_the_queue_holds_and_not_that_of_the_session() -> None:
     assert stage.ids() == ["0", "1", "2", "3", "4"]
 
 
-def test_heartbeats_go_on_whatever_the_user_does() -> None:
+def test_heartbeats_continue_whatever_the_user_does() -> None:
     stage = full()
     stage.advance(100)
     heard = [event for event in stage.at_venue if isinstance(event, SessionEnded)]
@@ -291,7 +291,7 @@ def test_heartbeats_go_on_whatever_the_user_does() -> None:
     assert stage.core.is_logged_on
 
 
-def test_no_attempt_is_made_while_nothing_would_be_read() -> None:
+def test_no_connection_attempt_is_made_while_the_queue_is_full() -> None:
     stage = full()
     stage.core.receive(b"")
     stage.run()
@@ -304,7 +304,7 @@ def test_no_attempt_is_made_while_nothing_would_be_read() -> None:
     assert stage.core.is_logged_on
 
 
-def test_attempts_nobody_looks_at_are_told_by_the_last_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_untaken_connection_attempts_are_merged_into_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.engine.queue.MAX_CONNECTION_EVENTS", 6)
     stage = opened(plan(reconnect=ReconnectPolicy(cap=2.0)))
     stage.fails = DOWN
@@ -332,7 +332,7 @@ def confirmed(stage: Stage) -> int:
     return store.next_incoming
 
 
-def test_asking_for_the_next_event_confirms_the_one_before() -> None:
+def test_requesting_the_next_event_confirms_the_previous_one() -> None:
     stage = rt()
     stage.say(report("a"), report("b"))
     assert confirmed(stage) == 1  # only LoggedOn was taken
@@ -362,7 +362,7 @@ def test_leaving_without_an_exception_confirms_the_last_event(clean: bool, reach
 
 
 @pytest.mark.parametrize(("is_over", "reached"), [(False, 2), (True, 4)])
-def test_leaving_does_not_confirm_what_another_thread_may_be_busy_with(is_over: bool, reached: int) -> None:
+def test_leaving_does_not_confirm_an_event_another_thread_may_process(is_over: bool, reached: int) -> None:
     stage = opened(plan("KalshiRT"))
     core = stage.core
     core._has_ended = lambda _: is_over
@@ -395,7 +395,7 @@ def test_one_order_of_events_over_all_connections() -> None:
     assert not any(event.poss_dup for event in events if isinstance(event, MessageReceived))
 
 
-def test_confirming_goes_on_after_the_end() -> None:
+def test_events_can_be_confirmed_after_the_end() -> None:
     stage = rt(reconnect=None)
     stage.say(report("a"))
     stage.cut()
@@ -405,7 +405,7 @@ def test_confirming_goes_on_after_the_end() -> None:
     assert confirmed(stage) == 3
 
 
-def test_a_wire_log_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: Any) -> None:
+def test_an_unwritable_wire_log_is_a_configuration_error(tmp_path: Any) -> None:
     stage = Stage(plan(wire_log=tmp_path / "missing" / "x" / "wire.log", store=tmp_path))
     with pytest.raises(Exception, match="cannot be written"):
         stage.core.begin()
@@ -415,7 +415,7 @@ def test_a_wire_log_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: 
 # --- timers
 
 
-def test_a_moment_for_a_timer_through_a_clients_life() -> None:
+def test_the_due_time_through_the_life_of_a_client() -> None:
     unchecked = {"heart_bt_int": 30, "sending_time_tolerance": None}
     stage = Stage(plan(reconnect=ReconnectPolicy(), session=unchecked))
     core, clock = stage.core, stage.clock
@@ -458,7 +458,7 @@ def test_a_step_of_the_wall_clock_moves_no_attempt(stage: Stage) -> None:
     assert stage.core.timeout() == left
 
 
-def test_what_time_does_not_cure_ends_the_client(stage: Stage) -> None:
+def test_a_permanent_failure_ends_the_client(stage: Stage) -> None:
     stage.refuses = "Signature verification failed"
     stage.cut()
     stage.advance(1)

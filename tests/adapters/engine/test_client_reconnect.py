@@ -54,7 +54,7 @@ def after_loss(stage: Stage) -> None:
 # --- when
 
 
-def test_every_step_is_told(stage: Stage) -> None:
+def test_every_step_of_a_reconnect_is_reported(stage: Stage) -> None:
     stage.fails = DOWN
     stage.cut()
     stage.advance(0.5)
@@ -89,7 +89,7 @@ def test_attempts_never_overlap(stage: Stage) -> None:
     assert stage.core.next_attempt() is None
 
 
-def test_a_logon_that_lasted_makes_the_waits_short_again() -> None:
+def test_a_lasting_session_resets_the_waits() -> None:
     stage = opened(plan(reconnect=ReconnectPolicy(stable_after=30.0)))
     waits = []
     for lasts in (1, 1, 1, 40, 1):
@@ -112,7 +112,7 @@ def test_logons_that_do_not_last_count_as_failures(stage: Stage) -> None:
     assert waits == [0.5, 1, 2, 4]
 
 
-def test_attempts_may_be_limited() -> None:
+def test_attempts_can_be_limited() -> None:
     stage = opened(plan(reconnect=ReconnectPolicy(attempts=2)))
     stage.fails = DOWN
     stage.cut()
@@ -125,7 +125,7 @@ def test_attempts_may_be_limited() -> None:
 
 
 @pytest.mark.parametrize("text", ["maintenance", None])
-def test_a_venue_that_logs_out_is_called_again(stage: Stage, text: str | None) -> None:
+def test_the_client_reconnects_after_a_logout_by_the_venue(stage: Stage, text: str | None) -> None:
     stage.venue.logout(stage.clock.now, text=text)
     stage.run()
     assert only(stage.take(), Disconnected).ended.clean
@@ -133,7 +133,7 @@ def test_a_venue_that_logs_out_is_called_again(stage: Stage, text: str | None) -
     assert stage.core.is_logged_on
 
 
-def test_a_venue_that_falls_silent_is_called_again(stage: Stage) -> None:
+def test_the_client_reconnects_to_a_silent_venue(stage: Stage) -> None:
     stage.mute = True
     stage.advance(80)
     assert only(stage.take(), Disconnected).ended.reason is CloseReason.PEER_SILENT
@@ -142,7 +142,7 @@ def test_a_venue_that_falls_silent_is_called_again(stage: Stage) -> None:
     assert stage.core.is_logged_on
 
 
-def test_messages_that_are_missing_end_in_a_new_connection(stage: Stage) -> None:
+def test_missing_messages_lead_to_a_new_connection(stage: Stage) -> None:
     stage.venue_store.record_sent(stage.venue_store.next_outgoing, None)
     stage.say(report("a"))
     assert only(stage.take(), Disconnected).ended.reason is CloseReason.SEQUENCE_GAP
@@ -151,7 +151,7 @@ def test_messages_that_are_missing_end_in_a_new_connection(stage: Stage) -> None
 
 
 @pytest.mark.parametrize("text", ["rate limit exceeded", "FIX logon service busy; retry with backoff"])
-def test_a_busy_venue_is_called_again(stage: Stage, text: str) -> None:
+def test_the_client_reconnects_to_a_busy_venue(stage: Stage, text: str) -> None:
     stage.refuses = text
     stage.cut()
     stage.advance(0.5)
@@ -192,7 +192,7 @@ def test_a_key_in_use_elsewhere_is_waited_for_at_the_first_logon_too() -> None:
 @pytest.mark.parametrize(
     "text", ["Internal error", "Gateway restarting", "no reason that anybody knows", "SendingTime accuracy"]
 )
-def test_what_is_unclear_is_tried_again_a_bounded_number_of_times(stage: Stage, text: str) -> None:
+def test_unclear_failures_are_retried_a_bounded_number_of_times(stage: Stage, text: str) -> None:
     stage.refuses = text
     stage.cut()
     stage.advance(10_000)
@@ -202,7 +202,7 @@ def test_what_is_unclear_is_tried_again_a_bounded_number_of_times(stage: Stage, 
     assert stage.core.over
 
 
-def test_a_gateway_that_restarts_is_waited_for(stage: Stage) -> None:
+def test_the_client_waits_for_a_restarting_gateway(stage: Stage) -> None:
     for _ in range(3):
         stage.refuses = "Gateway restarting"
         stage.cut()
@@ -213,7 +213,7 @@ def test_a_gateway_that_restarts_is_waited_for(stage: Stage) -> None:
     assert len(stage.attempts) > 3 * 4
 
 
-def test_a_clock_that_is_wrong_for_a_while_ends_nothing(stage: Stage) -> None:
+def test_a_temporarily_wrong_clock_does_not_end_the_client(stage: Stage) -> None:
     """This machine has just resumed: its Logon is a minute old."""
     right = stage.core._clocks
     stage.core._clocks = lambda: attrs.evolve(right(), utc=right().utc - timedelta(seconds=60))
@@ -234,14 +234,16 @@ def test_a_clock_that_is_wrong_for_a_while_ends_nothing(stage: Stage) -> None:
         (ConfigurationError("the CA file is gone"), False),
     ],
 )
-def test_connections_that_fail(stage: Stage, error: ConnectionFailedError, again: bool) -> None:
+def test_failed_connections_are_retried_or_given_up(
+    stage: Stage, error: ConnectionFailedError, again: bool
+) -> None:
     stage.fails = error
     stage.cut()
     stage.advance(0.5)
     assert stage.core.over is not again
 
 
-def test_a_certificate_that_stays_wrong_is_given_up(stage: Stage) -> None:
+def test_a_certificate_that_stays_invalid_is_given_up(stage: Stage) -> None:
     stage.fails = CertificateRejectedError("another certificate")
     stage.cut()
     stage.advance(10_000)
@@ -259,7 +261,7 @@ def test_an_answer_that_is_no_logon_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("text", ["no reason that anybody knows", ""])
-def test_during_maintenance_unclear_refusals_end_nothing(stage: Stage, text: str) -> None:
+def test_unclear_refusals_during_maintenance_are_retried(stage: Stage, text: str) -> None:
     stage.clock.utc = WINDOW
     stage.refuses = text
     stage.cut()
@@ -293,7 +295,7 @@ def signing(stage: Stage, *results: Exception | bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
-def test_a_key_that_is_gone_at_a_reconnect_ends_the_client_and_loses_no_event(name: str) -> None:
+def test_a_missing_key_at_a_reconnect_ends_the_client_and_loses_no_event(name: str) -> None:
     stage = opened(plan(name))
     signing(stage, KeyFileError("the key is gone"))
     stage.say(report("a"), report("b"))
@@ -311,7 +313,7 @@ def test_a_key_that_is_gone_at_a_reconnect_ends_the_client_and_loses_no_event(na
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
-def test_what_signs_may_fail_for_a_while(name: str) -> None:
+def test_a_signer_may_fail_temporarily(name: str) -> None:
     stage = opened(plan(name))
     signing(stage, TimeoutError("key 4711 did not answer"), OSError("gone"), b"c2ln")
     stage.say(report("a"), report("b"))
@@ -328,7 +330,7 @@ def test_what_signs_may_fail_for_a_while(name: str) -> None:
     assert ids == ["a", "b", "c"]
 
 
-def test_what_signs_may_not_fail_for_ever(stage: Stage) -> None:
+def test_a_signer_that_keeps_failing_ends_the_client(stage: Stage) -> None:
     signing(stage, TimeoutError())
     stage.cut()
     stage.advance(10_000)
@@ -337,7 +339,7 @@ def test_what_signs_may_not_fail_for_ever(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("error", [TimeoutError(), KeyFileError("the key is gone")])
-def test_what_signs_may_fail_when_the_venue_resets_in_mid_session(error: Exception) -> None:
+def test_a_signer_may_fail_when_the_venue_resets_during_the_session(error: Exception) -> None:
     made = 0
 
     def sign(_: LogonToSign) -> bytes:
@@ -359,7 +361,7 @@ def test_what_signs_may_fail_when_the_venue_resets_in_mid_session(error: Excepti
     assert stage.core.is_logged_on
 
 
-def test_what_fails_to_sign_the_first_logon_is_raised() -> None:
+def test_a_signer_failure_at_the_first_logon_is_raised() -> None:
     stage = Stage()
     signing(stage, RuntimeError())
     stage.open()
@@ -378,7 +380,7 @@ def resets(stage: Stage) -> list[bool]:
     return [event.reset for event in stage.take() if isinstance(event, LoggedOn)]
 
 
-def test_memory_goes_on_over_connections_and_openings_but_begins_with_a_reset() -> None:
+def test_numbers_in_memory_continue_across_connections_after_an_initial_reset() -> None:
     stage = rt()
     stage.venue_store.record_sent(1, None)  # the venue remembers a previous process
     stage.open()
@@ -404,7 +406,7 @@ def test_memory_goes_on_over_connections_and_openings_but_begins_with_a_reset() 
     assert stage.core.is_logged_on
 
 
-def test_a_store_goes_on_without_a_reset() -> None:
+def test_a_store_continues_without_a_reset() -> None:
     store, venue_store = MemoryStore(), MemoryStore()
     for begun in range(2):
         stage = rt(store)
@@ -417,7 +419,7 @@ def test_a_store_goes_on_without_a_reset() -> None:
     assert store.next_incoming > 5
 
 
-def test_one_reset_can_be_asked_for() -> None:
+def test_a_single_reset_can_be_requested() -> None:
     store = MemoryStore(next_outgoing=9, next_incoming=9)
     stage = rt(store, reset_seq_num=True)
     stage.open()
@@ -444,7 +446,7 @@ def test_numbers_of_the_venue_that_are_too_low_are_given_up_with_advice() -> Non
     assert "reset_seq_num=True, and ask drop copy" in str(stage.core.error)
 
 
-def test_numbers_in_memory_that_are_disputed_are_forgotten() -> None:
+def test_disputed_numbers_in_memory_are_discarded() -> None:
     stage = rt()
     stage.open()
     stage.take()
@@ -457,7 +459,7 @@ def test_numbers_in_memory_that_are_disputed_are_forgotten() -> None:
     assert resets(stage) == [True]
 
 
-def test_a_folder_holds_the_numbers_for_the_next_process(tmp_path: Path) -> None:
+def test_a_folder_keeps_the_numbers_for_the_next_process(tmp_path: Path) -> None:
     venue_store = MemoryStore()
     seen = []
     for _ in range(2):
@@ -477,7 +479,7 @@ def test_a_folder_holds_the_numbers_for_the_next_process(tmp_path: Path) -> None
     assert "KalshiRT" in file.name
 
 
-def test_what_was_not_confirmed_comes_again_in_the_next_process(tmp_path: Path) -> None:
+def test_unconfirmed_messages_are_redelivered_to_the_next_process(tmp_path: Path) -> None:
     venue_store = MemoryStore()
     first = rt(store=tmp_path)
     first.venue_store = venue_store

@@ -39,7 +39,7 @@ def resumed() -> Stage:
 
 
 @pytest.mark.parametrize(("tag", "value"), [(52, "20260821-14:00:00"), (49, "Mallory")])
-def test_a_fill_that_was_refused_once_comes_after_the_reconnect(tag: int, value: str) -> None:
+def test_a_fill_refused_once_is_delivered_after_the_reconnect(tag: int, value: str) -> None:
     stage = resumed()
     stage.on_the_way = changed(tag, value)
     stage.say(report("a1"), report("a2"))

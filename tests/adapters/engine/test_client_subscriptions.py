@@ -85,7 +85,7 @@ def come_back(stage: Stage) -> list[Message]:
     return got
 
 
-def test_what_is_alive_is_asked_for_again_in_few_requests() -> None:
+def test_active_subscriptions_are_repeated_in_few_requests() -> None:
     stage = md()
     for request in (books("A", "B"), status("A"), books("C"), status("D"), books("A")):
         stage.core.send(request)
@@ -93,7 +93,7 @@ def test_what_is_alive_is_asked_for_again_in_few_requests() -> None:
         assert come_back(stage) == [books("A", "B", "C"), status("A"), status("D")]
 
 
-def test_after_the_logon_and_before_anything_else() -> None:
+def test_subscriptions_are_repeated_directly_after_the_logon() -> None:
     stage = md()
     stage.core.send(books("A"))
     stage.cut()
@@ -103,7 +103,7 @@ def test_after_the_logon_and_before_anything_else() -> None:
     assert stage.core.send(books("B")) == 3
 
 
-def test_large_lists_are_cut_to_what_one_request_may_hold() -> None:
+def test_large_lists_are_split_to_the_size_of_a_request() -> None:
     stage = md()
     most = SESSION_TYPES["KalshiMD"].symbols_per_request
     assert most is not None
@@ -113,7 +113,7 @@ def test_large_lists_are_cut_to_what_one_request_may_hold() -> None:
     assert [len(request.related_sym) for request in come_back(stage)] == [most, 1]  # type: ignore[attr-defined]
 
 
-def test_a_venue_that_names_no_bound_is_asked_for_all_at_once() -> None:
+def test_without_a_bound_all_symbols_are_in_one_request() -> None:
     subscriptions = Subscriptions()
     assert list(subscriptions.requests()) == []
     symbols = [f"S{number}" for number in range(5000)]
@@ -123,7 +123,7 @@ def test_a_venue_that_names_no_bound_is_asked_for_all_at_once() -> None:
     assert request == books(*symbols)
 
 
-def test_what_is_repeated_is_paced() -> None:
+def test_repeated_subscriptions_are_paced() -> None:
     """A venue that accepts ten requests a second refuses none, and receives all of them."""
     stage = md()
     symbols = [f"S{number}" for number in range(105)]
@@ -145,7 +145,9 @@ def test_what_is_repeated_is_paced() -> None:
     assert stage.core.is_logged_on
 
 
-def test_nothing_is_repeated_while_the_venue_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     stage = md()
     for number in range(5):
         stage.core.send(status(f"S{number}"))
@@ -218,7 +220,7 @@ def test_a_store_that_fails_while_subscriptions_are_repeated_ends_the_client_as_
     assert core.over
 
 
-def test_what_is_too_much_at_once_is_asked_for_a_little_later() -> None:
+def test_subscriptions_refused_for_the_rate_are_repeated_later() -> None:
     stage = md()
     for symbol in "ABC":
         stage.core.send(status(symbol))
@@ -234,7 +236,7 @@ def test_what_is_too_much_at_once_is_asked_for_a_little_later() -> None:
     assert come_back(stage) == [status("A"), status("B")]
 
 
-def test_what_is_to_be_asked_later_waits_for_the_next_connection_if_this_one_ends() -> None:
+def test_postponed_subscriptions_are_repeated_on_the_next_connection() -> None:
     stage = md()
     stage.core.send(status("A"))
     come_back(stage)
@@ -282,7 +284,7 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
 
 
 @pytest.mark.parametrize("name", HISTORIES)
-def test_what_is_alive_after_a_history_is_asked_for_again(name: str) -> None:
+def test_subscriptions_active_after_a_history_are_repeated(name: str) -> None:
     history, left = HISTORIES[name]
     stage = md()
     for message in history:
@@ -299,7 +301,7 @@ def test_what_is_alive_after_a_history_is_asked_for_again(name: str) -> None:
         assert come_back(stage) == left
 
 
-def test_a_reject_without_a_number_refuses_what_was_sent_again() -> None:
+def test_a_reject_without_a_number_refuses_the_repeated_request() -> None:
     stage = md()
     stage.core.send(books("A", "B"))
     stage.say(book("A"), book("B"))
@@ -309,7 +311,7 @@ def test_a_reject_without_a_number_refuses_what_was_sent_again() -> None:
     stage.say(REFUSED)  # for a number that was not sent
 
 
-def test_a_client_that_begins_anew_is_subscribed_to_nothing() -> None:
+def test_a_reopened_client_has_no_subscriptions() -> None:
     stage = md()
     stage.core.send(status("A"))
     stage.leave()
@@ -317,7 +319,7 @@ def test_a_client_that_begins_anew_is_subscribed_to_nothing() -> None:
     assert come_back(stage) == []
 
 
-def test_other_session_types_repeat_nothing(stage: Stage) -> None:
+def test_other_session_types_repeat_no_requests(stage: Stage) -> None:
     assert stage.core._subscriptions is None
     stage.cut()
     stage.advance(1)
@@ -344,7 +346,7 @@ def test_a_subscription_lost_in_the_logon_is_repeated_on_the_next_connection() -
     assert "Resubscribed" in stage.kinds()
 
 
-def test_a_message_of_no_known_type_says_nothing_of_subscriptions() -> None:
+def test_a_message_of_unknown_type_does_not_affect_subscriptions() -> None:
     stage = opened(plan("KalshiMD", session={"logon_fields": None, "strict": False}))
     stage.core.send(books("A"))
     stage.run()

@@ -81,7 +81,7 @@ def calls(act: Callable[[], object]) -> int:
     return count
 
 
-def test_the_way_of_an_order_and_its_report_is_short() -> None:
+def test_an_order_and_its_report_take_few_function_calls() -> None:
     stage = opened()
     core, venue = stage.core, stage.venue
 
@@ -123,7 +123,7 @@ def test_an_order_is_timed_from_send_to_report() -> None:
     assert timings == [OrderTiming(0.75, "a", "NewOrderSingle", report("a"))]
 
 
-def test_an_observer_of_events_alone_is_told_of_messages() -> None:
+def test_an_observer_with_only_on_event_gets_messages() -> None:
     told: list[Any] = []
 
     class Events(Observer):
@@ -136,7 +136,7 @@ def test_an_observer_of_events_alone_is_told_of_messages() -> None:
     assert told == [(MessageReceived(report("a")), stage.clock.now)]
 
 
-def test_an_observer_of_bytes_is_told_of_all_of_them() -> None:
+def test_an_observer_with_on_wire_gets_all_bytes() -> None:
     passed: dict[str, bytes] = {"sent": b"", "received": b""}
 
     class Wire(Observer):
@@ -150,7 +150,7 @@ def test_an_observer_of_bytes_is_told_of_all_of_them() -> None:
     assert [passed["received"].count(kind) for kind in (b"\x0135=A\x01", b"\x0135=8\x01")] == [1, 1]
 
 
-def test_bytes_are_of_no_interest_unless_somebody_looks_at_them(
+def test_bytes_are_not_dispatched_without_an_observer_of_them(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(Dispatcher, "wire", lambda *_: pytest.fail("nobody looks"))
@@ -163,7 +163,7 @@ def test_bytes_are_of_no_interest_unless_somebody_looks_at_them(
     assert "|35=A|" in caplog.text
 
 
-def test_a_message_with_problems_is_logged_even_if_nobody_looks_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_message_with_problems_is_logged_without_an_observer(caplog: pytest.LogCaptureFixture) -> None:
     stage = opened(plan(session={"strict": False}))
     stage.venue.send(report("a"), stage.clock.now)
     [body] = re.findall(b"\\x01(35=.*\\x01)10=", stage.venue.data_to_send())
@@ -195,7 +195,7 @@ def test_written_in_pieces_everything_arrives_once(stage: Stage) -> None:
     assert arrived == [f"o{number}" for number in range(sent)]
 
 
-def test_a_store_that_fails_for_what_was_held_back_ends_the_client() -> None:
+def test_a_store_failure_for_held_back_bytes_ends_the_client() -> None:
     store = FailingStore()
     stage = opened(plan("KalshiRT", store=store))
     while not stage.core.congested:
@@ -208,7 +208,7 @@ def test_a_store_that_fails_for_what_was_held_back_ends_the_client() -> None:
     assert stage.core.finished
 
 
-def test_a_transport_that_takes_a_little_at_a_time_gets_everything_in_order(stage: Stage) -> None:
+def test_a_transport_that_accepts_few_bytes_gets_everything_in_order(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
     sent = 0
     while not core.congested or sent < 500:
@@ -249,7 +249,7 @@ def test_a_write_that_fails_ends_writing_and_not_reading(stage: Stage) -> None:
     assert stage.ids() == ["a"]
 
 
-def test_a_store_that_fails_while_writing_says_that_all_has_changed() -> None:
+def test_a_store_failure_while_writing_ends_the_session() -> None:
     store = FailingStore()
     stage = opened(plan("KalshiRT", store=store))
     while not stage.core.congested:
@@ -262,7 +262,7 @@ def test_a_store_that_fails_while_writing_says_that_all_has_changed() -> None:
 
 
 @pytest.mark.parametrize("clean", [True, False])
-def test_a_store_that_cannot_be_closed_is_told_to_who_left_cleanly(
+def test_a_store_that_cannot_be_closed_raises_after_a_clean_exit(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, clean: bool
 ) -> None:
     stage.core.abort("enough")
@@ -279,7 +279,7 @@ def test_a_store_that_cannot_be_closed_is_told_to_who_left_cleanly(
 # --- deadlines
 
 
-def test_reading_again_moves_a_deadline_closer() -> None:
+def test_resuming_reading_moves_a_deadline_closer() -> None:
     settings = {"heart_bt_int": 60, "resend_timeout": 5.0, "sending_time_tolerance": None}
     stage = opened(plan("KalshiRT", queue_limit=1, session=settings))
     core, venue, clock = stage.core, stage.venue, stage.clock
@@ -300,7 +300,7 @@ def test_reading_again_moves_a_deadline_closer() -> None:
 # --- consequences of events
 
 
-def test_a_reset_within_the_session_begins_no_connection() -> None:
+def test_a_reset_within_the_session_makes_no_new_connection() -> None:
     stage = opened(plan("KalshiRT"))
     stage.venue.reset(stage.clock.now)
     stage.run()
@@ -310,7 +310,7 @@ def test_a_reset_within_the_session_begins_no_connection() -> None:
     assert [attempt.number for _, attempt in stage.attempts] == [1, 1]
 
 
-def test_what_a_reject_says_is_a_message_too(stage: Stage) -> None:
+def test_iterating_over_messages_yields_a_reject(stage: Stage) -> None:
     stage.core.send(order())
     stage.run()
     refused = Reject(ref_seq_num=2)
@@ -319,7 +319,7 @@ def test_what_a_reject_says_is_a_message_too(stage: Stage) -> None:
     assert message_or_error(only(stage.take(), RejectReceived)) == refused
 
 
-def test_who_takes_nothing_gets_what_says_nothing_of_orders_no_second_time() -> None:
+def test_session_messages_are_confirmed_without_being_taken() -> None:
     stage = Stage(plan("KalshiRT"))
     stage.open()
     stage.core.logout()

@@ -107,18 +107,18 @@ QUIET: list[ClientEvent] = [
 ]
 
 
-def test_every_kind_of_event_is_decided_about() -> None:
+def test_every_kind_of_event_is_covered() -> None:
     decided = [type(event) for event, _ in [*MESSAGES, *RAISED]] + [type(event) for event in QUIET]
     assert set(decided) == set(get_args(ClientEvent))
 
 
 @pytest.mark.parametrize(("event", "message"), MESSAGES)
-def test_messages_are_handed_out(event: ClientEvent, message: object) -> None:
+def test_messages_are_yielded(event: ClientEvent, message: object) -> None:
     assert message_or_error(event) == message
 
 
 @pytest.mark.parametrize(("event", "kind"), RAISED)
-def test_loss_and_doubt_are_raised(event: ClientEvent, kind: type[AdapterError]) -> None:
+def test_losses_and_unknown_outcomes_are_raised(event: ClientEvent, kind: type[AdapterError]) -> None:
     error = message_or_error(event)
     assert type(error) is kind
     assert "iterate again" in str(error)
@@ -127,7 +127,7 @@ def test_loss_and_doubt_are_raised(event: ClientEvent, kind: type[AdapterError])
 
 
 @pytest.mark.parametrize("event", QUIET)
-def test_nothing_is_said_of_the_rest(event: ClientEvent) -> None:
+def test_other_events_are_skipped(event: ClientEvent) -> None:
     assert message_or_error(event) is None
 
 
@@ -187,7 +187,7 @@ def test_messages_that_the_venue_has_forgotten_are_named() -> None:
     assert [each.cl_ord_id for each in rest] == ["f3", "f4"]
 
 
-def test_what_is_raised_counts_as_taken_care_of_once_the_next_is_asked_for(stage: Stage) -> None:
+def test_a_raised_event_is_confirmed_when_the_next_is_requested(stage: Stage) -> None:
     stage.core.send(order("a1"))
     stage.core.send(order("a2"))
     stage.run()
@@ -204,7 +204,7 @@ def test_what_is_raised_counts_as_taken_care_of_once_the_next_is_asked_for(stage
 
 
 @pytest.mark.parametrize("clean", [False, True])
-def test_who_never_looked_is_told_again(stage: Stage, clean: bool) -> None:
+def test_untaken_events_keep_their_requests_open(stage: Stage, clean: bool) -> None:
     stage.core.send(order("a1"))
     stage.run()
     stage.cut()
@@ -223,7 +223,7 @@ def test_a_message_that_was_refused_is_named() -> None:
     assert only([error.message], NewOrderSingle).cl_ord_id == "not for a client"
 
 
-def test_orders_that_rested_are_named_and_that_there_were_more() -> None:
+def test_resting_orders_are_named_with_the_number_of_further_ones() -> None:
     error = OrdersUnverifiedError(UNVERIFIED)
     assert "1 orders rested when the connection ended: a1, and more than were followed; look" in str(error)
     assert (error.orders, error.complete) == (UNVERIFIED.orders, False)

@@ -127,14 +127,14 @@ def test_a_book_that_is_too_large_ends_with_advice() -> None:
     assert stage.core.over
 
 
-def test_how_often_is_an_option_and_maintenance_does_not_count() -> None:
+def test_the_number_of_repetitions_is_an_option_and_excludes_maintenance() -> None:
     stage = watching(reconnect=ReconnectPolicy(same_failures=5, maintenance=None))
     watch_large_book(stage, 1_000)
     assert sum(isinstance(event, MessageTooLarge) for event in stage.take()) == 5
     assert stage.core.over
 
 
-def test_who_iterates_over_messages_is_told_the_option_to_set() -> None:
+def test_the_error_while_iterating_names_the_option_to_set() -> None:
     stage = watching()
     watch_large_book(stage, 1)
     event = only(stage.take(), MessageTooLarge)
@@ -188,7 +188,7 @@ GAP = GapDetected(5, 7, recoverable=True)
 START = Instant(0.0, datetime(2026, 8, 21, tzinfo=UTC))
 
 
-def test_faults_are_the_same_if_the_venue_has_said_the_same() -> None:
+def test_failures_are_the_same_if_the_venue_sent_the_same() -> None:
     gap, protocol = CloseReason.SEQUENCE_GAP, CloseReason.PROTOCOL_ERROR
     assert fault(gap, GAP) == fault(gap, GapDetected(5, 9, recoverable=True))
     assert fault(gap, GAP) != fault(gap, GapDetected(6, 7, recoverable=True))
@@ -216,7 +216,7 @@ def test_the_same_breach_of_the_protocol_days_apart_is_not_the_same_failure(
     assert gives_up(CloseReason.SEQUENCE_GAP, MessageTooLarge(10, 9, "W"), seconds=seconds)
 
 
-def test_what_may_go_better_the_next_time_is_no_fault() -> None:
+def test_temporary_failures_do_not_count_as_the_same() -> None:
     assert fault(CloseReason.SEQUENCE_GAP) is None
     assert fault(CloseReason.SEQUENCE_GAP, GAP, GapClosed(8)) is None
     for reason in (CloseReason.CONNECTION_LOST, CloseReason.PEER_SILENT, CloseReason.LOGGED_OUT):

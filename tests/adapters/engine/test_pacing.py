@@ -99,7 +99,7 @@ def senders(rates: RateBudget, **changes: Any) -> Senders:
 # --- waiting
 
 
-def test_a_message_leaves_when_its_tokens_are_there_and_not_before() -> None:
+def test_a_message_is_sent_when_its_tokens_are_available_and_not_before() -> None:
     line = senders(budget())
     line.send(*(order(f"a{number}") for number in range(4)))
     assert len(line.sent) == 2
@@ -109,7 +109,7 @@ def test_a_message_leaves_when_its_tokens_are_there_and_not_before() -> None:
     assert line.stage.core.pacing._lines == {}
 
 
-def test_who_came_first_leaves_first() -> None:
+def test_waiting_messages_are_sent_in_order() -> None:
     line = senders(budget())
     line.send(order("a1"))
     line.send(order("a2"))
@@ -119,7 +119,7 @@ def test_who_came_first_leaves_first() -> None:
     assert [name for _, name in line.sent] == [f"a{number}" for number in range(1, 9)]
 
 
-def test_a_cancel_overtakes_orders_that_wait_and_is_not_delayed_by_them() -> None:
+def test_a_cancel_overtakes_waiting_orders_without_delay() -> None:
     line = senders(budget(capacity=40, kept_back=0.5))
     for number in range(6):
         line.send(order(f"a{number}"))
@@ -134,7 +134,7 @@ def test_a_cancel_overtakes_orders_that_wait_and_is_not_delayed_by_them() -> Non
     assert [at for at, name in line.sent[-4:]] == [3.2, 4.2, 5.2, 6.2]
 
 
-def test_a_mass_cancel_that_waits_for_its_second_holds_up_no_cancel() -> None:
+def test_a_mass_cancel_waiting_for_its_second_delays_no_cancel() -> None:
     line = senders(budget(capacity=1000))
     line.send(mass_cancel(1))
     line.send(mass_cancel(2))
@@ -143,7 +143,7 @@ def test_a_mass_cancel_that_waits_for_its_second_holds_up_no_cancel() -> None:
     assert line.sent == [(0, "m1"), (0, "c1"), (1, "m2")]
 
 
-def test_who_gives_up_lets_the_next_one_go() -> None:
+def test_giving_up_lets_the_next_message_go() -> None:
     line = senders(budget())
     for number in range(1, 5):
         line.send(order(f"a{number}"))
@@ -157,7 +157,7 @@ def test_who_gives_up_lets_the_next_one_go() -> None:
     line.stage.core.leave_line(gone)
 
 
-def test_who_was_interrupted_before_he_could_leave_holds_nobody_up() -> None:
+def test_an_abandoned_wait_delays_no_other_message() -> None:
     line = senders(budget())
     for number in range(1, 5):
         line.send(order(f"a{number}"))
@@ -166,7 +166,7 @@ def test_who_was_interrupted_before_he_could_leave_holds_nobody_up() -> None:
     assert [name for _, name in line.sent] == ["a1", "a2", "a4"]
 
 
-def test_nobody_is_held_up_by_a_venue_that_does_not_read_but_all_wait() -> None:
+def test_all_messages_wait_for_a_venue_that_does_not_read() -> None:
     line = senders(budget(rate=1e6, capacity=1e7))
     line.stage._carry_to_venue = lambda venue: False  # type: ignore[method-assign]
     for number in range(500):
@@ -185,7 +185,7 @@ def test_nobody_is_held_up_by_a_venue_that_does_not_read_but_all_wait() -> None:
 # --- charging
 
 
-def test_what_was_refused_here_costs_nothing() -> None:
+def test_a_message_refused_locally_costs_no_tokens() -> None:
     rates = budget()
     line = senders(rates)
     turn = line.stage.core.pacing.turn(order(side="?"))  # type: ignore[union-attr]
@@ -225,7 +225,7 @@ def test_a_refusal_for_the_limit_empties_the_bucket() -> None:
     assert line.sent == [(0, "a1"), (1, "a2")]
 
 
-def test_what_rest_spends_is_waited_for() -> None:
+def test_tokens_spent_by_rest_calls_are_waited_for() -> None:
     rates = budget()
     line = senders(rates)
     line.stage.core.spent(15, "write", None)
@@ -254,7 +254,7 @@ def test_two_clients_of_an_account_share_its_budget() -> None:
     assert second.sent[-1] == (2, "b2")
 
 
-def test_the_end_of_a_wait_is_no_reason_to_look_for_ever() -> None:
+def test_the_end_of_a_wait_is_reported_once() -> None:
     """The core reports a due time once, not continuously until the waiting call has checked."""
     line = senders(budget())
     line.send(order("a1"), order("a2"))
@@ -283,7 +283,7 @@ def test_logons_are_charged_and_waited_for() -> None:
     assert rates.wait(Logon, stage.clock.now) > 0.9
 
 
-def test_clients_that_begin_together_are_no_more_than_logons_allow() -> None:
+def test_clients_that_begin_together_keep_the_rate_of_logons() -> None:
     rates = budget()
     stages = [Stage(plan(budget=rates)) for _ in range(20)]
     connecting = []
@@ -356,7 +356,7 @@ NOT_SENT: dict[str, Callable[[RateBudget], object]] = {
 
 
 @pytest.mark.parametrize("why", NOT_SENT)
-def test_a_logon_that_is_not_sent_is_given_back(why: str) -> None:
+def test_the_tokens_of_an_unsent_logon_are_returned(why: str) -> None:
     rates = budget()
     NOT_SENT[why](rates)
     stage = Stage(plan(budget=rates))
@@ -367,7 +367,7 @@ def test_a_logon_that_is_not_sent_is_given_back(why: str) -> None:
     assert logons == (10 if "waits" not in why else 1)
 
 
-def test_connections_that_are_lost_again_and_again_are_no_more_than_logons_allow() -> None:
+def test_repeated_reconnects_keep_the_rate_of_logons() -> None:
     stage = opened(plan(budget=budget()))
     stage.drawn = 0.0  # the policy adds no wait
     for _ in range(20):
@@ -381,7 +381,7 @@ def test_connections_that_are_lost_again_and_again_are_no_more_than_logons_allow
         assert moments[begin + 10] - moments[begin] >= 1 - 1e-6
 
 
-def test_subscriptions_that_are_made_again_are_charged_and_waited_for() -> None:
+def test_repeated_subscriptions_are_charged_and_waited_for() -> None:
     rates = budget()
     stage = opened(plan("KalshiMD", budget=rates))
     stage.drawn = 0.0  # the policy adds no wait

@@ -48,19 +48,19 @@ def test_known_texts_have_advice(text: str, advice: str, cure: Cure) -> None:
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each.name)
-def test_every_reason_of_the_spec_has_advice_of_its_own(refusal: Refusal) -> None:
+def test_every_reason_of_the_spec_has_specific_advice(refusal: Refusal) -> None:
     assert set(_ADVICE) == {each.name for each in REFUSALS}
     assert list(_ADVICE.values()).count(_ADVICE[refusal.name]) == 1
     assert Cure(refusal.cure) in {Cure.ACTION, Cure.TIME, Cure.UNCLEAR}
 
 
-def test_reasons_that_stay_stand_before_those_that_pass() -> None:
+def test_permanent_reasons_are_matched_before_temporary_ones() -> None:
     cures = [refusal.cure for refusal in REFUSALS]
     assert cures == sorted(cures, key=lambda cure: cure == "time")
     assert {"action", "time"} < set(cures)
 
 
-def test_of_a_text_as_long_as_a_message_only_the_beginning_is_looked_at() -> None:
+def test_only_the_beginning_of_a_long_text_is_matched() -> None:
     """Patterns may take quadratic time: 40 KB of these words took half a minute."""
     assert explain_refusal("key " * 100_000)[1] is Cure.UNCLEAR
     assert explain_refusal("x" * (MAX_SEARCHED - 4) + "busy" + "y" * 100_000)[1] is Cure.TIME
@@ -86,7 +86,7 @@ def test_a_refusal_keeps_the_text_of_the_venue() -> None:
         (CloseReason.PROTOCOL_ERROR, "text of the venue"),
     ],
 )
-def test_other_ends_say_what_happened(reason: CloseReason, said: str) -> None:
+def test_other_ends_have_an_error_with_their_cause(reason: CloseReason, said: str) -> None:
     error = logon_error(ended(reason), "host:1")
     assert isinstance(error, LogonFailedError)
     assert said in str(error)

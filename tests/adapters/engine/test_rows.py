@@ -65,7 +65,7 @@ def test_rows_are_written_with_the_number_that_their_event_moves() -> None:
     assert store.written == [({"a1": "1"}, 3), ({"a2": "1"}, 4)]
 
 
-def test_rows_of_an_event_that_moves_no_number_are_written_all_the_same() -> None:
+def test_rows_of_an_event_without_a_number_are_written_too() -> None:
     store = Store()
     stage, rows = trading(store)
     rows["a"] = 1

@@ -32,7 +32,7 @@ def told(before: str) -> tuple[object, ...]:
     return entry.time, entry.direction, entry.connection
 
 
-def test_a_wire_log_tells_time_direction_and_connection(tmp_path: Path) -> None:
+def test_a_wire_log_has_time_direction_and_connection(tmp_path: Path) -> None:
     path = tmp_path / "wire.log"
     with WireLog(path) as log:
         first, second = (log.connect(name, Instant(0.0, NOON)) for name in ("KalshiNR", "KalshiMD"))
@@ -65,11 +65,11 @@ def test_a_wire_log_tells_time_direction_and_connection(tmp_path: Path) -> None:
         ("resent within ", (None, None, None)),
     ],
 )
-def test_other_logs_tell_what_they_do(before: str, expected: tuple[object, ...]) -> None:
+def test_time_and_direction_are_read_from_other_logs(before: str, expected: tuple[object, ...]) -> None:
     assert told(before) == expected
 
 
-def test_what_is_known_of_a_wire_log_is_not_taken_for_another_log() -> None:
+def test_the_format_of_a_wire_log_does_not_apply_to_other_logs() -> None:
     assert told("2026-11-21 12:00:00.123456Z 1 sent     ") == (NOON, "sent", 1)
     assert told("2026-11-21 12:00:00.1234567 1 sent     ") == (NOON, "sent", None)
     assert told("2026-11-21 12:00:00,123456Z 1 sent     ") == (NOON, "sent", None)
@@ -82,13 +82,13 @@ def test_a_valid_message_has_no_problems() -> None:
     assert (entry.message.test_req_id, entry.problems) == ("a", ())
 
 
-def test_a_message_with_problems_is_given_with_them() -> None:
+def test_a_message_has_its_problems() -> None:
     entry = only(fields("35=A", "98=0", "9999=x"))
     assert isinstance(entry.message, Logon)
     assert [problem.tag for problem in entry.problems if problem.tag == 9999] == [9999]
 
 
-def test_a_damaged_message_is_given_without_one() -> None:
+def test_a_damaged_entry_has_no_message() -> None:
     entry = only(b"12:00 " + ORDER + b" rest")
     assert (entry.message, entry.line, entry.cut) == (None, 1, False)
     assert "CheckSum (10)" in str(entry.problems[-1]) or "CheckSum (10)" in " ".join(map(str, entry.problems))
@@ -104,13 +104,13 @@ def test_a_log_without_messages_has_no_entries() -> None:
     assert entries(b"") == entries(b"nothing here\n") == []
 
 
-def test_a_packed_log_is_unpacked(tmp_path: Path) -> None:
+def test_a_compressed_log_is_decompressed(tmp_path: Path) -> None:
     path = tmp_path / "wire.log.gz"
     path.write_bytes(gzip.compress(SOUND + b"\n" + SOUND))
     assert [entry.line for entry in read_log(path)] == [1, 2]
 
 
-def test_a_packed_log_that_is_torn_gives_what_it_holds_and_then_says_so(tmp_path: Path) -> None:
+def test_a_truncated_compressed_log_yields_its_messages_and_then_raises(tmp_path: Path) -> None:
     path = tmp_path / "wire.log.gz"
     path.write_bytes(gzip.compress((SOUND + b"\n") * 20_000)[:-100])
     found: list[LogEntry] = []
@@ -119,7 +119,7 @@ def test_a_packed_log_that_is_torn_gives_what_it_holds_and_then_says_so(tmp_path
     assert len(found) > 1_000
 
 
-def test_what_cannot_be_read_is_the_error_of_the_system(tmp_path: Path) -> None:
+def test_an_unreadable_file_raises_the_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list(read_log(tmp_path / "missing.log"))
     plain = tmp_path / "plain.gz"
@@ -128,7 +128,7 @@ def test_what_cannot_be_read_is_the_error_of_the_system(tmp_path: Path) -> None:
         list(read_log(plain))
 
 
-def test_a_log_is_read_as_it_is_asked_for() -> None:
+def test_a_log_is_read_lazily() -> None:
     class Endless(io.RawIOBase):
         reads = 0
 

@@ -164,7 +164,7 @@ DATA = passing(
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
 @pytest.mark.parametrize("pieces", [1 << 20, 7])
-def test_orders_positions_and_cash_come_out_as_they_were(tmp_path: Path, log: bool, pieces: int) -> None:
+def test_orders_positions_and_cash_are_restored(tmp_path: Path, log: bool, pieces: int) -> None:
     path = write(tmp_path / "day", TRADING, log=log, pieces=pieces)
     live, live_positions = Orders(), Positions()
     orders, positions, cash = Orders(), Positions(), Cash()
@@ -189,7 +189,7 @@ def test_orders_positions_and_cash_come_out_as_they_were(tmp_path: Path, log: bo
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
-def test_books_come_out_as_they_were(tmp_path: Path, log: bool) -> None:
+def test_books_are_restored(tmp_path: Path, log: bool) -> None:
     path = write(tmp_path / "day", DATA, log=log, ended=False)
     books = OrderBooks()
     assert replay(path, books, session_type="KalshiMD") == 3
@@ -207,14 +207,14 @@ def what_happened(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
-def test_what_was_lost_is_told_where_nothing_is_sent_again(tmp_path: Path, log: bool) -> None:
+def test_losses_are_reported_on_a_session_without_resend(tmp_path: Path, log: bool) -> None:
     frames = passing("KalshiMD", [*[("sent", logon()), ("received", logon())], ("received", snapshot(), 4)])
     path = write(tmp_path / "day", frames, log=log)
     lost = [each.what for each in happenings(path) if isinstance(each.what, MessagesLost)]
     assert [(each.begin, each.end) for each in lost] == [(2, 3)]
 
 
-def test_on_a_session_with_resend_what_comes_again_counts_once(tmp_path: Path) -> None:
+def test_on_a_session_with_resend_a_resent_message_counts_once(tmp_path: Path) -> None:
     frames = passing(
         "KalshiRT",
         [
@@ -240,7 +240,7 @@ def test_on_a_session_with_resend_what_comes_again_counts_once(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
-def test_a_reject_names_what_it_answers_and_a_session_ends_once(tmp_path: Path, log: bool) -> None:
+def test_a_reject_names_its_request_and_a_session_ends_once(tmp_path: Path, log: bool) -> None:
     refusal = BusinessMessageReject(ref_msg_type="D", business_reject_reason=0, ref_seq_num=2, text="no")
     first = passing(
         "KalshiNR",
@@ -264,7 +264,7 @@ def test_a_reject_names_what_it_answers_and_a_session_ends_once(tmp_path: Path, 
     assert what_happened(crashed).count("SessionEnded") == 1 + (not log)
 
 
-def test_drop_copy_stands_in_front_of_orders(tmp_path: Path) -> None:
+def test_drop_copy_is_applied_before_orders(tmp_path: Path) -> None:
     frames = passing("KalshiDC", [*[("sent", logon()), ("received", logon())], ("received", report("x", 1))])
     path = write(tmp_path / "day", frames, log=False)
     orders = Orders()
@@ -272,7 +272,7 @@ def test_drop_copy_stands_in_front_of_orders(tmp_path: Path) -> None:
     assert [each.cl_ord_id for each in orders] == ["x"]
 
 
-def test_several_files_are_one(tmp_path: Path) -> None:
+def test_several_files_are_replayed_as_one(tmp_path: Path) -> None:
     with Recorder(tmp_path / "day", max_bytes=300, backups=20) as recorder:
         data = b"".join(data for way, data in DATA if way == "received") + frame(
             "received", 3, snapshot("0.6"), "KalshiMD"
@@ -289,7 +289,7 @@ def test_several_files_are_one(tmp_path: Path) -> None:
     assert best.price == Decimal("0.6")
 
 
-def test_what_was_not_written_makes_books_stale(tmp_path: Path) -> None:
+def test_unwritten_records_make_books_stale(tmp_path: Path) -> None:
     path = tmp_path / "day"
     path.write_bytes(MAGIC + packed(DATA) + pack(NOON, 1, Kind.LOST, b"3"))
     books = OrderBooks()
@@ -321,7 +321,7 @@ def test_damage_makes_books_stale_and_the_command_reports_it(behind: bytes, tmp_
     assert result.exit_code == 0
 
 
-def test_a_sent_record_that_is_no_message_is_left_out(tmp_path: Path) -> None:
+def test_a_sent_record_that_is_no_message_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "day"
     path.write_bytes(MAGIC + pack(NOON, 1, Kind.SENT, b"no message") + packed(DATA))
     assert replay(path, OrderBooks()) == 3

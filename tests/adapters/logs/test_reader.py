@@ -77,7 +77,7 @@ def test_messages_are_found_in_a_log(log: bytes, expected: list[bytes]) -> None:
     assert frames(log) == expected
 
 
-def test_a_text_may_hold_the_separator() -> None:
+def test_a_text_may_contain_the_separator() -> None:
     assert frames(b"8=FIXT.1.1|35=5|58=a|b||c|10=001|")[0] == b"8=FIXT.1.1|35=5|58=a|b||c|10=001|"
     [message] = read(b"8=FIXT.1.1|35=5|58=a|b||c|10=001|")
     assert message.frame == b"8=FIXT.1.1\x0135=5\x0158=a|b||c\x0110=001\x01"
@@ -85,18 +85,18 @@ def test_a_text_may_hold_the_separator() -> None:
     assert message.frame == b"8=FIXT.1.1\x0135=5\x01junk\x0158=a\x0110=001\x01"
 
 
-def test_body_length_tells_a_broken_value_from_two_fields() -> None:
+def test_body_length_distinguishes_a_broken_value_from_two_fields() -> None:
     for place in range(ORDER.index(b"35="), ORDER.index(b"10=123") - 1):
         assert frames(ORDER[:place] + b"\n" + ORDER[place:]) == [ORDER], place
 
 
-def test_a_text_with_escapes_of_the_separator_s_kind() -> None:
+def test_a_text_may_contain_escapes_like_the_separators() -> None:
     text = fields("35=j", "58=a\\b<c^").replace(b"|", b"\x01")
     for separator in SEPARATORS[1:]:
         assert [found.frame for found in read(text.replace(b"\x01", separator))] == [text]
 
 
-def test_a_sound_message_is_found_however_it_is_written() -> None:
+def test_a_valid_message_is_found_in_any_notation() -> None:
     for separator in SEPARATORS:
         for end in (b"\n", b"\r\n", b"'\n", b" and more\n", b""):
             for log in (SOUND + end, SOUND[:-1] + end):
@@ -108,7 +108,7 @@ def test_a_sound_message_is_found_however_it_is_written() -> None:
         assert {first.frame, second.frame} == {SOUND.replace(b"|", b"\x01")}
 
 
-def test_the_checksum_tells_that_a_value_holds_a_line_break() -> None:
+def test_the_checksum_detects_a_line_break_in_a_value() -> None:
     text = b"8=FIXT.1.1\x019=18\x0135=5\x0158=one\n2=two\x01"
     whole = b"%s10=%03d\x01" % (text, sum(text) % 256)
     assert read(whole)[0].frame == whole
@@ -119,14 +119,14 @@ def test_lines_are_counted() -> None:
     assert [message.line for message in read(log)] == [3, 4, 19, 19]
 
 
-def test_a_message_that_never_ends_is_cut() -> None:
+def test_an_endless_message_is_truncated() -> None:
     [first, second] = read(b"8=FIXT.1.1|35=D|11=1|58=" + b"x" * 5000 + b"\n" + LOGON)
     assert first == LoggedMessage(b"8=FIXT.1.1\x0135=D\x0111=1\x01", 1, cut=True)
     assert second.frame.startswith(b"8=FIXT.1.1\x019=10\x01")
     assert second.line == 2
 
 
-def test_many_fields_are_cut_too() -> None:
+def test_a_message_of_too_many_fields_is_truncated() -> None:
     [first, second] = read(b"8=FIXT.1.1|35=D|" + b"11=1|" * 1000 + LOGON)
     assert first.cut
     assert len(first.frame) < 1100
@@ -220,7 +220,7 @@ class Looks:
         b"8" * 20_000,
     ],
 )
-def test_no_byte_is_looked_at_again_and_again(
+def test_every_byte_is_examined_a_bounded_number_of_times(
     log: bytes, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = LogReader()
@@ -233,7 +233,7 @@ def test_no_byte_is_looked_at_again_and_again(
 
 
 @pytest.mark.parametrize("rest", [b"|" * 1_000_000, b"y|z\n" * 50_000, b"|z" * 300_000])
-def test_a_text_of_many_pieces_is_put_together_once(rest: bytes) -> None:
+def test_a_text_of_many_pieces_is_joined_once(rest: bytes) -> None:
     """It took quadratic time: two minutes for a million separators."""
     log = b"8=FIXT.1.1|35=0|58=x" + rest + b"|10=000|"
     [message] = read(log, max_message=2_000_000)
@@ -273,7 +273,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=25).map(b"".join), st.lists(st.integers(0, 600), max_size=12))
-def test_how_a_log_is_cut_into_pieces_makes_no_difference(log: bytes, cuts: list[int]) -> None:
+def test_the_result_does_not_depend_on_how_a_log_is_split(log: bytes, cuts: list[int]) -> None:
     reader = LogReader(256)
     found: list[LoggedMessage] = []
     begin = 0
@@ -286,7 +286,7 @@ def test_how_a_log_is_cut_into_pieces_makes_no_difference(log: bytes, cuts: list
 
 
 @given(st.binary(max_size=300) | st.lists(PIECES, max_size=25).map(b"".join))
-def test_byte_by_byte_is_the_same_as_whole(log: bytes) -> None:
+def test_reading_byte_by_byte_gives_the_same_result(log: bytes) -> None:
     assert read(log, max_message=256, piece=1) == read(log, max_message=256)
 
 
@@ -300,7 +300,7 @@ FIELDS = st.lists(st.tuples(st.integers(11, 30000), VALUE), max_size=12)
 @given(
     st.lists(st.tuples(SEPARATOR, FIELDS, st.sampled_from([b"", b"\n", b" IN ", b"\r\n12:00 "])), max_size=5)
 )
-def test_every_message_is_found_as_it_was(
+def test_every_message_is_found_unchanged(
     messages: list[tuple[bytes, list[tuple[int, bytes]], bytes]],
 ) -> None:
     log, expected = b"", []
@@ -348,12 +348,12 @@ NEARLY = [
 
 
 @given(st.lists(st.sampled_from(NEARLY), max_size=12).map(b"".join), st.integers(1, 60))
-def test_what_is_taken_at_once_is_what_the_careful_steps_put_together(log: bytes, piece: int) -> None:
+def test_the_fast_path_agrees_with_the_full_reader(log: bytes, piece: int) -> None:
     careful = Careful(1024)
     assert read(log, piece=piece) == [*careful.feed(log), *careful.close()]
 
 
-def test_a_message_is_given_with_what_stands_before_it_on_its_line() -> None:
+def test_a_message_has_the_text_before_it_on_its_line() -> None:
     stamp = b"2026-11-21 12:00:00.123456Z 1 sent     "
     log = b"begin\n" + stamp + SOUND + b" and " + SOUND + b"\n" + SOUND + b"\n" + b"x" * 1000 + SOUND
     expected = [stamp, (stamp + SOUND + b" and ")[:MAX_BEFORE], b"", b"x" * MAX_BEFORE]
@@ -361,7 +361,7 @@ def test_a_message_is_given_with_what_stands_before_it_on_its_line() -> None:
         assert [message.before for message in read(log, piece=piece)] == expected
 
 
-def test_a_sound_message_with_something_that_is_no_field_is_read_alike_in_any_pieces() -> None:
+def test_a_valid_message_with_a_malformed_field_is_read_alike_in_any_pieces() -> None:
     log = fields("35=5", "58=a", "ba", "b")
     whole = read(log)
     assert read(log, piece=1) == whole

@@ -33,7 +33,7 @@ def recorded(path: Path) -> list[tuple[float, int, Kind, bytes]]:
     ]
 
 
-def test_what_is_received_is_written_exactly_with_its_time(tmp_path: Path) -> None:
+def test_received_bytes_are_recorded_exactly_with_their_time(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     with Recorder(path) as recorder:
         recorder.on_wire("sent", LOGON[:30], at(0))
@@ -58,7 +58,7 @@ def test_what_is_received_is_written_exactly_with_its_time(tmp_path: Path) -> No
     assert recorded(path)[-1] == (5, 2, Kind.RECEIVED, b"more")
 
 
-def test_a_file_that_ends_anywhere_is_cut_to_its_whole_records(tmp_path: Path) -> None:
+def test_a_truncated_file_is_cut_to_its_complete_records(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     records = [pack(NOON, 1, Kind.RECEIVED, b"one"), pack(NOON, 1, Kind.RECEIVED, b"two")]
     data = MAGIC + b"".join(records)
@@ -143,7 +143,7 @@ def test_damage_ends_with_the_damaged_record_and_is_reported(
 
 
 @pytest.mark.parametrize("size", range(1, EACH))
-def test_a_torn_record_behind_damage_is_cut_and_the_damage_stays(size: int, tmp_path: Path) -> None:
+def test_a_torn_record_behind_damage_is_removed_and_the_damage_kept(size: int, tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     kept = MAGIC + flipped(ONE, 2) + TWO
     path.write_bytes(kept + THREE[:size])
@@ -152,7 +152,7 @@ def test_a_torn_record_behind_damage_is_cut_and_the_damage_stays(size: int, tmp_
     assert path.read_bytes() == kept
 
 
-def test_damaged_first_bytes_of_the_file_are_left_out(tmp_path: Path) -> None:
+def test_damaged_first_bytes_of_the_file_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     path.write_bytes(flipped(MAGIC, 3) + ONE)
     assert is_recording(path)
@@ -165,7 +165,7 @@ def test_damaged_first_bytes_of_the_file_are_left_out(tmp_path: Path) -> None:
         list(recording)
 
 
-def test_damage_over_pieces_of_the_file_is_searched(tmp_path: Path) -> None:
+def test_damage_across_pieces_of_the_file_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     large = record(b"8=FIXT.1.1" * 300_000)
     other = record(b"\x00" * 3_000_000)
@@ -175,7 +175,7 @@ def test_damage_over_pieces_of_the_file_is_searched(tmp_path: Path) -> None:
     assert [len(each) for each in recording.damaged] == [len(large), len(other)]
 
 
-def test_only_so_many_damaged_ranges_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_of_damaged_ranges_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.logs.recording.MAX_DAMAGED", 2)
     path = tmp_path / "day.rec"
     path.write_bytes(MAGIC + (flipped(ONE, 5) + TWO) * 3)
@@ -237,7 +237,7 @@ def test_a_large_recording_is_read_in_pieces(tmp_path: Path) -> None:
     assert list(Recording(path)) == []
 
 
-def test_what_is_no_recording_is_told_and_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_no_recording_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(b"not a recording")
     with pytest.raises(RecordingError, match="no recording"):
@@ -252,7 +252,7 @@ def test_what_is_no_recording_is_told_and_left_alone(tmp_path: Path) -> None:
             Recorder(tmp_path / "day.rec", **wrong)
 
 
-def test_a_recording_that_is_full_is_set_aside(tmp_path: Path) -> None:
+def test_a_full_recording_is_rotated(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     with Recorder(path, max_bytes=100, backups=2) as recorder:
         for number in range(20):
@@ -264,7 +264,7 @@ def test_a_recording_that_is_full_is_set_aside(tmp_path: Path) -> None:
     assert kept == [b"%02d" % number for number in range(20 - len(kept), 20)]
 
 
-def test_a_full_disk_harms_nobody_and_is_told(
+def test_a_full_disk_is_reported_and_does_not_affect_the_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "day.rec"

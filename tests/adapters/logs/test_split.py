@@ -42,7 +42,7 @@ def test_parts_are_read_as_the_whole(log: bytes, piece: int, size: int) -> None:
     assert found == read(log)
 
 
-def test_a_log_is_cut_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_is_split_between_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "PART", 1_000)
     _, number = in_parts(SENT * 100, 64)
     assert number > 5
@@ -61,7 +61,7 @@ def line_of(entry: LogEntry) -> tuple[int, str] | None:
     return None if entry.message is None else (entry.line, entry.message.msg_type)
 
 
-def test_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_give_the_same_result_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "PART", 2_000)
     # No message ends in the middle, so parts wait for each other.
     log = SENT * 100 + b"58=x\n" * 2_000 + SENT * 100
@@ -74,6 +74,6 @@ def fail(found: Iterable[LoggedMessage]) -> None:
     raise LookupError("not for this one")
 
 
-def test_what_the_function_raises_is_raised() -> None:
+def test_exceptions_of_the_function_are_raised() -> None:
     with pytest.raises(LookupError, match="not for this one"):
         list(split.in_processes(fail, [SENT], 1))

@@ -45,7 +45,7 @@ def test_asyncio_in_debug_mode_and_with_eager_tasks(sandbox: Sandbox, factory: s
     asyncio.run(main(), debug=True)
 
 
-def test_who_is_served_at_once_lets_others_run_on_asyncio(
+def test_calls_that_need_not_wait_let_other_tasks_run_on_asyncio(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = 50
@@ -80,7 +80,7 @@ def test_who_is_served_at_once_lets_others_run_on_asyncio(
     assert asyncio.run(turns(0.0)) > many / 2
 
 
-def test_who_is_served_at_once_can_be_cancelled_on_asyncio(
+def test_calls_that_need_not_wait_can_be_cancelled_on_asyncio(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
@@ -96,7 +96,7 @@ def test_who_is_served_at_once_can_be_cancelled_on_asyncio(
     asyncio.run(main())
 
 
-def test_an_asyncio_client_that_was_left_is_held_by_no_timer(sandbox: Sandbox) -> None:
+def test_no_timer_keeps_a_closed_asyncio_client_alive(sandbox: Sandbox) -> None:
     async def main() -> None:
         async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
             await client.receive(3600)
@@ -109,7 +109,7 @@ def test_an_asyncio_client_that_was_left_is_held_by_no_timer(sandbox: Sandbox) -
     asyncio.run(main())
 
 
-def test_an_asyncio_client_goes_on_in_another_loop(sandbox: Sandbox) -> None:
+def test_an_asyncio_client_can_be_reopened_in_another_loop(sandbox: Sandbox) -> None:
     client = kalshi_fix_adapters.asyncio.order_entry(**options(sandbox))
 
     async def open_and_trade() -> None:
@@ -142,7 +142,7 @@ def test_every_call_of_trios_client_is_one_checkpoint(sandbox: Sandbox) -> None:
     trio.run(main)
 
 
-def test_an_asyncio_loop_that_is_closed_takes_its_clients_along(sandbox: Sandbox) -> None:
+def test_closing_an_asyncio_loop_closes_its_clients(sandbox: Sandbox) -> None:
     async def main() -> None:
         client = kalshi_fix_adapters.asyncio.order_entry(**options(sandbox, port=relay.port))
         await client.open()

@@ -41,7 +41,7 @@ def run(loop: Loop, use: Callable[[Notifier, Callable[[], Awaitable[None]]], Awa
     loop.run(main)
 
 
-def test_all_that_wait_are_woken_and_nobody_later(loop: Loop) -> None:
+def test_all_current_waiters_are_woken_and_no_later_ones(loop: Loop) -> None:
     async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
         woken = []
 
@@ -63,7 +63,7 @@ def test_all_that_wait_are_woken_and_nobody_later(loop: Loop) -> None:
     run(loop, use)
 
 
-def test_each_waits_for_its_own_time(loop: Loop) -> None:
+def test_each_waiter_has_its_own_timeout(loop: Loop) -> None:
     async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
         told: list[tuple[float, bool]] = []
 
@@ -86,7 +86,7 @@ def test_each_waits_for_its_own_time(loop: Loop) -> None:
     run(loop, use)
 
 
-def test_who_is_cancelled_waits_no_more(loop: Loop) -> None:
+def test_a_cancelled_waiter_is_removed(loop: Loop) -> None:
     async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
         for _ in range(3):
             with pytest.raises((TimeoutError, trio.TooSlowError)):

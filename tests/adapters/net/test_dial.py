@@ -84,14 +84,14 @@ def run(steps: Steps, monkeypatch: pytest.MonkeyPatch, dialer: Dialer | None = N
 LOCAL = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 
-def test_what_carries_the_bytes_comes_of_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_transport_is_the_result_of_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(at("127.0.0.1"), None)
     assert run(steps, monkeypatch) == "carried"
     assert steps.seen == ["resolve", "tcp", "secure"]
     assert steps.allowed == [6.0]
 
 
-def test_an_address_that_leads_nowhere_leaves_time_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_address_leaves_time_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(at(*LOCAL), TimeoutError(), ConnectionRefusedError(), None)
     assert run(steps, monkeypatch) == "carried"
     assert steps.allowed == [2.0, 2.0, 4.0]
@@ -135,7 +135,7 @@ def test_a_host_that_cannot_be_dialled(
     assert not steps.tried
 
 
-def test_the_last_address_speaks_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_the_last_address_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConnectionFailedError, match="refused the connection"):
         run(Steps(at(*LOCAL[:2]), TimeoutError(), ConnectionRefusedError()), monkeypatch)
     with pytest.raises(ConnectTimeoutError, match="did not accept a connection within 6 s"):
@@ -158,7 +158,7 @@ def test_an_address_that_this_machine_has_no_sockets_for_leaves_the_others(
         run(Steps([v6]), monkeypatch)
 
 
-def test_a_socket_that_is_being_connected_is_closed_by_a_cancellation(
+def test_a_cancellation_closes_a_connecting_socket(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     steps = Steps(at("127.0.0.1"), asyncio.CancelledError())
@@ -168,7 +168,7 @@ def test_a_socket_that_is_being_connected_is_closed_by_a_cancellation(
     assert "tcp" not in steps.seen
 
 
-def test_what_fails_at_the_handshake_is_put_into_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handshake_failure_has_a_readable_error(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(at("127.0.0.1"), None)
     steps.fails = ConnectionResetError(104, "reset")
     with pytest.raises(TlsError, match="closed the connection during the TLS handshake"):

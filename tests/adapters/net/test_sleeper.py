@@ -7,7 +7,7 @@ import socket
 from kalshi_fix_adapters.net.sleeper import READ, READY, WOKEN, WRITE, Sleeper
 
 
-def test_a_sleeper() -> None:
+def test_a_sleeper_ends_by_wake_up_or_timeout() -> None:
     sleeper = Sleeper()
     ours, theirs = socket.socketpair()
     with ours, theirs:

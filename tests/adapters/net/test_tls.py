@@ -49,7 +49,7 @@ def test_an_own_authority_in_a_file(tmp_path: Path) -> None:
     assert shake_hands(Tls(ca_file=path))
 
 
-def test_the_server_name_may_be_another_than_the_hosts() -> None:
+def test_the_server_name_may_differ_from_the_host() -> None:
     elsewhere = ISSUER.issue(names=["fix.example"])
     with pytest.raises(CertificateRejectedError, match="is not for localhost"):
         shake_hands(TRUST, elsewhere, host="localhost")
@@ -57,7 +57,7 @@ def test_the_server_name_may_be_another_than_the_hosts() -> None:
 
 
 @pytest.mark.parametrize("settings", TRUSTED.values(), ids=TRUSTED)
-def test_what_can_be_right_with_it(settings: Tls) -> None:
+def test_valid_trust_settings_are_accepted(settings: Tls) -> None:
     assert shake_hands(settings) in {"TLSv1.2", "TLSv1.3"}
 
 
@@ -68,7 +68,7 @@ def _raiser(error: BaseException) -> Callable[..., Any]:
     return fail
 
 
-def test_a_pinned_certificate_stands_for_itself(tmp_path: Path) -> None:
+def test_a_pinned_certificate_needs_no_authority(tmp_path: Path) -> None:
     path = tmp_path / "venue.pem"
     path.write_text("subject=/CN=localhost\n" + leaf(GOOD))
     pin = fingerprint(GOOD)
@@ -77,12 +77,12 @@ def test_a_pinned_certificate_stands_for_itself(tmp_path: Path) -> None:
     assert shake_hands(Tls(pinned_sha256=colons), host="localhost")
 
 
-def test_tls_1_1_is_not_spoken() -> None:
+def test_tls_1_1_is_refused() -> None:
     assert Tls().context().minimum_version is ssl.TLSVersion.TLSv1_2
     assert Tls(pinned_sha256=fingerprint(GOOD)).context().minimum_version is ssl.TLSVersion.TLSv1_2
 
 
-def test_settings_that_cannot_be_used_say_what_to_do(tmp_path: Path) -> None:
+def test_the_error_for_unusable_settings_names_the_remedy(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("nothing")
     for settings, text in (
@@ -107,7 +107,7 @@ def test_a_server_name_must_be_one(name: str) -> None:
 # --- obstacles
 
 
-def test_a_network_that_does_not_lead_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_network_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", _raiser(OSError(101, "Network is unreachable")))
     with pytest.raises(ConnectionFailedError, match=r"cannot be reached \(Network is unreachable\)"):
         open_socket(HOST, 1, Tls(), 10)
@@ -124,7 +124,7 @@ def test_the_second_address_is_tried_when_the_first_refuses(monkeypatch: pytest.
             assert found.getpeername() == (HOST, port)
 
 
-def test_a_connection_that_comes_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handshake_has_no_more_time_than_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.chain([0.0, 4.0, 4.0, 4.0, 4.0], itertools.repeat(5.0))
     monkeypatch.setattr("kalshi_fix_adapters.net.dial.time.monotonic", lambda: next(clock))
     with (
@@ -150,7 +150,7 @@ def test_a_server_that_has_gone_before_the_handshake(monkeypatch: pytest.MonkeyP
         open_socket(HOST, port, Tls(), 10)
 
 
-def test_what_openssl_says_is_put_into_words() -> None:
+def test_openssl_errors_have_readable_texts() -> None:
     dialer = Dialer("venue", 1, Tls(), 10)
     text = str(dialer.not_secured(_ssl_error("TLSV1_ALERT_PROTOCOL_VERSION")))
     assert text.startswith("venue:1 offers no TLS 1.2 or newer")
@@ -159,7 +159,7 @@ def test_what_openssl_says_is_put_into_words() -> None:
     )
 
 
-def test_what_an_event_loop_wraps_the_cause_in_makes_no_difference() -> None:
+def test_exceptions_wrapped_by_an_event_loop_are_unwrapped() -> None:
     dialer = Dialer("::1", 1, Tls(), 10)
     refused = ConnectionRefusedError()
     chained = RuntimeError("broken")
@@ -178,7 +178,7 @@ def test_what_an_event_loop_wraps_the_cause_in_makes_no_difference() -> None:
     assert "(no address)" in str(dialer.not_connected(None))
 
 
-def test_an_interrupt_closes_what_was_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_closes_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[socket.socket] = []
     monkeypatch.setattr(socket.socket, "connect", _raiser(KeyboardInterrupt()))
     close = socket.socket.close
@@ -207,7 +207,7 @@ def test_plain_tcp_to_this_machine() -> None:
         assert not isinstance(found, ssl.SSLSocket)
 
 
-def test_plain_tcp_further_away_must_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_tcp_to_other_machines_must_be_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", _raiser(ConnectionRefusedError()))
     with pytest.raises(ConnectionFailedError, match="refused"):
         open_socket("192.0.2.1", 8228, Plaintext(allow_remote=True), 10)

@@ -46,7 +46,7 @@ def test_an_interrupt_at_any_point_leaves_the_lock_free(kind: Callable[[], Any])
     assert at > 2
 
 
-def test_an_interrupt_takes_nothing_from_who_held_the_lock_already() -> None:
+def test_an_interrupt_in_a_nested_with_keeps_the_outer_lock() -> None:
     at, struck = 0, True
     while struck:
         lock = ReentrantLock()
@@ -58,7 +58,7 @@ def test_an_interrupt_takes_nothing_from_who_held_the_lock_already() -> None:
     assert at > 2
 
 
-def test_a_lock_says_whether_it_is_held() -> None:
+def test_a_lock_reports_whether_it_is_held() -> None:
     lock = Lock()
     assert not lock.locked()
     with lock:

@@ -164,7 +164,7 @@ def test_without_tls_the_handshake_takes_no_time(clock: Clock, notes: Notes) -> 
     assert notes.timings == [LogonTiming(tcp=0.5, tls=0.0, logon=1.0)] * 2
 
 
-def test_an_order_is_timed_up_to_the_first_that_names_it(clock: Clock, notes: Notes) -> None:
+def test_an_order_is_timed_up_to_the_first_message_that_names_it(clock: Clock, notes: Notes) -> None:
     observers = Dispatcher("KalshiNR", notes)
     observers.sent(order("a"), clock.now)
     observers.sent(order("b"), clock.advance(1))
@@ -205,7 +205,7 @@ def test_orders_that_are_never_answered_take_bounded_memory(
     assert [t.test_req_id for t in notes.timings if isinstance(t, HeartbeatTiming)] == ["2", "3", "4"]
 
 
-def test_a_test_request_is_timed_whoever_asked(clock: Clock, notes: Notes) -> None:
+def test_every_test_request_is_timed(clock: Clock, notes: Notes) -> None:
     observers = Dispatcher("KalshiNR", notes)
     observers.tested("mine", clock.now)
     observers.event(PeerSilent("its own"), clock.advance(1))
@@ -219,7 +219,7 @@ def test_a_test_request_is_timed_whoever_asked(clock: Clock, notes: Notes) -> No
     assert len(notes.timings) == 2
 
 
-def test_orders_are_not_remembered_when_nobody_asks(clock: Clock) -> None:
+def test_orders_are_not_tracked_without_an_observer_of_timings(clock: Clock) -> None:
     observers = Dispatcher("KalshiNR")
     observers.sent(order("a"), clock.now)
     assert not observers._timings._orders
@@ -228,7 +228,7 @@ def test_orders_are_not_remembered_when_nobody_asks(clock: Clock) -> None:
 # --- notification of observers
 
 
-def test_observers_are_told_of_everything_with_the_time(clock: Clock, notes: Notes) -> None:
+def test_observers_are_notified_of_everything_with_the_time(clock: Clock, notes: Notes) -> None:
     other = Notes()
     observers = Dispatcher("KalshiNR", [notes, other])
     observers.connected("fix.example", clock.now, secured=True)
@@ -249,7 +249,7 @@ def test_observers_are_told_of_everything_with_the_time(clock: Clock, notes: Not
     assert notes.times == {clock.monotonic}
 
 
-def test_an_observer_that_raises_is_switched_off_and_harms_nobody(
+def test_an_observer_that_raises_is_disabled_and_affects_no_other(
     clock: Clock, notes: Notes, caplog: pytest.LogCaptureFixture
 ) -> None:
     raising, same = Raising(), Raising()
@@ -267,7 +267,7 @@ def test_an_observer_that_raises_is_switched_off_and_harms_nobody(
     assert "the signature" not in told.message
 
 
-def test_for_observers_that_are_switched_off_nothing_is_done(clock: Clock) -> None:
+def test_no_work_is_done_for_disabled_observers(clock: Clock) -> None:
     observers = Dispatcher("KalshiNR", Raising())
     assert (observers.follows_messages, observers.follows_orders) == (True, False)
     assert observers.on_wire is not None
@@ -276,7 +276,7 @@ def test_for_observers_that_are_switched_off_nothing_is_done(clock: Clock) -> No
     assert observers.on_wire is None
 
 
-def test_the_hooks_of_an_observer_do_nothing_by_themselves(clock: Clock) -> None:
+def test_the_default_hooks_of_an_observer_do_nothing(clock: Clock) -> None:
     observer = Observer()
     observer.on_wire("sent", b"", clock.now)
     observer.on_state(State.DISCONNECTED, State.CLOSED, clock.now)
@@ -325,7 +325,7 @@ def test_a_filter_that_raises_ends_no_session(clock: Clock, caplog: pytest.LogCa
 # --- messages
 
 
-def test_messages_are_logged_only_when_asked_for(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_messages_are_logged_only_when_enabled(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     observers = Dispatcher("KalshiNR")
     message = raw("35=0|49=me|56=KalshiNR|34=2|52=20261121-12:00:30.000")
     observers.wire("sent", message, clock.now)

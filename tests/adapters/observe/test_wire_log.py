@@ -59,7 +59,7 @@ def path(tmp_path: Path) -> Path:
 # --- contents
 
 
-def test_what_is_larger_than_the_session_accepts_is_noted(path: Path) -> None:
+def test_oversized_messages_are_noted(path: Path) -> None:
     with WireLog(path) as log:
         for limit in (len(ORDER), 60):
             connection = log.connect("KalshiNR", NOW, max_message_size=limit)
@@ -96,7 +96,7 @@ def test_time_is_utc_whatever_the_zone(path: Path) -> None:
     assert path.read_text() == "2026-11-21 12:00:00.000007Z 1 connected to a\\nb\\\\\\xfc\n"
 
 
-def test_a_log_goes_on_and_gets_the_right_mode(path: Path) -> None:
+def test_a_log_is_continued_and_gets_the_right_mode(path: Path) -> None:
     path.write_text("old\n")
     path.chmod(0o644)
     with WireLog(str(path)) as log:
@@ -105,7 +105,7 @@ def test_a_log_goes_on_and_gets_the_right_mode(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_connections_are_told_apart(path: Path) -> None:
+def test_connections_are_numbered(path: Path) -> None:
     with WireLog(path) as log:
         one, two = log.connect("one", NOW), log.connect("two", NOW)
         one.wire("sent", ORDER[:30], NOW)
@@ -119,7 +119,7 @@ def test_connections_are_told_apart(path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["sent", "received"]), st.integers(1, 200)), max_size=60))
-def test_how_the_stream_was_cut_makes_no_difference(portions: list[tuple[Direction, int]]) -> None:
+def test_the_log_does_not_depend_on_how_the_stream_is_split(portions: list[tuple[Direction, int]]) -> None:
     streams = {"sent": LOGON + ORDER + HEARTBEAT + ORDER, "received": HEARTBEAT * 4 + b"?" + ORDER}
     whole, cut = Transcript(), Transcript()
     expected = {name: whole.feed(name, data, NOW) for name, data in streams.items()}  # type: ignore[arg-type]
@@ -134,7 +134,7 @@ def test_how_the_stream_was_cut_makes_no_difference(portions: list[tuple[Directi
 # --- bytes that are no message
 
 
-def test_bytes_that_are_no_message_are_shown_in_a_safe_form() -> None:
+def test_bytes_that_are_no_message_are_escaped() -> None:
     transcript = Transcript()
     assert transcript.feed("received", b"HTTP/1.1 400\r\n|\\\x1b[2J\xff", NOW) == []
     assert transcript.feed("received", HEARTBEAT, NOW) == [
@@ -146,7 +146,7 @@ def test_bytes_that_are_no_message_are_shown_in_a_safe_form() -> None:
     ]
 
 
-def test_what_was_not_whole_at_the_end_is_shown_then(path: Path) -> None:
+def test_an_incomplete_message_is_shown_at_the_end(path: Path) -> None:
     with WireLog(path) as log:
         connection = log.connect("x", NOW)
         connection.wire("received", b"220 mail.example ESMTP\r\n", NOW)
@@ -166,7 +166,7 @@ def test_what_was_not_whole_at_the_end_is_shown_then(path: Path) -> None:
     ]
 
 
-def test_a_message_that_never_ends_does_not_hide_the_others_for_ever() -> None:
+def test_an_endless_message_does_not_hide_later_ones_for_ever() -> None:
     transcript = Transcript()
     stuck = b"8=FIXT.1.1\x019=90000\x0135=D\x01"
     assert transcript.feed("received", stuck, NOW) == []
@@ -189,7 +189,7 @@ def test_a_busy_stream_that_always_ends_within_a_message_loses_none() -> None:
 
 
 @given(st.text(st.characters(codec="latin-1", exclude_characters="\x01"), min_size=1, max_size=60))
-def test_whatever_a_value_holds_the_line_has_one_reading(text: str) -> None:
+def test_a_line_is_unambiguous_for_any_value(text: str) -> None:
     frame = encode_frame("FIXT.1.1", b"35=j\x0158=" + text.encode("latin-1") + b"\x01372=D\x01")
     line = printable(frame)
     assert line.isascii()
@@ -201,7 +201,7 @@ def test_whatever_a_value_holds_the_line_has_one_reading(text: str) -> None:
         assert [logged.frame for logged in found] == [frame]
 
 
-def test_the_command_reads_it(path: Path) -> None:
+def test_the_command_reads_the_wire_log(path: Path) -> None:
     reject = raw("35=j|49=KalshiNR|56=me|34=3|52=20261121-12:00:31.000|45=2|372=D|380=3|58=a\\b\n§")
     reject = encode_frame("FIXT.1.1", reject[reject.index(b"35=") : -7].replace(b"\\", b"|"))
     with WireLog(path) as log:
@@ -240,7 +240,7 @@ SIGNATURE_WITH_SOH = b"hush\x01hush\x0199=hush\x01"
         b"0000000000554=hush\x01",
     ],
 )
-def test_secrets_are_not_in_it(fields: bytes) -> None:
+def test_the_wire_log_contains_no_secrets(fields: bytes) -> None:
     frame = encode_frame("FIXT.1.1", b"35=A\x01108=30\x01" + fields)
     safe = without_secrets(frame)
     assert b"hush" not in safe
@@ -255,7 +255,7 @@ def test_secrets_are_not_in_it(fields: bytes) -> None:
         assert "hush" not in "".join(lines)
 
 
-def test_a_secret_keeps_its_place_and_what_is_no_secret_stays() -> None:
+def test_secrets_are_masked_in_place_and_other_fields_kept() -> None:
     assert printable(without_secrets(LOGON)).split("|")[2:-2] == [
         *("35=A", "49=me", "56=KalshiNR", "34=1", "52=20261121-12:00:00.000", f"95={len(SECRET)}"),
         *(f"96={'*' * len(SECRET)}", "98=0", "108=30", "141=Y", "1137=9"),
@@ -283,7 +283,7 @@ def full_log(path: Path, **limits: Any) -> tuple[WireLog, list[str]]:
     return log, [f"{second:02}.000007Z 1 sent     {shown(HEARTBEAT)}" for second in range(10)]
 
 
-def test_a_full_file_is_set_aside(path: Path) -> None:
+def test_a_full_file_is_rotated(path: Path) -> None:
     log, expected = full_log(path, max_bytes=400, backups=20)
     log.close()
     files = sorted(path.parent.iterdir(), key=lambda file: -int(file.suffix[1:]) if file != path else 0)
@@ -298,7 +298,7 @@ def test_a_full_file_is_set_aside(path: Path) -> None:
     assert log.lost == 0
 
 
-def test_only_so_many_files_are_kept(path: Path) -> None:
+def test_the_number_of_files_is_bounded(path: Path) -> None:
     log, expected = full_log(path, max_bytes=400, backups=2)
     log.close()
     assert sorted(file.name for file in path.parent.iterdir()) == ["wire.log", "wire.log.1", "wire.log.2"]
@@ -310,7 +310,7 @@ def test_only_so_many_files_are_kept(path: Path) -> None:
     assert len(list(path.parent.iterdir())) == 3
 
 
-def test_a_log_without_limit_and_a_message_larger_than_it(path: Path) -> None:
+def test_a_log_may_have_no_limit_and_a_message_may_exceed_the_limit(path: Path) -> None:
     full_log(path, max_bytes=None)[0].close()
     assert [file.name for file in path.parent.iterdir()] == ["wire.log"]
     path.unlink()
@@ -318,7 +318,7 @@ def test_a_log_without_limit_and_a_message_larger_than_it(path: Path) -> None:
     assert path.read_text().count("\n") == 2  # the line that the connection continues, and the message
 
 
-def test_settings_that_make_no_sense(path: Path, tmp_path: Path) -> None:
+def test_invalid_settings_are_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="max_bytes must be 1 or more"):
         WireLog(path, max_bytes=0)
     with pytest.raises(ConfigurationError, match="backups must be 0 or more"):
@@ -375,7 +375,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
     return disk
 
 
-def test_a_full_disk_is_told_once_and_counted(
+def test_a_full_disk_is_reported_once_and_counted(
     path: Path, disk: FullDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = WireLog(path)
@@ -419,7 +419,7 @@ def test_a_real_limit_of_the_system(path: Path) -> None:
     log.close()
 
 
-def test_a_file_that_cannot_be_set_aside_grows(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_cannot_be_rotated_grows(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.with_name("wire.log.1").mkdir()
     path.with_name("wire.log.2").write_text("")
     log, expected = full_log(path, max_bytes=400, backups=2)
@@ -430,7 +430,7 @@ def test_a_file_that_cannot_be_set_aside_grows(path: Path, caplog: pytest.LogCap
     assert "cannot be set aside" in caplog.records[0].message
 
 
-def test_what_comes_after_the_end_counts_as_lost(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_messages_after_closing_count_as_lost(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     log = WireLog(path)
     connection = log.connect("x", NOW)
     log.close()
@@ -440,7 +440,7 @@ def test_what_comes_after_the_end_counts_as_lost(path: Path, caplog: pytest.LogC
     assert not caplog.records
 
 
-def test_who_names_the_same_path_shares_the_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_path_shares_one_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = borrow(path)
     monkeypatch.chdir(path.parent)
     two = borrow(path.name)

@@ -84,7 +84,7 @@ def writing(path: Path, sync: str) -> Iterator[Callable[[int], tuple[int, IO[str
 
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
-def test_a_process_killed_at_any_moment_leaves_every_step_that_it_told_of(tmp_path: Path, sync: str) -> None:
+def test_a_killed_process_leaves_every_step_that_it_reported(tmp_path: Path, sync: str) -> None:
     random, course, done, path = Random(4), Course(), 0, tmp_path / FILE
     with writing(path, sync) as start:
         for kill in range(40):
@@ -100,7 +100,7 @@ def test_a_process_killed_at_any_moment_leaves_every_step_that_it_told_of(tmp_pa
     assert done > 400
 
 
-def test_a_look_at_a_store_that_is_being_written_sees_one_moment_of_it(tmp_path: Path) -> None:
+def test_reading_a_store_that_is_being_written_gives_a_consistent_snapshot(tmp_path: Path) -> None:
     course, path = Course(), tmp_path / FILE
     with writing(path, "normal") as start:
         victim, told = start(0)
@@ -126,7 +126,7 @@ def with_small_pages(path: Path) -> None:
 
 
 @pytest.mark.parametrize("rest", [b"", bytes(600), bytes(range(256)) * 3], ids=["cut", "zeros", "garbage"])
-def test_a_commit_cut_at_any_byte_is_there_as_a_whole_or_not_at_all(tmp_path: Path, rest: bytes) -> None:
+def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, rest: bytes) -> None:
     course, disk = Course(), Disk(tmp_path / FILE)
     with_small_pages(disk.path)
     torn = tmp_path / "torn" / FILE
@@ -151,7 +151,7 @@ def test_a_commit_cut_at_any_byte_is_there_as_a_whole_or_not_at_all(tmp_path: Pa
 
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
-def test_after_a_loss_of_power_everything_synced_is_there(tmp_path: Path, sync: str) -> None:
+def test_after_a_power_loss_everything_synced_is_present(tmp_path: Path, sync: str) -> None:
     random, course = Random(5), Course()
     disk = Disk(tmp_path / FILE, checkpoint_pages=20)
     torn = tmp_path / "torn" / FILE
@@ -176,7 +176,7 @@ def test_after_a_loss_of_power_everything_synced_is_there(tmp_path: Path, sync: 
     assert 0 < lost < 40 if sync == "full" else lost > 100
 
 
-def test_a_checkpoint_torn_by_a_loss_of_power_loses_nothing(tmp_path: Path) -> None:
+def test_a_checkpoint_torn_by_a_power_loss_loses_nothing(tmp_path: Path) -> None:
     random, course = Random(6), Course()
     disk = Disk(tmp_path / FILE, checkpoint_pages=20)
     torn = tmp_path / "torn" / FILE

@@ -72,7 +72,7 @@ def test_an_empty_file_is_not_a_new_store(tmp_path: Path) -> None:
     assert "is empty or belongs to another program" in refused(tmp_path / FILE)
 
 
-def test_the_database_of_another_program(tmp_path: Path) -> None:
+def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
     execute(tmp_path / FILE, "CREATE TABLE session (a)", "PRAGMA user_version = 1")
     assert "is empty or belongs to another program" in refused(tmp_path / FILE)
 
@@ -85,12 +85,12 @@ def test_the_database_of_another_program(tmp_path: Path) -> None:
         (VERSION - 1, f"has the unknown layout {VERSION - 1}"),
     ],
 )
-def test_other_layouts(path: Path, version: int, said: str) -> None:
+def test_stores_of_other_layouts_are_refused(path: Path, version: int, said: str) -> None:
     execute(path, f"PRAGMA user_version = {version}")
     assert said in refused(path)
 
 
-def test_a_folder(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE / "inside").mkdir(parents=True)
     with pytest.raises(StoreError, match="cannot be opened"):
         SqliteStore(tmp_path / FILE, owner=OWNER)
@@ -98,7 +98,7 @@ def test_a_folder(tmp_path: Path) -> None:
         read_summary(tmp_path / FILE)
 
 
-def test_nothing_to_look_at(tmp_path: Path) -> None:
+def test_a_missing_file_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no file"):
         read_summary(tmp_path / FILE)
     assert list(tmp_path.iterdir()) == []
@@ -107,7 +107,7 @@ def test_nothing_to_look_at(tmp_path: Path) -> None:
 # --- damaged stores
 
 
-def test_a_log_without_its_file_is_not_begun_upon(path: Path) -> None:
+def test_a_log_without_its_database_is_refused(path: Path) -> None:
     log_of(path).write_bytes(b"x")
     path.unlink()
     assert f"is missing, but {FILE}-wal beside it is not" in refused(path)
@@ -115,9 +115,7 @@ def test_a_log_without_its_file_is_not_begun_upon(path: Path) -> None:
     opened(path).close()
 
 
-def test_a_creation_that_was_interrupted_is_begun_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_creation_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
@@ -144,7 +142,7 @@ def is_noticed(path: Path, data: bytes, truth: tuple[Any, ...]) -> bool:
     return False
 
 
-def test_a_file_that_lost_its_end(path: Path) -> None:
+def test_a_truncated_file_is_detected(path: Path) -> None:
     whole = path.read_bytes()
     with opened(path) as store:
         truth = contents(store)
@@ -164,7 +162,7 @@ def test_a_file_with_a_changed_byte_never_gives_wrong_numbers_or_messages(path: 
     assert noticed > 200
 
 
-def test_a_message_that_is_not_as_it_was_is_not_given_out(path: Path) -> None:
+def test_a_changed_message_is_not_returned(path: Path) -> None:
     execute(path, "UPDATE sent SET frame = 'x' || frame WHERE seq_num = 20")
     with opened(path) as store:
         assert store.find(19)
@@ -187,14 +185,14 @@ def test_a_message_that_is_not_as_it_was_is_not_given_out(path: Path) -> None:
         ("DROP TABLE session", "no such table"),
     ],
 )
-def test_numbers_that_are_not_as_they_were(path: Path, statement: str, said: str) -> None:
+def test_changed_numbers_are_detected(path: Path, statement: str, said: str) -> None:
     execute(path, statement)
     text = refused(path)
     assert "is damaged" in text
     assert said in text
 
 
-def test_requests_that_are_not_as_they_were(path: Path) -> None:
+def test_changed_requests_are_detected(path: Path) -> None:
     execute(path, "UPDATE request SET request_id = 'order-3' WHERE request_id = 'order-2'")
     with opened(path) as store, pytest.raises(StoreError, match="a check sum is wrong"):
         store.open_requests()
@@ -202,7 +200,7 @@ def test_requests_that_are_not_as_they_were(path: Path) -> None:
         read_summary(path)
 
 
-def test_messages_that_are_missing(path: Path) -> None:
+def test_missing_messages_are_detected(path: Path) -> None:
     execute(path, "DELETE FROM sent")
     with opened(path, max_messages=1) as store:
         send(store, 5)
@@ -210,7 +208,7 @@ def test_messages_that_are_missing(path: Path) -> None:
             store.commit()
 
 
-def test_a_look_checks_the_whole_file(path: Path) -> None:
+def test_reading_a_summary_checks_the_whole_file(path: Path) -> None:
     data = bytearray(path.read_bytes())
     page = data.rindex(b"frame 20")
     data[page - page % 4096 : page - page % 4096 + 100] = bytes(100)
@@ -243,7 +241,7 @@ def failing(statement: str) -> type[SqliteStore]:
         ("PRAGMA query_only = ON", "may not be written"),
     ],
 )
-def test_a_disk_that_is_full_or_only_to_be_read(path: Path, statement: str, said: str) -> None:
+def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, said: str) -> None:
     store = failing(statement)(path, owner=OWNER)
     send(store, 100, size=500)
     with pytest.raises(StoreError, match=said):
@@ -261,7 +259,7 @@ def test_a_disk_that_is_full_or_only_to_be_read(path: Path, statement: str, said
         assert (store.next_outgoing, len(kept(store)), store.next_incoming) == (41, 40, 17)
 
 
-def test_a_last_commit_that_fails_is_told_and_the_file_let_go(path: Path) -> None:
+def test_a_failing_last_commit_is_raised_and_the_file_released(path: Path) -> None:
     with (
         pytest.raises(StoreError, match="may not be written"),
         failing("PRAGMA query_only = ON")(path, owner=OWNER) as store,
@@ -271,7 +269,7 @@ def test_a_last_commit_that_fails_is_told_and_the_file_let_go(path: Path) -> Non
         assert store.next_outgoing == 41
 
 
-def test_a_file_that_another_program_writes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_locked_by_another_program_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.tables.BUSY_SECONDS", 0)
     with closing(sqlite3.connect(path, isolation_level=None)) as other, opened(path) as store:
         other.execute("BEGIN IMMEDIATE")
@@ -301,7 +299,7 @@ store.close()
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on this system")
 @pytest.mark.parametrize("limit", [40_000, 300_001, 5_000_000])
-def test_a_file_that_may_not_grow(tmp_path: Path, limit: int) -> None:
+def test_a_file_size_limit_is_an_error(tmp_path: Path, limit: int) -> None:
     committed, said = python(LIMITED, tmp_path, str(limit)).split(" ", 1)
     assert "look whether the disk is full or failing and how large a file may grow" in said
     with opened(tmp_path) as store:
@@ -320,13 +318,13 @@ def lock_is_a_folder(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("place", [not_a_folder, lock_is_a_folder])
-def test_a_place_where_nothing_can_be_made(tmp_path: Path, place: Callable[[Path], Path]) -> None:
+def test_an_unwritable_place_is_an_error(tmp_path: Path, place: Callable[[Path], Path]) -> None:
     with pytest.raises(StoreError, match=r"cannot be opened.*let this user write in"):
         SqliteStore(place(tmp_path), owner=OWNER)
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="this user may write everywhere")
-def test_a_folder_that_may_not_be_written(path: Path) -> None:
+def test_a_read_only_folder_is_an_error(path: Path) -> None:
     path.with_name(f"{FILE}.lock").unlink()
     path.parent.chmod(0o500)
     try:

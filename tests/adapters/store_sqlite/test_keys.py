@@ -43,7 +43,7 @@ def fill(folder: Path, owner: StoreOwner = OWNER) -> Path:
     return path
 
 
-def test_a_new_key_beside_the_store_of_another_one_is_an_error_with_the_command(tmp_path: Path) -> None:
+def test_a_new_key_next_to_the_store_of_another_is_an_error_with_the_command(tmp_path: Path) -> None:
     old = fill(tmp_path)
     with pytest.raises(KeyChangedError, match=r"has no store of KalshiRT as 9d3c6b0c.*run: ") as caught:
         find_store(tmp_path, NEW)
@@ -70,7 +70,7 @@ def test_stores_of_another_environment_product_or_session_type_do_not_count(
     assert find_store(tmp_path / "missing", NEW) == store_path(tmp_path / "missing", NEW)
 
 
-def test_the_store_that_was_written_last_is_the_one_to_migrate(tmp_path: Path) -> None:
+def test_the_most_recently_written_store_is_proposed_for_migration(tmp_path: Path) -> None:
     paths = [fill(tmp_path, attrs.evolve(OWNER, sender_comp_id=f"key-{number}")) for number in range(3)]
     for path in tmp_path.iterdir():
         os.utime(path, (1, 1))
@@ -82,7 +82,7 @@ def test_the_store_that_was_written_last_is_the_one_to_migrate(tmp_path: Path) -
     assert str(paths[1]) in caught.value.command
 
 
-def test_a_named_account_does_not_begin_beside_the_store_of_its_own_key(tmp_path: Path) -> None:
+def test_a_named_account_does_not_begin_next_to_the_store_of_its_key(tmp_path: Path) -> None:
     old = fill(tmp_path)
     with pytest.raises(KeyChangedError, match="has no store 'maker' for") as caught:
         find_store(tmp_path, NAMED)
@@ -110,7 +110,7 @@ def test_a_migrated_store_has_rows_and_requests_and_the_first_numbers(tmp_path: 
         assert kept(store) == [4]
 
 
-def test_a_store_that_gets_a_name_stays_as_it_is(tmp_path: Path) -> None:
+def test_naming_a_store_keeps_its_contents(tmp_path: Path) -> None:
     old = fill(tmp_path)
     with SqliteStore(old, owner=OWNER) as store:
         before = contents(store)
@@ -141,7 +141,7 @@ def test_a_named_store_stays_the_same_when_the_key_changes(tmp_path: Path) -> No
         SqliteStore(path, owner=OWNER)
 
 
-def test_a_migration_that_was_interrupted_is_finished_by_the_same_call(
+def test_an_interrupted_migration_is_completed_by_the_same_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = fill(tmp_path)

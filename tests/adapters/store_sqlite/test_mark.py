@@ -46,7 +46,7 @@ def start_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
-def test_a_flipped_bit_in_the_log_never_takes_a_number_back_without_a_word(tmp_path: Path, sync: str) -> None:
+def test_a_flipped_bit_in_the_log_never_lowers_a_number_silently(tmp_path: Path, sync: str) -> None:
     path = left_by_a_kill(tmp_path, sync=sync)
     files = {file: file.read_bytes() for file in path.parent.iterdir()}
     log = files[log_of(path)]
@@ -75,7 +75,7 @@ def test_the_same_files_without_damage_open_as_they_were_left(tmp_path: Path) ->
         assert numbers(store) == (14, 9)
 
 
-def test_a_log_that_is_gone_and_an_older_copy_are_noticed(tmp_path: Path) -> None:
+def test_a_missing_log_and_an_older_copy_are_detected(tmp_path: Path) -> None:
     path = left_by_a_kill(tmp_path)
     log_of(path).unlink()
     for look in (opened, read_summary):
@@ -83,9 +83,7 @@ def test_a_log_that_is_gone_and_an_older_copy_are_noticed(tmp_path: Path) -> Non
             look(path)
 
 
-def test_a_loss_of_power_takes_back_no_more_than_what_did_not_wait_for_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_power_loss_reverts_only_unsynced_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = left_by_a_kill(tmp_path)
     start_anew(monkeypatch)
     log = log_of(path).read_bytes()
@@ -95,7 +93,7 @@ def test_a_loss_of_power_takes_back_no_more_than_what_did_not_wait_for_the_disk(
         assert numbers(store) == (14, 8)
 
 
-def test_a_loss_of_power_that_took_back_what_had_waited_for_the_disk_is_damage(
+def test_a_power_loss_that_reverted_synced_changes_is_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = left_by_a_kill(tmp_path)
@@ -105,7 +103,7 @@ def test_a_loss_of_power_that_took_back_what_had_waited_for_the_disk_is_damage(
         opened(path)
 
 
-def test_with_sync_normal_a_loss_of_power_may_take_back_what_it_takes(
+def test_with_sync_normal_a_power_loss_may_revert_any_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = left_by_a_kill(tmp_path, sync="normal")
@@ -116,7 +114,7 @@ def test_with_sync_normal_a_loss_of_power_may_take_back_what_it_takes(
 
 
 @pytest.mark.parametrize("to", [None, (3, 5), (21, 4), (90, 1)])
-def test_numbers_that_begin_anew_or_are_set_are_no_damage_wherever_the_process_dies(
+def test_reset_or_set_numbers_are_no_damage_wherever_the_process_dies(
     tmp_path: Path, to: tuple[int, int] | None
 ) -> None:
     died = []
@@ -161,7 +159,7 @@ def test_numbers_that_begin_anew_or_are_set_are_no_damage_wherever_the_process_d
 
 
 @pytest.mark.parametrize("note", [None, b"", b"garbage", b"\xff" * 160, b"- 99 99 99 99 1"])
-def test_without_a_sound_note_a_store_opens_and_gets_a_new_one(tmp_path: Path, note: bytes | None) -> None:
+def test_without_a_valid_mark_a_store_opens_and_gets_a_new_one(tmp_path: Path, note: bytes | None) -> None:
     path = left_by_a_kill(tmp_path)
     mark_path(path).unlink()
     if note is not None:
@@ -174,7 +172,7 @@ def test_without_a_sound_note_a_store_opens_and_gets_a_new_one(tmp_path: Path, n
         opened(path)
 
 
-def test_a_store_that_begins_anew_is_not_compared_with_the_one_that_was_moved_away(tmp_path: Path) -> None:
+def test_a_new_store_is_not_compared_with_one_that_was_removed(tmp_path: Path) -> None:
     path = left_by_a_kill(tmp_path)
     for file in (path, log_of(path), path.with_name(path.name + "-shm")):
         file.unlink()
@@ -182,7 +180,7 @@ def test_a_store_that_begins_anew_is_not_compared_with_the_one_that_was_moved_aw
         assert numbers(store) == (1, 1)
 
 
-def test_a_note_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+def test_an_unwritable_mark_does_not_prevent_opening(tmp_path: Path) -> None:
     path = tmp_path / FILE
     with opened(path) as store:
         mark_path(path).mkdir()
@@ -196,7 +194,7 @@ def test_a_note_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
             store.commit()
 
 
-def test_the_names_of_new_folders_are_on_the_disk_before_what_is_in_them(
+def test_new_folders_are_synced_before_their_contents(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []

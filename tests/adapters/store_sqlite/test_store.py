@@ -62,7 +62,7 @@ def test_each_owner_has_a_file_of_a_plain_name(tmp_path: Path) -> None:
     assert max(map(len, names)) < 150
 
 
-def test_what_is_made_is_readable_by_its_user_alone(tmp_path: Path) -> None:
+def test_new_files_are_readable_by_their_user_alone(tmp_path: Path) -> None:
     path = store_path(tmp_path / "new" / "stores", OWNER)
     with opened(path) as store:
         send(store, 1)
@@ -86,14 +86,14 @@ def test_a_file_of_another_session_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options", [{"sync": "off"}, {"max_messages": -1}, {"max_bytes": -1}, {"max_age": timedelta(seconds=-1)}]
 )
-def test_settings_that_make_no_sense(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_invalid_settings_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="must"):
         opened(tmp_path, **options)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such names on this system")
-def test_a_file_may_have_any_name(tmp_path: Path) -> None:
+def test_a_store_file_may_have_any_name(tmp_path: Path) -> None:
     path = tmp_path / "of [me]?mode=memory#%41*" / "a [b]?c=d#%25*"
     for _ in range(2):
         with opened(path) as store:
@@ -104,7 +104,7 @@ def test_a_file_may_have_any_name(tmp_path: Path) -> None:
 # --- recording, committing, closing
 
 
-def test_a_resend_goes_on_while_more_is_recorded_and_committed(tmp_path: Path) -> None:
+def test_a_resend_continues_while_messages_are_recorded_and_committed(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         send(store, 100)
         store.commit()
@@ -117,7 +117,7 @@ def test_a_resend_goes_on_while_more_is_recorded_and_committed(tmp_path: Path) -
         assert numbers == list(range(1, 104))
 
 
-def test_the_peers_numbers_are_written_at_once_and_go_with_a_commit_that_is_due(tmp_path: Path) -> None:
+def test_incoming_numbers_are_written_at_once_or_with_a_pending_commit(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.advance_incoming(5)
         assert read_summary(store.path).next_incoming == 5
@@ -132,7 +132,7 @@ def test_the_peers_numbers_are_written_at_once_and_go_with_a_commit_that_is_due(
         assert (store.next_incoming, read_summary(store.path).next_incoming) == (6, 6)
 
 
-def test_a_reset_and_what_follows_are_one_change(tmp_path: Path) -> None:
+def test_a_reset_and_the_changes_after_it_are_one_commit(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         send(store, 3)
         store.advance_incoming(9)
@@ -177,7 +177,7 @@ def test_any_thread_may_use_and_close_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**70])
-def test_numbers_that_no_file_holds(tmp_path: Path, number: int) -> None:
+def test_numbers_beyond_the_range_of_the_file_are_refused(tmp_path: Path, number: int) -> None:
     with opened(tmp_path) as store:
         send(store, 1)
         store.commit()
@@ -191,7 +191,9 @@ def test_numbers_that_no_file_holds(tmp_path: Path, number: int) -> None:
             store.advance_incoming(max(number, 2**63))
 
 
-def test_the_last_number_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_number_of_the_file_cannot_be_exceeded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.store.LARGEST_NUMBER", 3)
     with opened(tmp_path) as store:
         send(store, 2)
@@ -235,7 +237,9 @@ def test_an_interrupted_commit_ends_the_use_of_the_store(
 # --- retention
 
 
-def test_messages_of_too_many_bytes_are_forgotten_at_a_commit_also_after_a_restart(tmp_path: Path) -> None:
+def test_messages_beyond_the_byte_limit_are_forgotten_at_a_commit_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
     with opened(tmp_path, max_bytes=300) as store:
         send(store, 5, size=100)
         store.commit()
@@ -269,7 +273,7 @@ def test_large_messages_leave_the_file_soon_after_they_are_forgotten(tmp_path: P
         assert size <= 2_100_000
 
 
-def test_the_file_stays_small_however_many_messages_go_through(tmp_path: Path) -> None:
+def test_the_file_stays_small_over_many_messages(tmp_path: Path) -> None:
     def size() -> int:
         return sum(path.stat().st_size for path in tmp_path.iterdir())
 
@@ -319,7 +323,7 @@ except StoreError as error:
 """
 
 
-def test_a_second_process_is_refused_and_told_which_one_has_it(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_with_the_id_of_the_first(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         said = python(TRY, store.path)
         assert said.startswith(f"{store.path} is in use by process {os.getpid()}:")
@@ -339,7 +343,7 @@ def test_a_second_store_in_the_same_process_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed on this system")
 @pytest.mark.parametrize("replaced", [False, True])
-def test_a_store_whose_lock_file_was_removed_writes_nothing_more(tmp_path: Path, replaced: bool) -> None:
+def test_a_store_stops_writing_when_its_lock_file_was_removed(tmp_path: Path, replaced: bool) -> None:
     store = opened(tmp_path)
     send(store, 1)
     store.commit()
@@ -357,7 +361,7 @@ def test_a_store_whose_lock_file_was_removed_writes_nothing_more(tmp_path: Path,
         assert again.next_outgoing == 2 + replaced
 
 
-def test_numbers_that_another_process_has_changed_are_not_written_over(tmp_path: Path) -> None:
+def test_numbers_changed_by_another_process_are_not_overwritten(tmp_path: Path) -> None:
     store = opened(tmp_path)
     # As if the lock file had been removed between its check and the commit.
     with closing(StoreFile(store.path, OWNER)) as file:
@@ -374,7 +378,7 @@ def test_numbers_that_another_process_has_changed_are_not_written_over(tmp_path:
     assert read_summary(store.path).kept == 0
 
 
-def test_a_lock_file_that_is_removed_while_it_is_being_locked_is_locked_anew(
+def test_a_lock_file_removed_during_locking_is_locked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take, path = lock._take, tmp_path / f"{FILE}.lock"
@@ -454,7 +458,7 @@ def test_a_forked_child_cannot_use_it_and_does_not_disturb_its_parent(tmp_path: 
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_child_that_outlives_its_parent_does_not_keep_the_file(tmp_path: Path) -> None:
+def test_a_child_that_outlives_its_parent_releases_the_file(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ORPHAN, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.wait(60) == 0
@@ -475,7 +479,7 @@ def test_the_owner_is_not_guessed_from_the_name(tmp_path: Path) -> None:
 # --- rows of the user
 
 
-def test_rows_are_written_by_the_next_commit_with_all_else(tmp_path: Path) -> None:
+def test_rows_are_written_with_the_next_commit(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.record_rows({"a": "1", "ä": "2", "gone": "3"})
         store.record_rows({"gone": None, "never": None})
@@ -494,7 +498,7 @@ def test_rows_are_written_by_the_next_commit_with_all_else(tmp_path: Path) -> No
         assert (store.row("a"), store.row("ä"), store.row_sizes) == (None, "2", {"ä": 3})
 
 
-def test_a_damaged_row_is_an_error_and_no_text(tmp_path: Path) -> None:
+def test_a_damaged_row_raises_an_error(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.record_rows({"a": "1", "b": "2"})
     execute(tmp_path / FILE, "UPDATE journal SET value = '7' WHERE key = 'a'")
@@ -507,7 +511,7 @@ def test_a_damaged_row_is_an_error_and_no_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 2**63])
-def test_numbers_that_do_not_fit_are_refused_and_change_nothing(tmp_path: Path, wrong: int) -> None:
+def test_invalid_numbers_are_refused_and_change_nothing(tmp_path: Path, wrong: int) -> None:
     with opened(tmp_path) as store:
         send(store, 2)
         for given in ((wrong, 1), (1, wrong)):

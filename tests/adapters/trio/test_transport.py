@@ -56,7 +56,7 @@ async def write_all(transport: Transport, data: bytes) -> int:
     return waits
 
 
-def test_all_arrives_however_often_the_wire_is_full(secure: bool) -> None:
+def test_everything_arrives_however_often_the_socket_is_full(secure: bool) -> None:
     reads = threading.Event()
     found = bytearray()
 
@@ -83,7 +83,7 @@ def test_all_arrives_however_often_the_wire_is_full(secure: bool) -> None:
     assert found == BIG
 
 
-def test_what_came_before_the_end_is_read_with_it(secure: bool) -> None:
+def test_bytes_before_the_end_are_read_with_it(secure: bool) -> None:
     def say_and_go(connection: socket.socket) -> None:
         connection.sendall(BIG)
         with contextlib.suppress(OSError):
@@ -104,7 +104,7 @@ def test_what_came_before_the_end_is_read_with_it(secure: bool) -> None:
     run(secure, say_and_go, use)
 
 
-def test_nothing_is_there(secure: bool) -> None:
+def test_reading_without_data_returns_no_bytes(secure: bool) -> None:
     async def use(transport: Transport) -> None:
         assert transport.read() == b""
         assert not transport.ended
@@ -112,7 +112,7 @@ def test_nothing_is_there(secure: bool) -> None:
     run(secure, keep_silent, use)
 
 
-def test_a_connection_that_was_reset(secure: bool) -> None:
+def test_a_reset_connection_counts_as_ended(secure: bool) -> None:
     def reset(connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         connection.close()
@@ -127,7 +127,7 @@ def test_a_connection_that_was_reset(secure: bool) -> None:
     run(secure, reset, use)
 
 
-def test_a_goodbye_is_answered(secure: bool) -> None:
+def test_a_close_notify_is_answered(secure: bool) -> None:
     heard = []
 
     def answer(connection: socket.socket) -> None:

@@ -75,7 +75,7 @@ def problems(log: bytes) -> list[str]:
 # --- every message
 
 
-def test_the_log_with_every_message_is_up_to_date_and_sound() -> None:
+def test_the_log_with_every_message_is_up_to_date_and_valid() -> None:
     assert {spoken.MSG_TYPE for *_, spoken in conversation()} == set(DIALECT.messages)
     for (product, session, sender, spoken), frame in zip(conversation(), logged(), strict=True):
         layout = type(spoken).MESSAGE
@@ -106,7 +106,7 @@ def wire(block: Any) -> dict[str, Any]:
     return shown
 
 
-def test_json_says_what_the_messages_say() -> None:
+def test_json_agrees_with_the_messages() -> None:
     found = objects(LOG.read_bytes())
     assert len(found) == len(conversation())
     for shown, (*_, spoken), frame in zip(found, conversation(), logged(), strict=True):
@@ -139,7 +139,7 @@ def test_nested_groups_are_arrays_of_objects() -> None:
 # --- readable output
 
 
-def test_a_message_in_words() -> None:
+def test_a_message_is_shown_with_names_and_units() -> None:
     lines = [
         line.rstrip() for line in run("--full", log=b"12:00 sent " + message() + b"\n").stdout.splitlines()
     ]
@@ -151,7 +151,7 @@ def test_a_message_in_words() -> None:
     assert "MsgType (35) D (NewOrderSingle)" in words
 
 
-def test_a_logon_tells_the_unit_of_prices() -> None:
+def test_a_logon_determines_the_unit_of_prices() -> None:
     ids = b"34=1|49=%s|56=KalshiNR|52=20260817-16:00:00|" % KEY.encode()
     dollars, cents = (
         message(b"98=0|108=30|95=1|96=x|1137=9|141=Y|" + flag, head=b"35=A|" + ids)
@@ -236,7 +236,7 @@ def test_unknown_tags_are_named_and_keyed_by_number() -> None:
     assert ["333333" in problem for problem in found["problems"]] == [True]
 
 
-def test_a_known_text_is_explained_where_it_is_known_to_come() -> None:
+def test_a_known_text_is_explained_in_the_messages_that_can_contain_it() -> None:
     (msg_type, text), told = next(iter(TEXTS.items()))
     other = next(each for each in DIALECT.messages if (each, text) not in TEXTS)
     for kind, shown in ((msg_type, f" {text} ({told.meaning})"), (other, f" {text}"), ("ZZ", f" {text}")):
@@ -255,7 +255,7 @@ def test_missing_fields_are_named() -> None:
     assert problem == "Side (54) is missing"
 
 
-def test_the_comp_ids_tell_what_else_is_required() -> None:
+def test_the_comp_ids_determine_further_required_fields() -> None:
     logon = b"98=0|108=30|1137=9|"
     head = b"35=A|34=1|49=%b|56=%b|52=20260817-16:00:00|"
     asked = {text.split(" is ")[0] for text in problems(message(logon, head % (KEY.encode(), b"KalshiNR")))}
@@ -271,7 +271,7 @@ def test_a_field_required_by_another_is_named() -> None:
     assert ["ExpireTime (126)" in text for text in problems(message(BODY + b"59=6|"))] == [True]
 
 
-def test_what_only_one_product_requires_is_not_asked_for() -> None:
+def test_fields_required_by_only_one_product_are_not_required() -> None:
     head = b"35=8|34=2|49=KalshiNR|56=%s|52=20260817-16:00:00|" % KEY.encode()
     without_time = b"37=o|11=a|17=1;1|150=0|39=0|54=1|55=K|38=0|151=0|14=0|6=0|"
     assert problems(message(without_time, head)) == []
@@ -290,13 +290,13 @@ def test_an_unknown_message_type_has_no_name() -> None:
     assert found["fields"]["ClOrdID"] == "a"
 
 
-def test_a_message_without_type_is_told() -> None:
+def test_a_message_without_type_is_reported() -> None:
     [found] = objects(b"8=FIXT.1.1|34=5|11=a|")
     assert (found["msg_type"], found["name"]) == (None, None)
     assert "MsgType (35) is missing" in found["problems"]
 
 
-def test_an_endless_message_is_cut() -> None:
+def test_an_endless_message_is_given_up() -> None:
     [found] = objects(b"8=FIXT.1.1|35=5|58=" + b"x" * (MAX_MESSAGE + 1))
     assert "does not end" in found["problems"][-1]
 
@@ -306,7 +306,7 @@ def test_an_endless_message_is_cut() -> None:
         b"".join
     )
 )
-def test_nothing_in_a_message_stops_the_reader(junk: bytes) -> None:
+def test_junk_in_a_message_does_not_stop_the_reader(junk: bytes) -> None:
     for found in LogReader().feed(b"8=FIXT.1.1|" + junk + b"\n\n"):
         explanation = explain(found)
         json.dumps(json_fields(explanation.inspection))

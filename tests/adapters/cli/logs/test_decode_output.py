@@ -51,7 +51,7 @@ def found(msg_types: str, *args: str, log: bytes = DAY) -> None:
 # --- the contents of a line
 
 
-def test_a_line_says_when_on_which_connection_and_which_way() -> None:
+def test_a_line_has_time_connection_and_direction() -> None:
     first, second, *_ = run(log=DAY).stdout.splitlines()
     assert first == (
         "2026-08-17 16:00:00.000001 1> #2 NewOrderSingle ClOrdID=a1 Side=BUY OrderQty=10 Price=0.75 "
@@ -60,7 +60,7 @@ def test_a_line_says_when_on_which_connection_and_which_way() -> None:
     assert second.startswith("2026-08-17 16:00:00.004001 1< #2 ExecutionReport ClOrdID=a1 ExecType=NEW ")
 
 
-def test_json_and_full_say_it_too() -> None:
+def test_json_and_full_output_have_time_connection_and_direction() -> None:
     told = json.loads(run("--json", log=DAY).stdout.splitlines()[1])
     assert (told["line"], told["time"], told["direction"], told["connection"]) == (
         *(2, "2026-08-17T16:00:00.004001+00:00", "received", 1),
@@ -69,11 +69,11 @@ def test_json_and_full_say_it_too() -> None:
     assert "line 2: ExecutionReport (35=8), received 2026-08-17 16:00:00.004001 on connection 1\n" in full
 
 
-def test_a_log_without_times_has_lines_all_the_same() -> None:
+def test_a_log_without_times_is_shown_too() -> None:
     assert run(log=wire("0", "112=x|", sent=True)).stdout == "- - #2 Heartbeat TestReqID=x\n"
 
 
-def test_problems_stand_below_the_line() -> None:
+def test_problems_are_shown_below_the_line() -> None:
     result = run(log=b"\n" + wire("D", ORDER.replace("54=1|", ""), sent=True))
     assert result.exit_code == 1
     assert result.stdout.splitlines()[1] == "  ! line 2: Side (54) is missing"
@@ -91,7 +91,7 @@ ODD = (
 
 
 @pytest.mark.parametrize("form", [Form.BRIEF, Form.JSON])
-def test_what_is_shown_fast_is_what_the_careful_renderers_show(form: Form) -> None:
+def test_the_fast_renderers_agree_with_the_full_ones(form: Form) -> None:
     """Repeated messages: the first creates a template, and later ones compile it."""
     messages = [*LogReader().feed(LOG.read_bytes() * 10)]
     messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD * 12))
@@ -100,7 +100,7 @@ def test_what_is_shown_fast_is_what_the_careful_renderers_show(form: Form) -> No
     assert fast.batch(reversed(messages)) == careful.batch(reversed(messages))
 
 
-def test_templates_do_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_templates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(templates, "MAX_SIZE", 2_000)
     decoder = Decoder(Asked(Form.BRIEF))
     decoder.batch(LogReader().feed(LOG.read_bytes()))
@@ -132,11 +132,11 @@ def test_templates_do_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) ->
         (["--since", "2026-08-18"], ""),
     ],
 )
-def test_filters(args: list[str], expected: str) -> None:
+def test_filters_select_messages(args: list[str], expected: str) -> None:
     found(expected, *args)
 
 
-def test_what_is_not_asked_for_is_not_counted() -> None:
+def test_excluded_messages_are_not_counted() -> None:
     wrong = wire("D", ORDER.replace("54=1|", ""), sent=True)
     assert run(log=wrong + DAY).exit_code == 1
     assert run("--type", "8", log=wrong + DAY).exit_code == 0
@@ -148,7 +148,7 @@ def test_what_is_not_asked_for_is_not_counted() -> None:
 @pytest.mark.parametrize(
     "args", [["--type", "NoSuch"], ["--tag", "NoSuch=1"], ["--since", "noon"], ["--since", "14:30+01:00"]]
 )
-def test_what_cannot_be_asked_is_told(args: list[str]) -> None:
+def test_an_invalid_filter_is_an_error(args: list[str]) -> None:
     result = run(*args, log=DAY)
     assert (result.exit_code, result.stdout) == (2, "")
     assert args[1].partition("=")[0] in result.stderr
@@ -157,7 +157,7 @@ def test_what_cannot_be_asked_is_told(args: list[str]) -> None:
 # --- sources
 
 
-def test_several_files_are_told_apart(tmp_path: Path) -> None:
+def test_several_files_are_distinguished(tmp_path: Path) -> None:
     first, second = tmp_path / "one.log", tmp_path / "two.log.gz"
     first.write_bytes(DAY)
     second.write_bytes(gzip.compress(DAY))
@@ -168,7 +168,7 @@ def test_several_files_are_told_apart(tmp_path: Path) -> None:
     found("D808D808", str(first), str(second))
 
 
-def test_a_packed_file_that_is_torn_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_truncated_compressed_file_is_shown_up_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "torn.log.gz"
     path.write_bytes(gzip.compress(DAY * 2_000)[:-20])
     result = run(str(path))
@@ -177,7 +177,7 @@ def test_a_packed_file_that_is_torn_is_shown_as_far_as_it_goes(tmp_path: Path) -
     assert f"{path} cannot be read: " in result.stderr
 
 
-def test_times_are_shown_fast_as_they_are_with_care() -> None:
+def test_the_fast_renderer_of_times_agrees_with_the_full_one() -> None:
     befores = [
         "2026-11-21 12:00:00.131009Z 1 sent     ",
         "2026-11-21 12:00:00.000000Z 1 sent     ",
@@ -218,7 +218,7 @@ def test_another_version_is_named() -> None:
         assert next(versions.told()).startswith("1 message is FIX.5.0SP2, ")
 
 
-def test_a_file_is_followed_also_when_it_is_set_aside(tmp_path: Path) -> None:
+def test_a_file_is_followed_across_rotation(tmp_path: Path) -> None:
     path = tmp_path / "wire.log"
     path.write_bytes(b"one")
     steps = iter(["add", "nothing", "aside", "again", "shorter", "end"])
@@ -248,14 +248,14 @@ def test_a_file_is_followed_also_when_it_is_set_aside(tmp_path: Path) -> None:
     "args",
     [["-f", "a", "b"], ["-f", "--processes", "2", "a"], ["-f", "a.gz"], ["--full", "--processes", "2"]],
 )
-def test_what_does_not_go_together_is_told(args: list[str]) -> None:
+def test_incompatible_options_are_refused(args: list[str]) -> None:
     result = run(*args)
     assert result.exit_code == 2
     assert result.stderr.startswith("kalshi-fix: --f")
     assert result.stderr.endswith("; see kalshi-fix decode --help\n")
 
 
-def test_processes_show_the_same(tmp_path: Path) -> None:
+def test_several_processes_produce_the_same_output(tmp_path: Path) -> None:
     path = tmp_path / "wire.log"
     path.write_bytes(DAY * 50)
     command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "decode", "--processes", "2", str(path)]
@@ -287,7 +287,7 @@ def test_a_summary_counts_and_times() -> None:
     assert "from request" not in only
 
 
-def test_a_gap_that_is_filled_is_none() -> None:
+def test_a_filled_gap_is_not_counted() -> None:
     def report(number: int, header: str = "") -> bytes:
         return wire("8", REPORT, number, header=header)
 
@@ -301,14 +301,14 @@ def test_a_gap_that_is_filled_is_none() -> None:
     assert "0 gaps" in summary(report(7) + wire("A", "98=0|108=30|1137=9|141=Y|", 1) + report(2))
 
 
-def test_a_damaged_message_counts_with_its_number() -> None:
+def test_a_damaged_message_leaves_no_gap_in_the_summary() -> None:
     damaged = wire("0", "", 3)[:-4] + b"000|"
     told = summary(wire("0", "", 2) + b"\n" + damaged + b"\n" + wire("0", "", 4))
     assert "1 message with problems" in told
     assert "0 gaps" in told
 
 
-def test_a_summary_of_much_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_a_summary_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MAX_KEPT", "MAX_WAITING", "MAX_LATENCIES"):
         monkeypatch.setattr(f"kalshi_fix_adapters.cli.logs.summary.{name}", 3)
     log = b"".join(
@@ -347,9 +347,7 @@ def test_a_line_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, colour: bool)
     assert "#3 Heartbeat" in plain[2]
 
 
-def test_progress_is_told_on_a_terminal_and_goes_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_is_shown_on_a_terminal_and_erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "wire.log"
     path.write_bytes(DAY)
     clock = iter(range(0, 100, 1))

@@ -57,7 +57,7 @@ WHOLE = [(0, 1), (0, 2), (1, 1), (0, 5), (0, 6), (0, 7), (0, 8), (1, 2)]
 
 @pytest.mark.parametrize("wanted", ["a1", "a2", "a3", ORDER_ID, "1;1;1", "1;1;4"])
 @pytest.mark.parametrize("size", [7, 300, 64 * 1024])
-def test_any_id_of_an_order_finds_all_of_it(wanted: str, size: int) -> None:
+def test_any_id_of_an_order_finds_all_its_messages(wanted: str, size: int) -> None:
     found = traced(wanted, ORDERS, COPY, size=size)
     assert lines_of(found) == WHOLE
     assert found.client_ids == ("a1", "a2", "a3")
@@ -66,19 +66,19 @@ def test_any_id_of_an_order_finds_all_of_it(wanted: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("separator", [b"\x01", b"^A"])
-def test_other_separators_and_logs_without_lines(separator: bytes) -> None:
+def test_other_separators_and_logs_without_lines_are_read(separator: bytes) -> None:
     frames = [logged.frame for logged in LogReader().feed(ORDERS)]
     found = traced("a3", b"".join(frame.replace(b"\x01", separator) for frame in frames))
     assert [step.logged.frame for step in found.steps] == [frames[i] for i in (0, 1, 4, 5, 6, 7)]
 
 
-def test_ids_are_whole_values_of_the_right_fields() -> None:
+def test_ids_match_whole_values_of_id_fields_only() -> None:
     log = line("16:00:01.000000", "D", f"11=a11|38=10|40=2|44=0.50|58=11=a1|{DETAILS}", 7, sent=True)
     log += line("16:00:01.000000", "D", f"11=xa1|526=a1|38=10|40=2|44=0.50|{DETAILS}", 8, sent=True)
     assert lines_of(traced("a1", log)) == []
 
 
-def test_an_order_that_the_venue_does_not_know_links_to_no_other() -> None:
+def test_the_order_id_of_an_unknown_order_links_to_no_other() -> None:
     unknown = "37=NONE|11={}|41=gone|39=8|434=1|102=1|"
     log = line("16:00:01.000000", "9", unknown.format("a1"), 2)
     log += line("16:00:02.000000", "9", unknown.replace("gone", "far").format("b1"), 3)
@@ -106,13 +106,13 @@ def reject(number: int, *, more: str = "", connection: int = 1, venue: str = "Ka
         (line("16:00:03.000000", "j", "45=99|372=D|379=a2|380=0|", 30), False),
     ],
 )
-def test_rejects_that_name_its_messages(log: bytes, belongs: bool) -> None:
+def test_rejects_of_its_messages_belong_to_an_order(log: bytes, belongs: bool) -> None:
     order = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}", 7, sent=True)
     lines = log.count(b"\n")
     assert ((0, 1 + lines) in lines_of(traced("a1", order + log))) is belongs
 
 
-def test_a_reject_in_front_of_what_leads_to_its_request_is_found_in_a_later_pass() -> None:
+def test_a_reject_before_the_link_to_its_request_is_found_in_a_later_pass() -> None:
     log = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}", 7, sent=True)
     log += reject(7) + line("16:00:05.000000", "F", f"11=a2|41=a1|{DETAILS}", 8, sent=True)
     assert lines_of(traced("a2", log, size=50)) == [(0, 1), (0, 2), (0, 3)]
@@ -136,20 +136,20 @@ def chained(count: int, *, prefix: str = "c") -> bytes:
 
 
 @pytest.mark.parametrize("wanted", ["c0", "c59", "1;2;30"])
-def test_long_chains(wanted: str) -> None:
+def test_long_chains_of_replaces_are_followed(wanted: str) -> None:
     found = traced(wanted, chained(60), size=1_000)
     assert lines_of(found) == [(0, 1 + 4 * number + each) for number in range(60) for each in (0, 1)]
     assert found.complete
 
 
 @pytest.mark.parametrize("prefix", ["x11=y", "11=", "^", "a<SOH", "\\x01", "=", "8=FIXT.1.1"])
-def test_many_ids_of_odd_texts(prefix: str) -> None:
+def test_many_ids_with_special_characters_are_found(prefix: str) -> None:
     found = traced("1;2;7", chained(30, prefix=prefix), size=1_000)
     assert lines_of(found) == [(0, 1 + 4 * number + each) for number in range(30) for each in (0, 1)]
     assert found.client_ids == tuple(f"{prefix}{number}" for number in range(30))
 
 
-def test_many_ids_are_whole_values() -> None:
+def test_each_of_many_ids_matches_whole_values_only() -> None:
     log = chained(30)
     others = b"".join(
         line("16:00:01.000000", "D", f"11={each}|38=1|40=2|44=0.50|{DETAILS}", 900, sent=True)
@@ -158,7 +158,7 @@ def test_many_ids_are_whole_values() -> None:
     assert len(traced("c0", others + log + others, size=1_000).steps) == 60
 
 
-def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_followed_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     log = chained(30)
     # An OrderID leads to all reports; requests are found only if their ClOrdIDs are followed.
     for name, bound, most in (
@@ -191,12 +191,12 @@ def fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def test_what_is_around_is_not_read_as_messages(fed: list[int]) -> None:
+def test_messages_of_other_orders_are_not_decoded(fed: list[int]) -> None:
     assert len(traced("a2", OTHER * 2_000 + ORDERS + OTHER * 2_000).steps) == 6
     assert sum(fed) < 10 * len(ORDERS)
 
 
-def test_a_huge_message_is_read_once(fed: list[int]) -> None:
+def test_a_huge_message_is_decoded_once(fed: list[int]) -> None:
     huge = b"8=FIXT.1.1|35=8|" + b"11=a1|" * 100_000 + b"\n\n"
     found = traced("a1", ORDERS + huge + OTHER)
     assert len(found.steps) == 7
@@ -207,7 +207,7 @@ def test_a_huge_message_is_read_once(fed: list[int]) -> None:
     assert len(found.steps) == 7
 
 
-def test_it_finds_what_a_look_at_every_message_finds() -> None:
+def test_the_result_agrees_with_decoding_every_message() -> None:
     rng = random.Random(5)
     parts = [*ORDERS.splitlines(keepends=True), *chained(3, prefix="a1").splitlines(keepends=True)]
     for _ in range(60):
@@ -226,7 +226,7 @@ def test_it_finds_what_a_look_at_every_message_finds() -> None:
 # --- output
 
 
-def test_what_is_printed_fits_sixty_columns(logs: list[str]) -> None:
+def test_the_output_fits_sixty_columns(logs: list[str]) -> None:
     for args in ([], ["--full"]):
         result = run("a2", *args, *logs)
         assert (result.exit_code, result.stderr) == (0, "")
@@ -260,7 +260,7 @@ def test_standard_input_is_one_log() -> None:
     assert run("a1", "-", "-").exit_code == 2
 
 
-def test_a_torn_log_is_told_and_what_is_there_shown(logs: list[str], tmp_path: Path) -> None:
+def test_a_truncated_log_is_reported_and_its_messages_shown(logs: list[str], tmp_path: Path) -> None:
     packed = tmp_path / "torn.log.gz"
     packed.write_bytes(gzip.compress(ORDERS + random.Random(1).randbytes(5_000))[:-3_000])
     result = run("a3", str(packed), logs[1], str(tmp_path / "missing.log"))
@@ -274,7 +274,7 @@ def test_a_torn_log_is_told_and_what_is_there_shown(logs: list[str], tmp_path: P
     assert run("a1", "-", log=cut).exit_code == 1
 
 
-def test_binary_garbage(tmp_path: Path) -> None:
+def test_binary_garbage_around_messages_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "one.log"
     garbage = random.Random(2).randbytes(200_000)
     path.write_bytes(garbage + b"\n" + ORDERS + garbage)
@@ -317,7 +317,7 @@ def test_the_page_is_self_contained(logs: list[str], tmp_path: Path) -> None:
     assert "+0.004000 s" in text
 
 
-def test_nothing_of_a_log_is_markup(tmp_path: Path) -> None:
+def test_text_of_a_log_is_escaped_in_html(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     evil = "<script>&\"'"
     log = line("16:00:01.000000", "D", f"11=a1|58={evil}|30001={evil}|38=10|40=2|44=0.50|55={evil}|", 7)
@@ -326,7 +326,7 @@ def test_nothing_of_a_log_is_markup(tmp_path: Path) -> None:
     assert "<b><" not in page.read_text("utf-8")
 
 
-def test_prices_have_the_unit_that_the_logon_asked_for(tmp_path: Path) -> None:
+def test_prices_have_the_unit_of_the_logon(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     flag = f"{tag_of('UseDollars')}=Y|"
     for asked, unit in ((None, ""), ("", " cents"), (flag, " dollars")):

@@ -95,7 +95,7 @@ def test_no_colour_sequence_is_printed_where_colours_are_not_wanted(environ: dic
         left_clean(terminal)
 
 
-def test_it_goes_with_the_size_of_the_terminal(environ: dict[str, str]) -> None:
+def test_the_picture_follows_the_size_of_the_terminal(environ: dict[str, str]) -> None:
     with Terminal(["watch", MARKET, OTHER], environ) as terminal:
         terminal.expect("0.4300    0.4700")
         terminal.resize(120, 24)
@@ -110,7 +110,7 @@ def test_it_goes_with_the_size_of_the_terminal(environ: dict[str, str]) -> None:
         assert terminal.status() == 0
 
 
-def test_what_there_is_no_room_for_is_scrolled_to(environ: dict[str, str]) -> None:
+def test_rows_beyond_the_screen_are_reached_by_scrolling(environ: dict[str, str]) -> None:
     with Terminal(["watch", MARKET, OTHER, "--depth", "50"], environ, rows=8) as terminal:
         terminal.expect("rows 1 to 4 of 9, arrows scroll")
         terminal.type("\x1b[B")
@@ -126,7 +126,7 @@ def test_what_there_is_no_room_for_is_scrolled_to(environ: dict[str, str]) -> No
         assert terminal.status() == 0
 
 
-def test_books_are_stale_while_there_is_no_connection_and_are_asked_for_again(
+def test_books_are_stale_during_a_disconnect_and_requested_again(
     environ: dict[str, str], sandbox: Sandbox
 ) -> None:
     with Terminal(["watch", MARKET], environ) as terminal:
@@ -145,7 +145,7 @@ def test_books_are_stale_while_there_is_no_connection_and_are_asked_for_again(
         left_clean(terminal)
 
 
-def test_a_venue_that_does_not_want_it_any_more_ends_it_with_a_sentence(
+def test_a_final_refusal_by_the_venue_ends_it_with_a_sentence(
     environ: dict[str, str], sandbox: Sandbox
 ) -> None:
     with Terminal(["watch", MARKET], environ) as terminal:
@@ -162,7 +162,7 @@ def test_a_venue_that_does_not_want_it_any_more_ends_it_with_a_sentence(
     sandbox.server.perform(operation("release", {}))
 
 
-def test_sigterm_and_ctrl_z_give_the_terminal_back(environ: dict[str, str]) -> None:
+def test_sigterm_and_ctrl_z_restore_the_terminal(environ: dict[str, str]) -> None:
     with Terminal(["watch", MARKET], environ) as terminal:
         terminal.expect("0.4300    0.4700")
         # No shell could continue the process, so the system does not stop it, and it continues at once.
@@ -200,7 +200,7 @@ def test_open_orders_are_followed_over_a_lost_connection(
         assert max(len(line) for frame in terminal.frames() for line in frame) <= 60
 
 
-def test_orders_placed_while_there_was_no_connection_are_shown_afterwards(
+def test_orders_placed_during_a_disconnect_are_shown_afterwards(
     environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
 ) -> None:
     with Terminal(["orders"], second, rows=30) as terminal:
@@ -236,7 +236,7 @@ def test_in_a_pipe_each_change_is_a_line(
     assert any("connection lost, again in " in line for line in lines)
 
 
-def test_in_a_pipe_what_is_not_known_of_orders_is_a_line(
+def test_in_a_pipe_uncertain_orders_are_lines(
     environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
 ) -> None:
     with started("orders", environ=second) as process:
@@ -273,7 +273,7 @@ def logged_on() -> LoggedOn:
     return LoggedOn(Logon(heart_bt_int=30), 30, True, {"use_dollars": True})
 
 
-def test_books_that_cannot_be_asked_for_are_asked_for_when_the_session_is_back() -> None:
+def test_book_requests_that_fail_are_repeated_after_the_next_logon() -> None:
     client: Any = Cut()
     books = Books(client, ["A", "B"])
     assert not books.is_complete
@@ -285,7 +285,7 @@ def test_books_that_cannot_be_asked_for_are_asked_for_when_the_session_is_back()
     assert len(client.sent) == 1
 
 
-def test_reports_that_cannot_be_asked_for_are_asked_for_later() -> None:
+def test_report_requests_that_fail_are_repeated_later() -> None:
     client: Any = Cut()
     orders = OpenOrders(client, "prediction", {})
     orders.apply(logged_on())

@@ -25,7 +25,7 @@ def labelled(result: Result) -> dict[str, str]:
     return {line[:9].rstrip(): line[9:] for line in result.stdout.splitlines() if line[:1] != " "}
 
 
-def test_an_order_rests_is_changed_and_cancelled(environ: dict[str, str]) -> None:
+def test_an_order_is_placed_changed_and_cancelled(environ: dict[str, str]) -> None:
     placed = run(environ, *BUY, "--id", "a-1", "--yes")
     assert placed.exit_code == 0, placed.output
     assert labelled(placed)["open"] == "10.00 contracts rest at 0.4000 dollars"
@@ -41,7 +41,7 @@ def test_an_order_rests_is_changed_and_cancelled(environ: dict[str, str]) -> Non
         assert (refused.exit_code, refused.stdout) == (1, "refused  ORDER_NOT_FOUND\n")
 
 
-def test_what_fills_is_told_in_dollars(environ: dict[str, str]) -> None:
+def test_fills_are_shown_in_dollars(environ: dict[str, str]) -> None:
     filled = run(environ, "order", "buy", MARKET, "1", "0.47", "--yes")
     assert filled.exit_code == 0
     told = labelled(filled)
@@ -58,7 +58,7 @@ def test_what_fills_is_told_in_dollars(environ: dict[str, str]) -> None:
         (("order", "sell", MARKET, "5", "0.40", "--post-only"), "canceled: POST_ONLY_CROSS"),
     ],
 )
-def test_what_is_refused_or_ends_without_a_fill_has_status_1(
+def test_an_order_refused_or_ended_without_a_fill_has_status_1(
     environ: dict[str, str], arguments: tuple[str, ...], said: str
 ) -> None:
     result = run(environ, *arguments, "--yes")
@@ -77,7 +77,7 @@ def test_all_orders_of_the_key_are_cancelled(environ: dict[str, str]) -> None:
     assert "MsgSeqNum" not in again.stderr
 
 
-def test_it_asks_with_product_environment_price_and_cost(
+def test_the_confirmation_shows_product_environment_price_and_cost(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(order_entry, "_at_terminal", lambda: True)
@@ -142,7 +142,7 @@ def test_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str
         ("cut", {"at": "reply", "message": "NewOrderSingle"}, "connection"),
     ],
 )
-def test_an_outcome_that_is_not_known_is_said_to_be(
+def test_an_unknown_outcome_is_reported_as_unknown(
     environ: dict[str, str], sandbox: Sandbox, fault: str, options: dict[str, object], said: str
 ) -> None:
     sandbox.server.perform(operation(fault, options))
