@@ -21,7 +21,7 @@ class Interrupter:
         self._left = at
         self._files = files
         self._raises = raises
-        self.struck: str | None = None
+        self.where: str | None = None
         """Where it was raised."""
 
     def __enter__(self) -> None:
@@ -34,7 +34,7 @@ class Interrupter:
         if frame.f_code.co_filename not in self._files or event not in {"call", "c_return"}:
             return
         if self._left == 0:
-            self.struck = f"{frame.f_code.co_qualname}:{frame.f_lineno} {event} {what}"
+            self.where = f"{frame.f_code.co_qualname}:{frame.f_lineno} {event} {what}"
             sys.setprofile(None)
             raise self._raises
         self._left -= 1

@@ -2,7 +2,7 @@
 reconciled with the venue.
 
 `lives`: when and where each process is killed, drawn from a seed. `trader`: the client. `deaths`: kills from
-inside the client. `zygote`: the process that forks clients. `journal`: the user's file, `entries`: how it
-records events, `knowledge`: the state that follows from it. `relay`: the network path to the venue. `venue`:
-the venue and its records. `course`: the sequence of processes. `reconcile`: the final comparison.
+inside the client. `fork_server`: the process that forks clients. `journal`: the user's file, `entries`: how
+it records events, `knowledge`: the state that follows from it. `relay`: the network path to the venue.
+`venue`: the venue and its records. `course`: the sequence of processes. `reconcile`: the final comparison.
 """

@@ -47,7 +47,7 @@ class Deaths:
         return f"{self.total} kills ({how}; it was {where})"
 
 
-class Zygote:
+class ForkServer:
     """The process that forks clients."""
 
     def __init__(self, settings: dict[str, Any], folder: Path, pipe: int | None = None) -> None:
@@ -55,7 +55,7 @@ class Zygote:
         self.errors = folder / "errors"
         with self.errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.kill.zygote", *map(str, pipes)],
+                [sys.executable, "-m", "tests.kill.fork_server", *map(str, pipes)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -65,21 +65,21 @@ class Zygote:
             )
         assert self._process.stdout is not None
         self.output = self._process.stdout.fileno()
-        self._say(settings)
+        self._write(settings)
 
     def fork(self, life: Life, *, only_store: bool = False) -> int:
         """Fork a client and return its process id."""
-        self._say({**life.to_values(), "only_store": only_store})
-        return self._hear()
+        self._write({**life.to_values(), "only_store": only_store})
+        return self._read_number()
 
-    def bury(self) -> int:
+    def reap(self) -> int:
         """Reap a child that has died and return its exit code."""
-        self._say({})
-        return self._hear()
+        self._write({})
+        return self._read_number()
 
     def wait(self) -> None:
         """Wait until the child has died."""
-        assert self._hear() == 0
+        assert self._read_number() == 0
 
     def __enter__(self) -> Self:
         return self
@@ -92,11 +92,11 @@ class Zygote:
         self._process.wait(LONG)
         self._process.stdout.close()
 
-    def _say(self, values: dict[str, Any]) -> None:
+    def _write(self, values: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(values).encode() + b"\n")
 
-    def _hear(self) -> int:
+    def _read_number(self) -> int:
         """Read one line and no byte beyond it, because `select` must still report the next line as
         readable."""
         line = b""
@@ -137,11 +137,11 @@ class Course:
                 "key_id": venue.key.key_id,
                 "private_key": venue.key.private_key_pem.decode(),
             }
-            self.zygote = undo.enter_context(Zygote(settings, self.folder, pipe))
+            self.fork_server = undo.enter_context(ForkServer(settings, self.folder, pipe))
             os.close(pipe)
             os.set_blocking(self._pipe, False)
-            self._relay.watch(self._pipe, self._told)
-            self._relay.watch(self.zygote.output, self._died)
+            self._relay.watch(self._pipe, self._read_progress)
+            self._relay.watch(self.fork_server.output, self._died)
             self._undo = undo.pop_all()
         return self
 
@@ -176,7 +176,7 @@ class Course:
         self._cells.write_bytes(bytes(16))
         self._relay.begin()
         self._expect(life)
-        self._child, self._dead = self.zygote.fork(life), False
+        self._child, self._dead = self.fork_server.fork(life), False
         begun = time.monotonic()
         mortal = life.death is not Death.NONE
         self._late, self._busy, self._logons = False, life.busy, self.venue.record.logons
@@ -184,12 +184,12 @@ class Course:
         self._give_up_at = begun + PATIENCE if mortal else begun + LONG
         while not self._dead:
             self._turn()
-        code = self.zygote.bury()
+        code = self.fork_server.reap()
         # Wait until the venue has noticed: it would refuse the next client as a second connection.
         while self._relay.connected:
             self._relay.turn(LONG)
             assert time.monotonic() < begun + LONG
-        assert code == (-signal.SIGKILL if mortal else 0), (life, code, self.zygote.errors.read_text())
+        assert code == (-signal.SIGKILL if mortal else 0), (life, code, self.fork_server.errors.read_text())
         if mortal:
             self.deaths.how["late" if self._late else life.death] += 1
             self.deaths.where[self._where()] += 1
@@ -216,7 +216,7 @@ class Course:
         for _ in range(BUSY):
             self.venue.trade()
             self._relay.turn(0.0)
-        self._relay.go_on()
+        self._relay.resume()
 
     def _expect(self, life: Life) -> None:
         if life.death is Death.WRITE:
@@ -240,12 +240,12 @@ class Course:
         self._relay.cut()
         return True
 
-    def _told(self) -> None:
+    def _read_progress(self) -> None:
         """Read the client's progress from its pipe, and sometimes trade with it."""
-        told = os.read(self._pipe, 4096)
+        progress = os.read(self._pipe, 4096)
         if self._dead or self._killed or self._life.death is Death.NONE:
             return
-        if IDLE in told:
+        if IDLE in progress:
             if self._life.death is Death.IDLE:
                 self._kill_at = time.monotonic() + self._life.at / 1e6
             for _ in range(self.random.randrange(1, 4)):
@@ -254,7 +254,7 @@ class Course:
             self.venue.trade()
 
     def _died(self) -> None:
-        self.zygote.wait()
+        self.fork_server.wait()
         self._dead = True
 
     def _where(self) -> str:

@@ -15,7 +15,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore
 from tests.kill.lives import Death, Doing, Life, Stage
 
 
-class Doom:
+class KillCounter:
     """Count the events of `Life.death`, and raise SIGKILL when the number is reached."""
 
     def __init__(self, life: Life, cells: mmap) -> None:
@@ -30,7 +30,7 @@ class Doom:
             threading.setprofile(self._called)
             sys.setprofile(self._called)
 
-    def strike(self, death: Death) -> None:
+    def count(self, death: Death) -> None:
         """Count one occurrence of this kind of death."""
         if death is self._death:
             self._count()
@@ -44,18 +44,18 @@ class Doom:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _watch_commits(doom: Doom, cells: mmap) -> None:
+def _watch_commits(kill_counter: KillCounter, cells: mmap) -> None:
     """Count the commits that a message or a Logon waits for."""
     commit = SqliteStore.commit
 
     def watched(self: SqliteStore) -> None:
         waited_for = cells[1] == Doing.PLACING or cells[0] in (Stage.CONNECTING, Stage.RECOVERING)
         if waited_for:
-            doom.strike(Death.BEFORE_COMMIT)
+            kill_counter.count(Death.BEFORE_COMMIT)
         commit(self)
         if waited_for:
             if cells[1] == Doing.PLACING:
                 cells[1] = Doing.COMMITTED
-            doom.strike(Death.AFTER_COMMIT)
+            kill_counter.count(Death.AFTER_COMMIT)
 
     patch.object(SqliteStore, "commit", watched).start()

@@ -1,4 +1,4 @@
-"""`python -m tests.kill.zygote`: imports all modules once, and forks a client for each line it reads.
+"""`python -m tests.kill.fork_server`: imports all modules once, and forks a client for each line it reads.
 
 It has one thread. It prints the process id of each child, and a line when the child has died. The child is
 reaped only on request, so no other process gets its id while a signal may still be sent.
@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.signing import load_private_key
-from tests.kill.deaths import Doom
+from tests.kill.deaths import KillCounter
 from tests.kill.lives import Life, Stage
 from tests.kill.trader import Settings, Trader
 
@@ -30,7 +30,7 @@ def _settings(values: dict[str, Any]) -> Settings:
 def _make_store(settings: Settings, life: Life, cells: mmap) -> None:
     """Only open the store, which creates it the first time."""
     cells[0] = Stage.STORE
-    Doom(life, cells).begin()
+    KillCounter(life, cells).begin()
     SqliteStore(settings.store, owner=settings.owner, sync=settings.sync).close()
 
 
@@ -63,15 +63,15 @@ def serve(orders: BinaryIO, pipe: int) -> None:
         child = os.fork()
         if not child:
             _child(settings, life, cells, pipe, only_store=only_store)
-        _say(child)
+        _print(child)
         os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-        _say(0)
+        _print(0)
         orders.readline()
         _, status = os.waitpid(child, 0)
-        _say(os.waitstatus_to_exitcode(status))
+        _print(os.waitstatus_to_exitcode(status))
 
 
-def _say(number: int) -> None:
+def _print(number: int) -> None:
     os.write(1, b"%d\n" % number)
 
 

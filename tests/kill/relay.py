@@ -115,7 +115,7 @@ class Relay:
         for to_venue, _ in self._ways:
             self._unwatch(to_venue.source)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Read from the client again."""
         for pair in self._ways:
             if not pair[TO_VENUE].ended:

@@ -18,7 +18,7 @@ import pytest
 from kalshi_fix_adapters.config.plan import Sync
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
 from kalshi_fix_venue.identities import ClientKey
-from tests.kill.course import Course, Zygote
+from tests.kill.course import Course, ForkServer
 from tests.kill.lives import Death, Life, lives
 from tests.kill.reconcile import reconcile
 
@@ -70,20 +70,22 @@ class Maker:
             "key_id": key.key_id,
             "private_key": key.private_key_pem.decode(),
         }
-        self.zygote = Zygote(settings, folder)
+        self.fork_server = ForkServer(settings, folder)
         self.kills = 0
 
     def make(self, at: int = 0, *, microseconds: int | None = None) -> bool:
         """Start a process that creates the store and is killed at this call, or after this many microseconds;
         return whether it finished before."""
-        zygote = self.zygote
-        child = zygote.fork(Life(number=1, death=Death.CALL if at else Death.NONE, at=at), only_store=True)
+        fork_server = self.fork_server
+        child = fork_server.fork(
+            Life(number=1, death=Death.CALL if at else Death.NONE, at=at), only_store=True
+        )
         if microseconds is not None:
-            select.select([zygote.output], [], [], microseconds / 1e6)
+            select.select([fork_server.output], [], [], microseconds / 1e6)
             os.kill(child, signal.SIGKILL)
-        zygote.wait()
-        code = zygote.bury()
-        assert code in {0, -signal.SIGKILL}, zygote.errors.read_text()
+        fork_server.wait()
+        code = fork_server.reap()
+        assert code in {0, -signal.SIGKILL}, fork_server.errors.read_text()
         self.kills += code != 0
         return code == 0
 
@@ -106,7 +108,7 @@ def test_an_interrupted_store_creation_is_completed_by_the_next_process(
 ) -> None:
     random, maker = Random(SEED), Maker(tmp_path)
     at = 1
-    with maker.zygote:
+    with maker.fork_server:
         while not maker.make(at):
             maker.check_file()
             at += random.randint(1, 40)

@@ -35,7 +35,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import GapClosed, GapDetected, LoggedOn, OutcomesUnknown
 from kalshi_fix_sansio.session.states import State
 from kalshi_fix_sansio.signing import Signer
-from tests.kill.deaths import Doom
+from tests.kill.deaths import KillCounter
 from tests.kill.entries import DELIVERED, entry_of
 from tests.kill.journal import Journal, read
 from tests.kill.knowledge import Knowledge
@@ -85,12 +85,12 @@ class Settings:
         return store_path(self.stores, self.owner)
 
 
-class _Look(Observer):
+class _StateObserver(Observer):
     """Records the state of the session."""
 
-    def __init__(self, cells: mmap, doom: Doom) -> None:
+    def __init__(self, cells: mmap, kill_counter: KillCounter) -> None:
         self._cells = cells
-        self._doom = doom
+        self._kill_counter = kill_counter
 
     def on_event(self, event: ClientEvent, now: Instant) -> None:
         match event:
@@ -101,12 +101,12 @@ class _Look(Observer):
             case GapDetected():
                 self._cells[0] = Stage.RECOVERING
         if self._cells[0] == Stage.RECOVERING:
-            self._doom.strike(Death.GAP)
+            self._kill_counter.count(Death.GAP)
 
     def on_state(self, old: State, new: State, now: Instant) -> None:
         if new is State.LOGON_SENT:
             self._cells[0] = Stage.LOGON
-            self._doom.strike(Death.LOGON)
+            self._kill_counter.count(Death.LOGON)
 
 
 class Trader:
@@ -117,7 +117,7 @@ class Trader:
         self._life = life
         self._cells = cells
         self._pipe = pipe
-        self._doom = Doom(life, cells)
+        self._kill_counter = KillCounter(life, cells)
         self._random = Random(f"{settings.seed}/{life.number}")
         self._known = Knowledge()
         self._count = 0
@@ -129,7 +129,7 @@ class Trader:
         self._known.read(read(settings.journal))
         self._journal = Journal(settings.journal)
         self._cells[0] = Stage.STORE
-        self._doom.begin()
+        self._kill_counter.begin()
         self._look_into_store()
         client = order_entry(
             retransmission=True,
@@ -144,14 +144,14 @@ class Trader:
             reconnect=AT_ONCE,
             # With and without pending reports, which are not outcomes.
             logon_fields=LogonFields(skip_pending_exec_reports=settings.seed % 2 == 0),
-            observer=_Look(self._cells, self._doom),
+            observer=_StateObserver(self._cells, self._kill_counter),
         )
         with client:
             if self._life.death is Death.NONE:
                 self._finish(client)
             else:
                 self._trade(client)
-        self._tell(DONE)
+        self._signal(DONE)
 
     def _look_into_store(self) -> None:
         """Find the intentions that were never sent: those without an outcome that are not in the store."""
@@ -186,7 +186,7 @@ class Trader:
                     continue
                 self._cells[1] = Doing.WAITING
                 if self._cells[0] == Stage.ESTABLISHED:
-                    self._tell(IDLE)
+                    self._signal(IDLE)
                 event = client.receive(LONG)
             self._take(client, event)
 
@@ -214,7 +214,7 @@ class Trader:
             self._note("never left", id=cl_ord_id)
         else:
             self._note("sent", id=cl_ord_id, seq=seq)
-            self._tell(SENT)
+            self._signal(SENT)
         self._cells[1] = Doing.NOTHING
 
     def _request(self, cl_ord_id: str) -> Message:
@@ -265,8 +265,8 @@ class Trader:
     def _take(self, client: Client, event: ClientEvent) -> None:
         """Record an event; taking the next event confirms it."""
         if isinstance(event, OutcomesUnknown) and self._life.death is Death.UNKNOWN:
-            self._die_of_it(client)
-        self._doom.strike(Death.HANDED)
+            self._count_unknown(client)
+        self._kill_counter.count(Death.HANDED)
         entry = entry_of(event)
         self._note(**entry)
         # The client's own journal: after every kill, its rows must agree with the confirmed events.
@@ -275,17 +275,17 @@ class Trader:
         if entry.get("type") == ExecType.TRADE:
             client.rows[f"{FILL}{entry['exec_id']}"] = entry["id"]
         self._cells[1] = Doing.TAKING
-        self._doom.strike(Death.TAKEN)
-        self._tell(EVENT)
+        self._kill_counter.count(Death.TAKEN)
+        self._signal(EVENT)
 
-    def _die_of_it(self, client: Client) -> None:
+    def _count_unknown(self, client: Client) -> None:
         """Count for a kill after the gap fill that replaced the request was sent, before any other event."""
         with contextlib.suppress(NotConnectedError):
             client.test_request(LONG)
-        self._doom.strike(Death.UNKNOWN)
+        self._kill_counter.count(Death.UNKNOWN)
 
     def _note(self, kind: str, **values: Any) -> None:
         self._known.take(self._journal.write(kind, **values))
 
-    def _tell(self, what: bytes) -> None:
+    def _signal(self, what: bytes) -> None:
         os.write(self._pipe, what)

@@ -20,7 +20,7 @@ EVERY = 10.0
 """Seconds between two lines of progress."""
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - this is what the command is for
 
 
@@ -35,15 +35,15 @@ def _results(seeds: range, jobs: int) -> Iterator[Result]:
 def soak(seeds: range, jobs: int) -> Totals:
     """Run seeds and print the progress."""
     totals, begun = Totals(), time.monotonic()
-    told = begun
+    reported = begun
     for result in _results(seeds, jobs):
         totals.add(result)
         if result.rule:
-            _say(f"seed {result.schedule.seed}: {result.rule}: {result.text.splitlines()[-1]}")
-        if time.monotonic() - told > EVERY:
-            told = time.monotonic()
-            _say(totals.progress(told - begun))
-    _say(totals.summary(time.monotonic() - begun))
+            _print(f"seed {result.schedule.seed}: {result.rule}: {result.text.splitlines()[-1]}")
+        if time.monotonic() - reported > EVERY:
+            reported = time.monotonic()
+            _print(totals.progress(reported - begun))
+    _print(totals.summary(time.monotonic() - begun))
     return totals
 
 
@@ -51,7 +51,7 @@ def explain(found: Result) -> None:
     """Shrink a failure and print everything about it."""
     shrunk = Shrinker(found.rule).shrink(found.schedule)
     again = run(shrunk, keep_log=True)
-    _say(failure(found.schedule.seed, shrunk, again, again.log))
+    _print(failure(found.schedule.seed, shrunk, again, again.log))
 
 
 def main() -> int:
@@ -63,7 +63,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.replay is not None:
         result = run(draw(options.replay), keep_log=True)
-        _say(
+        _print(
             "\n".join(
                 [
                     repr(result.schedule),

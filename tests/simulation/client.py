@@ -112,7 +112,7 @@ class Client(Process):
 
     # The user
 
-    def say(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         """Send a message, if the session accepts it."""
         connection = self.connection
         if connection is None or not connection.session.is_established:
@@ -130,7 +130,7 @@ class Client(Process):
 
     def user(self, connection: Connection, event: Event) -> None:
         world = self.world
-        world.tell(self.side, event)
+        world.record_event(self.side, event)
         world.users_orders.take(event)
         down, requests = world.down, world.requests
         lost: list[Entry] = []
@@ -145,7 +145,7 @@ class Client(Process):
             case LoggedOn():
                 self._failures = 0
                 self.established_at = world.now
-                told_of_logon(world, Side.VENUE, event)
+                record_restart(world, Side.VENUE, event)
             case MessagesLost():
                 lost = down.lost(event.begin, event.end, "MessagesLost")
                 world.lost(lost, event)
@@ -177,7 +177,7 @@ class Client(Process):
         reader.check(event, lost)
 
 
-def told_of_logon(world: World, sender: Side, event: LoggedOn) -> None:
+def record_restart(world: World, sender: Side, event: LoggedOn) -> None:
     """Record in which epoch of the sender's numbers the receiver is."""
     ledger = world.ledgers[sender]
     header: Any = event.logon.header

@@ -152,7 +152,7 @@ class Exchange:
     def later(self, delay: float, make: Callable[[], Message]) -> None:
         self._world.at(self._world.now + delay, lambda: self.publish(make))
 
-    def calm_down(self) -> None:
+    def end_faults(self) -> None:
         """End all pauses and failures."""
         self.paused_until = self.unsure_until = 0.0
         self._publish()
@@ -223,9 +223,9 @@ class Exchange:
     def _answering(self, request: Message, make: Make) -> Make:
         """Return a function that creates the message with the outcome of a request, when it is due."""
         key = key_of(request)
-        return lambda: self._says_of(key, make())
+        return lambda: self._with_outcome_of(key, make())
 
-    def _says_of(self, key: Key | None, message: Message) -> Message:
+    def _with_outcome_of(self, key: Key | None, message: Message) -> Message:
         """Record that this message contains the outcome of the request, and return it."""
         self.about[uid_of(message)] = key
         return message
@@ -248,7 +248,7 @@ class Exchange:
     def _reporting(self, cl_ord_id: str, exec_type: str, key: Key | None = None, **more: Any) -> Make:
         def make() -> Message:
             report = self._report(cl_ord_id, exec_type, **more)
-            return report if key is None else self._says_of(key, report)
+            return report if key is None else self._with_outcome_of(key, report)
 
         return make
 

@@ -51,15 +51,15 @@ class Injector:
         self._stopped = True
         world.shut_until = world.refused_until = 0.0
         for side in Side:
-            world.weather[side].clear_up()
+            world.conditions[side].end_faults()
             world.clocks[side].wrong = 0.0
             world.disks[side].failure = None
             process = world.processes[side]
-            process.spare()
-        world.exchange.calm_down()
-        self._look_again()
+            process.end_faults()
+        world.exchange.end_faults()
+        self._kick_links()
 
-    def _look_again(self) -> None:
+    def _kick_links(self) -> None:
         for link in self._world.links:
             for pipe in link.pipes.values():
                 pipe.kick()
@@ -85,39 +85,39 @@ class Injector:
     # The wire
 
     def _delay(self, fault: Fault, _: int) -> bool:
-        weather = self._world.weather[fault.side]
-        weather.extra = fault.number / 1000
+        conditions = self._world.conditions[fault.side]
+        conditions.extra = fault.number / 1000
 
         def end() -> None:
-            weather.extra = 0.0
+            conditions.extra = 0.0
 
         return self._lasting(fault, end)
 
     def _split(self, fault: Fault, _: int) -> bool:
-        weather = self._world.weather[fault.side]
-        weather.split = max(fault.number, 1)
+        conditions = self._world.conditions[fault.side]
+        conditions.split = max(fault.number, 1)
 
         def end() -> None:
-            weather.split = 0
+            conditions.split = 0
 
         return self._lasting(fault, end)
 
     def _merge(self, fault: Fault, _: int) -> bool:
-        weather = self._world.weather[fault.side]
-        weather.grid = max(fault.number, 1) / 1000
+        conditions = self._world.conditions[fault.side]
+        conditions.grid = max(fault.number, 1) / 1000
 
         def end() -> None:
-            weather.grid = 0.0
+            conditions.grid = 0.0
 
         return self._lasting(fault, end)
 
     def _stall(self, fault: Fault, _: int) -> bool:
-        weather = self._world.weather[fault.side]
-        weather.stalled_until = max(weather.stalled_until, self._world.now + fault.seconds)
+        conditions = self._world.conditions[fault.side]
+        conditions.stalled_until = max(conditions.stalled_until, self._world.now + fault.seconds)
         return True
 
     def _cut(self, fault: Fault, _: int) -> bool:
-        self._world.weather[fault.side].cut_after = fault.number
+        self._world.conditions[fault.side].cut_after = fault.number
         return True
 
     def _vanish(self, fault: Fault, _: int) -> bool:
@@ -126,11 +126,11 @@ class Injector:
         return bool(self._world.links)
 
     def _garbage(self, fault: Fault, _: int) -> bool:
-        self._world.weather[fault.side].spoil.append(spoil.garbage(Random(fault.number)))
+        self._world.conditions[fault.side].spoil.append(spoil.garbage(Random(fault.number)))
         return True
 
     def _flip(self, fault: Fault, _: int) -> bool:
-        self._world.weather[fault.side].spoil.append(spoil.flip(Random(fault.number)))
+        self._world.conditions[fault.side].spoil.append(spoil.flip(Random(fault.number)))
         return True
 
     def _repeat(self, fault: Fault, _: int) -> bool:
@@ -140,11 +140,11 @@ class Injector:
             lambda: world.wire.written[fault.side].seen,
             lambda: world.processes[fault.side].now.utc,
         )
-        world.weather[fault.side].spoil.append(again)
+        world.conditions[fault.side].spoil.append(again)
         return True
 
     def _habit(self, fault: Fault, habit: Spoiler) -> bool:
-        habits = self._world.weather[fault.side].habits
+        habits = self._world.conditions[fault.side].habits
         habits[fault.kind.value] = habit
 
         def end() -> None:
@@ -160,12 +160,12 @@ class Injector:
         return self._habit(fault, spoil.under_another_name(name, by_turns=fault.number == 1))
 
     def _full(self, fault: Fault, _: int) -> bool:
-        weather = self._world.weather[fault.side]
-        weather.room = fault.number
+        conditions = self._world.conditions[fault.side]
+        conditions.room = fault.number
 
         def end() -> None:
-            weather.room = ROOM
-            self._look_again()
+            conditions.room = ROOM
+            self._kick_links()
 
         return self._lasting(fault, end)
 
@@ -178,7 +178,7 @@ class Injector:
         point, torn = fault.number % len(Point), fault.number // len(Point)
         self.downtime[fault.side] = fault.seconds
         self.torn[fault.side] = Random(torn) if torn else None
-        process.doom(Point(point))
+        process.crash_at(Point(point))
         return True
 
     def _power(self, fault: Fault, _: int) -> bool:
@@ -307,7 +307,7 @@ class Injector:
             if fault.side is Side.VENUE:
                 world.exchange.publish(world.exchange.unasked)
             elif world.schedule.session != "KalshiPT":
-                world.client_says(exchange.work(world.schedule.session, f"b{index}-{number}", number))
+                world.client_sends(exchange.work(world.schedule.session, f"b{index}-{number}", number))
         return True
 
     def _huge(self, fault: Fault, index: int) -> bool:
@@ -317,7 +317,7 @@ class Injector:
                 return False
             world.exchange.publish(lambda: world.exchange.unasked(text="x" * fault.number))
         elif world.schedule.session in {"KalshiRT", "KalshiNR"}:
-            world.client_says(exchange.order(f"h{index}", note="x" * fault.number))
+            world.client_sends(exchange.order(f"h{index}", note="x" * fault.number))
         else:
             return False
         return True
@@ -327,14 +327,14 @@ class Injector:
         if world.schedule.session not in {"KalshiRT", "KalshiNR"}:
             return False
         for number in range(fault.number):
-            world.client_says(exchange.order(f"f{index}", quantity=10 + number))
+            world.client_sends(exchange.order(f"f{index}", quantity=10 + number))
         return True
 
     def _reuse(self, fault: Fault, index: int) -> bool:
         world = self._world
         pair = exchange.request_and_cancel(world.schedule.session, f"r{index}", quotes=fault.number == 1)
         for message in pair:
-            world.client_says(message)
+            world.client_sends(message)
         return bool(pair)
 
 

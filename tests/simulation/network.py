@@ -38,7 +38,7 @@ class End(Protocol):
     def writable(self) -> None: ...
 
 
-class Weather:
+class Conditions:
     """Faults of the bytes that one side sends, whichever link carries them."""
 
     def __init__(self, random: Random) -> None:
@@ -73,7 +73,7 @@ class Weather:
             when = (when // self.grid + 1) * self.grid
         return when
 
-    def clear_up(self) -> None:
+    def end_faults(self) -> None:
         """End every fault."""
         self.extra = self.grid = self.stalled_until = 0.0
         self.split = 0
@@ -93,20 +93,20 @@ class Pipe:
         "_pieces",
         "_world",
         "broken",
+        "conditions",
         "link",
         "reader",
         "used",
-        "weather",
         "writer",
     )
 
-    def __init__(self, world: Scheduler, weather: Weather, link: Link) -> None:
+    def __init__(self, world: Scheduler, conditions: Conditions, link: Link) -> None:
         self._world = world
         self._pieces: deque[tuple[float, bytes]] = deque()
         self._last = 0.0
         self._due: float | None = None
         self._closing = False
-        self.weather = weather
+        self.conditions = conditions
         self.link = link
         self.reader: End | None = None
         self.writer: End | None = None
@@ -117,17 +117,17 @@ class Pipe:
     @property
     def room(self) -> int:
         """How many bytes may be written."""
-        return max(self.weather.room - self.used, 0)
+        return max(self.conditions.room - self.used, 0)
 
     def write(self, data: bytes) -> None:
-        weather = self.weather
-        if weather.spoil:
-            data = weather.spoil.popleft()(data)
+        conditions = self.conditions
+        if conditions.spoil:
+            data = conditions.spoil.popleft()(data)
         if self.broken or self._closing:
             return
         when = self._last
-        for piece in weather.cut_up(data):
-            when = max(when, weather.arrival(self._world.now))
+        for piece in conditions.cut_up(data):
+            when = max(when, conditions.arrival(self._world.now))
             self._pieces.append((when, piece))
         self._last = when
         self.used += len(data)
@@ -152,7 +152,7 @@ class Pipe:
         if self.broken or not (self._pieces or self._closing):
             return
         when = self._pieces[0][0] if self._pieces else self._world.now + EOF_DELAY
-        when = max(when, self.weather.stalled_until, self._world.now)
+        when = max(when, self.conditions.stalled_until, self._world.now)
         if self._due is None or self._due > when:
             self._due = when
             self._world.at(when, self._deliver)
@@ -164,7 +164,7 @@ class Pipe:
         self._due = None
         if self.broken or reader is None or not reader.reading:
             return
-        if self.weather.stalled_until > world.now:
+        if self.conditions.stalled_until > world.now:
             self._plan()
             return
         if not self._pieces:
@@ -178,21 +178,21 @@ class Pipe:
 
     def _hand_over(self, reader: End) -> None:
         """Give the reader one piece, or everything that has arrived where pieces are merged."""
-        weather, now = self.weather, self._world.now
+        conditions, now = self.conditions, self._world.now
         _, data = self._pieces.popleft()
-        if weather.grid:
+        if conditions.grid:
             while self._pieces and self._pieces[0][0] <= now:
                 data += self._pieces.popleft()[1]
         full = self.room == 0
         self.used -= len(data)
-        cut = weather.cut_after
+        cut = conditions.cut_after
         if cut is not None:
             if len(data) >= cut:
-                weather.cut_after = None
+                conditions.cut_after = None
                 data = data[:cut]
                 self.link.die()
             else:
-                weather.cut_after = cut - len(data)
+                conditions.cut_after = cut - len(data)
         if full and self.writer is not None:
             self._world.at(now, self.writer.writable)
         if data:
@@ -202,9 +202,9 @@ class Pipe:
 class Link:
     """A connection: two pipes, and the ways in which it ends."""
 
-    def __init__(self, world: Scheduler, weather: dict[Side, Weather]) -> None:
+    def __init__(self, world: Scheduler, conditions: dict[Side, Conditions]) -> None:
         self._world = world
-        self.pipes = {side: Pipe(world, weather[side], self) for side in Side}
+        self.pipes = {side: Pipe(world, conditions[side], self) for side in Side}
         """By the side that writes."""
 
     def attach(self, side: Side, end: End) -> None:

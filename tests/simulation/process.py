@@ -114,7 +114,7 @@ class Process(ABC):
         self.connections: list[Connection] = []
         self.queue: deque[tuple[Connection, Event]] = deque()
         self.explicit = world.schedule.explicit
-        self._doomed: Point | None = None
+        self._crash_point: Point | None = None
         self._taking_at: float | None = None
         self.slow_until = 0.0
         self.pace = world.schedule.pace
@@ -148,24 +148,24 @@ class Process(ABC):
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         self.world.at(self.world.now + seconds, lambda: self.run(action))
 
-    def doom(self, point: Point) -> None:
+    def crash_at(self, point: Point) -> None:
         """Crash at the next such point."""
         if point is Point.ANYWHERE:
             self.world.died(self.side)
         else:
-            self._doomed = point
+            self._crash_point = point
 
     def point(self, point: Point) -> None:
-        if self._doomed is point:
+        if self._crash_point is point:
             raise Died
 
     def freeze(self, seconds: float, *, timers_first: bool = False) -> None:
         self._timers_first = timers_first
         self.frozen_until = max(self.frozen_until, self.world.now + seconds)
         self._deferred.insert(0, self._thaw)
-        self.world.at(self.frozen_until, self._go_on)
+        self.world.at(self.frozen_until, self._run_deferred)
 
-    def _go_on(self) -> None:
+    def _run_deferred(self) -> None:
         """Run the actions that waited for the processor."""
         if self.awake:
             deferred, self._deferred = self._deferred, []
@@ -244,7 +244,7 @@ class Process(ABC):
             self.take()
         elif not self.slow:
             self._collect_the_rest(connection)
-        self._mind_the_queue(connection)
+        self._pause_or_resume_reading(connection)
 
     def _collect_the_rest(self, connection: Connection) -> None:
         """Pass every event to the user, without a queue; asking for more confirms the previous ones."""
@@ -266,9 +266,9 @@ class Process(ABC):
             if event.reason is CloseReason.STORE_FAILED:
                 self.world.at(self.world.now, lambda: self.world.store_failed(self))
         elif isinstance(event, MessageRejected):
-            self._mind_the_late(connection, event)
+            self._check_late(connection, event)
 
-    def _mind_the_late(self, connection: Connection, event: MessageRejected) -> None:
+    def _check_late(self, connection: Connection, event: MessageRejected) -> None:
         """Check that a message that is late and otherwise valid is not refused finally: it is redelivered
         later."""
         message: Any = event.message
@@ -280,7 +280,7 @@ class Process(ABC):
         ):
             raise Violation("refused for good", f"{uid_of(message)} was late, and is not delivered")
 
-    def _mind_the_queue(self, connection: Connection) -> None:
+    def _pause_or_resume_reading(self, connection: Connection) -> None:
         """Stop reading when the user falls behind, and read again when it has caught up."""
         behind = len(self.queue) >= QUEUE_LIMIT or (self.slow and not self.explicit)
         if behind and not connection.paused:
@@ -300,7 +300,7 @@ class Process(ABC):
                 if not connection.output:
                     break
                 self.world.wrote(self, connection, connection.output)
-                for habit in pipe.weather.habits.values():
+                for habit in pipe.conditions.habits.values():
                     connection.output = habit(connection.output)
                 connection.heard_at = self.now.monotonic
                 self.point(Point.COMMITTED)
@@ -308,7 +308,7 @@ class Process(ABC):
             if not room:
                 connection.blocked = True
                 return
-            if self._doomed is Point.WRITTEN:
+            if self._crash_point is Point.WRITTEN:
                 pipe.write(connection.output[: len(connection.output) // 2][:room])
                 raise Died
             part, connection.output = connection.output[:room], connection.output[room:]
@@ -395,12 +395,12 @@ class Process(ABC):
 
     # Crashing
 
-    def spare(self) -> None:
+    def end_faults(self) -> None:
         """End every slowdown and planned crash."""
-        self._doomed = None
+        self._crash_point = None
         if self.world.now < self.frozen_until:
             self.frozen_until = self.world.now
-            self._go_on()
+            self._run_deferred()
         self.slow_until = self.pace_until = 0.0
         self._taking_at = None
         self.after(0.0, self._wake_user)

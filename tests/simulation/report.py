@@ -23,7 +23,7 @@ class Totals:
     """Seconds of virtual time."""
     faults: Counter[str] = attrs.field(factory=Counter)
     endings: Counter[str] = attrs.field(factory=Counter)
-    told: Counter[str] = attrs.field(factory=Counter)
+    event_counts: Counter[str] = attrs.field(factory=Counter)
     sqlite: int = 0
     failures: list[Result] = attrs.field(factory=list)
 
@@ -36,7 +36,7 @@ class Totals:
         self.sqlite += result.schedule.sqlite
         self.faults.update(result.faults)
         self.endings.update(result.endings)
-        self.told.update(result.told)
+        self.event_counts.update(result.event_counts)
         if result.rule:
             self.failures.append(result)
 
@@ -58,7 +58,7 @@ class Totals:
             f"{sum(self.faults.values())} faults: {_listed(self.faults)}",
             *([f"no fault of these kinds: {', '.join(never)}"] if never else []),
             f"sessions ended: {_listed(self.endings)}",
-            f"users were told: {_listed(self.told)}",
+            f"events taken by users: {_listed(self.event_counts)}",
             f"{len(self.failures)} violations" + (f": {_listed(self._rules())}" if self.failures else ""),
         ]
         return "\n".join(lines)

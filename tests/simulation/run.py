@@ -27,7 +27,7 @@ class Result:
     restarts: int = 0
     duplicates: int = 0
     virtual: float = 0.0
-    told: Counter[str] = attrs.field(factory=Counter)
+    event_counts: Counter[str] = attrs.field(factory=Counter)
     """Events that users took."""
     log: list[str] = attrs.field(factory=list)
 
@@ -48,7 +48,7 @@ def run(schedule: Schedule, *, keep_log: bool = False) -> Result:
     result.restarts = world.restarts
     result.duplicates = world.down.duplicates + world.up.duplicates
     result.virtual = world.now
-    result.told = world.told
+    result.event_counts = world.event_counts
     result.log = [
         f"{line.at:9.3f} {line.side.value:6} {line.connection or '-':>3} {line.text}"
         for line in world.wire.log

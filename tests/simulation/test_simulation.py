@@ -62,7 +62,7 @@ def test_without_faults_no_session_ends_and_no_message_is_lost() -> None:
         world.finish()
         assert not world.endings
         assert not world.restarts
-        assert set(world.told) == {"LogonRequested", "LoggedOn", "MessageReceived"}
+        assert set(world.event_counts) == {"LogonRequested", "LoggedOn", "MessageReceived"}
         assert all(entry.taken for ledger in world.ledgers.values() for entry in ledger.entries)
 
 

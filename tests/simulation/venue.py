@@ -19,7 +19,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import Session, StoredMessage
-from tests.simulation.client import told_of_logon
+from tests.simulation.client import record_restart
 from tests.simulation.network import Link
 from tests.simulation.process import Connection, Point, Process
 from tests.simulation.schedule import Side
@@ -76,7 +76,7 @@ class SimulatedVenue(Process):
 
     def user(self, connection: Connection, event: Event) -> None:
         world = self.world
-        world.tell(self.side, event)
+        world.record_event(self.side, event)
         up = world.up
         match event:
             case LogonRequested():
@@ -89,7 +89,7 @@ class SimulatedVenue(Process):
                     raise Violation("resurrected", f"{entry} came after its gap was filled")
                 world.exchange.take(event.message)
             case LoggedOn():
-                told_of_logon(world, Side.CLIENT, event)
+                record_restart(world, Side.CLIENT, event)
                 self.dispatch()
             case MessagesLost():
                 world.lost(up.lost(event.begin, event.end, "MessagesLost"), event)

@@ -32,7 +32,7 @@ from tests.simulation.exchange import Exchange, work
 from tests.simulation.faults import DOWNTIME, Injector
 from tests.simulation.ledger import Entry, Ledger, uid_of
 from tests.simulation.machine import UsersOrders
-from tests.simulation.network import Link, Weather
+from tests.simulation.network import Conditions, Link
 from tests.simulation.orders import Key, Requests, key_of
 from tests.simulation.process import Connection, Process
 from tests.simulation.schedule import Schedule, Side
@@ -60,14 +60,14 @@ class World:
         self.session_type = DIALECT.session_types[schedule.session]
         self.resend = self.session_type.resend
         self.clocks = {side: SideClock(self.random) for side in Side}
-        self.weather = {side: Weather(Random(self.random.getrandbits(32))) for side in Side}
+        self.conditions = {side: Conditions(Random(self.random.getrandbits(32))) for side in Side}
         self.wire = Wire(self._filled, keep_log=keep_log)
         self.down, self.up = Ledger(Side.VENUE), Ledger(Side.CLIENT)
         self.ledgers = {Side.VENUE: self.down, Side.CLIENT: self.up}
         self.requests = Requests()
         self.users_orders = UsersOrders(schedule.session)
         self.endings: Counter[str] = Counter()
-        self.told: Counter[str] = Counter()
+        self.event_counts: Counter[str] = Counter()
         """Counts of the events that users took, by type."""
         self.other_names = {Side.CLIENT: OTHER_KEY.encode(), Side.VENUE: self._other_name()}
         """The other accepted name of each side."""
@@ -100,7 +100,7 @@ class World:
         page, resend.PAGE = resend.PAGE, self.schedule.page
         turn, resend.MESSAGES_A_TURN = resend.MESSAGES_A_TURN, bounds.MESSAGES_A_TURN
         try:
-            self.at(self.schedule.calm, self._calm_down)
+            self.at(self.schedule.calm, self._end_faults)
             heap = self._heap
             for _ in range(STEPS):
                 self.now, _, action = heapq.heappop(heap)
@@ -132,14 +132,14 @@ class World:
             when = times.uniform(0.5, schedule.calm)
             if schedule.session != "KalshiPT":
                 message = work(schedule.session, f"c{number}", number)
-                self.at(when, lambda message=message: self.client_says(message))  # type: ignore[misc]
+                self.at(when, lambda message=message: self.client_sends(message))  # type: ignore[misc]
         times = Random(schedule.seed + 2)
         for _ in range(schedule.reports):
             self.at(times.uniform(0.5, schedule.calm), lambda: self.exchange.publish(self.exchange.unasked))
 
-    def client_says(self, message: Message) -> None:
+    def client_sends(self, message: Message) -> None:
         client = self.client
-        client.run(lambda: client.say(message))
+        client.run(lambda: client.send(message))
 
     @property
     def client(self) -> Client:
@@ -222,7 +222,7 @@ class World:
         venue = self.venue
         if not venue.awake or self.now < self.shut_until:
             return None
-        link = Link(self, self.weather)
+        link = Link(self, self.conditions)
         self._links = [old for old in self._links if not all(p.broken for p in old.pipes.values())]
         self._links.append(link)
         self.at(self.now, lambda: venue.run(lambda: venue.accept(link)))
@@ -260,9 +260,9 @@ class World:
         venue = self.venue
         venue.run(venue.dispatch)
 
-    def tell(self, side: Side, event: Event) -> None:
+    def record_event(self, side: Side, event: Event) -> None:
         """Record that the user of a side takes an event."""
-        self.told[type(event).__name__] += 1
+        self.event_counts[type(event).__name__] += 1
         if isinstance(event, MessageTooLarge):
             self.max_message[side] = bounds.MAX_HUGE  # an operator who reads it raises the limit
         if self._keep_log:
@@ -354,7 +354,7 @@ class World:
 
     # The end
 
-    def _calm_down(self) -> None:
+    def _end_faults(self) -> None:
         """End all faults; everything outstanding must now be resolved."""
         self.injector.stop()
         self._watch()

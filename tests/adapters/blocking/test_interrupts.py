@@ -60,7 +60,7 @@ RAISED = (
 """Exceptions that handlers raise; the class makes no difference."""
 
 
-def assert_let_go(client: Client, struck: str | None = None) -> None:
+def assert_let_go(client: Client, interrupted: str | None = None) -> None:
     """Assert that no thread holds a lock of the client."""
     shared = client._shared
     free: list[bool] = []
@@ -71,7 +71,7 @@ def assert_let_go(client: Client, struck: str | None = None) -> None:
             shared.lock.release()
 
     in_a_thread(try_lock)
-    assert free == [True], struck
+    assert free == [True], interrupted
 
 
 def in_a_thread(function: Callable[[], object]) -> None:
@@ -138,17 +138,17 @@ def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, besi
             with interrupter:
                 CALLS[name](client)
         except KeyboardInterrupt:
-            assert interrupter.struck is not None
+            assert interrupter.where is not None
         other.join(LONG)
         assert not other.is_alive()
-        assert_let_go(client, interrupter.struck)
+        assert_let_go(client, interrupter.where)
         if still_works(client):
             works += 1
         else:
             dropped += 1
             client.logout()
             client.open()
-        if interrupter.struck is None:
+        if interrupter.where is None:
             break
     client.logout()
     assert threads.issuperset(threading.enumerate())
@@ -177,17 +177,17 @@ def test_an_event_lost_to_an_interrupt_is_redelivered(
         peer.session.send(report("1"), read_clocks())
         peer.connection.sendall(b"garbage" + peer.session.data_to_send())
 
-    at, works, struck = 0, 0, True
-    while struck:
+    at, works, interrupted = 0, 0, True
+    while interrupted:
         with trading(sandbox) as (client, orders):
-            while struck:
+            while interrupted:
                 orders.wanted.put(speak)
                 seen: list[str | None] = []
                 interrupter = Interrupter(at, FILES | {client_core.__file__}, raises)
                 with contextlib.suppress(raises, SessionClosedError, StopIteration), interrupter:
                     seen.append(look(client))
                 # A client that is already closed yields no events, and has no such point.
-                at, struck = at + 1, interrupter.struck is not None or not seen
+                at, interrupted = at + 1, interrupter.where is not None or not seen
                 try:
                     while "1" not in seen:
                         seen.append(look(client))
@@ -195,7 +195,7 @@ def test_an_event_lost_to_an_interrupt_is_redelivered(
                     break
                 if "SessionEnded" in seen:  # it was treated as an exception of the signer
                     break
-                assert seen == ["GarbledReceived", "1"], interrupter.struck
+                assert seen == ["GarbledReceived", "1"], interrupter.where
                 works += 1
     assert works > 1
 
@@ -204,7 +204,7 @@ def test_an_event_lost_to_an_interrupt_is_redelivered(
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_an_interrupt_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path) -> None:
     """A client that was not opened holds nothing: another one can open its store at once."""
-    threads, struck = set(threading.enumerate()), []
+    threads, interrupted = set(threading.enumerate()), []
     for at in range(MOST):
         # Resets, because other tests have used sequence numbers of this key.
         chosen = options(sandbox, "KalshiRT", store=tmp_path, reset_seq_num=True)
@@ -212,15 +212,15 @@ def test_an_interrupt_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path
         interrupter = Interrupter(at, FILES | OPENING)
         with contextlib.suppress(KeyboardInterrupt), interrupter:
             client.open()
-        if interrupter.struck is None:
+        if interrupter.where is None:
             client.logout()
             break
-        struck.append(interrupter.struck)
-        assert_let_go(client, interrupter.struck)
+        interrupted.append(interrupter.where)
+        assert_let_go(client, interrupter.where)
         for lock_file in tmp_path.rglob("*.lock"):
             FileLock(lock_file.with_suffix("")).release()
     assert threads.issuperset(threading.enumerate())
-    assert {where.split(":")[0] for where in struck} >= {
+    assert {where.split(":")[0] for where in interrupted} >= {
         *("ClientCore.begin", "SequenceState.open", "SharedCore.open", "Client._start", "Client.open"),
     }
 
@@ -231,7 +231,7 @@ def test_an_interrupt_while_the_thread_is_starting(
 ) -> None:
     start, kept = threading.Thread.start, []
 
-    def start_and_strike(thread: threading.Thread) -> None:
+    def start_and_interrupt(thread: threading.Thread) -> None:
         if thread.name != "kalshi-fix":
             start(thread)
             return
@@ -241,7 +241,7 @@ def test_an_interrupt_while_the_thread_is_starting(
         raise KeyboardInterrupt
 
     client = order_entry(**options(sandbox))
-    monkeypatch.setattr(threading.Thread, "start", start_and_strike)
+    monkeypatch.setattr(threading.Thread, "start", start_and_interrupt)
     with pytest.raises(KeyboardInterrupt):
         client.open()
     monkeypatch.undo()
@@ -261,7 +261,7 @@ def is_coverage_measured() -> bool:
     return coverage is not None and coverage.Coverage.current() is not None
 
 
-@pytest.mark.skipif(is_coverage_measured(), reason="interrupts would strike coverage.py as well")
+@pytest.mark.skipif(is_coverage_measured(), reason="interrupts would hit coverage.py as well")
 def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
     draw = random.Random(7)
     old = signal.signal(signal.SIGALRM, signal.default_int_handler)

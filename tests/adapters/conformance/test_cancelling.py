@@ -67,11 +67,11 @@ class Canceller:
         self._at = range(at, at + times)
         self._suspensions = 0
         self._cancel: Callable[[], object] = lambda: None
-        self.struck = False
+        self.cancelled = False
 
     def _suspended(self) -> None:
         if self._suspensions in self._at:
-            self.struck = True
+            self.cancelled = True
             self._cancel()
         self._suspensions += 1
         self._at_suspension()
@@ -84,7 +84,7 @@ class Canceller:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             # No cancellation was swallowed.
-            assert task.cancelled() is self.struck
+            assert task.cancelled() is self.cancelled
         elif self._name == "trio":
             with trio.CancelScope() as trio_scope:
                 self._cancel = trio_scope.cancel
@@ -106,7 +106,7 @@ def at_every_point(
         canceller = Canceller(loop, at, times)
         loop.run(partial(canceller.run, scenario))
         relay.wait(lambda: relay.closed == relay.opened)
-        if not canceller.struck:
+        if not canceller.cancelled:
             # A resource that was left open would warn now, and warnings are errors here.
             gc.collect()
             return at
@@ -145,7 +145,7 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, sandbox: Sandbox, relay: Re
 
     async def main(at: int) -> bool:
         async with loop.client("KalshiNR", **options(sandbox, port=relay.port)) as client:
-            struck = False
+            cancelled = False
             reports = []
             numbers = []
             for _ in range(3):
@@ -167,7 +167,7 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, sandbox: Sandbox, relay: Re
                 again = Canceller(loop, at, at_suspension=relay.release)
                 await again.run(take)
                 relay.release()
-                struck = struck or canceller.struck or again.struck
+                cancelled = cancelled or canceller.cancelled or again.cancelled
             while len(reports) < 2 * len(numbers):
                 async for message in client.messages(LONG):
                     reports.append(message)
@@ -177,7 +177,7 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, sandbox: Sandbox, relay: Re
             assert found == sorted(set(found))
             assert len(found) == 2 * len(numbers)
         assert client.ended.clean
-        return struck
+        return cancelled
 
     for at in range(MOST):
         # How often `take` waits after the first time depends on how the reports arrive: try again.

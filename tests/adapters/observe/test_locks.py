@@ -22,7 +22,7 @@ def is_free(lock: Any) -> bool:
     return taken == [True]
 
 
-def strike(lock: Any, at: int) -> bool:
+def interrupt_at(lock: Any, at: int) -> bool:
     """Interrupt a `with` of a lock at this point; return whether it has that many points."""
     interrupter = Interrupter(at, {__file__, locks.__file__})
 
@@ -32,26 +32,26 @@ def strike(lock: Any, at: int) -> bool:
 
     with suppress(KeyboardInterrupt), interrupter:
         use()
-    return interrupter.struck is not None
+    return interrupter.where is not None
 
 
 @pytest.mark.parametrize("kind", [Lock, ReentrantLock])
 def test_an_interrupt_at_any_point_leaves_the_lock_free(kind: Callable[[], Any]) -> None:
-    at, struck = 0, True
-    while struck:
+    at, interrupted = 0, True
+    while interrupted:
         lock = kind()
-        struck = strike(lock, at)
+        interrupted = interrupt_at(lock, at)
         assert is_free(lock), at
         at += 1
     assert at > 2
 
 
 def test_an_interrupt_in_a_nested_with_keeps_the_outer_lock() -> None:
-    at, struck = 0, True
-    while struck:
+    at, interrupted = 0, True
+    while interrupted:
         lock = ReentrantLock()
         with lock:
-            struck = strike(lock, at)
+            interrupted = interrupt_at(lock, at)
             assert not is_free(lock), at
         assert is_free(lock), at
         at += 1
