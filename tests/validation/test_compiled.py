@@ -1,4 +1,4 @@
-"""Compiled validation agrees with `ValueJudge` applied to every value, whatever a message contains."""
+"""Compiled validation agrees with `ValueJudge` applied to every value, for any message."""
 
 from __future__ import annotations
 
@@ -401,7 +401,7 @@ def test_the_cache_of_valid_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_absent_fields_are_those_the_encoder_omits() -> None:
-    """A field is absent when it is None, a group when it has no entries, of whatever type."""
+    """A field is absent when it is None, a group when it has no entries, of any type."""
     members = (
         FieldMember(tiny_dialect.FIELDS[58], Presence.FORBIDDEN),
         group(presence=Presence.FORBIDDEN),
