@@ -1,4 +1,4 @@
-"""Time as the core sees it: passed in from outside, as two clocks."""
+"""Time in the core: passed in by the caller, as readings of two clocks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 import attrs
 
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
-"""The first time that a datetime can hold."""
+"""The earliest time that a datetime can hold."""
 END: Final = datetime.max.replace(tzinfo=UTC)
-"""The last one."""
+"""The latest time that a datetime can hold."""
 
 
 def shifted(time: datetime, by: timedelta) -> datetime:
-    """Return `time + by` in UTC; `BEGINNING` or `END` where the calendar has no such time, as for a peer's
+    """Return `time + by` in UTC, or `BEGINNING` or `END` if a datetime cannot hold it, such as for a peer's
     time in the year 1 or 9999."""
     try:
         return time + by
@@ -25,13 +25,13 @@ def shifted(time: datetime, by: timedelta) -> datetime:
 
 @attrs.frozen(init=False)
 class Instant:
-    """One moment, read from two clocks by whoever drives the core.
+    """A point in time, read from two clocks by the caller of the core.
 
-    Deadlines use `monotonic` alone, so that a step of the wall clock never breaks a
-    heartbeat; SendingTime (52) uses `utc` alone.
+    Deadlines use only `monotonic`, so steps of the wall clock do not affect heartbeats; SendingTime (52) uses
+    only `utc`.
 
     Attributes:
-        monotonic: Seconds of a clock that never goes back; its zero has no meaning.
+        monotonic: Seconds of a monotonic clock with an arbitrary zero.
         utc: The wall clock, time-zone aware, in UTC.
     """
 
@@ -39,7 +39,7 @@ class Instant:
     utc: datetime
 
     def __init__(self, monotonic: float, utc: datetime) -> None:
-        # One is made for each message, and what attrs writes here takes nearly twice as long.
+        # One is made for each message, and the constructor that attrs writes takes nearly twice as long.
         if utc.tzinfo is None:
             raise ValueError("Instant.utc must be a time-zone aware datetime in UTC")
         _set_monotonic(self, monotonic)

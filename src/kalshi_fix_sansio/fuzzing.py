@@ -1,8 +1,9 @@
-"""From any bytes to what a session may tell: for fuzzing programs that handle messages and events.
+"""Turn arbitrary bytes into messages and session events, to fuzz programs that handle them.
 
-The same bytes always give the same, so that they can be kept and replayed. `messages` gives what the venue
-may send, `events` what a session tells of it when messages come, get lost, come twice or are damaged, and
-the connection ends. Values repeat on purpose: reports meet the same few orders again.
+The same bytes always give the same result, so they can be stored and replayed. `messages` returns messages
+that the venue may send; `events` returns the events of a session whose messages are received, lost,
+duplicated or damaged, and whose connection ends. Values repeat on purpose, so several reports refer to the
+same orders.
 """
 
 from __future__ import annotations
@@ -32,16 +33,16 @@ from kalshi_fix_sansio.session import Session, State
 T = TypeVar("T")
 
 START: Final = datetime(2026, 8, 21, 14, 3, 7, tzinfo=UTC)
-"""When the session connects, and when the messages of `messages` are sent."""
+"""Time at which the session connects, and SendingTime of the messages of `messages`."""
 CLIENT: Final = "fuzzed-client"
 """SenderCompID of the session."""
 _MOST_STEPS: Final = 32
-"""The most messages that `messages` gives, and steps that `events` takes."""
+"""Maximum number of messages that `messages` returns, and of steps that `events` takes."""
 _CODEC_TAGS: Final = frozenset((8, 9, 10, 35))
 
 
 class Choices:
-    """Reads choices from bytes. Behind their end every choice is the first one, and `left` is False."""
+    """Reads choices from bytes. After the last byte, every choice is the first option and `left` is False."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -49,7 +50,7 @@ class Choices:
 
     @property
     def left(self) -> bool:
-        """Whether there are bytes that nothing was chosen by yet."""
+        """Whether there are unread bytes."""
         return self._at < len(self._data)
 
     def below(self, count: int) -> int:
@@ -64,15 +65,15 @@ class Choices:
         return int.from_bytes(self.take(size), "big") % count if size else 0
 
     def one_in(self, count: int) -> bool:
-        """Say yes once in so many times, and never behind the end."""
+        """Return True once in `count` times, and False after the last byte."""
         return self.below(count) == count - 1
 
     def pick(self, options: Sequence[T]) -> T:
-        """Return one of these."""
+        """Return one of the options."""
         return options[self.below(len(options))]
 
     def take(self, size: int) -> bytes:
-        """Return the next bytes, as many as there are."""
+        """Return the next `size` bytes, or fewer at the end."""
         found = self._data[self._at : self._at + size]
         self._at += len(found)
         return found
@@ -82,12 +83,12 @@ class Choices:
         return self.take(self.below(256))
 
     def rest(self) -> bytes:
-        """Return all bytes that are left."""
+        """Return all unread bytes."""
         return self.take(len(self._data))
 
 
 def messages(data: bytes, session_type: str = "KalshiRT", product: str = "prediction") -> list[Message]:
-    """Return messages that the venue may send on a session of this type, as they read when they come.
+    """Return messages that the venue may send on a session of this type, as decoded on receipt.
 
     Raises:
         KeyError: there is no such session type.
@@ -101,7 +102,7 @@ def messages(data: bytes, session_type: str = "KalshiRT", product: str = "predic
 
 
 def events(data: bytes, session_type: str = "KalshiRT", product: str = "prediction") -> list[Event]:
-    """Return what a session of this type tells, from LoggedOn on, while the bytes decide what happens to it.
+    """Return the events of a session of this type, from LoggedOn on; the bytes control what it receives.
 
     Raises:
         KeyError: there is no such session type.
@@ -153,7 +154,7 @@ def events(data: bytes, session_type: str = "KalshiRT", product: str = "predicti
 
 
 def _layouts(session_type: str, product: str) -> tuple[MessageLayout, ...]:
-    """What the venue sends on a session, but Logon."""
+    """Return the messages that the venue sends on a session, except Logon."""
     name = DIALECT.session_types[session_type].name
     every = DIALECT.messages.values()
     return tuple(
@@ -177,7 +178,7 @@ def _encoded(
 
 
 def _block(choices: Choices, layout: BlockLayout) -> Any:
-    """Choose a message or an entry: what is required always, the rest sometimes."""
+    """Choose a message or an entry: required fields always, other fields sometimes."""
     given: dict[str, Any] = {}
     for member in layout.members:
         if isinstance(member, FieldMember):
@@ -191,7 +192,7 @@ def _block(choices: Choices, layout: BlockLayout) -> Any:
 
 
 def _value(choices: Choices, field: FieldLayout) -> Any:
-    """Choose a value: a code, or one of a few of its kind."""
+    """Choose a value: a code, or one of a few values of the field's kind."""
     number = choices.below(4)
     if field.codes is not None:
         codes = tuple(field.codes)
@@ -217,4 +218,4 @@ SEEDS: Final = tuple(
     for place in range(4)
     for step in range(16)
 )
-"""Inputs to begin from: each kind of step, with messages of several types behind it."""
+"""Initial inputs: each kind of step, followed by messages of several types."""

@@ -1,6 +1,6 @@
-"""Kalshi's messages to bytes and back: the codec of `_generated.DIALECT` as plain functions.
+"""Decode and encode Kalshi's messages: the codec of `_generated.DIALECT` as plain functions.
 
-The message classes themselves are in the package: `from kalshi_fix_sansio import NewOrderSingle`.
+The message classes are exported by the package: `from kalshi_fix_sansio import NewOrderSingle`.
 """
 
 from __future__ import annotations
@@ -19,56 +19,60 @@ CODEC: Final = Codec(DIALECT)
 
 
 def decode(frame: bytes | Frame) -> Message:
-    """Decode one message of Kalshi, leniently: nothing is lost for being new or malformed.
+    """Decode one Kalshi message leniently: new and malformed fields are kept.
 
-    Fields that the dialect does not know are kept in `unknown`, code values that it does not know stay plain
-    values, and what is wrong is listed in `problems`, with None in place of what could not be read. A message
-    of an unknown type is an `UnknownMessage`.
+    Unknown fields are kept in `unknown`, unknown code values remain plain values, and errors are listed in
+    `problems`; a value that could not be parsed is None. A message of an unknown type becomes an
+    `UnknownMessage`.
 
     Args:
         frame: one whole message, or a `Frame` from a `Framer`.
 
     Raises:
-        DecodeError: the bytes are not one whole message with the right BodyLength and CheckSum.
+        DecodeError: the bytes are not one whole message with a correct BodyLength and CheckSum.
     """
     return CODEC.decode(frame)
 
 
 def decode_strict(frame: bytes | Frame) -> Message:
-    """Decode one message of Kalshi, and accept only what the spec allows in every respect.
+    """Decode one Kalshi message, and raise DecodeError unless it is valid according to the spec.
 
     Args:
         frame: one whole message, or a `Frame` from a `Framer`.
 
     Raises:
-        DecodeError: with everything that is wrong in `problems`, as SessionRejectReason (373) has it.
+        DecodeError: its `problems` lists the errors, classified by SessionRejectReason (373).
     """
     return CODEC.decode_strict(frame)
 
 
 def inspect(frame: bytes) -> Inspection:
-    """Take a message apart for people, however damaged it is; never raises on what begins with `8=`."""
+    """Break a message down into its fields for display, even if it is damaged.
+
+    Never raises for bytes that begin with `8=`.
+    """
     return CODEC.inspect(frame)
 
 
 def encode(message: Message, header: Header | None = None) -> bytes:
-    """Encode a message of Kalshi with a header: the one given, or the message's own, or none.
+    """Encode a Kalshi message with the given header, by default the message's own, if any.
 
-    BeginString, BodyLength, MsgType and CheckSum are written by themselves. What the spec requires is not
-    checked here: a session does that before it sends.
+    BeginString, BodyLength, MsgType and CheckSum are written automatically. The spec's rules are not checked
+    here: a session checks them before it sends.
 
     Raises:
-        EncodeError: a value has no FIX form; the text names the field.
+        EncodeError: a value has no FIX representation; the text names the field.
     """
     return CODEC.encode(message, header)
 
 
 def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
-    """Return what is set of a message, a header or an entry, by FIX names or, as strings, by tags.
+    """Return the fields set in a message, a header or an entry as a dict, by FIX names or tags as strings.
 
-    Values are those of the attributes: Decimal, datetime, members of enums. Groups are lists of dicts, under
-    the name of their counter. A message begins with MsgType, and leaves out its header, a block of its own.
-    Secrets are `<hidden>`; unknown fields are pairs of tag and bytes, under `unknown`.
+    Values are those of the attributes: Decimal, datetime, members of enums. Groups are lists of dicts, with
+    the name of their counter as the key. A message begins with MsgType and does not include its header, which
+    is converted separately. Secrets are `<hidden>`; unknown fields are (tag, bytes) pairs, with the key
+    `unknown`.
     """
     if isinstance(block, Message):
         return mapping.to_dict(DIALECT, block, by)
@@ -76,30 +80,31 @@ def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
 
 
 def from_dict(data: Mapping[str, Any]) -> Message:
-    """Return the message that `to_dict` has written, equal to the one that it was given; or `json.loads` of
-    what `to_json` has. Names and tags may stand side by side; strings are read as on the wire.
+    """Return the message in the output of `to_dict`, or in that of `to_json` after `json.loads`.
+
+    It is equal to the original message. Names and tags may be mixed; strings are parsed as wire text.
 
     Raises:
-        DecodeError: that is no message, a field stands in it twice or is hidden, or a value does not fit.
+        DecodeError: `data` is not a message, contains a field twice or a hidden value, or a value is invalid.
     """
     return mapping.from_dict(DIALECT, data)
 
 
 def to_json(message: Message, by: By = "name") -> str:
-    """Return a message as a JSON object: as `to_dict`, with each value as on the wire, in a string.
+    """Return a message as a JSON object: like `to_dict`, with each value as a string of its wire text.
 
-    Moments have microseconds where they need them, unlike on the wire.
+    Unlike on the wire, times have microseconds if they need them.
 
     Raises:
-        EncodeError: a value has no FIX form.
+        EncodeError: a value has no FIX representation.
     """
     return mapping.to_json(DIALECT, message, by)
 
 
 def from_json(text: str) -> Message:
-    """Return the message that `to_json` has written, equal to the one that it was given.
+    """Return the message in the output of `to_json`, equal to the original message.
 
     Raises:
-        DecodeError: as with `from_dict`, or it is no JSON.
+        DecodeError: as for `from_dict`, or `text` is not JSON.
     """
     return mapping.from_json(DIALECT, text)

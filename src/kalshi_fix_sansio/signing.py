@@ -1,8 +1,8 @@
 """Signatures of a Logon: RSA-PSS and Ed25519 keys from PEM text, signing and verification.
 
-The session itself only calls `SessionConfig.sign_logon`; this module is what Kalshi accounts put there, and
-the only one that needs a cryptography library. That is imported with the first key, for it takes long.
-Rules: Kalshi, "Authentication & Sessions".
+The session only calls `SessionConfig.sign_logon`; this module implements it for Kalshi accounts. It is the
+only module that needs a cryptography library, which is imported with the first key, because importing it is
+slow. Rules: Kalshi, "Authentication & Sessions".
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _PUBLIC_MARK = b"PUBLIC KEY-----"
 
 
 def logon_payload(sending_time: str, msg_seq_num: int, sender_comp_id: str, target_comp_id: str) -> bytes:
-    """Return what the signature of a Logon covers: SendingTime, MsgType, MsgSeqNum and the CompIDs, joined
-    by SOH.
+    """Return the text that the signature of a Logon covers: SendingTime, MsgType, MsgSeqNum and the CompIDs,
+    joined by SOH.
 
-    `sending_time` must be exactly what stands in tag 52.
+    `sending_time` must be exactly the text of tag 52.
     """
     return SOH.join((sending_time, "A", str(msg_seq_num), sender_comp_id, target_comp_id)).encode("latin-1")
 
@@ -60,7 +60,7 @@ class Verifier:
         self._key = key
 
     def __call__(self, payload: bytes, raw_data: bytes) -> bool:
-        """Say whether `raw_data` (base64) is this key's signature over `payload`."""
+        """Return whether `raw_data` (base64) is this key's signature over `payload`."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -76,7 +76,7 @@ class Verifier:
 
 
 class Signer:
-    """A private key that signs. Nothing of the key shows in its repr."""
+    """A private key that signs. Its repr does not show the key."""
 
     __slots__ = ("_key",)
 
@@ -92,17 +92,17 @@ class Signer:
         return base64.b64encode(self._key.sign(payload))
 
     def sign_logon(self, logon: LogonToSign) -> bytes:
-        """Sign one Logon attempt: what `SessionConfig.sign_logon` wants."""
+        """Sign one Logon attempt; use this method as `SessionConfig.sign_logon`."""
         return self(_payload_of(logon))
 
     @property
     def verifier(self) -> Verifier:
-        """The public half."""
+        """The verifier with the public key."""
         return Verifier(self._key.public_key())
 
 
 def verify_logon(verifier: Verifier, request: LogonRequested) -> bool:
-    """Say whether the Logon of a LogonRequested event is signed by this key."""
+    """Return whether the Logon of a LogonRequested event is signed by this key."""
     raw_data = getattr(request.logon, "raw_data", None)
     return raw_data is not None and verifier(_payload_of(request.signed), raw_data)
 
@@ -112,7 +112,10 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
     """Read a private key from PEM text: RSA (2048 bits or more) or Ed25519, PKCS#8 or PKCS#1, encrypted or
     not.
 
-    An empty passphrase is none. Raises KeyFileError with one sentence that says what to do.
+    An empty passphrase means none.
+
+    Raises:
+        KeyFileError: the key cannot be used; its text is one sentence with the remedy.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
@@ -133,7 +136,7 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
     try:
         key = serialization.load_pem_private_key(pem, secret)
     except TypeError:
-        # cryptography's answer to a passphrase that is missing, or given for a key that needs none.
+        # cryptography raises this if a passphrase is missing, or given for a key that needs none.
         raise KeyFileError(
             "The private key is encrypted; give its passphrase."
             if secret is None
@@ -157,7 +160,8 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
 def load_public_key(pem: bytes) -> Verifier:
     """Read a public key from PEM text: RSA (2048 bits or more) or Ed25519.
 
-    Raises KeyFileError with one sentence that says what to do.
+    Raises:
+        KeyFileError: the key cannot be used; its text is one sentence with the remedy.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization

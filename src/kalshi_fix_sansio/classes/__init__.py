@@ -1,5 +1,6 @@
-"""What the classes of this library have in common, whatever they are about.
+"""Helpers for classes and modules, independent of FIX.
 
-`value` compares, hashes and shows values; `display` draws tables in notebooks; `hide_locals` keeps secrets
-out of tracebacks. Nothing else of the library is imported here.
+`value` is a base class with comparison, hash and repr; `display` renders tables for notebooks; `hide_locals`
+keeps secrets out of tracebacks; `on_demand` defers imports; `written_code` compiles functions from source
+written at run time. These modules import no other part of the library.
 """

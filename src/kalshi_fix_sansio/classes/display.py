@@ -1,4 +1,4 @@
-"""Tables for notebooks, which ask objects for HTML by `_repr_html_`."""
+"""HTML tables for notebooks, returned from `_repr_html_`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table as HTML, with everything in it escaped; None is an empty cell."""
+    """Return a table as HTML with all text escaped; None becomes an empty cell."""
     lines = [f"<table><caption>{escape(title)}</caption>"]
     lines.append("<tr>" + "".join(f"<th>{escape(each)}</th>" for each in head) + "</tr>")
     for row in rows:

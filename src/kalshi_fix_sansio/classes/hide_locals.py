@@ -1,7 +1,7 @@
-"""Functions that are given secrets, and whose exceptions do not carry them.
+"""A decorator that keeps secrets out of the tracebacks of exceptions.
 
-A traceback keeps the local variables of each frame that it goes through, and crash reporters record them.
-After the refusal of a private key that would be the key itself.
+A traceback keeps the local variables of its frames, and crash reporters record them. When a private key is
+rejected, these would include the key.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ _C = TypeVar("_C", bound=type[Any])
 
 
 def hides_locals(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Return a function that clears the local variables of all frames below it when it raises, also those of
-    the exceptions that led to the one it raises. Their lines stay in the traceback."""
+    """Return a function that, when it raises, clears the local variables of all frames below it.
+
+    The frames of the exception's causes and contexts are cleared too. Their lines remain in the traceback.
+    """
 
     @wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             raise RuntimeError
         except RuntimeError as probe:
-            handled = probe.__context__  # what `sys.exception` returns
+            handled = probe.__context__  # the value of `sys.exception()`
         try:
             return function(*args, **kwargs)
         except BaseException as error:
@@ -36,18 +38,18 @@ def hides_locals(function: Callable[_P, _T]) -> Callable[_P, _T]:
 
 
 def init_hides_locals(cls: _C) -> _C:
-    """Make the constructor of a class a function that `hides_locals`."""
+    """Apply `hides_locals` to the constructor of a class."""
     cls.__init__ = hides_locals(cls.__init__)
     return cls
 
 
 def _clear(error: BaseException, handled: BaseException | None) -> None:
-    """Clear the frames of an exception and of its causes, but not of one that the caller was handling."""
-    # Here, because it takes long to import.
+    """Clear the frames of an exception and of its causes, except one that the caller was already handling."""
+    # Imported here because importing it is slow.
     from traceback import clear_frames
 
     waiting: list[BaseException | None] = [error]
-    # A user's code may have made a circle of causes.
+    # The user's code may have made a cycle of causes.
     cleared = {id(handled)}
     while waiting:
         each = waiting.pop()

@@ -1,7 +1,7 @@
-"""Imports that wait until something is asked for.
+"""Imports that are deferred until first use.
 
-A program speaks two or three families of messages, and making the classes of all of them takes longer than
-everything else that the package imports.
+A program uses two or three families of messages, and creating the classes of all of them takes longer than
+the rest of the package's import.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from typing import Any
 
 
 def imported(name: str) -> Any:
-    """Return what a dotted name stands for; its module is imported if that was not done yet."""
+    """Return the object with a dotted name, importing its module if necessary."""
     module, _, attribute = name.rpartition(".")
     return getattr(import_module(module), attribute)
 
 
 def exports(namespace: dict[str, Any], names: Mapping[str, Iterable[str]]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a module that gives names of other modules, each of which is imported when
-    one of its names is first asked for.
+    """Return a `__getattr__` for a module that exports names of other modules, imported on first access.
 
     Args:
-        namespace: the module's `globals()`, which keeps what was asked for.
-        names: what is to be found where, by the names of the modules.
+        namespace: the module's `globals()`, in which accessed names are cached.
+        names: the exported names by the names of their modules.
     """
     places = {name: module for module, several in names.items() for name in several}
 

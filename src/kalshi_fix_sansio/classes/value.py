@@ -1,8 +1,8 @@
-"""Values that compare, hash and show themselves by what attrs knows of them.
+"""A base class with comparison, hash and repr over attrs fields.
 
-attrs writes and compiles these methods for each class anew. For classes of which there are many, and which
-are seldom compared or shown, that is a tenth of what importing the package takes: they are made with
-`eq=False` and `repr=False`, and have these methods instead.
+attrs writes and compiles these methods for each class. For many classes that are seldom compared or printed,
+this takes a tenth of the package's import time, so they are defined with `eq=False` and `repr=False` and
+inherit these methods.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import attrs
 
 
 class Value:
-    """Base of such classes. Fields with `eq=False` or `repr=False` are left out, as by attrs itself."""
+    """Base of such classes. Fields with `eq=False` or `repr=False` are left out, as in attrs."""
 
     __slots__ = ()
 

@@ -1,7 +1,7 @@
 """Functions whose source is written at run time, from a dialect and, in `codec.compiled`, a peer's tags.
 
-All of them are made here, so that there is one place to look at for what gets into such source: names that
-the library chose, numbers, and references to objects. Values of messages never do.
+All of them are compiled here, so there is a single place to audit. Their source contains names chosen by the
+library, numbers, and references to objects, but never values of messages.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 
 def make_function(signature: str, lines: Iterable[str], names: dict[str, Any], what: str) -> Any:
-    """Return the function of this signature, such as `check(m)`, with these lines as its body.
+    """Return a function with this signature, such as `check(m)`, and these lines as its body.
 
-    `names` is what the lines refer to, and `what` is shown in tracebacks.
+    `names` is the namespace of the lines; `what` is the file name shown in tracebacks.
     """
     source = f"def {signature}:\n" + "".join(f"    {line}\n" for line in lines)
     exec(compile(source, f"<{what}>", "exec"), names)  # noqa: S102 - see above

@@ -1,7 +1,7 @@
-"""The codec: messages of any dialect between bytes and typed objects.
+"""The codec: converts the messages of a dialect between bytes and typed objects.
 
-`Codec` is made from a `layout.Dialect`. It decodes leniently (a venue may add fields and values at any
-time) or strictly, takes damaged messages apart for people, and encodes.
+`Codec` is constructed from a `layout.Dialect`. It decodes leniently (a venue may add fields and values at any
+time) or strictly, breaks damaged messages down for display, and encodes.
 """
 
 from __future__ import annotations

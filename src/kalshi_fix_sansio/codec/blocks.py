@@ -1,4 +1,4 @@
-"""What the explainer fills: blocks and groups, as far as they have come."""
+"""The explainer's working data: blocks and groups as far as they have been read."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from kalshi_fix_sansio.dialect.layout import FieldLayout
 
 @attrs.define(eq=False)
 class FieldItem:
-    """A field where it stands."""
+    """A field and its place in the message."""
 
     token: Token
     position: int
-    """Which token of the message it is."""
+    """Index of the token in the message."""
     slot: FieldSlot | LengthSlot | None
-    """None if its tag is not defined here, or its value has no place here."""
+    """None if its tag is not defined here, or its value is not used."""
     layout: FieldLayout | None
     discarded: bool = False
-    """Whether the value stands only in a problem: it came a second time, or is empty."""
+    """Whether the value appears only in a problem, because it is repeated or empty."""
 
     @property
     def is_unknown(self) -> bool:
-        """Whether it goes into the block's `unknown`."""
+        """Whether it is added to the block's `unknown`."""
         return self.slot is None and not self.discarded
 
     def node(self) -> FieldNode:
-        """Return the field as tools see it."""
+        """Return the field for display."""
         raw = self.token.value.encode("latin-1")
         return FieldNode(self.token.tag, self.layout, raw, self.slot is not None)
 
 
 @attrs.define(eq=False)
 class GroupItem:
-    """A group where its counter stands."""
+    """A group, at the position of its counter."""
 
     slot: GroupSlot
     table: BlockTable
-    """That of an entry."""
+    """The table of an entry."""
     raw: str
-    """The counter's value as it came."""
+    """The counter's value on the wire."""
     position: int
-    """Which token of the message the counter is."""
+    """Index of the counter's token in the message."""
     count: int | None = None
-    """What the counter says; None if it could not be read."""
+    """The counter's value; None if it could not be parsed."""
     entries: list[BlockItem] = attrs.field(factory=list)
     opener: int = 0
     """The tag that opened the first entry."""
     interrupted: bool = False
-    """Whether fields of the enclosing block stand among the entries."""
+    """Whether the entries are interrupted by fields of the enclosing block."""
 
     def opens_entry(self, tag: int) -> bool:
-        """Say whether a member of the entry begins the next entry.
+        """Return whether a field of the group begins a new entry.
 
-        The tag that opened the first entry opens each. Another possible delimiter that comes a second time
-        does so too as long as the counter says that there are more entries to come. Else it is a repeated
-        field of the last entry.
+        The tag that opened the first entry opens each entry. A repeated delimiter with another tag also opens
+        one while there are fewer entries than the counter states. Otherwise it is a repeated field of the
+        last entry.
         """
         if not self.entries:
             return True
@@ -71,13 +71,13 @@ class GroupItem:
         return tag in self.slot.member.delimiters and len(self.entries) < (self.count or 0)
 
     def node(self) -> GroupNode:
-        """Return the group as tools see it."""
+        """Return the group for display."""
         entries = tuple(entry.nodes() for entry in self.entries)
         return GroupNode(self.slot.member, self.raw.encode("latin-1"), entries)
 
 
 class BlockItem:
-    """A block and what was found of it."""
+    """A block and the fields found for it."""
 
     __slots__ = ("groups", "items", "last_index", "legacy", "seen", "table", "values")
 
@@ -85,25 +85,25 @@ class BlockItem:
         self.table: BlockTable = table
         self.items: list[FieldItem | GroupItem] = []
         self.seen: set[int] = set()
-        """Tags that have come, counters among them: one that comes again is a repetition."""
+        """Tags found so far, including counters: a tag found again is repeated."""
         self.values: dict[str, Any] = {}
-        """By attribute, without those that could not be read."""
+        """Values by attribute, without those that could not be parsed."""
         self.groups: dict[int, GroupItem] = {}
         """By the counter's tag."""
         self.last_index: int = -1
-        """Place in the layout of the member that stands furthest behind, for the order of entries."""
+        """Highest index in the layout of a member found so far, to check the order of entries."""
         self.legacy: list[FieldItem] = []
-        """Those of older tags, which are read only when nothing else says the same."""
+        """Fields of older tags, which are parsed only if their successors are absent."""
 
     def nodes(self) -> tuple[Node, ...]:
-        """Return the block as tools see it."""
+        """Return the block for display."""
         return tuple(item.node() for item in self.items)
 
     def build(self) -> Any:
         """Make the instance of the block's class.
 
-        Its constructor would refuse None for a required field, which stands for one that is missing or
-        unreadable, and warn of deprecated messages, which only concerns who makes them.
+        The constructor is bypassed: it would reject None for a required field, which here means missing or
+        malformed, and would warn about deprecated messages, which concerns only code that sends them.
         """
         instance = self.table.blank()
         for attribute, value in self.values.items():

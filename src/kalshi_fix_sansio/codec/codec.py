@@ -1,4 +1,4 @@
-"""The codec of one dialect: bytes of a message to typed objects and back."""
+"""The codec of one dialect: decodes messages from bytes to typed objects, and encodes them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kalshi_fix_sansio.scalars import format_string
 
 
 class _BodyEncoders(dict[type[Message], tuple[Callable[..., str], str]]):
-    """The encoder of each class with the text before what it writes, kept once it was asked for."""
+    """The encoder of each message class and the MsgType field written before it, cached on first use."""
 
     __slots__ = ("_dialect",)
 
@@ -45,8 +45,8 @@ class _BodyEncoders(dict[type[Message], tuple[Callable[..., str], str]]):
 class Codec:
     """Decodes and encodes the messages of a dialect.
 
-    Every method that takes a message takes bytes, whose BodyLength and CheckSum it checks, or a `Frame`
-    from the `Framer`, which has checked them.
+    The decoding methods accept bytes, whose BodyLength and CheckSum they check, or a `Frame` from the
+    `Framer`, which has already checked them.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -58,11 +58,11 @@ class Codec:
         self._encode_body = _BodyEncoders(dialect)
 
     def decode(self, frame: bytes | Frame) -> Message:
-        """Decode leniently: nothing is lost for being new or malformed.
+        """Decode leniently: new and malformed fields are kept.
 
-        Fields that the dialect does not place are kept in `unknown`, at the top and inside group entries.
-        What is wrong is listed in `problems`, and an attribute whose value could not be read is None. A
-        message of a type that the dialect does not have becomes an `UnknownMessage`.
+        Fields that the dialect does not define for the message are kept in `unknown`, on the message and on
+        group entries. Errors are listed in `problems`, and an attribute whose value could not be parsed is
+        None. A message of a type that the dialect does not define becomes an `UnknownMessage`.
 
         Raises:
             DecodeError: the bytes are not one whole message.
@@ -76,16 +76,16 @@ class Codec:
         return self._read(frame)[0] if message is None else message
 
     def decode_strict(self, frame: bytes | Frame) -> Message:
-        """Decode, and accept only what is right in every respect.
+        """Decode, and raise DecodeError unless the message is valid.
 
-        Beside what `decode` notes, these are not accepted: tags that the dialect does not define, or not in
-        this place; fields of header, body or trailer in each other's places; group entries in another order
-        than the dialect's; values that break a field's limits. What depends on the product, the session type
-        or other fields is `validation.validate`'s to say.
+        In addition to the problems that `decode` lists, these are errors: tags that the dialect does not
+        define, or not in this place; fields of header, body or trailer in a different part; group entries
+        whose order differs from the dialect's; values that break a field's limits. Rules that depend on the
+        product, the session type or other fields are checked by `validation.validate`.
 
         Raises:
-            DecodeError: with what was found in `problems`, as SessionRejectReason (373) has it: of what
-                `decode` notes and of the rest at most 1,000 each, and how many more there are.
+            DecodeError: its `problems` are classified by SessionRejectReason (373). At most 1,000 of those
+                that `decode` lists and 1,000 others are included, then the number of the rest.
         """
         message, problems = self.check(frame)
         if problems:
@@ -94,7 +94,7 @@ class Codec:
         return message
 
     def check(self, frame: bytes | Frame) -> tuple[Message, tuple[Problem, ...]]:
-        """Decode as `decode` does, and return with the message everything `decode_strict` objects to.
+        """Decode as `decode` does; return the message and all problems that `decode_strict` would raise.
 
         Raises:
             DecodeError: the bytes are not one whole message.
@@ -107,7 +107,7 @@ class Codec:
         return self._read(frame, strict=True)
 
     def inspect(self, frame: bytes) -> Inspection:
-        """Take a message apart for people, however damaged it is."""
+        """Break a message down into its fields for display, even if it is damaged."""
         explained = Explainer(self._tables, frame.decode("latin-1"))
         return Inspection(
             msg_type=explained.msg_type,
@@ -119,37 +119,38 @@ class Codec:
         )
 
     def encode(self, message: Message, header: Any = None) -> bytes:
-        """Encode a message with a header, by default its own.
+        """Encode a message with the given header, by default the message's own.
 
-        BeginString, BodyLength, MsgType and CheckSum are written by the codec; without any header they are
-        all there is around the body. What the dialect requires is not checked here.
+        The codec writes BeginString, BodyLength, MsgType and CheckSum; without a header, no other field
+        surrounds the body. The dialect's presence rules are not checked here.
 
         Raises:
-            EncodeError: a value has no FIX form, or an unknown field would be read as another one, or make a
-                reader lose what follows it. The text names the field.
-            LocalProtocolError: the dialect does not have this message.
+            EncodeError: a value has no FIX representation, or an unknown field would be parsed as a defined
+                one, or would make the receiver lose the fields after it. The text names the field.
+            LocalProtocolError: the dialect does not define this message.
         """
         if header is None:
             header = message.header
         try:
             encode, text = self._encode_body[type(message)]
-            # Each encoder goes on behind the text so far: put together afterwards, a small order takes a
-            # thirtieth more time.
+            # Each encoder appends to the text so far. Joining the parts afterwards takes 1/30 longer for a
+            # small order.
             if header is not None:
                 text = self._encode_header(header, False, text)
             text = encode(message, False, text)
             if message.trailer is not None:
                 text = self.dialect.trailer.encode(message.trailer, False, text)
         except ENCODE_ERRORS:
-            # The encoders do not say which field it was. NUL makes the next lines call what does.
+            # The encoders do not name the field. NUL triggers `_encode_carefully` below, which does.
             text = "\0"
-        # What is rare is looked for once, here: the encoders look at each string for SOH alone.
+        # NUL and non-ASCII characters are rare: one check of the whole text. The encoders check each string
+        # for SOH only.
         if "\0" in text or not text.isascii():
             return self._encode_carefully(message, header)
         return encode_frame(self.dialect.begin_string, text.encode())
 
     def _encode_carefully(self, message: Message, header: Any) -> bytes:
-        """Encode what has unknown fields or characters beyond ASCII, or name what has no FIX form."""
+        """Encode a message with unknown fields or non-ASCII characters, or name the field at fault."""
         table = self._body_tables.get(type(message)) or self._table_of(message)
         head = "" if header is None else _encode_block(header, self.dialect.header)
         body = _encode_block(message, table.layout)
@@ -164,23 +165,23 @@ class Codec:
         )
 
     def with_header(self, frame: bytes | Frame, header: Any) -> bytes:
-        """Return a message under another header; its body stays byte for byte, its trailer goes.
+        """Return a message with a new header; the body is kept byte for byte, the trailer is dropped.
 
-        Fields of the header and the trailer are taken out wherever they stand; what the dialect does not know
-        stays, also what stood in an entry of a group of the header. For passing a message on, and for sending
-        it again.
+        Fields of the header and the trailer are removed wherever they occur. Fields that the dialect does not
+        define are kept, including those in entries of header groups. Used to forward and to resend messages.
 
         Raises:
             DecodeError: the bytes are not one whole message.
-            EncodeError: a value of the header has no FIX form; or the body would be read differently without
-                the fields of header and trailer that stood in it, which kept data away from a length.
+            EncodeError: a value of the header has no FIX representation; or the body contains header or
+                trailer fields that separate a length from a data field, so removing them would change how the
+                body is parsed.
         """
         text = _text(frame)
         outer = self._tables.outer_tags
         tokens = tokenize(text, self._tables.data_tags)
         kept = [token for token in tokens if token.tag not in outer]
         body = "".join(map(_wire, kept))
-        # With CheckSum behind it, for a length at the end of the body would count that as data.
+        # CheckSum is appended because a length at the end of the body would count it as data.
         check_sum = Token(CHECK_SUM_TAG, "000", TokenForm.PLAIN)
         if tokenize(f"{body}{_wire(check_sum)}", self._tables.data_tags) != [*kept, check_sum]:
             raise EncodeError(
@@ -204,9 +205,9 @@ class Codec:
         raise LocalProtocolError(f"{type(message).__name__} is not a message of {self.dialect.name}")
 
     def _read(self, frame: bytes | Frame, *, strict: bool = False) -> tuple[Message, tuple[Problem, ...]]:
-        """Read a message that no compiled decoder takes, and learn its shape if nothing is wrong with it.
+        """Read a message that no compiled decoder accepts, and learn its shape if it has no problems.
 
-        Returns what strict decoding minds beside it, with `strict`.
+        Returns the message and, if `strict` is set, the problems for which strict decoding rejects it.
         """
         text = _text(frame)
         columns = split(text)
@@ -217,14 +218,14 @@ class Codec:
             message = explained.message()
             if strict:
                 problems = explained.problems(strict=True)
-        # A shape is only known to be right where nothing was found wrong: decoders do not ask again.
+        # Only shapes without problems are learned, because compiled decoders do not check the shape again.
         if not message.problems:
             self._compiled.learn(text, columns, message)
         return message, problems
 
 
 def _encode_block(block: Any, layout: BlockLayout) -> str:
-    """Encode a block, unknown fields included; EncodeError names a field whose value has no FIX form."""
+    """Encode a block with its unknown fields; EncodeError names a field whose value cannot be encoded."""
     name_fault(block, layout)
     return layout.encode(block)
 
@@ -240,12 +241,12 @@ def _text(frame: bytes | Frame) -> str:
 
 
 def _wire(token: Token) -> str:
-    """Return a field as it stood in the message."""
+    """Return the wire text of a field."""
     return f"{token.value}\x01" if token.form is TokenForm.INVALID else f"{token.tag}={token.value}\x01"
 
 
 def _merged(of_frame: tuple[Problem, ...], of_fields: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """Return all problems, without those of fields that the frame has shown already."""
-    # By tag and reason, because the two word it differently.
+    """Return all problems, without field problems that the frame problems already cover."""
+    # Compared by tag and reason, because the texts of the two differ.
     known = {(problem.reason, problem.tag) for problem in of_frame}
     return of_frame + tuple(p for p in of_fields if (p.reason, p.tag) not in known)

@@ -1,7 +1,7 @@
-"""What the generated encoders leave to others: to name a fault, and to judge unknown fields.
+"""Checks that the generated encoders leave out: naming the field at fault, and validating unknown fields.
 
-The encoders themselves stand beside the classes, in the generated package. Nothing here makes wire text: a
-message that they cannot write as it is comes here to be refused by name, or to be found right after all.
+The encoders are defined next to the classes, in the generated package. This module writes no wire text: if an
+encoder fails on a message, the functions here either name the field at fault or find the message valid.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS, format_value
 
 CODEC_TAGS = frozenset((8, 9, 10, 35))
-"""Fields of header and trailer that `Codec.encode` writes by itself."""
+"""Fields of header and trailer that `Codec.encode` sets."""
 ENCODE_ERRORS = (AttributeError, KeyError, TypeError, ValueError)
-"""What a generated encoder raises of what it does not write."""
+"""Exceptions that a generated encoder raises for values it cannot encode."""
 
 
 def name_fault(block: Any, layout: BlockLayout, where: str = "") -> None:
-    """Return if every value of a block, and of the entries in it, has a FIX form.
+    """Check that every value of a block, and of its entries, can be encoded.
 
     Raises:
-        EncodeError: one has none; the text names the field, and with `where` the entry that it is in.
+        EncodeError: a value has no FIX representation. The text names the field and, with `where`, its entry.
     """
     format_unknown(block.unknown)
     for member in layout.members:
@@ -64,12 +64,12 @@ def _name_fault_of_entries(member: GroupMember, entries: Any, where: str) -> Non
 def check_unknown(
     block: Any, table: BlockTable, tables: Tables, enclosing: tuple[BlockTable, ...] = ()
 ) -> None:
-    """Refuse unknown fields that a reader would take for something else, in a block and its entries.
+    """Reject unknown fields of a block and its entries that a receiver would interpret differently.
 
     Raises:
-        EncodeError: an unknown field has a tag that its block, an enclosing one, the header or the trailer
-            defines, but for one of an older tag beside the field itself; it holds SOH without being data;
-            data and its length do not stand together, or the length is another.
+        EncodeError: an unknown field has a tag that its block, an enclosing block, the header or the trailer
+            defines (one older tag is allowed if the field itself is set); its value contains SOH and is not
+            data; data does not directly follow its length, or the length is wrong.
     """
     if block.unknown:
         _check_fields(block, table, tables, enclosing)
@@ -82,18 +82,18 @@ def check_unknown(
 
 
 def check_header(header: Any, message: Any, body: str, table: BlockTable, tables: Tables) -> None:
-    """Refuse unknown fields in and behind the header that a reader would put somewhere else.
+    """Reject unknown fields in and after the header that a receiver would assign to another block.
 
     Raises:
-        EncodeError: the header itself has some, which would be read as the body's; its entries have some that
-            the body defines; or those of the message, with `body` as its text, stand right behind a group of
-            the header, whose last entry would get them.
+        EncodeError: the header has unknown fields, which a receiver would assign to the body; its entries
+            have unknown fields that the body defines; or the body, given as the text `body`, begins with
+            unknown fields directly after a header group, whose last entry would get them.
     """
     if header.unknown:
         raise EncodeError("the header cannot have unknown fields: a reader takes them for the body's")
     check_unknown(header, tables.header, tables, (table,))
-    # An encoder writes unknown fields in front of the first group, or at the end: where nothing else is in
-    # front of them, they follow the header.
+    # An encoder writes unknown fields before the first group, or at the end. If they are the first fields of
+    # the body, they directly follow the header.
     if (
         message.unknown
         and any(getattr(header, attribute) for attribute, _ in tables.header.groups)
@@ -104,11 +104,11 @@ def check_header(header: Any, message: Any, body: str, table: BlockTable, tables
 
 def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tuple[BlockTable, ...]) -> None:
     length: tuple[int, bytes] | None = None
-    """The field before, if it carries the length of data."""
+    """The previous field, if it contains the length of data."""
     superseded: set[int] = set()
     for tag, value in block.unknown:
         own = table.slots.get(tag)
-        # An older tag beside the field itself may stand once: a reader tells the second as a repeated field.
+        # An older tag is allowed once if the field itself is set: a second one is reported as repeated.
         if own is not None and tag not in superseded and _is_superseded(own, block):
             superseded.add(tag)
             own = None
@@ -122,14 +122,14 @@ def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tu
             raise EncodeError(f"{_label(tag, tables)} is data, but its length does not stand in front of it")
         if b"\x01" in value and tag not in tables.length_tags:
             raise EncodeError(f"the value of unknown field {tag} holds SOH but is not known to be data")
-        # Lengths of the standard as well: a peer that knows them counts by them.
+        # Length fields of the FIX standard are included: a peer that knows them uses them.
         length = (tag, value) if tag in tables.standard_data_tags else None
     if length is not None:
         _check_data(length, None, b"", tables)
 
 
 def _check_data(length: tuple[int, bytes], tag: int | None, value: bytes, tables: Tables) -> None:
-    """Refuse what follows a length unless it is its data, as long as it says, for a reader goes by that."""
+    """Raise EncodeError unless the field after a length is its data and has that length."""
     data = tables.standard_data_tags[length[0]]
     if tag != data:
         raise EncodeError(f"{_label(length[0], tables)} is not followed by {_label(data, tables)}")
@@ -146,5 +146,5 @@ def _label(tag: int, tables: Tables) -> str:
 
 
 def _is_superseded(slot: Slot, block: Block) -> bool:
-    """Say whether it is an older tag of a field that is set, which a reader leaves among the unknown."""
+    """Return whether the slot is an older tag of a field that is set, which a receiver keeps as unknown."""
     return isinstance(slot, FieldSlot) and slot.legacy and getattr(block, slot.member.attribute) is not None

@@ -1,15 +1,15 @@
-"""The explainer: from fields to blocks, saying everything that is wrong on the way.
+"""The explainer: assigns fields to blocks, and reports all problems.
 
-Where a field goes, FIX 5.0 SP2 volume 1, "Repeating groups", and this library's rules for what a venue may
-add without notice:
+Fields are assigned by FIX 5.0 SP2 volume 1, "Repeating groups", and by this library's rules for additions
+that a venue makes without notice:
 
-- A field belongs to the innermost block that defines its tag, looking outwards from the group entry that is
-  open; entries further in than that block are closed by it.
-- A tag that no open block defines continues a group of the innermost open block that was closed before, if
-  its entries define it: an unexpected field between two entries does not lose the entries behind it.
+- A field belongs to the innermost block that defines its tag, searching outwards from the open group entry;
+  the field closes all entries inside that block.
+- A tag that no open block defines continues a closed group of the innermost open block, if the entries of
+  that group define it: an unexpected field between two entries does not lose the entries after it.
 - Any other tag is unknown and belongs to the innermost open entry, or to the body.
 
-Nothing is decided by what a counter says, as long as it does not contradict what follows it.
+The value of a counter decides nothing unless it contradicts the entries that follow.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ BEGIN_STRING_TAG, MSG_TYPE_TAG, CHECK_SUM_TAG = 8, 35, 10
 
 
 class Explainer:
-    """Takes one message apart. The results are its attributes once it is made."""
+    """Assigns the fields of one message. The constructor does the work; the attributes hold the results."""
 
     __slots__ = (
         "_dialect",
@@ -68,25 +68,25 @@ class Explainer:
         self._tables = tables
         self._dialect: Dialect = tables.dialect
         self.begin_string: str = tables.dialect.begin_string
-        """BeginString of the dialect, whatever the message's is."""
+        """BeginString of the dialect; the message's may differ."""
         self.in_place: bool = True
-        """Whether every field stands where the dialect has it: strict decoding then minds values alone."""
+        """Whether every field is where the dialect defines it. If so, strict decoding rejects only values."""
         self._findings: list[Finding] = []
         self._found = [0, 0]
-        """How many problems there are that `decode` tells too, and how many that only strict decoding minds:
-        the index is `Finding.strict`."""
+        """Number of problems that `decode` also reports, and of those that only strict decoding reports. The
+        index is `Finding.strict`."""
         self.tokens: list[Token] = tokenize(text, tables.data_tags, tables.tags)
         self._open: list[GroupItem] = []
-        """Groups that are open, from the outermost to the innermost."""
+        """Open groups, from the outermost to the innermost."""
         self._section = HEADER
         self._position = 0
         self.header: BlockItem = BlockItem(tables.header)
         self.trailer: BlockItem = BlockItem(tables.trailer)
-        # MsgType decides which body the tags are looked up in, so it is needed before any field is placed.
+        # MsgType selects the body in which tags are looked up, so it is needed before any field is placed.
         self.msg_type: str | None = self._first(MSG_TYPE_TAG)
-        """MsgType as it came; None if there is none."""
+        """MsgType of the message; None if it is absent."""
         self.layout: MessageLayout | None = self._dialect.messages.get(self.msg_type or "")
-        """None if the dialect does not know the MsgType."""
+        """None if the dialect does not define the MsgType."""
         body = UNKNOWN_BODY if self.layout is None else tables.body(self.layout)
         self.body: BlockItem = BlockItem(body)
         self._place_all()
@@ -97,7 +97,7 @@ class Explainer:
         self._findings.sort(key=lambda finding: finding.position)
 
     def message(self) -> Message:
-        """Make the message; DecodeError if there is none."""
+        """Build the message; raise DecodeError if it has no MsgType."""
         if self.msg_type is None:
             raise DecodeError("not a FIX message: it has no MsgType (35)")
         message: Message = self.body.build()
@@ -109,9 +109,9 @@ class Explainer:
         return message
 
     def problems(self, *, strict: bool) -> tuple[Problem, ...]:
-        """Return what is wrong, in the order of the message; with `strict` also what only that minds.
+        """Return the problems in wire order; with `strict`, include those that only strict decoding reports.
 
-        Of either kind the first `MAX_PROBLEMS` are told, and one problem more says how many are not.
+        At most `MAX_PROBLEMS` of each kind are listed; a last problem contains the number of the others.
         """
         told = [finding.problem for finding in self._findings if strict or not finding.strict]
         more = sum(max(0, count - MAX_PROBLEMS) for count in self._found[: 2 if strict else 1])
@@ -122,10 +122,10 @@ class Explainer:
     def _first(self, tag: int) -> str | None:
         return next((t.value for t in self.tokens if t.tag == tag and t.form is not TokenForm.INVALID), None)
 
-    # --- where a field goes ------------------------------------------------------------------------
+    # --- assigning fields to blocks ----------------------------------------------------------------
 
     def _place_all(self) -> None:
-        """Put each token where it belongs and read its value."""
+        """Assign each token to its block and parse its value."""
         blocks = (self.header, self.body, self.trailer)
         sections = self._tables.sections(self.body.table)
         groups = self._open
@@ -137,7 +137,7 @@ class Explainer:
             if form is not plain and form is not counted and not self._is_field(token, before):
                 continue
             before = token
-            # Entries come first: a tag that both an open entry and the body define belongs to the entry.
+            # Entries take precedence: a tag that both an open entry and the body define belongs to the entry.
             group = self._group_of(tag) if groups else None
             if group is not None:
                 slot = group.table.slots[tag]
@@ -157,7 +157,7 @@ class Explainer:
         self._position = len(self.tokens)
 
     def _is_field(self, token: Token, before: Token | None) -> bool:
-        """Say whether a token can be placed, and note it if not; `before` is the field before it."""
+        """Return whether a token can be placed; if not, record why. `before` is the previous field."""
         if token.form is TokenForm.INVALID:
             self._note_invalid(token, before)
         elif token.form is TokenForm.CUT:
@@ -167,7 +167,7 @@ class Explainer:
         return False
 
     def _group_of(self, tag: int) -> GroupItem | None:
-        """Return the innermost open group whose entries define a tag, and close those further in."""
+        """Return the innermost open group whose entries define a tag, and close the groups inside it."""
         groups = self._open
         for depth in range(len(groups) - 1, -1, -1):
             if tag in groups[depth].table.slots:
@@ -176,7 +176,7 @@ class Explainer:
         return None
 
     def _note_invalid(self, token: Token, before: Token | None) -> None:
-        """Note what is no field. Secret data that is not counted may go on behind an SOH in it."""
+        """Record a malformed field. It may be the rest of secret data that contains SOH and has no length."""
         fields = self._dialect.fields
         data = None if before is None or before.form is TokenForm.COUNTED else fields.get(before.tag)
         known = fields.get(token.tag)
@@ -191,7 +191,7 @@ class Explainer:
         )
 
     def _place_undefined(self, token: Token) -> None:
-        # No open block defines the tag. A group that was closed may: its entries then go on.
+        # No open block defines the tag. If a closed group does, its entries continue.
         block = self._innermost()
         for group in block.groups.values():
             slot = group.table.slots.get(token.tag)
@@ -202,13 +202,13 @@ class Explainer:
                 self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
                 self._put(self._entry(group, slot, token), slot, token)
                 return
-        # What is unknown belongs to the body, so the header ends here.
+        # Unknown fields belong to the body, so the header ends here.
         self._section = max(self._section, BODY)
         known = self._dialect.fields.get(token.tag)
         block.items.append(FieldItem(token, self._position, None, known, discarded=not token.value))
         if not token.value:
             self._find(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
-        # Of a message whose type is unknown, one problem tells that; not one more for each of its fields.
+        # A message of unknown type has one problem for its type, and none for each of its fields.
         if self.layout is None:
             return
         if known is None:
@@ -223,26 +223,26 @@ class Explainer:
         self._misplace(problem)
 
     def _innermost(self) -> BlockItem:
-        # A group whose first entry has not come has no place for a field: the block around it gets it.
+        # A group without entries cannot hold a field: the enclosing block gets it.
         for group in reversed(self._open):
             if group.entries:
                 return group.entries[-1]
         return self.body
 
     def _enter(self, section: int, block: BlockItem, token: Token) -> None:
-        """Begin a part of the message; a field of a part before it is out of order."""
+        """Begin a part of the message; a field of an earlier part is out of order."""
         if section > self._section:
             self._section = section
-        # One that stands there already is told as repeated, and not as out of order too.
+        # A repeated field is reported as repeated only, not as out of order too.
         elif token.tag not in block.seen:
             begun = "the body" if self._section == BODY else "the trailer"
             text = f"stands behind the beginning of {begun}"
             self._misplace(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text))
 
-    # --- into a block ------------------------------------------------------------------------------
+    # --- storing fields in a block -----------------------------------------------------------------
 
     def _entry(self, group: GroupItem, slot: Slot, token: Token) -> BlockItem:
-        """Return the entry of a group that a field belongs to, a new one if the field opens it."""
+        """Return the entry of a group that a field belongs to; a new one if the field opens an entry."""
         if group.opens_entry(token.tag):
             if not group.entries:
                 group.opener = token.tag
@@ -261,7 +261,7 @@ class Explainer:
         return entry
 
     def _put(self, block: BlockItem, slot: Slot, token: Token) -> None:
-        """Put a field into its block, whatever it is."""
+        """Store a field, length or counter in its block."""
         tag, raw, _ = token
         if tag in block.seen:
             self._note_repeated(block, slot, token)
@@ -283,7 +283,7 @@ class Explainer:
         problem = field_problem(Reason.TAG_REPEATED, slot.field, "stands more than once", token.value)
         self._find(problem)
         block.items.append(FieldItem(token, self._position, None, slot.field, True))
-        # Entries behind a second counter are further entries of the group.
+        # Entries after a second counter are further entries of the group.
         if isinstance(slot, GroupSlot):
             self._open.append(block.groups[token.tag])
 
@@ -319,7 +319,7 @@ class Explainer:
             self._find(problem, strict=True, position=position)
 
     def _count(self, slot: LengthSlot | GroupSlot, raw: str) -> int | None:
-        """Return the value of a length or a counter, or None when it has none that can be read."""
+        """Return the value of a length or a counter, or None if it cannot be parsed."""
         try:
             count: int = slot.read(raw)
         except ValueError as error:
@@ -334,7 +334,7 @@ class Explainer:
             problem = field_problem(Reason.TAG_WITHOUT_VALUE, slot.field, "has no value", "")
         self._find(problem, position=position)
 
-    # --- what only the whole message tells ---------------------------------------------------------
+    # --- checks of the whole message ---------------------------------------------------------------
 
     def _check_begin_string(self) -> None:
         begin_string, expected = self._first(BEGIN_STRING_TAG), self._dialect.begin_string
@@ -350,7 +350,7 @@ class Explainer:
             self._misplace(problem, position=2)
 
     def _finish(self, block: BlockItem, where: str) -> None:
-        """Read older tags whose successors are absent; check what must be there, and the counts."""
+        """Parse older tags whose successors are absent; check required members and counts."""
         # Older tags first, since one may give a required field its value.
         for item in block.legacy:
             self._finish_legacy(block, item)
@@ -367,8 +367,8 @@ class Explainer:
     def _finish_legacy(self, block: BlockItem, item: FieldItem) -> None:
         slot = item.slot
         assert isinstance(slot, FieldSlot)  # noqa: S101
-        # The successor counts also if its value was unreadable. Without a slot the older tag is kept as
-        # unknown.
+        # The successor takes precedence even if its value could not be parsed. Without a slot the older tag
+        # is kept as an unknown field.
         if slot.member.tag in block.seen or slot.member.attribute in block.values:
             item.slot = None
         else:
@@ -387,19 +387,19 @@ class Explainer:
             self._find(problem, position=group.position)
 
     def _problem_of(self, reason: Reason, token: Token, text: str) -> Problem:
-        """Return a problem of a field, which is named by the dialect wherever it stands."""
+        """Return a problem of a field; the dialect's name is used even where the field is misplaced."""
         field: FieldLayout | None = self._dialect.fields.get(token.tag)
         if field is None:
             return tag_problem(reason, token.tag, text, token.value)
         return field_problem(reason, field, text, token.value)
 
     def _misplace(self, problem: Problem, position: int | None = None) -> None:
-        """Note what only strict decoding minds, and in every message of this shape."""
+        """Record a problem that only strict decoding reports and that every message of this shape has."""
         self.in_place = False
         self._find(problem, strict=True, position=position)
 
     def _find(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
-        # A problem takes two hundred times the byte that may cause it, so a peer is not to have any number.
+        # Bounded: a problem takes two hundred times the memory of the byte that may cause it.
         self._found[strict] += 1
         if self._found[strict] <= MAX_PROBLEMS:
             self._findings.append(Finding(self._position if position is None else position, problem, strict))

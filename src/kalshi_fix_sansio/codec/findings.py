@@ -1,4 +1,4 @@
-"""Words for what is wrong with a message."""
+"""Problems of a message: their positions, and their texts."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from kalshi_fix_sansio.dialect.layout import FieldLayout
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
 
 MAX_PROBLEMS = 1_000
-"""How many problems of a message are told; its bytes have them all."""
+"""Maximum number of problems listed for one message."""
 MAX_SHOWN = 60
-"""How many characters of a value a sentence quotes; `Problem.value` has all of them."""
+"""Maximum number of characters of a value that a text quotes; `Problem.value` contains all of them."""
 
 
 @attrs.frozen
 class Finding:
-    """A problem, and where in the message it was found."""
+    """A problem and its position in the message."""
 
     position: float
-    """Token by token; what is missing stands behind the last token of its block."""
+    """Index of the token; a missing field is placed after the last token of its block."""
     problem: Problem
     strict: bool
-    """Whether only strict decoding minds."""
+    """Whether only strict decoding reports it."""
 
 
 def quoted(value: str) -> str:
-    """Return a value as a sentence shows it."""
+    """Return a value quoted, and shortened to `MAX_SHOWN` characters."""
     return repr(value if len(value) <= MAX_SHOWN else value[:MAX_SHOWN] + "...")
 
 
 def field_problem(reason: Reason, field: FieldLayout, text: str, value: str | None = None) -> Problem:
-    """Return a problem of a named field; a secret value stays secret."""
+    """Return a problem of a named field; a secret value is left out."""
     return Problem(reason, f"{field.label} {text}", field.tag, None if field.secret else value)
 
 
 def value_problem(reason: Reason, field: FieldLayout, value: str, explanation: str) -> Problem:
-    """Return a problem with a value: what it is, and what is wrong with it."""
+    """Return a problem with a field's value: the value, and the explanation."""
     found = "has an unfit value" if field.secret else f"is {quoted(value)}"
     return field_problem(reason, field, f"{found}: {explanation}", value)
 

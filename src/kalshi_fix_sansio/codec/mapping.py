@@ -1,8 +1,8 @@
-"""Messages as dicts and as JSON, by FIX names or by tags, and back.
+"""Convert messages to and from dicts and JSON, with FIX names or tags as keys.
 
-A dict holds Python values; JSON holds what stands on the wire, as strings, so that no reader makes a float of
-a price. Both leave out what is not set, hide secrets as a repr does, and keep unknown fields in their order.
-The header is a block of its own: `block_to_dict(message.header)`.
+A dict contains Python values; JSON contains wire text as strings, so no reader turns a price into a float.
+Both omit fields that are not set, hide secrets as `repr` does, and keep unknown fields in their order. The
+header is converted separately: `block_to_dict(message.header)`.
 """
 
 from __future__ import annotations
@@ -19,45 +19,44 @@ from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.scalars import PARSERS, format_value
 
 By = Literal["name", "tag"]
-"""What the keys are: FIX names such as ClOrdID, or tags such as 11, which are strings too."""
+"""The form of the keys: FIX names such as ClOrdID, or tags such as 11, also as strings."""
 HIDDEN: Final = "<hidden>"
-"""Stands for the value of a secret: a signature, a password."""
+"""Replaces the value of a secret field: a signature or a password."""
 UNKNOWN: Final = "unknown"
-"""The key of the fields that the dialect does not place: a list of pairs of tag and value. No FIX name is
-written so."""
+"""The key of the unknown fields, a list of (tag, value) pairs. No FIX name is spelt like this."""
 MSG_TYPE: Final = 35
 
 _Value = Callable[[FieldLayout, Any], Any]
 
 
 def to_dict(dialect: Dialect, message: Message, by: By = "name") -> dict[str, Any]:
-    """Return a message: MsgType, then what is set of its body, in the order of the spec. Groups are lists of
-    dicts, under the name of their counter."""
+    """Return a message as a dict: MsgType, then the fields set in its body, in the order of the spec. Groups
+    are lists of dicts, with the name of their counter as the key."""
     return {_msg_type_key(dialect, by): message.msg_type, **block_to_dict(dialect, message, by)}
 
 
 def block_to_dict(dialect: Dialect, block: Block, by: By = "name") -> dict[str, Any]:
-    """Return what is set of a header, a trailer or an entry of a group."""
+    """Return the fields set in a header, a trailer or a group entry as a dict."""
     return _written(dialect, block, by, lambda _, value: value, lambda value: value)
 
 
 def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
-    """Return a message as a JSON object: as `to_dict`, with values as on the wire.
+    """Return a message as a JSON object: like `to_dict`, with values as wire text.
 
     Raises:
-        EncodeError: a value has no FIX form.
+        EncodeError: a value has no FIX representation.
     """
     body = _written(dialect, message, by, _wire_text, lambda value: value.decode("latin-1"))
     return json.dumps({_msg_type_key(dialect, by): message.msg_type, **body})
 
 
 def from_dict(dialect: Dialect, data: Mapping[str, Any]) -> Message:
-    """Return the message that `to_dict` or `to_json` has written; names and tags may stand side by side.
+    """Return the message in the output of `to_dict` or `to_json`; names and tags may be mixed.
 
-    Strings are read as on the wire, other values are taken as a constructor takes them.
+    Strings are parsed as wire text; other values are passed to the constructor.
 
     Raises:
-        DecodeError: that is no message, a field stands in it twice or is hidden, or a value does not fit.
+        DecodeError: `data` is not a message, contains a field twice or a hidden value, or a value is invalid.
     """
     if not isinstance(data, Mapping):
         raise DecodeError(f"expected a mapping, not {type(data).__name__}")
@@ -79,10 +78,10 @@ def from_dict(dialect: Dialect, data: Mapping[str, Any]) -> Message:
 
 
 def from_json(dialect: Dialect, text: str) -> Message:
-    """Return the message that `to_json` has written.
+    """Return the message in the output of `to_json`.
 
     Raises:
-        DecodeError: that is no JSON, or as with `from_dict`.
+        DecodeError: `text` is not JSON, or as for `from_dict`.
     """
     try:
         data = json.loads(text, object_pairs_hook=_without_repetition)
@@ -120,7 +119,7 @@ def _written(
 
 def _wire_text(field: FieldLayout, value: Any) -> str:
     text = format_value(field.kind, value)
-    # On the wire a moment has milliseconds; here nothing of it is lost.
+    # Times on the wire have milliseconds; here microseconds are kept.
     if isinstance(value, datetime | time) and value.microsecond % 1000:
         return f"{text}{value.microsecond % 1000:03d}"
     return text
@@ -150,10 +149,10 @@ def _read_member(layout: BlockLayout, member: FieldMember | GroupMember, value: 
             raise DecodeError(f"{layout.name}.{member.attribute} is no list of entries")
         return [_read(member.entry, entry) for entry in value]
     field = member.field
-    # Looked at first: to compare bytes with a string is a warning where Python is told so.
+    # The type is checked first: under `python -b`, comparing bytes with a string warns.
     if field.secret and isinstance(value, str) and value == HIDDEN:
         raise DecodeError(f"{layout.name}.{member.attribute} is hidden; put its value in")
-    # A member of an enum may be a string, and is as it should be.
+    # Enum members may be strings too; they need no parsing.
     if type(value) is not str:
         return value
     try:

@@ -1,4 +1,4 @@
-"""A message as it stands on the wire, with names: for tools that show messages to people."""
+"""Named fields of a message in wire order, for tools that display messages."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class FieldNode:
 
     Attributes:
         tag: Its tag.
-        layout: Its layout; None if the dialect does not know the tag at all.
-        raw: The value as it came.
-        placed: False if the tag is not defined here, or stands here a second time.
+        layout: Its layout; None if the dialect does not define the tag.
+        raw: The value on the wire.
+        placed: False if the tag is not defined here, or is repeated.
     """
 
     tag: int
@@ -36,8 +36,8 @@ class GroupNode:
 
     Attributes:
         layout: Its counter and the layout of its entries.
-        raw: The counter's value as it came; the number of entries found may differ.
-        entries: Its entries, each as its fields and groups in their order.
+        raw: The counter's value on the wire; the number of entries found may differ.
+        entries: Its entries, each with its fields and groups in wire order.
     """
 
     layout: GroupMember = attrs.field(repr=False)
@@ -55,16 +55,16 @@ Node = FieldNode | GroupNode
 
 @attrs.frozen
 class Inspection:
-    """Everything that can be said of a message, however damaged it is.
+    """The fields and problems of a message, which may be damaged.
 
     Attributes:
-        msg_type: MsgType (35), or None if there is none.
-        layout: None if the dialect does not know the MsgType.
-        header: Fields of the header, in their order.
-        body: Fields and groups of the body, in their order.
-        trailer: Fields of the trailer, in their order.
-        problems: What is wrong with the frame first, then what is wrong with the fields, in their order.
-            Fields that could not be read as fields stand only here.
+        msg_type: MsgType (35), or None if it is absent.
+        layout: The message's layout; None if the dialect does not define the MsgType.
+        header: Fields of the header, in wire order.
+        body: Fields and groups of the body, in wire order.
+        trailer: Fields of the trailer, in wire order.
+        problems: Problems of the frame first, then those of the fields, in wire order. Malformed fields are
+            listed only here.
     """
 
     msg_type: str | None

@@ -1,8 +1,8 @@
-"""The reader: a message of any shape that the dialect foresees, field by field, by tables.
+"""The reader: decodes regular messages of any shape, field by field, by tables.
 
-It says nothing: at the first thing that is out of the ordinary it gives up, and the explainer, which knows
-what may stand where and what is wrong with the rest, takes the message instead. What the reader takes is
-what the explainer has nothing to say of, but for fields that the dialect does not have yet.
+The reader never diagnoses. If anything is irregular it returns None, and the explainer decodes the message
+again and lists the problems. The reader accepts only messages in which the explainer finds no problem, except
+fields that the dialect does not define yet.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from kalshi_fix_sansio.dialect.base import Message
 def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
     """Read a whole message, given as its tags and values.
 
-    Returns None when something is out of the ordinary, with `strict` also when strict decoding would object;
-    the caller then uses the explainer.
+    Returns None if the message is irregular or, with `strict`, if strict decoding would reject it; the caller
+    then uses the explainer.
     """
     tags, texts = columns
-    # No field may be without a value; nor need the loops below ask for what is no field, since `split` gives
-    # that an empty value.
+    # Every field needs a value. `split` gives malformed fields an empty value, so the loops below need not
+    # check for them.
     if "" in texts:
         return None
     try:
@@ -35,7 +35,7 @@ def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
 
 
 class _Reading:
-    """One message while it is read. ValueError or LookupError mean that something is out of the ordinary."""
+    """One message while it is read. ValueError or LookupError mean that it is irregular."""
 
     __slots__ = ("_known", "_strict", "_tables", "_tags", "_texts")
 
@@ -54,8 +54,8 @@ class _Reading:
         blocks = (self._tables.header.blank(), table.blank(), self._tables.trailer.blank())
         unknown: list[tuple[int, bytes]] = []
         section, block = HEADER, blocks[HEADER]
-        # `begin` is where the fields behind the last group begin, `outside` the tags before it that are in no
-        # group. `_entries` moves by indexes, so behind each group the loop over fields begins anew there.
+        # `begin` is the index of the first field after the last group, `outside` the tags before it that are
+        # in no group. `_entries` works with indexes, so the loop over fields restarts after each group.
         begin, outside = 0, []
         groups: set[str] = set()
         fields = zip(tags, texts, strict=True)
@@ -64,7 +64,7 @@ class _Reading:
                 slot = find(tag)
                 if slot is None:
                     unknown.append(self._unknown(tag, text))
-                    # The header ends where something stands that belongs to the body.
+                    # An unknown field belongs to the body, so the header ends here.
                     if section < BODY:
                         section, block = BODY, blocks[BODY]
                     continue
@@ -76,8 +76,8 @@ class _Reading:
                 value = convert(text)
                 if limit_or_group is not None:
                     if limit_or_group.__class__ is GroupSlot:
-                        # A second counter is refused here, not below with other fields that stand twice:
-                        # what is left is copied behind each group, so many counters would cost its square.
+                        # A second counter is rejected here, not below with other repeated fields: the rest
+                        # of the message is copied after each group, so many counters would cost its square.
                         if tag in groups:
                             raise ValueError
                         groups.add(tag)
@@ -94,7 +94,7 @@ class _Reading:
                 break
         outside += tags[begin:]
         seen = set(outside)
-        # As many tags stand twice as unknown ones do: only those may.
+        # Only unknown tags may be repeated, so the two counts of repetitions must be equal.
         if not required <= seen or len(outside) - len(seen) != len(unknown) - len(dict(unknown)):
             raise ValueError
         header, message, trailer = blocks
@@ -104,10 +104,10 @@ class _Reading:
 
     def _entries(self, group: GroupSlot, count: int, at: int) -> tuple[list[Any], int]:
         """Read the entries of a group, the first of which begins at the field `at`; return them, and the
-        index behind them.
+        index after them.
 
-        Every message ends with CheckSum, which is in no group: whoever runs out of fields gets an IndexError,
-        and so the explainer takes the message.
+        CheckSum always ends the message and belongs to no group, so reading past the last field raises
+        IndexError, and the explainer takes over.
         """
         tags = self._tags
         table = group.entry
@@ -127,7 +127,7 @@ class _Reading:
         return entries, at
 
     def _entry(self, table: BlockTable, opener: str, at: int) -> tuple[Any, int]:
-        """Read one entry, which begins at a field; return it, and where it ends."""
+        """Read the entry that begins at the field `at`; return it, and the index after it."""
         tags, texts, find = self._tags, self._texts, table.reader_slots.get
         made = table.blank()
         unknown: list[tuple[int, bytes]] = []
@@ -137,7 +137,7 @@ class _Reading:
             slot = find(tag)
             if slot is None:
                 if tag in self._known:
-                    break  # a field of a block around this one, or of none
+                    break  # a field of an enclosing block, or of none
                 unknown.append(self._unknown(tag, texts[at]))
                 at += 1
                 continue
@@ -145,7 +145,7 @@ class _Reading:
             if index <= last:
                 if tag == opener:
                     break  # the next entry begins
-                raise ValueError  # another order than the dialect's, or it stands twice
+                raise ValueError  # not in the dialect's order, or repeated
             last = index
             text = texts[at]
             value = convert(text)
@@ -162,14 +162,15 @@ class _Reading:
         return made, at
 
     def _unknown(self, tag: str, text: str) -> tuple[int, bytes]:
-        """Return a field that the dialect does not have; ValueError where there is something to say of it."""
+        """Return a field that the dialect does not define; raise ValueError if the explainer must report
+        it."""
         if self._strict or tag in self._known or not TAG.fullmatch(tag):
             raise ValueError
         return int(tag), text.encode("latin-1")
 
 
 def _require(table: BlockTable, entry: Any) -> None:
-    """Raise ValueError if something required is missing."""
+    """Raise ValueError if a required attribute is missing."""
     for attribute in table.required_attributes:
         if getattr(entry, attribute) is None:
             raise ValueError

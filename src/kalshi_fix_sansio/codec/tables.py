@@ -1,4 +1,4 @@
-"""What the codec works out once per block of a dialect: where each tag goes, and how it is read."""
+"""Tables that the codec computes once per block of a dialect: the place of each tag, and how to parse it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from kalshi_fix_sansio.dialect.support import format_unknown
 from kalshi_fix_sansio.scalars import PARSERS
 
 Read = Callable[[str], Any]
-"""From wire text to value; raises ValueError with what was expected."""
+"""Parses wire text; raises ValueError whose text names the expected form."""
 
 
 HEADER, BODY, TRAILER = range(3)
-"""The parts of a message, in their order."""
+"""The parts of a message, in wire order."""
 
 
 class CodeValues(dict[str, Any]):
-    """Wire text to enum member; text of another value becomes the plain value, and is not remembered.
+    """Maps wire text to an enum member; other text is parsed to a plain value, which is not cached.
 
-    To be looked up by `[]`: `get` does not ask `__missing__`, and returns None for unknown values.
+    Look values up with `[]`: `get` does not call `__missing__`, and returns None for unknown values.
     """
 
     __slots__ = ("_by_value", "_parse")
@@ -46,30 +46,30 @@ class CodeValues(dict[str, Any]):
 
     def __missing__(self, raw: str) -> Any:
         value = self._parse(raw)
-        # A code may be written in another way, such as 01 for 1.
+        # A code may have other spellings, such as 01 for 1.
         return self._by_value.get(value, value)
 
 
 @attrs.frozen(eq=False)
 class FieldSlot:
-    """The place of a field; with `legacy`, of an older tag of it."""
+    """The place of a field or, if `legacy` is set, of an older tag of the field."""
 
     member: FieldMember
     field: FieldLayout
-    """Whose name is shown: the member's field, or the one that the older tag has elsewhere."""
+    """The field whose name is shown: the member's, or the field that the older tag denotes elsewhere."""
     index: int
-    """Place of the member in its block, here and in the other slots: entries are held to that order."""
+    """Index of the member in its block, here and in the other slots. Entries must follow this order."""
     legacy: bool
     read: Read
     codes: CodeValues | None
-    """What `read` looks up, if the field has code values."""
+    """The code values that `read` looks up, if the field has any."""
     limit: LimitCheck | None
-    """What only strict decoding asks of the value; None where any value will do."""
+    """Limit that only strict decoding checks; None if the field has no limit."""
 
 
 @attrs.frozen(eq=False)
 class LengthSlot:
-    """The place of a field that carries the length of the data field behind it; it has no attribute."""
+    """The place of a field that contains the length of the next field, which is data; it has no attribute."""
 
     data: FieldMember
     field: FieldLayout
@@ -92,15 +92,15 @@ Slot = FieldSlot | LengthSlot | GroupSlot
 
 
 ReaderSlot = tuple[int, str, Read, "LimitCheck | GroupSlot | None"]
-"""A slot as the reader goes by it. In a message: HEADER, BODY or TRAILER; in an entry: the index of the
-member. Then the attribute, what reads the value, and the field's limit or, for a counter, its `GroupSlot`.
+"""A slot in the form that the reader uses: the part of the message (HEADER, BODY or TRAILER) or, in an entry,
+the index of the member; the attribute; the parser; and the field's limit or, for a counter, its `GroupSlot`.
 
-A tuple, because each field takes all of them: one by one, the attributes of a slot take twice as long.
+A tuple, because the reader needs all four for each field: reading them from a slot takes twice as long.
 """
 
 
 def _leave_to_explainer(raw: str) -> Any:
-    """Stand for what reads a value that the reader does not judge."""
+    """Raise ValueError: the reader does not parse this field."""
     raise ValueError(raw)
 
 
@@ -108,7 +108,7 @@ def _reader_slot(slot: Slot, first: int) -> ReaderSlot:
     if isinstance(slot, GroupSlot):
         return first, slot.member.attribute, slot.read, slot
     if isinstance(slot, LengthSlot) or slot.legacy or slot.field.length_tag is not None:
-        # Data may have SOH in it, and an older tag counts only if nothing else says the same.
+        # Data may contain SOH, and an older tag is used only if its successor is absent.
         return first, "", _leave_to_explainer, None
     return first, slot.member.attribute, slot.read, slot.limit
 
@@ -121,7 +121,7 @@ class BlockTable:
     slots: dict[int, Slot]
     """By tag: members, their older tags, and the length fields of data."""
     required: tuple[Member, ...]
-    """What must be present wherever the block is used."""
+    """Members that must be present wherever the block is used."""
     required_tags: frozenset[int]
     """The tags of `required`."""
     fields: tuple[str, ...]
@@ -129,18 +129,18 @@ class BlockTable:
     groups: tuple[tuple[str, BlockTable], ...]
     """Attributes that are an empty list when absent, with the tables of their entries."""
     required_attributes: tuple[str, ...] = attrs.field(init=False)
-    """Those of what must be present."""
+    """The attributes of `required`."""
     reader_slots: dict[str, ReaderSlot] = attrs.field(init=False)
-    """The slots as the reader of an entry goes by them, by the text of the tag."""
+    """The slots for reading an entry, by the text of the tag."""
 
     def __attrs_post_init__(self) -> None:
-        """Work out what follows from the rest."""
+        """Compute the derived attributes."""
         slots = {str(tag): _reader_slot(slot, slot.index) for tag, slot in self.slots.items()}
         object.__setattr__(self, "required_attributes", tuple(member.attribute for member in self.required))
         object.__setattr__(self, "reader_slots", slots)
 
     def blank(self) -> Any:
-        """Make an instance with nothing set, without its constructor: see `BlockItem.build`."""
+        """Make an empty instance without calling its constructor: see `BlockItem.build`."""
         made = object.__new__(self.layout.cls)
         for attribute in self.fields:
             setattr(made, attribute, None)
@@ -162,23 +162,23 @@ UNKNOWN_BODY: Final = BlockTable(
     (),
     (),
 )
-"""The body of a message whose MsgType the dialect does not have: everything in it is unknown."""
+"""The body of a message whose MsgType the dialect does not define: all its fields are unknown."""
 
 
 def always_required(member: Member) -> bool:
-    """Say whether a member must be present on every product, session type and direction."""
+    """Return whether a member is required on every product, session type and direction."""
     return member.presence is Presence.REQUIRED and all(
         rule.presence is Presence.REQUIRED for rule in member.rules
     )
 
 
 ReaderTable = tuple[BlockTable, dict[str, ReaderSlot], frozenset[str]]
-"""The table of a body; the slots of the whole message, header and trailer included, by tag; which tags must
-be there. Tags are texts here, as they stand on the wire: that saves the reader an `int` for each field."""
+"""The table of a body; the slots of the whole message, header and trailer included, by tag; the required
+tags. Tags are wire text here, which saves the reader an `int` call for each field."""
 
 
 class _ReaderTables(dict[str, ReaderTable]):
-    """By MsgType, made when first asked for. A dict, so that each message takes one look-up and no call."""
+    """Reader tables by MsgType, computed on first use. A dict: each message costs one lookup and no call."""
 
     __slots__ = ("_make",)
 
@@ -193,7 +193,7 @@ class _ReaderTables(dict[str, ReaderTable]):
 
 @attrs.define(eq=False)
 class Tables:
-    """The tables of a dialect, made when first needed."""
+    """The tables of a dialect, computed on first use."""
 
     dialect: Dialect
     header: BlockTable = attrs.field(init=False)
@@ -201,23 +201,24 @@ class Tables:
     data_tags: dict[int, int] = attrs.field(init=False)
     """Tag of each data field, by the tag of its length field."""
     length_tags: dict[int, int] = attrs.field(init=False)
-    """The other way round."""
+    """Tag of each length field, by the tag of its data field."""
     standard_data_tags: dict[int, int] = attrs.field(init=False)
-    """Also those of the standard that the dialect does not know but a peer may."""
+    """`data_tags` and those of the FIX standard that the dialect does not define but a peer may use."""
     standard_length_tags: dict[int, int] = attrs.field(init=False)
     tags: dict[str, int] = attrs.field(init=False)
-    """Every tag of the dialect by its text, with older tags that it does not list from when they are met."""
+    """Every tag of the dialect by its text. Older tags that the dialect does not list are added with the
+    block that has them."""
     outer_tags: frozenset[int] = attrs.field(init=False)
-    """Every tag of header and trailer, also in their groups."""
+    """Every tag of header and trailer, including their groups."""
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
     _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
-    """By the identity of a body's table, which lives as long as this does."""
+    """By the id of a body's table, which lives as long as this object."""
     reader_tables: Mapping[str, ReaderTable] = attrs.field(init=False)
-    """By MsgType, what the reader goes by."""
+    """The reader's tables, by MsgType."""
 
     def __attrs_post_init__(self) -> None:
-        """Make what every message has."""
+        """Compute the tables that every message needs."""
         self.reader_tables = _ReaderTables(self._reader_table)
         self.tags = {}
         self.header = self._table(self.dialect.header)
@@ -230,7 +231,7 @@ class Tables:
         }
         self.length_tags = {data: length for length, data in self.data_tags.items()}
         self.tags.update((str(tag), tag) for tag in (*self.dialect.fields, *self.data_tags))
-        # A venue may use a number of the standard for something else.
+        # A venue may use a tag of the standard for a different field.
         taken = self.dialect.fields.keys() | self.data_tags.keys()
         self.standard_data_tags = self.data_tags | {
             length: data
@@ -243,8 +244,8 @@ class Tables:
     def session_tags(self) -> frozenset[int]:
         """Every tag of header, trailer and session messages.
 
-        FIXT 1.1 keeps the session layer apart from the version of the application messages: to a session
-        message, other tags do not exist.
+        FIXT 1.1 separates the session layer from the version of the application messages: other tags are
+        undefined in session messages.
         """
         if self._session_tags is None:
             bodies = (self.body(layout) for layout in self.dialect.messages.values() if layout.admin)
@@ -252,12 +253,12 @@ class Tables:
         return self._session_tags
 
     def sections(self, body: BlockTable) -> dict[int, tuple[int, Slot]]:
-        """Return which part of a message each tag belongs to, and its place there. A body may define tags of
-        header and trailer as its own."""
+        """Return the part of the message that each tag belongs to, and its slot there. A body may redefine
+        tags of header and trailer."""
         sections = self._sections.get(id(body))
         if sections is None:
-            # Of a tag in several parts the last entry stays, so the body's own fields go before those of
-            # header and trailer.
+            # For a tag in several parts the last assignment wins, so the body's fields take precedence over
+            # those of header and trailer.
             parts = ((TRAILER, self.trailer), (HEADER, self.header), (BODY, body))
             sections = self._sections[id(body)] = {
                 tag: (section, slot) for section, table in parts for tag, slot in table.slots.items()
@@ -265,12 +266,12 @@ class Tables:
         return sections
 
     def _reader_table(self, msg_type: str) -> ReaderTable:
-        """Return what the reader goes by; LookupError for a MsgType that the dialect does not have."""
+        """Return the reader's table; raise LookupError for a MsgType that the dialect does not define."""
         body = self.body(self.dialect.messages[msg_type])
         sections = self.sections(body)
         slots = {str(tag): _reader_slot(slot, section) for tag, (section, slot) in sections.items()}
-        # A tag that one part requires and a later one takes as its own never comes to where it is required.
-        # "" is no tag, so the reader never finds it and leaves the message to the explainer.
+        # A tag that one part requires and another part redefines is never assigned to the part that requires
+        # it. "" is not a tag, so the reader never finds it and leaves the message to the explainer.
         required = frozenset(
             str(tag) if sections[tag][0] == section else ""
             for section, table in ((HEADER, self.header), (BODY, body), (TRAILER, self.trailer))
@@ -316,12 +317,12 @@ class Tables:
             slots[field.length_tag] = LengthSlot(member, length_field, index, PARSERS[Kind.LENGTH])
         for tag in member.legacy_tags:
             older = self._field(tag, field.name, field.kind)
-            # A member that has this tag as its own keeps it, whether it stands before or behind this one.
+            # A member whose current tag this is keeps it, whether it is before or after this member.
             slots.setdefault(tag, FieldSlot(member, older, index, True, read, codes, limit))
             self.tags.setdefault(str(tag), tag)
 
     def _field(self, tag: int, name: str, kind: Kind) -> FieldLayout:
-        """Return the layout of a tag, which the dialect need not list by itself."""
+        """Return the layout of a tag; one is made if the dialect does not list the tag."""
         known = self.dialect.fields.get(tag)
         return known or FieldLayout(tag=tag, name=name, attribute=name.lower(), kind=kind, fix_type=kind.name)
 

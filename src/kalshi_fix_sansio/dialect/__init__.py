@@ -1,6 +1,6 @@
-"""A FIX dialect as values: layouts of messages, session types, limits, and what each product supports.
+"""Types that describe a FIX dialect: layouts of messages, session types, conditions, limits and problems.
 
-`layout` describes messages and session types, `base` is the base of the generated message classes,
-`conditions` are rules about optional fields, `limits` are bounds of the venue, `support` lists which product
-and session type allows a message, and `problems` names faults of a message by SessionRejectReason (373).
+`layout` describes messages and session types, `base` contains the base classes of the generated messages,
+`conditions` evaluates conditions on a message's fields, `limits` checks the limits of values, `support`
+contains helpers of the generated code, and `problems` classifies errors by SessionRejectReason (373).
 """

@@ -1,4 +1,4 @@
-"""What every generated class shares: unknown fields, header, trailer, problems, and a repr for people."""
+"""Base classes of all generated classes: unknown fields, header, trailer, problems, and a readable repr."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from kalshi_fix_sansio.dialect.layout import BlockLayout, MessageLayout
 
 UnknownField = tuple[int, bytes]
-"""A tag the dialect does not place here, and its value as it came on the wire."""
+"""A tag that the dialect does not define here, and its value on the wire."""
 
 MAX_ENTRIES_SHOWN = 10
-"""How many entries of a group a repr spells out."""
+"""Maximum number of group entries that a repr contains."""
 
 
 def _to_unknown(fields: Iterable[UnknownField]) -> tuple[UnknownField, ...]:
@@ -30,12 +30,12 @@ def _to_unknown(fields: Iterable[UnknownField]) -> tuple[UnknownField, ...]:
 class Block:
     """A set of fields: a message body, a group entry, a header or a trailer.
 
-    Only constructors convert and check. An attribute that is set later is taken as it is, until the message
-    is validated or encoded.
+    Only constructors convert and check values. An attribute that is set later is not checked until the
+    message is validated or encoded.
 
     Attributes:
-        unknown: Fields the dialect does not place here, in the order in which they came; they are sent again
-            when the block is encoded.
+        unknown: Fields that the dialect does not define here, in the order received; they are included when
+            the block is encoded.
     """
 
     LAYOUT: ClassVar[BlockLayout]
@@ -47,7 +47,10 @@ class Block:
         return next((value for known, value in self.unknown if known == tag), None)
 
     def __repr__(self) -> str:
-        """Show the fields that are set, with units that do not depend on the session; secrets are hidden."""
+        """Return the class and the fields that are set, with units unless they depend on the session.
+
+        Secrets are hidden.
+        """
         return f"{type(self).__name__}({', '.join(self._shown())})"
 
     def _repr_html_(self) -> str:
@@ -78,10 +81,10 @@ class Message(Block):
     """Base of every message class.
 
     Attributes:
-        header: The header as received (or as sent); None on a message that was built and not yet sent.
-        trailer: The trailer as received; None on a message that was built.
-        problems: What was wrong with the message as received; empty on a sound one. A required field that was
-            missing or unreadable is None, and is listed here.
+        header: The header received or sent; None on a message that has been constructed and not sent.
+        trailer: The trailer received; None on a message that has been constructed.
+        problems: Problems found when the message was decoded; empty if it was valid. A required field that
+            was missing or malformed is None, and is listed here.
     """
 
     MSG_TYPE: ClassVar[str]
@@ -105,10 +108,10 @@ class Message(Block):
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class UnknownMessage(Message):
-    """A message whose MsgType (35) the dialect does not have: its body, field by field, is in `unknown`.
+    """A message whose MsgType (35) the dialect does not define; `unknown` contains all fields of its body.
 
     Attributes:
-        msg_type: MsgType (35) as it came.
+        msg_type: MsgType (35) of the message.
     """
 
     NAME: ClassVar[str] = "UnknownMessage"
@@ -121,7 +124,7 @@ class UnknownMessage(Message):
 
 
 def values_of(block: Block) -> dict[str, Any]:
-    """Return what is set of a block, by attribute, as its constructor takes it."""
+    """Return the attributes of a block that are set, as keyword arguments of its constructor."""
     values = {member.attribute: getattr(block, member.attribute) for member in block.LAYOUT.members}
     if block.unknown:
         values["unknown"] = block.unknown

@@ -1,4 +1,4 @@
-"""Conditions of the dialect on what a message says (`layout.Condition`), in the terms of its attributes."""
+"""Evaluate the dialect's conditions on fields (`layout.Condition`) on the attributes of a message."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kalshi_fix_sansio.dialect.layout import BlockLayout, Condition, FieldMember
 
 T = TypeVar("T")
 Terms = tuple[tuple[str, Collection[object] | None], ...]
-"""Attributes, each with the values that it may have: an empty collection means any value, None means that it
-must be absent. All terms must hold."""
+"""Attributes, each with its allowed values: an empty collection allows any value, None means that the
+attribute must be absent. All terms must hold."""
 
 
 def terms(condition: Condition | None, body: BlockLayout) -> Terms:
-    """Return a condition on messages with this body in the terms of their attributes; none always holds."""
+    """Return a condition as terms on the attributes of messages with this body; None gives no terms."""
     if condition is None:
         return ()
     members = {member.name: member for member in body.members if isinstance(member, FieldMember)}
@@ -24,31 +24,31 @@ def terms(condition: Condition | None, body: BlockLayout) -> Terms:
 
 
 def holds(condition: Terms, message: Any) -> bool:
-    """Say whether a message says what a condition asks for."""
+    """Return whether a message satisfies a condition."""
     for attribute, values in condition:
         value = getattr(message, attribute)
         if values:
             if value not in values:
                 return False
-        # A field without a value counts as absent: the venue sends such fields (QuoteID of a refused quote).
-        # A zero and a flag that is false are values, and equal to 0.
+        # A field without a value counts as absent: the venue sends such fields (QuoteID of a rejected quote).
+        # Zero and False are values, and equal to 0.
         elif (not value and value != 0) is not (values is None):
             return False
     return True
 
 
 class Choice(Generic[T]):
-    """Things that go with conditions: which of them go with a message.
+    """Options with conditions, of which those that apply to a message are selected.
 
-    Nearly all conditions of one choice are about the values of one field, so they are asked once for each
-    value that they name; for a message that is one look-up. With conditions asked for each message, a report
-    that answers an order takes 10 % longer.
+    Nearly all choices have conditions on the values of a single field. Those are evaluated in advance, once
+    for each value that they contain, so selecting for a message is one lookup. With conditions evaluated for
+    each message, a report that answers an order takes 10 % longer.
     """
 
     __slots__ = ("_attribute", "_by_value", "_options", "_otherwise")
 
     def __init__(self, options: Iterable[tuple[T, Terms, Terms]]) -> None:
-        """Choose from these things, each with what must hold and what must not; empty terms do not count."""
+        """Set the options, each with the terms that must hold, and terms that must not; both may be empty."""
         self._options = tuple(options)
         terms = [term for _, when, unless in self._options for term in (*when, *unless)]
         attributes = {attribute for attribute, values in terms if values}
@@ -63,7 +63,7 @@ class Choice(Generic[T]):
             self._attribute = name
 
     def of(self, message: Message) -> tuple[T, ...]:
-        """Return what goes with a message, in the order in which it was given."""
+        """Return the options that apply to a message, in their order."""
         if self._attribute is not None:
             return self._by_value.get(getattr(message, self._attribute), self._otherwise)
         return self._chosen(message)
@@ -77,8 +77,7 @@ class Choice(Generic[T]):
 
 
 def _values(member: FieldMember, wire: tuple[str, ...] | None) -> Collection[object] | None:
-    """Return values of the wire as the attribute of a message has them, or None for one that must be
-    absent."""
+    """Return wire values converted to the attribute's type, or None if the field must be absent."""
     if wire is None:
         return None
     return frozenset(map(int, wire)) if member.field.kind is Kind.INT else frozenset(wire)

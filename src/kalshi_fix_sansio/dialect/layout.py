@@ -1,7 +1,7 @@
-"""The shape of a dialect at run time: what the generated tables are made of.
+"""The types of the generated tables that describe a dialect at run time.
 
-These types are filled by generated code and read by the codec, the validation and the
-session. They carry no behaviour of a particular venue.
+Instances are created by generated code and used by the codec, the validation and the session. The types do
+not depend on a venue.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kalshi_fix_sansio.classes.value import Value
 
 
 class Kind(Enum):
-    """How a value looks on the wire, and which Python type it becomes.
+    """Lexical form of a value on the wire, and its Python type.
 
     FIX 5.0 SP2 volume 1, "Data types". Several FIX types share a lexical form: PRICE, QTY,
     AMT, FLOAT and PERCENTAGE are all DECIMAL here.
@@ -41,7 +41,7 @@ class Kind(Enum):
 
 
 class Presence(Enum):
-    """Whether a field may, must or must not stand in a message in some context."""
+    """Whether a field must, may or must not be present in a message in a given context."""
 
     REQUIRED = "required"
     OPTIONAL = "optional"
@@ -49,45 +49,45 @@ class Presence(Enum):
 
 
 class Sender(Enum):
-    """Which side sends: the client (the initiator) or the venue (the acceptor)."""
+    """The side that sends: the client (the initiator) or the venue (the acceptor)."""
 
     CLIENT = "client"
     VENUE = "venue"
 
 
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
-"""FIX names of fields, each with the wire values that satisfy it; an empty one among them stands for an
-absent field. No values at all mean "present", None means "absent"."""
+"""FIX names of fields, each with the wire values that satisfy the term; an empty value among them allows the
+field to be absent. An empty tuple means "present", None means "absent"."""
 LogonFacts = tuple[tuple[str, str], ...]
-"""What rules ask of the client's Logon: FIX names and wire values of fields that are set."""
+"""Fields of the client's Logon on which rules depend: FIX names and wire values of those that are set."""
 
 
 @attrs.frozen
 class Place:
-    """Where a message is to be judged."""
+    """The context in which a message is validated."""
 
     product: str
-    """The product that is spoken; empty for a dialect that has only one."""
+    """The product; empty for a dialect that has only one."""
     session: str
     """The session type's name, such as KalshiNR."""
     sender: Sender
     msg_type: str = ""
-    """MsgType (35) of the message, for rules about its header; empty if they do not matter."""
+    """MsgType (35) of the message, for rules about its header; empty if they are not needed."""
     logon: LogonFacts | None = None
-    """What the session was logged on with. None if it is not known: what depends on it is not asked then."""
+    """Fields of the session's Logon. None if unknown: rules that depend on them are not checked."""
     allow_unknown_codes: bool = True
-    """Whether a code value that the dialect does not know is right where the venue may add values."""
+    """Whether undefined code values are valid in fields to which the venue may add values."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Scope(Value):
-    """Where a rule applies. An empty tuple means anywhere.
+    """The context in which a rule applies. An empty tuple sets no restriction.
 
     Attributes:
         sessions: Names of session types.
         sender: The side that sends; None for either.
         messages: MsgTypes (35).
-        logon: What the client must have logged on with.
+        logon: Terms that the client's Logon must satisfy.
     """
 
     products: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ class Scope(Value):
     logon: Terms = ()
 
     def matches(self, product: str, session: str, sender: Sender) -> bool:
-        """Say whether a message on this product and session from this side is meant."""
+        """Return whether the scope includes messages from this side on this product and session type."""
         return (
             (not self.products or product in self.products)
             and (not self.sessions or session in self.sessions)
@@ -105,8 +105,7 @@ class Scope(Value):
         )
 
     def covers(self, place: Place) -> bool | None:
-        """Say whether this type of message is meant, on a session logged on like this; None if nobody knows
-        what it was logged on with."""
+        """Return whether the scope includes a place; None if that depends on an unknown Logon."""
         if not self.matches(place.product, place.session, place.sender):
             return False
         if self.messages and place.msg_type not in self.messages:
@@ -117,7 +116,7 @@ class Scope(Value):
 
 
 def _satisfy(facts: Mapping[str, str], terms: Terms) -> bool:
-    # Facts are of fields that are set, so an absent one is looked up as the empty value that stands for it.
+    # `facts` contains only fields that are set; an absent field is compared as the empty value.
     return all(
         name not in facts if values is None else facts.get(name, "") in values if values else name in facts
         for name, values in terms
@@ -126,7 +125,7 @@ def _satisfy(facts: Mapping[str, str], terms: Terms) -> bool:
 
 @attrs.frozen(eq=False, repr=False)
 class Condition(Value):
-    """A closed form over where a message is sent and the fields beside a member: all of it must hold."""
+    """A condition on the scope of a message and on other fields of a member's block: all parts must hold."""
 
     terms: Terms = ()
     scope: Scope = Scope()
@@ -134,15 +133,15 @@ class Condition(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Limit(Value):
-    """What a field's values must be where a condition holds; of a counter, how many entries its group has.
+    """A limit on a field's values if a condition holds; for a counter, on the number of entries.
 
     Attributes:
-        minimum: The least value that is allowed, in `unit`. So is `maximum` the largest.
-        step: Values are multiples of it.
-        max_length: The most characters of the wire value.
+        minimum: The smallest allowed value, in `unit`; `maximum` is the largest.
+        step: Values must be multiples of it.
+        max_length: Maximum number of characters of the wire value.
         pattern: A regular expression that the whole wire value must match.
-        values: The wire values that are allowed, if there are any.
-        unit: The unit there, for people.
+        values: The allowed wire values; empty for no restriction.
+        unit: The unit if the condition holds, for display.
     """
 
     when: Condition = Condition()
@@ -156,7 +155,7 @@ class Limit(Value):
 
 
 BY_SESSION: Final = "dollars or cents"
-"""The unit of what is in dollars on sessions that logged on with UseDollars, and in cents on others."""
+"""The unit of values that are in dollars on sessions logged on with UseDollars, and in cents on others."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -166,16 +165,16 @@ class FieldLayout(Value):
     Attributes:
         name: The FIX name, such as ClOrdID.
         attribute: The Python name, such as cl_ord_id.
-        fix_type: The FIX datatype as the spec has it, such as PRICE.
+        fix_type: The FIX datatype in the spec, such as PRICE.
         codes: The enum class of the code values, or None. Unknown values are kept as plain values.
-        open_codes: Whether values that the enum does not list are acceptable to strict checks.
-        unit: Unit for people: `dollars`, `cents`, `contracts`, `seconds`, `hours`, or `BY_SESSION`.
-        length_tag: For data fields, the tag that carries the length.
-        minimum: The least value, in `unit`; None for any. So is `maximum` the largest.
-        max_length: The most characters of the wire value.
-        pattern: A regular expression the whole value must match; checked on what is sent and by strict
+        open_codes: Whether strict checks accept values that the enum does not list.
+        unit: Unit for display: `dollars`, `cents`, `contracts`, `seconds`, `hours`, or `BY_SESSION`.
+        length_tag: For data fields, the tag that contains the length.
+        minimum: The smallest value, in `unit`; None for any. `maximum` is the largest.
+        max_length: Maximum number of characters of the wire value.
+        pattern: A regular expression that the whole value must match; checked before sending and by strict
             decoding.
-        limits: Limits that depend on where the field is sent; of those that apply the last one holds.
+        limits: Limits that depend on the context; the last one that applies is used.
         secret: Whether the value must never be shown (signatures, passwords).
     """
 
@@ -197,7 +196,7 @@ class FieldLayout(Value):
 
     @property
     def label(self) -> str:
-        """The field as people name it: `Price (44)`."""
+        """The name and tag for display: `Price (44)`."""
         return f"{self.name} ({self.tag})"
 
 
@@ -216,8 +215,8 @@ class FieldMember(Value):
     Attributes:
         required_when: Required when any of these holds.
         only_when: Forbidden unless any of these holds, if there are any.
-        limits: Limits that take the place of the field's own ones where they apply.
-        legacy_tags: Older tags that are still read into this attribute when its own tag is absent; never
+        limits: Limits that replace the field's limits where they apply.
+        legacy_tags: Older tags that are still read into this attribute if its current tag is absent; never
             sent.
     """
 
@@ -250,10 +249,10 @@ class GroupMember(Value):
     Attributes:
         attribute: The list's Python name: the counter's name without the No (`misc_fees`).
         delimiters: Tags that may open an entry, the usual one first.
-        limits: How many entries there may be, beside `minimum` and `maximum`; in place of the counter's own
-            limits where they apply.
-        minimum: The fewest entries where the group stands. An empty list means that the group is absent,
-            unless it is required and this is 0: then a count of 0 is sent.
+        limits: Limits on the number of entries in addition to `minimum` and `maximum`; they replace the
+            counter's limits where they apply.
+        minimum: The smallest number of entries if the group is present. An empty list means that the group is
+            absent, unless it is required and this is 0: then a count of 0 is sent.
     """
 
     counter: FieldLayout
@@ -286,7 +285,7 @@ class OneOf(Value):
     """Exactly one (or, with `optional`, at most one) of these fields must be present.
 
     Attributes:
-        at_least: With True, one or more of them.
+        at_least: If True, one or more of them must be present.
     """
 
     names: tuple[str, ...]
@@ -297,12 +296,12 @@ class OneOf(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class BlockLayout(Value):
-    """An ordered set of members with the class that holds them: a message body, a group
-    entry, the header or the trailer."""
+    """The ordered members and the class of a block: a message body, a group entry, the header or the
+    trailer."""
 
     name: str
     _cls: type[Any] | str
-    """The class, or its dotted name: then it is imported when it is first asked for."""
+    """The class, or its dotted name if it is imported on first use."""
     members: tuple[Member, ...]
     _encode: Callable[..., str] | str
     """The encoder, or its dotted name."""
@@ -317,13 +316,13 @@ class BlockLayout(Value):
 
     @cached_property
     def encode(self) -> Callable[..., str]:
-        """The encoder, generated beside the class: from an instance, whether its unknown fields are
-        `checked`, and a text, to this text with its members behind it as `tag=value SOH`.
+        """The generated encoder: appends the members of an instance to a text, as `tag=value SOH`.
 
-        It raises AttributeError, TypeError or ValueError for a value that has no FIX form, and does not say
-        for which; and, unless `checked`, for unknown fields, of the instance or an entry, because a reader
-        might take them for others. Strings are looked at for SOH alone: the codec looks for NUL, and for
-        characters beyond latin-1, in the text of the whole message.
+        Its arguments are the instance, `checked` (whether its unknown fields have been checked), and the
+        text. It raises AttributeError, TypeError or ValueError for a value that has no FIX representation,
+        without naming the field. Unless `checked` is set, it also raises for unknown fields of the instance
+        or an entry, because a receiver might interpret them differently. Strings are checked for SOH only:
+        the codec checks the text of the whole message for NUL and for characters beyond latin-1.
         """
         found: Callable[..., str] = imported(self._encode) if isinstance(self._encode, str) else self._encode
         return found
@@ -334,7 +333,7 @@ class BlockLayout(Value):
         for member in self.members:
             index[member.tag] = member
             if isinstance(member, FieldMember):
-                # A member that has the tag as its own goes before one that had it once.
+                # The member whose current tag this is takes precedence over one with it as an older tag.
                 for tag in member.legacy_tags:
                     index.setdefault(tag, member)
         return MappingProxyType(index)
@@ -342,20 +341,20 @@ class BlockLayout(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Answers(Value):
-    """A way in which a message answers a request: which ones, and how it names the one that it answers.
+    """One way in which a message answers requests, and how it identifies the request.
 
-    Of several requests that it may mean, the oldest is meant.
+    If it matches several open requests, it answers the oldest.
 
     Attributes:
         requests: MsgTypes (35) of the requests.
-        attribute: The attribute that names the request; None for an answer that names none, and so means one
-            that has no name either.
-        names: The attribute of the request that it repeats; `msg_seq_num` is of the header.
-        when: What the message must say for this to hold.
-        unless: What it says where it is no answer, such as that the request is on its way.
-        open_when: What it says where it leaves the outcome open, because the peer does not know it either.
-        makes: The MsgType of requests each of which makes something of its own (an order), and the attribute
-            by which the message says which (OrderID): what an earlier request has made says nothing of a
+        attribute: The attribute that identifies the request; None if the answer contains no identifier, and
+            so answers a request without one.
+        names: The attribute of the request that `attribute` repeats; `msg_seq_num` refers to the header.
+        when: Condition on the message for it to be this kind of answer.
+        unless: Condition under which it is not an answer, such as a pending status.
+        open_when: Condition under which the outcome remains open, because the peer does not know it either.
+        makes: The MsgType of requests that each create an object (an order), and the attribute that
+            identifies it (OrderID): reports of an object that an earlier request created do not answer a
             later one.
     """
 
@@ -370,12 +369,13 @@ class Answers(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Tracks(Value):
-    """How a message says which order rests with the venue.
+    """How a message reports whether an order is resting at the venue.
 
     Attributes:
-        attribute: The attribute with the venue's id of the order.
-        sessions: The session types on which it is about orders of this session.
-        done: When the order rests no more.
+        attribute: The attribute that contains the venue's id of the order.
+        sessions: The session types on which the message reports orders of this session.
+        resting: Condition under which the order is resting.
+        done: Condition under which the order is no longer resting.
     """
 
     attribute: str
@@ -390,12 +390,12 @@ class MessageLayout(Value):
 
     Attributes:
         admin: Session-level (True) or application-level (False).
-        flows: Where the message may be sent. Empty for a dialect that does not restrict it.
-        request: For a message that is answered: the attributes that its answers may name, `msg_seq_num` for
-            the header's. The first that has a value is what people know the request by. Only the client's
-            messages are requests.
+        flows: Scopes in which the message may be sent. Empty for a dialect that does not restrict it.
+        request: For a request: the attributes by which answers may identify it, `msg_seq_num` for the
+            header's. The first that has a value identifies the request to users. Only the client's messages
+            are requests.
         answers: The ways in which the message answers requests, at most one of each type. The first that
-            finds an open one holds.
+            matches an open request is used.
     """
 
     msg_type: str
@@ -412,33 +412,32 @@ class MessageLayout(Value):
         return self.body.cls
 
     def allowed(self, product: str, session: str, sender: Sender) -> bool:
-        """Say whether this side may send the message on this product and session type."""
+        """Return whether this side may send the message on this product and session type."""
         return not self.flows or any(f.matches(product, session, sender) for f in self.flows)
 
 
 @attrs.frozen(eq=False, repr=False)
 class SessionType(Value):
-    """The rules of one session type: data that the session machine obeys.
+    """The rules of one session type, which the session follows.
 
     Attributes:
-        name: What people call it and what TargetCompID (56) carries, such as KalshiNR.
+        name: Its name, also used as TargetCompID (56), such as KalshiNR.
         resend: Whether ResendRequest and SequenceReset work: a gap is repaired, not fatal.
-        reset_required: Whether every Logon must carry ResetSeqNumFlag=Y.
+        reset_required: Whether every Logon must contain ResetSeqNumFlag=Y.
         products: The products that have it; empty for all.
-        port: The venue's port for it.
-        host_role: Which host of an environment serves it: `orders` or `market_data`.
-        purpose: What it is for, in a sentence.
-        comp_ids: SenderCompID values the venue may use on it.
-        max_message_size: The largest BodyLength (9) that the venue's messages need, in bytes; None for no
-            more than usual.
-        requests_per_second: How many requests the venue takes in a second; None where nothing is known.
-        symbols_per_request: How many different symbols the venue takes in one request; None where it says
-            nothing.
-        subscriptions: How many subscriptions the venue keeps for a session; None where it says nothing.
-        past_reports_hours: How many hours back the venue sends past execution reports; None where it sends
-            none.
-        retention_hours: How many hours the venue keeps messages for resend unless the Logon says otherwise;
-            None where it keeps none.
+        port: The venue's port.
+        host_role: The host of an environment that serves it: `orders` or `market_data`.
+        purpose: Its purpose, in a sentence.
+        comp_ids: SenderCompID values that the venue may use on it.
+        max_message_size: The largest BodyLength (9) that the venue's messages need, in bytes; None for the
+            default.
+        requests_per_second: Number of requests per second that the venue accepts; None if unknown.
+        symbols_per_request: Number of different symbols that the venue accepts in one request; None if
+            undocumented.
+        subscriptions: Number of subscriptions that the venue keeps for a session; None if undocumented.
+        past_reports_hours: How many hours of past execution reports the venue sends; None if it sends none.
+        retention_hours: How many hours the venue keeps messages for resend unless the Logon sets another
+            value; None if it keeps none.
     """
 
     name: str
@@ -459,13 +458,13 @@ class SessionType(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class TextMeaning(Value):
-    """What a known value of Text (58) says in a message.
+    """The meaning of a known value of Text (58) in a message.
 
     Attributes:
-        meaning: For people.
-        attribute: The attribute of the coded field that goes with it, such as `ord_rej_reason`; None where
-            none is known to.
-        code: What that field says then, such as OrdRejReason.EXCHANGE_CLOSED.
+        meaning: The meaning, for display.
+        attribute: The attribute of the coded field that accompanies it, such as `ord_rej_reason`; None if no
+            such field is known.
+        code: The value of that field, such as OrdRejReason.EXCHANGE_CLOSED.
     """
 
     meaning: str
@@ -475,11 +474,12 @@ class TextMeaning(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Refusal(Value):
-    """A reason for which the venue refuses a Logon, as the Text (58) of its Logout tells.
+    """A reason for which the venue rejects a Logon, recognized by the Text (58) of its Logout.
 
     Attributes:
-        pattern: A regular expression: found in a Text, in capitals or not, it says that this is the reason.
-        cure: What makes a later Logon succeed: that somebody acts, or time; unclear if it may be either.
+        pattern: A regular expression that is searched in the Text, ignoring case.
+        cure: Whether a later Logon succeeds after an action of the user, or after some time; `unclear` if it
+            may be either.
     """
 
     name: str
@@ -489,23 +489,23 @@ class Refusal(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Dialect(Value):
-    """Everything the codec and the session need to know of one dialect.
+    """The complete description of one dialect, used by the codec and the session.
 
     Attributes:
-        name: What people call it.
+        name: Its name, for display.
         begin_string: BeginString (8) of its messages.
         appl_ver_id: DefaultApplVerID (1137) of its Logon.
         header: The standard header.
         trailer: The standard trailer.
         messages: By MsgType (35).
-        fields: Every tag the dialect knows.
+        fields: By tag; every field of the dialect.
         session_types: By name, such as KalshiNR.
-        validated: What of the venue's documents the dialect was last compared with: through which entry of
-            its changelog, and of which date its pages are.
-        standard_data: Tags of the standard's data fields by the tags of their lengths: a peer may know those
-            that the dialect does not.
-        logon_fields: What a Logon carries beside what the session writes; None for a dialect without Logon.
-        logon_names: FIX names of the fields of the client's Logon that rules ask for.
+        validated: The version of the venue's documents that the dialect was last compared with: the last
+            entry of its changelog, and the date of its pages.
+        standard_data: Tags of the FIX standard's data fields by the tags of their lengths: a peer may know
+            fields that the dialect does not define.
+        logon_fields: Fields of a Logon other than those the session sets; None for a dialect without Logon.
+        logon_names: FIX names of the fields of the client's Logon on which rules depend.
     """
 
     name: str
@@ -528,7 +528,7 @@ class Dialect(Value):
         return frozenset(name for scope in scopes for name, _ in scope.logon)
 
     def layout_of(self, cls: type[Any]) -> MessageLayout | None:
-        """Return the layout of a message's class; None if the class is none of this dialect's."""
+        """Return the layout of a message class; None if the class does not belong to this dialect."""
         layout = self.messages.get(getattr(cls, "MSG_TYPE", ""))
         return layout if layout is not None and layout.cls is cls else None
 

@@ -1,7 +1,7 @@
-"""What a field's value must satisfy beyond its lexical form: code values, pattern, range, step, length.
+"""Limits of a field's value beyond its lexical form: code values, pattern, range, step, length.
 
-What holds everywhere is asked of what is sent and of what strict decoding accepts; lenient decoding does not
-ask. What depends on the place is asked by the validation, which knows it.
+Limits that always apply are checked before sending and by strict decoding, not by lenient decoding. Limits
+that depend on the context are checked by `validation`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any, Final
 from kalshi_fix_sansio.dialect.layout import Condition, FieldLayout, Limit, Member
 
 LimitCheck = Callable[[Any, str], str | None]
-"""Takes a value and its wire form; returns what was expected instead, for people, or None if all is well."""
+"""Checks a value and its wire text; returns a description of the expected value, or None if it is valid."""
 
 _REMAINDER: Final = Context(
     prec=60, Emin=MIN_EMIN, Emax=MAX_EMAX, clamp=0, flags=[], traps=[InvalidOperation]
 ).remainder
-"""Exact for every decimal that has a FIX form, whatever context the caller has set."""
+"""Exact for every decimal that has a FIX representation, independent of the caller's decimal context."""
 MULTIPLE: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
-"""Datatypes whose values are several codes with spaces between them."""
+"""Datatypes whose values are several codes separated by spaces."""
 NOTHING_BESIDE: Final[Mapping[str, Member]] = MappingProxyType({})
 _Check = tuple[Callable[[Any, str], bool], str]
 
@@ -33,10 +33,10 @@ def limit_check(
     allow_unknown_codes: bool = True,
     beside: Mapping[str, Member] = NOTHING_BESIDE,
 ) -> LimitCheck | None:
-    """Return the check of what holds for a field everywhere, and of these limits; None if there is nothing.
+    """Return a check of the field's own limits and of the given limits; None if there are none.
 
-    Without `allow_unknown_codes` a value that no code has is wrong also where the venue may add some.
-    `beside` are the members of its block by name, for what is said of a limit.
+    Without `allow_unknown_codes`, an undefined code value is an error even in fields to which the venue may
+    add values. `beside` has the members of the field's block by name, for the description of a limit.
     """
     checks = (
         *_checks(field, allow_unknown_codes=allow_unknown_codes),
@@ -104,7 +104,7 @@ def _limited(field: FieldLayout, limit: Limit, beside: Mapping[str, Member]) -> 
 def limit_words(
     limit: Limit, field: FieldLayout | None = None, beside: Mapping[str, Member] = NOTHING_BESIDE
 ) -> str:
-    """Return what a limit allows, and where, for people."""
+    """Return a description of a limit and of its condition."""
     span = []
     if limit.minimum is not None and limit.maximum is not None:
         span.append(f"{limit.minimum} to {limit.maximum}")
@@ -130,7 +130,7 @@ def limit_words(
 
 
 def where_words(when: Condition, beside: Mapping[str, Member] = NOTHING_BESIDE) -> str:
-    """Return where a condition holds, for people: `on margin with A Y in the Logon when Side (54) is 1`."""
+    """Return a description of a condition: `on margin with A Y in the Logon when Side (54) is 1`."""
     scope = when.scope
     words = [f"on {' and '.join(names)}" for names in (scope.products, scope.sessions) if names]
     for name, values in scope.logon:

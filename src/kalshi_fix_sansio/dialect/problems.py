@@ -1,4 +1,4 @@
-"""What is wrong with a message, in the terms of SessionRejectReason (373)."""
+"""Problems of a message, classified by SessionRejectReason (373)."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Reason(IntEnum):
 
 @attrs.frozen
 class Problem:
-    """One thing wrong with one field (or, with `tag` None, with the message as a whole).
+    """A problem with one field or, if `tag` is None, with the message as a whole.
 
     Attributes:
-        reason: SessionRejectReason (373) of a Reject that would answer it.
-        text: A sentence for people: the field by name, what was found and what was expected.
-        tag: The tag concerned (goes into RefTagID, 371).
-        value: The value as it came on the wire; None for secret fields and missing ones.
+        reason: SessionRejectReason (373) for a Reject that reports it.
+        text: A sentence for display: the name of the field, the value found and the value expected.
+        tag: The tag concerned (sent as RefTagID, 371).
+        value: The value on the wire; None for secret fields and missing ones.
     """
 
     reason: Reason

@@ -1,4 +1,4 @@
-"""What generated code needs beside the scalars: code values, lists of entries, unknown fields."""
+"""Helpers of the generated code: code values, lists of entries, unknown fields."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any, Final, TypeVar
 from kalshi_fix_sansio.errors import EncodeError
 
 MAX_TAG = 999_999_999
-"""The largest tag that is read or written."""
+"""The largest tag that is accepted."""
 EMPTY: Final = ()
-"""What a constructor takes for a group, and for unknown fields, that are not given. Compared by identity:
-CPython has one empty tuple alone. Any other empty sequence is converted, with the same result."""
+"""Default of a constructor's arguments for groups and for unknown fields. Compared by identity, because
+CPython has a single empty tuple. Any other empty sequence is converted, with the same result."""
 MAX_NAMES: Final = 256
-"""How much of a header's names an encoder keeps as text for the next message, in characters."""
+"""Maximum size of a header's names that an encoder caches as text for the next message, in characters."""
 MAX_SHOWN: Final = 60
-"""How much of a value an error text repeats, in characters."""
+"""Maximum number of characters of a value that an error text contains."""
 MAX_CODES_SHOWN: Final = 20
-"""How many code values an error text lists."""
+"""Maximum number of code values that an error text lists."""
 
 _S = TypeVar("_S", bound=StrEnum)
 _I = TypeVar("_I", bound=IntEnum)
@@ -37,12 +37,12 @@ def known(codes: type[_C]) -> dict[Any, _C]:
 
 
 def to_str_code(codes: type[_S], value: str, plain: Callable[[str], str]) -> _S | str:
-    """Return the member of `codes` with this value, or the value as it is if there is none.
+    """Return the member of `codes` with this value, or the unchanged value if there is none.
 
-    Venues add code values without notice, so an unknown one stays usable as a plain string.
+    Venues add code values without notice, so an unknown one remains usable as a plain string.
 
     Raises:
-        TypeError: it is a member of another codeset, or no string.
+        TypeError: it is a member of another codeset, or not a string.
         ValueError: it does not have the lexical form that `plain` checks, or is the name of a member.
     """
     _refuse_other_codes(codes, value)
@@ -51,10 +51,10 @@ def to_str_code(codes: type[_S], value: str, plain: Callable[[str], str]) -> _S 
 
 
 def to_int_code(codes: type[_I], value: int | str, plain: Callable[[int | str], int]) -> _I | int:
-    """Return the member of `codes` with this value, or the number as it is if there is none.
+    """Return the member of `codes` with this value, or the unchanged number if there is none.
 
     Raises:
-        TypeError: it is a member of another codeset, a bool, or no number.
+        TypeError: it is a member of another codeset, a bool, or not a number.
         ValueError: it does not have the lexical form that `plain` checks, or is the name of a member.
     """
     _refuse_other_codes(codes, value)
@@ -88,10 +88,10 @@ def to_entries(entry: type[_E], values: Iterable[_E]) -> list[_E]:
 def constructor_error(
     block: Any, given: Mapping[str, Any], error: TypeError | ValueError
 ) -> TypeError | ValueError:
-    """Return the error of a constructor that could not take one of its arguments, of the same kind.
+    """Return the error for a constructor argument that could not be converted, of the same kind as `error`.
 
-    It names class, attribute, field, value (unless it is secret) and what would be right. `block` is the
-    instance as far as it got: the first attribute that it lacks is the one; `given` has the arguments.
+    The text names class, attribute, field, value (unless it is secret) and the accepted values. `block` is
+    the incomplete instance: the first attribute that it lacks is the one at fault. `given` has the arguments.
     """
     name, label, secret, codes = "unknown", "", False, None
     for member in block.LAYOUT.members:
@@ -110,7 +110,7 @@ def constructor_error(
 
 
 def codes_listed(codes: type[Enum]) -> str:
-    """Return the values of a codeset with their names, for people; of a long one the first."""
+    """Return the values of a codeset with their names, for display; a long list is truncated."""
     members = list(codes)
     listed = [f"{member.value} ({member.name})" for member in members[:MAX_CODES_SHOWN]]
     more = len(members) - len(listed)
@@ -118,7 +118,7 @@ def codes_listed(codes: type[Enum]) -> str:
 
 
 def shown_value(value: object) -> str:
-    """Return a value for an error text, of bounded length; of what no field can be, its class."""
+    """Return a value for an error text, of bounded length; for types that no field has, the class."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
     if isinstance(value, (str, bytes)):
@@ -132,25 +132,25 @@ def shown_value(value: object) -> str:
 
 
 def warn_deprecated(text: str) -> None:
-    """Warn whoever calls a constructor that the venue has deprecated the message, or a field that is given.
+    """Warn the caller of a constructor that the venue has deprecated the message, or a field that is set.
 
-    Only constructors warn: what is read from the wire does not.
+    Only constructors warn; decoding does not.
     """
-    # 3 is the line that calls the constructor; 1 is this one, 2 the constructor's.
+    # 3 is the line that calls the constructor; 1 is this function, 2 the constructor.
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
 class CodeFields(dict[Any, str]):
-    """The fields of known code values, as text, by their values; that of an unknown value is made each time.
+    """The encoded fields of known code values; the field of an unknown value is formatted each time.
 
-    To look one up takes a tenth of looking at the value and formatting it. By `[]` alone: `get` does not ask
+    A lookup takes a tenth of the time of checking and formatting a value. Use `[]` only: `get` does not call
     `__missing__`.
     """
 
     __slots__ = ("_format", "_tag")
 
     def __init__(self, tag: int, fields: Mapping[Any, str], plain: Callable[[Any], str]) -> None:
-        """Know these fields; `plain` writes other values, or raises EncodeError."""
+        """Set the known fields; `plain` formats other values, or raises EncodeError."""
         super().__init__(fields)
         self._tag = tag
         self._format = plain
@@ -162,40 +162,39 @@ class CodeFields(dict[Any, str]):
 def code_fields(
     tag: int, codes: type[Enum], plain: Callable[[Any], str], *, optional: bool = False
 ) -> CodeFields:
-    """Return the fields with this tag and these values; of an `optional` one also nothing for None."""
-    # A member is equal to its value and has the same hash, so plain values are found as well.
+    """Return the encoded fields of a codeset; if `optional`, None maps to the empty string."""
+    # A member is equal to its value and has the same hash, so plain values are found too.
     fields: dict[Any, str] = {code: f"{tag}={code.value}\x01" for code in codes}
     return CodeFields(tag, {**fields, None: ""} if optional else fields, plain)
 
 
 def never_encoded(block: object, checked: bool = True) -> str:
-    """Stand for the encoder of what is no part of a message by itself."""
+    """Raise EncodeError: the encoder of a block that is not part of a message."""
     del checked
     raise EncodeError(f"{type(block).__name__} is no message: give it to a SessionConfig or a client")
 
 
 def entry_count(entries: Sequence[object]) -> int:
-    """Return how many entries a group has; TypeError for what is no list, such as an empty dict."""
+    """Return the number of entries of a group; raise TypeError for a non-sequence such as an empty dict."""
     if not isinstance(entries, Sequence):
         raise TypeError(f"expected a list, not {type(entries).__name__}")
     return len(entries)
 
 
 def require_entry(entry: object, cls: type[Any]) -> None:
-    """Raise TypeError for an entry of a group that is of another class than the group's, or of one made of
-    it."""
+    """Raise TypeError unless an entry of a group is an instance of the group's entry class."""
     if not isinstance(entry, cls):
         raise TypeError(f"expected {cls.__name__}, not {type(entry).__name__}")
 
 
 def format_unknown(fields: Iterable[tuple[int, bytes]], checked: bool = True) -> str:
-    """Write fields that the dialect does not place, in their order, as `tag=value SOH` text.
+    """Encode unknown fields in their order, as `tag=value SOH` text.
 
-    SOH may stand in a value if the field in front of it carries its length, as with data fields.
+    A value may contain SOH if the previous field contains its length, as with data fields.
 
     Raises:
-        EncodeError: a tag or a value has no FIX form; or nobody has `checked` what a reader would take the
-            fields for, which only the codec can tell.
+        EncodeError: a tag or a value has no FIX representation; or `checked` is not set: only the codec can
+            check how a receiver would interpret the fields.
     """
     if not checked:
         raise EncodeError("unknown fields have not been checked")

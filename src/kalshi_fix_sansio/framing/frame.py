@@ -31,7 +31,7 @@ class Frame:
     """One whole message whose BodyLength and CheckSum are right, as the `Framer` gives it.
 
     Attributes:
-        data: All its bytes, from BeginString (8) to the SOH behind CheckSum (10).
+        data: All its bytes, from BeginString (8) to the SOH that ends CheckSum (10).
     """
 
     data: bytes = attrs.field(repr=False)
@@ -94,7 +94,7 @@ def frame_problems(data: bytes) -> tuple[Problem, ...]:
     """
     fields = data.split(SOH, 3)
     for place, tag, name in ((0, 8, "BeginString"), (1, 9, "BodyLength"), (2, 35, "MsgType")):
-        # The last piece has no SOH behind it, and is no whole field.
+        # The last piece does not end with SOH, so it is not a whole field.
         if place >= len(fields) - 1 or not fields[place].startswith(b"%d=" % tag):
             ordinal = ("first", "second", "third")[place]
             text = f"{name} ({tag}) is not the {ordinal} field"

@@ -164,11 +164,11 @@ class Framer:
 
     @property
     def is_overtaken(self) -> bool:
-        """Whether another message seems to begin behind the start of the one that is waited for."""
+        """Whether another message seems to begin after the start of the incomplete one."""
         return self._buffer.find(self._start, self._at + 1) >= 0
 
     def feed(self, data: bytes) -> None:
-        """Take the next portion of the stream."""
+        """Append the next chunk of the stream."""
         # The front of the buffer is dropped only here, so positions are stable between two portions.
         at = self._at
         if at:
@@ -221,7 +221,7 @@ class Framer:
         return frame
 
     def resync(self) -> None:
-        """Abandon an incomplete message, and look for the next one behind its start.
+        """Abandon an incomplete message, and search for the next one after its start.
 
         `next` then returns the skipped bytes without waiting for more. Use it when `pending` stays above 0
         for too long, and at the end of the stream.
@@ -263,7 +263,7 @@ class Framer:
             if actual != int(check_sum[1]):
                 self._give_up_whole(f"CheckSum is {check_sum[1].decode()}, expected {actual:03d}", end)
                 if self._tell:
-                    break  # `next` reports it before the message behind it is complete
+                    break  # `next` reports it before the message after it is complete
                 continue
             self._at = end
             self._wanted = end + 1
@@ -299,7 +299,7 @@ class Framer:
     def _give_up_oversized(self, length: int, msg_type: str | None) -> Oversized:
         """Skip a message that is too large."""
         limit = self._max_body_length
-        # Before anything is skipped: the mark is only for garbage that begins with such a message.
+        # Before any bytes are skipped: the mark is only for garbage that begins with such a message.
         self._oversized = self._oversized or not self.skipped
         self._give_up(f"BodyLength {length} is over the limit of {limit}")
         return Oversized(length, limit, msg_type)

@@ -20,23 +20,23 @@ class Sums:
 
     def __init__(self) -> None:
         self._base = 0
-        """Where the first block begins; below 0 once the front of the buffer was cut off behind it."""
+        """Offset of the first block; negative once the front of the buffer was cut off after it."""
         self._totals = [0]
         """Sum from `_base` to each multiple of the block size after it."""
         self.end: int = 0
-        """A start in front of this lies in bytes that were added up before for a message that was none. At 0
-        there are none, and nothing is kept."""
+        """End of the bytes that were already summed for a false message start; a start before it can use the
+        stored sums. 0 if there are none."""
 
     def restart(self, start: int, end: int) -> None:
-        """Begin anew with bytes that were added up once, in one go, for a message that was none."""
+        """Discard the sums; the bytes from `start` to `end` were summed once, for a false message start."""
         self._base = start
         self._totals = [0]
         self.end = end
 
     def shift(self, size: int) -> None:
-        """Follow a buffer that lost this many bytes at its front."""
+        """Adjust the offsets after `size` bytes were removed from the front of the buffer."""
         self.end -= size
-        if self.end <= 0:  # no start can lie in front of it any more
+        if self.end <= 0:  # no later start can be before it
             self.restart(0, 0)
             return
         self._base -= size
@@ -53,7 +53,7 @@ class Sums:
         the front of the buffer was cut off from is never among them.
         """
         self.end = max(self.end, end)
-        # The first block that begins at or behind `start`, and the one that `end` lies in.
+        # The first block that begins at or after `start`, and the one that contains `end`.
         first = -(-(start - self._base) // ADLER_BLOCK)
         last = (end - self._base) // ADLER_BLOCK
         if last < first:

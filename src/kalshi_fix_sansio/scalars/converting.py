@@ -16,7 +16,7 @@ MAX_DECIMALS: Final = 2048
 
 
 def to_str(value: str) -> str:
-    """Take a string for a STRING field.
+    """Return a string for a STRING field.
 
     Raises:
         TypeError: it is not a string.
@@ -30,7 +30,7 @@ def to_str(value: str) -> str:
 
 
 def to_char(value: str) -> str:
-    """Take one character for a CHAR field; raises like `to_str`, and ValueError for more than one."""
+    """Return one character for a CHAR field; raises like `to_str`, and ValueError for more than one."""
     if not isinstance(value, str):
         raise TypeError(f"expected a string of one character, not {type(value).__name__}")
     return format_char(value)
@@ -55,7 +55,7 @@ def to_int(value: int | str) -> int:
 
 
 def to_seqnum(value: int | str) -> int:
-    """Take a number that is zero or more, for SEQNUM, LENGTH and NUMINGROUP fields; raises like `to_int`."""
+    """Return a number of 0 or more, for SEQNUM, LENGTH and NUMINGROUP fields; raises like `to_int`."""
     if value.__class__ is int and 0 <= value < INT_END:
         return value
     number = to_int(value)
@@ -65,7 +65,7 @@ def to_seqnum(value: int | str) -> int:
 
 
 def to_decimal(value: Decimal | int | str) -> Decimal:
-    """Take an exact number for a PRICE, QTY, AMT, FLOAT or PERCENTAGE field.
+    """Return an exact number for a PRICE, QTY, AMT, FLOAT or PERCENTAGE field.
 
     A string must have the form it has on the wire. A finite Decimal with an exponent, such as
     `Decimal("1E+2")`, is fine: it is sent as `100`.
@@ -118,14 +118,14 @@ _DECIMALS: Final = Decimals(parse_decimal)
 
 
 def to_bool(value: bool) -> bool:
-    """Take True or False for a BOOLEAN field; TypeError for anything else."""
+    """Return True or False for a BOOLEAN field; raise TypeError for any other value."""
     if value is True or value is False:
         return value
     raise TypeError(f"expected True or False, not {type(value).__name__}")
 
 
 def to_data(value: bytes | str) -> bytes:
-    """Take bytes, or latin-1 text, for a DATA field.
+    """Return bytes for a DATA field, from bytes or latin-1 text.
 
     Raises:
         TypeError: it is neither.

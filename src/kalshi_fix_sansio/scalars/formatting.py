@@ -135,14 +135,14 @@ def format_utctimestamp(value: datetime) -> str:
 
 
 Second = tuple[datetime, datetime, str]
-"""The first and the last moment of a second in UTC, and its text up to the point."""
+"""The first and the last microsecond of a second in UTC, and its text up to the decimal point."""
 NO_SECOND: Final[Second] = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "")
-"""A second that no moment lies in."""
+"""A second that contains no time."""
 
 
 def second_of(value: datetime) -> Second:
-    """Return the second that a moment in UTC lies in."""
-    # Not by `replace`: a moment may be of a class of its own, which compares in its own way.
+    """Return the second that contains a time in UTC."""
+    # Not by `replace`: the value may be of a subclass with its own comparison.
     begin = datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=UTC)
     return begin, begin.replace(microsecond=999_999), format_utctimestamp(begin)[:-3]
 

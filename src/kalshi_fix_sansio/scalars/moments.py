@@ -8,7 +8,7 @@ from kalshi_fix_sansio.scalars.forms import is_date
 
 
 def to_datetime(value: datetime) -> datetime:
-    """Take an aware datetime for a UTCTIMESTAMP field and convert it to UTC.
+    """Return an aware datetime for a UTCTIMESTAMP field, converted to UTC.
 
     Raises:
         TypeError: it is not a datetime.
@@ -29,14 +29,14 @@ def to_datetime(value: datetime) -> datetime:
 
 
 def to_date(value: date) -> date:
-    """Take a date for a UTCDATEONLY or LOCALMKTDATE field; TypeError for a datetime or anything else."""
+    """Return a date for a UTCDATEONLY or LOCALMKTDATE field; a datetime or another type raises TypeError."""
     if not is_date(value):
         raise TypeError(f"expected a date, not {type(value).__name__}")
     return value
 
 
 def to_time(value: time) -> time:
-    """Take a time of day in UTC for a UTCTIMEONLY field; a naive one is taken to be UTC.
+    """Return a time of day in UTC for a UTCTIMEONLY field; a naive one is taken to be UTC.
 
     Raises:
         TypeError: it is not a time.

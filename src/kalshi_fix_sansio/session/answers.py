@@ -35,7 +35,7 @@ class _Rule:
     made: str | None
     """The attribute of the message with the id of the created object, such as the OrderID of an order."""
     others: Collection[str]
-    """Those of `requests` that make nothing: a cancel, a replace."""
+    """Those of `requests` that create no object: a cancel, a replace."""
     open_when: Terms
 
 

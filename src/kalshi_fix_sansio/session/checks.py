@@ -136,9 +136,9 @@ class Verdict(Enum):
     EXPECTED = "expected"
     """The next one: the message is processed and the number advances."""
     TOO_HIGH = "too high"
-    """Something is missing before it: see `recovery`."""
+    """Earlier messages are missing: see `recovery`."""
     TOO_LOW = "too low"
-    """Used before, and not marked as a possible duplicate: the session cannot go on (Logout, end)."""
+    """Used before, and not marked as a possible duplicate: the session cannot continue (Logout, end)."""
     DUPLICATE = "duplicate"
     """Used before and marked PossDupFlag=Y: received already, so it is checked and then ignored."""
 

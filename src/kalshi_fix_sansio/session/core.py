@@ -104,8 +104,8 @@ class Core:
         self.outbound: Outbound = Outbound(config, self.codec, ledger, self.timers)
         self.events: list[Event] = []
         self.event_bytes: int = 0
-        """Bytes received since no event was waiting, plus the bytes of messages released from behind a
-        gap."""
+        """Bytes received since no event was waiting, plus the bytes of messages released when a gap was
+        closed."""
         self.state: State = State.DISCONNECTED
         self.store_error: StoreError | None = None
         """The error with which the store failed."""
@@ -140,21 +140,21 @@ class Core:
         return self.ledger.store
 
     def __enter__(self) -> None:
-        """Begin something that needs the store.
+        """Begin a step that needs the store.
 
         Where each message passes, a plain `try` with `store_failed` does the same: each `with` would take 2 %
         of a session step.
         """
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        """End the session if the store failed meanwhile, and go on behind the `with` block."""
+        """End the session if the store failed meanwhile, and continue after the `with` block."""
         if not isinstance(error, StoreError):
             return False
         self.store_failed(error)
         return True
 
     def store_failed(self, error: StoreError) -> None:
-        """End the session because the store failed; nothing that was not made durable may leave."""
+        """End the session because the store failed; messages that are not durable must not be sent."""
         self.store_error = self.store_error or error
         self.ledger.broken = True  # first, because `end` must not use the store any more
         if self.state is not State.CLOSED:
@@ -202,7 +202,7 @@ class Core:
     def learn_logon(self, logon: Message) -> None:
         """Record the settings of the initiator's Logon."""
         facts = logon_facts(self.config.dialect, logon)
-        # Compiled rules hold for one set of facts (prices in dollars or in cents), so all are made anew.
+        # Compiled rules depend on the Logon's facts (prices in dollars or in cents), so all are recompiled.
         if facts != self.client_logon:
             self.client_logon = facts
             self.send_rules.clear()
@@ -228,7 +228,7 @@ class Core:
         self.ledger.restart_untold = False
 
     def learn_peer(self, peer_comp_id: str) -> None:
-        """Take note of the name in the peer's Logon."""
+        """Record the name in the peer's Logon."""
         self.peer_comp_id = peer_comp_id
         self.peer_names = self.peer_names or frozenset((peer_comp_id,))
 

@@ -87,7 +87,7 @@ class Session:
 
     @property
     def store(self) -> MessageStore:
-        """Its numbers and the messages that can be asked for again."""
+        """Its sequence numbers and the messages that the peer can request again."""
         return self._core.store
 
     @property
@@ -113,7 +113,7 @@ class Session:
 
     @property
     def wants_close(self) -> bool:
-        """Whether the transport is to be closed as soon as `data_to_send` is written."""
+        """Whether the caller must close the transport as soon as `data_to_send` is written."""
         return self._core.state is _CLOSED
 
     @property
@@ -165,7 +165,7 @@ class Session:
         """
         with self._core:
             self._receiver.handshake.accept(store, fields, now)
-            # Messages behind the peer's Logon have waited here until the user answered.
+            # Messages after the peer's Logon have waited here until the user answered.
             if self._core.framer.pending:
                 self._core.times.catch_up()
             self._receiver.drain(now)
@@ -471,14 +471,14 @@ class Session:
         return test_req_id
 
     def _silence(self, now: Instant) -> None:
-        """Handle the lack of complete messages: look behind an incomplete message, then send a TestRequest,
+        """Handle the lack of complete messages: search after an incomplete message, then send a TestRequest,
         then end the session.
 
-        An incomplete message with no other message behind it is only late.
+        An incomplete message with no other message after it is only late.
         """
         core = self._core
-        # A message whose BodyLength is too large includes the messages behind it, so a live peer appears
-        # silent. The messages found behind it have waited.
+        # A message whose BodyLength is too large includes the messages after it, so a live peer appears
+        # silent. The messages found after it have waited.
         if core.framer.is_overtaken:
             state = core.state
             core.framer.resync()

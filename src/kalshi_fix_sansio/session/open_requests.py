@@ -64,7 +64,7 @@ class Remembered:
         return len(self.recent) + len(self.before)
 
     def add(self, name: str, made: str | None) -> None:
-        """Take note of an answer; at a bound, the older half is forgotten."""
+        """Record an answer; at the bound, the older half is discarded."""
         recent = self.recent
         if len(recent) >= MAX_REMEMBERED:
             self.before, self.recent = recent, set()
@@ -131,7 +131,7 @@ class OpenRequests:
         self.size: int = 0
         """Bytes of all messages together."""
         self.makers: set[str] = set()
-        """MsgTypes of requests each of which makes something of its own (`layout.Answers.makes`)."""
+        """MsgTypes of requests that each create an object (`layout.Answers.makes`)."""
         self.answered: Remembered = Remembered()
         """Names in answers, and names with the id of the created object (an OrderID)."""
 
@@ -143,7 +143,7 @@ class OpenRequests:
         """Take one more."""
         key = request.key
         self.by_key[key] = request
-        # The number of an uncertain one may be from before a reset, and mean another message by now.
+        # The number of an uncertain request may date from before a reset, and identify another message now.
         if not request.uncertain:
             self._by_number[request.seq_num] = request
         self.size += len(request.frame)
@@ -257,7 +257,7 @@ class RestingOrders:
             before = reports.get(order_id)
             size = self._size + len(frame) - (0 if before is None else len(before))
             if size > self._max_bytes or (before is None and len(reports) >= self._max_orders):
-                # An order that is followed already stays, by its report of before; a new one is missing.
+                # An order that is already tracked stays, with its earlier report; a new one is left out.
                 self._complete = self._complete and before is not None
                 return
             reports[order_id] = frame

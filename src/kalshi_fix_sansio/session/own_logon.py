@@ -171,7 +171,7 @@ class Resets:
         self._core.timers.logon_at = now.monotonic + self._core.config.logon_timeout
 
     def take_answer(self, logon: Any, now: Instant) -> None:
-        """Complete a reset that this side asked for."""
+        """Complete a reset that this side requested."""
         if not self._is_sound(logon, self._core.store.next_outgoing, now):
             return
         # Before `reset_answered` sets the expected number to 1: missing messages are reported by their old

@@ -169,7 +169,7 @@ class Receiver:
                     core.tell(MessageTooLarge(found.body_length, found.limit, found.msg_type))
                 elif not found.oversized:  # reported when it began
                     core.tell(GarbledReceived(found.reason, found.data, found.size))
-                times.catch_up()  # the next message may have waited behind it
+                times.catch_up()  # the next message may have waited for it
                 self._mind_garbage(now)
                 continue
             if not lives:
@@ -195,7 +195,7 @@ class Receiver:
             ):
                 self._take(message, (), found, now)
                 continue
-            # Nearly all messages of a running session get here. For these, what follows does the same as
+            # Nearly all messages of a running session get here. For these, the code below does the same as
             # `_take` with all that it calls, with which the session step of a report or a book update takes
             # 1.6 times as long, and the way from a tick to an order, with pauses, 1.1 times.
             # `tests/session/test_receive.py` plays messages through both.
@@ -392,7 +392,7 @@ class Receiver:
         elif verdict is Verdict.TOO_HIGH:
             # Three steps in this order. A Reject that itself reveals a gap cannot mean the ResendRequest
             # which `too_high` sends for that gap, so it is judged first. And the peer's ResendRequest is
-            # answered before ours leaves, or two sides that both miss messages go on asking.
+            # answered before ours is sent, or two sides that both miss messages keep sending requests.
             refused = self.recovery.is_refused_by(message)
             served = not problems and self._serve_early(message, now)
             self.recovery.too_high(number, None if served else frame, now)
@@ -484,7 +484,7 @@ class Receiver:
                 core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 
     def send_heartbeat(self, now: Instant) -> None:
-        """Send a Heartbeat because nothing else left for HeartBtInt."""
+        """Send a Heartbeat because no other message was sent for HeartBtInt."""
         self._core.outbound.post(self._core.outbound.admin(HEARTBEAT), now, keep=False)
 
     # Session messages in sequence

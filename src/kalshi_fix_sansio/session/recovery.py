@@ -93,7 +93,7 @@ class Search:
 
 
 class Recovery:
-    """The gap in the incoming numbers, if there is one, and the messages held behind it."""
+    """The gap in the incoming numbers, if there is one, and the messages held until it is closed."""
 
     __slots__ = (
         "_asked_to",
@@ -244,7 +244,7 @@ class Recovery:
     def _look_for_the_rest(self, expected: int, now: Instant) -> None:
         """Check whether the gap is closed; if not, wait for or request the missing messages."""
         if self._core.state is not State.RECOVERING:
-            if self._highest < expected:  # after a Logout, the next logon asks for the rest of a gap
+            if self._highest < expected:  # after a Logout, the next logon requests the rest of a gap
                 self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)
             return
         if self._search is not None and expected == self._searched_from:
@@ -329,7 +329,7 @@ class Recovery:
         self.skip(search.low, Skip.LOST)
         self.settle(now)
         # With the search over, `settle` takes the rest for a resend under way and only sets the timer. But it
-        # was never asked for: so far the peer was asked for single messages.
+        # was never requested: so far only single messages were requested.
         if self._core.state is State.RECOVERING and self._request_number == last:
             self._repeat(now)
 
@@ -340,7 +340,7 @@ class Recovery:
             self._core.tell(MessagesLost(begin, self._highest))
 
     def forget(self) -> None:
-        """Start afresh, because nothing is missing or the numbers start again at 1."""
+        """Reset the state, because no message is missing or the numbers start again at 1."""
         self._held.clear()
         self._held_bytes = 0
         self._order.clear()
@@ -364,7 +364,7 @@ class Recovery:
             self._repeat(now)
 
     def _repeat(self, now: Instant) -> None:
-        """Ask, or ask again, for everything that is missing, or for the one message that is looked for."""
+        """Request, or request again, all missing messages, or the single message of a search."""
         if self._search is not None:
             self._request(self._search.probe, self._search.probe, now)
         elif self._core.config.protocol_options.open_ended_resend:

@@ -61,7 +61,7 @@ class Resender:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.job: _Job | None = None
-        """The resend under way, if there is one."""
+        """The resend under way, if any."""
         self._paused_at = 0.0
         """When the last page was produced, in seconds of `Instant.monotonic`."""
         self._turn: Instant | None = None
@@ -203,11 +203,11 @@ class Resender:
 
     def written(self) -> None:
         """Everything produced so far is on its way: the next page of the job is due."""
-        # The moment when the page was produced, so that it is due at once.
+        # The time at which the page was produced, so it is due at once.
         self._core.timers.page_at = self._paused_at
 
     def forget(self) -> None:
-        """Resend nothing more."""
+        """Abandon the resend under way."""
         self.job = None
         self._core.timers.page_at = None
 

@@ -1,4 +1,4 @@
-"""Checks of the user's messages before they are encoded: a refusal leaves the session unchanged."""
+"""Checks of the user's messages before they are encoded: a rejection leaves the session unchanged."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _SendRules:
     lenient: Check
     """Here they are not."""
     is_request: bool
-    """Whether a message of the type, sent by this side, is to have an answer."""
+    """Whether a message of the type, sent by this side, needs an answer."""
 
 
 class SendValidator:
@@ -72,7 +72,7 @@ class SendValidator:
         *,
         allow_unknown_codes: bool = False,
     ) -> Names | None:
-        """Refuse what this session must not, or cannot, send; return the names of a request.
+        """Reject a message that this session must not or cannot send; return the names of a request.
 
         Raises InvalidMessageError or LocalProtocolError.
         """

@@ -48,7 +48,7 @@ class State(Enum):
 
 
 class Source(Enum):
-    """Who brings an input about."""
+    """The party that causes an input."""
 
     CALLER = "caller"
     PEER = "peer"
@@ -84,7 +84,7 @@ class Input(Enum):
 
     @property
     def source(self) -> Source:
-        """Who brings it about."""
+        """The party that causes it."""
         if self in _CALLER:
             return Source.CALLER
         if self is Input.STORE_FAILED:

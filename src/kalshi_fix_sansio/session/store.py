@@ -204,7 +204,7 @@ class MemoryStore:
         return tuple(self._requests[key] for key in sorted(self._requests))
 
     def commit(self) -> None:
-        """Nothing here survives the process."""
+        """Do nothing: this store does not survive the process."""
 
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""

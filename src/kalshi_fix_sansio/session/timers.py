@@ -41,8 +41,8 @@ class Timers:
     last_received: float = 0.0
     """When the last complete message was received."""
     call_at: float = NEVER
-    """When the caller is to bring the time though nothing else is due, so that a long gap between its calls
-    shows that it was held up."""
+    """Time at which the caller must pass the time even if no other deadline is due: a longer gap between its
+    calls means that it was blocked."""
     reading_paused: bool = False
     """Whether the caller has paused reading; silence is then no sign of a dead peer."""
     probed_at: float | None = None
@@ -79,7 +79,7 @@ class Timers:
         return None if self.call_at == NEVER else self.call_at
 
     def page_due(self) -> float | None:
-        """When the next part of a resend is to be produced."""
+        """Time at which the next part of a resend is due."""
         return self.page_at
 
     def heartbeat_due(self) -> float | None:
@@ -205,7 +205,7 @@ class SendingTimes:
             self.catch_up(now.utc - timedelta(seconds=waited) - self._tolerance, now.utc)
 
     def has_read(self, sending_time: datetime | None) -> None:
-        """Take note of a message that was read: behind something fresh nothing waited."""
+        """Record that a message was read: if it is recent, no later message has waited."""
         if sending_time is not None and sending_time >= self.earliest:
             self.catching_up = False
 

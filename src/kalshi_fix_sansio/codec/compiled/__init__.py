@@ -1,8 +1,8 @@
-"""Decoders made at run time, one for each sequence of tags that a peer sends.
+"""Decoders compiled at run time, one for each sequence of tags that a peer sends.
 
-What the dialect alone decides is made ahead of time, by codegen. Which optional fields a peer sends, in
-which order, with how many entries in its groups and with which tags that the spec does not have yet, only its
-bytes tell: 30 optional fields in any order are more sequences than can be written down. So the reader reads
-the first messages of a sequence; then a decoder for exactly that sequence is written, compiled and kept.
-`cache` says when and how many, `decoders` what is in one.
+Code that depends on the dialect alone is generated ahead of time, by codegen. The optional fields that a peer
+sends, their order, the number of group entries, and tags that the spec does not define yet are known only at
+run time: 30 optional fields in any order make too many sequences to generate. The reader decodes the first
+messages of a sequence; then a decoder for exactly that sequence is written, compiled and cached. `cache`
+decides when to compile and how many decoders to keep; `decoders` writes the code.
 """

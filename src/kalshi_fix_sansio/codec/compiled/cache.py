@@ -1,4 +1,4 @@
-"""The fast path's memory: which shapes of message have code, and when code is made."""
+"""The cache of compiled decoders: the shapes of message that have code, and the rules for compiling."""
 
 from __future__ import annotations
 
@@ -14,42 +14,43 @@ from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.scalars import Decimals
 
 SIGHTINGS_TO_COMPILE: Final = 100
-"""How many messages with the same set of tags are read until the shape of the last of them gets code.
+"""Number of messages with the same set of tags that are read before the shape of the last one is compiled.
 
-Writing and compiling the code takes as long as some hundred readings. So making code never takes longer than
-reading has, even if a peer sends ever new shapes. A shape that is alone with its tags gets its code after
-these hundred readings, which is at most twice the work of knowing beforehand that it comes again. Shapes that
-share their tags (updates of one to four levels) share the count, and those that come most get code first.
+Writing and compiling the code takes about as long as a hundred reads, so compiling never takes longer than
+reading has taken, even if a peer keeps sending new shapes. The only shape with its tags is compiled after a
+hundred reads: at most twice the work of knowing in advance that it recurs. Shapes with the same tags (updates
+of one to four levels) share the count, so the most frequent ones tend to be compiled first.
 """
 MAX_SIGHTINGS: Final = 1024
-"""Sets of tags that are counted; with one more, all counts begin anew."""
+"""Maximum number of tag sets that are counted; one more resets all counts."""
 MAX_SHAPES: Final = 512
-"""Shapes that have code."""
+"""Maximum number of compiled shapes."""
 MAX_PATTERN_SIZE: Final = 512 * 1024
-"""Characters of the patterns of all shapes. A shape takes up to some twenty bytes for each."""
+"""Maximum number of characters in the patterns of all shapes. A shape takes up to about twenty bytes for
+each."""
 MAX_CLEARANCES: Final = 3
-"""How often all shapes are forgotten because they are too many or too large. Then those that are there stay,
-and no other gets code: so the work to make code is bounded, whatever comes."""
+"""How often all shapes are discarded because they are too many or too large. After that the existing shapes
+are kept and no other is compiled, which bounds the work of compiling for any input."""
 MAX_SHAPES_PER_KEY: Final = 3
-"""Shapes with runs that one message may be tried with. Each may read it to its end in vain."""
+"""Maximum number of shapes with runs that are tried for one message. Each may read it to its end in vain."""
 
 MAX_HEADS: Final = 1024
-"""Beginnings of messages that are remembered; then all of them are forgotten."""
+"""Maximum number of cached heads (the bytes before MsgSeqNum); at the maximum all of them are discarded."""
 MAX_HEAD_SIZE: Final = 256
-"""Bytes of a beginning that is remembered."""
+"""Maximum size of a cached head, in bytes."""
 
 _MSG_SEQ_NUM: Final = b"\x0134="
 _Known = tuple[int, Read, Head]
-"""Of the last message with a head: its size, the function that read it, and the head as that function takes
-it."""
+"""The last message with a head: its size, the function that decoded it, and the head as that function's
+argument."""
 
 
 class DecoderCache:
-    """Decodes messages of known shapes, and gets to know shapes from messages that were read carefully.
+    """Decodes messages of known shapes, and learns shapes from messages that the reader decoded.
 
-    Messages that have the same in front of MsgSeqNum, and so the same MsgType and BodyLength, mostly have the
-    same shape: the shape of the last of them is tried first for the next, and the bytes there were read
-    already. Without that a report takes 1.4 times as long, an update of one level 1.7 times.
+    Messages with the same head (the bytes before MsgSeqNum), and so the same MsgType and BodyLength, mostly
+    have the same shape: the shape of the last one is tried first for the next, and its head need not be
+    parsed again. Without this a report takes 1.4 times as long, an update of one level 1.7 times.
     """
 
     __slots__ = (
@@ -69,41 +70,41 @@ class DecoderCache:
         self._heads: dict[bytes, _Known] = {}
         """By the head's bytes."""
         self._decimals = Decimals(Decimal)
-        """Prices by their text, for the same come again and again. Without, a snapshot of 40 levels takes
-        1.14 times as long."""
+        """Prices by their text, because the same prices recur. Without this cache a snapshot of 40 levels
+        takes 1.14 times as long."""
         self._shapes: dict[int, tuple[Shape, ...]] = {}
-        """By what `_key` or `_run_key` gives; none for a shape that no code is made for."""
+        """By `_key` or `_run_key`; empty for a shape that cannot be compiled."""
         self._pattern_size = 0
         """Characters of the patterns in `_shapes`."""
         self._clearances = 0
         self._sightings: dict[int, int] = {}
-        """How many messages without code have come with a set of tags, by what `_run_key` gives of it."""
+        """Number of messages read without a compiled decoder, by the `_run_key` of their tags."""
 
     def decode(self, data: bytes, framed: bool, strict: bool = False) -> Message | None:
-        """Return the message if its shape is known and all its values are plain.
+        """Return the message if its shape is known and all its values have the plain form.
 
-        Returns None when that is not so; the caller then uses the reader. With `framed`
-        BodyLength and CheckSum are known to be right; else they must be. With `strict` the message is only
-        returned if strict decoding has nothing against it either.
+        Otherwise returns None; the caller then uses the reader. With `framed`, BodyLength and CheckSum have
+        been checked; otherwise they are checked here. With `strict`, the message is returned only if strict
+        decoding accepts it.
         """
-        # 0 without MsgSeqNum: no head is known for that, and no shape fits.
+        # 0 without MsgSeqNum: no head is cached for that, and no shape fits.
         at = data.find(_MSG_SEQ_NUM) + 1
         known = self._heads.get(data[:at])
         try:
             if known is not None:
                 size, read, head = known
-                # The head has BodyLength in it, so BodyLength is right exactly for this size.
+                # The head contains BodyLength, so BodyLength is correct for this size only.
                 if len(data) == size:
                     message = read(data, at, head, framed, strict)
                     if message is not None:
                         return message
             return self._search(data, at, framed, strict)
         except ValueError:
-            # A value fits its expression and means nothing, such as 30 February. The explainer says so.
+            # A value matches its expression and is invalid, such as 30 February. The explainer reports it.
             return None
 
     def _search(self, data: bytes, at: int, framed: bool, strict: bool) -> Message | None:
-        """Look for the shape of the message by its tags; ValueError as from the shape's function."""
+        """Look up the shape of the message by its tags; raise ValueError as the shape's function does."""
         columns = split(data.decode("latin-1"))
         shapes = self._shapes.get(_key(columns))
         if shapes is None:
@@ -113,7 +114,7 @@ class DecoderCache:
             if found is None:
                 continue
             digits, *others = found.groups()
-            # Every shape captures the same BodyLength: when it is wrong for one, it is wrong for all.
+            # Every shape captures the same BodyLength: if it is wrong for one, it is wrong for all.
             length = int(digits)
             if length != len(data) - self._length_at - len(digits) - 1 - CHECK_SUM_SIZE:
                 return None
@@ -128,13 +129,15 @@ class DecoderCache:
         return None
 
     def learn(self, text: str, columns: Columns, message: Message) -> None:
-        """Count a message that the reader took, and make code for its shape when its tags have come often.
+        """Count a message that the reader decoded, and compile its shape when the count is reached.
 
-        Takes the message as latin-1 text, as that splits into columns, and what was read of it, which must
-        have no problems.
+        Args:
+            text: the message as latin-1 text.
+            columns: the tags and values in `text`.
+            message: the decoded message, which must have no problems.
         """
-        # Counted by the set of tags rather than by the shape, because one look-up then tells whether to go
-        # on. When a count is full, the shape that has just come gets code; the others begin to count anew.
+        # Counted by the set of tags, not by the shape, so one lookup decides whether to continue. When the
+        # count is reached, the shape of this message is compiled, and counting starts again for the others.
         run_key = _run_key(columns)
         count = self._sightings.get(run_key, 0) + 1
         if count < SIGHTINGS_TO_COMPILE:
@@ -145,13 +148,13 @@ class DecoderCache:
         layout = self._tables.dialect.layout_of(message.__class__)
         if layout is None:
             return
-        # One decoder serves any number of entries, so those with other numbers of them are of one kind.
+        # A decoder with a run accepts any number of entries, so its key must not depend on their number.
         groups = self._tables.body(layout).groups
         has_run = any(len(getattr(message, attribute)) > MAX_SINGLE_ENTRIES for attribute, _ in groups)
         key = run_key if has_run else _key(columns)
         known = self._shapes.get(key)
-        # What has code already had a value that this does not take. With runs a key may stand for several
-        # expressions; whether there is this one shows once it is written.
+        # If the shape is compiled already, it rejected a value of this message. With runs, a key may have
+        # several patterns; only writing this one shows whether it is among them.
         if known is not None and (not has_run or len(known) >= MAX_SHAPES_PER_KEY):
             return
         self._sightings.pop(run_key, None)
@@ -162,7 +165,7 @@ class DecoderCache:
         )
 
     def _add(self, key: int, known: tuple[Shape, ...], writer: DecoderWriter) -> None:
-        """Give a shape its code, beside those that have the same key, while there is room for it."""
+        """Compile a shape and add it to those with the same key, within the limits."""
         size = len(writer.pattern)
         if any(shape.pattern == writer.pattern for shape in known):
             return
@@ -172,25 +175,25 @@ class DecoderCache:
             self._clearances += 1
             self._shapes.clear()
             self._pattern_size, known = 0, ()
-        # A head stays with the shape that it was found for, although this one may be faster. It would also
-        # keep the code of a shape that is gone.
+        # A cached head would keep using its old shape although this one may be faster, and would keep the
+        # code of a discarded shape alive.
         self._heads.clear()
         self._pattern_size += size
         self._shapes[key] = (*known, writer.compile()) if writer.pattern else known
 
 
-# Hashes, because the tags themselves may be as many as a message has bytes for. Two shapes with the same hash
-# cost little: one of them is read carefully.
+# Keys are hashes, because the tags may take up a whole message. Two shapes with the same hash cost little:
+# the messages of one of them are decoded by the reader.
 
 
 def _key(columns: Columns) -> int:
-    """Return what a shape without runs is known by: its tags, and its MsgType."""
+    """Return the key of a shape without runs: a hash of its tags and its MsgType."""
     tags, values = columns
     return hash((*tags, *values[2:3]))
 
 
 def _run_key(columns: Columns) -> int:
-    """Return what a shape with runs is known by, however many entries there are and whichever of them has an
-    optional field first."""
+    """Return the key of a shape with runs, which does not depend on the number of entries, nor on which of
+    them has an optional field first."""
     tags, values = columns
     return hash(frozenset((*tags, *values[2:3])))

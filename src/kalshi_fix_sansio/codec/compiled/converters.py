@@ -1,4 +1,4 @@
-"""How the fast path makes values of texts that its expressions have let through."""
+"""Converters of the compiled decoders, for texts that have matched the lexical expressions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from kalshi_fix_sansio.dialect.limits import LimitCheck
 
 
 def to_timestamp(text: str) -> datetime:
-    """Return a UTCTimestamp; ValueError for a day that no calendar has."""
+    """Return a UTCTimestamp; raise ValueError for a day that does not exist."""
     return datetime.fromisoformat(text + "Z")
 
 
 def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None]) -> Iterable[Any]:
     """Convert a field of all entries of a group; None where an entry does not have it."""
-    # No lexical form is empty, so what is false is absent.
+    # No lexical form allows empty text, so a false value is absent.
     if all(column):
         return column if convert is None else map(convert, column)  # type: ignore[arg-type]
     if convert is None:
@@ -31,7 +31,7 @@ def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None])
 def any_broken(
     limit: LimitCheck, entries: Iterable[Any], attribute: str, column: Iterable[str | None]
 ) -> bool:
-    """Say whether a field breaks its limit in any entry of a group that has it."""
+    """Return whether a field breaks its limit in any entry of a group that has it."""
     return any(
         text is not None and limit(getattr(entry, attribute), text) is not None
         for entry, text in zip(entries, column, strict=True)
@@ -54,8 +54,8 @@ CONVERTERS: Final[Mapping[Kind, Callable[[str], Any] | None]] = MappingProxyType
         Kind.DATA: methodcaller("encode", "latin-1"),
     }
 )
-"""From the text of a value to the value, by kind; None: the text itself.
+"""Functions that convert the text of a value, by kind; None if the value is the text.
 
-Python's own conversions accept more than FIX does, such as `1_0` and `+5`: they are right here alone, behind
-the expressions of `LEXICAL_PLAIN`.
+Python's conversions accept more than FIX does, such as `1_0` and `+5`. They are safe only here, where the
+text has already matched `LEXICAL_PLAIN`.
 """

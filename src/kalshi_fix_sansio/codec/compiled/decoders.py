@@ -1,16 +1,16 @@
-"""The fast path's code: for one shape of message, a regular expression and a function made for it.
+"""Compiled decoders: a regular expression and a function written for one shape of message.
 
-The shape of a message is the sequence of its tags with the counts of its groups. Once the careful path has
-read a message without finding anything wrong, everything that depends on the shape alone is known: which
-field goes where, that nothing required is missing or repeated, where group entries begin and end. What is
-left depends on the values, and is checked for each message: the regular expression demands exactly these
-tags and the lexical form of each value; the function sees to CheckSum, converts the values straight into
-their attributes and lets ValueError out for days that no calendar has. Whatever does not fit goes the
-careful way again.
+The shape of a message is the sequence of its tags with the counts of its groups. After the reader or the
+explainer has decoded a message without problems, all facts that depend on the shape alone are known: the
+place of each field, that no required field is missing or repeated, where group entries begin and end. The
+facts that depend on the values are checked for each message: the regular expression matches exactly these
+tags and the lexical form of each value; the function checks CheckSum, converts the values directly into their
+attributes, and raises ValueError for days that do not exist. A message that does not match is left to the
+reader.
 
 The entries of long groups are not part of the shape one by one: see `runs`.
 
-What is written for a Heartbeat with TestReqID, in part:
+Part of the function written for a Heartbeat with TestReqID:
 
     def read(data, at, head, framed, strict):
         found = match(data.decode('latin-1'), at)
@@ -50,17 +50,17 @@ from kalshi_fix_sansio.framing import SUMS_WITH_CHECK_SUM, byte_sum
 from kalshi_fix_sansio.scalars import Decimals
 
 MAX_VALUES: Final = 250
-"""Fields that a shape may spell out one by one."""
+"""Maximum number of fields that a shape writes out one by one."""
 MAX_SINGLE_ENTRIES: Final = 4
-"""Entries of a group that are spelt out one by one; more become a loop where they are regular. As a loop,
-updates of three levels take 1.6 times as long, and those of one 1.8 times."""
+"""Maximum number of group entries that are written out one by one; more become a loop if they are regular. As
+a loop, updates of three levels take 1.6 times as long, and those of one level 1.8 times."""
 
 _LITERAL_TAGS: Final = frozenset((BEGIN_STRING_TAG, MSG_TYPE_TAG))
 """Header fields whose values belong to the shape."""
 _MSG_SEQ_NUM_TAG: Final = 34
 _ROUTE_TAGS: Final = frozenset((8, 9, 35, 49, 50, 56, 57, 142, 143))
-"""Header fields that have the same values again and again: what the message is, from whom and to whom. A head
-with any other, such as a time, is not remembered: it would push out those that come again."""
+"""Header fields whose values recur: framing, message type, sender and target. A head with any other field,
+such as a time, is not cached: it would displace heads that recur."""
 
 _REPEATED: Final = frozenset(("PRICE", "QTY"))
 _REPEATED_IN_ENTRIES: Final = frozenset(("PRICE",))
@@ -68,18 +68,18 @@ _REPEATED_IN_ENTRIES: Final = frozenset(("PRICE",))
 _BODY_LENGTH: Final = "9=([1-9][0-9]{0,8}+)\x01"
 _CHECK_SUM: Final = "10=([0-9]{3})\x01"
 _FRAMING: Final = {9: _BODY_LENGTH, 10: _CHECK_SUM}
-"""What frames a message has a form of its own (see `framing`)."""
+"""Expressions of the framing fields (see `framing`)."""
 _SUMS: Final = {f"{value:03d}": total for value, total in enumerate(SUMS_WITH_CHECK_SUM)}
-"""The sum of all bytes modulo 256, its own included, by the text of CheckSum. Looked up by `get`, which gives
-None for 256 to 999: that is no sum."""
+"""The sum of all bytes modulo 256, the CheckSum field included, by the text of CheckSum. `get` returns None
+for 256 to 999, which are not valid sums."""
 
 Head = tuple[Any, ...]
-"""What stands in front of MsgSeqNum: BodyLength as a number, and the captured texts of other fields."""
+"""The fields before MsgSeqNum: BodyLength as a number, and the captured texts of other fields."""
 Read = Callable[[bytes, int, Head, bool, bool], Message | None]
-"""Makes a message. Returns None, or raises ValueError, when it does not fit; the caller then uses the reader.
+"""Decodes a message. Returns None, or raises ValueError, if it does not fit; the caller then uses the reader.
 
-Args: the message; where MsgSeqNum begins in it; what stands in front of that, BodyLength being right; whether
-it is a `Frame`, and CheckSum known to be right as well; whether strict decoding must have nothing against it.
+Args: the message; the offset of MsgSeqNum in it; its head, in which BodyLength is correct; whether it is a
+`Frame`, whose CheckSum is correct too; whether to return it only if strict decoding accepts it.
 """
 
 
@@ -89,15 +89,15 @@ class Shape:
 
     pattern: str
     match_head: Callable[[str], re.Match[str] | None]
-    """Matches what is in front of MsgSeqNum."""
+    """Matches the head: the fields before MsgSeqNum."""
     is_head_common: bool
-    """Whether many messages have the same in front of MsgSeqNum."""
+    """Whether many messages are expected to have the same head."""
     read: Read
 
 
 @attrs.define(eq=False)
 class _Target:
-    """One instance that the function makes, and what it assigns to it."""
+    """One instance that the function makes, and the values assigned to its attributes."""
 
     name: str
     block: BlockItem
@@ -107,10 +107,10 @@ class _Target:
     """Expressions of (tag, value)."""
 
     def lines(self) -> Iterator[str]:
-        """Write how it is made.
+        """Write the statements that make the instance.
 
-        Its constructor is passed by, since the values are converted already. So every slot has to be
-        assigned, or reading the attribute raises AttributeError.
+        They bypass its constructor, because the values are converted already. Every slot must be assigned, or
+        reading the attribute raises AttributeError.
         """
         yield f"{self.name} = new({self.name}_class)"
         for attribute, expression in self.values.items():
@@ -118,7 +118,7 @@ class _Target:
         yield from self.lines_of_rest()
 
     def lines_of_rest(self) -> Iterator[str]:
-        """Write the assignments of what is absent, and of unknown fields."""
+        """Write the assignments of absent and of unknown fields."""
         table = self.block.table
         absent = [f"{self.name}.{name} = " for name in table.fields if name not in self.values]
         if absent:
@@ -130,39 +130,39 @@ class _Target:
 
 
 class _NoShapeError(Exception):
-    """The message has a form that no code is made for."""
+    """The message has a form that cannot be compiled."""
 
 
 class DecoderWriter:
     """Writes the pattern and the source for the shape of one message that was read without problems."""
 
     def __init__(self, explained: Explainer, data_tags: Mapping[int, int], decimals: Decimals) -> None:
-        """Work out the shape; `pattern` is empty for a form that no code is made for."""
+        """Compute the shape; `pattern` is empty for a form that cannot be compiled."""
         self._data_tags = data_tags
         self._parts: list[str] = []
         self._lines: list[str] = []
-        """Statements that make the objects, each behind those of the objects that it refers to."""
+        """Statements that make the objects, each after those of the objects that it refers to."""
         self._checks: list[str] = []
-        """Statements in front of all of these, which may return None. The loops of runs are among them, each
-        behind the check of its count."""
+        """Statements before all of `_lines`, which may return None. They include the loops of runs, each
+        after the check of its count."""
         self._limits: list[str] = []
-        """Expressions that are true when a value breaks a limit, which only strict decoding minds."""
+        """Expressions that are true if a value breaks a limit, which only strict decoding checks."""
         self._is_strict = explained.in_place
         self._values: list[str] = []
         """Variables, one for each captured value."""
         self._position = 0
-        """How many fields are written: each must stand where the pattern has it."""
+        """Number of fields written: each must be where the pattern expects it."""
         self._data_length: tuple[int, str] = (0, "")
-        """Tag and variable of a data field's length, if that was the field before."""
+        """Tag and variable of a data field's length, if that was the previous field."""
         self._decimals = decimals
         self._cut: tuple[int, int] | None = None
-        """Which part and which value are the first run, where there is one."""
+        """Indexes of the first run's part and value, if there is a run."""
         self._step = 0
-        """How many texts the first run is split into for each entry."""
+        """Number of texts into which the first run is split for each entry."""
         self._splits: dict[str, str] = {}
-        """Expression of an entry by the name that the function has for splitting by it."""
+        """Expression of an entry, by the name of the split function in the written code."""
         self._head = (0, 0)
-        """How many parts and values stand in front of MsgSeqNum, once it has come."""
+        """Number of parts and values before MsgSeqNum, once that has been written."""
         self._is_head_common = True
         self._names: dict[str, Any] = {
             "new": object.__new__,
@@ -179,10 +179,10 @@ class DecoderWriter:
         self.pattern: str = "".join(self._parts)
 
     def compile(self) -> Shape:
-        """Make the shape; costs some milliseconds."""
+        """Compile the shape; takes some milliseconds."""
         first, first_value = self._head
         end, end_value = self._cut or (len(self._parts), len(self._values))
-        # What stands in front of MsgSeqNum is left out: who calls has matched it, or knows it byte for byte.
+        # The head is left out: the caller has matched it, or has found it in the cache byte for byte.
         front, rest = "".join(self._parts[:first]), "".join(self._parts[first:end])
         values = [f"{_unpacked(self._values[first_value:end_value])} = found.groups()"]
         if self._cut is None:
@@ -191,8 +191,8 @@ class DecoderWriter:
         else:
             self._names["match"] = re.compile(rest).match
             self._names["match_rest"] = re.compile("\x01" + "".join(self._parts[end + 1 :])).fullmatch
-            # Splitting finds an entry anywhere in the rest of the message. So nothing may be left over
-            # between the counter, the entries, and what stands behind them.
+            # Splitting finds an entry anywhere in the rest of the message, so no text may be left over
+            # between the counter, the entries, and the fields after them.
             lines = [
                 "text = data.decode('latin-1')",
                 "found = match(text, at)",
@@ -210,8 +210,8 @@ class DecoderWriter:
             *self._checks,
             *self._lines,
         ]
-        # Of the peer's bytes only tags get into the source, as numbers. MsgType and BeginString are those of
-        # the dialect, or there would be no shape; all else is captured.
+        # Tags are the only part of the peer's bytes in the source, as numbers. MsgType and BeginString are
+        # the dialect's, or there would be no shape; all other text is captured.
         read = make_function("read(data, at, head, framed, strict)", lines, self._names, "shape")
         match_head = re.compile(front).fullmatch
         return Shape(self.pattern, match_head, self._is_head_common, read)
@@ -226,7 +226,7 @@ class DecoderWriter:
             )
         )
         items = [(item, target) for target in (header, body, trailer) for item in target.block.items]
-        # In the order of the message: fields of the header may stand in the body, and the other way round.
+        # In wire order: header fields may occur in the body, and body fields in the header.
         items.sort(key=lambda pair: pair[0].position)
         for item, target in items:
             self._item(target, item)
@@ -234,7 +234,7 @@ class DecoderWriter:
         body.values.update(header="header", trailer="trailer", problems="()")
         for target in (header, trailer, body):
             self._lines += target.lines()
-        # A field out of its place is so in every message of this shape; a value beyond its limit is not.
+        # A misplaced field is misplaced in every message of this shape; a value beyond its limit is not.
         if not self._is_strict:
             self._checks.insert(0, "if strict: return None")
         elif self._limits:
@@ -242,11 +242,12 @@ class DecoderWriter:
         self._lines.append("return body")
 
     def _frame(self, explained: Explainer, header: _Target) -> None:
-        """Write what sees to BodyLength and CheckSum, where they stand in every frame."""
+        """Write the handling of BodyLength and CheckSum; the framing fields must be where every frame has
+        them."""
         start = [f"8={re.escape(explained.begin_string)}\x01", _BODY_LENGTH]
         parts = self._parts
-        # The function begins at MsgSeqNum, so there has to be one, and in front of any run. A `Frame` that
-        # the caller made by hand may have its fields anywhere.
+        # The function begins at MsgSeqNum, so there must be one, before any run. A `Frame` that the caller
+        # constructed may have its fields anywhere.
         if (
             parts[:2] != start
             or not parts[2].startswith("35=")
@@ -285,7 +286,7 @@ class DecoderWriter:
                 self._head = (len(self._parts), len(self._values))
             elif tag not in _ROUTE_TAGS:
                 self._is_head_common = False
-        # Only the field right behind a length is counted by it, as in `tokens.tokenize`.
+        # A length applies only to the field directly after it, as in `tokens.tokenize`.
         length_tag, length = self._data_length
         self._data_length = (0, "")
         if target.name == "header" and tag in _LITERAL_TAGS and isinstance(slot, FieldSlot):
@@ -295,7 +296,7 @@ class DecoderWriter:
             target.values[slot.member.attribute] = value
             return
         name = self._capture(tag, slot)
-        # The expression ends data at the next SOH, the explainer where the length says: they have to agree.
+        # The expression ends data at the next SOH, the explainer at the given length: the two must agree.
         if self._data_tags.get(length_tag) == tag:
             self._checks.append(f"if int({length}) != len({name}): return None")
         if tag in self._data_tags:
@@ -320,7 +321,7 @@ class DecoderWriter:
         return name if convert is None else f"{self._name('convert', convert)}({name})"
 
     def _converter(self, slot: FieldSlot, *, in_entry: bool) -> Callable[[str], Any] | None:
-        """Return what makes a field's value of its text; None where the value is the text."""
+        """Return the function that converts a field's text; None if the value is the text."""
         if slot.codes is not None:
             return slot.codes.__getitem__
         if _is_repeated(slot, in_entry=in_entry):
@@ -328,7 +329,7 @@ class DecoderWriter:
         return CONVERTERS[slot.field.kind]
 
     def _name(self, word: str, value: Any) -> str:
-        """Make a value known to the function; return the name that it has there."""
+        """Add a value to the function's namespace; return its name."""
         name = f"{word}{len(self._names)}"
         self._names[name] = value
         return name
@@ -337,8 +338,8 @@ class DecoderWriter:
 
     def _group(self, target: _Target, group: GroupItem) -> None:
         self._data_length = (0, "")
-        # Entries are written one behind the other. A field of the enclosing block among them would come to
-        # stand elsewhere in the expression.
+        # Entries are written one after another, so a field of the enclosing block between them would be in
+        # the wrong place of the expression.
         if group.interrupted:
             raise _NoShapeError
         attribute = group.slot.member.attribute
@@ -346,22 +347,22 @@ class DecoderWriter:
         if run is not None:
             target.values[attribute] = self._run(group, run)
             return
-        # The counter is spelt out, so that the number of entries is part of the shape.
+        # The counter is a literal, so the number of entries is part of the shape.
         self._parts.append(f"{group.slot.field.tag}={re.escape(group.raw)}\x01")
         names = []
         for entry in group.entries:
             target_of_entry = self._target(f"entry{self._position}", entry)
             for item in entry.items:
                 self._item(target_of_entry, item)
-            # Behind the lines of the groups in it, whose lists it takes.
+            # After the lines of the nested groups, whose lists it refers to.
             self._lines += target_of_entry.lines()
             names.append(target_of_entry.name)
         target.values[attribute] = f"[{', '.join(names)}]"
 
     def _run(self, group: GroupItem, fields: list[RunField]) -> str:
-        """Write a loop over entries; return the variable with the list that it makes.
+        """Write a loop over entries; return the variable that holds their list.
 
-        For the levels of a book, with `texts` as `compile` has them split:
+        For the levels of a book, with `texts` split as in `compile`:
 
             if len(texts) != int(v6) * 4 + 1: return None
             entriesv7 = list(map(new, repeat(entryv7_class, int(v6))))
@@ -371,7 +372,7 @@ class DecoderWriter:
                 entryv7.md_entry_date = entryv7.md_entry_time = None
                 entryv7.unknown = ()
 
-        The targets of the loop are the attributes themselves: each value goes there straight from its column.
+        The targets of the loop are the attributes: each value is assigned directly from its column.
         """
         for entry in group.entries:
             for item in entry.items:
@@ -379,10 +380,10 @@ class DecoderWriter:
                     raise _NoShapeError
                 self._position += 1
         count = self._capture(group.slot.field.tag, group.slot)
-        # Fields of a run begin with the SOH of the field before: see `RunField.pattern`.
+        # Fields of a run begin with the SOH of the previous field: see `RunField.pattern`.
         self._parts[-1] = self._parts[-1].removesuffix("\x01")
         captured = "".join(field.pattern(captured=True) for field in fields)
-        # Texts are what stands in front of an entry, its values, what stands in front of the next, and so on.
+        # The texts are: the text before an entry, its values, the text before the next entry, and so on.
         step = len(fields) + 1
         run = f"v{len(self._values)}"
         if self._cut is None:
@@ -395,9 +396,9 @@ class DecoderWriter:
             self._splits[split] = captured
             self._checks.append(f"{texts} = {split}({run})")
         plain = "".join(field.pattern(captured=False) for field in fields)
-        # The repetition may give entries back, but never reads one again: when what stands behind the run
-        # does not fit, each that is given back is refused at its first tag. For what stands behind a run
-        # begins with none of its tags, or the explainer would have put it into the last entry.
+        # The repetition may backtrack over entries, but never reads one again: if the rest of the message
+        # does not match, each entry given back fails at its first tag. The field after a run has none of the
+        # run's tags, or the explainer would have assigned it to the last entry.
         self._parts.append(f"((?:{plain})+)\x01")
         self._values.append(run)
         entries = f"entries{run}"
@@ -417,7 +418,7 @@ class DecoderWriter:
                 if field.slot.limit is not None:
                     limit = self._name("limit", field.slot.limit)
                     self._limits.append(f"any_broken({limit}, {entries}, {attribute!r}, {column})")
-        # The count is compared before it is used: a counter of 999999999 would take as many objects.
+        # The count is checked before it is used: a counter of 999999999 would allocate as many objects.
         self._checks += [
             f"if len({texts}) != int({count}) * {step} + 1: return None",
             f"{entries} = list(map(new, repeat({target.name}_class, int({count}))))",
@@ -427,7 +428,7 @@ class DecoderWriter:
         return entries
 
     def _column(self, field: RunField, slot: FieldSlot, column: str) -> str:
-        """Return the source of a field's values in all entries."""
+        """Return the expression for a field's values in all entries."""
         convert = self._converter(slot, in_entry=True)
         if field.optional:
             return f"optional({self._name('convert', convert)}, {column})"
@@ -435,15 +436,14 @@ class DecoderWriter:
 
 
 def _is_repeated(slot: FieldSlot, *, in_entry: bool) -> bool:
-    """Return whether a field's value is worth remembering.
+    """Return whether a field's values recur, so caching them is worthwhile.
 
-    Prices are: a venue has few. Quantities of orders are as well, but those in group entries add up what
-    many ordered and fees, balances and the like are seldom the same twice: with every decimal remembered a
-    report takes 1.2 times as long.
+    Prices recur: a venue has few. Order quantities do too. Quantities in group entries are sums over many
+    orders, and fees and balances seldom recur: with every decimal cached a report takes 1.2 times as long.
     """
     return slot.field.fix_type in (_REPEATED_IN_ENTRIES if in_entry else _REPEATED)
 
 
 def _unpacked(names: Sequence[str]) -> str:
-    """Return what a tuple of values is assigned to."""
+    """Return the target list for assigning a tuple of values."""
     return f"({''.join(f'{name}, ' for name in names)})"

@@ -1,7 +1,7 @@
-"""Long groups whose entries are regular: one expression and one loop serve any number of entries.
+"""Runs: long groups with regular entries, for which one expression and one loop decode any number of entries.
 
-Entries are regular if all have the same tags in the same order, which is the faster form, or if each has some
-of the layout's tags in the layout's order.
+Entries are regular if all have the same tags in the same order (the faster form), or if each has a subset of
+the layout's tags in the layout's order.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class RunField:
 
     tag: int
     slot: FieldSlot | None
-    """None if the dialect does not place it here."""
+    """None if the dialect does not define it here."""
     optional: bool
 
     def pattern(self, *, captured: bool) -> str:
         """Return its part of the entry's expression.
 
-        It begins with the SOH of the field before, and does not end with its own. So entries are looked for
-        only where a field begins: with `448=` alone, every `448=` inside a long text would be one more
-        beginning from which the text is read to its end.
+        It begins with the SOH of the previous field, and does not end with its own SOH, so entries are
+        searched only where a field begins. With `448=` alone, every `448=` inside a long text would be
+        another start, from which the text is read to its end.
         """
         form = lexical(self.slot)
         field = f"\x01{self.tag}={f'({form})' if captured else f'(?:{form})'}"
@@ -38,15 +38,15 @@ class RunField:
 
 
 def lexical(slot: Slot | None) -> str:
-    """Return the expression of a field's values; without a slot, of a field that is not placed."""
+    """Return the expression of a field's values; without a slot, that of an unknown field."""
     return LEXICAL_PLAIN[Kind.STRING if slot is None else slot.field.kind]
 
 
 def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | None:
-    """Return the fields that serve every entry of a group, or None if its entries are not regular."""
+    """Return the fields of the entries of a group, or None if its entries are not regular."""
     entries = []
     for entry in group.entries:
-        # A group inside an entry has a number of entries of its own, which one expression cannot capture.
+        # The number of entries of a nested group varies, which one expression cannot capture.
         fields = [item for item in entry.items if isinstance(item, FieldItem)]
         if len(fields) != len(entry.items) or not all(_is_simple(item, data_tags) for item in fields):
             return None
@@ -60,9 +60,9 @@ def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | N
 
 
 def _ordered_run(group: GroupItem, always: set[int]) -> list[RunField]:
-    """Return every field that the layout has from the opener on; those not in `always` may be absent."""
-    # The opener is in every entry, and so never optional: an entry of optional fields alone would match
-    # nothing at all, between any two characters.
+    """Return every field of the layout from the opener on; those not in `always` are optional."""
+    # The opener is in every entry, and so never optional: an entry of only optional fields would match the
+    # empty string between any two characters.
     begin = group.table.slots[group.opener].index
     return [
         RunField(tag, slot, tag not in always)
@@ -79,7 +79,7 @@ def _field_slot(item: FieldItem) -> FieldSlot | None:
 
 
 def _is_simple(item: FieldItem, data_tags: Mapping[int, int]) -> bool:
-    """Say whether the field can stand in a run: not data, nor its length, nor an older tag."""
+    """Return whether a run can contain the field: it is not data, a length of data, or an older tag."""
     slot = _field_slot(item)
     if slot is None:
         return item.slot is None and item.token.tag not in data_tags
@@ -87,6 +87,6 @@ def _is_simple(item: FieldItem, data_tags: Mapping[int, int]) -> bool:
 
 
 def _is_ordered(fields: Sequence[FieldItem]) -> bool:
-    """Say whether all fields are the layout's, in its order."""
+    """Return whether all fields are defined by the layout and are in its order."""
     places = [-1 if item.slot is None else item.slot.index for item in fields]
     return -1 not in places and places == sorted(places)
