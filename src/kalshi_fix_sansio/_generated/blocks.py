@@ -147,7 +147,7 @@ class Header(Block):
 
 
 def encode_header(header: Header, checked: bool = True, text: str = "") -> str:
-    """Return a header, without what the codec writes itself, as `tag=value SOH` text, behind `text`."""
+    """Return `text` with a header, without what the codec writes itself, appended as `tag=value SOH`."""
     global _names, _second
     sender_comp_id, target_comp_id, names = _names
     if header.sender_comp_id is not sender_comp_id or header.target_comp_id is not target_comp_id:
@@ -234,7 +234,7 @@ class Trailer(Block):
 
 
 def encode_trailer(trailer: Trailer, checked: bool = True, text: str = "") -> str:
-    """Return a trailer, without what the codec writes itself, as `tag=value SOH` text, behind `text`."""
+    """Return `text` with a trailer, without what the codec writes itself, appended as `tag=value SOH`."""
     if trailer.signature is not None:
         data = format_data(trailer.signature)
         text += f"93={len(data)}\x0189={data}\x01"
@@ -245,11 +245,11 @@ def encode_trailer(trailer: Trailer, checked: bool = True, text: str = "") -> st
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class FixMessage(Message):
-    """Base of every message of this dialect: its header and trailer have these types.
+    """Base class of the messages of this dialect, with the types of their header and trailer.
 
     Attributes:
-        header: The header as received (or as sent); None on a message that was built and not yet sent.
-        trailer: The trailer as received; None on a message that was built.
+        header: The header received or sent; None on a message that has been constructed and not sent.
+        trailer: The trailer received; None on a message that has been constructed.
     """
 
     header: Header | None = attrs.field(default=None, eq=False)

@@ -32,7 +32,7 @@ _ACCEPT_QUOTE_STATUS_CODE: Final = known(AcceptQuoteStatusCode)
 
 
 def to_accept_quote_status_code(value: AcceptQuoteStatusCode | int | str) -> AcceptQuoteStatusCode | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _ACCEPT_QUOTE_STATUS_CODE[value]
@@ -61,7 +61,7 @@ _AGGRESSOR_SIDE: Final = known(AggressorSide)
 
 
 def to_aggressor_side(value: AggressorSide | str) -> AggressorSide | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _AGGRESSOR_SIDE[value]
@@ -88,7 +88,7 @@ _APPL_VER_ID: Final = known(ApplVerID)
 
 
 def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _APPL_VER_ID[value]
@@ -129,7 +129,7 @@ _BUSINESS_REJECT_REASON: Final = known(BusinessRejectReason)
 
 
 def to_business_reject_reason(value: BusinessRejectReason | int | str) -> BusinessRejectReason | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _BUSINESS_REJECT_REASON[value]
@@ -158,7 +158,7 @@ _COLLATERAL_AMOUNT_TYPE: Final = known(CollateralAmountType)
 
 
 def to_collateral_amount_type(value: CollateralAmountType | str) -> CollateralAmountType | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _COLLATERAL_AMOUNT_TYPE[value]
@@ -196,7 +196,7 @@ _CXL_REJ_REASON: Final = known(CxlRejReason)
 
 
 def to_cxl_rej_reason(value: CxlRejReason | int | str) -> CxlRejReason | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _CXL_REJ_REASON[value]
@@ -225,7 +225,7 @@ _CXL_REJ_RESPONSE_TO: Final = known(CxlRejResponseTo)
 
 
 def to_cxl_rej_response_to(value: CxlRejResponseTo | str) -> CxlRejResponseTo | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _CXL_REJ_RESPONSE_TO[value]
@@ -252,7 +252,7 @@ _ENCRYPT_METHOD: Final = known(EncryptMethod)
 
 
 def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _ENCRYPT_METHOD[value]
@@ -290,7 +290,7 @@ _EVENT_RESEND_REJECT_REASON: Final = known(EventResendRejectReason)
 def to_event_resend_reject_reason(
     value: EventResendRejectReason | int | str,
 ) -> EventResendRejectReason | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _EVENT_RESEND_REJECT_REASON[value]
@@ -320,7 +320,7 @@ _EXEC_INST: Final = known(ExecInst)
 
 
 def to_exec_inst(value: ExecInst | str) -> ExecInst | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _EXEC_INST[value]
@@ -363,7 +363,7 @@ _EXEC_TYPE: Final = known(ExecType)
 
 
 def to_exec_type(value: ExecType | str) -> ExecType | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _EXEC_TYPE[value]
@@ -394,7 +394,7 @@ _MD_ENTRY_TYPE: Final = known(MDEntryType)
 
 
 def to_md_entry_type(value: MDEntryType | str) -> MDEntryType | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MD_ENTRY_TYPE[value]
@@ -424,7 +424,7 @@ _MD_REQ_REJ_REASON: Final = known(MDReqRejReason)
 
 
 def to_md_req_rej_reason(value: MDReqRejReason | str) -> MDReqRejReason | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MD_REQ_REJ_REASON[value]
@@ -455,7 +455,7 @@ _MD_UPDATE_ACTION: Final = known(MDUpdateAction)
 
 
 def to_md_update_action(value: MDUpdateAction | str) -> MDUpdateAction | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MD_UPDATE_ACTION[value]
@@ -486,7 +486,7 @@ _MVE_VALIDATION_REASON_CODE: Final = known(MVEValidationReasonCode)
 
 
 def to_mve_validation_reason_code(value: MVEValidationReasonCode | str) -> MVEValidationReasonCode | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MVE_VALIDATION_REASON_CODE[value]
@@ -517,7 +517,7 @@ _MARKET_RESULT: Final = known(MarketResult)
 
 
 def to_market_result(value: MarketResult | str) -> MarketResult | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MARKET_RESULT[value]
@@ -546,7 +546,7 @@ _MARKET_SETTLEMENT_PARTY_ROLE: Final = known(MarketSettlementPartyRole)
 def to_market_settlement_party_role(
     value: MarketSettlementPartyRole | int | str,
 ) -> MarketSettlementPartyRole | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _MARKET_SETTLEMENT_PARTY_ROLE[value]
@@ -573,7 +573,7 @@ _MASS_CANCEL_REQUEST_TYPE: Final = known(MassCancelRequestType)
 
 
 def to_mass_cancel_request_type(value: MassCancelRequestType | str) -> MassCancelRequestType | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MASS_CANCEL_REQUEST_TYPE[value]
@@ -602,7 +602,7 @@ _MASS_CANCEL_RESPONSE: Final = known(MassCancelResponse)
 
 
 def to_mass_cancel_response(value: MassCancelResponse | str) -> MassCancelResponse | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MASS_CANCEL_RESPONSE[value]
@@ -629,7 +629,7 @@ _MISC_FEE_BASIS: Final = known(MiscFeeBasis)
 
 
 def to_misc_fee_basis(value: MiscFeeBasis | int | str) -> MiscFeeBasis | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _MISC_FEE_BASIS[value]
@@ -656,7 +656,7 @@ _MISC_FEE_TYPE: Final = known(MiscFeeType)
 
 
 def to_misc_fee_type(value: MiscFeeType | str) -> MiscFeeType | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MISC_FEE_TYPE[value]
@@ -685,7 +685,7 @@ _MULTIVARIATE_SELECTED_SIDE: Final = known(MultivariateSelectedSide)
 
 
 def to_multivariate_selected_side(value: MultivariateSelectedSide | str) -> MultivariateSelectedSide | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _MULTIVARIATE_SELECTED_SIDE[value]
@@ -732,7 +732,7 @@ _ORD_REJ_REASON: Final = known(OrdRejReason)
 
 
 def to_ord_rej_reason(value: OrdRejReason | int | str) -> OrdRejReason | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _ORD_REJ_REASON[value]
@@ -777,7 +777,7 @@ _ORD_STATUS: Final = known(OrdStatus)
 
 
 def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _ORD_STATUS[value]
@@ -804,7 +804,7 @@ _ORD_TYPE: Final = known(OrdType)
 
 
 def to_ord_type(value: OrdType | str) -> OrdType | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _ORD_TYPE[value]
@@ -839,7 +839,7 @@ _ORDER_GROUP_ACTION: Final = known(OrderGroupAction)
 
 
 def to_order_group_action(value: OrderGroupAction | int | str) -> OrderGroupAction | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _ORDER_GROUP_ACTION[value]
@@ -870,7 +870,7 @@ _PARTY_ROLE: Final = known(PartyRole)
 
 
 def to_party_role(value: PartyRole | int | str) -> PartyRole | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _PARTY_ROLE[value]
@@ -899,7 +899,7 @@ _QUOTE_CANCEL_STATUS_CODE: Final = known(QuoteCancelStatusCode)
 
 
 def to_quote_cancel_status_code(value: QuoteCancelStatusCode | int | str) -> QuoteCancelStatusCode | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _QUOTE_CANCEL_STATUS_CODE[value]
@@ -928,7 +928,7 @@ _QUOTE_CONFIRM_STATUS_CODE: Final = known(QuoteConfirmStatusCode)
 
 
 def to_quote_confirm_status_code(value: QuoteConfirmStatusCode | int | str) -> QuoteConfirmStatusCode | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _QUOTE_CONFIRM_STATUS_CODE[value]
@@ -963,7 +963,7 @@ _QUOTE_REQUEST_REJECT_REASON: Final = known(QuoteRequestRejectReason)
 def to_quote_request_reject_reason(
     value: QuoteRequestRejectReason | int | str,
 ) -> QuoteRequestRejectReason | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _QUOTE_REQUEST_REJECT_REASON[value]
@@ -992,7 +992,7 @@ _QUOTE_REQUEST_TYPE: Final = known(QuoteRequestType)
 
 
 def to_quote_request_type(value: QuoteRequestType | int | str) -> QuoteRequestType | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _QUOTE_REQUEST_TYPE[value]
@@ -1025,7 +1025,7 @@ _QUOTE_STATUS: Final = known(QuoteStatus)
 
 
 def to_quote_status(value: QuoteStatus | int | str) -> QuoteStatus | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _QUOTE_STATUS[value]
@@ -1056,7 +1056,7 @@ _RFQ_CANCEL_STATUS_CODE: Final = known(RFQCancelStatusCode)
 
 
 def to_rfq_cancel_status_code(value: RFQCancelStatusCode | int | str) -> RFQCancelStatusCode | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _RFQ_CANCEL_STATUS_CODE[value]
@@ -1089,7 +1089,7 @@ _SECURITY_TRADING_STATUS: Final = known(SecurityTradingStatus)
 
 
 def to_security_trading_status(value: SecurityTradingStatus | int | str) -> SecurityTradingStatus | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _SECURITY_TRADING_STATUS[value]
@@ -1122,7 +1122,7 @@ _SELF_TRADE_PREVENTION_TYPE: Final = known(SelfTradePreventionType)
 def to_self_trade_prevention_type(
     value: SelfTradePreventionType | int | str,
 ) -> SelfTradePreventionType | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _SELF_TRADE_PREVENTION_TYPE[value]
@@ -1187,7 +1187,7 @@ _SESSION_REJECT_REASON: Final = known(SessionRejectReason)
 
 
 def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionRejectReason | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _SESSION_REJECT_REASON[value]
@@ -1216,7 +1216,7 @@ _SIDE: Final = known(Side)
 
 
 def to_side(value: Side | str) -> Side | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _SIDE[value]
@@ -1247,7 +1247,7 @@ _SUBSCRIPTION_REQUEST_TYPE: Final = known(SubscriptionRequestType)
 
 
 def to_subscription_request_type(value: SubscriptionRequestType | str) -> SubscriptionRequestType | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _SUBSCRIPTION_REQUEST_TYPE[value]
@@ -1282,7 +1282,7 @@ _TIME_IN_FORCE: Final = known(TimeInForce)
 
 
 def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is str:
         try:
             return _TIME_IN_FORCE[value]
@@ -1309,7 +1309,7 @@ _TRD_TYPE: Final = known(TrdType)
 
 
 def to_trd_type(value: TrdType | int | str) -> TrdType | int:
-    """Return the member of a known value, and an unknown value unchanged."""
+    """Return the member with a known value; return an unknown value unchanged."""
     if value.__class__ is int:
         try:
             return _TRD_TYPE[value]

@@ -162,4 +162,4 @@ DIALECT = Dialect(
         }
     ),
 )
-"""The Kalshi dialect, as the codec and the session take it."""
+"""The Kalshi dialect, the argument of `Codec` and `SessionConfig`."""

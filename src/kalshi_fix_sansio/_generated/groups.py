@@ -112,7 +112,7 @@ class Party(Block):
 
 
 def encode_party(entry: Party, checked: bool = True, text: str = "") -> str:
-    """Return an entry of Parties as `tag=value SOH` text, behind `text`."""
+    """Return `text` with an entry of Parties appended as `tag=value SOH`."""
     if type(entry) is not Party:
         require_entry(entry, Party)
     party_id = entry.party_id
@@ -134,7 +134,7 @@ def encode_party(entry: Party, checked: bool = True, text: str = "") -> str:
 
 
 def to_party_list(values: Iterable[Party]) -> list[Party]:
-    """Return the entries as a new list; TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one is of another class."""
     return to_entries(Party, values)
 
 
@@ -180,7 +180,7 @@ class MiscFee(Block):
 
 
 def encode_misc_fee(entry: MiscFee, checked: bool = True, text: str = "") -> str:
-    """Return an entry of MiscFeesGrp as `tag=value SOH` text, behind `text`."""
+    """Return `text` with an entry of MiscFeesGrp appended as `tag=value SOH`."""
     if type(entry) is not MiscFee:
         require_entry(entry, MiscFee)
     misc_fee_amt = (
@@ -211,7 +211,7 @@ def encode_misc_fee(entry: MiscFee, checked: bool = True, text: str = "") -> str
 
 
 def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
-    """Return the entries as a new list; TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one is of another class."""
     return to_entries(MiscFee, values)
 
 
@@ -253,7 +253,7 @@ class CollateralAmountChange(Block):
 def encode_collateral_amount_change(
     entry: CollateralAmountChange, checked: bool = True, text: str = ""
 ) -> str:
-    """Return an entry of CollateralAmountChanges as `tag=value SOH` text, behind `text`."""
+    """Return `text` with an entry of CollateralAmountChanges appended as `tag=value SOH`."""
     if type(entry) is not CollateralAmountChange:
         require_entry(entry, CollateralAmountChange)
     collateral_amount_change = (
@@ -280,7 +280,7 @@ def encode_collateral_amount_change(
 def to_collateral_amount_change_list(
     values: Iterable[CollateralAmountChange],
 ) -> list[CollateralAmountChange]:
-    """Return the entries as a new list; TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one is of another class."""
     return to_entries(CollateralAmountChange, values)
 
 
@@ -312,7 +312,7 @@ class MDReqSymbol(Block):
 
 
 def encode_md_req_symbol(entry: MDReqSymbol, checked: bool = True, text: str = "") -> str:
-    """Return an entry of MDReqGrp as `tag=value SOH` text, behind `text`."""
+    """Return `text` with an entry of MDReqGrp appended as `tag=value SOH`."""
     if type(entry) is not MDReqSymbol:
         require_entry(entry, MDReqSymbol)
     symbol = entry.symbol
@@ -328,7 +328,7 @@ def encode_md_req_symbol(entry: MDReqSymbol, checked: bool = True, text: str = "
 
 
 def to_md_req_symbol_list(values: Iterable[MDReqSymbol]) -> list[MDReqSymbol]:
-    """Return the entries as a new list; TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one is of another class."""
     return to_entries(MDReqSymbol, values)
 
 
@@ -379,7 +379,7 @@ class MDFullEntry(Block):
 
 
 def encode_md_full_entry(entry: MDFullEntry, checked: bool = True, text: str = "") -> str:
-    """Return an entry of MDFullGrp as `tag=value SOH` text, behind `text`."""
+    """Return `text` with an entry of MDFullGrp appended as `tag=value SOH`."""
     if type(entry) is not MDFullEntry:
         require_entry(entry, MDFullEntry)
     md_entry_px = (
@@ -412,7 +412,7 @@ def encode_md_full_entry(entry: MDFullEntry, checked: bool = True, text: str = "
 
 
 def to_md_full_entry_list(values: Iterable[MDFullEntry]) -> list[MDFullEntry]:
-    """Return the entries as a new list; TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one is of another class."""
     return to_entries(MDFullEntry, values)
 
 
@@ -496,7 +496,7 @@ class MDIncEntry(Block):
 
 
 def encode_md_inc_entry(entry: MDIncEntry, checked: bool = True, text: str = "") -> str:
-    """Return an entry of MDIncGrp as `tag=value SOH` text, behind `text`."""
+    """Return `text` with an entry of MDIncGrp appended as `tag=value SOH`."""
     if type(entry) is not MDIncEntry:
         require_entry(entry, MDIncEntry)
     symbol = entry.symbol
@@ -548,7 +548,7 @@ def encode_md_inc_entry(entry: MDIncEntry, checked: bool = True, text: str = "")
 
 
 def to_md_inc_entry_list(values: Iterable[MDIncEntry]) -> list[MDIncEntry]:
-    """Return the entries as a new list; TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one is of another class."""
     return to_entries(MDIncEntry, values)
 
 
@@ -610,7 +610,7 @@ class MarketSettlementParty(Block):
 
 
 def encode_market_settlement_party(entry: MarketSettlementParty, checked: bool = True, text: str = "") -> str:
-    """Return an entry of MarketSettlementPartyIDs as `tag=value SOH` text, behind `text`."""
+    """Return `text` with an entry of MarketSettlementPartyIDs appended as `tag=value SOH`."""
     if type(entry) is not MarketSettlementParty:
         require_entry(entry, MarketSettlementParty)
     unknown = format_unknown(entry.unknown, checked) if entry.unknown else ""
@@ -651,7 +651,7 @@ def encode_market_settlement_party(entry: MarketSettlementParty, checked: bool =
 
 
 def to_market_settlement_party_list(values: Iterable[MarketSettlementParty]) -> list[MarketSettlementParty]:
-    """Return the entries as a new list; TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one is of another class."""
     return to_entries(MarketSettlementParty, values)
 
 
@@ -734,7 +734,7 @@ class QuoteRequestSymbol(Block):
 
 
 def encode_quote_request_symbol(entry: QuoteRequestSymbol, checked: bool = True, text: str = "") -> str:
-    """Return an entry of QuoteRequestSymbols as `tag=value SOH` text, behind `text`."""
+    """Return `text` with an entry of QuoteRequestSymbols appended as `tag=value SOH`."""
     if type(entry) is not QuoteRequestSymbol:
         require_entry(entry, QuoteRequestSymbol)
     unknown = format_unknown(entry.unknown, checked) if entry.unknown else ""
@@ -781,7 +781,7 @@ def encode_quote_request_symbol(entry: QuoteRequestSymbol, checked: bool = True,
 
 
 def to_quote_request_symbol_list(values: Iterable[QuoteRequestSymbol]) -> list[QuoteRequestSymbol]:
-    """Return the entries as a new list; TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one is of another class."""
     return to_entries(QuoteRequestSymbol, values)
 
 
@@ -826,7 +826,7 @@ class MultivariateSelectedLeg(Block):
 def encode_multivariate_selected_leg(
     entry: MultivariateSelectedLeg, checked: bool = True, text: str = ""
 ) -> str:
-    """Return an entry of MultivariateSelectedLegs as `tag=value SOH` text, behind `text`."""
+    """Return `text` with an entry of MultivariateSelectedLegs appended as `tag=value SOH`."""
     if type(entry) is not MultivariateSelectedLeg:
         require_entry(entry, MultivariateSelectedLeg)
     multivariate_selected_event_ticker = entry.multivariate_selected_event_ticker
@@ -857,7 +857,7 @@ def encode_multivariate_selected_leg(
 def to_multivariate_selected_leg_list(
     values: Iterable[MultivariateSelectedLeg],
 ) -> list[MultivariateSelectedLeg]:
-    """Return the entries as a new list; TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one is of another class."""
     return to_entries(MultivariateSelectedLeg, values)
 
 
@@ -890,7 +890,7 @@ class MVEOffendingLeg(Block):
 
 
 def encode_mve_offending_leg(entry: MVEOffendingLeg, checked: bool = True, text: str = "") -> str:
-    """Return an entry of MVEOffendingLegs as `tag=value SOH` text, behind `text`."""
+    """Return `text` with an entry of MVEOffendingLegs appended as `tag=value SOH`."""
     if type(entry) is not MVEOffendingLeg:
         require_entry(entry, MVEOffendingLeg)
     mve_offending_market_ticker = entry.mve_offending_market_ticker
@@ -910,5 +910,5 @@ def encode_mve_offending_leg(entry: MVEOffendingLeg, checked: bool = True, text:
 
 
 def to_mve_offending_leg_list(values: Iterable[MVEOffendingLeg]) -> list[MVEOffendingLeg]:
-    """Return the entries as a new list; TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one is of another class."""
     return to_entries(MVEOffendingLeg, values)

@@ -10,10 +10,10 @@ from typing import Literal
 from kalshi_fix_sansio.dialect.layout import Refusal, SessionType
 
 Product = Literal["prediction", "margin"]
-"""A product, by its name."""
+"""The name of a product."""
 
 Environment = Literal["production", "demo"]
-"""An environment of the venue, by its name."""
+"""The name of an environment of the venue."""
 
 PRODUCTS: Mapping[str, str] = MappingProxyType(
     {
@@ -21,7 +21,7 @@ PRODUCTS: Mapping[str, str] = MappingProxyType(
         "margin": "KALSHI_PERPS",
     }
 )
-"""The products that share the dialect, each with the prefix of the environment variables of its key."""
+"""The products that use the dialect, with the prefix of the environment variables of their keys."""
 
 ENVIRONMENTS: tuple[str, ...] = (
     "production",
@@ -146,4 +146,4 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(name="RateLimit", pattern="busy|rate limit|too many", cure="time"),
     Refusal(name="NotReady", pattern="maintenance|unavailable|try again|shutting down", cure="time"),
 )
-"""Reasons for which a Logon is refused. The first whose pattern matches the Text applies."""
+"""Reasons for which a Logon is rejected. The first whose pattern matches the Text applies."""

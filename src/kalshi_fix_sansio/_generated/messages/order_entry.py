@@ -231,7 +231,7 @@ class NewOrderSingle(FixMessage):
 
 
 def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text: str = "") -> str:
-    """Return the body of a NewOrderSingle (D) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a NewOrderSingle (D) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
@@ -408,7 +408,7 @@ class OrderCancelReplaceRequest(FixMessage):
 def encode_order_cancel_replace_request(
     message: OrderCancelReplaceRequest, checked: bool = True, text: str = ""
 ) -> str:
-    """Return the body of a OrderCancelReplaceRequest (G) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a OrderCancelReplaceRequest (G) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
@@ -533,7 +533,7 @@ class OrderCancelRequest(FixMessage):
 
 
 def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = True, text: str = "") -> str:
-    """Return the body of a OrderCancelRequest (F) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a OrderCancelRequest (F) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
@@ -614,7 +614,7 @@ class OrderMassCancelRequest(FixMessage):
 def encode_order_mass_cancel_request(
     message: OrderMassCancelRequest, checked: bool = True, text: str = ""
 ) -> str:
-    """Return the body of a OrderMassCancelRequest (q) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a OrderMassCancelRequest (q) appended as `tag=value SOH`."""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
         cl_ord_id = format_string(cl_ord_id)
@@ -855,7 +855,7 @@ class ExecutionReport(FixMessage):
 
 
 def encode_execution_report(message: ExecutionReport, checked: bool = True, text: str = "") -> str:
-    """Return the body of a ExecutionReport (8) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a ExecutionReport (8) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     order_id = message.order_id
     if type(order_id) is not str or not order_id or "\x01" in order_id:
@@ -1044,7 +1044,7 @@ class OrderCancelReject(FixMessage):
 
 
 def encode_order_cancel_reject(message: OrderCancelReject, checked: bool = True, text: str = "") -> str:
-    """Return the body of a OrderCancelReject (9) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a OrderCancelReject (9) appended as `tag=value SOH`."""
     order_id = message.order_id
     if type(order_id) is not str or not order_id or "\x01" in order_id:
         order_id = format_string(order_id)
@@ -1131,7 +1131,7 @@ class OrderMassCancelReport(FixMessage):
 def encode_order_mass_cancel_report(
     message: OrderMassCancelReport, checked: bool = True, text: str = ""
 ) -> str:
-    """Return the body of a OrderMassCancelReport (r) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a OrderMassCancelReport (r) appended as `tag=value SOH`."""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
         cl_ord_id = format_string(cl_ord_id)

@@ -218,7 +218,7 @@ class QuoteRequest(FixMessage):
 
 
 def encode_quote_request(message: QuoteRequest, checked: bool = True, text: str = "") -> str:
-    """Return the body of a QuoteRequest (R) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a QuoteRequest (R) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
@@ -304,7 +304,7 @@ class QuoteRequestAck(FixMessage):
 
 
 def encode_quote_request_ack(message: QuoteRequestAck, checked: bool = True, text: str = "") -> str:
-    """Return the body of a QuoteRequestAck (b) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a QuoteRequestAck (b) appended as `tag=value SOH`."""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
         quote_req_id = format_string(quote_req_id)
@@ -437,7 +437,7 @@ class Quote(FixMessage):
 
 
 def encode_quote(message: Quote, checked: bool = True, text: str = "") -> str:
-    """Return the body of a Quote (S) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a Quote (S) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
@@ -582,7 +582,7 @@ class QuoteStatusReport(FixMessage):
 
 
 def encode_quote_status_report(message: QuoteStatusReport, checked: bool = True, text: str = "") -> str:
-    """Return the body of a QuoteStatusReport (AI) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a QuoteStatusReport (AI) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -664,7 +664,7 @@ class QuoteCancel(FixMessage):
 
 
 def encode_quote_cancel(message: QuoteCancel, checked: bool = True, text: str = "") -> str:
-    """Return the body of a QuoteCancel (Z) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a QuoteCancel (Z) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -725,7 +725,7 @@ class QuoteCancelStatus(FixMessage):
 
 
 def encode_quote_cancel_status(message: QuoteCancelStatus, checked: bool = True, text: str = "") -> str:
-    """Return the body of a QuoteCancelStatus (U9) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a QuoteCancelStatus (U9) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -789,7 +789,7 @@ class QuoteConfirm(FixMessage):
 
 
 def encode_quote_confirm(message: QuoteConfirm, checked: bool = True, text: str = "") -> str:
-    """Return the body of a QuoteConfirm (U7) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a QuoteConfirm (U7) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -852,7 +852,7 @@ class QuoteConfirmStatus(FixMessage):
 
 
 def encode_quote_confirm_status(message: QuoteConfirmStatus, checked: bool = True, text: str = "") -> str:
-    """Return the body of a QuoteConfirmStatus (U8) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a QuoteConfirmStatus (U8) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -940,7 +940,7 @@ class AcceptQuote(FixMessage):
 
 
 def encode_accept_quote(message: AcceptQuote, checked: bool = True, text: str = "") -> str:
-    """Return the body of a AcceptQuote (UA) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a AcceptQuote (UA) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
@@ -1030,7 +1030,7 @@ class AcceptQuoteStatus(FixMessage):
 
 
 def encode_accept_quote_status(message: AcceptQuoteStatus, checked: bool = True, text: str = "") -> str:
-    """Return the body of a AcceptQuoteStatus (UC) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a AcceptQuoteStatus (UC) appended as `tag=value SOH`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
@@ -1102,7 +1102,7 @@ class RFQCancel(FixMessage):
 
 
 def encode_rfq_cancel(message: RFQCancel, checked: bool = True, text: str = "") -> str:
-    """Return the body of a RFQCancel (UE) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a RFQCancel (UE) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     if message.quote_req_id is not None:
         text += f"131={format_string(message.quote_req_id)}\x01"
@@ -1169,7 +1169,7 @@ class RFQCancelStatus(FixMessage):
 
 
 def encode_rfq_cancel_status(message: RFQCancelStatus, checked: bool = True, text: str = "") -> str:
-    """Return the body of a RFQCancelStatus (UB) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a RFQCancelStatus (UB) appended as `tag=value SOH`."""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
         quote_req_id = format_string(quote_req_id)
@@ -1254,7 +1254,7 @@ class QuoteRequestReject(FixMessage):
 
 
 def encode_quote_request_reject(message: QuoteRequestReject, checked: bool = True, text: str = "") -> str:
-    """Return the body of a QuoteRequestReject (AG) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a QuoteRequestReject (AG) appended as `tag=value SOH`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:

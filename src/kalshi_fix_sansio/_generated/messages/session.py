@@ -243,7 +243,7 @@ class Logon(FixMessage):
 
 
 def encode_logon(message: Logon, checked: bool = True, text: str = "") -> str:
-    """Return the body of a Logon (A) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a Logon (A) appended as `tag=value SOH`."""
     encrypt_method = (
         _ENCRYPT_METHOD[message.encrypt_method]
         if type(message.encrypt_method) is EncryptMethod
@@ -402,7 +402,7 @@ class Heartbeat(FixMessage):
 
 
 def encode_heartbeat(message: Heartbeat, checked: bool = True, text: str = "") -> str:
-    """Return the body of a Heartbeat (0) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a Heartbeat (0) appended as `tag=value SOH`."""
     if message.test_req_id is not None:
         text += f"112={format_string(message.test_req_id)}\x01"
     if message.unknown:
@@ -447,7 +447,7 @@ class TestRequest(FixMessage):
 
 
 def encode_test_request(message: TestRequest, checked: bool = True, text: str = "") -> str:
-    """Return the body of a TestRequest (1) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a TestRequest (1) appended as `tag=value SOH`."""
     test_req_id = message.test_req_id
     if type(test_req_id) is not str or not test_req_id or "\x01" in test_req_id:
         test_req_id = format_string(test_req_id)
@@ -503,7 +503,7 @@ class ResendRequest(FixMessage):
 
 
 def encode_resend_request(message: ResendRequest, checked: bool = True, text: str = "") -> str:
-    """Return the body of a ResendRequest (2) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a ResendRequest (2) appended as `tag=value SOH`."""
     begin_seq_no: int | str = message.begin_seq_no
     if type(begin_seq_no) is not int or not 0 <= begin_seq_no < 10**9:
         begin_seq_no = format_seqnum(message.begin_seq_no)
@@ -576,7 +576,7 @@ class Reject(FixMessage):
 
 
 def encode_reject(message: Reject, checked: bool = True, text: str = "") -> str:
-    """Return the body of a Reject (3) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a Reject (3) appended as `tag=value SOH`."""
     ref_seq_num: int | str = message.ref_seq_num
     if type(ref_seq_num) is not int or not 0 <= ref_seq_num < 10**9:
         ref_seq_num = format_seqnum(message.ref_seq_num)
@@ -644,7 +644,7 @@ class SequenceReset(FixMessage):
 
 
 def encode_sequence_reset(message: SequenceReset, checked: bool = True, text: str = "") -> str:
-    """Return the body of a SequenceReset (4) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a SequenceReset (4) appended as `tag=value SOH`."""
     gap_fill_flag = ""
     if message.gap_fill_flag is not None:
         gap_fill_flag += (
@@ -702,7 +702,7 @@ class Logout(FixMessage):
 
 
 def encode_logout(message: Logout, checked: bool = True, text: str = "") -> str:
-    """Return the body of a Logout (5) as `tag=value SOH` text, behind `text`."""
+    """Return `text` with the body of a Logout (5) appended as `tag=value SOH`."""
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
     if message.unknown:
