@@ -1,1 +1,1 @@
-"""Search for inputs that break a promise: `make fuzz`, or `python -m fuzz --help`."""
+"""Fuzzing: search for inputs that violate an invariant, with `make fuzz` or `python -m fuzz --help`."""

@@ -1,4 +1,4 @@
-"""The command: search, replay what was found, make the seeds, count costs."""
+"""Search for inputs that violate an invariant, replay them, write the seed corpus, and measure costs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUIET = "no atheris here (there are wheels for Linux on x86-64): hypothesis sear
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Execute the command line; return 1 when a promise was broken."""
+    """Run the command line; return 1 if an invariant was violated."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     search = commands.add_parser("search", help="look for inputs that break an invariant")

@@ -1,4 +1,4 @@
-"""Runs engines on targets, each in a process of its own, and counts what they did."""
+"""Run engines on targets, each in a separate process, and collect their statistics."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from fuzz.targets import Target
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 WORK: Final = ROOT / ".cache" / "fuzz"
-"""Inputs that reach something new, logs, and reproducers."""
+"""Inputs with new coverage, logs, and reproducers."""
 LONGEST_INPUT_SECONDS: Final = 30
 LONGEST_SECONDS: Final = 24 * 3600
-"""How long a search lasts that waits until no new edge is found."""
+"""Maximum duration of a search that ends when no new edge is found."""
 MEMORY_MB: Final = 1024
 AT_ONCE: Final = 2
-"""Targets that are searched at a time."""
+"""Number of targets that are searched at a time."""
 HEAD: Final = (
     "| target | engine | executions | time | edges | last new edge | inputs kept | found |\n"
     "|--------|--------|-----------:|-----:|------:|--------------:|------------:|------:|"
@@ -36,7 +36,7 @@ ENGINES: Final = {"atheris": "fuzz.guided", "hypothesis": "fuzz.unguided"}
 
 
 def has_atheris() -> bool:
-    """Return whether the engine that is guided by coverage is installed."""
+    """Return whether atheris, the coverage-guided engine, is installed."""
     return importlib.util.find_spec("atheris") is not None
 
 
@@ -55,15 +55,15 @@ class Run:
     edges: int = 0
     corpus: int = 0
     newest: float = attrs.field(factory=time.monotonic)
-    """When the last new edge was seen, on the monotonic clock."""
+    """Time of the last new edge, on the monotonic clock."""
     was_quiet: bool = False
-    """Stopped because no new edge was found for long enough; the exit code then depends on where the signal
-    met it."""
+    """Whether it was stopped because no new edge was found; its exit code then depends on what the signal
+    interrupted."""
     _line: str = ""
 
     @property
     def row(self) -> str:
-        """The run as a line of a table (see `HEAD`)."""
+        """The run as a row of the table with the header `HEAD`."""
         now = time.monotonic()
         edges = f"{self.edges} | {(now - self.newest) / 60:.1f} min ago" if self.edges else "- | -"
         lasted = f"{(now - self.began) / 60:.1f} min"
@@ -73,7 +73,7 @@ class Run:
         )
 
     def read(self) -> None:
-        """Read what the engine has written since."""
+        """Parse the engine's new output."""
         *lines, self._line = (self._line + self.log.read()).split("\n")
         for line in lines:
             if found := _EXECUTED.search(line):
@@ -86,12 +86,12 @@ class Run:
 
     @property
     def reproducers(self) -> list[Path]:
-        """The inputs that broke the invariant."""
+        """The inputs that violated the invariant."""
         return sorted(self.artifacts.iterdir())
 
 
 def start(target: Target, engine: str, seconds: float) -> Run:
-    """Start an engine on a target for so many seconds."""
+    """Start an engine on a target, for the given number of seconds."""
     folder = WORK / target.name
     corpus, seeds, artifacts = folder / "corpus", folder / "seeds", folder / "found"
     for each in (corpus, seeds, artifacts):
@@ -124,18 +124,18 @@ def search(
     at_least: int,
     report: Path | None = None,
 ) -> int:
-    """Search on all targets, some at a time; print a line for each.
+    """Search on all targets, `AT_ONCE` at a time; print a line for each.
 
     Args:
         targets: The targets.
         engine: One of `ENGINES`.
-        seconds: How long in all.
-        until_quiet: End each instead when no new edge was found for so many seconds.
-        at_least: Inputs that are executed before that.
+        seconds: Total duration.
+        until_quiet: Stop each target instead after this many seconds without a new edge.
+        at_least: Number of executions before that.
         report: A file for a table of the runs.
 
     Returns:
-        How many promises were broken.
+        The number of violated invariants.
     """
     waiting, running, broken, rows = list(targets), list[Run](), 0, [HEAD]
     each = seconds * min(AT_ONCE, len(targets)) / len(targets)
@@ -167,7 +167,7 @@ def search(
 
 
 def _ended(run: Run) -> bool:
-    """Print what a run did; return whether it found something."""
+    """Print the result of a run; return whether it failed."""
     now = time.monotonic()
     edges = f"{run.edges} edges, the last new one {now - run.newest:.0f} s ago, " if run.edges else ""
     line = (

@@ -1,8 +1,8 @@
-"""What inputs cost: `python -m fuzz cost` takes each construction at n, 2n and 4n bytes, and compares.
+"""Cost of inputs: `python -m fuzz cost` measures each construction at n, 2n and 4n bytes.
 
-Time in proportion to the bytes quadruples from n to 4n, quadratic time grows sixteenfold. Processor time is
-measured, the least of some runs; only what takes long enough to tell counts, and only if it is too much each
-time that it is looked at again. All of it takes some 20 seconds.
+Linear time quadruples from n to 4n; quadratic time grows sixteenfold. The measure is the least processor time
+of several runs. A cost is reported only if it is long enough to measure, and excessive in every repetition.
+All cases take about 20 seconds.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from tests import samples
 from tests.codec.wire import carefully
 
 SIZE: Final = 4 * 1024
-"""Bytes of the smallest of the three."""
+"""Size of the smallest input, in bytes."""
 GROWTH: Final = 10.0
-"""How many times as long as n bytes 4n bytes may take."""
+"""Maximum time for 4n bytes, as a multiple of that for n bytes."""
 AGAINST_CAREFUL: Final = 3.0
-"""How many times as long as the careful path a decode may take."""
+"""Maximum time of a decode, as a multiple of the explainer's."""
 NOTICEABLE: Final = 0.02
-"""Seconds of processor time that 4n bytes may always take."""
+"""Processor time that 4n bytes may always take, in seconds."""
 _RUNS = 3
 LOOKS: Final = 3
-"""How often a cost must be too much in a row: another program may be in the way."""
+"""Number of consecutive measurements that must be excessive: another program may disturb one."""
 _PORTION = 4096
 
 Text = TypeVar("Text", bytes, str)
@@ -53,19 +53,19 @@ Text = TypeVar("Text", bytes, str)
 
 @attrs.frozen
 class Case:
-    """One construction, and what is measured."""
+    """One construction of inputs, and the function that is measured."""
 
     name: str
     make: Callable[[int], Any]
-    """Returns an input of about so many bytes."""
+    """Returns an input of about the given size in bytes."""
     act: Callable[[Any], object]
-    """Takes the input; its time is measured."""
+    """The function that is measured; its argument is the input."""
     careful: Callable[[Any], object] | None = None
-    """Takes it by the careful path alone."""
+    """Decodes the input with the explainer only."""
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return the least processor time that some runs take."""
+    """Return the least processor time of several runs."""
     least = float("inf")
     gc.collect()
     for _ in range(_RUNS):
@@ -78,7 +78,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def broken(case: Case) -> str:
-    """Return what a case costs too much, each time that it is measured; empty if all is well."""
+    """Return a description of a case that is excessive in every measurement; otherwise an empty string."""
     found = ""
     for _ in range(LOOKS):
         if not (found := _too_much(case)):
@@ -102,11 +102,11 @@ def _too_much(case: Case) -> str:
 
 
 def _filled(begin: Text, piece: Text, end: Text, size: int) -> Text:
-    """Return a text of so many bytes, apart from its beginning and its end."""
+    """Return `begin`, then about `size` bytes of repeated pieces, then `end`."""
     return begin + piece * (size // len(piece)) + end
 
 
-# --- decoding: every message with a run of entries, and every tag that opens one
+# --- decoding: every message with a run of entries, and every delimiter tag
 
 
 def _text_field(layout: MessageLayout) -> str | None:
@@ -131,7 +131,7 @@ def _with_run(layout: MessageLayout, group: GroupMember, **texts: str) -> Any:
 
 
 def decoding() -> Iterator[Case]:
-    """Every message that has a group, with texts and runs that look like its entries."""
+    """Yield cases for every message with a group, with texts and runs that resemble its entries."""
     for spoken in wire.WIRES:
         for layout in spoken.dialect.messages.values():
             for group in layout.body.members:
@@ -183,7 +183,7 @@ _PIECES: Final = (
 
 
 def streams() -> Iterator[Case]:
-    """Streams that are no messages, for all that reads streams."""
+    """Yield cases with streams that are not valid messages, for all readers of streams."""
     readers: tuple[tuple[str, bytes, Callable[[bytes], None]], ...] = (
         ("framing", b"", _frame),
         ("log reader", b"8=FIXT.1.1|35=0|58=x", _read_log),
@@ -235,7 +235,7 @@ _XML: Final = (
 
 
 def documents() -> Iterator[Case]:
-    """Files for the readers of spec folders, pages and dictionaries."""
+    """Yield cases with files for the readers of spec folders, pages and dictionaries."""
     for piece in _YAML:
         yield Case(f"spec {piece!r}", partial(_filled, "", piece, ""), _read_yaml)
     yield Case("spec: aliases of aliases", partial(_filled, _BOMB + "#", "#", ""), _read_yaml)
@@ -244,7 +244,7 @@ def documents() -> Iterator[Case]:
         yield Case(f"page {piece!r}", partial(_filled, "", piece, "x"), _read_page)
     for begin, piece, end in _XML:
         yield Case(f"dictionary {piece}", partial(_filled, begin, piece, end), _read_xml)
-    # So deep that the bound on members is met at each size.
+    # Deep enough to reach the bound on members at each size.
     yield Case("dictionary: components of components", lambda size: components(size // 128), _read_xml)
 
 
@@ -279,7 +279,7 @@ def components(depth: int) -> str:
 
 
 def check() -> int:
-    """Measure everything; print what is too much, and return how many constructions that are."""
+    """Measure all cases; print those that are excessive, and return their number."""
     cases = [*decoding(), *streams(), *documents()]
     failed = 0
     for case in cases:

@@ -1,4 +1,4 @@
-"""One target under atheris, in a process of its own: `python -m fuzz.guided TARGET LIBFUZZER-ARGUMENTS`."""
+"""Run one target with atheris, in a separate process: `python -m fuzz.guided TARGET LIBFUZZER-ARGUMENTS`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fuzz.targets import TARGETS
 
 
 class _AllBut(set[str]):
-    """Every module but some packages: atheris itself knows only packages of the top."""
+    """The modules outside some packages: atheris can only exclude top-level packages."""
 
     def __init__(self, packages: tuple[str, ...]) -> None:
         super().__init__()
@@ -22,11 +22,11 @@ class _AllBut(set[str]):
 
 
 def main() -> None:
-    """Run libFuzzer, which does not come back."""
+    """Run libFuzzer, which does not return."""
     target = TARGETS[sys.argv[1]]
     tops = {package.partition(".")[0] for package in target.instrumented}
-    # `atheris.instrument_imports` would follow every comparison too. That takes most of the time, and what
-    # is compared is not the input here, but what was chosen by it.
+    # `atheris.instrument_imports` would trace every comparison too. That takes most of the time, and here the
+    # compared values are not the input but choices derived from it.
     with HookManager(tops, _AllBut(target.instrumented), enable_loader_override=True, trace_dataflow=False):
         check = target.load()
     atheris.Setup([sys.argv[0], *sys.argv[2:]], check)

@@ -1,7 +1,7 @@
-"""What sessions keep: `python -m fuzz memory` sends messages of the largest size in every state.
+"""Memory of sessions: `python -m fuzz memory` sends messages of the largest size in every state.
 
-Each case runs in a process of its own, whose resident memory is compared before and after. `--sample` takes
-some of the cases, and no more messages than are needed to pass the budget if all were kept.
+Each case runs in a separate process, whose resident memory is compared before and after. `--sample` runs some
+of the cases, with just enough messages to exceed the budget if all were kept.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from kalshi_fix_sansio.session import Session
 
 LARGEST: Final = 256 * 1024
 BUDGET_MB: Final = 96
-"""By how much a session with the default bounds may grow, whatever a peer sends: what waits for the user and
-for the peer, what is held in a gap and remembered, and what the allocator keeps of it."""
+"""Maximum growth of a session with the default bounds, for any input: events that wait for the user, bytes
+that wait for the peer, messages held in a gap or stored, and memory that the allocator keeps."""
 MESSAGES: Final = 1000
-"""Messages of each case, but of a sample."""
+"""Number of messages of each case, except in a sample."""
 FEW: Final = 5 * BUDGET_MB * 1024 * 1024 // LARGEST // 4
-"""Messages of a sample: a quarter more than fit the budget."""
+"""Number of messages in a sample: a quarter more than fit the budget."""
 _AT_ONCE = 2
 _ROOM = 400
 _KEPT_SETTINGS: Final = frozenset(
@@ -38,7 +38,7 @@ _KEPT_SETTINGS: Final = frozenset(
 )
 MANY: Final = "reports of many unknown fields"
 SLOW: Final = 20
-"""How many times fewer of these are sent: each takes a quarter of a second, and 17 times its bytes."""
+"""Divisor of the number of `MANY` messages: each takes a quarter of a second, and 17 times its bytes."""
 _KINDS: Final[dict[str, tuple[bytes, bytes, bytes]]] = {
     "Heartbeats with another SenderSubID each": (b"0", b"50=%06d", b""),
     "TestRequests": (b"1", b"", b"112=%06d"),
@@ -62,7 +62,7 @@ def _message(kind: str, number: int) -> tuple[bytes, bytes, bytes]:
 
 @attrs.frozen
 class Case:
-    """A session in a state, messages of one kind, and a user who takes events or one who does not."""
+    """A session in a state, messages of one kind, and a user who takes events or does not."""
 
     role: Role
     state: str
@@ -75,13 +75,13 @@ class Case:
         return f"an {self.role.value}, {self.state}, {who}, by {self.kind}"
 
     def count(self, messages: int) -> int:
-        """Return how many are sent in place of so many."""
+        """Return the number of messages of this case, given that of the other cases."""
         return max(messages // SLOW, 1) if self.kind == MANY else messages
 
     def begin(self) -> Callable[[int], None]:
-        """Bring a session into the state; return what sends it the message of a number."""
+        """Bring a session into the state; return a function that sends it the message with a number."""
         player = Player(Setting(self.role, "KalshiRT"))
-        # With the default bounds, in place of those of the search.
+        # With the default bounds instead of those of the fuzz target.
         settings: dict[str, Any] = {name: getattr(player.config, name) for name in _KEPT_SETTINGS}
         player.config = SessionConfig(**settings, codec=Codec(DIALECT), max_message_size=LARGEST)
         player.session = Session(player.config, player.store)
@@ -120,7 +120,7 @@ SAMPLE: Final = tuple(
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory."""
+    """Return the resident memory of this process, in bytes."""
     if platform.system() == "Linux":
         with open("/proc/self/statm") as file:  # noqa: PTH123 - read often
             return int(file.read().split()[1]) * resource.getpagesize()
@@ -129,7 +129,7 @@ def resident() -> int:
 
 
 def grown(send: Callable[[int], None], messages: int) -> int:
-    """Return by how many bytes the process grows at most while so many messages are sent."""
+    """Return the maximum growth of the process in bytes while messages are sent."""
     before = most = resident()
     for number in range(messages):
         send(number)
@@ -139,7 +139,7 @@ def grown(send: Callable[[int], None], messages: int) -> int:
 
 
 def too_much(name: str, size: int) -> str:
-    """Return what is wrong with a growth; empty if it is within the budget."""
+    """Return a description of excessive growth; empty if it is within the budget."""
     return f"{size >> 20} MB in {name}" if size > BUDGET_MB * 1024 * 1024 else ""
 
 
@@ -149,9 +149,9 @@ def _measured(arguments: tuple[Case, int]) -> int:
 
 
 def check(*, sample: bool = False) -> int:
-    """Measure all cases, or a sample of them; print what grows too much, and return how many do."""
+    """Measure all cases, or a sample of them; print those over the budget, and return their number."""
     messages, cases = (FEW, SAMPLE) if sample else (MESSAGES, CASES)
-    # A fork begins with all that is imported.
+    # A fork need not import the modules again.
     context = multiprocessing.get_context("fork" if platform.system() == "Linux" else "spawn")
     with context.Pool(_AT_ONCE, maxtasksperchild=1) as pool:
         sizes = pool.map(_measured, [(case, messages) for case in cases], chunksize=1)

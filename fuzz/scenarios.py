@@ -1,9 +1,9 @@
-"""Conversations to begin from: the scenarios of tests/scenarios/, as inputs of the session's target.
+"""Seeds of the session target: the scenarios of tests/scenarios/ converted to inputs.
 
-One role of each file is played, its first steps as far as an input goes. Left out are files that set what
-an input cannot choose: the numbers or bounds of the store, intervals and bounds of the session, protocol
-options one by one, the other product. Of what the user sends only the type stands; what a step is expected
-to do is left to the target, which knows what must hold always; cuts, and who looks away, are left out.
+One role of each file is converted, with as many steps as an input can contain. Files with settings that an
+input cannot choose are left out: numbers or bounds of the store, intervals and bounds of the session, single
+protocol options, the other product. Of a message that the user sends, only the type is kept. The expectations
+of a step are dropped, because the target checks its own invariant; disconnects and slow users are left out.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LONGEST = 255
 
 
 def inputs() -> Iterator[tuple[str, bytes]]:
-    """Return the names and inputs of all that can be said."""
+    """Yield the name and the input of each scenario that can be converted."""
     for path in sorted(FOLDER.glob("*/*.yaml")):
         scenario = load(path, roles(path)[0])
         if (setting := _setting(scenario)) is not None:
@@ -48,7 +48,7 @@ def inputs() -> Iterator[tuple[str, bytes]]:
 
 
 def _setting(scenario: Scenario) -> Setting | None:
-    """Return the session of a scenario, or None if no input chooses it."""
+    """Return the session settings of a scenario, or None if no input can choose them."""
     given = dict(scenario.settings)
     product = given.pop("product", "")
     options = given.pop("protocol_options", None)
@@ -70,7 +70,7 @@ def _joined(step: Sequence[int | bytes]) -> bytes:
 
 
 class _Writer:
-    """Plays a scenario, and notes the choices that do so in `data`."""
+    """Plays a scenario, and records the choices that reproduce it in `data`."""
 
     def __init__(self, scenario: Scenario, setting: Setting) -> None:
         begins = isinstance(scenario.steps[0].action, UserDoes) and not scenario.logged_on
@@ -105,7 +105,7 @@ class _Writer:
             self._act(step.action)
 
     def _say(self, *step: int | bytes) -> None:
-        """Note one step, and do it."""
+        """Record one step, and execute it."""
         if self._count == session.MOST_STEPS or self._player.session.state is State.CLOSED:
             return
         self._count += 1
@@ -133,7 +133,7 @@ class _Writer:
             self._do(action)
 
     def _hear(self, data: bytes) -> None:
-        """Have the peer say something: spelt out if it is under the usual header, else byte by byte."""
+        """Receive bytes from the peer: as a message if it has the usual header, otherwise as raw bytes."""
         if data.startswith(b"8=FIXT.1.1\x01") and is_frame(data) and (spelt := self._spelt(data)):
             self._say(7, *spelt)
             return
@@ -166,7 +166,7 @@ class _Writer:
         if action.name in ("connect", "restart"):
             restart = action.name == "restart"
             if self._player.session.state is State.CLOSED:
-                # Between two steps, and a step follows: here one that takes events.
+                # A reconnection is read between two steps, so a step must follow: one that takes events.
                 if self._count < session.MOST_STEPS:
                     again = bytes((0, restart, 0))
                     self.data += again

@@ -1,8 +1,8 @@
-"""Makes the inputs to begin from: `python -m fuzz seed` writes them into corpus/, one file a target.
+"""The seed corpus: `python -m fuzz seed` writes it to corpus/, one file for each target.
 
-A line holds a name and an input in hexadecimal digits. They stand for every example of the spec and every
-sound message of both dialects, for every state of a session with what may come next, for the conversations of
-tests/scenarios/, and for every file, page and secret that a target knows.
+Each line contains a name and an input in hexadecimal digits. The inputs cover every example of the spec and
+every valid message of both dialects, every state of a session with possible next steps, the scenarios of
+tests/scenarios/, and every file, page and secret of the other targets.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STEPS_PER_SEED = 5
 
 
 def said(*choices: tuple[int, int] | bytes) -> bytes:
-    """Return the input that makes these choices: each a number and how many there are, or plain bytes."""
+    """Return the input for these choices, each given as (number, number of options) or as plain bytes."""
     return b"".join(
         choice
         if isinstance(choice, bytes)
@@ -32,13 +32,13 @@ def said(*choices: tuple[int, int] | bytes) -> bytes:
 
 
 def drawn(name: str, size: int) -> bytes:
-    """Return bytes that are always the same for a name."""
+    """Return pseudo-random bytes that depend only on the name and the size."""
     blocks = (hashlib.sha256(f"{name} {number}".encode()).digest() for number in range(size // 32 + 1))
     return b"".join(blocks)[:size]
 
 
 def _messages(*spoken: Wire) -> Iterator[tuple[str, tuple[int, int], bytes]]:
-    """Yield the name of each sound message, the choice of its dialect, and the choices that make it."""
+    """Yield the name of each valid message, the choice of its dialect, and the choices that construct it."""
     for place, each in enumerate(spoken):
         for large, templates in ((0, each.templates), (wire.RARELY - 1, each.large[:1])):
             for number, fields in enumerate(templates):
@@ -144,17 +144,17 @@ MAKERS: Final[Mapping[str, Callable[[], Seeds]]] = {
 
 
 def text(target: str) -> str:
-    """Return the file of a target."""
+    """Return the content of a target's corpus file."""
     return "".join(f"{name} {data.hex()}\n" for name, data in MAKERS[target]())
 
 
 def path(target: str) -> Path:
-    """Return where that file is."""
+    """Return the path of a target's corpus file."""
     return CORPUS / f"{target}.txt"
 
 
 def write() -> None:
-    """Write the files of all targets."""
+    """Write the corpus files of all targets."""
     CORPUS.mkdir(exist_ok=True)
     for target in MAKERS:
         path(target).write_text(text(target), encoding="ascii")

@@ -1,4 +1,4 @@
-"""One target under hypothesis, in a process of its own, with the arguments of libFuzzer that concern it."""
+"""Run one target with hypothesis, in a separate process, with the libFuzzer arguments that apply to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PHASES = (Phase.generate, Phase.shrink)
 
 
 def inputs(target: Target) -> st.SearchStrategy[bytes]:
-    """Any bytes, and seeds with something in them exchanged."""
+    """Return a strategy for arbitrary bytes, and for seeds with some bytes replaced."""
     drawn = st.binary(max_size=target.max_len)
     known = list(target.seeds.values())
     spliced = st.builds(
@@ -32,7 +32,10 @@ def inputs(target: Target) -> st.SearchStrategy[bytes]:
 
 
 def explore(check: Callable[[bytes], None], target: Target, seconds: float, found: str) -> int:
-    """Search for so many seconds; on a failure write the smallest input to `found`. Return how many ran."""
+    """Search for `seconds`; return the number of executions.
+
+    On a failure, write the smallest failing input to a file whose path begins with `found`.
+    """
     count, failing = 0, b""
     end = time.monotonic() + seconds
 
@@ -69,7 +72,7 @@ def explore(check: Callable[[bytes], None], target: Target, seconds: float, foun
 
 
 def main() -> None:
-    """Read the arguments and search."""
+    """Parse the arguments and search."""
     given_args = dict(each[1:].split("=", 1) for each in sys.argv[2:] if each.startswith("-"))
     target = TARGETS[sys.argv[1]]
     explore(target.load(), target, float(given_args["max_total_time"]), given_args["artifact_prefix"])

@@ -1,4 +1,4 @@
-"""Messages of both dialects as they stand on the wire, damaged as the choices say."""
+"""Wire messages of both dialects, chosen and damaged according to the input."""
 
 from __future__ import annotations
 
@@ -58,44 +58,44 @@ VALUES: Final = (
     b"448=448=",
     b"8=FIXT.1.1",
 )
-"""Values at the edges of what fields can hold."""
+"""Edge cases of field values."""
 ODD_TAGS: Final = (b"", b"0", b"-1", b"007", b"x", b"99999999999", b"29999", b"8", b"9", b"10", b"35")
 REPEATS: Final = (2, 3, 5, 9)
 RARELY: Final = 128
 LARGE: Final = 700
-"""Messages of more bytes come rarely, or they would take nearly all the time."""
+"""Size in bytes above which messages are chosen rarely; otherwise they would take nearly all the time."""
 CHANGES: Final = (0, 1, 1, 1, 2, 2, 3, 5)
 MOST_PORTIONS: Final = 256
 HUGE: Final = 40
-"""How often something is repeated, rarely."""
+"""A large number of repetitions, chosen rarely."""
 
 
 @attrs.frozen
 class Wire:
-    """One dialect, with messages to begin from."""
+    """One dialect, with template messages."""
 
     dialect: Dialect
     codec: Codec = attrs.field(repr=False)
     templates: tuple[Fields, ...] = attrs.field(repr=False)
-    """Sound messages, without BeginString, BodyLength and CheckSum."""
+    """Valid messages, without BeginString, BodyLength and CheckSum."""
     large: tuple[Fields, ...] = attrs.field(repr=False)
-    """The same, of more than `LARGE` bytes."""
+    """Valid messages of more than `LARGE` bytes."""
     tags: tuple[bytes, ...] = attrs.field(repr=False)
 
 
 def fields_of(frame: bytes) -> Fields:
-    """Take a message apart at every SOH, without BeginString, BodyLength and CheckSum."""
+    """Split a message at every SOH, and drop BeginString, BodyLength and CheckSum."""
     pairs = (field.partition(b"=") for field in frame.split(SOH)[2:-2])
     return [(tag, value) for tag, _, value in pairs]
 
 
 def framed(fields: Fields, begin_string: str = "FIXT.1.1") -> bytes:
-    """Put fields together, and a right frame around them."""
+    """Join fields, and add a correct BeginString, BodyLength and CheckSum."""
     return encode_frame(begin_string, b"".join(b"%b=%b\x01" % field for field in fields))
 
 
 def logged() -> list[bytes]:
-    """Return the messages of the log that codegen makes of the spec's examples."""
+    """Return the messages of the log that codegen writes from the spec's examples."""
     lines = LOG.read_bytes().splitlines()
     return [line.split(b" ", 2)[2].replace(b"|", SOH) for line in lines]
 
@@ -123,7 +123,7 @@ WIRES: Final = (KALSHI, PLAIN)
 
 
 def value(choices: Choices, wire: Wire) -> bytes:
-    """Choose a value: of the edges, of another message, of its own, or one of these many times over."""
+    """Choose a value: an edge case, a value of another message, arbitrary bytes, or a repeated edge case."""
     match choices.below(4):
         case 0:
             return choices.pick(VALUES)
@@ -136,12 +136,12 @@ def value(choices: Choices, wire: Wire) -> bytes:
 
 
 def repeats(choices: Choices) -> int:
-    """Choose how often something comes."""
+    """Choose a number of repetitions."""
     return HUGE if choices.one_in(64) else choices.pick(REPEATS)
 
 
 def spoil(choices: Choices, fields: Fields, wire: Wire) -> None:
-    """Change one thing in the fields, which may be none in the end."""
+    """Make one change to the fields, which may remove the last one."""
     at = choices.below(len(fields) + 1) % max(len(fields), 1)
     if not fields:
         fields.append((choices.pick(wire.tags), value(choices, wire)))
@@ -171,7 +171,7 @@ def spoil(choices: Choices, fields: Fields, wire: Wire) -> None:
 
 
 def message(choices: Choices, wire: Wire) -> bytes:
-    """Choose a message: sound, or with up to seven things changed in its fields; its frame is right."""
+    """Choose a message: valid, or with several changes to its fields; its frame is always correct."""
     fields = list(choices.pick(wire.large if choices.one_in(RARELY) else wire.templates))
     for _ in range(choices.pick(CHANGES)):
         spoil(choices, fields, wire)
@@ -179,7 +179,7 @@ def message(choices: Choices, wire: Wire) -> bytes:
 
 
 def damaged(choices: Choices, data: bytes) -> bytes:
-    """Change bytes without regard to what they mean."""
+    """Change bytes at random places."""
     found = bytearray(data)
     for _ in range(choices.below(4)):
         at = choices.below(len(found) + 1)
@@ -196,7 +196,7 @@ def damaged(choices: Choices, data: bytes) -> bytes:
 
 
 def cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
-    """Return it in portions of these sizes in turn, and after very many the rest in one."""
+    """Split data into chunks whose sizes cycle through `sizes`; after `MOST_PORTIONS`, the rest is one."""
     found: list[bytes] = []
     at = 0
     while sizes and at < len(data) and len(found) < MOST_PORTIONS:

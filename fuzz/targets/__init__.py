@@ -1,4 +1,4 @@
-"""The targets: each is a module here with one invariant, the first sentence of its `check(data)`."""
+"""The targets: each is a module with one invariant, stated in the docstring of its `check(data)`."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import attrs
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CORPUS: Final = ROOT / "corpus"
-"""Inputs to begin from, a file for each target; made by `python -m fuzz seed`."""
+"""The seed corpus, one file for each target; written by `python -m fuzz seed`."""
 
 
 @attrs.frozen
 class Target:
-    """What is fuzzed. This says so without importing any of it, as the engine must be there first."""
+    """A fuzz target. It does not import the code under test, because the engine must be imported first."""
 
     name: str
     instrumented: tuple[str, ...]
-    """The packages whose branches guide the search."""
+    """The packages whose coverage guides the search."""
     max_len: int = 1024
-    """Longest input, in bytes."""
+    """Maximum size of an input, in bytes."""
 
     def load(self) -> Callable[[bytes], None]:
-        """Return its `check`, which raises when the invariant does not hold."""
+        """Return its `check`, which raises if the invariant is violated."""
         module = importlib.import_module(f"fuzz.targets.{self.name}")
         check: Callable[[bytes], None] = module.check
         return check

@@ -1,4 +1,4 @@
-"""Order books: any market data, against books made of plain lists."""
+"""Target books: order books with arbitrary market data, compared with books made of plain lists."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ _SIZES: Final = tuple(map(Decimal, ("1", "2.50", "10.00", "0.01", "7", "0", "-1"
 
 
 def check(data: bytes) -> None:
-    """Order books hold and tell the same as lists of levels that are searched from end to end, whatever
-    market data comes."""
+    """For any market data, order books contain and report the same as lists of levels with linear search."""
     choices = Choices(data)
     kinds = tuple(DiscrepancyKind)
     tolerated = TOLERATED if not choices.one_in(4) else frozenset(kind for kind in kinds if choices.one_in(2))
@@ -48,7 +47,7 @@ def check(data: bytes) -> None:
 
 
 def hold(steps: Sequence[Step], tolerated: frozenset[DiscrepancyKind] = TOLERATED) -> None:
-    """Hold the invariant to these steps."""
+    """Check the invariant for these steps."""
     match = Match(tolerated)
     for step in steps:
         match.play(step)

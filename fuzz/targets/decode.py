@@ -1,4 +1,4 @@
-"""Decoding: the fast path against the careful one."""
+"""Target decode: compiled decoders and reader, compared with the explainer."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from kalshi_fix_sansio.fuzzing import Choices
 from tests.codec.wire import carefully, dump
 
 _SEEN_TO_BE_KNOWN = 2
-"""How often a shape must come until it has code of its own. It is seldom enough for code that is made for a
-message which came by chance to be tried too."""
+"""Number of messages before a shape is compiled; small enough that decoders compiled for a random message are
+tried too."""
 
 
 @contextlib.contextmanager
@@ -46,7 +46,7 @@ _COLD: Final = {each.dialect.name: Codec(each.dialect) for each in wire.WIRES}
 
 
 def _copy_of(codec: Codec) -> Codec:
-    """Return a codec that has learnt the same, and learns on by itself."""
+    """Return a codec with the same compiled shapes, which learns independently of the original."""
     made, shapes = copy.copy(codec), copy.copy(codec._compiled)
     shapes._heads, shapes._sightings = dict(shapes._heads), dict(shapes._sightings)
     shapes._shapes = dict(shapes._shapes)
@@ -55,8 +55,8 @@ def _copy_of(codec: Codec) -> Codec:
 
 
 def check(data: bytes) -> None:
-    """Decoding gives the same message and the same problems as the careful path alone, whatever came before,
-    and raises nothing but DecodeError."""
+    """Decoding returns the same message and the same problems as the explainer alone, after any earlier
+    messages, and raises only DecodeError."""
     choices = Choices(data)
     spoken = choices.pick(wire.WIRES)
     warm, thorough = not choices.one_in(64), choices.one_in(8)
@@ -78,11 +78,10 @@ def check(data: bytes) -> None:
 def hold(
     spoken: Wire, frames: Sequence[bytes], *, warm: bool = True, framed: bool = False, thorough: bool = True
 ) -> None:
-    """Hold the invariant to these messages, one after the other.
+    """Check the invariant for these messages, one after another.
 
-    `warm` says whether the codec knows the shapes of every sound message already, `framed` whether it is
-    told that BodyLength and CheckSum are right. Unless `thorough`, what the fast path leaves to the careful
-    one is not read by that a second time.
+    With `warm`, the codec has already compiled the shapes of all valid messages; with `framed`, messages are
+    passed as `Frame`. Unless `thorough`, messages that no compiled decoder accepts are not compared.
     """
     name = spoken.dialect.name
     codec, careful = _copy_of((_WARM if warm else _COLD)[name]), _COLD[name]

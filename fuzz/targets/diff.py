@@ -1,4 +1,4 @@
-"""The readers of the venue's documents: any page, any dictionary."""
+"""Target diff: the readers of the venue's documents, with arbitrary pages and dictionaries."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _REPEATS: Final = (2, 3, 10, 50)
 
 
 def check(data: bytes) -> None:
-    """Any page gives facts, and any dictionary facts or what is unread of it; nothing is raised."""
+    """Reading any page or dictionary returns facts, or the parts that could not be read, and never raises."""
     choices = Choices(data)
     is_page = not choices.one_in(2)
     parts: list[str] = []
@@ -95,7 +95,7 @@ def check(data: bytes) -> None:
 
 
 def hold(text: str, *, is_page: bool) -> list[Fact]:
-    """Hold the invariant to one page or dictionary; return what it says."""
+    """Check the invariant for one page or dictionary; return its facts."""
     if is_page:
         return [*pages.read(text, "page.md", _KNOWN), *changelog.read(text, "page.md", _KNOWN)]
     return list(quickfix.read(text.encode("utf-8"), "fix.xml"))

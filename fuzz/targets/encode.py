@@ -1,4 +1,4 @@
-"""Encoding: what leaves is what was meant, or nothing."""
+"""Target encode: encoded messages decode to the same fields."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _DECIMALS: Final = ("0", "-0", "0.55", "1e5", "1e-9", "NaN", "1e400", "0." + "1"
 
 
 def check(data: bytes) -> None:
-    """A message is refused with the documented error, or its bytes are one whole message that decodes to the
-    same fields, unknown ones included, also under another header."""
+    """A message is rejected with the documented error, or its bytes are one whole message that decodes to the
+    same fields, including unknown ones, also with another header."""
     choices = Choices(data)
     spoken = choices.pick(wire.WIRES)
     layouts = tuple(spoken.dialect.messages.values())
@@ -30,12 +30,12 @@ def check(data: bytes) -> None:
         message = _block(choices, spoken, choices.pick(layouts).body, DEEPEST)
         header = _block(choices, spoken, spoken.dialect.header, 1)
     except (TypeError, ValueError):
-        return  # the classes refuse
+        return  # rejected by the constructors
     hold(spoken, message, header)
 
 
 def hold(spoken: Wire, message: Message, header: Any) -> bytes | None:
-    """Hold the invariant to one message; return its bytes, or None if it is refused."""
+    """Check the invariant for one message; return its bytes, or None if it is rejected."""
     try:
         data = spoken.codec.encode(message, header)
     except LocalProtocolError:
@@ -47,7 +47,7 @@ def hold(spoken: Wire, message: Message, header: Any) -> bytes | None:
     )
     assert _same(found.header, header), f"{header!r} comes back as {found.header!r}"
     if any(entry.unknown for entry in getattr(header, "hops", None) or ()):
-        return data  # once the hops are taken away, what they had beside their fields could be anyone's
+        return data  # without the hops, their unknown fields would be assigned to other blocks
     moved = spoken.codec.with_header(data, samples.minimal(spoken.dialect.header))
     again = spoken.codec.decode(moved)
     assert _plain(again, message), f"under another header {message!r} comes back as {again!r}"
@@ -59,7 +59,7 @@ def _plain(found: Message, meant: Message) -> bool:
 
 
 def _same(found: Any, meant: Any) -> bool:
-    """Compare what was read with what was written, to the last digit."""
+    """Compare a decoded block with the original, including trailing zeros of decimals."""
     if found.unknown != meant.unknown:
         return False
     for member in meant.LAYOUT.members:
@@ -78,7 +78,7 @@ def _same(found: Any, meant: Any) -> bool:
 
 
 def _block(choices: Choices, spoken: Wire, layout: BlockLayout, depth: int, opener: int | None = None) -> Any:
-    """Choose a block; one with an `opener` is an entry, and has the field with this tag."""
+    """Choose a block; one with an `opener` is an entry, and includes the field with this tag."""
     given: dict[str, Any] = {}
     for member in layout.members:
         if member.tag in samples.CODEC_TAGS:

@@ -1,4 +1,4 @@
-"""Framing: streams, however cut, whatever came before."""
+"""Target framing: streams in arbitrary chunks, after arbitrary messages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MAX_BODY_LENGTH = 2048
 
 
 def check(data: bytes) -> None:
-    """What comes out of a stream are whole messages and garbage that together are the stream, the same
-    however it was cut and whatever messages came before."""
+    """The framer splits a stream into whole messages and garbage without losing a byte, and the result does
+    not depend on the chunks or on earlier messages."""
     choices = Choices(data)
     by_check_sum = choices.one_in(2)
     before = [wire.message(choices, choices.pick(wire.WIRES)) for _ in range(choices.below(3))]
@@ -35,8 +35,8 @@ def check(data: bytes) -> None:
 def hold(
     stream: bytes, sizes: Sequence[int], before: Sequence[bytes] = (), *, skip_by_check_sum: bool = False
 ) -> list[Frame | Garbled | Oversized]:
-    """Hold the invariant to one stream, cut into portions of these sizes in turn; `before` are whole
-    messages that came first. Return what comes out."""
+    """Check the invariant for one stream, in chunks whose sizes cycle through `sizes`, after the whole
+    messages in `before`. Return the pieces."""
     settings = {"skip_by_check_sum": skip_by_check_sum}
     cold = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
     expected = pieces(cold, [stream])
@@ -52,7 +52,7 @@ def hold(
     assert at + cold.skipped + cold.pending == len(stream), "bytes were lost or told twice"
     warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
     pieces(warm, [message for message in before if is_frame(message)])
-    if warm.pending or warm.skipped:  # a message that is too long is garbage
+    if warm.pending or warm.skipped:  # a message that is too large is garbage
         warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
     assert pieces(warm, wire.cut(stream, sizes)) == expected, (
         "the portions, or what came before, made a difference"
@@ -68,7 +68,7 @@ def hold(
 
 
 def pieces(framer: Framer, portions: Sequence[bytes]) -> list[Frame | Garbled | Oversized]:
-    """Feed the portions, and return everything that comes out."""
+    """Feed the chunks, and return all pieces."""
     found: list[Frame | Garbled | Oversized] = []
     for portion in portions or (b"",):
         framer.feed(portion)
@@ -78,7 +78,7 @@ def pieces(framer: Framer, portions: Sequence[bytes]) -> list[Frame | Garbled | 
 
 
 def size_of(piece: Frame | Garbled | Oversized) -> int:
-    """Return how many bytes a piece stands for; those of a message that is too large follow as garbage."""
+    """Return the number of bytes of a piece; those of a message that is too large follow as garbage."""
     if isinstance(piece, Oversized):
         return 0
     return len(piece.data) if isinstance(piece, Frame) else piece.size

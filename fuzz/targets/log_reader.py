@@ -1,4 +1,4 @@
-"""The log reader: any log, in any pieces."""
+"""Target log_reader: arbitrary logs, in arbitrary chunks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _AFTER: Final = (b"\n", b"", b"]\n", b"\n\n", b" ...\n", b"\nnote\n", b"\\x7c\n"
 
 
 class Careful(LogReader):
-    """Takes no message at once."""
+    """A log reader without its fast path for whole messages."""
 
     def _take_whole(self, found: re.Match[bytes]) -> None:
         del found
@@ -38,7 +38,7 @@ class Careful(LogReader):
 
 
 class CarefulDecoder(Decoder):
-    """Explains every message."""
+    """A decoder that explains every message."""
 
     def _sound(self, logged: LoggedMessage) -> None:
         del logged
@@ -46,9 +46,8 @@ class CarefulDecoder(Decoder):
 
 
 def check(data: bytes) -> None:
-    """The messages found in a log do not depend on the pieces in which it is read, nor on which are taken at
-    once, each can be explained, what is shown fast is what is shown with care, and no more is kept than one
-    message."""
+    """The messages found in a log depend neither on the chunks in which it is read nor on the fast path; each
+    can be explained; fast and careful output are equal; and the reader keeps at most one message."""
     choices = Choices(data)
     log = b""
     while choices.left and len(log) < 8 * MAX_MESSAGE:
@@ -63,7 +62,7 @@ def check(data: bytes) -> None:
 
 
 def hold(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> list[LoggedMessage]:
-    """Hold the invariant to one log, read in pieces of these sizes in turn; return what is in it."""
+    """Check the invariant for one log, in chunks whose sizes cycle through `sizes`; return its messages."""
     expected = read([log], max_message)
     assert read(wire.cut(log, sizes), max_message) == expected, "the pieces made a difference"
     assert read([log], max_message, Careful) == expected, "what is taken at once made a difference"
@@ -81,7 +80,7 @@ def hold(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> li
 
 
 def read(pieces: Sequence[bytes], max_message: int, kind: type[LogReader] = LogReader) -> list[LoggedMessage]:
-    """Read a log in these pieces."""
+    """Read a log in these chunks."""
     reader = kind(max_message)
     found: list[LoggedMessage] = []
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""Secrets: nothing that is shown has them."""
+"""Target secrets: no output contains a secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kalshi_fix_sansio.fuzzing import Choices
 
 SECRET: Final = b"HUSH7HUSH"
 FIELDS: Final = (b"554=", b"925=", b"96=", b"1402=", b"1404=")
-"""What a Logon has of passwords and signatures."""
+"""Fields of a Logon that contain passwords and signatures."""
 _BETWEEN: Final = (
     SOH,
     SOH + SOH,
@@ -31,8 +31,8 @@ _NOW: Final = Instant(0.0, START)
 
 
 def check(data: bytes) -> None:
-    """A password or signature in a field of its own is in no line of a wire log, no output of decode, no repr
-    and no exception, whatever stands around it and however it was cut."""
+    """A password or signature in its own field appears in no line of a wire log, no output of decode, no repr
+    and no exception, for any surrounding fields and any chunks."""
     choices = Choices(data)
     fields = b"35=A\x0149=a\x0156=b\x0134=1\x0152=20260821-14:03:07\x0198=0\x01108=30"
     for _ in range(1 + choices.below(3)):
@@ -48,7 +48,7 @@ def check(data: bytes) -> None:
 
 
 def hold(frame: bytes, sizes: Sequence[int] = ()) -> None:
-    """Hold the invariant to one Logon, whole or broken off, that passes in portions of these sizes."""
+    """Check the invariant for one Logon, whole or truncated, in chunks of these sizes."""
     shown: list[str] = []
     if is_frame(frame):
         shown.append(without_secrets(frame).decode("latin-1"))

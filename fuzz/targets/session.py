@@ -1,4 +1,4 @@
-"""The session: whatever a peer sends and a user calls, in whatever state."""
+"""Target session: arbitrary messages of the peer and calls of the user, in any state."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ MAX_EVENTS = 64
 MOST_STEPS = 8
 _MOST_CALLS = 32
 _ROOM = 16 * 1024
-"""By how much what waits may pass the point at which the session ends: the answers to one message."""
+"""By how many bytes the unsent data may exceed the bound at which the session ends: the answers to one
+message."""
 _SESSION_MESSAGE = re.compile(rb"8=FIXT\.1\.1\x019=[0-9]+\x0135=[0-5Aj]\x01")
 _NUMBER = re.compile(rb"\x0134=0*([0-9]{1,18})\x01")
 
 
 def _session_messages(stream: bytes) -> list[bytes]:
-    """Return the beginnings of messages of the session layer, and rejects, in a stream."""
+    """Return the beginnings of session messages and rejects in a stream."""
     return [stream[found.start() : found.start() + 256] for found in _SESSION_MESSAGE.finditer(stream)]
 
 
@@ -68,11 +69,11 @@ class Counted(MemoryStore):
 
 @attrs.frozen
 class Setting:
-    """Which session is played."""
+    """The settings of a session that an input chooses."""
 
     role: Role
     name: str
-    """Of the session type; FIXT is the second dialect's."""
+    """Name of the session type; FIXT is that of the second dialect."""
     strict: bool = False
     like_quickfix: bool = False
     explicit_confirm: bool = False
@@ -85,7 +86,7 @@ class Setting:
 
 @cache
 def config(setting: Setting) -> SessionConfig:
-    """Return settings whose bounds are near."""
+    """Return a configuration with small bounds."""
     dialect = setting.wire.dialect
     session_type = dialect.session_types[setting.name]
     signs = setting.role is Role.INITIATOR and dialect is KALSHI.dialect
@@ -117,7 +118,7 @@ _USE_DOLLARS = next(str(tag) for tag, field in DIALECT.fields.items() if field.n
 
 @cache
 def logon_fields(setting: Setting) -> dict[str, str]:
-    """Return what the peer's Logon says, by tag."""
+    """Return the fields of the peer's Logon, by tag."""
     session_type = config(setting).session_type
     is_signed = setting.role is Role.ACCEPTOR and setting.wire is KALSHI
     return {
@@ -131,13 +132,13 @@ def logon_fields(setting: Setting) -> dict[str, str]:
 
 
 def _takes_orders(setting: Setting) -> bool:
-    """Say whether prices are sent, which are in dollars in what the choices take them from."""
+    """Return whether the session has prices. The templates contain prices in dollars."""
     return setting.wire is KALSHI and setting.name in ("KalshiNR", "KalshiRT", "KalshiRFQ")
 
 
 @lru_cache(4096)
 def _outline(name: str, frame: bytes, *, forwarded: bool) -> tuple[str, int, bool]:
-    """Return MsgType and MsgSeqNum of a message that was sent, and whether it stands for earlier ones."""
+    """Return MsgType and MsgSeqNum of a sent message, and whether it resends or replaces earlier ones."""
     message: Any = Setting(Role.INITIATOR, name).wire.codec.decode(frame)
     assert forwarded or not message.problems, f"sent {frame!r}: {message.problems}"
     header = message.header
@@ -146,7 +147,7 @@ def _outline(name: str, frame: bytes, *, forwarded: bool) -> tuple[str, int, boo
 
 
 class Player:
-    """One user and one peer of a session, and everything that holds of it at all times."""
+    """The user and the peer of a session, with checks of its invariants."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.config = setting, config(setting)
@@ -154,33 +155,33 @@ class Player:
         self.session = Session(self.config, self.store)
         self.monotonic, self.utc = 1000.0, START
         self.peer_number = 1
-        """MsgSeqNum of what the peer sends next."""
+        """MsgSeqNum of the peer's next message."""
         self.own_number = 1
         """MsgSeqNum that the next new message of the session must have."""
         self.may_skip = False
-        """Whether messages may have been lost on their way out, with a connection."""
+        """Whether outgoing messages may have been lost with a connection."""
         self.resets = 0
         self.expected = 1
         self.told: list[Event] = []
-        """Of this connection."""
+        """Events of this connection."""
         self.delivered: set[int] = set()
-        """Since the last reset."""
+        """Numbers of messages delivered since the last reset."""
         self.explained: set[int] = set()
-        """Numbers that the user was told of, since the last reset."""
+        """Numbers of messages reported as rejected since the last reset."""
         self.skipped: list[tuple[int, int]] = []
-        """First and last of numbers that the user was told to be without content or lost."""
+        """Ranges of numbers that were reported as skipped or lost."""
         self.first = 1
-        """The number expected first, since the last reset."""
+        """The first number expected since the last reset."""
         self.lost_count = False
-        """Whether the connection began with a reset that is not answered: what came before is not known, and
-        an acceptor takes the number of the peer's Logon as it is."""
+        """Whether the connection began with an unanswered reset: the earlier messages are unknown, and an
+        acceptor accepts the number of the peer's Logon."""
         self.fed = b""
-        """Everything that came."""
+        """All bytes received."""
         self.codec = self.config.codec
         self.has_forwarded = False
-        """Whether a message of others may be among what leaves, whose body is as it came."""
+        """Whether the output may include forwarded messages, whose bodies are not validated."""
         self.frames: list[bytes] = []
-        """What the session sent, for `forward`."""
+        """The last messages that the session sent, for `forward`."""
 
     @property
     def now(self) -> Instant:
@@ -196,8 +197,8 @@ class Player:
         header: bytes = b"",
         **changes: bytes,
     ) -> None:
-        """Send a message of the peer, its next one unless a number is given; `changes` replace fields of its
-        header by tag, as in `t49=b"x"`."""
+        """Receive a message of the peer, with its next number by default; `changes` replace header fields by
+        tag, as in `t49=b"x"`."""
         if number is None:
             number = self.peer_number
             self.peer_number += 1
@@ -206,7 +207,7 @@ class Player:
         self.feed(encode_frame("FIXT.1.1", b"35=" + msg_type + SOH + text + header + body))
 
     def logon(self, body: bytes = b"", number: int | None = None) -> None:
-        """Send the peer's Logon."""
+        """Receive the peer's Logon."""
         fields = logon_fields(self.setting)
         if "141" in fields and number is None:
             self.peer_number = 1
@@ -214,7 +215,7 @@ class Player:
         self.peer(b"A", said.encode() + body, number)
 
     def feed(self, data: bytes) -> None:
-        """Have bytes arrive."""
+        """Receive bytes from the peer."""
         self.fed += data
         try:
             self.session.receive_data(data, self.now)
@@ -225,7 +226,7 @@ class Player:
     # The user
 
     def call(self, what: Callable[[], Any]) -> None:
-        """Make a call that may be refused, and then must have changed nothing."""
+        """Make a call that may be rejected; if so, it must not have changed the session."""
         before = self._standing()
         try:
             what()
@@ -238,18 +239,18 @@ class Player:
         return session.state, session.next_outgoing, session.next_incoming, self.store.resets
 
     def forward(self, frame: bytes) -> None:
-        """Pass a message on."""
+        """Forward a message."""
         self.session.forward(frame, self.now)
         self.has_forwarded = True
 
     def advance(self, seconds: float, *, wall: float | None = None) -> None:
-        """Let time pass, on the wall clock perhaps otherwise."""
+        """Advance the clocks; the wall clock by `wall` seconds if that is given."""
         self.monotonic += seconds
         self.utc += timedelta(seconds=seconds if wall is None else wall)
         self.timer()
 
     def wait(self, seconds: float) -> None:
-        """Let time pass for a caller who comes whenever something is due, though not for ever."""
+        """Advance the clocks as a caller does that handles each deadline when it is due, with a maximum."""
         end = self.monotonic + seconds
         for _ in range(_MOST_CALLS):
             due = self.session.next_deadline()
@@ -259,7 +260,7 @@ class Player:
         self.advance(max(end - self.monotonic, 0.0))
 
     def timer(self) -> None:
-        """Let everything happen that is due; it must not stay due."""
+        """Handle all due deadlines; none may stay due."""
         for _ in range(12):
             due = self.session.next_deadline()
             if due is None or due > self.monotonic:
@@ -269,13 +270,14 @@ class Player:
         raise AssertionError("a deadline that stays due")
 
     def take(self) -> None:
-        """Take events and bytes, and look at them."""
+        """Take events and bytes, and check them."""
         for event in self.session.events():
             self._look(event)
         self.written(self.session.data_to_send())
         session = self.session
         assert len(session.open_requests) <= self.config.max_open_requests
-        # And those whose answer is not confirmed; OutcomesUnknown answers as many as were open at once.
+        # The store also has requests whose answer is not confirmed; one OutcomesUnknown can answer all that
+        # were open.
         assert len(session.store.open_requests()) <= 3 * self.config.max_open_requests
         if self.store.resets != self.resets:
             self.resets = self.store.resets
@@ -292,14 +294,14 @@ class Player:
         assert session.store.next_incoming <= session.next_incoming
 
     def _begin(self, expected: int) -> None:
-        """Forget what was told: the numbers are new, or the process is."""
+        """Forget the reported numbers, because the numbers or the process are new."""
         self.first = self.expected = expected
         self.delivered.clear()
         self.explained.clear()
         self.skipped.clear()
 
     def account(self) -> None:
-        """See that whatever the session has counted was told of, or is a message of the session itself."""
+        """Check that each counted number was reported to the user, or belongs to a session message."""
         if self.lost_count and self.store.reset_unanswered:
             return
         own = {int(found[1]) for found in map(_NUMBER.search, _session_messages(self.fed)) if found}
@@ -314,7 +316,7 @@ class Player:
         assert not (self.told and isinstance(self.told[-1], SessionEnded)), f"{event} is told after the end"
         self.told.append(event)
         if isinstance(event, LoggedOn) and event.reset:
-            # A reset that is told of only now may have left messages of before this Logon to be asked for.
+            # A reset that is reported only now may have left earlier messages to be requested.
             self._begin(min(event.logon.header.msg_seq_num, self.session.next_incoming))
         if isinstance(event, MessageReceived):
             number = event.message.header.msg_seq_num
@@ -331,7 +333,7 @@ class Player:
             self.skipped.append((event.begin, event.end))
 
     def written(self, data: bytes) -> None:
-        """Look at what the session sends: whole sound messages with the numbers that are their turn."""
+        """Check that the session sends whole valid messages with consecutive numbers."""
         assert len(data) <= 2 * MAX_UNSENT + _ROOM, f"{len(data)} bytes were waiting"
         framer = Framer("FIXT.1.1", 1 << 20)
         framer.feed(data)
@@ -354,7 +356,7 @@ class Player:
     # The next connection
 
     def again(self, *, restart: bool) -> None:
-        """Begin the next connection, in the same process or in the next one."""
+        """Begin the next connection, in the same process or in a new one."""
         self.take()
         if self.session.state is not State.CLOSED:
             if self.session.state is not State.DISCONNECTED:
@@ -374,7 +376,7 @@ class Player:
 
 
 def connect(player: Player) -> None:
-    """Bring the transport up."""
+    """Connect the transport."""
     player.call(lambda: player.session.connect(player.now))
 
 
@@ -404,11 +406,11 @@ STATES: Final = (
     "silent",
     "again",
 )
-"""Where the choices begin, each reached by messages and calls."""
+"""Initial states, each reached by messages and calls."""
 
 
 def reach(player: Player, state: str) -> None:
-    """Bring a player who is not connected into a state."""
+    """Bring a player that is not connected into a state."""
     if state in ("connected", "logon requested"):
         connect(player)
     elif state != "new":
@@ -464,7 +466,7 @@ _SAID: Final = (
     (b"D", b"11=a1\x01"),
     (b"ZZ", b"58=x\x01"),
 )
-"""What the peer says: MsgType and body, which mostly belong together."""
+"""Messages of the peer: MsgType and body, which mostly match."""
 _HEADERS: Final = (
     b"",
     b"43=Y\x01122=20260821-14:00:00\x01",
@@ -484,16 +486,16 @@ _CHANGES: Final[tuple[dict[str, bytes], ...]] = (
     {"t34": b""},
 )
 QUARTERS = 4
-"""So many parts of a second are told apart."""
+"""Resolution of waiting times: parts of a second."""
 NEAREST = 32
-"""How far from the next one the number of a message that is spelt out may be."""
+"""Maximum distance of a literal message's number from the next number."""
 _SECONDS: Final = (0.0, 0.001, 1.0, 6.0, 29.9, 30.0, 31.0, 36.0, 600.0, 90_000.0)
 
 
 def check(data: bytes) -> None:
-    """Whatever comes and is called, in every state: only the documented errors are raised, what leaves are
-    sound messages in turn, nothing is delivered twice or out of turn, no number goes back, nothing is counted
-    that the user was not told of, the end is told once and last, and what waits stays within its bounds."""
+    """For any input and any calls in every state: only the documented errors are raised, the session sends
+    valid messages in order, no message is delivered twice or out of order, no number decreases, every counted
+    number is reported to the user, the end is reported once and last, and queues stay within their bounds."""
     player = play(data)
     player.timer()
     player.take()
@@ -577,7 +579,7 @@ def _peer(player: Player, choices: Choices) -> None:
 
 
 def _spell(player: Player, choices: Choices) -> None:
-    """A message of the peer, spelt out."""
+    """Receive a message of the peer that the input contains literally."""
     msg_type = choices.take(1 + choices.below(2))
     number = max(player.peer_number + (choices.below(2 * NEAREST) + NEAREST) % (2 * NEAREST) - NEAREST, 0)
     player.peer_number = max(player.peer_number, number + 1)
@@ -586,7 +588,7 @@ def _spell(player: Player, choices: Choices) -> None:
 
 
 def _feed_template(player: Player, choices: Choices) -> None:
-    """A message of the dialect, mostly under the header of the peer; whole, in two portions or damaged."""
+    """Receive a message of the dialect, mostly with the peer's header; whole, in two chunks or damaged."""
     spoken = player.setting.wire
     fields = list(choices.pick(spoken.templates))
     for _ in range(choices.below(3)):

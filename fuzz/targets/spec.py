@@ -1,4 +1,4 @@
-"""The reader of spec folders: any YAML."""
+"""Target spec: the reader of spec folders, with arbitrary YAML."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ shutil.copytree(HARBOUR, _WORK, dirs_exist_ok=True)
 
 
 def check(data: bytes) -> None:
-    """A spec folder with anything in one of its files is read, or refused with a SpecError."""
+    """A spec folder with arbitrary content in one of its files is loaded, or rejected with a SpecError."""
     choices = Choices(data)
     name = choices.pick(_FILES)
     if choices.one_in(8):
@@ -75,7 +75,7 @@ def check(data: bytes) -> None:
 
 
 def hold(name: Path, data: bytes, *, whole: bool = True) -> None:
-    """Hold the invariant to a folder with this in one file; the file alone unless `whole`."""
+    """Check the invariant for a folder with this content in one file; unless `whole`, for the file alone."""
     path = _WORK / name
     path.write_bytes(data)
     try:

@@ -1,4 +1,4 @@
-"""The durable store: its files, damaged."""
+"""Target store: the durable store with damaged files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.adapters.store_sqlite.stores import FILE, OWNER, asked, contents, ope
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 Files = Mapping[str, bytes]
-"""The files of a store by the ends of their names."""
+"""The files of a store by the suffixes of their names."""
 
 
 def _folder() -> Path:
@@ -38,7 +38,7 @@ def _files(folder: Path) -> Files:
 
 
 def _images() -> tuple[tuple[Files, tuple[Any, ...]], ...]:
-    """A store that was closed, and one whose process died; each with what it holds."""
+    """Return the files and the contents of a store that was closed, and of one whose process crashed."""
     folder = _folder()
     with opened(folder) as store:
         send(store, 12, size=300)
@@ -61,8 +61,8 @@ IMAGES: Final = _images()
 
 
 def check(data: bytes) -> None:
-    """A store whose file or log is damaged is refused with a sentence, or its numbers are those that were
-    committed last and no message or request is another."""
+    """A store whose file or log is damaged is rejected with a StoreError, or its numbers are those of the
+    last commit and no message or request differs from a committed one."""
     choices = Choices(data)
     files, truth = choices.pick(IMAGES)
     names = sorted(name for name in files if name in ("", "-wal") and files[name])
@@ -71,7 +71,7 @@ def check(data: bytes) -> None:
 
 
 def damaged(choices: Choices, data: bytes) -> bytes:
-    """Change bytes of a file at any place, or exchange pages of it."""
+    """Change bytes of a file at any offset, or copy one of its pages over another."""
     found = bytearray(data)
     for _ in range(1 + choices.below(3)):
         at = choices.below(len(data))
@@ -90,7 +90,7 @@ def damaged(choices: Choices, data: bytes) -> bytes:
 
 
 def hold(files: Files, truth: tuple[Any, ...]) -> bool:
-    """Hold the invariant to these files of a store that held `truth`; say whether the store was refused."""
+    """Check the invariant for the files of a store that contained `truth`; return whether it is rejected."""
     for old in _WORK.iterdir():
         old.unlink()
     for name, data in files.items():
