@@ -1,4 +1,4 @@
-"""A fourth adapter: a client on anyio, for asyncio and trio alike, as docs/write-an-adapter.md leads to it.
+"""A client on anyio, for asyncio and trio, as developed in docs/write-an-adapter.md.
 
 async with order_entry() as client:
     await client.send(order)
@@ -29,13 +29,13 @@ class AnyNotifier(Notifier):
         self._event = anyio.Event()
 
     def notify(self) -> None:
-        """Wake all that wait now."""
+        """Wake all current waiters."""
         if self._event.statistics().tasks_waiting:
             self._event.set()
             self._event = anyio.Event()
 
     async def wait(self, seconds: float | None) -> bool:
-        """Wait until notified, at most so long."""
+        """Wait until notified, at most `seconds`."""
         with anyio.move_on_after(seconds):
             await self._event.wait()
             return True
@@ -43,18 +43,18 @@ class AnyNotifier(Notifier):
 
 
 class AnyioAdapter(AsyncAdapter):
-    """Makes the connections of a client in a task group of its context."""
+    """Makes the connections of a client, in a task group that the client's context owns."""
 
     notifier = AnyNotifier
     current_task = staticmethod(anyio.get_current_task)
     broken = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
 
     async def before(self) -> None:
-        """A user has called: be cancelled, if that was asked for."""
+        """Raise a pending cancellation before a user's call."""
         await anyio.lowlevel.checkpoint_if_cancelled()
 
     async def after(self) -> None:
-        """A user's call has succeeded without waiting: let others run."""
+        """Let other tasks run after a user's call that succeeded without waiting."""
         await anyio.lowlevel.cancel_shielded_checkpoint()
 
     def __init__(self, plan: ConnectionPlan) -> None:
@@ -64,11 +64,11 @@ class AnyioAdapter(AsyncAdapter):
         super().__init__(plan)
 
     async def enter(self) -> None:
-        """Open the task group; by hand, because `async with` would wrap what is raised inside."""
+        """Open the task group explicitly, because `async with` would wrap exceptions raised inside."""
         self._tasks = await anyio.create_task_group().__aenter__()
 
     async def exit(self) -> None:
-        """Close the task group, in which nothing runs any more."""
+        """Close the task group, in which no task is running any more."""
         await self._tasks.__aexit__(None, None, None)
 
     def give_up(self) -> None:
@@ -82,12 +82,12 @@ class AnyioAdapter(AsyncAdapter):
         self._tasks.start_soon(self._shielded)
 
     async def finish(self) -> None:
-        """Wait for it, which the session's own deadlines keep short."""
+        """Wait for the task; the session's deadlines limit how long it takes."""
         with anyio.CancelScope(shield=True):
             await self._finished.wait()
 
     async def connect(self, attempt: Attempt) -> None:
-        """Make one connection, and keep it until it is over."""
+        """Make one connection, and run it until it ends."""
         stream = await self._dial(attempt)
         try:
             self.core.connected()
@@ -104,7 +104,7 @@ class AnyioAdapter(AsyncAdapter):
 
     async def _shielded(self) -> None:
         try:
-            with anyio.CancelScope(shield=True):  # leaving the context ends it, by a Logout
+            with anyio.CancelScope(shield=True):  # leaving the context ends the connection, with a Logout
                 await self.run()
         finally:
             self._finished.set()

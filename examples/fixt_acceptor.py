@@ -1,4 +1,4 @@
-"""A bare FIXT 1.1 acceptor on plain TCP, for this machine alone: it sends orders back.
+"""A bare FIXT 1.1 acceptor on plain TCP, reachable from this machine only, that echoes orders.
 
 One peer at a time is logged on; sequence numbers start at 1 with every Logon.
 """
@@ -13,7 +13,7 @@ from fixt_peer import Peer, arguments, settings
 from kalshi_fix_sansio.config import Role, SessionConfig
 
 GRACE = 0.2
-"""Seconds in which the end of the connection before is noticed, where the peer comes back at once."""
+"""Seconds to detect the end of the previous connection if the peer reconnects at once."""
 
 
 def serve(sock: socket.socket, config: SessionConfig, taken: Lock) -> None:
@@ -35,7 +35,7 @@ def serve(sock: socket.socket, config: SessionConfig, taken: Lock) -> None:
 
 
 def main() -> None:
-    """Serve every connection in a thread of its own."""
+    """Serve each connection in a separate thread."""
     options = arguments("Accept FIXT 1.1 sessions and send orders back.").parse_args()
     config = settings(Role.ACCEPTOR, options)
     taken = Lock()

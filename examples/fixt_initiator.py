@@ -1,4 +1,4 @@
-"""A bare FIXT 1.1 initiator on plain TCP: logged on, it does what the acceptor does; and it comes back."""
+"""A bare FIXT 1.1 initiator on plain TCP that echoes orders like the acceptor, and reconnects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RECONNECT_DELAY = 0.5
 
 
 def main() -> None:
-    """Connect, run the session to its end, and again."""
+    """Connect, run the session to its end, and repeat."""
     parser = arguments("Log on to a FIXT 1.1 acceptor and send orders back.")
     parser.add_argument("--host", required=True)
     parser.add_argument("--heartbeat", type=int, default=30, help="HeartBtInt in seconds")

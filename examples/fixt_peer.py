@@ -1,7 +1,7 @@
-"""What the two FIXT examples share: a session on a socket, and an application that sends orders back.
+"""The common part of the two FIXT examples: a session on a socket, and an application that echoes orders.
 
-The dialect, a little of FIX 5.0 SP2, has nothing to do with Kalshi; there is no signature and no TLS. For one
-of your own change its spec, `fixt_spec`: the next run generates the package `fixt.dialect` from it.
+The dialect, a small subset of FIX 5.0 SP2, is unrelated to Kalshi; there is no signature and no TLS. To use
+your own dialect, change its spec, `fixt_spec`: the next run generates the package `fixt.dialect` from it.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ from kalshi_fix_sansio.events import LogonRequested, MessageReceived
 from kalshi_fix_sansio.session import Session, reply_route
 
 SEND_TIMEOUT = 30.0
-"""Seconds a peer may leave us waiting because it does not read."""
+"""Maximum seconds to wait for a peer that does not read."""
 PROTOCOL_OPTIONS = {"quickfix": QUICKFIX, "quickfixj": QUICKFIXJ}
 SENDING_TIME_TOLERANCE = 119.0
-"""Seconds. Definitions go 121 too far, in whole ones: 120 would depend on how fast a message arrives."""
+"""Seconds. Acceptance definitions use times that are 121 whole seconds off: with 120 the result would depend
+on how fast a message arrives."""
 LINGER = 1.0
-"""Seconds the peer has for closing its end after ours."""
+"""Maximum seconds to wait for the peer to close its end after ours."""
 
 
 def arguments(description: str) -> ArgumentParser:
-    """Return a command line with what both programs need to know."""
+    """Return a parser with the arguments of both programs."""
     parser = ArgumentParser(description=description)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--comp-id", required=True, help="SenderCompID of this side")
@@ -49,7 +50,7 @@ def arguments(description: str) -> ArgumentParser:
 
 
 def settings(role: Role, options: Namespace, heart_bt_int: int = 30) -> SessionConfig:
-    """Return the settings of a strict engine."""
+    """Return the configuration of a strict session."""
     return SessionConfig(
         role=role,
         dialect=DIALECT,
@@ -67,10 +68,10 @@ def settings(role: Role, options: Namespace, heart_bt_int: int = 30) -> SessionC
 
 
 class Peer:
-    """One connection. Its numbers start at 1: what was sent on the one before is not remembered."""
+    """One connection. Its numbers start at 1: messages of earlier connections are not stored."""
 
     def __init__(self, sock: socket.socket, config: SessionConfig, admit: Callable[[], bool]) -> None:
-        """Take over a connected socket; `admit` says whether a Logon that is asked about may be accepted."""
+        """Take over a connected socket; `admit` decides whether a requested Logon is accepted."""
         self._socket = sock
         self._session = Session(config)
         self._admit = admit
@@ -78,7 +79,7 @@ class Peer:
         self._cl_ord_ids: set[str] = set()
 
     def run(self) -> None:
-        """Carry bytes and time to the session and back until it ends."""
+        """Transfer bytes between socket and session, and handle its timers, until it ends."""
         self._session.connect(_now())
         self._flush()
         while not self._session.wants_close:
@@ -95,7 +96,7 @@ class Peer:
             self._react()
 
     def close(self) -> None:
-        """Close our end, and take what is still on its way before the socket goes."""
+        """Close our end, and read the remaining bytes before closing the socket."""
         with self._socket, contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
             self._socket.settimeout(LINGER)
@@ -125,10 +126,10 @@ class Peer:
             self._session.abort("already logged on", _now())
 
     def _answer(self, event: MessageReceived) -> None:
-        """Send orders, definitions and email back as they came; refuse everything else.
+        """Echo orders, definitions and email; reject all other messages.
 
-        QuickFIX/J's application writes a definition anew, without groups of no entries, and does not say in a
-        refusal which version it speaks.
+        QuickFIX/J's application rewrites a definition without empty groups, and its rejects do not contain
+        the version it uses.
         """
         message, header = event.message, event.message.header
         if isinstance(message, NewOrderSingle):

@@ -1,4 +1,4 @@
-"""A market maker in an event loop, whichever that is: two clients, and what follows each of them."""
+"""A market maker for any event loop: two clients, and a task for the events of each."""
 
 from contextlib import suppress
 
@@ -10,26 +10,26 @@ from kalshi_fix_sansio import MarketDataRequest
 
 
 class MarketMaker:
-    """Two clients, and what is to be quoted."""
+    """Two clients, and the quoter that they share."""
 
     def __init__(self, symbol: str, orders: AsyncClient, prices: AsyncClient) -> None:
         self.quoter, self.orders, self.prices = Quoter(symbol), orders, prices
 
     async def requote(self) -> None:
-        """Send what brings the quotes to where they belong."""
+        """Send the requests that bring the quotes up to date."""
         for message in self.quoter.requests() if self.orders.is_logged_on else []:
             print(message, flush=True)
-            with suppress(NotConnectedError):  # the next logon begins afresh
+            with suppress(NotConnectedError):  # quoting restarts after the next logon
                 await self.orders.send(message)
 
     async def follow_orders(self) -> None:
-        """Take in what the venue says about the orders."""
+        """Apply the events of the order session."""
         async for event in self.orders.events():
             self.quoter.follow(event)
             await self.requote()
 
     async def follow_prices(self) -> None:
-        """Keep the book."""
+        """Apply the market data to the book."""
         books, request = self.quoter.books, MarketDataRequest.subscribe(self.quoter.symbol)
         books.apply(request)
         await self.prices.send(request)

@@ -1,4 +1,4 @@
-"""Quote around a book until Ctrl-C; what rests is cancelled at the end, also when the connection is lost.
+"""Quote around a book until Ctrl-C; resting orders are cancelled at the end, and on a disconnect.
 
     python market_maker_asyncio.py SYMBOL KEY_ID PRIVATE_KEY_PATH
 

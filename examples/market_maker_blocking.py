@@ -1,4 +1,4 @@
-"""Quote around a book until Ctrl-C; what rests is cancelled at the end, also when the connection is lost.
+"""Quote around a book until Ctrl-C; resting orders are cancelled at the end, and on a disconnect.
 
     python market_maker_blocking.py SYMBOL KEY_ID PRIVATE_KEY_PATH
 
@@ -23,15 +23,15 @@ quoter, lock = Quoter(symbol), Lock()
 
 
 def requote(orders: Client) -> None:
-    """Send what brings the quotes to where they belong."""
+    """Send the requests that bring the quotes up to date."""
     for message in quoter.requests() if orders.is_logged_on else []:
         print(message, flush=True)
-        with suppress(NotConnectedError):  # the next logon begins afresh
+        with suppress(NotConnectedError):  # quoting restarts after the next logon
             orders.send(message)
 
 
 def follow_orders(orders: Client) -> None:
-    """Take in what the venue says about the orders."""
+    """Apply the events of the order session."""
     for event in orders.events():
         with lock:
             quoter.follow(event)

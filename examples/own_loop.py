@@ -1,8 +1,8 @@
-"""The bare core in a loop of your own: one session, one socket, `selectors`. It places one order and leaves.
+"""The bare core in your own event loop: one session, one socket, `selectors`. Places one order and logs out.
 
     python own_loop.py SYMBOL
 
-There is no client here, no thread and no queue: this is all that an event loop has to do for a session.
+It uses no client, no thread and no queue: it shows all that an event loop must do for a session.
 """
 
 import selectors
@@ -27,7 +27,7 @@ def now() -> Instant:
 
 
 def act(session: Session, event: Event) -> None:
-    """Do what this program is for."""
+    """Handle an event: the program's own logic."""
     if isinstance(event, LoggedOn):
         order = NewOrderSingle(
             cl_ord_id=str(uuid4()),
@@ -45,7 +45,7 @@ def act(session: Session, event: Event) -> None:
         print(event.reason.value)
 
 
-plan = make_plan("KalshiNR", ClientConfig())  # key, address and whom to trust, from the environment
+plan = make_plan("KalshiNR", ClientConfig())  # key, address and trusted certificates, from the environment
 sock = open_socket(plan.endpoint.host, plan.endpoint.port, plan.security, plan.timeout)
 sock.setblocking(False)
 session, output = Session(plan.config), bytearray()

@@ -1,5 +1,5 @@
-"""What a market maker wants in the market, whatever loop it runs in: one bid and one offer, a fixed distance
-behind the best prices. It is given what the sessions tell, and says what to send."""
+"""The quotes of a market maker, independent of the event loop: one bid and one offer, a fixed distance behind
+the best prices. It applies the sessions' events, and returns the requests to send."""
 
 from decimal import Decimal
 from uuid import uuid4
@@ -12,25 +12,27 @@ Request = NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest
 
 
 class Quoter:
-    """Quotes `size` contracts on each side, `distance` dollars behind the best prices of the others, and no
-    side by which it would hold `most` or more."""
+    """Quotes `size` contracts on each side, `distance` dollars behind the best prices of other participants.
+
+    A side is not quoted while the position on it is `most` contracts or more.
+    """
 
     def __init__(self, symbol: str, *, size: int = 5, distance: str = "0.01", most: int = 100) -> None:
         self.symbol, self.size, self.distance, self.most = symbol, size, Decimal(distance), most
         self.books, self.orders, self.positions = OrderBooks(), Orders(), Positions()
 
     def follow(self, event: object) -> None:
-        """Take in an event of the session that has the orders; those of the other go to `books`."""
+        """Apply an event of the order session; events of the market data session are applied to `books`."""
         told = self.orders.apply(event)
         if isinstance(event, LoggedOn):
-            # The venue has cancelled what rested when the connection was lost, as the Logon asks.
+            # The venue cancelled the resting orders when the connection was lost, as requested in the Logon.
             for order in self.orders.live():
                 told += self.orders.resolve(order, is_open=False)
         for update in told:
             self.positions.apply(update)
 
     def requests(self) -> list[Request]:
-        """Return what to send now; it counts as sent."""
+        """Return the requests to send now, and record them as sent."""
         due = [request for side in Side if (request := self._request(side)) is not None]
         for request in due:
             self.orders.apply(request)
@@ -49,7 +51,7 @@ class Quoter:
         price, name = self._wanted(side), str(uuid4())
         for order in self.orders.live(self.symbol, side):
             if order.price == price or order.pending or order.state is not OrderState.OPEN:
-                return None  # it is where it belongs, or an answer is to come
+                return None  # the price is right, or an answer is pending
             if price is None:
                 return self.orders.cancel(order, name)
             return self.orders.replace(order, name, price=price, remaining=self.size)

@@ -1,6 +1,6 @@
-"""Reconcile a day: recordings or wire logs of its order and settlement sessions, in their order.
+"""Reconcile a day from recordings or wire logs of its order and settlement sessions, given in their order.
 
-What they leave in doubt is asked of drop copy; what comes out is compared with what the venue has told.
+Orders that remain uncertain are requested from drop copy; the result is compared with the venue's reports.
 """
 
 from datetime import UTC, datetime
@@ -17,12 +17,12 @@ positions, cash, settlements = Positions(), Cash(), Settlements()
 
 
 def now() -> Instant:
-    """Read the clocks."""
+    """Read both clocks."""
     return Instant(monotonic(), datetime.now(UTC))
 
 
 def tell(happened: object) -> None:
-    """Give something to the orders, and what it did to positions and cash."""
+    """Apply an event to the orders, and the resulting updates to positions and cash."""
     for update in orders.apply(happened):
         positions.apply(update)
         cash.apply(update)

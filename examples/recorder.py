@@ -1,6 +1,6 @@
 """Record market data until Ctrl-C: a file, then the markets' symbols.
 
-`kalshi-fix replay FILE` prints the books that come of it, `kalshi_fix_adapters.logs` reads it.
+`kalshi-fix replay FILE` prints the resulting books; `kalshi_fix_adapters.logs` reads the file.
 """
 
 from contextlib import suppress

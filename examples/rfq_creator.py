@@ -1,4 +1,4 @@
-"""Ask for quotes on a market, buy at the best one that comes within a second, and print what comes of it.
+"""Request quotes on a market, buy at the best one received within a second, and print the result.
 
 python rfq_creator.py SYMBOL CONTRACTS
 """

@@ -1,4 +1,4 @@
-"""Quote on every request for quotes, and confirm what is accepted, until Ctrl-C.
+"""Quote on every request for quotes, and confirm accepted quotes, until Ctrl-C.
 
 python rfq_maker.py YES_PRICE NO_PRICE
 
@@ -16,7 +16,7 @@ from kalshi_fix_sansio.trading import QuoteTerms, RfqMaker
 
 yes_price, no_price = argv[1:]
 terms = QuoteTerms(bid=yes_price, offer=no_price)
-# The second function is the last look: whoever does not want the trade any more returns False.
+# The second function is the last look: return False to decline the trade.
 maker = RfqMaker(lambda _: terms, lambda _: True, lambda: str(uuid4()))
 with suppress(KeyboardInterrupt), rfq() as client:
     print("ready", flush=True)

@@ -1,8 +1,7 @@
-"""Build sdist and wheel of both distributions and look at what a user would get.
+"""Build sdist and wheel of both distributions, and check their contents.
 
-Run by `make package`. Ends with status 1 and a sentence per fault when an archive lacks a promised file,
-carries one that does not belong there or does not import, or when an installation from the wheels alone
-lacks a command.
+Run by `make package`. Exits with status 1 and a sentence per fault if an archive lacks a required file,
+contains an unexpected file or does not import, or if an installation from the wheels alone lacks a command.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @attrs.frozen
 class Distribution:
-    """What the archives of a distribution must hold."""
+    """The required contents of a distribution's archives."""
 
     folder: Path
     packages: dict[str, Path]
-    """Import packages, each with the folder that contains it."""
+    """The import packages, each with the folder that contains it."""
     entry_points: tuple[str, ...]
     in_sdist: tuple[str, ...]
 
@@ -69,11 +68,11 @@ VENUE = Distribution(
 EXAMPLES = ("fixt_acceptor", "fixt_initiator")
 WRITTEN_WHEN_NEEDED = ("tests/fix50sp2/dialect/", "examples/fixt/dialect/")
 TESTS = ("tests/fix50sp2/test_dialect.py", "tests/session/test_second_dialect.py")
-"""They need the package that is generated for tests, and so all of codegen."""
+"""Tests that need the package generated for tests, and so all of codegen."""
 
 
 def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command and keep its output."""
+    """Run a command and capture its output."""
     found: subprocess.CompletedProcess[str] = subprocess.run(
         [str(each) for each in command],
         capture_output=True,
@@ -121,7 +120,7 @@ def import_faults(wheels: list[Path]) -> Iterator[str]:
 
 
 def sdist_faults(distribution: Distribution, sdist: Path) -> Iterator[str]:
-    """Report what a user of the source archive would miss."""
+    """Yield the files that the source archive lacks."""
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
         archive.extractall(sdist.parent, filter="data")
@@ -169,7 +168,7 @@ def install_faults(wheels: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Build all archives in a folder of their own and print every fault."""
+    """Build all archives in a temporary folder and print every fault."""
     with tempfile.TemporaryDirectory() as folder:
         built, faults = Path(folder) / "dist", []
         for distribution in (LIBRARY, VENUE):

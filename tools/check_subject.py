@@ -1,7 +1,8 @@
-"""Refuse a commit message whose subject is not in the imperative.
+"""Reject a commit message whose subject is not in the imperative.
 
-A hook of git (`pre-commit install --hook-type commit-msg`), called with the file of the message. English does
-not mark the imperative, so this looks for other forms: a label with a colon, or a first word in -s or -ed.
+A git hook (`pre-commit install --hook-type commit-msg`), called with the path of the message. English does
+not mark the imperative, so the hook searches for other forms: a label with a colon, or a first word in -s or
+-ed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ OTHER_FORMS = re.compile(
 
 
 def fault(subject: str) -> str | None:
-    """Return why a subject is refused, or None."""
+    """Return the reason for which a subject is rejected, or None."""
     first = subject.split(" ", 1)[0]
     if not first[:1].isupper():
         return "begin with a capital letter"
@@ -34,7 +35,7 @@ def fault(subject: str) -> str | None:
 
 
 def main(path: str) -> int:
-    """Judge the message in a file."""
+    """Check the commit message in a file."""
     subject = Path(path).read_text(encoding="utf-8").partition("\n")[0].strip()
     found = None if subject.startswith(("Merge ", "Revert ", "fixup! ")) else fault(subject)
     if found is not None:

@@ -1,9 +1,8 @@
-"""Ask pyright whether every public symbol of our packages has a type that all type checkers agree on, and
-whether the Python of the documentation and the examples has none but right ones.
+"""Check the types of all public symbols, of the documentation's Python and of the examples with pyright.
 
-Run by `make types`. Ends with status 1 and a line per symbol whose type is missing, unknown in part, or one
-that another type checker could infer differently, and a line per error in a page or an example. Needs no
-network.
+Run by `make types`. Exits with status 1 and a line per public symbol whose type is missing, partly unknown,
+or could be inferred differently by another type checker, and a line per error in a page or an example. Needs
+no network.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def completeness(package: str) -> dict[str, Any]:
-    """Return what pyright reports of an installed package, as it sees it from outside."""
+    """Return pyright's report on the public symbols of an installed package."""
     command = [
         sys.executable,
         "-m",
@@ -32,7 +31,7 @@ def completeness(package: str) -> dict[str, Any]:
         "--ignoreexternal",
         "--outputjson",
     ]
-    # By PATH it finds the packages of this environment.
+    # pyright finds the packages of this environment by PATH.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     env = os.environ | {"PATH": path, "VIRTUAL_ENV": sys.prefix}
     with tempfile.TemporaryDirectory() as elsewhere:
@@ -47,7 +46,7 @@ def completeness(package: str) -> dict[str, Any]:
 
 
 def faults(report: dict[str, Any]) -> list[str]:
-    """Return a line for each public symbol whose type is not wholly known."""
+    """Return a line for each public symbol whose type is not completely known."""
     found = []
     for symbol in report["symbols"]:
         if symbol["isExported"] and (not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"]):
@@ -76,9 +75,9 @@ _TAB = re.compile(r"^=== \"(.*)\"$", re.MULTILINE)
 
 
 def python_of(page: str) -> dict[str, str]:
-    """Return the Python of a page by the label of its tab, each with the blocks outside of all tabs.
+    """Return the Python of a page by tab label; each part includes the blocks outside of all tabs.
 
-    The lines keep their numbers. A page without tabs has one part, without a label.
+    Line numbers are preserved. A page without tabs has a single part with an empty label.
     """
     tabs = [(tab.start(), tab[1]) for tab in _TAB.finditer(page)]
     blocks: list[tuple[str | None, int, list[str]]] = []
@@ -97,7 +96,7 @@ def python_of(page: str) -> dict[str, str]:
 
 
 def errors_in_documentation() -> list[str]:
-    """Return a line for each error that pyright finds in the pages and the examples, in one run."""
+    """Return a line for each error that pyright finds in the pages and the examples."""
     with tempfile.TemporaryDirectory() as folder:
         shown: dict[str, str] = {}
         for number, page in enumerate(PAGES):
@@ -132,7 +131,7 @@ def errors_in_documentation() -> list[str]:
 
 
 def main() -> int:
-    """Judge each package; return the status to end with."""
+    """Check each package and the documentation; return the exit status."""
     failed = False
     for package in PACKAGES:
         report = completeness(package)

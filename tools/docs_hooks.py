@@ -1,8 +1,8 @@
-"""What `mkdocs build` does besides.
+"""Hooks of `mkdocs build`.
 
-Diagrams become pictures, terms of the glossary are linked where a page has them first, the changelog
-has what is not released yet, every page says the version, llms.txt lists the pages for programs; and links,
-docstrings and search are checked.
+They render diagrams as pictures, link the first use of each glossary term on a page, append the unreleased
+changes to the changelog, add the version to every page, and write llms.txt, the list of pages for programs.
+They check links, docstrings and search.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WIDTH = re.compile(r'width="100%"(.*?)style="max-width: ?([\d.]+)px;?"')
 ELSEWHERE = re.compile(
     r"<(?:script|img|iframe)[^>]+src=\"?https?:|<link[^>]+rel=\"?stylesheet[^>]+href=\"?https?:"
 )
-"""What a page would load from another host."""
+"""Matches the resources that a page would load from another host."""
 
 FOUND = {
     "install": "index.html#install",
@@ -43,32 +43,32 @@ FOUND = {
     "RFQ": "rfq.html",
     "prometheus": "how-to/metrics.html",
 }
-"""What the search has to find first."""
+"""Search terms, each with the address that the search must list first."""
 
 pages: list[tuple[str, str, str]] = []
-"""Title, address and first paragraph of each page that the navigation lists."""
+"""Title, address and first paragraph of each page in the navigation."""
 
 terms: dict[str, Term] = {}
-"""What pages link to the glossary."""
+"""The glossary terms that pages link."""
 
 
 def on_config(config: Any, **_: object) -> None:
-    """Say the version at the foot of every page."""
+    """Add the version to the footer of every page."""
     config.extra["release"] = VERSION
 
 
 def on_pre_build(config: Any, **_: object) -> None:
-    """Begin anew: `mkdocs serve` builds again and again in one process."""
+    """Reset the state: `mkdocs serve` builds repeatedly in one process."""
     pages.clear()
     terms.clear()
     terms.update(terms_of((Path(config.docs_dir) / GLOSSARY).read_text("utf-8")))
 
 
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
-    """Draw the diagrams now: the theme would load a script from elsewhere to draw them in the browser."""
+    """Render the diagrams: otherwise the theme would load a script from another host in the browser."""
     if page.file.src_uri.startswith("reference/tags/"):
-        page.meta["search"] = {"boost": 0.5}  # the other pages with a word in their title come first
-    # A page whose first line is a remark would have its file's name as its title.
+        page.meta["search"] = {"boost": 0.5}  # other pages with the word in their title are listed first
+    # The title of a page whose first line is a comment would be its file name.
     markdown = re.sub(r"\A<!--.*?-->\n", "", markdown)
     if page.file.src_uri == "changelog.md":
         released = (ROOT / "CHANGELOG.md").read_text("utf-8")
@@ -89,27 +89,27 @@ def on_page_content(content: str, page: Any, **_: object) -> str:
 
 
 def on_post_page(output: str, **_: object) -> str:
-    """Let long names in tables break; the index of the search is made before, of whole words."""
+    """Allow line breaks in long names in tables; the search index is built before, from whole words."""
     return with_breaks(output)
 
 
 def draw(fence: re.Match[str]) -> str:
-    """Return the picture of a diagram, shrunk to the page's width, but no further than can be read.
+    """Return the picture of a diagram, scaled to the page's width, but never below a readable size.
 
-    A number of its own keeps the ids of two diagrams on one page apart.
+    The offset in its ids keeps those of two diagrams on one page distinct.
     """
     svg = mmdr.render(fence[1]).svg().replace("merman", f"diagram-{fence.start()}")
     return f'<figure class="diagram">{" ".join(WIDTH.sub(shrink, svg, count=1).split())}</figure>'
 
 
 def shrink(found: re.Match[str]) -> str:
-    """Return attributes that give a picture a size of its own."""
+    """Return attributes that set the size of a picture."""
     width = float(found[2])
     return f'{found[1]}style="width: {width:.0f}px; min-width: {0.6 * width:.0f}px"'
 
 
 def on_post_build(config: Any, **_: object) -> None:
-    """Write llms.txt, in the order of the pages, and see that no page loads anything from elsewhere."""
+    """Write llms.txt in the order of the pages, and check that no page loads resources from other hosts."""
     lines = [f"# {config.site_name}", "", f"> {config.site_description}", ""]
     lines += [f"- [{title}]({url}): {text}" for title, url, text in pages]
     site = Path(config.site_dir)
@@ -126,7 +126,7 @@ def on_post_build(config: Any, **_: object) -> None:
 
 
 def search(site: Path) -> None:
-    """See that the search finds first what it should, by the code that browsers run, if there is node."""
+    """Check the first results of the search with the browser's code, if node is installed."""
     if (node := shutil.which("node")) is None:
         print("node is not installed: what the search finds was not looked at")
         return

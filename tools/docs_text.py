@@ -1,4 +1,4 @@
-"""What the pages of the documentation get besides their Markdown; nothing here needs mkdocs."""
+"""Processing of the documentation's pages, independent of mkdocs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUIET = frozenset(
     ["a", "abbr", "button", "code", "dt", "figure", "label", "pre", "script", "style", "svg"]
     + [f"h{level}" for level in range(1, 7)]
 )
-"""Elements in which no term is linked."""
+"""Elements in which terms are not linked."""
 EVERYDAY = frozenset(
     [
         "FIX",
@@ -39,11 +39,11 @@ EVERYDAY = frozenset(
         "yes",
     ]
 )
-"""Words of the glossary that a page uses in their usual sense too."""
+"""Glossary terms that pages also use in their everyday sense."""
 
 
 class Term(NamedTuple):
-    """A word of the glossary."""
+    """A glossary term."""
 
     anchor: str
     meaning: str
@@ -51,17 +51,17 @@ class Term(NamedTuple):
 
 
 def anchor_of(heading: str) -> str:
-    """Return the id that a heading has, such as clordid-11 of "ClOrdID (11)"."""
+    """Return the id of a heading, such as clordid-11 for "ClOrdID (11)"."""
     return re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower())
 
 
 def names_of(heading: str) -> list[str]:
-    """Return what an entry of the glossary defines: "Logon (35=A), Logout (35=5)" are two."""
+    """Return the terms that a glossary heading defines: "Logon (35=A), Logout (35=5)" defines two."""
     return re.sub(r" \(.*?\)", "", heading).split(", ")
 
 
 def terms_of(glossary: str) -> dict[str, Term]:
-    """Return the words of the glossary, given its Markdown, that are linked where a page has them first."""
+    """Return the terms to link, from the glossary's Markdown."""
     terms = {}
     for heading, definition in ENTRY.findall(glossary):
         plain = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", " ".join(definition.split())).translate(
@@ -75,10 +75,10 @@ def terms_of(glossary: str) -> dict[str, Term]:
 
 
 def with_terms(content: str, terms: dict[str, Term], glossary: str) -> str:
-    """Link each term to the glossary, whose address this is, where the page's text, as HTML, has it first."""
+    """Link the first use of each term in a page's HTML to the glossary, whose address is `glossary`."""
     if not terms:
         return content
-    # Terms that are no names may begin a sentence, and may be many.
+    # Terms that are not names may begin a sentence, and may be plural.
     spelt = {each: r"\s+".join(map(re.escape, each.split())) for each in terms}
     spelt |= {each: f"(?i:{spelt[each]})s?" for each in terms if each.islower()}
     longest_first = sorted(spelt, key=len, reverse=True)
@@ -89,7 +89,7 @@ def with_terms(content: str, terms: dict[str, Term], glossary: str) -> str:
         name = longest_first[(found.lastindex or 1) - 1]
         if name not in left:
             return found[0]
-        # One entry is explained once, whichever of its names comes first.
+        # Each entry is linked once, by the first of its names.
         left.difference_update(each for each, term in terms.items() if term.anchor == terms[name].anchor)
         title = html.escape(terms[name].meaning)
         return f'<a class="term" href="{glossary}#{terms[name].anchor}" title="{title}">{found[0]}</a>'
@@ -104,14 +104,14 @@ def with_terms(content: str, terms: dict[str, Term], glossary: str) -> str:
 
 
 def with_breaks(page: str) -> str:
-    """Let long names in tables, in a page's HTML, break where a reader would break them."""
+    """Allow line breaks between the parts of long names in tables, in a page's HTML."""
     return re.sub(
         r"<t[dh][ >].*?</t[dh]>", lambda cell: TAG.sub(r"\1", break_cell(cell[0])), page, flags=re.DOTALL
     )
 
 
 def break_cell(cell: str) -> str:
-    """Return a cell whose long words may break between their parts."""
+    """Return a cell with line breaks allowed between the parts of long words."""
     return "".join(
         piece if piece.startswith("<") else re.sub(r"[\w.(=/;:|'-]{9,}", break_word, piece)
         for piece in TAG.split(cell)
@@ -119,22 +119,22 @@ def break_cell(cell: str) -> str:
 
 
 def break_word(word: re.Match[str]) -> str:
-    """Return a long word that may break where one of its parts begins."""
+    """Return a long word with line breaks allowed before each part."""
     return re.sub(r"(?<=[a-z\d])(?=[A-Z][a-z])|(?<=[_.(=/:|])(?=\w)", "<wbr>", word[0])
 
 
 class Links(HTMLParser):
-    """What a page links to, and which anchors it has."""
+    """The links and the anchors of a page."""
 
     def __init__(self, page: str) -> None:
-        """Read a page."""
+        """Parse a page."""
         super().__init__()
         self.links: set[str] = set()
         self.anchors: set[str] = {""}
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep what an element links to, and its id."""
+        """Record the link target of an element, and its id."""
         for name, value in attrs:
             if name == "id" or (name == "name" and tag == "a"):
                 self.anchors.add(value or "")
@@ -143,11 +143,11 @@ class Links(HTMLParser):
 
 
 def broken_links(site: Path) -> Iterable[str]:
-    """Yield every link of the built site to a page, file or anchor that is not there."""
+    """Yield every link of the built site to a missing page, file or anchor."""
     pages = {path: Links(path.read_text("utf-8")) for path in site.rglob("*.html")}
     for path, page in sorted(pages.items()):
         for link in sorted(page.links):
-            if path.name == "404.html":  # it is shown at any address, and so links from the root of the host
+            if path.name == "404.html":  # it is shown at any address, so its links begin at the host's root
                 continue
             address, anchor = urldefrag(link)
             target = (path.parent / unquote(address.partition("?")[0])).resolve() if address else path
@@ -158,7 +158,7 @@ def broken_links(site: Path) -> Iterable[str]:
 
 
 def undocumented(page: str) -> Iterable[str]:
-    """Yield the public names that a page of the API, in HTML, shows without a word about them."""
+    """Yield the public names without a docstring on a page of the API, given as HTML."""
     names = re.split(r'<div class="doc doc-object doc-\w+">', page)[1:]
     for name in names:
         contents = re.search(

@@ -1,8 +1,8 @@
-"""Take stunnel and the libraries that it needs out of the machine's own distribution: no root, no install.
+"""Unpack stunnel and its libraries from the system's distribution, without root and without installing them.
 
-`python tools/fetch_stunnel.py FOLDER` asks apt, with lists of its own in a temporary folder: the machine's
-package sources are read, never changed. apt checks the signatures. FOLDER/stunnel is what to run. Nothing is
-done if the machine has stunnel, or FOLDER has one that runs.
+`python tools/fetch_stunnel.py FOLDER` uses apt with separate lists in a temporary folder: the system's
+package sources are read, never changed. apt checks the signatures. The program to run is FOLDER/stunnel. The
+script does nothing if stunnel is installed, or FOLDER contains one that runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ exec "$here/usr/bin/stunnel4" "$@"
 
 
 class UnavailableError(Exception):
-    """stunnel cannot be had here; the text says why."""
+    """stunnel is not available on this machine; the text gives the reason."""
 
 
 def fetch(folder: Path) -> None:
@@ -41,7 +41,7 @@ def fetch(folder: Path) -> None:
             "Dir::Cache": scratch,
             "APT::Sandbox::User": "",
             "APT::Install-Recommends": "false",
-            # Nothing is installed, so whoever installs something meanwhile is not in the way.
+            # No package is installed, so a concurrent installation does not interfere.
             "Debug::NoLocking": "true",
         }
         options = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
@@ -58,7 +58,7 @@ def fetch(folder: Path) -> None:
 
 
 def runs(folder: Path) -> bool:
-    """Say whether a folder has a stunnel that runs; one that was kept may be of another system."""
+    """Return whether a folder contains a stunnel that runs; a cached one may be from another system."""
     launcher = folder / "stunnel"
     return (
         launcher.is_file()
@@ -84,7 +84,7 @@ def _run(command: list[str]) -> None:
 
 
 def main() -> int:
-    """Fetch into the folder named on the command line; a failure is told, and is one."""
+    """Fetch into the folder given on the command line; print an error and return 1 on failure."""
     (folder,) = map(Path, sys.argv[1:])
     if shutil.which("stunnel4") or shutil.which("stunnel"):
         print("stunnel is installed")

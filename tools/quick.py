@@ -1,7 +1,8 @@
 """Run the quick gate: format, lint, types, import contracts, and the tests of the packages that changed.
 
-`make quick` runs it. A package of the core is tested with what is built on it; without a change, all of the
-core is. Simulation, kills, slow models and other Pythons are left to `make check`.
+`make quick` runs it. A package of the core is tested together with the packages that depend on it; without
+changes, all of the core is tested. Simulation, process kills, slow models and other Pythons are left to
+`make check`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ CORE = (
     *("scalars", "framing", "codec", "validation", "core", "session", "scenarios", "trading"),
     *("adapters/config", "adapters/engine", "adapters/loops", "adapters/net", "adapters/observe"),
 )
-"""Folders of tests that run when all of the core changed, or nothing did."""
+"""Folders of tests that run if all of the core changed, or no file did."""
 USED_BY = {
     "framing": ("framing", "session", "scenarios"),
     "codec": ("codec", "validation", "scenarios"),
@@ -24,23 +25,23 @@ USED_BY = {
     "session": ("session", "scenarios", "adapters/engine", "adapters/loops"),
     "trading": ("trading",),
 }
-"""Folders of tests for a package of the core: its own, and those of what is built on it."""
+"""Folders of tests for a package of the core: its own, and those of the packages that depend on it."""
 PACKAGES = {
     "adapters/kalshi_fix_adapters": "tests/adapters",
     "venue/kalshi_fix_venue": "tests/venue",
     "codegen": "tests/codegen",
 }
-"""Where the tests of a package's folders and modules are."""
+"""Paths of the tests of a package's folders and modules."""
 PAGES = ("tests/test_docs_text.py", "tests/test_project_docs.py", "tests/test_readme.py")
 SLOW = (
     *("*slow_model*", "test_fuzz*", "test_soak*", "test_kill*", "test_crash*", "test_day*", "*hostile*"),
     *("test_generated_encoders*", "test_order_books_wire*", "test_mutations*", "test_held_out*"),
 )
-"""Files that take longer than everything else in their folder."""
+"""Test files that take longer than the rest of their folder."""
 
 
 def changed(base: str) -> list[str]:
-    """Return the files that differ from a commit, untracked ones included."""
+    """Return the files that differ from a commit, including untracked ones."""
     commands = (["diff", "--name-only", base], ["ls-files", "--others", "--exclude-standard"])
     return [
         line
@@ -52,10 +53,10 @@ def changed(base: str) -> list[str]:
 
 
 def tests_of(path: str) -> Iterator[str]:
-    """Yield where the tests of a changed file are."""
+    """Yield the paths of the tests of a changed file."""
     folder, _, file = path.rpartition("/")
     if path.startswith("tests/"):
-        # What is no test itself is used by those of its folder; what is in no folder, by all.
+        # A helper module is used by the tests of its folder; one at the top, by all tests.
         yield from [path] if file.startswith("test_") else [folder] if folder != "tests" else _all_of_core()
     elif path.endswith(".md"):
         yield from PAGES
@@ -100,7 +101,7 @@ def main(base: str = "HEAD") -> int:
     """Run every step until one fails."""
     for command in steps(base):
         print("==", *command, flush=True)
-        tests = "pytest" in command  # the others are shown where they fail
+        tests = "pytest" in command  # the output of other commands is shown if they fail
         done = subprocess.run(command, cwd=ROOT, check=False, capture_output=not tests, text=True)
         if done.returncode:
             print(done.stdout or "", done.stderr or "", sep="", file=sys.stderr)

@@ -1,9 +1,9 @@
-"""Draw the session's states in docs/session-states.md, from the transition table itself.
+"""Draw the session's states in docs/session-states.md, from the transition table.
 
     python tools/state_diagrams.py           writes the generated part of the page
     python tools/state_diagrams.py --check   ends with status 1 if it would change anything
 
-Run by `make generate` and `make check`. What stands outside the markers is written by hand.
+Run by `make generate` and `make check`. The text outside the markers is written by hand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROLES = {
     "The initiator": frozenset({Input.LISTEN}),
     "The acceptor": frozenset({Input.CONNECT}),
 }
-"""The views, each with the inputs that never happen in it."""
+"""The diagrams, each with the inputs that never occur in it."""
 SOURCES = {
     Source.CALLER: "The caller",
     Source.PEER: "The peer",
@@ -32,7 +32,7 @@ REFUSED, STAYS = "refused", "·"
 
 
 def always_fatal() -> list[Input]:
-    """Return what closes a session whatever state it is in, once it is connected."""
+    """Return the inputs that close a session in every state after it is connected."""
     connected = set(State) - {State.DISCONNECTED, State.CLOSED}
     return [what for what in Input if all(TRANSITIONS[state][what] is State.CLOSED for state in connected)]
 
@@ -46,14 +46,14 @@ def reachable(never: frozenset[Input]) -> list[State]:
 
 
 def moves(state: State, never: frozenset[Input]) -> Iterator[tuple[Input, State]]:
-    """Yield what leads out of a state, and where to."""
+    """Yield the inputs that change a state, each with the next state."""
     for what, target in TRANSITIONS[state].items():
         if target is not None and target is not state and what not in never:
             yield what, target
 
 
 def diagram(never: frozenset[Input]) -> str:
-    """Return a Mermaid diagram of one role, without what leaves the state as it is or closes any."""
+    """Return a Mermaid diagram of one role, without inputs that keep the state or that close every state."""
     states, fatal = reachable(never), always_fatal()
     lines = ["```mermaid", "stateDiagram-v2"]
     lines += [f'    state "{state.value}" as {name(state)}' for state in states]
@@ -73,7 +73,7 @@ def name(state: State) -> str:
 
 
 def table(source: Source) -> str:
-    """Return the rows of the transition table that are about one source: state by state, input by input."""
+    """Return the transition table of one source: a row for each state, a column for each input."""
     lines = [f"| | {' | '.join(state.value for state in State)} |", f"|---|{'---|' * len(State)}"]
     for what in Input:
         if what.source is source:
@@ -83,14 +83,14 @@ def table(source: Source) -> str:
 
 
 def cell(state: State, target: State | None) -> str:
-    """Return what a table says about one state and one input."""
+    """Return the table cell for one state and one input."""
     if target is None:
         return REFUSED
     return STAYS if target is state else target.value
 
 
 def generated() -> str:
-    """Return everything between the markers."""
+    """Return the text between the markers."""
     fatal = ", ".join(what.value for what in always_fatal())
     parts = [f"Not drawn, because from every state of a connection it leads to *closed*: {fatal}.\n"]
     parts += [f"## {title}\n\n{diagram(never)}" for title, never in ROLES.items()]
@@ -100,7 +100,7 @@ def generated() -> str:
 
 
 def renewed(page: str) -> str:
-    """Return a page with its generated part as it should be."""
+    """Return a page with its generated part updated."""
     before, found, rest = page.partition(BEGIN)
     _, closed, after = rest.partition(END)
     if not found or not closed:
@@ -109,7 +109,7 @@ def renewed(page: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check the page named last, or the one in docs/."""
+    """Write or check the page given as the last argument, or the one in docs/."""
     check = "--check" in arguments
     page = Path(next((argument for argument in arguments if argument != "--check"), PAGE))
     now = page.read_text("utf-8")

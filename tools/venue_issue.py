@@ -1,4 +1,4 @@
-"""Keep one issue open that says what the venue's documents have and the spec does not, while there is any.
+"""Keep one issue open while the venue's documents differ from the spec, with the list of differences.
 
 Used by .github/workflows/venue.yml: `venue_issue.py STATUS REPORT`, with the exit status and the output of
 `python -m codegen diff`. Needs `gh` and a token that may write issues.
@@ -15,13 +15,13 @@ from pathlib import Path
 LABEL = "venue-revision"
 TITLE = "The venue's documents have changed"
 MAX_BODY = 60_000
-"""Characters; GitHub takes 65,536."""
+"""Maximum size of the text in characters; GitHub accepts 65,536."""
 QUOTED = "    it says   "
-"""What stands before the venue's own text, which is not ours to publish."""
+"""Prefix of lines that quote the venue's text, which may not be published."""
 
 
 def main(status: int, report: Path) -> int:
-    """Bring the issue up to date; return the exit status."""
+    """Update the issue; return the exit status."""
     if status not in (0, 1):
         print(f"diff ended with {status}; the issue is left as it is")
         return 1
@@ -29,7 +29,7 @@ def main(status: int, report: Path) -> int:
         gh("issue", "list", "--label", LABEL, "--state", "open", "--json", "number", "--limit", "100")
     )
     numbers = sorted(each["number"] for each in listed)
-    # Only one is kept. More were opened by hand, or by two runs at once.
+    # Only one issue is kept. Others were opened by hand, or by concurrent runs.
     spare = numbers if status == 0 else numbers[1:]
     reason = "Nothing is left to do." if status == 0 else f"See #{numbers[0]}." if numbers else ""
     for number in spare:
@@ -53,7 +53,7 @@ def main(status: int, report: Path) -> int:
 
 
 def body(report: str) -> str:
-    """The report for an issue: without the venue's text, in a block of code that nothing in it can end."""
+    """Return the report for an issue, without the venue's text, in a code fence longer than any inside it."""
     lines = [line for line in report.splitlines() if not line.startswith(QUOTED)]
     shown = re.sub("`{4,}", "```", "\n".join(lines))
     if len(shown) > MAX_BODY:
@@ -63,7 +63,7 @@ def body(report: str) -> str:
 
 
 def gh(*arguments: str, text: str = "") -> str:
-    """Run GitHub's command."""
+    """Run the `gh` command."""
     return subprocess.run(
         ["gh", *arguments], check=True, text=True, input=text, stdout=subprocess.PIPE
     ).stdout

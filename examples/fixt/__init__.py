@@ -1,7 +1,7 @@
-"""The dialect of the FIXT examples, a little of FIX 5.0 SP2, of which only the spec (`fixt_spec`) is kept.
+"""The dialect of the FIXT examples, a small subset of FIX 5.0 SP2; only its spec (`fixt_spec`) is committed.
 
-`fixt.dialect` is generated when an example is first run, and again after a change to the spec. That takes a
-clone of the repository with codegen's dependencies (`make .venv/dev.stamp`).
+`fixt.dialect` is generated when an example is first run, and again after a change to the spec. This requires
+a clone of the repository with codegen's dependencies (`make .venv/dev.stamp`).
 """
 
 from __future__ import annotations
