@@ -1,1 +1,1 @@
-"""Our engine against engines nobody here wrote; `make interop` sets them up and runs these tests."""
+"""Interoperability tests with third-party engines; `make interop` installs them and runs these tests."""

@@ -1,4 +1,4 @@
-"""Fixtures: the dictionaries as a user would write them, and the engines."""
+"""Fixtures: the dictionaries written by the documented command, and the engines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def dictionaries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let pass what QuickFIX's generated bindings do wrong under Python 3.12 and newer."""
+    """Ignore the warnings of QuickFIX's generated bindings under Python 3.12 and newer."""
     config.addinivalue_line(
         "filterwarnings", "ignore:builtin type .* has no __module__ attribute:DeprecationWarning"
     )
@@ -47,7 +47,7 @@ def engine(request: pytest.FixtureRequest) -> type[QuickfixPeer | FixcorePeer]:
 
 @pytest.fixture
 def signer() -> Signer:
-    """A throwaway key of the kind Kalshi prefers."""
+    """A temporary key of the type that Kalshi recommends."""
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return load_private_key(pem)

@@ -1,4 +1,4 @@
-"""fixcore-engine as the other side: an asyncio loop in a thread of its own."""
+"""fixcore-engine as the peer: an asyncio loop in a separate thread."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TargetCompID={target}
 
 
 class FixcorePeer(Application):
-    """One fixcore session, either side, with every check of its dictionary turned on."""
+    """One fixcore session in either role, with all dictionary checks enabled."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class FixcorePeer(Application):
         sign: Sign | None = None,
         connect_to: int | None = None,
     ) -> None:
-        """Listen on a port of its own, or connect to the port `connect_to`; files go to `folder`."""
+        """Listen on a free port, or connect to the port `connect_to`; files are written to `folder`."""
         self.inbox = Inbox()
         self.port = unused_port() if connect_to is None else connect_to
         self._desk = desk
@@ -88,7 +88,7 @@ class FixcorePeer(Application):
         self._call(self._send(msg_type, body))
 
     def close(self) -> None:
-        """Log out if need be and end the loop and its thread. The second call does nothing."""
+        """Log out if necessary, and end the loop and its thread. The second call does nothing."""
         if self._loop.is_closed():
             return
         self._call(self._stop())
@@ -107,7 +107,7 @@ class FixcorePeer(Application):
     async def _stop(self) -> None:
         if self._session.is_logged_on:
             await self._session.send_logout()
-            # Its own Logout is answered before the connection goes, as a caller of this engine would have it.
+            # Its Logout is answered before the connection is closed, as a caller of this engine expects.
             await asyncio.wait_for(self._gone.wait(), PATIENCE)
         await self._engine.stop()
 

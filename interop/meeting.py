@@ -1,4 +1,4 @@
-"""Our side and QuickFIX in either pair of roles, over as many connections as a scenario needs."""
+"""Our side and QuickFIX in either pair of roles, over any number of connections."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from kalshi_fix_sansio.session.store import StoredMessage
 from kalshi_fix_sansio.signing import Signer, logon_payload, verify_logon
 
 KEEP_NUMBERS = {"ResetOnLogon": "N"}
-"""Setting of QuickFIX under which both directions go on from one connection to the next."""
+"""Setting of QuickFIX with which the numbers of both directions continue across connections."""
 
 
 class Meeting:
-    """QuickFIX in the role opposite to `role`, and what our side needs to meet it.
+    """QuickFIX in the role opposite to `role`, and the parts that our side needs.
 
     The client of either pair sends orders, the venue sends reports.
     """
@@ -40,7 +40,7 @@ class Meeting:
         waiting: Iterable[str] = (),
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Start QuickFIX; `waiting` names the messages that it sent before there was a connection."""
+        """Start QuickFIX; `waiting` names the messages that it sends before there is a connection."""
         self.role = role
         self._signer = signer
         self._stack = contextlib.ExitStack()
@@ -94,11 +94,11 @@ class Meeting:
         return ours, logged_on
 
     def our(self, name: str) -> Message:
-        """Return a message of ours, under a name that is found again in its ClOrdID (11)."""
+        """Return a message of our side with this name as its ClOrdID (11)."""
         return scene.order(name) if self.role is Role.INITIATOR else scene.report(name)
 
     def theirs(self, name: str) -> tuple[str, Fields]:
-        """Return a message of QuickFIX, under such a name."""
+        """Return a message of QuickFIX with this name as its ClOrdID (11)."""
         order = scene.order_fields(name)
         if self.role is Role.ACCEPTOR:
             return "D", order
@@ -108,16 +108,16 @@ class Meeting:
 
     @property
     def our_type(self) -> str:
-        """MsgType of what our side sends."""
+        """MsgType of the messages that our side sends."""
         return "D" if self.role is Role.INITIATOR else "8"
 
     @property
     def their_type(self) -> str:
-        """MsgType of what QuickFIX sends."""
+        """MsgType of the messages that QuickFIX sends."""
         return "8" if self.role is Role.INITIATOR else "D"
 
     def exchange(self, ours: OurSide, *names: str) -> None:
-        """Have both sides send messages under these names, which arrive at once."""
+        """Have both sides send messages with these names, and check that they are received."""
         for name in names:
             ours.send(self.our(name))
             assert self.peer.inbox.take(self.our_type)[11] == name
@@ -127,7 +127,7 @@ class Meeting:
             assert not event.poss_dup
 
     def store(self, names: Iterable[str]) -> MemoryStore:
-        """Return a store as a session of ours leaves it that sent these messages to nobody."""
+        """Return a store with these messages as sent, of which none was delivered."""
         config, store, sent_at = scene.config(self.role), MemoryStore(), now().utc
         for name in names:
             message, seq_num = self.our(name), store.next_outgoing

@@ -1,4 +1,4 @@
-"""Our side: a Session under a thread that does nothing but carry bytes, and that can be told to lose some."""
+"""Our side: a Session driven by a thread that transfers bytes and can drop chosen messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def now() -> Instant:
 
 
 class Losses:
-    """Drops chosen messages on their way, as if the network had; numbers go on as if nothing had happened."""
+    """Drops chosen messages in transit, as if the network had lost them; sequence numbers are not changed."""
 
     def __init__(self) -> None:
         self._framer = Framer()
@@ -38,7 +38,7 @@ class Losses:
         self._types: frozenset[str] | None = frozenset()
         self.lost: list[bytes] = []
         self.passed: Counter[str] = Counter()
-        """How many messages of each type were not dropped."""
+        """Number of messages of each type that were not dropped."""
 
     def lose_next(self, msg_type: str) -> None:
         """Drop the next message of this type."""
@@ -49,11 +49,11 @@ class Losses:
         self._types = frozenset(msg_types) or None
 
     def lose_none(self) -> None:
-        """Drop nothing from now on but what `lose_next` still asks for."""
+        """Stop dropping messages, except those that `lose_next` still requires."""
         self._types = frozenset()
 
     def pass_on(self, data: bytes) -> bytes:
-        """Return the whole messages that are now complete, but for those to be dropped."""
+        """Return the messages that are now complete, without those to be dropped."""
         self._framer.feed(data)
         kept = []
         while (found := self._framer.next()) is not None:
@@ -71,7 +71,7 @@ class Losses:
 
 
 class OurSide:
-    """One connection of ours. Every call and every byte takes one lock, so the session sees one caller."""
+    """One connection of our side. All calls and transfers take one lock: the session has a single caller."""
 
     def __init__(
         self,
@@ -80,10 +80,10 @@ class OurSide:
         store: MessageStore,
         take: Callable[[Event], bool] | None = None,
     ) -> None:
-        """Take over a connected socket and begin; the peer's end need not have said anything.
+        """Take over a connected socket and begin; the peer need not have sent any data.
 
-        `take` sees every event as soon as it happens, in the thread of the connection; those for which it
-        returns True are not kept for `expect`.
+        `take` is called with every event as soon as it occurs, in the connection's thread; events for which
+        it returns True are not kept for `expect`.
         """
         self.session = Session(config, store)
         self.outgoing = Losses()
@@ -102,7 +102,7 @@ class OurSide:
         self._thread.start()
 
     def call(self, act: Callable[[Session, Instant], T]) -> T:
-        """Let `act` use the session, then have the thread write what came of it."""
+        """Call `act` with the session, then have the thread write the output."""
         with self._lock:
             result = act(self.session, now())
         self._wake.send(b"x")
@@ -113,7 +113,7 @@ class OurSide:
         return self.call(lambda session, instant: session.send(message, instant))
 
     def log_out(self) -> None:
-        """Log out, and see that the peer agrees."""
+        """Log out, and check that the peer confirms."""
         self.call(lambda session, instant: session.logout(instant))
         ended = self.expect(SessionEnded)
         assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True), ended
@@ -128,7 +128,7 @@ class OurSide:
         return event
 
     def expect_nothing(self, seconds: float) -> None:
-        """Let this time pass, in which no event may happen."""
+        """Check that no event occurs for this many seconds."""
         try:
             event = self._events.get(timeout=max(0.0, seconds))
         except queue.Empty:
@@ -136,7 +136,7 @@ class OurSide:
         raise AssertionError(f"expected nothing, got {event}")
 
     def close(self) -> None:
-        """End the thread, whatever the session is doing. The second call does nothing."""
+        """End the thread in any state of the session. The second call does nothing."""
         if self._wake.fileno() < 0:
             return
         with self._lock:
@@ -163,13 +163,13 @@ class OurSide:
     def _done(self) -> bool:
         with self._lock:
             self.session.handle_timer(now())
-            # The session makes the next part of a long resend as soon as the one before is fetched.
+            # The session produces the next part of a long resend as soon as the previous one is fetched.
             if not self._unsent:
                 self._unsent = self.outgoing.pass_on(self.session.data_to_send())
             events = self.session.events()
-            self.session.confirm()  # the queue is as good as the test itself
+            self.session.confirm()  # the test keeps the queue
             for event in events:
-                # When the peer answers a TestRequest among other things is its own affair.
+                # The time of the peer's answer to a TestRequest, relative to other messages, is unspecified.
                 if not isinstance(event, HeartbeatReceived) and not (self._take and self._take(event)):
                     self._events.put(event)
             if self._unsent:

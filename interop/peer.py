@@ -1,4 +1,4 @@
-"""What a scenario needs of the other engine, whichever it is."""
+"""The interface of the other engine that the scenarios use."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 
 Fields = Mapping[int, str]
 Desk = Callable[[str, Fields], tuple[str, Fields] | None]
-"""Takes MsgType and fields of an application message; returns MsgType and body of the answer, if any."""
+"""Maps MsgType and fields of an application message to MsgType and body of the answer, if any."""
 
 Sign = Callable[[str, int, str, str], bytes]
-"""Takes SendingTime, MsgSeqNum, SenderCompID and TargetCompID of a Logon; returns its RawData."""
+"""Called with SendingTime, MsgSeqNum, SenderCompID and TargetCompID of a Logon; returns its RawData."""
 
 PATIENCE = 30.0
-"""Seconds after which a step that did not happen fails its test; no step waits for time to pass."""
+"""Timeout of a step in seconds; no step waits for a fixed time."""
 
 
 class Inbox:
-    """Where the other engine's threads leave what the test waits for."""
+    """A queue from the other engine's threads to the test."""
 
     def __init__(self) -> None:
         self.logged_on = threading.Event()
@@ -26,7 +26,7 @@ class Inbox:
         self._messages: queue.Queue[tuple[str, Fields]] = queue.Queue()
 
     def put(self, msg_type: str, fields: Fields) -> None:
-        """Leave an application message that the engine accepted."""
+        """Add an application message that the engine accepted."""
         self._messages.put((msg_type, fields))
 
     def take(self, msg_type: str) -> Fields:
@@ -39,7 +39,7 @@ class Inbox:
         return fields
 
     def is_empty(self) -> bool:
-        """Whether everything received was taken."""
+        """Whether all received messages were taken."""
         return self._messages.empty()
 
     def wait_logged_on(self) -> None:
@@ -47,5 +47,5 @@ class Inbox:
         assert self.logged_on.wait(PATIENCE), "the other engine never logged on"
 
     def wait_logged_out(self) -> None:
-        """Wait for that side to notice the end of the session."""
+        """Wait for that side to detect the end of the session."""
         assert self.logged_out.wait(PATIENCE), "the other engine never logged out"

@@ -1,4 +1,4 @@
-"""QuickFIX as the other side: C++ threads that call back into Python."""
+"""QuickFIX as the peer: C++ threads that call back into Python."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TargetCompID={target}
 
 
 class QuickfixPeer(quickfix.Application):
-    """One QuickFIX session with every check of its dictionary turned on."""
+    """One QuickFIX session with all dictionary checks enabled."""
 
     def __init__(
         self,
@@ -63,11 +63,11 @@ class QuickfixPeer(quickfix.Application):
         settings: Mapping[str, str] | None = None,
         logon: Fields | None = None,
     ) -> None:
-        """Listen on a port of its own, or connect to the port `connect_to`; files go to `folder`.
+        """Listen on a free port, or connect to the port `connect_to`; files are written to `folder`.
 
-        `waiting` are messages sent before there is a connection: they take numbers, but reach the other side
-        only if it asks for them. `settings` are further ones of QuickFIX, or other values than those above;
-        `logon` are further fields of its Logon.
+        `waiting` are messages sent before there is a connection: they use numbers, but reach the other side
+        only if it requests them. `settings` adds to or overrides the QuickFIX settings above; `logon`
+        contains further fields of its Logon.
         """
         super().__init__()
         self.inbox = Inbox() if inbox is None else inbox
@@ -89,11 +89,11 @@ class QuickfixPeer(quickfix.Application):
             )
             + "".join(f"{name}={value}\n" for name, value in (settings or {}).items())
         )
-        # The engine keeps references, not owners: all of these must live as long as it does.
+        # The engine keeps C++ references that do not own these objects: all must live as long as it does.
         self._settings = quickfix.SessionSettings(str(path))
         self._store = quickfix.MemoryStoreFactory()
         self._log = quickfix.FileLogFactory(self._settings)
-        # The threaded acceptor: the other one frees its server socket while `stop` still uses it.
+        # The threaded acceptor, because the other one frees its server socket while `stop` still uses it.
         kind = quickfix.SocketInitiator if initiator else quickfix.ThreadedSocketAcceptor
         self._engine = kind(self, self._store, self._settings, self._log)
         for msg_type, body in waiting:
@@ -101,7 +101,7 @@ class QuickfixPeer(quickfix.Application):
         self._engine.start()
 
     def send(self, msg_type: str, body: Fields) -> None:
-        """Send an application message, or out of turn one of the session's own."""
+        """Send an application message, or a session message out of order."""
         message = quickfix.Message()
         message.getHeader().setField(quickfix.StringField(35, msg_type))
         for tag, value in body.items():
@@ -125,24 +125,24 @@ class QuickfixPeer(quickfix.Application):
         return number
 
     def wait_free(self) -> None:
-        """Wait until QuickFIX has let go of its last connection, which is after it said that it logged out. A
-        connection that comes before may be closed in place of that one."""
+        """Wait until QuickFIX has released its last connection, which happens after it reports the logout. An
+        earlier connection may be closed instead of the last one."""
         deadline = time.monotonic() + PATIENCE
         while quickfix.Session.isSessionRegistered(self._session_id):
             assert time.monotonic() < deadline, "QuickFIX never let go of its connection"
             os.sched_yield()
 
     def close(self) -> None:
-        """Log out if need be, end the engine's threads and free its session.
+        """Log out if necessary, end the engine's threads and free its session.
 
-        QuickFIX finds sessions in one table per process, by CompIDs: one that outlived its test would get
-        what the next one sends.
+        QuickFIX finds sessions in one table per process, by CompIDs: one that outlived its test would receive
+        the messages of the next one.
         """
         if self._engine is not None:
             self._engine.stop()
             self._engine = None
 
-    # Called by the engine. An exception that left one of these would end the process, so it is printed.
+    # Called by the engine. An exception raised here would end the process, so it is printed.
 
     def onCreate(self, session_id: quickfix.SessionID) -> None:  # noqa: N802
         self._session_id = session_id

@@ -1,4 +1,4 @@
-"""Messages of every type, product, session type and direction, each with all fields and with few."""
+"""Messages of every type, product, session type and direction, with all fields and with required fields."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _VALUES: dict[Kind, Any] = {
 
 @attrs.frozen
 class Place:
-    """Where a message is sent."""
+    """The context in which a message is sent."""
 
     product: str
     session: str
@@ -61,7 +61,7 @@ class Sample:
 def samples() -> Iterator[Sample]:
     """Yield every message of every place, once with all fields and once with the required ones.
 
-    A group has two entries; each has at least the field that opens it.
+    A group has two entries; each has at least its delimiter.
     """
     for layout in DIALECT.messages.values():
         for place in _places(layout):

@@ -1,4 +1,4 @@
-"""What the scenarios have in common: who is who, an order and the report that answers it."""
+"""Common parts of the scenarios: the CompIDs, an order, and the report that answers it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SYMBOL = "KXHIGHNY-26NOV21-T55"
 
 
 def config(role: Role, **settings: Any) -> SessionConfig:
-    """Return our side's settings on KalshiRT, the session type that repairs gaps by resend."""
+    """Return our configuration for KalshiRT, the session type that repairs gaps by resend."""
     sender, target = (CLIENT, VENUE) if role is Role.INITIATOR else (VENUE, CLIENT)
     return SessionConfig(
         role=role,
@@ -41,7 +41,7 @@ def config(role: Role, **settings: Any) -> SessionConfig:
 
 
 def order(cl_ord_id: str) -> NewOrderSingle:
-    """Return an order as our client sends it."""
+    """Return an order of our client."""
     return NewOrderSingle(
         cl_ord_id=cl_ord_id,
         symbol=SYMBOL,
@@ -54,12 +54,12 @@ def order(cl_ord_id: str) -> NewOrderSingle:
 
 
 def order_fields(cl_ord_id: str) -> Fields:
-    """Return the same order as the body that the other engine sends."""
+    """Return the same order as the body for the other engine."""
     return {11: cl_ord_id, 38: "10.00", 40: "2", 44: "0.55", 54: "1", 55: SYMBOL, 59: "1"}
 
 
 def report(cl_ord_id: str) -> ExecutionReport:
-    """Return the report that our venue answers the order with."""
+    """Return the report with which our venue answers the order."""
     return ExecutionReport(
         order_id=f"order-{cl_ord_id}",
         cl_ord_id=cl_ord_id,
@@ -76,7 +76,7 @@ def report(cl_ord_id: str) -> ExecutionReport:
 
 
 def desk(msg_type: str, fields: Fields) -> tuple[str, Fields] | None:
-    """Answer an order as a venue built on the other engine would."""
+    """Answer an order as a venue that uses the other engine."""
     assert msg_type == "D"
     cl_ord_id = fields[11]
     return "8", {

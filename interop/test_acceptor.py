@@ -35,7 +35,7 @@ Pair = tuple[QuickfixPeer | FixcorePeer, OurSide]
 
 @pytest.fixture
 def pair(engine: Engine, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Pair]:
-    """A client built on the other engine, logged on to our venue with a signed Logon."""
+    """A client that uses the other engine, logged on to our venue with a signed Logon."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         listener.settimeout(PATIENCE)

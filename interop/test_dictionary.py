@@ -1,4 +1,4 @@
-"""The dictionaries written from the spec load in both engines, and every message we encode passes them."""
+"""Both engines load the dictionaries written from the spec, and accept every message that we encode."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def validate(frame: bytes, pair: QuickfixPair, *, admin: bool) -> None:
 
 
 def for_fixcore(frame: bytes) -> bytes:
-    """Return a message without SOH in the data fields that fixcore does not count: its list of them is fixed,
-    whatever the dictionary says."""
+    """Return a message without SOH in the data fields that fixcore does not read by length: its list of data
+    fields is fixed and ignores the dictionary."""
     body = frame[frame.index(b"\x0135=") + 1 : -len(b"10=000\x01")]
     for tag in DATA - frozenset(DATA_LENGTH_PAIRS.values()):
         body = re.sub(rb"(?<=\x01%d=a)\x01" % tag, b".", body)

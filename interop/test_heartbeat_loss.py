@@ -1,4 +1,4 @@
-"""One side stops to answer while the connection stands: the other one asks, then ends the session."""
+"""One side stops answering on an open connection: the other sends a TestRequest, then ends the session."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.signing import Signer
 
 HEART_BT_INT = 3
-"""Seconds: the least that Kalshi allows. QuickFIX asks after 1.2 of it and gives up after 2.4, at the next of
-its ticks of a second; our side asks after 1.2 and gives up 1.2 later."""
+"""Seconds: the minimum that Kalshi allows. QuickFIX sends a TestRequest after 1.2 intervals and gives up
+after 2.4, at its next one-second tick; our side sends one after 1.2 and gives up 1.2 later."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: S
 
 
 def test_our_side_falls_silent(meeting: Meeting) -> None:
-    # QuickFIX sends no heartbeats while it waits for an answer, so our side may come to ask as well.
+    # QuickFIX sends no heartbeats while it waits for an answer, so our side may send a TestRequest too.
     ours, logged_on = meeting.connect(
         MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
     )
@@ -45,7 +45,7 @@ def test_our_side_falls_silent(meeting: Meeting) -> None:
     ended = ours.expect(SessionEnded)
     assert ended.reason is CloseReason.CONNECTION_LOST
     assert not ended.clean
-    # Our side was alive all the time: it had answered the TestRequest that came before the end.
+    # Our side was alive all the time: it answered the TestRequest before the end.
     assert ours.incoming.passed["1"] >= 1
     assert any(b"\x0135=0\x01" in frame and b"\x01112=TEST\x01" in frame for frame in ours.outgoing.lost)
 
@@ -59,19 +59,19 @@ def test_the_peer_falls_silent(meeting: Meeting) -> None:
     assert ended.reason is CloseReason.PEER_SILENT
     assert not ended.clean
     meeting.peer.inbox.wait_logged_out()
-    # The answer did not reach us, as nothing else did.
+    # The answer did not reach us, like all other messages.
     assert any(f"\x01112={asked.test_req_id}\x01".encode() in frame for frame in ours.incoming.lost)
     assert ours.outgoing.passed["1"] == 1
     assert ours.outgoing.passed["5"] == 1
 
 
 def test_one_lost_heartbeat_of_ours_is_asked_after(meeting: Meeting) -> None:
-    # On a busy machine our side, which hears nothing while QuickFIX waits, may come to ask as well.
+    # On a busy machine our side, which receives no message while QuickFIX waits, may send a TestRequest too.
     ours, _logged_on = meeting.connect(
         MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
     )
     ours.outgoing.lose_next("0")
-    # QuickFIX asks, and the answer shows it that a number is missing, which is filled over.
+    # QuickFIX sends a TestRequest; the answer shows that a number is missing, which a gap fill replaces.
     assert ours.expect(ResendServed).resent == 0
     assert ours.incoming.passed["1"] == 1
     meeting.exchange(ours, "after")

@@ -1,4 +1,4 @@
-"""A session on which nothing is sent for a minute: it stands, and heartbeats are all that passes."""
+"""A session without messages for a minute stays established, and transfers only heartbeats."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kalshi_fix_sansio.signing import Signer
 
 IDLE = 60.0
 HEART_BT_INT = 10
-"""Seconds. A heartbeat of QuickFIX may be up to 2 s late, because it looks at its clock when it has read
-nothing for a second; with 5 s that is more than the fifth of HeartBtInt after which our side asks."""
+"""Seconds. A heartbeat of QuickFIX may be up to 2 s late, because it checks its clock after a second without
+data; with 5 s that exceeds the fifth of HeartBtInt after which our side sends a TestRequest."""
 
 
 def test_a_minute_without_a_message(tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> None:
@@ -29,7 +29,7 @@ def test_a_minute_without_a_message(tmp_path: Path, dictionaries: dict[str, Path
             ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
             sessions.append((meeting, ours))
 
-        # Both pairs of roles share the minute. A TestRequest or an end would be an event.
+        # Both pairs of roles run in the same minute. A TestRequest or an end would be an event.
         until = time.monotonic() + IDLE
         for _meeting, ours in sessions:
             ours.expect_nothing(until - time.monotonic())

@@ -1,4 +1,4 @@
-"""The standard FIX50SP2 dictionary, as other engines carry it, imported: sessions run on the outcome."""
+"""Sessions run with the imported standard FIX50SP2 dictionary that is shipped with other engines."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def codegen(*arguments: object) -> str:
 def dialect(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("imported")
     left_out = codegen("import", *DICTIONARIES, "--out", folder / "spec", "--name", "standard").splitlines()
-    # Groups whose entries are opened by another group; nothing else is lost.
+    # Groups whose entries begin with another group; all other parts are imported.
     assert all("left out: no field of its own opens an entry" in line for line in left_out)
     assert len(left_out) < 12
     codegen("--spec", folder / "spec", "--out", folder / "standard", "--package", "standard")

@@ -35,7 +35,7 @@ Engine = type[QuickfixPeer] | type[FixcorePeer]
 def peer(
     engine: Engine, tmp_path: Path, dictionaries: dict[str, Path]
 ) -> Iterator[QuickfixPeer | FixcorePeer]:
-    """A venue built on the other engine: it answers every order with a report."""
+    """A venue that uses the other engine and answers every order with a report."""
     peer = engine(
         tmp_path, dictionaries[scene.PRODUCT], sender=scene.VENUE, target=scene.CLIENT, desk=scene.desk
     )

@@ -1,4 +1,4 @@
-"""The FIX Orchestra repository against the official schema, as libxml2 reads it.
+"""The FIX Orchestra repository is valid by the official schema, checked with libxml2.
 
 The schema's licence keeps it out of this project: ORCHESTRA_SCHEMA names the folder with repository.xsd.
 """

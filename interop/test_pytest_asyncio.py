@@ -1,4 +1,4 @@
-"""Our plugin for pytest beside pytest-asyncio."""
+"""Our pytest plugin together with pytest-asyncio."""
 
 from __future__ import annotations
 

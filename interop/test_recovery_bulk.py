@@ -1,8 +1,8 @@
-"""A resend of 20,000 messages from and to QuickFIX, in both roles, and what our memory does meanwhile.
+"""A resend of 20,000 messages from and to QuickFIX, in both roles, and our peak memory during it.
 
-What is measured is the peak of what Python allocates, by `tracemalloc`, from just before the connection to
-the end of the resend. Our side is nothing else; of QuickFIX, which is C++, only the fields of the message
-that it just handed over are in it. The resident size of the process would say nothing: QuickFIX keeps its
+The measure is the peak of Python's allocations, by `tracemalloc`, from just before the connection to the end
+of the resend. This includes all of our side and, of QuickFIX, which is C++, only the fields of the message
+that it last passed to Python. The resident size of the process would be meaningless: QuickFIX keeps its
 messages, copies of them and a log in the same process.
 """
 
@@ -31,20 +31,20 @@ from kalshi_fix_sansio.signing import Signer
 COUNT = 20_000
 NAMES = tuple(f"m-{number:05}" for number in range(1, COUNT + 1))
 RESEND_PATIENCE = 240.0
-"""Seconds after which the resend has failed; it takes some ten, most of them in QuickFIX."""
+"""Timeout of the resend in seconds; it takes about ten, most of them in QuickFIX."""
 PATIENT = {"MaxLatency": "240"}
-"""Setting of QuickFIX: a message may wait for its turn as long as the resend may take."""
+"""Setting of QuickFIX: a message may be as old as the resend's timeout."""
 MARGIN = 2 * 1024 * 1024
-"""Bytes that our side may take beyond the messages themselves, less than half of what those take.
+"""Bytes that our side may allocate in addition to the messages, less than half of their size.
 
-When it resends, they are in its store before; when it receives, its user keeps none of them. So this is all
-that it may take: two parts of the resend (256 KiB each, one being written and one made) or what one read
-brings (64 KiB), each in some copies and decoded, and what the codec learns of the messages' shapes.
+When it resends, the messages are already in its store; when it receives, its user keeps none of them. So this
+must cover: two parts of the resend (256 KiB each, one being written and one produced) or the data of one read
+(64 KiB), each with some copies and decoded, and the shapes that the codec compiles.
 """
 
 
 class Roll:
-    """Ticks the messages off as they come, and keeps none of them."""
+    """Checks the received messages against the expected ones, and keeps none of them."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
@@ -67,7 +67,7 @@ class Roll:
 
 
 class RollInbox(Inbox):
-    """QuickFIX's user: keeps nothing of the resend, and everything after it."""
+    """QuickFIX's user: keeps no message of the resend, and all messages after it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class RollInbox(Inbox):
 
 @pytest.fixture
 def begin() -> Iterator[Callable[[], None]]:
-    """What begins to measure; the end of the test ends it."""
+    """A function that starts the measurement, which the end of the test stops."""
     yield tracemalloc.start
     tracemalloc.stop()
 

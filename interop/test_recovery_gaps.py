@@ -25,7 +25,7 @@ LOST = ("lost-1", "lost-2", "lost-3")
 
 
 class Desk:
-    """Our side's user in one scenario."""
+    """The user of our side in one scenario."""
 
     def __init__(self, meeting: Meeting, store: MemoryStore) -> None:
         self.meeting = meeting
@@ -33,9 +33,9 @@ class Desk:
         self.ours, _logged_on = meeting.connect(store, take=self._take)
 
     def _take(self, event: Event) -> bool:
-        # When it comes is open where both sides ask; so is whether QuickFIX asks twice. It takes what it has
-        # held before it looks at a gap fill, which then begins below the number that it expects, and which
-        # it ignores: the numbers that it was to skip are missed again with the next message.
+        # If both sides send ResendRequests, their order is unspecified, and so is whether QuickFIX sends two:
+        # it processes its held messages before a gap fill, which then begins below the number that it expects
+        # and is ignored, so the numbers to skip are missing again with the next message.
         if isinstance(event, ResendServed):
             self._served.put(event)
             return True
@@ -74,7 +74,7 @@ class Desk:
             assert (fields.get(43) == "Y") is again
 
     def end_in_agreement(self) -> None:
-        """Exchange one more message each way and log out; nothing is missing then on either side."""
+        """Exchange one more message each way and log out; then no message is missing on either side."""
         peer = self.meeting.peer
         self.have_sent("last")
         self.expect_messages("last", again=False)
@@ -89,14 +89,14 @@ class Desk:
 
 @pytest.fixture
 def ahead(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Meeting]:
-    """QuickFIX, which has sent three messages that our side never saw."""
+    """QuickFIX, having sent three messages that our side did not receive."""
     with Meeting(role, tmp_path, dictionaries, signer, waiting=LOST) as meeting:
         yield meeting
 
 
 @pytest.fixture
 def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Meeting]:
-    """QuickFIX, at the beginning of its numbers."""
+    """QuickFIX, with its sequence numbers at 1."""
     with Meeting(role, tmp_path, dictionaries, signer) as meeting:
         yield meeting
 
@@ -148,7 +148,7 @@ def test_the_peer_misses_messages_in_the_middle(meeting: Meeting) -> None:
     desk.send("after")
 
     desk.expect_at_the_peer(*LOST, again=True)
-    # QuickFIX asks for everything from the gap on, and yet goes on with the message that it has held.
+    # QuickFIX requests all messages from the gap on, and still processes the message that it has held.
     desk.expect_at_the_peer("after", again=False)
     desk.expect_served(begin=3, resent=4)
     desk.end_in_agreement()
@@ -158,8 +158,8 @@ def test_both_miss_messages_in_the_middle(meeting: Meeting) -> None:
     desk = Desk(meeting, MemoryStore())
     desk.have_sent(*LOST, lost=True)
     desk.send(*LOST, lost=True)
-    # The TestRequest tells QuickFIX that something is missing; its ResendRequest, which comes first, and its
-    # Heartbeat tell our side.
+    # The TestRequest shows QuickFIX that messages are missing; its ResendRequest, which is sent first, and
+    # its Heartbeat show it to our side.
     desk.ours.call(lambda session, now: session.test_request(now))
 
     desk.expect_gap(2, 4)

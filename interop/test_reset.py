@@ -1,4 +1,4 @@
-"""Numbers that start again, or jump, while both sides are far from their beginning."""
+"""Sequence numbers that are reset, or jump, while both sides have high numbers."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_peers_logon_resets_in_a_gap(start: Start) -> None:
     ours.expect(GapDetected)
     meeting.peer.send(*RESETTING_LOGON)
 
-    # What was missing has no number any more, and neither has what was held behind it.
+    # After the reset, the missing messages and the held ones have no number any more.
     assert ours.expect(MessagesLost) == MessagesLost(3, 4)
     assert ours.expect(LoggedOn).reset
     meeting.exchange(ours, "after")
@@ -91,7 +91,7 @@ def test_our_logon_resets_in_the_middle(start: Start, role: Role) -> None:
 
 
 def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
-    """QuickFIX's acceptor cannot reset in the middle: it answers our answer by one more such Logon."""
+    """QuickFIX's acceptor cannot reset during a session: it answers our answer with another such Logon."""
     meeting = start(Role.INITIATOR)
     ours, _logged_on = meeting.connect(MemoryStore())
     meeting.exchange(ours, "before")

@@ -1,4 +1,4 @@
-"""Other people's clients against the simulated venue: from logon to logout."""
+"""Third-party clients with the simulated venue: from logon to logout."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def venue(shared: Venue) -> Iterator[Venue]:
     shared.reset()
 
 
-# kalshi-sdk: the other client for Kalshi's FIX, over TLS, with an RSA key, which is the only kind it knows.
+# kalshi-sdk: the other client for Kalshi's FIX, over TLS, with an RSA key, the only kind that it supports.
 
 
 class Sdk:
-    """A session of kalshi-sdk, and what it was told."""
+    """A session of kalshi-sdk, and the messages that it received."""
 
     def __init__(self, venue: Venue, name: str, **settings: Any) -> None:
         options: Any = venue.options(session=name)
@@ -150,7 +150,7 @@ def test_kalshi_sdk_keeps_a_book(venue: Venue) -> None:
             book = books.get(SYMBOL)
             assert book is not None
             assert [(level.price, level.size) for level in book.bids] == [(Decimal("0.40"), Decimal(7))]
-            # It reads a new level, too, but its book knows no MDUpdateAction New, and leaves it out.
+            # It decodes a new level too, but its book does not support MDUpdateAction New, and ignores it.
             other.sell(SYMBOL, 3, "0.44")
             [level] = (await sdk.next(market_data.MarketDataIncrementalRefresh)).entries
             assert (level.md_update_action, level.md_entry_px) == ("0", Decimal("0.44"))
@@ -186,7 +186,7 @@ def test_kalshi_sdk_with_a_wrong_key_is_refused(venue: Venue) -> None:
     assert venue.logged_on() == ()
 
 
-# QuickFIX, with the dictionaries that are written from the spec, and every check that it has turned on.
+# QuickFIX, with the dictionaries written from the spec, and all checks enabled.
 
 
 @contextlib.contextmanager

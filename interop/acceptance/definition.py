@@ -1,9 +1,9 @@
-"""Reads acceptance definitions: one step a line.
+"""Read acceptance definitions, which have one step per line.
 
-`I` sends a message to the engine and `E` expects one from it; `iCONNECT` and `iDISCONNECT` are the player's,
-`eCONNECT` and `eDISCONNECT` the engine's. `I2,` and so on name one of several connections. `R` answers where
-the engine began, and is the same as `I`. Lines that begin otherwise are no steps, as for the engines that the
-definitions were written for.
+`I` sends a message to the engine and `E` expects one from it; `iCONNECT` and `iDISCONNECT` are the player's
+actions, `eCONNECT` and `eDISCONNECT` the engine's. `I2,` and so on select one of several connections. `R` is
+an answer to the engine, and the same as `I`. Other lines are ignored, as by the engines that the definitions
+were written for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STEP = re.compile(r"([IEieR])(?:([0-9]),)?(.*)")
 
 
 class Action(Enum):
-    """What a step does."""
+    """The action of a step."""
 
     SEND = "send"
     EXPECT = "expect"
@@ -41,7 +41,7 @@ _ACTIONS = {
 
 @attrs.frozen
 class Step:
-    """One line of a definition."""
+    """One step: a line of a definition."""
 
     action: Action
     connection: int
@@ -57,34 +57,33 @@ class Step:
 
 @attrs.frozen
 class Definition:
-    """One file."""
+    """One definition file."""
 
     name: str
     steps: tuple[Step, ...]
 
     @property
     def connections(self) -> int:
-        """How many connections it uses at once."""
+        """Number of simultaneous connections."""
         return len({step.connection for step in self.steps})
 
     @property
     def heart_bt_int(self) -> str:
-        """HeartBtInt (108) of its first Logon that has one which can be agreed on."""
+        """The first valid HeartBtInt (108) of its Logons."""
         found = (step.value(108) for step in self.steps)
         return next((value for value in found if value is not None and value.isdigit()), "30")
 
 
 def read(path: Path) -> Definition:
-    """Read a definition; a line that only looks like a step is a ValueError."""
+    """Read a definition; raise ValueError for a malformed step."""
     return _parse(path, path.read_text("latin-1"))
 
 
 def read_all(folder: Path, default_appl_ver_id: str = "") -> list[Definition]:
     """Read every definition in a folder.
 
-    A `default_appl_ver_id` takes the place of the DefaultApplVerID (1137) that most of them have, so that
-    those written for another version are played with the one that the engine speaks. One that is there
-    because it is wrong stays.
+    `default_appl_ver_id` replaces the DefaultApplVerID (1137) that most of them have, so definitions written
+    for another version are played with the engine's version. A value that is wrong on purpose is kept.
     """
     texts = {path: path.read_text("latin-1") for path in sorted(folder.rglob("*.def"))}
     found = Counter(value for text in texts.values() for value in _DEFAULT_APPL_VER_ID.findall(text))
@@ -122,8 +121,8 @@ def _step(text: str, number: int, path: Path) -> Step:
 def turned(definition: Definition) -> Definition:
     """Return the definition for the other role: the engine connects and sends its Logon first.
 
-    Nothing else differs between the roles: each `iCONNECT` becomes `eCONNECT`, and the Logon that was the
-    answer becomes the question. Where a bad Logon had no answer, the engine's Logon is what it always is.
+    The roles differ only in this: each `iCONNECT` becomes `eCONNECT`, and the Logon that was the answer is
+    sent first. If a bad Logon had no answer, the engine's usual Logon is expected.
     """
     steps: list[Step] = []
     since_connect = 0

@@ -1,4 +1,4 @@
-"""The programs under test, each as a process of its own."""
+"""The programs under test, each in a separate process."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.adapters.net.peers import unused_port
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 COMP_ID, PEER_COMP_ID = "ISLD", "TW"
-"""The engine's own CompID in the definitions, and the player's."""
+"""CompIDs of the engine and of the player in the definitions."""
 
 
 class Engine(Protocol):
-    """A running program, and how a definition gets a connection with it."""
+    """A running program to which definitions connect."""
 
     def connect(self) -> socket.socket:
         """Return the next connection."""
@@ -27,7 +27,7 @@ class Engine(Protocol):
 
 
 class AcceptorEngine:
-    """examples/fixt_acceptor.py: it listens on a port that it tells, the player connects."""
+    """examples/fixt_acceptor.py: it listens on a port that it prints; the player connects."""
 
     def __init__(self, *options: str) -> None:
         self._process = _start("fixt_acceptor.py", "--port", "0", *options)
@@ -45,7 +45,7 @@ class AcceptorEngine:
 
 
 class InitiatorEngine:
-    """examples/fixt_initiator.py: the player listens, it connects and comes back."""
+    """examples/fixt_initiator.py: the player listens; it connects and reconnects."""
 
     def __init__(self, heart_bt_int: str, *options: str) -> None:
         self._port = unused_port()
@@ -53,7 +53,7 @@ class InitiatorEngine:
         self._process = _start("fixt_initiator.py", *arguments, *options)
 
     def connect(self) -> socket.socket:
-        """Listen for its next connection, and only for this one: one that waits unanswered would go stale."""
+        """Accept its next connection only: a later one left waiting would time out."""
         with socket.create_server(("127.0.0.1", self._port)) as listener:
             listener.settimeout(3 * PATIENCE)
             return listener.accept()[0]
@@ -66,7 +66,7 @@ class InitiatorEngine:
 def _start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
     names = ("--comp-id", COMP_ID, "--peer-comp-id", PEER_COMP_ID)
     command = [sys.executable, str(EXAMPLES / program), *arguments, *names]
-    # The first run of an example generates its dialect, which takes longer than a definition waits.
+    # The first run of an example generates its dialect, which takes longer than a definition's timeout.
     subprocess.run([sys.executable, "-c", "import fixt.dialect"], cwd=EXAMPLES, check=True)
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 

@@ -1,7 +1,7 @@
-"""Takes QuickFIX's acceptance definitions out of the source package of the machine's own distribution.
+"""Unpack QuickFIX's acceptance definitions from the source package of the system's distribution.
 
-`python -m interop.acceptance.fetch FOLDER` asks apt, with lists of its own in a temporary folder: the
-machine's package sources are read, never changed, and nothing is installed. apt checks the signatures.
+`python -m interop.acceptance.fetch FOLDER` uses apt with separate lists in a temporary folder: the system's
+package sources are read, never changed, and no package is installed. apt checks the signatures.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _WANTED = re.compile(r"[^/]+/test/definitions/(server/fix50sp2/[^/]+\.def)")
 
 
 class UnavailableError(Exception):
-    """The definitions cannot be had here; the text says why."""
+    """The definitions are not available on this machine; the text gives the reason."""
 
 
 def fetch(folder: Path) -> int:
-    """Put the definitions into a folder, unless it is there; return how many it holds.
+    """Put the definitions into a folder unless it exists; return their number.
 
     Raises:
         UnavailableError: there is no apt, or its sources do not have the package.
@@ -68,7 +68,7 @@ def _apt(command: list[str], scratch: Path) -> None:
 
 
 def _write_sources(parts: Path) -> None:
-    """Repeat the machine's package sources as sources of source packages."""
+    """Write the system's package sources as sources of source packages."""
     parts.mkdir()
     one_line = [APT / "sources.list", *sorted((APT / "sources.list.d").glob("*.list"))]
     lines = [line for path in one_line if path.is_file() for line in path.read_text().splitlines()]
@@ -94,7 +94,7 @@ def _extract(archive: Path, folder: Path) -> None:
 
 
 def main() -> None:
-    """Fetch into the folder named on the command line; a failure is told, and is not an error."""
+    """Fetch into the folder given on the command line; a failure is printed, with exit status 0."""
     (folder,) = map(Path, sys.argv[1:])
     try:
         said = f"{fetch(folder)} acceptance definitions of QuickFIX in {folder}"

@@ -1,4 +1,4 @@
-"""Plays one definition against an engine: sends, expects, connects, waits."""
+"""Play one definition against an engine: send, expect, connect and wait."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from interop.acceptance.definition import Action, Definition, Step
 from interop.acceptance.wire import difference, frame_complaint, to_wire
 
 PATIENCE = 10.0
-"""Seconds a step waits for the engine, beyond what HeartBtInt makes it wait."""
+"""Timeout of a step in seconds, in addition to the time that follows from HeartBtInt."""
 _HEAD = re.compile(rb"8=[^\x01]*\x019=([0-9]{1,6})\x01")
 _CHECK_SUM_SIZE = 7
 
 Open = Callable[[], socket.socket]
-"""Returns a connection to the engine: one it accepts, or one it has opened."""
+"""Returns a connection to the engine, opened by either side."""
 
 
 class Failure(Exception):
-    """The engine did something else than the definition says."""
+    """The engine's behaviour differs from the definition."""
 
 
 class _Connection:
@@ -70,7 +70,7 @@ def play(definition: Definition, connect: Open) -> None:
     """Play a definition to its end.
 
     Raises:
-        Failure: with the line of the definition at which the engine did something else.
+        Failure: the engine's behaviour differs; its text contains the line of the definition.
     """
     connections: dict[int, _Connection] = {}
     try:

@@ -1,4 +1,4 @@
-"""Every definition against the acceptor, and turned round against the initiator."""
+"""Every definition against the acceptor, and with reversed roles against the initiator."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from interop.acceptance.player import play
 FOLDER = os.environ.get("ACCEPTANCE_DEFINITIONS", "")
 DEFAULT_APPL_VER_ID = os.environ.get("DEFAULT_APPL_VER_ID", "")
 LIKE = os.environ.get("ACCEPTANCE_LIKE") or "quickfix"
-"""Which engine the definitions were written for."""
+"""The engine that the definitions were written for."""
 DEFINITIONS = read_all(Path(FOLDER), DEFAULT_APPL_VER_ID) if FOLDER else []
 ONE_AT_A_TIME = [each for each in DEFINITIONS if each.connections == 1]
-"""A second connection at once is the peer's doing, so only an acceptor has to deal with it."""
+"""Definitions with a single connection. The peer opens a second one, so it concerns only an acceptor."""
 WORKERS = 8
-"""Definitions played at once. They spend their time waiting."""
+"""Number of definitions played in parallel. They spend most of their time waiting."""
 
 pytestmark = pytest.mark.skipif(
     not DEFINITIONS,
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class _Engines:
-    """Engines by what they were started with; each plays one definition at a time."""
+    """Running engines by their settings; each plays one definition at a time."""
 
     def __init__(self) -> None:
         self._idle: dict[str | None, SimpleQueue[Engine]] = {}
@@ -61,7 +61,7 @@ Results = Mapping[tuple[str, str], Future[None]]
 
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest) -> Iterator[Results]:
-    """What becomes of every definition that is asked for, played side by side."""
+    """The results of all selected definitions, played in parallel."""
     wanted = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
     engines = _Engines()
     found: dict[tuple[str, str], Future[None]] = {}

@@ -1,4 +1,4 @@
-"""Messages of definitions on the wire: what is sent, and whether what came is what was expected."""
+"""Wire messages of definitions: encoding of those to send, and comparison with those expected."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SOH = "\x01"
 _TIME = re.compile(r"<TIME(?:([+-])([0-9]+))?>")
 _TIMESTAMP = re.compile(r"[0-9]{8}-[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?")
 _TIMES = frozenset({42, 52, 60, 122})
-"""Tags whose value need only have the form of a time."""
+"""Tags whose value only needs the form of a time."""
 _UNSAID = frozenset({52, 60})
-"""Times that some definitions do not mention where they must be: every message has the first, every order the
-second."""
+"""Times that some definitions omit although they are required: the first in every message, the second in
+every order."""
 _ENVELOPE = frozenset({9, 10})
-"""Tags whose value depends on all others, and is checked against them."""
+"""Tags whose value depends on all other fields, and is checked against them."""
 _WORDING = frozenset({58})
-"""Text for people: that it is there counts, not what it says."""
+"""Free text: only its presence is compared."""
 Field = tuple[int, str]
 
 
@@ -39,7 +39,7 @@ HEADER = frozenset(_tags(DIALECT.header))
 
 
 def to_wire(text: str) -> bytes:
-    """Return what a step sends: times put in, BodyLength and CheckSum added unless it gives its own."""
+    """Return the bytes of a step's message, with times, and with BodyLength and CheckSum if it lacks them."""
     now = datetime.now(UTC)
     message = _TIME.sub(lambda found: _time(now, found[1], found[2]), text)
     if not message.startswith("8="):
@@ -68,7 +68,7 @@ def fields(text: str) -> list[Field]:
 
 
 def frame_complaint(frame: bytes) -> str | None:
-    """Say what is wrong with BodyLength and CheckSum of a message from the engine, or None."""
+    """Return the fault in BodyLength or CheckSum of a message from the engine, or None."""
     text = frame.decode("latin-1")
     found = re.fullmatch(rf"(8=[^{SOH}]*{SOH}9=([0-9]+){SOH}(.*))10=([0-9]{{3}}){SOH}", text, re.DOTALL)
     if found is None:
@@ -81,7 +81,7 @@ def frame_complaint(frame: bytes) -> str | None:
 
 
 def difference(expected: str, actual: str) -> str | None:
-    """Say how a message differs from the expected one, or None.
+    """Return how a message differs from the expected one, or None.
 
     The order of header fields counts, the order of body fields does not.
     """
