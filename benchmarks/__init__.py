@@ -1,1 +1,1 @@
-"""What the library costs, measured beside other engines in one run: `make bench`."""
+"""Benchmarks of the library and of other engines, measured in one run: `make bench`."""

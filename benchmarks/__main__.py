@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, print, compare, write what the documentation shows."""
+"""Measure all cases, print and compare the results, and write the documentation's charts and tables."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--into", type=Path, help="write to this folder, and leave the tree as it is")
     parser.add_argument("--docs", action="store_true", help="measure nothing: write charts and pages again")
     arguments = parser.parse_args()
-    # QuickFIX's generated bindings lack an attribute that newer Pythons ask for.
+    # QuickFIX's generated bindings lack an attribute that newer Pythons require.
     warnings.filterwarnings(
         "ignore", message="builtin type .* has no __module__", category=DeprecationWarning
     )

@@ -27,7 +27,7 @@ def resident() -> float:
 
 
 def chunks(count: int) -> Iterator[tuple[bytes, datetime]]:
-    """Yield reports as a socket gives them, with the time; no two have the same names, number or time."""
+    """Yield chunks of reports as read from a socket, with the time; ids, numbers and times are unique."""
     pending, reports = bytearray(), [samples.report(number) for number in range(samples.COUNT)]
     for number in range(count):
         moment = samples.NOON + timedelta(microseconds=number)
@@ -83,7 +83,7 @@ def books(levels: int, *counts: int) -> dict[int, float]:
 
 
 def main(what: str, *numbers: int) -> object:
-    """Measure what the command line names."""
+    """Run the measurement given on the command line."""
     return million(*numbers) if what == "million" else books(*numbers)
 
 

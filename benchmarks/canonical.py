@@ -1,4 +1,4 @@
-"""One form for the values that different engines give, to see that they are the same."""
+"""A canonical form of the values that engines return, to check that they are equal."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 
 class DifferentError(Exception):
-    """Two engines do not agree about the same bytes."""
+    """Two engines return different values for the same bytes."""
 
 
 def sending_time(moment: datetime) -> str:
-    """Return a time as FIX has it."""
+    """Return a time in FIX format."""
     return f"{moment:%Y%m%d-%H:%M:%S}.{moment.microsecond // 1000:03d}"
 
 
 def text(value: Any) -> str:
-    """Return a value as FIX has it."""
+    """Return a value in FIX format."""
     if isinstance(value, bool):
         return "Y" if value else "N"
     if isinstance(value, Enum):
@@ -27,7 +27,7 @@ def text(value: Any) -> str:
 
 
 def canonical(values: Iterable[Any]) -> tuple[str, ...]:
-    """Return values as FIX has them."""
+    """Return values in FIX format."""
     return tuple(map(text, values))
 
 
@@ -43,7 +43,7 @@ def levels(book: Any) -> list[tuple[str, str]]:
 
 
 def require_equal(what: str, values: dict[str, Any]) -> None:
-    """Raise DifferentError unless all engines gave the same."""
+    """Raise DifferentError unless all engines returned equal values."""
     (first, expected), *others = values.items()
     for name, value in others:
         if value != expected:

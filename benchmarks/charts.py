@@ -65,7 +65,7 @@ def write(results: Sequence[Result], folder: Path = FOLDER) -> None:
 
 
 def bar_chart(title: str, values: Iterable[tuple[str, float]]) -> str:
-    """Draw one bar for each engine, the shortest on top; and how many times ours it is."""
+    """Draw one bar for each engine, the shortest on top, labelled with its ratio to ours."""
     ordered = sorted(values, key=lambda pair: pair[1])
     most, ours = max(value for _, value in ordered), dict(ordered).get(OURS)
     room = _WIDTH - _LEFT - _RIGHT
@@ -106,7 +106,7 @@ def line_chart(title: str, unit: str, points: Sequence[tuple[int, float]]) -> st
     for x, y in points:
         across, down = place(x, y)
         parts.append(f'<circle class="o" cx="{across:.1f}" cy="{down:.1f}" r="3.5"/>')
-        if across - written >= 45:  # otherwise it would stand in the one before
+        if across - written >= 45:  # otherwise it would overlap the previous label
             written = across
             parts += [
                 f'<text x="{across:.1f}" y="{down - 10:.1f}" text-anchor="middle">{_short(y)}</text>',

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.fixture`: what a reset of the testing venue costs, in logons and logouts.
+"""`python -m benchmarks.fixture`: the cost of a reset of the testing venue, compared with a logon and logout.
 
 The pytest fixture `kalshi_venue` resets its venue between two tests. For each way to the venue, in turns: a
 logon and logout of a blocking client, and a reset after a client has logged on, traded and logged out.

@@ -1,5 +1,4 @@
-"""How a figure is measured: in rounds that run all contenders in turn, so that other load on the machine
-affects all of them alike."""
+"""Measurement in rounds that run all contenders in turn, so other load on the machine affects all equally."""
 
 from __future__ import annotations
 
@@ -32,22 +31,22 @@ class Contender:
     case: str
     engine: str
     run: Callable[[], object]
-    """Does the task once, or `per_call` times."""
+    """Performs the task once, or `per_call` times."""
     per_call: int = 1
     max_calls: int = 100_000
-    """Most calls in one batch; 1 for a call that takes long by itself."""
+    """Maximum number of calls in one batch; 1 for a slow call."""
     prepare: Callable[[], object] | None = None
     """Called before each batch, outside of the time."""
 
 
 def _tuple(values: Iterable[float]) -> tuple[float, ...]:
-    """Convert the list that JSON has instead."""
+    """Convert the list loaded from JSON to a tuple."""
     return tuple(values)
 
 
 @attrs.frozen
 class Result:
-    """What a contender took, in microseconds for one task."""
+    """The time of a contender in microseconds per task."""
 
     case: str
     engine: str
@@ -56,7 +55,7 @@ class Result:
     python: str
     machine: str
     unit: str = "us"
-    """What the numbers are, where they are not microseconds: `MiB`."""
+    """Unit of the numbers, if not microseconds: `MiB`."""
     rounds: tuple[float, ...] = attrs.field(default=(), converter=_tuple)
     """The figure of each round, where ratios are taken round by round."""
 
@@ -140,7 +139,7 @@ def _batch(entry: Contender, number: int) -> float:
 
 
 def in_turn(runs: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
-    """Call functions that measure by themselves, each once in a round and another one first each time.
+    """Call functions that return measurements, each once per round, starting with a different one each round.
 
     Returns:
         What each of them returned, round by round.

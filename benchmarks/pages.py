@@ -1,6 +1,6 @@
-"""The parts of the documentation that `make bench` writes, from the results and nothing else.
+"""The parts of the documentation that `make bench` generates from the results.
 
-What stands outside the markers is written by hand, and so are the paragraphs of `not_reached.md`, one for
+The text outside the markers is written by hand, and so are the paragraphs of `not_reached.md`, one for
 each target that was missed. They take their figures from the results: `{{us | CASE | ENGINE}}`,
 `{{ratio | TARGET}}`.
 """
@@ -22,7 +22,7 @@ _FIGURE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 
 def render(results: Sequence[Result], prose: str) -> dict[str, str]:
-    """Return what stands between each pair of markers."""
+    """Return the text between each pair of markers."""
     first = results[0]
     return {
         "run": f"Python {first.python}, {first.machine}.",
@@ -63,7 +63,7 @@ def explanations(results: Sequence[Result], prose: str) -> Iterator[str]:
     """Yield the paragraphs about targets that were missed, with figures.
 
     Raises:
-        KeyError: a paragraph is about a target or a figure that there is not.
+        KeyError: a paragraph refers to a missing target or figure.
     """
     known = {target.key for target in TARGETS}
     lost = {target.key for target in missed(results)}

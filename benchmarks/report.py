@@ -18,7 +18,7 @@ SLACK = 1.35
 """How much worse a ratio may be than the committed one before `make bench-quick` fails: a machine that others
 use as well moves single ratios by a quarter."""
 RATES = ("f: an order of", "i:", "n: an order")
-"""How the cases begin where it matters how many there are in a second."""
+"""Prefixes of the cases for which the rate per second is shown too."""
 SAME, WORSE = "as committed", "WORSE"
 
 
@@ -57,7 +57,7 @@ def table(results: Sequence[Result]) -> list[str]:
 
 
 def ratios(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
-    """Return what was to be reached: name, found, wanted, whether it was."""
+    """Return the targets: name, measured ratio, bound, and whether the bound was met."""
     keyed = by_key(results)
     rows = []
     for target in TARGETS:
@@ -94,6 +94,6 @@ def shown(value: float, unit: str = "us") -> str:
 
 
 def _cell(case: str, value: float, unit: str) -> str:
-    """Return a number with its unit, where a rate is asked for with that too."""
+    """Return a number with its unit, and the rate for cases in `RATES`."""
     text = shown(value, unit)
     return f"{text}, {1e6 / value:,.0f}/s" if case.startswith(RATES) else text

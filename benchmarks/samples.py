@@ -33,8 +33,8 @@ KEY_ID = "0b3f9c1e-6a37-4a7c-9d1b-2f6f1d1f0c11"
 VENUE = "KalshiNR"
 NOON = datetime(2026, 8, 17, 16, 0, 0, 123000, tzinfo=UTC)
 COUNT = 1000
-"""How many different messages are gone through in turn: more values than anything remembers, and no branch or
-cache of the processor learns them by heart."""
+"""Number of different messages used in turn: more values than any cache of the code or the processor, and too
+many for branch prediction to learn."""
 MARKETS = tuple(f"KXHIGH{city}-26AUG{day}-B80" for city in ("NY", "CH", "MI", "AU") for day in (17, 18))
 SYMBOL = MARKETS[0]
 BURST_STEP = timedelta(microseconds=1370)
@@ -65,12 +65,12 @@ TAGS = (*FLAT_TAGS, 137, 138, 1704)
 
 
 def identifier(kind: str, number: int) -> str:
-    """Return a name as programs make them, the same in every run."""
+    """Return an id like those that programs generate, the same in every run."""
     return str(uuid5(NAMESPACE_OID, f"{kind} {number}"))
 
 
 def cents(number: int) -> Decimal:
-    """Return a price as most markets have it, a whole cent in dollars."""
+    """Return a price in dollars, in whole cents, as in most markets."""
     return Decimal(1 + number * 7919 % 99) / 100
 
 
@@ -145,7 +145,7 @@ def session_config(session_type: str = VENUE, **more: Any) -> SessionConfig:
 def values_reader() -> Callable[[Any], tuple[Any, ...]]:
     """Return a new function that reads 20 values of a typed report, three of them in groups.
 
-    Each engine has one of its own: CPython adapts the code of a function to the classes that it meets.
+    Each engine has a separate one, because CPython specializes a function's code to the classes it uses.
     """
     values = ", ".join(f"report.{name}" for name in _TWENTY)
     read: Callable[[Any], tuple[Any, ...]] = eval(f"lambda report: ({values})")  # noqa: S307 - of the table above
@@ -163,7 +163,7 @@ def moments(count: int = 1000) -> list[datetime]:
 
 
 def order_headers() -> Iterator[Header]:
-    """Yield headers for orders for ever: number and time are never those of the one before."""
+    """Yield headers for orders without end: number and time differ from those of the previous header."""
     made = [header("D", 1000 + n, moment, to_venue=True) for n, moment in enumerate(moments())]
     return cycle(made)
 

@@ -1,4 +1,4 @@
-"""The ratios that are to be reached, each within one run."""
+"""The target ratios, each within one run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Key = tuple[str, str]
 
 @attrs.frozen
 class Target:
-    """A ratio of two results that is to be at least, or at most, some number."""
+    """A ratio of two results with a lower or upper bound."""
 
     key: str
     """Its name in `not_reached.md`."""
@@ -43,19 +43,19 @@ class Target:
         return sum(map(value, above)) / sum(map(value, below))
 
     def is_reached(self, ratio: float) -> bool:
-        """Return whether a ratio is good enough."""
+        """Return whether a ratio meets the bound."""
         if self.at_least is not None and ratio < self.at_least:
             return False
         return self.at_most is None or ratio <= self.at_most
 
     @property
     def bound(self) -> str:
-        """The bound for people."""
+        """The bound, for display."""
         return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
 
 
 def value(found: Result) -> float:
-    """Return the number that counts: the median of a round trip, the best of everything else."""
+    """Return the number used in ratios: the median of a round trip, the best time of other cases."""
     return found.us_median if found.case.startswith("f:") else found.us_min
 
 

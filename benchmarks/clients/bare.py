@@ -1,4 +1,4 @@
-"""Our session with as little around it as possible: the floor of any client, and the cost of a loop."""
+"""Our session with minimal code around it: the lower bound for any client, and the cost of an event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clients of others."""
+"""Third-party clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engines that are measured, each with the same functions; what is not installed is left out."""
+"""The engines that are measured, each with the same functions; engines that are not installed are skipped."""
 
 from __future__ import annotations
 

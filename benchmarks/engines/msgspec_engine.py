@@ -1,4 +1,4 @@
-"""msgspec: no FIX engine, but JSON to typed objects in C. What CPython can do with values like these."""
+"""msgspec: not a FIX engine, but JSON to typed objects in C, as a reference for what CPython can achieve."""
 
 from __future__ import annotations
 

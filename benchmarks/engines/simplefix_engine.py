@@ -1,4 +1,4 @@
-"""simplefix: tags and values, nothing else."""
+"""simplefix: tags and values only."""
 
 from __future__ import annotations
 
