@@ -503,7 +503,7 @@ def test_the_first_thousand_problems_are_reported_and_the_rest_counted(more: int
     problems = decode("D", "11=a|38=1|" + "nonsense|" * count).problems
     assert sum(problem.value == "nonsense" for problem in problems) == min(count, MAX_PROBLEMS)
     assert len(problems) == min(count, MAX_PROBLEMS) + (more > 0)
-    assert (str(problems[-1]) == f"{more} more problems are not told") is (more > 0)
+    assert (str(problems[-1]) == f"{more} more problems are not listed") is (more > 0)
 
 
 def test_problems_of_strict_decoding_do_not_hide_others() -> None:
@@ -511,5 +511,5 @@ def test_problems_of_strict_decoding_do_not_hide_others() -> None:
     message, problems = CODEC.check(frame("D", f"11=a|38=1|{undefined}nonsense|"))
     assert [problem.value for problem in message.problems] == ["nonsense"]
     assert len(problems) == 1 + MAX_PROBLEMS + 1
-    assert str(problems[-1]) == "5 more problems are not told"
+    assert str(problems[-1]) == "5 more problems are not listed"
     assert len(message.unknown) == MAX_PROBLEMS + 5

@@ -194,9 +194,7 @@ def test_more_prices_than_are_cached_are_still_checked(wired: Wired) -> None:
 
 def test_an_unknown_code_is_sent_only_when_the_caller_permits_it(wired: Wired) -> None:
     text = said_of(wired, order(side="9"))
-    assert (
-        "Side (54) is '9': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes lets others leave" in text
-    )
+    assert "Side (54) is '9': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes permits others" in text
     party = Party(party_id="p", party_role=77)
     assert "PartyRole (452) in entry 1" in said_of(wired, order(party_ids=[party]))
     wired.session.send(order(side="9"), wired.clock.now, allow_unknown_codes=True)

@@ -66,7 +66,7 @@ def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
     assert isinstance(ended, SessionEnded)
     assert (ended.reason, ended.text) == (
         CloseReason.PROTOCOL_ERROR,
-        "what came instead of a Logon is no message",
+        "the bytes received instead of a Logon are not a message",
     )
     assert wired.sent() == []
 

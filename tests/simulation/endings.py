@@ -25,7 +25,7 @@ _BY_TEXT: dict[str, frozenset[Kind]] = {
     "came before the answer to the Logon": _LOST,
     "the first message was no Logon": _LOST,
     "the peer has stopped reading": _LATE | {Kind.HUGE},
-    "what came instead of a Logon is no message": _LOST,
+    "the bytes received instead of a Logon are not a message": _LOST,
     "the answer to a reset may have been garbled": _LOST,
     "Too much unread data": _LATE | _DEAD | {Kind.BURST, Kind.PAUSE, Kind.HUGE},
     "MsgSeqNum too high": _LOST | {Kind.CUT},

@@ -222,7 +222,5 @@ def test_unknown_codes_can_be_refused_where_only_presence_is_checked() -> None:
     member = FieldMember(FIELDS[54], Presence.REQUIRED)
     assert judged(member, priced(1, side="Z")) == ""
     said = judged(member, priced(1, side="Z"), allow_unknown_codes=False)
-    assert (
-        said == "Side (54) is 'Z': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes lets others leave"
-    )
+    assert said == "Side (54) is 'Z': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes permits others"
     assert judged(member, priced(1, side="2"), allow_unknown_codes=False) == ""

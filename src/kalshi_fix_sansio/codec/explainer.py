@@ -116,7 +116,7 @@ class Explainer:
         told = [finding.problem for finding in self._findings if strict or not finding.strict]
         more = sum(max(0, count - MAX_PROBLEMS) for count in self._found[: 2 if strict else 1])
         if more:
-            told.append(Problem(Reason.OTHER, f"{more} more problems are not told"))
+            told.append(Problem(Reason.OTHER, f"{more} more problems are not listed"))
         return tuple(told)
 
     def _first(self, tag: int) -> str | None:
@@ -236,7 +236,7 @@ class Explainer:
         # A repeated field is reported as repeated only, not as out of order too.
         elif token.tag not in block.seen:
             begun = "the body" if self._section == BODY else "the trailer"
-            text = f"stands behind the beginning of {begun}"
+            text = f"is located after the beginning of {begun}"
             self._misplace(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text))
 
     # --- storing fields in a block -----------------------------------------------------------------

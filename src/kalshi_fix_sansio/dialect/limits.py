@@ -77,7 +77,7 @@ def _known(field: FieldLayout) -> _Check:
     values = frozenset(member.value for member in field.codes)
     expected = f"one of {', '.join(f'{member.value} ({member.name})' for member in field.codes)}"
     if field.open_codes:
-        expected += "; allow_unknown_codes lets others leave"
+        expected += "; allow_unknown_codes permits others"
     if field.fix_type in MULTIPLE:
         return (lambda _, wire: not values.issuperset(wire.split(" "))), expected
     return (lambda value, _: value not in values), expected

@@ -493,7 +493,7 @@ class Session:
             core.tell(PeerSilent(test_req_id))
             return
         silence = now.monotonic - core.timers.last_received
-        text = f"nothing came for {silence:.0f} seconds, TestRequest unanswered"
+        text = f"nothing was received for {silence:.0f} seconds, TestRequest unanswered"
         core.refuse(
             CloseReason.PEER_SILENT, text, now, what=Input.SILENCE, tell=core.config.protocol_options.tell_why
         )

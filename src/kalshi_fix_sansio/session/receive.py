@@ -225,7 +225,7 @@ class Receiver:
         are the old or the new ones."""
         core = self._core
         if core.config.protocol_options.end_on_garbage_before_logon and core.state in NOTHING_BUT_LOGON:
-            text = "what came instead of a Logon is no message"
+            text = "the bytes received instead of a Logon are not a message"
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
         elif core.state is State.RESETTING:
             core.fail(CloseReason.PROTOCOL_ERROR, "the answer to a reset may have been garbled", now)
