@@ -1,1 +1,1 @@
-"""Everything that does I/O around `kalshi_fix_sansio`: clients, TLS, settings, the venue, the command."""
+"""The I/O around `kalshi_fix_sansio`: clients, TLS, settings, stores, logs and the command."""

@@ -1,10 +1,10 @@
-"""The client without a loop: sessions over many connections, and what the user has not fetched yet.
+"""The client without an event loop: sessions over successive connections, and the queue of events.
 
-`client_core.ClientCore` is what an adapter drives: bytes in, bytes and events out, no sockets, no threads, no
-waiting. Around it are one connection (`connection`), when to make the next one (`attempts`,
-`faults`, `logon_errors`), what is asked for again after a logon (`subscriptions`), the sequence
-numbers and the store (`sequence`), rows of the user's in that store (`rows`), who waits for the rate
-budget (`pacing`), the queue of events (`queue`) and what of it raises (`iteration`). `user` has what the
-clients of all loops say and look for. The package may import `config`, `observe`, `net`, `events`, `errors`,
-`store_sqlite` and the core; `loops`, `blocking`, `asyncio` and `trio` import it.
+An adapter drives `client_core.ClientCore`: bytes in, bytes and events out, without sockets, threads or
+waiting. The other modules: one connection (`connection`), reconnecting (`attempts`, `faults`,
+`logon_errors`), renewed subscriptions (`subscriptions`), sequence numbers and the store (`sequence`), the
+user's rows in that store (`rows`), the rate budget (`pacing`), the queue of events (`queue`), the events that
+`messages` raises (`iteration`), and the part of the user's API that all loops share (`user`). The package may
+import `config`, `observe`, `net`, `events`, `errors`, `store_sqlite` and the core; `loops`, `blocking`,
+`asyncio` and `trio` import it.
 """

@@ -1,4 +1,4 @@
-"""Which connection of a client is made next, and when: the first one, and those after a failure or a loss."""
+"""The connection attempts of a client: the first one, and those after a failure or a connection loss."""
 
 from __future__ import annotations
 
@@ -19,70 +19,69 @@ from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import SessionEnded
 
 OLD_CONNECTION = 2.0
-"""HeartBtInts after which the venue must have given up a connection that is dead (the page on
-authentication)."""
+"""Number of HeartBtInts after which the venue has dropped a dead connection (the page on authentication)."""
 
 
 @attrs.frozen
 class Attempt:
-    """One connection to be made."""
+    """A connection that the adapter must make."""
 
     endpoint: Endpoint
     security: Security
     timeout: float
-    """Seconds for all of it: name, TCP and TLS."""
+    """Seconds for name resolution, TCP and TLS together."""
     number: int
     """1 for the first one after the client was opened or a connection was lost."""
 
 
 class Phase(Enum):
-    """Where a client stands between its connections."""
+    """The connection phase of a client."""
 
     OVER = "over"
-    """Not begun, or over until it is opened again."""
+    """Not opened yet, or ended until it is opened again."""
     WAITING = "waiting"
-    """For the moment at which the next attempt is due."""
+    """Waiting for the time of the next attempt."""
     CONNECTING = "connecting"
-    """The adapter makes a transport."""
+    """The adapter is making a transport."""
     CONNECTED = "connected"
-    """It has one, whether its session is logged on or not."""
+    """The adapter has a transport, whether its session is logged on or not."""
 
 
 class Retries:
-    """Counts failures and asks the policy."""
+    """Counts failures and applies the reconnect policy."""
 
     def __init__(
         self, policy: ReconnectPolicy, heart_bt_int: int, random: Callable[[], float], now: Instant
     ) -> None:
         self.policy = policy
         self.due: float = now.monotonic
-        """When the next attempt is due, monotonic."""
+        """Monotonic time of the next attempt."""
         self._expiry = OLD_CONNECTION * heart_bt_int
-        """Seconds after which the venue gives up a connection that is dead."""
+        """Seconds after which the venue has dropped a dead connection."""
         self._random = random
         self._failures = 0
-        """Failures in a row that count, since a logon that has lasted (`ReconnectPolicy.stable_after`)."""
+        """Consecutive counted failures since the last stable logon (`ReconnectPolicy.stable_after`)."""
         self._unclear = 0
-        """Unclear failures in a row, without a logon between them."""
+        """Consecutive unclear failures without a logon in between."""
         self._fault: Fault | None = None
-        """What ended the last connection that was logged on, if that is known to come again."""
+        """The fault that ended the last logged-on connection, if it is known to recur."""
         self._same = 0
-        """Connections in a row that this fault has ended."""
+        """Consecutive connections that this fault has ended."""
         self._lost_at: float | None = None
-        """When the last one that was logged on was lost, monotonic."""
+        """Monotonic time at which the last logged-on connection was lost."""
 
     def lost(
         self, error: KalshiFixError, fault: Fault | None, logged_on_at: float, now: Instant
     ) -> Wait | GiveUp:
-        """A connection that was logged on is over."""
+        """Return the decision after the loss of a logged-on connection."""
         self._lost_at = now.monotonic
-        # A logon that is lost at once does not begin the waits anew: a venue that takes every Logon and ends
-        # every session would be called once a second for ever.
+        # A logon that is lost at once does not reset the backoff: a venue that accepts every Logon and then
+        # ends the session would otherwise be called every second, without end.
         stable = now.monotonic - logged_on_at >= self.policy.stable_after
         if stable:
             self._failures = 0
         self._unclear = 0
-        # `failed` leaves the fault alone: attempts that fail between two connections do not make it another.
+        # `failed` keeps the fault: failed attempts between two connections do not make it a new one.
         if fault != self._fault or (stable and fault is not None and not fault.at_one_place):
             self._fault, self._same = fault, 0
         cure = cure_of(error)
@@ -90,12 +89,12 @@ class Retries:
             return self._decide(Failure(cure=cure, why=str(error)), now)
         why = f"{error}; {fault.advice}"
         verdict = self._decide(Failure(cure=Cure.SAME, why=why, times=self._same + 1), now)
-        # What fails during the venue's maintenance is not counted, here and below.
+        # Failures during the venue's maintenance are not counted, here and below.
         self._same += isinstance(verdict, Wait) and verdict.counts
         return verdict
 
     def failed(self, error: KalshiFixError, now: Instant) -> Wait | GiveUp:
-        """An attempt has failed."""
+        """Return the decision after a failed attempt."""
         cure, at_least = cure_of(error), self._at_least(error, now)
         verdict = self._decide(
             Failure(cure=cure, why=str(error), at_least=at_least, times=self._unclear + 1), now
@@ -111,9 +110,11 @@ class Retries:
         return verdict
 
     def _at_least(self, error: KalshiFixError, now: Instant) -> float:
-        """Return the seconds for which the venue may still hold a connection of this API key; 0 unless it
-        said so. The connection that this client has lost expires from its loss on. Any other one is somebody
-        else's, and expires from now on at the earliest."""
+        """Return the seconds for which the venue may still keep a connection of this API key.
+
+        0 unless the venue reported such a connection. If this client lost one recently, the time counts from
+        that loss. Otherwise another client has the connection, and the time counts from now.
+        """
         if not is_already_connected(error):
             return 0.0
         if self._lost_at is not None and self._lost_at + self._expiry > now.monotonic:
@@ -122,51 +123,53 @@ class Retries:
 
 
 class Attempts:
-    """Where a client stands between its connections. Its methods return the event that the user is to get, if
-    there is one; the caller queues it."""
+    """The connection phase of a client, and the outcome of its attempts.
+
+    Methods return the resulting event, if there is one; the caller queues it.
+    """
 
     def __init__(self, plan: ConnectionPlan, random: Callable[[], float], now: Instant) -> None:
         self.phase: Phase = Phase.OVER
         self.leaving: bool = False
-        """Whether the user has asked for the end."""
+        """Whether the user has requested a logout."""
         self.error: KalshiFixError | None = None
-        """Why there will be no more, unless the user wanted that."""
+        """Why there will be no further attempts, unless the user requested that."""
         self._plan = plan
         self._retries = Retries(plan.reconnect or ReconnectPolicy(), plan.config.heart_bt_int, random, now)
         self._number = 0
-        """Of the present attempt, or the last; 0 from its logon on."""
+        """Number of the current or last attempt; 0 once it is logged on."""
         self._stopped = False
-        """Whether the user wants no other connection than the present one."""
+        """Whether the user wants no connection after the current one."""
         self._ever_logged_on = False
-        """Whether a logon was completed; until then a failure is raised by `open`, unless
-        `ReconnectPolicy.retry_first` says otherwise."""
+        """Whether a logon was completed; until then `open` raises the failure, unless
+        `ReconnectPolicy.retry_first` is set."""
 
     @property
     def due(self) -> float:
-        """When the next attempt is due, monotonic, if one is waited for."""
+        """Monotonic time of the next attempt, while waiting for one."""
         return self._retries.due
 
     def next(self) -> Attempt:
-        """Begin the one that is waited for."""
+        """Begin the pending attempt."""
         self.phase = Phase.CONNECTING
         self._number += 1
         plan = self._plan
         return Attempt(plan.endpoint, plan.security, plan.timeout, self._number)
 
     def logged_on(self) -> bool:
-        """A logon is complete; say whether it is the connection's first, and not a reset within it."""
-        # A reset within the session tells LoggedOn again and finds 0 here: no attempt was made since.
+        """Record a complete logon; return whether it is the connection's first, not a reset within it."""
+        # A reset within the session emits LoggedOn again and finds 0 here: no attempt was made since.
         first, self._number = self._number > 0, 0
         self._ever_logged_on = True
         return first
 
     def leave(self) -> None:
-        """The user wants the end: no more attempts."""
+        """Make no further attempts, because the user logs out."""
         self.leaving = True
         self._give_up_waiting()
 
     def stop(self) -> None:
-        """The user wants no other connection than the present one."""
+        """Make no connection after the current one."""
         self._stopped = True
         self._give_up_waiting()
 
@@ -175,7 +178,7 @@ class Attempts:
             self.phase = Phase.OVER
 
     def failed(self, error: KalshiFixError | None, now: Instant) -> ConnectFailed | GaveUp | None:
-        """One came to nothing; no error if the user has left meanwhile."""
+        """Record a failed attempt; `error` is None if the user has logged out meanwhile."""
         policy = self._plan.reconnect
         if error is None or self.leaving:
             self.phase = Phase.OVER
@@ -193,7 +196,7 @@ class Attempts:
     def lost(
         self, ended: SessionEnded, fault: Fault | None, logged_on_at: float, now: Instant
     ) -> Disconnected | GaveUp | None:
-        """A connection that was logged on is over."""
+        """Record the loss of a logged-on connection."""
         if self.leaving or self._stopped or self._plan.reconnect is None:
             self.phase = Phase.OVER
             return None

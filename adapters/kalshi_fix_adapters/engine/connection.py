@@ -1,4 +1,4 @@
-"""One connection, the same in every event loop: a session, and the bytes that wait to be written."""
+"""One connection, independent of the event loop: a session, and its unwritten output."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.session.states import State
 
 HIGH_WATER = 64 * 1024
-"""Bytes waiting to be written above which the session is not asked for more; it paces long resends by
-that."""
+"""Unwritten bytes from which on the session's output is not collected, which paces long resends."""
 LINGER = 2.0
-"""Seconds that the last bytes of an ended session may take to leave."""
+"""Seconds allowed for writing the last bytes of an ended session."""
 MAX_TESTS = 1_000
-"""TestRequests of the user whose answers are waited for; beyond, the oldest is forgotten."""
+"""Maximum number of the user's unanswered TestRequests; beyond it, the oldest is dropped."""
 
 
 def read_clocks() -> Instant:
-    """Return this moment by both of the machine's clocks."""
+    """Return the current time of both clocks."""
     return Instant(time.monotonic(), datetime.now(UTC))
 
 
 class Connection:
-    """One session and what it wants written.
+    """One session and its unwritten output.
 
-    `now` is the moment of the call, which the caller has read once for all that follows from it. After every
-    input to the session the caller calls `collect`, takes the session's `events`, tells `note` of all but
-    those that merely bring a message, and `moved_to` of a new state. `test_request`, and `collect` after
-    `session.send` or when something was written, bring no events unless the session ends by them, which
-    `session.wants_close` shows.
+    `now` is the time of the call; the caller reads the clocks once per input. After every input to the
+    session the caller calls `collect`, takes the session's `events`, passes them to `note` (MessageReceived
+    may be left out), and calls `moved_to` when the state has changed. `test_request`, and `collect` after
+    `session.send` or after a write, add no events unless they end the session (`session.wants_close`).
     """
 
     def __init__(
@@ -41,29 +39,30 @@ class Connection:
     ) -> None:
         self.session = session
         self.state: State = State.DISCONNECTED
-        """The session's, as last noted."""
+        """The session's state, as last passed to `moved_to`."""
         self.can_send: bool = False
         """Whether a message can be sent now."""
         self.logged_on_at: float | None = None
-        """When the logon was complete, monotonic."""
+        """Monotonic time at which the logon was complete."""
         self.output: bytearray = bytearray()
-        """What waits to be written, oldest first."""
+        """Unwritten bytes, oldest first."""
         self.holds_back: bool = False
-        """Whether the session has more to say once some of that is written."""
+        """Whether the session may have more output once some of `output` is written."""
         self._clocks = clocks
         self.on_wire = on_wire
-        """What is told of the bytes that pass, if anything."""
+        """Called with all bytes sent and received, if set."""
         self._mute = False
-        """Whether the transport takes nothing any more."""
+        """Whether the transport can no longer be written to."""
         self.close_by: float | None = None
-        """When the transport is to be closed whatever was written, monotonic; None before the end."""
+        """Monotonic time at which to close the transport even if bytes are unwritten; None before the
+        session's end."""
         self._tests: dict[str, float] = {}
-        """When each TestRequest left, by TestReqID."""
+        """Monotonic time at which each TestRequest was sent, by TestReqID."""
         self._answers: dict[str, float] = {}
-        """The seconds that each answer took, by TestReqID, until `round_trip` asks."""
+        """Seconds that each answer took, by TestReqID, until `round_trip` returns it."""
 
     def test_request(self, now: Instant) -> str:
-        """Ask the peer for a Heartbeat; return the TestReqID that it will carry."""
+        """Send a TestRequest; return its TestReqID, which the answering Heartbeat repeats."""
         test_req_id = self.session.test_request(now)
         for known in (self._tests, self._answers):
             if len(known) >= MAX_TESTS:
@@ -73,53 +72,54 @@ class Connection:
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
-        """Return the seconds that a TestRequest took, once; None before its answer came."""
+        """Return the seconds that a TestRequest took, only once; None before it is answered."""
         return self._answers.pop(test_req_id, None)
 
     def note(self, event: Event, now: Instant) -> None:
-        """Take note of an event of the session."""
+        """Process an event of the session."""
         if isinstance(event, HeartbeatReceived):
             begun = self._tests.pop(event.test_req_id, None)
             if begun is not None:
                 self._answers[event.test_req_id] = now.monotonic - begun
-        # The first LoggedOn alone: a reset within the session tells another one.
+        # Only the first LoggedOn: a reset within the session emits another one.
         elif isinstance(event, LoggedOn) and self.logged_on_at is None:
             self.logged_on_at = now.monotonic
         elif isinstance(event, SessionEnded):
             self.close_by = now.monotonic + LINGER
 
     def moved_to(self, state: State) -> None:
-        """Take note of the session's state."""
+        """Record the session's new state."""
         self.state = state
         self.can_send = self.session.is_established and not self._mute
 
     @property
     def congested(self) -> bool:
-        """Whether a sender of messages had better wait until more is written."""
+        """Whether senders should wait until more output is written."""
         return len(self.output) >= HIGH_WATER
 
     def fail_writing(self) -> None:
-        """Note that the transport takes nothing any more; what the peer said before may still be read."""
+        """Record that the transport can no longer be written to; received bytes can still be read."""
         self._mute = True
         self.can_send = False
         # Cleared and not replaced: `ClientCore.output` is this same bytearray.
         self.output.clear()
 
     def collect(self) -> bool:
-        """Take what the session has to say, unless much waits to be written already; say whether that was
-        anything. To be called after every input to the session, and when something was written while
-        `holds_back`."""
+        """Append the session's output to `output`, unless that is full; return whether there was any.
+
+        Must be called after every input to the session, and after a write while `holds_back`.
+        """
         output = self.output
         self.holds_back = len(output) >= HIGH_WATER
         if self.holds_back:
-            # The session goes on with a long resend once its bytes are taken, so it waits while they are not.
+            # The session continues a long resend when its bytes are collected, so it pauses until then.
             return False
-        # Taken and dropped while mute: if its answers piled up, the session would end for a peer that does
-        # not read, before what that peer said was read.
+        # Collected and dropped while mute: accumulating answers would end the session (`max_unsent`) before
+        # everything the peer has sent is read.
         data = self.session.data_to_send()
         if data and not self._mute:
             if self.on_wire is not None:
-                # What had to be durable first may have taken a while.
+                # Read again, because `data_to_send` may have waited for a commit.
                 self.on_wire("sent", data, self._clocks())
             output += data
         return bool(data)

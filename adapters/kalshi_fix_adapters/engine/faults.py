@@ -1,7 +1,7 @@
-"""Faults of one connection by which the next one will probably end as well.
+"""Faults of one connection that will probably end the next one, too.
 
-A message that is refused for its time or its names is recognised by the sessions themselves: the second time
-`SessionEnded.advice` is set, and the client gives up at once. The faults that are found here may have other
+Sessions themselves recognise a message that is repeatedly refused for its SendingTime or CompIDs: the second
+time `SessionEnded.advice` is set, and the client gives up at once. The faults found here may have different
 numbers each time, or pass, so the client gives up after `ReconnectPolicy.same_failures` connections.
 """
 
@@ -22,27 +22,30 @@ from kalshi_fix_sansio.events import (
 
 @attrs.frozen
 class Fault:
-    """Something that the venue said, and will probably say again."""
+    """A fault that will probably recur on the next connection."""
 
     key: tuple[object, ...]
-    """The same for the same fault of another connection."""
+    """Identifies the same fault on another connection."""
     advice: str = attrs.field(eq=False)
     at_one_place: bool = attrs.field(default=True, eq=False)
-    """Whether the key names a place in what the venue sends (a number, a type). Then it is the same fault
-    however long the connection lasted; otherwise one after `ReconnectPolicy.stable_after` counts anew."""
+    """Whether the key identifies a message of the venue (by number or type).
+
+    Then it is the same fault however long the connection lasted; otherwise a connection that lasted
+    `ReconnectPolicy.stable_after` restarts the count.
+    """
 
 
 class Faults:
-    """Looks for the fault of one connection."""
+    """Detects the fault of one connection."""
 
     def __init__(self) -> None:
         self._too_large: MessageTooLarge | None = None
-        """The last one that was skipped on this connection."""
+        """The last message skipped for its size on this connection."""
         self._gap: GapDetected | None = None
-        """The gap that is open."""
+        """The open sequence gap."""
 
     def note(self, event: Event) -> None:
-        """Take note of an event of the session."""
+        """Process an event of the session."""
         if isinstance(event, MessageTooLarge):
             self._too_large = event
         elif isinstance(event, GapDetected):
@@ -51,9 +54,9 @@ class Faults:
             self._gap = None
 
     def behind(self, ended: SessionEnded) -> Fault | None:
-        """Return the fault that has ended the session; None if it may well go better the next time."""
+        """Return the fault that ended the session; None if the next connection may well succeed."""
         too_large, gap = self._too_large, self._gap
-        # Before the gap: a message that was skipped for its size leaves one, and its advice would be no help.
+        # Checked before the gap: a message skipped for its size leaves a gap, whose advice would not help.
         if ended.reason is CloseReason.SEQUENCE_GAP and too_large is not None:
             return Fault(
                 ("too large", too_large.msg_type),
@@ -68,7 +71,7 @@ class Faults:
             )
         if ended.reason is CloseReason.SEQUENCE_TOO_LOW:
             return Fault((ended.reason, ended.text), RESET_ADVICE)
-        # The venue broke the protocol, mostly by something that has no number: only the text tells.
+        # The venue violated the protocol, mostly without a sequence number: only the text identifies it.
         if ended.reason is CloseReason.PROTOCOL_ERROR:
             return Fault(
                 (ended.reason, ended.text),

@@ -1,7 +1,7 @@
-"""What somebody who iterates over messages gets for each event: the rule behind `messages` of every client.
+"""What `messages` of every client returns or raises for each event.
 
-Nothing is silent for the user of the simplest call. What an event tells about loss or doubt is raised, with
-the identifiers in the exception. It counts as taken care of like any event: when the next one is asked for.
+No loss is silent, even for users of the simplest call: events of loss or uncertainty are raised, with the
+identifiers in the exception. They are confirmed like any event, by requesting the next one.
 """
 
 from __future__ import annotations
@@ -35,14 +35,13 @@ from kalshi_fix_sansio.events import (
 
 
 def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
-    """Return the message to hand out for an event, the error to raise, or None to go on to the next one.
+    """Return the message to return for an event, the error to raise, or None to skip the event.
 
-    None stands for events that say nothing about messages (`Connecting`, heartbeats, a `LoggedOn` as it was
-    asked for), and for those that another one follows on: a gap that is being filled ends with the messages
-    or with MessagesLost, the end of a session with `Disconnected`, or with the SessionClosedError at the end
-    of the iteration.
+    Skipped events do not concern messages (`Connecting`, heartbeats, a `LoggedOn` as requested), or are
+    followed by another event: a gap being filled ends with the messages or with MessagesLost, and the end of
+    a session is followed by `Disconnected` or by the SessionClosedError at the end of the iteration.
     """
-    # What is not listed is None: a new event that tells of loss or doubt has to be added here.
+    # Unlisted events are skipped: a new event of loss or uncertainty has to be added here.
     match event:
         case MessageReceived():
             return event.message

@@ -1,7 +1,7 @@
-"""Why a logon did not succeed, and what to do about it, from the venue's Text (58).
+"""Why a logon failed, and the remedy, from the venue's Text (58).
 
-What a Text means is a fact of the dialect (`REFUSALS`); what to do about it is said here. What nobody has a
-word for is tried again some times (`ReconnectPolicy.unclear_attempts`).
+The dialect defines the meaning of a Text (`REFUSALS`); this module adds the remedies. After a Text of unknown
+meaning the client tries again `ReconnectPolicy.unclear_attempts` times.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RESET_ADVICE = (
     "reset_seq_num=True, and ask drop copy (or REST) for what was missed"
 )
 NUMBERS = "SequenceNumber"
-"""The refusal that is about numbers."""
+"""The refusal because of sequence numbers."""
 ALREADY_CONNECTED = "SessionExists"
 """The refusal because of another connection of the same API key."""
 
@@ -50,20 +50,20 @@ _ADVICE = {
 _UNKNOWN = "see what the venue says, and check API key, product, environment and session type"
 
 MAX_SEARCHED = 256
-"""Characters of a Text that are looked at: it may be as long as a message, and a pattern may take the square
-of its length."""
+"""Characters of a Text that are searched: it may be as long as a message, and matching a pattern may take
+time quadratic in its length."""
 _PATTERNS = [(refusal, re.compile(refusal.pattern, re.IGNORECASE)) for refusal in REFUSALS]
 
 
 def _refusal(text: str) -> Refusal | None:
-    """Return what a Text means; None if it is unknown."""
-    # The first that fits. In the spec reasons that stay stand before those that pass, so that "Invalid
-    # signature, please try again" is not tried for ever.
+    """Return the meaning of a Text; None if it is unknown."""
+    # The first match. The spec lists permanent reasons before temporary ones, so "Invalid signature, please
+    # try again" is not retried without end.
     return next((refusal for refusal, pattern in _PATTERNS if pattern.search(text, 0, MAX_SEARCHED)), None)
 
 
 def explain_refusal(text: str) -> tuple[str, Cure]:
-    """Return what to do about the Text of a refused logon, and what cures it."""
+    """Return the remedy for the Text of a refused logon, and its cure."""
     refusal = _refusal(text)
     if refusal is None:
         return _UNKNOWN, Cure.UNCLEAR
@@ -101,17 +101,17 @@ _CURES = {
     CloseReason.SEQUENCE_TOO_LOW: Cure.ACTION,
     CloseReason.STORE_FAILED: Cure.ACTION,
 }
-"""Of what ends a session before it is logged on."""
+"""By the reason why a session ended before it was logged on."""
 
 
 def cure_of(error: KalshiFixError) -> Cure:
-    """Say what would make the next attempt succeed after one that failed so."""
+    """Return what can make the next attempt succeed after one that failed with this error."""
     match error:
         case LogonRefusedError():
             return explain_refusal(error.text)[1]
         case LogonFailedError() if error.ended is not None:
             return _CURES.get(error.ended.reason, Cure.UNCLEAR)
-        # Before ConnectionFailedError, of which a rejected certificate is a kind.
+        # Before ConnectionFailedError, its base class.
         case CertificateRejectedError() | SigningError():
             return Cure.UNCLEAR
         case SessionClosedError() if error.ended is not None:
@@ -124,12 +124,12 @@ def cure_of(error: KalshiFixError) -> Cure:
 
 
 def is_already_connected(error: KalshiFixError) -> bool:
-    """Say whether the venue still knows another connection of the same API key."""
+    """Return whether the venue still has another connection of the same API key."""
     return _is_about(error, ALREADY_CONNECTED)
 
 
 def is_about_numbers(error: KalshiFixError) -> bool:
-    """Say whether the two sides disagree about their sequence numbers."""
+    """Return whether the two sides disagree about their sequence numbers."""
     if isinstance(error, LogonFailedError):
         return error.ended is not None and error.ended.reason is CloseReason.SEQUENCE_TOO_LOW
     return _is_about(error, NUMBERS)

@@ -1,8 +1,8 @@
-"""How a client keeps to a rate budget: who waits for tokens, and in which order.
+"""Rate limiting by a budget: the queues of senders that wait for tokens.
 
-Senders whose messages draw on the same bucket leave in the order in which they came; cancels have a line of
-their own, and tokens that the others leave alone (`RateBudget`), so that they overtake. A budget may be
-shared by clients in several threads, so it is used under one lock of the process.
+Senders whose messages use the same bucket are served first come, first served. Cancels have a separate queue
+and reserved tokens (`RateBudget`), so they overtake. Clients in several threads may share a budget, so all
+budgets are used under one lock per process.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
 
 _lock = Lock()
-"""For every budget of the process: one that clients share belongs to none of them. Held for microseconds."""
+"""For all budgets of the process, because clients may share a budget. Held for microseconds."""
 
 
 class Turn:
-    """A sender's place in line. It counts while `held` is locked, which the sender does by `with`: an
-    interrupt at any point frees it."""
+    """A sender's place in the queue.
+
+    It is valid while `held` is locked. The sender locks it in a `with` statement, so an interrupt at any
+    point releases the place.
+    """
 
     __slots__ = ("held", "lane", "message", "waits")
 
@@ -32,32 +35,34 @@ class Turn:
         self.lane: str = lane
         self.held: Lock = Lock()
         self.waits: bool = False
-        """Whether it stands in line."""
+        """Whether it is in the queue."""
 
 
 class Pacing:
-    """The senders of one client that wait for a budget."""
+    """The senders of one client that wait for tokens."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._lines: dict[str, deque[Turn]] = {}
         self.due: float | None = None
-        """When the next of them has to look again, monotonic."""
+        """Monotonic time at which a sender has to try again."""
         self.logon_due: float = -inf
-        """When to ask again for a Logon, monotonic."""
+        """Monotonic time at which to try again to reserve a Logon."""
 
     def turn(self, message: Message) -> Turn:
-        """Return a place in line for a message, to be taken by `take`."""
+        """Return a place in the queue for a message, for use with `take`."""
         return Turn(message, self._budget.lane(message))
 
     def take(self, turn: Turn, now: Instant) -> bool:
-        """Take the tokens for a message, if it is its turn and they are there; get in line otherwise, and
-        look again when `due` has come."""
+        """Take the tokens for a message and return True, if it is first in its queue and they are available.
+
+        Otherwise join the queue and return False; call again at `due`.
+        """
         line = self._lines.setdefault(turn.lane, deque())
         if not turn.waits:
             turn.waits = True
             line.append(turn)
-        # Those in front that an interrupt has kept from leaving: nobody holds their place any more.
+        # Drop places whose senders were interrupted before they could leave the queue.
         while not line[0].held.locked():
             line.popleft()
         if line[0] is not turn:
@@ -70,7 +75,7 @@ class Pacing:
         return True
 
     def leave(self, turn: Turn, now: Instant) -> None:
-        """Get out of line; whoever stands behind is to look."""
+        """Leave the queue; the next sender has to try."""
         line = self._lines.get(turn.lane)
         if not turn.waits or line is None:
             return
@@ -87,14 +92,14 @@ class Pacing:
             self.due = at
 
     def clear_due(self, now: Instant) -> None:
-        """All that wait are about to look."""
+        """Reset `due` if it has passed; the caller wakes all waiting senders."""
         if self.due is not None and self.due <= now.monotonic:
             self.due = None
 
     # The budget
 
     def charge(self, message: Message, now: Instant) -> float:
-        """Take the tokens for a message and return 0, or the seconds until they are there."""
+        """Take the tokens for a message and return 0, or return the seconds until they are available."""
         with _lock:
             seconds = self._budget.wait(message, now)
             if not seconds:
@@ -102,12 +107,12 @@ class Pacing:
             return seconds
 
     def withdraw(self, message: Message, now: Instant) -> None:
-        """Give back the tokens of a message that has not left."""
+        """Return the tokens of a message that was not sent."""
         with _lock:
             self._budget.withdraw(message, now)
 
     def reserve_logon(self, seconds: float, now: Instant) -> bool:
-        """Reserve a Logon, held for so many seconds; return whether the budget has one.
+        """Reserve the tokens of a Logon for so many seconds; return whether they were available.
 
         If not, call again at `logon_due`.
         """
@@ -123,18 +128,18 @@ class Pacing:
             self._budget.settle_logon(self, now, sent=sent)
 
     def spent(self, tokens: float, bucket: Bucket, shard: int | None, now: Instant) -> None:
-        """Take note of tokens that something else has spent."""
+        """Record tokens spent outside this client."""
         with _lock:
             self._budget.spent(tokens, now, bucket=bucket, shard=shard)
 
     def apply(self, happened: object, now: Instant) -> None:
-        """Take an event."""
+        """Apply an event to the budget."""
         with _lock:
             self._budget.apply(happened, now)
 
 
 def _forked() -> None:
-    global _lock  # noqa: PLW0603 - a thread of the parent, which this process does not have, may hold it
+    global _lock  # noqa: PLW0603 - a thread of the parent may hold it, and does not exist here
     _lock = Lock()
 
 

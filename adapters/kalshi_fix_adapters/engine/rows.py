@@ -1,4 +1,4 @@
-"""Rows of the user's that are kept in the client's store, in the commit that confirms an event."""
+"""Rows of the user, stored in the client's store by the commit that confirms an event."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, Protocol, runtime_checkable
 from kalshi_fix_sansio.errors import LocalProtocolError
 
 MAX_KEY = 256
-"""Bytes of a key."""
+"""Maximum size of a key in bytes."""
 
 
 @runtime_checkable
 class RowStore(Protocol):
-    """A `MessageStore` that keeps rows, too; `store_sqlite.SqliteStore` is one."""
+    """A `MessageStore` that also stores rows; `store_sqlite.SqliteStore` is one."""
 
     max_row_bytes: int
-    """Bytes that all rows, keys and texts, may take."""
+    """Maximum total size of all rows, keys and texts, in bytes."""
     max_rows: int
 
     def row(self, key: str) -> str | None:
@@ -26,26 +26,26 @@ class RowStore(Protocol):
 
     @property
     def row_sizes(self) -> Mapping[str, int]:
-        """The bytes of each row by key."""
+        """The size of each row in bytes, by key."""
 
     def record_rows(self, rows: Mapping[str, str | None]) -> None:
-        """Keep rows, and forget those that are None, with the next commit."""
+        """Store rows, and delete those whose text is None, with the next commit."""
 
     def commit(self) -> None:
         """Make everything recorded so far survive a crash."""
 
 
 class RowBuffer:
-    """What the user has changed since the last confirmation, before a store."""
+    """The user's changes since the last confirmation, in front of a store."""
 
     def __init__(self, store: RowStore) -> None:
         self._store = store
         self.changes: dict[str, str | None] = {}
-        """Texts by key; None for what is to be forgotten."""
+        """Texts by key; None for deleted rows."""
         self._sizes = dict(store.row_sizes)
-        """Of all rows, as changed."""
+        """Size of each row in bytes, with the changes."""
         self._bytes = sum(self._sizes.values())
-        """Of all of them together."""
+        """Total size in bytes, with the changes."""
 
     def get(self, key: str) -> str | None:
         """Return the text of a row."""
@@ -56,10 +56,10 @@ class RowBuffer:
         return list(self._sizes)
 
     def set(self, key: str, text: str | None) -> None:
-        """Change a row.
+        """Set the text of a row; None deletes it.
 
         Raises:
-            LocalProtocolError: there is no room for it; nothing has changed.
+            LocalProtocolError: it exceeds the limits of the store; nothing has changed.
         """
         store, size = self._store, 0 if text is None else len(key.encode()) + len(text)
         more = size - self._sizes.get(key, 0)
@@ -79,31 +79,31 @@ class RowBuffer:
         self.changes[key] = text
 
     def hand_over(self) -> None:
-        """Give all changes to the store, whose next commit writes them.
+        """Pass all changes to the store, whose next commit writes them.
 
         Raises:
-            StoreError: the store is of no use any more.
+            StoreError: the store has failed.
         """
         if self.changes:
             self._store.record_rows(self.changes)
             self.changes = {}
 
     def write(self) -> None:
-        """Have written what was handed over, unless it is already.
+        """Commit all changes.
 
         Raises:
-            StoreError: it could not be written.
+            StoreError: they could not be written.
         """
         self.hand_over()
         self._store.commit()
 
 
 class Rows(MutableMapping[str, Any]):
-    """Rows of yours by key, in the file of the client's store; values are what JSON has.
+    """Your rows by key, in the file of the client's store; values must be JSON-serializable.
 
-    What you set or delete is written in the same commit that confirms the event taken last, when you ask for
-    the next one: after a crash both are there or neither is. What an exception leaves unconfirmed takes its
-    rows with it. Open as long as the client is.
+    Your changes are written by the commit that confirms the last event taken, when you request the next one:
+    after a crash either both are stored or neither. If an exception leaves an event unconfirmed, its changes
+    are dropped, too. Available while the client is open.
     """
 
     def __init__(
@@ -120,11 +120,13 @@ class Rows(MutableMapping[str, Any]):
         return json.loads(text)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        """Keep a value.
+        """Set the value of a key.
 
         Raises:
-            LocalProtocolError: there is no room for it; the client is not open, or has no store in a file.
-            TypeError, ValueError: it is not what JSON has, or the key is no text of at most 256 bytes.
+            LocalProtocolError: it exceeds the limits of the store, the client is not open, or it has no store
+                in a file.
+            TypeError, ValueError: the value is not JSON-serializable, or the key is not text of at most 256
+                bytes.
         """
         if len(key.encode()) > MAX_KEY:
             raise ValueError(f"a key has at most {MAX_KEY} bytes, not {len(key.encode())}")
@@ -149,7 +151,7 @@ class Rows(MutableMapping[str, Any]):
 
 
 def no_rows() -> LocalProtocolError:
-    """Return what to raise where no rows can be kept."""
+    """Return the error for a client that cannot store rows."""
     return LocalProtocolError(
         "no rows can be kept: the client is not open, or has no file; give it a folder by the option `store`"
     )

@@ -1,4 +1,4 @@
-"""Where a client keeps its sequence numbers between connections, and when they start anew."""
+"""The sequence numbers of a client across connections, and when they are reset."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class SequenceNumbers(Value):
 
     Attributes:
         next_outgoing: MsgSeqNum (34) of the next message to be sent.
-        next_incoming: MsgSeqNum expected next from the venue. Of a client that is not open, that is
-            `next_unconfirmed`.
-        next_unconfirmed: The lowest MsgSeqNum of the venue's whose message you have not taken care of: from
-            here on messages come again when the process dies, on a session type with resend.
-        reset_due: Whether a reset is due, or was begun and not answered: the next Logon restarts both
+        next_incoming: MsgSeqNum expected next from the venue. Equals `next_unconfirmed` while the client is
+            not open.
+        next_unconfirmed: The lowest MsgSeqNum of the venue whose message you have not confirmed. After a
+            crash, messages from this number on are delivered again, on a session type with resend.
+        reset_due: Whether a reset is due, or was sent and not answered: the next Logon restarts both
             directions at 1.
     """
 
@@ -45,60 +45,60 @@ class SequenceNumbers(Value):
 
 
 Doubtful = MessagesLost | OutcomesUnknown
-"""What setting the numbers costs, as a session would tell of it."""
+"""The losses and uncertainties that result from setting the numbers, as session events."""
 
 
 @runtime_checkable
 class NumberStore(Protocol):
-    """A `MessageStore` whose numbers can be set; those of this library can."""
+    """A `MessageStore` whose numbers can be set, as in the stores of this library."""
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Go on from these numbers with the next commit; forget all messages where the outgoing one is
-        another."""
+        """Continue from these numbers with the next commit; drop all messages if the outgoing number
+        changes."""
 
 
 class SequenceState:
-    """The store of one client over all its connections, and whether the venue agrees with it.
+    """The store of one client across all its connections, and whether the venue agrees with its numbers.
 
-    Session types without resend restart at every logon. The others go on, except where nobody knows from
-    where: at the first logon of a client that has nothing but memory, or when asked to.
+    Session types without resend restart their numbers at every logon. The others continue, except at the
+    first logon of a client with a store in memory, and when a reset is requested.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._plan = plan
         own = plan.store
         self._store: MessageStore = MemoryStore() if own is None or isinstance(own, Path) else own
-        """What sessions use: the user's, `_file` while that is open, or memory."""
+        """The sessions' store: the user's object, `_file` while it is open, or memory."""
         self._file: SqliteStore | None = None
-        """What `open` has made of a folder, and `close` closes; a store of the user's is the user's to
-        close."""
+        """The store that `open` opened in a folder, and that `close` closes. The user closes a store object
+        of his own."""
         self._agreed = False
         """Whether a logon has been completed on these numbers."""
         self.session: Session | None = None
-        """That of the present connection, or of the last; None before the first, and once closed."""
+        """The session of the current or last connection; None before the first, and once closed."""
 
     def open(self) -> None:
-        """Make the store ready for a client's connections; events of before count no longer.
+        """Prepare the store for connections; earlier sessions are not continued.
 
         Raises:
             StoreError: it cannot be used.
         """
-        # `_agreed` stays as it is: opened again, the client goes on from its numbers, and a reset that was
-        # asked for is made once.
+        # `_agreed` is kept: a reopened client continues from its numbers, and a requested reset happens only
+        # once.
         self.session = None
         store = self._plan.store
         if isinstance(store, Path):
             self._store = self._file = self._open_file(store)
 
     def rows(self) -> RowBuffer | None:
-        """Return what keeps rows of the user's; None if the store does not."""
+        """Return a buffer for the user's rows; None if the store cannot keep rows."""
         return RowBuffer(self._store) if isinstance(self._store, RowStore) else None
 
     def close(self) -> None:
-        """Let go of what `open` has opened; numbers in memory stay for the next time.
+        """Close the file that `open` opened; numbers in memory are kept for the next `open`.
 
         Raises:
-            StoreError: what was confirmed last could not be written.
+            StoreError: the last confirmation could not be written.
         """
         self.session = None
         file, self._file = self._file, None
@@ -106,17 +106,18 @@ class SequenceState:
             file.close()
 
     def next_session(self) -> Session:
-        """Return the session of the next connection, which continues the one of the last, whether that could
-        begin or not."""
+        """Return the session of the next connection, which continues the last one, even if that could not
+        begin."""
         config = self._plan.config
-        # Memory begins at 1 with each process, while the venue's numbers go on: the first logon has to reset.
+        # A store in memory starts at 1 in each process, but the venue's numbers continue: the first logon has
+        # to reset them.
         forced = self._plan.reset_seq_num or self._plan.store is None
         reset = config.session_type.reset_required or (forced and not self._agreed)
         config = attrs.evolve(
             config,
             reset_seq_num=reset,
-            explicit_confirm=True,  # an event is done with when the user asks for the next one
-            max_events=sys.maxsize,  # `EventQueue` bounds what waits, and stops reading
+            explicit_confirm=True,  # requesting the next event confirms the previous one
+            max_events=sys.maxsize,  # `EventQueue` limits the waiting events, and pauses reading
             sign_logon=_guarded(config.sign_logon),
         )
         if self.session is None:
@@ -127,14 +128,14 @@ class SequenceState:
 
     @property
     def numbers(self) -> SequenceNumbers:
-        """Where the numbers stand. Reads the store's file while it is not open.
+        """The current sequence numbers. Reads the store's file while it is not open.
 
         Raises:
             StoreError: the file cannot be read.
         """
         folder = self._plan.store
         held: MessageStore | StoreSummary = self._store
-        # Imported here, and below: who has no file does without SQLite.
+        # Imported here, and below, so clients without a file do not load SQLite.
         if isinstance(folder, Path) and self._file is None:
             from kalshi_fix_adapters.store_sqlite import find_store, read_summary
 
@@ -149,11 +150,12 @@ class SequenceState:
         )
 
     def set(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[Doubtful, ...]:
-        """Have the next session begin from these numbers, without a reset; None leaves one as it is. Return
-        what that costs. Only while no session goes on, nor waits to be continued.
+        """Set the numbers of the next session, without a reset; None keeps a number.
+
+        Only while the client is not open. Returns the resulting losses and uncertainties.
 
         Raises:
-            LocalProtocolError: the numbers cannot be set here, or to that; nothing has changed.
+            LocalProtocolError: the numbers cannot be set, or not to these values; nothing has changed.
             StoreError: the store could not be read or written.
         """
         self._require_numbers("set")
@@ -161,7 +163,7 @@ class SequenceState:
         if not given:
             raise LocalProtocolError("there is no number to set; give next_outgoing, next_incoming or both")
         for number in given:
-            # A bool would pass for 0 or 1.
+            # By type, because isinstance would accept a bool.
             if type(number) is not int or not 1 <= number <= LAST_NUMBER:
                 raise LocalProtocolError(f"a sequence number is an int from 1 to {LAST_NUMBER}")
         with self._closed_store() as store:
@@ -173,13 +175,13 @@ class SequenceState:
             incoming = store.next_incoming if next_incoming is None else next_incoming
             lost = range(store.next_incoming, incoming)
             found = store.open_requests()
-            # Their answers may be among what is lost, or their numbers, by which a Reject names them, are to
-            # be used again.
+            # Their answers may be among the lost messages, or their numbers, by which a Reject identifies
+            # them, will be used again.
             doubtful = [request for request in found if lost or request.seq_num >= outgoing]
             self._doubt(store, doubtful)
             store.renumber(outgoing, incoming)
             store.commit()
-        # Or the next logon would reset what was just set: a client without a store does that until a logon
+        # Otherwise the next logon would reset these numbers, as a client without a store does until a logon
         # has agreed on its numbers.
         self._agreed = True
         costs: list[Doubtful] = [MessagesLost(lost[0], lost[-1])] if lost else []
@@ -189,11 +191,13 @@ class SequenceState:
         return tuple(costs)
 
     def reset(self) -> tuple[Doubtful, ...]:
-        """Have the next logon restart both directions at 1. Return what that costs, beside what the venue
-        has sent and nobody here has seen. Only while no session goes on, nor waits to be continued.
+        """Restart both directions at 1 with the next logon.
+
+        Only while the client is not open. Returns the resulting uncertainties, apart from messages of the
+        venue that were never received.
 
         Raises:
-            LocalProtocolError: the session type restarts its numbers anyway.
+            LocalProtocolError: the session type restarts its numbers at every logon.
             StoreError: the store could not be read or written.
         """
         self._require_numbers("reset")
@@ -206,7 +210,7 @@ class SequenceState:
 
     @staticmethod
     def _doubt(store: MessageStore, requests: Iterable[OpenRequest]) -> None:
-        """Have the next session name these requests (OutcomesUnknown), also if that is another process."""
+        """Mark requests as uncertain, so the next session, in any process, lists them in OutcomesUnknown."""
         for request in requests:
             store.record_request(attrs.evolve(request, uncertain=True))
 
@@ -219,7 +223,7 @@ class SequenceState:
 
     @contextmanager
     def _closed_store(self) -> Iterator[MessageStore]:
-        """Return the store, opened if it is a file."""
+        """Yield the store, opened if it is a file."""
         if isinstance(self._plan.store, Path):
             with self._open_file(self._plan.store) as file:
                 yield file
@@ -228,15 +232,15 @@ class SequenceState:
 
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
-        """The requests of this process that have no answer yet, oldest first."""
+        """The unanswered requests of this process, oldest first."""
         return () if self.session is None else self.session.open_requests
 
     def agreed(self) -> None:
-        """A logon is complete."""
+        """Record a complete logon on these numbers."""
         self._agreed = True
 
     def disputed(self) -> None:
-        """The venue has other numbers; those in memory are of no use any more."""
+        """Record that the venue has other numbers, so those in memory are invalid."""
         self._agreed = False
 
     def _open_file(self, folder: Path) -> SqliteStore:
@@ -259,8 +263,10 @@ class SequenceState:
 
 
 def _guarded(sign: SignLogon | None) -> SignLogon | None:
-    """Return what signs, and raises nothing but a KalshiFixError: the key may live in a device or a service
-    of the user's. What that raised may quote a secret, and so is only its cause."""
+    """Return a signer that raises only KalshiFixErrors, for a key in a device or service of the user.
+
+    The original exception may quote a secret, so it is only the cause.
+    """
     if sign is None:
         return None
 

@@ -1,8 +1,8 @@
-"""Which market data subscriptions are alive, so that they can be asked for again on the next connection.
+"""The active market data subscriptions, for renewal on the next connection.
 
-MarketDataRequest has no MDReqID (262) here: everything goes by Symbol (55), requests are answered in order by
-one snapshot (W) for each symbol, and a MarketDataRequestReject (Y) does not name what it refuses (Kalshi's
-page on market data).
+At Kalshi, MarketDataRequest has no MDReqID (262): subscriptions are identified by Symbol (55), requests are
+answered in order by one snapshot (W) for each symbol, and a MarketDataRequestReject (Y) does not identify the
+request it rejects (Kalshi's page on market data).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _ON = SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
 _OF_INTEREST = frozenset(
     {MarketDataSnapshotFullRefresh.MSG_TYPE, MarketDataRequestReject.MSG_TYPE, SecurityStatus.MSG_TYPE}
 )
-"""What may say something about a subscription; most of what comes does not."""
+"""MsgTypes that may concern a subscription; most received messages do not."""
 
 _Live = dict[str, set[int] | None]
-"""By symbol, in the order in which they were asked for: the MsgSeqNums of this connection's requests for it
-that may still be refused; None once one of them was answered; empty while it was not asked for yet."""
+"""By symbol, in the order of the requests: the MsgSeqNums of this connection's requests for it that may still
+be rejected; None once one of them was answered; an empty set while not requested on this connection."""
 
 
 @attrs.define
@@ -44,18 +44,18 @@ class _Asked:
 
     seq_num: int
     subscribes: bool
-    """Whether it asks for updates, and not for one snapshot alone."""
+    """Whether it requests updates, not only one snapshot."""
     awaited: set[str]
-    """Its symbols whose snapshot has not come."""
+    """Its symbols without a snapshot yet."""
     begun: bool = False
-    """Whether one has."""
+    """Whether a snapshot was received for it."""
 
 
 class Subscriptions:
-    """What a client is subscribed to, from what it sends and what comes back."""
+    """The subscriptions of a client, derived from the messages it sends and receives."""
 
     def __init__(self, per_request: int | None = None) -> None:
-        """Know of none; the venue takes so many symbols in a request, any number if None."""
+        """Start without subscriptions; `per_request` limits the symbols of a request (None: no limit)."""
         self._per_request = per_request
         self._books: _Live = {}
         """Subscriptions of MarketDataRequest (V)."""
@@ -64,29 +64,31 @@ class Subscriptions:
         self._asked: deque[_Asked] = deque()
         """MarketDataRequests of this connection, oldest first, which is the order of their answers."""
         self._again: set[int] = set()
-        """MsgSeqNums of the requests that the client has repeated by itself on this connection."""
+        """MsgSeqNums of this connection's renewals, which the client sent without the user."""
 
     def start_connection(self) -> None:
-        """A new connection is logged on: it knows of no subscription."""
+        """Mark all subscriptions as not requested yet, because a new connection is logged on."""
         self._asked.clear()
         self._again.clear()
         for live in (self._books, self._statuses):
             live.update({symbol: set() for symbol in live})
 
     def requests(self) -> Iterator[MarketDataRequest | SecurityStatusRequest]:
-        """Yield what asks for everything that is alive and was not asked for on this connection; each may be
-        `sent` before the next one is made."""
+        """Yield requests for all active subscriptions not yet requested on this connection.
+
+        `sent` may be called for each before the next one is requested from the iterator.
+        """
         symbols = [symbol for symbol, owners in self._books.items() if owners == set()]
         size = self._per_request or max(len(symbols), 1)
         for begin in range(0, len(symbols), size):
             yield MarketDataRequest.subscribe(*symbols[begin : begin + size])
-        # `sent` may be called meanwhile: it adds to the set of a symbol, and no symbol to the dict.
+        # `sent` may be called during the iteration: it adds to a symbol's set, but no symbol to the dict.
         for symbol, owners in self._statuses.items():
             if owners == set():
                 yield SecurityStatusRequest.subscribe(symbol)
 
     def sent(self, message: Message, seq_num: int, *, again: bool = False) -> None:
-        """Take note of a message that was sent, `again` if the client repeats a request by itself."""
+        """Record a sent message; `again` marks a renewal by the client."""
         match message:
             case MarketDataRequest():
                 self._sent_books(message, seq_num)
@@ -101,7 +103,7 @@ class Subscriptions:
     def _sent_books(self, message: MarketDataRequest, seq_num: int) -> None:
         kind, symbols = message.subscription_request_type, [entry.symbol for entry in message.related_sym]
         if kind == _OFF:
-            # Without symbols it ends the subscription of every book.
+            # Without symbols it ends the subscriptions of all books.
             for symbol in symbols or tuple(self._books):
                 self._books.pop(symbol, None)
             return
@@ -111,8 +113,10 @@ class Subscriptions:
                 _own(self._books, symbol, seq_num)
 
     def received(self, event: Event) -> bool:
-        """Take note of what came back; say whether `requests` should be sent again a little later, because
-        the venue has had too many at once."""
+        """Process a received event; return whether to send `requests` again a little later.
+
+        That is necessary if the venue rejected a renewal for its rate limit.
+        """
         if isinstance(event, MessageReceived):
             if event.message.msg_type not in _OF_INTEREST:
                 return False
@@ -120,8 +124,8 @@ class Subscriptions:
                 case MarketDataSnapshotFullRefresh(symbol=symbol):
                     self._answered(symbol)
                 case MarketDataRequestReject():
-                    # Y names no request. They are answered in order, and one that has brought a snapshot was
-                    # not refused.
+                    # Y does not identify its request. Requests are answered in order, and one that was
+                    # answered by a snapshot was not rejected.
                     first = next((asked for asked in self._asked if not asked.begun), None)
                     if first is not None:
                         self._refused(first.seq_num, event.message)
@@ -132,7 +136,7 @@ class Subscriptions:
         return False
 
     def _answered(self, symbol: str) -> None:
-        # Requests are answered in order: this answers the oldest one that awaits the symbol.
+        # Requests are answered in order: this snapshot answers the oldest one that awaits the symbol.
         for asked in self._asked:
             if symbol in asked.awaited:
                 asked.awaited.discard(symbol)
@@ -154,11 +158,11 @@ class Subscriptions:
                 self._asked.remove(asked)
                 break
         for live in (self._books, self._statuses):
-            # One that was granted before (None) stays: a repetition that is refused ends nothing.
+            # An accepted subscription (None) stays: a rejected repetition does not end it.
             for symbol in [symbol for symbol, owners in live.items() if owners and seq_num in owners]:
                 owners = live[symbol] or set()
                 owners.discard(seq_num)
-                # An empty set that stays is what `requests` asks for again.
+                # If postponed, the empty set stays, and `requests` yields the symbol again.
                 if not owners and not put_off:
                     del live[symbol]
         return put_off
