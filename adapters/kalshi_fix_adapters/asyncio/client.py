@@ -1,4 +1,4 @@
-"""The client, and the functions that make one; the package says how it behaves."""
+"""The client, and the functions that create one; the package docstring describes its behaviour."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from kalshi_fix_adapters.loops.async_client import AsyncClient
 from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
 
 SLICE = 0.005
-"""Seconds after which a task that is served without ever waiting lets others run. Short beside any heartbeat,
-and long beside the 3 µs of a turn of the loop."""
+"""Seconds after which a task whose calls never wait yields to other tasks. Short compared with any heartbeat,
+long compared with the 3 µs of a turn of the loop."""
 
 
 class _Adapter(AsyncAdapter):
-    """Makes the connections in a task of its own."""
+    """Makes the connections in a background task."""
 
     notifier = LoopNotifier
     current_task = staticmethod(asyncio.current_task)
@@ -31,44 +31,44 @@ class _Adapter(AsyncAdapter):
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._task: asyncio.Task[None] | None = None
-        """Runs `run`."""
+        """The task of `run`."""
         self._dialling: asyncio.Timeout | None = None
-        """Around the making of a connection."""
+        """The timeout of the current connection attempt."""
         self._protocol: ClientProtocol | None = None
-        """The connection, once it is up."""
+        """The connection, once it is established."""
         self._turned = True
-        """Whether the loop has turned since `before` looked last."""
+        """Whether the loop has turned since the last call of `before`."""
         super().__init__(plan)
 
     @staticmethod
     def has_ended(task: asyncio.Task[Any]) -> bool:
-        """Say whether a task has ended."""
+        """Return whether a task has ended."""
         return task.done()
 
     def wake(self) -> None:
-        """Let everything that waits look again."""
+        """Wake all waiting calls and tasks."""
         super().wake()
         if self._protocol is not None:
-            # Not at once: the core calls this in the middle of what it does, and `step` calls the core.
+            # Not directly: the core calls this in the middle of a change, and `step` calls the core.
             asyncio.get_running_loop().call_soon(self._protocol.step)
 
     def give_up(self) -> None:
-        """End the attempt to connect."""
-        # A timeout that is expiring already cannot be set any more; that raises.
+        """Cancel the connection attempt."""
+        # Rescheduling an expired timeout would raise.
         if self._dialling is not None and not self._dialling.expired():
             self._dialling.reschedule(0)
 
     def flush(self) -> None:
-        """Write a message that was sent."""
+        """Write a sent message."""
         if self._protocol is not None:
             self._protocol.flush()
 
     async def before(self) -> None:
-        """Let others run, and be cancelled, if the loop has not turned since this was called last, `SLICE`
-        ago or longer.
+        """Yield to other tasks, and to a cancellation, if the loop has not turned since the last call, at
+        least `SLICE` ago.
 
-        Otherwise go on at once: a turn costs as much as reading a small message, and it would read what has
-        come before a message to be sent leaves.
+        Otherwise return at once: a turn costs as much as reading a small message, and would read received
+        data before the user's message is sent.
         """
         self.before_due = time.monotonic() + SLICE
         if not self._turned:
@@ -86,13 +86,12 @@ class _Adapter(AsyncAdapter):
         self._task = asyncio.create_task(self.run(), name="kalshi-fix")
 
     async def finish(self) -> None:
-        """Wait for the task to have ended; cancelled, end it at once."""
+        """Wait until the task has ended; if cancelled, end it at once."""
         task, self._task = self._task, None
         cancelled: asyncio.CancelledError | None = None
         while task is not None and not task.done():
             try:
-                # Not `await task`: that passes a cancellation on to the task, before `abort` below has told
-                # the core.
+                # Not `await task`, which would cancel the task before `abort` below.
                 await asyncio.wait({task})
             except asyncio.CancelledError as error:
                 cancelled = error
@@ -103,14 +102,14 @@ class _Adapter(AsyncAdapter):
             raise cancelled
 
     def _forget(self) -> None:
-        # A timer that is left would keep all of this alive until it fires, and the client may be opened again
-        # in another loop, where it would be of no use.
+        # A remaining timer would keep this object alive until it fires, and would be useless if the client is
+        # opened again in another loop.
         self.users.close()
         self.changes.close()
         self.before_due, self._turned = 0.0, True
 
     async def connect(self, attempt: Attempt) -> None:
-        """Make one connection, and keep it until it is over."""
+        """Make one connection, and serve it until it has ended."""
         protocol = await self._dial(attempt)
         try:
             self.core.connected()
@@ -121,7 +120,7 @@ class _Adapter(AsyncAdapter):
         finally:
             self._protocol = None
             protocol.abort()
-            # After `failure` the core is over, and has no connection that could be told of.
+            # After `failure` the core is over, and has no connection to close.
             if not self.core.over:
                 self.core.disconnected()
 
@@ -148,15 +147,17 @@ class _Adapter(AsyncAdapter):
             await asyncio.get_running_loop().sock_connect(raw, address)
 
     async def secure(self, raw: socket.socket, dialer: Dialer) -> ClientProtocol:
-        """Take over a connected socket."""
+        """Set up the protocol on a connected socket."""
         protocol = ClientProtocol(self.core, self.users)
         await protocol.connect(raw, dialer)
         return protocol
 
 
 class Client(AsyncClient):
-    """A client of one session type, as an asynchronous context manager: it logs on when entered and out when
-    left. In between it connects again by itself (`reconnect`). Once it is over it may be entered again."""
+    """A client of one session type, as an async context manager that logs on when entered and out when left.
+
+    In between it reconnects automatically (`reconnect`). It may be entered again after it has ended.
+    """
 
     def __init__(self, plan: ConnectionPlan) -> None:
         super().__init__(_Adapter(plan))

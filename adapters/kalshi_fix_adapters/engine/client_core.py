@@ -1,5 +1,5 @@
-"""The part of a client that is the same in every event loop: sessions over many connections, the queue of
-events, what is confirmed, when to connect again, what to subscribe to again.
+"""The part of a client that does not depend on the event loop: sessions across connections, the queue of
+events, confirmations, reconnecting and renewed subscriptions.
 
 An adapter has one task or thread that moves the bytes:
 
@@ -16,19 +16,18 @@ An adapter has one task or thread that moves the bytes:
             continue
         core.connected()
         while not core.finished:
-            write core.output, and tell core.wrote(n), or core.write_failed() when that is impossible
-            wait until woken, or it can be read (only while core.wants_read) or written, at most until
-                core.due()
+            write core.output, then call core.wrote(n), or core.write_failed() if writing is impossible
+            wait until woken, readable (only while core.wants_read) or writable, at most until core.due()
             core.receive(data), b"" at the end of the transport; core.tick() when it is due
         close the transport, in bounded time
         core.disconnected()
 
-After every call here by either side, whoever waits for events, for room to send, for the logon or for the
-end looks again (`take`, `congested`, `is_logged_on`, `over`), and the task is woken. What raises here that is
-no KalshiFixError goes to `failure`. No method blocks, except on a store's disk.
+After every call by either side, calls that wait for events, for room to send, for the logon or for the end
+must check again (`take`, `congested`, `is_logged_on`, `over`), and the task must be woken. Exceptions other
+than KalshiFixError must be passed to `failure`. No method blocks, except on a store's disk.
 
-`due` is a moment of `time.monotonic` that mostly moves away with each message: a timer that is set to an
-earlier one may stay, since a tick too early is harmless. `timeout` is the same in seconds from now.
+`due` is a `time.monotonic` time, which most messages move to a later one. A timer set to an earlier time may
+be kept, because an early tick is harmless. `timeout` is the same in seconds from now.
 """
 
 from __future__ import annotations
@@ -70,16 +69,15 @@ if TYPE_CHECKING:
     from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 
 MARKET_DATA = "KalshiMD"
-"""The session type whose subscriptions are repeated."""
+"""The session type whose subscriptions are renewed."""
 SUBSCRIBE_AGAIN = 1.0
-"""Seconds after which more subscriptions are asked for, and those once more that the venue refused as too
-many at once."""
+"""Seconds until the next batch of renewals, which includes those that the venue rejected for their rate."""
 SUBSCRIBE_AT_ONCE = SESSION_TYPES[MARKET_DATA].requests_per_second
-"""Requests that are repeated at once: what the venue takes in a second; None for any number."""
+"""Maximum number of renewals in a batch, as the venue accepts per second; None for no limit."""
 
 
 class ClientCore:
-    """Everything of a client but its transport and its waiting. Not safe for threads by itself."""
+    """A client without its transport and its waiting. Not thread-safe."""
 
     def __init__(
         self,
@@ -93,11 +91,15 @@ class ClientCore:
     ) -> None:
         """Prepare a client.
 
-        `wake` is called when the task that moves the bytes has to look again because of something the
-        user's side did; `send` and `test_request` leave that to their caller, who sees in `output` whether
-        something is left to be written. `current_task` returns the thread or task that runs now, and
-        `has_ended` says whether one that was returned before has ended. `random` draws from 0 up to, but not
-        including, 1, and spreads the waits before an attempt.
+        Args:
+            plan: the settings.
+            wake: called when a call of the user requires the task that moves the bytes to check again. `send`
+                and `test_request` do not call it: their caller checks `output` for unwritten bytes.
+            clocks: returns the current time.
+            random: returns a number from 0 up to, but not including, 1, and spreads the waits before an
+                attempt.
+            current_task: returns the running thread or task.
+            has_ended: returns whether a thread or task that `current_task` returned has ended.
         """
         self.plan = plan
         self._wake = wake
@@ -105,32 +107,32 @@ class ClientCore:
         self._random = random
         self._sequence = SequenceState(plan)
         self.pacing: Pacing | None = None if plan.budget is None else Pacing(plan.budget)
-        """Who waits for the rate budget; None without one."""
+        """The queues for the rate budget; None without one."""
         self._rows: RowBuffer | None = None
-        """The user's rows; None while the client is not open, and without a store that keeps them."""
+        """The user's rows; None while the client is not open, or if its store cannot keep them."""
         self._ever_opened = False
         """Whether `begin` was ever called."""
         self._open = False
-        """Whether `begin` was called and `close` was not, since."""
+        """Whether `begin` was called, and `close` not since."""
         self._failure: BaseException | None = None
-        """What `failure` was told: a mistake of the adapter or of this class."""
+        """The exception passed to `failure`: a bug in the adapter or in this class."""
         self._unconfirmed: ClientEvent | None = None
-        """The session's event that was taken last; the next `take` confirms it, or `close`."""
+        """The last session event taken; the next `take` confirms it, or `close`."""
         self.last_taken: ClientEvent | None = None
-        """The event that was taken last, the session's or the client's own, for `give_back`; None once the
-        next one was requested."""
+        """The last event taken, of the session or the connection, for `give_back`; None once the next one was
+        requested."""
         self._taken_by: object = None
         """The thread or task that took it."""
         self.changing: bool = False
-        """Whether a change is under way. An adapter whose calls may be interrupted (the blocking one) sets it
-        around them. If it is set between two calls, an exception has interrupted a change halfway. A method
-        clears it before it raises with everything as it was, or whole again."""
+        """Whether a change is in progress. An adapter whose calls may be interrupted (the blocking one) sets
+        it around them. If it is set between two calls, an exception has interrupted a change halfway. A
+        method clears it before it raises in a consistent state."""
         self._current_task = current_task
         self._has_ended = has_ended
         self._reset(Dispatcher(plan.name))
 
     def _reset(self, observers: Dispatcher) -> None:
-        """Forget everything but the numbers, which `_sequence` keeps from one opening to the next."""
+        """Reset all state except the numbers, which `_sequence` keeps from one `begin` to the next."""
         plan = self.plan
         self._observers = observers
         self._queue = EventQueue(plan.queue_limit, plan.queue_bytes)
@@ -138,18 +140,18 @@ class ClientCore:
         session_type = plan.config.session_type
         self._subscriptions: Subscriptions | None = None
         if session_type.name == MARKET_DATA:
-            # Imported here: it needs the messages of market data, which other clients then do not load.
+            # Imported here, so other clients do not load the market data messages.
             from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 
             self._subscriptions = Subscriptions(session_type.symbols_per_request)
         self._subscribe_at: float | None = None
-        """When subscriptions are asked for once more, monotonic."""
+        """Monotonic time of the next batch of renewals."""
         self._connection: Connection | None = None
         self.output: bytearray = bytearray()
-        """What waits to be written, oldest first. The connection's own bytearray, and not a property: an
-        adapter looks at it after each message."""
+        """Unwritten bytes, oldest first. It is the connection's bytearray, not a property, because adapters
+        check it after each message."""
         self.wants_read: bool = False
-        """Whether to read from the transport now: its session goes on, and the queue has room."""
+        """Whether to read from the transport now: the session has not ended, and the queue has room."""
         self._faults = Faults()
         self._begin_error: KalshiFixError | None = None
         """Why the session of this connection could not begin."""
@@ -164,27 +166,27 @@ class ClientCore:
 
     @property
     def over(self) -> bool:
-        """Whether there is no connection and will be none; events may still wait."""
+        """Whether there is no connection and there will be none; events may still be queued."""
         return self._attempts.phase is Phase.OVER
 
     @property
     def leaving(self) -> bool:
-        """Whether the user has asked for the end."""
+        """Whether the user has requested a logout."""
         return self._attempts.leaving
 
     @property
     def is_logged_on(self) -> bool:
-        """Whether something can be sent now."""
+        """Whether a message can be sent now."""
         return self._connection is not None and self._connection.can_send
 
     @property
     def state(self) -> State:
-        """Where the session of the present connection stands; DISCONNECTED if there is none."""
+        """The state of the current connection's session; DISCONNECTED without one."""
         return State.DISCONNECTED if self._connection is None else self._connection.state
 
     @property
     def is_reconnecting(self) -> bool:
-        """Whether a connection that was logged on is lost, and another one waited for or made."""
+        """Whether a logged-on connection was lost, and the next one is being made or awaited."""
         connection = self._connection
         return (
             self._logged_on is not None
@@ -194,7 +196,7 @@ class ClientCore:
 
     @property
     def numbers(self) -> SequenceNumbers:
-        """Where the sequence numbers stand.
+        """The current sequence numbers.
 
         Raises:
             StoreError: the client is not open, and the file of its store cannot be read.
@@ -202,12 +204,12 @@ class ClientCore:
         return self._sequence.numbers
 
     def set_numbers(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[Doubtful, ...]:
-        """Have the next logon go on from these numbers; return what that costs."""
+        """Set the numbers of the next logon; return the resulting losses and uncertainties."""
         self._require_closed()
         return self._sequence.set(next_outgoing, next_incoming)
 
     def reset_numbers(self) -> tuple[Doubtful, ...]:
-        """Have the next logon restart the numbers; return what that costs."""
+        """Reset the numbers with the next logon; return the resulting uncertainties."""
         self._require_closed()
         return self._sequence.reset()
 
@@ -225,19 +227,20 @@ class ClientCore:
 
     @property
     def ended(self) -> SessionEnded | None:
-        """How the last session ended, once the client is over; None before, and if there was none."""
+        """The end of the last session, once the client is over; None before, and if there was none."""
         return self._ended if self.over else None
 
     @property
     def error(self) -> KalshiFixError | None:
-        """Why the client gave up, or why the first connection did not come about; None otherwise."""
+        """Why the client gave up, or why the first connection failed; None otherwise."""
         return self._attempts.error
 
     # The life of a client
 
     def begin(self) -> None:
-        """Start anew: the first attempt is due at once, and what nobody took before is dropped (on a session
-        with resend it comes again). `close` has to follow in the end.
+        """Open the client: the first attempt is due at once. The caller must call `close` at the end.
+
+        Events not taken before are dropped; on a session type with resend they are delivered again.
 
         Raises:
             LocalProtocolError: it is open already.
@@ -246,11 +249,10 @@ class ClientCore:
         """
         if not self.over:
             raise LocalProtocolError("the client is open already; use one client for each connection")
-        # A client that ended by itself still has its store and wire log open, until its user leaves or begins
-        # anew.
+        # A client that ended without its user still has its store and wire log open.
         self.close(clean=False)
         self._open = True
-        # Where `close` finds it from now on, whatever comes in between: Ctrl-C may.
+        # Set before the rest, so `close` finds it even after Ctrl-C in between.
         self._observers = Dispatcher(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
             self._sequence.open()
@@ -263,15 +265,15 @@ class ClientCore:
         self._attempts.phase = Phase.WAITING
 
     def close(self, *, clean: bool) -> None:
-        """The user has left: confirm what was taken last if that was `clean` and no other thread or task may
-        still be busy with it, and what comes next up to the first message; close store and wire log.
+        """Close the store and the wire log, because the user has left.
 
-        After this `take` still returns what waits, and nothing is confirmed any more. Harmless when nothing
-        is open.
+        If `clean`, and if no other thread or task may still be processing it, confirm the last event taken,
+        and the following ones up to the first message. Afterwards `take` still returns queued events, but
+        confirms none. Harmless when nothing is open.
 
         Raises:
-            StoreError: what was confirmed last could not be written, and will come again. Only if `clean`:
-                otherwise the user has an error of his own, and nothing was confirmed here.
+            StoreError: the last confirmation could not be written, so these events will be delivered again.
+                Only if `clean`: otherwise the user already has an exception, and nothing was confirmed here.
         """
         try:
             taken = self._unconfirmed
@@ -280,8 +282,8 @@ class ClientCore:
             ):
                 if taken is not None:
                     self._confirm()
-                # Who only sends takes no events. What says nothing of messages (Logons, Heartbeats) is
-                # confirmed for such a user, or the next process would have all these numbers sent again.
+                # A user that only sends takes no events. Events without a message (Logons, Heartbeats) are
+                # confirmed for such a user; otherwise the next process would request all of them again.
                 for _ in range(self._queue.without_message()):
                     self._confirm()
                 if self._rows is not None and self._rows.changes:
@@ -296,9 +298,9 @@ class ClientCore:
             self._observers.close()
 
     def logout(self, text: str | None = None) -> None:
-        """Begin to leave: the Logout handshake if logged on, otherwise the end; no more attempts.
+        """Begin the Logout handshake if logged on, otherwise end at once; make no more attempts.
 
-        From now on the queue is not bounded, so that the venue's answer is seen.
+        From now on the queue is unbounded, so the venue's answer is always read.
         """
         connection = self._leave()
         if connection is not None:
@@ -307,12 +309,12 @@ class ClientCore:
                 connection.session.logout(now, text=text)
             elif connection.logged_on_at is None:
                 connection.session.abort("left before the logon was complete", now)
-            # Otherwise the session is ending already, and needs no second Logout.
+            # Otherwise the session is already ending, and needs no second Logout.
             self._deliver(connection, now)
         self._wake()
 
     def abort(self, text: str) -> None:
-        """End at once: a Logout if logged on, no wait for an answer, no more attempts."""
+        """End at once: send a Logout if logged on, but do not wait for the answer; make no more attempts."""
         connection = self._leave()
         if connection is not None:
             now = self._clocks()
@@ -327,37 +329,38 @@ class ClientCore:
         return self._connection
 
     def _settle_logon(self, *, sent: bool) -> None:
-        """The Logon that was reserved, or waited for, is sent now or not at all."""
+        """End the reservation of a Logon, or the wait for one: it is sent now or not at all."""
         if self.pacing is not None:
             self.pacing.settle_logon(self._clocks(), sent=sent)
 
     def stop_reconnecting(self) -> None:
-        """Keep the present connection, but make no other; one that is waited for is given up."""
+        """Keep the current connection, but make no other; a pending attempt is cancelled."""
         self._attempts.stop()
         if self.over:
             self._settle_logon(sent=False)
         self._wake()
 
     def failure(self, error: BaseException) -> None:
-        """Take note that the adapter itself has failed: the client is over, and `take` and `send` say so."""
+        """Record a failure of the adapter itself: the client is over, and `take` and `send` raise it."""
         self._failure = error
         self._attempts.phase = Phase.OVER
         self._settle_logon(sent=False)
-        # Without a connection `finished` is true and `wants_read` false: what moves the bytes ends.
+        # Without a connection `finished` is True and `wants_read` False, so the adapter's task ends.
         self._connection, self.output, self.wants_read = None, bytearray(), False
         self._observers.disconnected(self._clocks())
 
-    # The task or thread that moves the bytes. Each call reads the clocks once, and only if something is done.
+    # For the task or thread that moves the bytes. Each call reads the clocks at most once.
 
     def next_attempt(self) -> Attempt | None:
-        """Return the connection to be made now; None while none is due, and when the client is over.
+        """Return the connection to make now; None while none is due, and when the client is over.
 
-        None is due either while so much waits for the user that nothing would be read.
+        None also while reading is paused because the queue is full.
         """
         attempts, pacing = self._attempts, self.pacing
         if attempts.phase is not Phase.WAITING or self._queue.paused or self.timeout() != 0:
             return None
-        # Before the connection: at its end nothing could wait for a token. Held for longer than it may take.
+        # Reserved before connecting, because afterwards the Logon cannot wait for tokens. The reservation
+        # lasts longer than an attempt may take.
         if pacing is not None and not pacing.reserve_logon(2 * self.plan.timeout, self._clocks()):
             return None
         attempt = attempts.next()
@@ -365,26 +368,26 @@ class ClientCore:
         return attempt
 
     def connect_failed(self, error: KalshiFixError) -> None:
-        """The attempt did not bring about a connection."""
+        """Record that the attempt failed."""
         self._settle_logon(sent=False)
         self._tell_outcome(self._attempts.failed(error, self._clocks()))
 
     def tcp_connected(self) -> None:
-        """TCP is up, TLS not yet: a mark for those who measure."""
+        """Notify the observers that TCP is connected, before TLS."""
         self._observers.tcp_connected(self._clocks())
 
     def connected(self) -> None:
-        """The attempt's connection is up: the logon begins."""
+        """Begin the logon, because the attempt's transport is connected."""
         self._attempts.phase = Phase.CONNECTED
         self._begin_error = None
         self._faults = Faults()
-        # The user left while the connection was made: without a session `finished` is true, so that the
-        # adapter closes the connection, and `disconnected` ends the client.
+        # The user logged out while the connection was being made. Without a session `finished` is True, so
+        # the adapter closes the transport, and `disconnected` ends the client.
         if self.leaving:
             self._settle_logon(sent=False)
             return
         now, where = self._clocks(), str(self.plan.endpoint)
-        # Before `on_wire` is read below: the wire log begins a connection here, and that asks for its bytes.
+        # Before `on_wire` is read below, because the wire log may request the bytes from here on.
         self._observers.connected(
             where,
             now,
@@ -396,8 +399,8 @@ class ClientCore:
             connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
             session.connect(now)
         except KalshiFixError as error:
-            # Not raised, because the adapter has a transport to close: without a connection `finished` is
-            # true, and `disconnected` tells this error as that of a failed attempt.
+            # Not raised, because the adapter has to close a transport: without a connection `finished` is
+            # True, and `disconnected` reports this error as a failed attempt.
             self._begin_error = error
             self._settle_logon(sent=False)
             return
@@ -407,13 +410,14 @@ class ClientCore:
         self._deliver(connection, now)
 
     def flush(self, write: Callable[[bytearray], int]) -> bool:
-        """Write `output` by a function that need not wait, until it takes no more. Return whether the
-        connection goes on as before; if not, look at `wants_read` and `finished`, too.
+        """Write `output` by a non-blocking function until it writes no more.
 
-        `write` is given all that waits and returns how many bytes the transport took from its beginning, 0 if
-        it takes none now. Bytes leave `output` only then. An OSError of it says that the transport takes
-        nothing any more; what the venue had said before may still be there, so reading goes on, to the end of
-        the stream.
+        `write` receives all of `output` and returns how many bytes it has written from its beginning, 0 if
+        none can be written now; these are removed from `output`. If it raises OSError, the transport can no
+        longer be written to. Data the venue has sent may still be readable, so reading continues to the end
+        of the stream.
+
+        Returns whether only `output` and `due` have changed; if not, check `wants_read` and `finished`, too.
         """
         as_before = True
         while self.output:
@@ -424,21 +428,21 @@ class ClientCore:
                 return False
             if not size:
                 break
-            # Before `_collect_held_back`, which compares what `output` holds with HIGH_WATER and adds to it.
+            # Before `_collect_held_back`, which compares the size of `output` with HIGH_WATER and appends.
             del self.output[:size]
             if self._connection is not None and self._connection.holds_back:
                 as_before = self._collect_held_back(self._connection) and as_before
         return as_before
 
     def wrote(self, size: int) -> None:
-        """Note that the transport took the first `size` bytes of `output`."""
+        """Remove the first `size` bytes of `output`, which were written to the transport."""
         del self.output[:size]
         if self._connection is not None and self._connection.holds_back:
             self._collect_held_back(self._connection)
 
     def _collect_held_back(self, connection: Connection) -> bool:
-        """Take what the session has held back until there was room; say whether the session goes on."""
-        # This commits the store, so it may end the session; it brings no other events.
+        """Collect output that the session has held back; return whether the session continues."""
+        # This commits the store, so it may end the session; it adds no other events.
         connection.collect()
         if not connection.session.wants_close:
             return True
@@ -446,15 +450,15 @@ class ClientCore:
         return False
 
     def write_failed(self) -> None:
-        """Note that the transport takes nothing any more; what the venue said before may still be read."""
+        """Record that the transport can no longer be written to; received bytes can still be read."""
         if self._connection is not None:
             self._connection.fail_writing()
-            # The session may have held bytes back while `output` was full. They are taken and dropped now, or
-            # they would reach `max_unsent` and end the session before what the venue said is read.
+            # The session may have held bytes back while `output` was full. They are collected and dropped
+            # now; otherwise they would reach `max_unsent` and end the session before all input is read.
             self._deliver(self._connection, self._clocks())
 
     def receive(self, data: bytes) -> None:
-        """Take what was read; nothing means the end of the transport."""
+        """Process received bytes; b"" means the end of the stream."""
         connection = self._connection
         if connection is not None:
             now, session = self._clocks(), connection.session
@@ -466,13 +470,13 @@ class ClientCore:
                 else:
                     session.receive_eof(now)
             except KalshiFixError as error:
-                # The peer's bytes raise nothing, but what signs our Logon may: that is needed for the answer
-                # to a Logon with ResetSeqNumFlag (141) in the middle of the session.
+                # The peer's bytes raise no exception, but the signer may: answering a Logon with
+                # ResetSeqNumFlag (141) in the middle of a session needs a signature.
                 session.abort(str(error), now)
             self._deliver(connection, now)
 
     def tick(self) -> None:
-        """Do what is due; harmless when nothing is."""
+        """Run the timers that are due; harmless if none is."""
         connection, due = self._connection, self.due()
         if connection is None or due is None:
             return
@@ -487,15 +491,15 @@ class ClientCore:
             self._deliver(connection, now)
 
     def due(self) -> float | None:
-        """Return the moment at which something is due, in seconds of the monotonic clock: `tick`, or
-        `next_attempt`; None for never. A moment that has passed means now.
+        """Return the monotonic time at which to call `tick` or `next_attempt`; None for never.
 
-        Whoever has a timer set to an earlier moment may leave it: `tick` is harmless.
+        A time in the past means now. A timer set to an earlier time may be kept, because an early `tick` is
+        harmless.
         """
         connection = self._connection
         if connection is not None:
             due, again = connection.close_by, self._subscribe_at
-            # Once the session is over, only the closing of the transport is waited for.
+            # Once the session is over, only the deadline for closing the transport remains.
             if due is None:
                 due = connection.session.next_deadline()
                 if self.pacing is not None and self.pacing.due is not None:
@@ -508,31 +512,31 @@ class ClientCore:
         return None
 
     def timeout(self) -> float | None:
-        """Return the seconds until something is due; None for never."""
+        """Return the seconds until `due`; None for never."""
         due = self.due()
         return None if due is None else max(0.0, due - self._clocks().monotonic)
 
     @property
     def finished(self) -> bool:
-        """Whether the transport is to be closed now; never while `wants_read`."""
+        """Whether the adapter must close the transport now; never while `wants_read`."""
         connection = self._connection
         if connection is None or connection.close_by is None:
             return connection is None
-        # The session is over. Its last bytes, such as the Logout, have LINGER seconds to leave.
+        # The session is over. Its last bytes, such as the Logout, may take LINGER seconds to be written.
         return not self.output or self._clocks().monotonic >= connection.close_by
 
     def disconnected(self) -> None:
-        """The transport is closed, whoever wanted it."""
+        """Record that the transport is closed, by either side."""
         now, connection, self._subscribe_at = self._clocks(), self._connection, None
         if connection is not None:
             if not connection.session.wants_close:
-                # The adapter closed it without having read an end of file; the session has to tell its end
-                # all the same.
+                # The adapter closed it without reading the end of the stream, but the session still has to
+                # emit SessionEnded.
                 connection.session.receive_eof(now)
             self._deliver(connection, now)
             self._connection, self.output, self.wants_read = None, bytearray(), False
         self._observers.disconnected(now)
-        # There was no session, or it was never logged on, or it was; the first two are failed attempts.
+        # Without a session, or if it was never logged on, the attempt has failed; otherwise it was lost.
         if connection is None or self._ended is None:
             self._tell_outcome(self._attempts.failed(self._begin_error, now))
         elif connection.logged_on_at is None:
@@ -551,12 +555,12 @@ class ClientCore:
         *,
         allow_unknown_codes: bool = False,
     ) -> int:
-        """Put a message into `output`; return its MsgSeqNum (34). The caller writes: see `flush`.
+        """Append a message to `output`; return its MsgSeqNum (34). The caller must write it: see `flush`.
 
         Raises:
             NotConnectedError: the client is not logged on.
             SendFailedError: the store has failed; nothing was sent, and the session is over.
-            LocalProtocolError: or one of its kinds, as `Session.send` does.
+            LocalProtocolError: or a subclass, as `Session.send` raises.
         """
         connection = self._connection
         if connection is None or not connection.can_send:
@@ -570,7 +574,7 @@ class ClientCore:
                 header_fields=header_fields,
                 allow_unknown_codes=allow_unknown_codes,
             )
-            # The commit before the bytes may fail, which ends the session. Where there are bytes it has not.
+            # A failed commit ends the session, and then there is no output. If there is output, it succeeded.
             if not connection.collect() and session.wants_close:
                 raise SendFailedError(session.store_error)
         except BaseException:
@@ -583,7 +587,7 @@ class ClientCore:
         return number
 
     def _sending_failed(self, connection: Connection) -> None:
-        """An exception is about to leave `send` or `test_request`: see whether everything is whole."""
+        """Update `changing` before `send` or `test_request` raises."""
         session = connection.session
         # A store that fails ends the session, so every waiting caller must check again.
         if session.wants_close:
@@ -597,8 +601,10 @@ class ClientCore:
         *,
         allow_unknown_codes: bool = False,
     ) -> int | None:
-        """Send a message as `send` does, unless it has to wait for the venue or for the budget; return None
-        then. To be called again whenever users are woken, while `turn.held` is held."""
+        """Send a message as `send` does, or return None if it has to wait for the venue or the budget.
+
+        In that case call again whenever users are woken, while holding `turn.held`.
+        """
         connection, pacing = self._connection, self.pacing
         if pacing is None or connection is None or not connection.can_send:
             return self.send(turn.message, header_fields, allow_unknown_codes=allow_unknown_codes)
@@ -612,23 +618,23 @@ class ClientCore:
             raise
 
     def leave_line(self, turn: Turn) -> None:
-        """A sender waits no longer, whether its message has left or not."""
+        """Remove a sender from its queue, whether its message was sent or not."""
         if self.pacing is not None:
             self.pacing.leave(turn, self._clocks())
 
     def spent(self, tokens: float, bucket: Bucket, shard: int | None) -> None:
-        """Take note of tokens that something else has spent.
+        """Record tokens spent outside this client.
 
         Raises:
             LocalProtocolError: the client has no budget.
-            ValueError: `tokens` is negative or no number.
+            ValueError: `tokens` is negative or not a number.
         """
         if self.pacing is None:
             raise LocalProtocolError("the client has no rate budget; give it one by the option `budget`")
         self.pacing.spent(tokens, bucket, shard, self._clocks())
 
     def test_request(self) -> str:
-        """Ask the venue for a Heartbeat; return the id by which `round_trip` knows it.
+        """Request a Heartbeat of the venue; return the id to pass to `round_trip`.
 
         Raises:
             NotConnectedError: the client is not logged on.
@@ -648,31 +654,31 @@ class ClientCore:
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
-        """Return the seconds that a test request of this connection took, once; None if no answer came."""
+        """Return the seconds that a TestRequest took, only once; None if this connection has no answer."""
         return None if self._connection is None else self._connection.round_trip(test_req_id)
 
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
-        """The requests that were sent and have no answer yet, oldest first."""
+        """The unanswered requests, oldest first."""
         return self._sequence.open_requests
 
     @property
     def congested(self) -> bool:
-        """Whether a sender had better wait because the venue does not read what was sent before. Never while
-        `output` is empty, and never when nothing can be sent: then waiting would not help."""
+        """Whether senders should wait because the venue reads too slowly. Never while `output` is empty, and
+        never if no message can be sent, because then waiting would not help."""
         connection = self._connection
         return connection is not None and connection.congested and connection.can_send
 
     def take(self, at_end: Callable[[], Exception] | None = None) -> ClientEvent | None:
-        """Confirm the event taken before, and return the next one; None if there is none now.
+        """Confirm the previous event, and return the next one; None if there is none now.
 
-        Asking for the next event is how a user says that the one before was taken care of. Only then the
-        store moves on: after a crash in between, a session with resend has the venue send it again.
+        Requesting the next event confirms that the user has handled the previous one. Only then the store
+        advances: after a crash before that, a session with resend requests the event's message again.
 
         Raises:
-            LocalProtocolError: another thread or task may still be busy with the event taken before.
-            SessionClosedError: the client has failed by itself, and nothing waits any more.
-            What `at_end` returns: the client is over, and nothing waits any more.
+            LocalProtocolError: another thread or task may still be processing the previous event.
+            SessionClosedError: the client itself has failed, and the queue is empty.
+            The exception that `at_end` returns: the client is over, and the queue is empty.
         """
         task = self._current_task()
         if self._unconfirmed is not None:
@@ -685,7 +691,7 @@ class ClientCore:
             self.changing = True
             self._confirm()
         elif self._rows is not None and self._rows.changes:
-            # The event before was the client's own: nothing is confirmed, but its rows are kept all the same.
+            # The previous event was a connection event: nothing is confirmed, but the rows are written.
             self._rows.write()
         self.last_taken = None
         queue = self._queue
@@ -699,18 +705,20 @@ class ClientCore:
         self.changing = True
         event = self.last_taken = queue.take()
         self._taken_by = task
-        # The session confirms by count, so an event that is not its own must never be counted.
+        # The session confirms by count, so connection events must not be counted.
         if event.__class__ not in CONNECTION_EVENTS:
             self._unconfirmed = event
-        # Only taking makes the queue shorter; from half of its bounds on reading goes on.
+        # Only `take` shortens the queue; when it is half empty, reading resumes.
         if queue.paused:
             self._pace_reading()
         self.changing = False
         return event
 
     def give_back(self, before: ClientEvent | None) -> None:
-        """Put back the event that a call has taken, because an exception has kept it from its caller.
-        `before` is what `last_taken` was when the call began."""
+        """Put back the event that a call has taken, because an exception prevented its return.
+
+        `before` is the value of `last_taken` at the start of the call.
+        """
         event = self.last_taken
         # Another thread or task may have taken it.
         if event is None or event is before or self._current_task() != self._taken_by:
@@ -719,15 +727,15 @@ class ClientCore:
         self._queue.put_back(event)
 
     def _is_done_with(self, taken: ClientEvent) -> bool:
-        """Say whether nobody can be busy with the event that another thread or task has taken: it has no
-        message and no doubt in it, or whoever took it has ended."""
+        """Return whether an event taken by another thread or task is certainly handled: it contains no
+        message and no uncertainty, or that thread or task has ended."""
         return message_or_error(taken) is None or self._has_ended(self._taken_by)
 
     def rows(self) -> RowBuffer:
         """Return the user's rows.
 
         Raises:
-            LocalProtocolError: the client is not open, or its store keeps none.
+            LocalProtocolError: the client is not open, or its store cannot keep rows.
         """
         if self._rows is None:
             raise no_rows()
@@ -739,7 +747,7 @@ class ClientCore:
         return self.over and self.leaving and self._ended is not None and self._ended.clean
 
     def closed_error(self, kind: type[SessionClosedError] = SessionClosedError) -> SessionClosedError:
-        """Return what to raise when nothing more comes, or nothing can be sent: it says why."""
+        """Return the error for an ended client, or for one that cannot send, with the reason."""
         if self._failure is not None:
             error = kind(f"the client failed by itself ({type(self._failure).__name__}); please report it")
             error.__cause__ = self._failure
@@ -756,39 +764,38 @@ class ClientCore:
         return error
 
     def _confirm(self) -> None:
-        """The oldest event of the session that is not confirmed has been taken care of."""
-        # First: a store that fails below must not have the event confirmed a second time by the next `take`.
+        """Confirm the session's oldest unconfirmed event."""
+        # First, so after a store failure below the next `take` does not confirm the event again.
         self._unconfirmed = None
         session, connection = self._sequence.session, self._connection
         rows = self._rows if self._rows is not None and self._rows.changes else None
-        # Handed over only now, to be written by the same commit as the confirmation. Had they gone to the
-        # store when the user changed them, a message sent in between would have committed them without it.
+        # Passed to the store only now, so the same commit writes them and the confirmation. Otherwise the
+        # commit of a message sent in between would have written them without it.
         if rows is not None:
             self._change_rows(rows.hand_over)
         if session is not None:
             session.confirm(1)
-        # Confirming writes to the store; one that fails ends the session, whose events nobody has fetched
-        # yet.
+        # Confirming writes to the store; a failure ends the session, and its events are still to be taken.
         if connection is not None and connection.session.wants_close:
             self._deliver_and_wake(connection)
-        # Not every event moves a number.
+        # Committed here if `confirm` did not, because not every event advances a number.
         if rows is not None:
             self._change_rows(rows.write)
 
     def _change_rows(self, act: Callable[[], None]) -> None:
-        """Change the user's rows within another change. The store alone is changed, so an exception leaves
-        the rest whole."""
+        """Change the user's rows within another change. Only the store changes, so an exception leaves the
+        rest consistent."""
         self.changing = False
         act()
         self.changing = True
 
     def _deliver_and_wake(self, connection: Connection) -> None:
-        """Take what the user's side made the session tell: a store that fails ends it."""
+        """Deliver the events that a call of the user has caused: a store failure ends the session."""
         self._deliver(connection, self._clocks())
         self._wake()
 
     def _tell_outcome(self, event: ConnectionEvent | None) -> None:
-        """Tell what follows from an attempt or a connection that is over, if anything does."""
+        """Emit the event that follows a failed attempt or a lost connection, if there is one."""
         if event is None:
             return
         if isinstance(event, GaveUp) and is_about_numbers(event.error):
@@ -800,37 +807,38 @@ class ClientCore:
         self._observers.event(event, self._clocks())
 
     def _deliver(self, connection: Connection, now: Instant) -> None:
-        """Take what the session has to say to the peer and to the user, and act on it. To be called after
-        every input to the session; the order of the lines matters."""
-        # Looked up once, because a read brings many messages.
+        """Collect the session's output and events, and act on them.
+
+        Must be called after every input to the session. The order of the statements matters.
+        """
+        # Looked up once, because one read may yield many messages.
         queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
         session = connection.session
-        # Before the events are taken: this commits the store, and one that fails adds SessionEnded to them.
+        # Before the events are taken: this commits the store, and a failure adds SessionEnded to them.
         connection.collect()
         events, state = session.events(), session.state
         moved = state is not connection.state
-        # Before the events: to act on LoggedOn sends the subscriptions, for which `can_send` has to be true.
+        # Before the events: handling LoggedOn sends the subscriptions, which requires `can_send`.
         if moved:
             connection.moved_to(state)
         for event in events:
-            # Queued before it is acted on, so that Resubscribed stands behind its LoggedOn.
+            # Queued before it is handled, so Resubscribed follows its LoggedOn.
             queue.put(event)
-            # By class and not by isinstance, here and below: nearly every event is a message, and this is the
-            # cheapest way to see it.
+            # By class, here and below: nearly every event is a message, and isinstance would cost more.
             if event.__class__ is not MessageReceived:
                 connection.note(event, now)
                 self._faults.note(event)
                 observers.event(event, now)
                 self._act_on(event, connection, now)
-            # The usual message: whoever does not look on is not called for it.
+            # For ordinary messages, only observers that follow messages are called.
             elif observers.follows_messages or event.message.problems:
                 observers.event(event, now)
             if subscriptions is not None and subscriptions.received(event):
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
         if moved:
             observers.state(state, now)
-            # Subscribing again has ended the session: the store failed. What it tells of that comes after the
-            # events above, so it is taken only now.
+            # Renewing the subscriptions has ended the session, because the store failed. Its events follow
+            # those above, so they are taken only now.
             if session.state is not state:
                 self._deliver(connection, now)
         if queue.at_bound:
@@ -839,7 +847,7 @@ class ClientCore:
     def _act_on(self, event: Event, connection: Connection, now: Instant) -> None:
         if isinstance(event, LoggedOn):
             self._logged_on = event
-            # Once a connection: a reset within the session tells LoggedOn again, and loses no subscription.
+            # Once per connection: a reset within the session emits LoggedOn again, but keeps subscriptions.
             if self._attempts.logged_on():
                 self._sequence.agreed()
                 if self._subscriptions is not None:
@@ -847,13 +855,13 @@ class ClientCore:
                     self._subscribe(self._subscriptions, connection, now)
         elif isinstance(event, SessionEnded):
             self._ended, self.wants_read = event, False
-        # The venue's refusal for rate says that the budget was wrong.
+        # A rejection for the rate limit shows that the budget was wrong.
         elif self.pacing is not None and isinstance(event, RejectReceived):
             self.pacing.apply(event, now)
 
     def _subscribe(self, subscriptions: Subscriptions, connection: Connection, now: Instant) -> None:
-        """Ask for the next subscriptions that are alive and that this connection does not know of; the rest
-        follows at the venue's pace, and only once what was said before has left."""
+        """Send the next batch of renewals; the rest follows at the venue's rate limit, and only once earlier
+        output is written."""
         self._subscribe_at = None
         for count, request in enumerate(subscriptions.requests()):
             if not connection.can_send or connection.session.wants_close:
@@ -872,13 +880,13 @@ class ClientCore:
             self._tell(Resubscribed(request, number))
 
     def _pace_reading(self) -> None:
-        """Stop reading from the bounds of the queue on, and read again from half of them."""
+        """Pause or resume reading, by the size of the queue."""
         event = self._queue.update_paused(bounded=not self.leaving)
         if event is None:
             return
         now = self._clocks()
         self._observers.event(event, now)
-        # A peer that is not read must not count as silent, nor what it sent meanwhile as late.
+        # While reading is paused, the peer must not be treated as silent, nor its messages as late.
         connection, paused = self._connection, self._queue.paused
         if connection is not None:
             if paused:
@@ -891,11 +899,13 @@ class ClientCore:
 
 
 def _send_again(connection: Connection, request: Message, now: Instant) -> int | None:
-    """Send a subscription once more; return its MsgSeqNum, None if that has ended the session: the store
-    failed. Whoever delivers what the session tells says so."""
+    """Renew a subscription; return its MsgSeqNum, or None if a store failure has ended the session.
+
+    In that case the caller delivers the session's events.
+    """
     session = connection.session
     try:
-        # The user may have allowed a code that this version does not know; it was accepted then.
+        # The original request may have been sent with codes that this version does not know.
         number = session.send(request, now, allow_unknown_codes=True)
     except SendFailedError:
         return None

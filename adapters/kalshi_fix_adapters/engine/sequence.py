@@ -70,8 +70,8 @@ class SequenceState:
         self._store: MessageStore = MemoryStore() if own is None or isinstance(own, Path) else own
         """The sessions' store: the user's object, `_file` while it is open, or memory."""
         self._file: SqliteStore | None = None
-        """The store that `open` opened in a folder, and that `close` closes. The user closes a store object
-        of his own."""
+        """The store that `open` opened in a folder, and that `close` closes. A store object of the user is
+        closed by the user."""
         self._agreed = False
         """Whether a logon has been completed on these numbers."""
         self.session: Session | None = None

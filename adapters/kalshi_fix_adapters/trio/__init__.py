@@ -5,20 +5,21 @@
         async for message in client.messages(timeout=5):
             ...
 
-Its tasks live in a nursery of the context, so a client belongs to the task that entered it; its methods
-may be called from all. Leaving the context logs out and waits for that, shielded, also when your code raises
-or is cancelled; what you raised goes on as it was, in no group. The wait has bounds: `timeout` for the
+The client's tasks run in a nursery of the context, so the task that entered the context must leave it; any
+task may call its methods. Leaving the context logs out and waits for that, shielded, even if your code raises
+or is cancelled; your exception is passed on unchanged, not in a group. The wait is bounded: `timeout` for the
 venue's answer, and two seconds each for the last bytes and for the end of TLS.
 
-Every call is a checkpoint, and one only: cancelled, it has done nothing; once something was sent or taken, it
-lets others run and is not cancelled. A message is written before that, unless the venue reads too slowly.
+Every call is exactly one checkpoint. A cancelled call has done nothing; once it has sent a message or taken
+an event, it yields to other tasks, but is not cancelled. A message is written before that, unless the venue
+reads too slowly.
 
-Events wait for you in a queue of bounded length. When it is full the client stops reading, the venue
-notices by TCP, and nothing is lost; heartbeats go on. They need the event loop, so code that computes for
-long belongs into a thread (`trio.to_thread`), or use the blocking client.
+Events are kept in a bounded queue. When it is full the client stops reading, so TCP flow control slows down
+the venue, and nothing is lost; heartbeats continue. Heartbeats need the event loop, so run long computations
+in a thread (`trio.to_thread`), or use the blocking client.
 
-The modules: `client` and `transport` (bytes, TLS among them). They may import `loops` and all that `loops`
-may; no other client imports them.
+The modules: `client` and `transport` (bytes and TLS). They may import `loops` and everything that `loops` may
+import; no other client imports them.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""The client, and the functions that make one; the package says how it behaves."""
+"""The client, and the functions that create one; the package docstring describes its behaviour."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 
 
 class _Notifier(Notifier):
-    """Tasks that wait, and one timer for all, which is set anew for an earlier moment only: a cancel scope
-    for each wait (`move_on_after`) would cost 14 µs."""
+    """Waiting tasks, with one timer for all, which is set again only for an earlier time.
+
+    A cancel scope for each wait (`move_on_after`) would cost 14 µs.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[trio.lowlevel.Task, float] = {}
-        """By when each gets its answer at the latest, monotonic."""
+        """The monotonic deadline of each waiting task."""
         self._late: set[trio.lowlevel.Task] = set()
-        """Whose time is over, and who were not told yet."""
+        """Tasks that were rescheduled because of their deadline, and have not run since."""
         self._moment = math.inf
-        """When `keep_time` looks next, monotonic."""
+        """Monotonic time of the next check by `keep_time`."""
         self._timer = trio.CancelScope()
 
     def notify(self) -> None:
-        """Wake all that wait now."""
+        """Wake all waiting tasks."""
         if self._waiting:
             for task in self._waiting:
                 trio.lowlevel.reschedule(task)
-            # trio aborts no task that was rescheduled, so `give_up` below is called only for those that are
-            # still listed.
+            # trio does not abort a rescheduled task, so `give_up` below is called only for listed tasks.
             self._waiting.clear()
 
     async def wait(self, seconds: float | None) -> bool:
-        """Wait until notified, at most so long; say whether it was."""
+        """Wait until notified, or for `seconds`; return whether it was notified."""
         if seconds is not None and seconds <= 0:
-            # Others run meanwhile, as every wait has promised (`Notifier.wait`).
+            # Other tasks run meanwhile, as `Notifier.wait` requires.
             await trio.lowlevel.checkpoint()
             return False
         task = trio.lowlevel.current_task()
@@ -66,13 +67,13 @@ class _Notifier(Notifier):
 
     def _set_timer(self, moment: float) -> None:
         self._moment = moment
-        # trio's clock does not count from where `time.monotonic` does.
+        # trio's clock has another origin than `time.monotonic`.
         self._timer.deadline = trio.current_time() + moment - time.monotonic()
 
     async def keep_time(self) -> None:
-        """Wake those whose time is over, for ever."""
+        """Wake tasks at their deadlines; never returns."""
         while True:
-            # A scope that was cancelled by its deadline cannot be used again.
+            # A scope cancelled by its deadline cannot be used again.
             self._timer = trio.CancelScope()
             self._set_timer(min(self._waiting.values(), default=math.inf))
             with self._timer:
@@ -96,35 +97,35 @@ class _Adapter(AsyncAdapter):
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._nursery: trio.Nursery | None = None
-        """That of the context; None outside of it."""
+        """The nursery of the context; None outside of it."""
         self._running = trio.CancelScope()
-        """Around `run`; cancelled by Ctrl-C alone, while the end is waited for."""
+        """The scope of `run`; cancelled only by Ctrl-C, while `finish` waits."""
         self._finished = trio.Event()
-        """Set while no task runs."""
+        """Set while `run` is not running."""
         self._finished.set()
         self._dialling: trio.CancelScope | None = None
-        """Around the making of a connection."""
+        """The scope of the current connection attempt."""
         self._transport: Transport | None = None
-        """The connection, from logon to its end."""
+        """The connection, from the logon to its end."""
         super().__init__(plan)
 
     async def enter(self) -> None:
-        """Open the nursery; by hand, because `async with` would wrap what is raised inside."""
+        """Open the nursery; manually, because `async with` would wrap exceptions in groups."""
         self._manager = trio.open_nursery()
         self._nursery = await self._manager.__aenter__()
 
     async def exit(self) -> None:
-        """Close the nursery, in which nothing runs any more."""
+        """Close the nursery, whose tasks have ended."""
         self._nursery = None
         await self._manager.__aexit__(None, None, None)
 
     def give_up(self) -> None:
-        """End the attempt to connect."""
+        """Cancel the connection attempt."""
         if self._dialling is not None:
             self._dialling.cancel()
 
     def flush(self) -> None:
-        """Write what there is to write, as far as that goes without waiting."""
+        """Write as much output as possible without waiting."""
         core, transport = self.core, self._transport
         as_before = False
         try:
@@ -133,8 +134,8 @@ class _Adapter(AsyncAdapter):
         except Exception as error:  # noqa: BLE001 - it is raised again where the user waits
             core.failure(error)
             self.users.notify()
-        # `notify_tasks` is called only where it may wake somebody; mostly `due` alone tells. 0.0 stands for
-        # at once: bytes are left, or the session has changed.
+        # Call `notify_tasks` only if it may wake a task; usually only `due` matters. 0.0 means at once: bytes
+        # are left, or the session has changed.
         due = core.due() if as_before and not core.output else 0.0
         if due is not None and (self._timer_at is None or due < self._timer_at):
             self.notify_tasks()
@@ -148,7 +149,7 @@ class _Adapter(AsyncAdapter):
         self._nursery.start_soon(self._shielded, name="kalshi-fix")
 
     async def finish(self) -> None:
-        """Wait for that task to have ended; interrupted from the keyboard, end it at once."""
+        """Wait until that task has ended; on Ctrl-C, end it at once."""
         with trio.CancelScope(shield=True):
             try:
                 await self._finished.wait()
@@ -159,7 +160,7 @@ class _Adapter(AsyncAdapter):
                 raise
 
     async def _shielded(self) -> None:
-        # Leaving the context ends this, with a Logout; a cancellation from outside arrives there.
+        # Ended by leaving the context, with a Logout; a cancellation from outside is raised there.
         try:
             with self._running:
                 async with trio.open_nursery() as nursery:
@@ -171,7 +172,7 @@ class _Adapter(AsyncAdapter):
             self._finished.set()
 
     async def connect(self, attempt: Attempt) -> None:
-        """Make one connection, and keep it until it is over."""
+        """Make one connection, and serve it until it has ended."""
         transport = await self._dial(attempt)
         try:
             self._transport = transport
@@ -181,8 +182,8 @@ class _Adapter(AsyncAdapter):
                 nursery.start_soon(self._write, transport)
                 await self.keep_time()
                 nursery.cancel_scope.cancel()
-            # After the tasks have ended: close_notify reads and writes as well, and in trio one task at a
-            # time may wait for either.
+            # After the tasks have ended: close_notify also reads and writes, and trio allows only one task to
+            # wait for either.
             with trio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(OSError):
                 await transport.close_notify()
         finally:
@@ -195,8 +196,7 @@ class _Adapter(AsyncAdapter):
         core = self.core
         while True:
             await (transport.readable() if core.wants_read else self.changes.wait(None))
-            # Looked at again: while the socket was waited for, the queue may have become full, or this was
-            # woken for something else.
+            # Checked again: the queue may have become full meanwhile, or the wake-up had another reason.
             if not core.wants_read:
                 continue
             data = transport.read()
@@ -212,7 +212,7 @@ class _Adapter(AsyncAdapter):
                 return
 
     async def _write(self, transport: Transport) -> None:
-        # What could not be written at once.
+        # Writes the output that could not be written at once.
         while True:
             if not (transport.full or self.core.output):
                 await self.output.wait(None)
@@ -248,7 +248,7 @@ class _Adapter(AsyncAdapter):
             raise TimeoutError
 
     async def secure(self, raw: socket.socket, dialer: Dialer) -> Transport:
-        """Take over a connected socket."""
+        """Return a transport on a connected socket, after the TLS handshake."""
         if dialer.context is None:
             return Transport(raw)
         transport = TlsTransport(raw, dialer.context, dialer.server_name)
@@ -261,8 +261,10 @@ class _Adapter(AsyncAdapter):
 
 
 class Client(AsyncClient):
-    """A client of one session type, as an asynchronous context manager: it logs on when entered and out when
-    left. In between it connects again by itself (`reconnect`). Once it is over it may be entered again."""
+    """A client of one session type, as an async context manager that logs on when entered and out when left.
+
+    In between it reconnects automatically (`reconnect`). It may be entered again after it has ended.
+    """
 
     def __init__(self, plan: ConnectionPlan) -> None:
         super().__init__(_Adapter(plan))
@@ -275,9 +277,9 @@ market_data: ClientFactory[Client] = _factories.market_data
 post_trade: ClientFactory[Client] = _factories.post_trade
 rfq: ClientFactory[Client] = _factories.rfq
 
-# trio raises KeyboardInterrupt in whichever task runs, and where that is protected, in the main task at a
-# checkpoint. Ctrl-C must not strike between a message's number and its bytes, nor between the taking of an
-# event and its return. What is inherited is protected for every adapter on trio, that of anyio among them.
+# trio raises KeyboardInterrupt in the running task or, if that is protected, in the main task at a checkpoint.
+# Ctrl-C must not interrupt between numbering a message and writing it, nor between taking an event and
+# returning it. Protecting inherited methods protects every adapter on trio, including the anyio example.
 for _method in (
     *(
         AsyncClient.__aenter__,

@@ -1,7 +1,7 @@
 """A connection under trio that can be written to without waiting.
 
-trio's own streams are written to by calls that wait, and that spoil the stream when they are cancelled. They
-need a task that does nothing but write, and so two turns of the scheduler (3 µs each) for each message.
+Writing to trio's own streams may wait, and a cancelled write leaves the stream unusable. They would need a
+separate task for writing, and so two turns of the scheduler (3 µs each) for each message.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from kalshi_fix_adapters.net.tls_buffer import TlsBytes
 
 
 class Transport:
-    """A connected TCP socket. Its waiting methods are for one task each."""
+    """A connected TCP socket. Only one task at a time may call each of its async methods."""
 
     def __init__(self, raw: socket.socket) -> None:
-        """Take over a socket that does not block."""
+        """Take over a non-blocking socket."""
         self._raw: Final = raw
         self.ended: bool = False
-        """Whether the peer will say nothing more, and all it said was read."""
+        """Whether the end of the stream was read."""
         self.full: bool = False
-        """Whether nothing can be written before `writable`."""
+        """Whether writing has to wait for `writable`."""
 
     def write(self, data: bytes | bytearray) -> int:
-        """Write what can be written now; return how many bytes were taken, 0 while `full`.
+        """Write as many bytes as possible without waiting; return their number, 0 while `full`.
 
         Raises:
-            OSError: the connection is gone.
+            OSError: the connection is lost.
         """
         if self.full:
             return 0
@@ -45,7 +45,7 @@ class Transport:
         return taken
 
     def read(self) -> bytes:
-        """Return what has come; nothing if that was too early, or if `ended`."""
+        """Return received bytes; b"" if there are none yet, or if `ended`."""
         try:
             data = self._raw.recv(CHUNK)
         except BlockingIOError:
@@ -56,75 +56,75 @@ class Transport:
         return data
 
     async def readable(self) -> None:
-        """Wait until `read` may have something."""
+        """Wait until there may be data to read."""
         await trio.lowlevel.wait_readable(self._raw)
 
     async def writable(self) -> None:
-        """Wait until something can be written again."""
+        """Wait until writing is possible again."""
         try:
             await trio.lowlevel.wait_writable(self._raw)
         finally:
             self.full = False
 
     async def close_notify(self) -> None:
-        """Tell the peer that nothing more comes. Only TLS can, but every wait is a checkpoint."""
+        """Announce the end of the stream, which only TLS supports. A checkpoint in any case."""
         await trio.lowlevel.checkpoint()
 
     def abort(self) -> None:
-        """Close it at once."""
+        """Close the socket at once."""
         trio.lowlevel.notify_closing(self._raw)
         self._raw.close()
 
 
 class TlsTransport(Transport):
-    """TLS on a connected socket: what is written is encrypted whole, and the rest of that waits here."""
+    """TLS on a connected socket. Unwritten encrypted bytes are kept here."""
 
     def __init__(self, raw: socket.socket, context: ssl.SSLContext, server_name: str) -> None:
         super().__init__(raw)
         self._tls: Final = TlsBytes(context, server_name)
         self._left = b""
-        """What is encrypted and not written."""
+        """Encrypted bytes that are not written yet."""
 
     async def do_handshake(self) -> bytes | None:
-        """Do the TLS handshake; return the peer's certificate.
+        """Perform the TLS handshake; return the peer's certificate.
 
         Raises:
-            OSError: it failed.
+            OSError: the handshake failed.
         """
         await self._converse(self._tls.do_handshake)
         return self._tls.certificate
 
     def write(self, data: bytes | bytearray) -> int:
-        """Write what can be written now; return how many bytes were taken, 0 while `full`."""
+        """Write as many bytes as possible without waiting; return their number, 0 while `full`."""
         if self.full:
             return 0
         chunk = data if len(data) <= CHUNK else data[:CHUNK]
-        # Encrypted once and whole, in the order of the stream. What the socket does not take waits in
-        # `_left`, so to the core all of it is written; no more is taken until `_left` has gone (`full`).
+        # Encrypted once, in the order of the stream. Unwritten bytes stay in `_left`, so the core counts the
+        # chunk as written; no more is accepted until `_left` is written (`full`).
         encrypted = self._left + self._tls.encrypt(chunk)
         self._left = encrypted[super().write(encrypted) :]
         return len(chunk)
 
     def read(self) -> bytes:
-        """Return what has come; nothing if that is no whole record of TLS yet, or if `ended`."""
+        """Return received data; b"" if there is no complete TLS record yet, or if `ended`."""
         encrypted = super().read()
         if encrypted or self.ended:
             self._tls.feed(encrypted)
         data = self._tls.decrypt()
         self.ended: bool = self._tls.ended
         if self._tls.has_outgoing:
-            # If that cannot be written, neither can the next message, which says so to the core.
+            # If writing fails here, it fails for the next message, too, which reports it to the core.
             with contextlib.suppress(OSError):
                 self._push()
         return data
 
     async def writable(self) -> None:
-        """Wait until something can be written again; write what waits here."""
+        """Wait until writing is possible again, and write the bytes kept here."""
         await super().writable()
         self._push()
 
     async def close_notify(self) -> None:
-        """Tell the peer that nothing more comes, and wait for it to say the same."""
+        """Exchange close_notify with the peer."""
         await self._converse(self._tls.close_notify)
 
     def _push(self) -> None:
