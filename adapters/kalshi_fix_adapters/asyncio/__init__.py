@@ -18,8 +18,8 @@ Events are kept in a bounded queue. When it is full the client stops reading, so
 the venue, and nothing is lost; heartbeats continue. Heartbeats need the event loop, so run long computations
 in a thread (`asyncio.to_thread`), or use the blocking client.
 
-The modules: `client`, `protocol` (bytes and TLS) and `notifier` (wakes waiting tasks). They may import `loops`
-and everything that `loops` may import; no other client imports them.
+The modules: `client`, `protocol` (bytes and TLS) and `notifier` (wakes waiting tasks). They may import
+`loops` and everything that `loops` may import; no other client imports them.
 """
 
 from kalshi_fix_adapters.asyncio.client import Client, drop_copy, market_data, order_entry, post_trade, rfq

@@ -1,12 +1,12 @@
-"""One connection under asyncio: carries bytes and time to the core as they come, and writes what it says.
+"""One connection under asyncio: passes received bytes and deadlines to the core, and writes its output.
 
-When a write fails, a transport of asyncio closes and reads no more: a fill that the venue had sent, and that
-was not read yet, would be lost. So the transport is there for reading, and the socket is written to directly.
-What the socket does not take at once waits in the transport. TLS is done here (`net.tls_buffer`), because
-asyncio's own sits on a transport that is written to.
+When a write fails, an asyncio transport closes and stops reading, so a fill that the venue has sent, but that
+was not read yet, would be lost. Therefore the transport is used for reading, and the socket is written to
+directly; bytes that the socket does not accept at once wait in the transport. TLS is implemented here
+(`net.tls_buffer`), because asyncio's TLS writes by a transport.
 
-A protocol and no task that reads, because what comes then goes to the core within the callback that has read
-it: to wake a task takes a turn of the loop for each read.
+A protocol is used instead of a reading task, so received bytes reach the core within the callback. Waking a
+task would take a turn of the loop for each read.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._tls: TlsBytes | None = None
         self._in_tls_exchange = False
-        """Whether TLS speaks for itself: the handshake, or close_notify."""
+        """Whether a TLS handshake or close_notify is in progress."""
         self._tls_input = asyncio.Event()
-        """Set when something has come for that, or the connection was lost."""
+        """Set when bytes for that were received, or the connection was lost."""
         self._timer = Timer(lambda: self.step(core.tick))
         self._room = memoryview(bytearray(CHUNK))
         self._begun = False
-        """Whether the core is connected. What comes before waits: in TLS, or in `_early`."""
+        """Whether the core is connected. Bytes received before that wait in TLS, or in `_early`."""
         self._early = b""
-        """What came before: uvloop reads once although it was told not to."""
+        """Bytes received before that without TLS: uvloop reads once although reading is paused."""
         self._may_write = True
-        """Whether the transport takes more: false from `pause_writing` to `resume_writing`."""
+        """Whether the transport accepts more: False from `pause_writing` to `resume_writing`."""
         self._reads = False
-        """Whether the transport reads; it begins paused."""
+        """Whether the transport reads; it starts paused."""
         self._lost = asyncio.Event()
-        """Set by `connection_lost`, after which nothing more comes."""
+        """Set by `connection_lost`, after which no more bytes are received."""
         self._lost_by: OSError | None = None
-        """Why it was lost; an end of file, too."""
+        """Why it was lost, including the end of the stream."""
         self.finished: asyncio.Event = asyncio.Event()
         """Set once the core wants the transport closed."""
 
-    # From the handshake to the goodbye
+    # From the handshake to close_notify
 
     async def connect(self, raw: socket.socket, dialer: Dialer) -> None:
-        """Take over a connected socket that does not block: TLS handshake and certificate check."""
+        """Take over a connected non-blocking socket; perform the TLS handshake and check the certificate."""
         self._raw = raw
         try:
             if dialer.context is not None:
@@ -71,21 +71,21 @@ class ClientProtocol(asyncio.BufferedProtocol):
             raise
 
     def begin(self) -> None:
-        """Carry bytes from now on; the core is connected."""
+        """Start passing bytes to the core, which is connected now."""
         self._begun = True
         if self._tls is not None:
-            # With the end of the handshake there may have come more.
+            # More data may have been received with the end of the handshake.
             self.step(self._decrypt)
         elif self._early:
             self.step(self._core.receive, self._early)
         else:
             self.step()
-        # It was lost before the core was connected, when there was nobody to tell.
+        # The connection was lost before the core was connected.
         if self._lost.is_set():
             self.step(self._core.receive, b"")
 
     async def close(self) -> None:
-        """Write what is left, exchange close_notify and wait for the end, for CLOSE_TIMEOUT at the most."""
+        """Write the remaining bytes, exchange close_notify and wait for the end, at most CLOSE_TIMEOUT."""
         self._timer.cancel()
         if self._transport is None:
             return
@@ -117,38 +117,38 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._tls_input.clear()
             await self._tls_input.wait()
 
-        # TLS needs to read for itself, whether the core wants that or not (`wants_read`).
+        # TLS has to read, even if the core does not want to (`wants_read`).
         transport.resume_reading()
         self._in_tls_exchange = True
         try:
             await tls.converse(step, self._push, more)
         finally:
             self._in_tls_exchange = False
-        # After the handshake what comes is for the core, which is not connected yet: `_settle` resumes.
+        # Bytes after the handshake are for the core, which is not connected yet: `_settle` resumes reading.
         if not transport.is_closing():
             transport.pause_reading()
 
-    # What asyncio calls
+    # Callbacks of asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, without reading yet."""
+        """Store the transport, and pause reading."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.pause_reading()
-        # The core does not see what waits in the transport. From this many bytes on `_write` takes no more,
-        # so that they stay in the core's `output`, and `send` waits.
+        # The core does not know about bytes in the transport. From this many bytes on `_write` writes no
+        # more, so they stay in the core's `output`, and `send` waits.
         self._transport.set_write_buffer_limits(CHUNK)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        """Lend room to read into.
+        """Return the buffer to read into.
 
-        For the bytes that a plain `asyncio.Protocol` is given, asyncio takes and gives back 256 KiB of memory
-        each time, which costs 12 µs a read (docs/design/where-time-goes.md). There is one room for all reads,
-        so what is kept of it has to be copied.
+        For a plain `asyncio.Protocol`, asyncio allocates and frees 256 KiB of memory for each read, which
+        costs 12 µs (docs/design/where-time-goes.md). All reads use the same buffer, so bytes that are kept
+        must be copied.
         """
         return self._room
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand bytes on."""
+        """Pass received bytes to TLS or the core."""
         if self._tls is not None:
             self._take_encrypted(self._room[:nbytes])
         elif self._begun:
@@ -157,29 +157,29 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._early += self._room[:nbytes]
 
     def eof_received(self) -> None:
-        """Say that no more come; asyncio closes the transport."""
+        """Report the end of the stream; asyncio closes the transport."""
         if self._tls is not None:
             self._take_encrypted(b"")
         elif self._begun:
             self.step(self._core.receive, b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say that it is over."""
+        """Read the remaining bytes, then report the end of the connection."""
         self._lost_by = exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file")
         self._lost.set()
         self._tls_input.set()
-        # In this order: what the venue said last, which may be a fill, then the end.
+        # In this order: the venue's last bytes, which may contain a fill, then the end of the stream.
         if self._begun and not self.finished.is_set():
             self._read_what_is_left()
         if self._begun and not self.finished.is_set():
             self.step(self._core.receive, b"")
 
     def pause_writing(self) -> None:
-        """Leave what is to be written with the core, which paces the session by it."""
+        """Leave unwritten bytes in the core, which paces the session by their size."""
         self._may_write = False
 
     def resume_writing(self) -> None:
-        """Go on writing."""
+        """Resume writing."""
         self._may_write = True
         self.step()
 
@@ -201,8 +201,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
             return
         data = tls.decrypt()
         if tls.has_outgoing:
-            # Answers of TLS, such as to a renegotiation. If they cannot be written, neither can the next
-            # message, which says so to the core; what was decrypted goes there first.
+            # TLS answers, such as to a renegotiation. If writing fails here, it fails for the next message,
+            # too, which reports it to the core; the decrypted data reaches the core first.
             with contextlib.suppress(OSError):
                 self._push()
         if data:
@@ -211,8 +211,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._core.receive(b"")
 
     def _read_what_is_left(self) -> None:
-        # The transport has given up, perhaps because it could not write what had waited there. asyncio closes
-        # the socket only after `connection_lost`, so what the venue had sent can still be read from it.
+        # The transport is closed, perhaps because it could not write its buffer. asyncio closes the socket
+        # only after `connection_lost`, so data from the venue can still be read from it.
         raw = self._raw
         with contextlib.suppress(OSError, ValueError):
             while raw is not None and not self.finished.is_set() and (size := raw.recv_into(self._room)):
@@ -225,12 +225,12 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._send(self._tls.outgoing())
 
     def _send(self, data: bytes | bytearray) -> None:
-        """Write encrypted or plain bytes: all of them, as far as the core is concerned.
+        """Write encrypted or plain bytes; the transport keeps those that the socket does not accept now.
 
         Raises:
-            OSError: nothing can be written any more.
+            OSError: the connection can no longer be written to.
         """
-        # Past the transport, unless something waits in it: the bytes would leave in another order.
+        # Directly to the socket, unless bytes wait in the transport, because that would change their order.
         transport = self._transport
         if not data or self._raw is None or transport is None:
             return
@@ -243,22 +243,24 @@ class ClientProtocol(asyncio.BufferedProtocol):
             except (BlockingIOError, InterruptedError):
                 taken = 0
         if taken < len(data):
-            # A copy: the transport keeps what it is given, and `output` changes.
+            # A copy, because the transport keeps the object, and `output` changes.
             transport.write(bytes(data[taken:]))
 
     def _write(self, output: bytearray) -> int:
-        """Write some of `output`; return how much, as `ClientCore.flush` wants it. What waits in the
-        transport counts as taken: it is written, or the connection is lost."""
+        """Write some of `output`; return the number of bytes, for `ClientCore.flush`.
+
+        Bytes that wait in the transport count as written: either they are, or the connection is lost.
+        """
         if not self._may_write:
             return 0
         chunk = output if len(output) <= CHUNK else output[:CHUNK]
         self._send(chunk if self._tls is None else self._tls.encrypt(chunk))
         return len(chunk)
 
-    # Both, and time
+    # Steps of the core
 
     def step(self, act: Callable[..., object] | None = None, *args: object) -> None:
-        """Do something to the core and what follows from it, then let the users look."""
+        """Call a method of the core, apply the consequences, and wake waiting calls."""
         try:
             if act is not None:
                 act(*args)
@@ -269,14 +271,14 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self._users.notify()
 
     def flush(self) -> None:
-        """Write what the user has put into the core. `_settle` for the usual case, in which a send changes
-        nothing else."""
+        """Write the output after a send. A faster `_settle` for the usual case, in which nothing else
+        changes."""
         if self._transport is None or self.finished.is_set():
             return
         core = self._core
         try:
             if core.flush(self._write):
-                # Only what is due can have changed, and only to a sooner moment is the timer set.
+                # Only `due` can have changed, and the timer is only set to an earlier time.
                 due = core.due()
                 if due is not None and due < self._timer.moment:
                     self._timer.set(due)
@@ -291,12 +293,12 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._users.notify()
 
     def _settle(self) -> None:
-        """Bring the transport and the timer to what the core wants after it has changed."""
+        """Update the transport and the timer after a change of the core."""
         core, transport = self._core, self._transport
         if transport is None or self.finished.is_set():
             return
-        # It may be closing because its own write has failed, which asyncio tells nobody before
-        # `connection_lost`. What has come is still read there.
+        # It may be closing because a write of its buffer has failed, which asyncio does not report before
+        # `connection_lost`. Received data is still read there.
         if transport.is_closing():
             core.write_failed()
         if core.output:

@@ -5,28 +5,28 @@
         for message in client.messages(timeout=5):
             ...
 
-A thread of the client's own connects, reads, answers and keeps heartbeats going, so that they leave on time
-while your code computes, sleeps or waits for input. Your code must release the interpreter now and then, as
-all but some C extensions do. What you send is written by your thread. A call that waits (`receive`, `events`,
-`messages`, `test_request`) sleeps until that thread has something for it; with `timeout=0` it reads by itself
-what has arrived.
+A background thread connects, reads, answers and sends heartbeats, also while your code computes, sleeps or
+waits for input. Your code must release the GIL now and then, as all but some C extensions do. Your thread
+writes the messages that you send. A call that waits (`receive`, `events`, `messages`, `test_request`) sleeps
+until the background thread wakes it; with `timeout=0` it reads available data in your thread.
 
-Observers and wire logs are called in whichever thread reads or writes. An interrupt (Ctrl-C, or whatever
-else a signal handler raises) that comes while a call waits changes nothing; in the microseconds in which it
-moves a message in or out, the connection is dropped and every later call reports that. A signal handler must
-not call the client, which may be in the middle of a call of that thread: raise in it, and let the context log
-out. In a forked child a client is of no use: make another one there.
+Observers and wire logs are called in the thread that reads or writes. An interrupt (Ctrl-C, or any other
+exception of a signal handler) has no effect on the client while a call waits. If it occurs in the
+microseconds in which the call takes an event or sends a message, the connection is dropped, and every later
+call reports that. A signal handler must not call the client, which may be in the middle of a call of that
+thread: raise an exception, and let the context log out. A client cannot be used in a forked child: make
+another one there.
 
-Events wait for you in a queue of bounded length. When it is full the client stops reading, the venue
-notices by TCP, and nothing is lost; heartbeats go on.
+Events are kept in a bounded queue. When it is full the client stops reading, so TCP flow control slows down
+the venue, and nothing is lost; heartbeats continue.
 
-All methods may be called from several threads, but one thread takes the events (`receive`, `events`,
-`messages`): asking for the next one says that you are done with the one before, which another thread may not
-say for you. It is refused (LocalProtocolError) while the thread that took a message before still runs.
+All methods may be called from several threads, but only one thread may take the events (`receive`, `events`,
+`messages`), because requesting the next event confirms the previous one. Another thread gets a
+LocalProtocolError until the thread that took a message has ended.
 
-The modules: `client` (the calls of the user's threads), `io_thread` (the client's own thread), `shared_core`
-(the core under the lock of both, and what an interrupt leaves) and `transport` (bytes). They may import
-`engine` and all that `engine` may; no other client imports them.
+The modules: `client` (the calls of the user's threads), `io_thread` (the background thread), `shared_core`
+(the core under the lock of both, and the handling of interrupts) and `transport` (bytes). They may import
+`engine` and everything that `engine` may import; no other client imports them.
 """
 
 from kalshi_fix_adapters.blocking.client import Client, drop_copy, market_data, order_entry, post_trade, rfq

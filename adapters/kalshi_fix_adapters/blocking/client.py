@@ -35,8 +35,8 @@ T = TypeVar("T")
 class Client(ClientBase):
     """A client of one session type, as a context manager that logs on when entered and out when left.
 
-    It logs out whatever happens inside; your exception is passed on afterwards. In between
-    it reconnects automatically (`reconnect`). It may be entered again after it has ended.
+    It logs out even if your code raises; the exception is passed on afterwards. In between it reconnects
+    automatically (`reconnect`). It may be entered again after it has ended.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:

@@ -32,11 +32,11 @@ class IoThread:
         """Whether `call_off` has closed the shared core, so that `_run` must not begin."""
 
     def start(self) -> None:
-        """Start; once."""
+        """Start the thread; may be called only once."""
         self._thread.start()
 
     def call_off(self) -> None:
-        """Close what it has not begun to use; it will not, even if the system starts it only now."""
+        """Prevent the thread from running if it has not begun, and close the shared core in that case."""
         with self._shared.lock:
             if not self._runs:
                 self._called_off = True
@@ -44,12 +44,12 @@ class IoThread:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """Whether the thread is running."""
         return self._thread.is_alive()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the thread to have closed the connection; say whether it has."""
-        # `Thread.join` raises for a thread that an interrupt has kept from being started.
+        """Wait until the thread has closed the connection and ended; return whether it has."""
+        # `Thread.join` raises for a thread that was never started, because of an interrupt.
         if self._thread.is_alive():
             self._thread.join(timeout)
         return not self._thread.is_alive()
@@ -60,7 +60,7 @@ class IoThread:
             if self._called_off:
                 return
             self._runs = True
-        # BaseException, because without this thread no call of a user would ever return.
+        # BaseException, because without this thread waiting calls would never return.
         try:
             while (attempt := self._next_attempt()) is not None:
                 self._connect(attempt)
@@ -72,12 +72,12 @@ class IoThread:
                 shared.close()
 
     def _next_attempt(self) -> Attempt | None:
-        """Wait for the moment to connect; None at the end."""
+        """Wait for the next connection attempt and return it; None at the end."""
         shared = self._shared
         core = shared.core
         while True:
             with shared.lock:
-                # An interrupt has left the core half changed; its numbers are in doubt, so there is no next
+                # An interrupt has left the core inconsistent; its numbers are uncertain, so make no further
                 # connection.
                 if core.changing:
                     core.failure(SessionClosedError("interrupted"))
@@ -91,7 +91,7 @@ class IoThread:
             shared.sleeper.sleep(seconds)
 
     def _connect(self, attempt: Attempt) -> None:
-        # Imported here: they need TLS, which takes long to import, and a client may never connect.
+        # Imported here, because TLS is slow to import, and a client may never connect.
         from kalshi_fix_adapters.blocking.transport import Transport
         from kalshi_fix_adapters.net.dial import open_socket
 
@@ -135,27 +135,26 @@ class IoThread:
                 shared.detach()
             transport.close()
         with shared.lock:
-            # After `failure` the core has no connection, and what an interrupt has half changed is left
-            # alone.
+            # After `failure` the core has no connection, and a core left inconsistent by an interrupt must
+            # not be used.
             if not core.changing and not core.over:
                 core.disconnected()
 
 
 class _NotWantedError(Exception):
-    """A connection that is being made is not wanted any more."""
+    """The user has left the client while a connection was being made."""
 
 
 class _WaitsWhileWanted:
-    """Waits while a connection is made, but no longer than the client is wanted: leaving it, Ctrl-C among the
-    ways to do so, wakes the thread."""
+    """Waits of a connection attempt, which end when the user leaves the client, such as by Ctrl-C."""
 
     def __init__(self, shared: SharedCore) -> None:
         self._shared = shared
 
     def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
-        """Return the addresses of a host; none if that has taken longer."""
+        """Return the addresses of a host; an empty sequence if it takes longer than `seconds`."""
         with contextlib.suppress(socket.gaierror):
-            # An address needs no other thread.
+            # A numeric address needs no other thread.
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         results: list[Sequence[AddressInfo] | BaseException] = []
         sleeper = self._shared.sleeper
@@ -167,10 +166,10 @@ class _WaitsWhileWanted:
                 results.append(error)
             sleeper.wake()
 
-        # Nothing can interrupt the system while it resolves a name, so a thread is left to it.
+        # Name resolution cannot be interrupted, so it runs in a thread that may be abandoned.
         threading.Thread(target=resolve, name="kalshi-fix-resolver", daemon=True).start()
         end = time.monotonic() + seconds
-        # A wake-up that comes before the sleep is not lost: it stands in the sleeper's socket.
+        # A wake-up before the sleep is not lost, because its byte waits in the sleeper's socket.
         while not results:
             self._look()
             left = end - time.monotonic()
@@ -196,7 +195,7 @@ class _WaitsWhileWanted:
 
     def _look(self) -> None:
         shared = self._shared
-        # Under the lock: a change that is under way in another thread was not interrupted.
+        # Under the lock, because a change in progress in another thread is not an interrupted one.
         with shared.lock:
             if shared.core.leaving or shared.core.changing:
                 raise _NotWantedError

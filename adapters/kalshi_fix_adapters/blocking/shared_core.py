@@ -58,12 +58,12 @@ class SharedCore:
         self._write: Callable[[bytearray], int] | None = None
         """Its `write`, bound once because every `send` calls it."""
         self.sleeper: Sleeper = Sleeper()
-        """Wakes the I/O thread: for the socket, a deadline, or a user's call."""
+        """Lets the I/O thread sleep until the socket is ready, a deadline, or a user's call."""
         self._due: float | None = None
-        """The end of that sleep, monotonic; None if it only ends by `wake` or by the socket."""
+        """Monotonic end of that sleep; None if only `wake` or the socket ends it."""
         self._waiters: set[threading.Lock] = set()
         """A lock for each waiting call, which sleeps by acquiring it a second time."""
-        # `wake` may be called before `open` makes the sleeper; on one that is closed it does nothing.
+        # Closed, because `wake` may be called before `open`; on a closed sleeper it has no effect.
         self.close()
         _all.add(self)
 
@@ -80,7 +80,7 @@ class SharedCore:
 
     def forked_off(self) -> None:
         """In a forked child: leave the connection to the parent, whatever its threads were about to do."""
-        # A new lock: a thread of the parent, which this process does not have, may have held the old one.
+        # A new lock, because a thread of the parent may have held the old one, and does not exist here.
         self.lock = ReentrantLock()
         self.core.changing = self.forked = True
         if self._transport is not None:
@@ -100,10 +100,10 @@ class SharedCore:
             # A notification that an interrupt has ended may have released some; a second release would raise.
             if each.locked():
                 each.release()
-        # A user that continues to wait adds another lock.
+        # A call that continues to wait adds another lock.
         self._waiters.clear()
 
-    # Changes that must be whole, or end the client
+    # Changes that must be complete, or end the client
 
     def change(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function that changes the core, then write the core's output; an interrupt in between ends
@@ -131,8 +131,8 @@ class SharedCore:
         return result
 
     def _wake_if_needed(self) -> None:
-        """Wake the client's own thread if it has to watch for room to write, or has a deadline before the one
-        until which it sleeps: that of a Logout, for example."""
+        """Wake the I/O thread if it has to wait until the socket is writable, or if a deadline is earlier
+        than the end of its sleep, such as that of a Logout."""
         core = self.core
         due = core.due()
         if (
@@ -143,38 +143,38 @@ class SharedCore:
             self.wake()
 
     def refuse(self, kind: type[SessionClosedError]) -> NoReturn:
-        """Raise that the client is over: a change was interrupted. Wake the client's own thread to see it."""
+        """Raise the error of an interrupted change, and wake the I/O thread, which ends the client."""
         self.wake()
         raise kind(_FORKED if self.forked else _INTERRUPTED) from self._interrupted_by
 
     # The connection
 
     def attach(self, transport: Transport) -> None:
-        """Use this connection from now on."""
+        """Start using a connection."""
         self.core.connected()
         self._transport, self._write = transport, transport.write
 
     def detach(self) -> None:
-        """Use it no longer; it is about to be closed."""
+        """Stop using the connection, which is about to be closed."""
         if self._transport is not None:
-            # Before the socket is closed. The system may give its number to the next file that is opened, and
-            # `poll` would watch that.
+            # Before the socket is closed, because the system may reuse its file descriptor for the next file,
+            # and `poll` would watch that.
             self.sleeper.watch(self._transport.number, 0)
             self._transport = self._write = None
 
     def prepare(self, transport: Transport) -> float | None:
-        """Have the sleeper watch for what the next turn needs; return the seconds to sleep, None for any
-        time."""
+        """Set the events that end the sleep before the next turn; return the seconds to sleep, None for no
+        limit."""
         core = self.core
         due = self._due = core.due()
         reading = core.wants_read
         interest = READ if reading else 0
-        # Watched for writing only where a write will follow: a socket is writable nearly always, and the
-        # thread would spin. So not while TLS has to read before it can write (`write_wants_read`).
+        # Watched for writing only if a write will follow: a socket is writable nearly always, and the thread
+        # would spin. So not while TLS has to read before it can write (`write_wants_read`).
         if (reading and transport.read_wants_write) or (core.output and not transport.write_wants_read):
             interest |= WRITE
         self.sleeper.watch(transport.number, interest)
-        # Bytes inside the TLS layer do not show on the socket, so there is nothing to sleep for.
+        # The socket does not show data inside the TLS layer, so do not sleep.
         if reading and transport.unread:
             return 0.0
         return None if due is None else max(0.0, due - time.monotonic())
@@ -220,15 +220,15 @@ class SharedCore:
         timeout: float | None,
         error: type[SessionClosedError] = SessionClosedError,
     ) -> T | None:
-        """Return what a function finds, called whenever that may have changed; None if it has found nothing
-        after `timeout` seconds. What it raises is raised.
+        """Call `look` whenever its result may have changed, until it is not None; return that, or None after
+        `timeout` seconds. Exceptions of `look` are passed on.
 
-        The function may change the core: it is called under the lock, and an interrupt in the middle of a
-        change ends the client. After any other exception, what it has taken of the core is there to be taken
-        again; so what was taken in order to be raised is returned, and raised by the caller.
+        `look` may change the core: it is called under the lock, and an interrupt in the middle of a change
+        ends the client. After any other exception, an event that it has taken is put back; so an event that
+        the caller raises as an error must be returned by `look`.
 
         Raises:
-            SessionClosedError: that, or its kind `error`, if an interrupt has ended the client.
+            SessionClosedError: or the subclass `error`: an interrupt has ended the client.
         """
         core = self.core
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -240,26 +240,26 @@ class SharedCore:
                     if self.core.changing:
                         self.refuse(error)
                     try:
-                        # `look` may take something of the core, or send.
+                        # `look` may take an event, or send a message.
                         found = look()
                         if found is None and not in_time:
                             self._read_now()
                             found = look()
                         if found is not None or not in_time:
                             return found
-                        # Taken once here, and once more to wait: that blocks until `notify` releases it, and
-                        # a notification in between is not missed.
+                        # Acquired once here, and a second time to wait: that blocks until `notify` releases
+                        # it, and a notification in between is not missed.
                         waiter = threading.Lock()
                         waiter.acquire()
                         self._waiters.add(waiter)
                     finally:
-                        # Interrupted: the client's own thread has to end the client.
+                        # Interrupted: the I/O thread has to end the client.
                         if core.changing:
                             self.wake()
                 in_time = self._is_notified(waiter, deadline)
         except BaseException as raised:
-            # It may have interrupted the release of the lock, after `look` was through: an event taken then
-            # has not reached the caller, and is put back.
+            # The exception may have interrupted the release of the lock, after `look` returned: an event
+            # taken then has not reached the caller, and is put back.
             with self.lock:
                 if not core.changing:
                     core.give_back(before)
@@ -273,7 +273,7 @@ class SharedCore:
         transport = self._transport
         if transport is not None and self.core.wants_read:
             self._move_bytes(transport, ready=True)
-            # What the TLS layer holds or wants does not wake the client's own thread.
+            # Data inside the TLS layer, or a write that it requires, does not wake the I/O thread.
             if transport.unread or transport.read_wants_write:
                 self.wake()
             self._wake_if_needed()
@@ -281,7 +281,7 @@ class SharedCore:
 
     def _is_notified(self, waiter: threading.Lock, deadline: float | None) -> bool:
         """Wait for a notification; return False if none arrived before the deadline."""
-        # A lock takes no timeout beyond TIMEOUT_MAX; a user may give one, as for ever.
+        # A lock accepts no timeout beyond TIMEOUT_MAX, but a user may pass a longer one.
         seconds = (
             -1.0 if deadline is None else min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
         )

@@ -1,4 +1,4 @@
-"""The socket of one connection, plain or with TLS, which one thread at a time uses."""
+"""The socket of one connection, plain or with TLS."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import socket
 import ssl
 
 CHUNK = 64 * 1024
-"""Bytes read or written at once, at the most."""
+"""Maximum number of bytes read or written at once."""
 
 
 class Transport:
-    """A connected socket. Reading and writing never block; one thread at a time."""
+    """A connected socket. Reading and writing never block. Only one thread at a time may use it."""
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(False)
@@ -19,15 +19,15 @@ class Transport:
         self._pending = connected.pending if isinstance(connected, ssl.SSLSocket) else None
         self.number: int = connected.fileno()
         self.unread: bool = False
-        """Whether something may be there to be read that cannot be seen by watching the socket: it waits
-        inside the TLS layer, or more was there than one reading takes."""
+        """Whether there may be data that watching the socket does not show: inside the TLS layer, or more
+        than one read returns."""
         self.read_wants_write: bool = False
-        """Whether the TLS layer has to write before it can read on."""
+        """Whether the TLS layer has to write before it can continue to read."""
         self.write_wants_read: bool = False
-        """Whether it has to read before it can write on: the peer renegotiates."""
+        """Whether it has to read before it can continue to write, because the peer renegotiates."""
 
     def read(self) -> bytes | None:
-        """Return what has come, nothing if the connection is over, None if nothing has come."""
+        """Return received bytes; b"" at the end of the stream, None if there are none yet."""
         self.read_wants_write = self.write_wants_read = False
         try:
             data = self._socket.recv(CHUNK)
@@ -39,19 +39,19 @@ class Transport:
             return None
         except OSError:
             data = b""
-        # A record of TLS is read as a whole, so that what is not pending is seen by watching the socket.
+        # A TLS record is read as a whole, so watching the socket shows data that is not pending.
         self.unread = len(data) == CHUNK or (self._pending is not None and self._pending() > 0)
         return data
 
     def write(self, data: bytearray) -> int:
-        """Write some of `data` from its beginning; return how much, 0 if nothing can be written now.
+        """Write some of `data` from its beginning; return the number of bytes, 0 if none can be written now.
 
         Raises:
-            OSError: nothing can be written any more.
+            OSError: the connection can no longer be written to.
         """
         try:
-            # After it took nothing, OpenSSL wants the same bytes again, or more. They stay at the beginning
-            # of `output` until they were taken, so that is kept.
+            # If it accepted nothing, OpenSSL requires the same bytes at the next try, or more. That holds,
+            # because they stay at the beginning of `output` until they are written.
             return self._socket.send(data if len(data) <= CHUNK else data[:CHUNK])
         except ssl.SSLWantReadError:
             self.write_wants_read = True
@@ -63,9 +63,9 @@ class Transport:
         """Close the connection."""
         with contextlib.suppress(OSError, ValueError):
             if isinstance(self._socket, ssl.SSLSocket):
-                self._socket.unwrap()  # says goodbye, and does not wait for the answer
+                self._socket.unwrap()  # sends close_notify, and does not wait for the answer
         self.abort()
 
     def abort(self) -> None:
-        """Close the socket at once, without telling the peer in TLS."""
+        """Close the socket at once, without close_notify of TLS."""
         self._socket.close()

@@ -8,7 +8,7 @@ from typing import NoReturn
 import attrs
 
 MAX_TEXT = 1000
-"""Characters of a mistake's texts that are shown."""
+"""Maximum number of characters of a mistake's texts that are shown."""
 
 
 @attrs.frozen(order=True)
@@ -23,14 +23,14 @@ class Location:
 
 
 def _shortened(text: str) -> str:
-    # Nothing of a file may drive a terminal.
+    # Text of a file must not control the terminal.
     shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text[:MAX_TEXT])
     return shown if len(text) <= MAX_TEXT else f"{shown}... ({len(text)} characters)"
 
 
 @attrs.frozen
 class Mistake:
-    """One thing to mend."""
+    """One mistake in a document."""
 
     location: Location
     what: str = attrs.field(converter=_shortened)
@@ -59,7 +59,7 @@ class Mistakes:
     _seen: set[Mistake] = attrs.field(factory=set)
 
     def add(self, location: Location, what: str, advice: str) -> None:
-        """Note a mistake, once. Raises `error` if there are `most` already."""
+        """Record a mistake, once. Raises `error` if there are `most` already."""
         mistake = Mistake(location, what, advice)
         if mistake in self._seen:
             return
@@ -70,12 +70,12 @@ class Mistakes:
         self.found.append(mistake)
 
     def refuse(self, location: Location, what: str, advice: str) -> NoReturn:
-        """Raise `error` with a mistake behind which nothing can be read, and those before it."""
+        """Raise `error` with a mistake after which parsing cannot continue, and the earlier mistakes."""
         self.add(location, what, advice)
         raise self._error()
 
     def raise_any(self) -> None:
-        """Raise `error` with everything collected so far, if there is anything."""
+        """Raise `error` with all mistakes collected so far, if there are any."""
         if self.found:
             raise self._error()
 

@@ -1,4 +1,4 @@
-"""Advice for a name that is none of those there are."""
+"""Suggestions for an unknown name."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import difflib
 from collections.abc import Iterable
 
 _LISTED = 24
-"""How many names a person still wants to read in one line."""
+"""Maximum number of names listed in one line."""
 _MANY_NAMES = 5000
-"""Names among which the nearest is no longer looked for."""
+"""Maximum number of names among which the nearest is searched."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that looks most like this one, or None where none does, or there are too many."""
+    """Return the most similar known name; None if none is similar, or there are too many names."""
     known = tuple(known)
     if len(known) > _MANY_NAMES:
         return None

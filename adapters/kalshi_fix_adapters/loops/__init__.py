@@ -1,6 +1,5 @@
-"""What the clients for asynchronous loops share: the user's calls and the loop's side.
+"""The shared base of the async clients: the user's API (`async_client`) and the loop's side (`adapter`).
 
-`async_client` has the first, `adapter` the second. The package's own two, `asyncio` and `trio`, are made of
-it, and so is one for any other loop: docs/write-an-adapter.md. It may import `engine` and all that `engine`
-may.
+`asyncio` and `trio` are built on it, and so is an adapter for any other loop: docs/write-an-adapter.md. The
+package may import `engine` and everything that `engine` may import.
 """

@@ -1,7 +1,7 @@
-"""The loop's side of `AsyncClient`: what an adapter to an event loop gives, and what it gets for that.
+"""The loop's side of `AsyncClient`: the methods that an adapter to an event loop implements and inherits.
 
-docs/write-an-adapter.md leads through it. Figures here and in `asyncio` and `trio` are of CPython 3.11 on one
-machine; read them as ratios, beside some 3 µs for a turn of either loop.
+docs/write-an-adapter.md is a tutorial. Timings here and in `asyncio` and `trio` were measured with CPython
+3.11 on one machine; read them in relation to some 3 µs for a turn of either loop.
 """
 
 from __future__ import annotations
@@ -21,75 +21,77 @@ from kalshi_fix_sansio.errors import KalshiFixError
 __all__ = ["CHUNK", "CLOSE_TIMEOUT", "AsyncAdapter", "Attempt", "Factories", "Notifier"]
 
 CHUNK = 64 * 1024
-"""Bytes to read or write at once, at the most."""
+"""Maximum number of bytes to read or write at once."""
 CLOSE_TIMEOUT = 2.0
-"""Seconds that closing a transport may take before it is dropped."""
+"""Seconds that closing a transport may take before it is aborted."""
 T = TypeVar("T")
 
 
 class Notifier(ABC):
-    """Where tasks wait for others. It remembers nothing: who comes after `notify` waits for the next one."""
+    """Wakes waiting tasks. It has no memory: a task that waits after `notify` waits for the next one."""
 
     @abstractmethod
     def notify(self) -> None:
-        """Wake all that wait now. It is called often, so it should cost nothing while nobody does."""
+        """Wake all waiting tasks. It is called often, so it should cost nothing while no task waits."""
 
     @abstractmethod
     async def wait(self, seconds: float | None) -> bool:
-        """Wait until notified, at most so long (no time at all if that is negative); say whether it was.
-        Whatever the answer, others have run meanwhile."""
+        """Wait until notified, or for `seconds` (not at all if negative); return whether it was notified.
+
+        In both cases other tasks have run meanwhile.
+        """
 
 
 class AsyncAdapter(ABC):
-    """Moves the bytes of a client in one event loop. All its methods are called in that loop."""
+    """Transports the bytes of a client in one event loop. All its methods are called in that loop."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core: ClientCore = ClientCore(
             plan, wake=self.wake, current_task=self.current_task, has_ended=self.has_ended
         )
         self.users: Notifier = self.notifier()
-        """Notified when there may be something for a user: an event, room to send, the logon, the end."""
+        """Notified when a user's call may continue: an event, room to send, the logon, the end."""
         self.output: Notifier = self.notifier()
-        """Notified when there is something to write."""
+        """Notified when there is output to write."""
         self.changes: Notifier = self.notifier()
-        """Notified when something else has changed for the tasks of the adapter: something is due sooner,
-        reading is wanted again, all is over."""
+        """Notified of other changes for the tasks of the adapter: an earlier deadline, reading resumed, the
+        end."""
         self.before_due: float = 0.0
-        """The moment, monotonic, before which a user's call goes on without `before`. An adapter whose
-        `before` has something to do only once in a while sets it there, and saves most calls a coroutine."""
+        """Monotonic time until which users' calls skip `before`. An adapter whose `before` is only needed
+        from time to time sets it, which saves most calls a coroutine."""
         self.has_after: bool = type(self).after is not AsyncAdapter.after
-        """Whether `after` does anything; looked up once, not to make a coroutine that does nothing."""
+        """Whether `after` is overridden; looked up once, to avoid a coroutine that does nothing."""
         self._timer_at: float | None = None
-        """The moment until which `keep_time` waits, monotonic; None for ever."""
+        """Monotonic time until which `keep_time` waits; None for no limit."""
 
-    # What a loop has to give
+    # Implemented for each loop
 
     broken: tuple[type[Exception], ...] = ()
-    """What its streams raise when the connection is gone."""
+    """Exceptions that the loop's streams raise when the connection is lost."""
     notifier: type[Notifier]
-    """How its tasks wait for each other."""
+    """The class that wakes waiting tasks in this loop."""
 
     @abstractmethod
     async def before(self) -> None:
-        """A user has called: be cancelled, if that was asked for. Others may run, too."""
+        """Raise a pending cancellation at the start of a user's call. Other tasks may run, too."""
 
-    async def after(self) -> None:  # noqa: B027 - some loops have nothing to do here
-        """A user's call has succeeded without waiting: let others run if that is owed to them, but be not
-        cancelled, because the user has to learn what was taken or sent."""
+    async def after(self) -> None:  # noqa: B027 - not needed in every loop
+        """Yield to other tasks, if the loop's conventions require it, after a user's call that succeeded
+        without waiting. Must not be cancelled, because the result has to reach the user."""
 
     @staticmethod
     @abstractmethod
     def current_task() -> object:
-        """Return the task that runs now; it equals itself alone."""
+        """Return the running task; it must not equal any other task."""
 
     @staticmethod
     def has_ended(task: Any) -> bool:
-        """Say whether a task has ended; this one asks the coroutine that it has as `coro`."""
+        """Return whether a task has ended. This implementation checks the task's attribute `coro`."""
         return inspect.getcoroutinestate(task.coro) == inspect.CORO_CLOSED
 
     @abstractmethod
     def give_up(self) -> None:
-        """If a connection is being made, it is not wanted any more."""
+        """Cancel the current connection attempt, if there is one."""
 
     @abstractmethod
     async def start(self) -> None:
@@ -97,27 +99,30 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def finish(self) -> None:
-        """Wait until that task has ended, even if this is cancelled; then end it sooner, if possible."""
+        """Wait until that task has ended, even if cancelled; then end it sooner, if possible."""
 
     async def enter(self) -> None:  # noqa: B027
-        """The client's context is entered."""
+        """Prepare for a client whose context is entered."""
 
     async def exit(self) -> None:  # noqa: B027
-        """The client's context is left; `finish` was called."""
+        """Clean up when the client's context is left, after `finish`."""
 
     @abstractmethod
     async def connect(self, attempt: Attempt) -> None:
-        """Make one connection and move its bytes until `core.finished`: from `core.connected` to
-        `core.disconnected`, or to a KalshiFixError if it does not come about."""
+        """Make one connection and transport its bytes until `core.finished`.
+
+        Calls `core.connected` first and `core.disconnected` at the end, or raises a KalshiFixError if the
+        connection cannot be made.
+        """
 
     def flush(self) -> None:
-        """See to it that `core.output` gets written; the user has put something there."""
+        """Have `core.output` written, after a call of the user has added to it."""
         self.notify_tasks()
 
-    # What it can use
+    # For use by adapters
 
     def wake(self) -> None:
-        """Let everything that waits look again; the core calls this when the user has done something."""
+        """Wake all waiting calls and tasks; the core calls this after a call of the user."""
         self.users.notify()
         self.output.notify()
         self.changes.notify()
@@ -125,8 +130,10 @@ class AsyncAdapter(ABC):
             self.give_up()
 
     def notify_tasks(self) -> None:
-        """Wake those tasks of the adapter that a call into the core may concern. Mostly none: a message that
-        was read or sent leaves nothing to write, and moves what is due to a later moment."""
+        """Wake the adapter's tasks that a call of the core may concern.
+
+        Usually none: a message that was received or sent leaves no output, and moves `due` to a later time.
+        """
         core = self.core
         if core.output:
             self.output.notify()
@@ -137,7 +144,7 @@ class AsyncAdapter(ABC):
             self.changes.notify()
 
     async def run(self) -> None:
-        """Make connections for as long as the core wants them."""
+        """Make connections until the core is over."""
         core = self.core
         try:
             while not core.over:
@@ -154,7 +161,7 @@ class AsyncAdapter(ABC):
                 self.users.notify()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             core.failure(_alone(error))
-        # Cancelled from outside before the client was over: users who wait would wait for ever.
+        # Cancelled from outside before the client was over: without this, waiting calls would never return.
         except BaseException as error:
             if not core.over:
                 core.failure(error)
@@ -163,7 +170,7 @@ class AsyncAdapter(ABC):
             self.users.notify()
 
     async def read_by(self, receive: Callable[[int], Awaitable[bytes | bytearray]]) -> None:
-        """Hand the core what `receive` returns of at most so many bytes, up to the end of the stream."""
+        """Pass received bytes to the core until the end of the stream; `receive` takes the maximum size."""
         while True:
             if not self.core.wants_read:
                 await self.changes.wait(None)
@@ -172,7 +179,7 @@ class AsyncAdapter(ABC):
                 data = await receive(CHUNK)
             except self.broken:
                 data = b""
-            # Nothing read is the end of the stream, for the core as well.
+            # b"" is the end of the stream, for the core as well.
             self.core.receive(bytes(data))
             self.users.notify()
             self.notify_tasks()
@@ -180,18 +187,18 @@ class AsyncAdapter(ABC):
                 return
 
     async def write_by(self, send: Callable[[bytes], Awaitable[object]]) -> None:
-        """Write what the core has to say by `send`, for ever."""
+        """Write the core's output by `send`; never returns."""
         while True:
             if not self.core.output:
                 await self.output.wait(None)
                 continue
-            # A copy, because `output` grows while this waits. The bytes leave it by `wrote` alone: how much
-            # it holds is what makes `send` wait.
+            # A copy, because `output` may grow during `send`. Only `wrote` removes the bytes, because the
+            # size of `output` makes the user's `send` wait.
             chunk = bytes(self.core.output[:CHUNK])
             try:
                 await send(chunk)
             except self.broken:
-                # The task goes on: `output` stays empty from now on, and `read_by` finds the end.
+                # The task continues: `output` stays empty from now on, and `read_by` finds the end.
                 self.core.write_failed()
             else:
                 self.core.wrote(len(chunk))
@@ -199,10 +206,10 @@ class AsyncAdapter(ABC):
             self.notify_tasks()
 
     async def keep_time(self) -> None:
-        """Do what is due, until the transport is to be closed."""
+        """Run the core's timers until the transport must be closed."""
         core = self.core
         while not core.finished:
-            # Noted for `notify_tasks`, which wakes this only for something that is due sooner.
+            # Recorded for `notify_tasks`, which wakes this task only for an earlier deadline.
             self._timer_at = core.due()
             if not await self.changes.wait(core.timeout()):
                 core.tick()
@@ -214,13 +221,13 @@ class AsyncAdapter(ABC):
         ready: Callable[[], T],
         timeout: float | None,  # noqa: ASYNC109 - the callers' parameter
     ) -> T | None:
-        """Call `ready` now and whenever users are woken, until it returns something, and return that; None
+        """Call `ready` now and whenever users are woken, until it returns a result; return that, or None
         after `timeout` seconds."""
         now = time.monotonic()
         if now >= self.before_due:
             await self.before()
-        # Between a `ready` that has found something and the return nothing is awaited that can be cancelled:
-        # an event that was taken would be lost.
+        # Between a successful `ready` and the return there is no cancellable `await`, because a taken event
+        # would be lost.
         found = ready()
         if found is not None:
             if self.has_after:
@@ -230,20 +237,20 @@ class AsyncAdapter(ABC):
         end = None if timeout is None else now + timeout
         while await self.users.wait(left):
             found = ready()
-            # Without `after`: the wait has let others run.
+            # Without `after`, because other tasks have run during the wait.
             if found is not None:
                 return found
-            # Woken for somebody else, as mostly.
+            # Usually the wake-up was for another task.
             if end is not None:
                 left = end - time.monotonic()
                 if left <= 0:
                     return None
-        # The time is over; what came with it is taken all the same.
+        # At the deadline, a result that arrived at the same time still counts.
         return ready()
 
 
 def _alone(error: Exception) -> Exception:
-    """Return an error without the groups that nurseries put around it."""
+    """Return an error without the exception groups of nurseries."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error

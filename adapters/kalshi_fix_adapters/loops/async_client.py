@@ -1,7 +1,7 @@
-"""The user's side of every client in an event loop.
+"""The user's API of every client in an event loop.
 
-`kalshi_fix_adapters.asyncio` and `kalshi_fix_adapters.trio` have such clients; docs/write-an-adapter.md
-builds another one.
+`kalshi_fix_adapters.asyncio` and `kalshi_fix_adapters.trio` have such clients; docs/write-an-adapter.md shows
+how to write another one.
 """
 
 from __future__ import annotations
@@ -123,13 +123,13 @@ class AsyncClient(ClientBase):
             SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
         """
         adapter, core = self._adapter, self._core
-        # With a rate budget: `send_in_turn` is asked again whenever users are woken.
+        # With a rate budget: `send_in_turn` is called again whenever users are woken.
         if core.pacing is not None:
             turn = core.pacing.turn(message)
 
             def send_in_turn() -> int | None:
                 number = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
-                # Writes what was sent, or sees to it that there is a look at the right time.
+                # Writes the message, or updates the time of the next try.
                 adapter.flush()
                 return number
 
@@ -143,14 +143,14 @@ class AsyncClient(ClientBase):
             if sent is None:
                 raise no_room() if core.congested else no_tokens()
             return sent
-        # As `AsyncAdapter.wait` does, said again here: a send that need not wait is spared that call.
+        # Repeated from `AsyncAdapter.wait`, to save that call for a send that need not wait.
         if time.monotonic() >= adapter.before_due:
             await adapter.before()
         waits = bool(core.output) and core.congested
         if waits and not await adapter.wait(lambda: not core.congested or None, timeout):
             raise no_room()
-        # Nothing is awaited from here to `flush`, so that no cancellation can come between: a message that
-        # has its number is written, or waits in `output`.
+        # No `await` from here to `flush`, so no cancellation can occur in between: a numbered message is
+        # either written, or waits in `output`.
         number = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         adapter.flush()
         if adapter.has_after and not waits:
@@ -222,8 +222,10 @@ class AsyncClient(ClientBase):
 
 
 class Stream(Generic[T]):
-    """An asynchronous iterator over what a client receives. It holds nothing, so it may be dropped at any
-    time, and a cancellation or an exception does not end it."""
+    """An asynchronous iterator over a client's events or messages.
+
+    It has no state, so it may be dropped at any time, and a cancellation or an exception does not end it.
+    """
 
     def __init__(
         self, adapter: AsyncAdapter, look: Callable[[], T | Raised | None], timeout: float | None

@@ -1,5 +1,5 @@
-"""Reaching a host: `dial` makes a connection, `tls` says who is trusted, `tls_buffer` does TLS in memory.
+"""Connections: `dial` makes one, `tls` has the TLS settings, `tls_buffer` implements TLS in memory.
 
-`sleeper` waits for sockets in a thread; `key_text` keeps a private key that was given for a path out of
-errors. Nothing is imported here but `errors`, `events` and the core.
+`sleeper` waits for sockets in a thread; `key_text` keeps private keys out of error messages. The package may
+import only `errors`, `events` and the core.
 """

@@ -1,8 +1,8 @@
-"""From settings to a connection: what is checked on the way, and what is said when it fails.
+"""Connecting: the stages of an attempt, its checks, and its errors.
 
-A `Dialer` is one attempt, without I/O, so that every adapter checks the same and says the same. `dial` goes
-through its stages, for every loop and for a thread (`open_socket`); how each of them waits is in the three
-methods of `Steps`. An adapter whose loop hands out no sockets goes the same way by itself:
+A `Dialer` is one attempt without I/O, so every adapter has the same checks and errors. `dial` performs the
+stages, for every loop and for a thread (`open_socket`); the three methods of `Steps` wait in the way of each
+loop. An adapter whose loop has no sockets performs the same stages on its own:
 
     dialer = Dialer(host, port, security, timeout)
     addresses = resolve host                            or raise dialer.not_resolved()
@@ -10,10 +10,10 @@ methods of `Steps`. An adapter whose loop hands out no sockets goes the same way
         dialer.check_address(address)
         connect to it                                   or raise dialer.not_connected(the last error)
     if dialer.context is not None:
-        shake hands by dialer.context as dialer.server_name     or raise dialer.not_secured(error)
+        TLS handshake by dialer.context as dialer.server_name   or raise dialer.not_secured(error)
         dialer.check_certificate(the peer's certificate, DER)
 
-All of that within `timeout` seconds, or raise `late(Stage)`.
+If all of that takes longer than `timeout` seconds, raise `late(Stage)`.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ _HOSTNAME_MISMATCH = frozenset({62, 64})
 _OUT_OF_DATE = frozenset({9, 10})
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
-"""What the versions of OpenSSL call an answer that is no TLS."""
+"""OpenSSL's reasons, by version, for an answer that is not TLS."""
 _MAX_CAUSES = 10
-"""Errors of a chain of causes that are looked at; a chain may go round."""
+"""Maximum number of errors followed in a chain of causes, which may be circular."""
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
-"""What `socket.getaddrinfo` has for each address."""
+"""An entry of the result of `socket.getaddrinfo`."""
 Carrier_co = TypeVar("Carrier_co", covariant=True)
-"""What carries the bytes of a connection in one loop."""
+"""The class of a connection in one loop."""
 
 
 class Stage(Enum):
-    """What an attempt may be late with."""
+    """The stage in which an attempt timed out."""
 
     RESOLVE = "has not been resolved to an address"
     CONNECT = "did not accept a connection"
@@ -69,45 +69,45 @@ class Dialer:
     """One attempt to connect."""
 
     def __init__(self, host: str, port: int, security: Security, timeout: float) -> None:
-        """Read the settings, before a connection is made, so that their mistakes cost none.
+        """Check the settings, before a connection is made.
 
         Args:
             host: name or address to connect to.
             port: TCP port.
             security: TLS settings, `Plaintext()`, or an `InProcess`.
-            timeout: seconds for all of it, for `late` to name.
+            timeout: seconds for the whole attempt.
 
         Raises:
-            ConfigurationError: a certificate file cannot be read, or the name is none.
+            ConfigurationError: a certificate file cannot be read, or the host name is invalid.
         """
         self.host = host
         self.port = port
         self.timeout = timeout
         self.stage = Stage.RESOLVE
-        """How far `dial` has come."""
+        """The current stage of `dial`."""
         self._end = math.inf
-        """When `timeout` is over, monotonic, once `start_clock` was called."""
+        """Monotonic deadline, once `start_clock` was called."""
         self.peer: str = str(Endpoint(host, port))
         self._plaintext = security if isinstance(security, Plaintext) else None
         self._in_process = security if isinstance(security, InProcess) else None
         self.context: ssl.SSLContext | None = None
-        """For the handshake; None if there is none."""
+        """The TLS context; None without TLS."""
         self.server_name: str = host
-        """The name to ask for (SNI), which the certificate must carry."""
+        """The name sent as SNI, for which the certificate must be valid."""
         self._pins: frozenset[str] = frozenset()
         if not isinstance(security, Plaintext | InProcess):
             self.context, self._pins = security.context(), security.pins()
             self.server_name = _checked_name(security.server_name or host)
 
     def start_clock(self) -> None:
-        """Begin to count `timeout`."""
+        """Start the timeout."""
         self._end = time.monotonic() + self.timeout
 
     def seconds_left(self) -> float:
-        """Return how many seconds of `timeout` are left, or raise that the stage is `late`.
+        """Return the remaining seconds of the timeout.
 
         Raises:
-            ConnectTimeoutError: none are.
+            ConnectTimeoutError: the timeout has expired.
         """
         left = self._end - time.monotonic()
         if left <= 0:
@@ -115,10 +115,10 @@ class Dialer:
         return left
 
     def connect_in_process(self) -> socket.socket | None:
-        """Return the connection to a peer in this process; None if the peer is elsewhere.
+        """Return the connection to a peer in this process; None without `InProcess`.
 
         Raises:
-            ConnectionFailedError: it does not take connections.
+            ConnectionFailedError: the peer does not accept connections.
         """
         if self._in_process is None:
             return None
@@ -130,10 +130,10 @@ class Dialer:
         return raw
 
     def check_address(self, address: str) -> None:
-        """Refuse plain TCP to another machine that was not asked for by name.
+        """Refuse plain TCP to another machine without `allow_remote`.
 
         Raises:
-            PlaintextRefusedError: the address is not one of this machine's own.
+            PlaintextRefusedError: the address is not a loopback address.
         """
         if self._plaintext is None or self._plaintext.allow_remote:
             return
@@ -144,11 +144,13 @@ class Dialer:
             )
 
     def check_certificate(self, certificate: bytes | None) -> None:
-        """Compare the pin, if there is one; to be called after the handshake and before a byte is sent, since
-        with a pin alone the handshake has verified nothing (`Tls.context`).
+        """Compare the certificate with the pin, if there is one.
+
+        Must be called after the handshake and before any data is sent, because with a pin and no CA the
+        handshake verifies nothing (`Tls.context`).
 
         Args:
-            certificate: the venue's own certificate in DER form, as `getpeercert(binary_form=True)` has it.
+            certificate: the venue's own certificate in DER form, from `getpeercert(binary_form=True)`.
 
         Raises:
             CertificateRejectedError: it is not the pinned one.
@@ -163,13 +165,13 @@ class Dialer:
             )
 
     def not_resolved(self) -> HostNotFoundError:
-        """Return the error for a host without address."""
+        """Return the error for a host without an address."""
         return HostNotFoundError(
             f"the host {self.host} has no known address; check its spelling and this machine's DNS"
         )
 
     def not_connected(self, error: BaseException | None) -> ConnectionFailedError:
-        """Return the error for a TCP connection that did not come about; None if there was no address."""
+        """Return the error for a failed TCP connection; `error` is None if there was no address."""
         cause = _system_error(error)
         if isinstance(cause, ConnectionRefusedError):
             return ConnectionFailedError(
@@ -182,7 +184,7 @@ class Dialer:
         )
 
     def not_secured(self, error: BaseException) -> TlsError:
-        """Return the error for a TLS handshake that failed, whatever the event loop wrapped its cause in."""
+        """Return the error for a failed TLS handshake, for any exception that the event loop raised."""
         cause = _system_error(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return CertificateRejectedError(self._explain_certificate(cause))
@@ -195,7 +197,7 @@ class Dialer:
         )
 
     def late(self, stage: Stage | None = None) -> ConnectTimeoutError:
-        """Return the error for a stage that was not over in time; without one, for that of `dial`."""
+        """Return the error for a stage that timed out, by default the current stage of `dial`."""
         stage = stage or self.stage
         if stage is Stage.RESOLVE:
             return ConnectTimeoutError(
@@ -241,12 +243,12 @@ def _is_end(error: ssl.SSLError) -> bool:
 
 
 def _reason(error: ssl.SSLError) -> str:
-    """Return OpenSSL's name of the failure; what Python itself raises may have none."""
+    """Return OpenSSL's name of the failure; empty for errors of Python itself."""
     return getattr(error, "reason", None) or ""
 
 
 def _system_error(error: BaseException | None) -> OSError | None:
-    """Return what ssl or the operating system said, out of what an event loop made of it."""
+    """Return the error of ssl or the operating system in a chain of causes."""
     for cause in _causes(error):
         if isinstance(cause, OSError):
             return cause
@@ -275,25 +277,27 @@ def _checked_name(server_name: str) -> str:
 
 
 class Steps(Protocol[Carrier_co]):
-    """What every loop does in its own way. The sockets do not block."""
+    """The steps that each loop implements. The sockets are non-blocking."""
 
     async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
-        """Return the addresses of a host; none if that has taken too long.
+        """Return the addresses of a host; an empty sequence on a timeout.
 
         Raises:
-            OSError, UnicodeError: it has none.
+            OSError, UnicodeError: the host has no address.
         """
 
     async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
         """Connect a socket to an address.
 
         Raises:
-            OSError: it was not possible; TimeoutError if it took longer than so many seconds.
+            OSError: the connection failed; TimeoutError if it took longer than `seconds`.
         """
 
     async def secure(self, raw: socket.socket, dialer: Dialer) -> Carrier_co:
-        """Take over a connected socket: shake hands if there is a `context`, and let the dialer
-        `check_certificate`. Return what carries the bytes. The socket is to be closed if this fails.
+        """Take over a connected socket and return the connection.
+
+        With a `context`, performs the TLS handshake and calls the dialer's `check_certificate`. Must close
+        the socket on failure.
 
         Raises:
             OSError: TLS failed.
@@ -301,13 +305,13 @@ class Steps(Protocol[Carrier_co]):
 
 
 async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], object]) -> Carrier_co:
-    """Make a connection; return what `steps` made of it. `on_tcp` is called when TCP is up and TLS not yet.
+    """Make a connection; return the result of `steps.secure`. `on_tcp` is called after TCP and before TLS.
 
-    All stages share the dialer's `timeout`. That a step which waits ends in time is for the caller to see to,
-    who raises `dialer.late()`: each loop has its own way to limit time.
+    All stages share the dialer's `timeout`. The caller must limit the time of this coroutine, in the way of
+    its loop, and raise `dialer.late()`.
 
     Raises:
-        ConnectionFailedError: or one of its kinds, with what to do.
+        ConnectionFailedError: or a subclass, with the remedy.
         PlaintextRefusedError: plain TCP to another machine.
     """
     dialer.stage = Stage.RESOLVE
@@ -323,14 +327,14 @@ async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], ob
 
 
 async def _reach(dialer: Dialer, steps: Steps[Any]) -> socket.socket:
-    """Find the host, and connect to one of its addresses."""
+    """Resolve the host, and connect to one of its addresses."""
     try:
         found = await steps.resolve(dialer.host, dialer.port)
     except (OSError, UnicodeError):
         raise dialer.not_resolved() from None
     if not found:
         raise dialer.late()
-    # Raises if the lookup took too long: one that blocks its thread (`_Waiting`) could not be ended in time.
+    # Raises if resolving took too long, because a blocking lookup (`_Waiting`) cannot be interrupted.
     dialer.seconds_left()
     dialer.stage = Stage.CONNECT
     return await _reach_one_of(found, dialer, steps)
@@ -347,9 +351,9 @@ async def _reach_one_of(found: Sequence[AddressInfo], dialer: Dialer, steps: Ste
             continue
         try:
             raw.setblocking(False)
-            # Or the system holds a small order back until the one before it is acknowledged (Nagle).
+            # Without this, the system delays a small order until the previous one is acknowledged (Nagle).
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # An address that leads nowhere leaves time for the others.
+            # The time is shared, so an unresponsive address leaves time for the others.
             await steps.reach(raw, address, dialer.seconds_left() / (len(found) - number))
         except OSError as error:
             raw.close()
@@ -364,26 +368,26 @@ async def _reach_one_of(found: Sequence[AddressInfo], dialer: Dialer, steps: Ste
     raise dialer.not_connected(failure) from None
 
 
-# By a thread that blocks
+# Connecting in a blocking thread
 
 
 class Waiting(Protocol):
-    """How a thread waits while it connects, so that somebody can call it off."""
+    """The waits of a connecting thread, which an implementation can make cancellable."""
 
     def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
-        """Return the addresses of a host; none if that has taken longer.
+        """Return the addresses of a host; an empty sequence if it takes longer than `seconds`.
 
         Raises:
-            OSError, UnicodeError: it has none.
+            OSError, UnicodeError: the host has no address.
         """
 
     def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
-        """Wait until a socket that does not block can be read (`READ`) or written (`WRITE`); it may also be
-        too early, or the time may be over."""
+        """Wait until a non-blocking socket is readable (`READ`) or writable (`WRITE`), or for `seconds`; may
+        return early."""
 
 
 class _Waiting:
-    """Waits as long as it takes."""
+    """Waits that cannot be cancelled."""
 
     def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:  # noqa: ARG002
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -403,25 +407,25 @@ def open_socket(
     on_tcp: Callable[[], object] = lambda: None,
     waiting: Waiting | None = None,
 ) -> socket.socket:
-    """Return a socket connected to the venue, TLS handshake and certificate check done, in blocking mode.
+    """Return a blocking socket connected to the venue, after the TLS handshake and the certificate check.
 
     Args:
         host: name or address to connect to.
         port: TCP port.
         security: TLS settings, `Plaintext()`, or an `InProcess`.
-        timeout: seconds for all of it: name, TCP and TLS. Without a `waiting` that can end the system's
-            lookup of the name, that may take longer, and the attempt is too late then.
-        on_tcp: is called when TCP is up and TLS not yet.
-        waiting: how to wait; what it raises ends the attempt.
+        timeout: seconds for name resolution, TCP and TLS together. By default the system's name resolution
+            cannot be interrupted: if it takes longer, the attempt fails only afterwards.
+        on_tcp: called when TCP is connected, before TLS.
+        waiting: performs the waits; an exception it raises ends the attempt.
 
     Raises:
-        ConnectionFailedError: or one of its kinds, with what to do.
+        ConnectionFailedError: or a subclass, with the remedy.
         PlaintextRefusedError: plain TCP to another machine.
         ConfigurationError: a certificate file cannot be read.
     """
     dialer = Dialer(host, port, security, timeout)
     coroutine = dial(dialer, _ThreadSteps(dialer, waiting or _Waiting()), on_tcp)
-    # Steps that never wait let the coroutine run through at the first `send`, so there is one `dial` for all.
+    # Because these steps block instead of awaiting, the coroutine completes at the first `send`.
     try:
         coroutine.send(None)
     except StopIteration as done:
@@ -431,7 +435,7 @@ def open_socket(
 
 
 class _ThreadSteps:
-    """Blocks its thread where others await."""
+    """Steps that block their thread instead of awaiting."""
 
     def __init__(self, dialer: Dialer, waiting: Waiting) -> None:
         self._dialer = dialer
@@ -469,15 +473,15 @@ class _ThreadSteps:
 
 
 def _is_there(raw: socket.socket) -> bool:
-    """Say whether a socket that is being connected is.
+    """Return whether a connecting socket is connected.
 
     Raises:
-        OSError: it will not be.
+        OSError: the connection failed.
     """
     code = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))
-    # While it is still being connected there is no error either.
+    # There is no error while it is still connecting, either.
     try:
         raw.getpeername()
     except OSError:
@@ -486,7 +490,7 @@ def _is_there(raw: socket.socket) -> bool:
 
 
 def _shake_hands(secured: ssl.SSLSocket) -> int | None:
-    """Go on with the handshake; return what to wait for, None if it is done."""
+    """Continue the handshake; return the event to wait for, None if it is done."""
     try:
         secured.do_handshake()
     except ssl.SSLWantReadError:

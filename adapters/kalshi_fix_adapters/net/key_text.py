@@ -1,7 +1,7 @@
-"""Keeping a key that stands in the wrong place out of what is shown.
+"""Keeps private keys out of error messages.
 
-A setting that holds a path or an address is repeated by the error about it, and the text of a private key is
-easily pasted there: into KALSHI_PRIVATE_KEY_PATH instead of KALSHI_PRIVATE_KEY, say.
+Errors about a path or an address repeat it, and it is easy to paste the text of a private key there, such as
+into KALSHI_PRIVATE_KEY_PATH instead of KALSHI_PRIVATE_KEY.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import re
 from typing import Final
 
 LONGEST_SHOWN: Final = 300
-"""Characters of a setting that an error repeats."""
+"""Maximum number of characters of a setting that an error repeats."""
 _KEY_TEXT: Final = re.compile(r"-----|[\x00-\x1f\x7f]|\\n|M[A-Za-z0-9+/]{39}")
-"""Marks of PEM, line ends (also written as backslash and n), or the base64 of a key: it begins with M, for
-the SEQUENCE that every key is in DER."""
+"""PEM markers, line ends (also written as backslash and n), or the base64 of a key: it starts with M, because
+every key is a SEQUENCE in DER."""
 
 
 def looks_like_key(value: str) -> bool:
-    """Say whether a setting may hold the text of a key, or of a certificate, instead of a name."""
+    """Return whether a setting may contain the text of a key or certificate instead of a name."""
     return _KEY_TEXT.search(value) is not None
 
 
 def shown(value: object) -> str:
-    """Return a setting as an error may repeat it: in quotes where that makes its ends clear, or not at all.
+    """Return a setting for use in an error: quoted, or replaced if it looks like a key.
 
-    Paths are shown bare, as shells take them.
+    Paths are not quoted, so they can be pasted into a shell.
     """
     text = str(value)
     if looks_like_key(text):

@@ -1,4 +1,4 @@
-"""How a thread sleeps until something can be read or written, or until another thread wakes it."""
+"""Sleeping in a thread until a socket is ready, or until another thread wakes it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 READY, WOKEN = 1, 2
-"""Why a sleep was over: the socket can be read or written, another thread wants attention."""
+"""Why a sleep ended: the socket is ready, or another thread called `wake`."""
 MAX_SLEEP: Final = 86_400.0
-"""Seconds; some systems take no more than some days at once, and a sleep may end early."""
+"""Maximum sleep in seconds: some systems accept at most some days, and a sleep may end early anyway."""
 
 
 class Sleeper:
-    """Watches at most one socket. One thread may `watch` and `sleep`, any may `wake`."""
+    """Watches at most one socket. One thread may `watch` and `sleep`; any thread may `wake`."""
 
     def __init__(self) -> None:
-        # A byte through it ends a sleep: a selector waits for files alone, and not for a threading.Event.
+        # A byte sent through the pair ends a sleep, because a selector cannot wait for a threading.Event.
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
@@ -29,7 +29,7 @@ class Sleeper:
         """The events for which the socket is registered."""
 
     def watch(self, number: int, interest: int) -> None:
-        """Watch the socket of a file number for `READ`, `WRITE`, both, or not at all (0)."""
+        """Watch the socket with this file descriptor for `READ`, `WRITE`, both, or not at all (0)."""
         if interest == self.interest:
             return
         if not self.interest:
@@ -37,20 +37,20 @@ class Sleeper:
         elif interest:
             self._selector.modify(number, interest)
         else:
-            # Watched for nothing it would still report a hangup, again and again.
+            # Registered without events, it would still report a hangup repeatedly.
             self._selector.unregister(number)
         self.interest = interest
 
     def sleep(self, seconds: float | None) -> int:
-        """Sleep, for ever if None; return `READY` and `WOKEN`, or 0 when the time is over.
+        """Sleep for `seconds`, without limit if None; return flags `READY` and `WOKEN`, or 0 at the deadline.
 
-        It may be over early, so look at the clock.
+        It may return early, so check the clock.
         """
         found = 0
         for key, _ in self._selector.select(None if seconds is None else min(seconds, MAX_SLEEP)):
             if key.fileobj is self._receiver:
                 found |= WOKEN
-                # All wake-ups at once: any number of them is one reason to look.
+                # All wake-ups at once, because several require no more than one.
                 self._receiver.recv(4096)
             else:
                 found |= READY
@@ -58,11 +58,11 @@ class Sleeper:
 
     def wake(self) -> None:
         """End the sleep of the other thread, or its next one if it is awake."""
-        with contextlib.suppress(OSError):  # full or closed: then it is awake or gone
+        with contextlib.suppress(OSError):  # full or closed: the other thread is awake or has ended
             self._sender.send(b"\0")
 
     def close(self) -> None:
-        """Let go of the sockets for waking."""
+        """Close the selector and the socket pair."""
         self._selector.close()
         self._receiver.close()
         self._sender.close()

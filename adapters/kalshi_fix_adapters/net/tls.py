@@ -1,8 +1,8 @@
-"""TLS settings: whom to trust.
+"""TLS settings: the certificates to trust.
 
-Kalshi's gateways want TLS 1.2 or newer (page "Connectivity"). Verification cannot be switched off: what can
-be chosen is whom to trust. Plain TCP is for a TLS proxy on this machine; further away it has to be asked for
-by name. Neither is needed for a peer in the same process.
+Kalshi's gateways require TLS 1.2 or newer (page "Connectivity"). Verification cannot be disabled; only the
+trusted certificates can be chosen. Plain TCP is for a TLS proxy on this machine; to another machine it must
+be allowed explicitly. A peer in the same process needs neither.
 """
 
 from __future__ import annotations
@@ -48,18 +48,17 @@ def _path(value: str | Path | None) -> Path | None:
 @init_hides_locals
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Tls(Value):
-    """Whom to trust. Default: the system's certificate authorities.
+    """TLS with these trusted certificates. Default: the system's certificate authorities.
 
-    A pinned certificate is an identity by itself: given without a CA, it replaces the check of chain, name
-    and dates; given with one, both must hold.
+    A pinned certificate without a CA replaces the checks of chain, name and dates; with a CA, both are
+    required.
 
     Attributes:
         ca_file: PEM file with the certificate authorities to trust instead of the system's.
         ca_data: The same as PEM text.
         pinned_file: PEM file with the venue's own certificate.
         pinned_sha256: SHA-256 of the venue's own certificate (DER), in hexadecimal, colons allowed.
-        server_name: The name the certificate must carry (and asked for by SNI) when it is not the host
-            connected to.
+        server_name: The name in the certificate, also sent as SNI, if it differs from the host.
     """
 
     ca_file: Path | None = attrs.field(default=None, converter=_path)
@@ -77,12 +76,13 @@ class Tls(Value):
         return self.pinned_file is not None or self.pinned_sha256 is not None
 
     def context(self) -> ssl.SSLContext:
-        """Return a client context: TLS 1.2 or newer, verification as set.
+        """Return a client context for TLS 1.2 or newer, with verification according to these settings.
 
         Raises:
             ConfigurationError: the CA file or text cannot be read.
         """
-        # Imported here, as everywhere in this module: it takes long, and settings are made without it.
+        # Imported here, as everywhere in this module, because importing ssl is slow and settings do not need
+        # it.
         import ssl
 
         try:
@@ -102,14 +102,14 @@ class Tls(Value):
             ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._pinned and not self._own_ca:
-            # The pin is compared before a byte is sent, and is stricter than any chain.
-            # In this order: while the name is to be checked, Python refuses CERT_NONE.
+            # The pin is checked before any data is sent, and is stricter than any chain.
+            # In this order, because Python rejects CERT_NONE while check_hostname is set.
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
 
     def pins(self) -> frozenset[str]:
-        """Return the SHA-256 fingerprints of which the venue's certificate must have one; empty for no pin.
+        """Return the allowed SHA-256 fingerprints of the venue's certificate; empty without a pin.
 
         Raises:
             ConfigurationError: the pinned file cannot be read.
@@ -139,7 +139,8 @@ def _first_certificate(pem: str) -> str:
 class Plaintext(Value):
     """No TLS: for a proxy such as stunnel on this machine.
 
-    Signature, orders and fills are readable on the way, so another machine needs `allow_remote=True`.
+    Signatures, orders and fills would be readable in transit, so another machine requires
+    `allow_remote=True`.
     """
 
     allow_remote: bool = False
@@ -149,11 +150,11 @@ class Plaintext(Value):
 class InProcess(Value):
     """No network and no TLS: the peer is in this process, such as a simulated venue in a test.
 
-    Only clients that dial by `net.dial.dial` know it; the host is not looked up.
+    Only clients that connect by `net.dial.dial` support it; the host is not resolved.
 
     Attributes:
-        connect: Return one end of a connection, the peer having the other, for the host and port that the
-            client was given; raise OSError if nobody is there.
+        connect: Called with the client's host and port. Returns one end of a connection whose other end the
+            peer has, or raises OSError if there is no such peer.
     """
 
     connect: Callable[[str, int], socket.socket] = attrs.field(repr=False)

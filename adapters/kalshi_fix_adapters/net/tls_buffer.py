@@ -1,7 +1,7 @@
-"""TLS between a socket and an event loop, without either: by way of memory.
+"""TLS in memory buffers, independent of sockets and event loops.
 
-An event loop's own streams close both ways when writing fails, and what the peer had said before is lost. So
-the clients of event loops write to the socket without them, and who reads goes on to the end of the stream.
+An event loop's own streams close both directions when writing fails, and unread data of the peer is lost.
+Therefore the async clients write to the socket without them, and continue to read to the end of the stream.
 """
 
 from __future__ import annotations
@@ -12,34 +12,33 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 _RECORD = 16 * 1024
-"""Bytes that TLS has ready at once, at the most."""
+"""Maximum size of a TLS record in bytes."""
 MAX_HELD: Final = 1024 * 1024
-"""Bytes that may wait while the peer renegotiates."""
+"""Maximum number of bytes held back while the peer renegotiates."""
 
 
 class TlsBytes:
-    """The client's side of TLS without a socket: encrypted bytes in and out, by way of memory.
+    """The client's side of TLS without a socket, with encrypted bytes in and out.
 
-    After every call there may be `outgoing` bytes, also when it has failed: an alert says to the peer what is
-    wrong.
+    After every call there may be `outgoing` bytes, even if it failed, such as an alert to the peer.
     """
 
     def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
         self._from_peer, self._to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
         self.ended: bool = False
-        """Whether the peer will say nothing more, and all it said was decrypted."""
+        """Whether the end of the stream was reached, and all data before it was decrypted."""
         self.has_outgoing: bool = False
-        """Whether there were `outgoing` bytes when something was decrypted last."""
+        """Whether there were `outgoing` bytes after the last `decrypt`."""
         self._held = b""
-        """What could not be encrypted yet: in TLS 1.2 a peer may ask to renegotiate, and until that is done
-        nothing can be written. OpenSSL wants the same bytes again."""
+        """Data that could not be encrypted yet: in TLS 1.2 a peer may request a renegotiation, during which
+        nothing can be written. OpenSSL requires the same bytes at the next try."""
         self._behind = bytearray()
-        """What is to be encrypted after that."""
+        """Data to encrypt after that."""
 
     @property
     def certificate(self) -> bytes | None:
-        """The peer's, in DER form, after the handshake."""
+        """The peer's certificate in DER form, after the handshake."""
         return self._tls.getpeercert(binary_form=True)
 
     async def converse(
@@ -48,11 +47,13 @@ class TlsBytes:
         push: Callable[[], object],
         more: Callable[[], Awaitable[object]],
     ) -> None:
-        """Repeat `do_handshake` or `close_notify` until it is done; after each step `push` writes what is
-        `outgoing`, and before the next one `more` waits for something to `feed`.
+        """Repeat `do_handshake` or `close_notify` until it is done.
+
+        After each step `push` writes the `outgoing` bytes, and before the next one `more` waits for received
+        bytes, which are passed to `feed`.
 
         Raises:
-            OSError: as the step does, once the peer was told why.
+            OSError: the step raised it; the alert was passed to `push`.
         """
         done = False
         while not done:
@@ -67,38 +68,40 @@ class TlsBytes:
                 await more()
 
     def feed(self, encrypted: bytes | memoryview) -> None:
-        """Take what was read; nothing means the end of the transport."""
+        """Process received bytes; b"" means the end of the stream."""
         if encrypted:
             self._from_peer.write(encrypted)
         else:
             self._from_peer.write_eof()
 
     def outgoing(self) -> bytes:
-        """Return what is to be written to the transport now."""
+        """Return the encrypted bytes to write to the transport now."""
         return self._to_peer.read()
 
     def do_handshake(self) -> bool:
-        """Go on with the handshake; say whether it is done.
+        """Continue the handshake; return whether it is done.
 
         Raises:
-            OSError: it failed.
+            OSError: the handshake failed.
         """
         return _goes_through(self._tls.do_handshake)
 
     def close_notify(self) -> bool:
-        """Tell the peer that nothing more comes; say whether it has said the same.
+        """Send close_notify; return whether the peer has sent it, too.
 
         Raises:
-            OSError: it cannot be said, or was not answered.
+            OSError: it could not be sent, or was not answered.
         """
         return _goes_through(self._tls.unwrap)
 
     def encrypt(self, data: bytes | bytearray) -> bytes:
-        """Return what is to be written for some data; while the peer renegotiates, that is only what TLS says
-        by itself, and the rest is among the `outgoing` bytes after `decrypt`.
+        """Return the encrypted bytes to write for some data.
+
+        While the peer renegotiates, these are only messages of TLS itself; the data follows in the `outgoing`
+        bytes after a later `decrypt`.
 
         Raises:
-            OSError: TLS is over, or the renegotiation takes too long for all that waits.
+            OSError: TLS has ended, or more than MAX_HELD bytes wait for a renegotiation.
         """
         if not self._held:
             try:
@@ -113,26 +116,26 @@ class TlsBytes:
 
     def _write_held(self) -> None:
         try:
-            # The bytes that OpenSSL has refused go first, alone; what came behind them follows in one piece.
+            # The bytes that OpenSSL did not accept go first, alone; all later bytes follow in one piece.
             while self._held:
                 self._tls.write(self._held)
                 self._held = bytes(self._behind)
                 self._behind.clear()
         except ssl.SSLWantReadError:
             pass
-        # Not raised, because `decrypt` has data to return: the end is told after that.
+        # Not raised, because `decrypt` has data to return; the end is reported after that.
         except OSError:
             self.ended = True
 
     def decrypt(self) -> bytes:
-        """Return what has come; nothing if that is no record yet, or if `ended`."""
+        """Return received data; b"" if there is no complete record yet, or if `ended`."""
         parts = []
         try:
-            # Each call returns one record at the most, and nothing shows how many have come.
+            # Each call returns at most one record, and the number of received records is unknown.
             while part := self._tls.read(_RECORD):
                 parts.append(part)
             self.ended = True
-        # Reading is what takes a renegotiation further, so try again to write here.
+        # Reading advances a renegotiation, so try again to write here.
         except ssl.SSLWantReadError:
             if self._held:
                 self._write_held()

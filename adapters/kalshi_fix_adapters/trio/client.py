@@ -277,9 +277,9 @@ market_data: ClientFactory[Client] = _factories.market_data
 post_trade: ClientFactory[Client] = _factories.post_trade
 rfq: ClientFactory[Client] = _factories.rfq
 
-# trio raises KeyboardInterrupt in the running task or, if that is protected, in the main task at a checkpoint.
-# Ctrl-C must not interrupt between numbering a message and writing it, nor between taking an event and
-# returning it. Protecting inherited methods protects every adapter on trio, including the anyio example.
+# trio raises KeyboardInterrupt in the running task or, if that is protected, in the main task at a
+# checkpoint. Ctrl-C must not interrupt between numbering a message and writing it, nor between taking an
+# event and returning it. Inherited methods are protected for every adapter on trio, such as one for anyio.
 for _method in (
     *(
         AsyncClient.__aenter__,
