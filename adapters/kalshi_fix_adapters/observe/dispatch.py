@@ -40,7 +40,7 @@ HOOKS: Final = ("on_wire", "on_state", "on_event", "on_timing")
 
 
 class Dispatcher:
-    """Looks on for one client, over all its connections."""
+    """Calls the observers of one client, across all its connections."""
 
     def __init__(
         self,
@@ -62,12 +62,11 @@ class Dispatcher:
         # Only overridden hooks are listed, to save a call for each message.
         self._hooks = {hook: [each for each in observers if _is_overridden(each, hook)] for hook in HOOKS}
         self.follows_orders: bool = False
-        """Whether `sent` has something to do."""
+        """Whether `sent` must be called."""
         self.follows_messages: bool = False
-        """Whether `event` has, for a message without problems."""
+        """Whether `event` must be called for messages without problems."""
         self._note_hooks()
-        # A log that the user has made is his to close; one that is named by its path is shared, and given
-        # back.
+        # The user closes a WireLog object; a log given by its path is shared, and given back.
         self._borrowed = None if wire_log is None or isinstance(wire_log, WireLog) else borrow(wire_log)
         self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._borrowed
         self._log = EventLog(name)
@@ -76,19 +75,19 @@ class Dispatcher:
         self._state = State.DISCONNECTED
         self._connected = False
         self._logged: WireLogConnection | None = None
-        """The present connection in the wire log."""
+        """The current connection in the wire log."""
         self._transcript: Transcript | None = None
-        """The present connection for the logger `kalshi_fix_adapters.wire`, if that is switched on."""
+        """The current connection for the logger `kalshi_fix_adapters.wire`, if that is enabled."""
 
     def event(self, event: ClientEvent, now: Instant) -> None:
-        """An event is put into the queue."""
+        """Report an event that was put into the queue."""
         self._log.event(event)
         if self._hooks["on_event"]:
             self._tell("on_event", event, now)
         if isinstance(event, Connecting):
             self._timings.connecting(now.monotonic)
         elif isinstance(event, PeerSilent):
-            # The session has sent this TestRequest by itself; it is timed like those of the user.
+            # The session has sent this TestRequest automatically; it is timed like those of the user.
             self.tested(event.test_req_id, now)
         timing = self._timings.event(event, now.monotonic)
         if timing is not None:
@@ -96,13 +95,13 @@ class Dispatcher:
             self._tell("on_timing", timing, now)
 
     def tcp_connected(self, now: Instant) -> None:
-        """TCP is up, TLS not yet."""
+        """Record the time at which TCP was connected, before TLS."""
         self._timings.tcp_connected(now.monotonic)
 
     def connected(
         self, where: str, now: Instant, *, secured: bool, max_message_size: int = MAX_BODY_LENGTH
     ) -> None:
-        """The transport is up, with TLS if it is `secured`; `where` is the venue's address."""
+        """Report a connected transport, with TLS if `secured`; `where` is the venue's address."""
         self._connected = True
         self._timings.connected(now.monotonic, secured=secured)
         self._log.connected(where)
@@ -116,13 +115,12 @@ class Dispatcher:
 
     @property
     def on_wire(self) -> OnWire | None:
-        """The function to call with the bytes of the current connection; None without any observer of
-        them."""
+        """The function to call with the bytes of the current connection; None if no observer needs them."""
         looks = self._hooks["on_wire"] or self._logged is not None or self._transcript is not None
         return self.wire if looks else None
 
     def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
-        """Bytes pass."""
+        """Report bytes sent or received."""
         if self._hooks["on_wire"]:
             self._tell("on_wire", direction, data, now)
         try:
@@ -135,7 +133,7 @@ class Dispatcher:
             self._stop_logging(error)
 
     def state(self, state: State, now: Instant) -> None:
-        """The session may have moved."""
+        """Report the session's state, if it has changed."""
         old = self._state
         if state is not old:
             self._state = state
@@ -143,16 +141,16 @@ class Dispatcher:
             self._tell("on_state", old, state, now)
 
     def sent(self, message: Message, now: Instant) -> None:
-        """The session has taken a message of the user."""
+        """Report a message of the user that the session has accepted."""
         if self.follows_orders:
             self._timings.sent(message, now.monotonic)
 
     def tested(self, test_req_id: str, now: Instant) -> None:
-        """The session has sent a TestRequest that the user asked for."""
+        """Report a TestRequest that was sent."""
         self._timings.tested(test_req_id, now.monotonic)
 
     def disconnected(self, now: Instant) -> None:
-        """The transport is closed; harmless if it never was up."""
+        """Report that the transport is closed; harmless if it was never connected."""
         if not self._connected:
             return
         self._connected = False
@@ -169,7 +167,7 @@ class Dispatcher:
         self.state(State.DISCONNECTED, now)
 
     def close(self) -> None:
-        """The client is over."""
+        """Release the wire log at the end of the client."""
         borrowed, self._borrowed = self._borrowed, None
         if borrowed is not None:
             give_back(borrowed)

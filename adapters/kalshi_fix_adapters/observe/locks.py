@@ -1,9 +1,9 @@
-"""Locks whose `with` an interrupt cannot leave held.
+"""Locks that an interrupt in a `with` statement cannot leave held.
 
-Ctrl-C raises between two steps of the interpreter. Up to Python 3.13 there is none between the end of
-`__enter__` of a lock and the beginning of the block that releases it. Since 3.14 `with` calls `__enter__`
-like any function, and after a call of a C function the interpreter checks for signals: the lock is acquired,
-its block has not begun, and it is never released. The interpreter does not check after a Python function.
+Ctrl-C raises between two steps of the interpreter. Up to Python 3.13 there is no step between the end of a
+lock's `__enter__` and the start of the block that releases it. Since 3.14 `with` calls `__enter__` like any
+function, and after a call of a C function the interpreter checks for signals: then the lock is acquired, the
+block has not begun, and the lock is never released. The interpreter does not check after a Python function.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if sys.version_info >= (3, 14):
     import _thread
 
     class ReentrantLock(_thread.RLock):
-        """A lock that the thread that holds it may take again."""
+        """A lock that its holder may acquire again."""
 
         __slots__ = ()
 
@@ -23,8 +23,8 @@ if sys.version_info >= (3, 14):
             try:
                 return self.acquire()
             except BaseException:
-                # `threading.Condition` asks the same way whether a lock was taken. Who held it already did
-                # not have to wait, so it has one more to give back in every case.
+                # `threading.Condition` uses the same test. A thread that already held the lock did not have
+                # to wait, so it has acquired it once more in every case.
                 if self._is_owned():
                     self.release()
                 raise

@@ -1,5 +1,4 @@
-"""A log file that its owner alone may read, set aside when it is full; each piece is in it whole or not at
-all."""
+"""A rotating log file that only its owner may read. Each write is atomic: complete, or absent."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 _MODE = 0o600
 """Accessible to the owner only, because the file shows accounts, orders and positions."""
-# O_BINARY: without it Windows makes two bytes of each line end, and the size kept here is wrong.
+# Without O_BINARY Windows writes two bytes for each line end, and the size counted here is wrong.
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
@@ -39,22 +38,22 @@ class LogFile:
         self._max_bytes = max_bytes
         self._backups = backups
         self._full_at = max_bytes
-        """Size in bytes at which it is set aside: `max_bytes`, or more after that has failed."""
+        """Size in bytes at which it is rotated: `max_bytes`, or more after a rotation has failed."""
         self._file: int | None = None
-        """Descriptor; None while it is closed."""
+        """File descriptor; None while it is closed."""
         self._size = 0
-        """Bytes in it, kept here not to ask the system for each line."""
+        """Size in bytes, counted here to save a system call for each line."""
         self._open()
 
     def needs_room(self, size: int) -> bool:
-        """Return whether this many more bytes would make it too large."""
+        """Return whether this many more bytes would exceed the limit."""
         return self._full_at is not None and self._size > 0 and self._full_at < self._size + size
 
     def append(self, data: bytes) -> None:
-        """Add the data.
+        """Append the data.
 
         Raises:
-            OSError: none of it was added.
+            OSError: none of it was appended.
         """
         file = self._open()
         begin = self._size
@@ -71,18 +70,18 @@ class LogFile:
             raise
 
     def set_aside(self) -> None:
-        """Begin a new file; rename the old one to `path.1`, and so on.
+        """Start a new file; rename the old one to `path.1`, and so on.
 
         Raises:
-            OSError: this failed; the old file is used for the next `max_bytes`.
+            OSError: this failed; the old file is used for another `max_bytes`.
         """
-        # Set before anything can fail, or each line that follows would try to rename again.
+        # Set before a failure is possible; otherwise each further line would try to rename again.
         self._full_at = None if self._max_bytes is None else self._size + self._max_bytes
         self.close()
         names = [self.path, *(Path(f"{self.path}.{number}") for number in range(1, self._backups + 1))]
         if self._backups == 0:
             self.path.unlink()
-        # From the oldest on, which is overwritten: each makes room for the one after it.
+        # Starting with the oldest, which is overwritten: each makes room for the next newer one.
         for older, newer in zip(names[:0:-1], names[-2::-1], strict=True):
             if newer.exists():
                 newer.replace(older)
@@ -102,7 +101,7 @@ class LogFile:
             raise OSError(0, "it is no regular file")
         file = os.open(self.path, _FLAGS, _MODE)
         try:
-            # `open` sets the mode of a new file alone.
+            # `open` sets the mode only for a new file.
             if hasattr(os, "fchmod"):  # not on every system
                 os.fchmod(file, _MODE)
             self._size = os.fstat(file).st_size

@@ -49,7 +49,7 @@ WIRE: Final = logging.getLogger("kalshi_fix_adapters.wire")
 
 DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 MAX_IDS: Final = 10
-"""Requests of unknown outcome that a line names."""
+"""Maximum number of request ids in a line."""
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _Entry = tuple[logging.Logger, int, str]
 """Logger, level, message."""
@@ -62,47 +62,47 @@ class EventLog:
         self._name = name
 
     def event(self, event: ClientEvent) -> None:
-        """Write down an event, if it is one worth a line."""
-        # Ordinary messages are not logged here: the logger `kalshi_fix_adapters.wire` has each of them.
+        """Log an event, except ordinary messages."""
+        # The logger `kalshi_fix_adapters.wire` logs all messages.
         if type(event) is MessageReceived and not event.message.problems:
             return
         entry = _connection_entry(event) or _session_entry(event)
         self._write(*(entry or (SESSION, DEBUG, type(event).__name__)))
 
     def connected(self, where: str) -> None:
-        """The transport is up."""
+        """Log that the transport is connected."""
         self._write(CONNECTION, INFO, f"connected to {where}")
 
     def disconnected(self) -> None:
-        """The transport is closed."""
+        """Log that the transport is closed."""
         self._write(CONNECTION, INFO, "disconnected")
 
     def state(self, old: State, new: State) -> None:
-        """The session has moved."""
+        """Log a change of the session's state."""
         self._write(SESSION, DEBUG, f"{old.value} -> {new.value}")
 
     def timing(self, timing: Timing) -> None:
-        """Something was measured."""
+        """Log a timing, if it is that of a logon."""
         if isinstance(timing, LogonTiming):
             parts = f"TCP {timing.tcp:.3f}, TLS {timing.tls:.3f}, logon {timing.logon:.3f}"
             self._write(SESSION, DEBUG, f"logged on within {timing.total:.3f} s ({parts})")
 
     def wire(self, line: str) -> None:
-        """A message has passed."""
+        """Log a line of the transcript."""
         self._log(WIRE, DEBUG, line)
 
     def failed(self, what: str, error: Exception) -> None:
-        """Something that looks on has raised. Its text stays out of the log: it may quote a signature."""
+        """Log that an observer has raised, without the exception's text, which may quote a signature."""
         where = "".join(traceback.format_tb(error.__traceback__))
         self._log(SESSION, ERROR, f"{what} raised {type(error).__name__} and is switched off, from\n{where}")
 
     def _write(self, logger: logging.Logger, level: int, text: str) -> None:
         if logger.isEnabledFor(level):
-            # Text of the venue may contain line breaks, with which it could forge lines of a log.
+            # Text of the venue may contain line breaks, which could forge log lines.
             self._log(logger, level, _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
 
     def _log(self, logger: logging.Logger, level: int, text: str) -> None:
-        # A filter of the user's may raise, and must not end a session.
+        # A logging filter of the user may raise, but must not end a session.
         with contextlib.suppress(Exception):
             logger.log(level, "%s: %s", self._name, text)
 

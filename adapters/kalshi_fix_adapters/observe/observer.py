@@ -26,19 +26,19 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.session.states import State
 
 Direction = Literal["sent", "received"]
-"""Which way bytes pass, seen from the client."""
+"""The direction of bytes, as seen from the client."""
 OnWire = Callable[[Direction, bytes, Instant], object]
-"""Receives all bytes as they are read or written, with signatures; it must be quick and must not raise."""
+"""Called with all bytes read or written, including signatures; it must be quick and must not raise."""
 
 
 @attrs.frozen
 class LogonTiming:
-    """How long it took from the first packet to being logged on, in seconds of the monotonic clock.
+    """The duration of a logon, in seconds of the monotonic clock.
 
     Attributes:
-        tcp: To find the host's address and to connect.
-        tls: For the TLS handshake; 0 without TLS.
-        logon: From the end of the handshake to the venue's answer to the Logon (LoggedOn).
+        tcp: Duration of resolving the host and connecting.
+        tls: Duration of the TLS handshake; 0 without TLS.
+        logon: Time from the end of the handshake to the venue's answer to the Logon (LoggedOn).
     """
 
     tcp: float
@@ -47,16 +47,16 @@ class LogonTiming:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The sum."""
         return self.tcp + self.tls + self.logon
 
 
 @attrs.frozen
 class HeartbeatTiming:
-    """How long a TestRequest (1) waited for its Heartbeat.
+    """The time from a TestRequest (1) to its Heartbeat.
 
     Attributes:
-        seconds: Of the monotonic clock.
+        seconds: Duration by the monotonic clock.
         test_req_id: TestReqID (112) of both.
     """
 
@@ -66,10 +66,10 @@ class HeartbeatTiming:
 
 @attrs.frozen
 class OrderTiming:
-    """How long a message with a ClOrdID (11) waited for the first report or reject that names it.
+    """The time from a sent message with a ClOrdID (11) to the first report or reject with that id.
 
     Attributes:
-        seconds: Of the monotonic clock.
+        seconds: Duration by the monotonic clock.
         cl_ord_id: ClOrdID (11) of both.
         request: Name of the sent message, such as NewOrderSingle.
         answer: Name of the answer: usually an ExecutionReport, the one with ExecType PENDING_NEW where the
@@ -86,7 +86,7 @@ Timing = LogonTiming | HeartbeatTiming | OrderTiming
 
 
 class Observer:
-    """Override the hooks you want; the others do nothing, and cost nothing."""
+    """Base class of observers. Override the hooks you need; the others cost nothing."""
 
     def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
         """Handle bytes of the wire: Logons contain their signatures, and messages may be split or merged.
@@ -95,15 +95,15 @@ class Observer:
         """
 
     def on_state(self, old: State, new: State, now: Instant) -> None:
-        """The session's state after something was done to it is another than before.
+        """Handle a change of the session's state.
 
-        Every connection begins and ends as DISCONNECTED. States that were passed through on the way are
-        left out.
+        Every connection begins and ends as DISCONNECTED. Intermediate states within one input of the session
+        are left out.
         """
 
     def on_event(self, event: ClientEvent, now: Instant) -> None:
-        """An event was put into the queue, where your code will find it: one of the session's, or of the
-        client's own such as Connecting."""
+        """Handle an event that was queued for your code: a session event, or a connection event such as
+        Connecting."""
 
     def on_timing(self, timing: Timing, now: Instant) -> None:
-        """Something was measured."""
+        """Handle a measured duration."""

@@ -1,7 +1,7 @@
-r"""Bytes on the wire as lines of text: one a message, in printable ASCII, with secrets hidden.
+r"""Bytes on the wire as lines of printable ASCII, one for each message, with secrets hidden.
 
 SOH is shown as `|`. Any other byte that is not printable ASCII, and `|` and the backslash themselves, are
-written as `\xNN`, so that a line has one reading. `kalshi-fix decode` knows this form.
+written as `\xNN`, so the form is unambiguous. `kalshi-fix decode` reads this form.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _DATA_SECRETS: Final = SECRETS & (
     set(DATA_TAGS.values()) | {tag for tag, field in DIALECT.fields.items() if field.kind is Kind.DATA}
 )
 _TAGS: Final = "|".join(map(str, sorted(SECRETS))).encode()
-# With leading zeros a lenient reader still takes a tag for the same.
+# With leading zeros, because a lenient reader accepts them.
 _SECRET_FIELD: Final = re.compile(rb"\x010*(?:%b)=" % _TAGS)
 SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
-# Not behind another digit, which makes it another tag, but behind zeros. In bytes that are no message the end
-# of a value is not known, so all that follows is hidden.
+# Not after a digit other than 0, which would make it another tag. In bytes that are not a message the end of
+# a value is unknown, so everything after it is hidden.
 _SECRET_ANYWHERE: Final = re.compile(rb"(?<![1-9])(?:%b)=.*" % _TAGS, re.DOTALL)
 _ODD: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
 _TO_BARS: Final = bytes.maketrans(b"\x01", b"|")
@@ -55,10 +55,10 @@ def without_secrets(frame: bytes) -> bytes:
     if _SECRET_FIELD.search(frame) is None:
         return frame
     shown: list[bytes] = []
-    # All but BeginString, BodyLength and CheckSum, which `encode_frame` writes anew.
+    # All fields but BeginString, BodyLength and CheckSum, which `encode_frame` adds.
     for tag, value, form in tokenize(frame.decode("latin-1"), DATA_TAGS)[2:-1]:
         field = value if form is TokenForm.INVALID else f"{tag}={value}"
-        # A tag with leading zeros is no tag, but its value may be a secret all the same.
+        # A tag with leading zeros is invalid, but its value may still be a secret.
         if form is TokenForm.INVALID and (meant := SECRET_NAME.match(value)):
             tag = int(meant[1])
         if tag not in SECRETS:
@@ -66,8 +66,7 @@ def without_secrets(frame: bytes) -> bytes:
             continue
         counted = form is TokenForm.COUNTED
         shown.append(b"%d=%b" % (tag, b"*" * len(value) if counted else HIDDEN))
-        # Without a correct length the value may contain SOH: an apparent next field may be part of
-        # it.
+        # Without a correct length the value may contain SOH: an apparent next field may be part of it.
         if tag in _DATA_SECRETS and not counted:
             break
     begin_string = frame[2 : frame.index(b"\x01")].decode("latin-1")
@@ -87,7 +86,7 @@ class Transcript:
         if not framer.pending:
             self._moved_at[direction] = now.monotonic
         elif now.monotonic - self._moved_at[direction] > STALL:
-            # A BodyLength that lies would keep everything after it out of the log.
+            # A wrong BodyLength would keep all later bytes out of the log.
             framer.resync()
         framer.feed(data)
         lines = list(_lines(direction, framer))
