@@ -1,4 +1,4 @@
-"""The command and its subcommands, each of which is imported when it is called: `--help` answers at once."""
+"""The command and its subcommands, which are imported only when called, so `--help` is fast."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _OWN: Mapping[str, Subcommand] = {
     for name, module, summary in (
         ("amend", "sessions.amend", "Change price and quantity of an open order."),
         ("cancel", "sessions.cancel", "Cancel an open order."),
-        ("decode", "logs.decode", "Print the FIX messages of a log, and what is wrong with them."),
+        ("decode", "logs.decode", "Print the FIX messages of a log, and their problems."),
         ("dictionary", "dictionary", "Write QuickFIX dictionaries, or a FIX Orchestra repository."),
-        ("doctor", "sessions.doctor", "Say step by step whether a session can be had."),
-        ("keygen", "keygen", "Make a private key and its public half."),
+        ("doctor", "sessions.doctor", "Check step by step that you can log on."),
+        ("keygen", "keygen", "Generate a private key and its public key."),
         ("mass-cancel", "sessions.mass_cancel", "Cancel all orders of the key's session."),
-        ("order", "sessions.order", "Buy or sell, after a question."),
-        ("orders", "sessions.orders", "Show open orders live, as far as it is told."),
-        ("replay", "logs.replay", "Put a recording or wire log through books, orders and positions."),
-        ("spec", "spec", "Say what a tag, message, code or Text means."),
-        ("store", "store", "Print what message stores hold, or give one to another key."),
-        ("trace", "logs.trace", "Show the life of an order in logs."),
+        ("order", "sessions.order", "Place an order, after confirmation."),
+        ("orders", "sessions.orders", "Show open orders live."),
+        ("replay", "logs.replay", "Replay recordings or wire logs, and print the final state."),
+        ("spec", "spec", "Explain a tag, field, message, code value or Text."),
+        ("store", "store", "Show message stores, or move one to another key."),
+        ("trace", "logs.trace", "Show the history of an order in logs."),
         ("watch", "sessions.watch", "Show order books live."),
     )
 }
 
 
 _OF_THE_VENUE = ("demo", "venue")
-"""Subcommands of the distribution kalshi-fix-venue, which a trader's install does not have."""
+"""Subcommands of the distribution kalshi-fix-venue, which need not be installed."""
 
 
 @cache
@@ -76,7 +76,7 @@ class _Subcommands(click.Group):
 
             tell(sentence(error))
             status = error.exit_code
-        except click.Abort:  # Ctrl-C or Ctrl-D at a question, whose line has no end
+        except click.Abort:  # Ctrl-C or Ctrl-D at a prompt, whose line is unfinished
             click.echo(err=True)
             status = INTERRUPTED
         sys.exit(status)
@@ -125,7 +125,7 @@ class _Subcommands(click.Group):
 
 
 def _validated() -> str:
-    """Return `DIALECT.validated` as it lies beside the core, which `--version` need not import."""
+    """Return `DIALECT.validated` from a file, so `--version` need not import the core."""
     core = Path(getattr(find_spec("kalshi_fix_sansio"), "origin", "")).parent
     return (core / "dictionaries" / "validated.txt").read_text(encoding="utf-8").strip()
 

@@ -1,4 +1,4 @@
-"""`kalshi-fix dictionary`: the dialect as other engines take it."""
+"""`kalshi-fix dictionary`: the dialect in the formats of other FIX engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kalshi-fix keygen`: a private key for the venue, in a file that nobody else can read."""
+"""`kalshi-fix keygen`: generate a private key in a file that only the user can read."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ RSA_BITS = 4096
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--type", "kind", type=click.Choice(["ed25519", "rsa"]), default="ed25519", show_default=True)
-@click.option("--passphrase", is_flag=True, help="Encrypt the file; the passphrase is asked for.")
+@click.option("--passphrase", is_flag=True, help="Encrypt the file; prompts for the passphrase.")
 @hides_locals
 def keygen(file: Path, kind: str, passphrase: bool) -> None:
-    """Make a private key in a new FILE, and its public half in FILE.pub.
+    """Generate a private key in a new FILE, and its public key in FILE.pub.
 
-    The public half is what you paste at Kalshi, under Account, API keys; Kalshi answers with the key's id.
-    The private key never leaves this machine.
+    Paste the public key at Kalshi, under Account, API keys; Kalshi then shows the key's id. The private key
+    never leaves this machine.
     """
     encryption: KeySerializationEncryption = NoEncryption()
     if passphrase:
@@ -50,10 +50,10 @@ def keygen(file: Path, kind: str, passphrase: bool) -> None:
             file.unlink()
             raise
     screen = Screen()
-    screen.lines([plain(f"private key: {file} (keep it; only you can read it)")])
+    screen.lines([plain(f"private key: {file} (keep it secret; only you can read it)")])
     screen.lines([plain(f"public key:  {public_file}"), ()])
     screen.text([*public.decode().splitlines(), ""])
-    what_next = "Paste the public key at Kalshi under Account, API keys. Then, with the id that it shows:"
+    what_next = "Paste the public key at Kalshi under Account, API keys. Then set, with the id that it shows:"
     screen.lines([plain(what_next), ()])
     screen.text(["export KALSHI_KEY_ID=...", f"export KALSHI_PRIVATE_KEY_PATH={file.absolute()}"])
     if passphrase:
@@ -61,6 +61,6 @@ def keygen(file: Path, kind: str, passphrase: bool) -> None:
 
 
 def _write(path: Path, data: bytes, *, mode: int) -> None:
-    """Write a new file, whose mode is right from its first byte on."""
+    """Write a new file that has this mode from its creation on."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)

@@ -19,7 +19,7 @@ _MARK = "{http://fixprotocol.io/2024/orchestra/repository}"
 
 @attrs.frozen
 class Entry:
-    """Something that the dialect names."""
+    """A named element of the dialect."""
 
     words: frozenset[str]
     """Its search terms, in lower case without underscores."""
@@ -32,7 +32,7 @@ class Entry:
 @click.command()
 @click.argument("word", nargs=-1, required=True)
 def spec(word: tuple[str, ...]) -> None:
-    """Say what a tag, field, message, code value or Text means: `spec 150`, `spec cl_ord_id`, `spec
+    """Explain a tag, field, message, code value or Text: `spec 150`, `spec cl_ord_id`, `spec
     ExecutionReport`, `spec POST_ONLY_CROSS`."""
     entries = list(_entries())
     wanted = _key("".join(word))
@@ -40,7 +40,7 @@ def spec(word: tuple[str, ...]) -> None:
     if not found:
         known = sorted({each for entry in entries for each in entry.words if len(each) > 3})
         near = get_close_matches(wanted, known, n=5)
-        hint = f"; near it: {', '.join(near)}" if near else ""
+        hint = f"; similar: {', '.join(near)}" if near else ""
         raise CommandError(f"the dialect has no {' '.join(word)!r}{hint}")
     screen = Screen()
     for number, entry in enumerate(found):

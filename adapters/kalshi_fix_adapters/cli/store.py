@@ -1,5 +1,5 @@
-"""`kalshi-fix store`: the owner of a store's file, its sequence numbers, unanswered requests and rows of the
-user; and `migrate`, which moves a store to another key."""
+"""`kalshi-fix store`: print the owner, sequence numbers, open requests and user's rows of message stores; or
+`migrate` a store to another key."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kalshi_fix_sansio.session import StoredMessage
 _LABEL_WIDTH = 30
 HIDDEN: Final = "<hidden>"
 MAX_VALUE: Final = 300
-"""Characters of a row's value that are printed."""
+"""Maximum number of characters printed of a row's value."""
 _SECRET_FIELDS: Final = [field for field in DIALECT.fields.values() if field.secret]
 _SECRET_NAMES: Final = frozenset(
     name.lower() for field in _SECRET_FIELDS for name in (field.attribute, field.name, str(field.tag))
@@ -49,7 +49,7 @@ class _ShowByDefault(click.Group):
 
 @click.group(cls=_ShowByDefault, subcommand_metavar="[show] PATH | migrate FILE [OPTIONS]...")
 def store() -> None:
-    """Look into message stores, or give one to another API key.
+    """Show message stores, or move one to another API key.
 
     `kalshi-fix store PATH` is `kalshi-fix store show PATH`.
     """
@@ -58,23 +58,22 @@ def store() -> None:
 @store.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
-    "--json", "as_object", is_flag=True, help="Print one JSON object; of a folder, one by file name."
+    "--json", "as_object", is_flag=True, help="Print a JSON object; for a folder, an entry for each file."
 )
 @click.option(
     "--rows",
     type=click.IntRange(0),
     default=5,
     show_default=True,
-    help="Rows of the user that are printed, the last ones by key.",
+    help="Number of rows of the user to print, the last ones by key.",
 )
 def show(path: Path, as_object: bool, rows: int) -> None:
-    """Print what a message store holds, or each store of a folder: whose it is, its sequence numbers, what it
-    keeps for resend, the requests that were sent and have no known outcome, and rows of the user.
+    """Print the contents of a message store, or of each store in a folder: the owner, sequence numbers,
+    messages kept for resend, sent requests without a known outcome, and rows of the user.
 
-    The file has no times of the rows: where keys begin with a time or an ExecID, the last are the newest.
-    It may be in use by a running session: it is only read, as of that session's last commit. The messages
-    themselves are not shown, nor what is secret in a row. The exit status is 1 if there is no store, or one
-    is damaged or cannot be read.
+    Rows have no timestamps: if keys begin with a time or an ExecID, the last ones are the newest. A running
+    session may be using the file: it is only read, as of that session's last commit. Messages and secrets in
+    rows are not shown. Exit status: 1 if there is no store, or if one is damaged or cannot be read.
     """
     if not path.is_dir():
         with told_plainly():
@@ -82,9 +81,7 @@ def show(path: Path, as_object: bool, rows: int) -> None:
         return
     found = sorted(path.glob("*.sqlite3"))
     if not found:
-        raise CommandError(
-            f"{path} has no store (*.sqlite3); stores are made by a client with the option store"
-        )
+        raise CommandError(f"{path} has no store (*.sqlite3); a client with the option store creates one")
     summaries: dict[str, StoreSummary] = {}
     failed = False
     for file in found:
@@ -104,13 +101,14 @@ def show(path: Path, as_object: bool, rows: int) -> None:
 
 @store.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--key-id", metavar="ID", help="Id of the API key that the account has now.")
+@click.option("--key-id", metavar="ID", help="Id of the account's new API key.")
 @click.option("--account", metavar="NAME", help="Name of the store, for the option `account` of clients.")
 def migrate(file: Path, key_id: str | None, account: str | None) -> None:
-    """Make the store FILE that of another API key, or of a named account.
+    """Move the store FILE to another API key, or to a named account.
 
-    Your rows and the open requests stay. Sequence numbers belong to the key: those of another key begin
-    at 1, and the open requests are then reported as unknown. The file is renamed. No session may be using it.
+    Your rows and the open requests are kept. Sequence numbers belong to the key: with another key they
+    restart at 1, and the open requests are reported as unknown. The file is renamed. No session may be using
+    it.
     """
     if (key_id is None) is (account is None):
         raise click.UsageError("give either --key-id or --account")
@@ -149,12 +147,12 @@ def _print_tables(summary: StoreSummary, *before: Line) -> None:
                 _name(request),
                 str(request.seq_num),
                 _moment(request.sent_at),
-                "none to come" if request.uncertain else "waited for",
+                "unknown" if request.uncertain else "pending",
             )
             for request in summary.open_requests
         ]
         screen.table(
-            "Open requests (sent, outcome not known), oldest first",
+            "Open requests (outcome unknown), oldest first",
             ("Request", "Message", "MsgSeqNum", "Sent at (UTC)", "Answer"),
             requests,
         )
@@ -192,7 +190,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def _without_secrets(value: Any, name: str = "") -> Any:
-    """Return a row's value, with values hidden that have the name or the form of a secret."""
+    """Return a row's value without values that have the name or the form of a secret."""
     plain = name.lower()
     if plain in _SECRET_NAMES or any(word in plain.replace("_", "") for word in _SECRET_WORDS):
         return HIDDEN
@@ -209,7 +207,7 @@ def _lines(summary: StoreSummary) -> Iterator[Line]:
     yield (("bold", printable(str(summary.owner))),)
     yield _line("next number to send", str(summary.next_outgoing))
     yield _line("next number from the peer", str(summary.next_incoming))
-    unanswered = "not answered: the next logon resets again" if summary.reset_unanswered else "none is open"
+    unanswered = "unanswered: the next logon resets again" if summary.reset_unanswered else "none pending"
     yield _line("reset", unanswered)
     yield _line("kept for resend", _kept(summary))
     yield _line("open requests", str(len(summary.open_requests) or "none"))
@@ -243,7 +241,7 @@ def _moment(moment: datetime) -> str:
 
 def _as_json(summary: StoreSummary) -> dict[str, Any]:
     return {
-        # The account is in the name of the file, not in it.
+        # The account is in the name of the file, not in its contents.
         "owner": attrs.asdict(summary.owner, filter=lambda field, _: field.name != "account"),
         "next_outgoing": summary.next_outgoing,
         "next_incoming": summary.next_incoming,

@@ -49,7 +49,7 @@ def test_a_new_store_is_shown(path: Path) -> None:
         f"KalshiRT as {KEY_ID} (demo, prediction)",
         "  next number to send         1",
         "  next number from the peer   1",
-        "  reset                       none is open",
+        "  reset                       none pending",
         "  kept for resend             no message",
         "  open requests               none",
         "  rows of the user            none",
@@ -71,16 +71,16 @@ def test_a_store_in_use_by_another_process(path: Path) -> None:
     assert lines[1:8] == [
         "  next number to send         4",
         "  next number from the peer   9",
-        "  reset                       none is open",
+        "  reset                       none pending",
         "  kept for resend             2 messages, 2 (2026-08-21 14:03:07) to 3 (2026-08-21 14:03:07)",
         "  open requests               2",
         "  rows of the user            none",
-        "Open requests (sent, outcome not known), oldest first",
+        "Open requests (outcome unknown), oldest first",
     ]
-    assert "| my-\\x1b[1mfirst | NewOrderSingle (D) | 2 | 2026-08-21 14:03:07 | waited for |" in " ".join(
+    assert "| my-\\x1b[1mfirst | NewOrderSingle (D) | 2 | 2026-08-21 14:03:07 | pending |" in " ".join(
         result.stdout.split()
     )
-    assert "| my-second | ZZ | 3 | 2026-08-21 14:03:07 | none to come |" in " ".join(result.stdout.split())
+    assert "| my-second | ZZ | 3 | 2026-08-21 14:03:07 | unknown |" in " ".join(result.stdout.split())
 
 
 def test_a_store_is_shown_as_json(path: Path) -> None:
@@ -129,7 +129,7 @@ def test_an_unanswered_reset_and_one_message_are_shown(path: Path) -> None:
         store.reset(unanswered=True)
         store.record_sent(1, StoredMessage(1, START, SECRET))
     said = look(path).stdout
-    assert "not answered: the next logon resets again" in said
+    assert "unanswered: the next logon resets again" in said
     assert "1 message, 1 (" in said
 
 

@@ -313,10 +313,10 @@ def test_damage_makes_books_stale_and_the_command_reports_it(behind: bytes, tmp_
     assert books[MARKET].state is BookState.STALE
     assert recording.damaged == [range(len(whole), len(whole) + len(damaged))]
     told = f"kalshi-fix: {path} is damaged (bytes {len(whole):,} to {len(whole) + len(damaged):,}"
-    assert run(path).stderr.startswith(f"{told}, {len(damaged)} bytes in all)")
+    assert run(path).stderr.startswith(f"{told}, {len(damaged)} bytes in total)")
     path.write_bytes(whole + damaged + packed(DATA) + damaged + behind + damaged[1:5])
     result = run(path)
-    assert f"{told} and 1 more, {2 * len(damaged)} bytes in all)" in result.stderr
+    assert f"{told} and 1 more, {2 * len(damaged)} bytes in total)" in result.stderr
     assert f"{path} ends in an incomplete record of 4 bytes" in result.stderr
     assert result.exit_code == 0
 

@@ -27,7 +27,7 @@ def sentence(error: click.ClickException) -> str:
 @contextlib.contextmanager
 def told_plainly() -> Iterator[None]:
     """Convert exceptions of the library and errors of the system into a sentence."""
-    # Here, because `--version` and `--help` need this module, and not the core.
+    # Imported here, because `--version` and `--help` need this module, but not the core.
     from kalshi_fix_sansio.errors import KalshiFixError
 
     try:
@@ -39,5 +39,5 @@ def told_plainly() -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise CommandError(f"{where}{error.strerror or error}") from None
-    except (EOFError, zlib.error) as error:  # of a packed file, not of a question
-        raise CommandError(f"a packed file cannot be read: {error}") from None
+    except (EOFError, zlib.error) as error:  # of a compressed file, not of a prompt
+        raise CommandError(f"a compressed file cannot be read: {error}") from None

@@ -1,4 +1,4 @@
-"""How a subcommand is registered without importing it."""
+"""Registration of subcommands without importing them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Subcommand(NamedTuple):
-    """Where a subcommand is, and its line in `--help`."""
+    """The module of a subcommand, and its line in `--help`."""
 
     module: str
     """The full name of its module, whose last part is also the name of the function."""

@@ -24,10 +24,10 @@ Line = tuple[Span, ...]
 USUAL_WIDTH: Final = 80
 """Columns of a terminal of unknown size."""
 PLAIN_WIDTH = 1000
-"""Columns that are too many for any table, where there is no terminal that has a width."""
+"""Columns of output that is not a terminal, more than any table needs."""
 
 WIDEST: Final = 100
-"""Columns beyond which text is not easier to read."""
+"""Maximum number of columns of running text, for readability."""
 
 CUT_OFF = ">"
 """The end of a truncated line."""
@@ -35,7 +35,7 @@ CUT_OFF = ">"
 PROGRESS_SECONDS: Final = 0.5
 """Seconds between two progress lines, and before the first."""
 NARROWEST: Final = 20
-"""Columns below which nothing is folded to fit."""
+"""Minimum number of columns assumed for a terminal."""
 _WORDS: Final = re.compile(r" *[^ ]+")
 
 
@@ -45,19 +45,19 @@ def plain(text: str) -> Line:
 
 
 def printable(text: str) -> str:
-    """Return text from outside so that it cannot steer a terminal: control characters are escaped."""
+    """Return external text with control characters escaped, so it cannot control the terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def counted(number: int, noun: str) -> str:
-    """Return how many there are of something, in words."""
+    """Return a number with its noun in singular or plural."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def columns_of(stream: TextIO) -> int | None:
-    """Return how many columns a stream has; None if it is no terminal."""
+    """Return the number of columns of a stream; None if it is not a terminal."""
     if not stream.isatty():
         return None
     found = _columns_asked_for()
@@ -74,7 +74,7 @@ def _columns_asked_for() -> int | None:
 
 
 def tell(text: str) -> None:
-    """Print a sentence about the command itself on standard error: on a terminal in lines that fit."""
+    """Print a message of the command on standard error, folded to the width of a terminal."""
     columns = columns_of(sys.stderr)
     for line in f"kalshi-fix: {text}".split("\n"):
         click.echo(line if columns is None else wrapped(line, columns), err=True)
@@ -82,7 +82,7 @@ def tell(text: str) -> None:
 
 @contextlib.contextmanager
 def without_log_lines() -> Iterator[None]:
-    """Have no warnings of the library's logger between the command's own lines, unless there is a handler."""
+    """Suppress warnings of the library's logger between the output lines, unless there is a handler."""
     logger, handler = logging.getLogger("kalshi_fix_adapters"), logging.NullHandler()
     logger.addHandler(handler)
     try:
@@ -118,20 +118,20 @@ class StatusLine:
         return True
 
     def show(self, text: str) -> None:
-        """Print it, if it is seen."""
+        """Print the text, if standard error is a terminal."""
         columns = columns_of(sys.stderr)
         if columns is None:
             return
         text = text[: columns - 1]
         # Spaces instead of an erase sequence, because the terminal may be configured as plain.
         line = f"\r{text:<{self._length}}"
-        # First, because an interrupt may occur as soon as the line is visible.
+        # Set first, because an interrupt may occur as soon as the line is visible.
         self._length = max(self._length, len(text))
         sys.stderr.write(line)
         sys.stderr.flush()
 
     def clear(self) -> None:
-        """Take it away."""
+        """Remove the line."""
         if self._length:
             sys.stderr.write(f"\r{'':<{self._length}}\r")
             sys.stderr.flush()
@@ -139,7 +139,7 @@ class StatusLine:
 
 
 def wrapped(text: str, width: int, *, indent: int | None = None) -> str:
-    """Return text in lines, as `folded` does it."""
+    """Return text folded into lines, as by `folded`."""
     return "\n".join("".join(part for _, part in each) for each in folded(plain(text), width, indent=indent))
 
 
@@ -187,14 +187,14 @@ class Screen:
         self._stream = sys.stdout if stream is None else stream
         self.is_terminal: bool = self._stream.isatty()
         self.width: int = columns_of(self._stream) or PLAIN_WIDTH
-        """Columns that there are."""
+        """Number of columns."""
         width = self.width if self.is_terminal else _columns_asked_for() or USUAL_WIDTH
         self.text_width: int = min(width, WIDEST)
-        """Columns of running text."""
+        """Number of columns of running text."""
         self._console = Console(file=self._stream, width=self.width, highlight=False, markup=False)
         self._styled: bool = self.is_terminal and not self._console.no_color
         if not self._styled:
-            # NO_COLOR alone leaves bold and the like.
+            # NO_COLOR alone would keep bold and other styles.
             self._console = Console(
                 file=self._stream, width=self.width, highlight=False, markup=False, color_system=None
             )
@@ -213,7 +213,7 @@ class Screen:
             self._stream.write("".join("".join(part for _, part in line) + "\n" for line in lines))
 
     def text(self, lines: Sequence[str]) -> None:
-        """Print lines without style, as they are: for programs, and to be copied."""
+        """Print lines unchanged, without style or folding, for programs and for copying."""
         self._stream.write("\n".join((*lines, "")))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -236,12 +236,12 @@ class Screen:
 
 
 def styled(lines: Sequence[Line]) -> Text:
-    """Return lines as rich has them."""
+    """Return lines as a rich Text."""
     return Text("\n").join(Text.assemble(*((part, style) for style, part in line)) for line in lines)
 
 
 def beside(blocks: Sequence[Sequence[Line]], width: int) -> list[Line]:
-    """Return blocks of lines side by side, each but the last in so many columns."""
+    """Return blocks of lines side by side, each but the last padded to `width` columns."""
     lines: list[Line] = []
     for row in range(max(map(len, blocks))):
         spans: list[Span] = []
@@ -255,7 +255,7 @@ def beside(blocks: Sequence[Sequence[Line]], width: int) -> list[Line]:
 
 
 def clipped(line: Line, width: int) -> Line:
-    """Return a line, cut off where there is no room for it."""
+    """Return a line truncated to `width` columns."""
     if sum(len(part) for _, part in line) <= width:
         return line
     shown: list[Span] = []

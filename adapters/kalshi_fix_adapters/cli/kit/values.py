@@ -1,4 +1,4 @@
-"""Values of arguments and options that are more than text, as click takes them."""
+"""Click parameter types for arguments and options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Value(_ParamType):
     """A value that a function converts from text; its ValueError is the error message."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
-        """Take the name, which help shows in capitals, and the function."""
+        """Store the name, which help shows in capitals, and the function."""
         self.name = name
         self._read = read
 

@@ -24,24 +24,24 @@ POLL_SECONDS = 0.2
 
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--full", "form", flag_value=Form.FULL, type=Form, help="Print all fields, a line each.")
-@click.option("--json", "form", flag_value=Form.JSON, type=Form, help="Print one JSON object a line.")
+@click.option("--full", "form", flag_value=Form.FULL, type=Form, help="Print all fields, one per line.")
+@click.option("--json", "form", flag_value=Form.JSON, type=Form, help="Print one JSON object per line.")
 @click.option(
     "--summary", "form", flag_value=Form.NONE, type=Form, help="Print counts, gaps, problems and latencies."
 )
-@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only such messages: D, NewOrderSingle.")
+@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type: D, NewOrderSingle.")
 @click.option(
-    "--tag", "tags", multiple=True, metavar="TAG[=VALUE]", help="Only with this: 58, Side=1, 55=KX*."
+    "--tag", "tags", multiple=True, metavar="TAG[=VALUE]", help="Only with this field: 58, Side=1, 55=KX*."
 )
 @click.option(
     "--id", "client_ids", multiple=True, metavar="ID", help="Only with this ClOrdID or OrigClOrdID."
 )
-@click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only of this market: KX*.")
-@click.option("--direction", type=click.Choice(["sent", "received"]), help="Only what went this way.")
+@click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only for this market: KX*.")
+@click.option("--direction", type=click.Choice(["sent", "received"]), help="Only in this direction.")
 @click.option("--since", type=filters.MOMENT, help="Only from this time on, in UTC: 14:30, 2026-11-21.")
 @click.option("--until", type=filters.MOMENT, help="Only before this time, in UTC.")
-@click.option("-f", "--follow", is_flag=True, help="Go on when the end is reached: the log is being written.")
-@click.option("--processes", type=click.IntRange(1), default=1, help="Share the work among so many.")
+@click.option("-f", "--follow", is_flag=True, help="Wait at the end of the file for new messages.")
+@click.option("--processes", type=click.IntRange(1), default=1, help="Number of processes to use.")
 def decode(
     files: tuple[str, ...],
     form: Form | None,
@@ -55,21 +55,22 @@ def decode(
     follow: bool,
     processes: int,
 ) -> None:
-    """Print the FIX messages of log FILEs (or of standard input: -), one a line, and what is wrong with them.
+    """Print the FIX messages of log FILEs (- for standard input), one per line, and their problems.
 
-    Fields may be separated by SOH or what stands for it (|, ^A, <SOH>, an escape); whatever stands before
-    8=FIXT.1.1 on a line is taken for time and direction or ignored; messages may span lines or share one.
-    Files whose name ends with .gz are unpacked.
-    Signatures and passwords are not shown.
+    Fields may be separated by SOH or a substitute (|, ^A, <SOH>, an escape). Text before 8=FIXT.1.1 on a line
+    is parsed for time and direction, or ignored. Messages may span lines or share one. Files whose name ends
+    with .gz are decompressed. Signatures and passwords are not shown.
 
-    The exit status is 0 if all messages were sound, 1 if one had problems, 2 if a file could not be read,
-    3 if no message was found, 130 after Ctrl-C, and 141 if who reads the output went away.
+    Exit status: 0 if all messages were valid, 1 if one had problems, 2 if a file could not be read, 3 if no
+    message was found, 130 after Ctrl-C, 141 if the reader of the output closed the pipe.
     """
     names = files or (STDIN,)
     if follow and (len(names) > 1 or processes > 1 or names[0].endswith(".gz")):
-        raise click.UsageError("--follow takes one file that is not packed, and one process")
+        raise click.UsageError("--follow allows only one uncompressed file, and one process")
     if processes > 1 and form is Form.FULL:
-        raise click.UsageError("--full takes one process: the unit of prices is told by what came before")
+        raise click.UsageError(
+            "--full allows only one process: the unit of prices depends on earlier messages"
+        )
     wanted = filters.make(types, tags, client_ids, symbols, direction, since, until)
     asked = Asked(form or Form.BRIEF, wanted, on_terminal=sys.stdout.isatty())
     output = _Output(asked, titled=len(names) > 1)
@@ -126,8 +127,8 @@ class _Output:
         for text in self.versions.told():
             tell(text)
         if not found:
-            asked = " that was asked for" if self._asked.filters.any else ""
-            tell(f"no FIX message (8=FIXT.1.1){asked} found")
+            matching = " matching" if self._asked.filters.any else ""
+            tell(f"no{matching} FIX message (8=FIXT.1.1) found")
             return NOTHING_FOUND
         return PROBLEMS_FOUND if problems else 0
 

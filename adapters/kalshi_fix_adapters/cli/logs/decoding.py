@@ -1,5 +1,4 @@
-"""Convert messages of a log to the output of `kalshi-fix decode`: fast for valid ones, others are
-explained."""
+"""Converts messages of a log to the output of `kalshi-fix decode`, with a fast path for valid ones."""
 
 from __future__ import annotations
 
@@ -31,13 +30,13 @@ _TIME_SIZE = len("2026-11-21 12:00:00.123456")
 
 
 class Form(Enum):
-    """How messages are shown."""
+    """The output format."""
 
     BRIEF = auto()
     FULL = auto()
     JSON = auto()
     NONE = auto()
-    """Not at all: only added up."""
+    """No messages, only the summary."""
 
 
 @attrs.define
@@ -46,12 +45,12 @@ class Batch:
 
     found: int = 0
     problems: int = 0
-    """How many messages have some."""
+    """Number of messages with problems."""
     text: list[str] = attrs.field(factory=list)
     """Lines without style."""
     lines: list[Line] = attrs.field(factory=list)
     facts: list[tuple[Fact, bool, bool]] = attrs.field(factory=list)
-    """For the summary, of each message: whether it is wanted, and whether it has problems."""
+    """For the summary: each message, whether it matches the filters, and whether it has problems."""
 
 
 @attrs.frozen
@@ -61,11 +60,11 @@ class Asked:
     form: Form
     filters: Filters = NOTHING_ASKED
     on_terminal: bool = False
-    """Whether there is little room: then lines have no date."""
+    """Whether the output is a terminal: then lines have no date, because space is limited."""
 
 
 class Decoder:
-    """Shows messages one after the other, in the order of the log."""
+    """Formats messages in the order of the log."""
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
@@ -75,8 +74,8 @@ class Decoder:
     def batch(self, found: Iterable[LoggedMessage]) -> Batch:
         """Decode the frames of a `LogReader`."""
         batch, wants = Batch(), self._asked.filters.wants
-        # Step by step for all of them: one message after the other takes half as long again, because no step
-        # then finds its code in the processor's caches.
+        # Each step for all messages: all steps for one message after the other take half as long again,
+        # because the code of no step stays in the processor's caches.
         logged = list(found)
         if self._asked.form is Form.NONE:
             batch.facts = [self._counted(each, wants(each)) for each in logged]
@@ -104,7 +103,7 @@ class Decoder:
             self._add_lines(batch, list(self._explained(entry, explanation)))
 
     def _sound(self, logged: LoggedMessage) -> Message | None:
-        """Return a sound message that a template can show; None where the careful renderers are needed."""
+        """Return a valid message that a template can format; None if the full renderers are needed."""
         message = None if self._asked.form is Form.FULL else sound_message(logged)
         return message if message is not None and self._templates.fits(message) else None
 
@@ -115,7 +114,7 @@ class Decoder:
             batch.text += ["".join(part for _, part in line) for line in shown]
 
     def _when(self, time: datetime | None) -> str:
-        """Return the time of a message; a terminal has room for its time of day only."""
+        """Return the time of a message; on a terminal only the time of day."""
         if time is None:
             return "-"
         if self._asked.on_terminal:
@@ -130,7 +129,7 @@ class Decoder:
 
     def _explained(self, entry: LogEntry, explanation: Explanation) -> Iterator[Line]:
         number = _header(explanation, _NUMBER) or "-"
-        if number.isdecimal():  # as the message itself has it, which is a number
+        if number.isdecimal():  # without leading zeros, as a decoded message has it
             number = number.lstrip("0") or "0"
         fields = brief(explanation.inspection)
         when = self._when(entry.time)
@@ -236,5 +235,5 @@ def _explained_fact(entry: LogEntry, explanation: Explanation) -> Fact:
 
 
 def _number(text: str | None) -> int | None:
-    # More digits are no number that a session has.
+    # Sequence numbers have at most 18 digits.
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 18 else None

@@ -21,7 +21,7 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.validation import Check, presence_checker
 
 MAX_PLACES: Final = 4096
-"""Types of messages by sender and target whose rules are at hand; then all of them are forgotten."""
+"""Maximum number of cached rules, by type, sender and target."""
 SENDER_COMP_ID, TARGET_COMP_ID = 49, 56
 
 _Context = tuple[str, str, Sender]
@@ -43,7 +43,7 @@ class Explanation:
 
 
 def sound_message(logged: LoggedMessage) -> Message | None:
-    """Return a message, fast, if `explain` finds nothing wrong with it; None also where it has to look."""
+    """Return a message quickly if it is certainly valid; None if `explain` has to check it."""
     if logged.cut:
         return None
     try:
@@ -86,7 +86,7 @@ def explain(logged: LoggedMessage | LogEntry) -> Explanation:
 
 
 def comp_ids(inspection: Inspection) -> tuple[str | None, str | None]:
-    """Return SenderCompID (49) and TargetCompID (56), as far as they are there."""
+    """Return SenderCompID (49) and TargetCompID (56); None if missing."""
     found = {node.tag: node.text for node in inspection.header if isinstance(node, FieldNode)}
     return found.get(SENDER_COMP_ID), found.get(TARGET_COMP_ID)
 
@@ -106,7 +106,7 @@ def _missing_here(frame: bytes, inspection: Inspection) -> Iterator[Problem]:
 
 
 _Judge = tuple[Check, Check]
-"""Of the message and of its header."""
+"""The checks of a message and of its header."""
 
 
 @lru_cache(MAX_PLACES)
@@ -115,7 +115,7 @@ def _judges_of(msg_type: str, sender_id: str | None, target_id: str | None) -> t
 
 
 def _judges(layout: MessageLayout, sender_id: str | None, target_id: str | None) -> tuple[_Judge, ...]:
-    """Return the checkers of such a message, one for each session where it may have been sent."""
+    """Return the checks of a message type, one pair for each session where it may have been sent."""
     return tuple(
         (
             presence_checker(layout.body, Place(product, session, sender, layout.msg_type)),
@@ -126,7 +126,7 @@ def _judges(layout: MessageLayout, sender_id: str | None, target_id: str | None)
 
 
 def _contexts(layout: MessageLayout, sender_id: str | None, target_id: str | None) -> Iterator[_Context]:
-    """Yield where such a message may have been sent, if the CompIDs are of Kalshi."""
+    """Yield the contexts in which a message may have been sent, if its CompIDs belong to Kalshi."""
     if target_id is not None and target_id in SESSION_TYPES:
         sessions, sender = [target_id], Sender.CLIENT
     else:

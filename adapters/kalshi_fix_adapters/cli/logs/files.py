@@ -49,7 +49,7 @@ def pieces(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]
 
 
 def _followed(path: Path, wait: Callable[[], None]) -> Iterator[bytes]:
-    """Yield a file's content as it grows; of one that takes its place, or begins anew, all of it."""
+    """Yield a file's content as it grows; if it is replaced or truncated, the new content from the start."""
     while True:
         with path.open("rb") as file:
             while True:
@@ -68,7 +68,7 @@ def _is_over(path: Path, file: IO[bytes]) -> bool:
     try:
         now = path.stat()
     except FileNotFoundError:
-        return False  # the next one has not been made yet
+        return False  # the next file has not been created yet
     return (now.st_ino, now.st_dev) != (opened.st_ino, opened.st_dev)
 
 
@@ -83,7 +83,7 @@ class OtherVersions:
         rest = b""
         for piece in found:
             yield piece
-            # Most logs have none, which is seen at once.
+            # Most logs have none, and this search is fast.
             data = rest + piece
             if data.find(b"8=FIX.") >= 0:
                 for each in _OTHER.finditer(data):
@@ -95,11 +95,11 @@ class OtherVersions:
         """Yield sentences about the findings."""
         for version, count in sorted(self._found.items()):
             verb = "message is" if count == 1 else "messages are"
-            yield f"{count:,} {verb} {version}, not FIXT.1.1 as Kalshi speaks it, and not shown"
+            yield f"{count:,} {verb} {version}, not Kalshi's FIXT.1.1, and not shown"
 
 
 class Progress:
-    """Shows on a terminal the progress of reading a file, if that takes long."""
+    """Shows the progress of reading a large file on a terminal."""
 
     def __init__(self, name: str, *, shown: bool) -> None:
         self._shown = shown and StatusLine.is_seen()

@@ -1,6 +1,6 @@
-"""Which messages of a log are wanted: by type, tag, ID, symbol, direction and time.
+"""Filters for messages of a log: by type, tag, ID, symbol, direction and time.
 
-All is asked of the bytes, before a message is decoded.
+All of them match the bytes, before a message is decoded.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Filters:
 
     @property
     def any(self) -> bool:
-        """Whether anything is asked."""
+        """Whether there is any condition."""
         return self != NOTHING_ASKED
 
     def wants(self, logged: LoggedMessage) -> bool:
@@ -68,7 +68,7 @@ def make(
     since: Moment | None,
     until: Moment | None,
 ) -> Filters:
-    """Return the filters that the options of the command ask for; BadParameter for an unknown name."""
+    """Return the filters for the options of the command; raise BadParameter for an unknown name."""
     patterns = []
     if types:
         patterns.append(_fields((35,), map(_msg_type, types)))
@@ -118,7 +118,7 @@ def _moment(text: str) -> Moment:
             return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
         if found.tzinfo is None:
             return found
-    raise ValueError(f"{text.strip()!r} is no time: 14:30, 2026-11-21 or '2026-11-21 14:30:05.5'")
+    raise ValueError(f"{text.strip()!r} is not a time such as 14:30, 2026-11-21 or '2026-11-21 14:30:05.5'")
 
 
 MOMENT = Value("time", _moment)

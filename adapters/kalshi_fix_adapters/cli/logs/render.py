@@ -102,7 +102,7 @@ def value(node: FieldNode, inspection: Inspection, units: Units) -> str:
 
 
 def code_name(field: FieldLayout, text: str) -> str | None:
-    """Return the name of a code value; None for a value that is no known code."""
+    """Return the name of a code value; None for an unknown one."""
     return None if field.codes is None else names_of_codes(field.codes).get(text)
 
 

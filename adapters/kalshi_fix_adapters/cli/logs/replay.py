@@ -1,4 +1,4 @@
-"""`kalshi-fix replay`: the final state of a recording or wire log, according to the machines of a program."""
+"""`kalshi-fix replay`: the final state of a recording or wire log, according to the trading machines."""
 
 from __future__ import annotations
 
@@ -37,22 +37,21 @@ from kalshi_fix_sansio.trading import (
 
 NOTHING_FOUND = 3
 LOOKED_EVERY = 1_000
-"""Messages between two checks whether a progress line is due."""
+"""Number of messages between two checks for a due progress line."""
 _MARKET_DATA, _DROP_COPY, _SETTLEMENT = "KalshiMD", "KalshiDC", "KalshiPT"
 _ORDERS = frozenset(name for name in SESSION_TYPES if name in ("KalshiNR", "KalshiRT"))
-"""Session types that orders are sent on."""
+"""Session types for orders."""
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--product", type=click.Choice(list(PRODUCTS)), default="prediction", show_default=True)
-@click.option("--all", "everything", is_flag=True, help="Print orders that are over, too.")
+@click.option("--all", "everything", is_flag=True, help="Also print finished orders.")
 def replay(files: tuple[str, ...], product: str, everything: bool) -> None:
-    """Put recordings or wire logs through books, orders, positions and cash; print what comes out.
+    """Replay recordings or wire logs through books, orders, positions and cash, and print the final state.
 
-    It is the state before the last session ended.
-
-    Several files are taken as one, in this order. The exit status is 3 if nothing was found in them.
+    That is the state before the last session ended. Several files are read as one, in this order. Exit
+    status: 3 if they contain no message of a session.
     """
     state = _State(product)
     screen = Screen()
@@ -81,11 +80,11 @@ def _report_damage(recording: Recording) -> None:
         first, count = recording.damaged[0], len(recording.damaged)
         places = f"bytes {first.start:,} to {first.stop:,}" + (f" and {count - 1:,} more" * (count > 1))
         tell(
-            f"{recording.path} is damaged ({places}, {recording.damaged_bytes:,} bytes in all); the whole "
-            "records behind were read"
+            f"{recording.path} is damaged ({places}, {recording.damaged_bytes:,} bytes in total); the "
+            "complete records after the damage were read"
         )
     if recording.torn:
-        tell(f"{recording.path} ends in an incomplete record of {recording.torn:,} bytes, which was left out")
+        tell(f"{recording.path} ends in an incomplete record of {recording.torn:,} bytes, which was skipped")
 
 
 class _State:
@@ -100,7 +99,7 @@ class _State:
         self.settlements = Settlements()
         self.discrepancies: dict[str, int] = {}
         self._ended: dict[str, SessionEnded] = {}
-        """By session type, the end that nothing has followed yet."""
+        """The end of each session type's last session, unless messages have followed."""
 
     def take(self, session_type: str, what: object, time: Any) -> None:
         self.count += 1

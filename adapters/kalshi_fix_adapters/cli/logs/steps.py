@@ -1,4 +1,4 @@
-"""The life of an order as text for a terminal, and as a page that loads nothing from elsewhere."""
+"""The history of an order as text for a terminal, and as a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -47,27 +47,27 @@ _TELLING: Final = frozenset(
 _MAX_NAME: Final = 14
 """Longer CompIDs are truncated on a terminal; the lines above contain them in full."""
 _MAX_IDS: Final = 20
-"""ClOrdIDs, and OrderIDs, that are named above."""
+"""Maximum number of ClOrdIDs, and of OrderIDs, in the summary."""
 
 
 class Life:
     """The output for an order."""
 
     def __init__(self, wanted: str, found: Trace, names: Sequence[str]) -> None:
-        """Take the messages found in logs of these names."""
+        """Prepare the messages found in logs with these names."""
         self.steps: tuple[Step, ...] = found.steps
         self.complete: bool = found.complete
         self.names = names
         self.title: str = f"Order {printable(wanted)}"
         self.has_problems: bool = False
-        """Whether a message has some, of those that `rows` has given."""
+        """Whether a message that `rows` has yielded has problems."""
         self.units: Units = Units()
         for logon in found.logons:
             self.units.learn(explain(logon).inspection)
         self._found = found
 
     def summary(self) -> Iterator[tuple[str, str]]:
-        """Yield the summary: a name and a text each."""
+        """Yield the lines of the summary, as pairs of name and text."""
         found = self._found
         yield "ClOrdID", _listed(found.client_ids)
         yield "OrderID", _listed(found.order_ids)
@@ -92,7 +92,7 @@ class Life:
             for number, step in enumerate(self.steps):
                 if line.is_due():
                     line.show(f"{number:,} of {len(self.steps):,} messages of the order")
-                # Not kept: a message taken apart is forty times as large.
+                # Not kept, because an explanation is forty times as large as its message.
                 explanation = explain(step.logged)
                 self.has_problems |= bool(explanation.problems)
                 gap = ""
@@ -110,7 +110,7 @@ class _Row:
     step: Step
     explanation: Explanation
     gap: str
-    """Seconds since the one before; empty where that is not known."""
+    """Seconds since the previous message; empty if unknown."""
     where: str
     """File, line and connection."""
 
@@ -133,7 +133,7 @@ class _Row:
 
 
 def terminal_lines(life: Life, width: int, *, full: bool) -> Iterator[Line]:
-    """Yield lines of at most so many columns."""
+    """Yield lines of at most `width` columns."""
     yield (("bold", life.title),)
     for name, text in life.summary():
         for number, part in enumerate(_wrapped(text, width - 10)):
@@ -197,7 +197,7 @@ def page(life: Life) -> str:
     title = escape(life.title)
     facts = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in life.summary())
     steps = "\n".join(_item(row, life.units) for row in life.rows())
-    cut = "" if life.complete else '<p class="bad">There is more of this order than is shown.</p>\n'
+    cut = "" if life.complete else '<p class="bad">The order has more messages than are shown.</p>\n'
     return f"""<!doctype html>
 <html lang="en">
 <head>

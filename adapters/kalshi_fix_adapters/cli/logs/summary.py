@@ -16,11 +16,11 @@ from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.dialect.layout import Sender
 
 MAX_KEPT: Final = 10_000
-"""Pairs of CompIDs, types of messages and gaps that are kept."""
+"""Maximum number of pairs of CompIDs, of message types, and of gaps kept."""
 MAX_WAITING: Final = 100_000
-"""Requests whose first report is waited for; then the oldest is forgotten."""
+"""Maximum number of requests without a report; beyond it, the oldest is dropped."""
 MAX_LATENCIES: Final = 1_000_000
-"""Latencies that are kept; later ones are not."""
+"""Maximum number of latencies kept; later ones are ignored."""
 MAX_GAPS_SHOWN: Final = 20
 _LOGON, _SEQUENCE_RESET = "A", "4"
 _REQUESTS: Final = frozenset(
@@ -29,7 +29,7 @@ _REQUESTS: Final = frozenset(
     if any(member.name == "ClOrdID" for member in layout.body.members)
     and any(layout.allowed(p, s, Sender.CLIENT) for s, k in DIALECT.session_types.items() for p in k.products)
 )
-"""Messages of a client that a report answers by ClOrdID."""
+"""Client messages with a ClOrdID, which a report answers."""
 
 
 @attrs.frozen
@@ -63,7 +63,7 @@ class _Gap:
 
 
 class Summary:
-    """Adds up messages in the order of the log."""
+    """Summarizes messages in the order of the log."""
 
     def __init__(self) -> None:
         self.found: int = 0
@@ -78,7 +78,7 @@ class Summary:
         self._latencies = array("d")
 
     def take(self, fact: Fact, *, wanted: bool, wrong: bool) -> None:
-        """Take a message: only numbers are looked at unless it is wanted."""
+        """Add a message; if it is not `wanted`, only its sequence number is checked."""
         self._count(fact)
         if not wanted:
             return
@@ -128,10 +128,7 @@ class Summary:
             self._next[key] = after
 
     def _fill(self, key: tuple[str, str], first: int, last: int) -> None:
-        """Remove numbers that were resent, or that the other side skips, from a gap.
-
-        From its front, since they are in order.
-        """
+        """Remove resent or skipped numbers from the front of a gap; they arrive in order."""
         for gap in reversed(self._gaps):
             if (gap.sender, gap.target) == key and first <= gap.first <= last:
                 gap.first = last + 1
@@ -164,8 +161,8 @@ class Summary:
         found = sorted(self._latencies)
         if not found:
             return
-        yield plain(f"from request to first report, {counted(len(found), 'time')}:")
-        places = (("least", 0.0), ("median", 0.5), ("99 %", 0.99), ("most", 1.0))
+        yield plain(f"from request to first report, {counted(len(found), 'request')}:")
+        places = (("min", 0.0), ("median", 0.5), ("99 %", 0.99), ("max", 1.0))
         shown = (f"{name} {_span(found[round((len(found) - 1) * place)])}" for name, place in places)
         yield plain(f"  {', '.join(shown)}")
 

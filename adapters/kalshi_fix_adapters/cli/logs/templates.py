@@ -1,8 +1,8 @@
-"""Fast output of valid messages as one line or JSON: those with the same tags in the same order share a
-template.
+"""Fast formatting of valid messages as a line or as JSON, by a template for each sequence of tags.
 
-A template is the output of the complete renderers for the first of them, with places for the values. Messages
-that are invalid, or may contain a secret or data of arbitrary bytes, are never passed to this module.
+A template is the output of the complete renderers for the first such message, with placeholders for the
+values. Messages that are invalid, or may contain a secret or arbitrary bytes, are never passed to this
+module.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember, Kind
 from kalshi_fix_sansio.messages import CODEC
 
 MAX_SIZE: Final = 4 * 1024 * 1024
-"""Characters of all templates that are kept; then all of them are forgotten."""
+"""Maximum total size of the cached templates in characters; beyond it, all are dropped."""
 USES_TO_COMPILE: Final = 8
-"""How often a template is used before it gets an expression: that takes as long as a hundred uses."""
+"""Uses of a template before it is compiled to a regular expression, which takes as long as 100 uses."""
 MAX_COMPILED: Final = 200
-"""Fields of a message that a template with an expression has at most."""
+"""Maximum number of fields of a template compiled to a regular expression."""
 _PLACE: Final = re.compile(r"(?:\0|\\u0000)([0-9]+)(?:\0|\\u0000)")
 """Placeholder of a value while a template is created, and its JSON form."""
 
@@ -47,19 +47,19 @@ _Codes = tuple[tuple[int, dict[str, str]], ...]
 class _Template:
     tags: list[str]
     text: str
-    """With `%s` for each value that is shown."""
+    """The output, with `%s` for each value."""
     order: tuple[int, ...]
-    """The places in the message of the values that are shown, in their order here."""
+    """The positions in the message of the values of `text`."""
     codes: _Codes
-    """The displayed text of each code, by place."""
+    """The displayed text of each code, by position."""
     used: int = 0
     match: Callable[[str], re.Match[str] | None] | None = None
-    """Matches a message with these tags, once it pays to have this."""
+    """The compiled regular expression for messages with these tags, if there is one."""
     groups: tuple[int, ...] = ()
-    """The groups of a match, in the order in which they are shown."""
+    """The groups of a match, in the order of `text`."""
 
     def compile(self) -> None:
-        """Make the expression."""
+        """Compile the regular expression."""
         shown = sorted({*self.order})
         parts = (
             f"{tag}=([^\x01]*+)\x01" if n in shown else f"{tag}=[^\x01]*+\x01"
@@ -69,7 +69,7 @@ class _Template:
         self.groups = tuple(shown.index(place) + 1 for place in self.order)
 
     def fill(self, values: list[str]) -> str:
-        """Return the text with these values, those that are shown in their order here."""
+        """Return the text with these values, given in the order of `text`."""
         for place, codes in self.codes:
             value = values[place]
             if value in codes:
@@ -78,14 +78,14 @@ class _Template:
 
 
 class Templates:
-    """Writes the fields of sound messages as `brief` does, or, with `as_json`, as `json_fields` does."""
+    """Formats the fields of valid messages as `brief` does, or, with `as_json`, as `json_fields` does."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._escaped: Callable[[str], str] = _in_json if as_json else printable
         self._kept: dict[tuple[str, ...], _Template] = {}
         self._last: dict[str, _Template] = {}
-        """By the name of the message: mostly the next one is like the one before."""
+        """The last template by message name, because the next message usually has the same tags."""
         self._size = 0
         self._fits: dict[type[Message], bool] = {}
         """Whether messages of a class have neither secrets nor data."""
@@ -99,11 +99,11 @@ class Templates:
         return fits and message.trailer.signature is None
 
     def fields(self, frame: bytes, name: str) -> str:
-        """Return the fields of a sound message that fits; `name` is the message's."""
+        """Return the formatted fields of a valid message that `fits`; `name` is the message's name."""
         text = frame.decode("latin-1")
         template = self._last.get(name)
         if template is not None and template.match is not None:
-            # Tags and values in one go. A value that has to be escaped is for the other way.
+            # One match for tags and values. If a value has to be escaped, the slow path is used.
             found = template.match(text)
             if found is not None:
                 values = found.group(*template.groups)
@@ -121,14 +121,14 @@ class Templates:
         if template is None or tags != template.tags:
             template = self._last[name] = self._kept.get(tuple(tags)) or self._learn(tags, frame)
         template.used += 1
-        # Of one group alone a match gives no tuple.
+        # With only one group, `Match.group` does not return a tuple.
         if template.used == USES_TO_COMPILE and len(tags) <= MAX_COMPILED and len(template.order) > 1:
             template.compile()
         return template.fill([self._escaped(pairs[place][2]) for place in template.order])
 
     def _learn(self, tags: list[str], frame: bytes) -> _Template:
         inspection = CODEC.inspect(frame)
-        # By identity: two fields may be equal.
+        # By identity, because two fields may be equal.
         places = {id(node): number for number, node in enumerate(_walk(inspection))}
 
         def marked(node: Node) -> str:

@@ -1,4 +1,4 @@
-"""`kalshi-fix trace`: the life of an order in logs, on the terminal or as a page."""
+"""`kalshi-fix trace`: the history of an order in logs, as text or as an HTML page."""
 
 from __future__ import annotations
 
@@ -27,22 +27,21 @@ from kalshi_fix_adapters.logs.trace import trace as trace_order
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write a page instead, with all fields.",
+    help="Write an HTML page with all fields instead.",
 )
 def trace(wanted: str, files: tuple[str, ...], *, full: bool, html: Path | None) -> None:
-    """Print the life of the order that has this ClOrdID, OrderID or ExecID, from LOGs (- for standard input).
+    """Print the history of the order with this ClOrdID, OrderID or ExecID, from LOGs (- for standard input).
 
-    What belongs to it is found through its chain of ClOrdIDs, its OrderID, and the Rejects that name its
-    messages by number. Logs are read as `kalshi-fix decode` reads them. Signatures and passwords are not
-    shown.
+    Its messages are found by the chain of ClOrdIDs, by the OrderID, and by the sequence numbers in Rejects.
+    Logs are read as by `kalshi-fix decode`. Signatures and passwords are not shown.
 
-    The exit status is 0 if the order was found, 1 if one of its messages has problems, 2 if a log could not
-    be read, 3 if the order was not found, 130 after Ctrl-C, and 141 if who reads the output went away.
+    Exit status: 0 if the order was found, 1 if one of its messages has problems, 2 if a log could not be
+    read, 3 if the order was not found, 130 after Ctrl-C, 141 if the reader of the output closed the pipe.
     """
     if not wanted:
         raise click.UsageError("ID is empty")
     if files.count(STDIN) > 1:
-        raise click.UsageError("standard input is one log")
+        raise click.UsageError("standard input can be given only once")
     versions = OtherVersions()
     logs = [_Log(name, versions) for name in files]
     with contextlib.ExitStack() as copies:
@@ -74,7 +73,7 @@ def _tell(wanted: str, logs: list[_Log], versions: OtherVersions, *, full: bool,
     if not life.steps:
         tell(f"no message has the ClOrdID, OrderID or ExecID {printable(wanted)}")
     if not life.complete:
-        tell("there is more of this order than is followed: not all of it is shown")
+        tell("the order has more messages than the limits allow: some are not shown")
     if unread:
         return UNREADABLE
     if not life.steps:
@@ -83,7 +82,7 @@ def _tell(wanted: str, logs: list[_Log], versions: OtherVersions, *, full: bool,
 
 
 class _Log:
-    """A log that can be read repeatedly: input that is not a file is copied into an unnamed one."""
+    """A log that can be read repeatedly; other inputs than files are copied to a temporary file."""
 
     def __init__(self, name: str, versions: OtherVersions) -> None:
         self.name = name
@@ -100,7 +99,7 @@ class _Log:
             self.problem = str(error)
 
     def close(self) -> None:
-        """Give up the copy."""
+        """Delete the copy."""
         if self._copy is not None:
             self._copy.close()
 

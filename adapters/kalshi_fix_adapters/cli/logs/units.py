@@ -14,9 +14,9 @@ _MAX_CLIENTS = 10_000
 
 
 class Units:
-    """Remembers which API keys have asked for dollars, and which have not.
+    """Records for each API key whether its Logon requested dollars.
 
-    With `always_dollars` there is nothing to learn: so it is on margin.
+    `always_dollars` is for margin, where all prices are in dollars.
     """
 
     def __init__(self, *, always_dollars: bool = False) -> None:

@@ -42,11 +42,11 @@ def amend(
     own_id: str,
     yes: bool,
 ) -> None:
-    """Change ORDER, which is its last ClOrdID, to QUANTITY contracts at PRICE dollars each.
+    """Change ORDER, its latest ClOrdID, to QUANTITY contracts at PRICE dollars each.
 
-    QUANTITY is a total: what has filled counts. SIDE and SYMBOL are those of the order. It has the ClOrdID
-    of the change from then on, which is printed. Exit status: 0 changed, 1 refused or not sent, 3 what
-    became of it is not known.
+    QUANTITY is the total, including fills. SIDE and SYMBOL must be those of the order. Afterwards the order
+    has the ClOrdID of the change, which is printed. Exit status: 0 changed, 1 rejected or not sent, 3 outcome
+    unknown.
     """
     with told_plainly():
         plan = order_plan(target)
@@ -61,7 +61,7 @@ def amend(
         )
         what = [
             f"change {order}",
-            f"to {side} {quantity:f} {symbol} in all",
+            f"to {side} {quantity:f} {symbol} in total",
             f"at {price:f} dollars",
             cost(target.product, side, quantity, price),
         ]

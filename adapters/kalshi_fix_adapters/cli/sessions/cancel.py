@@ -34,9 +34,9 @@ def cancel(
     own_id: str,
     yes: bool,
 ) -> None:
-    """Cancel what is left of ORDER, which is its last ClOrdID; SIDE and SYMBOL are those of the order.
+    """Cancel the open quantity of ORDER, its latest ClOrdID; SIDE and SYMBOL must be those of the order.
 
-    Exit status: 0 cancelled, 1 refused or not sent, 3 what became of it is not known.
+    Exit status: 0 cancelled, 1 rejected or not sent, 3 outcome unknown.
     """
     with told_plainly():
         plan = order_plan(target)
@@ -47,6 +47,6 @@ def cancel(
             symbol=symbol,
             side=SIDES[side],
         )
-        what = [f"cancel {order}", f"which is to {side} {symbol}", "costs nothing; what has filled stays"]
+        what = [f"cancel {order}", f"an order to {side} {symbol}", "costs nothing; fills are kept"]
         outcome = carried_out(plan, request, what, yes=yes)
     say_order(outcome)

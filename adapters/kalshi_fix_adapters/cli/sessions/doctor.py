@@ -1,4 +1,4 @@
-"""`kalshi-fix doctor`: whether key, network, certificate, clock and permission are right, without trading."""
+"""`kalshi-fix doctor`: check key, network, certificate, clock and permission, without trading."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from kalshi_fix_sansio.events import LoggedOn
 WIDTH = len("certificate")
 """Columns of the longest step's name."""
 CLOCK_MARGIN = 0.5
-"""The part of the tolerance for SendingTime beyond which a clock is worth a warning."""
+"""Fraction of the tolerance for SendingTime from which on the clock's difference is a warning."""
 EXPIRY_MARGIN = 3
-"""Days before the end of the venue's certificate from which on it is worth a warning."""
+"""Days before the expiry of the venue's certificate from which on it is a warning."""
 
 
 @click.command()
 @click.option("--session", type=click.Choice(list(SESSION_TYPES)), default="KalshiNR", show_default=True)
 @target_options
 def doctor(session: str, target: Target) -> None:
-    """Go the way to a session step by step, say how each step went, and what to do about the one that failed.
+    """Check step by step that you can log on, and print the remedy for a step that fails.
 
-    The API key is that of KALSHI_KEY_ID, KALSHI_PRIVATE_KEY or KALSHI_PRIVATE_KEY_PATH, and
-    KALSHI_PRIVATE_KEY_PASSPHRASE; for margin they begin with KALSHI_PERPS_. No order is sent.
+    The API key is read from KALSHI_KEY_ID, KALSHI_PRIVATE_KEY or KALSHI_PRIVATE_KEY_PATH, and
+    KALSHI_PRIVATE_KEY_PASSPHRASE; for margin these names begin with KALSHI_PERPS_. No order is sent.
     """
     seen = _Seen()
     with told_plainly():
@@ -61,7 +61,7 @@ def doctor(session: str, target: Target) -> None:
 
 @attrs.define
 class _Seen(Observer):
-    """Difference of the clocks, according to the first answer."""
+    """The difference between the clocks, measured at the logon."""
 
     ahead: float = 0.0
     """Seconds that this machine's clock is ahead of the venue's."""
@@ -90,9 +90,9 @@ def _step(name: str) -> Iterator[None]:
 
 
 def _reach(plan: ConnectionPlan) -> None:
-    """Look up the host, connect, and look at the certificate, each by itself.
+    """Check the host, the connection and the certificate separately.
 
-    Without TLS there is nothing more to see than the Logon will show.
+    Without TLS only the host is checked, because the Logon shows the rest.
     """
     host, port = plan.endpoint.host, plan.endpoint.port
     begun, step = time.monotonic(), "address"
@@ -134,9 +134,9 @@ def _say_tls(connection: socket.socket, seconds: float) -> None:
 
 
 def _compare_clocks(ahead: float, tolerance: float | None) -> None:
-    off = f"{abs(ahead):.3f} s {'ahead of' if ahead > 0 else 'behind'} the venue's, the way included"
+    off = f"{abs(ahead):.3f} s {'ahead of' if ahead > 0 else 'behind'} the venue's, network delay included"
     fine = tolerance is None or abs(ahead) < tolerance * CLOCK_MARGIN
-    advice = "" if fine else f"; set it by NTP: at {tolerance:g} s messages are refused"
+    advice = "" if fine else f"; set it by NTP: from {tolerance:g} s on, messages are rejected"
     _say("clock", "ok" if fine else "warning", off + advice)
 
 

@@ -1,4 +1,4 @@
-"""Keys that are pressed while something is shown; none on a system or an input that has no such terminal."""
+"""Pressed keys during a live view; none on Windows, or if the input is not a terminal."""
 
 from __future__ import annotations
 

@@ -23,11 +23,11 @@ from kalshi_fix_adapters.events import ClientEvent, ConnectFailed, Connecting, D
 from kalshi_fix_sansio.events import LoggedOn
 
 REDRAWN_EVERY: Final = 0.1
-"""Seconds at least between two pictures."""
+"""Minimum number of seconds between two pictures."""
 LINE_WIDTH: Final = 60
-"""Columns of a picture that is printed once, where there is no terminal."""
+"""Columns of a picture that is printed once without a terminal."""
 MAX_REASON: Final = 300
-"""Characters of why there is no connection."""
+"""Maximum number of characters of the reason of a lost connection."""
 
 
 class View(Protocol):
@@ -131,7 +131,7 @@ class _Connection:
         told = printable(f"{why}; {note}" if note else why)
         self._why = told if len(told) <= MAX_REASON else f"{told[:MAX_REASON]}..."
         self._again = time.monotonic() + seconds
-        return [f"{clock()} {what}, again in {seconds:.0f} s: {self._why}"]
+        return [f"{clock()} {what}, next attempt in {seconds:.0f} s: {self._why}"]
 
     def lines(self, width: int) -> list[Line]:
         """Return the header of a picture."""
@@ -149,7 +149,7 @@ class _Connection:
 
 
 class _Display:
-    """A terminal that is drawn upon while it lasts, and left as it was."""
+    """The live view on a terminal, whose previous content is restored at the end."""
 
     def __init__(self, client: Client, view: View, connection: _Connection) -> None:
         self._client, self._view, self._connection = client, view, connection
@@ -191,10 +191,10 @@ class _Display:
         above = self._connection.lines(width)
         room = max(1, height - len(above) - 1)
         body = self._view.picture(width, room)
-        # Who scrolled down stays where he is while it grows, and is taken along when it shrinks.
+        # The scroll position is kept while the body grows, and limited when it shrinks.
         self._top = min(self._top, max(0, len(body) - room))
         shown = list(body[self._top : self._top + room])
-        foot = "q or Ctrl-C ends it"
+        foot = "q or Ctrl-C to quit"
         if len(body) > room:
             last = self._top + len(shown)
             foot += f"; rows {self._top + 1} to {last} of {len(body)}, arrows scroll"
@@ -202,7 +202,7 @@ class _Display:
         lines = [clipped(line, width) for line in (*above, *shown, *blank, (("dim", foot),))][:height]
         if self._is_plain:
             lines = [plain("".join(part for _, part in line)) for line in lines]
-        # A terminal of another size is drawn anew although the lines are the same.
+        # After a resize the terminal is redrawn, even if the lines are the same.
         if self._drawn != (width, height, lines):
             self._drawn = (width, height, lines)
             live.update(styled(lines), refresh=True)

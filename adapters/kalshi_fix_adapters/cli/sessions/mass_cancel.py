@@ -21,7 +21,7 @@ from kalshi_fix_sansio import ExecType, OrderMassCancelRequest
 def mass_cancel(target: Target, own_id: str, yes: bool) -> None:
     """Cancel all open orders that this API key has placed on KalshiNR.
 
-    Exit status: 0 cancelled, 1 refused or not sent, 3 what became of it is not known.
+    Exit status: 0 cancelled, 1 rejected or not sent, 3 outcome unknown.
     """
     with told_plainly():
         plan = order_plan(target)
@@ -29,10 +29,10 @@ def mass_cancel(target: Target, own_id: str, yes: bool) -> None:
         what = [
             f"cancel ALL open orders of this key on {SESSION}",
             f"key {plan.config.sender_comp_id}",
-            "costs nothing; what has filled stays",
+            "costs nothing; fills are kept",
         ]
         outcome = carried_out(plan, request, what, yes=yes, settle=True)
     ended = {each.order_id: each for each in outcome.reports if each.exec_type == ExecType.CANCELED}
-    say("accepted", f"the venue cancels all; reports came of {len(ended)}")
+    say("accepted", f"the venue cancels all; {len(ended)} reported so far")
     for report in ended.values():
         say("ended", f"{report.symbol} {report.orig_cl_ord_id or report.cl_ord_id}")

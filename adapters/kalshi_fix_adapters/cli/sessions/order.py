@@ -37,7 +37,7 @@ AT_ONCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
 @click.argument("quantity", type=NUMBER)
 @click.argument("price", type=NUMBER)
 @click.option("--expiry", type=click.Choice(list(EXPIRIES)), default="gtc", show_default=True)
-@click.option("--post-only", is_flag=True, help="Refused rather than filled at once.")
+@click.option("--post-only", is_flag=True, help="Reject the order rather than fill it at once.")
 @request_options
 def order(
     target: Target,
@@ -52,9 +52,8 @@ def order(
 ) -> None:
     """Buy or sell QUANTITY contracts of SYMBOL at PRICE dollars each or better.
 
-    It asks before it sends, and waits for what becomes of the order. The order stays when the command ends.
-    Exit status: 0 it rests or was filled, 1 it was refused, ended without a fill, or was not sent, 3 what
-    became of it is not known.
+    Asks for confirmation, sends the order, and prints the outcome. The order stays open when the command
+    exits. Exit status: 0 open or filled, 1 rejected, ended without a fill, or not sent, 3 outcome unknown.
     """
     with told_plainly():
         plan = order_plan(target)

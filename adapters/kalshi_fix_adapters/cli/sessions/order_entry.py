@@ -34,13 +34,13 @@ from kalshi_fix_sansio.validation import logon_facts, validate
 
 SESSION: Final = "KalshiNR"
 DONE, REFUSED, UNKNOWN = 0, 1, 3
-"""Exit statuses; 2 is for mistakes in how the command is called."""
+"""Exit statuses; 2 is for usage errors."""
 WIDTH: Final = 60
 """Columns of the output."""
 MAX_ID: Final = 64
-"""Characters of a ClOrdID in an argument."""
+"""Maximum number of characters of a ClOrdID in an argument."""
 MAX_TEXT: Final = 256
-"""Characters of a Text of the venue's that are printed."""
+"""Maximum number of characters printed of the venue's Text."""
 ONE, ZERO, CENTICENT = Decimal(1), Decimal(0), Decimal("0.0001")
 
 
@@ -50,7 +50,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 def _number(text: str) -> Decimal:
     """Read an exact number in plain digits."""
     if _NUMBER.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is no number such as 10 or 0.40")
+        raise ValueError(f"{text!r} is not a number such as 10 or 0.40")
     return Decimal(text)
 
 
@@ -65,7 +65,7 @@ F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
 side_argument: Callable[[F], F] = click.argument("side", type=click.Choice(["buy", "sell"]))
 order_id_option: Callable[[F], F] = click.option(
-    "--order-id", type=ID, help="OrderID, the venue's own id of the order."
+    "--order-id", type=ID, help="OrderID, the venue's id of the order."
 )
 _id_option = click.option(
     "--id",
@@ -75,7 +75,7 @@ _id_option = click.option(
     show_default=False,
     help="ClOrdID of the request. Default: a new UUID.",
 )
-_yes_option = click.option("--yes", is_flag=True, help="Do not ask before it is sent.")
+_yes_option = click.option("--yes", is_flag=True, help="Send without confirmation.")
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 
 
@@ -91,10 +91,10 @@ def order_plan(target: Target) -> ConnectionPlan:
 
 
 def _check(plan: ConnectionPlan, request: Message) -> None:
-    """Find out before anybody is asked or anything is sent whether the venue would take such a request.
+    """Validate a request before the confirmation.
 
     Raises:
-        CommandError: it would not.
+        CommandError: it is invalid.
     """
     config = plan.config
     facts = logon_facts(DIALECT, config.logon_fields)
@@ -122,12 +122,12 @@ def _confirm(plan: ConnectionPlan, what: Sequence[str], *, yes: bool) -> None:
     if yes:
         return
     if not _at_terminal():
-        raise CommandError("nothing was sent: there is no terminal to ask at; say --yes")
+        raise CommandError("nothing was sent: there is no terminal for the confirmation; add --yes")
     try:
         if click.confirm("Send it?", err=True):
             return
     except click.Abort as abort:
-        click.echo(err=True)  # the question's line has no end
+        click.echo(err=True)  # the line of the prompt is unfinished
         if isinstance(abort.__context__, KeyboardInterrupt):
             tell("nothing was sent")
             raise KeyboardInterrupt from None
@@ -141,10 +141,10 @@ def _at_terminal() -> bool:
 def cost(product: str, side: str, quantity: Decimal, price: Decimal) -> str:
     """Return the value of an order in words."""
     if product == "margin":
-        return f"worth {quantity * price:f} dollars; takes margin, and fees"
+        return f"worth {quantity * price:f} dollars; requires margin, plus fees"
     if side == "buy":
-        return f"costs up to {quantity * price:f} dollars, and fees"
-    return f"costs up to {quantity * (ONE - price):f} dollars, less what Yes you hold, and fees"
+        return f"costs up to {quantity * price:f} dollars, plus fees"
+    return f"costs up to {quantity * (ONE - price):f} dollars, plus fees; less if you hold Yes"
 
 
 def carried_out(
@@ -206,7 +206,7 @@ def say_order(outcome: Outcome) -> None:
         return
     if report.leaves_qty:
         price = "" if report.price is None else f" at {report.price:f} dollars"
-        say("open", f"{report.leaves_qty:f} contracts rest{price}")
+        say("open", f"{report.leaves_qty:f} contracts{price}")
     elif report.exec_type in (ExecType.CANCELED, ExecType.EXPIRED):
         kind = "canceled" if report.exec_type == ExecType.CANCELED else "expired"
         say("ended", f"{kind}: {_told(report.MSG_TYPE, report.text, '')}" if report.text else kind)
@@ -235,4 +235,4 @@ def say_fills(outcome: Outcome) -> None:
     value = sum((price * quantity for price, quantity in sound), ZERO)
     fees = sum((fee.misc_fee_amt for each in outcome.fills for fee in each.misc_fees), ZERO)
     say("filled", f"{filled:f} contracts at {(value / filled).quantize(CENTICENT):f} dollars on average")
-    say("value", f"{value:f} dollars, and fees of {fees:f} dollars")
+    say("value", f"{value:f} dollars, plus {fees:f} dollars in fees")

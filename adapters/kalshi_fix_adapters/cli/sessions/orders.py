@@ -25,38 +25,38 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import CopyState, DropCopy, ExecKey, Order, Orders, OrderState, OrderUpdate
 
-NOT_TOLD = "Not told: orders of before that nothing has happened to since."
+NOT_TOLD = "Older orders without recent activity are not shown."
 LATEST: Final = 8
 """Lines of recent events kept on a terminal."""
 MAX_CHANGED: Final = 10_000
-"""Orders whose times are kept; then those of orders that are over are forgotten."""
+"""Orders whose times are kept; beyond that, those of finished orders are dropped."""
 
 
 def _key(text: str) -> ExecKey:
     key = ExecKey.parse(text)
     if key is None:
-        raise ValueError("pending reports have this ExecID; take another one")
+        raise ValueError("this is the ExecID of pending reports; give another one")
     return key
 
 
 @click.command()
 @click.option(
-    "--since", type=Value("execid", _key), multiple=True, help="ExecID of the last hours, one for each shard."
+    "--since", type=Value("execid", _key), multiple=True, help="First ExecID to request, one for each shard."
 )
-@click.option("--once", is_flag=True, help="Print what is open, and end.")
+@click.option("--once", is_flag=True, help="Print the open orders once, and exit.")
 @target_options
 def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
-    """Show the account's orders that are open, and follow them live.
+    """Show the account's open orders, and follow them live.
 
-    FIX has no list of open orders. So this asks drop copy for the reports since an ExecID, of three hours at
-    most, and listens to those that come: an order that nothing happened to meanwhile is not shown. It logs on
-    as a listener, which needs an API key of its own. Times are UTC. On a terminal arrows scroll, and q ends
-    it. A connection that is lost is made again. Exit status: 0 it was shown, 1 drop copy does not tell, or
-    there is no session, 130 after Ctrl-C.
+    FIX has no list of open orders. Therefore this requests the reports since an ExecID from drop copy, which
+    keeps three hours, and follows live reports: older orders without recent activity are not shown. It logs
+    on as a listener, which needs a separate API key. Times are UTC. On a terminal, arrow keys scroll, and q
+    quits. After a connection loss it reconnects. Exit status: 0 shown, 1 drop copy is incomplete, or the
+    logon failed, 130 after Ctrl-C.
     """
     begins = {key.shard: key for key in since}
     if len(begins) != len(since):
-        raise click.UsageError("one --since for each shard")
+        raise click.UsageError("give only one --since for each shard")
     with told_plainly():
         plan = target.plan(
             SESSION,
@@ -67,26 +67,26 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
             view = OpenOrders(client, target.product, begins)
             follow(client, plan, view, once=once)
             if not view.is_told:
-                raise CommandError("not all past reports have come; what is open may be more, or less")
+                raise CommandError("some past reports are missing; there may be more open orders, or fewer")
 
 
 class OpenOrders:
     """The open orders, according to past and live reports."""
 
     def __init__(self, client: Client, product: str, begins: dict[int, ExecKey]) -> None:
-        """Ask for past reports since these ExecIDs, by shard; without any, for all that drop copy has."""
+        """Request past reports since these ExecIDs, by shard; without any, all that drop copy has."""
         self._client = client
         self._orders = Orders(SESSION, product=product)
         self._copies = DropCopy(SESSION, product=product)
         self._since = begins
-        # From before all others; the venue takes it for too old once it has forgotten something.
+        # Before all others; the venue rejects it as too old once it has dropped reports.
         self._begins = begins or {0: ExecKey(0, 0, 0)}
         self._asked = False
         self._changed: dict[int, str] = {}
-        """By the order's number, the time of day of its last change."""
+        """Time of day of each order's last change, by the order's number."""
         self._latest: deque[str] = deque(maxlen=LATEST)
         self._doubtful: Mapping[int, ExecKey] = {}
-        """Where the reports begin that were asked for because something was in doubt."""
+        """Start of the ranges requested because of uncertainty, by shard."""
         self._told: list[str] = []
         """The last printed lines about unknown outcomes."""
 
@@ -106,7 +106,7 @@ class OpenOrders:
         if isinstance(event, LoggedOn):
             self._asked = True
             self._doubtful = {}
-            # Only drop copy has the reports of the time without a connection.
+            # Only drop copy has the reports from the time without a connection.
             self._copies.ask({**self._begins, **self._orders.newest}, self._orders.moment, _now())
         return lines
 
@@ -129,7 +129,7 @@ class OpenOrders:
         unknown = list(self._unknown())
         lines += [f"{clock()} {line}" for line in unknown if line not in self._told]
         if self._told and not unknown:
-            lines.append(f"{clock()} all is known that was asked for")
+            lines.append(f"{clock()} all outcomes are known")
         self._told = unknown
         return lines
 
@@ -138,7 +138,7 @@ class OpenOrders:
         live = self._orders.live()
         unsure = sum(order.state is not OrderState.OPEN for order in live)
         lines: list[Line] = [
-            (("bold", f"{len(live)} open" + (f", {unsure} not sure" if unsure else "")),),
+            (("bold", f"{len(live)} open" + (f", {unsure} uncertain" if unsure else "")),),
             (),
         ]
         for order in live:
@@ -179,7 +179,7 @@ class OpenOrders:
         """Yield the uncertain items in words."""
         newest = self._orders.newest
         for shard, begin in self._since.items():
-            # A range begins with the report that it names, if there is one.
+            # A range includes its first ExecID, if there is such a report.
             if self.is_told and (shard not in newest or newest[shard] < begin):
                 yield f"No report of shard {shard} since {begin}: is it an ExecID of this account?"
         for each in self._copies.wanted:
@@ -189,9 +189,9 @@ class OpenOrders:
             elif each.why:
                 yield f"  {printable(each.why)}"
             if each.why == EventResendRejectReason.BEGIN_TOO_SMALL.name:
-                yield "  give --since an ExecID (17) of your last hours"
+                yield "  set --since to an ExecID (17) of the last hours"
         for doubt in self._orders.doubts():
-            yield f"Not known: {printable(str(doubt))}"
+            yield f"Uncertain: {printable(str(doubt))}"
 
 
 def _now() -> Instant:
@@ -213,7 +213,7 @@ def _lines(update: OrderUpdate) -> Sequence[str]:
 
 
 def _packed(pieces: Sequence[str], width: int) -> list[Line]:
-    """Return pieces in as few lines as they fit on."""
+    """Return pieces packed into as few lines as possible."""
     lines = [f"  {pieces[0]}"]
     for piece in pieces[1:]:
         if len(lines[-1]) + len(piece) + 2 <= width:

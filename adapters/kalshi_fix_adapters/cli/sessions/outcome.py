@@ -27,9 +27,9 @@ from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectRec
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING
 
 SETTLING: Final = 0.25
-"""Seconds that further reports are waited for after the answer: of fills, of orders of a mass cancel."""
+"""Seconds to wait for further reports after the answer: of fills, or of the orders of a mass cancel."""
 MAX_REPORTS: Final = 10_000
-"""Reports that are kept; of a mass cancel each order has one."""
+"""Maximum number of reports kept; each order of a mass cancel has one."""
 Answer = ExecutionReport | OrderCancelReject | OrderMassCancelReport
 Request = NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest | OrderMassCancelRequest
 
@@ -68,7 +68,7 @@ class Outcome:
 
     @property
     def fills(self) -> list[ExecutionReport]:
-        """The trades of the order that were reported, each once."""
+        """The reported trades of the order, without duplicates."""
         trades = {
             each.exec_id: each
             for each in self.reports
@@ -81,7 +81,7 @@ class Outcome:
         return report.cl_ord_id in ids or report.orig_cl_ord_id in ids
 
     def take(self, event: object) -> None:
-        """Take an event of the client."""
+        """Process an event of the client."""
         match event:
             case MessageReceived(message=ExecutionReport() as message):
                 if message.exec_type not in PENDING:
@@ -101,7 +101,7 @@ class Outcome:
     def _take(self, message: Answer) -> None:
         if message.cl_ord_id != self.request.cl_ord_id:
             return
-        # Reports about the orders of a mass cancel may have its id, and are no answer to it.
+        # Reports about the orders of a mass cancel may have its id, but do not answer it.
         if isinstance(message, ExecutionReport) and (
             isinstance(self.request, OrderMassCancelRequest) or (self.at_once and message.leaves_qty)
         ):
@@ -113,10 +113,10 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
     """Log on, send a request, wait for its answer, and log out.
 
     Args:
-        plan: of a client that does not connect again.
+        plan: for a client that does not reconnect.
         request: an order, a change, a cancel or a mass cancel.
-        settle: whether to wait a little for further reports after it.
-        at_once: whether the order may not rest.
+        settle: whether to wait a little for further reports after the answer.
+        at_once: whether the order cannot rest.
 
     Raises:
         KalshiFixError: nothing was sent.
@@ -126,7 +126,8 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
     client, may_have_left = Client(plan), False
     try:
         with client:
-            # An interrupt within `send` may occur after the bytes were sent; an error of it occurs before.
+            # An interrupt in `send` may occur after the bytes were sent; an exception of `send` means that
+            # they were not.
             may_have_left = True
             try:
                 client.send(request, timeout=plan.timeout)
@@ -135,13 +136,13 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
                 raise
             _listen(client, outcome, plan.timeout, lambda: outcome.is_told)
             if not outcome.is_told:
-                outcome.why = outcome.why or f"no answer came within {plan.timeout:g} seconds"
+                outcome.why = outcome.why or f"no answer within {plan.timeout:g} seconds"
             elif settle:
                 _listen(client, outcome, SETTLING, lambda: False)
     except KeyboardInterrupt:
         if not may_have_left:
             raise
-        outcome.why = "interrupted before an answer came"
+        outcome.why = "interrupted before the answer"
     except KalshiFixError as error:
         if not may_have_left:
             raise
@@ -153,7 +154,7 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
 
 
 def _listen(client: Client, outcome: Outcome, seconds: float, is_enough: Callable[[], bool]) -> None:
-    """Take events for some time, or until it is enough."""
+    """Process events for some time, or until `is_enough`."""
     deadline = time.monotonic() + seconds
     while not is_enough():
         try:

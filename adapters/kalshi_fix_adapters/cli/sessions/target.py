@@ -21,19 +21,19 @@ from kalshi_fix_sansio._generated.sessions import Environment, Product
 _OPTIONS = (
     click.option("--product", type=click.Choice(list(PRODUCTS)), default="prediction", show_default=True),
     click.option("--environment", type=click.Choice(ENVIRONMENTS), default="demo", show_default=True),
-    click.option("--host", help="Connect here instead of to Kalshi's own host."),
-    click.option("--port", type=click.IntRange(1, 65535), help="Default: the session type's."),
+    click.option("--host", help="Host to connect to, instead of Kalshi's."),
+    click.option("--port", type=click.IntRange(1, 65535), help="Default: that of the session type."),
     click.option("--ca-file", type=click.Path(path_type=Path), help="PEM file with the CA to trust."),
     click.option("--pin", help="SHA-256 of the venue's certificate, or a PEM file with it."),
-    click.option("--server-name", help="The name in the venue's certificate, if it is not the host."),
-    click.option("--plaintext", is_flag=True, help="No TLS: for a TLS proxy on this machine."),
+    click.option("--server-name", help="The name in the venue's certificate, if not the host."),
+    click.option("--plaintext", is_flag=True, help="Do not use TLS: for a TLS proxy on this machine."),
     click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds for each step."),
 )
 
 
 @attrs.frozen
 class Target:
-    """Where to connect, and for how long to wait."""
+    """The venue to connect to, and the timeout."""
 
     product: Product
     environment: Environment
@@ -68,7 +68,7 @@ class Target:
 
 
 def target_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command, which is given them as `target`."""
+    """Add the options to a command, which receives them as `target`."""
 
     @wraps(command)
     def with_target(
@@ -85,7 +85,7 @@ def target_options(command: Callable[..., None]) -> Callable[..., None]:
         **others: Any,
     ) -> None:
         if plaintext and (ca_file or pin or server_name):
-            raise click.UsageError("--plaintext goes without --ca-file, --pin and --server-name")
+            raise click.UsageError("--plaintext cannot be used with --ca-file, --pin or --server-name")
         tls = _security(ca_file, pin, server_name, plaintext)
         with without_log_lines():
             command(target=Target(product, environment, host, port, tls, timeout), **others)

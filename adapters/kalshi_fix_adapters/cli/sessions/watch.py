@@ -1,4 +1,4 @@
-"""`kalshi-fix watch`: order books, live."""
+"""`kalshi-fix watch`: show order books live."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import BookState, BookUpdate, Level, OrderBook, OrderBooks, StaleReason
 
 ASKED_AGAIN = frozenset((StaleReason.GAP, StaleReason.DISCREPANCY, StaleReason.MESSAGE_REFUSED))
-"""Why a book is asked for again; a client subscribes again by itself where a session ended."""
+"""Reasons to request a book again; after the end of a session the client itself renews subscriptions."""
 MAX_SYMBOLS: Final = 100
 DEPTH: Final = 5
-"""Levels of a book that is printed once."""
+"""Levels of a book with --once."""
 MAX_DEPTH: Final = 100
 LEAST_DEPTH: Final = 2
-"""Levels below which books on a terminal are a line each."""
+"""Levels below which each book on a terminal is shown in one line."""
 BLOCK_WIDTH: Final = 56
 """Columns of a book."""
 GAP: Final = 4
@@ -46,16 +46,16 @@ _SYMBOL_WIDTH: Final = 22
 @click.option(
     "--depth",
     type=click.IntRange(1, MAX_DEPTH),
-    help=f"Levels that are shown. Default: as many as there is room for, {DEPTH} with --once.",
+    help=f"Number of levels. Default: as many as fit, {DEPTH} with --once.",
 )
-@click.option("--once", is_flag=True, help="Print the books as they are, and end.")
+@click.option("--once", is_flag=True, help="Print the books once, and exit.")
 @target_options
 def watch(target: Target, symbols: tuple[str, ...], depth: int | None, once: bool) -> None:
     """Show the order books of markets: redrawn in place on a terminal, a line for each change in a pipe.
 
-    Prices are dollars for Yes, sizes are contracts, times are UTC. Markets for which a terminal has no room
-    are shown by a line each; arrows scroll, q ends it. A connection that is lost is made again. Exit status:
-    0 it was shown, 1 with --once a book has not come in time, or there is no session, 130 after Ctrl-C.
+    Prices are dollars for Yes, sizes are contracts, times are UTC. If the terminal is too small, each market
+    is shown in one line; arrow keys scroll, and q quits. After a connection loss it reconnects. Exit status:
+    0 shown, 1 with --once if a book was not received in time, or if the logon failed, 130 after Ctrl-C.
     """
     if len(symbols) > MAX_SYMBOLS:
         raise click.UsageError(f"at most {MAX_SYMBOLS} markets")
@@ -64,11 +64,11 @@ def watch(target: Target, symbols: tuple[str, ...], depth: int | None, once: boo
         with Client(plan) as client:
             books = Books(client, symbols, depth)
             if not follow(client, plan, books, once=once) and once:
-                raise CommandError(f"not all books have come within {target.timeout:g} seconds")
+                raise CommandError(f"not all books were received within {target.timeout:g} seconds")
 
 
 class Books:
-    """Books of some markets, asked for again where they have become stale."""
+    """Books of some markets, requested again when they become stale."""
 
     def __init__(self, client: Client, symbols: Sequence[str], depth: int | None = None) -> None:
         """Request the books; `depth` levels of each are shown, by default as many as fit."""
@@ -79,11 +79,11 @@ class Books:
         """Requests that could not be sent: the connection was lost, and its event has not been received
         yet."""
         self._changed: dict[str, str] = {}
-        """By market, the time of day of its last change."""
+        """The time of day of the last change, by market."""
         self._trades: dict[str, str] = {}
         """The displayed text of the last trade, by market."""
         self._news: dict[tuple[str, MDEntryType, Decimal], float] = {}
-        """When levels changed, by the monotonic clock; for a while."""
+        """The monotonic time of recent changes, by level."""
         self._ask(self._symbols)
 
     @property
@@ -112,14 +112,14 @@ class Books:
         return []
 
     def picture(self, width: int, height: int | None) -> list[Line]:
-        """Return all books, side by side where there is room, or a line of each where there is little."""
+        """Return all books, side by side if they fit, or in one line each on a small terminal."""
         now = time.monotonic()
         self._news = {level: at for level, at in self._news.items() if now - at < NEW_SECONDS}
         columns = max(1, (width + GAP) // (BLOCK_WIDTH + GAP))
         depth = self._depth or DEPTH
         if height is not None and self._depth is None:
             rows = -(-len(self._symbols) // columns)
-            # The last one needs no blank row below it.
+            # The last row of books needs no blank line below it.
             depth = min(MAX_DEPTH, (height + 1) // rows - BLOCK_ROWS)
             if depth < LEAST_DEPTH:
                 return list(self._table(width))

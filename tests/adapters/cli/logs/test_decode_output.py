@@ -142,7 +142,7 @@ def test_excluded_messages_are_not_counted() -> None:
     assert run("--type", "8", log=wrong + DAY).exit_code == 0
     result = run("--type", "Z", log=DAY)
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "no FIX message (8=FIXT.1.1) that was asked for found" in result.stderr
+    assert "no matching FIX message (8=FIXT.1.1) found" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_another_version_is_named() -> None:
     other = b"8=FIX.4.4|9=5|35=0|10=163|\n"
     result = run(log=DAY + other * 2)
     assert result.exit_code == 0
-    assert "2 messages are FIX.4.4, not FIXT.1.1" in result.stderr
+    assert "2 messages are FIX.4.4, not Kalshi's FIXT.1.1" in result.stderr
     alone = run(log=other)
     assert alone.exit_code == 3
     assert "1 message is FIX.4.4" in alone.stderr
@@ -278,7 +278,7 @@ def test_a_summary_counts_and_times() -> None:
     assert "0 messages with problems\n" in told
     assert "1 gap in MsgSeqNum\n before line 4: 3 to 4, KalshiNR to " in told
     assert (
-        "from request to first report, 1 time:\n least 4.0 ms, median 4.0 ms, 99 % 4.0 ms, most 4.0 ms"
+        "from request to first report, 1 request:\n min 4.0 ms, median 4.0 ms, 99 % 4.0 ms, max 4.0 ms"
         in told
     )
     only = summary(DAY, "--type", "8")

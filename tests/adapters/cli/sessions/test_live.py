@@ -99,7 +99,7 @@ def test_the_picture_follows_the_size_of_the_terminal(environ: dict[str, str]) -
     with Terminal(["watch", MARKET, OTHER], environ) as terminal:
         terminal.expect("0.4300    0.4700")
         terminal.resize(120, 24)
-        wide = terminal.expect("q or Ctrl-C ends it")
+        wide = terminal.expect("q or Ctrl-C to quit")
         while not any(MARKET in line and OTHER in line for line in wide.split("\n")):
             wide = terminal.expect("q or Ctrl-C ends it")
         # Too low for two books: one line for each.
@@ -167,9 +167,9 @@ def test_sigterm_and_ctrl_z_restore_the_terminal(environ: dict[str, str]) -> Non
         terminal.expect("0.4300    0.4700")
         # No shell could continue the process, so the system does not stop it, and it continues at once.
         terminal.type("\x1a")
-        terminal.expect("q or Ctrl-C ends it")
+        terminal.expect("q or Ctrl-C to quit")
         while terminal.output.count(OTHER_SCREEN) < 2:
-            terminal.expect("q or Ctrl-C ends it")
+            terminal.expect("q or Ctrl-C to quit")
         assert terminal.output.count(BACK) == 1
         terminal.signal(signal.SIGTERM)
         assert terminal.status() == 128 + signal.SIGTERM
@@ -186,8 +186,8 @@ def test_open_orders_are_followed_over_a_lost_connection(
         terminal.expect(f"buy 10.00 {MARKET} at 0.1000")
         sandbox.server.perform(operation("busy", {"times": 1}))
         sandbox.server.perform(operation("cut", {"session": "KalshiNR"}))
-        lost = terminal.expect("1 open, 1 not sure")
-        lost += terminal.expect("Not known: order o-1: what happened to it since ")
+        lost = terminal.expect("1 open, 1 uncertain")
+        lost += terminal.expect("Uncertain: order o-1: what happened to it since ")
         assert "at 0.1000 (unverified)" in lost
         terminal.expect("connected since")
         terminal.expect("1 open ")
@@ -233,20 +233,20 @@ def test_in_a_pipe_each_change_is_a_line(
         rest, said = process.communicate(timeout=30)
         assert (process.returncode, said) == (130, b"")
     assert "\x1b" not in "".join([*lines, rest.decode()])
-    assert any("connection lost, again in " in line for line in lines)
+    assert any("connection lost, next attempt in " in line for line in lines)
 
 
 def test_in_a_pipe_uncertain_orders_are_lines(
     environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
 ) -> None:
     with started("orders", environ=second) as process:
-        lines = lines_until(process, "all is known that was asked for")
+        lines = lines_until(process, "all outcomes are known")
         run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "q-1")
         lines += lines_until(process, "q-1 open, 10.00 left")
         sandbox.server.perform(operation("cut", {"key": second["KALSHI_KEY_ID"]}))
-        lines += lines_until(process, "Not known: order q-1")
+        lines += lines_until(process, "Uncertain: order q-1")
         assert any("q-1 unverified" in line for line in lines)
-        lines += lines_until(process, "all is known that was asked for")
+        lines += lines_until(process, "all outcomes are known")
         run(environ, "cancel", "q-1", "buy", MARKET, "--id", "q-1-end")
         lines += lines_until(process, "q-1-end canceled, 0 left")
         process.send_signal(signal.SIGINT)

@@ -28,11 +28,11 @@ def labelled(result: Result) -> dict[str, str]:
 def test_an_order_is_placed_changed_and_cancelled(environ: dict[str, str]) -> None:
     placed = run(environ, *BUY, "--id", "a-1", "--yes")
     assert placed.exit_code == 0, placed.output
-    assert labelled(placed)["open"] == "10.00 contracts rest at 0.4000 dollars"
+    assert labelled(placed)["open"] == "10.00 contracts at 0.4000 dollars"
     assert labelled(placed)["ClOrdID"] == "a-1"
     changed = run(environ, "amend", "a-1", "buy", MARKET, "15", "0.41", "--id", "a-2", "--yes")
     assert changed.exit_code == 0
-    assert labelled(changed)["open"] == "15.00 contracts rest at 0.4100 dollars"
+    assert labelled(changed)["open"] == "15.00 contracts at 0.4100 dollars"
     assert labelled(changed)["OrderID"] == labelled(placed)["OrderID"]
     ended = run(environ, "cancel", "a-2", "buy", MARKET, "--yes")
     assert (ended.exit_code, labelled(ended)["ended"]) == (0, "canceled")
@@ -46,7 +46,7 @@ def test_fills_are_shown_in_dollars(environ: dict[str, str]) -> None:
     assert filled.exit_code == 0
     told = labelled(filled)
     assert told["filled"] == "1.00 contracts at 0.4700 dollars on average"
-    assert told["value"].startswith("0.470000 dollars, and fees of 0.0")
+    assert told["value"].startswith("0.470000 dollars, plus 0.0")
     assert "open" not in told
 
 
@@ -96,7 +96,7 @@ def test_the_confirmation_shows_product_environment_price_and_cost(
     assert "canceled" in accepted.stdout
     margin = run(environ, "order", "buy", "X", "2", "20", "--product", "margin", typed="\n")
     assert margin.exit_code == 1
-    assert "worth 40 dollars; takes margin" in margin.stderr
+    assert "worth 40 dollars; requires margin" in margin.stderr
     assert "margin, demo" in margin.stderr
 
 
@@ -109,14 +109,16 @@ def test_without_a_terminal_and_without_yes_nothing_is_sent(
 ) -> None:
     result = run(environ, *arguments, typed="y\n")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.endswith("kalshi-fix: nothing was sent: there is no terminal to ask at; say --yes\n")
+    assert result.stderr.endswith(
+        "kalshi-fix: nothing was sent: there is no terminal for the confirmation; add --yes\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("order", "buy", MARKET, "1e3", "0.40"), "'1e3' is no number such as 10 or 0.40"),
-        (("order", "buy", MARKET, "NaN", "0.40"), "is no number"),
+        (("order", "buy", MARKET, "1e3", "0.40"), "'1e3' is not a number such as 10 or 0.40"),
+        (("order", "buy", MARKET, "NaN", "0.40"), "is not a number"),
         (("order", "buy", "A\x01B", "1", "0.40"), "printable"),
     ],
 )
@@ -137,7 +139,7 @@ def test_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str
 @pytest.mark.parametrize(
     ("fault", "options", "said"),
     [
-        ("withhold", {"message": "8"}, "no answer came within 0.5 seconds"),
+        ("withhold", {"message": "8"}, "no answer within 0.5 seconds"),
         ("unavailable", {"applied": True}, "does not know"),
         ("cut", {"at": "reply", "message": "NewOrderSingle"}, "connection"),
     ],

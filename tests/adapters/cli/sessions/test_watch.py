@@ -24,7 +24,7 @@ def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, environ: dict[st
     run("order", "buy", MARKET, "10", "0.40", "--id", "a1", "--yes")
     shown = run("orders", "--once")
     assert f"buy 10.00 {MARKET} at 0.4000" in shown
-    assert "Not told" in shown
+    assert "Older orders without recent activity" in shown
     shown = run("orders", "--once", "--since", "99999999999999;1")
     assert "0 open" in shown
     assert "is it an ExecID of this account?" in " ".join(shown.split())
@@ -33,4 +33,4 @@ def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, environ: dict[st
     assert refused.exit_code == 1
     assert "  BEGIN_TOO_SMALL; see kalshi-fix spec BEGIN_TOO_SMALL\n" in refused.stdout
     assert CliRunner().invoke(commands, ["spec", "BEGIN_TOO_SMALL"]).exit_code == 0
-    assert "give --since an ExecID" in refused.stdout
+    assert "set --since to an ExecID" in refused.stdout
