@@ -157,9 +157,9 @@ class OrdersUnverifiedError(ReconcileError):
     def __init__(self, event: OrdersUnverified) -> None:
         self.event = event
         names = [each.cl_ord_id or each.order_id for each in event.orders]
-        more = "" if event.complete else ", and more than were followed"
+        more = "" if event.complete else ", and others that were not tracked"
         super().__init__(
-            f"{len(names)} orders rested when the connection ended: {_some(names)}{more}; look them up by "
+            f"{len(names)} orders were open when the connection ended: {_some(names)}{more}; look them up by "
             "drop copy or REST, then iterate again"
         )
 
@@ -181,8 +181,8 @@ class MessagesLostError(ReconcileError):
     def __init__(self, event: MessagesLost | SequenceSkipped | GapDetected) -> None:
         self.event = event
         super().__init__(
-            f"the venue's messages {event.begin} to {event.end} are lost; look up by drop copy or REST what "
-            "they may have said, then iterate again"
+            f"the venue's messages {event.begin} to {event.end} are lost; look up what they may have "
+            "reported by drop copy or REST, then iterate again"
         )
 
     @property
@@ -203,8 +203,8 @@ class NumbersResetError(ReconcileError):
     def __init__(self, event: LoggedOn) -> None:
         self.event = event
         super().__init__(
-            "the venue's numbers began again at 1, and what had not come before does not come any more; "
-            "look up by drop copy or REST what happened, then iterate again"
+            "the venue's numbers restarted at 1, and its earlier messages that were not received are lost; "
+            "look up what they may have reported by drop copy or REST, then iterate again"
         )
 
 
@@ -215,8 +215,8 @@ class MessageRejectedError(ReconcileError):
         self.event = event
         name = "a message" if event.message is None else event.message.NAME
         super().__init__(
-            f"{name} of the venue was refused ({_some([str(each) for each in event.problems])}); look up by "
-            "drop copy or REST what it said, then iterate again"
+            f"{name} of the venue was rejected ({_some([str(each) for each in event.problems])}); look up "
+            "what it reported by drop copy or REST, then iterate again"
         )
 
     @property
@@ -237,7 +237,7 @@ class GarbledReceivedError(ReconcileError):
     def __init__(self, event: GarbledReceived) -> None:
         self.event = event
         super().__init__(
-            f"{event.size} bytes that are no FIX message were skipped ({event.reason}); iterate again"
+            f"{event.size} bytes that are not a FIX message were skipped ({event.reason}); iterate again"
         )
 
 

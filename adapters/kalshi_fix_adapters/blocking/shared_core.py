@@ -38,7 +38,7 @@ pauses must not delay heartbeats."""
 P = ParamSpec("P")
 T = TypeVar("T")
 _INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile what was sent last"
-_FORKED = "this process was forked from the one that has the connection; make a client of its own here"
+_FORKED = "this process was forked from the one that has the connection; make another client here"
 
 
 class SharedCore:

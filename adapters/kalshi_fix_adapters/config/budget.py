@@ -18,32 +18,32 @@ Bucket = Literal["read", "write"]
 
 
 class Budget(Protocol):
-    """How fast an account may ask; the methods are described at `RateBudget`. Used under a lock."""
+    """The rate limits of an account; `RateBudget` describes the methods. Used under a lock."""
 
     @property
     def product(self) -> Product:
-        """Which one the account trades; clients of the other one are refused."""
+        """The product of the account; clients of the other product are refused."""
 
     def lane(self, message: Message) -> str:
         """Return the queue in which a message waits; messages in different queues do not block each other."""
 
     def wait(self, message: Message, now: Instant) -> float:
-        """Return the seconds until a message may leave."""
+        """Return the seconds until a message may be sent."""
 
     def sent(self, message: Message, now: Instant) -> None:
-        """Take note that a message leaves."""
+        """Record a sent message."""
 
     def withdraw(self, message: Message, now: Instant) -> None:
-        """Take note that it has not left after all."""
+        """Withdraw a recorded message that was not sent after all."""
 
     def reserve_logon(self, owner: Hashable, seconds: float, now: Instant) -> float:
-        """Reserve a Logon for so many seconds; return 0, or the seconds after which to ask again."""
+        """Reserve a Logon for so many seconds; return 0, or the seconds after which to try again."""
 
     def settle_logon(self, owner: Hashable, now: Instant, *, sent: bool) -> None:
         """End the reservation of a Logon, or the wait for one."""
 
     def spent(self, tokens: float, now: Instant, *, bucket: Bucket, shard: int | None) -> None:
-        """Take note of tokens that something else has spent."""
+        """Record tokens spent elsewhere."""
 
     def apply(self, happened: object, now: Instant) -> object:
-        """Take a refusal of the venue's."""
+        """Process a rejection by the venue."""

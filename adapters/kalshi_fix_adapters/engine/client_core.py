@@ -684,9 +684,8 @@ class ClientCore:
         if self._unconfirmed is not None:
             if task != self._taken_by and not self._is_done_with(self._unconfirmed):
                 raise LocalProtocolError(
-                    "another thread or task has taken an event and may still be busy with it, so that asking "
-                    "for the next one would confirm it too early; take events in one thread or task, and "
-                    "pass them on"
+                    "another thread or task has taken an event and may still be processing it, so taking the "
+                    "next one would confirm it too early; take events in one thread or task, and pass them on"
                 )
             self.changing = True
             self._confirm()
@@ -749,7 +748,7 @@ class ClientCore:
     def closed_error(self, kind: type[SessionClosedError] = SessionClosedError) -> SessionClosedError:
         """Return the error for an ended client, or for one that cannot send, with the reason."""
         if self._failure is not None:
-            error = kind(f"the client failed by itself ({type(self._failure).__name__}); please report it")
+            error = kind(f"the client failed internally ({type(self._failure).__name__}); please report it")
             error.__cause__ = self._failure
         elif not self._ever_opened:
             error = kind("the client is not open; use it as a context manager, or call open()")

@@ -63,8 +63,8 @@ def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
             return GarbledReceivedError(event)
         case Disconnected():
             return SessionInterruptedError(
-                f"the connection was lost ({event.ended.text}); the client connects again in "
-                f"{event.retry_in:.1f} s, iterate again to go on",
+                f"the connection was lost ({event.ended.text}); the client reconnects in "
+                f"{event.retry_in:.1f} s, iterate again to continue",
                 event.ended,
             )
     return None

@@ -24,8 +24,8 @@ from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
 
 RESET_ADVICE = (
-    "the two sides disagree about their numbers, which time does not cure: open the client once with "
-    "reset_seq_num=True, and ask drop copy (or REST) for what was missed"
+    "the two sides disagree about their numbers, and waiting does not help: open the client once with "
+    "reset_seq_num=True, and look up missed reports by drop copy or REST"
 )
 NUMBERS = "SequenceNumber"
 """The refusal because of sequence numbers."""
@@ -43,11 +43,11 @@ _ADVICE = {
     "HeartBtInt": "choose another heartbeat interval; 30 seconds is usual",
     "SendingTime": "set this machine's clock",
     ALREADY_CONNECTED: "another connection uses this API key: end it, wait up to a minute for a dead one to "
-    "expire, or use a key of its own for each connection",
-    "RateLimit": "wait a little longer before every further try",
-    "NotReady": "the venue is not ready for anybody; try again a little later",
+    "expire, or use a separate key for each connection",
+    "RateLimit": "wait a little longer before each attempt",
+    "NotReady": "the venue is not ready; try again a little later",
 }
-_UNKNOWN = "see what the venue says, and check API key, product, environment and session type"
+_UNKNOWN = "see the venue's reason, and check API key, product, environment and session type"
 
 MAX_SEARCHED = 256
 """Characters of a Text that are searched: it may be as long as a message, and matching a pattern may take

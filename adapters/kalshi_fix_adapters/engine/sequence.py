@@ -277,7 +277,7 @@ def _guarded(sign: SignLogon | None) -> SignLogon | None:
             raise
         except Exception as error:
             raise SigningError(
-                f"the Logon could not be signed ({type(error).__name__}); see to what holds the private key"
+                f"the Logon could not be signed ({type(error).__name__}); check the signer of the private key"
             ) from error
 
     return guarded

@@ -237,21 +237,20 @@ class ClientBase:
 def no_room() -> ClientTimeoutError:
     """Return the error for a message that could not be sent in time."""
     return ClientTimeoutError(
-        "the venue has not read what was sent before, so nothing was sent; try again later, or allow more "
-        "time"
+        "the venue has not read earlier messages, so nothing was sent; try again later, or allow more time"
     )
 
 
 def no_tokens() -> ClientTimeoutError:
     """Return the error for a message for which the rate budget had no tokens in time."""
     return ClientTimeoutError(
-        "the rate budget had no tokens for it, so nothing was sent; send less, or allow more time"
+        "the rate budget had no tokens for the message, so nothing was sent; send less, or allow more time"
     )
 
 
 def no_event(timeout: float | None) -> ClientTimeoutError:
     """Return the error for a wait without an event."""
-    return ClientTimeoutError(f"nothing came within {timeout:g} s; wait longer, or check what was sent")
+    return ClientTimeoutError(f"no event within {timeout:g} s; wait longer, or check the sent messages")
 
 
 def not_closed(advice: str) -> ClientTimeoutError:

@@ -86,8 +86,8 @@ def read_log(log: str | Path | IO[bytes]) -> Iterator[LogEntry]:
     """
     reader = LogReader()
     for data in pieces_of(log):
-        # All of a piece are cut out before the first is decoded: one after the other takes a quarter longer,
-        # for neither then finds its code in the processor's caches.
+        # All messages of a piece are extracted before the first is decoded: alternating takes a quarter
+        # longer, because the code of neither step stays in the processor's caches.
         yield from map(entry_of, list(reader.feed(data)))
     yield from map(entry_of, reader.close())
 
@@ -126,7 +126,7 @@ def entry_of(found: LoggedMessage) -> LogEntry:
 
 
 def told(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
-    """Return time, direction and connection, as far as a line states them in front of its message."""
+    """Return the time, direction and connection that precede the message on its line; None if missing."""
     own = _OWN.fullmatch(before)
     if own is not None:
         try:

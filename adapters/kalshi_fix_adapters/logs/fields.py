@@ -11,7 +11,7 @@ SOH = b"\x01"
 SEPARATORS = (SOH, b"|", b"^A", rb"\x01", rb"\u0001", b"<SOH>")
 """Field separators: SOH, or its replacements by programs and terminals."""
 FIELD = re.compile(rb"[0-9]{1,9}=")
-"""How a field begins."""
+"""The start of a field."""
 _TEXT = b"58="
 _TEXT_BEGINS = SOH + _TEXT
 _SOUND = 2
@@ -40,14 +40,14 @@ class Fragments:
         return self._broken
 
     def add(self, texts: list[bytes]) -> None:
-        """Take the next pieces of a line; at least one."""
+        """Add the next pieces of a line; at least one."""
         if self._broken:
             self._breaks[len(self._found)] = self._indent
         self._found += texts
         self._indent, self._broken = b"", False
 
     def end_line(self, text: bytes) -> None:
-        """Take the rest of a line; its last piece is empty where the line ended with a separator."""
+        """Add the rest of a line; its last piece is empty if the line ended with a separator."""
         *texts, last = text.split(self.separator)
         if texts:
             self.add(texts)
@@ -72,7 +72,7 @@ class Fragments:
             end -= 1  # text after the last separator of a log line: a bracket, an ellipsis
         found = self._found[:end]
         breaks = [(place, indent) for place, indent in self._breaks.items() if place < end]
-        # Of equals the first is kept: where nothing is sound, a line that begins with a tag begins a field.
+        # Among equal results the first is kept: if none is valid, a line that begins with a tag is a field.
         best, most = b"", -1
         for reading in _READINGS if breaks else _READINGS[:1]:
             frame = self._read(found, breaks, reading)

@@ -15,9 +15,9 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import MessageReceived
 
 ROWS: Final = 100_000
-"""Rows that are kept in memory and written together."""
+"""Number of rows written together."""
 DIGITS, SCALE = 38, 10
-"""Of prices and sizes: all digits, and those behind the point."""
+"""Precision and scale of prices and sizes, in digits."""
 COLUMNS: Final = ("time", "sent", "number", "snapshot", "symbol", "type", "action", "price", "size")
 _Row = tuple[
     datetime, datetime | None, int, bool, str | None, str | None, str | None, Decimal | None, Decimal | None
@@ -34,7 +34,7 @@ def to_parquet(source: Source | Iterable[Source], path: str | Path) -> int:
 
     Raises:
         ConfigurationError: pyarrow is not installed.
-        ValueError: a price or size has more than ten digits behind the point.
+        ValueError: a price or size has more than ten decimal places.
         RecordingError, OSError, EOFError: as from `happenings`.
     """
     try:

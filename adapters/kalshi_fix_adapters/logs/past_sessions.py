@@ -43,11 +43,11 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import DropCopy
 
 MAX_SENT: Final = 10_000
-"""Messages of a connection that are remembered, for rejects that answer them."""
+"""Maximum number of messages of a connection that are kept, for rejects that answer them."""
 MAX_MISSING: Final = 1_000
 """Ranges of missing numbers of a connection."""
 MAX_CONNECTIONS: Final = 1_000
-"""Connections that are followed at a time; the oldest is taken for ended."""
+"""Maximum number of connections followed at a time; beyond it, the oldest is assumed to have ended."""
 _NOBODY: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECRETS: Final = frozenset(field.attribute for field in DIALECT.fields.values() if field.secret)
 _OF_SESSION: Final = frozenset((Heartbeat, TestRequest, ResendRequest, SequenceReset, Logon, Logout))

@@ -19,10 +19,10 @@ from kalshi_fix_adapters.logs.fields import FIELD, SEPARATORS, SOH, Fragments
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE, is_frame
 
 MAX_MESSAGE = 2 * 1024 * 1024
-"""Bytes after which a message that does not end is given up."""
+"""Maximum size of a message in bytes; a longer one is truncated."""
 
 MAX_BEFORE = 256
-"""Bytes of a line in front of a message that are given with it."""
+"""Maximum number of bytes before a message on its line that are returned with it."""
 _BEGIN_STRING = b"8=FIXT.1.1"
 # The lookbehind follows the first byte, so the search can skip to occurrences of that byte.
 START = re.compile(
@@ -44,12 +44,12 @@ _STOPS = {
 }
 """Where plain fields end: at the end of the line, at the next start, or in front of CheckSum."""
 _LINES = re.compile(rb"(?:[ \t]*+(?!10=|8=FIXT\.1\.1)[0-9]{1,9}=[^\n8]*+(?:8(?!=FIXT\.1\.1)[^\n8]*+)*+\n)+")
-"""Lines of a field each, in which no message begins, before that of CheckSum."""
+"""Lines with one field each, without the start of a message, before the line of CheckSum."""
 _BLANKS = re.compile(rb"[ \t]*")
 _CHECKSUM_BEGINS = b"10="
 _CHECKSUM = re.compile(rb"10=[0-9]*")
 _MAX_REMARKS = 1
-"""Lines in a row, between those of one message, that belong to something else."""
+"""Maximum number of consecutive unrelated lines within one message."""
 
 
 @attrs.frozen
@@ -85,20 +85,20 @@ class _Pending:
 
 class _Step(Enum):
     WAIT = auto()
-    """More of the log is needed to go on."""
+    """More of the log is needed to continue."""
     GO_ON = auto()
     DONE = auto()
     CUT = auto()
 
 
 class LogReader:
-    """Cuts messages out of a log that arrives in pieces; where the pieces end makes no difference."""
+    """Extracts messages from a log given in pieces of any size."""
 
     def __init__(self, max_message: int = MAX_MESSAGE, *, line: int = 1, before: bytes = b"") -> None:
         """Begin outside of any message.
 
         Args:
-            max_message: bytes after which a message that does not end is given up.
+            max_message: maximum size of a message in bytes; a longer one is truncated.
             line: number of the line on which the log begins.
             before: how that line begins, if it began before.
         """
@@ -180,7 +180,7 @@ class LogReader:
         return _Step.CUT if is_over else _Step.WAIT
 
     def _seek(self) -> re.Match[bytes] | None:
-        """Go to where the next message begins; return None if more of the log is needed to know."""
+        """Advance to the start of the next message; return None if more of the log is needed to find it."""
         found = START.search(self._buffer, self._at)
         if found is None:
             end = len(self._buffer) if self._final else len(self._buffer) - LONGEST_START
@@ -190,9 +190,9 @@ class LogReader:
         return found
 
     def _take_whole(self, found: re.Match[bytes]) -> LoggedMessage | None:
-        """Return a sound message that is here as a whole, on one line; None leaves it to the other steps.
+        """Return a valid message that is complete on one line; None leaves it to the slower steps.
 
-        They would return the same: with them alone, decoding a log takes twice as long.
+        They would return the same, but without this method decoding a log takes twice as long.
         """
         buffer, separator = self._buffer, found[1]
         if separator is None:
@@ -267,7 +267,7 @@ class LogReader:
         """Take CheckSum, once it is known where it ends."""
         buffer, at = self._buffer, self._at
         separator = message.fragments.separator
-        # Of the separator only a part may have been there.
+        # The separator may have been incomplete.
         looked_to = max(at, self._looked_to - len(separator) + 1)
         found = _ENDS[separator].search(buffer, looked_to)
         if found is None and not self._final:
@@ -316,7 +316,7 @@ class LogReader:
         return _Step.GO_ON
 
     def _take_lines(self, message: _Pending) -> bool:
-        """Take several lines of a field each at once, if some are here; the others are taken one by one."""
+        """Read several lines with one field each at once, if there are any; others are read one by one."""
         buffer, at = self._buffer, self._at
         found = _LINES.match(buffer, at, max(at, min(len(buffer), at + message.room)))
         if found is None:

@@ -49,11 +49,11 @@ class Recorder(Observer):
         check_limits(max_bytes, backups)
         self.path: Path = Path(path)
         self.cut: int = 0
-        """Bytes of an incomplete last record that were cut off when the file was opened."""
+        """Size in bytes of an incomplete last record that was removed when the file was opened."""
         self.damaged: list[range] = []
         """Positions of damaged bytes in the file when it was opened, as `Recording.damaged` lists them."""
         self.lost: int = 0
-        """Records that could not be written."""
+        """Number of records that could not be written."""
         self._lost_in_a_row = 0
         self._connection = 0
         self._framer: Framer | None = None
@@ -93,7 +93,7 @@ class Recorder(Observer):
         return recording.whole
 
     def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
-        """Bytes pass."""
+        """Record bytes sent or received."""
         with self._file.lock:
             if self._framer is None:
                 self._connection = self._connection % MAX_CONNECTION + 1
@@ -107,7 +107,7 @@ class Recorder(Observer):
                     self._write(Kind.SENT, without_secrets(found.data), now)
 
     def on_state(self, old: State, new: State, now: Instant) -> None:
-        """The session's state has changed; the end of a connection is written down."""
+        """Record the end of a connection when the session's state changes to it."""
         del old
         if new is State.DISCONNECTED:
             self.end(now)

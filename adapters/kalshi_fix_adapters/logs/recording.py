@@ -1,11 +1,11 @@
-"""A recording: bytes of the wire with their time, record by record, each with a check sum.
+"""A recording: bytes of the wire with their time, in records with checksums.
 
 A file begins with `MAGIC`. A record is its head (`HEAD`: size of the data, CRC-32 of all that follows it,
 microseconds since 1970 in UTC, number of the connection, kind) and its data. Numbers are little-endian.
 
-Where a record is damaged, the reader searches for the next whole one and continues there. It prefers the
-record at the end that the damaged head states, so that bytes of the damaged record which look like a record
-are not read as one, unless the check sum shows that only the stated size is wrong.
+After a damaged record, the reader searches for the next complete one and continues there. It prefers a record
+at the end position in the damaged head, so bytes inside the damaged record that look like a record are not
+read as one, unless the checksum shows that only the size in the head is wrong.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ HEAD: Final = Struct("<IIqIB")
 _SUM_FROM: Final = 8
 """Offset in a head at which the checksummed part begins."""
 MAX_DATA: Final = 16 * 1024 * 1024
-"""Bytes of the largest record."""
+"""Maximum size of a record's data in bytes."""
 MAX_CONNECTION: Final = 2**32 - 1
-"""Number of a connection; the one after it is 1 again."""
+"""Highest number of a connection; the next one is 1 again."""
 MAX_DAMAGED: Final = 1_000
-"""Damaged ranges of a file that are listed."""
+"""Maximum number of damaged ranges listed for a file."""
 _CHUNK: Final = 1024 * 1024
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -44,8 +44,8 @@ _TIMES: Final = range(
 )
 """Microseconds since 1970 that a datetime can hold."""
 _SEARCH_BASE, _SEARCH_RATIO = 64 * 1024 * 1024, 16
-"""A search may read and sum this many bytes, and this many more for each byte of the file up to its place:
-otherwise heads with false sizes could make it quadratic."""
+"""A search may read and checksum this many bytes, and this many more for each byte of the file before its
+position: otherwise heads with wrong sizes could make it quadratic."""
 _HEAD_PATTERN: Final = re.compile(
     rb"(?=...[\x00\x01]....(?:.......\x00)(?!\x00\x00\x00\x00)....[\x00-\x03])", re.DOTALL
 )
@@ -55,7 +55,7 @@ _log = logging.getLogger(__name__)
 
 
 class RecordingError(AdapterError):
-    """The file is no recording, or of a version that this library does not know."""
+    """The file is not a recording, or has a version that this library does not know."""
 
 
 class Kind(IntEnum):
@@ -110,7 +110,7 @@ class _Reader:
         self._buffer = b""
         self._base = 0
         self.spent = 0
-        """Bytes that were read, or summed in vain."""
+        """Number of bytes read, or checksummed without success."""
         self._is_last = False
         """Whether a search has shown that no whole record follows."""
 
@@ -121,7 +121,7 @@ class _Reader:
             self._file.seek(at)
             self._buffer, self._base = self._file.read(max(_CHUNK, count)), at
             self.spent += len(self._buffer)
-            # Somebody has shortened it meanwhile.
+            # The file was truncated meanwhile.
             if len(self._buffer) < min(count, self.size - at):
                 self.size = at + len(self._buffer)
         return self._buffer, at - self._base
@@ -146,7 +146,7 @@ class _Reader:
         return end, total, end > 0 and microseconds in _TIMES and kind < len(_KINDS)
 
     def end_of(self, at: int) -> int | None:
-        """Return where the record at a position ends; None if there is no whole one."""
+        """Return the end of the record at a position; None if there is no complete one."""
         limit = _SEARCH_BASE + _SEARCH_RATIO * at
         if self.spent > limit:
             return None
@@ -157,7 +157,7 @@ class _Reader:
         return end if self.sum(at, end) == total else None
 
     def sum(self, at: int, end: int) -> int:
-        """Return the check sum of a record from `at` to `end`."""
+        """Return the checksum of a record from `at` to `end`."""
         buffer, place = self.window(at, end - at)
         return crc32(buffer[place + _SUM_FROM : place + end - at])
 
@@ -195,7 +195,7 @@ class _Reader:
         return self._end_by_sum(damaged, total) if end > self.size else None
 
     def _end_by_sum(self, at: int, total: int) -> int | None:
-        """Return where a record ends whose stated size is wrong: where its check sum is right."""
+        """Return the end of a record whose size is wrong: the position at which its checksum is correct."""
         buffer, place = self.window(at, self.size - at)
         running = crc32(buffer[place + _SUM_FROM : place + HEAD.size])
         for end in range(place + HEAD.size, place + self.size - at + 1):
@@ -218,7 +218,7 @@ class Recording:
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Take the file; it is opened when records are asked for."""
+        """Store the path; the file is opened when the iteration begins."""
         self.path: Path = Path(path)
         self.whole: int = 0
         """Bytes of the file in front of a torn record at its end, once all are read."""
@@ -233,7 +233,7 @@ class Recording:
         """Yield the records.
 
         Raises:
-            RecordingError: this is no recording.
+            RecordingError: this is not a recording.
             OSError: the file cannot be read.
         """
         self.whole = self.torn = self.damaged_bytes = 0
@@ -276,7 +276,7 @@ class Recording:
             self.whole = reader.size - self.torn
 
     def _begin(self, reader: _Reader) -> int:
-        """Return where the first record begins."""
+        """Return the position of the first record."""
         if not reader.begins_a_recording():
             raise RecordingError(f"{self.path} is no recording of this version")
         begin = reader.window(0, len(MAGIC))[0][: len(MAGIC)]

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 PART: Final = 2 * 1024 * 1024
-"""Bytes of a part, about."""
+"""Approximate size of a part in bytes."""
 _END_OF_PART: Final = 64 * 1024
-"""In how much of its end the place to cut is looked for."""
+"""Number of bytes at its end in which the place to split is searched."""
 _PARTS_AHEAD: Final = 2
-"""How many parts wait, beside those that the processes have, for one of them."""
+"""Number of parts that wait for a process, in addition to those being processed."""
 
 _T = TypeVar("_T")
 Work = Callable[[Iterable[LoggedMessage]], _T]
@@ -64,7 +64,7 @@ class _Each:
 
 def in_processes(work: Work[_T], pieces: Iterable[bytes], processes: int) -> Iterator[_T]:
     """Yield the results of `work` for the messages of each part of a log, in its order."""
-    # Who reads a log by himself need not import these.
+    # Imported here, because they are not needed to read a log in one process.
     from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing import get_context
 

@@ -32,15 +32,15 @@ from kalshi_fix_sansio.dialect.layout import FieldMember, MessageLayout
 
 MAX_STEPS: Final = 10_000
 MAX_STEP_BYTES: Final = 64 * 1024 * 1024
-"""Messages of an order that are kept, and their bytes; further ones are not."""
+"""Maximum number of messages kept of an order, and of their bytes."""
 MAX_IDS: Final = 10_000
-"""ClOrdIDs and OrderIDs of an order that are followed."""
+"""Maximum number of ClOrdIDs and OrderIDs followed."""
 MAX_MARKS: Final = 10_000
 """Maximum number of Rejects, and of Logons that reset the numbers, kept because they may affect an order."""
 MAX_PASSES: Final = 20
-"""How often logs are read."""
+"""Maximum number of passes over the logs."""
 FEW: Final = 8
-"""Up to so many IDs are looked for one by one."""
+"""Maximum number of IDs that are searched for one by one."""
 
 _BEGIN = b"8=FIXT.1.1"
 _ENDS: Final = frozenset(each[:1] for each in (*SEPARATORS, b"\r", b"\n"))
@@ -79,7 +79,7 @@ _NAME_NO_ORDER: Final = frozenset(
 Log = Callable[[], Iterable[bytes]]
 """Yields the bytes of a log in pieces; called for each pass."""
 _Place = tuple[int, int]
-"""Which log, and how many bytes into it."""
+"""A log, and a position in it in bytes."""
 _Kind = tuple[str, bytes]
 _Number = tuple[int, bytes, bytes, bytes]
 """Log, SenderCompID, TargetCompID, MsgSeqNum."""
@@ -87,15 +87,15 @@ _Number = tuple[int, bytes, bytes, bytes]
 
 @attrs.frozen
 class Step:
-    """One message in the life of an order."""
+    """One message in the history of an order."""
 
     log: int
-    """In which of the logs, from 0 on."""
+    """Index of the log, from 0 on."""
     offset: int
-    """Where in it."""
+    """Position in the log."""
     logged: LoggedMessage
     time: datetime | None
-    """Its time in the log, else its SendingTime; None without either."""
+    """Its time in the log, or else its SendingTime; None without either."""
     direction: Direction | None
     connection: int | None
     header: dict[bytes, bytes]
@@ -117,14 +117,14 @@ class Trace:
     """The messages of an order."""
 
     steps: tuple[Step, ...]
-    """In the order of each log, and of times between logs."""
+    """The messages, in the order of each log, and by time between logs."""
     client_ids: tuple[str, ...]
     """Its ClOrdIDs, in the order in which they were used."""
     order_ids: tuple[str, ...]
     complete: bool
-    """Whether no bound was met."""
+    """Whether no limit was reached."""
     logons: tuple[LoggedMessage, ...]
-    """Logons that begin the numbers anew, the last of each session and side."""
+    """Logons that reset the numbers, the last of each session and side."""
 
 
 def trace(wanted: str, logs: Sequence[Log]) -> Trace:
@@ -143,14 +143,14 @@ class _Block:
     place: _Place
     line: int
     before: bytes
-    """How the line at its beginning begins."""
+    """The beginning of the line on which it begins."""
 
     def messages(self, places: Iterable[int]) -> Iterator[tuple[int, LoggedMessage]]:
         """Yield the messages around some places, with where they begin."""
         done = counted = 0
         line = self.line
         for at in sorted(places):
-            # A message may hold an ID any number of times.
+            # A message may contain an ID any number of times.
             if at < done:
                 continue
             begin = last_start(self.data, 0, at)
@@ -245,7 +245,7 @@ class _Behind:
 
 
 class _Sought:
-    """IDs that are looked for."""
+    """IDs to search for."""
 
     def __init__(self, ids: Iterable[_Kind]) -> None:
         self.ids: list[_Kind] = []
@@ -261,7 +261,7 @@ class _Sought:
     def places(self, data: bytes) -> Iterator[int]:
         """Yield the possible positions of one of them."""
         if len(self.ids) > FEW:
-            # One search for each would take a time that grows with their number.
+            # The time of separate searches would grow with the number of IDs.
             kinds = {kind for kind, _ in self.ids}
             for kind in kinds:
                 for behind in self._behind[kind]:
@@ -290,9 +290,9 @@ class _Tracer:
     def __init__(self, wanted: bytes) -> None:
         self._known: set[_Kind] = {(kind, wanted) for kind in _TAGS}
         self._new = _Sought(sorted(self._known))
-        """Found in this pass."""
+        """IDs found in this pass."""
         self._all = _Sought(())
-        """With those that were found in the pass before."""
+        """IDs found in this and the previous pass."""
         self._steps: dict[_Place, Step] = {}
         self._size = 0
         self._complete = True
@@ -318,7 +318,7 @@ class _Tracer:
         return self._result(len(logs))
 
     def _pass(self, logs: Sequence[Log], until: _Place, *, first: bool) -> _Place:
-        """Read all logs, as far as there is something to look for; return where the last ID was found."""
+        """Read all logs, as far as there are IDs to search for; return where the last ID was found."""
         last: _Place = (0, 0)
         for number, log in enumerate(logs):
             for block in _blocks(number, log()):

@@ -139,8 +139,8 @@ class Dialer:
             return
         if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
             raise PlaintextRefusedError(
-                f"plain TCP to {address} would show everything on the way; use TLS, a TLS proxy on this "
-                "machine, or say Plaintext(allow_remote=True)"
+                f"plain TCP to {address} would be readable in transit; use TLS, a TLS proxy on this "
+                "machine, or set Plaintext(allow_remote=True)"
             )
 
     def check_certificate(self, certificate: bytes | None) -> None:
@@ -175,8 +175,8 @@ class Dialer:
         cause = _system_error(error)
         if isinstance(cause, ConnectionRefusedError):
             return ConnectionFailedError(
-                f"{self.peer} refused the connection; nothing listens there, so check the port, or start "
-                "what should (kalshi-fix venue)"
+                f"{self.peer} refused the connection; no server is listening there, so check the port, or "
+                "start the server (kalshi-fix venue)"
             )
         reason = "no address" if cause is None else cause.strerror or type(cause).__name__
         return ConnectionFailedError(
@@ -270,7 +270,7 @@ def _checked_name(server_name: str) -> str:
     try:
         server_name.encode("idna")
     except UnicodeError:
-        raise ConfigurationError(f"{server_name!r} is no host name; give one, or an address") from None
+        raise ConfigurationError(f"{server_name!r} is not a host name; give one, or an address") from None
     if not server_name.strip("."):
         raise ConfigurationError("the host name is empty; give one, or an address")
     return server_name

@@ -94,7 +94,7 @@ class EventLog:
     def failed(self, what: str, error: Exception) -> None:
         """Log that an observer has raised, without the exception's text, which may quote a signature."""
         where = "".join(traceback.format_tb(error.__traceback__))
-        self._log(SESSION, ERROR, f"{what} raised {type(error).__name__} and is switched off, from\n{where}")
+        self._log(SESSION, ERROR, f"{what} raised {type(error).__name__} and is disabled, from\n{where}")
 
     def _write(self, logger: logging.Logger, level: int, text: str) -> None:
         if logger.isEnabledFor(level):
@@ -122,7 +122,7 @@ def _connection_entry(event: ClientEvent) -> _Entry | None:
         case ReadingPaused():
             return CONNECTION, WARNING, f"reading paused: {event.waiting} events wait to be taken"
         case ReadingResumed():
-            return CONNECTION, INFO, "reading again"
+            return CONNECTION, INFO, "reading resumed"
     return None
 
 
@@ -135,7 +135,7 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
     match event:
         case LoggedOn():
             reset = ", numbers restarted" if event.reset else ""
-            missing = "" if event.missing is None else f", {_span(*event.missing)} to come again"
+            missing = "" if event.missing is None else f", {_span(*event.missing)} to be resent"
             return SESSION, INFO, f"logged on, heartbeats every {event.heart_bt_int} s{reset}{missing}"
         case LogoutReceived():
             return SESSION, INFO, f"the venue logs out: {event.text or 'no reason given'}"
@@ -154,7 +154,7 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
             name = "a message" if event.message is None else event.message.NAME
             return SESSION, WARNING, f"{name} rejected: {'; '.join(map(str, event.problems))}"
         case GarbledReceived():
-            return SESSION, WARNING, f"skipped {event.size} bytes that are no message: {event.reason}"
+            return SESSION, WARNING, f"skipped {event.size} bytes that are not a message: {event.reason}"
         case MessageTooLarge():
             text = f"skipped a message of {event.size} bytes, max_message_size is {event.limit}"
             return SESSION, WARNING, text if event.msg_type is None else f"{text}: MsgType {event.msg_type}"
@@ -162,11 +162,11 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
             return SESSION, WARNING, f"the venue is silent; sent TestRequest {event.test_req_id}"
         case ResendServed():
             span = _span(event.begin, event.end)
-            return SESSION, INFO, f"the venue asked for {span} again, {event.resent} resent"
+            return SESSION, INFO, f"the venue requested {span} again, {event.resent} resent"
         case GapClosed():
             return SESSION, INFO, f"the gap is filled, next is {event.next_expected}"
         case GapDetected():
-            then = "asked for them" if event.recoverable else "they cannot be had"
+            then = "requested them" if event.recoverable else "they cannot be resent"
             return SESSION, WARNING, f"messages {_span(event.begin, event.end)} are missing; {then}"
         case SequenceSkipped():
             level = INFO if event.gap_fill else WARNING
@@ -176,7 +176,7 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
         case OrdersUnverified():
             ids = ", ".join(each.cl_ord_id or each.order_id for each in event.orders[:MAX_IDS])
             more = "" if event.complete and len(event.orders) <= MAX_IDS else "..."
-            return SESSION, WARNING, f"{len(event.orders)} orders rested at the end: {ids}{more}"
+            return SESSION, WARNING, f"{len(event.orders)} orders open at the end: {ids}{more}"
         case OutcomesUnknown():
             ids = ", ".join(each.label for each in event.requests[:MAX_IDS]) + (
                 "..." if len(event.requests) > MAX_IDS else ""

@@ -36,7 +36,7 @@ FILE_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError)
 
 
 class DamagedRowError(sqlite3.DatabaseError):
-    """A row is missing or does not agree with its check sum."""
+    """A row is missing or does not match its checksum."""
 
 
 def explain(path: Path, error: sqlite3.Error | OSError | UnicodeDecodeError) -> StoreError:

@@ -29,7 +29,7 @@ from kalshi_fix_sansio.session.store import StoredMessage
 _LOG_LIMIT = 4 * 1024 * 1024
 """Bytes that the write-ahead log keeps after a large transaction."""
 _AT_ONCE = 64
-"""Messages read in one go for a resend."""
+"""Number of messages read at once for a resend."""
 
 _MESSAGES = """
     SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num BETWEEN ? AND ? ORDER BY seq_num LIMIT ?
@@ -51,10 +51,10 @@ _NUMBERS = """
 
 
 class StoreFile:
-    """A store's database, opened for its owner; made if it is missing.
+    """A store's database, opened for its owner, and created if it is missing.
 
     Raises:
-        StoreError: it is of another owner or of another kind, or cannot be made.
+        StoreError: it belongs to another owner, is not a store, or cannot be created.
         sqlite3.Error: it cannot be read, as from every method.
     """
 
@@ -88,7 +88,7 @@ class StoreFile:
                 raise StoreError(f"{path} cannot have a write-ahead log: put it on a disk of this machine")
             rows = self._database.execute(_KEPT_BYTES, (self.numbers.oldest_kept,))
             self.kept_bytes: int = rows.fetchone()[0]
-            """Bytes of the messages that it kept when it was opened."""
+            """Size of the kept messages in bytes when it was opened."""
             self._mark = Mark(path)
             if key_changed:
                 # Before the transaction, as in `write`: the new numbers may be lower.
@@ -115,7 +115,7 @@ class StoreFile:
         return tables.read_requests(self._database)
 
     def row(self, key: str) -> str:
-        """Return the text of one of the user's rows, which is there."""
+        """Return the text of one of the user's rows, which must exist."""
         return journal_text(self._database.execute(_ROW, (key,)).fetchone())
 
     def write(self, pending: Pending, numbers: Numbers, retention: Retention, *, wait_for_disk: bool) -> None:
@@ -133,7 +133,7 @@ class StoreFile:
             # Only between transactions; it holds for those that follow.
             database.execute(f"PRAGMA synchronous = {'FULL' if wait_for_disk else 'NORMAL'}")
             self._waits_for_disk = wait_for_disk
-        # No ROLLBACK if something fails from here on: the store is of no use then, and closing it rolls back.
+        # No ROLLBACK on a failure from here on: the store can only be closed then, which rolls back.
         database.execute("BEGIN IMMEDIATE")
         # Deletes the messages sent before the reset; those sent after it are inserted below.
         if pending.reset:
@@ -169,6 +169,6 @@ class StoreFile:
         self._mark.note(numbers, durable=wait_for_disk)
 
     def close(self) -> None:
-        """Close it; SQLite folds the log into the file."""
+        """Close the file; SQLite merges the log into it."""
         self._mark.close()
         self._database.close()

@@ -54,12 +54,12 @@ def find_store(folder: str | Path, owner: StoreOwner) -> Path:
 
 
 def migrate_store(store: str | Path, *, key_id: str | None = None, account: str | None = None) -> Path:
-    """Make a store that of another key, or of a named account; return its new path.
+    """Move a store to another key, or to a named account; return its new path.
 
-    The user's rows and the open requests stay. For another key the sequence numbers begin at 1, or continue
-    where that key has left them in this store, and the requests are uncertain; for an account the numbers
-    stay as they are. The file is changed in one transaction and then renamed; if it was interrupted in
-    between, no client opens the file, and the same call again finishes.
+    The user's rows and the open requests are kept. For another key the sequence numbers start at 1, or
+    continue from that key's last numbers in this store, and the requests become uncertain; for an account the
+    numbers are unchanged. The file is changed in one transaction and then renamed. After an interruption in
+    between, no client opens the file, and repeating the call completes it.
 
     Raises:
         ConfigurationError: neither a key nor an account is given, or both.

@@ -1,7 +1,8 @@
-"""One process at a time: a lock of the operating system on a file beside the store.
+"""A lock file next to the store, so only one process at a time uses it.
 
-The system releases it when the process dies, however it dies. SQLite's own locks would not do: they let two
-programs write in turn, and they end when the same process closes any other handle of the file.
+The operating system releases the lock when the process ends for any reason. SQLite's own locks are not
+sufficient: they let two programs write in turn, and they are released when the same process closes any other
+handle of the file.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ else:
     import fcntl
 
     def _take(descriptor: int) -> None:
-        # Not `lockf`: its locks belong to the process, so that a second store in this one would get it too,
-        # and closing any handle of the file would release it.
+        # Not `lockf`, whose locks belong to the process: a second store in this process could acquire it,
+        # too, and closing any handle of the file would release it.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _give_back(descriptor: int) -> None:
@@ -105,9 +106,9 @@ class FileLock:
             )
 
     def release(self) -> None:
-        """Let others have the store."""
-        # Explicitly, since a child that is just being started may still have a copy of the descriptor. The
-        # file stays: were it removed, one process could lock the old file and another one a new file.
+        """Release the lock."""
+        # Explicitly, because a child that is being started may still have a copy of the descriptor. The file
+        # is not removed: otherwise one process could lock the old file, and another one a new file.
         _give_back(self._file.fileno())
         self.forget()
 

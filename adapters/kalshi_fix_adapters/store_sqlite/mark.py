@@ -21,13 +21,13 @@ from kalshi_fix_adapters.store_sqlite.rows import Numbers
 from kalshi_fix_sansio.errors import StoreError
 
 _SIZE = 160
-"""Bytes of a note. All have one length, so that one in the place of another needs no room on the disk."""
+"""Size of a note in bytes. All have the same size, so overwriting one needs no disk space."""
 _NONE = b"\n" * _SIZE
 
 
 @attrs.frozen
 class Reached:
-    """Numbers that a commit had reached: `next_outgoing` and `next_incoming`."""
+    """The numbers of a commit: `next_outgoing` and `next_incoming`."""
 
     outgoing: int = 0
     incoming: int = 0
@@ -38,12 +38,12 @@ class Reached:
 
 
 def mark_path(store: Path) -> Path:
-    """Return where the note about a store is."""
+    """Return the path of the note about a store."""
     return store.with_name(store.name + ".mark")
 
 
 class Mark:
-    """The note beside a store that one process has open."""
+    """The note next to an open store."""
 
     def __init__(self, store: Path) -> None:
         self._path = mark_path(store)
@@ -52,7 +52,7 @@ class Mark:
         self._file: int | None = None
 
     def clear(self) -> None:
-        """Take note that numbers are about to begin anew, or to be set, before they are.
+        """Record that the numbers will be reset or set, before they are.
 
         Raises:
             OSError: it cannot be written; an old note would make the store look damaged.
@@ -64,7 +64,7 @@ class Mark:
         os.fsync(descriptor)
 
     def note(self, numbers: Numbers, *, durable: bool) -> None:
-        """Take note of a commit, and whether not even a loss of power takes it back."""
+        """Record a commit, and whether it survives a loss of power."""
         reached = Reached(numbers.next_outgoing, numbers.next_incoming)
         if durable:
             self._durable = reached
@@ -79,7 +79,7 @@ class Mark:
             os.write(descriptor, data)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

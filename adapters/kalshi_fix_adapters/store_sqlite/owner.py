@@ -1,4 +1,4 @@
-"""Whose numbers a file holds, and the name of that file."""
+"""The owner of a store's numbers, and the name of the store's file."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class StoreOwner:
 
 
 def store_path(folder: str | Path, owner: StoreOwner) -> Path:
-    """Return where in a folder the store of this owner is: always the same name, and no other owner's. It is
-    named by the account, or by the key if there is none.
+    """Return the path of this owner's store in a folder. It is named by the account, or by the key without
+    one.
 
-    The name can be read by people, and the digest at its end keeps two owners apart whose names differ only
-    in case or in characters that have no place in a file name.
+    The name is unique and readable. The digest at its end distinguishes owners whose names differ only in
+    case, or in characters that are not allowed in a file name.
     """
     name = owner.sender_comp_id if owner.account is None else owner.account
     values = (owner.environment, owner.product, name, owner.target_comp_id)

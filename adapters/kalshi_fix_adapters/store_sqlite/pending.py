@@ -13,22 +13,22 @@ class Pending:
 
     def __init__(self) -> None:
         self.reset: bool = False
-        """Everything in the file but the open requests is void."""
+        """Whether everything in the file except the open requests will be deleted."""
         self.renumbered: bool = False
         """Whether numbers may be lower than before."""
         self.sent: dict[int, StoredMessage] = {}
         self.requests: dict[int, OpenRequest] = {}
-        """By key."""
+        """New open requests, by key."""
         self.settled: set[int] = set()
-        """Keys of requests that are settled, and perhaps in the file."""
+        """Keys of settled requests, which may be in the file."""
         self.rows: dict[str, str | None] = {}
         """Texts of the user's rows by key; None for deleted ones."""
         self.must_last: bool = False
-        """Whether bytes may leave that rest on these records; then they have to outlive a loss of power."""
+        """Whether bytes may be sent that depend on these records, which then must survive a loss of power."""
         self.is_empty: bool = True
 
     def restart(self) -> None:
-        """Take a reset: no message counts any more, neither here nor in the file."""
+        """Record a reset: all messages will be deleted, here and in the file."""
         self.renumber()
         self.reset = True
         self.sent.clear()
@@ -39,28 +39,28 @@ class Pending:
         self.renumbered = True
 
     def take(self, seq_num: int, message: StoredMessage | None) -> None:
-        """Take a number, and a message to be kept under it."""
+        """Record an outgoing number, and its message if it is kept."""
         self.is_empty, self.must_last = False, True
         if message is not None:
             self.sent[seq_num] = message
 
     def ask(self, request: OpenRequest) -> None:
-        """Take a request whose outcome is open."""
+        """Record an open request."""
         self.is_empty, self.must_last = False, True
         self.settled.discard(request.key)
         self.requests[request.key] = request
 
     def settle(self, keys: Iterable[int]) -> None:
-        """Take that these requests are open no more."""
-        # It need not outlive a loss of power: a request that is open again is named once more, none is left
-        # out.
+        """Record that these requests are settled."""
+        # It need not survive a loss of power: then a request is open again and reported once more, but none
+        # is lost.
         self.is_empty = False
         for key in keys:
             self.requests.pop(key, None)
             self.settled.add(key)
 
     def note(self, rows: Mapping[str, str | None]) -> None:
-        """Take rows of the user's."""
+        """Record rows of the user."""
         # They need not survive a loss of power without the changes that are committed with them.
         self.is_empty = False
         self.rows.update(rows)

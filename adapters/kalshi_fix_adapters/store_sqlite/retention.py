@@ -1,4 +1,4 @@
-"""Which messages are forgotten: those beyond a number or a size, and those too old beside the newest one."""
+"""Deletion of old messages: those beyond a number or a size, and those much older than the newest one."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from kalshi_fix_adapters.store_sqlite.failures import DamagedRowError
 from kalshi_fix_adapters.store_sqlite.rows import Numbers, microseconds
 
 _AHEAD = 256
-"""How many of the oldest messages are looked at in one go, and how many forgotten ones may still take room
-in the file: rows go many at a time, since each time costs the page that they lie in."""
+"""Number of the oldest messages checked at once, and maximum number of expired messages still in the file:
+rows are deleted in batches, because each deletion rewrites their page."""
 _IDLE_BYTES = 1024 * 1024
-"""Bytes of forgotten messages that may still take room in the file."""
+"""Maximum size in bytes of expired messages still in the file."""
 
 
 class Retention:
-    """Forgets from the oldest message on, without ever looking through the rest.
+    """Deletes messages, the oldest first, without reading the others.
 
     Args:
-        max_age: measured against the message sent last.
-        max_messages: how many are kept at most.
-        max_bytes: how many bytes of them.
-        oldest_kept: from where on the file has messages.
-        kept_bytes: how many bytes of messages the file has from there on.
+        max_age: maximum age, relative to the last sent message.
+        max_messages: maximum number of messages kept.
+        max_bytes: maximum size of the messages kept, in bytes.
+        oldest_kept: number of the oldest message in the file.
+        kept_bytes: size of the messages in the file, in bytes.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Retention:
         """Rows below this number have been deleted from the file."""
 
     def restart(self, database: sqlite3.Connection) -> None:
-        """Forget everything; numbers begin at 1."""
+        """Reset the state; numbers start at 1."""
         database.execute("DELETE FROM sent")
         self._oldest.clear()
         self._kept_bytes = self._idle_bytes = 0
@@ -65,7 +65,7 @@ class Retention:
             numbers.oldest_kept = seq_num + 1
 
     def clear(self, database: sqlite3.Connection, numbers: Numbers) -> None:
-        """Give the room of forgotten messages to new ones, if it is worth it."""
+        """Delete the rows of expired messages from the file, if there are enough of them."""
         if numbers.oldest_kept - self._cleared >= _AHEAD or self._idle_bytes > _IDLE_BYTES:
             # These rows are not needed: all reads begin at `oldest_kept`.
             database.execute("DELETE FROM sent WHERE seq_num < ?", (numbers.oldest_kept,))

@@ -1,4 +1,4 @@
-"""How messages, requests and numbers lie in rows, each with a check sum: SQLite has none for its pages."""
+"""The encoding of messages, requests and numbers as rows with checksums, which SQLite's pages lack."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kalshi_fix_sansio.session.store import StoredMessage
 Row = tuple[Any, ...]
 
 LARGEST_NUMBER = 2**63 - 1
-"""The largest number that SQLite holds."""
+"""The largest integer of SQLite."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -24,23 +24,23 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @attrs.define
 class Numbers:
-    """The state of a store besides messages and requests."""
+    """The state of a store apart from messages and requests."""
 
     next_outgoing: int = 1
     next_incoming: int = 1
     oldest_kept: int = 1
     kept: int = 0
-    """How many messages are kept for resend."""
+    """Number of messages kept for resend."""
     reset_unanswered: bool = False
 
 
 def microseconds(moment: datetime | timedelta) -> int:
-    """Return a moment as microseconds since 1970, or a time span in microseconds."""
+    """Return a time as microseconds since 1970, or a time span in microseconds."""
     return (moment - _EPOCH if isinstance(moment, datetime) else moment) // _MICROSECOND
 
 
 def moment_of(count: int) -> datetime:
-    """Return the moment in UTC that is this many microseconds after 1970."""
+    """Return the UTC time this many microseconds after 1970."""
     return _EPOCH + count * _MICROSECOND
 
 
@@ -119,7 +119,7 @@ def owner_row(owner: StoreOwner) -> Row:
 
 
 def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
-    """Return whose store it is, and its numbers.
+    """Return the owner of the store, and its numbers.
 
     Raises:
         DamagedRowError: the row is missing or not as it was written.
@@ -139,8 +139,8 @@ def earlier_key_row(owner: StoreOwner, numbers: Numbers) -> Row:
 
 
 def numbers_of_earlier_key(row: Row | None) -> Numbers:
-    """Return the numbers of a key that a store has had before, without messages; the first ones if there is
-    no row.
+    """Return the numbers of an earlier key of the store, without messages; the initial ones if there is no
+    row.
 
     Raises:
         DamagedRowError: the row is not as it was written.

@@ -98,12 +98,12 @@ class SqliteStore:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The path of the file."""
         return self._path
 
     @property
     def owner(self) -> StoreOwner:
-        """Whose numbers these are."""
+        """The owner of the numbers."""
         return self._owner
 
     @property
@@ -113,7 +113,7 @@ class SqliteStore:
 
     @property
     def next_incoming(self) -> int:
-        """The lowest MsgSeqNum of the peer's whose message the user has not taken care of."""
+        """The lowest MsgSeqNum of the peer whose message the user has not confirmed."""
         return self._numbers.next_incoming
 
     @property
@@ -127,7 +127,7 @@ class SqliteStore:
         return self._numbers.reset_unanswered
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
-        """Take `seq_num` (the value of `next_outgoing`) for good, and keep the message unless it is None."""
+        """Use up `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
         self._check_usable()
         if seq_num != self._numbers.next_outgoing:
             self._give_up(f"number {seq_num} was to be taken, but {self._numbers.next_outgoing} comes next")
@@ -145,18 +145,18 @@ class SqliteStore:
             self._give_up(f"the peer's number {next_incoming} is too large: log on anew with a reset")
         self._numbers.next_incoming = next_incoming
         self._pending.is_empty = False
-        # While something waits to leave, the commit that it needs takes this along.
+        # If bytes wait to be sent, the commit that they need includes this.
         if not self._pending.must_last:
             self.commit()
 
     def reset(self, *, unanswered: bool = False) -> None:
-        """Restart both directions at 1 and forget every message, but not the open requests."""
+        """Restart both directions at 1 and delete all messages, but not the open requests."""
         self._check_usable()
         self._numbers = Numbers(reset_unanswered=unanswered)
         self._pending.restart()
 
     def reset_answered(self) -> None:
-        """The peer has agreed to the reset."""
+        """Record that the peer has confirmed the reset."""
         self._check_usable()
         self._numbers.reset_unanswered = False
         # Losing this would cause another reset, and the loss of the messages that the peer has sent since.
@@ -181,12 +181,12 @@ class SqliteStore:
         self._pending.renumber()
 
     def record_request(self, request: OpenRequest) -> None:
-        """Keep a request whose outcome is to become known; one with the same `key` is replaced."""
+        """Keep a request with an unknown outcome; one with the same `key` is replaced."""
         self._check_usable()
         self._pending.ask(request)
 
     def settle_requests(self, keys: Iterable[int]) -> None:
-        """Forget requests whose outcome is known, or of which the user knows that it is not."""
+        """Delete requests whose outcome is known, or was reported to the user as unknown."""
         self._check_usable()
         self._pending.settle(keys)
 
@@ -212,11 +212,11 @@ class SqliteStore:
         found |= pending.requests
         return tuple(found[key] for key in sorted(found))
 
-    # Rows of the user's
+    # Rows of the user
 
     @property
     def row_sizes(self) -> dict[str, int]:
-        """The bytes of each row, with its key, by key."""
+        """The size in bytes of each row including its key, by key."""
         sizes = dict(self._file.row_sizes)
         self._pending.resize(sizes)
         return sizes
@@ -232,7 +232,7 @@ class SqliteStore:
             self._give_up(error)
 
     def record_rows(self, rows: Mapping[str, str | None]) -> None:
-        """Keep texts by key, and forget those that are None, in the next commit with all that it writes."""
+        """Store texts by key, and delete rows whose text is None, with the next commit."""
         self._check_usable()
         self._pending.note(rows)
 
@@ -264,7 +264,7 @@ class SqliteStore:
         """Commit the recorded changes and release the file. Calling it again has no effect.
 
         Raises:
-            StoreError: the last commit failed; the file is closed all the same.
+            StoreError: the last commit failed; the file is closed nevertheless.
         """
         if self._closed:
             return

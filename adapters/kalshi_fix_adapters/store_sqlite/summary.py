@@ -1,4 +1,4 @@
-"""A look into a store's file, by a program that is not its session and also while the session has it open."""
+"""Inspection of a store's file by another program, even while a session has it open."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? 
 _SIZES = "SELECT COUNT(*), IFNULL(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM journal"
 _LAST = "SELECT key, value, check_sum FROM journal ORDER BY key DESC LIMIT ?"
 _STEPS: Final = 1_000_000
-"""Steps of SQLite's machine between two calls of `working`: some hundredths of a second."""
+"""Instructions of SQLite's virtual machine between two calls of `working`: some hundredths of a second."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,7 +83,7 @@ def read_summary(
     try:
         mark = read_mark(path)
         with contextlib.closing(connect(path, "ro")) as database:
-            # All of it as of one moment.
+            # One transaction, so all of it is as of the same commit.
             database.execute("BEGIN")
             if working is not None:
                 database.set_progress_handler(working, _STEPS)
@@ -97,7 +97,7 @@ def read_summary(
 
 def _read(path: Path, mark: bytes | None, database: sqlite3.Connection, rows: int) -> StoreSummary:
     owner, numbers = read_session(path, database)
-    if read_mark(path) == mark:  # otherwise somebody is writing, perhaps a reset
+    if read_mark(path) == mark:  # otherwise another process is writing, perhaps a reset
         check_mark(path, mark, numbers)
     [problem] = database.execute("PRAGMA quick_check(1)").fetchone()
     if problem != "ok":

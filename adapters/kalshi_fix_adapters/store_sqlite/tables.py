@@ -94,18 +94,18 @@ _READ = """
 """
 REPLACE_REQUEST = "INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 BUSY_SECONDS = 5.0
-"""How long a commit or a look waits for another program that uses the file."""
+"""Seconds that a commit or an inspection waits for another program that uses the file."""
 
 
 def create(path: Path, owner: StoreOwner) -> None:
-    """Make an empty store.
+    """Create an empty store.
 
-    It gets its name only when it is complete and on the disk, so that a file which is there was whole once:
-    an empty one means damage, never a beginning.
+    It gets its name only when it is complete and on the disk, so an existing file was complete once: an empty
+    one is damaged, not new.
 
     Raises:
-        StoreError: something of an older one is in the way.
-        sqlite3.Error, OSError: it cannot be made.
+        StoreError: files of an older store exist.
+        sqlite3.Error, OSError: it cannot be created.
     """
     log = path.with_name(path.name + "-wal")
     if log.exists() and log.stat().st_size:
@@ -120,13 +120,13 @@ def create(path: Path, owner: StoreOwner) -> None:
         new.with_name(new.name + suffix).unlink(missing_ok=True)
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as database:
-        # Nobody sees the file before `replace`, and `sync` waits for the disk once.
+        # No other process uses the file before `replace`, and `sync` waits for the disk once.
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_TABLES)
         database.execute(_BEGIN, (*owner_row(owner), *numbers_row(owner, Numbers())))
         database.execute("COMMIT")
-    # Closed, it has no log any more, so that it is whole without the files beside it.
+    # Once closed, it has no log, so it is complete without the files next to it.
     sync(new)
     new.replace(path)
     sync(path.parent)
@@ -135,7 +135,7 @@ def create(path: Path, owner: StoreOwner) -> None:
 def connect(
     path: Path, mode: str, connection_class: type[sqlite3.Connection] = sqlite3.Connection
 ) -> sqlite3.Connection:
-    """Open a file that is there; `mode` is SQLite's, rw or ro. Transactions are begun and ended by name."""
+    """Open an existing file; `mode` is SQLite's, rw or ro. Transactions are explicit."""
     database = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}",
         uri=True,
@@ -144,17 +144,17 @@ def connect(
         check_same_thread=False,
         timeout=BUSY_SECONDS,
     )
-    # A damaged text is noticed by its check sum; SQLite's own error would show it.
+    # A damaged text is detected by its checksum; SQLite's own error would show the text.
     database.text_factory = _text
     return database
 
 
 def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, Numbers]:
-    """Return whose store it is, and its numbers.
+    """Return the owner of the store, and its numbers.
 
     Raises:
         StoreError: it is another program's database, or has a layout that this version does not know.
-        sqlite3.Error: it is no database, is damaged, or cannot be read.
+        sqlite3.Error: it is not a database, is damaged, or cannot be read.
     """
     application_id = database.execute("PRAGMA application_id").fetchone()[0]
     version = database.execute("PRAGMA user_version").fetchone()[0]
@@ -183,14 +183,14 @@ def read_requests(database: sqlite3.Connection) -> list[OpenRequest]:
 
 
 def change_key(database: sqlite3.Connection, owner: StoreOwner) -> Numbers:
-    """Give a store to another key, in one transaction; return its numbers.
+    """Move a store to another key, in one transaction; return its numbers.
 
-    Sequence numbers and kept messages belong to the key. The numbers of the old one are kept in case it is
-    used again, its messages are forgotten. Open requests become uncertain, because their answers go to the
-    old key. The user's rows stay.
+    Sequence numbers and kept messages belong to the key. The numbers of the old key are kept in case it is
+    used again, but its messages are deleted. Open requests become uncertain, because their answers go to the
+    old key. The user's rows are kept.
 
     Raises:
-        sqlite3.Error: it is damaged, or cannot be written. The file is as it was.
+        sqlite3.Error: it is damaged, or cannot be written. The file is unchanged.
     """
     old, numbers = session_of(database.execute(_READ).fetchone())
     requests = [attrs.evolve(request, uncertain=True) for request in read_requests(database)]
@@ -224,8 +224,8 @@ def _text(data: bytes) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder for this user alone, with those above it, so that it outlives a loss of power: the name
-    of each new one is on the disk before anything is put into it."""
+    """Create a folder that only this user can access, and missing parents, so that they survive a loss of
+    power: each new name is on the disk before the folder is used."""
     missing = [path, *path.parents]
     for each in reversed(missing[: next(n for n, each in enumerate(missing) if each.is_dir())]):
         each.mkdir(mode=0o700, exist_ok=True)
@@ -235,7 +235,7 @@ def make_folder(path: Path) -> None:
 def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     if path.is_dir() and os.name == "nt":
-        return  # Windows writes names through, and opens no folder.
+        return  # Windows writes names through, and cannot open folders.
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

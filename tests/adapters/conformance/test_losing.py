@@ -88,7 +88,7 @@ async def test_iterating_over_messages_reports_a_loss_and_continues(
         with pytest.raises(OrdersUnverifiedError) as unverified:
             await gather(client.messages(LONG))
         assert len(unverified.value.orders) == 1
-        with pytest.raises(SessionInterruptedError, match="connects again") as caught:
+        with pytest.raises(SessionInterruptedError, match="client reconnects") as caught:
             await gather(client.messages(LONG))
         assert caught.value.ended is not None
         assert caught.value.ended.reason is CloseReason.CONNECTION_LOST
@@ -483,7 +483,7 @@ async def test_an_internal_error_is_raised_and_not_hidden(
     def fail(*_: object) -> None:
         raise Mistake
 
-    why = r"failed by itself \(Mistake\)|interrupted halfway"
+    why = r"failed internally \(Mistake\)|interrupted halfway"
     settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, heart_bt_int=4)
     async with loop.client("KalshiNR", **settings) as client:
         monkeypatch.setattr(ClientCore, method, fail)

@@ -175,7 +175,7 @@ async def test_exceptions_of_observers_do_not_affect_the_session(
     assert client.ended.clean
     assert (raising.calls, other.calls) == (1, 1)
     assert len(notes.timings) == 3
-    assert everything.getvalue().count("Raising.on_event raised ValueError and is switched off") == 2
+    assert everything.getvalue().count("Raising.on_event raised ValueError and is disabled") == 2
 
 
 async def test_no_secret_is_shown_anywhere(

@@ -50,8 +50,8 @@ def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None:
             {"port": unused},
             ConnectionFailedError,
             (
-                f"127.0.0.1:{unused} refused the connection; nothing listens there, so check the port, or "
-                "start what should (kalshi-fix venue)"
+                f"127.0.0.1:{unused} refused the connection; no server is listening there, so check the "
+                "port, or start the server (kalshi-fix venue)"
             ),
         ),
         (
@@ -63,8 +63,8 @@ def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None:
             {"host": NOWHERE, "tls": Plaintext()},
             PlaintextRefusedError,
             (
-                f"plain TCP to {NOWHERE} would show everything on the way; use TLS, a TLS proxy on this "
-                "machine, or say Plaintext(allow_remote=True)"
+                f"plain TCP to {NOWHERE} would be readable in transit; use TLS, a TLS proxy on this "
+                "machine, or set Plaintext(allow_remote=True)"
             ),
         ),
         (
@@ -75,7 +75,7 @@ def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None:
         (
             {"tls": Tls(server_name=".")},
             ConfigurationError,
-            "'.' is no host name; give one, or an address",
+            "'.' is not a host name; give one, or an address",
         ),
     ):
         error = failure(loop, sandbox, **changes)

@@ -170,10 +170,10 @@ def test_a_failure_of_the_adapter_is_raised_after_all_events(stage: Stage) -> No
     stage.core.failure(OSError(9, "bad"))
     assert stage.core.over
     assert stage.ids() == ["a"]
-    with pytest.raises(SessionClosedError, match=r"failed by itself \(OSError\)") as caught:
+    with pytest.raises(SessionClosedError, match=r"failed internally \(OSError\)") as caught:
         stage.core.take()
     assert isinstance(caught.value.__cause__, OSError)
-    with pytest.raises(NotConnectedError, match="failed by itself"):
+    with pytest.raises(NotConnectedError, match="failed internally"):
         stage.core.send(order())
 
 

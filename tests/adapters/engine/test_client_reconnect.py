@@ -435,7 +435,7 @@ def test_numbers_that_the_venue_refuses_are_given_up_with_advice() -> None:
     stage.open()
     gave_up = only(stage.take(), GaveUp)
     assert isinstance(gave_up.error, LogonRefusedError)
-    assert "reset_seq_num=True, and ask drop copy" in gave_up.reason
+    assert "reset_seq_num=True, and look up missed reports" in gave_up.reason
 
 
 def test_numbers_of_the_venue_that_are_too_low_are_given_up_with_advice() -> None:
@@ -443,7 +443,7 @@ def test_numbers_of_the_venue_that_are_too_low_are_given_up_with_advice() -> Non
     stage.venue_store = MemoryStore(next_outgoing=2, next_incoming=2)
     stage.open()
     assert isinstance(stage.core.error, LogonFailedError)
-    assert "reset_seq_num=True, and ask drop copy" in str(stage.core.error)
+    assert "reset_seq_num=True, and look up missed reports" in str(stage.core.error)
 
 
 def test_disputed_numbers_in_memory_are_discarded() -> None:

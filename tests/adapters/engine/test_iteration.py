@@ -143,7 +143,7 @@ def test_errors_have_the_identifiers() -> None:
     assert "messages 3 to 5 are lost" in str(lost)
     refused = MessageRejectedError(REFUSED)
     assert (refused.message, refused.problems) == (REFUSED.message, REFUSED.problems)
-    assert "ExecutionReport of the venue was refused (Side is 9" in str(refused)
+    assert "ExecutionReport of the venue was rejected (Side is 9" in str(refused)
     assert str(MessageRejectedError(MessageRejected(None, ()))).startswith("a message of the venue was")
     assert "300 bytes" in str(GarbledReceivedError(GarbledReceived("CheckSum is 001", b"secret", 300)))
 
@@ -225,5 +225,7 @@ def test_a_message_that_was_refused_is_named() -> None:
 
 def test_resting_orders_are_named_with_the_number_of_further_ones() -> None:
     error = OrdersUnverifiedError(UNVERIFIED)
-    assert "1 orders rested when the connection ended: a1, and more than were followed; look" in str(error)
+    assert "1 orders were open when the connection ended: a1, and others that were not tracked; look" in str(
+        error
+    )
     assert (error.orders, error.complete) == (UNVERIFIED.orders, False)

@@ -154,7 +154,7 @@ def test_the_same_gap_at_each_connection_ends_with_advice(stage: Stage) -> None:
         stage.advance(5)
     events = stage.take()
     assert [event.begin for event in events if isinstance(event, GapDetected)] == [2, 2, 2]
-    assert "the venue's message 2 does not come" in only(events, GaveUp).reason
+    assert "the venue does not resend its message 2" in only(events, GaveUp).reason
 
 
 def test_gaps_at_other_numbers_are_other_failures(stage: Stage) -> None:

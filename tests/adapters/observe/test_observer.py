@@ -262,7 +262,7 @@ def test_an_observer_that_raises_is_disabled_and_affects_no_other(
     assert len(notes.wire) == 2
     [told] = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert told.name == "kalshi_fix_adapters.session"
-    assert "KalshiNR: the observer's Raising.on_wire raised ValueError and is switched off" in told.message
+    assert "KalshiNR: the observer's Raising.on_wire raised ValueError and is disabled" in told.message
     assert "test_observer.py" in told.message
     assert "the signature" not in told.message
 
@@ -305,7 +305,7 @@ def test_a_wire_log_that_fails_ends_no_session(
     observers.close()
     told = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert len(told) == 2
-    assert all("the wire log raised RuntimeError and is switched off" in text for text in told)
+    assert all("the wire log raised RuntimeError and is disabled" in text for text in told)
     assert secret not in "".join(told)
 
 
@@ -371,7 +371,7 @@ REPORT.problems, BAD_REPORT.problems = (), (SOME,)
         ),
         (GaveUp(ERROR, "the key is wrong"), "reconnect", "ERROR", "gave up: the key is wrong"),
         (ReadingPaused(9), "connection", "WARNING", "reading paused: 9 events wait to be taken"),
-        (ReadingResumed(), "connection", "INFO", "reading again"),
+        (ReadingResumed(), "connection", "INFO", "reading resumed"),
         (LOGON, "session", "INFO", "logged on, heartbeats every 30 s, numbers restarted"),
         (attrs.evolve(LOGON, reset=False), "session", "INFO", "logged on, heartbeats every 30 s"),
         (LogoutReceived("good night"), "session", "INFO", "the venue logs out: good night"),
@@ -409,32 +409,32 @@ REPORT.problems, BAD_REPORT.problems = (), (SOME,)
         (MessageRejected(None, (SOME,)), "session", "WARNING", f"a message rejected: {SOME}"),
         (
             GarbledReceived("no head", b"hush", 4),
-            *("session", "WARNING", "skipped 4 bytes that are no message: no head"),
+            *("session", "WARNING", "skipped 4 bytes that are not a message: no head"),
         ),
         (PeerSilent("T1"), "session", "WARNING", "the venue is silent; sent TestRequest T1"),
         (HeartbeatReceived("T1"), "session", "DEBUG", "HeartbeatReceived"),
-        (ResendServed(2, 0, 1), "session", "INFO", "the venue asked for 2 to the last again, 1 resent"),
+        (ResendServed(2, 0, 1), "session", "INFO", "the venue requested 2 to the last again, 1 resent"),
         (GapClosed(9), "session", "INFO", "the gap is filled, next is 9"),
         (
             GapDetected(2, 3, recoverable=True),
-            *("session", "WARNING", "messages 2 to 3 are missing; asked for them"),
+            *("session", "WARNING", "messages 2 to 3 are missing; requested them"),
         ),
         (
             GapDetected(2, 3, recoverable=False),
-            *("session", "WARNING", "messages 2 to 3 are missing; they cannot be had"),
+            *("session", "WARNING", "messages 2 to 3 are missing; they cannot be resent"),
         ),
         (MessagesLost(2, 3), "session", "WARNING", "the venue no longer has its messages 2 to 3"),
         (
             OrdersUnverified((RESTING,), complete=True),
-            *("session", "WARNING", "1 orders rested at the end: a1"),
+            *("session", "WARNING", "1 orders open at the end: a1"),
         ),
         (
             OrdersUnverified((attrs.evolve(RESTING, cl_ord_id=None),) * 10, complete=False),
-            *("session", "WARNING", f"10 orders rested at the end: {', '.join(['o1'] * 10)}..."),
+            *("session", "WARNING", f"10 orders open at the end: {', '.join(['o1'] * 10)}..."),
         ),
         (
             attrs.evolve(LOGON, missing=(2, 5)),
-            *("session", "INFO", "logged on, heartbeats every 30 s, numbers restarted, 2 to 5 to come again"),
+            *("session", "INFO", "logged on, heartbeats every 30 s, numbers restarted, 2 to 5 to be resent"),
         ),
         (
             OutcomesUnknown((OPEN,), Uncertainty.CONNECTION_ENDED),
