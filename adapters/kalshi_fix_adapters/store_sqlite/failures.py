@@ -8,8 +8,8 @@ from pathlib import Path
 from kalshi_fix_sansio.errors import StoreError
 
 BEGIN_ANEW = (
-    "move it away together with the files beside it (-wal, -shm), log on anew with a reset, and learn from "
-    "drop copy or REST what happened before; an old copy is no help, since its numbers have been used"
+    "move it away together with the files next to it (-wal, -shm), log on again with a reset, and look up "
+    "what happened before by drop copy or REST; an old copy does not help, because its numbers have been used"
 )
 
 _WORDS = {

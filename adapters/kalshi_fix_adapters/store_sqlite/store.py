@@ -132,7 +132,7 @@ class SqliteStore:
         if seq_num != self._numbers.next_outgoing:
             self._give_up(f"number {seq_num} was to be taken, but {self._numbers.next_outgoing} comes next")
         if seq_num >= LARGEST_NUMBER:
-            self._give_up(f"there are no numbers beyond {LARGEST_NUMBER}: log on anew with a reset")
+            self._give_up(f"there are no numbers beyond {LARGEST_NUMBER}: log on again with a reset")
         self._numbers.next_outgoing = seq_num + 1
         self._pending.take(seq_num, message)
 
@@ -142,7 +142,7 @@ class SqliteStore:
         if next_incoming <= self._numbers.next_incoming:
             return
         if next_incoming > LARGEST_NUMBER:
-            self._give_up(f"the peer's number {next_incoming} is too large: log on anew with a reset")
+            self._give_up(f"the peer's number {next_incoming} is too large: log on again with a reset")
         self._numbers.next_incoming = next_incoming
         self._pending.is_empty = False
         # If bytes wait to be sent, the commit that they need includes this.

@@ -135,7 +135,7 @@ def is_noticed(path: Path, data: bytes, truth: tuple[Any, ...]) -> bool:
         with opened(path) as store:
             *numbers, messages, requests = contents(store)
     except StoreError as error:
-        return "log on anew with a reset" in str(error)
+        return "log on again with a reset" in str(error)
     assert tuple(numbers) == truth[:4]
     assert set(messages) <= set(truth[4])
     assert set(requests) <= set(truth[5])
